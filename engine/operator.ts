@@ -1,0 +1,167 @@
+import type { Observable, OperatorFunction } from 'rxjs'
+
+/** One field of an operator's config: a JSON Schema fragment with a description. Without `default` it is required. */
+export type Field =
+  | NumberField
+  | { type: 'boolean'; default?: boolean; description: string }
+  | StringField
+  | { type: 'array'; items: ItemField; minItems?: number; default?: readonly unknown[]; description: string }
+  | { type: 'object'; default?: Readonly<Record<string, unknown>>; description: string }
+
+interface NumberField {
+  type: 'number' | 'integer'
+  minimum?: number
+  exclusiveMinimum?: number
+  maximum?: number
+  default?: number
+  description: string
+}
+
+interface StringField {
+  type: 'string'
+  enum?: readonly string[]
+  default?: string
+  /** The string names a resource of this kind in the graph, e.g. `model`. */
+  resource?: string
+  description: string
+}
+
+type ItemField =
+  | { type: 'number' | 'integer' | 'boolean' | 'object' }
+  | { type: 'string'; enum?: readonly string[] }
+
+export type Fields = Readonly<Record<string, Field>>
+
+type ItemValue<I> = I extends { type: 'string'; enum: infer E extends readonly string[] }
+  ? E[number]
+  : I extends { type: 'string' }
+    ? string
+    : I extends { type: 'number' | 'integer' }
+      ? number
+      : I extends { type: 'boolean' }
+        ? boolean
+        : Readonly<Record<string, unknown>>
+
+type Value<F> = F extends { type: 'string'; enum: infer E extends readonly string[] }
+  ? E[number]
+  : F extends { type: 'string' }
+    ? string
+    : F extends { type: 'number' | 'integer' }
+      ? number
+      : F extends { type: 'boolean' }
+        ? boolean
+        : F extends { type: 'array'; items: infer I }
+          ? readonly ItemValue<I>[]
+          : Readonly<Record<string, unknown>>
+
+/** The config an operator's `run` receives: every field is present, defaults filled in. */
+export type Config<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> }
+
+/** A port: the kind of its items, e.g. `frames`. `any` joins with every kind. */
+export type Port = string | { kind: string; optional?: boolean; description?: string }
+
+/**
+ * One item on an edge, held under a lease. The node that received it owes one `release`; what RxJS drops inside a
+ * node, the engine releases. The value's GPU memory is freed when the last lease of it is gone.
+ */
+export interface Item<T = unknown> {
+  readonly value: T
+  /** Identity of the source item that this one descends from, unique within a run; derived items may add to it. */
+  readonly key: string
+  /** 32-bit seed of the item: a hash of the run's seed, the source node and the key, so independent of timing. */
+  readonly seed: number
+  /** Makes an item that descends from this one: same origins, key and seed unless given. Does not release this one. */
+  derive<U>(value: U, options?: DeriveOptions): Item<U>
+  release(): void
+}
+
+export interface DeriveOptions {
+  key?: string
+  /** Counted against the byte capacity of edges. */
+  bytes?: number
+  /** Called once, when the last lease of the new item is released. */
+  dispose?: () => void
+  /** Keep the parent's value alive as long as the child lives; default true. */
+  keep?: boolean
+}
+
+/** Returned by a function given to `each` when the plain value is not all there is to say. */
+export interface Emission<T> extends DeriveOptions {
+  readonly value: T
+}
+
+export interface EachOptions {
+  /** Items worked on at the same time; the order of the output is that of the input. Default 1. */
+  concurrency?: number
+  /** Keep the input's value alive as long as the output lives; default true. */
+  keep?: boolean
+}
+
+/** What a running operator may use besides its inputs and config. */
+export interface Context {
+  /** Name of the node in the graph. */
+  readonly node: string
+  /** The run's seed. */
+  readonly seed: number
+  /** Folder of the graph file: relative paths in config are resolved by the engine against the working directory. */
+  readonly runDirectory: string
+  readonly signal: AbortSignal
+  /** The opened resource that a config field (with `resource: KIND`) names. */
+  resource<T>(name: string): T
+  /** Opened once for the whole run on first use, closed at its end: e.g. the GPU device. */
+  shared<T>(key: string, open: () => Promise<T>, close: (value: T) => void | Promise<void>): Promise<T>
+  /** Appends one JSON object as a line to `<run directory>/<stream>.jsonl`. */
+  record(stream: string, entry: Readonly<Record<string, unknown>>): void
+  /** A line for people, shown by the command line and kept in the run's log. */
+  log(message: string): void
+  /**
+   * The usual way to write a node: an RxJS operator that takes each item, calls `work`, and emits an item derived
+   * from it. Undefined emits nothing; an array emits each element. The input is released afterwards. A thrown error
+   * goes through the node's `onError` policy with the item's key and seed.
+   */
+  each<A, B>(
+    work: (value: A, item: Item<A>) => Result<B> | Promise<Result<B>>,
+    options?: EachOptions,
+  ): OperatorFunction<Item<A>, Item<B>>
+  /** An item with no parent: a source's way to emit. The stream waits for credits: `pull` is read only when there is room. */
+  source<T>(pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>>
+  /** Wraps a value with options for `each`. */
+  emit<T>(value: T, options?: DeriveOptions): Emission<T>
+}
+
+export interface SourceItem<T> extends DeriveOptions {
+  key: string
+  value: T
+}
+
+export type Result<B> = B | Emission<B> | undefined | readonly (B | Emission<B>)[]
+
+// biome-ignore lint/suspicious/noExplicitAny: an operator states the value type of each of its streams itself.
+export type Streams = Readonly<Record<string, Observable<Item<any>>>>
+
+/** Everything about an operator: validation, `flow ops`, the reference page and `schemas/` come from this object. */
+export interface Operator<F extends Fields = Fields> {
+  /** One sentence: what it does. */
+  readonly summary: string
+  readonly config: F
+  readonly inputs: Readonly<Record<string, Port>>
+  readonly outputs: Readonly<Record<string, Port>>
+  /** Set when the output order is not the input order. */
+  readonly unordered?: boolean
+  /** Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. */
+  run(inputs: Streams, config: Config<F>, context: Context): Streams
+}
+
+/** Something with a lifetime that nodes share and the graph names: a model, an optimizer. */
+export interface Resource<F extends Fields = Fields, T = unknown> {
+  readonly summary: string
+  readonly config: F
+  /** The kind that config fields ask for; usually the resource's own name. */
+  readonly kind: string
+  open(config: Config<F>, context: Context): Promise<T>
+  close(value: T): void | Promise<void>
+}
+
+export const operator = <const F extends Fields>(definition: Operator<F>): Operator<F> => definition
+
+export const resource = <const F extends Fields, T>(definition: Resource<F, T>): Resource<F, T> => definition

@@ -1,0 +1,258 @@
+import { create, globals } from 'webgpu'
+import { bytesOf, type ElementType, sizeOf, type Tensor } from './tensor.ts'
+
+/** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
+export type Family = 'cpu' | 'gpu'
+
+export interface AdapterInfo {
+  vendor: string
+  architecture: string
+  device: string
+  description: string
+}
+
+export type HostArray = Float32Array | Uint32Array | Int32Array
+
+export interface DeviceOptions {
+  /** Part of an adapter's name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
+  adapter?: string
+  /** Kernel family; by default `FLOW_KERNELS`, else what suits the adapter. */
+  family?: Family
+}
+
+const alignmentBytes = 256
+
+/** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const wanted = options.adapter ?? process.env.FLOW_ADAPTER
+  const adapter = await instance(wanted)
+    .requestAdapter({ powerPreference: 'high-performance' })
+    .catch((cause: unknown) => {
+      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
+    })
+  if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
+  const gpu = await adapter.requestDevice({
+    requiredFeatures: optionalFeatures.filter(feature => adapter.features.has(feature)),
+    requiredLimits: {
+      maxBufferSize,
+      maxStorageBufferBindingSize,
+      maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
+      maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
+      maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
+    },
+  })
+  return new Device(gpu, adapter, options.family ?? chosenFamily(adapter))
+}
+
+/** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
+export class Device {
+  readonly gpu: GPUDevice
+  readonly family: Family
+  readonly info: AdapterInfo
+  /** Lanes of a subgroup; kernels of the `cpu` family are generated for it. */
+  readonly subgroupSize: number
+  /** Bytes of all live buffers. */
+  liveBytes = 0
+  peakBytes = 0
+  #failure: Error | undefined
+  readonly #modules = new Map<string, Promise<GPUComputePipeline>>()
+  readonly #layouts = new Map<string, GPUPipelineLayout>()
+
+  constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family) {
+    this.gpu = gpu
+    this.family = family
+    const { vendor, architecture, device, description } = adapter.info
+    this.info = { vendor, architecture, device, description }
+    this.subgroupSize = adapter.info.subgroupMinSize ?? 1
+    gpu.addEventListener('uncapturederror', event => {
+      event.preventDefault()
+      this.#failure ??= new DeviceError('gpu-error', event.error.message)
+    })
+    void gpu.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') this.#failure ??= new DeviceError('device-lost', message)
+    })
+  }
+
+  /** Largest slice of a buffer that a kernel can see. */
+  get maxBindingBytes(): number {
+    return this.gpu.limits.maxStorageBufferBindingSize
+  }
+
+  allocate(label: string, bytes: number): GPUBuffer {
+    const size = Math.max(alignmentBytes, align(bytes))
+    if (size > this.gpu.limits.maxBufferSize)
+      throw new DeviceError(
+        'too-large',
+        `${label}: ${size} bytes; a buffer holds ${this.gpu.limits.maxBufferSize}`,
+      )
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+    const buffer = this.gpu.createBuffer({ label, size, usage })
+    this.liveBytes += size
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes)
+    return buffer
+  }
+
+  free(buffer: GPUBuffer): void {
+    this.liveBytes -= buffer.size
+    buffer.destroy()
+  }
+
+  /** A tensor with a buffer of its own: what travels on edges. Give it back with `freeTensor`. */
+  tensor(
+    label: string,
+    shape: readonly number[],
+    type: ElementType = 'f32',
+    data?: HostArray,
+  ): Required<Tensor> {
+    const buffer = this.allocate(label, sizeOf(shape) * 4)
+    const tensor = { label, shape, type, storage: { buffer, offsetBytes: 0 } }
+    if (data) this.write(tensor, data)
+    return tensor
+  }
+
+  freeTensor(tensor: Tensor): void {
+    if (tensor.storage) this.free(tensor.storage.buffer)
+  }
+
+  /** Writes `data` at element `at` of the tensor. */
+  write(tensor: Tensor, data: HostArray, at = 0): void {
+    const { buffer, offsetBytes } = placed(tensor)
+    if ((at + data.length) * 4 > bytesOf(tensor))
+      throw new DeviceError(
+        'bad-write',
+        `${tensor.label}: ${data.length} elements at ${at} exceed (${tensor.shape})`,
+      )
+    this.gpu.queue.writeBuffer(buffer, offsetBytes + at * 4, data.buffer, data.byteOffset, data.byteLength)
+  }
+
+  /** The tensor's elements, once all work submitted so far is done. Throws what went wrong on the GPU since the last read. */
+  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    return new Float32Array(await this.readBytes(tensor))
+  }
+
+  async readIntegers(tensor: Tensor): Promise<Int32Array<ArrayBuffer>> {
+    return new Int32Array(await this.readBytes(tensor))
+  }
+
+  async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
+    const { buffer, offsetBytes } = placed(tensor)
+    const size = bytesOf(tensor)
+    const staging = this.gpu.createBuffer({
+      size: align(size),
+      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    })
+    const encoder = this.gpu.createCommandEncoder()
+    encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, size)
+    this.gpu.queue.submit([encoder.finish()])
+    try {
+      await staging.mapAsync(GPUMapMode.READ)
+      this.check()
+      return staging.getMappedRange(0, align(size)).slice(0, size)
+    } catch (error) {
+      throw this.#failure ?? error
+    } finally {
+      staging.destroy()
+    }
+  }
+
+  /** Waits for all submitted work; throws what went wrong. */
+  async finish(): Promise<void> {
+    await this.gpu.queue.onSubmittedWorkDone()
+    this.check()
+  }
+
+  /** Throws the first GPU error since the last check. */
+  check(): void {
+    const failure = this.#failure
+    this.#failure = undefined
+    if (failure) throw failure
+  }
+
+  /** The compiled kernel, one for each source text. `writable` says which storage bindings are read_write. */
+  pipeline(label: string, code: string, writable: readonly boolean[]): Promise<GPUComputePipeline> {
+    let pipeline = this.#modules.get(code)
+    if (!pipeline) {
+      const module = this.gpu.createShaderModule({ label, code })
+      const compute = { module, entryPoint: 'main' }
+      pipeline = this.gpu.createComputePipelineAsync({ label, layout: this.#layout(writable), compute })
+      this.#modules.set(code, pipeline)
+    }
+    return pipeline
+  }
+
+  #layout(writable: readonly boolean[]): GPUPipelineLayout {
+    const key = writable.map(Number).join('')
+    let layout = this.#layouts.get(key)
+    if (!layout) {
+      const visibility = GPUShaderStage.COMPUTE
+      const storage = writable.map((write, i): GPUBindGroupLayoutEntry => {
+        return { binding: i + 1, visibility, buffer: { type: write ? 'storage' : 'read-only-storage' } }
+      })
+      const entries: GPUBindGroupLayoutEntry[] = [
+        { binding: 0, visibility, buffer: { type: 'uniform' } },
+        ...storage,
+      ]
+      layout = this.gpu.createPipelineLayout({
+        bindGroupLayouts: [this.gpu.createBindGroupLayout({ entries })],
+      })
+      this.#layouts.set(key, layout)
+    }
+    return layout
+  }
+
+  /** Frees everything. */
+  close(): void {
+    this.gpu.destroy()
+  }
+}
+
+/** `no-adapter`, `gpu-error`, `device-lost`, `too-large`, `bad-write`, `not-placed`. */
+export class DeviceError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
+
+/** Where a tensor lives; an error for a plan's tensor that no compiler has placed yet. */
+export function placed(tensor: Tensor) {
+  if (!tensor.storage)
+    throw new DeviceError('not-placed', `${tensor.label}: belongs to a plan; read it through the plan`)
+  return tensor.storage
+}
+
+const optionalFeatures: GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query']
+
+// What create() returns must stay referenced as long as the process lives, else Node crashes at random.
+const instances = new Map<string, GPU>()
+
+function instance(adapter: string | undefined): GPU {
+  const key = adapter ?? ''
+  let gpu = instances.get(key)
+  if (!gpu) {
+    Object.assign(globalThis, globals)
+    const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia'
+    gpu = create(adapter ? [features, `adapter=${adapter}`] : [features])
+    instances.set(key, gpu)
+  }
+  return gpu
+}
+
+function chosenFamily(adapter: GPUAdapter): Family {
+  const wanted = process.env.FLOW_KERNELS
+  if (wanted === 'cpu' || wanted === 'gpu') return wanted
+  if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
+  const software = /llvmpipe|swiftshader/i.test(`${adapter.info.description} ${adapter.info.device}`)
+  return software && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
+}
+
+function missing(wanted: string | undefined): string {
+  return wanted
+    ? `no WebGPU adapter whose name contains "${wanted}" (FLOW_ADAPTER); unset it to take the fastest there is`
+    : 'no WebGPU adapter: install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)'
+}

@@ -1,0 +1,25 @@
+export type ElementType = 'f32' | 'u32' | 'i32'
+
+/**
+ * A dense row-major array of 4-byte elements. With `storage` it lives in that part of a GPU buffer; without, it
+ * belongs to a plan, whose compiler decides where it lives.
+ */
+export interface Tensor {
+  readonly label: string
+  readonly shape: readonly number[]
+  readonly type: ElementType
+  readonly storage?: Storage
+}
+
+export interface Storage {
+  readonly buffer: GPUBuffer
+  /** Multiple of 256, the largest alignment that WebGPU may ask for. */
+  readonly offsetBytes: number
+}
+
+/** Elements of a tensor of this shape. */
+export function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1)
+}
+
+export const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * 4

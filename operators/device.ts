@@ -1,0 +1,11 @@
+import type { Context } from '../engine/operator.ts'
+import { type Device, openDevice } from '../kernels/device.ts'
+
+/** The run's one GPU, opened on first use. */
+export function sharedDevice(context: Context): Promise<Device> {
+  return context.shared(
+    'device',
+    () => openDevice(),
+    device => device.close(),
+  )
+}

@@ -1,0 +1,81 @@
+// What travels on the edges of our graphs: the value types behind the port kinds.
+import type { Tensor } from '../kernels/tensor.ts'
+
+/** Kind `sample`: one question about one clip, as a data set states it. */
+export interface Sample {
+  /** Path of the clip. */
+  video: string
+  /** The question with its lettered options, without `<image>`. */
+  question: string
+  /** The true answer: a letter or `<answer> C </answer>`. */
+  solution?: string
+  /** A conversation to learn from, for supervised training. */
+  conversations?: readonly Message[]
+  /** All other fields of the row, untouched. */
+  fields: Readonly<Record<string, unknown>>
+}
+
+export interface Message {
+  from: string
+  value: string
+}
+
+/** Kind `clip`: an opened video file; pixels are decoded only when asked for. */
+export interface Clip {
+  sample: Sample
+  path: string
+  /** Frames that really decode. */
+  frameCount: number
+  /** Average frames a second. */
+  framesPerSecond: number
+  durationSeconds: number
+  /** Size of a decoded frame in pixels, as stored: rotation metadata is not applied. */
+  width: number
+  height: number
+  /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame. */
+  read(indices: readonly number[], signal?: AbortSignal): Promise<Uint8Array[]>
+}
+
+/** Kind `frames`: the frames the model sees. */
+export interface Frames {
+  sample: Sample
+  /** Frame numbers in the clip. */
+  indices: readonly number[]
+  /** (frames, 3, size, size) f32, normalised, on the GPU; freed with the item. */
+  pixels: Tensor
+}
+
+/** Kind `prompt`: a question ready for the language model. */
+export interface Prompt {
+  sample: Sample
+  /** The rendered template. */
+  text: string
+  /** Token ids; -200 stands where the visual tokens go. */
+  ids: readonly number[]
+  /** (frames, tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
+  features: Tensor
+}
+
+/** Kind `group`: the completions of one prompt. */
+export interface Group {
+  prompt: Prompt
+  completions: readonly Completion[]
+  /** The policy's version (number of updates) that wrote the completions. */
+  policyVersion: number
+  /** Seconds that generation took. */
+  generateSeconds: number
+}
+
+export interface Completion {
+  /** Ids up to and including end-of-text when it came. */
+  ids: readonly number[]
+  /** Decoded without special tokens, stripped as Python's str.strip does. */
+  text: string
+  /** False when the token limit cut it. */
+  finished: boolean
+  /** By reward name; filled by reward operators. */
+  rewards?: Readonly<Record<string, number>>
+  /** The combined reward. */
+  reward?: number
+  advantage?: number
+}

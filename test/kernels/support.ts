@@ -1,0 +1,73 @@
+import type t from 'tap'
+import { type Device, type Family, openDevice } from '../../kernels/device.ts'
+import { compile, Plan } from '../../kernels/plan.ts'
+import type { ElementType, Tensor } from '../../kernels/tensor.ts'
+
+type Test = typeof t
+
+/** Runs `body` once for each kernel family on the adapter at hand, and closes the device. */
+export async function onEachFamily(
+  test: Test,
+  body: (device: Device, test: Test) => Promise<void>,
+): Promise<void> {
+  for (const family of ['cpu', 'gpu'] satisfies Family[]) {
+    await test.test(`${family} kernels`, async child => {
+      const device = await openDevice({ family })
+      child.teardown(() => device.close())
+      await body(device, child as Test) // a subtest has every method of the root test
+    })
+  }
+}
+
+/** Deterministic values in (-0.5, 0.5) · scale. */
+export function noise(size: number, seed = 1, scale = 2): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(size)
+  let state = seed * 2654435761
+  for (let i = 0; i < size; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    values[i] = (state / 4294967296 - 0.5) * scale
+  }
+  return values
+}
+
+/** max|a − b| / max|b|. */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let [difference, largest] = [0, 0]
+  for (let i = 0; i < b.length; i++) {
+    if (!(Math.abs(a[i] - b[i]) <= difference)) difference = Math.abs(a[i] - b[i])
+    largest = Math.max(largest, Math.abs(b[i]))
+  }
+  return difference / Math.max(largest, 1e-30)
+}
+
+export function close(
+  test: Test,
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  bound = 1e-5,
+  what = '',
+): void {
+  const error = relativeError(found, wanted)
+  test.ok(error <= bound, `${what} relative error ${error.toExponential(1)} <= ${bound}`)
+}
+
+/** A tensor with its own buffer, filled. */
+export function given(
+  device: Device,
+  shape: readonly number[],
+  data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>,
+): Tensor {
+  const type: ElementType = data instanceof Uint32Array ? 'u32' : 'f32'
+  return device.tensor('given', shape, type, data)
+}
+
+/** Records, compiles and runs a plan once. */
+export async function runOnce(device: Device, record: (plan: Plan) => void): Promise<void> {
+  const plan = new Plan(device)
+  record(plan)
+  const compiled = await compile(device, plan, 'test')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+}
