@@ -1,0 +1,43 @@
+export type CheckpointErrorCode =
+  | 'missing-file'
+  | 'unreadable-file'
+  | 'bad-json'
+  | 'bad-header'
+  | 'truncated-file'
+  | 'bad-tensor'
+  | 'overlapping-tensors'
+  | 'gap-in-file'
+  | 'unsupported-dtype'
+  | 'unsupported-model'
+  | 'bad-config'
+  | 'bad-index'
+  | 'duplicate-tensor'
+  | 'missing-tensor'
+  | 'wrong-shape'
+  | 'unknown-tensor'
+
+export interface CheckpointProblem {
+  readonly code: CheckpointErrorCode
+  /** One line that names the file and, where there is one, the tensor or key. */
+  readonly message: string
+}
+
+/** Everything that is wrong with a checkpoint, found before any of it is used; the message has a line a problem. */
+export class CheckpointError extends Error {
+  override readonly name = 'CheckpointError'
+  /** The first problem's code. */
+  readonly code: CheckpointErrorCode
+  readonly problems: readonly [CheckpointProblem, ...CheckpointProblem[]]
+
+  constructor(...problems: [CheckpointProblem, ...CheckpointProblem[]]) {
+    super(problems.map(problem => problem.message).join('\n'))
+    this.code = problems[0].code
+    this.problems = problems
+  }
+}
+
+/** Throws one error for all of them when there are any. */
+export function throwProblems(problems: readonly CheckpointProblem[]): void {
+  const [first, ...rest] = problems
+  if (first) throw new CheckpointError(first, ...rest)
+}

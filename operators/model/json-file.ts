@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises'
+import { CheckpointError } from './checkpoint-error.ts'
+
+/** A JSON file's value; a missing or malformed file is a `CheckpointError` with its path. */
+export async function readJsonFile(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new CheckpointError(fileProblem(path, cause))
+  })
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new CheckpointError({ code: 'bad-json', message: `${path}: not JSON: ${messageOf(cause)}` })
+  }
+}
+
+/** The problem behind a failed file operation. */
+export function fileProblem(path: string, cause: unknown) {
+  return isMissing(cause)
+    ? ({ code: 'missing-file', message: `${path}: no such file` } as const)
+    : ({ code: 'unreadable-file', message: `${path}: cannot be read: ${messageOf(cause)}` } as const)
+}
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const isMissing = (cause: unknown) =>
+  cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
+
+const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))

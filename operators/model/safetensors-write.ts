@@ -1,0 +1,67 @@
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { fromFloat32 } from './float-formats.ts'
+
+export interface TensorToWrite {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly dtype: 'F32' | 'BF16'
+  /** All its values in row-major order, in pieces of any size. BF16 is rounded to nearest, ties to even. */
+  readonly chunks: Iterable<Float32Array> | AsyncIterable<Float32Array>
+}
+
+/**
+ * Writes tensors as one safetensors file, one chunk in memory at a time. The bytes depend on names, shapes and values
+ * alone: tensors lie in order of name. The file appears under its name only when it is whole.
+ */
+export async function writeSafetensors(path: string, tensors: readonly TensorToWrite[]): Promise<void> {
+  const inOrder = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const partial = `${path}.partial`
+  const handle = await open(partial, 'w')
+  try {
+    await writeFully(handle, headerOf(inOrder))
+    for (const tensor of inOrder) await writeTensor(handle, tensor)
+  } catch (error) {
+    await handle.close()
+    await rm(partial, { force: true })
+    throw error
+  }
+  await handle.close()
+  await rename(partial, path)
+}
+
+function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
+  let end = 0
+  for (const { name, shape, dtype } of tensors) {
+    if (Object.hasOwn(header, name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
+    const begin = end
+    end += elementsOf(shape) * (dtype === 'F32' ? 4 : 2)
+    header[name] = { dtype, shape, data_offsets: [begin, end] }
+  }
+  const text = JSON.stringify(header)
+  // Spaces up to a multiple of 8, so that the data is aligned for readers that map the file.
+  const padded = Buffer.from(text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8))
+  const bytes = Buffer.alloc(8 + padded.length)
+  bytes.writeBigUInt64LE(BigInt(padded.length))
+  padded.copy(bytes, 8)
+  return bytes
+}
+
+async function writeTensor(handle: FileHandle, { name, shape, dtype, chunks }: TensorToWrite): Promise<void> {
+  let written = 0
+  for await (const values of chunks) {
+    await writeFully(handle, fromFloat32(values, dtype))
+    written += values.length
+  }
+  if (written === elementsOf(shape)) return
+  throw new Error(
+    `writeSafetensors: tensor ${name}: shape (${shape.join(', ')}) has ${elementsOf(shape)} values, got ${written}`,
+  )
+}
+
+/** One write may take less than it is given. */
+async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done)).bytesWritten
+}
+
+const elementsOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1)
