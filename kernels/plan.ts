@@ -60,6 +60,7 @@ export class Plan {
   readonly target: Target
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
   readonly pinned = new Set<Tensor>()
+  readonly constants = new Map<Tensor, HostArray>()
 
   constructor(target: Target) {
     this.target = target
@@ -74,6 +75,13 @@ export class Plan {
   pin(label: string, shape: readonly number[], type: ElementType = 'f32'): Tensor {
     const tensor = this.tensor(label, shape, type)
     this.pinned.add(tensor)
+    return tensor
+  }
+
+  /** A pinned tensor whose contents are known while recording: index lists, tables. */
+  constant(label: string, shape: readonly number[], data: HostArray): Tensor {
+    const tensor = this.pin(label, shape, data instanceof Uint32Array ? 'u32' : data instanceof Int32Array ? 'i32' : 'f32')
+    this.constants.set(tensor, data)
     return tensor
   }
 
@@ -170,6 +178,7 @@ export async function compile(device: Device, plan: Plan, label: string): Promis
   const segments = new Map<string, Ready[]>()
   for (const { name, commands } of plan.segments) segments.set(name, await Promise.all(commands.map(ready)))
   device.gpu.queue.writeBuffer(uniforms, 0, scalars)
+  for (const [tensor, data] of plan.constants) device.write(at(tensor), data)
   return new CompiledPlan(device, segments, places, uniforms)
 }
 

@@ -1,0 +1,31 @@
+import {
+  type Activation,
+  activation as activationKernel,
+  activationBackward,
+  siluMultiply as siluMultiplyKernel,
+  siluMultiplyBackward,
+} from '../elementwise.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Pass } from './pass.ts'
+
+export function activation(pass: Pass, name: Activation, x: Tensor): Tensor {
+  const y = pass.output(name, x.shape, [x])
+  activationKernel(pass.plan, name, x, y)
+  pass.onBackward(y, dy => {
+    const { gradient: dx, accumulate } = pass.into(x)
+    activationBackward(pass.plan, name, { x, dy, dx, accumulate })
+  })
+  return y
+}
+
+/** silu(gate) · up, the middle of a SwiGLU. Gate and up must have no other reader. */
+export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
+  const y = pass.output('silu multiply', gate.shape, [gate, up])
+  siluMultiplyKernel(pass.plan, gate, up, y)
+  pass.onBackward(y, dy => {
+    const dGate = pass.into(gate).gradient
+    const dUp = pass.into(up).gradient
+    siluMultiplyBackward(pass.plan, { gate, up, dy, dGate, dUp })
+  })
+  return y
+}

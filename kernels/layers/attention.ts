@@ -1,0 +1,87 @@
+import { matmul, type Operand } from '../matmul.ts'
+import { type Mask, softmax, softmaxBackward } from '../softmax.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Pass } from './pass.ts'
+
+/** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
+export interface Heads {
+  tensor: Tensor
+  column?: number
+}
+
+export interface AttentionOptions {
+  queries: Heads
+  keys: Heads
+  values: Heads
+  /** Independent attentions: frames, groups of tokens. */
+  batches: number
+  /** Query rows and key rows of one batch. */
+  rows: number
+  keyRows: number
+  heads: number
+  /** Divides `heads`: query head h reads key head h / (heads / keyValueHeads). */
+  keyValueHeads: number
+  headSize: number
+  scale: number
+  mask: Mask
+}
+
+/** softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). The probabilities are kept for the backward. */
+export function attention(pass: Pass, options: AttentionOptions): Tensor {
+  const { plan } = pass
+  const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } = options
+  const inputs = [queries.tensor, keys.tensor, values.tensor]
+  const ratio = heads / keyValueHeads
+  const width = heads * headSize
+  const y = pass.output('attention', [batches * rows, width], inputs)
+  const scores = plan.tensor('attention scores', [batches, heads, rows, keyRows])
+  const batch = { outer: batches, inner: heads }
+
+  const q = side(queries, rows, headSize)
+  const k = { ...side(keys, keyRows, headSize), innerDivisor: ratio }
+  const v = { ...side(values, keyRows, headSize), innerDivisor: ratio }
+  const score = (tensor: Tensor): Operand => square(tensor, heads, rows, keyRows)
+  const across = (tensor: Tensor): Operand => side({ tensor }, rows, headSize)
+
+  matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a: q, b: k, out: score(scores), scale, batch })
+  softmax(plan, { scores, outer: batches, inner: heads, rows, keys: keyRows, mask })
+  matmul(plan, { form: 'nn', rows, columns: headSize, inner: keyRows, a: score(scores), b: v, out: across(y), batch })
+
+  pass.onBackward(y, dy => {
+    const dScores = plan.tensor('d attention scores', scores.shape)
+    const a = across(dy)
+    matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a, b: v, out: score(dScores), batch })
+    const targets = new Map(inputs.filter(x => pass.wants(x)).map(x => [x, pass.into(x)]))
+    // Heads that share a key head sum their gradients into it.
+    const shared = { outer: batches, inner: keyValueHeads }
+    const stacked = (tensor: Tensor): Operand => ({ ...score(tensor), inner: ratio * rows * keyRows })
+    const grouped = (operand: Operand): Operand => ({ ...operand, inner: ratio * headSize })
+    const repeat = { count: ratio, a: rows * keyRows, b: headSize }
+    const transposed = (from: Tensor, b: Operand, into: Heads) => {
+      const target = targets.get(into.tensor)
+      if (!target) return
+      const out = side({ ...into, tensor: target.gradient }, keyRows, headSize)
+      const { accumulate } = target
+      const shape = { rows: keyRows, columns: headSize, inner: rows }
+      matmul(plan, { form: 'tn', ...shape, a: stacked(from), b: grouped(b), out, accumulate, batch: shared, repeat })
+    }
+    transposed(scores, across(dy), values)
+    softmaxBackward(plan, { probabilities: scores, gradient: dScores, outer: batches, inner: heads, rows, keys: keyRows, scale })
+    transposed(dScores, q, keys)
+    const target = targets.get(queries.tensor)
+    if (!target) return
+    const out = side({ ...queries, tensor: target.gradient }, rows, headSize)
+    const { accumulate } = target
+    matmul(plan, { form: 'nn', rows, columns: headSize, inner: keyRows, a: score(dScores), b: k, out, accumulate, batch })
+  })
+  return y
+}
+
+function side({ tensor, column = 0 }: Heads, rows: number, headSize: number): Operand {
+  const rowStride = tensor.shape[1]
+  return { tensor, offset: column, rowStride, outer: rows * rowStride, inner: headSize }
+}
+
+function square(tensor: Tensor, heads: number, rows: number, keyRows: number): Operand {
+  return { tensor, rowStride: keyRows, outer: heads * rows * keyRows, inner: rows * keyRows }
+}

@@ -1,0 +1,66 @@
+import { gatherRows } from '../gather-rows.ts'
+import type { Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Parameter, Pass } from './pass.ts'
+
+/** Row numbers: where each gathered row goes and where it comes from; -1 makes a row of zeros. */
+export interface RowPair {
+  to: number
+  from: number
+}
+
+/** A tensor (rows, columns of `from`) whose row i is row `rows[i]` of `from`; -1 gives zeros. */
+export function gather(pass: Pass, from: Tensor, rows: readonly number[], label = 'gather'): Tensor {
+  const y = pass.output(label, [rows.length, from.shape[1]], [from])
+  gatherInto(pass, from, y, rows.map((row, to) => ({ to, from: row })))
+  return y
+}
+
+/** Writes rows of `from` into rows of `into`, each row of `into` once; gradients flow back as sums. */
+export function gatherInto(pass: Pass, from: Tensor | Parameter, into: Tensor, pairs: readonly RowPair[]): void {
+  const source = 'value' in from ? from.value : from
+  record(pass.plan, source, into, pairs, false)
+  pass.onBackward(into, gradient => {
+    const back = inverse(pairs)
+    if ('value' in from) {
+      if (from.gradient) record(pass.plan, gradient, from.gradient, back, true)
+      return
+    }
+    if (!pass.wants(from)) return
+    const target = pass.into(from)
+    // Rows that nobody gathered get a zero gradient: they appear in no pair, so the whole is cleared first.
+    if (!target.accumulate) pass.plan.fill(target.gradient)
+    record(pass.plan, gradient, target.gradient, back, true)
+  })
+}
+
+function inverse(pairs: readonly RowPair[]): RowPair[] {
+  return pairs.filter(pair => pair.from >= 0).map(({ to, from }) => ({ to: from, from: to }))
+}
+
+/** Pairs with the same destination are summed in the order given. */
+function record(plan: Plan, from: Tensor, into: Tensor, pairs: readonly RowPair[], accumulate: boolean): void {
+  const sums = new Map<number, number[]>()
+  for (const pair of pairs) {
+    const items = sums.get(pair.to) ?? []
+    if (pair.from >= 0) items.push(pair.from)
+    sums.set(pair.to, items)
+  }
+  if (sums.size === 0) return
+  const offsets = [0]
+  for (const items of sums.values()) offsets.push((offsets.at(-1) ?? 0) + items.length)
+  const items = [...sums.values()].flat()
+  const list = (label: string, values: Iterable<number>): Tensor => {
+    const data = Uint32Array.from(values)
+    return plan.constant(label, [data.length], data)
+  }
+  gatherRows(plan, {
+    from,
+    into,
+    destinations: list('destinations', sums.keys()),
+    offsets: list('offsets', offsets),
+    items: list('items', items.length > 0 ? items : [0]),
+    segments: sums.size,
+    accumulate,
+  })
+}

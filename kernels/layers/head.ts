@@ -1,0 +1,92 @@
+import { logProbability, logProbabilityBackward } from '../log-probability.ts'
+import { matmul } from '../matmul.ts'
+import type { Tensor } from '../tensor.ts'
+import { gather } from './gather.ts'
+import type { Parameter, Pass } from './pass.ts'
+
+/** A row of hidden states and the token id that it should predict. */
+export interface Supervised {
+  row: number
+  target: number
+}
+
+export interface LogProbabilities {
+  /** (supervised rows): log softmax of the logits at the target. */
+  logProbs: Tensor
+  /** (supervised rows): dLoss / dlogProb, written by the host before the backward runs. */
+  coefficients: Tensor
+}
+
+/** Logits computed at once; whole logits of a batch never exist. */
+const chunkElements = 1 << 25
+
+/** Log-probabilities of the targets under weight (vocabulary, hidden), on the supervised rows of hidden (rows, hidden) only. */
+export function logProbabilities(
+  pass: Pass,
+  hidden: Tensor,
+  weight: Parameter,
+  supervised: readonly Supervised[],
+): LogProbabilities {
+  const { plan } = pass
+  const count = supervised.length
+  const [vocabulary, width] = weight.shape
+  const x = gather(pass, hidden, supervised.map(s => s.row), 'supervised rows')
+  const targets = plan.constant('targets', [count], Uint32Array.from(supervised, s => s.target))
+  const logProbs = pass.output('log-probabilities', [count], [x], [weight])
+  const logSums = plan.tensor('log sums', [count])
+  const coefficients = plan.pin('coefficients', [count])
+  plan.pinned.add(logProbs)
+  const chunks = chunked(count, Math.max(1, Math.floor(chunkElements / vocabulary)))
+  const rowsOf = (tensor: Tensor, firstRow: number) => ({ tensor, offset: firstRow * width, rowStride: width })
+  const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
+    const logits = plan.tensor('logits', [rows, vocabulary])
+    const a = rowsOf(x, firstRow)
+    matmul(plan, { form: 'nt', rows, columns: vocabulary, inner: width, a, b: weight.value, out: logits })
+    return logits
+  }
+  for (const chunk of chunks) {
+    const logits = logitsOf(chunk)
+    logProbability(plan, { logits, targets, ...chunk, vocabulary, logProbs, logSums })
+  }
+  pass.coefficients(logProbs, coefficients)
+  pass.onBackward(logProbs, () => {
+    const target = pass.wants(x) ? pass.into(x) : undefined
+    for (const chunk of chunks) {
+      const { firstRow, rows } = chunk
+      // Computed again rather than kept; overwritten by their own gradient.
+      const logits = logitsOf(chunk)
+      logProbabilityBackward(plan, { logits, targets, ...chunk, vocabulary, logSums, coefficients })
+      if (target) {
+        const out = rowsOf(target.gradient, firstRow)
+        const { accumulate } = target
+        matmul(plan, { form: 'nn', rows, columns: width, inner: vocabulary, a: logits, b: weight.value, out, accumulate })
+      }
+      if (weight.gradient) {
+        const b = rowsOf(x, firstRow)
+        const out = weight.gradient
+        matmul(plan, { form: 'tn', rows: vocabulary, columns: width, inner: rows, a: logits, b, out, accumulate: true })
+      }
+    }
+  })
+  return { logProbs, coefficients }
+}
+
+/** Logits of all rows of hidden: (rows, vocabulary). For inference. */
+export function logits(pass: Pass, hidden: Tensor, weight: Parameter): Tensor {
+  const [rows, inner] = hidden.shape
+  const columns = weight.shape[0]
+  const out = pass.plan.tensor('logits', [rows, columns])
+  matmul(pass.plan, { form: 'nt', rows, columns, inner, a: hidden, b: weight.value, out })
+  return out
+}
+
+interface Chunk {
+  firstRow: number
+  rows: number
+}
+
+function chunked(count: number, size: number): Chunk[] {
+  return Array.from({ length: Math.ceil(count / size) }, (_, i) => {
+    return { firstRow: i * size, rows: Math.min(size, count - i * size) }
+  })
+}

@@ -1,0 +1,36 @@
+import { layerNorm as layerNormKernel, layerNormBackward } from '../layer-norm.ts'
+import { rmsNorm as rmsNormKernel, rmsNormBackward } from '../rms-norm.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Parameter, Pass } from './pass.ts'
+
+/** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns). */
+export function rmsNorm(pass: Pass, x: Tensor, gain: Parameter, epsilon: number): Tensor {
+  const y = pass.output(gain.name, x.shape, [x], [gain])
+  rmsNormKernel(pass.plan, x, gain.value, y, epsilon)
+  pass.onBackward(y, dy => {
+    const { gradient: dx, accumulate } = pass.into(x)
+    const gainGradient = gain.gradient
+    rmsNormBackward(pass.plan, { x, gain: gain.value, dy, dx, accumulate, epsilon, ...(gainGradient && { gainGradient }) })
+  })
+  return y
+}
+
+/** Layer norm of each row of x (rows, columns) with gain and bias (columns). */
+export function layerNorm(pass: Pass, x: Tensor, gain: Parameter, bias: Parameter, epsilon: number): Tensor {
+  const y = pass.output(gain.name, x.shape, [x], [gain, bias])
+  layerNormKernel(pass.plan, x, gain.value, bias.value, y, epsilon)
+  pass.onBackward(y, dy => {
+    const target = pass.wants(x) ? pass.into(x) : undefined
+    layerNormBackward(pass.plan, {
+      x,
+      gain: gain.value,
+      dy,
+      accumulate: target?.accumulate ?? false,
+      epsilon,
+      ...(target && { dx: target.gradient }),
+      ...(gain.gradient && { gainGradient: gain.gradient }),
+      ...(bias.gradient && { biasGradient: bias.gradient }),
+    })
+  })
+  return y
+}

@@ -1,0 +1,85 @@
+import { add } from '../elementwise.ts'
+import type { Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+
+/** A weight of the model. It is trained when it has a gradient. */
+export interface Parameter {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly value: Tensor
+  /** Accumulates over passes until the optimizer clears it. */
+  readonly gradient?: Tensor
+}
+
+/**
+ * One pass over a network while its plan is recorded. Each layer records its forward dispatches at once and hands in
+ * its written backward, which `backward` records in reverse order. Gradients are recorded only towards tensors that
+ * lead to a trained parameter.
+ */
+export class Pass {
+  readonly plan: Plan
+  /** False for inference: no backward is kept, whatever the parameters. */
+  readonly training: boolean
+  readonly #wanted = new Set<Tensor>()
+  readonly #gradients = new Map<Tensor, Tensor>()
+  readonly #backward: (() => void)[] = []
+
+  constructor(plan: Plan, training: boolean) {
+    this.plan = plan
+    this.training = training
+  }
+
+  /** A layer's output; it wants a gradient when an input or a parameter does. */
+  output(
+    label: string,
+    shape: readonly number[],
+    inputs: readonly (Tensor | undefined)[],
+    parameters: readonly (Parameter | undefined)[] = [],
+  ): Tensor {
+    const tensor = this.plan.tensor(label, shape)
+    const wanted = inputs.some(x => x && this.#wanted.has(x)) || parameters.some(p => p?.gradient)
+    if (this.training && wanted) this.#wanted.add(tensor)
+    return tensor
+  }
+
+  wants(tensor: Tensor): boolean {
+    return this.#wanted.has(tensor)
+  }
+
+  /** Hands in the backward of the layer that made `output`; it is skipped when nobody asks for that gradient. */
+  onBackward(output: Tensor, record: (gradient: Tensor) => void): void {
+    if (!this.wants(output)) return
+    this.#backward.push(() => {
+      const gradient = this.#gradients.get(output)
+      if (gradient) record(gradient)
+    })
+  }
+
+  /** Where to write a contribution to the gradient of `tensor`; the first one overwrites, later ones accumulate. */
+  into(tensor: Tensor): { gradient: Tensor; accumulate: boolean } {
+    const known = this.#gradients.get(tensor)
+    if (known) return { gradient: known, accumulate: true }
+    const gradient = this.plan.tensor(`d ${tensor.label}`, tensor.shape)
+    this.#gradients.set(tensor, gradient)
+    return { gradient, accumulate: false }
+  }
+
+  /** Begins the backward at `tensor`: its gradient is what the host writes into `coefficients`. */
+  coefficients(tensor: Tensor, coefficients: Tensor): void {
+    this.#gradients.set(tensor, coefficients)
+  }
+
+  /** Passes a gradient on unchanged. Only for a layer that has no further use for it: the tensor itself is handed over. */
+  adopt(tensor: Tensor, gradient: Tensor): void {
+    if (!this.wants(tensor)) return
+    const known = this.#gradients.get(tensor)
+    if (known) add(this.plan, gradient, known)
+    else this.#gradients.set(tensor, gradient)
+  }
+
+  /** Records the backward of all layers, last first. */
+  backward(): void {
+    for (const record of this.#backward.reverse()) record()
+    this.#backward.length = 0
+  }
+}

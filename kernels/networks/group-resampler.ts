@@ -1,0 +1,99 @@
+import { addTable } from '../elementwise.ts'
+import { activation } from '../layers/activation.ts'
+import { attention } from '../layers/attention.ts'
+import { gather, gatherInto, type RowPair } from '../layers/gather.ts'
+import { linear } from '../layers/linear.ts'
+import { layerNorm } from '../layers/norm.ts'
+import type { Pass } from '../layers/pass.ts'
+import type { Tensor } from '../tensor.ts'
+import { roundToFloat16 } from './float16.ts'
+import { type ParameterSet, parameter } from './parameters.ts'
+import { type ConnectorShape, visualTokens } from './shape.ts'
+
+const prefix = 'connector._connector'
+const normEpsilon = 1e-5
+
+/**
+ * The group resampler: features of one clip (tokens, vision hidden) to visual tokens (groups · latents, hidden). The
+ * tokens are cut into consecutive groups; in each, the learned latents attend to the group's tokens and to themselves.
+ * All groups run in one batch; shorter ones are padded with keys that a length mask hides.
+ */
+export function groupResampler(pass: Pass, weights: ParameterSet, shape: ConnectorShape, features: Tensor): Tensor {
+  const { plan } = pass
+  const { groups, latents: count, heads, headSize } = shape
+  const at = (name: string) => parameter(weights, `${prefix}.${name}`)
+  const runs = split(features.shape[0], groups)
+  const longest = Math.max(...runs.map(run => run.length))
+  const keyRows = count + longest
+  const media = linear(pass, features, at('linear.weight'), { bias: at('linear.bias') })
+  const learned = at('latents')
+  const hidden = learned.shape[1]
+  let latents = pass.output('latents', [groups * count, hidden], [], [learned])
+  gatherInto(pass, learned, latents, Array.from({ length: groups * count }, (_, to) => ({ to, from: to % count })))
+  const lengths = plan.constant('key lengths', [groups], Uint32Array.from(runs, run => count + run.length))
+  const norm = (x: Tensor, name: string) => layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon)
+
+  for (let i = 0; i < shape.layers; i++) {
+    const z = norm(latents, `layers.${i}.0.norm_latents`)
+    const keyWeight = at(`layers.${i}.0.to_kv.weight`)
+    const fromMedia = linear(pass, norm(media, `layers.${i}.0.norm_media`), keyWeight)
+    const fromLatents = linear(pass, z, keyWeight)
+    // A group's keys: its latents, its run of tokens, then zeros up to the longest group.
+    const keys = pass.output('keys and values', [groups * keyRows, 2 * heads * headSize], [fromMedia, fromLatents])
+    gatherInto(pass, fromLatents, keys, latentRows(groups, count, keyRows))
+    gatherInto(pass, fromMedia, keys, mediaRows(runs, count, keyRows))
+    const mixed = attention(pass, {
+      queries: { tensor: linear(pass, z, at(`layers.${i}.0.to_q.weight`)) },
+      keys: { tensor: keys },
+      values: { tensor: keys, column: heads * headSize },
+      batches: groups,
+      rows: count,
+      keyRows,
+      heads,
+      keyValueHeads: heads,
+      headSize,
+      scale: headSize ** -0.5,
+      mask: { kind: 'lengths', lengths },
+    })
+    latents = linear(pass, mixed, at(`layers.${i}.0.to_out.weight`), { residual: latents })
+    const wide = linear(pass, norm(latents, `layers.${i}.1.0`), at(`layers.${i}.1.1.weight`))
+    const narrow = at(`layers.${i}.1.3.weight`)
+    latents = linear(pass, activation(pass, 'gelu-erf', wide), narrow, { residual: latents })
+  }
+  const out = norm(latents, 'norm')
+  const rows = visualTokens(shape)
+  addTable(plan, { x: out, table: plan.constant('positional table', [rows, hidden], positionalTable(rows, hidden)) })
+  return out
+}
+
+/** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
+export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
+  const value = (p: number, c: number): number => {
+    const angle = Math.fround(p * Math.fround(Math.exp((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))))
+    return roundToFloat16(c % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
+  }
+  return Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns))
+}
+
+/** Consecutive runs of nearly equal length; the first ones are one longer when it does not divide. */
+function split(total: number, groups: number): { start: number; length: number }[] {
+  const base = Math.floor(total / groups)
+  const longer = total % groups
+  return Array.from({ length: groups }, (_, g) => {
+    return { start: g * base + Math.min(g, longer), length: base + (g < longer ? 1 : 0) }
+  })
+}
+
+function latentRows(groups: number, count: number, keyRows: number): RowPair[] {
+  return Array.from({ length: groups * count }, (_, from) => {
+    return { to: Math.floor(from / count) * keyRows + (from % count), from }
+  })
+}
+
+function mediaRows(runs: readonly { start: number; length: number }[], count: number, keyRows: number): RowPair[] {
+  return runs.flatMap(({ start, length }, g) =>
+    Array.from({ length: keyRows - count }, (_, i) => {
+      return { to: g * keyRows + count + i, from: i < length ? start + i : -1 }
+    }),
+  )
+}

@@ -1,0 +1,69 @@
+import { siluMultiply } from '../layers/activation.ts'
+import { attention } from '../layers/attention.ts'
+import { linear } from '../layers/linear.ts'
+import { rmsNorm } from '../layers/norm.ts'
+import type { Pass } from '../layers/pass.ts'
+import { type Rotation, rope } from '../layers/rope.ts'
+import type { Mask } from '../softmax.ts'
+import type { Tensor } from '../tensor.ts'
+import { type ParameterSet, parameter } from './parameters.ts'
+import type { LanguageShape } from './shape.ts'
+
+const prefix = 'language_model.model'
+
+/** How one layer's rows attend: over the rows of the pass, or over a cache. Gets rotated queries and keys (rows, heads · headSize). */
+export type Attend = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor
+
+/** Qwen2's blocks and last norm: embeddings (rows, hidden) to hidden states (rows, hidden). */
+export function languageModel(
+  pass: Pass,
+  weights: ParameterSet,
+  shape: LanguageShape,
+  embeddings: Tensor,
+  rotation: Rotation,
+  attend: Attend,
+): Tensor {
+  const { heads, keyValueHeads, headSize, normEpsilon } = shape
+  let x = embeddings
+  for (let i = 0; i < shape.layers; i++) {
+    const at = (name: string) => parameter(weights, `${prefix}.layers.${i}.${name}`)
+    const biased = (input: Tensor, name: string) => linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
+    const h = rmsNorm(pass, x, at('input_layernorm.weight'), normEpsilon)
+    const queries = biased(h, 'self_attn.q_proj')
+    const keys = biased(h, 'self_attn.k_proj')
+    const values = biased(h, 'self_attn.v_proj')
+    rope(pass, queries, rotation, heads, headSize)
+    rope(pass, keys, rotation, keyValueHeads, headSize)
+    x = linear(pass, attend(i, queries, keys, values), at('self_attn.o_proj.weight'), { residual: x })
+    const z = rmsNorm(pass, x, at('post_attention_layernorm.weight'), normEpsilon)
+    const gate = linear(pass, z, at('mlp.gate_proj.weight'))
+    const up = linear(pass, z, at('mlp.up_proj.weight'))
+    x = linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: x })
+  }
+  return rmsNorm(pass, x, parameter(weights, `${prefix}.norm.weight`), normEpsilon)
+}
+
+/** Attention among the rows of the pass. */
+export function attendWithin(pass: Pass, shape: LanguageShape, mask: Mask): Attend {
+  const { heads, keyValueHeads, headSize } = shape
+  return (_, queries, keys, values) =>
+    attention(pass, {
+      queries: { tensor: queries },
+      keys: { tensor: keys },
+      values: { tensor: values },
+      batches: 1,
+      rows: queries.shape[0],
+      keyRows: keys.shape[0],
+      heads,
+      keyValueHeads,
+      headSize,
+      scale: headSize ** -0.5,
+      mask,
+    })
+}
+
+/** The token embedding table; logits use it too when the head is tied. */
+export const embeddingTable = (weights: ParameterSet) => parameter(weights, `${prefix}.embed_tokens.weight`)
+
+export const headWeight = (weights: ParameterSet, shape: LanguageShape) =>
+  shape.tied ? embeddingTable(weights) : parameter(weights, 'language_model.lm_head.weight')

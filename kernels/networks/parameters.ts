@@ -1,0 +1,70 @@
+import { align, type Device } from '../device.ts'
+import type { Parameter } from '../layers/pass.ts'
+import { sizeOf, type Tensor } from '../tensor.ts'
+
+/** Weights side by side in a few large buffers, so that an optimizer updates each buffer in one dispatch. */
+export interface ParameterSet {
+  readonly byName: ReadonlyMap<string, Parameter>
+  /** Flat tensors that cover the trained weights and, in the same layout, their gradients. */
+  readonly slabs: readonly { values: Tensor; gradients: Tensor }[]
+  free(): void
+}
+
+/** Makes room for the named weights; those that `trained` accepts get gradients. Contents are zero. */
+export function allocateParameters(
+  device: Device,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  trained: (name: string) => boolean,
+): ParameterSet {
+  const byName = new Map<string, Parameter>()
+  const buffers: GPUBuffer[] = []
+  const slabs: { values: Tensor; gradients: Tensor }[] = []
+  for (const training of [true, false]) {
+    const names = [...shapes.keys()].filter(name => trained(name) === training)
+    for (const part of packed(device, shapes, names)) {
+      const values = device.allocate('weights', part.bytes)
+      const gradients = training ? device.allocate('gradients', part.bytes) : undefined
+      buffers.push(values, ...(gradients ? [gradients] : []))
+      const flat = (label: string, buffer: GPUBuffer): Tensor => {
+        return { label, shape: [part.bytes / 4], type: 'f32', storage: { buffer, offsetBytes: 0 } }
+      }
+      if (gradients) slabs.push({ values: flat('weights', values), gradients: flat('gradients', gradients) })
+      for (const { name, offsetBytes } of part.places) {
+        const shape = shapes.get(name) ?? []
+        const at = (label: string, buffer: GPUBuffer): Tensor => ({ label, shape, type: 'f32', storage: { buffer, offsetBytes } })
+        const gradient = gradients && { gradient: at(`d ${name}`, gradients) }
+        byName.set(name, { name, shape, value: at(name, values), ...gradient })
+      }
+    }
+  }
+  return { byName, slabs, free: () => buffers.forEach(buffer => device.free(buffer)) }
+}
+
+/** The weight of that name; a missing one is a mistake of ours, since the checkpoint was checked before. */
+export function parameter(set: ParameterSet, name: string): Parameter {
+  const found = set.byName.get(name)
+  if (!found) throw new Error(`no parameter ${name}`)
+  return found
+}
+
+interface Part {
+  bytes: number
+  places: { name: string; offsetBytes: number }[]
+}
+
+function packed(device: Device, shapes: ReadonlyMap<string, readonly number[]>, names: readonly string[]): Part[] {
+  const limit = Math.min(device.maxBindingBytes, device.gpu.limits.maxBufferSize)
+  const parts: Part[] = []
+  for (const name of names) {
+    const bytes = align(sizeOf(shapes.get(name) ?? []) * 4)
+    if (bytes > limit) throw new Error(`${name} (${shapes.get(name)}): ${bytes} bytes; a binding of this GPU holds ${limit}`)
+    let part = parts.at(-1)
+    if (!part || part.bytes + bytes > limit) {
+      part = { bytes: 0, places: [] }
+      parts.push(part)
+    }
+    part.places.push({ name, offsetBytes: part.bytes })
+    part.bytes += bytes
+  }
+  return parts
+}
