@@ -83,6 +83,8 @@ export interface DeriveOptions {
   dispose?: () => void
   /** Keep the parent's value alive as long as the child lives; default true. */
   keep?: boolean
+  /** Further parents, e.g. the other items of a batch: their origins and, with `keep`, their values too. */
+  parents?: readonly Item[]
 }
 
 /** Returned by a function given to `each` when the plain value is not all there is to say. */
@@ -103,8 +105,9 @@ export interface Context {
   readonly node: string
   /** The run's seed. */
   readonly seed: number
-  /** Folder of the graph file: relative paths in config are resolved by the engine against the working directory. */
+  /** Folder of the run's files. Relative paths in config are the operator's business: against the working directory. */
   readonly runDirectory: string
+  /** Aborted when the run is aborted or nobody wants this node's output any more: pass it on to what can wait long. */
   readonly signal: AbortSignal
   /** The opened resource that a config field (with `resource: KIND`) names. */
   resource<T>(name: string): T
@@ -114,6 +117,10 @@ export interface Context {
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
   /** A line for people, shown by the command line and kept in the run's log. */
   log(message: string): void
+  /** How far the run is, for the progress line: e.g. updates done and, when known, in all. */
+  progress(state: Progress): void
+  /** Puts a fact into the run's `manifest.json`, e.g. the adapter that a shared device runs on. */
+  manifest(key: string, value: unknown): void
   /**
    * The usual way to write a node: an RxJS operator that takes each item, calls `work`, and emits an item derived
    * from it. Undefined emits nothing; an array emits each element. The input is released afterwards. A thrown error
@@ -127,6 +134,11 @@ export interface Context {
   source<T>(pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>>
   /** Wraps a value with options for `each`. */
   emit<T>(value: T, options?: DeriveOptions): Emission<T>
+}
+
+export interface Progress {
+  done: number
+  total?: number
 }
 
 export interface SourceItem<T> extends DeriveOptions {
@@ -148,7 +160,16 @@ export interface Operator<F extends Fields = Fields> {
   readonly outputs: Readonly<Record<string, Port>>
   /** Set when the output order is not the input order. */
   readonly unordered?: boolean
-  /** Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. */
+  /**
+   * Items of one input that the node may hold unreleased at the same time. Default: the largest concurrency given to
+   * `each`, or 4 when `run` uses plain RxJS only. Say it when `run` collects items, e.g. the size of a batch.
+   */
+  credits?(config: Config<F>): number
+  /**
+   * Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. An item may
+   * be passed on as it is; an item dropped without `release` keeps its credit until the node ends (use `each` and
+   * return undefined to filter). An optional input that the graph leaves out is an empty stream.
+   */
   run(inputs: Streams, config: Config<F>, context: Context): Streams
 }
 

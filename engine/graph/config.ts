@@ -1,0 +1,48 @@
+import type { Fields } from '../operator.ts'
+import { coerce } from './coerce.ts'
+import { type FlatNode, type FlatResource, locate } from './flat.ts'
+import type { Problem } from './problem.ts'
+import { configSchema, type Schema, schemaAt } from './schema.ts'
+import { dotted, isObject, type Path } from './source.ts'
+import { type Validator, validator } from './validate.ts'
+
+const known = new WeakMap<Fields, { schema: Schema; validate: Validator }>()
+
+/** A part's config with defaults filled in and params coerced to the fields' types; reports what the fields refuse. */
+export function checkConfig(
+  part: FlatNode | FlatResource,
+  fields: Fields,
+  problems: Problem[],
+): Readonly<Record<string, unknown>> {
+  const { schema, validate } = checkOf(fields)
+  const { graph, path } = part.at
+  const pathOf = (steps: Path) => dotted([...path, 'config', ...steps])
+  const coerced = coerceIn(part.config, [], steps => graph.substituted.has(pathOf(steps)), schema)
+  const config = isObject(coerced) ? coerced : {}
+  for (const { path: steps, part: side, code, ...rest } of validate(config)) {
+    if (graph.holes.has(pathOf(steps))) continue
+    const missing = code === 'missing-key' && part.at.source.place([...path, 'config'], 'key')
+    const where = locate(part.at, ['config', ...steps], side)
+    problems.push({ ...rest, code: 'bad-config', ...where, ...(missing && { place: missing }) })
+  }
+  return config
+}
+
+function checkOf(fields: Fields) {
+  const found = known.get(fields)
+  if (found) return found
+  const schema = configSchema(fields)
+  const made = { schema, validate: validator(schema) }
+  known.set(fields, made)
+  return made
+}
+
+/** A copy in which the values that came as text have the type that their place asks for. */
+function coerceIn(value: unknown, path: Path, isText: (path: Path) => boolean, schema: Schema): unknown {
+  if (isText(path)) return coerce(value, schemaAt(schema, path))
+  if (Array.isArray(value)) return value.map((item, i) => coerceIn(item, [...path, i], isText, schema))
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, coerceIn(item, [...path, key], isText, schema)]),
+  )
+}

@@ -1,0 +1,114 @@
+import type { Interpolated } from './interpolate.ts'
+import type { Problem } from './problem.ts'
+import { defaultCapacity } from './schema.ts'
+import { dotted, isObject, type Path, type Source } from './source.ts'
+
+/** A graph with its sub-graphs put in place: plain nodes with prefixed names (`clips/decode`). */
+export interface Level {
+  summary: string
+  nodes: FlatNode[]
+  resources: FlatResource[]
+  /** Of a sub-graph: the ends inside that an input feeds. */
+  inputs: Map<string, End[]>
+  /** Of a sub-graph: the end inside that an output is. */
+  outputs: Map<string, End>
+  params: Record<string, unknown>
+  /** The value as the manifest shows it. */
+  shown: unknown
+}
+
+export interface FlatNode {
+  name: string
+  /** Prefix of the sub-graph that it stands in, '' at the top: where names of resources are looked up first. */
+  scope: string
+  operator: string
+  config: Record<string, unknown>
+  onError: OnError
+  wires: Wire[]
+  /** Its structure is wrong, which has been reported: nothing more is checked about it. */
+  broken: boolean
+  at: Locator
+}
+
+export interface FlatResource {
+  name: string
+  scope: string
+  resource: string
+  config: Record<string, unknown>
+  broken: boolean
+  at: Locator
+}
+
+export type OnError = 'stop' | 'skip' | { readonly retry: number }
+
+export interface End {
+  node: string
+  port: string
+}
+
+/** One edge as its consumer states it, defaults filled in. */
+export interface Wire {
+  port: string
+  from: End
+  capacity: { items: number; bytes: number }
+  whenFull: 'block' | 'drop-oldest' | 'error'
+  keep: 'all' | 'latest'
+  /** Present, even when it is `null`, on an edge that starts with a value. */
+  initial?: { value: unknown }
+  maxLag?: number
+  at: Locator
+}
+
+/** Where a part stands: a path in a file. */
+export interface Locator {
+  source: Source
+  path: Path
+  graph: Interpolated
+}
+
+/** The path `steps` below a locator, as a place and a dotted path for a problem. */
+export function locate(
+  at: Locator,
+  steps: Path = [],
+  part: 'key' | 'value' = 'value',
+): Pick<Problem, 'place' | 'path'> {
+  const path = [...at.path, ...steps]
+  const given = at.graph.given.get(dotted(path))
+  if (given) return given
+  return { place: at.source.place(path, part), path: dotted(path) }
+}
+
+export const endName = (end: End): string => `${end.node}.${end.port}`
+
+/** The edges that a node's `from` states, its structure having been checked. */
+export function wiresOf(from: unknown, at: Locator): Wire[] {
+  return Object.entries(isObject(from) ? from : {}).flatMap(([port, stated]) => {
+    const path = [...at.path, 'from', port]
+    if (!Array.isArray(stated)) return [wireOf(port, stated, { ...at, path })]
+    return stated.map((one, i) => wireOf(port, one, { ...at, path: [...path, i] }))
+  })
+}
+
+function wireOf(port: string, stated: unknown, at: Locator): Wire {
+  // validation has filled the defaults into an edge that is an object; one that is a string has them all
+  const edge = (isObject(stated) ? stated : { edge: stated }) as Partial<Omit<Wire, 'initial'>> & {
+    edge: string
+    initial?: unknown
+  }
+  return {
+    port,
+    from: endOf(edge.edge),
+    capacity: edge.capacity ?? defaultCapacity,
+    whenFull: edge.whenFull ?? 'block',
+    keep: edge.keep ?? 'all',
+    ...('initial' in edge && { initial: { value: edge.initial } }),
+    ...(edge.maxLag !== undefined && { maxLag: edge.maxLag }),
+    at,
+  }
+}
+
+/** `node.port` as its two parts. */
+export function endOf(text: string): End {
+  const dot = text.lastIndexOf('.')
+  return { node: text.slice(0, dot), port: text.slice(dot + 1) }
+}

@@ -1,0 +1,36 @@
+/** The known name most like this one, or undefined when none is near: a few slips, or one begins with the other. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  const allowed = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))
+  let best: { name: string; distance: number } | undefined
+  for (const candidate of known) {
+    const begins = name !== '' && (candidate.startsWith(name) || name.startsWith(candidate))
+    const distance = begins ? Math.min(1, distanceBetween(name, candidate)) : distanceBetween(name, candidate)
+    if (distance <= allowed && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
+      best = { name: candidate, distance }
+  }
+  return best?.name
+}
+
+/** A hint for a message: the nearest name, else the known ones when they are few, else nothing. */
+export function nearestHint(name: string, known: Iterable<string>): string {
+  const names = [...known]
+  const near = nearest(name, names)
+  if (near !== undefined) return `nearest "${near}"`
+  return names.length > 0 && names.length <= 12 ? `known: ${names.join(', ')}` : ''
+}
+
+/** Levenshtein distance in UTF-16 units, ignoring case. */
+function distanceBetween(a: string, b: string): number {
+  const left = a.toLowerCase()
+  const right = b.toLowerCase()
+  let previous = Array.from({ length: right.length + 1 }, (_, column) => column)
+  for (let row = 1; row <= left.length; row++) {
+    const current = [row]
+    for (let column = 1; column <= right.length; column++) {
+      const same = left[row - 1] === right[column - 1] ? 0 : 1
+      current[column] = Math.min(current[column - 1] + 1, previous[column] + 1, previous[column - 1] + same)
+    }
+    previous = current
+  }
+  return previous[right.length]
+}

@@ -1,0 +1,72 @@
+/** One thing wrong with a graph: a stable code for programs, a place and a sentence for people. */
+export interface Problem {
+  code: ProblemCode
+  /** Where it stands in a file; absent when it came from the command line, which `path` then shows. */
+  place?: Place
+  /** Dotted path as `--set` takes it, e.g. `nodes.update.config.beta`. */
+  path: string
+  /** What would be right, e.g. `must be >= 1`. */
+  rule: string
+  /** What stands there instead, as JSON text. */
+  found?: string
+  /** The nearest known name, or what the field means. */
+  hint?: string
+}
+
+/** A file with 1-based line and column. */
+export interface Place {
+  file: string
+  line: number
+  column: number
+}
+
+export type ProblemCode =
+  | 'unreadable-file'
+  | 'syntax'
+  | 'duplicate-key'
+  | 'structure'
+  | 'unknown-key'
+  | 'missing-key'
+  | 'bad-param'
+  | 'missing-param'
+  | 'unknown-param'
+  | 'unused-param'
+  | 'bad-set'
+  | 'unknown-operator'
+  | 'unknown-resource'
+  | 'unused-resource'
+  | 'resource-cycle'
+  | 'bad-config'
+  | 'unknown-node'
+  | 'unknown-port'
+  | 'kind-mismatch'
+  | 'unconnected-input'
+  | 'bad-edge'
+  | 'cycle'
+  | 'bad-sub-graph'
+
+/** A graph that must not run, with everything that is wrong with it. */
+export class GraphError extends Error {
+  readonly code = 'invalid-graph'
+
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super(problems.map(describe).join('\n'))
+    this.name = 'GraphError'
+    this.problems = problems
+  }
+}
+
+/** One line: `file:line:column path: rule, found X (hint)`. */
+export function describe(problem: Problem): string {
+  const { place, path, rule, found, hint } = problem
+  const where = place ? `${place.file}:${place.line}:${place.column}${path && ` ${path}`}` : path
+  return `${where}: ${rule}${found === undefined ? '' : `, found ${found}`}${hint ? ` (${hint})` : ''}`
+}
+
+/** JSON text of a value, cut to one readable piece. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text
+}
