@@ -1,5 +1,5 @@
 import {
-  type Activation,
+  type ActivationName,
   activation as activationKernel,
   activationBackward,
   siluMultiply as siluMultiplyKernel,
@@ -8,7 +8,7 @@ import {
 import type { Tensor } from '../tensor.ts'
 import type { Pass } from './pass.ts'
 
-export function activation(pass: Pass, name: Activation, x: Tensor): Tensor {
+export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor {
   const y = pass.output(name, x.shape, [x])
   activationKernel(pass.plan, name, x, y)
   pass.onBackward(y, dy => {

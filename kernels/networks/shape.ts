@@ -1,4 +1,4 @@
-import type { Activation } from '../elementwise.ts'
+import type { ActivationName } from '../elementwise.ts'
 
 /** Sizes of a TinyLLaVA-Video model. */
 export interface ModelShape {
@@ -17,7 +17,7 @@ export interface VisionShape {
   patchSize: number
   channels: number
   normEpsilon: number
-  activation: Activation
+  activation: ActivationName
   /** `patch` drops the first token of each frame, as the released weights expect; `cls_patch` keeps all. */
   select: 'patch' | 'cls_patch'
 }

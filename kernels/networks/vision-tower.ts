@@ -13,10 +13,17 @@ import { selectedTokens, tokensOfFrame, type VisionShape } from './shape.ts'
 const prefix = 'vision_tower._vision_tower.vision_model'
 
 /**
- * SigLIP up to its feature layer: pixels (frames, channels, size, size) to features (frames · tokens, hidden).
- * Blocks past the feature layer, the last norm and the pooling head are never computed.
+ * SigLIP up to its feature layer: pixels (frames, channels, size, size) to rows of features (frames · tokens, hidden)
+ * from `firstRow` on. Blocks past the feature layer, the last norm and the pooling head are never computed.
  */
-export function visionTower(pass: Pass, weights: ParameterSet, shape: VisionShape, pixels: Tensor, features: Tensor): void {
+export function visionTower(
+  pass: Pass,
+  weights: ParameterSet,
+  shape: VisionShape,
+  pixels: Tensor,
+  features: Tensor,
+  firstRow: number,
+): void {
   const { plan } = pass
   const tokens = tokensOfFrame(shape)
   const frames = pixels.shape[0]
@@ -29,8 +36,8 @@ export function visionTower(pass: Pass, weights: ParameterSet, shape: VisionShap
   for (let i = 0; i < shape.blocks; i++) x = block(pass, shape, frames, x, name => at(`encoder.layers.${i}.${name}`))
   const kept = selectedTokens(shape)
   const first = tokens - kept
-  const pairs = Array.from({ length: frames * kept }, (_, to) => {
-    return { to, from: Math.floor(to / kept) * tokens + first + (to % kept) }
+  const pairs = Array.from({ length: frames * kept }, (_, i) => {
+    return { to: firstRow + i, from: Math.floor(i / kept) * tokens + first + (i % kept) }
   })
   gatherInto(pass, x, features, pairs)
 }

@@ -1,0 +1,46 @@
+import { gatherInto } from '../layers/gather.ts'
+import type { Pass } from '../layers/pass.ts'
+import { type Rotation, rotationTables } from '../layers/rope.ts'
+import type { Mask } from '../softmax.ts'
+import type { Tensor } from '../tensor.ts'
+import { groupResampler } from './group-resampler.ts'
+import { type Attend, attendWithin, embeddingTable, languageModel } from './language-model.ts'
+import type { Packing, Sequence } from './packing.ts'
+import type { ParameterSet } from './parameters.ts'
+import type { ModelShape } from './shape.ts'
+
+export interface HiddenStates {
+  /** (rows, hidden): text embeddings with the visual tokens spliced in. */
+  embeddings: Tensor
+  /** (rows, hidden): after the last norm. */
+  hidden: Tensor
+}
+
+/** Connector, splice and language model over packed sequences. `attend` may wrap the usual attention among rows. */
+export function hiddenStates(
+  pass: Pass,
+  weights: ParameterSet,
+  shape: ModelShape,
+  sequences: readonly Sequence[],
+  packing: Packing,
+  wrap: (attend: Attend) => Attend = attend => attend,
+): HiddenStates {
+  const { plan } = pass
+  const table = embeddingTable(weights)
+  const visuals = sequences.map(({ features }) => features && groupResampler(pass, weights, shape.connector, features))
+  const embeddings = pass.output('embeddings', [packing.rows, shape.language.hidden], visuals, [table])
+  gatherInto(pass, table, embeddings, packing.tokens)
+  visuals.forEach((visual, i) => {
+    if (visual) gatherInto(pass, visual, embeddings, packing.visual[i])
+  })
+  const list = (label: string, values: readonly number[]) =>
+    plan.constant(label, [values.length], Uint32Array.from(values))
+  const mask: Mask = { kind: 'causal', segments: list('segments', packing.segments), parents: list('parents', packing.parents) }
+  const { headSize, ropeTheta } = shape.language
+  const rotation: Rotation = {
+    ...rotationTables(plan, Math.max(...packing.positions) + 1, headSize, ropeTheta),
+    positions: list('positions', packing.positions),
+  }
+  const attend = wrap(attendWithin(pass, shape.language, mask))
+  return { embeddings, hidden: languageModel(pass, weights, shape.language, embeddings, rotation, attend) }
+}

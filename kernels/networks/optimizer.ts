@@ -1,0 +1,76 @@
+import { adamW, gradientNorm, sumOfSquares } from '../adamw.ts'
+import { type CompiledPlan, compile, Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+import type { VideoModel } from './video-model.ts'
+
+export interface AdamWOptions {
+  beta1: number
+  beta2: number
+  epsilon: number
+  weightDecay: number
+  /** Gradients longer than this are scaled down to it; 0 never scales. */
+  maxGradientNorm: number
+}
+
+export interface Update {
+  /** Before clipping. */
+  gradientNorm: number
+  /** False when a gradient was not finite; the weights were left as they are. */
+  applied: boolean
+}
+
+/** AdamW with decoupled decay over the trained weights of a model, as torch.optim.AdamW computes it. */
+export interface Optimizer {
+  /** Updates done so far. */
+  readonly steps: number
+  clearGradients(): void
+  step(learningRate: number): Promise<Update>
+  free(): void
+}
+
+const partialsOfSlab = 1024
+
+export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): Promise<Optimizer> {
+  const { device, weights } = model
+  const plan = new Plan(device)
+  const norm = plan.pin('gradient norm', [2])
+  const step = plan.pin('step', [8])
+  const moments = weights.slabs.map(({ values }) => {
+    return { first: plan.pin('first moments', values.shape), second: plan.pin('second moments', values.shape) }
+  })
+  plan.segment('clear')
+  for (const { gradients } of weights.slabs) plan.fill(gradients)
+  plan.segment('update')
+  recordNorm(plan, weights.slabs.map(slab => slab.gradients), norm)
+  weights.slabs.forEach(({ values: parameters, gradients }, i) => {
+    const { beta1, beta2, epsilon } = options
+    adamW(plan, { parameters, gradients, ...moments[i], norm, step, beta1, beta2, epsilon })
+  })
+  const compiled = await compile(device, plan, 'optimizer')
+  let steps = 0
+  return {
+    get steps() {
+      return steps
+    },
+    clearGradients: () => compiled.run(['clear']),
+    async step(learningRate) {
+      compiled.write(step, stepScalars(options, steps + 1, learningRate))
+      compiled.run(['update'])
+      const [gradientNorm, finite] = await readNorm(compiled, norm)
+      if (finite) steps++
+      return { gradientNorm, applied: finite }
+    },
+    free: () => compiled.free(),
+  }
+}
+
+function recordNorm(plan: Plan, gradients: readonly Tensor[], norm: Tensor): void {
+  const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
+  gradients.forEach((x, i) => sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab }))
+  gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out: norm })
+}
+
+async function readNorm(compiled: CompiledPlan, norm: Tensor): Promise<[number, boolean]> {
+  const [value, finite] = await compiled.read(norm)
+  return [value, finite === 1]
+}

@@ -1,0 +1,114 @@
+import type { Device } from '../device.ts'
+import { logProbabilities, logits as logitsLayer } from '../layers/head.ts'
+import { Pass } from '../layers/pass.ts'
+import { compile, Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+import { hiddenStates } from './hidden-states.ts'
+import { headWeight } from './language-model.ts'
+import { pack, type Sequence } from './packing.ts'
+import type { ParameterSet } from './parameters.ts'
+import { type ModelShape, selectedTokens, tokensOfFrame, type VisionShape, visualTokens } from './shape.ts'
+import { visionTower } from './vision-tower.ts'
+
+/** A loaded TinyLLaVA-Video model. */
+export interface VideoModel {
+  readonly device: Device
+  readonly shape: ModelShape
+  readonly weights: ParameterSet
+  /** Positions of a spliced prompt; what is beyond is cut from its end. */
+  readonly maxLength: number
+}
+
+/** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
+export async function encodeFrames({ device, shape, weights }: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
+  const frames = pixels.shape[0]
+  const tokens = selectedTokens(shape.vision)
+  const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
+  for (const { start, count } of framesAtOnce(device, shape.vision, frames)) {
+    const plan = new Plan(device)
+    const part = view(pixels, start, count)
+    visionTower(new Pass(plan, false), weights, shape.vision, part, features, start * tokens)
+    const compiled = await compile(device, plan, 'vision tower')
+    compiled.run()
+    compiled.free()
+  }
+  return features
+}
+
+/** A pass whose forward has run. */
+export interface Forward {
+  /** Log-probability of each supervised token, in the order of `pack`. */
+  logProbs: Float32Array
+  /** Adds the gradients of Σ coefficients · logProbs to the trained parameters. At most once. */
+  backward(coefficients: Float32Array<ArrayBuffer>): void
+  free(): void
+}
+
+/** Log-probabilities of everything supervised in the sequences; with `training`, ready for the backward. */
+export async function forward(model: VideoModel, sequences: readonly Sequence[], training: boolean): Promise<Forward> {
+  const { device, shape, weights } = model
+  const packing = pack(sequences, visualTokens(shape.connector), model.maxLength)
+  const plan = new Plan(device)
+  const pass = new Pass(plan, training)
+  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
+  const head = headWeight(weights, shape.language)
+  const { logProbs, coefficients } = logProbabilities(pass, hidden, head, packing.supervised)
+  plan.segment('backward')
+  pass.backward()
+  const compiled = await compile(device, plan, training ? 'training pass' : 'log-probabilities')
+  compiled.run(['main'])
+  return {
+    logProbs: await compiled.read(logProbs),
+    backward(values) {
+      compiled.write(coefficients, values)
+      compiled.run(['backward'])
+    },
+    free: () => compiled.free(),
+  }
+}
+
+export interface PromptStates {
+  /** (rows, hidden) */
+  embeddings: Float32Array
+  /** (rows, vocabulary) */
+  logits: Float32Array
+}
+
+/** Embeddings and logits of every position of one prompt: for inspection, not for training. */
+export async function promptStates(model: VideoModel, prompt: Sequence): Promise<PromptStates> {
+  const { device, shape, weights } = model
+  const packing = pack([prompt], visualTokens(shape.connector), model.maxLength)
+  const plan = new Plan(device)
+  const pass = new Pass(plan, false)
+  const { embeddings, hidden } = hiddenStates(pass, weights, shape, [prompt], packing)
+  const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))
+  plan.pinned.add(embeddings)
+  plan.pinned.add(logits)
+  const compiled = await compile(device, plan, 'prompt')
+  compiled.run()
+  const states = { embeddings: await compiled.read(embeddings), logits: await compiled.read(logits) }
+  compiled.free()
+  return states
+}
+
+/** Runs of frames whose attention scores fit into one binding and whose pixels start at an allowed offset. */
+function framesAtOnce(device: Device, vision: VisionShape, frames: number): { start: number; count: number }[] {
+  const scoreBytes = vision.heads * tokensOfFrame(vision) ** 2 * 4
+  const frameBytes = vision.channels * vision.imageSize ** 2 * 4
+  let step = 1
+  while ((step * frameBytes) % 256 !== 0) step *= 2
+  const fitting = Math.floor(device.maxBindingBytes / Math.max(scoreBytes, frameBytes))
+  const size = fitting >= frames ? frames : Math.floor(fitting / step) * step
+  if (size === 0) throw new Error(`vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${device.maxBindingBytes}`)
+  return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
+    return { start: i * size, count: Math.min(size, frames - i * size) }
+  })
+}
+
+function view(pixels: Tensor, start: number, count: number): Tensor {
+  const { storage } = pixels
+  if (!storage) throw new Error('pixels must have a buffer')
+  const [, channels, height, width] = pixels.shape
+  const offsetBytes = storage.offsetBytes + start * channels * height * width * 4
+  return { ...pixels, shape: [count, channels, height, width], storage: { ...storage, offsetBytes } }
+}
