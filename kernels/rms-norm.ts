@@ -1,12 +1,15 @@
+import { columnSums } from './column-sum.ts'
 import { group } from './group.ts'
+import { pack } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
-import type { Tensor } from './tensor.ts'
+import { sizeOf, type Tensor } from './tensor.ts'
 
 /** y[r, c] = x[r, c] · gain[c] / sqrt(mean over c of x[r, c]² + epsilon), for x (rows, columns) and gain (columns). */
 export function rmsNorm(plan: Plan, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
-  const [rows, columns] = [x.shape[0], x.shape[1]]
-  plan.dispatch(forward(plan.target), {
-    params: { rows, columns, epsilon },
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  plan.dispatch(forward(plan.target, columns), {
+    params: { rows, columns: columns / pack(columns).size, epsilon },
     buffers: { x, gain, y },
     grid: rows,
   })
@@ -25,28 +28,106 @@ export function rmsNormReference(x: ArrayLike<number>, gain: ArrayLike<number>, 
   return y
 }
 
+export interface RmsNormBackward {
+  /** (rows, columns), as it went in */
+  x: Tensor
+  /** (columns) */
+  gain: Tensor
+  /** (rows, columns) */
+  dy: Tensor
+  /** (rows, columns) */
+  dx: Tensor
+  /** Whether `dx` is added to. */
+  accumulate: boolean
+  /** (columns), added to */
+  gainGradient?: Tensor | undefined
+  epsilon: number
+}
+
+/** With s = 1 / sqrt(mean(x²) + epsilon), g = dy · gain: dx (+)= s · g − x · s³ · mean(x · g), gain′ += Σ dy · x · s. */
+export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
+  const { x, gain, dy, dx, accumulate, gainGradient, epsilon } = of
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  const scales = plan.tensor('rms norm scales', [rows])
+  plan.dispatch(backward(plan.target, columns, accumulate), {
+    params: { rows, columns: columns / pack(columns).size, epsilon },
+    buffers: { x, gain, dy, dx, scales },
+    grid: rows,
+  })
+  if (gainGradient)
+    columnSums(plan, {
+      name: 'rms_norm_gain',
+      reads: { x, dy },
+      tables: { scales },
+      term: 'dy[i] * x[i] * scales[row]',
+      out: gainGradient,
+    })
+}
+
 // One workgroup a row: lanes stride over the columns.
-function forward(target: Target) {
+function forward(target: Target, size: number) {
   const { width, enables, functions } = group(target)
+  const { size: packed, element, declarations } = pack(size)
   return kernel({
     name: 'rms_norm',
     enables,
-    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' },
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
     buffers: {
-      x: { element: 'f32', access: 'read' }, // (rows, columns)
-      gain: { element: 'f32', access: 'read' }, // (columns)
-      y: { element: 'f32', access: 'write' }, // (rows, columns)
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      y: { element, access: 'write' }, // (rows, columns)
     },
-    code: `${functions}
+    code: `${declarations}${functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
   if (row >= params.rows) { return; }
   let start = row * params.columns;
-  var squares = 0.0;
+  var squares = number();
   for (var c = lane; c < params.columns; c += ${width}u) { squares = fma(x[start + c], x[start + c], squares); }
-  let scale = inverseSqrt(group_sum(squares, lane) / f32(params.columns) + params.epsilon);
+  let mean = group_sum(total(squares), lane) / f32(params.columns * ${packed}u);
+  let scale = inverseSqrt(mean + params.epsilon);
   for (var c = lane; c < params.columns; c += ${width}u) { y[start + c] = x[start + c] * scale * gain[c]; }
+}`,
+  })
+}
+
+function backward(target: Target, size: number, accumulate: boolean) {
+  const { width, enables, functions } = group(target)
+  const { size: packed, element, declarations } = pack(size)
+  return kernel({
+    name: 'rms_norm_backward',
+    enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      dy: { element, access: 'read' }, // (rows, columns)
+      dx: { element, access: 'write' }, // (rows, columns)
+      scales: { element: 'f32', access: 'write' }, // (rows)
+    },
+    code: `${declarations}${functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  let count = f32(params.columns * ${packed}u);
+  var squares = number();
+  var along = number();
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let value = x[start + c];
+    squares = fma(value, value, squares);
+    along = fma(value, dy[start + c] * gain[c], along);
+  }
+  let scale = inverseSqrt(group_sum(total(squares), lane) / count + params.epsilon);
+  let pull = group_sum(total(along), lane) / count * scale * scale * scale;
+  scales[row] = scale;
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let slope = dy[start + c] * gain[c] * scale - x[start + c] * pull;
+    dx[start + c] = ${accumulate ? 'dx[start + c] + slope' : 'slope'};
+  }
 }`,
   })
 }
