@@ -1,0 +1,10 @@
+/** A group whose advantages cannot be computed. */
+export class AdvantageError extends Error {
+  override readonly name = 'AdvantageError'
+  readonly code: 'small-group' | 'missing-reward'
+
+  constructor(code: 'small-group' | 'missing-reward', message: string) {
+    super(message)
+    this.code = code
+  }
+}

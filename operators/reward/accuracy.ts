@@ -1,0 +1,19 @@
+import { anyButNewline, firstOf, strip } from '../text/python.ts'
+
+/**
+ * 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case differ. The answer is
+ * what stands between the first answer tags that are on one line, or the whole completion without such tags; the
+ * solution is read the same way (Specification 5.5).
+ *
+ * The published code asks a symbolic comparison of LaTeX and numbers first. Lettered options hold neither, so for them
+ * it never fires; it is left out here, and solutions that are numbers or formulas are compared as text.
+ */
+export function accuracyReward(completion: string, solution: string): 0 | 1 {
+  const truth = answerOf(solution)
+  const answer = answerOf(completion)
+  return answer !== '' && (answer === truth || firstOf(answer) === truth) ? 1 : 0
+}
+
+const answerPattern = new RegExp(`<answer>(${anyButNewline}*?)</answer>`)
+
+const answerOf = (text: string): string => strip(answerPattern.exec(text)?.[1] ?? text)

@@ -1,0 +1,26 @@
+import { countOf, lengthOf, strip, whitespace } from '../text/python.ts'
+
+export interface FormatOptions {
+  /** Reward for the form alone. */
+  baseline: number
+  /** Added in proportion to the length of the thinking. */
+  lengthBonus: number
+  /** Code points of thinking that earn the whole bonus. */
+  lengthCap: number
+}
+
+/**
+ * 0 unless the whole completion is one `<think>…</think>` and one `<answer>…</answer>` with only whitespace between;
+ * then `baseline` + `lengthBonus` · min(length of the stripped thinking / `lengthCap`, 1) (Specification 5.5).
+ */
+export function formatReward(
+  completion: string,
+  { baseline, lengthBonus, lengthCap }: FormatOptions,
+): number {
+  const thinking = form.exec(completion)?.[1]
+  if (thinking === undefined || tags.some(tag => countOf(completion, tag) !== 1)) return 0
+  return baseline + lengthBonus * Math.min(lengthOf(strip(thinking)) / lengthCap, 1)
+}
+
+const tags = ['<think>', '</think>', '<answer>', '</answer>']
+const form = new RegExp(`^<think>(.*?)</think>[${whitespace}]*<answer>.*?</answer>$`, 's')

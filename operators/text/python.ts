@@ -1,0 +1,33 @@
+// Where the published numbers depend on Python's text semantics, and JavaScript's differ.
+
+/**
+ * Body of a character class with Python's whitespace, the same for `str.strip` and for `\s` in a pattern. Unlike
+ * JavaScript's it has U+001C to U+001F and U+0085, and has not U+FEFF.
+ */
+export const whitespace =
+  '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
+
+/** Python's `.` without DOTALL: anything but a newline, where JavaScript's also excludes \r, U+2028 and U+2029. */
+export const anyButNewline = '[^\\n]'
+
+/** Python's `str.strip()`. */
+export const strip = (text: string): string => text.replace(leading, '').replace(trailing, '')
+
+/** Python's `len(text)`: code points, not UTF-16 units. */
+export function lengthOf(text: string): number {
+  let length = 0
+  for (const _ of text) length++
+  return length
+}
+
+/** Python's `text[:1]`: the first code point, or nothing. */
+export function firstOf(text: string): string {
+  const [first = ''] = text
+  return first
+}
+
+/** Python's `text.count(part)` for a part that is not empty. */
+export const countOf = (text: string, part: string): number => text.split(part).length - 1
+
+const leading = new RegExp(`^[${whitespace}]+`)
+const trailing = new RegExp(`(?<![${whitespace}])[${whitespace}]+$`)

@@ -1,0 +1,85 @@
+import type { Message } from '../kinds.ts'
+import { strip } from './python.ts'
+import { TextError } from './text-error.ts'
+
+/** How a conversation becomes text; `{content}` stands for the message. */
+export interface Template {
+  readonly system: string
+  /** Wraps a question that had `<image>` in it. */
+  readonly image: string
+  readonly user: string
+  readonly assistant: string
+  /** Stands between a question and its answer in the rendered text; labels are cut by it. */
+  readonly separator: string
+  /** Ends an answer; empty when none is taught. */
+  readonly endOfText: string
+}
+
+export type TemplateName = keyof typeof templates
+
+export const templates = {
+  qwen2_base: {
+    system:
+      'A chat between a curious user and an artificial intelligence assistant. ' +
+      "The assistant gives helpful, detailed, and polite answers to the user's questions. ",
+    image: '<image>\n{content}',
+    user: 'USER: {content} ',
+    assistant: 'ASSISTANT: {content}<|endoftext|>',
+    separator: ' ASSISTANT: ',
+    endOfText: '<|endoftext|>',
+  },
+  pretrain: {
+    system: '',
+    image: '',
+    // The question's text is discarded: a caption is learnt from the frames alone.
+    user: '<image>',
+    assistant: '{content}\n',
+    separator: '',
+    endOfText: '',
+  },
+} as const satisfies Record<string, Template>
+
+export const imageToken = '<image>'
+
+/** A whole conversation as text: the system's words once, then each question with its answer. */
+export function renderConversation(template: Template, messages: readonly Message[]): string {
+  const rounds = roundsOf(messages).map(([question, answer]) => {
+    return renderQuestion(template, question) + fill(template.assistant, answer)
+  })
+  return template.system + rounds.join('')
+}
+
+/** A question that awaits its answer: the text ends with the cue to speak, the answer's form up to its first colon. */
+export function renderPrompt(template: Template, question: string): string {
+  const cue = /^[^:]*:/.exec(template.assistant)?.[0] ?? ''
+  return template.system + renderQuestion(template, question) + cue
+}
+
+/** Frames come first in a question, wherever `<image>` was written. */
+function renderQuestion(template: Template, question: string): string {
+  if (!question.includes(imageToken)) return fill(template.user, question)
+  const words = strip(question.replaceAll(imageToken, ''))
+  return fill(template.user, strip(fill(template.image, words)))
+}
+
+/**
+ * Questions with their answers. As in the published code only the first message's role counts: unless it asks, it is
+ * skipped, and the others ask and answer in turn whatever their roles say.
+ */
+function roundsOf(messages: readonly Message[]): [question: string, answer: string][] {
+  const first = messages[0]?.from
+  const turns = first === 'human' || first === 'user' ? messages : messages.slice(1)
+  const rounds: [string, string][] = []
+  for (let i = 0; i + 1 < turns.length; i += 2)
+    rounds.push([turns[i]?.value ?? '', turns[i + 1]?.value ?? ''])
+  if (turns.length > 0 && turns.length % 2 === 0) return rounds
+  const roles = messages.map(message => message.from).join(', ')
+  throw new TextError(
+    'unbalanced-conversation',
+    `a conversation must have an answer for every question, got the roles (${roles})` +
+      (turns.length < messages.length ? '; a first message that is not from human or user is skipped' : ''),
+  )
+}
+
+/** A function as replacement: a plain string would give `$` in the content a meaning. */
+const fill = (form: string, content: string): string => form.replace('{content}', () => content)

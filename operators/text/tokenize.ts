@@ -1,0 +1,63 @@
+import { imageToken, type Template } from './template.ts'
+import { TextError } from './text-error.ts'
+
+/** Stands in ids where the visual tokens go. */
+export const imageId = -200
+
+/** Stands in labels where nothing is learnt. */
+export const ignoredLabel = -100
+
+export interface TextEncoder {
+  encode(text: string): number[]
+}
+
+/** Ids of a rendered text: the pieces around each `<image>` are encoded apart and joined by -200. */
+export function tokenize(tokenizer: TextEncoder, text: string): number[] {
+  const [first = '', ...rest] = text.split(imageToken)
+  const ids = tokenizer.encode(first)
+  for (const piece of rest) ids.push(imageId, ...tokenizer.encode(piece))
+  return ids
+}
+
+/**
+ * Ids of a rendered conversation with its labels: the id itself in answers and the end of text that closes each, -100
+ * elsewhere. A template without separator learns everything but the leading visual slot. Throws when the rounds, cut
+ * apart and tokenised again, do not add up to the ids, for then the labels would stand beside the wrong tokens.
+ */
+export function tokenizeWithLabels(
+  tokenizer: TextEncoder,
+  template: Template,
+  text: string,
+  key: string,
+): { ids: number[]; labels: number[] } {
+  const ids = tokenize(tokenizer, text)
+  const labels = [...ids]
+  if (template.separator === '') labels.fill(ignoredLabel, 0, tokenize(tokenizer, imageToken).length)
+  else {
+    const counted = maskQuestions(tokenizer, template, text, labels)
+    if (counted !== ids.length) {
+      throw new TextError(
+        'label-mismatch',
+        `sample ${key}: labels need rounds of ${ids.length} tokens in all, found ${counted}; ` +
+          `does a message contain "${template.separator}" or "${template.endOfText}"?`,
+      )
+    }
+  }
+  return { ids, labels }
+}
+
+/** Masks all but the answers and returns how many tokens the rounds account for; stops at the first malformed round. */
+function maskQuestions(tokenizer: TextEncoder, template: Template, text: string, labels: number[]): number {
+  const { separator, endOfText } = template
+  let at = 0
+  for (const round of text.split(endOfText)) {
+    const [question, ...answers] = round.split(separator)
+    if (round === '' || answers.length !== 1) break
+    // The separator's last space is a token here, but in the round it is part of the answer's first token.
+    const masked = tokenize(tokenizer, question + separator).length - 1
+    labels.fill(ignoredLabel, at, at + masked)
+    at += tokenize(tokenizer, round).length + tokenizer.encode(endOfText).length
+  }
+  labels.fill(ignoredLabel, at)
+  return at
+}
