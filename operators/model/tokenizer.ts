@@ -1,9 +1,9 @@
-import { join } from 'node:path'
 import { Tokenizer as Engine } from '@huggingface/tokenizers'
 import { CheckpointError } from './checkpoint-error.ts'
-import { isRecord, readJsonFile } from './json-file.ts'
+import { isRecord } from './json-file.ts'
+import { readTokenizerFiles } from './tokenizer-files.ts'
 
-/** Text to token ids and back, as the checkpoint's `tokenizer.json` says. */
+/** Text to token ids and back, as the checkpoint's tokenizer files say. */
 export interface Tokenizer {
   /** Ids of the text alone: nothing is added before or after it. Text of a special token becomes its id. */
   encode(text: string): number[]
@@ -14,21 +14,17 @@ export interface Tokenizer {
   readonly eosId: number | undefined
 }
 
-/** Opens `tokenizer.json` and `tokenizer_config.json` in a checkpoint's folder. */
+/** Opens the tokenizer of a checkpoint's folder. */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const path = join(folder, 'tokenizer.json')
-  const configPath = join(folder, 'tokenizer_config.json')
-  const [definition, config] = await Promise.all([readJsonFile(path), readJsonFile(configPath)])
-  if (!isRecord(definition)) throw badConfig(path, 'must hold an object')
-  if (!isRecord(config)) throw badConfig(configPath, 'must hold an object')
-  return tokenizerOf(openEngine(path, definition, config), config)
-}
-
-function openEngine(path: string, definition: object, config: object): Engine {
+  const { path, definition, config } = await readTokenizerFiles(folder)
   try {
-    return new Engine(definition, config)
+    return tokenizerOf(new Engine(definition, config), config)
   } catch (cause) {
-    throw badConfig(path, `cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`)
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CheckpointError({
+      code: 'bad-config',
+      message: `${path}: cannot be used as a tokenizer: ${reason}`,
+    })
   }
 }
 
@@ -54,6 +50,3 @@ function contentOf(token: unknown): string | undefined {
   const content = isRecord(token) ? token.content : token
   return typeof content === 'string' ? content : undefined
 }
-
-const badConfig = (path: string, rule: string) =>
-  new CheckpointError({ code: 'bad-config', message: `${path}: ${rule}` })

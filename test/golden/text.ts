@@ -59,7 +59,7 @@ export function checkTextCases({
   return [
     ...names.map(name => row(`rewards.${name}`, differences(scores.map(at(name)), rewards.map(at(name))), 0)),
     ...Object.entries(parsers).map(([name, cases]) => {
-      const wrong = cases.filter(({ response, parsed }) => parsedAs(response) !== parsed)
+      const wrong = cases.filter(({ response, parsed }) => parsedAs(response) !== (parsed ?? 'None'))
       return row(`parsers.${name}`, wrong.length, 0)
     }),
     row('frame_indices.linspace', wrongLinspace.length, 0),
@@ -185,10 +185,10 @@ const published = {
 } as const
 
 /** In the words of `text.json`; its cases have four options. */
-function parsedAs(response: string): string | null {
+function parsedAs(response: string): string {
   const answer = parseAnswer(response, ['A', 'B', 'C', 'D'])
   if ('letter' in answer) return answer.letter
-  return 'random' in answer ? 'RANDOM' : null
+  return 'random' in answer ? 'RANDOM' : 'None'
 }
 
 const at =
