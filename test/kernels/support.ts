@@ -42,7 +42,7 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
 }
 
 export function close(
-  test: Test,
+  test: Pick<Test, 'ok'>,
   found: ArrayLike<number>,
   wanted: ArrayLike<number>,
   bound = 1e-5,

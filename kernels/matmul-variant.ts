@@ -1,0 +1,103 @@
+import type { BufferSpec, Kernel } from './plan.ts'
+
+/** What changes a product's WGSL; everything else is a param. */
+export interface Variant {
+  form: 'nt' | 'nn' | 'tn'
+  rows: number
+  inner: number
+  /** b is the tensor bound as a. */
+  oneTensor: boolean
+  /** Strides and offsets are multiples of 4: four neighbours are one load. */
+  aVector: boolean
+  bVector: boolean
+  bias: boolean
+  residual: boolean
+}
+
+/** A kernel and the part of `out` that one of its workgroups makes. */
+export interface Tiling {
+  kernel: Kernel
+  tileRows: number
+  tileColumns: number
+}
+
+/** Products of this many k are summed apart, which keeps the error of long sums small. */
+export const blockOfInner = 256
+
+const u32 = 'u32' as const
+const f32 = 'f32' as const
+
+export const params = {
+  ...{ rows: u32, columns: u32, inner: u32, scale: f32, accumulate: u32 },
+  ...{ row_tiles: u32, column_tiles: u32, batches: u32, batch_inner: u32 },
+  ...{ a_offset: u32, a_row: u32, a_outer: u32, a_inner: u32, a_divisor: u32 },
+  ...{ b_offset: u32, b_row: u32, b_outer: u32, b_inner: u32, b_divisor: u32 },
+  ...{ out_offset: u32, out_row: u32, out_outer: u32, out_inner: u32 },
+  ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
+}
+
+export function buffers({ oneTensor, aVector, bVector, bias, residual }: Variant) {
+  const spec: Record<string, BufferSpec> = { a: { element: aVector ? 'vec4f' : 'f32', access: 'read' } }
+  if (!oneTensor) spec.b = { element: bVector ? 'vec4f' : 'f32', access: 'read' }
+  if (bias) spec.bias = { element: 'f32', access: 'read' } // (columns)
+  if (residual) spec.residual = { element: 'f32', access: 'read' } // as out
+  spec.out = { element: 'f32', access: 'write' }
+  return spec
+}
+
+/** A name for pipelines in errors and captures. */
+export const nameOf = (kind: string, { form, aVector, bVector }: Variant): string =>
+  `matmul_${kind}_${form}${aVector ? '_a4' : ''}${bVector ? '_b4' : ''}`
+
+/**
+ * `a1(at)`, `b1(at)`: one element. `a4(at)`, `b4(at)`: four neighbours; where loads are vectors, `at` is a multiple
+ * of 4. `a4_until(at, last)`, `b4_until`: the same near a row's end, reading nothing outside; what is past `last` is
+ * arbitrary. `finish(at, column, sum)` writes an element of out.
+ */
+export const access = (variant: Variant): string => `
+${loads('a', 'a', variant.aVector)}
+${loads('b', variant.oneTensor ? 'a' : 'b', variant.bVector)}
+fn finish(at: u32, column: u32, sum: f32) {
+  var value = sum * params.scale;
+  ${variant.bias ? 'value += bias[column];' : ''}
+  ${variant.residual ? 'value += residual[at];' : ''}
+  if (params.accumulate != 0u) { value += out[at]; }
+  out[at] = value;
+}
+`
+
+/** Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. */
+export const locate = (rows: number, columns: number): string => `
+  let index = workgroup_index(id);
+  let tiles = params.row_tiles * params.column_tiles;
+  let batch = index / tiles;
+  if (batch >= params.batches) { return; }
+  let row = index % tiles / params.column_tiles * ${rows}u;
+  let column = index % params.column_tiles * ${columns}u;
+  let outer = batch / params.batch_inner;
+  let head = batch % params.batch_inner;
+  let a_start = params.a_offset + outer * params.a_outer + head / params.a_divisor * params.a_inner;
+  let b_start = params.b_offset + outer * params.b_outer + head / params.b_divisor * params.b_inner;
+  let out_start = params.out_offset + outer * params.out_outer + head * params.out_inner;
+  let rows = params.rows;
+  let columns = params.columns;
+  let inner = params.inner;
+`
+
+/** The numbers 0 to count - 1, for code that is written out. */
+export const each = <T>(count: number, of: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => of(i))
+
+// A binding ends at a multiple of 16 bytes, so a vector whose first element exists can be loaded whole.
+const loads = (name: string, array: string, vector: boolean): string =>
+  vector
+    ? `
+fn ${name}1(at: u32) -> f32 { return ${array}[at >> 2u][at & 3u]; }
+fn ${name}4(at: u32) -> vec4f { return ${array}[at >> 2u]; }
+fn ${name}4_until(at: u32, last: u32) -> vec4f { return ${array}[at >> 2u]; }`
+    : `
+fn ${name}1(at: u32) -> f32 { return ${array}[at]; }
+fn ${name}4(at: u32) -> vec4f { return vec4f(${array}[at], ${array}[at + 1u], ${array}[at + 2u], ${array}[at + 3u]); }
+fn ${name}4_until(at: u32, last: u32) -> vec4f {
+  return vec4f(${array}[at], ${array}[min(at + 1u, last)], ${array}[min(at + 2u, last)], ${array}[min(at + 3u, last)]);
+}`

@@ -1,0 +1,176 @@
+import { matmulBroadcast } from './matmul-broadcast.ts'
+import { matmulSkinny } from './matmul-skinny.ts'
+import { matmulTile } from './matmul-tile.ts'
+import type { Plan, Target } from './plan.ts'
+import { sizeOf, type Tensor } from './tensor.ts'
+
+/** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */
+export interface Operand<Data = Tensor> {
+  tensor: Data
+  /** First element. */
+  offset?: number
+  /** Between rows; by default the tensor's last extent. */
+  rowStride?: number
+  /** Between outer batches; by default 0. */
+  outer?: number
+  /** Between inner batches; by default 0. */
+  inner?: number
+  /** The inner index is divided by this first (grouped-query heads share a matrix); by default 1. */
+  innerDivisor?: number
+}
+
+export interface Matmul<Data = Tensor> {
+  /** nt: a (rows, inner), b (columns, inner); nn: a (rows, inner), b (inner, columns); tn: a (inner, rows), b (inner, columns). */
+  form: 'nt' | 'nn' | 'tn'
+  rows: number
+  columns: number
+  inner: number
+  a: Operand<Data> | Data
+  b: Operand<Data> | Data
+  /** No two matrices of the batch may share an element here. */
+  out: Operand<Data> | Data
+  /** (columns) */
+  bias?: Data
+  /** Laid out as `out`, offset included; must be a tensor of its own. */
+  residual?: Data
+  scale?: number
+  /** Adds to what `out` holds. */
+  accumulate?: boolean
+  batch?: { outer: number; inner: number }
+  /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
+  repeat?: { count: number; a: number; b: number }
+}
+
+/**
+ * out = scale · op(a) op(b) + bias[column] + residual; with `accumulate`, out += that.
+ * An element is the sum over blocks of 256 k of fused multiply-adds in ascending k: it depends neither on the number
+ * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
+ */
+export function matmul(plan: Plan, options: Matmul): void {
+  const { form, rows, columns, inner, bias, residual } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const batches = batch.outer * batch.inner
+  if (rows * columns * batches === 0) return
+  const [a, b, out] = [located(options.a), located(options.b), located(options.out)]
+  expectFits(options, a, b, out)
+  const oneTensor = a.tensor === b.tensor
+  const [aVector, bVector] = [isAligned(a, repeat.a), isAligned(b, repeat.b)]
+  const { kernel, tileRows, tileColumns } = generator(
+    plan.target,
+    form,
+    rows,
+  )(plan.target, {
+    form,
+    rows,
+    inner,
+    // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
+    oneTensor,
+    aVector: aVector && (bVector || !oneTensor),
+    bVector: bVector && (aVector || !oneTensor),
+    bias: bias !== undefined,
+    residual: residual !== undefined,
+  })
+  const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
+  plan.dispatch(kernel, {
+    params: {
+      ...{ rows, columns, inner, scale: options.scale ?? 1, accumulate: options.accumulate ? 1 : 0 },
+      ...{ row_tiles: rowTiles, column_tiles: columnTiles, batches, batch_inner: batch.inner },
+      ...{ a_offset: a.offset, a_row: a.rowStride, a_outer: a.outer, a_inner: a.inner },
+      ...{ b_offset: b.offset, b_row: b.rowStride, b_outer: b.outer, b_inner: b.inner },
+      ...{ a_divisor: a.innerDivisor, b_divisor: b.innerDivisor },
+      ...{ out_offset: out.offset, out_row: out.rowStride, out_outer: out.outer, out_inner: out.inner },
+      ...{ repeats: repeat.count, a_repeat: repeat.a, b_repeat: repeat.b },
+    },
+    buffers: {
+      a: a.tensor,
+      ...(oneTensor ? {} : { b: b.tensor }),
+      ...(bias && { bias }),
+      ...(residual && { residual }),
+      out: out.tensor,
+    },
+    grid: rowTiles * columnTiles * batches,
+  })
+}
+
+type Values = { [index: number]: number; readonly length: number }
+
+/** The same as plain loops over arrays, into `out`; here a row's default stride is the row's length. */
+export function matmulReference(options: Matmul<Values>): void {
+  const { form, rows, columns, inner, bias, residual, scale = 1, accumulate = false } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const a = placedIn(options.a, form === 'tn' ? rows : inner)
+  const b = placedIn(options.b, form === 'nt' ? inner : columns)
+  const out = placedIn(options.out, columns)
+  for (let outer = 0; outer < batch.outer; outer++)
+    for (let head = 0; head < batch.inner; head++)
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++) {
+          let sum = 0
+          for (let r = 0; r < repeat.count; r++)
+            for (let k = 0; k < inner; k++) {
+              const left =
+                start(a, outer, head) + (form === 'tn' ? k * a.rowStride + row : row * a.rowStride + k)
+              const right =
+                start(b, outer, head) + (form === 'nt' ? column * b.rowStride + k : k * b.rowStride + column)
+              sum += a.tensor[left + r * repeat.a] * b.tensor[right + r * repeat.b]
+            }
+          const at = start(out, outer, head) + row * out.rowStride + column
+          const before = accumulate ? out.tensor[at] : 0
+          out.tensor[at] = before + scale * sum + (bias ? bias[column] : 0) + (residual ? residual[at] : 0)
+        }
+}
+
+function generator(target: Target, form: Matmul['form'], rows: number) {
+  if (target.family === 'cpu') return matmulBroadcast
+  return form === 'nt' && rows <= 32 ? matmulSkinny : matmulTile
+}
+
+type Placed<Data> = Required<Operand<Data>>
+
+const located = (operand: Operand | Tensor): Placed<Tensor> => {
+  const tensor = 'tensor' in operand ? operand.tensor : operand
+  return placedIn(operand, tensor.shape[tensor.shape.length - 1] ?? 1)
+}
+
+function placedIn<Data extends object>(operand: Operand<Data> | Data, rowStride: number): Placed<Data> {
+  const given = 'tensor' in operand ? operand : { tensor: operand }
+  return { offset: 0, rowStride, outer: 0, inner: 0, innerDivisor: 1, ...given }
+}
+
+const start = <Data>(operand: Placed<Data>, outer: number, inner: number): number =>
+  operand.offset + outer * operand.outer + Math.floor(inner / operand.innerDivisor) * operand.inner
+
+/** Whether four neighbours in a row can be loaded as one. */
+const isAligned = ({ offset, rowStride, outer, inner }: Placed<Tensor>, repeat: number): boolean =>
+  [offset, rowStride, outer, inner, repeat].every(n => n % 4 === 0)
+
+/** Throws unless every element that the kernel touches lies in its tensor: kernels check no bounds but the sizes. */
+function expectFits(options: Matmul, a: Placed<Tensor>, b: Placed<Tensor>, out: Placed<Tensor>): void {
+  const { form, rows, columns, inner, bias, residual } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const expect = (name: string, operand: Placed<Tensor>, height: number, width: number, moved: number) => {
+    if (height * width === 0) return
+    const corner = (height - 1) * operand.rowStride + width - 1
+    const last = start(operand, batch.outer - 1, batch.inner - 1) + corner + moved
+    const { label, shape } = operand.tensor
+    if (last >= sizeOf(shape))
+      throw new Error(`matmul ${name}: must hold element ${last}, got ${label} (${shape.join(', ')})`)
+  }
+  expect('a', a, form === 'tn' ? inner : rows, form === 'tn' ? rows : inner, (repeat.count - 1) * repeat.a)
+  expect(
+    'b',
+    b,
+    form === 'nt' ? columns : inner,
+    form === 'nt' ? inner : columns,
+    (repeat.count - 1) * repeat.b,
+  )
+  expect('out', out, rows, columns, 0)
+  if (bias) expect('bias', placedIn(bias, columns), 1, columns, 0)
+  if (residual) expect('residual', { ...out, tensor: residual }, rows, columns, 0)
+  if ((batch.outer > 1 && !out.outer) || (batch.inner > 1 && !out.inner) || out.innerDivisor !== 1)
+    throw new Error('matmul out: every matrix of the batch must have a place of its own')
+  const [shared] = [bias, residual, out.tensor].filter(
+    (tensor, i, all) => tensor && (tensor === a.tensor || tensor === b.tensor || all.indexOf(tensor) !== i),
+  )
+  if (shared) throw new Error(`matmul: ${shared.label} is bound twice; only a and b may be the same tensor`)
+}

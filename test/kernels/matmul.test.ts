@@ -1,0 +1,257 @@
+import t from 'tap'
+import type { Device } from '../../kernels/device.ts'
+import { type Matmul, matmul, matmulReference, type Operand } from '../../kernels/matmul.ts'
+import { compile, Plan } from '../../kernels/plan.ts'
+import type { Tensor } from '../../kernels/tensor.ts'
+import { close, noise, onEachFamily } from './support.ts'
+
+type Test = Pick<typeof t, 'ok' | 'equal'>
+type Values = Float32Array<ArrayBuffer>
+type Case = Omit<Matmul<Values>, 'a' | 'b' | 'out' | 'bias' | 'residual'> & {
+  a?: Layout
+  b?: Layout
+  out?: Layout
+  bias?: boolean
+  residual?: boolean
+}
+type Layout = Omit<Operand, 'tensor'>
+
+// Sizes around one lane, a quad, the rows and columns of a workgroup and a tile; strides that forbid vectors.
+const shapes: Case[] = [
+  { form: 'nt', rows: 1, columns: 1, inner: 1 },
+  { form: 'nt', rows: 1, columns: 17, inner: 8 },
+  { form: 'nt', rows: 3, columns: 16, inner: 4 },
+  { form: 'nt', rows: 7, columns: 33, inner: 31 },
+  { form: 'nt', rows: 8, columns: 130, inner: 260 },
+  { form: 'nt', rows: 17, columns: 9, inner: 7 },
+  { form: 'nt', rows: 33, columns: 65, inner: 516 },
+  { form: 'nt', rows: 65, columns: 31, inner: 17, a: { rowStride: 20 }, b: { rowStride: 24 } },
+  { form: 'nn', rows: 1, columns: 3, inner: 9 },
+  { form: 'nn', rows: 7, columns: 16, inner: 33, b: { rowStride: 20 } },
+  { form: 'nn', rows: 9, columns: 130, inner: 8, b: { rowStride: 132 } },
+  { form: 'nn', rows: 16, columns: 1, inner: 1 },
+  { form: 'nn', rows: 31, columns: 33, inner: 17 },
+  { form: 'nn', rows: 65, columns: 72, inner: 272 },
+  { form: 'tn', rows: 1, columns: 1, inner: 3 },
+  { form: 'tn', rows: 8, columns: 33, inner: 16, b: { rowStride: 36 } },
+  { form: 'tn', rows: 7, columns: 8, inner: 9 },
+  { form: 'tn', rows: 17, columns: 31, inner: 65, a: { rowStride: 20 }, b: { rowStride: 32 } },
+  { form: 'tn', rows: 33, columns: 65, inner: 130 },
+  { form: 'tn', rows: 68, columns: 68, inner: 258 },
+]
+
+const forms = ['nt', 'nn', 'tn'] as const
+
+// Three sequences of five positions with four heads of six, kept as (position, head, size); two key heads for four.
+const heads = { batch: { outer: 3, inner: 4 }, rows: 5 }
+const perHead = { rowStride: 24, outer: 5 * 24, inner: 6 }
+const perKeyHead = { rowStride: 12, outer: 5 * 12, inner: 6, innerDivisor: 2 }
+const scores = { rowStride: 5, outer: 100, inner: 25 }
+const batches: Case[] = [
+  { ...heads, form: 'nt', columns: 5, inner: 6, a: perHead, b: perKeyHead, out: scores, scale: 0.4 },
+  { ...heads, form: 'nn', columns: 6, inner: 5, a: scores, b: perKeyHead, out: perHead },
+  { ...heads, form: 'tn', columns: 6, inner: 5, a: scores, b: perHead, out: perHead },
+  // each key head's gradient is the sum over its two query heads
+  {
+    ...{ form: 'tn', rows: 5, columns: 6, inner: 5, batch: { outer: 3, inner: 2 } },
+    ...{
+      a: { ...scores, inner: 50 },
+      b: { ...perHead, inner: 12 },
+      out: { rowStride: 12, outer: 60, inner: 6 },
+    },
+    repeat: { count: 2, a: 25, b: 6 },
+  },
+  {
+    ...{ form: 'nt', rows: 18, columns: 9, inner: 8, scale: -2, accumulate: true },
+    ...{ a: { rowStride: 16 }, b: { rowStride: 16 }, out: { rowStride: 12 } },
+    repeat: { count: 2, a: 8, b: 8 },
+  },
+]
+
+await onEachFamily(t, async (device, t) => {
+  await t.test('every form agrees with the reference and writes nothing else', async t => {
+    await agree(t, device, shapes)
+  })
+
+  await t.test('bias, residual, scale and accumulation come after the product', async t => {
+    const extras = { bias: true, residual: true, scale: 0.3, accumulate: true }
+    await agree(
+      t,
+      device,
+      forms.flatMap(form => [
+        { form, rows: 9, columns: 19, inner: 13, ...extras },
+        { form, rows: 9, columns: 19, inner: 13, ...extras, bias: false, accumulate: false },
+        { form, rows: 2, columns: 5, inner: 6, bias: true, scale: -1 },
+      ]),
+    )
+  })
+
+  await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
+    const misplaced = forms.map(
+      (form, i): Case => ({
+        ...{ form, rows: 10, columns: 11, inner: 12, out: { offset: 5 } },
+        ...{ a: { offset: 1 + i, rowStride: 16 }, b: { offset: 3, rowStride: 13 } },
+      }),
+    )
+    await agree(t, device, [...misplaced, ...batches])
+  })
+
+  await t.test('no inner extent leaves bias and residual', async t => {
+    await agree(t, device, [{ form: 'nn', rows: 3, columns: 5, inner: 0, bias: true, residual: true }])
+  })
+
+  await t.test('one tensor can be both factors', async t => {
+    const values = noise(20 * 8)
+    const both = device.tensor('both', [20, 8], 'f32', values)
+    const out = device.tensor('out', [20, 20])
+    const plan = new Plan(device)
+    const held = plan.tensor('held', [20, 8])
+    plan.copy(both, held)
+    const sizes = { form: 'nt', rows: 20, columns: 20, inner: 4 } as const
+    matmul(plan, { ...sizes, a: held, b: { tensor: held, offset: 4 }, out })
+    await run(device, plan)
+    const wanted = new Float64Array(400)
+    const b = { tensor: values, offset: 4, rowStride: 8 }
+    matmulReference({ ...sizes, a: { tensor: values, rowStride: 8 }, b, out: wanted })
+    close(t, await device.read(out), wanted, 1e-6)
+  })
+
+  await t.test('long sums stay accurate', async t => {
+    const inner = 12000
+    for (const form of forms) {
+      const values = noise(3 * inner, 4, 1).map(value => value + 0.5)
+      const a = device.tensor('a', form === 'tn' ? [inner, 3] : [3, inner], 'f32', values)
+      const b = device.tensor('b', form === 'nt' ? [3, inner] : [inner, 3], 'f32', values.slice().reverse())
+      const out = device.tensor('out', [3, 3])
+      const plan = new Plan(device)
+      matmul(plan, { form, rows: 3, columns: 3, inner, a, b, out })
+      await run(device, plan)
+      const wanted = new Float64Array(9)
+      matmulReference({
+        form,
+        rows: 3,
+        columns: 3,
+        inner,
+        a: values,
+        b: values.slice().reverse(),
+        out: wanted,
+      })
+      close(t, await device.read(out), wanted, 2e-6, form)
+    }
+  })
+
+  await t.test('a row has the same bits alone, among 8, among 20 and in a batch', async t => {
+    const [columns, inner] = [21, 300]
+    const a = device.tensor('a', [20, inner], 'f32', noise(20 * inner, 5))
+    const b = device.tensor('b', [columns, inner], 'f32', noise(columns * inner, 6))
+    const found: Float32Array[] = []
+    for (const [rows, outer] of [
+      [20, 1],
+      [8, 1],
+      [1, 1],
+      [2, 10],
+    ] as const) {
+      const out = device.tensor('out', [outer, rows, columns])
+      const plan = new Plan(device)
+      const strides = { outer: rows * inner, inner: 0 }
+      const sizes = { form: 'nt', rows, columns, inner, batch: { outer, inner: 1 } } as const
+      matmul(plan, { ...sizes, a: { tensor: a, ...strides }, b, out: { tensor: out, outer: rows * columns } })
+      await run(device, plan)
+      found.push(await device.read(out))
+    }
+    for (const values of found) t.same(values, found[0].subarray(0, values.length))
+  })
+
+  await t.test('what lies outside a tensor is refused', async t => {
+    const small = device.tensor('small', [4, 4])
+    const big = device.tensor('big', [8, 8])
+    const plan = new Plan(device)
+    const sizes = { form: 'nt', rows: 4, columns: 4, inner: 4, b: big } as const
+    t.throws(
+      () => matmul(plan, { ...sizes, a: { tensor: small, offset: 1 }, out: device.tensor('out', [4, 4]) }),
+      { message: 'matmul a: must hold element 16, got small (4, 4)' },
+    )
+    t.throws(() => matmul(plan, { ...sizes, a: small, out: big, batch: { outer: 2, inner: 1 } }), {
+      message: 'matmul out: every matrix of the batch must have a place of its own',
+    })
+    t.throws(() => matmul(plan, { ...sizes, a: small, out: small }), /small is bound twice/)
+  })
+})
+
+/** Runs all cases in one plan; what no matrix covers is NaN in the factors and must keep its value in `out`. */
+async function agree(t: Test, device: Device, cases: readonly Case[]): Promise<void> {
+  const plan = new Plan(device)
+  const made = cases.map((each, i) => prepare(device, plan, each, i + 1))
+  await run(device, plan)
+  for (const { name, out, wanted, before } of made) {
+    const found = await device.read(out)
+    close(t, found, wanted, 2e-6, name)
+    const spoiled = found.findIndex((value, i) => wanted[i] === before[i] && value !== before[i])
+    t.equal(spoiled, -1, `${name} writes nothing else`)
+  }
+}
+
+function prepare(device: Device, plan: Plan, options: Case, seed: number) {
+  const { form, rows, columns, inner } = options
+  const { bias: hasBias, residual: hasResidual, ...sizes } = options
+  const out = layout(options.out, columns)
+  const before = noise(extent(options, out, rows, columns, 0) + 9, seed + 1)
+  const data = {
+    a: factor(options, 'a', form === 'tn' ? [inner, rows] : [rows, inner], seed + 2),
+    b: factor(options, 'b', form === 'nt' ? [columns, inner] : [inner, columns], seed + 3),
+    ...(hasBias && { bias: noise(columns, seed + 4) }),
+    ...(hasResidual && { residual: noise(before.length, seed + 5) }),
+  }
+  const wanted = Float64Array.from(before)
+  matmulReference({ ...sizes, ...data, out: { ...out, tensor: wanted } })
+  const tensor = (values: Values): Tensor => device.tensor('given', [values.length], 'f32', values)
+  const result = tensor(before)
+  matmul(plan, {
+    ...{
+      ...sizes,
+      a: { ...data.a, tensor: tensor(data.a.tensor) },
+      b: { ...data.b, tensor: tensor(data.b.tensor) },
+    },
+    ...(data.bias && { bias: tensor(data.bias) }),
+    ...(data.residual && { residual: tensor(data.residual) }),
+    out: { ...out, tensor: result },
+  })
+  return { name: `${form} ${rows}x${columns}x${inner}`, out: result, wanted, before }
+}
+
+/** One factor of every product of the batch, as large as it must be. */
+function factor(options: Case, name: 'a' | 'b', [rows, columns]: [number, number], seed: number) {
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const at = layout(options[name], columns)
+  const moved = repeat.count - 1
+  const tensor = new Float32Array(Math.max(1, extent(options, at, rows, columns, moved * repeat[name]))).fill(
+    Number.NaN,
+  )
+  const values = noise(tensor.length, seed)
+  for (let outer = 0; outer < batch.outer; outer++)
+    for (let head = 0; head < batch.inner; head++)
+      for (let r = 0; r < repeat.count; r++)
+        for (let row = 0; row < rows; row++) {
+          const start = at.offset + outer * at.outer + Math.floor(head / at.innerDivisor) * at.inner
+          const first = start + r * repeat[name] + row * at.rowStride
+          tensor.set(values.subarray(first, first + columns), first)
+        }
+  return { ...at, tensor }
+}
+
+function layout(given: Layout | undefined, columns: number): Required<Layout> {
+  return { offset: 0, rowStride: columns, outer: 0, inner: 0, innerDivisor: 1, ...given }
+}
+
+function extent(options: Case, at: Required<Layout>, rows: number, columns: number, moved: number): number {
+  const { outer, inner } = options.batch ?? { outer: 1, inner: 1 }
+  const last = at.offset + (outer - 1) * at.outer + Math.floor((inner - 1) / at.innerDivisor) * at.inner
+  return last + moved + (rows - 1) * at.rowStride + columns
+}
+
+async function run(device: Device, plan: Plan): Promise<void> {
+  const compiled = await compile(device, plan, 'test')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+}
