@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { Operator, Port, Resource } from '../operator.ts'
+import type { Config, Fields, Operator, Port, Resource } from '../operator.ts'
 import { checkConfig } from './config.ts'
 import { findCycles } from './cycles.ts'
 import { type ExpandOptions, expand } from './expand.ts'
@@ -41,7 +41,7 @@ export interface PlannedNode {
   readonly scope: string
   readonly operatorName: string
   readonly operator: Operator
-  readonly config: Readonly<Record<string, unknown>>
+  readonly config: Config<Fields>
   readonly onError: OnError
   readonly wires: readonly Wire[]
 }
@@ -52,7 +52,7 @@ export interface PlannedResource {
   readonly scope: string
   readonly resourceName: string
   readonly resource: Resource
-  readonly config: Readonly<Record<string, unknown>>
+  readonly config: Config<Fields>
 }
 
 export interface CheckOptions {

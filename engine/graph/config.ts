@@ -1,4 +1,4 @@
-import type { Fields } from '../operator.ts'
+import type { Config, Fields } from '../operator.ts'
 import { coerce } from './coerce.ts'
 import { type FlatNode, type FlatResource, locate } from './flat.ts'
 import type { Problem } from './problem.ts'
@@ -13,7 +13,7 @@ export function checkConfig(
   part: FlatNode | FlatResource,
   fields: Fields,
   problems: Problem[],
-): Readonly<Record<string, unknown>> {
+): Config<Fields> {
   const { schema, validate } = checkOf(fields)
   const { graph, path } = part.at
   const pathOf = (steps: Path) => dotted([...path, 'config', ...steps])
@@ -25,7 +25,8 @@ export function checkConfig(
     const where = locate(part.at, ['config', ...steps], side)
     problems.push({ ...rest, code: 'bad-config', ...where, ...(missing && { place: missing }) })
   }
-  return config
+  // what validation let pass has the type that the fields state; with problems it is never used
+  return config as Config<Fields>
 }
 
 function checkOf(fields: Fields) {

@@ -1,0 +1,67 @@
+import type { Context, EachOptions, Progress } from '../operator.ts'
+import { each, emission } from './each.ts'
+import { RunError } from './error.ts'
+import type { Host } from './host.ts'
+import type { Lifetimes } from './lifetimes.ts'
+import { source } from './source.ts'
+
+/** What all nodes and resources of a run share. */
+export interface Services {
+  readonly seed: number
+  readonly directory: string
+  readonly lifetimes: Lifetimes
+  record(stream: string, entry: Readonly<Record<string, unknown>>): void
+  log(message: string): void
+  progress(state: Progress): void
+  manifest(key: string, value: unknown): void
+  /** The opened resource that a name means for a part in this scope. */
+  resource(name: string, scope: string): unknown
+}
+
+interface Part {
+  name: string
+  scope: string
+  signal: AbortSignal
+}
+
+/** The context of a resource: it has no streams. */
+export function resourceContext(part: Part, services: Services): Context {
+  const onlyNodes = () => {
+    throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
+  }
+  const { seed, directory, lifetimes, record, progress, manifest } = services
+  return {
+    node: part.name,
+    seed,
+    runDirectory: directory,
+    signal: part.signal,
+    // the caller states the type that the resource's kind stands for
+    resource: <T>(name: string) => services.resource(name, part.scope) as T,
+    shared: (key, open, close) => lifetimes.share(key, open, close),
+    record,
+    log: message => services.log(`${part.name}: ${message}`),
+    progress,
+    manifest,
+    each: onlyNodes,
+    source: onlyNodes,
+    emit: emission,
+  }
+}
+
+/** The context of a node, and the largest concurrency that its operator asked `each` for. */
+export function nodeContext(
+  host: Host,
+  scope: string,
+  services: Services,
+): { context: Context; concurrency: () => number | undefined } {
+  let largest: number | undefined
+  const context: Context = {
+    ...resourceContext({ name: host.name, scope, signal: host.signal }, services),
+    each: (work, options: EachOptions = {}) => {
+      largest = Math.max(largest ?? 1, options.concurrency ?? 1)
+      return each(host, work, options)
+    },
+    source: pull => source(host, pull),
+  }
+  return { context, concurrency: () => largest }
+}

@@ -1,0 +1,152 @@
+import type { Wire } from '../graph/flat.ts'
+import { RunError } from './error.ts'
+import { type Lease, Trace } from './ledger.ts'
+
+/** Stands for one driving item that was handed over beside a feedback edge: settled when the edge has answered it. */
+export class Ticket extends Trace {
+  readonly edge: Edge
+
+  constructor(edge: Edge, onSettle: () => void) {
+    super(onSettle)
+    this.edge = edge
+  }
+}
+
+/** A queue from an output to an input, bounded in items and bytes. It owns what waits on it. */
+export class Edge {
+  readonly name: string
+  readonly wire: Wire
+  /** Called when the consumer should look: an item came, or the edge closed. */
+  onItem: () => void = () => {}
+  /** Called when the producer should look: there is room, or nobody listens any more. */
+  onRoom: () => void = () => {}
+  dropped = 0
+  #queue: Lease[] = []
+  #head = 0
+  #bytes = 0
+  #tickets: Ticket[] = []
+  #closed = false
+  #cancelled = false
+
+  constructor(name: string, wire: Wire) {
+    this.name = name
+    this.wire = wire
+  }
+
+  get feedback(): boolean {
+    return this.wire.initial !== undefined
+  }
+
+  get latest(): boolean {
+    return this.wire.keep === 'latest'
+  }
+
+  get size(): number {
+    return this.#queue.length - this.#head
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Nothing will come any more. */
+  get done(): boolean {
+    return this.#cancelled || (this.#closed && this.size === 0)
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled
+  }
+
+  /** Whether an item of so many bytes may be put. An empty edge takes one of any size. */
+  hasRoom(bytes = 0): boolean {
+    if (this.#cancelled || this.latest || this.wire.whenFull !== 'block') return true
+    return this.#fits(bytes)
+  }
+
+  /**
+   * Takes an item over. Past its capacity it obeys `whenFull`; `block` is kept by producers, who ask `hasRoom`.
+   * Returns the error that ends the run when `whenFull` is `error`.
+   */
+  put(item: Lease): RunError | undefined {
+    if (this.#cancelled || this.#closed) {
+      item.release()
+      return undefined
+    }
+    const lease = this.feedback ? this.#cut(item) : item
+    if (this.latest) this.#dropAll()
+    else if (!this.#fits(lease.bytes) && this.wire.whenFull === 'error') {
+      lease.release()
+      const limit = `${this.wire.capacity.items} items or ${this.wire.capacity.bytes} bytes`
+      return new RunError('edge-full', `edge ${this.name} is full (${limit}) and its "whenFull" is "error"`)
+    } else if (this.wire.whenFull === 'drop-oldest') this.#makeRoom(lease)
+    this.#queue.push(lease)
+    this.#bytes += lease.bytes
+    this.onItem()
+    return undefined
+  }
+
+  take(): Lease | undefined {
+    const lease = this.#shift()
+    if (lease) this.onRoom()
+    return lease
+  }
+
+  /** The items that came round have been handed to the consumer: what they answer is settled. */
+  answer(): void {
+    for (const ticket of this.#tickets.splice(0)) ticket.settle()
+  }
+
+  /** The producer is done: what waits is still delivered. */
+  close(): void {
+    this.#closed = true
+    this.onItem()
+  }
+
+  /** The consumer is done, or the run is: what waits is released, and so is whatever is put later. */
+  cancel(): void {
+    if (this.#cancelled) return
+    this.#cancelled = true
+    for (let lease = this.#shift(); lease; lease = this.#shift()) lease.release()
+    this.#tickets = []
+    this.onRoom()
+  }
+
+  #shift(): Lease | undefined {
+    if (this.size === 0) return undefined
+    const lease = this.#queue[this.#head++]
+    this.#bytes -= lease.bytes
+    if (this.#head > 32 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+    return lease
+  }
+
+  /** A cycle must not make an item descend from all that went round before it: here the line of descent ends. */
+  #cut(item: Lease): Lease {
+    for (const trace of item.traces) {
+      if (trace instanceof Ticket && trace.edge === this) this.#tickets.push(trace)
+    }
+    const lease = item.fork([])
+    item.release()
+    return lease
+  }
+
+  #dropAll(): void {
+    for (let old = this.#shift(); old; old = this.#shift()) old.release()
+  }
+
+  #fits(bytes: number): boolean {
+    const { capacity } = this.wire
+    if (this.size === 0) return true
+    return this.size < capacity.items && this.#bytes < capacity.bytes && this.#bytes + bytes <= capacity.bytes
+  }
+
+  #makeRoom(lease: Lease): void {
+    while (!this.#fits(lease.bytes)) {
+      this.#shift()?.release()
+      this.dropped++
+    }
+  }
+}

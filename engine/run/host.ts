@@ -1,0 +1,37 @@
+import type { Item } from '../operator.ts'
+import type { Holder, Lease, Ledger } from './ledger.ts'
+
+/** A part of a node that waits for room behind it. */
+export type Waiter = () => void
+
+/** What `each` and `source` use of the node that they run in. */
+export interface Host extends Holder {
+  readonly name: string
+  readonly ledger: Ledger
+  readonly credits: number
+  readonly signal: AbortSignal
+  /** Attempts after the first. */
+  readonly retries: number
+  /** Work began that will `end`: the run is not quiet and the node must not be torn down until then. */
+  begin(): void
+  end(): void
+  /** Looks again soon. */
+  wake(): void
+  /** Whether an item of so many bytes may be emitted. */
+  hasRoom(bytes: number): boolean
+  /** Calls back once there may be room. */
+  whenRoom(waiter: Waiter): void
+  /** Makes the lease of an item that a source found. */
+  root<T>(value: T, options: { key: string; bytes?: number; dispose?: () => void }): Lease<T>
+  /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */
+  failed(error: unknown, item: Item): void
+  /** The operator itself is broken: ends the run. */
+  fail(error: unknown): void
+  addSource(source: SourcePump): void
+}
+
+/** A source inside a node: told to look whether it may go on, and to stop. */
+export interface SourcePump {
+  advance(): void
+  stop(): void
+}

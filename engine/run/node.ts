@@ -1,0 +1,298 @@
+import type { Observable, Subscription } from 'rxjs'
+import type { PlannedNode } from '../graph/check.ts'
+import type { Context, Item, Streams } from '../operator.ts'
+import type { Edge } from './edge.ts'
+import { messageOf, RunError } from './error.ts'
+import type { Host, SourcePump, Waiter } from './host.ts'
+import { Gate, Input } from './input.ts'
+import { Lease, type Ledger, leaseOf, Origin } from './ledger.ts'
+import type { Pump, Scheduler } from './scheduler.ts'
+
+/** What a node asks of the run around it. */
+export interface NodeHost {
+  readonly ledger: Ledger
+  readonly scheduler: Scheduler
+  /** The run must end with this error. */
+  fail(error: unknown): void
+  /** An item was given up: it goes to the dead letters. */
+  skipped(node: PlannedNode, item: Lease, error: unknown): void
+  acknowledged(origin: Origin): void
+  log(message: string): void
+  ended(node: RunningNode): void
+}
+
+const defaultCredits = 4
+
+/** A node at work: hands items to the operator's streams, owns what is inside, and passes on what comes out. */
+export class RunningNode implements Host, Pump {
+  readonly planned: PlannedNode
+  readonly held = new Set<Lease>()
+  readonly inputs: readonly Input[]
+  credits = defaultCredits
+  state: 'running' | 'ending' | 'ended' = 'running'
+  readonly #outputs: ReadonlyMap<string, readonly Edge[]>
+  readonly #host: NodeHost
+  readonly #controller = new AbortController()
+  readonly #sources = new Set<SourcePump>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #subscriptions: Subscription[] = []
+  #open = 0
+  #working = 0
+
+  constructor(planned: PlannedNode, incoming: readonly Edge[], outgoing: readonly Edge[], host: NodeHost) {
+    this.planned = planned
+    this.#host = host
+    const ports = [...new Set(incoming.map(edge => edge.wire.port))]
+    this.inputs = ports.map(
+      port =>
+        new Input(
+          port,
+          incoming.filter(edge => edge.wire.port === port),
+          this,
+        ),
+    )
+    const outputs = Object.keys(planned.operator.outputs)
+    this.#outputs = new Map(
+      outputs.map(port => [port, outgoing.filter(edge => edge.wire.from.port === port)]),
+    )
+    for (const edge of incoming) edge.onItem = () => this.wake()
+    for (const edge of outgoing) edge.onRoom = () => this.wake()
+    for (const edge of incoming) this.#addGates(edge)
+  }
+
+  get name(): string {
+    return this.planned.name
+  }
+
+  get ledger(): Ledger {
+    return this.#host.ledger
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get retries(): number {
+    const { onError } = this.planned
+    return typeof onError === 'object' ? onError.retry : 0
+  }
+
+  get working(): number {
+    return this.#working
+  }
+
+  /** Asks the operator for its streams and subscribes to them. `empty` stands for inputs that the graph leaves out. */
+  start(context: Context, concurrency: () => number | undefined, empty: Observable<Item>): void {
+    const { operator, config } = this.planned
+    const streams = Object.fromEntries(
+      Object.keys(operator.inputs).map(port => [
+        port,
+        this.inputs.find(input => input.port === port)?.stream ?? empty,
+      ]),
+    )
+    try {
+      const wired = operator.run(streams, config, context)
+      this.credits = operator.credits?.(config) ?? concurrency() ?? defaultCredits
+      this.#subscribe(wired)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  pump(): void {
+    if (this.state !== 'running') return
+    if (this.#unwanted()) this.#finish()
+    if (!this.#isRunning()) return
+    if (this.hasRoom(0)) {
+      const waiters = [...this.#waiters]
+      this.#waiters.clear()
+      for (const waiter of waiters) waiter()
+    }
+    for (const input of this.inputs) if (input.latest) input.refresh()
+    for (const source of [...this.#sources]) source.advance()
+    if (this.inputs.every(input => !input.latest || input.ready)) this.#deliver()
+    const driversDone =
+      this.inputs.some(input => !input.latest) && this.inputs.every(input => input.latest || input.completed)
+    for (const input of this.inputs) if (this.#isRunning()) input.settle(driversDone)
+  }
+
+  /** First signal: sources end as if they had no more. */
+  stop(): void {
+    for (const source of [...this.#sources]) source.stop()
+  }
+
+  /** The run is over: edges have been cancelled; what RxJS holds is let go. */
+  abort(): void {
+    this.#finish()
+  }
+
+  /** Ends feedback edges into this node when all that comes from outside the cycle has come; tells whether it did. */
+  closeFeedback(): boolean {
+    if (this.state !== 'running' || !this.inputs.every(input => input.done)) return false
+    const open = this.inputs.flatMap(input => input.edges).filter(edge => edge.feedback && !edge.done)
+    for (const edge of open) edge.close()
+    return open.length > 0
+  }
+
+  /** Releases what the node still holds, even under work that does not end. */
+  releaseAll(): void {
+    for (const lease of [...this.held]) if (lease.open) lease.release()
+  }
+
+  begin(): void {
+    this.#working++
+    this.#host.scheduler.begin()
+  }
+
+  end(): void {
+    this.#working--
+    this.#host.scheduler.end()
+    if (this.state === 'ending' && this.#working === 0) this.#end()
+  }
+
+  wake(): void {
+    if (this.state === 'running') this.#host.scheduler.wake(this)
+  }
+
+  hasRoom(bytes: number): boolean {
+    for (const edges of this.#outputs.values()) {
+      for (const edge of edges) if (!edge.hasRoom(bytes)) return false
+    }
+    return true
+  }
+
+  whenRoom(waiter: Waiter): void {
+    this.#waiters.add(waiter)
+  }
+
+  root<T>(value: T, options: { key: string; bytes?: number; dispose?: () => void }): Lease<T> {
+    const origin = new Origin(this.name, options.key, settled => this.#host.acknowledged(settled))
+    return Lease.root(this.ledger, value, this.name, options, [origin], this)
+  }
+
+  failed(error: unknown, item: Item): void {
+    const lease = leaseOf(item)
+    if (this.signal.aborted) this.#host.log(`${this.name}: ended under way: ${messageOf(error)}`)
+    else if (this.planned.onError === 'skip') this.#host.skipped(this.planned, lease, error)
+    else this.fail(error, lease)
+  }
+
+  fail(error: unknown, item?: Lease): void {
+    const code = error instanceof RunError ? error.code : 'operator-failed'
+    const about = item ? `, item "${item.key}", seed ${item.seed}` : ''
+    const message = `node "${this.name}" (${this.planned.operatorName})${about}: ${messageOf(error)}`
+    const { key, seed } = item ?? {}
+    this.#host.fail(
+      new RunError(code, message, {
+        node: this.name,
+        cause: error,
+        ...(key !== undefined && { key }),
+        ...(seed !== undefined && { seed }),
+      }),
+    )
+  }
+
+  addSource(source: SourcePump): void {
+    this.#sources.add(source)
+  }
+
+  // a method, because the type checker believes that a property cannot change between two reads
+  #isRunning(): boolean {
+    return this.state === 'running'
+  }
+
+  #addGates(edge: Edge): void {
+    const { maxLag } = edge.wire
+    if (maxLag === undefined) return
+    for (const input of this.inputs) {
+      if (input.edges.includes(edge)) continue
+      input.gates = [...input.gates, new Gate(edge, maxLag, () => this.wake())]
+    }
+  }
+
+  #subscribe(streams: Streams): void {
+    const wired = Object.entries(streams)
+    if (wired.length === 0)
+      throw new RunError('operator-misused', 'must return a stream for the engine to subscribe to')
+    for (const port of this.#outputs.keys()) {
+      if (!(port in streams))
+        throw new RunError('operator-misused', `must return a stream for the output "${port}"`)
+    }
+    this.#open = wired.length
+    for (const [port, stream] of wired) {
+      const subscription = stream.subscribe({
+        next: item => this.#emit(port, item),
+        error: error => this.fail(error),
+        complete: () => {
+          if (--this.#open === 0) this.#finish()
+        },
+      })
+      this.#subscriptions.push(subscription)
+      if (!this.#isRunning()) subscription.unsubscribe()
+    }
+    this.wake()
+  }
+
+  /** Every fault is caught here: RxJS would report what an observer throws as an uncaught exception. */
+  #emit(port: string, item: unknown): void {
+    try {
+      const lease = leaseOf(item)
+      const edges = this.#outputs.get(port)
+      if (!edges)
+        throw new RunError(
+          'operator-misused',
+          `must emit nothing on "${port}", which is not one of its outputs`,
+        )
+      if (lease.holder !== this)
+        throw new RunError(
+          'operator-misused',
+          `must not emit item "${lease.key}" twice or released: derive another`,
+        )
+      lease.moveTo(undefined)
+      if (edges.length === 0) lease.release()
+      // every copy gets an owner before the first edge may complain
+      const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
+      const faults = edges.flatMap((edge, i) => edge.put(copies[i]) ?? [])
+      if (faults[0]) throw faults[0]
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  #deliver(): void {
+    for (let moved = true; moved; ) {
+      moved = false
+      for (const input of this.inputs) {
+        if (!this.#isRunning() || !this.hasRoom(0)) return
+        if (!input.latest && input.deliver()) moved = true
+        for (const other of this.inputs) if (other.latest) other.refresh()
+      }
+    }
+  }
+
+  /** All its outputs are connected, and everybody who listened has stopped. */
+  #unwanted(): boolean {
+    const all = [...this.#outputs.values()]
+    return (
+      all.length > 0 &&
+      all.every(edges => edges.length > 0 && edges.every(edge => edge.cancelled && !edge.feedback))
+    )
+  }
+
+  #finish(): void {
+    if (!this.#isRunning()) return
+    this.state = 'ending'
+    this.#controller.abort()
+    for (const source of this.#sources) source.stop()
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+    for (const input of this.inputs) input.cancel()
+    if (this.#working === 0) this.#end()
+  }
+
+  #end(): void {
+    this.state = 'ended'
+    this.releaseAll()
+    for (const edges of this.#outputs.values()) for (const edge of edges) edge.close()
+    this.#host.ended(this)
+  }
+}

@@ -1,0 +1,343 @@
+import { EMPTY } from 'rxjs'
+import type { Plan, PlannedNode } from '../graph/check.ts'
+import { endName } from '../graph/flat.ts'
+import { inScope } from '../graph/resources.ts'
+import type { Progress } from '../operator.ts'
+import { nodeContext, resourceContext, type Services } from './context.ts'
+import { Edge } from './edge.ts'
+import { messageOf, RunError } from './error.ts'
+import { openFiles, type RunFiles } from './files.ts'
+import { Lease, Ledger, Origin } from './ledger.ts'
+import { Lifetimes } from './lifetimes.ts'
+import { describeRun } from './manifest.ts'
+import { type NodeHost, RunningNode } from './node.ts'
+import { Scheduler } from './scheduler.ts'
+import { stallReason } from './stall.ts'
+
+export interface RunOptions {
+  seed: number
+  /** Folder for the run's files; made when it is missing. */
+  directory: string
+  onEvent?: (event: RunEvent) => void
+  /** Seconds without any event, while RxJS holds items that a timer might free, until the run counts as stalled. */
+  stallSeconds?: number
+  /** Seconds that work under way gets to end after an abort, before its items are freed under it. */
+  abortSeconds?: number
+}
+
+export type RunEvent =
+  | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
+  | { type: 'log'; message: string }
+  | { type: 'progress'; state: Progress }
+
+/** How a run ended. It never throws: an error is a value here. */
+export interface RunSummary {
+  /** `stopped`: the sources were stopped from outside, and everything drained. */
+  status: 'completed' | 'stopped' | 'failed' | 'aborted'
+  error?: RunError
+  directory: string
+  seconds: number
+  /** Source items of which every descendant was released without a failure. */
+  acknowledged: number
+  /** Items that failed and went to the dead letters. */
+  skipped: number
+  /** Items that full edges dropped. */
+  dropped: number
+  /** Values never freed; more than zero is an error of its own. */
+  leaked: number
+  peakItems: number
+  peakBytes: number
+}
+
+/** A run under way. */
+export interface Run {
+  readonly done: Promise<RunSummary>
+  /** Ends the sources; what is under way drains. */
+  stop(): void
+  /** Ends everything now and frees it. */
+  abort(): void
+}
+
+const defaultStallSeconds = 60
+const defaultAbortSeconds = 10
+
+/** Starts a checked graph. */
+export function startRun(plan: Plan, options: RunOptions): Run {
+  const run = new GraphRun(plan, options)
+  return { done: run.run(), stop: () => run.stop(), abort: () => run.abort() }
+}
+
+class GraphRun implements NodeHost, Services {
+  readonly seed: number
+  readonly directory: string
+  readonly ledger: Ledger
+  readonly scheduler = new Scheduler(() => this.#quiet())
+  readonly lifetimes = new Lifetimes()
+  readonly #plan: Plan
+  readonly #options: RunOptions
+  readonly #started = new Date()
+  readonly #controller = new AbortController()
+  readonly #opened = new Map<string, unknown>()
+  readonly #facts: Record<string, unknown> = {}
+  #files: RunFiles | undefined
+  #edges: Edge[] = []
+  #nodes: RunningNode[] = []
+  #stopped = false
+  #error: RunError | undefined
+  #acknowledged = 0
+  #skipped = 0
+  #finished: () => void = () => {}
+  #stallTimer: NodeJS.Timeout | undefined
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan
+    this.#options = options
+    this.seed = options.seed
+    this.directory = options.directory
+    this.ledger = new Ledger(options.seed, error => {
+      this.fail(new RunError('operator-failed', `disposing a value: ${messageOf(error)}`, { cause: error }))
+    })
+  }
+
+  async run(): Promise<RunSummary> {
+    const begin = performance.now()
+    try {
+      this.#files = openFiles(this.directory)
+      Object.assign(this.#facts, await describeRun(this.#plan, this.seed, this.#started))
+      this.#writeManifest()
+      await this.#openResources()
+      if (!this.#error) await this.#runNodes()
+    } catch (error) {
+      this.fail(error)
+    }
+    for (const error of await this.lifetimes.closeAll()) this.fail(error)
+    const leaked = this.ledger.live
+    if (leaked > 0) this.fail(new RunError('leak', `${leaked} values were never freed`))
+    clearTimeout(this.#stallTimer)
+    const summary = this.#summary((performance.now() - begin) / 1000, leaked)
+    try {
+      const { error, ...facts } = summary
+      Object.assign(this.#facts, {
+        ...facts,
+        ...(error && { error: { code: error.code, message: error.message } }),
+      })
+      this.#writeManifest()
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#files?.close()
+    return this.#error === summary.error ? summary : this.#summary(summary.seconds, leaked)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const node of this.#nodes) node.stop()
+  }
+
+  abort(): void {
+    this.fail(new RunError('aborted', 'the run was aborted'))
+  }
+
+  fail(error: unknown): void {
+    const first = this.#error === undefined
+    const fault =
+      error instanceof RunError ? error : new RunError('operator-failed', messageOf(error), { cause: error })
+    const stack = error instanceof Error && error.cause instanceof Error ? error.cause.stack : undefined
+    this.#error ??= fault
+    // a full disk may be the very error: then the log cannot take it, and the summary still has it
+    this.#guard(() => this.#files?.append('log.txt', `${fault.message}${stack ? `\n${stack}` : ''}`))
+    if (!first) return
+    this.#controller.abort()
+    for (const edge of this.#edges) edge.cancel()
+    for (const node of this.#nodes) node.abort()
+    this.#finished()
+  }
+
+  ended(): void {
+    this.#finished()
+  }
+
+  skipped(node: PlannedNode, item: Lease, error: unknown): void {
+    this.#skipped++
+    for (const trace of item.traces) if (trace instanceof Origin) trace.failed = true
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const letter = {
+      node: node.name,
+      operator: node.operatorName,
+      key: item.key,
+      seed: item.seed,
+      code,
+      error: messageOf(error),
+    }
+    this.#append('dead-letters.jsonl', JSON.stringify(letter))
+    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`)
+  }
+
+  acknowledged(origin: Origin): void {
+    if (!origin.failed && !this.#error) this.#acknowledged++
+  }
+
+  record = (stream: string, entry: Readonly<Record<string, unknown>>): void => {
+    if (!/^[a-z][a-z0-9-]*$/.test(stream))
+      throw new RunError('operator-misused', `no stream name: "${stream}"`)
+    this.#append(`${stream}.jsonl`, JSON.stringify(entry))
+    this.#options.onEvent?.({ type: 'record', stream, entry })
+  }
+
+  log = (message: string): void => {
+    this.#append('log.txt', message)
+    this.#options.onEvent?.({ type: 'log', message })
+  }
+
+  progress = (state: Progress): void => {
+    this.#options.onEvent?.({ type: 'progress', state })
+  }
+
+  manifest = (key: string, value: unknown): void => {
+    this.#facts[key] = value
+    this.#writeManifest()
+  }
+
+  resource(name: string, scope: string): unknown {
+    const planned = inScope(name, scope, this.#plan.resources)
+    if (planned && this.#opened.has(planned.name)) return this.#opened.get(planned.name)
+    throw new RunError('operator-misused', `no resource "${name}": name it in a config field with "resource"`)
+  }
+
+  async #openResources(): Promise<void> {
+    for (const { name, scope, resourceName, resource, config } of this.#plan.resources) {
+      if (this.#error) return
+      const context = resourceContext({ name, scope, signal: this.#controller.signal }, this)
+      try {
+        const value = await this.lifetimes.open(
+          `resource "${name}"`,
+          () => resource.open(config, context),
+          value => resource.close(value),
+        )
+        this.#opened.set(name, value)
+      } catch (error) {
+        throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {
+          node: name,
+          cause: error,
+        })
+      }
+    }
+  }
+
+  /** Wires and starts all nodes and waits until each has ended. */
+  async #runNodes(): Promise<void> {
+    this.#edges = this.#plan.nodes.flatMap(node =>
+      node.wires.map(wire => new Edge(`${endName(wire.from)} → ${node.name}.${wire.port}`, wire)),
+    )
+    const made = new Map(
+      this.#plan.nodes.flatMap(node => node.wires).map((wire, i) => [wire, this.#edges[i]]),
+    )
+    const edgesOf = (wires: PlannedNode['wires']) => wires.flatMap(wire => made.get(wire) ?? [])
+    this.#nodes = this.#plan.nodes.map(node => {
+      const outgoing = this.#edges.filter(edge => edge.wire.from.node === node.name)
+      return new RunningNode(node, edgesOf(node.wires), outgoing, this)
+    })
+    for (const edge of this.#edges) {
+      const { initial, from } = edge.wire
+      if (initial) edge.put(Lease.root(this.ledger, initial.value, from.node, { key: 'initial' }, []))
+    }
+    for (const node of this.#nodes) {
+      if (this.#error) break
+      const { context, concurrency } = nodeContext(node, node.planned.scope, this)
+      node.start(context, concurrency, EMPTY)
+    }
+    if (this.#error) for (const node of this.#nodes) node.abort()
+    if (this.#stopped) this.stop()
+    await this.#allEnded()
+    for (const edge of this.#edges) edge.cancel()
+  }
+
+  async #allEnded(): Promise<void> {
+    const waiting = () => this.#nodes.filter(node => node.state !== 'ended')
+    let deadline: NodeJS.Timeout | undefined
+    let late = false
+    while (waiting().length > 0 && !late) {
+      if (this.#error && !deadline) {
+        deadline = setTimeout(
+          () => {
+            late = true
+            this.#finished()
+          },
+          (this.#options.abortSeconds ?? defaultAbortSeconds) * 1000,
+        )
+      }
+      await new Promise<void>(resolve => {
+        this.#finished = resolve
+      })
+    }
+    clearTimeout(deadline)
+    for (const node of waiting()) {
+      this.fail(
+        new RunError('did-not-stop', `node "${node.name}" did not stop when the run ended`, {
+          node: node.name,
+        }),
+      )
+      node.releaseAll()
+    }
+  }
+
+  /** Nothing is under way: either a cycle may be closed now, or the run waits for something that will not come. */
+  #quiet(): void {
+    if (this.#error || this.#nodes.every(node => node.state !== 'running')) return
+    if (this.#nodes.filter(node => node.closeFeedback()).length > 0) return
+    const reason = stallReason(this.#nodes, this.#edges)
+    const stalled = () => this.fail(new RunError('stalled', `the run stalled: ${reason.text}`))
+    if (reason.certain) {
+      stalled()
+      return
+    }
+    // RxJS may hold items until a timer of its own: give it time, and look again
+    const { wakes } = this.scheduler
+    clearTimeout(this.#stallTimer)
+    this.#stallTimer = setTimeout(
+      () => {
+        if (this.scheduler.wakes === wakes) stalled()
+      },
+      (this.#options.stallSeconds ?? defaultStallSeconds) * 1000,
+    )
+  }
+
+  #append(name: string, line: string): void {
+    this.#guard(() => this.#files?.append(name, line))
+  }
+
+  #writeManifest(): void {
+    this.#files?.replace('manifest.json', `${JSON.stringify(this.#facts, null, 2)}\n`)
+  }
+
+  /** A fault of the disk is the run's error, never that of the item being worked on. */
+  #guard(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      if (!this.#error) this.fail(error)
+    }
+  }
+
+  #summary(seconds: number, leaked: number): RunSummary {
+    const error = this.#error
+    return {
+      status: error
+        ? error.code === 'aborted'
+          ? 'aborted'
+          : 'failed'
+        : this.#stopped
+          ? 'stopped'
+          : 'completed',
+      ...(error && { error }),
+      directory: this.directory,
+      seconds,
+      acknowledged: this.#acknowledged,
+      skipped: this.#skipped,
+      dropped: this.#edges.reduce((sum, edge) => sum + edge.dropped, 0),
+      leaked,
+      peakItems: this.ledger.peakLive,
+      peakBytes: this.ledger.peakBytes,
+    }
+  }
+}
