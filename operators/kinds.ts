@@ -32,7 +32,11 @@ export interface Clip {
   /** Size of a decoded frame in pixels, as stored: rotation metadata is not applied. */
   width: number
   height: number
-  /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame. */
+  /** Number of frame 0 in names and in rule M: 0 in files, that of the first picture (usually 1) in folders. */
+  firstFrame: number
+  /** Decodes these frames (0-based) one by one, in increasing order, a repeated one repeatedly, to packed 8-bit RGB. */
+  frames(indices: readonly number[], signal?: AbortSignal): AsyncIterable<Uint8Array>
+  /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame, all in memory. */
   read(indices: readonly number[], signal?: AbortSignal): Promise<Uint8Array[]>
 }
 

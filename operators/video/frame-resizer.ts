@@ -1,0 +1,92 @@
+import { type Device, placed } from '../../kernels/device.ts'
+import { normalisationTable, normalisePixels } from '../../kernels/normalise-pixels.ts'
+import { compile, Plan } from '../../kernels/plan.ts'
+import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/resize.ts'
+import { bytesOf, type Tensor } from '../../kernels/tensor.ts'
+import type { Processor } from '../model/processor.ts'
+
+export interface FrameResizer {
+  /** Resizes and normalises one packed RGB frame into frame `at` of a tensor (frames, 3, size, size). */
+  add(frame: Uint8Array, into: Tensor, at: number): void
+  /** The resized bytes of the last frame, packed RGB. */
+  resized(): Promise<Uint8Array>
+  free(): void
+}
+
+/** Prepares for frames of one size. One frame is in work at a time: memory does not grow with their number. */
+export async function frameResizer(
+  device: Device,
+  from: Extent,
+  processor: Processor,
+): Promise<FrameResizer> {
+  const { size } = processor
+  if (!processor.resize && (from.width !== size || from.height !== size))
+    throw new Error(
+      `frames are ${from.width} × ${from.height}; do_resize is off, so they must be ${size} × ${size}`,
+    )
+  const plan = new Plan(device)
+  const picture = plan.pin('picture', [packedWords(from)], 'u32')
+  const pixels = plan.pin('resized', [size, size], 'u32')
+  const values = plan.pin('pixel values', [3, size, size])
+  const filters = {
+    x: filterTensor(device, bicubicFilter(from.width, size)),
+    y: filterTensor(device, bicubicFilter(from.height, size)),
+  }
+  const table = device.tensor('normalisation', [3, 256], 'f32', normalisationTable(processor))
+  const free = () => {
+    for (const tensor of [filters.x, filters.y, table]) device.freeTensor(tensor)
+  }
+  resize(plan, picture, from, pixels, filters)
+  normalisePixels(plan, pixels, table, values)
+  const compiled = await compile(device, plan, 'resize').catch((error: unknown) => {
+    free()
+    throw error
+  })
+  const words = new Uint32Array(packedWords(from))
+  const bytes = new Uint8Array(words.buffer)
+  return {
+    add(frame, into, at) {
+      bytes.set(frame)
+      compiled.write(picture, words)
+      compiled.run()
+      copy(device, compiled.at(values), into, at)
+    },
+    async resized() {
+      const found = new Uint8Array((await compiled.readIntegers(pixels)).buffer)
+      return found.filter((_, i) => i % 4 !== 3)
+    },
+    free() {
+      compiled.free()
+      free()
+    },
+  }
+}
+
+function copy(device: Device, frame: Tensor, into: Tensor, at: number): void {
+  const [source, target] = [placed(frame), placed(into)]
+  const size = bytesOf(frame)
+  const encoder = device.gpu.createCommandEncoder()
+  encoder.copyBufferToBuffer(
+    source.buffer,
+    source.offsetBytes,
+    target.buffer,
+    target.offsetBytes + at * size,
+    size,
+  )
+  device.gpu.queue.submit([encoder.finish()])
+}
+
+/** The frame in the middle of a square of side max(width, height) filled with `background`, as PIL pastes it. */
+export function padToSquare(
+  frame: Uint8Array,
+  { width, height }: Extent,
+  background: readonly number[],
+): Uint8Array {
+  const side = Math.max(width, height)
+  const square = new Uint8Array(side * side * 3)
+  for (let i = 0; i < square.length; i++) square[i] = background[i % 3]
+  const [left, top] = [Math.floor((side - width) / 2), Math.floor((side - height) / 2)]
+  for (let y = 0; y < height; y++)
+    square.set(frame.subarray(y * width * 3, (y + 1) * width * 3), ((top + y) * side + left) * 3)
+  return square
+}

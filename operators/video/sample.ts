@@ -1,0 +1,72 @@
+import { operator } from '../../engine/operator.ts'
+import { sharedDevice } from '../device.ts'
+import type { Clip, Frames } from '../kinds.ts'
+import type { Processor } from '../model/processor.ts'
+import { framePixels } from './frame-pixels.ts'
+import { pickFrames } from './pick-frames.ts'
+
+const config = {
+  model: {
+    type: 'string',
+    resource: 'model',
+    description: 'The model that sees the frames: its image processor gives their size and scale.',
+  },
+  count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
+  mode: {
+    type: 'string',
+    enum: ['count', 'one-a-second'],
+    default: 'count',
+    description: 'Take `count` frames, or one for each whole second of the clip.',
+  },
+  maxFrames: { type: 'integer', minimum: 1, default: 64, description: 'Most frames in mode one-a-second.' },
+  rule: {
+    type: 'string',
+    enum: ['L', 'M', 'S'],
+    default: 'L',
+    description:
+      'L: evenly spaced, first to last. M: middles of equal segments. S: a whole stride from the first.',
+  },
+  unique: {
+    type: 'boolean',
+    default: false,
+    description: 'Leave out repeated frames of clips shorter than the count.',
+  },
+  bounded: {
+    type: 'boolean',
+    default: false,
+    description: 'Rule M keeps to the sample, from its field `start` to its field `end`, in seconds.',
+  },
+  aspect: {
+    type: 'string',
+    enum: ['square', 'pad'],
+    default: 'square',
+    description:
+      'Squash frames to the square, or put them in the middle of a square of the mean colour first.',
+  },
+} as const
+
+/** Only the chosen frames are converted to pixels, and one at a time is in memory. */
+export default operator({
+  summary: 'Picks frames of each clip and makes them the pixel values that the model expects.',
+  config,
+  inputs: { clips: 'clip' },
+  outputs: { frames: 'frames' },
+  run: ({ clips }, settings, context) => {
+    const sample = async (clip: Clip) => {
+      const { processor } = context.resource<{ processor: Processor }>(settings.model)
+      const device = await sharedDevice(context)
+      const indices = pickFrames(clip, settings)
+      const pixels = await framePixels(
+        device,
+        clip,
+        indices,
+        { processor, aspect: settings.aspect },
+        context.signal,
+      )
+      const frames: Frames = { sample: clip.sample, indices, pixels }
+      const bytes = indices.length * 3 * processor.size ** 2 * 4
+      return context.emit(frames, { bytes, dispose: () => device.freeTensor(pixels), keep: false })
+    }
+    return { frames: clips.pipe(context.each(sample)) }
+  },
+})
