@@ -16,7 +16,7 @@ interface Manifest {
 interface Question {
   id: string
   frames: number
-  avg_frame_rate: string
+  avg_frame_rate?: string
   /** Rule S by number of frames. */
   stride_indices?: Record<string, number[]>
 }
@@ -81,8 +81,8 @@ async function checkProbe(folder: string, probe: Probe): Promise<Row[]> {
 
 function checkStrides({ questions = [] }: Manifest): Row[] {
   return questions.flatMap(({ id, frames, avg_frame_rate, stride_indices = {} }) => {
-    const rate = fraction(avg_frame_rate)
     return Object.entries(stride_indices).map(([count, indices]) => {
+      const rate = fraction(avg_frame_rate ?? '')
       const wrong = differences(strided(frames / rate, rate, Number(count)), indices)
       return row(`${id} rule S, ${count} frames: differing indices`, wrong, 0)
     })
