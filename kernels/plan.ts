@@ -78,9 +78,13 @@ export class Plan {
     return tensor
   }
 
-  /** A pinned tensor whose contents are known while recording: index lists, tables. */
+  /** A pinned tensor that starts with these contents: index lists, tables, state of a loop. */
   constant(label: string, shape: readonly number[], data: HostArray): Tensor {
-    const tensor = this.pin(label, shape, data instanceof Uint32Array ? 'u32' : data instanceof Int32Array ? 'i32' : 'f32')
+    const tensor = this.pin(
+      label,
+      shape,
+      data instanceof Uint32Array ? 'u32' : data instanceof Int32Array ? 'i32' : 'f32',
+    )
     this.constants.set(tensor, data)
     return tensor
   }

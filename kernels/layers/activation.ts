@@ -1,9 +1,9 @@
 import {
   type ActivationName,
-  activation as activationKernel,
   activationBackward,
-  siluMultiply as siluMultiplyKernel,
+  activation as activationKernel,
   siluMultiplyBackward,
+  siluMultiply as siluMultiplyKernel,
 } from '../elementwise.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Pass } from './pass.ts'

@@ -29,7 +29,8 @@ export interface AttentionOptions {
 /** softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). The probabilities are kept for the backward. */
 export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const { plan } = pass
-  const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } = options
+  const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } =
+    options
   const inputs = [queries.tensor, keys.tensor, values.tensor]
   const ratio = heads / keyValueHeads
   const width = heads * headSize
@@ -43,9 +44,28 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const score = (tensor: Tensor): Operand => square(tensor, heads, rows, keyRows)
   const across = (tensor: Tensor): Operand => side({ tensor }, rows, headSize)
 
-  matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a: q, b: k, out: score(scores), scale, batch })
+  matmul(plan, {
+    form: 'nt',
+    rows,
+    columns: keyRows,
+    inner: headSize,
+    a: q,
+    b: k,
+    out: score(scores),
+    scale,
+    batch,
+  })
   softmax(plan, { scores, outer: batches, inner: heads, rows, keys: keyRows, mask })
-  matmul(plan, { form: 'nn', rows, columns: headSize, inner: keyRows, a: score(scores), b: v, out: across(y), batch })
+  matmul(plan, {
+    form: 'nn',
+    rows,
+    columns: headSize,
+    inner: keyRows,
+    a: score(scores),
+    b: v,
+    out: across(y),
+    batch,
+  })
 
   pass.onBackward(y, dy => {
     const dScores = plan.tensor('d attention scores', scores.shape)
@@ -63,16 +83,43 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
       const out = side({ ...into, tensor: target.gradient }, keyRows, headSize)
       const { accumulate } = target
       const shape = { rows: keyRows, columns: headSize, inner: rows }
-      matmul(plan, { form: 'tn', ...shape, a: stacked(from), b: grouped(b), out, accumulate, batch: shared, repeat })
+      matmul(plan, {
+        form: 'tn',
+        ...shape,
+        a: stacked(from),
+        b: grouped(b),
+        out,
+        accumulate,
+        batch: shared,
+        repeat,
+      })
     }
     transposed(scores, across(dy), values)
-    softmaxBackward(plan, { probabilities: scores, gradient: dScores, outer: batches, inner: heads, rows, keys: keyRows, scale })
+    softmaxBackward(plan, {
+      probabilities: scores,
+      gradient: dScores,
+      outer: batches,
+      inner: heads,
+      rows,
+      keys: keyRows,
+      scale,
+    })
     transposed(dScores, q, keys)
     const target = targets.get(queries.tensor)
     if (!target) return
     const out = side({ ...queries, tensor: target.gradient }, rows, headSize)
     const { accumulate } = target
-    matmul(plan, { form: 'nn', rows, columns: headSize, inner: keyRows, a: score(dScores), b: k, out, accumulate, batch })
+    matmul(plan, {
+      form: 'nn',
+      rows,
+      columns: headSize,
+      inner: keyRows,
+      a: score(dScores),
+      b: k,
+      out,
+      accumulate,
+      batch,
+    })
   })
   return y
 }

@@ -12,12 +12,22 @@ export interface RowPair {
 /** A tensor (rows, columns of `from`) whose row i is row `rows[i]` of `from`; -1 gives zeros. */
 export function gather(pass: Pass, from: Tensor, rows: readonly number[], label = 'gather'): Tensor {
   const y = pass.output(label, [rows.length, from.shape[1]], [from])
-  gatherInto(pass, from, y, rows.map((row, to) => ({ to, from: row })))
+  gatherInto(
+    pass,
+    from,
+    y,
+    rows.map((row, to) => ({ to, from: row })),
+  )
   return y
 }
 
 /** Writes rows of `from` into rows of `into`, each row of `into` once; gradients flow back as sums. */
-export function gatherInto(pass: Pass, from: Tensor | Parameter, into: Tensor, pairs: readonly RowPair[]): void {
+export function gatherInto(
+  pass: Pass,
+  from: Tensor | Parameter,
+  into: Tensor,
+  pairs: readonly RowPair[],
+): void {
   const source = 'value' in from ? from.value : from
   record(pass.plan, source, into, pairs, false)
   pass.onBackward(into, gradient => {
@@ -39,7 +49,13 @@ function inverse(pairs: readonly RowPair[]): RowPair[] {
 }
 
 /** Pairs with the same destination are summed in the order given. */
-function record(plan: Plan, from: Tensor, into: Tensor, pairs: readonly RowPair[], accumulate: boolean): void {
+function record(
+  plan: Plan,
+  from: Tensor,
+  into: Tensor,
+  pairs: readonly RowPair[],
+  accumulate: boolean,
+): void {
   const sums = new Map<number, number[]>()
   for (const pair of pairs) {
     const items = sums.get(pair.to) ?? []

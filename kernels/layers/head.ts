@@ -30,14 +30,27 @@ export function logProbabilities(
   const { plan } = pass
   const count = supervised.length
   const [vocabulary, width] = weight.shape
-  const x = gather(pass, hidden, supervised.map(s => s.row), 'supervised rows')
-  const targets = plan.constant('targets', [count], Uint32Array.from(supervised, s => s.target))
+  const x = gather(
+    pass,
+    hidden,
+    supervised.map(s => s.row),
+    'supervised rows',
+  )
+  const targets = plan.constant(
+    'targets',
+    [count],
+    Uint32Array.from(supervised, s => s.target),
+  )
   const logProbs = pass.output('log-probabilities', [count], [x], [weight])
   const logSums = plan.tensor('log sums', [count])
   const coefficients = plan.pin('coefficients', [count])
   plan.pinned.add(logProbs)
   const chunks = chunked(count, Math.max(1, Math.floor(chunkElements / vocabulary)))
-  const rowsOf = (tensor: Tensor, firstRow: number) => ({ tensor, offset: firstRow * width, rowStride: width })
+  const rowsOf = (tensor: Tensor, firstRow: number) => ({
+    tensor,
+    offset: firstRow * width,
+    rowStride: width,
+  })
   const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
     const logits = plan.tensor('logits', [rows, vocabulary])
     const a = rowsOf(x, firstRow)
@@ -59,12 +72,30 @@ export function logProbabilities(
       if (target) {
         const out = rowsOf(target.gradient, firstRow)
         const { accumulate } = target
-        matmul(plan, { form: 'nn', rows, columns: width, inner: vocabulary, a: logits, b: weight.value, out, accumulate })
+        matmul(plan, {
+          form: 'nn',
+          rows,
+          columns: width,
+          inner: vocabulary,
+          a: logits,
+          b: weight.value,
+          out,
+          accumulate,
+        })
       }
       if (weight.gradient) {
         const b = rowsOf(x, firstRow)
         const out = weight.gradient
-        matmul(plan, { form: 'tn', rows: vocabulary, columns: width, inner: rows, a: logits, b, out, accumulate: true })
+        matmul(plan, {
+          form: 'tn',
+          rows: vocabulary,
+          columns: width,
+          inner: rows,
+          a: logits,
+          b,
+          out,
+          accumulate: true,
+        })
       }
     }
   })

@@ -28,7 +28,16 @@ export function linear(
   pass.onBackward(y, dy => {
     if (weight.gradient) {
       const out = flat(weight.gradient, outputs, inputs)
-      matmul(plan, { form: 'tn', rows: outputs, columns: inputs, inner: rows, a: dy, b: x, out, accumulate: true })
+      matmul(plan, {
+        form: 'tn',
+        rows: outputs,
+        columns: inputs,
+        inner: rows,
+        a: dy,
+        b: x,
+        out,
+        accumulate: true,
+      })
     }
     if (bias?.gradient) columnSum(plan, { x: dy, out: bias.gradient })
     if (pass.wants(x)) {
@@ -42,4 +51,7 @@ export function linear(
 }
 
 /** A convolution's weight (outputs, channels, patch, patch) is a matrix (outputs, channels·patch·patch). */
-const flat = (tensor: Tensor, rows: number, columns: number): Tensor => ({ ...tensor, shape: [rows, columns] })
+const flat = (tensor: Tensor, rows: number, columns: number): Tensor => ({
+  ...tensor,
+  shape: [rows, columns],
+})

@@ -1,5 +1,5 @@
-import { layerNorm as layerNormKernel, layerNormBackward } from '../layer-norm.ts'
-import { rmsNorm as rmsNormKernel, rmsNormBackward } from '../rms-norm.ts'
+import { layerNormBackward, layerNorm as layerNormKernel } from '../layer-norm.ts'
+import { rmsNormBackward, rmsNorm as rmsNormKernel } from '../rms-norm.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Parameter, Pass } from './pass.ts'
 
@@ -10,7 +10,15 @@ export function rmsNorm(pass: Pass, x: Tensor, gain: Parameter, epsilon: number)
   pass.onBackward(y, dy => {
     const { gradient: dx, accumulate } = pass.into(x)
     const gainGradient = gain.gradient
-    rmsNormBackward(pass.plan, { x, gain: gain.value, dy, dx, accumulate, epsilon, ...(gainGradient && { gainGradient }) })
+    rmsNormBackward(pass.plan, {
+      x,
+      gain: gain.value,
+      dy,
+      dx,
+      accumulate,
+      epsilon,
+      ...(gainGradient && { gainGradient }),
+    })
   })
   return y
 }

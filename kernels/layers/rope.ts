@@ -18,10 +18,19 @@ export function rope(pass: Pass, x: Tensor, rotation: Rotation, heads: number, h
 }
 
 /** Tables of cos and sin of position · theta^(-2j / headSize), computed in float64. */
-export function rotationTables(plan: Plan, count: number, headSize: number, theta: number): { cosines: Tensor; sines: Tensor } {
+export function rotationTables(
+  plan: Plan,
+  count: number,
+  headSize: number,
+  theta: number,
+): { cosines: Tensor; sines: Tensor } {
   const half = headSize / 2
   const angle = (i: number): number => Math.floor(i / half) * theta ** ((-2 * (i % half)) / headSize)
-  const table = (f: (x: number) => number) => Float32Array.from({ length: count * half }, (_, i) => f(angle(i)))
+  const table = (f: (x: number) => number) =>
+    Float32Array.from({ length: count * half }, (_, i) => f(angle(i)))
   const shape = [count, half]
-  return { cosines: plan.constant('cosines', shape, table(Math.cos)), sines: plan.constant('sines', shape, table(Math.sin)) }
+  return {
+    cosines: plan.constant('cosines', shape, table(Math.cos)),
+    sines: plan.constant('sines', shape, table(Math.sin)),
+  }
 }

@@ -63,7 +63,9 @@ export async function generate(
     }
     await ended
     const history = await compiled.readIntegers(state.history)
-    const rows = owners.map((_, row) => cut(history.subarray(row * maxNewTokens, row * maxNewTokens + written), endIds))
+    const rows = owners.map((_, row) =>
+      cut(history.subarray(row * maxNewTokens, row * maxNewTokens + written), endIds),
+    )
     return requests.map((_, i) => rows.filter((_, row) => owners[row] === i))
   } finally {
     compiled.free()
@@ -101,17 +103,31 @@ function record(
   const list = (label: string, values: readonly number[]) =>
     plan.constant(label, [values.length], Uint32Array.from(values))
   const position = plan.pin('position', [1], 'u32')
-  const done = list('done', owners.map(() => 0))
-  const ids = list('ids', owners.map(() => 0))
+  const done = list(
+    'done',
+    owners.map(() => 0),
+  )
+  const ids = list(
+    'ids',
+    owners.map(() => 0),
+  )
   const history = plan.pin('history', [count, capacity], 'u32')
-  const seeds = list('seeds', requests.flatMap(request => request.seeds))
-  const positions = list('positions', owners.map(owner => packing.prompts[owner].length))
+  const seeds = list(
+    'seeds',
+    requests.flatMap(request => request.seeds),
+  )
+  const positions = list(
+    'positions',
+    owners.map(owner => packing.prompts[owner].length),
+  )
 
-  const keep = (attend: Attend): Attend => (layer, queries, keys, values) => {
-    plan.copy(keys, prefixKeys[layer])
-    plan.copy(values, prefixValues[layer])
-    return attend(layer, queries, keys, values)
-  }
+  const keep =
+    (attend: Attend): Attend =>
+    (layer, queries, keys, values) => {
+      plan.copy(keys, prefixKeys[layer])
+      plan.copy(values, prefixValues[layer])
+      return attend(layer, queries, keys, values)
+    }
   const draw = (hidden: Tensor): void => {
     const rows = count
     const { vocabulary } = language
@@ -123,16 +139,42 @@ function record(
     sampleTokens(plan, { ...(greedy ? { logits, greedy } : { probabilities: out, greedy }), ...drawn })
   }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
-  draw(gather(pass, hidden, owners.map(owner => packing.lastRows[owner])))
+  draw(
+    gather(
+      pass,
+      hidden,
+      owners.map(owner => packing.lastRows[owner]),
+    ),
+  )
 
   plan.segment('step')
   const embeddings = plan.tensor('embeddings', [count, language.hidden])
-  const destinations = list('destinations', owners.map((_, i) => i))
-  const offsets = list('offsets', Array.from({ length: count + 1 }, (_, i) => i))
+  const destinations = list(
+    'destinations',
+    owners.map((_, i) => i),
+  )
+  const offsets = list(
+    'offsets',
+    Array.from({ length: count + 1 }, (_, i) => i),
+  )
   const from = embeddingTable(weights).value
-  gatherRows(plan, { from, into: embeddings, destinations, offsets, items: ids, segments: count, accumulate: false })
-  const prefixStarts = list('prefix starts', owners.map(owner => packing.prompts[owner].start))
-  const prefixLengths = list('prefix lengths', owners.map(owner => packing.prompts[owner].length))
+  gatherRows(plan, {
+    from,
+    into: embeddings,
+    destinations,
+    offsets,
+    items: ids,
+    segments: count,
+    accumulate: false,
+  })
+  const prefixStarts = list(
+    'prefix starts',
+    owners.map(owner => packing.prompts[owner].start),
+  )
+  const prefixLengths = list(
+    'prefix lengths',
+    owners.map(owner => packing.prompts[owner].length),
+  )
   const longest = Math.max(...packing.prompts.map(prompt => prompt.length))
   const tables = rotationTables(plan, longest + capacity, language.headSize, language.ropeTheta)
   const attend: Attend = (layer, q, newKeys, newValues) => {

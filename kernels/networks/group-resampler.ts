@@ -18,7 +18,12 @@ const normEpsilon = 1e-5
  * tokens are cut into consecutive groups; in each, the learned latents attend to the group's tokens and to themselves.
  * All groups run in one batch; shorter ones are padded with keys that a length mask hides.
  */
-export function groupResampler(pass: Pass, weights: ParameterSet, shape: ConnectorShape, features: Tensor): Tensor {
+export function groupResampler(
+  pass: Pass,
+  weights: ParameterSet,
+  shape: ConnectorShape,
+  features: Tensor,
+): Tensor {
   const { plan } = pass
   const { groups, latents: count, heads, headSize } = shape
   const at = (name: string) => parameter(weights, `${prefix}.${name}`)
@@ -29,9 +34,19 @@ export function groupResampler(pass: Pass, weights: ParameterSet, shape: Connect
   const learned = at('latents')
   const hidden = learned.shape[1]
   let latents = pass.output('latents', [groups * count, hidden], [], [learned])
-  gatherInto(pass, learned, latents, Array.from({ length: groups * count }, (_, to) => ({ to, from: to % count })))
-  const lengths = plan.constant('key lengths', [groups], Uint32Array.from(runs, run => count + run.length))
-  const norm = (x: Tensor, name: string) => layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon)
+  gatherInto(
+    pass,
+    learned,
+    latents,
+    Array.from({ length: groups * count }, (_, to) => ({ to, from: to % count })),
+  )
+  const lengths = plan.constant(
+    'key lengths',
+    [groups],
+    Uint32Array.from(runs, run => count + run.length),
+  )
+  const norm = (x: Tensor, name: string) =>
+    layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon)
 
   for (let i = 0; i < shape.layers; i++) {
     const z = norm(latents, `layers.${i}.0.norm_latents`)
@@ -39,7 +54,11 @@ export function groupResampler(pass: Pass, weights: ParameterSet, shape: Connect
     const fromMedia = linear(pass, norm(media, `layers.${i}.0.norm_media`), keyWeight)
     const fromLatents = linear(pass, z, keyWeight)
     // A group's keys: its latents, its run of tokens, then zeros up to the longest group.
-    const keys = pass.output('keys and values', [groups * keyRows, 2 * heads * headSize], [fromMedia, fromLatents])
+    const keys = pass.output(
+      'keys and values',
+      [groups * keyRows, 2 * heads * headSize],
+      [fromMedia, fromLatents],
+    )
     gatherInto(pass, fromLatents, keys, latentRows(groups, count, keyRows))
     gatherInto(pass, fromMedia, keys, mediaRows(runs, count, keyRows))
     const mixed = attention(pass, {
@@ -62,14 +81,19 @@ export function groupResampler(pass: Pass, weights: ParameterSet, shape: Connect
   }
   const out = norm(latents, 'norm')
   const rows = visualTokens(shape)
-  addTable(plan, { x: out, table: plan.constant('positional table', [rows, hidden], positionalTable(rows, hidden)) })
+  addTable(plan, {
+    x: out,
+    table: plan.constant('positional table', [rows, hidden], positionalTable(rows, hidden)),
+  })
   return out
 }
 
 /** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
   const value = (p: number, c: number): number => {
-    const angle = Math.fround(p * Math.fround(Math.exp((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))))
+    const angle = Math.fround(
+      p * Math.fround(Math.exp((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))),
+    )
     return roundToFloat16(c % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
   }
   return Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns))
@@ -90,7 +114,11 @@ function latentRows(groups: number, count: number, keyRows: number): RowPair[] {
   })
 }
 
-function mediaRows(runs: readonly { start: number; length: number }[], count: number, keyRows: number): RowPair[] {
+function mediaRows(
+  runs: readonly { start: number; length: number }[],
+  count: number,
+  keyRows: number,
+): RowPair[] {
   return runs.flatMap(({ start, length }, g) =>
     Array.from({ length: keyRows - count }, (_, i) => {
       return { to: g * keyRows + count + i, from: i < length ? start + i : -1 }

@@ -27,7 +27,9 @@ export function hiddenStates(
 ): HiddenStates {
   const { plan } = pass
   const table = embeddingTable(weights)
-  const visuals = sequences.map(({ features }) => features && groupResampler(pass, weights, shape.connector, features))
+  const visuals = sequences.map(
+    ({ features }) => features && groupResampler(pass, weights, shape.connector, features),
+  )
   const embeddings = pass.output('embeddings', [packing.rows, shape.language.hidden], visuals, [table])
   gatherInto(pass, table, embeddings, packing.tokens)
   visuals.forEach((visual, i) => {
@@ -35,7 +37,11 @@ export function hiddenStates(
   })
   const list = (label: string, values: readonly number[]) =>
     plan.constant(label, [values.length], Uint32Array.from(values))
-  const mask: Mask = { kind: 'causal', segments: list('segments', packing.segments), parents: list('parents', packing.parents) }
+  const mask: Mask = {
+    kind: 'causal',
+    segments: list('segments', packing.segments),
+    parents: list('parents', packing.parents),
+  }
   const { headSize, ropeTheta } = shape.language
   const rotation: Rotation = {
     ...rotationTables(plan, Math.max(...packing.positions) + 1, headSize, ropeTheta),

@@ -27,7 +27,8 @@ export function languageModel(
   let x = embeddings
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => parameter(weights, `${prefix}.layers.${i}.${name}`)
-    const biased = (input: Tensor, name: string) => linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
+    const biased = (input: Tensor, name: string) =>
+      linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
     const h = rmsNorm(pass, x, at('input_layernorm.weight'), normEpsilon)
     const queries = biased(h, 'self_attn.q_proj')
     const keys = biased(h, 'self_attn.k_proj')

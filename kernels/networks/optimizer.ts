@@ -1,4 +1,4 @@
-import { adamW, gradientNorm, sumOfSquares } from '../adamw.ts'
+import { adamW, gradientNorm, stepScalars, sumOfSquares } from '../adamw.ts'
 import { type CompiledPlan, compile, Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import type { VideoModel } from './video-model.ts'
@@ -36,12 +36,19 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
   const norm = plan.pin('gradient norm', [2])
   const step = plan.pin('step', [8])
   const moments = weights.slabs.map(({ values }) => {
-    return { first: plan.pin('first moments', values.shape), second: plan.pin('second moments', values.shape) }
+    return {
+      first: plan.pin('first moments', values.shape),
+      second: plan.pin('second moments', values.shape),
+    }
   })
   plan.segment('clear')
   for (const { gradients } of weights.slabs) plan.fill(gradients)
   plan.segment('update')
-  recordNorm(plan, weights.slabs.map(slab => slab.gradients), norm)
+  recordNorm(
+    plan,
+    weights.slabs.map(slab => slab.gradients),
+    norm,
+  )
   weights.slabs.forEach(({ values: parameters, gradients }, i) => {
     const { beta1, beta2, epsilon } = options
     adamW(plan, { parameters, gradients, ...moments[i], norm, step, beta1, beta2, epsilon })
@@ -66,7 +73,9 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
 
 function recordNorm(plan: Plan, gradients: readonly Tensor[], norm: Tensor): void {
   const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
-  gradients.forEach((x, i) => sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab }))
+  gradients.forEach((x, i) =>
+    sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab }),
+  )
   gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out: norm })
 }
 

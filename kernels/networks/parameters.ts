@@ -31,7 +31,12 @@ export function allocateParameters(
       if (gradients) slabs.push({ values: flat('weights', values), gradients: flat('gradients', gradients) })
       for (const { name, offsetBytes } of part.places) {
         const shape = shapes.get(name) ?? []
-        const at = (label: string, buffer: GPUBuffer): Tensor => ({ label, shape, type: 'f32', storage: { buffer, offsetBytes } })
+        const at = (label: string, buffer: GPUBuffer): Tensor => ({
+          label,
+          shape,
+          type: 'f32',
+          storage: { buffer, offsetBytes },
+        })
         const gradient = gradients && { gradient: at(`d ${name}`, gradients) }
         byName.set(name, { name, shape, value: at(name, values), ...gradient })
       }
@@ -52,12 +57,17 @@ interface Part {
   places: { name: string; offsetBytes: number }[]
 }
 
-function packed(device: Device, shapes: ReadonlyMap<string, readonly number[]>, names: readonly string[]): Part[] {
+function packed(
+  device: Device,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  names: readonly string[],
+): Part[] {
   const limit = Math.min(device.maxBindingBytes, device.gpu.limits.maxBufferSize)
   const parts: Part[] = []
   for (const name of names) {
     const bytes = align(sizeOf(shapes.get(name) ?? []) * 4)
-    if (bytes > limit) throw new Error(`${name} (${shapes.get(name)}): ${bytes} bytes; a binding of this GPU holds ${limit}`)
+    if (bytes > limit)
+      throw new Error(`${name} (${shapes.get(name)}): ${bytes} bytes; a binding of this GPU holds ${limit}`)
     let part = parts.at(-1)
     if (!part || part.bytes + bytes > limit) {
       part = { bytes: 0, places: [] }

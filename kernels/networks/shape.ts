@@ -46,7 +46,8 @@ export interface LanguageShape {
 }
 
 /** Tokens of one frame before selection. */
-export const tokensOfFrame = ({ imageSize, patchSize }: VisionShape): number => Math.floor(imageSize / patchSize) ** 2
+export const tokensOfFrame = ({ imageSize, patchSize }: VisionShape): number =>
+  Math.floor(imageSize / patchSize) ** 2
 
 export const selectedTokens = (vision: VisionShape): number =>
   tokensOfFrame(vision) - (vision.select === 'patch' ? 1 : 0)

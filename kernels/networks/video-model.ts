@@ -1,5 +1,5 @@
 import type { Device } from '../device.ts'
-import { logProbabilities, logits as logitsLayer } from '../layers/head.ts'
+import { logits as logitsLayer, logProbabilities } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
 import { compile, Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
@@ -20,7 +20,10 @@ export interface VideoModel {
 }
 
 /** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
-export async function encodeFrames({ device, shape, weights }: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
+export async function encodeFrames(
+  { device, shape, weights }: VideoModel,
+  pixels: Tensor,
+): Promise<Required<Tensor>> {
   const frames = pixels.shape[0]
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
@@ -45,7 +48,11 @@ export interface Forward {
 }
 
 /** Log-probabilities of everything supervised in the sequences; with `training`, ready for the backward. */
-export async function forward(model: VideoModel, sequences: readonly Sequence[], training: boolean): Promise<Forward> {
+export async function forward(
+  model: VideoModel,
+  sequences: readonly Sequence[],
+  training: boolean,
+): Promise<Forward> {
   const { device, shape, weights } = model
   const packing = pack(sequences, visualTokens(shape.connector), model.maxLength)
   const plan = new Plan(device)
@@ -92,14 +99,21 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
 }
 
 /** Runs of frames whose attention scores fit into one binding and whose pixels start at an allowed offset. */
-function framesAtOnce(device: Device, vision: VisionShape, frames: number): { start: number; count: number }[] {
+function framesAtOnce(
+  device: Device,
+  vision: VisionShape,
+  frames: number,
+): { start: number; count: number }[] {
   const scoreBytes = vision.heads * tokensOfFrame(vision) ** 2 * 4
   const frameBytes = vision.channels * vision.imageSize ** 2 * 4
   let step = 1
   while ((step * frameBytes) % 256 !== 0) step *= 2
   const fitting = Math.floor(device.maxBindingBytes / Math.max(scoreBytes, frameBytes))
   const size = fitting >= frames ? frames : Math.floor(fitting / step) * step
-  if (size === 0) throw new Error(`vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${device.maxBindingBytes}`)
+  if (size === 0)
+    throw new Error(
+      `vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${device.maxBindingBytes}`,
+    )
   return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
     return { start: i * size, count: Math.min(size, frames - i * size) }
   })

@@ -31,9 +31,12 @@ export function visionTower(
   const patchWeights = shape.channels * shape.patchSize ** 2
   const patched = plan.tensor('patches', [frames * tokens, patchWeights])
   patches(plan, { pixels, out: patched, patch: shape.patchSize })
-  let x = linear(pass, patched, at('embeddings.patch_embedding.weight'), { bias: at('embeddings.patch_embedding.bias') })
+  let x = linear(pass, patched, at('embeddings.patch_embedding.weight'), {
+    bias: at('embeddings.patch_embedding.bias'),
+  })
   addTable(plan, { x, table: at('embeddings.position_embedding.weight').value })
-  for (let i = 0; i < shape.blocks; i++) x = block(pass, shape, frames, x, name => at(`encoder.layers.${i}.${name}`))
+  for (let i = 0; i < shape.blocks; i++)
+    x = block(pass, shape, frames, x, name => at(`encoder.layers.${i}.${name}`))
   const kept = selectedTokens(shape)
   const first = tokens - kept
   const pairs = Array.from({ length: frames * kept }, (_, i) => {

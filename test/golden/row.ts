@@ -34,3 +34,16 @@ export function largestError(found: ArrayLike<number>, expected: ArrayLike<numbe
   }
   return largest
 }
+
+/** max|a − b| / max|b| over all elements; infinite when a value is not a number or the lengths differ. */
+export function relativeError(found: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (found.length !== expected.length) return Number.POSITIVE_INFINITY
+  let [difference, largest] = [0, 0]
+  for (let i = 0; i < expected.length; i++) {
+    const error = Math.abs(found[i] - expected[i])
+    if (Number.isNaN(error)) return Number.POSITIVE_INFINITY
+    difference = Math.max(difference, error)
+    largest = Math.max(largest, Math.abs(expected[i]))
+  }
+  return difference === 0 ? 0 : difference / largest
+}

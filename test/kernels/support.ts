@@ -2,6 +2,7 @@ import type t from 'tap'
 import { type Device, type Family, openDevice } from '../../kernels/device.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
 import type { ElementType, Tensor } from '../../kernels/tensor.ts'
+import { relativeError } from '../golden/row.ts'
 
 type Test = typeof t
 
@@ -28,17 +29,6 @@ export function noise(size: number, seed = 1, scale = 2): Float32Array<ArrayBuff
     values[i] = (state / 4294967296 - 0.5) * scale
   }
   return values
-}
-
-/** max|a − b| / max|b|. */
-export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  let [difference, largest] = [0, 0]
-  for (let i = 0; i < b.length; i++) {
-    if (!(Math.abs(a[i] - b[i]) <= difference)) difference = Math.abs(a[i] - b[i])
-    largest = Math.max(largest, Math.abs(b[i]))
-  }
-  return difference / Math.max(largest, 1e-30)
 }
 
 export function close(

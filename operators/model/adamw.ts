@@ -1,0 +1,83 @@
+import { resource } from '../../engine/operator.ts'
+import { adamWOptimizer, type Optimizer } from '../../kernels/networks/optimizer.ts'
+import type { LoadedModel } from './load-model.ts'
+import { learningRateAt } from './schedule.ts'
+
+/** An optimizer together with the learning rate of each of its steps. */
+export interface ScheduledOptimizer extends Optimizer {
+  /** The rate of the next step. */
+  learningRate(): number
+}
+
+export default resource({
+  summary:
+    'AdamW with decoupled weight decay over the trained parts of a model, with clipping and a schedule.',
+  kind: 'optimizer',
+  config: {
+    model: { type: 'string', resource: 'model', description: 'The model whose weights it changes.' },
+    learningRate: { type: 'number', minimum: 0, default: 1e-6, description: 'Peak learning rate.' },
+    schedule: {
+      type: 'string',
+      enum: ['constant', 'linear', 'cosine'],
+      default: 'cosine',
+      description: 'How the rate falls from its peak after the warm-up, to 0 at the last step.',
+    },
+    warmupRatio: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.03,
+      description: 'Share of all steps over which the rate rises from 0; the first update then has rate 0.',
+    },
+    steps: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Updates of the whole training, which the schedule spans.',
+    },
+    beta1: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.9,
+      description: 'Decay of the mean gradient.',
+    },
+    beta2: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.999,
+      description: 'Decay of the mean square.',
+    },
+    epsilon: {
+      type: 'number',
+      minimum: 0,
+      default: 1e-8,
+      description: 'Added to the root of the mean square.',
+    },
+    weightDecay: {
+      type: 'number',
+      minimum: 0,
+      default: 0,
+      description: 'Share of each weight taken off, times the rate.',
+    },
+    clip: {
+      type: 'number',
+      minimum: 0,
+      default: 1,
+      description: 'Largest norm of all gradients together; 0 never clips.',
+    },
+  },
+  async open(
+    { model, clip, learningRate, schedule, warmupRatio, steps, ...rates },
+    context,
+  ): Promise<ScheduledOptimizer> {
+    const optimizer = await adamWOptimizer(context.resource<LoadedModel>(model), {
+      ...rates,
+      maxGradientNorm: clip,
+    })
+    optimizer.clearGradients()
+    const rate = () => learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
+    return Object.assign(optimizer, { learningRate: rate })
+  },
+  close: optimizer => optimizer.free(),
+})

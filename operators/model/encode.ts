@@ -1,0 +1,41 @@
+import { operator } from '../../engine/operator.ts'
+import { encodeFrames } from '../../kernels/networks/video-model.ts'
+import { bytesOf } from '../../kernels/tensor.ts'
+import type { Frames, Prompt } from '../kinds.ts'
+import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
+import { templates } from '../text/template.ts'
+import type { LoadedModel } from './load-model.ts'
+
+/** The vision tower is frozen, so its features are computed once for a clip however often the prompt is used. */
+export default operator({
+  summary: 'Runs the vision tower over the frames and renders the question as a prompt.',
+  config: {
+    model: { type: 'string', resource: 'model', description: 'The model that reads the prompt.' },
+    template: {
+      type: 'string',
+      enum: ['qwen2_base', 'pretrain'],
+      default: 'qwen2_base',
+      description: 'Conversation template.',
+    },
+    instruction: {
+      type: 'string',
+      default: thinkThenAnswer,
+      description: 'What is asked for after the question.',
+    },
+    joint: { type: 'string', default: ' ', description: 'Stands between the question and the instruction.' },
+  },
+  inputs: { frames: 'frames' },
+  outputs: { prompts: 'prompt' },
+  run: ({ frames }, { model: name, template, ...wording }, context) => ({
+    prompts: frames.pipe(
+      context.each(async ({ sample, pixels }: Frames) => {
+        const model = context.resource<LoadedModel>(name)
+        const { text, ids } = promptOf(model.tokenizer, templates[template], sample.question, wording)
+        const features = await encodeFrames(model, pixels)
+        const prompt: Prompt = { sample, text, ids, features }
+        const dispose = () => model.device.freeTensor(features)
+        return context.emit(prompt, { bytes: bytesOf(features), dispose, keep: false })
+      }),
+    ),
+  }),
+})

@@ -1,0 +1,166 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Config, operator } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
+import { randomOf } from '../random.ts'
+import { parseModelConfig } from './config.ts'
+import { type TensorToWrite, writeSafetensors } from './safetensors-write.ts'
+import { expectedTensors, type Shape } from './tensor-names.ts'
+import { openTokenizer, type Tokenizer } from './tokenizer.ts'
+
+const size = (value: number, description: string) =>
+  ({ type: 'integer', minimum: 1, default: value, description }) as const
+
+const fields = {
+  folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+  tokenizer: {
+    type: 'string',
+    default: 'builtin:tokenizer',
+    description: 'Folder with tokenizer.json and tokenizer_config.json.',
+  },
+  seed: { type: 'integer', minimum: 0, default: 1, description: 'The same seed gives the same weights.' },
+  dtype: {
+    type: 'string',
+    enum: ['bfloat16', 'float32'],
+    default: 'bfloat16',
+    description: 'How the weights are stored.',
+  },
+  imageSize: size(56, 'Side of the square frames, pixels.'),
+  patchSize: size(14, 'Side of a patch, pixels.'),
+  visionHidden: size(64, 'Width of the vision tower.'),
+  visionIntermediate: size(128, "Width of the vision tower's feed-forward parts."),
+  visionLayers: size(
+    3,
+    'Stored blocks of the vision tower; the last one is not used, as in the released model.',
+  ),
+  visionHeads: size(4, 'Heads of the vision tower; they divide its width.'),
+  group: size(4, 'Groups in time that the connector cuts a clip into.'),
+  queries: size(16, 'Visual tokens of a clip.'),
+  connectorLayers: size(1, 'Layers of the connector.'),
+  hidden: size(96, 'Width of the language model.'),
+  intermediate: size(256, "Width of the language model's feed-forward parts."),
+  layers: size(3, 'Blocks of the language model.'),
+  heads: size(4, 'Query heads of the language model; they divide its width.'),
+  keyValueHeads: size(2, 'Key and value heads; they divide the query heads.'),
+  vocabulary: size(448, "Rows of the embedding, at least the tokenizer's."),
+  maxLength: size(3072, 'Longest sequence of visual and text tokens.'),
+} as const
+
+export default operator({
+  summary: 'Writes a random model of the published architecture as a checkpoint folder.',
+  config: fields,
+  inputs: {},
+  outputs: { folders: 'checkpoint-folder' },
+  run: (_inputs, config, context) => ({
+    folders: context.source<string>(async function* () {
+      const folder = resolvePath(config.folder)
+      await writeRandomCheckpoint(folder, config)
+      yield { key: folder, value: folder }
+    }),
+  }),
+})
+
+/**
+ * Writes the folder in the released layout, with tied embeddings. Matrices are N(0, 1/fan-in), so that signals keep
+ * their size through layers that were never trained; latents N(0, 1); norms 1; biases 0 (Specification 1.5, 1.9).
+ */
+export async function writeRandomCheckpoint(folder: string, config: Config<typeof fields>): Promise<void> {
+  const source = resolvePath(config.tokenizer)
+  const tokenizer = await openTokenizer(source)
+  const modelConfig = configJson(config, tokenizer)
+  const { vision, ...rest } = parseModelConfig(join(folder, 'config.json'), modelConfig, tokenizer)
+  // The released files also store the blocks past the feature layer.
+  const names = expectedTensors({ ...rest, vision, featureLayer: vision.layers })
+  const dtype = config.dtype === 'float32' ? 'F32' : 'BF16'
+  const tensors = [...names].map(([name, shape]): TensorToWrite => {
+    return { name, shape, dtype, chunks: [randomTensor(name, shape, config.seed)] }
+  })
+  await mkdir(folder, { recursive: true })
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    await copyFile(join(source, name), join(folder, name))
+  await writeJson(folder, 'config.json', modelConfig)
+  await writeJson(folder, 'preprocessor_config.json', processorJson(config.imageSize))
+  const { eosId } = tokenizer
+  await writeJson(folder, 'generation_config.json', { bos_token_id: eosId, eos_token_id: eosId })
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors)
+}
+
+function randomTensor(name: string, shape: Shape, seed: number): Float32Array {
+  const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
+  if (name.endsWith('.bias')) return values
+  if (shape.length === 1) return values.fill(1)
+  const random = randomOf(seed, name)
+  const fanIn = name.endsWith('.latents')
+    ? 1
+    : shape.slice(1).reduce((product, extent) => product * extent, 1)
+  const deviation = 1 / Math.sqrt(fanIn)
+  return values.map(() => deviation * random.normal())
+}
+
+function configJson(config: Config<typeof fields>, { eosId }: Tokenizer) {
+  return {
+    architectures: ['TinyLlavaForConditionalGeneration'],
+    model_type: 'tinyllava',
+    connector_type: 'groupresampler',
+    llm_model_name_or_path: 'Qwen/Qwen2.5-3B',
+    vision_model_name_or_path: 'google/siglip-so400m-patch14-384',
+    group: config.group,
+    num_queries: config.queries,
+    num_resampler_layers: config.connectorLayers,
+    hidden_size: config.hidden,
+    vocab_size: config.vocabulary,
+    vision_hidden_size: config.visionHidden,
+    vision_feature_layer: -2,
+    vision_feature_select_strategy: 'patch',
+    image_aspect_ratio: 'square',
+    image_token_index: -200,
+    ignore_index: -100,
+    tokenizer_model_max_length: config.maxLength,
+    tokenizer_padding_side: 'right',
+    pad_token_id: eosId,
+    torch_dtype: config.dtype,
+    text_config: {
+      model_type: 'qwen2',
+      hidden_size: config.hidden,
+      intermediate_size: config.intermediate,
+      num_hidden_layers: config.layers,
+      num_attention_heads: config.heads,
+      num_key_value_heads: config.keyValueHeads,
+      vocab_size: config.vocabulary,
+      rope_theta: 1_000_000,
+      rms_norm_eps: 1e-6,
+      max_position_embeddings: config.maxLength,
+      tie_word_embeddings: true,
+      hidden_act: 'silu',
+      bos_token_id: eosId,
+      eos_token_id: eosId,
+    },
+    vision_config: {
+      model_type: 'siglip_vision_model',
+      hidden_size: config.visionHidden,
+      intermediate_size: config.visionIntermediate,
+      num_hidden_layers: config.visionLayers,
+      num_attention_heads: config.visionHeads,
+      image_size: config.imageSize,
+      patch_size: config.patchSize,
+      layer_norm_eps: 1e-6,
+      hidden_act: 'gelu_pytorch_tanh',
+      num_channels: 3,
+    },
+  }
+}
+
+const processorJson = (imageSize: number) => ({
+  do_resize: true,
+  size: { height: imageSize, width: imageSize },
+  resample: 3,
+  do_rescale: true,
+  rescale_factor: 1 / 255,
+  do_normalize: true,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+  image_processor_type: 'SiglipImageProcessor',
+})
+
+const writeJson = (folder: string, name: string, value: unknown) =>
+  writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)

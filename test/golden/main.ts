@@ -1,0 +1,61 @@
+// npm run golden -- DIR: computes what the files of DIR hold and prints name, largest error and bound of each quantity.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Device, openDevice } from '../../kernels/device.ts'
+import { checkCheckpoint } from './checkpoint.ts'
+import { checkConnector } from './connector.ts'
+import { checkPixels } from './pixels.ts'
+import { checkProbes } from './probes.ts'
+import type { Row } from './row.ts'
+import { checkPrompts, checkText } from './text.ts'
+
+interface Check {
+  /** The check runs when the folder holds this file. */
+  file: string
+  run(folder: string, device: () => Promise<Device>): Promise<Row[]>
+}
+
+const checks: readonly Check[] = [
+  { file: 'expected.json', run: folder => checkPrompts(folder) },
+  { file: 'expected.safetensors', run: async (folder, device) => checkCheckpoint(folder, await device()) },
+  { file: 'pixels.safetensors', run: async (folder, device) => checkPixels(folder, await device()) },
+  { file: 'text.json', run: folder => checkText(folder) },
+  { file: 'connector.json', run: async (folder, device) => checkConnector(folder, await device()) },
+  { file: 'MANIFEST.json', run: folder => checkProbes(folder) },
+]
+
+process.exit(await main(process.argv.slice(2)))
+
+async function main(folders: readonly string[]): Promise<number> {
+  let opened: Promise<Device> | undefined
+  const device = () => (opened ??= openDevice())
+  const rows: Row[] = []
+  for (const folder of folders) {
+    const present = checks.filter(({ file }) => existsSync(join(folder, file)))
+    if (present.length === 0) {
+      console.error(
+        `${folder}: nothing to check; expected one of ${checks.map(check => check.file).join(', ')}`,
+      )
+      return 2
+    }
+    for (const check of present) rows.push(...print(await check.run(folder, device)))
+  }
+  if (folders.length === 0) {
+    console.error('usage: npm run golden -- DIR …')
+    return 2
+  }
+  const over = rows.filter(({ ok }) => !ok)
+  const adapter = opened ? ` on ${(await opened).info.description || (await opened).info.device}` : ''
+  console.log(
+    `${rows.length} quantities${adapter}, ${over.length} over their bound${over.map(r => `\n  ${r.name}`).join('')}`,
+  )
+  return over.length > 0 ? 1 : 0
+}
+
+function print(rows: Row[]): Row[] {
+  for (const { name, error, bound, ok } of rows)
+    console.log(
+      `${ok ? 'ok  ' : 'OVER'} ${error.toExponential(2).padStart(9)} <= ${bound.toExponential(0)}  ${name}`,
+    )
+  return rows
+}
