@@ -54,8 +54,8 @@ export interface Run {
   readonly done: Promise<RunSummary>
   /** Ends the sources; what is under way drains. */
   stop(): void
-  /** Ends everything now and frees it. */
-  abort(): void
+  /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
+  abort(error?: unknown): void
 }
 
 const defaultStallSeconds = 60
@@ -64,7 +64,7 @@ const defaultAbortSeconds = 10
 /** Starts a checked graph. */
 export function startRun(plan: Plan, options: RunOptions): Run {
   const run = new GraphRun(plan, options)
-  return { done: run.run(), stop: () => run.stop(), abort: () => run.abort() }
+  return { done: run.run(), stop: () => run.stop(), abort: error => run.abort(error) }
 }
 
 class GraphRun implements NodeHost, Services {
@@ -134,8 +134,8 @@ class GraphRun implements NodeHost, Services {
     for (const node of this.#nodes) node.stop()
   }
 
-  abort(): void {
-    this.fail(new RunError('aborted', 'the run was aborted'))
+  abort(error: unknown = new RunError('aborted', 'the run was aborted')): void {
+    this.fail(error)
   }
 
   fail(error: unknown): void {

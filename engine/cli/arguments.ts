@@ -1,0 +1,78 @@
+import { nearestHint } from '../graph/nearest.ts'
+
+/** A flag of a verb. One that takes no value is a switch. */
+export interface Flag {
+  /** What stands for the value in the help, e.g. `DIR`. */
+  value?: string
+  /** May be given more than once. */
+  many?: boolean
+  choices?: readonly string[]
+  description: string
+}
+
+export interface Arguments {
+  readonly positional: readonly string[]
+  /** All values of a flag, in order; a switch has ''. */
+  all(flag: string): readonly string[]
+  /** The last value of a flag. */
+  last(flag: string): string | undefined
+}
+
+/** The command line asks for something that does not exist: exit code 2. */
+export class UsageError extends Error {
+  readonly code = 'bad-usage'
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'UsageError'
+  }
+}
+
+/** Reads `--flag value`, `--flag=value` and plain words; what follows `--` is plain. */
+export function readArguments(
+  verb: string,
+  words: readonly string[],
+  flags: Readonly<Record<string, Flag>>,
+): Arguments {
+  const values = new Map<string, string[]>()
+  const positional: string[] = []
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]
+    if (word === '--') {
+      positional.push(...words.slice(i + 1))
+      break
+    }
+    if (!word.startsWith('-') || word === '-') {
+      positional.push(word)
+      continue
+    }
+    const [, name = '', inline] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) ?? []
+    const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
+    if (!flag)
+      throw new UsageError(`${word}: must be a flag of "flow ${verb}"${hint(name, Object.keys(flags))}`)
+    if (!flag.value && inline !== undefined)
+      throw new UsageError(`--${name}: takes no value, found "${inline}"`)
+    const value = flag.value ? (inline ?? words[++i]) : ''
+    if (value === undefined) throw new UsageError(`--${name}: must be followed by ${flag.value}`)
+    if (flag.choices && !flag.choices.includes(value)) {
+      throw new UsageError(`--${name}: must be one of ${flag.choices.join(', ')}, found "${value}"`)
+    }
+    const known = values.get(name) ?? []
+    if (known.length > 0 && !flag.many) throw new UsageError(`--${name}: must be given once`)
+    values.set(name, [...known, value])
+  }
+  return { positional, all: flag => values.get(flag) ?? [], last: flag => values.get(flag)?.at(-1) }
+}
+
+/** The nearest names in brackets with a space before, or nothing. */
+export function hint(name: string, known: readonly string[]): string {
+  const text = nearestHint(name, known)
+  return text && ` (${text})`
+}
+
+/** The one word that a verb needs. */
+export function onlyWord({ positional }: Arguments, what: string): string {
+  if (positional.length === 1) return positional[0]
+  const found = positional.length === 0 ? 'nothing' : positional.join(' ')
+  throw new UsageError(`must name one ${what}, found ${found}`)
+}

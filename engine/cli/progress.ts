@@ -1,0 +1,94 @@
+import type { RunEvent } from '../run/run.ts'
+
+/** Where progress is shown. */
+export interface Screen {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
+
+/** Shows how a run gets on: one line that is rewritten on a terminal, a line for each update elsewhere. */
+export interface ProgressLine {
+  event(event: RunEvent): void
+  /** Ends the line that is being rewritten, so that other text can follow. */
+  end(): void
+  /** Updates seen: the last `step` of the metrics, or their number. */
+  readonly steps: number
+}
+
+export function progressLine(screen: Screen, now: () => number = () => performance.now()): ProgressLine {
+  let steps = 0
+  let total: number | undefined
+  let open = false
+  let first: { step: number; at: number } | undefined
+  const clear = () => {
+    if (open) screen.write('\r\x1b[2K')
+    open = false
+  }
+  const show = (line: string) => {
+    clear()
+    if (!screen.isTTY) screen.write(`${line}\n`)
+    else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
+    open = screen.isTTY === true
+  }
+  const metrics = (entry: Readonly<Record<string, unknown>>) => {
+    steps = numberIn(entry, 'step') ?? steps + 1
+    // the first update pays for compilation: the pace counts from its end
+    first ??= { step: steps, at: now() }
+    const done = steps - first.step
+    const pace = done > 0 ? (now() - first.at) / 1000 / done : undefined
+    const left = total === undefined || pace === undefined ? undefined : pace * Math.max(0, total - steps)
+    const pieces = [
+      `step ${steps}${total === undefined ? '' : `/${total}`}`,
+      ...shown.flatMap(([key, label, digits]) => {
+        const value = numberIn(entry, key)
+        return value === undefined ? [] : [`${label} ${format(value, digits)}`]
+      }),
+      ...(left === undefined ? [] : [`ETA ${duration(left)}`]),
+    ]
+    show(pieces.join('  '))
+  }
+  return {
+    get steps() {
+      return steps
+    },
+    event: event => {
+      if (event.type === 'progress') total = event.state.total ?? total
+      else if (event.type === 'log') {
+        clear()
+        screen.write(`${event.message}\n`)
+      } else if (event.stream === 'metrics') metrics(event.entry)
+    },
+    end: () => {
+      if (open) screen.write('\n')
+      open = false
+    },
+  }
+}
+
+/** Metrics on the line: key, label, digits after the point. */
+const shown = [
+  ['reward', 'reward', 3],
+  ['loss', 'loss', 4],
+  ['tokens_per_second', 'tokens/s', 0],
+] as const
+
+function numberIn(entry: Readonly<Record<string, unknown>>, key: string): number | undefined {
+  const value = entry[key]
+  return typeof value === 'number' ? value : undefined
+}
+
+/** Small numbers as powers of ten: a loss of 1e-8 must not read as 0. */
+function format(value: number, digits: number): string {
+  if (value !== 0 && Math.abs(value) < 10 ** -digits) return value.toExponential(1)
+  return value.toFixed(digits)
+}
+
+/** Seconds as `42s`, `3m05s` or `2h07m`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole}s`
+  const two = (n: number) => String(n).padStart(2, '0')
+  if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`
+  return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`
+}

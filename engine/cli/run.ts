@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { loadGraph } from '../graph/check.ts'
+import { type Run, type RunSummary, startRun } from '../run/run.ts'
+import { onlyWord, UsageError } from './arguments.ts'
+import { progressLine } from './progress.ts'
+import { setFlag, type Verb, type World } from './verb.ts'
+
+export const run: Verb = {
+  summary: 'Runs a graph and writes a run directory.',
+  usage: 'GRAPH',
+  flags: {
+    set: setFlag,
+    seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
+    out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
+  },
+  example: 'flow run graphs/grpo.json --set group=4 --seed 1',
+  run: async (words, world) => {
+    const file = onlyWord(words, 'graph file')
+    const seed = readSeed(words.last('seed') ?? '0')
+    const plan = loadGraph(file, world.registry, { set: words.all('set'), environment: world.environment })
+    const directory = words.last('out') ?? freshDirectory(file, new Date())
+    if (existsSync(join(directory, 'manifest.json'))) {
+      throw new UsageError(`--out ${directory}: must be a new folder, found a run in it`)
+    }
+    const line = progressLine(process.stdout)
+    const started = startRun(plan, { seed, directory, onEvent: line.event })
+    const forget = listen(started, line.end, world)
+    const summary = await started.done
+    forget()
+    line.end()
+    if (summary.error) world.complain(`${summary.error.message} (${summary.error.code})`)
+    world.print(sentence(summary, line.steps))
+    return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
+  },
+}
+
+function sentence(summary: RunSummary, steps: number): string {
+  const { status, directory, skipped, dropped, leaked, seconds } = summary
+  const lost = [skipped > 0 && `${skipped} skipped`, dropped > 0 && `${dropped} dropped`].filter(Boolean)
+  return [
+    `${directory}: ${status}`,
+    `${steps} steps`,
+    ...lost,
+    `${leaked} leaked buffers`,
+    `${seconds.toFixed(1)} s`,
+  ].join(', ')
+}
+
+/** The first signal drains, the second frees everything, the third leaves at once. */
+function listen(started: Run, endLine: () => void, { complain }: World): () => void {
+  let signals = 0
+  const interrupted = () => {
+    signals++
+    if (signals === 1) {
+      endLine()
+      complain('stopping: sources end and what is under way drains; press again to abort')
+      started.stop()
+    } else if (signals === 2) {
+      complain('aborting')
+      started.abort()
+    } else {
+      process.exit(130)
+    }
+  }
+  // a fault outside any stream still has to free what the run holds
+  const fault = (error: unknown) => started.abort(error)
+  const signalNames = ['SIGINT', 'SIGTERM'] as const
+  for (const name of signalNames) process.on(name, interrupted)
+  process.on('uncaughtException', fault)
+  return () => {
+    for (const name of signalNames) process.off(name, interrupted)
+    process.off('uncaughtException', fault)
+  }
+}
+
+function readSeed(text: string): number {
+  const seed = Number(text)
+  if (/^\d+$/.test(text) && seed <= 0xffffffff) return seed
+  throw new UsageError(`--seed: must be a whole number from 0 to 4294967295, found "${text}"`)
+}
+
+/** `runs/<graph>-<time>`, with a number behind it when that is taken. */
+function freshDirectory(file: string, time: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`
+  const clock = `${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`
+  const base = join('runs', `${basename(file, '.json')}-${day}-${clock}`)
+  for (let number = 1; ; number++) {
+    const directory = number === 1 ? base : `${base}-${number}`
+    if (!existsSync(directory)) return directory
+  }
+}

@@ -1,0 +1,30 @@
+import type { Registry } from '../graph/check.ts'
+import type { Arguments, Flag } from './arguments.ts'
+
+/** One word of the command line: everything that its help says, and what it does. */
+export interface Verb {
+  readonly summary: string
+  /** What follows the verb, e.g. `GRAPH`. */
+  readonly usage: string
+  readonly flags: Readonly<Record<string, Flag>>
+  /** A command that works when pasted into a shell in this repository. */
+  readonly example: string
+  /** Returns the exit code: 0 fine, 1 the run failed, 2 the graph or the command is wrong, 130 interrupted. */
+  run(words: Arguments, world: World): Promise<number>
+}
+
+/** What verbs use of the world around them. */
+export interface World {
+  readonly registry: Registry
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** A line for the answer. */
+  print(line: string): void
+  /** A line for what is wrong. */
+  complain(line: string): void
+}
+
+export const setFlag: Flag = {
+  value: 'KEY=VALUE',
+  many: true,
+  description: 'Set a param (group=4) or any value by its path (nodes.update.config.beta=0).',
+}
