@@ -52,45 +52,42 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       let end = min(block + ${blockOfInner}u, inner);
       ${sums.map(name => `var ${name} = vec4f();`).join('\n')}
       var next = mat4x4f();
-      if (lane < 64u) { next = load_a(a_at, row + a_quad * 4u, block + a_k); }
-      else { next = load_b(b_at, column + b_quad * 4u, block + b_k); }
-      for (var k = block; k < end; k += ${depth}u) {
+      for (var k = block; ; k += ${depth}u) {
+        if (k < end) {
+          if (lane < 64u) { next = load_a(a_at, row + a_quad * 4u, k + a_k); }
+          else { next = load_b(b_at, column + b_quad * 4u, k + b_k); }
+        }
+        if (k > block) {
+          for (var u = 0u; u < ${depth}u; u++) {
+            let left = a_tile[u * ${pitch}u + own_row];
+            let right0 = b_tile[u * ${pitch}u + own_column];
+            let right1 = b_tile[u * ${pitch}u + 8u + own_column];
+            ${each(4, i => [0, 1].map(v => `sum${i}_${v} = fma(vec4f(left[${i}]), right${v}, sum${i}_${v});`))
+              .flat()
+              .join('\n')}
+          }
+        }
+        workgroupBarrier();
+        if (k >= end) { break; }
         if (lane < 64u) {
           ${each(4, u => `a_tile[(a_k + ${u}u) * ${pitch}u + a_quad] = next[${u}];`).join('\n')}
         } else {
           ${each(4, u => `b_tile[(b_k + ${u}u) * ${pitch}u + b_quad] = next[${u}];`).join('\n')}
         }
         workgroupBarrier();
-        if (k + ${depth}u < end) {
-          if (lane < 64u) { next = load_a(a_at, row + a_quad * 4u, k + ${depth}u + a_k); }
-          else { next = load_b(b_at, column + b_quad * 4u, k + ${depth}u + b_k); }
-        }
-        for (var u = 0u; u < ${depth}u; u++) {
-          let left = a_tile[u * ${pitch}u + own_row];
-          let right0 = b_tile[u * ${pitch}u + own_column];
-          let right1 = b_tile[u * ${pitch}u + 8u + own_column];
-          ${each(4, i => [0, 1].map(v => `sum${i}_${v} = fma(vec4f(left[${i}]), right${v}, sum${i}_${v});`))
-            .flat()
-            .join('\n')}
-        }
-        workgroupBarrier();
       }
       ${sums.map(name => `total_${name} += ${name};`).join('\n')}
     }
   }
-  ${each(4, i =>
-    [0, 1].map(
-      v =>
-        `write_quad(out_start, row + own_row * 4u + ${i}u, column + ${v * 32}u + own_column * 4u, total_sum${i}_${v});`,
-    ),
-  )
-    .flat()
-    .join('\n')}
-}
-fn write_quad(start: u32, row: u32, column: u32, sums: vec4f) {
-  if (row >= params.rows) { return; }
-  for (var i = 0u; i < 4u; i++) {
-    if (column + i < params.columns) { finish(start + row * params.out_row + column + i, column + i, sums[i]); }
+  let totals = array(${sums.map(name => `total_${name}`).join(', ')});
+  let to_row = row + own_row * 4u;
+  for (var i = to_row; i < min(to_row + 4u, rows); i++) {
+    for (var v = 0u; v < 2u; v++) {
+      let to_column = column + v * 32u + own_column * 4u;
+      for (var j = to_column; j < min(to_column + 4u, columns); j++) {
+        finish(out_start + i * params.out_row + j, j, totals[(i - to_row) * 2u + v][j - to_column]);
+      }
+    }
   }
 }`,
     }),
@@ -105,10 +102,10 @@ fn load_${name}(at: u32, first: u32, k: u32) -> mat4x4f {
   return transpose(mat4x4f(${each(4, i => `row_of_${name}(at, first + ${i}u, k)`).join(', ')}));
 }
 fn row_of_${name}(at: u32, index: u32, k: u32) -> vec4f {
-  if (index >= ${extentOf(name)} || k >= params.inner) { return vec4f(); }
-  let start = at + index * params.${name}_row;
-  let values = ${name}4_until(start + k, start + params.inner - 1u);
-  return select(vec4f(), values, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.inner));
+  let start = at + min(index, ${extentOf(name)} - 1u) * params.${name}_row;
+  let values = ${name}4_until(start + min(k, (params.inner - 1u) & ~3u), start + params.inner - 1u);
+  let end = select(0u, params.inner, index < ${extentOf(name)});
+  return select(vec4f(), values, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(end));
 }`
 
 // The same where rows (of b: columns) are the fast index.
@@ -117,7 +114,7 @@ fn load_${name}(at: u32, first: u32, k: u32) -> mat4x4f {
   return mat4x4f(${each(4, u => `row_of_${name}(at, first, k + ${u}u)`).join(', ')});
 }
 fn row_of_${name}(at: u32, first: u32, k: u32) -> vec4f {
-  if (first >= ${extentOf(name)} || k >= params.inner) { return vec4f(); }
-  let start = at + k * params.${name}_row;
-  return ${name}4_until(start + first, start + ${extentOf(name)} - 1u);
+  let start = at + min(k, params.inner - 1u) * params.${name}_row;
+  let last = ${extentOf(name)} - 1u;
+  return select(vec4f(), ${name}4_until(start + min(first, last & ~3u), start + last), k < params.inner);
 }`

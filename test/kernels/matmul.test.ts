@@ -16,7 +16,8 @@ type Case = Omit<Matmul<Values>, 'a' | 'b' | 'out' | 'bias' | 'residual'> & {
 }
 type Layout = Omit<Operand, 'tensor'>
 
-// Sizes around one lane, a quad, the rows and columns of a workgroup and a tile; strides that forbid vectors.
+// Sizes around one lane, a quad, the rows and columns of a workgroup and a tile; some strides forbid vector loads.
+// Compiling costs more than running: the cases share a few variants.
 const shapes: Case[] = [
   { form: 'nt', rows: 1, columns: 1, inner: 1 },
   { form: 'nt', rows: 1, columns: 17, inner: 8 },
@@ -25,7 +26,8 @@ const shapes: Case[] = [
   { form: 'nt', rows: 8, columns: 130, inner: 260 },
   { form: 'nt', rows: 17, columns: 9, inner: 7 },
   { form: 'nt', rows: 33, columns: 65, inner: 516 },
-  { form: 'nt', rows: 65, columns: 31, inner: 17, a: { rowStride: 20 }, b: { rowStride: 24 } },
+  { form: 'nt', rows: 65, columns: 31, inner: 17 },
+  { form: 'nt', rows: 40, columns: 16, inner: 33, a: { rowStride: 36 }, b: { rowStride: 40 } },
   { form: 'nn', rows: 1, columns: 3, inner: 9 },
   { form: 'nn', rows: 7, columns: 16, inner: 33, b: { rowStride: 20 } },
   { form: 'nn', rows: 9, columns: 130, inner: 8, b: { rowStride: 132 } },
@@ -33,10 +35,10 @@ const shapes: Case[] = [
   { form: 'nn', rows: 31, columns: 33, inner: 17 },
   { form: 'nn', rows: 65, columns: 72, inner: 272 },
   { form: 'tn', rows: 1, columns: 1, inner: 3 },
-  { form: 'tn', rows: 8, columns: 33, inner: 16, b: { rowStride: 36 } },
   { form: 'tn', rows: 7, columns: 8, inner: 9 },
+  { form: 'tn', rows: 8, columns: 33, inner: 16, b: { rowStride: 36 } },
   { form: 'tn', rows: 17, columns: 31, inner: 65, a: { rowStride: 20 }, b: { rowStride: 32 } },
-  { form: 'tn', rows: 33, columns: 65, inner: 130 },
+  { form: 'tn', rows: 33, columns: 65, inner: 131 },
   { form: 'tn', rows: 68, columns: 68, inner: 258 },
 ]
 
@@ -75,21 +77,14 @@ await onEachFamily(t, async (device, t) => {
 
   await t.test('bias, residual, scale and accumulation come after the product', async t => {
     const extras = { bias: true, residual: true, scale: 0.3, accumulate: true }
-    await agree(
-      t,
-      device,
-      forms.flatMap(form => [
-        { form, rows: 9, columns: 19, inner: 13, ...extras },
-        { form, rows: 9, columns: 19, inner: 13, ...extras, bias: false, accumulate: false },
-        { form, rows: 2, columns: 5, inner: 6, bias: true, scale: -1 },
-      ]),
-    )
+    const extended = forms.map((form): Case => ({ form, rows: 9, columns: 19, inner: 13, ...extras }))
+    await agree(t, device, [...extended, { form: 'nt', rows: 2, columns: 5, inner: 6, bias: true }])
   })
 
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
     const misplaced = forms.map(
       (form, i): Case => ({
-        ...{ form, rows: 10, columns: 11, inner: 12, out: { offset: 5 } },
+        ...{ form, rows: 34, columns: 11, inner: 13, out: { offset: 5 } },
         ...{ a: { offset: 1 + i, rowStride: 16 }, b: { offset: 3, rowStride: 13 } },
       }),
     )
@@ -97,7 +92,7 @@ await onEachFamily(t, async (device, t) => {
   })
 
   await t.test('no inner extent leaves bias and residual', async t => {
-    await agree(t, device, [{ form: 'nn', rows: 3, columns: 5, inner: 0, bias: true, residual: true }])
+    await agree(t, device, [{ form: 'nn', rows: 9, columns: 5, inner: 0, bias: true, residual: true }])
   })
 
   await t.test('one tensor can be both factors', async t => {
@@ -119,14 +114,14 @@ await onEachFamily(t, async (device, t) => {
   await t.test('long sums stay accurate', async t => {
     const inner = 12000
     for (const form of forms) {
-      const values = noise(3 * inner, 4, 1).map(value => value + 0.5)
-      const a = device.tensor('a', form === 'tn' ? [inner, 3] : [3, inner], 'f32', values)
-      const b = device.tensor('b', form === 'nt' ? [3, inner] : [inner, 3], 'f32', values.slice().reverse())
-      const out = device.tensor('out', [3, 3])
+      const values = noise(4 * inner, 4, 1).map(value => value + 0.5)
+      const a = device.tensor('a', form === 'tn' ? [inner, 4] : [4, inner], 'f32', values)
+      const b = device.tensor('b', form === 'nt' ? [4, inner] : [inner, 4], 'f32', values.slice().reverse())
+      const out = device.tensor('out', [4, 4])
       const plan = new Plan(device)
-      matmul(plan, { form, rows: 3, columns: 3, inner, a, b, out })
+      matmul(plan, { form, rows: 4, columns: 4, inner, a, b, out })
       await run(device, plan)
-      const wanted = new Float64Array(9)
+      const wanted = new Float64Array(16)
       matmulReference({
         form,
         rows: 3,
