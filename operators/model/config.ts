@@ -81,9 +81,10 @@ export function parseModelConfig(path: string, value: unknown, tokens: TokenIds)
   const problems: CheckpointProblem[] = []
   if (!isRecord(value)) throwProblems([{ code: 'bad-config', message: `${path}: must hold an object` }])
   const fields = configFields(`${path}: `, value, problems)
+  const text = fields.object('text_config')
   checkArchitecture(fields)
   const vision = parseVision(fields.object('vision_config'))
-  const language = parseLanguage(fields.object('text_config'))
+  const language = parseLanguage(text)
   const config: ModelConfig = {
     vision,
     connector: parseConnector(fields, language.hidden),
@@ -92,7 +93,7 @@ export function parseModelConfig(path: string, value: unknown, tokens: TokenIds)
     select: fields.oneOf('vision_feature_select_strategy', ['patch', 'cls_patch'], 'patch'),
     imageAspectRatio: fields.oneOf('image_aspect_ratio', ['square', 'pad'], 'square'),
     maxLength: fields.integer('tokenizer_model_max_length', { minimum: 1 }),
-    ...parseTokenIds(fields, language.vocabulary, tokens),
+    ...parseTokenIds(fields, text, language.vocabulary, tokens),
   }
   throwProblems(problems)
   return config
@@ -114,8 +115,6 @@ function checkArchitecture(fields: ConfigFields): void {
   checkKind(fields, 'connector_type', 'groupresampler')
   checkKind(fields, 'llm_model_name_or_path', 'qwen2')
   checkKind(fields, 'vision_model_name_or_path', 'siglip')
-  fields.object('text_config').only('model_type', 'qwen2')
-  fields.object('vision_config').only('model_type', 'siglip_vision_model')
 }
 
 /** The published code picks a part's class by a name that occurs, in any case, in the text before a colon. */
@@ -130,6 +129,7 @@ function checkKind(fields: ConfigFields, key: string, supported: string): void {
 }
 
 function parseVision(fields: ConfigFields): VisionConfig {
+  fields.only('model_type', 'siglip_vision_model')
   fields.only('attention_dropout', 0)
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 768 })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: 12 })
@@ -173,6 +173,7 @@ function parseConnector(fields: ConfigFields, hidden: number): ConnectorConfig {
 }
 
 function parseLanguage(fields: ConfigFields): LanguageConfig {
+  fields.only('model_type', 'qwen2')
   fields.only('hidden_act', 'silu')
   fields.only('attention_dropout', 0)
   fields.only('rope_scaling')
@@ -212,15 +213,15 @@ function parseFeatureLayer(fields: ConfigFields, layers: number): number {
   return layer < 0 ? layers + 1 + layer : layer
 }
 
-function parseTokenIds(fields: ConfigFields, vocabulary: number, tokens: TokenIds) {
-  const stored = fields.object('text_config').raw('eos_token_id') ?? tokens.eosId
+function parseTokenIds(fields: ConfigFields, text: ConfigFields, vocabulary: number, tokens: TokenIds) {
+  const stored = text.raw('eos_token_id') ?? tokens.eosId
   const eosIds: unknown[] = Array.isArray(stored) ? stored : [stored]
   const padText = fields.text('pad_token', '')
   const padId = fields.raw('pad_token_id') ?? tokens.idOf(padText) ?? eosIds[0]
   const isId = (id: unknown): id is number =>
     Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocabulary
   if (!eosIds.every(isId) || eosIds.length === 0) {
-    fields.problem('text_config.eos_token_id', `must be ids below ${vocabulary}, got ${shown(stored)}`)
+    text.problem('eos_token_id', `must be ids below ${vocabulary}, got ${shown(stored)}`)
   }
   if (!isId(padId)) fields.problem('pad_token_id', `must be an id below ${vocabulary}, got ${shown(padId)}`)
   return { eosIds: eosIds.filter(isId), padId: isId(padId) ? padId : 0 }
