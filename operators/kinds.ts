@@ -20,6 +20,18 @@ export interface Message {
   value: string
 }
 
+/** Kind `pictures`: the frames of a clip that is not a file yet, and the rows of data that are about it. */
+export interface Pictures {
+  /** Path of the file to be, relative to the data set's folder; its ending chooses the container. */
+  path: string
+  width: number
+  height: number
+  framesPerSecond: number
+  /** Packed 8-bit RGB, one array a frame. */
+  frames: readonly Uint8Array[]
+  rows: readonly Readonly<Record<string, unknown>>[]
+}
+
 /** Kind `clip`: an opened video file; pixels are decoded only when asked for. */
 export interface Clip {
   sample: Sample

@@ -11,17 +11,18 @@ import { packages } from './set-up/packages.mjs'
 import { vulkan } from './set-up/vulkan.mjs'
 
 /**
- * Takes every step; a step returns what it lacks and may not install. All of that is reported in one error, with the
- * commands that install it.
+ * Installs, then compiles. What a step lacks and may not install is reported for all steps at once, with the commands
+ * that install it.
  */
-export async function setUp(machine, steps = [packages, ffmpeg, vulkan, build]) {
+export async function setUp(machine, steps = { install: [packages, ffmpeg, vulkan], build }) {
   checkNode(process.versions.node)
   const missing = []
-  for (const step of steps) {
+  for (const step of steps.install) {
     const lacking = await step(machine)
     if (lacking) missing.push(lacking)
   }
   if (missing.length > 0) throw new SetUpError(instructions(missing))
+  await steps.build(machine)
 }
 
 export function checkNode(version) {
@@ -57,7 +58,8 @@ function follow(command, environment) {
     env: { ...process.env, ...environment },
   })
   // A terminal sends Ctrl-C to both processes, anything else to this one only. The command decides what it means.
-  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'))
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  process.on('SIGINT', () => terminal || child.kill('SIGINT'))
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   return new Promise((done, fail) => {
     child.on('error', fail)

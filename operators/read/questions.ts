@@ -3,15 +3,17 @@ import { dirname, join } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
-import { randomOf } from '../random.ts'
 import { ReadError } from './read-error.ts'
+import { shuffled } from './shuffle.ts'
 
 export default operator({
-  summary: 'Reads questions about clips from a file with one JSON object a line, as the published training data.',
+  summary:
+    'Reads questions about clips from a file with one JSON object a line, as the published training data.',
   config: {
     path: {
       type: 'string',
-      description: 'Lines with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`.',
+      description:
+        'Lines with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`.',
     },
     root: {
       type: 'string',
@@ -23,8 +25,18 @@ export default operator({
       default: false,
       description: "Random order, another one each epoch; it depends on the run's seed.",
     },
-    epochs: { type: 'integer', minimum: 1, default: 1, description: 'Times that the file is read through.' },
-    limit: { type: 'integer', minimum: 0, default: 0, description: 'Questions to emit at most; 0 for all.' },
+    epochs: {
+      type: 'integer',
+      minimum: 0,
+      default: 1,
+      description: 'Passes over the file; 0 goes on without end.',
+    },
+    limit: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'Questions taken in all passes together; 0 takes all.',
+    },
   },
   inputs: {},
   outputs: { samples: 'sample' },
@@ -33,18 +45,18 @@ export default operator({
       const file = resolvePath(path)
       const samples = parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
       let left = limit || Number.POSITIVE_INFINITY
-      for (let epoch = 1; epoch <= epochs; epoch++) {
-        const order = shuffle ? randomOf(context.seed, context.node, epoch).shuffle(samples) : samples
+      for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
+        const order = shuffle ? shuffled(samples, context.seed, epoch) : samples
         for (const { key, value } of order) {
           if (left-- <= 0) return
-          yield { key: epochs > 1 ? `${epoch}/${key}` : key, value }
+          yield { key: `${epoch}:${key}`, value }
         }
       }
     }),
   }),
 })
 
-/** The samples of a file, keyed by line. Throws one error, with a line for each of the first problems. */
+/** The samples of a file, keyed by line number. Throws one error, with a line for each of the first problems. */
 export function parseQuestions(file: string, text: string, root: string): SourceItem<Sample>[] {
   const samples: SourceItem<Sample>[] = []
   const problems: string[] = []
@@ -52,7 +64,7 @@ export function parseQuestions(file: string, text: string, root: string): Source
     if (line.trim() === '') continue
     const sample = parseLine(line, root)
     if (typeof sample === 'string') problems.push(`${file}:${i + 1}: ${sample}`)
-    else samples.push({ key: `line ${i + 1}`, value: sample })
+    else samples.push({ key: String(i + 1), value: sample })
   }
   if (problems.length > 0) {
     const more = problems.length > shown ? [`… and ${problems.length - shown} more`] : []
@@ -76,7 +88,8 @@ function parseLine(line: string, root: string): Sample | string {
   if (typeof row !== 'object' || row === null || Array.isArray(row)) return 'must be an object'
   const { problem, solution, video_filename, ...fields } = row as Record<string, unknown> // an object has text keys
   if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`
-  if (solution !== undefined && typeof solution !== 'string') return `solution: must be text, ${found(solution)}`
+  if (solution !== undefined && typeof solution !== 'string')
+    return `solution: must be text, ${found(solution)}`
   if (typeof video_filename !== 'string') return `video_filename: must be text, ${found(video_filename)}`
   // The published rule: the data's root, then the name without its first character, which is a dot.
   if (!video_filename.startsWith('./')) return `video_filename: must start with ./, ${found(video_filename)}`
@@ -84,7 +97,8 @@ function parseLine(line: string, root: string): Sample | string {
   return solution === undefined ? sample : { ...sample, solution }
 }
 
-const found = (value: unknown): string => (value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`)
+const found = (value: unknown): string =>
+  value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
 
 async function readText(file: string): Promise<string> {
   try {

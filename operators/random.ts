@@ -1,0 +1,47 @@
+/** A seeded stream of random numbers: the same seed gives the same stream on every machine. */
+export interface Random {
+  /** In [0, 1). */
+  uniform(): number
+  /** From 0 up to, not including, `count`. */
+  integer(count: number): number
+  /** Standard normal, by Box and Muller's method. */
+  normal(): number
+  /** The list in random order, each order as likely as any other. */
+  shuffle<T>(list: readonly T[]): T[]
+}
+
+/** Opens the stream of a seed; further parts, e.g. a name, give streams of their own. */
+export function randomOf(seed: number, ...parts: readonly (string | number)[]): Random {
+  let state = hash(`${seed}\0${parts.join('\0')}`)
+  // Weyl sequence with MurmurHash3's finaliser: every 32-bit state once.
+  const bits = () => {
+    state = (state + 0x9e3779b9) >>> 0
+    return mix(state)
+  }
+  const uniform = () => bits() / 2 ** 32
+  const integer = (count: number) => Math.floor(uniform() * count)
+  return {
+    uniform,
+    integer,
+    normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
+    shuffle(list) {
+      // Each element in turn takes a random place among those before it.
+      const shuffled: (typeof list)[number][] = []
+      for (const element of list) shuffled.splice(integer(shuffled.length + 1), 0, element)
+      return shuffled
+    },
+  }
+}
+
+function hash(text: string): number {
+  let bits = 0x811c9dc5
+  for (const byte of new TextEncoder().encode(text)) bits = Math.imul(bits ^ byte, 0x01000193)
+  return mix(bits)
+}
+
+function mix(value: number): number {
+  let bits = value >>> 0
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+  return (bits ^ (bits >>> 16)) >>> 0
+}

@@ -1,0 +1,8 @@
+/** A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`. */
+export class ReadError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
