@@ -17,7 +17,7 @@ export interface Checkpoint {
   readonly processor: Processor
   /** The tensors that the model computes with, each present and of the right shape. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
-  /** Values of one of `tensors` in row-major order, in pieces of at most 64 MiB of the file. */
+  /** Values of one of `tensors` in row-major order, in pieces of at most 16 MiB of the file. */
   read(name: string): AsyncIterable<Float32Array<ArrayBuffer>>
 }
 

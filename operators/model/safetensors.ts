@@ -35,7 +35,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 export async function* readTensor(
   file: SafetensorsFile,
   name: string,
-  chunkBytes = 64 * 2 ** 20,
+  chunkBytes = 16 * 2 ** 20,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
   const { dtype } = entryOf(file, name)
   if (!isFloatFormat(dtype)) throw new CheckpointError(unsupportedDtype(file.path, name, dtype))
@@ -47,7 +47,7 @@ export async function* readTensor(
 export async function* readBytes(
   file: SafetensorsFile,
   name: string,
-  chunkBytes = 64 * 2 ** 20,
+  chunkBytes = 16 * 2 ** 20,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const { begin, end } = entryOf(file, name)
   const handle = await openForReading(file.path)
