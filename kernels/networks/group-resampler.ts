@@ -1,7 +1,7 @@
 import { addTable } from '../elementwise.ts'
 import { activation } from '../layers/activation.ts'
 import { attention } from '../layers/attention.ts'
-import { gather, gatherInto, type RowPair } from '../layers/gather.ts'
+import { gatherInto, type RowPair } from '../layers/gather.ts'
 import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'

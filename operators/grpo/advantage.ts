@@ -1,6 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
-import { AdvantageError } from './advantage-error.ts'
+import { GroupError } from './group-error.ts'
 import { normals } from './normals.ts'
 
 export default operator({
@@ -40,7 +40,7 @@ export function groupAdvantages(rewards: readonly number[], epsilon: number): nu
 /** Mean and unbiased standard deviation (divided by one less than the count) of at least two rewards. */
 export function groupStatistics(rewards: readonly number[]): { mean: number; standardDeviation: number } {
   if (rewards.length < 2) {
-    throw new AdvantageError(
+    throw new GroupError(
       'small-group',
       `an advantage needs a group of at least 2 completions, got ${rewards.length}`,
     )
@@ -52,7 +52,7 @@ export function groupStatistics(rewards: readonly number[]): { mean: number; sta
 
 const rewardOf = (key: string) => (completion: Group['completions'][number]) => {
   if (completion.reward !== undefined) return completion.reward
-  throw new AdvantageError(
+  throw new GroupError(
     'missing-reward',
     `sample ${key}: a completion has no reward; put a reward operator before this node`,
   )
