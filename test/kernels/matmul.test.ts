@@ -119,18 +119,11 @@ await onEachFamily(t, async (device, t) => {
       const b = device.tensor('b', form === 'nt' ? [4, inner] : [inner, 4], 'f32', values.slice().reverse())
       const out = device.tensor('out', [4, 4])
       const plan = new Plan(device)
-      matmul(plan, { form, rows: 4, columns: 4, inner, a, b, out })
+      const sizes = { form, rows: 4, columns: 4, inner }
+      matmul(plan, { ...sizes, a, b, out })
       await run(device, plan)
       const wanted = new Float64Array(16)
-      matmulReference({
-        form,
-        rows: 3,
-        columns: 3,
-        inner,
-        a: values,
-        b: values.slice().reverse(),
-        out: wanted,
-      })
+      matmulReference({ ...sizes, a: values, b: values.slice().reverse(), out: wanted })
       close(t, await device.read(out), wanted, 2e-6, form)
     }
   })
