@@ -66,7 +66,7 @@ const known = new Map<string, Ffmpeg>()
 
 async function findFfmpeg(options: FfmpegOptions): Promise<Ffmpeg> {
   const named = process.env.FFMPEG_BIN
-  const key = named ?? ''
+  const key = `${named} ${process.env.PATH}`
   const found = known.get(key)
   if (found) return found
   const candidates = named ? [named] : [await bundledPath(), 'ffmpeg']

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { decodeFrames, selection } from '../../../operators/video/decode-frames.ts'
+import { runFfmpeg, whatFfmpegSaid } from '../../../operators/video/ffmpeg.ts'
+import { openClip } from '../../../operators/video/open-clip.ts'
+import { averageRate } from '../../../operators/video/probe.ts'
+import { clipFolder, make, openOptions, sampleOf } from './clips.ts'
+
+const folder = await clipFolder(t)
+const clipPath = join(folder, 'clip.mp4')
+await make(folder, '-f lavfi -i testsrc2=s=64x48:r=30:d=2 -c:v mpeg4 @clip.mp4')
+
+const real = process.env.FFMPEG_BIN
+t.afterEach(() => {
+  if (real === undefined) delete process.env.FFMPEG_BIN
+  else process.env.FFMPEG_BIN = real
+})
+
+/** A program that answers -version as ffmpeg does, and otherwise runs `body`. It leaves its process ids in a file. */
+async function fakeFfmpeg(name: string, body: string) {
+  const path = join(folder, name)
+  const pids = `${path}.pids`
+  const version = 'case "$*" in *-version*) echo \'libavcodec     59. 37.100\'; exit 0;; esac'
+  await writeFile(path, `#!/bin/sh\n${version}\necho $$ >> '${pids}'\n${body}\n`)
+  await chmod(path, 0o755)
+  process.env.FFMPEG_BIN = path
+  return { alive: async () => (await readFile(pids, 'utf8')).trim().split('\n').filter(isAlive) }
+}
+
+/** Zombies of processes that were never ours do not count: whoever adopted them reaps them. */
+function isAlive(pid: string): boolean {
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+t.test('a process that hangs is killed at its deadline, and what it has started with it', async t => {
+  const fake = await fakeFfmpeg('hangs', 'sleep 1000 & wait')
+  const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, deadlineSeconds: 0.3 })
+  const message = `${clipPath}: ffmpeg did not end within 0.3 s (deadlineSeconds)`
+  await t.rejects(opening, { code: 'deadline', message })
+  t.same(await fake.alive(), [])
+})
+
+t.test('a process that ignores signals and floods both pipes is killed too', async t => {
+  const fake = await fakeFfmpeg(
+    'floods',
+    "trap '' TERM INT HUP PIPE; while :; do echo x; echo y >&2; done 2>&2",
+  )
+  const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, deadlineSeconds: 0.3 })
+  await t.rejects(opening, { code: 'deadline' })
+  t.same(await fake.alive(), [])
+})
+
+t.test('an abort kills the process', async t => {
+  const fake = await fakeFfmpeg('waits', `touch '${folder}/started'; sleep 1000`)
+  const controller = new AbortController()
+  const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, signal: controller.signal })
+  opening.catch(() => undefined)
+  while (!existsSync(join(folder, 'started'))) await new Promise(resolve => setTimeout(resolve, 5))
+  controller.abort()
+  await t.rejects(opening, { code: 'aborted' })
+  t.same(await fake.alive(), [])
+  await t.rejects(openClip(clipPath, sampleOf(clipPath), { ...openOptions, signal: controller.signal }), {
+    code: 'aborted',
+  })
+})
+
+t.test('a reader that leaves early ends the process', async t => {
+  const fake = await fakeFfmpeg('endless', 'while :; do echo pixels; done')
+  for await (const chunk of runFfmpeg([], { subject: 'x', deadlineSeconds: 20 })) {
+    t.ok(chunk.length > 0)
+    break
+  }
+  t.same(await fake.alive(), [])
+})
+
+t.test('a program that fails says why in the error', async t => {
+  await fakeFfmpeg('fails', "echo '[x @ 0x1234] [error] the disk is gone' >&2; exit 3")
+  await t.rejects(openClip(clipPath, sampleOf(clipPath), openOptions), {
+    code: 'not-a-video',
+    message: `${clipPath}: not a video that ffmpeg can read; ffmpeg said: the disk is gone`,
+  })
+})
+
+t.test('without a working ffmpeg the error names the ways to have one', async t => {
+  process.env.FFMPEG_BIN = join(folder, 'nowhere')
+  await t.rejects(openClip(clipPath, sampleOf(clipPath), openOptions), {
+    code: 'no-ffmpeg',
+    message: /FFMPEG_BIN names .*nowhere, which does not run as ffmpeg/,
+  })
+  const { PATH } = process.env
+  delete process.env.FFMPEG_BIN
+  process.env.PATH = folder
+  t.teardown(() => {
+    process.env.PATH = PATH
+  })
+  const outcome: unknown = await openClip(clipPath, sampleOf(clipPath), openOptions).catch(error => error)
+  const found = outcome instanceof Error ? outcome.message : 'opened'
+  t.match(found, /FFMPEG_BIN.*ffmpeg-static.*PATH|opened/s)
+})
+
+t.test('fewer frames than wanted is an error that says which is missing', async t => {
+  const source = { path: clipPath, open: ['-i', clipPath], width: 64, height: 48 }
+  const reading = async () => {
+    let count = 0
+    for await (const _ of decodeFrames(source, [0, 59, 60], { deadlineSeconds: 20 })) count++
+    return count
+  }
+  await t.rejects(reading(), { code: 'decode-failed', message: /2 of 3 frames decoded, none for frame 60/ })
+})
+
+t.test('a thousand frames are selected by one short argument that ffmpeg can evaluate', async t => {
+  const indices = Array.from({ length: 2000 }, (_, i) => 1_000_000 + i * 3)
+  t.ok(selection(indices).length < 128 * 1024)
+  await make(folder, '-f lavfi -i color=s=16x16:r=25,trim=end_frame=2100 -c:v mpeg4 @long.mp4')
+  const clip = await openClip(join(folder, 'long.mp4'), sampleOf('long'), openOptions)
+  let count = 0
+  for await (const _ of clip.frames(Array.from({ length: 2050 }, (_, i) => i + 50))) count++
+  t.equal(count, 2050, 'more than one argument holds')
+})
+
+t.test('the average rate is exact where the packets tell, else the usual rate that prints so', async t => {
+  const packets = {
+    count: 235,
+    first: -6006,
+    last: 387387,
+    lastDuration: 1001,
+    timeBase: [1, 30000],
+  } as const
+  t.same(averageRate(17.88, packets, 'mov,mp4,m4a,3gp,3g2,mj2'), [3525000, 197197])
+  const rounded = { count: 30, first: 0, last: 967, lastDuration: 33, timeBase: [1, 1000] } as const
+  t.same(averageRate(29.97, rounded, 'matroska,webm'), [30000, 1001])
+  t.same(averageRate(23.98, rounded, 'matroska,webm'), [24000, 1001])
+  t.same(averageRate(17.39, rounded, 'matroska,webm'), [1739, 100])
+  const unknown = {
+    count: 30,
+    first: Number.NaN,
+    last: Number.NaN,
+    lastDuration: 0,
+    timeBase: [0, 1],
+  } as const
+  t.same(averageRate(25, unknown, 'mpegts'), [25, 1])
+  t.equal(averageRate(0, unknown, 'mpegts'), undefined)
+})
+
+t.test('what ffmpeg said is its last errors, without addresses, names and progress', async t => {
+  const log =
+    '[info] Input #0\n[mov @ 0x55] [error] moov atom not found\n[error] file:/a/b.mp4: Invalid data\n'
+  t.equal(whatFfmpegSaid(log, '/a/b.mp4'), 'moov atom not found; Invalid data')
+  t.equal(whatFfmpegSaid('[warning] Output file is empty\n[info] frame=0\n', 'x'), 'Output file is empty')
+  t.equal(whatFfmpegSaid('', 'x'), 'nothing')
+})
