@@ -71,7 +71,9 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     const dScores = plan.tensor('d attention scores', scores.shape)
     const a = across(dy)
     matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a, b: v, out: score(dScores), batch })
-    const targets = new Map(inputs.filter(x => pass.wants(x)).map(x => [x, pass.into(x)]))
+    // Keys and values may be columns of one tensor: it is asked for once.
+    const wanted = [...new Set(inputs)].filter(x => pass.wants(x))
+    const targets = new Map(wanted.map(x => [x, pass.into(x)]))
     // Heads that share a key head sum their gradients into it.
     const shared = { outer: batches, inner: keyValueHeads }
     const stacked = (tensor: Tensor): Operand => ({ ...score(tensor), inner: ratio * rows * keyRows })
