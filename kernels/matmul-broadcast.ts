@@ -14,12 +14,12 @@ import { kernel, type Target } from './plan.ts'
 /**
  * Products for software adapters, where a load costs as much as 24 multiply-adds and a barrier far more.
  * A workgroup is one subgroup. Its lanes load different rows of a and share them by broadcast; each lane owns its
- * columns of the result: two of them, 8 lanes apart, for `nt`, four neighbours for `nn` and `tn`.
+ * columns of the result: some that are a subgroup apart for `nt`, four neighbours for `nn` and `tn`.
  */
 export function matmulBroadcast({ subgroupSize: lanes }: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 && variant.form !== 'tn' ? 1 : variant.rows <= 8 ? 8 : 16
   const body = bodies[variant.form](variant, tileRows, lanes)
-  const tileColumns = lanes * (variant.form === 'nt' ? columnsOfLane : 4)
+  const tileColumns = lanes * (variant.form === 'nt' ? columnsOfLane(tileRows) : 4)
   const sums = body.sums.map(({ name, type }) => `var total_${name} = ${type}();`).join('\n')
   return {
     tileRows,
@@ -57,7 +57,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
 }
 
-const columnsOfLane = 2
+/** Of `nt` products: with one row, loads of b are all there is, and more of them share the load of a. */
+const columnsOfLane = (tileRows: number): number => (tileRows === 1 ? 4 : 2)
 
 interface Body {
   /** Rows and columns that a lane loads, kept inside the matrices. */
@@ -75,7 +76,8 @@ type MakeBody = (variant: Variant, tileRows: number, lanes: number) => Body
 const axes = ['x', 'y', 'z', 'w']
 
 const nt: MakeBody = (_, tileRows, lanes) => {
-  const own = each(columnsOfLane, v => v)
+  const count = columnsOfLane(tileRows)
+  const own = each(count, v => v)
   const multiply = (load: (of: string) => string, steps: readonly string[]) => `
     ${rowLoads(tileRows, lanes, load('a'))}
     ${own.map(v => `let right${v} = ${load('b')}(b_at + column${v} * b_row + k);`).join('\n')}
@@ -103,8 +105,8 @@ const nt: MakeBody = (_, tileRows, lanes) => {
         .flat()
         .join(', ')});
       for (var i = 0u; i < min(${tileRows}u, rows - row); i++) {
-        for (var to = column + lane; to < min(column + ${columnsOfLane * lanes}u, columns); to += ${lanes}u) {
-          finish(out_start + (row + i) * params.out_row + to, to, totals[i * ${columnsOfLane}u + (to - column) / ${lanes}u]);
+        for (var to = column + lane; to < min(column + ${count * lanes}u, columns); to += ${lanes}u) {
+          finish(out_start + (row + i) * params.out_row + to, to, totals[i * ${count}u + (to - column) / ${lanes}u]);
         }
       }`,
   }

@@ -1,5 +1,5 @@
 import { group } from './group.ts'
-import { kernel, type Plan, type Target } from './plan.ts'
+import { type BufferSpec, kernel, type Plan, type Target } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
 export type Mask =
@@ -23,10 +23,11 @@ interface Extents {
 export function softmax(plan: Plan, options: Extents & { scores: Tensor; mask: Mask }): void {
   const { scores, mask, outer, inner, rows, keys } = options
   const count = outer * inner * rows
-  const { kind, ...masks } = mask
+  const { kind, ...lists } = mask
+  const buffers: Record<string, Tensor> = { scores, ...lists }
   plan.dispatch(forward(plan.target, kind), {
     params: { count, rows, keys, rows_of_outer: inner * rows },
-    buffers: { scores, ...masks },
+    buffers,
     grid: count,
   })
 }
@@ -67,7 +68,7 @@ export function softmaxReference(
 }
 
 /** How each mask bounds a row's keys, and which of the keys before `limit` the row sees. */
-const masks = {
+const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: string; sees: string }> = {
   none: { buffers: {}, limit: 'params.keys', sees: 'true' },
   lengths: {
     buffers: { lengths: { element: 'u32', access: 'read' } }, // (outer)
@@ -80,17 +81,19 @@ const masks = {
     limit: 'min(index % params.rows + 1u, params.keys)',
     sees: 'segments[j] == segment || segments[j] == parent',
   },
-} as const
+}
 
 // One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
 function forward(target: Target, kind: Mask['kind']) {
   const { width, enables, functions } = group(target)
-  const { buffers, limit, sees } = masks[kind]
+  const { limit, sees, ...mask } = masks[kind]
+  const scores: BufferSpec = { element: 'f32', access: 'write' } // (outer, inner, rows, keys)
+  const buffers: Record<string, BufferSpec> = { scores, ...mask.buffers }
   return kernel({
     name: `softmax_${kind}`,
     enables,
     params: { count: 'u32', rows: 'u32', keys: 'u32', rows_of_outer: 'u32' },
-    buffers: { scores: { element: 'f32', access: 'write' }, ...buffers }, // (outer, inner, rows, keys)
+    buffers,
     code: `${functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {

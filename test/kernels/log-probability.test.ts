@@ -16,7 +16,7 @@ await onEachFamily(t, async (device, t) => {
     const [all, firstRow, rows] = [7, 2, 4]
     const targets = Uint32Array.from({ length: all }, (_, row) => (row * 31) % vocabulary)
     const values = noise(rows * vocabulary, vocabulary, spread)
-    const logits = given(device, [rows, vocabulary], values)
+    const logits = given(device, [values.length + 3], Float32Array.of(...values, 5, 6, 7))
     const [logProbs, logSums] = [noise(all, 1), noise(all, 2)].map(guard => given(device, [all], guard))
     const shared = { logits, targets: given(device, [all], targets), firstRow, rows, vocabulary, logSums }
     await runOnce(device, plan => logProbability(plan, { ...shared, logProbs }))
@@ -43,6 +43,7 @@ await onEachFamily(t, async (device, t) => {
       logProbabilityBackward(plan, { ...shared, coefficients: given(device, [all], coefficients) })
     })
     const found = await device.read(logits)
+    t.same([...found.subarray(values.length)], [5, 6, 7], `${name}: nothing else is written`)
     const step = 1e-4
     const checked = own.length * vocabulary
     const places = Array.from({ length: Math.min(checked, 80) }, (_, i) => {
