@@ -16,6 +16,7 @@ import { nearestHint } from './nearest.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { orderResources } from './resources.ts'
 import { readSettings } from './set.ts'
+import { dotted } from './source.ts'
 
 /** The operators and resources that graphs may name. */
 export interface Registry {
@@ -98,7 +99,7 @@ export function checkGraph(
 }
 
 function planNode(part: FlatNode, registry: Registry, problems: Problem[]): PlannedNode[] {
-  if (part.broken) return []
+  if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'operator']))) return []
   const operator = lookUp(registry.operators, part.operator)
   if (!operator) {
     const hint = nearestHint(part.operator, Object.keys(registry.operators))
@@ -117,7 +118,7 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
 }
 
 function planResource(part: FlatResource, registry: Registry, problems: Problem[]): PlannedResource[] {
-  if (part.broken) return []
+  if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'resource']))) return []
   const resource = lookUp(registry.resources, part.resource)
   if (!resource) {
     const hint = nearestHint(part.resource, Object.keys(registry.resources))

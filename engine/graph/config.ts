@@ -1,6 +1,6 @@
 import type { Config, Fields } from '../operator.ts'
 import { coerce } from './coerce.ts'
-import { type FlatNode, type FlatResource, locate } from './flat.ts'
+import { type FlatNode, type FlatResource, foundAt, locate } from './flat.ts'
 import type { Problem } from './problem.ts'
 import { configSchema, type Schema, schemaAt } from './schema.ts'
 import { dotted, isObject, type Path } from './source.ts'
@@ -19,11 +19,13 @@ export function checkConfig(
   const pathOf = (steps: Path) => dotted([...path, 'config', ...steps])
   const coerced = coerceIn(part.config, [], steps => graph.substituted.has(pathOf(steps)), schema)
   const config = isObject(coerced) ? coerced : {}
-  for (const { path: steps, part: side, code, ...rest } of validate(config)) {
-    if (graph.holes.has(pathOf(steps))) continue
-    const missing = code === 'missing-key' && part.at.source.place([...path, 'config'], 'key')
+  for (const { path: steps, part: side, code, missing, found, ...rest } of validate(config)) {
+    if (graph.holes.has(pathOf(missing === undefined ? steps : [...steps, missing]))) continue
     const where = locate(part.at, ['config', ...steps], side)
-    problems.push({ ...rest, code: 'bad-config', ...where, ...(missing && { place: missing }) })
+    // a config that is left out stands nowhere: then the name of its node is the place
+    const place = missing !== undefined && part.at.source.place([...path, 'config'], 'key')
+    const shown = foundAt(graph, [...path, 'config', ...steps], found)
+    problems.push({ ...rest, ...shown, code: 'bad-config', ...where, ...(place && { place }) })
   }
   // what validation let pass has the type that the fields state; with problems it is never used
   return config as Config<Fields>

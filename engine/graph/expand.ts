@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
 import { type Interpolated, interpolate } from './interpolate.ts'
 import { declareEnds, lift, resolveEnds } from './join.ts'
 import { type Given, resolveParams } from './params.ts'
@@ -103,21 +103,13 @@ function checkStructure(
   problems: Problem[],
 ): (...path: string[]) => boolean {
   const wrong = new Set<string>()
-  for (const { path, part, ...rest } of validate(graph.value)) {
-    const text = dotted(path)
+  for (const { path, part, missing, found, ...rest } of validate(graph.value)) {
     for (let steps = 1; steps <= path.length; steps++) wrong.add(dotted(path.slice(0, steps)))
-    if (!graph.holes.has(text)) problems.push({ ...rest, ...locate({ source, path, graph }, [], part) })
+    const isHole = graph.holes.has(dotted(missing === undefined ? path : [...path, missing]))
+    if (isHole) continue
+    problems.push({ ...rest, ...foundAt(graph, path, found), ...locate({ source, path, graph }, [], part) })
   }
-  return (...path) => wrong.has(dotted(path)) && !isOnlyConfigHole(graph, path)
-}
-
-/** A missing value in a config is no reason to leave the rest of a node unchecked. */
-function isOnlyConfigHole(graph: Interpolated, path: Path): boolean {
-  return (
-    path.length === 2 &&
-    graph.holes.size > 0 &&
-    [...graph.holes].some(hole => hole.startsWith(`${dotted(path)}.config.`))
-  )
+  return (...path) => wrong.has(dotted(path))
 }
 
 function entries(section: unknown): [string, Record<string | number, unknown>][] {

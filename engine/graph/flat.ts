@@ -66,6 +66,11 @@ export interface Locator {
   graph: Interpolated
 }
 
+/** What a message may show of the value at a path: nothing that came from the environment. */
+export function foundAt(graph: Interpolated, path: Path, found: string | undefined): Pick<Problem, 'found'> {
+  return found === undefined || graph.secrets.has(dotted(path)) ? {} : { found }
+}
+
 /** The path `steps` below a locator, as a place and a dotted path for a problem. */
 export function locate(
   at: Locator,

@@ -18,6 +18,8 @@ export interface Interpolated {
   readonly substituted: Set<string>
   /** Paths that have no value because their param has none or is unknown: already reported. */
   readonly holes: Set<string>
+  /** Paths whose value came from the environment: no message shows it. */
+  readonly secrets: Set<string>
   /** Paths that `--set` gave, as messages name them. */
   readonly given: Map<string, Pick<Problem, 'place' | 'path'>>
   readonly problems: Problem[]
@@ -28,6 +30,7 @@ export function interpolate(source: Source, params: Params): Interpolated {
   const top = isObject(source.value) ? source.value : {}
   const substituted = new Set<string>()
   const holes = new Set<string>()
+  const secrets = new Set<string>()
   const problems: Problem[] = []
   const used = new Set<string>()
 
@@ -50,6 +53,7 @@ export function interpolate(source: Source, params: Params): Interpolated {
         return { value: piece.reference, shown: piece.reference }
       }
       used.add(param.name)
+      if (param.secret) secrets.add(dotted(path))
       if (param.value === undefined) holes.add(dotted(path))
       return { value: param.value, shown: param.secret ? `\${env:${param.env}}` : param.value }
     })
@@ -100,6 +104,7 @@ export function interpolate(source: Source, params: Params): Interpolated {
     },
     substituted,
     holes,
+    secrets,
     given: new Map(),
     problems,
   }

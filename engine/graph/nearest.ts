@@ -3,7 +3,9 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   const allowed = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))
   let best: { name: string; distance: number } | undefined
   for (const candidate of known) {
-    const begins = name !== '' && (candidate.startsWith(name) || name.startsWith(candidate))
+    const begins =
+      Math.min(name.length, candidate.length) >= 3 &&
+      (candidate.startsWith(name) || name.startsWith(candidate))
     const distance = begins ? Math.min(1, distanceBetween(name, candidate)) : distanceBetween(name, candidate)
     if (distance <= allowed && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
       best = { name: candidate, distance }
@@ -19,18 +21,22 @@ export function nearestHint(name: string, known: Iterable<string>): string {
   return names.length > 0 && names.length <= 12 ? `known: ${names.join(', ')}` : ''
 }
 
-/** Levenshtein distance in UTF-16 units, ignoring case. */
+/** Edit distance in UTF-16 units, ignoring case; two neighbours in the wrong order are one slip. */
 function distanceBetween(a: string, b: string): number {
   const left = a.toLowerCase()
   const right = b.toLowerCase()
-  let previous = Array.from({ length: right.length + 1 }, (_, column) => column)
+  const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)]
   for (let row = 1; row <= left.length; row++) {
+    const above = rows[row - 1]
     const current = [row]
     for (let column = 1; column <= right.length; column++) {
       const same = left[row - 1] === right[column - 1] ? 0 : 1
-      current[column] = Math.min(current[column - 1] + 1, previous[column] + 1, previous[column - 1] + same)
+      const swapped =
+        row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1]
+      const best = Math.min(current[column - 1] + 1, above[column] + 1, above[column - 1] + same)
+      current[column] = swapped ? Math.min(best, rows[row - 2][column - 2] + 1) : best
     }
-    previous = current
+    rows.push(current)
   }
-  return previous[right.length]
+  return rows[left.length][right.length]
 }

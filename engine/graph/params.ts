@@ -40,18 +40,16 @@ export function resolveParams(
     // the shape of `params` is checked with the rest of the file: here, only what can be read as rules counts
     const check = rulesCheck(rules)
     if (!check) continue
-    const value = (text: unknown, problem: Given['problem']) => {
+    /** The value, or undefined when it breaks a rule: what uses it is then not complained about as well. */
+    const value = (text: unknown, problem: Given['problem'], secret = false) => {
       const read = coerce(text, rules)
-      for (const wrong of check(read)) {
-        problems.push({
-          code: 'bad-param',
-          ...problem,
-          rule: wrong.rule,
-          found: show(text),
-          hint: String(description ?? ''),
-        })
-      }
-      return read
+      const wrong = check(read)
+      const found = secret ? {} : { found: show(text) }
+      const hint = String(description ?? '')
+      problems.push(
+        ...wrong.map(({ rule }) => ({ code: 'bad-param' as const, ...problem, rule, ...found, hint })),
+      )
+      return wrong.length > 0 ? undefined : read
     }
     const own: Given['problem'] = {
       place: source.place(['params', name, 'default']),
@@ -64,7 +62,7 @@ export function resolveParams(
       params.set(name, { ...base, secret: false, value: value(outside.value, outside.problem) })
     } else if (variable !== undefined && environment[variable] !== undefined) {
       const path = `\${env:${variable}}`
-      params.set(name, { ...base, secret: true, value: value(environment[variable], { path }) })
+      params.set(name, { ...base, secret: true, value: value(environment[variable], { path }, true) })
     } else if (fallback !== undefined) {
       params.set(name, { ...base, secret: false, value: value(fallback, own) })
     } else {

@@ -91,10 +91,8 @@ function namesIn(
       found && Object.hasOwn(registry.resources, found.resource)
         ? registry.resources[found.resource].kind
         : undefined
-    if (found && (kindFound === undefined || kindFound === kind)) {
-      names.push(found.name)
-      continue
-    }
+    if (found) names.push(found.name)
+    if (found && (kindFound === undefined || kindFound === kind)) continue
     const where = locate(part.at, ['config', field])
     if (found) {
       problems.push({

@@ -43,6 +43,7 @@ export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given
     if (rule) graph.problems.push({ code: 'bad-set', ...given.problem, ...rule })
     graph.substituted.add(key)
     graph.holes.delete(key)
+    graph.secrets.delete(key)
     graph.given.set(key, given.problem)
   }
 }

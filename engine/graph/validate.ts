@@ -9,6 +9,8 @@ export interface Violation {
   path: Path
   /** Whether the key itself is wrong (an unknown name) rather than what stands there. */
   part: 'key' | 'value'
+  /** The key that is not there. */
+  missing?: string
   code: Extract<Problem['code'], 'structure' | 'unknown-key' | 'missing-key'>
   rule: string
   found?: string
@@ -47,6 +49,7 @@ function violation(schema: Schema, root: unknown, error: ErrorObject): Violation
         path,
         part: 'value',
         code: 'missing-key',
+        missing: String(params.missingProperty),
         rule: `must have "${params.missingProperty}"`,
         hint: schemaAt(schema, [...path, params.missingProperty])?.description ?? '',
       }
@@ -81,6 +84,15 @@ function violation(schema: Schema, root: unknown, error: ErrorObject): Violation
       return wrong(schema, path, patternRule(String(params.pattern)), data)
     case 'type':
       return wrong(schema, path, `must be ${typeNames(params.type)}`, data)
+    case 'minItems':
+      return wrong(
+        schema,
+        path,
+        `must have at least ${params.limit} item${params.limit === 1 ? '' : 's'}`,
+        data,
+      )
+    case 'minProperties':
+      return wrong(schema, path, `must have at least ${params.limit} key`, data)
     default:
       return wrong(schema, path, error.message ?? `must meet "${error.keyword}"`, data)
   }

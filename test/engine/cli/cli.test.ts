@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { repository } from '../../fixtures.ts'
+
+const isSource = import.meta.url.endsWith('.ts')
+const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']
+
+interface Result {
+  code: number | null
+  out: string
+  complaints: string
+}
+
+/** Runs `flow` as a user would; `onText` may send signals when it sees something. */
+function flow(
+  words: readonly string[],
+  onText?: (text: string, interrupt: () => void) => void,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 60_000 })
+    const result: Result = { code: null, out: '', complaints: '' }
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      result.out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      result.complaints += text
+      onText?.(result.complaints, () => child.kill('SIGINT'))
+    })
+    child.on('error', reject)
+    child.on('close', code => resolve({ ...result, code }))
+  })
+}
+
+const graph = (config: object, rest: object = {}) =>
+  JSON.stringify({
+    version: 1,
+    summary: 'Copies lines.',
+    nodes: {
+      rows: { operator: 'read.jsonl', config },
+      lists: { operator: 'stream.batch', config: { size: 2 }, from: { items: 'rows.items' } },
+      out: { operator: 'write.jsonl', config: { path: 'unset' }, from: { items: 'lists.lists' }, ...rest },
+    },
+  })
+
+const rows = (count: number) => Array.from({ length: count }, (_, i) => `{"id":${i}}\n`).join('')
+
+t.test('a run writes its directory, ends with one line and exits 0', async t => {
+  const folder = t.testdir({ 'g.json': graph({ path: 'unset' }), 'in.jsonl': rows(5) })
+  const set = [
+    '--set',
+    `nodes.rows.config.path=${join(folder, 'in.jsonl')}`,
+    '--set',
+    `nodes.out.config.path=${join(folder, 'out.jsonl')}`,
+  ]
+  const words = ['run', join(folder, 'g.json'), ...set, '--seed', '3', '--out', join(folder, 'run')]
+  const { code, out, complaints } = await flow(words)
+  t.equal(code, 0, complaints)
+  t.match(out, /run: completed, 0 steps, 0 leaked buffers, \d+\.\d s\n$/)
+  t.equal(
+    readFileSync(join(folder, 'out.jsonl'), 'utf8'),
+    '[{"id":0},{"id":1}]\n[{"id":2},{"id":3}]\n[{"id":4}]\n',
+  )
+  t.match(JSON.parse(readFileSync(join(folder, 'run/manifest.json'), 'utf8')), {
+    seed: 3,
+    status: 'completed',
+  })
+
+  const again = await flow(words)
+  t.equal(again.code, 2)
+  t.match(again.complaints, /--out .*run: must be a new folder, found a run in it/)
+})
+
+t.test('a failed run exits 1 and says why', async t => {
+  const folder = t.testdir({ 'in.jsonl': `${rows(2)}{"id":\n`, 'g.json': '' })
+  const file = join(folder, 'in.jsonl')
+  const text = graph({ path: file }).replace('unset', join(folder, 'out.jsonl'))
+  const path = join(t.testdir({ 'g.json': text, 'in.jsonl': `${rows(2)}{"id":\n` }), 'g.json')
+  const { code, complaints } = await flow(['run', path, '--out', join(folder, 'run')])
+  t.equal(code, 1)
+  t.match(
+    complaints,
+    /node "rows" \(read\.jsonl\): .*in\.jsonl:3: must be one JSON value a line: .* \(operator-failed\)/,
+  )
+})
+
+t.test('a wrong graph exits 2 from run and check alike, with every problem', async t => {
+  const folder = t.testdir({ 'g.json': graph({ pth: 'x' }, { onEror: 'skip' }) })
+  for (const verb of ['run', 'check', 'graph']) {
+    const { code, complaints } = await flow([verb, join(folder, 'g.json')])
+    t.equal(code, 2)
+    t.match(complaints, /nodes\.rows\.config: must have "path"/)
+    t.match(complaints, /nodes\.rows\.config\.pth: must be a known key, found "pth" \(nearest "path"\)/)
+    t.match(complaints, /nodes\.out\.onEror: must be a known key, found "onEror" \(nearest "onError"\)/)
+  }
+})
+
+t.test('a graph that is not there exits 2', async t => {
+  const { code, complaints } = await flow(['check', 'no-such.json'])
+  t.equal(code, 2)
+  t.match(complaints, /^no-such\.json: must be a file that can be read, found ENOENT/)
+})
+
+t.test('unknown verbs, flags and values exit 2 with what is near', async t => {
+  const cases = [
+    [['rnu'], /^rnu: must be a verb \(nearest "run"\)/],
+    [['run', 'g.json', '--sed', '1'], /^--sed: must be a flag of "flow run" \(nearest "seed"\)/],
+    [['run', 'g.json', '--seed', '-1'], /^--seed: must be a whole number from 0 to 4294967295, found "-1"/],
+    [['run', 'g.json', '--seed'], /^--seed: must be followed by N/],
+    [['run'], /^must name one graph file, found nothing/],
+    [['graph', 'g.json', '--format=svg'], /^--format: must be one of mermaid, dot, found "svg"/],
+    [['ops', 'stream.btch'], /^stream\.btch: must be an operator or a resource \(nearest "stream\.batch"\)/],
+  ] as const
+  for (const [words, expected] of cases) {
+    const { code, complaints } = await flow(words)
+    t.equal(code, 2, words.join(' '))
+    t.match(complaints, expected)
+  }
+})
+
+t.test('check, ops, graph and help answer', async t => {
+  const path = join(t.testdir({ 'g.json': graph({ path: 'x' }) }), 'g.json')
+  t.match((await flow(['check', path])).out, /g\.json: ok, 3 nodes, 2 edges, 0 resources\n$/)
+  t.match((await flow(['ops'])).out, /stream\.batch +Collects items into lists\./)
+  t.match((await flow(['ops', 'stream.batch'])).out, / size {2}integer >= 1 {2}8 {2}Items in one list\./)
+  t.match((await flow(['graph', path])).out, /^flowchart LR\n[\s\S]*n0 -->\|"items"\| n1/)
+  t.match((await flow(['graph', path, '--format', 'dot'])).out, /"rows" -> "lists" \[label="items"\]/)
+  t.match((await flow(['help'])).out, /flow run GRAPH/)
+  t.match((await flow(['run', '--help'])).out, /--seed N[\s\S]*Example: flow run/)
+})
+
+t.test('the first signal drains and exits 130, and what was begun is written', async t => {
+  const folder = t.testdir({ 'in.jsonl': rows(3) })
+  const config = { path: join(folder, 'in.jsonl'), epochs: 0 }
+  const out = join(folder, 'out.jsonl')
+  const path = join(
+    t.testdir({ 'g.json': graph(config).replace('unset', out), 'in.jsonl': rows(3) }),
+    'g.json',
+  )
+  const running = flowUntil(['run', path, '--out', join(folder, 'run')], () => existsSync(out))
+  const { code, out: said, complaints } = await running
+  t.equal(code, 130, complaints)
+  t.match(complaints, /^stopping: sources end and what is under way drains/)
+  t.match(said, /run: stopped, 0 steps, 0 leaked buffers/)
+  t.match(JSON.parse(readFileSync(join(folder, 'run/manifest.json'), 'utf8')), {
+    status: 'stopped',
+    leaked: 0,
+  })
+  for (const line of readFileSync(out, 'utf8').trim().split('\n')) t.ok(JSON.parse(line))
+})
+
+/** Runs `flow` and interrupts it once, as soon as something is true. */
+function flowUntil(words: readonly string[], ready: () => boolean): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 60_000 })
+    const result: Result = { code: null, out: '', complaints: '' }
+    const poll = setInterval(() => {
+      if (!ready()) return
+      clearInterval(poll)
+      child.kill('SIGINT')
+    }, 20)
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      result.out += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      result.complaints += text
+    })
+    child.on('error', reject)
+    child.on('close', code => {
+      clearInterval(poll)
+      resolve({ ...result, code })
+    })
+  })
+}
