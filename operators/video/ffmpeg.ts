@@ -45,12 +45,16 @@ export function whatFfmpegSaid(log: string, path: string): string {
   const lines = log.split(/[\r\n]+/).filter(line => !line.includes('-vsync is deprecated'))
   const errors = lines.filter(line => /^(\[[^\]]*\] ?)*\[(error|fatal|panic)\]/.test(line))
   const telling = errors.length > 0 ? errors : lines.filter(line => /^(\[[^\]]*\] ?)*\[warning\]/.test(line))
-  return (
-    [...new Set(telling.map(line => withoutPrefixes(line).replace(`file:${path}: `, '').trim()))]
-      .slice(-2)
-      .join('; ')
-      .slice(-300) || 'nothing'
-  )
+  // ffmpeg 7 puts what ffmpeg 4 to 6 said after the file's name behind words of its own.
+  const said = telling
+    .map(line =>
+      withoutPrefixes(line)
+        .replace(`file:${path}: `, '')
+        .replace(/^Error opening input( files)?: /, '')
+        .trim(),
+    )
+    .filter(line => !line.startsWith('Error opening input file '))
+  return [...new Set(said)].slice(-2).join('; ').slice(-300) || 'nothing'
 }
 
 /** Text without the marks that ffmpeg puts before each line: the object that speaks and the level. */

@@ -54,7 +54,8 @@ function facts(path: string, { exitCode, log }: FfmpegEnd, listing: PacketListin
   const fail = (code: string, what: string) =>
     new VideoError(code, `${path}: ${what}; ffmpeg said: ${whatFfmpegSaid(log, path)}`)
   if (!/^Input #0/m.test(input)) throw fail('not-a-video', 'not a video that ffmpeg can read')
-  if (banner === undefined) throw fail('no-video-stream', 'has no video stream')
+  if (banner === undefined || log.includes('matches no streams'))
+    throw fail('no-video-stream', 'has no video stream')
   const counts = [...output.matchAll(/frame=\s*(\d+)/g)]
   const frameCount = Number(counts.at(-1)?.[1] ?? 0)
   const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(output) ?? '') ?? []
