@@ -253,7 +253,11 @@ t.test(
     }
     const real = openMachine(root)
     let compiled = 0
-    const machine = { ...real, say: () => {}, run: async () => (compiled++, compile()) }
+    const counted = async () => {
+      compiled++
+      return compile()
+    }
+    const machine = { ...real, say: () => {}, run: counted }
     await build.build(machine)
     await build.build(machine)
     t.equal(compiled, 1)

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import questions, { parseQuestions } from '../../../operators/read/questions.ts'
+import { runGraph } from '../run-graph.ts'
+
+const line = (number: number, parts: object = {}) =>
+  JSON.stringify({
+    problem_id: number,
+    problem: `question ${number}`,
+    solution: '<answer> B </answer>',
+    video_filename: `./clips/${number}.mp4`,
+    ...parts,
+  })
+
+const lines = (count: number) => Array.from({ length: count }, (_, i) => line(i)).join('\n')
+
+async function read(t: Test, text: string, config: object = {}, seed = 0) {
+  const directory = t.testdir({ 'train.jsonl': text })
+  const path = join(directory, 'train.jsonl')
+  const nodes = {
+    samples: { operator: 'read.questions', config: { path, ...config } },
+    sink: { operator: 'collect', from: { items: 'samples.samples' } },
+  }
+  const run = await runGraph({ nodes }, { 'read.questions': questions }, { directory, seed })
+  return { ...run, directory, path, keys: run.items.map(item => item.key) }
+}
+
+t.test('a line becomes a sample: the clip under the root, other fields kept', async t => {
+  const { items, directory } = await read(t, `${line(7)}\n\n`)
+  t.same(items, [
+    {
+      key: '1:1',
+      value: {
+        video: join(directory, 'clips/7.mp4'),
+        question: 'question 7',
+        solution: '<answer> B </answer>',
+        fields: { problem_id: 7 },
+      },
+    },
+  ])
+})
+
+t.test('the root replaces only the first character of the name, as published', t => {
+  const [sample] = parseQuestions('x.jsonl', line(1, { video_filename: './a/./b.mp4' }), '/data')
+  t.equal(sample?.value.video, '/data/a/b.mp4')
+  t.end()
+})
+
+t.test('a question without a solution is a sample without one', t => {
+  const [sample] = parseQuestions('x.jsonl', line(1, { solution: undefined }), '/data')
+  t.notOk('solution' in (sample?.value ?? {}))
+  t.end()
+})
+
+t.test('order and length: as written, shuffled by the seed, limited, repeated', async t => {
+  const text = lines(20)
+  const plain = await read(t, text)
+  t.same(
+    plain.keys,
+    Array.from({ length: 20 }, (_, i) => `1:${i + 1}`),
+  )
+  const one = await read(t, text, { shuffle: true, epochs: 2 }, 1)
+  t.equal(new Set(one.keys).size, 40)
+  t.not(one.keys.slice(0, 20).join(), plain.keys.join())
+  const order = (keys: readonly string[]) => keys.map(key => key.slice(2)).join()
+  t.not(order(one.keys.slice(20)), order(one.keys.slice(0, 20)), 'another order in the second epoch')
+  t.same((await read(t, text, { shuffle: true, epochs: 2 }, 1)).keys, one.keys)
+  t.notSame((await read(t, text, { shuffle: true, epochs: 2 }, 2)).keys, one.keys)
+  t.same((await read(t, text, { epochs: 0, limit: 41 })).keys.slice(-2), ['2:20', '3:1'])
+})
+
+t.test('every bad line is told with its number and what would be right', async t => {
+  const bad = [
+    line(0),
+    '{"problem": ',
+    '[1]',
+    line(1, { problem: 3 }),
+    line(2, { video_filename: undefined }),
+    line(3, { video_filename: '/clips/3.mp4' }),
+    line(4, { solution: null }),
+  ]
+  const { status, error, path } = await read(t, bad.join('\n'))
+  t.equal(status, 'failed')
+  const expected = [
+    `${path}:2: not JSON: `,
+    `${path}:3: must be an object`,
+    `${path}:4: problem: must be text, found 3`,
+    `${path}:5: video_filename: must be text, it is missing`,
+    `${path}:6: video_filename: must start with ./, found "/clips/3.mp4"`,
+    `${path}:7: solution: must be text, found null`,
+  ]
+  for (const text of expected) t.ok(error?.message.includes(text), text)
+})
+
+t.test('of many bad lines the first ten are told', t => {
+  const text = Array.from({ length: 12 }, () => '{}').join('\n')
+  t.throws(() => parseQuestions('x.jsonl', text, '/'), {
+    code: 'bad-question',
+    message: /x.jsonl:10: .*\n… and 2 more$/,
+  })
+  t.end()
+})
+
+t.test('an empty file and an absent one are errors', async t => {
+  t.throws(() => parseQuestions('x.jsonl', '\n', '/'), {
+    code: 'no-questions',
+    message: 'x.jsonl: no question in it',
+  })
+  const { error } = await read(t, line(1), { path: '/no/such/file.jsonl' })
+  t.match(error?.message, '/no/such/file.jsonl: cannot be read')
+})

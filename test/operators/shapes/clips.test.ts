@@ -1,0 +1,83 @@
+import t from 'tap'
+import { randomOf } from '../../../operators/random.ts'
+import { drawClip } from '../../../operators/shapes/clips.ts'
+import { drawScene, movements, type Scene, shapes } from '../../../operators/shapes/draw.ts'
+import { questionsAbout } from '../../../operators/shapes/questions.ts'
+
+const scene: Scene = {
+  shape: 'circle',
+  colour: 'white',
+  movement: 'right',
+  background: 20,
+  radius: 10,
+  offset: 3,
+}
+
+/** Middle of the pixels that are not background. */
+function middle(picture: Uint8Array, size: number, background: number) {
+  let [count, sumX, sumY] = [0, 0, 0]
+  for (let i = 0; i < size * size; i++) {
+    if (picture[i * 3] === background) continue
+    count++
+    sumX += (i % size) + 0.5
+    sumY += Math.floor(i / size) + 0.5
+  }
+  return { count, x: sumX / count, y: sumY / count }
+}
+
+for (const [movement, [x, y]] of Object.entries(movements)) {
+  for (const shape of shapes) {
+    t.test(`a ${shape} that goes ${movement} does`, t => {
+      const moving = { ...scene, shape, movement: movement as Scene['movement'] } // a key of movements
+      const first = middle(drawScene(moving, 64, 0), 64, 20)
+      const last = middle(drawScene(moving, 64, 1), 64, 20)
+      const near = (a: number, b: number) => Math.abs(a - b) < 1.5
+      t.ok(near(last.x - first.x, 40 * x) && near(last.y - first.y, 40 * y))
+      t.ok(
+        near(first.count, last.count) || Math.abs(first.count - last.count) < 0.1 * first.count,
+        'all of it stays visible',
+      )
+      t.end()
+    })
+  }
+}
+
+t.test('each question has four different options, and its letter names what is true', t => {
+  const truths = [scene.movement, scene.colour, scene.shape]
+  for (let seed = 0; seed < 50; seed++) {
+    for (const [i, { problem, solution }] of questionsAbout(scene, 3, randomOf(seed)).entries()) {
+      const letter = /^<answer> ([ABCD]) <\/answer>$/.exec(solution)?.[1]
+      const options = problem.split('\n').slice(2)
+      if (options.find(option => option.startsWith(`${letter}. `)) !== `${letter}. ${truths[i]}.`)
+        t.fail(problem)
+      if (new Set(options.map(option => option.slice(3))).size !== 4) t.fail(problem)
+    }
+  }
+  t.pass()
+  t.end()
+})
+
+t.test('a clip depends on its index and the seed only', t => {
+  const sizes = { count: 100, size: 32, frames: 3, framesPerSecond: 8, questions: 2, seed: 1 }
+  const clip = drawClip(7, sizes)
+  const pixels = (index: number, seed: number) =>
+    Buffer.concat(drawClip(index, { ...sizes, seed }).value.frames)
+  t.ok(pixels(7, 1).equals(pixels(7, 1)))
+  t.notOk(pixels(7, 1).equals(pixels(7, 2)))
+  t.notOk(pixels(7, 1).equals(pixels(8, 1)))
+  t.equal(clip.key, '07')
+  t.equal(clip.bytes, 3 * 32 * 32 * 3)
+  t.equal(clip.value.path, 'clips/07.mp4')
+  t.match(clip.value.rows, [
+    { problem_id: 14, video_filename: './clips/07.mp4', data_type: 'video', problem_type: 'multiple choice' },
+    { problem_id: 15 },
+  ])
+  t.end()
+})
+
+t.test('one frame and a single clip are possible', t => {
+  const { value } = drawClip(0, { count: 1, size: 32, frames: 1, framesPerSecond: 8, questions: 1, seed: 1 })
+  t.equal(value.frames.length, 1)
+  t.equal(value.rows.length, 1)
+  t.end()
+})
