@@ -51,6 +51,7 @@ const perKeyHead = { rowStride: 12, outer: 5 * 12, inner: 6, innerDivisor: 2 }
 const scores = { rowStride: 5, outer: 100, inner: 25 }
 const batches: Case[] = [
   { ...heads, form: 'nt', columns: 5, inner: 6, a: perHead, b: perKeyHead, out: scores, scale: 0.4 },
+  { ...heads, form: 'nt', columns: 5, inner: 6, a: perKeyHead, b: perHead, out: scores },
   { ...heads, form: 'nn', columns: 6, inner: 5, a: scores, b: perKeyHead, out: perHead },
   { ...heads, form: 'tn', columns: 6, inner: 5, a: scores, b: perHead, out: perHead },
   // each key head's gradient is the sum over its two query heads

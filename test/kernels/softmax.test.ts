@@ -78,9 +78,10 @@ await onEachFamily(t, async (device, t) => {
     const step = 1e-4
     const checked = Array.from({ length: Math.min(values.length, 60) }, (_, i) => (i * 37) % values.length)
     const slopes = checked.map(at => (loss(at, step) - loss(at, -step)) / (2 * step))
-    const found2 = await device.read(buffer)
-    const floor = slopes.every(slope => Math.abs(slope) < 1e-9)
-    if (floor)
+    const result = await device.read(buffer)
+    t.same([...result.subarray(values.length)], [5, 6, 7], `${name}: the backward writes nothing else`)
+    // a single key has probability 1 whatever its score
+    if (keys === 1)
       t.ok(
         checked.every(at => Math.abs(result[at]) < 1e-7),
         `${name}: nothing to learn`,
