@@ -1,7 +1,8 @@
-// A Vulkan driver that Dawn accepts: the machine's own, else Mesa's software driver.
+// A Vulkan driver that Dawn accepts: the machine's own, else Mesa's software driver, else SwiftShader.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { aptInstall, failure, mayInstall, refusal } from './machine.mjs'
+import { downloadSwiftshader, swiftshader } from './swiftshader.mjs'
 
 const backports = 'bookworm-backports'
 const sourcesFile = '/etc/apt/sources.list.d/flow-bookworm-backports.list'
@@ -17,6 +18,14 @@ export async function vulkan(machine) {
   if (before.status === 0) return
   const wanted = machine.env.FLOW_ADAPTER
   if (wanted) throw failure(`FLOW_ADAPTER: no adapter whose name contains "${wanted}"`, before)
+  if (await takeSwiftshader(machine)) return
+  if (!mayInstall(machine) && machine.env.FLOW_NO_SYSTEM_INSTALL !== '1' && machine.architecture === 'x64') {
+    machine.say(
+      `${refusal(machine)}: downloading SwiftShader, a slow software Vulkan driver, from npm (70 MB)`,
+    )
+    await downloadSwiftshader(machine)
+    if (await takeSwiftshader(machine)) return
+  }
   if (!mayInstall(machine))
     return { what: 'a Vulkan driver that Dawn accepts', why: refusal(machine), commands: advice(machine) }
   if (isBookworm(machine)) {
@@ -52,8 +61,16 @@ async function offersBackports(machine) {
   return output.includes(`n=${backports}`)
 }
 
-function askForAdapter(machine) {
+/** Lets the command that follows use SwiftShader when it is there and works. */
+async function takeSwiftshader(machine) {
+  const environment = swiftshader(machine)
+  if (!environment || (await askForAdapter(machine, environment)).status !== 0) return false
+  Object.assign(machine.environment, environment)
+  return true
+}
+
+function askForAdapter(machine, env = {}) {
   // Another process: a broken driver may take it down.
   const script = fileURLToPath(new URL('adapter.mjs', import.meta.url))
-  return machine.run(process.execPath, [script], { cwd: machine.root, deadlineSeconds: 60 })
+  return machine.run(process.execPath, [script], { cwd: machine.root, env, deadlineSeconds: 60 })
 }

@@ -18,6 +18,7 @@ interface Missing {
 interface Machine {
   root: string
   env: Record<string, string>
+  environment: Record<string, string>
   platform: string
   isRoot: boolean
   release: { apt: boolean; id: string; codename: string }
@@ -69,6 +70,7 @@ function fake(answer: (command: string) => Result, parts: Partial<Machine> = {})
   const machine: Machine = {
     root: '/package',
     env: {},
+    environment: {},
     platform: 'linux',
     isRoot: true,
     release: bookworm,
@@ -178,6 +180,20 @@ t.test('a driver that does not help, or is asked for by name, is an error', asyn
   const named = fake(() => failed, { env: { FLOW_ADAPTER: 'nvidia' } })
   await t.rejects(vulkan(named.machine), /FLOW_ADAPTER: no adapter whose name contains "nvidia"/)
   t.notOk(named.ran('apt-get'))
+})
+
+t.test('a SwiftShader that is there already is used before anything is installed', async t => {
+  const folder = '/package/.cache/flow/swiftshader'
+  let asked = 0
+  const { machine, ran } = fake(text => (text.includes('adapter.mjs') && asked++ === 0 ? failed : ok), {
+    exists: path => path === folder || path.endsWith('node_modules/webgpu'),
+  })
+  t.equal(await vulkan(machine), undefined)
+  t.match(machine.environment, {
+    LD_LIBRARY_PATH: folder,
+    VK_DRIVER_FILES: `${folder}/vk_swiftshader_icd.json`,
+  })
+  t.notOk(ran('apt-get'))
 })
 
 t.test('an apt that fails says so with the end of its output', async t => {
