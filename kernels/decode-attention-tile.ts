@@ -11,14 +11,12 @@ import type { Target } from './plan.ts'
 export function decodeTile(target: Target, headSize: number): DecodeKernel {
   const { width, enables, functions } = group(target)
   const packs = headSize / pack(headSize).size
-  const columns = Math.min(packs, width)
-  const parts = Math.floor(width / columns)
-  const slots = Math.ceil(packs / width) // packs that a lane adds up; more than one only when `parts` is one
+  const slots = Math.ceil(packs / width) // packs that a lane adds up
   const each = (line: (slot: number) => string): string =>
     Array.from({ length: slots }, (_, slot) => line(slot)).join('\n')
 
   const code = `${functions}
-var<workgroup> query: array<number, ${packs}>;
+var<workgroup> query: array<number, ${slots * width}>;
 var<workgroup> shares: array<f32, ${width}>;
 var<workgroup> gathered: array<number, ${width}>;
 var<workgroup> seen_rows: vec3u;
@@ -28,8 +26,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   if (place >= params.sequences * params.heads) { return; }
   let sequence = place / params.heads;
   let key_head = place % params.heads * params.key_value_heads / params.heads;
-  let part = lane / ${columns}u;
-  ${each(s => `let column_${s} = min(lane % ${columns}u + ${s * width}u, ${packs - 1}u); var sum_${s} = number();`)}
+  let columns = min(params.packs, ${width}u);
+  let parts = ${width}u / columns;
+  let part = lane / columns;
+  ${each(s => `let column_${s} = min(lane % columns + ${s * width}u, params.packs - 1u); var sum_${s} = number();`)}
   for (var d = lane; d < params.packs; d += ${width}u) { query[d] = q[place * params.packs + d] * params.scale; }
   if (lane == 0u) {
     let own = min(position[0] + 1u, params.capacity);
@@ -60,8 +60,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     shares[lane] = share;
     workgroupBarrier();
     ${each(s => `sum_${s} *= shrink;`)}
-    if (part < ${parts}u) {
-      for (var k = part; k < min(rows - tile, ${width}u); k += ${parts}u) {
+    if (part < parts) {
+      for (var k = part; k < min(rows - tile, ${width}u); k += parts) {
         let own = tile + k >= seen.y;
         let row = tile + k + select(seen.x, own_base, own);
         let start = (row * params.key_value_heads + key_head) * params.packs;
@@ -70,18 +70,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       }
     }
   }
-  ${
-    parts === 1
-      ? each(
-          s =>
-            `if (lane + ${s * width}u < params.packs) { out[place * params.packs + column_${s}] = sum_${s} / mass; }`,
-        )
-      : `gathered[lane] = sum_0;
+  gathered[lane] = sum_0;
   workgroupBarrier();
-  if (lane < params.packs) {
-    for (var k = 1u; k < ${parts}u; k++) { sum_0 += gathered[k * params.packs + lane]; }
-    out[place * params.packs + lane] = sum_0 / mass;
-  }`
+  if (lane < columns) {
+    for (var k = 1u; k < parts; k++) { sum_0 += gathered[k * columns + lane]; }
+    ${each(s => `if (lane + ${s * width}u < params.packs) { out[place * params.packs + column_${s}] = sum_${s} / mass; }`)}
   }
 }`
   return { enables, code }

@@ -28,6 +28,8 @@ export interface DecodeAttention {
   scale: number
 }
 
+const largestHead = 256
+
 /** out = softmax(scale · q · kᵀ) · v for each sequence and head, over its prompt and then its own tokens, in one pass. */
 export function decodeAttention(plan: Plan, of: DecodeAttention): void {
   const { sequences, heads, keyValueHeads, headSize, capacity, scale } = of
@@ -35,6 +37,8 @@ export function decodeAttention(plan: Plan, of: DecodeAttention): void {
     throw new Error(
       `decodeAttention: heads must be a multiple of keyValueHeads, got ${heads} and ${keyValueHeads}`,
     )
+  if (headSize > largestHead)
+    throw new Error(`decodeAttention: headSize must be at most ${largestHead}, got ${headSize}`)
   const { q, prefixKeys, prefixValues, prefixStarts, prefixLengths, keys, values, position, out } = of
   const generate = plan.target.family === 'cpu' ? decodeBroadcast : decodeTile
   const { enables, code } = generate(plan.target, headSize)
