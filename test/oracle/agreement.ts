@@ -6,8 +6,13 @@ import { differences, largestError, type Row, relativeError, row } from '../gold
 import type { ExpectedJson } from './expected-json.ts'
 import { type Given, quantities } from './quantities.ts'
 
-/** Computes every number of a golden folder with the oracle; errors as in the golden report, all within one bound. */
-export async function agreement(folder: string, bound: number): Promise<Row[]> {
+// The given numbers are float64 but for the parts that the published code computes in float32 (rotation angles, RMS
+// norms, softmax). Three AdamW steps divide gradients by their own size, which lets near-zero ones differ; the KL is
+// the square of a difference.
+const bounds = { values: 1e-6, gradients: 2e-6, updated: 1e-4, kl: 5e-5 }
+
+/** Computes every number of a golden folder with the oracle; errors as in the golden report. */
+export async function agreement(folder: string): Promise<Row[]> {
   const json: ExpectedJson = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8'))
   const expected = await openExpected(join(folder, 'expected.safetensors'))
   const values = async (name: string): Promise<Float64Array> => Float64Array.from(await expected.read(name))
@@ -34,6 +39,7 @@ export async function agreement(folder: string, bound: number): Promise<Row[]> {
   for (const [name, { data }] of found.tensors) {
     // Where fewer values are stored than computed, the first ones are compared.
     const wanted = await expected.read(name)
+    const bound = boundOf(name)
     rows.push(row(name, relativeError(data.subarray(0, wanted.length), wanted), bound))
     const norm = json.norms[name]
     if (norm !== undefined) {
@@ -44,7 +50,7 @@ export async function agreement(folder: string, bound: number): Promise<Row[]> {
   const { losses, loss_after, ...sft } = found.sft
   const { advantages, clipped_token_mean, ...grpo } = found.grpo
   const compare = (name: string, computed: readonly number[], wanted: readonly number[]): void => {
-    rows.push(row(name, largestError(computed, wanted), bound))
+    rows.push(row(name, largestError(computed, wanted), bounds.values))
   }
   for (const key of ['loss', 'grad_norm'] as const) compare(`sft.${key}`, [sft[key]], [json.sft[key]])
   compare('sft.adamw.losses', losses, json.sft.adamw.losses)
@@ -56,4 +62,10 @@ export async function agreement(folder: string, bound: number): Promise<Row[]> {
     compare(`grpo.clipped_token_mean.${key}`, [clipped_token_mean[key]], [json.grpo.clipped_token_mean[key]])
   const unread = expected.unread()
   return [...rows, row(`expected tensors not computed: ${unread.join(', ') || 'none'}`, unread.length, 0)]
+}
+
+function boundOf(name: string): number {
+  if (name.startsWith('sft.step3.')) return bounds.updated
+  if (/^(sft|grpo)\.grad\./.test(name)) return bounds.gradients
+  return name === 'grpo.per_token_kl' ? bounds.kl : bounds.values
 }

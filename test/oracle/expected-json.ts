@@ -1,3 +1,5 @@
+import type { AdamWOptions } from './adamw.ts'
+
 /** The layout of a golden folder's expected.json. */
 export interface ExpectedJson {
   /** The model's sizes; for readers, not for programs. */
@@ -13,23 +15,18 @@ export interface ExpectedJson {
     labels: number[]
     loss: number
     grad_norm: number
-    adamw: {
-      lr: number
-      betas: [number, number]
-      eps: number
-      weight_decay: number
-      clip: number
+    adamw: AdamWOptions & {
       losses: number[]
       loss_after: number
     }
   }
   grpo: {
-    completions: number[][]
+    completions: readonly (readonly number[])[]
     beta: number
-    accuracy: number[]
-    format: number[]
-    rewards: number[]
-    advantages: number[]
+    accuracy: readonly number[]
+    format: readonly number[]
+    rewards: readonly number[]
+    advantages: readonly number[]
     reward_std: number
     loss: number
     kl: number

@@ -44,6 +44,19 @@ export interface Quantities {
 
 type Tensors = Quantities['tensors']
 
+/** Ids of greedy decoding after a prompt about the frames, `limit` at most. */
+export async function greedyIds(
+  checkpoint: Checkpoint,
+  frames: Float64Array,
+  prompt: readonly number[],
+  limit: number,
+): Promise<number[]> {
+  const reference = await model.readModel(checkpoint, false)
+  const tape = new Tape()
+  const visual = model.connector(tape, reference, model.visionFeatures(reference, frames))
+  return greedily(reference, model.splice(tape, reference, prompt, visual), limit).ids
+}
+
 /** Computes everything that golden folders hold, in float64. */
 export async function quantities(checkpoint: Checkpoint, given: Given): Promise<Quantities> {
   const tensors: Tensors = new Map()
@@ -70,7 +83,7 @@ function promptQuantities(
   const keep = (name: string, matrix: Matrix): void => {
     tensors.set(name, matrix)
   }
-  const { language, connector, eosIds } = reference.config
+  const { language, connector } = reference.config
   const tape = new Tape()
   const visual = model.connector(tape, reference, features)
   keep('connector.out', visual)
@@ -83,17 +96,17 @@ function promptQuantities(
   const last = all.data.subarray(-language.vocabulary)
   for (const name of samplings)
     tensors.set(name, { shape: [last.length], data: sampledProbabilities(last, name) })
-  const { ids, logits } = greedily(reference, embeddings, eosIds)
+  const { ids, logits } = greedily(reference, embeddings, 24)
   keep('greedy.logits', logits)
   return ids
 }
 
-/** Up to 24 ids after the prompt, the whole sequence computed again for each. */
-function greedily(reference: model.Model, prompt: Matrix, endIds: readonly number[]) {
+/** Up to `limit` ids after the prompt, the whole sequence computed again for each. */
+function greedily(reference: model.Model, prompt: Matrix, limit: number) {
   const ids: number[] = []
   const rows: Matrix[] = []
   const tape = new Tape()
-  while (ids.length < 24 && !endIds.includes(ids[ids.length - 1])) {
+  while (ids.length < limit && !reference.config.eosIds.includes(ids[ids.length - 1])) {
     const hidden = model.languageModel(tape, reference, model.extend(tape, reference, prompt, ids))
     const row = model.logits(tape, reference, op.sliceRows(tape, hidden, hidden.shape[0] - 1, 1))
     ids.push(row.data.indexOf(row.data.reduce((a, b) => Math.max(a, b))))
