@@ -1,33 +1,49 @@
-/** Log-probabilities and mask by sequence and token; all sequences of the step, or a part of them. */
+import type { Config } from '../../engine/operator.ts'
+import { aggregationFields, type Counts, countsOf, tokenWeight } from './aggregation.ts'
+import { entropyFields, entropyThreshold } from './entropy.ts'
+import { importanceFields } from './importance.ts'
+import { klFields } from './kl.ts'
+import { ratioFields } from './ratio.ts'
+import { sequenceLoss } from './sequence-loss.ts'
+import { surrogateFields } from './surrogate.ts'
+
+/** Every constant of the loss; the defaults are the published ones. */
+export const lossFields = {
+  ...ratioFields,
+  ...surrogateFields,
+  ...importanceFields,
+  ...klFields,
+  ...entropyFields,
+  ...aggregationFields,
+} as const
+
+export type LossOptions = Config<typeof lossFields>
+
+/** By sequence and token; all sequences of the step, or a part of them. */
 export interface LossBatch {
-  policy: readonly ArrayLike<number>[]
-  /** Of the policy that wrote the completions; null when it is the policy itself: the ratio is then 1 with its gradient. */
-  old: readonly ArrayLike<number>[] | null
+  /** Log-probabilities. */
+  policy: Rows
+  /** Log-probabilities at the first pass over the batch; null when that is this one: the ratio is then 1 with its gradient. */
+  old: Rows | null
   /** Null when there is no reference model; the KL weight must then be 0. */
-  reference: readonly ArrayLike<number>[] | null
+  reference: Rows | null
+  /** Log-probabilities that the completions were drawn with; without them importance weights are 1. */
+  sampler?: Rows | null
+  /** Of the policy; needed when one of the entropy options is on. */
+  entropies?: Rows | null
   /** One for each sequence. */
   advantages: readonly number[]
   /** 1 for tokens that count, up to and including the end of text, else 0. */
-  mask: readonly ArrayLike<number>[]
+  mask: Rows
 }
 
-export interface LossOptions {
-  /** Weight of the KL divergence from the reference. */
-  beta: number
-  /** The KL of a token is cut to ± this; a cut token has no KL gradient. */
-  klClamp: number
-  /** The ratio's gain ends at 1 − low and 1 + high; null: it has no bounds. */
-  clip: { low: number; high: number } | null
-  aggregation: Aggregation
-  /** Counts of the whole step, when the batch is a part of it: losses and derivatives of the parts then add up. */
-  step?: { sequences: number; tokens: number }
-}
+export type Rows = readonly ArrayLike<number>[]
 
-/**
- * How token losses become one number: the mean over sequences of each one's mean over its tokens; the mean over all
- * tokens; or the mean over sequences of each one's sum divided by a fixed length (1 leaves the sum).
- */
-export type Aggregation = 'sequence-mean' | 'token-mean' | { fixedLength: number }
+/** Of the whole step, when the batch is a part of it: losses, derivatives and metrics of the parts then add up. */
+export interface Step extends Counts {
+  /** Needed with `topEntropy`. */
+  entropyThreshold?: number
+}
 
 export interface Loss {
   loss: number
@@ -35,105 +51,81 @@ export interface Loss {
   dLogProbs: Float64Array[]
 }
 
+export interface GrpoLoss extends Loss {
+  /** Derivative of the loss with respect to the entropy of every token that counts. */
+  dEntropy: number
+  metrics: GrpoMetrics
+}
+
 export interface GrpoMetrics {
   /** Mean over sequences of each one's mean KL over its tokens; 0 without a reference. */
   kl: number
-  /** Share of tokens whose ratio went past the bound that its advantage pushes it to. */
+  /** Share of tokens whose ratio went past the bound that its advantage pushes it to; then the two bounds apart. */
   clipRatio: number
+  clipLow: number
+  clipHigh: number
+  /** Mean over tokens; 0 without entropies. */
+  entropy: number
   /** Mean number of tokens that count in a sequence. */
   completionLength: number
 }
 
 /**
- * The GRPO loss with its derivative, in float64. For every token: −min(ρA, clip(ρ)A) + β·k with ρ = exp(policy − old)
- * and k = exp(reference − policy) − (reference − policy) − 1 (Specification 5.8; "k3").
+ * The loss with its derivative, in float64. By default, for every token, −ρA + β·k with ρ = exp(policy − old) and
+ * k = exp(reference − policy) − (reference − policy) − 1 (Specification 5.8). In general: the surrogate of the ratio,
+ * times the masks and the importance weight, plus the KL term; summed with the weights of the aggregation.
  */
-export function grpoLoss(batch: LossBatch, options: LossOptions): Loss & { metrics: GrpoMetrics } {
+export function grpoLoss(batch: LossBatch, options: LossOptions, step?: Step): GrpoLoss {
   checkBatch(batch, options)
-  const lengths = batch.mask.map(row => sum(row))
-  const sequences = batch.policy.length
-  const tokens = lengths.reduce((total, length) => total + length, 0)
-  const step = options.step ?? { sequences, tokens }
-  const metrics = { kl: 0, clipRatio: 0, completionLength: tokens / sequences }
-  let loss = 0
-  const dLogProbs = batch.policy.map((row, i) => {
-    const length = Math.max(lengths[i] ?? 0, 1)
-    const weight = tokenWeight(options.aggregation, length, step)
-    return Float64Array.from({ length: row.length }, (_, t) => {
-      if (!batch.mask[i]?.[t]) return 0
-      const token = tokenLoss(batch, options, i, t)
-      loss += weight * token.loss
-      metrics.kl += token.kl / length / sequences
-      metrics.clipRatio += token.clipped ? 1 / tokens : 0
-      return weight * token.derivative
-    })
-  })
-  return { loss, dLogProbs, metrics }
-}
-
-function tokenLoss(
-  { policy, old, reference, advantages }: LossBatch,
-  options: LossOptions,
-  i: number,
-  t: number,
-) {
-  const logProb = policy[i]?.[t] ?? 0
-  const gain = clippedGain(Math.exp(old ? logProb - (old[i]?.[t] ?? 0) : 0), advantages[i] ?? 0, options.clip)
-  const kl = reference
-    ? clampedKl((reference[i]?.[t] ?? 0) - logProb, options.klClamp)
-    : { value: 0, slope: 0 }
-  return {
-    loss: -gain.value + options.beta * kl.value,
-    derivative: -gain.slope + options.beta * kl.slope,
-    kl: kl.value,
-    clipped: gain.clipped,
+  const { mask, entropies } = batch
+  const lengths = mask.map(row => sum(row))
+  const whole: Step = step ?? {
+    ...countsOf(lengths, options),
+    entropyThreshold: entropyThreshold(entropies ?? [], mask, options.topEntropy),
   }
-}
-
-/** min(ρA, clip(ρ)A) and its slope along log ρ, which is 0 where the clipped product is the smaller. */
-function clippedGain(ratio: number, advantage: number, clip: LossOptions['clip']) {
-  const free = ratio * advantage
-  const bounded = clip ? Math.min(Math.max(ratio, 1 - clip.low), 1 + clip.high) * advantage : free
-  return bounded < free
-    ? { value: bounded, slope: 0, clipped: true }
-    : { value: free, slope: free, clipped: false }
-}
-
-/** k3 of x = reference − policy, and its slope along the policy's log-probability. */
-function clampedKl(x: number, bound: number) {
-  const value = Math.exp(x) - x - 1
-  if (Math.abs(value) > bound) return { value: Math.sign(value) * bound, slope: 0 }
-  return { value, slope: 1 - Math.exp(x) }
-}
-
-function tokenWeight(
-  aggregation: Aggregation,
-  length: number,
-  step: { sequences: number; tokens: number },
-): number {
-  if (aggregation === 'token-mean') return 1 / Math.max(step.tokens, 1)
-  return 1 / step.sequences / (aggregation === 'sequence-mean' ? length : aggregation.fixedLength)
+  const tokens = Math.max(whole.tokens, 1)
+  const dEntropy = -options.entropyCoefficient / tokens
+  const metrics = { kl: 0, clipRatio: 0, clipLow: 0, clipHigh: 0, entropy: 0, completionLength: 0 }
+  let loss = 0
+  const dLogProbs = batch.policy.map((_, i) => {
+    const length = lengths[i]
+    const sequence = sequenceLoss(batch, i, options, whole.entropyThreshold)
+    const weight = tokenWeight(length, whole, options)
+    loss += weight * sequence.loss
+    metrics.kl += sequence.kl / Math.max(length, 1) / Math.max(whole.sequences, 1)
+    metrics.clipLow += sequence.clipped.low / tokens
+    metrics.clipHigh += sequence.clipped.high / tokens
+    metrics.completionLength += length / Math.max(whole.sequences, 1)
+    metrics.entropy += sequence.entropy / tokens
+    return sequence.dLogProbs.map(slope => weight * slope)
+  })
+  metrics.clipRatio = metrics.clipLow + metrics.clipHigh
+  return { loss: loss - options.entropyCoefficient * metrics.entropy, dLogProbs, dEntropy, metrics }
 }
 
 /** Shapes come from this program, so a mismatch is a fault of the caller. */
-function checkBatch({ policy, old, reference, advantages, mask }: LossBatch, { beta }: LossOptions): void {
+function checkBatch({ advantages, ...rows }: LossBatch, options: LossOptions): void {
+  const { policy, reference, entropies } = rows
   if (policy.length === 0) throw new Error('grpoLoss: a batch needs at least one sequence, got none')
-  if (beta !== 0 && !reference)
-    throw new Error(`grpoLoss: beta ${beta} needs reference log-probabilities, got null`)
+  if (options.beta !== 0 && !reference)
+    throw new Error(`grpoLoss: beta ${options.beta} needs reference log-probabilities, got null`)
+  if ((options.topEntropy < 1 || options.entropyCoefficient > 0) && !entropies)
+    throw new Error('grpoLoss: the entropy options need entropies, got null')
   if (advantages.length !== policy.length) {
     throw new Error(`grpoLoss advantages: expected ${policy.length}, got ${advantages.length}`)
   }
-  for (const [name, rows] of Object.entries({ mask, old, reference })) {
-    if (!rows) continue
-    const expected = policy.map(row => row.length).join(', ')
-    const found = rows.map(row => row.length).join(', ')
-    if (found !== expected)
-      throw new Error(`grpoLoss ${name}: expected rows of (${expected}) tokens, got (${found})`)
+  for (const [name, found] of Object.entries(rows)) {
+    if (!found) continue
+    const lengths = (of: Rows) => of.map(row => row.length).join(', ')
+    if (lengths(found) !== lengths(policy))
+      throw new Error(
+        `grpoLoss ${name}: expected rows of (${lengths(policy)}) tokens, got (${lengths(found)})`,
+      )
   }
 }
 
 function sum(values: ArrayLike<number>): number {
   let total = 0
-  for (let i = 0; i < values.length; i++) total += values[i] ?? 0
+  for (let i = 0; i < values.length; i++) total += values[i]
   return total
 }

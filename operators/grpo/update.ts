@@ -6,7 +6,7 @@ import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { GroupError } from './group-error.ts'
 import { rewardMetrics, sampleRecords } from './group-metrics.ts'
-import { grpoLoss, type LossOptions } from './loss.ts'
+import { grpoLoss, type LossOptions, lossFields } from './loss.ts'
 
 /** Each group is one update: the prompt is run once with all its completions behind it. */
 export default operator({
@@ -19,24 +19,7 @@ export default operator({
       description: 'The frozen model that the KL divergence is measured from.',
     },
     optimizer: { type: 'string', resource: 'optimizer', description: "The policy's optimizer." },
-    beta: {
-      type: 'number',
-      minimum: 0,
-      default: 0.01,
-      description: 'Weight of the KL divergence from the reference.',
-    },
-    klClamp: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      default: 100,
-      description: 'A token counts at most this much KL.',
-    },
-    aggregation: {
-      type: 'string',
-      enum: ['sequence-mean', 'token-mean'],
-      default: 'sequence-mean',
-      description: 'Mean over completions of their token means, or over all tokens of the group.',
-    },
+    ...lossFields,
   },
   inputs: { groups: 'group' },
   outputs: { version: 'version' },
@@ -48,7 +31,7 @@ export default operator({
       const models = { policy, reference: context.resource<LoadedModel>(reference), optimizer: optimize }
       const started = performance.now()
       const learningRate = optimize.learningRate()
-      const result = await step(models, group, { ...loss, clip: null }, learningRate)
+      const result = await step(models, group, loss, learningRate)
       const now = performance.now()
       policy.version++
       context.record('metrics', {

@@ -15,6 +15,7 @@ import { grpoLoss } from '../../operators/grpo/loss.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint.ts'
 import { type LoadedModel, loadModel } from '../../operators/model/load-model.ts'
 import { sftLoss } from '../../operators/sft/loss.ts'
+import { lossOptions } from '../operators/grpo/loss-options.ts'
 import { type Expected, openExpected } from './expected.ts'
 import { differences, largestError, type Row, relativeError, row } from './row.ts'
 
@@ -259,30 +260,35 @@ async function grpoRows(
   }
   const clipped = wanted.clipped_token_mean
   const cases = [
-    { name: 'grpo', beta: wanted.beta, clip: null, aggregation: 'sequence-mean', wanted },
+    { name: 'grpo', options: lossOptions({ beta: wanted.beta }), wanted },
     {
       name: 'grpo.clipped_token_mean',
-      beta: clipped.beta,
-      clip: { low: clipped.clip_low, high: clipped.clip_high },
-      aggregation: 'token-mean',
+      options: lossOptions({
+        beta: clipped.beta,
+        surrogate: 'clip',
+        clipLow: clipped.clip_low,
+        clipHigh: clipped.clip_high,
+        aggregation: 'token-mean',
+      }),
       wanted: clipped,
     },
-  ] as const
-  for (const { name, wanted: target, ...options } of cases) {
+  ]
+  for (const { name, wanted: target, options } of cases) {
+    const isClipped = options.surrogate === 'clip'
     optimizer.clearGradients()
     const pass = await forward(policy, sequences, true)
     const batch = {
       policy: matrix(pass.logProbs),
-      old: options.clip ? old : null,
+      old: isClipped ? old : null,
       reference: matrix(before.logProbs),
       advantages,
       mask,
     }
-    const { loss, dLogProbs, metrics } = grpoLoss(batch, { klClamp: 100, ...options })
+    const { loss, dLogProbs, metrics } = grpoLoss(batch, options)
     pass.backward(Float32Array.from(dLogProbs.flatMap(values => [...values])))
     pass.free()
     rows.push(row(`${name}.loss`, largestError([loss], [target.loss]), bounds.losses))
-    if (options.clip)
+    if (isClipped)
       rows.push(row(`${name}.clip_ratio`, largestError([metrics.clipRatio], [clipped.clip_ratio]), 1e-9))
     else {
       rows.push(await near(expected, 'grpo.logps', pass.logProbs))

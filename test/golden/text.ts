@@ -11,6 +11,7 @@ import { formatReward } from '../../operators/reward/format.ts'
 import { renderConversation, renderPrompt, templates } from '../../operators/text/template.ts'
 import { tokenize, tokenizeWithLabels } from '../../operators/text/tokenize.ts'
 import { evenlySpaced, segmentMiddles } from '../../operators/video/frame-indices.ts'
+import { lossOptions } from '../operators/grpo/loss-options.ts'
 import { differences, largestError, type Row, row } from './row.ts'
 
 /** The layout of `text.json`; a file may hold some of the parts only. */
@@ -143,7 +144,7 @@ async function checkLosses(folder: string, expected: Required<Expected>['grpo'])
   if (!policy || !old || !reference || !mask) return []
   const { advantages, beta, clipped_token_mean: clipped } = expected
   const batch = { policy, old: null, reference, advantages, mask }
-  const found = grpoLoss(batch, { beta, klClamp: 100, clip: null, aggregation: 'sequence-mean' })
+  const found = grpoLoss(batch, lossOptions({ beta }))
   const rows = [
     row('grpo.loss from logps', largestError([found.loss], [expected.loss]), 1e-5),
     row('grpo.kl from logps', largestError([found.metrics.kl], [expected.kl]), 1e-5),
@@ -154,8 +155,8 @@ async function checkLosses(folder: string, expected: Required<Expected>['grpo'])
     ),
   ]
   if (!clipped) return rows
-  const clip = { low: clipped.clip_low, high: clipped.clip_high }
-  const options = { beta: clipped.beta, klClamp: 100, clip, aggregation: 'token-mean' } as const
+  const clip = { surrogate: 'clip', clipLow: clipped.clip_low, clipHigh: clipped.clip_high } as const
+  const options = lossOptions({ ...clip, beta: clipped.beta, aggregation: 'token-mean' })
   const { loss, metrics } = grpoLoss({ ...batch, old }, options)
   rows.push(row('grpo.clipped_token_mean.loss from logps', largestError([loss], [clipped.loss]), 1e-5))
   rows.push(

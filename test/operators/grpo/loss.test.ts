@@ -1,32 +1,40 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { groupAdvantages } from '../../../operators/grpo/advantage.ts'
+import { countsOf } from '../../../operators/grpo/aggregation.ts'
 import { grpoLoss, type LossBatch, type LossOptions } from '../../../operators/grpo/loss.ts'
 import { fixture } from '../../fixtures.ts'
+import { lossOptions } from './loss-options.ts'
 
 interface Losses {
-  inputs: Record<'pi' | 'old' | 'ref' | 'mask', number[][]> & { rewards: number[] }
-  advantages: Record<string, number[]>
+  inputs: Record<'pi' | 'old' | 'ref' | 'sampler' | 'entropy' | 'mask', number[][]> & { rewards: number[] }
   loss: Record<string, { value: number; grad_pi: number[][] }>
-  kl: { k3: { token: number[][]; token_mean: number; grad_of_token_mean: number[][] } }
+  kl: Record<string, { token?: number[][]; token_mean: number; grad_of_token_mean: number[][] }>
   accumulation: {
     micro: [number, number][]
-    token_mean: { correct_global: number }
-    seq_mean: { correct_global: number }
+    token_mean: { correct_global: number; WRONG_mean_of_micro_means: number }
+    seq_mean: { correct_global: number; WRONG_mean_of_micro_means: number }
   }
   Lmax: number
 }
 // The cast states the layout of a file of ours.
 const golden = JSON.parse(readFileSync(fixture('losses/losses.json'), 'utf8')) as Losses
-const { pi, old, ref, mask, rewards } = golden.inputs
+const { pi, old, ref, sampler, entropy, mask, rewards } = golden.inputs
 
 const advantages = [
   groupAdvantages(rewards.slice(0, 4), 1e-4),
   groupAdvantages(rewards.slice(4), 1e-4),
 ].flat()
 const batch: LossBatch = { policy: pi, old, reference: ref, advantages, mask }
-const clip = { low: 0.2, high: 0.28 }
-const plain: LossOptions = { beta: 0, klClamp: 100, clip, aggregation: 'sequence-mean' }
+const withEntropy = { ...batch, entropies: entropy }
+const withSampler = { ...batch, sampler }
+const clip = { beta: 0, surrogate: 'clip', clipLow: 0.2, clipHigh: 0.28 } as const
+const tokenMean = { ...clip, aggregation: 'token-mean' } as const
+const sequence = { ...clip, clipLow: 3e-4, clipHigh: 4e-4 } as const
+
+const plain = lossOptions(clip)
+
+const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
 
 const worst = (found: readonly ArrayLike<number>[], expected: readonly ArrayLike<number>[]) =>
   Math.max(
@@ -35,33 +43,71 @@ const worst = (found: readonly ArrayLike<number>[], expected: readonly ArrayLike
     ),
   )
 
-t.test("a group's advantages are the reference's", async t => {
-  t.ok(worst([advantages], [golden.advantages['group_norm_eps1e-4'] ?? []]) < 1e-15)
-})
-
-const cases: [string, LossBatch, LossOptions][] = [
-  ['grpo', batch, { ...plain, beta: 0.04 }],
-  ['dapo', batch, { ...plain, aggregation: 'token-mean' }],
-  ['bnpo', batch, { ...plain, aggregation: 'token-mean' }],
-  ['dr_grpo', batch, { ...plain, aggregation: { fixedLength: golden.Lmax } }],
-  ['seq-mean-token-sum', batch, { ...plain, aggregation: { fixedLength: 1 } }],
-  ['ref_tinyllava(mu=1,beta=0.01,no noise)', { ...batch, old: null }, { ...plain, clip: null, beta: 0.01 }],
+const cases: [string, LossBatch, Partial<LossOptions>][] = [
+  ['grpo', batch, { ...clip, beta: 0.04 }],
+  ['dapo', batch, tokenMean],
+  ['bnpo', batch, tokenMean],
+  ['dr_grpo', batch, { ...clip, aggregation: 'sequence-sum', length: golden.Lmax }],
+  ['seq-mean-token-sum', batch, { ...clip, aggregation: 'sequence-sum' }],
+  ['grpo_delta1.3', batch, { ...clip, delta: 1.3 }],
+  ['dual_clip_c1.2_token-mean', batch, { ...tokenMean, dualClip: 1.2 }],
+  ['gspo', batch, { ...sequence, ratio: 'sequence' }],
+  ['gspo_token', batch, { ...sequence, ratio: 'sequence-token' }],
+  [
+    'cispo_cap1.25(absolute)',
+    batch,
+    { ...tokenMean, surrogate: 'cispo', clipBounds: 'absolute', clipLow: 0, clipHigh: 1.25 },
+  ],
+  ['cispo_[1-0.2,1+0.28]', batch, { ...tokenMean, surrogate: 'cispo' }],
+  ['sapo_1.0_1.05', batch, { ...clip, surrogate: 'sapo' }],
+  ['gmpo_0.2_0.28', batch, { ...clip, surrogate: 'unclipped', ratio: 'sequence-clipped' }],
+  ['luspo', batch, { ...clip, ratio: 'sequence', aggregation: 'sequence-sum' }],
+  ['vespo_2_3_3_2', batch, { ...tokenMean, surrogate: 'vespo', ratio: 'product', ratioClamp: 20 }],
+  ['gpg', batch, { ...tokenMean, surrogate: 'reinforce' }],
+  ['ref_tinyllava(mu=1,beta=0.01,no noise)', { ...batch, old: null }, {}],
+  ['top_entropy_quantile_0.2', withEntropy, { ...tokenMean, topEntropy: 0.2 }],
+  ['entropy_coef_0.01', withEntropy, { ...tokenMean, entropyCoefficient: 0.01 }],
+  ['off_policy_mask_0.02', withSampler, { ...tokenMean, offPolicyThreshold: 0.02 }],
+  ['bias_corrected_kl_b0.04', batch, { ...clip, beta: 0.04, klTimesRatio: true }],
+  [
+    'is_token_truncate_1.03_plus_kl(TRL order)',
+    withSampler,
+    { ...clip, beta: 0.04, importance: 'token', importanceHigh: 1.03 },
+  ],
+  [
+    'is_token_truncate_1.03_plus_kl(ms-swift order)',
+    withSampler,
+    { ...clip, beta: 0.04, importance: 'token', importanceHigh: 1.03, importanceOfKl: true },
+  ],
+  [
+    'is_sequence_mask_1.1(product)',
+    withSampler,
+    { ...clip, importance: 'sequence', importanceMode: 'mask', importanceHigh: 1.1 },
+  ],
 ]
-for (const [name, input, options] of cases) {
+for (const [name, input, changes] of cases) {
   t.test(`${name}: loss and derivative are the trainer's`, async t => {
     const expected = golden.loss[name]
-    const { loss, dLogProbs } = grpoLoss(input, options)
-    t.ok(expected && Math.abs(loss - expected.value) < 1e-14, `${loss}`)
-    t.ok(worst(dLogProbs, expected?.grad_pi ?? [[]]) < 1e-14)
+    const { loss, dLogProbs } = grpoLoss(input, lossOptions(changes))
+    t.ok(Math.abs(loss - expected.value) < 1e-14, `${loss} - ${expected.value}`)
+    t.ok(worst(dLogProbs, expected.grad_pi) < 1e-14, `${worst(dLogProbs, expected.grad_pi)}`)
   })
 }
 
-t.test('the KL alone is the k3 estimator', async t => {
-  const options: LossOptions = { beta: 1, klClamp: 100, clip: null, aggregation: 'token-mean' }
-  const { loss, dLogProbs } = grpoLoss({ ...batch, old: null, advantages: advantages.map(() => 0) }, options)
-  t.ok(Math.abs(loss - golden.kl.k3.token_mean) < 1e-15)
-  t.ok(worst(dLogProbs, golden.kl.k3.grad_of_token_mean) < 1e-15)
+t.test('every loss of the reference has a case', async t => {
+  t.strictSame(cases.map(([name]) => name).sort(), Object.keys(golden.loss).sort())
 })
+
+for (const klEstimator of ['k1', 'abs', 'k2', 'k3', 'k3+'] as const) {
+  t.test(`the KL alone is the estimator ${klEstimator}`, async t => {
+    const expected = golden.kl[klEstimator]
+    const input = { ...batch, old: null, advantages: advantages.map(() => 0) }
+    const options = lossOptions({ beta: 1, klEstimator, aggregation: 'token-mean' })
+    const { loss, dLogProbs } = grpoLoss(input, options)
+    t.ok(Math.abs(loss - expected.token_mean) < 1e-15)
+    t.ok(worst(dLogProbs, expected.grad_of_token_mean) < 1e-15)
+  })
+}
 
 t.test('the published miniature: loss, KL and derivatives', async t => {
   const miniature: LossBatch = {
@@ -80,7 +126,7 @@ t.test('the published miniature: loss, KL and derivatives', async t => {
       [1, 1, 1, 1],
     ],
   }
-  const { loss, dLogProbs, metrics } = grpoLoss(miniature, { ...plain, clip: null, beta: 0.01 })
+  const { loss, dLogProbs, metrics } = grpoLoss(miniature, lossOptions())
   t.ok(Math.abs(loss - 0.000992500765721993) < 1e-15)
   t.ok(Math.abs(metrics.kl - 0.09925007657220115) < 1e-15)
   t.equal(metrics.completionLength, 3.5)
@@ -92,37 +138,46 @@ t.test('the published miniature: loss, KL and derivatives', async t => {
 })
 
 for (const aggregation of ['sequence-mean', 'token-mean'] as const) {
+  const options = lossOptions({ ...clip, aggregation })
+  const parts = golden.accumulation.micro.map(([from, to]): LossBatch => {
+    const slice = <T>(rows: readonly T[]) => rows.slice(from, to)
+    return {
+      policy: slice(pi),
+      old: slice(old),
+      reference: null,
+      advantages: slice(advantages),
+      mask: slice(mask),
+    }
+  })
+  const expected = golden.accumulation[aggregation === 'token-mean' ? 'token_mean' : 'seq_mean']
+
   t.test(`parts of a step add up to the whole: ${aggregation}`, async t => {
-    const tokens = mask.flat().reduce((total, m) => total + m, 0)
-    const step = { sequences: pi.length, tokens }
-    const parts = golden.accumulation.micro.map(([from, to]) => {
-      const slice = <T>(rows: readonly T[]) => rows.slice(from, to)
-      const part = {
-        policy: slice(pi),
-        old: slice(old),
-        reference: null,
-        advantages: slice(advantages),
-        mask: slice(mask),
-      }
-      return grpoLoss(part, { ...plain, aggregation, step })
-    })
-    const { seq_mean: bySequence, token_mean: byToken } = golden.accumulation
-    const expected = aggregation === 'token-mean' ? byToken : bySequence
-    const total = parts.reduce((sum, { loss }) => sum + loss, 0)
-    t.ok(Math.abs(total - expected.correct_global) < 1e-14, `${total}`)
-    const whole = grpoLoss(batch, { ...plain, aggregation })
-    t.ok(
-      worst(
-        parts.flatMap(part => part.dLogProbs),
-        whole.dLogProbs,
-      ) < 1e-16,
-    )
+    const step = countsOf(mask.map(total), options)
+    const found = parts.map(part => grpoLoss(part, options, step))
+    const loss = total(found.map(part => part.loss))
+    t.ok(Math.abs(loss - expected.correct_global) < 1e-14, `${loss}`)
+    const whole = grpoLoss(batch, options)
+    t.ok(Math.abs(loss - whole.loss) < 1e-15)
+    const derivatives = found.flatMap(part => part.dLogProbs)
+    t.ok(worst(derivatives, whole.dLogProbs) < 1e-16)
+    for (const name of ['clipRatio', 'clipLow', 'clipHigh', 'completionLength'] as const)
+      t.ok(Math.abs(total(found.map(part => part.metrics[name])) - whole.metrics[name]) < 1e-12, name)
+  })
+
+  t.test(`the mean of the parts' own means is another number: ${aggregation}`, async t => {
+    const naive = total(parts.map(part => grpoLoss(part, options).loss)) / parts.length
+    t.ok(Math.abs(naive - expected.WRONG_mean_of_micro_means) < 1e-14, `${naive}`)
+    t.ok(Math.abs(naive - expected.correct_global) > 1e-2)
   })
 }
 
+// Weights that are held constant have no derivative of their own: of these losses it is not the slope.
+const detached = new Set(['cispo', 'vespo'])
 t.test('the derivative is that of the loss, by finite differences, for every option', async t => {
   const h = 1e-6
-  for (const [, input, options] of cases.filter(([, { old }]) => old)) {
+  for (const [name, input, changes] of cases) {
+    const options = lossOptions(changes)
+    if (!input.old || detached.has(options.surrogate) || options.ratio === 'sequence-token') continue
     const { dLogProbs } = grpoLoss(input, options)
     const nudged = (i: number, t: number, by: number) =>
       grpoLoss(
@@ -130,13 +185,13 @@ t.test('the derivative is that of the loss, by finite differences, for every opt
         options,
       ).loss
     const slopes = pi.map((row, i) => row.map((_, t) => (nudged(i, t, h) - nudged(i, t, -h)) / (2 * h)))
-    t.ok(worst(dLogProbs, slopes) < 1e-8)
+    t.ok(worst(dLogProbs, slopes) < 1e-8, name)
   }
 })
 
 t.test('a token whose KL is cut has a KL of the bound and no KL gradient', async t => {
   const input = { policy: [[-200, -1]], old: null, reference: [[-1, -1]], advantages: [0], mask: [[1, 1]] }
-  const { metrics, dLogProbs } = grpoLoss(input, { ...plain, clip: null, beta: 1 })
+  const { metrics, dLogProbs } = grpoLoss(input, lossOptions({ beta: 1 }))
   t.equal(metrics.kl, 50)
   t.strictSame(dLogProbs, [Float64Array.of(0, 0)])
 })
@@ -158,7 +213,7 @@ t.test('only a ratio past the bound that its advantage pushes it to is clipped',
       [1, 1],
     ],
   }
-  const { dLogProbs, metrics } = grpoLoss(input, { ...plain, aggregation: 'token-mean' })
+  const { dLogProbs, metrics } = grpoLoss(input, lossOptions(tokenMean))
   t.equal(metrics.clipRatio, 0.5)
   t.equal(metrics.kl, 0)
   t.ok(
@@ -171,7 +226,7 @@ t.test('only a ratio past the bound that its advantage pushes it to is clipped',
 
 t.test('a sequence without tokens counts in the mean over sequences and adds nothing', async t => {
   const input = { policy: [[0], [0]], old: null, reference: null, advantages: [1, 1], mask: [[1], [0]] }
-  const { loss, dLogProbs, metrics } = grpoLoss(input, { ...plain, clip: null })
+  const { loss, dLogProbs, metrics } = grpoLoss(input, lossOptions({ beta: 0 }))
   t.equal(loss, -0.5)
   t.strictSame(dLogProbs, [Float64Array.of(-0.5), Float64Array.of(0)])
   t.equal(metrics.completionLength, 0.5)
@@ -189,7 +244,7 @@ t.test('rows that do not fit together are errors', async t => {
   t.throws(() => grpoLoss({ ...batch, old: [[1]] }, plain), {
     message: /^grpoLoss old: expected rows of \(6, 6/,
   })
-  t.throws(() => grpoLoss({ ...batch, reference: null }, { ...plain, beta: 0.1 }), {
+  t.throws(() => grpoLoss({ ...batch, reference: null }, lossOptions({ beta: 0.1 })), {
     message: 'grpoLoss: beta 0.1 needs reference log-probabilities, got null',
   })
   const empty = { policy: [], old: null, reference: null, advantages: [], mask: [] }
