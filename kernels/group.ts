@@ -35,7 +35,8 @@ ${['sum', 'max'].map(name => treeFunction(name, width)).join('\n')}
 const treeFunction = (name: string, width: number): string => `
 fn group_${name}(value: f32, lane: u32) -> f32 {
   group_values[lane] = value;
-  for (var half = ${width / 2}u; half > 0u; half >>= 1u) {
+  // Adds a zero that only the params know: drivers unroll a loop of known length and then compile for seconds.
+  for (var half = ${width / 2}u + (params.grid_width >> 31u); half > 0u; half >>= 1u) {
     workgroupBarrier();
     if (lane < half) {
       let other = group_values[lane + half];
