@@ -42,7 +42,7 @@ interface Dispatch {
   grid: readonly [number, number, number]
 }
 
-type Command = { dispatch: Dispatch } | { fill: Tensor } | { copy: { from: Tensor; to: Tensor } }
+type Command = { dispatch: Dispatch } | { fill: Tensor }
 
 interface Segment {
   name: string
@@ -108,10 +108,6 @@ export class Plan {
     this.#push({ fill: tensor })
   }
 
-  copy(from: Tensor, to: Tensor): void {
-    this.#push({ copy: { from, to } })
-  }
-
   #push(command: Command): void {
     this.segments[this.segments.length - 1]?.commands.push(command)
   }
@@ -123,14 +119,7 @@ interface Step {
   grid: readonly [number, number, number]
 }
 
-type Ready = { step: Step } | { fill: GPUBuffer; at: number; bytes: number } | ReadyCopy
-interface ReadyCopy {
-  from: GPUBuffer
-  fromAt: number
-  to: GPUBuffer
-  toAt: number
-  bytes: number
-}
+type Ready = { step: Step } | { fill: GPUBuffer; at: number; bytes: number }
 
 /** Places the plan's tensors, compiles its kernels and binds them. */
 export async function compile(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {
@@ -170,14 +159,8 @@ export async function compile(device: Device, plan: Plan, label: string): Promis
   }
   const ready = async (command: Command): Promise<Ready> => {
     if ('dispatch' in command) return bind(command.dispatch)
-    if ('fill' in command) {
-      const { buffer, offsetBytes } = placed(at(command.fill))
-      return { fill: buffer, at: offsetBytes, bytes: bytesOf(command.fill) }
-    }
-    const from = placed(at(command.copy.from))
-    const to = placed(at(command.copy.to))
-    const bytes = bytesOf(command.copy.to)
-    return { from: from.buffer, fromAt: from.offsetBytes, to: to.buffer, toAt: to.offsetBytes, bytes }
+    const { buffer, offsetBytes } = placed(at(command.fill))
+    return { fill: buffer, at: offsetBytes, bytes: bytesOf(command.fill) }
   }
   const segments = new Map<string, Ready[]>()
   for (const { name, commands } of plan.segments) segments.set(name, await Promise.all(commands.map(ready)))
@@ -222,8 +205,7 @@ export class CompiledPlan {
         }
         pass?.end()
         pass = undefined
-        if ('fill' in command) encoder.clearBuffer(command.fill, command.at, command.bytes)
-        else encoder.copyBufferToBuffer(command.from, command.fromAt, command.to, command.toAt, command.bytes)
+        encoder.clearBuffer(command.fill, command.at, command.bytes)
       }
     }
     pass?.end()
@@ -324,7 +306,7 @@ function lifetimes(plan: Plan): Life[] {
 
 function touched(command: Command): readonly Tensor[] {
   if ('dispatch' in command) return command.dispatch.tensors
-  return 'fill' in command ? [command.fill] : [command.copy.from, command.copy.to]
+  return [command.fill]
 }
 
 function declare(kernel: Kernel, writable: readonly boolean[]): string {

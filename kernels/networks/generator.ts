@@ -96,8 +96,8 @@ function record(
   const width = language.keyValueHeads * language.headSize
   const perLayer = (label: string, dimensions: readonly number[]) =>
     Array.from({ length: language.layers }, () => plan.pin(label, dimensions))
-  const prefixKeys = perLayer('prefix keys', [packing.rows, width])
-  const prefixValues = perLayer('prefix values', [packing.rows, width])
+  const prefixKeys: Tensor[] = []
+  const prefixValues: Tensor[] = []
   const keyCache = perLayer('key cache', [count, capacity, width])
   const valueCache = perLayer('value cache', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
@@ -124,8 +124,9 @@ function record(
   const keep =
     (attend: Attend): Attend =>
     (layer, queries, keys, values) => {
-      plan.copy(keys, prefixKeys[layer])
-      plan.copy(values, prefixValues[layer])
+      for (const tensor of [keys, values]) plan.pinned.add(tensor)
+      prefixKeys[layer] = keys
+      prefixValues[layer] = values
       return attend(layer, queries, keys, values)
     }
   const draw = (hidden: Tensor): void => {
