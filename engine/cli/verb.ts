@@ -1,5 +1,6 @@
 import type { Registry } from '../graph/check.ts'
 import type { Arguments, Flag } from './arguments.ts'
+import type { Screen } from './progress.ts'
 
 /** One word of the command line: everything that its help says, and what it does. */
 export interface Verb {
@@ -17,6 +18,8 @@ export interface Verb {
 export interface World {
   readonly registry: Registry
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Where the progress of a run is shown. */
+  readonly screen: Screen
   /** A line for the answer. */
   print(line: string): void
   /** A line for what is wrong. */

@@ -37,7 +37,9 @@ function configs(
   parts: Registry['operators'] | Registry['resources'],
 ): object[] {
   const names = Object.keys(parts).sort()
-  const choice = { properties: { [key]: { anyOf: [{ enum: names }, reference] } } }
+  // an empty `enum` is not a schema
+  const choices = names.length > 0 ? [{ enum: names }, reference] : [reference]
+  const choice = { properties: { [key]: { anyOf: choices } } }
   const rules = names.map(name => {
     const { summary, config } = parts[name]
     const { required, ...rest } = configSchema(config)

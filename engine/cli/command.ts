@@ -1,0 +1,29 @@
+import { GraphError } from '../graph/problem.ts'
+import { hint, readArguments, UsageError } from './arguments.ts'
+import { check } from './check.ts'
+import { graph } from './graph.ts'
+import { explain, makeHelp } from './help.ts'
+import { ops } from './ops.ts'
+import { run } from './run.ts'
+import type { Verb, World } from './verb.ts'
+
+const others: Readonly<Record<string, Verb>> = { run, check, ops, graph }
+const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
+
+/** Runs the verb that the words ask for; a wrong command or graph becomes a complaint and exit code 2. */
+export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
+  const name = word === '--help' || word === '-h' ? 'help' : word
+  try {
+    const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
+    if (!verb) throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
+    if (words.includes('--help') || words.includes('-h')) {
+      world.print(explain(name, verb))
+      return 0
+    }
+    return await verb.run(readArguments(name, words, verb.flags), world)
+  } catch (error) {
+    if (!(error instanceof GraphError) && !(error instanceof UsageError)) throw error
+    world.complain(error.message)
+    return 2
+  }
+}
