@@ -1,10 +1,8 @@
-import type t from 'tap'
+import type { Test } from 'tap'
 import { type Device, type Family, openDevice } from '../../kernels/device.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
 import type { ElementType, Tensor } from '../../kernels/tensor.ts'
 import { relativeError } from '../golden/row.ts'
-
-type Test = typeof t
 
 /** Runs `body` once for each kernel family on the adapter at hand, and closes the device. */
 export async function onEachFamily(
@@ -15,7 +13,7 @@ export async function onEachFamily(
     await test.test(`${family} kernels`, async child => {
       const device = await openDevice({ family })
       child.teardown(() => device.close())
-      await body(device, child as Test) // a subtest has every method of the root test
+      await body(device, child)
     })
   }
 }
