@@ -1,19 +1,22 @@
-import type { Test } from 'tap'
+import type t from 'tap'
+import type { Test as Subtest } from 'tap'
 import { type Device, type Family, openDevice } from '../../kernels/device.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
 import type { ElementType, Tensor } from '../../kernels/tensor.ts'
 import { relativeError } from '../golden/row.ts'
 
+type Test = typeof t
+
 /** Runs `body` once for each kernel family on the adapter at hand, and closes the device. */
 export async function onEachFamily(
-  test: Test,
+  test: Test | Subtest,
   body: (device: Device, test: Test) => Promise<void>,
 ): Promise<void> {
   for (const family of ['cpu', 'gpu'] satisfies Family[]) {
     await test.test(`${family} kernels`, async child => {
       const device = await openDevice({ family })
       child.teardown(() => device.close())
-      await body(device, child)
+      await body(device, child as unknown as Test) // a subtest has every method of the root test
     })
   }
 }
