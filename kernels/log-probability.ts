@@ -11,45 +11,67 @@ export interface LogitRows {
   firstRow: number
   rows: number
   vocabulary: number
-  /** (all rows): log Σ exp(logit) */
+  /** Divides the logits; z below is logit / temperature. */
+  temperature: number
+  /** (all rows): log Σ exp(z) */
   logSums: Tensor
+  /** (all rows): −Σ p log p, with p = exp(z − logSums) */
+  entropies: Tensor
 }
 
-/** logProbs[r] = logit[r, targets[r]] − logSums[r]; writes both, at `firstRow` and after. */
+/** logProbs[r] = z[r, targets[r]] − logSums[r]; writes it, the log sums and the entropies, at `firstRow` and after. */
 export function logProbability(plan: Plan, options: LogitRows & { logProbs: Tensor }): void {
-  const { logits, targets, firstRow, rows, vocabulary, logProbs, logSums } = options
+  const { logits, targets, firstRow, rows, vocabulary, temperature, logProbs, logSums, entropies } = options
   plan.dispatch(forward(plan.target), {
-    params: { first_row: firstRow, rows, vocabulary },
-    buffers: { logits, targets, logProbs, logSums },
+    params: { first_row: firstRow, rows, vocabulary, scale: 1 / temperature },
+    buffers: { logits, targets, logProbs, logSums, entropies },
     grid: rows,
   })
 }
 
-/** Logits become dlogits[r, v] = coefficients[r] · ([v = targets[r]] − exp(logit[r, v] − logSums[r])). */
-export function logProbabilityBackward(plan: Plan, options: LogitRows & { coefficients: Tensor }): void {
-  const { logits, targets, firstRow, rows, vocabulary, logSums, coefficients } = options
+/**
+ * Logits become dlogits[r, v] = (coefficients[r] · ([v = targets[r]] − p) − entropyCoefficients[r] · p (log p +
+ * entropies[r])) / temperature.
+ */
+export function logProbabilityBackward(
+  plan: Plan,
+  options: LogitRows & { coefficients: Tensor; entropyCoefficients: Tensor },
+): void {
+  const { firstRow, rows, vocabulary, temperature, ...tensors } = options
+  const { logits, targets, logSums, entropies, coefficients, entropyCoefficients } = tensors
   const parts = Math.ceil(vocabulary / partSize)
   plan.dispatch(backward(plan.target), {
-    params: { first_row: firstRow, rows, vocabulary, parts },
-    buffers: { logits, targets, logSums, coefficients },
+    params: { first_row: firstRow, rows, vocabulary, parts, scale: 1 / temperature },
+    buffers: { logits, targets, logSums, entropies, coefficients, entropyCoefficients },
     grid: rows * parts,
   })
 }
 
-/** Log-probabilities and log sums of whole rows as plain loops. */
+/**
+ * Log-probabilities, log sums and entropies of whole rows as plain loops; with `topK`, over the k largest logits only
+ * (0: all), where ties at the smallest of them are kept and a target outside has probability 0.
+ */
 export function logProbabilityReference(
   logits: ArrayLike<number>,
   targets: ArrayLike<number>,
   vocabulary: number,
-): { logProbs: number[]; logSums: number[] } {
-  const logSums = Array.from(targets, (_, row) => {
-    let largest = Number.NEGATIVE_INFINITY
-    for (let v = 0; v < vocabulary; v++) largest = Math.max(largest, logits[row * vocabulary + v])
-    let sum = 0
-    for (let v = 0; v < vocabulary; v++) sum += Math.exp(logits[row * vocabulary + v] - largest)
-    return largest + Math.log(sum)
+  { temperature = 1, topK = 0 }: { temperature?: number; topK?: number } = {},
+): { logProbs: number[]; logSums: number[]; entropies: number[] } {
+  const rows = Array.from(targets, (target, row) => {
+    const scaled = Array.from({ length: vocabulary }, (_, v) => logits[row * vocabulary + v] / temperature)
+    const least = [...scaled].sort((a, b) => b - a)[(topK || vocabulary) - 1]
+    const kept = scaled.filter(z => z >= least)
+    const largest = Math.max(...kept)
+    const logSum = largest + Math.log(kept.reduce((sum, z) => sum + Math.exp(z - largest), 0))
+    const entropy = kept.reduce((sum, z) => sum - Math.exp(z - logSum) * (z - logSum), 0)
+    const logProb = scaled[target] >= least ? scaled[target] - logSum : Number.NEGATIVE_INFINITY
+    return { logProb, logSum, entropy }
   })
-  return { logSums, logProbs: logSums.map((logSum, row) => logits[row * vocabulary + targets[row]] - logSum) }
+  return {
+    logProbs: rows.map(row => row.logProb),
+    logSums: rows.map(row => row.logSum),
+    entropies: rows.map(row => row.entropy),
+  }
 }
 
 /** Logits of one row that one workgroup of the backward turns. */
@@ -61,12 +83,13 @@ function forward(target: Target) {
   return kernel({
     name: 'log_probability',
     enables,
-    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32' },
+    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', scale: 'f32' },
     buffers: {
       logits: { element: 'f32', access: 'read' }, // (rows, vocabulary)
       targets: { element: 'u32', access: 'read' }, // (all rows)
       logProbs: { element: 'f32', access: 'write' }, // (all rows)
       logSums: { element: 'f32', access: 'write' }, // (all rows)
+      entropies: { element: 'f32', access: 'write' }, // (all rows)
     },
     code: `${functions}
 @compute @workgroup_size(${width})
@@ -76,15 +99,22 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let start = row * params.vocabulary;
   let end = start + params.vocabulary;
   var largest = -3.4e38;
-  for (var at = start + lane; at < end; at += ${width}u) { largest = max(largest, logits[at]); }
+  for (var at = start + lane; at < end; at += ${width}u) { largest = max(largest, params.scale * logits[at]); }
   largest = group_max(largest, lane);
   var sum = 0.0;
-  for (var at = start + lane; at < end; at += ${width}u) { sum += exp(logits[at] - largest); }
-  let log_sum = log(group_sum(sum, lane));
+  var moment = 0.0;
+  for (var at = start + lane; at < end; at += ${width}u) {
+    let below = params.scale * logits[at] - largest;
+    sum += exp(below);
+    moment += exp(below) * below;
+  }
+  sum = group_sum(sum, lane);
+  moment = group_sum(moment, lane);
   if (lane > 0u) { return; }
   let to = params.first_row + row;
-  logSums[to] = largest + log_sum;
-  logProbs[to] = (logits[start + min(targets[to], params.vocabulary - 1u)] - largest) - log_sum;
+  logSums[to] = largest + log(sum);
+  entropies[to] = log(sum) - moment / sum;
+  logProbs[to] = (params.scale * logits[start + min(targets[to], params.vocabulary - 1u)] - largest) - log(sum);
 }`,
   })
 }
@@ -94,12 +124,14 @@ function backward(target: Target) {
   const { width } = group(target)
   return kernel({
     name: 'log_probability_backward',
-    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', parts: 'u32' },
+    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', parts: 'u32', scale: 'f32' },
     buffers: {
       logits: { element: 'f32', access: 'write' }, // (rows, vocabulary)
       targets: { element: 'u32', access: 'read' }, // (all rows)
       logSums: { element: 'f32', access: 'read' }, // (all rows)
+      entropies: { element: 'f32', access: 'read' }, // (all rows)
       coefficients: { element: 'f32', access: 'read' }, // (all rows)
+      entropyCoefficients: { element: 'f32', access: 'read' }, // (all rows)
     },
     code: `
 @compute @workgroup_size(${width})
@@ -107,12 +139,17 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let row = workgroup_index(id) / params.parts;
   if (row >= params.rows) { return; }
   let part = workgroup_index(id) % params.parts * ${partSize}u;
-  let wanted = targets[params.first_row + row];
-  let log_sum = logSums[params.first_row + row];
-  let coefficient = coefficients[params.first_row + row];
+  let own = params.first_row + row;
+  let wanted = targets[own];
+  let log_sum = logSums[own];
+  let entropy = entropies[own];
+  let coefficient = params.scale * coefficients[own];
+  let entropy_coefficient = params.scale * entropyCoefficients[own];
   for (var v = part + lane; v < min(part + ${partSize}u, params.vocabulary); v += ${width}u) {
     let at = row * params.vocabulary + v;
-    logits[at] = coefficient * (select(0.0, 1.0, v == wanted) - exp(logits[at] - log_sum));
+    let log_p = params.scale * logits[at] - log_sum;
+    let p = exp(log_p);
+    logits[at] = coefficient * (select(0.0, 1.0, v == wanted) - p) - entropy_coefficient * p * (log_p + entropy);
   }
 }`,
   })

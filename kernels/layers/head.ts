@@ -11,10 +11,14 @@ export interface Supervised {
 }
 
 export interface LogProbabilities {
-  /** (supervised rows): log softmax of the logits at the target. */
+  /** (supervised rows): log softmax of the logits, divided by the temperature, at the target. */
   logProbs: Tensor
+  /** (supervised rows): entropy of the same distribution. */
+  entropies: Tensor
   /** (supervised rows): dLoss / dlogProb, written by the host before the backward runs. */
   coefficients: Tensor
+  /** (supervised rows): dLoss / dentropy, likewise. */
+  entropyCoefficients: Tensor
 }
 
 /** Logits computed at once; whole logits of a batch never exist. */
@@ -26,6 +30,7 @@ export function logProbabilities(
   hidden: Tensor,
   weight: Parameter,
   supervised: readonly Supervised[],
+  temperature: number,
 ): LogProbabilities {
   const { plan } = pass
   const count = supervised.length
@@ -43,8 +48,11 @@ export function logProbabilities(
   )
   const logProbs = pass.output('log-probabilities', [count], [x], [weight])
   const logSums = plan.tensor('log sums', [count])
+  const entropies = plan.pin('entropies', [count])
   const coefficients = plan.pin('coefficients', [count])
+  const entropyCoefficients = plan.pin('entropy coefficients', [count])
   plan.pinned.add(logProbs)
+  const shared = { targets, vocabulary, temperature, logSums, entropies }
   const chunks = chunked(count, Math.max(1, Math.floor(chunkElements / vocabulary)))
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
@@ -59,7 +67,7 @@ export function logProbabilities(
   }
   for (const chunk of chunks) {
     const logits = logitsOf(chunk)
-    logProbability(plan, { logits, targets, ...chunk, vocabulary, logProbs, logSums })
+    logProbability(plan, { logits, ...shared, ...chunk, logProbs })
   }
   pass.coefficients(logProbs, coefficients)
   pass.onBackward(logProbs, () => {
@@ -68,7 +76,7 @@ export function logProbabilities(
       const { firstRow, rows } = chunk
       // Computed again rather than kept; overwritten by their own gradient.
       const logits = logitsOf(chunk)
-      logProbabilityBackward(plan, { logits, targets, ...chunk, vocabulary, logSums, coefficients })
+      logProbabilityBackward(plan, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
       if (target) {
         const out = rowsOf(target.gradient, firstRow)
         const { accumulate } = target
@@ -99,7 +107,7 @@ export function logProbabilities(
       }
     }
   })
-  return { logProbs, coefficients }
+  return { logProbs, entropies, coefficients, entropyCoefficients }
 }
 
 /** Logits of all rows of hidden: (rows, vocabulary). For inference. */

@@ -42,16 +42,25 @@ export async function encodeFrames(
 export interface Forward {
   /** Log-probability of each supervised token, in the order of `pack`. */
   logProbs: Float32Array
-  /** Adds the gradients of Σ coefficients · logProbs to the trained parameters. At most once. */
-  backward(coefficients: Float32Array<ArrayBuffer>): void
+  /** Entropy of the distribution that each of them is drawn from. */
+  entropies: Float32Array
+  /**
+   * Adds the gradients of Σ coefficients · logProbs + Σ entropyCoefficients · entropies to the trained parameters. At
+   * most once.
+   */
+  backward(coefficients: Float32Array<ArrayBuffer>, entropyCoefficients?: Float32Array<ArrayBuffer>): void
   free(): void
 }
 
-/** Log-probabilities of everything supervised in the sequences; with `training`, ready for the backward. */
+/**
+ * Log-probabilities of everything supervised in the sequences, of logits divided by `temperature`; with `training`,
+ * ready for the backward.
+ */
 export async function forward(
   model: VideoModel,
   sequences: readonly Sequence[],
   training: boolean,
+  temperature = 1,
 ): Promise<Forward> {
   const { device, shape, weights } = model
   const packing = pack(sequences, visualTokens(shape.connector), model.maxLength)
@@ -59,15 +68,17 @@ export async function forward(
   const pass = new Pass(plan, training)
   const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
   const head = headWeight(weights, shape.language)
-  const { logProbs, coefficients } = logProbabilities(pass, hidden, head, packing.supervised)
+  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature)
   plan.segment('backward')
   pass.backward()
   const compiled = await compile(device, plan, training ? 'training pass' : 'log-probabilities')
   compiled.run(['main'])
   return {
-    logProbs: await compiled.read(logProbs),
-    backward(values) {
-      compiled.write(coefficients, values)
+    logProbs: await compiled.read(outputs.logProbs),
+    entropies: await compiled.read(outputs.entropies),
+    backward(coefficients, entropyCoefficients = new Float32Array(packing.supervised.length)) {
+      compiled.write(outputs.coefficients, coefficients)
+      compiled.write(outputs.entropyCoefficients, entropyCoefficients)
       compiled.run(['backward'])
     },
     free: () => compiled.free(),
