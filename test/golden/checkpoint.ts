@@ -10,7 +10,7 @@ import { encodeFrames, forward, promptStates } from '../../kernels/networks/vide
 import { compile, Plan } from '../../kernels/plan.ts'
 import { probabilities } from '../../kernels/sampling.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
-import { groupStatistics } from '../../operators/grpo/advantage.ts'
+import { groupStatistics } from '../../operators/grpo/estimators.ts'
 import { grpoLoss } from '../../operators/grpo/loss.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint.ts'
 import { type LoadedModel, loadModel } from '../../operators/model/load-model.ts'
@@ -134,7 +134,8 @@ async function promptRows(
   const limits = { maxNewTokens: Math.max(24, json.greedy.length), endIds: model.config.eosIds }
   const [[found]] = await generate(model, [{ ids, features, seeds: [0] }], greedy, limits)
   rows.push(row('greedy ids that differ', differences(found, json.greedy), 0))
-  const continued = await promptStates(model, { ids: [...ids, ...json.greedy.slice(0, -1)], features })
+  // As a completion: longer prompts would be cut at their end.
+  const continued = await promptStates(model, { ids, features, completions: [json.greedy] })
   rows.push(await near(expected, 'greedy.logits', continued.logits.slice(-vocabulary * json.greedy.length)))
   return rows
 }
