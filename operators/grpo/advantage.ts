@@ -1,59 +1,77 @@
-import { operator } from '../../engine/operator.ts'
-import type { Group } from '../kinds.ts'
+import { type Config, operator } from '../../engine/operator.ts'
+import type { Completion, Group } from '../kinds.ts'
+import { collect, type Member } from './collect.ts'
+import { advantagesOf, estimatorFields, standardSum } from './estimators.ts'
 import { GroupError } from './group-error.ts'
 import { normals } from './normals.ts'
 
+const fields = {
+  ...estimatorFields,
+  noise: {
+    type: 'number',
+    minimum: 0,
+    default: 0.02,
+    description:
+      'Standard deviation of the noise added to each advantage, so that a group of equal rewards still counts.',
+  },
+  groupsPerBatch: {
+    type: 'integer',
+    minimum: 1,
+    default: 1,
+    description: 'Groups that are held until all are there, and make up a batch.',
+  },
+} as const
+
 export default operator({
   summary: "Measures each completion's reward against the mean of its group, in standard deviations.",
-  config: {
-    epsilon: { type: 'number', minimum: 0, default: 1e-4, description: 'Added to the standard deviation.' },
-    noise: {
-      type: 'number',
-      minimum: 0,
-      default: 0.02,
-      description:
-        'Standard deviation of the noise added to each advantage, so that a group of equal rewards still counts.',
-    },
-  },
+  config: fields,
   inputs: { groups: 'group' },
   outputs: { groups: 'group' },
-  run: ({ groups }, { epsilon, noise }, context) => ({
+  credits: ({ groupsPerBatch }) => groupsPerBatch,
+  run: ({ groups }, config, context) => ({
     groups: groups.pipe(
-      context.each<Group, Group>((group, { key, seed }) => {
-        const advantages = groupAdvantages(group.completions.map(rewardOf(key)), epsilon)
-        const draws = normals(seed, noise > 0 ? advantages.length : 0)
-        const completions = group.completions.map((completion, i) => {
-          return { ...completion, advantage: (advantages[i] ?? 0) + noise * (draws[i] ?? 0) }
+      collect<Group>(config.groupsPerBatch),
+      context.each(batch => {
+        const rewarded = batch.map(({ value, key }) => {
+          return { rewards: rewardsOf(value, key, config), lengths: value.completions.map(c => c.ids.length) }
         })
-        return { ...group, completions }
+        const advantages = advantagesOf(rewarded, config)
+        return batch.map((member, g) => {
+          return context.emit(withAdvantages(member, advantages[g], config.noise), { key: member.key })
+        })
       }),
     ),
   }),
 })
 
-/** (reward − mean) / (standard deviation + epsilon) for each reward of a group (Specification 5.7). */
-export function groupAdvantages(rewards: readonly number[], epsilon: number): number[] {
-  const { mean, standardDeviation } = groupStatistics(rewards)
-  return rewards.map(reward => (reward - mean) / (standardDeviation + epsilon))
+function withAdvantages({ value, seed }: Member<Group>, advantages: readonly number[], noise: number): Group {
+  const draws = normals(seed, noise > 0 ? advantages.length : 0)
+  const completions = value.completions.map((completion, i) => {
+    return { ...completion, advantage: advantages[i] + noise * (draws[i] ?? 0) }
+  })
+  return { ...value, completions }
 }
 
-/** Mean and unbiased standard deviation (divided by one less than the count) of at least two rewards. */
-export function groupStatistics(rewards: readonly number[]): { mean: number; standardDeviation: number } {
-  if (rewards.length < 2) {
-    throw new GroupError(
-      'small-group',
-      `an advantage needs a group of at least 2 completions, got ${rewards.length}`,
-    )
-  }
-  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length
-  const squares = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0)
-  return { mean, standardDeviation: Math.sqrt(squares / (rewards.length - 1)) }
+function rewardsOf(
+  { completions }: Group,
+  key: string,
+  { rewards: names, weights, epsilon }: Config<typeof fields>,
+): number[] {
+  if (names.length === 0) return completions.map(completion => known(completion.reward, key, 'reward'))
+  const named = (name: string) => (completion: Completion) =>
+    known(completion.rewards?.[name], key, `reward "${name}"`)
+  const columns = names.map(name => completions.map(named(name)))
+  return standardSum(
+    columns,
+    names.map((_, k) => weights[k] ?? 1),
+    epsilon,
+  )
 }
 
-const rewardOf = (key: string) => (completion: Group['completions'][number]) => {
-  if (completion.reward !== undefined) return completion.reward
+function known(value: number | undefined, key: string, name: string): number {
+  if (value !== undefined) return value
   throw new GroupError(
     'missing-reward',
-    `sample ${key}: a completion has no reward; put a reward operator before this node`,
+    `sample ${key}: a completion has no ${name}; put a reward operator before this node`,
   )
 }

@@ -1,5 +1,5 @@
 import type { Group } from '../kinds.ts'
-import { groupStatistics } from './advantage.ts'
+import { groupStatistics } from './estimators.ts'
 
 /** The group's rewards as `metrics.jsonl` names them. */
 export function rewardMetrics({ completions }: Group): Record<string, number> {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAnswer } from '../../operators/eval/parse-answer.ts'
-import { groupAdvantages, groupStatistics } from '../../operators/grpo/advantage.ts'
+import { advantagesOf, groupStatistics } from '../../operators/grpo/estimators.ts'
 import { grpoLoss } from '../../operators/grpo/loss.ts'
 import { openSafetensors, readTensor, type SafetensorsFile } from '../../operators/model/safetensors.ts'
 import { openTokenizer } from '../../operators/model/tokenizer.ts'
@@ -128,9 +128,11 @@ function checkAdvantages({
   reward_std: std,
 }: Required<Expected>['grpo']): Row[] {
   const combined = accuracy.map((right, i) => combineRewards(right, format[i] ?? Number.NaN, published))
+  const estimator = { baseline: 'mean', scale: 'group', epsilon: 1e-4 } as const
+  const [found] = advantagesOf([{ rewards, lengths: [] }], estimator)
   return [
     row('grpo.rewards', largestError(combined, rewards), 1e-12),
-    row('grpo.advantages', largestError(groupAdvantages(rewards, 1e-4), advantages), 1e-12),
+    row('grpo.advantages', largestError(found, advantages), 1e-12),
     row('grpo.reward_std', largestError([groupStatistics(rewards).standardDeviation], [std]), 1e-12),
   ]
 }

@@ -1,4 +1,4 @@
-import { concatMap, firstValueFrom, from, map, toArray } from 'rxjs'
+import { concatMap, firstValueFrom, from, map, mergeAll, pipe, toArray } from 'rxjs'
 import type { Config, Context, Fields, Item, Operator, Result } from '../../engine/operator.ts'
 
 /** Runs an operator with one input over plain values and returns the values of one of its outputs. */
@@ -36,12 +36,23 @@ const plainContext: Context = {
   log: () => {},
   progress: () => {},
   manifest: () => {},
-  emit: (value, options) => ({ ...options, value }),
+  emit: (value, options) => {
+    const emission = { ...options, value }
+    emissions.add(emission)
+    return emission
+  },
   each<A, B>(work: (value: A, item: Item<A>) => Result<B> | Promise<Result<B>>) {
-    // The cast holds for operators whose work returns one plain value for each item.
-    return concatMap(async (item: Item<A>) => item.derive((await work(item.value, item)) as B))
+    const results = async (item: Item<A>): Promise<readonly Item<B>[]> => {
+      const result = await work(item.value, item)
+      const list = result === undefined ? [] : Array.isArray(result) ? result : [result]
+      return list.map(one => (emissions.has(one) ? item.derive(one.value, one) : item.derive(one)))
+    }
+    return pipe(concatMap(results), mergeAll())
   },
 }
+
+/** What `emit` made, told from values that look like it. */
+const emissions = new WeakSet<object>()
 
 function unavailable(name: string): never {
   throw new Error(`the test context has no ${name}`)

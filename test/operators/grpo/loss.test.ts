@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { groupAdvantages } from '../../../operators/grpo/advantage.ts'
 import { countsOf } from '../../../operators/grpo/aggregation.ts'
+import { advantagesOf } from '../../../operators/grpo/estimators.ts'
 import { grpoLoss, type LossBatch, type LossOptions } from '../../../operators/grpo/loss.ts'
 import { fixture } from '../../fixtures.ts'
 import { lossOptions } from './loss-options.ts'
@@ -21,10 +21,8 @@ interface Losses {
 const golden = JSON.parse(readFileSync(fixture('losses/losses.json'), 'utf8')) as Losses
 const { pi, old, ref, sampler, entropy, mask, rewards } = golden.inputs
 
-const advantages = [
-  groupAdvantages(rewards.slice(0, 4), 1e-4),
-  groupAdvantages(rewards.slice(4), 1e-4),
-].flat()
+const groups = [rewards.slice(0, 4), rewards.slice(4)].map(group => ({ rewards: group, lengths: [] }))
+const advantages = advantagesOf(groups, { baseline: 'mean', scale: 'group', epsilon: 1e-4 }).flat()
 const batch: LossBatch = { policy: pi, old, reference: ref, advantages, mask }
 const withEntropy = { ...batch, entropies: entropy }
 const withSampler = { ...batch, sampler }
@@ -120,7 +118,7 @@ t.test('the published miniature: loss, KL and derivatives', async t => {
       [-0.6, -1.0, -0.1, -2.5],
       [-0.2, -0.9, -2.0, -0.2],
     ],
-    advantages: groupAdvantages([1.6, -2.0], 1e-4),
+    advantages: [0.7070790044999411, -0.7070790044999411],
     mask: [
       [1, 1, 1, 0],
       [1, 1, 1, 1],

@@ -1,0 +1,143 @@
+import type { Config, Fields } from '../../engine/operator.ts'
+import { GroupError } from './group-error.ts'
+
+export const estimatorFields = {
+  baseline: {
+    type: 'string',
+    enum: ['mean', 'leave-one-out', 'length-weighted', 'runner-up', 'batch', 'none'],
+    default: 'mean',
+    description:
+      "What a reward is measured from: the group's mean, the mean of the others, the mean weighted by length, for the best alone the second best (the others get 0), the mean of the whole batch, or 0.",
+  },
+  scale: {
+    type: 'string',
+    enum: ['group', 'batch', 'batch-advantage', 'token', 'nonzero', 'none'],
+    default: 'group',
+    description:
+      'What it is divided by: the standard deviation of the rewards of the group or of the batch, that of the batch after taking off the baseline, that over tokens (then also centred), the share of rewards that are not 0, or 1.',
+  },
+  epsilon: {
+    type: 'number',
+    minimum: 0,
+    default: 1e-4,
+    description: 'Added to the standard deviation; over tokens, to its square.',
+  },
+  rewards: {
+    type: 'array',
+    items: { type: 'string' },
+    default: [],
+    description:
+      'Names of rewards, each of which is first measured in standard deviations from its mean in the group; their weighted sum is then the reward. None: the combined reward as it is.',
+  },
+  weights: {
+    type: 'array',
+    items: { type: 'number' },
+    default: [],
+    description: 'Weights of those rewards, in the same order.',
+  },
+} as const satisfies Fields
+
+export type EstimatorOptions = Omit<Config<typeof estimatorFields>, 'rewards' | 'weights'>
+
+export interface RewardedGroup {
+  rewards: readonly number[]
+  /** Tokens of each completion. */
+  lengths: readonly number[]
+}
+
+/** Advantages by group and completion; the groups together are the batch (reference/grpo 2.5). */
+export function advantagesOf(groups: readonly RewardedGroup[], options: EstimatorOptions): number[][] {
+  const rewards = groups.flatMap(group => group.rewards)
+  const batchMean = mean(rewards)
+  const centred = groups.map(group => baselines[options.baseline](group, batchMean))
+  const { epsilon } = options
+  const divided = (by: number) => centred.map(group => group.map(value => value / by))
+  switch (options.scale) {
+    case 'group':
+      return centred.map((group, g) => {
+        const by = groupStatistics(groups[g].rewards).standardDeviation + epsilon
+        return group.map(value => value / by)
+      })
+    case 'batch':
+      return divided(groupStatistics(rewards).standardDeviation + epsilon)
+    case 'batch-advantage':
+      return divided(groupStatistics(centred.flat()).standardDeviation + epsilon)
+    case 'token':
+      return whitened(centred, groups, epsilon)
+    case 'nonzero':
+      return divided(rewards.filter(reward => reward !== 0).length / rewards.length)
+    case 'none':
+      return centred
+  }
+}
+
+/** Weighted sum of several rewards by completion, each first measured in standard deviations of its group. */
+export function standardSum(
+  rewards: readonly (readonly number[])[],
+  weights: readonly number[],
+  epsilon: number,
+): number[] {
+  const scores = rewards.map(values => {
+    const { mean, standardDeviation } = groupStatistics(values)
+    return values.map(value => (value - mean) / (standardDeviation + epsilon))
+  })
+  return rewards[0].map((_, i) => scores.reduce((sum, values, k) => sum + weights[k] * values[i], 0))
+}
+
+/** Mean and unbiased standard deviation (divided by one less than the count) of at least two rewards. */
+export function groupStatistics(rewards: readonly number[]): { mean: number; standardDeviation: number } {
+  if (rewards.length < 2) {
+    throw new GroupError(
+      'small-group',
+      `an advantage needs a group of at least 2 completions, got ${rewards.length}`,
+    )
+  }
+  const center = mean(rewards)
+  const squares = rewards.reduce((sum, reward) => sum + (reward - center) ** 2, 0)
+  return { mean: center, standardDeviation: Math.sqrt(squares / (rewards.length - 1)) }
+}
+
+type Baseline = (group: RewardedGroup, batchMean: number) => number[]
+
+const from =
+  (level: (group: RewardedGroup, batchMean: number) => number): Baseline =>
+  (group, batchMean) => {
+    const value = level(group, batchMean)
+    return group.rewards.map(reward => reward - value)
+  }
+
+const baselines: Record<EstimatorOptions['baseline'], Baseline> = {
+  mean: from(({ rewards }) => mean(rewards)),
+  'leave-one-out': ({ rewards }) => {
+    const sum = rewards.reduce((total, reward) => total + reward, 0)
+    return rewards.map(reward => reward - (sum - reward) / Math.max(rewards.length - 1, 1))
+  },
+  'length-weighted': from(({ rewards, lengths }) => {
+    const tokens = lengths.reduce((sum, length) => sum + length, 0)
+    return rewards.reduce((sum, reward, i) => sum + lengths[i] * reward, 0) / Math.max(tokens, 1)
+  }),
+  'runner-up': ({ rewards }) => {
+    const [best, second] = [...rewards].sort((a, b) => b - a)
+    const first = rewards.indexOf(best)
+    return rewards.map((_, i) => (i === first ? best - second : 0))
+  },
+  batch: from((_, batchMean) => batchMean),
+  none: from(() => 0),
+}
+
+/** Each completion's value counts once for each of its tokens. */
+function whitened(
+  values: readonly (readonly number[])[],
+  groups: readonly RewardedGroup[],
+  epsilon: number,
+): number[][] {
+  const lengths = groups.flatMap(group => group.lengths)
+  const tokens = lengths.reduce((sum, length) => sum + length, 0)
+  const over = (of: (value: number) => number) =>
+    values.flat().reduce((sum, value, i) => sum + lengths[i] * of(value), 0)
+  const center = over(value => value) / tokens
+  const variance = over(value => (value - center) ** 2) / (tokens - 1)
+  return values.map(group => group.map(value => (value - center) / Math.sqrt(variance + epsilon)))
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
