@@ -44,16 +44,16 @@ export interface Quantities {
 
 type Tensors = Quantities['tensors']
 
-/** Ids of greedy decoding after a prompt about the frames, `limit` at most. */
+/** Ids of greedy decoding after a prompt, about frames where it has a place for them; `limit` at most. */
 export async function greedyIds(
   checkpoint: Checkpoint,
-  frames: Float64Array,
+  frames: Float64Array | null,
   prompt: readonly number[],
   limit: number,
 ): Promise<number[]> {
   const reference = await model.readModel(checkpoint, false)
   const tape = new Tape()
-  const visual = model.connector(tape, reference, model.visionFeatures(reference, frames))
+  const visual = frames && model.connector(tape, reference, model.visionFeatures(reference, frames))
   return greedily(reference, model.splice(tape, reference, prompt, visual), limit).ids
 }
 
@@ -223,14 +223,15 @@ function grouped(
 }
 
 /** One full row of prompt, completion and padding after another through the language model, as published. */
-function groupLogProbabilities(
+export function groupLogProbabilities(
   tape: Tape,
   policy: model.Model,
-  features: Matrix,
+  features: Matrix | null,
   prompt: readonly number[],
   completions: readonly (readonly number[])[],
 ): Matrix {
-  const start = model.splice(tape, policy, prompt, model.connector(tape, policy, features))
+  const visual = features && model.connector(tape, policy, features)
+  const start = model.splice(tape, policy, prompt, visual)
   const rows = completions.map(completion => {
     const hidden = model.languageModel(tape, policy, model.extend(tape, policy, start, completion))
     const predicting = op.sliceRows(tape, hidden, start.shape[0] - 1, completion.length)
