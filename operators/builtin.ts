@@ -73,6 +73,9 @@ export class BuiltinError extends Error {
 
 const prefix = 'builtin:'
 
+/** The embedded data and model in paths. */
+export const builtinName = `${prefix}shapes`
+
 const graphFile = join(packageFolder, 'graphs/demo/shapes.json')
 
 /** Another recipe gives another folder: old data is never taken for new. */

@@ -5,7 +5,11 @@ import { type Device, openDevice } from '../kernels/device.ts'
 export function sharedDevice(context: Context): Promise<Device> {
   return context.shared(
     'device',
-    () => openDevice(),
+    async () => {
+      const device = await openDevice()
+      context.manifest('adapter', device.info)
+      return device
+    },
     device => device.close(),
   )
 }

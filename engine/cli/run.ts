@@ -23,6 +23,7 @@ export const run: Verb = {
     if (existsSync(join(directory, 'manifest.json'))) {
       throw new UsageError(`--out ${directory}: must be a new folder, found a run in it`)
     }
+    await world.prepare(plan)
     const line = progressLine(world.screen)
     const started = startRun(plan, { seed, directory, onEvent: line.event })
     const forget = listen(started, line.end, world)

@@ -1,4 +1,4 @@
-import type { Registry } from '../graph/check.ts'
+import type { Plan, Registry } from '../graph/check.ts'
 import type { Arguments, Flag } from './arguments.ts'
 import type { Screen } from './progress.ts'
 
@@ -20,6 +20,8 @@ export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Where the progress of a run is shown. */
   readonly screen: Screen
+  /** Called before a checked graph runs: makes what it needs and can be made. */
+  prepare(plan: Plan): Promise<void>
   /** A line for the answer. */
   print(line: string): void
   /** A line for what is wrong. */

@@ -16,6 +16,7 @@ async function call(words: readonly string[]) {
     print: line => {
       out += `${line}\n`
     },
+    prepare: async () => {},
     complain: line => {
       complaints += `${line}\n`
     },

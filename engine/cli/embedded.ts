@@ -1,0 +1,19 @@
+import { builtinName, ensureBuiltin } from '../../operators/builtin.ts'
+import { loadGraph, type Plan, type Registry } from '../graph/check.ts'
+import { startRun } from '../run/run.ts'
+
+/** Makes the embedded data and model when a graph that is about to run names them and they are not there yet. */
+export async function makeEmbedded(
+  plan: Plan,
+  registry: Registry,
+  say: (line: string) => void,
+): Promise<void> {
+  const leaves = JSON.stringify([...plan.nodes, ...plan.resources].map(({ config }) => config))
+  if (!leaves.includes(`"${builtinName}`)) return
+  await ensureBuiltin(async ({ graph, params, runDirectory }) => {
+    say(`making ${builtinName} with ${graph}`)
+    const recipe = loadGraph(graph, registry, { set: [`out=${params.out}`] })
+    const { status, error } = await startRun(recipe, { seed: 0, directory: runDirectory }).done
+    if (status !== 'completed') throw error ?? new Error(`making ${builtinName}: ${status}`)
+  })
+}
