@@ -166,6 +166,11 @@ export interface Operator<F extends Fields = Fields> {
    */
   credits?(config: Config<F>): number
   /**
+   * What is noteworthy about the data that the config names, a line each, found without running: `flow check` prints
+   * it. Throws when the data cannot be read at all.
+   */
+  inspect?(config: Config<F>): Promise<readonly string[]>
+  /**
    * Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. An item may
    * be passed on as it is; an item dropped without `release` keeps its credit until the node ends (use `each` and
    * return undefined to filter). An optional input that the graph leaves out is an empty stream.

@@ -1,3 +1,12 @@
+import evalAnswer from './eval/answer.ts'
+import evalByClip from './eval/by-clip.ts'
+import evalConstant from './eval/constant.ts'
+import evalEncode from './eval/encode.ts'
+import evalOracle from './eval/oracle.ts'
+import evalPending from './eval/pending.ts'
+import evalRecord from './eval/record.ts'
+import evalScore from './eval/score.ts'
+import evalWatch from './eval/watch.ts'
 import grpoAdvantage from './grpo/advantage.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
@@ -6,7 +15,13 @@ import modelGenerate from './model/generate.ts'
 import model from './model/model.ts'
 import modelRandom from './model/random.ts'
 import readJsonl from './read/jsonl.ts'
+import readLongVideoBench from './read/longvideobench.ts'
+import readLvbench from './read/lvbench.ts'
+import readMlvu from './read/mlvu.ts'
+import readMmvu from './read/mmvu.ts'
+import readMvbench from './read/mvbench.ts'
 import readQuestions from './read/questions.ts'
+import readVideoMme from './read/video-mme.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
@@ -18,13 +33,28 @@ import writeJsonl from './write/jsonl.ts'
 
 /** The operators by their names in graphs. */
 export const operators = {
+  'eval.answer': evalAnswer,
+  'eval.by-clip': evalByClip,
+  'eval.constant': evalConstant,
+  'eval.encode': evalEncode,
+  'eval.oracle': evalOracle,
+  'eval.pending': evalPending,
+  'eval.record': evalRecord,
+  'eval.score': evalScore,
+  'eval.watch': evalWatch,
   'grpo.advantage': grpoAdvantage,
   'grpo.update': grpoUpdate,
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.random': modelRandom,
   'read.jsonl': readJsonl,
+  'read.longvideobench': readLongVideoBench,
+  'read.lvbench': readLvbench,
+  'read.mlvu': readMlvu,
+  'read.mmvu': readMmvu,
+  'read.mvbench': readMvbench,
   'read.questions': readQuestions,
+  'read.video-mme': readVideoMme,
   'reward.accuracy-format': rewardAccuracyFormat,
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,

@@ -46,6 +46,8 @@ export interface Clip {
   height: number
   /** Number of frame 0 in names and in rule M: 0 in files, that of the first picture (usually 1) in folders. */
   firstFrame: number
+  /** What ffmpeg said about data that is cut or corrupt, when it did. */
+  damage?: string
   /** Decodes these frames (0-based) one by one, in increasing order, a repeated one repeatedly, to packed 8-bit RGB. */
   frames(indices: readonly number[], signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame, all in memory. */
@@ -85,6 +87,8 @@ export interface Group {
 export interface Completion {
   /** Ids up to and including end-of-text when it came. */
   ids: readonly number[]
+  /** Log-probability of each id under the distribution that it was drawn from, when the generator records it. */
+  logProbs?: readonly number[]
   /** Decoded without special tokens, stripped as Python's str.strip does. */
   text: string
   /** False when the token limit cut it. */

@@ -79,7 +79,7 @@ function clip(
   options: ProbeOptions,
   sourceOf: (indices: readonly number[]) => FrameSource & { numbers?: readonly number[] },
 ): Clip {
-  const { frameCount, rate, width, height } = facts
+  const { frameCount, rate, width, height, damage } = facts
   const framesPerSecond = rate[0] / rate[1]
   async function* frames(indices: readonly number[], signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const unique = sortedUnique(indices)
@@ -101,7 +101,7 @@ function clip(
   }
   return {
     ...{ sample, path, frameCount, framesPerSecond, durationSeconds: frameCount / framesPerSecond },
-    ...{ width, height, firstFrame, frames },
+    ...{ width, height, firstFrame, frames, ...(damage !== undefined && { damage }) },
     async read(indices, signal) {
       const decoded = new Map<number, Uint8Array>()
       const unique = sortedUnique(indices)

@@ -17,6 +17,8 @@ export interface VideoFacts {
   /** Size of a decoded frame, as stored. */
   width: number
   height: number
+  /** What ffmpeg said about data that is cut or corrupt, when it did: some frames are then missing or wrong. */
+  damage?: string
 }
 
 /**
@@ -66,8 +68,12 @@ function facts(path: string, { exitCode, log }: FfmpegEnd, listing: PacketListin
     /^Input #0, (.*), from/m.exec(input)?.[1] ?? '',
   )
   if (!rate) throw fail('no-frame-rate', 'the frame rate is unknown')
-  return { frameCount, rate, width: Number(width), height: Number(height) }
+  const damaged = log.split(/[\r\n]+/).filter(line => damage.test(line))
+  const damageFound = damaged.length > 0 && { damage: whatFfmpegSaid(damaged.join('\n'), path) }
+  return { frameCount, rate, width: Number(width), height: Number(height), ...damageFound }
 }
+
+const damage = /\[(error|fatal)\].*(partial file|corrupt|truncat|invalid data|invalid nal|error while decoding)/i
 
 const videoLine = (text: string): string | undefined =>
   text.split('\n').find(line => /^\s*Stream #\d+.*: Video: /.test(line) && !line.includes('(attached pic)'))

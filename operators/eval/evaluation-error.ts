@@ -1,0 +1,11 @@
+/**
+ * An evaluation that cannot go on, told in one line. Codes: `other-recipe`, `incomplete`, `conflict`, `no-results`,
+ * `bad-results`, `bad-shard`.
+ */
+export class EvaluationError extends Error {
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { concat, defer, from } from 'rxjs'
+import { type Item, operator } from '../../engine/operator.ts'
+import type { ClipQuestions } from './kinds.ts'
+import { agreeOnRecipe, hasResult, openClaims, resultsFolder } from './store.ts'
+
+/**
+ * What another process is at work on is looked at again at the end: it is then done, or left over by a process that
+ * is gone. A folder with results of another recipe ends the run.
+ */
+export default operator({
+  summary: 'Passes on the clips that have questions without a result, and claims them for this process.',
+  config: {
+    folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+    recipe: {
+      type: 'object',
+      description: "Everything that decides the results, with the run's seed; all runs on a folder agree.",
+    },
+    claimSeconds: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      default: 600,
+      description: 'Age at which a claim of a process that cannot be seen, or that hangs, is void.',
+    },
+    lookEverySeconds: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      default: 0.5,
+      description: 'Time between two looks at what others are at work on.',
+    },
+  },
+  inputs: { clips: 'clip-questions' },
+  outputs: { clips: 'clip-questions' },
+  run: ({ clips }, { folder: given, recipe, claimSeconds, lookEverySeconds }, context) => {
+    const folder = resultsFolder(given, context)
+    const claims = openClaims(folder, claimSeconds)
+    const missing = ({ questions }: ClipQuestions): string[] =>
+      questions.map(({ fields }) => fields.id).filter(id => !hasResult(folder, id))
+    const later: Item<ClipQuestions>[] = []
+    const first = context.each((clip: ClipQuestions, item): ClipQuestions | undefined => {
+      const pending = missing(clip)
+      if (pending.length === 0) return undefined
+      if (claims.take(clip.video)) return { ...clip, pending }
+      later.push(item.derive(clip))
+      return undefined
+    })
+    const second = context.each(async (clip: ClipQuestions): Promise<ClipQuestions | undefined> => {
+      for (;;) {
+        const pending = missing(clip)
+        if (pending.length === 0) return undefined
+        if (claims.take(clip.video)) return { ...clip, pending }
+        await delay(lookEverySeconds * 1000, undefined, { signal: context.signal })
+      }
+    })
+    return {
+      clips: defer(() => {
+        agreeOnRecipe(folder, { ...recipe, seed: context.seed })
+        return concat(clips.pipe(first), defer(() => from(later)).pipe(second))
+      }),
+    }
+  },
+})

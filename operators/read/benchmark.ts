@@ -1,0 +1,228 @@
+import { existsSync, statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
+import { EvaluationError } from '../eval/evaluation-error.ts'
+import type { Benchmark, Finding, Headline, Question } from '../eval/kinds.ts'
+import { thinkThenAnswer } from '../text/prompt.ts'
+import { ReadError } from './read-error.ts'
+
+/** A benchmark as read from its folder. */
+export interface ReadBenchmark {
+  name: string
+  headline: Headline
+  questions: readonly Question[]
+  excluded: readonly { id: string; reason: string }[]
+  /** Found by the reader itself; what can be seen from the questions is added. */
+  findings: readonly Finding[]
+}
+
+/** Config that all readers of benchmarks share. */
+export const benchmarkFields = {
+  path: { type: 'string', description: 'Folder of the benchmark, as it is downloaded.' },
+  instruction: {
+    type: 'string',
+    default: thinkThenAnswer,
+    description: 'Last line of each question: how to answer.',
+  },
+  shard: { type: 'string', default: '1/1', description: 'Part i/N of the clips, from 1/N to N/N.' },
+  limit: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Questions asked, from the first; 0 asks all.',
+  },
+} as const
+
+export const profileField = {
+  type: 'string',
+  enum: ['published', 'strict'],
+  default: 'strict',
+  description: 'published: frames as the released scripts take them. strict: time bounds are obeyed.',
+} as const
+
+interface ReaderConfig {
+  readonly shard: string
+  readonly limit: number
+}
+
+/** The streams of a reader: questions, those of one clip in a row, and what the whole benchmark is. */
+export function benchmarkStreams(
+  context: Context,
+  config: ReaderConfig,
+  read: () => Promise<ReadBenchmark>,
+): Streams {
+  let started: Promise<ReadBenchmark> | undefined
+  const whole = (): Promise<ReadBenchmark> => {
+    started ??= read().then(benchmark => limited(benchmark, config.limit))
+    return started
+  }
+  return {
+    samples: context.source<Question>(async function* () {
+      const { shard, shards } = parseShard(config.shard)
+      const clips = [...byClip((await whole()).questions).values()]
+      for (const [i, questions] of clips.entries())
+        if (i % shards === shard - 1) for (const value of questions) yield { key: value.fields.id, value }
+    }),
+    benchmark: context.source<Benchmark>(async function* (): AsyncGenerator<SourceItem<Benchmark>> {
+      const { questions, findings, ...rest } = await whole()
+      const found = [...findings, ...findingsOf(questions)]
+      for (const line of summarise(questions.length, found)) context.log(line)
+      const listed = questions.map(({ fields, video }) => ({ id: fields.id, clip: video }))
+      const value = { ...rest, questions: listed, findings: found, ...parseShard(config.shard) }
+      yield { key: rest.name, value }
+    }),
+  }
+}
+
+/** The lines that `flow check` prints about a benchmark. */
+export async function inspectBenchmark(read: () => Promise<ReadBenchmark>): Promise<string[]> {
+  const { questions, findings } = await read()
+  return summarise(questions.length, [...findings, ...findingsOf(questions)])
+}
+
+/** `i/N` with 1 ≤ i ≤ N. */
+export function parseShard(text: string): { shard: number; shards: number } {
+  const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? []
+  const [shard, shards] = [Number(i), Number(n)]
+  if (shard >= 1 && shard <= shards) return { shard, shards }
+  throw new EvaluationError('bad-shard', `shard: must be i/N with i from 1 to N, found "${text}"`)
+}
+
+/** Every fault that the questions show without decoding anything. */
+export function findingsOf(questions: readonly Question[]): Finding[] {
+  const findings: Finding[] = []
+  const ids = new Set<string>()
+  const asked = new Map<string, string>()
+  const clips = new Map<string, Finding['code'] | undefined>()
+  for (const { video, question, fields } of questions) {
+    const { id, answer, options, letters } = fields
+    const add = (code: Finding['code'], about = id) => findings.push({ code, about })
+    if (!clips.has(video)) clips.set(video, stateOf(video))
+    const state = clips.get(video)
+    if (state) add(state, `${id} (${video})`)
+    if (answer === null) add('unwinnable')
+    if (new Set(options).size < options.length) add('repeated-option')
+    if (letters.length < 2) add('unwinnable', `${id} (${letters.length} options)`)
+    if (ids.has(id)) add('duplicate-id')
+    ids.add(id)
+    const same = asked.get(`${video}\n${question}`)
+    if (same !== undefined) add('duplicate-question', `${id} (as ${same})`)
+    else asked.set(`${video}\n${question}`, id)
+  }
+  return findings
+}
+
+/** A line with the number of questions and one for each kind of finding, with its count and the first of them. */
+export function summarise(count: number, findings: readonly Finding[]): string[] {
+  const codes = [...new Set(findings.map(finding => finding.code))]
+  const lines = codes.map(code => {
+    const about = findings.filter(finding => finding.code === code).map(finding => finding.about)
+    const more = about.length > shown ? `, … and ${about.length - shown} more` : ''
+    return `${about.length} ${code}: ${about.slice(0, shown).join(', ')}${more}`
+  })
+  return [`${count} questions`, ...lines]
+}
+
+const shown = 5
+
+function stateOf(path: string): Finding['code'] | undefined {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (!found) return 'missing-clip'
+  return found.isFile() && found.size === 0 ? 'empty-clip' : undefined
+}
+
+/** Questions by clip, in the order in which the clips first occur: those of one clip are asked together. */
+export function byClip(questions: readonly Question[]): Map<string, Question[]> {
+  const clips = new Map<string, Question[]>()
+  for (const question of questions) {
+    const list = clips.get(question.video)
+    if (list) list.push(question)
+    else clips.set(question.video, [question])
+  }
+  return clips
+}
+
+function limited(benchmark: ReadBenchmark, limit: number): ReadBenchmark {
+  const { questions, name } = benchmark
+  const seen = new Set<string>()
+  for (const { fields } of questions) {
+    if (seen.has(fields.id))
+      throw new ReadError('duplicate-id', `${name}: two questions have the id ${fields.id}`)
+    seen.add(fields.id)
+  }
+  return limit > 0 ? { ...benchmark, questions: questions.slice(0, limit) } : benchmark
+}
+
+/** The letters of so many options: A, B, C, … */
+export const lettersOf = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => String.fromCharCode(65 + i))
+
+/** The letter of the last option with this text, as the published scripts take it; null when none has it. */
+export function letterOf(options: readonly string[], text: unknown): string | null {
+  const at = typeof text === 'string' ? options.lastIndexOf(text) : -1
+  return at < 0 ? null : String.fromCharCode(65 + at)
+}
+
+/** The first of some places that exists, else the first: missing clips are reported by their usual place. */
+export function firstPlace(root: string, places: readonly string[]): string {
+  const found = places.map(place => join(root, place)).find(path => existsSync(path))
+  return found ?? join(root, places[0] ?? '')
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** The rows of a JSON file with an array of objects. */
+export async function readRows(path: string): Promise<Row[]> {
+  const value = parseJson(path, await readText(path))
+  if (Array.isArray(value) && value.every(isRow)) return value
+  throw new ReadError('bad-question', `${path}: must be a JSON array of objects`)
+}
+
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ReadError('no-file', `${path}: cannot be read: ${reason}`)
+  }
+}
+
+export function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ReadError('bad-question', `${path}: must be JSON: ${reason}`)
+  }
+}
+
+export const isRow = (value: unknown): value is Row =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** A text field that must be there. */
+export function text(row: Row, field: string, where: string): string {
+  const value = row[field]
+  if (typeof value === 'string') return value
+  const found = value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
+  throw new ReadError('bad-question', `${where}: ${field} must be text, ${found}`)
+}
+
+/** A list of texts that must be there. */
+export function texts(row: Row, field: string, where: string): string[] {
+  const value = row[field]
+  if (Array.isArray(value) && value.every(one => typeof one === 'string')) return value
+  throw new ReadError(
+    'bad-question',
+    `${where}: ${field} must be a list of texts, found ${JSON.stringify(value)}`,
+  )
+}
+
+/** One finding for each field that the reader does not know. */
+export function unknownFields(rows: readonly Row[], known: readonly string[], where: string): Finding[] {
+  const names = new Set(rows.flatMap(row => Object.keys(row)).filter(name => !known.includes(name)))
+  return [...names].map(name => {
+    const count = rows.filter(row => name in row).length
+    return { code: 'unknown-field', about: `${name} (${where}, ${count} rows)` }
+  })
+}
