@@ -73,9 +73,8 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
 
 function recordNorm(plan: Plan, gradients: readonly Tensor[], norm: Tensor): void {
   const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
-  gradients.forEach((x, i) =>
-    sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab }),
-  )
+  for (const [i, x] of gradients.entries())
+    sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab })
   gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out: norm })
 }
 

@@ -42,7 +42,13 @@ export function allocateParameters(
       }
     }
   }
-  return { byName, slabs, free: () => buffers.forEach(buffer => device.free(buffer)) }
+  return {
+    byName,
+    slabs,
+    free() {
+      for (const buffer of buffers) device.free(buffer)
+    },
+  }
 }
 
 /** The weight of that name; a missing one is a mistake of ours, since the checkpoint was checked before. */
