@@ -1,7 +1,13 @@
 /** What a group of completions lacks for the next step of GRPO, or what went wrong with it. */
 export class GroupError extends Error {
   override readonly name = 'GroupError'
-  readonly code: 'small-group' | 'missing-reward' | 'missing-advantage' | 'not-finite'
+  readonly code:
+    | 'small-group'
+    | 'missing-reward'
+    | 'missing-advantage'
+    | 'missing-reference'
+    | 'missing-log-probs'
+    | 'not-finite'
 
   constructor(code: GroupError['code'], message: string) {
     super(message)

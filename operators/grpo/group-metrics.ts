@@ -1,18 +1,28 @@
-import type { Group } from '../kinds.ts'
+import type { Completion, Group } from '../kinds.ts'
 import { groupStatistics } from './estimators.ts'
 
-/** The group's rewards as `metrics.jsonl` names them. */
-export function rewardMetrics({ completions }: Group): Record<string, number> {
-  const { mean, standardDeviation } = groupStatistics(completions.map(completion => completion.reward ?? 0))
+/** Rewards and lengths of an update's groups as `metrics.jsonl` names them; the longer names are those of TRL. */
+export function groupMetrics(groups: readonly Group[]): Record<string, number> {
+  const completions = groups.flatMap(group => group.completions)
+  const average = (of: (completion: Completion) => number) => mean(completions.map(of))
+  const deviations = groups.map(group => deviationOf(group.completions))
   const names = new Set(completions.flatMap(completion => Object.keys(completion.rewards ?? {})))
-  const average = (of: (completion: Group['completions'][number]) => number) =>
-    completions.reduce((sum, completion) => sum + of(completion), 0) / completions.length
   const means = [...names].map(name => [`rewards/${name}`, average(c => c.rewards?.[name] ?? 0)] as const)
+  const lengths = completions.map(completion => completion.ids.length)
+  const terminated = completions.filter(completion => completion.finished)
+  const truncated = average(completion => Number(!completion.finished))
   return {
-    reward: mean,
-    reward_std: standardDeviation,
+    reward: average(completion => completion.reward ?? 0),
+    reward_std: mean(deviations),
     ...Object.fromEntries(means),
-    truncated: average(completion => Number(!completion.finished)),
+    frac_reward_zero_std: mean(deviations.map(deviation => Number(deviation < 1e-8))),
+    truncated,
+    completion_length: mean(lengths),
+    'completions/mean_length': mean(lengths),
+    'completions/min_length': Math.min(...lengths),
+    'completions/max_length': Math.max(...lengths),
+    'completions/mean_terminated_length': mean(terminated.map(completion => completion.ids.length)),
+    'completions/clipped_ratio': truncated,
   }
 }
 
@@ -24,3 +34,13 @@ export function sampleRecords({ prompt, completions }: Group): Record<string, un
     return { index, video, question, solution, text, tokens, finished, rewards, reward, advantage }
   })
 }
+
+/** 0 for a completion alone: it has nothing to differ from. */
+const deviationOf = (completions: readonly Completion[]) =>
+  completions.length < 2
+    ? 0
+    : groupStatistics(completions.map(completion => completion.reward ?? 0)).standardDeviation
+
+/** 0 of nothing. */
+const mean = (values: readonly number[]) =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)

@@ -1,114 +1,98 @@
 import { operator } from '../../engine/operator.ts'
-import type { Sequence } from '../../kernels/networks/packing.ts'
-import { forward } from '../../kernels/networks/video-model.ts'
-import type { Completion, Group } from '../kinds.ts'
+import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
+import { collect, type Member } from './collect.ts'
 import { GroupError } from './group-error.ts'
-import { rewardMetrics, sampleRecords } from './group-metrics.ts'
-import { grpoLoss, type LossOptions, lossFields } from './loss.ts'
+import { groupMetrics, sampleRecords } from './group-metrics.ts'
+import { lossFields } from './loss.ts'
+import { prepare } from './prepare.ts'
+import { type Part, updateOnce } from './train.ts'
 
-/** Each group is one update: the prompt is run once with all its completions behind it. */
+/** The prompt of a group is run once with all its completions behind it. */
 export default operator({
-  summary: 'Updates the policy with the GRPO loss of each group and reports it.',
+  summary: 'Updates the policy with the GRPO loss of groups and reports it.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The policy.' },
     reference: {
       type: 'string',
       resource: 'model',
-      description: 'The frozen model that the KL divergence is measured from.',
+      default: '',
+      description: 'The frozen model that the KL divergence is measured from; needed when beta is not 0.',
     },
     optimizer: { type: 'string', resource: 'optimizer', description: "The policy's optimizer." },
+    groupsPerUpdate: {
+      type: 'integer',
+      minimum: 1,
+      default: 1,
+      description: 'Groups whose gradients are added up for one update; the last update may have fewer.',
+    },
+    updatesPerBatch: {
+      type: 'integer',
+      minimum: 1,
+      default: 1,
+      description: 'Updates on the same groups; from the second on the ratio is to the policy of the first.',
+    },
+    temperature: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      default: 1,
+      description: 'Divides the logits before their log-probabilities are taken.',
+    },
+    truncated: {
+      type: 'string',
+      enum: ['keep', 'mask'],
+      default: 'keep',
+      description: 'Whether the tokens of a completion that the length limit cut count in the loss.',
+    },
     ...lossFields,
   },
   inputs: { groups: 'group' },
   outputs: { version: 'version' },
-  run: ({ groups }, { model, reference, optimizer, ...loss }, context) => {
+  credits: ({ groupsPerUpdate }) => groupsPerUpdate,
+  run: ({ groups }, config, context) => {
+    if (config.beta > 0 && config.reference === '')
+      throw new GroupError(
+        'missing-reference',
+        `grpo.update: beta ${config.beta} needs a reference; name a model or set beta to 0`,
+      )
     const begun = performance.now()
-    const update = async (group: Group, { key }: { key: string }) => {
-      const policy = context.resource<LoadedModel>(model)
-      const optimize = context.resource<ScheduledOptimizer>(optimizer)
-      const models = { policy, reference: context.resource<LoadedModel>(reference), optimizer: optimize }
-      const started = performance.now()
-      const learningRate = optimize.learningRate()
-      const result = await step(models, group, loss, learningRate)
-      const now = performance.now()
-      policy.version++
-      context.record('metrics', {
-        step: policy.version,
-        ...result,
-        ...rewardMetrics(group),
-        learning_rate: learningRate,
-        policy_lag: policy.version - 1 - group.policyVersion,
-        key,
-        generate_seconds: group.generateSeconds,
-        update_seconds: (now - started) / 1000,
-        seconds: (now - begun) / 1000,
-      })
-      for (const record of sampleRecords(group))
-        context.record('samples', { step: policy.version, key, ...record })
+    const update = async (batch: readonly Member<Group>[]) => {
+      const policy = context.resource<LoadedModel>(config.model)
+      const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
+      const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
+      const values = batch.map(member => member.value)
+      const shared = {
+        ...groupMetrics(values),
+        policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
+        key: batch.map(member => member.key).join(' '),
+        generate_seconds: values.reduce((sum, group) => sum + group.generateSeconds, 0),
+      }
+      let started = performance.now()
+      const parts: Part[] = []
+      for (const group of values) parts.push(await prepare(group, reference, config))
+      for (let i = 0; i < config.updatesPerBatch; i++) {
+        const learningRate = optimizer.learningRate()
+        const result = await updateOnce(parts, policy, optimizer, config)
+        policy.version++
+        const now = performance.now()
+        context.record('metrics', {
+          step: policy.version,
+          ...result,
+          ...shared,
+          learning_rate: learningRate,
+          update_seconds: (now - started) / 1000,
+          seconds: (now - begun) / 1000,
+        })
+        started = now
+      }
+      for (const { value, key } of batch)
+        for (const record of sampleRecords(value))
+          context.record('samples', { step: policy.version, key, ...record })
       return policy.version
     }
-    return { version: groups.pipe(context.each(update, { keep: false })) }
+    return {
+      version: groups.pipe(collect<Group>(config.groupsPerUpdate), context.each(update, { keep: false })),
+    }
   },
 })
-
-interface Models {
-  policy: LoadedModel
-  reference: LoadedModel
-  optimizer: ScheduledOptimizer
-}
-
-async function step(
-  { policy, reference, optimizer }: Models,
-  { prompt, completions }: Group,
-  options: LossOptions,
-  learningRate: number,
-) {
-  const sequence: Sequence = {
-    ids: prompt.ids,
-    features: prompt.features,
-    completions: completions.map(completion => completion.ids),
-  }
-  const lengths = completions.map(completion => completion.ids.length)
-  const before = await forward(reference, [sequence], false)
-  before.free()
-  const pass = await forward(policy, [sequence], true)
-  try {
-    const batch = {
-      policy: split(pass.logProbs, lengths),
-      old: null,
-      reference: split(before.logProbs, lengths),
-      advantages: completions.map(advantageOf),
-      mask: lengths.map(length => new Float32Array(length).fill(1)),
-    }
-    const { loss, dLogProbs, metrics } = grpoLoss(batch, options)
-    pass.backward(Float32Array.from(dLogProbs.flatMap(row => [...row])))
-    const { gradientNorm, applied } = await optimizer.step(learningRate)
-    optimizer.clearGradients()
-    if (!applied)
-      throw new GroupError(
-        'not-finite',
-        `the gradient is not finite (loss ${loss}); the weights were left as they are`,
-      )
-    return { loss, kl: metrics.kl, completion_length: metrics.completionLength, grad_norm: gradientNorm }
-  } finally {
-    pass.free()
-  }
-}
-
-function advantageOf({ advantage }: Completion): number {
-  if (advantage !== undefined) return advantage
-  throw new GroupError(
-    'missing-advantage',
-    'a completion has no advantage; put grpo.advantage before this node',
-  )
-}
-
-function split(values: Float32Array, lengths: readonly number[]): Float32Array[] {
-  let end = 0
-  return lengths.map(length => {
-    end += length
-    return values.subarray(end - length, end)
-  })
-}

@@ -1,0 +1,165 @@
+import t from 'tap'
+import { openDevice } from '../../../kernels/device.ts'
+import { imageToken } from '../../../kernels/networks/packing.ts'
+import type { LossOptions } from '../../../operators/grpo/loss.ts'
+import { prepare } from '../../../operators/grpo/prepare.ts'
+import { type Part, updateOnce } from '../../../operators/grpo/train.ts'
+import type { Completion, Group } from '../../../operators/kinds.ts'
+import type { ScheduledOptimizer } from '../../../operators/model/adamw.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
+import { loadModel } from '../../../operators/model/load-model.ts'
+import modelRandom, { writeRandomCheckpoint } from '../../../operators/model/random.ts'
+import { fixture } from '../../fixtures.ts'
+import { given, noise } from '../../kernels/support.ts'
+import { groupOf } from '../group.ts'
+import { lossOptions } from './loss-options.ts'
+
+const defaults = Object.fromEntries(
+  Object.entries(modelRandom.config).map(([name, field]) => [name, 'default' in field ? field.default : '']),
+) as Parameters<typeof writeRandomCheckpoint>[1] // every field but the folder has a default
+const folder = t.testdir()
+const tokenizer = fixture('prompts')
+const sizes = {
+  hidden: 32,
+  intermediate: 48,
+  layers: 2,
+  visionHidden: 16,
+  visionHeads: 2,
+  queries: 5,
+  group: 2,
+}
+await writeRandomCheckpoint(folder, { ...defaults, ...sizes, folder, tokenizer, dtype: 'float32' })
+const checkpoint = await openCheckpoint(folder)
+const device = await openDevice()
+const policy = await loadModel(device, checkpoint, ['connector', 'language'])
+t.teardown(() => device.close())
+
+const features = given(device, [4, 16, 16], noise(4 * 16 * 16, 9))
+const prompt = [7, 8, imageToken, 9, 10, 11]
+const lengths = [5, 1, 9, 3]
+const completions = lengths.map((length, i): Partial<Completion> => {
+  const ids = Array.from({ length }, (_, t) => 20 + ((i * 53 + t * 17) % 300))
+  return { ids, advantage: [1.03, 0.59, -0.44, -1.18][i], finished: i !== 2 }
+})
+
+/** A group of some of the completions. */
+const groupOfSome = (some: readonly Partial<Completion>[]): Group => {
+  const group = groupOf(some)
+  return { ...group, prompt: { ...group.prompt, ids: prompt, features } }
+}
+const whole = [groupOfSome(completions)]
+const halves = [groupOfSome(completions.slice(0, 1)), groupOfSome(completions.slice(1))]
+const rows = completions.map(completion => groupOfSome([completion]))
+
+/** Loss and gradients of one update, the weights left as they are. */
+async function gradientsOf(groups: readonly Group[], changes: Partial<LossOptions>) {
+  const options = { ...lossOptions(changes), temperature: 1, truncated: 'keep' } as const
+  const parts: Part[] = []
+  for (const group of groups) parts.push(await prepare(group, options.beta > 0 ? reference : null, options))
+  let gradients: number[] = []
+  const clearGradients = () => {
+    for (const { gradients } of policy.weights.slabs)
+      device.write(gradients, new Float32Array(gradients.shape[0]))
+  }
+  clearGradients()
+  const optimizer: ScheduledOptimizer = {
+    steps: 0,
+    clearGradients,
+    free: () => {},
+    learningRate: () => 0,
+    async step() {
+      const read = await Promise.all(policy.weights.slabs.map(slab => device.read(slab.gradients)))
+      gradients = read.flatMap(slab => [...slab])
+      return { gradientNorm: Math.hypot(...gradients), applied: true }
+    },
+  }
+  const metrics = await updateOnce(parts, policy, optimizer, options)
+  return { metrics, gradients, parts }
+}
+
+// Another model than the policy, so that there is a KL.
+const other = `${folder}/reference`
+await writeRandomCheckpoint(other, {
+  ...defaults,
+  ...sizes,
+  folder: other,
+  tokenizer,
+  dtype: 'float32',
+  seed: 2,
+})
+const reference = await loadModel(device, await openCheckpoint(other), [])
+
+/** Largest difference relative to the largest gradient. */
+function distance(found: readonly number[], wanted: readonly number[]): number {
+  const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]) / largest), 0)
+}
+
+const losses: Record<string, Partial<LossOptions>> = {
+  published: {},
+  'token mean with entropy': { aggregation: 'token-mean', topEntropy: 0.5, entropyCoefficient: 0.1 },
+  'sum of sequence ratios': { ratio: 'sequence', aggregation: 'sequence-sum', surrogate: 'clip', length: 9 },
+}
+for (const [name, options] of Object.entries(losses)) {
+  t.test(`parts of an update give its loss and gradients, and so do full rows: ${name}`, async t => {
+    const wanted = await gradientsOf(whole, options)
+    t.ok(
+      wanted.gradients.some(gradient => Math.abs(gradient) > 1e-3),
+      'there are gradients',
+    )
+    for (const groups of [halves, rows]) {
+      const found = await gradientsOf(groups, options)
+      const error = Math.abs(found.metrics.loss / wanted.metrics.loss - 1)
+      t.ok(error <= 1e-6, `${groups.length} parts: loss ${error.toExponential(1)}`)
+      const worst = distance(found.gradients, wanted.gradients)
+      t.ok(worst <= 1e-6, `${groups.length} parts: gradients ${worst.toExponential(1)}`)
+    }
+  })
+}
+
+t.test("means of the parts' own means are another loss with other gradients", async t => {
+  const wanted = await gradientsOf(whole, {})
+  const naive = await gradientsOf(halves, { divisor: 'group' })
+  t.ok(Math.abs(naive.metrics.loss / wanted.metrics.loss - 1) > 0.01)
+  t.ok(distance(naive.gradients, wanted.gradients) > 0.01)
+})
+
+t.test('without advantages and KL there is no gradient at all', async t => {
+  const equal = groupOfSome(completions.map(completion => ({ ...completion, advantage: 0 })))
+  const { metrics, gradients } = await gradientsOf([equal], { beta: 0 })
+  t.ok(gradients.every(gradient => gradient === 0))
+  t.match(metrics, { loss: 0, kl: 0, grad_norm: 0 })
+  const mixed = await gradientsOf([equal, ...whole], { beta: 0 })
+  const alone = await gradientsOf(whole, { beta: 0 })
+  const halved = alone.gradients.map(gradient => gradient / 2)
+  t.ok(distance(mixed.gradients, halved) <= 1e-6, 'a group without gradient still counts in the divisor')
+})
+
+t.test('the first pass is the old policy of the updates that follow', async t => {
+  const { parts } = await gradientsOf(whole, { beta: 0 })
+  t.same(
+    parts[0].batch.old?.map(row => row.length),
+    lengths,
+  )
+  t.equal(parts[0].batch.reference, null)
+})
+
+t.test('truncated completions may be left out, and then do not matter', async t => {
+  const options = { ...lossOptions(), temperature: 1, truncated: 'mask' } as const
+  const { batch } = await prepare(whole[0], null, options)
+  t.same(
+    batch.mask.map(row => Array.from(row)),
+    [[1, 1, 1, 1, 1], [1], Array(9).fill(0), [1, 1, 1]],
+  )
+})
+
+t.test('what a group lacks is an error', async t => {
+  const options = { ...lossOptions(), temperature: 1, truncated: 'keep' } as const
+  await t.rejects(prepare(groupOf([{ ids: [1] }]), null, options), { code: 'missing-advantage' })
+  const weighted = { ...options, importance: 'token' } as const
+  await t.rejects(prepare(groupOf([{ ids: [1], advantage: 1 }]), null, weighted), {
+    code: 'missing-log-probs',
+  })
+  const given = groupOf([{ ids: [1], advantage: 1, logProbs: [-0.5] }])
+  t.same((await prepare(given, null, weighted)).batch.sampler, [[-0.5]])
+})
