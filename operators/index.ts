@@ -8,6 +8,7 @@ import evalRecord from './eval/record.ts'
 import evalScore from './eval/score.ts'
 import evalWatch from './eval/watch.ts'
 import grpoAdvantage from './grpo/advantage.ts'
+import grpoFilter from './grpo/filter.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
 import modelEncode from './model/encode.ts'
@@ -23,6 +24,8 @@ import readMvbench from './read/mvbench.ts'
 import readQuestions from './read/questions.ts'
 import readVideoMme from './read/video-mme.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
+import rewardOverlong from './reward/overlong.ts'
+import rewardRepetition from './reward/repetition.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
 import streamTake from './stream/take.ts'
@@ -43,6 +46,7 @@ export const operators = {
   'eval.score': evalScore,
   'eval.watch': evalWatch,
   'grpo.advantage': grpoAdvantage,
+  'grpo.filter': grpoFilter,
   'grpo.update': grpoUpdate,
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
@@ -56,6 +60,8 @@ export const operators = {
   'read.questions': readQuestions,
   'read.video-mme': readVideoMme,
   'reward.accuracy-format': rewardAccuracyFormat,
+  'reward.overlong': rewardOverlong,
+  'reward.repetition': rewardRepetition,
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,
   'stream.take': streamTake,

@@ -8,6 +8,7 @@ export class GroupError extends Error {
     | 'missing-reference'
     | 'missing-log-probs'
     | 'not-finite'
+    | 'nothing-to-learn'
 
   constructor(code: GroupError['code'], message: string) {
     super(message)

@@ -1,0 +1,64 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { GroupError } from './group-error.ts'
+
+/** What is left flows on, so that an update waits until it has enough groups (dynamic sampling). */
+export default operator({
+  summary: 'Drops groups that nothing can be learned from.',
+  config: {
+    keep: {
+      type: 'string',
+      enum: ['varied', 'range'],
+      default: 'varied',
+      description: 'Groups whose rewards differ, or whose mean reward is between `low` and `high`.',
+    },
+    reward: { type: 'string', default: '', description: 'Name of a reward; empty for the combined one.' },
+    low: { type: 'number', default: 0.01, description: 'Range: the mean must be larger.' },
+    high: { type: 'number', default: 0.99, description: 'Range: the mean must be smaller.' },
+    mostDropped: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'Groups dropped one after another that are an error; 0 for no limit.',
+    },
+  },
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, { reward: name, mostDropped, ...options }, context) => {
+    let dropped = 0
+    const filter = (group: Group, { key }: { key: string }) => {
+      const rewards = group.completions.map(({ reward, rewards }) => (name ? rewards?.[name] : reward))
+      const kept = teaches(rewards.map(known(name, key)), options)
+      context.record('groups', { key, kept, rewards })
+      dropped = kept ? 0 : dropped + 1
+      if (mostDropped > 0 && dropped >= mostDropped)
+        throw new GroupError(
+          'nothing-to-learn',
+          `the last ${dropped} groups were all dropped: ${options.keep}`,
+        )
+      return kept ? group : undefined
+    }
+    return { groups: groups.pipe(context.each(filter)) }
+  },
+})
+
+export interface FilterOptions {
+  keep: 'varied' | 'range'
+  low: number
+  high: number
+}
+
+/** Whether a group of rewards is kept (reference/grpo 2.11). */
+export function teaches(rewards: readonly number[], { keep, low, high }: FilterOptions): boolean {
+  if (keep === 'varied') return rewards.some(reward => reward !== rewards[0])
+  const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length
+  return mean > low && mean < high
+}
+
+const known = (name: string, key: string) => (reward: number | undefined) => {
+  if (reward !== undefined) return reward
+  throw new GroupError(
+    'missing-reward',
+    `sample ${key}: a completion has no reward${name && ` "${name}"`}; put a reward operator before this node`,
+  )
+}

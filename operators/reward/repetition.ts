@@ -1,0 +1,26 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { withReward } from './with-reward.ts'
+
+export default operator({
+  summary: 'Takes something off the reward of completions that repeat themselves.',
+  config: {
+    size: { type: 'integer', minimum: 1, default: 3, description: 'Tokens in a run that should not return.' },
+    weight: { type: 'number', default: 1, description: 'Punishment if every run were a repetition.' },
+  },
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, { size, weight }, context) => ({
+    groups: groups.pipe(
+      context.each((group: Group) =>
+        withReward(group, 'repetition', weight, ({ ids }) => repetitionReward(ids, size)),
+      ),
+    ),
+  }),
+})
+
+/** Minus the share of runs of `size` tokens that occurred before; 0 without a run (reference/grpo 2.4). */
+export function repetitionReward(ids: readonly number[], size: number): number {
+  const runs = ids.slice(size - 1).map((_, i) => ids.slice(i, i + size).join(' '))
+  return runs.length === 0 ? 0 : new Set(runs).size / runs.length - 1
+}
