@@ -4,6 +4,7 @@ import evalConstant from './eval/constant.ts'
 import evalEncode from './eval/encode.ts'
 import evalOracle from './eval/oracle.ts'
 import evalPending from './eval/pending.ts'
+import evalRecipe from './eval/recipe.ts'
 import evalRecord from './eval/record.ts'
 import evalScore from './eval/score.ts'
 import evalWatch from './eval/watch.ts'
@@ -15,6 +16,7 @@ import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
 import model from './model/model.ts'
 import modelRandom from './model/random.ts'
+import readClips from './read/clips.ts'
 import readJsonl from './read/jsonl.ts'
 import readLongVideoBench from './read/longvideobench.ts'
 import readLvbench from './read/lvbench.ts'
@@ -22,6 +24,7 @@ import readMlvu from './read/mlvu.ts'
 import readMmvu from './read/mmvu.ts'
 import readMvbench from './read/mvbench.ts'
 import readQuestions from './read/questions.ts'
+import readResults from './read/results.ts'
 import readVideoMme from './read/video-mme.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
 import rewardOverlong from './reward/overlong.ts'
@@ -30,6 +33,7 @@ import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
 import streamTake from './stream/take.ts'
 import videoDecode from './video/decode.ts'
+import videoDescribe from './video/describe.ts'
 import videoEncode from './video/encode.ts'
 import videoSample from './video/sample.ts'
 import writeJsonl from './write/jsonl.ts'
@@ -42,6 +46,7 @@ export const operators = {
   'eval.encode': evalEncode,
   'eval.oracle': evalOracle,
   'eval.pending': evalPending,
+  'eval.recipe': evalRecipe,
   'eval.record': evalRecord,
   'eval.score': evalScore,
   'eval.watch': evalWatch,
@@ -51,6 +56,7 @@ export const operators = {
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.random': modelRandom,
+  'read.clips': readClips,
   'read.jsonl': readJsonl,
   'read.longvideobench': readLongVideoBench,
   'read.lvbench': readLvbench,
@@ -58,6 +64,7 @@ export const operators = {
   'read.mmvu': readMmvu,
   'read.mvbench': readMvbench,
   'read.questions': readQuestions,
+  'read.results': readResults,
   'read.video-mme': readVideoMme,
   'reward.accuracy-format': rewardAccuracyFormat,
   'reward.overlong': rewardOverlong,
@@ -66,6 +73,7 @@ export const operators = {
   'stream.batch': streamBatch,
   'stream.take': streamTake,
   'video.decode': videoDecode,
+  'video.describe': videoDescribe,
   'video.encode': videoEncode,
   'video.sample': videoSample,
   'write.jsonl': writeJsonl,

@@ -1,0 +1,63 @@
+import { readdir } from 'node:fs/promises'
+import { extname, join, relative } from 'node:path'
+import { operator } from '../../engine/operator.ts'
+import type { Sample } from '../kinds.ts'
+import { ReadError } from './read-error.ts'
+
+export default operator({
+  summary: 'Finds the clips in a folder and below it: video files, and folders of numbered pictures.',
+  config: {
+    folder: { type: 'string', description: 'Folder to search.' },
+    extensions: {
+      type: 'array',
+      items: { type: 'string' },
+      default: [
+        '.mp4',
+        '.mkv',
+        '.webm',
+        '.avi',
+        '.mov',
+        '.gif',
+        '.mpg',
+        '.mpeg',
+        '.m4v',
+        '.ts',
+        '.wmv',
+        '.flv',
+      ],
+      description: 'Names of video files end in one of these, in upper or lower case.',
+    },
+  },
+  inputs: {},
+  outputs: { samples: 'sample' },
+  run: (_inputs, { folder, extensions }, context) => ({
+    samples: context.source<Sample>(async function* () {
+      const paths = await findClips(folder, extensions)
+      if (paths.length === 0)
+        throw new ReadError(
+          'no-clips',
+          `${folder}: no clip in it; looked for ${extensions.join(' ')} and pictures`,
+        )
+      context.progress({ done: 0, total: paths.length })
+      for (const video of paths)
+        yield { key: relative(folder, video), value: { video, question: '', fields: {} } }
+    }),
+  }),
+})
+
+/** Paths in a fixed order, whatever the file system's. */
+async function findClips(folder: string, extensions: readonly string[]): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
+    throw new ReadError('no-file', `${folder}: must be a folder that can be read (${String(cause)})`)
+  })
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (entries.some(({ name }) => numberedPicture.test(name))) return [folder]
+  const found = entries.map(entry => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return findClips(path, extensions)
+    return extensions.includes(extname(entry.name).toLowerCase()) ? [path] : []
+  })
+  return (await Promise.all(found)).flat()
+}
+
+const numberedPicture = /^\d+\.(jpe?g|png)$/i

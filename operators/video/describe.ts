@@ -1,0 +1,36 @@
+import { operator } from '../../engine/operator.ts'
+import type { Clip } from '../kinds.ts'
+import { evenlySpaced } from './frame-indices.ts'
+
+/** Really decodes the frames, so that what it reports can be trained on. */
+export default operator({
+  summary: 'Describes each clip: its frames, rate and size, and the mean colour of some frames.',
+  config: {
+    count: {
+      type: 'integer',
+      minimum: 1,
+      default: 3,
+      description: 'Frames to decode, evenly spaced, first to last.',
+    },
+  },
+  inputs: { clips: 'clip' },
+  outputs: { rows: 'any' },
+  run: ({ clips }, { count }, context) => {
+    const describe = async (clip: Clip) => {
+      const { path, frameCount, framesPerSecond, durationSeconds, width, height } = clip
+      const frames = []
+      const indices = evenlySpaced(frameCount, count)
+      for await (const pixels of clip.frames(indices, context.signal))
+        frames.push({ index: indices[frames.length], meanRgb: meanColour(pixels) })
+      return { path, frameCount, framesPerSecond, durationSeconds, width, height, frames }
+    }
+    return { rows: clips.pipe(context.each(describe)) }
+  },
+})
+
+/** Mean red, green and blue of a packed frame, to a thousandth of a level. */
+function meanColour(pixels: Uint8Array): number[] {
+  const sums = [0, 0, 0]
+  for (let i = 0; i < pixels.length; i++) sums[i % 3] += pixels[i]
+  return sums.map(sum => Math.round((sum / (pixels.length / 3)) * 1000) / 1000)
+}
