@@ -9,7 +9,7 @@ import { clipFolder, make } from './clips.ts'
 
 const folder = await clipFolder(t)
 await mkdir(join(folder, 'below'))
-await make(folder, 'color=red:s=16x8:r=5:d=2 -c:v libx264 -qp 0 -pix_fmt yuv444p @below/red.mp4')
+await make(folder, '-f lavfi -i color=red:s=16x8:r=5:d=2 -c:v libx264 -qp 0 -pix_fmt yuv444p @below/red.mp4')
 await writeFile(join(folder, 'text.MP4'), 'not a video')
 await writeFile(join(folder, 'notes.md'), 'not looked at')
 
