@@ -4,7 +4,7 @@ import { onlyWord } from './arguments.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const check: Verb = {
-  summary: 'Reports everything that is wrong with a graph.',
+  summary: 'Reports everything that is wrong with a graph, and what is noteworthy in the data that it reads.',
   usage: 'GRAPH',
   flags: { set: setFlag },
   example: 'flow check graphs/grpo.json --set group=4',
@@ -15,6 +15,16 @@ export const check: Verb = {
     if (!plan) return 2
     const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
     print(`${file}: ok, ${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`)
-    return 0
+    let unreadable = false
+    for (const { name, operator, config } of plan.nodes) {
+      if (!operator.inspect) continue
+      try {
+        for (const line of await operator.inspect(config)) print(`${name}: ${line}`)
+      } catch (error) {
+        complain(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+        unreadable = true
+      }
+    }
+    return unreadable ? 2 : 0
   },
 }

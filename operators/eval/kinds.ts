@@ -12,6 +12,8 @@ export interface QuestionFields extends Readonly<Record<string, unknown>> {
   /** Unique in all benchmarks, e.g. `mlvu/1_plotQA/0`. */
   id: string
   benchmark: string
+  /** Path of the clip in the benchmark's folder. */
+  clip: string
   /** What a question is about; LVBench gives it several. */
   tasks: readonly string[]
   /** Other ways to divide the questions: `duration`, `domain`, … */

@@ -40,7 +40,7 @@ export interface ScoreSettings {
 
 export function scored({ question, asked, reply, failure }: Answer, settings: ScoreSettings): Result {
   const { id, benchmark, tasks, groups, letters, options, answer } = question.fields
-  const about = { id, benchmark, tasks, groups, clip: question.video, question: question.question }
+  const about = { id, benchmark, tasks, groups, clip: question.fields.clip, question: question.question }
   const verdict = reply ? judge(reply, { letters, options, answer, id }, settings) : undefined
   const failed = { outcome: failure?.outcome ?? 'error', chosen: null, drawn: false } as const
   return {

@@ -108,8 +108,14 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
     results.flatMap(result =>
       strataOf(result, average).map(stratum => ({ value: value(result), cluster: result.clip, stratum })),
     )
-  const estimate = clusteredMean(observe(({ outcome }) => (outcome === 'right' ? 1 : 0)))
-  const chance = clusteredMean(observe(({ letters }) => 1 / letters.length)).mean
+  const estimate = clusteredMean(
+    observe(({ outcome }) => (outcome === 'right' ? 1 : 0)),
+    'share',
+  )
+  const chance = clusteredMean(
+    observe(({ letters }) => 1 / letters.length),
+    'difference',
+  ).mean
   return { name, ...estimate, observations: results.length, chance }
 }
 

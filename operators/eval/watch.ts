@@ -99,7 +99,7 @@ export default operator({
         const frames = sortedUnique(asked.flatMap(({ indices }) => indices))
         const thumbnails = new Map<number, Picture>()
         const pixels = await decode(opened, frames, thumbnails)
-        const questions = await withSheets(clip.video, asked, thumbnails)
+        const questions = await withSheets(sample.fields.clip, asked, thumbnails)
         const seconds = { decode: (performance.now() - started) / 1000 }
         const { video, pending } = clip
         const watched: Watched = { video, pending, questions, frames, seconds, ...pixels?.value }
@@ -134,7 +134,7 @@ export default operator({
     }
 
     const withSheets = async (
-      video: string,
+      clip: string,
       asked: readonly AskedQuestion[],
       thumbnails: ReadonlyMap<number, Picture>,
     ): Promise<AskedQuestion[]> => {
@@ -145,7 +145,7 @@ export default operator({
         const shown = question.indices.join(',')
         let sheet = written.get(shown)
         if (sheet === undefined) {
-          sheet = `frames/${fileName(`${video}\n${shown}`)}.jpg`
+          sheet = `frames/${fileName(`${clip}\n${shown}`)}.jpg`
           const pictures = question.indices.flatMap(index => thumbnails.get(index) ?? [])
           await writeJpeg(join(folder, sheet), tile(pictures, sheetColumns), 5, signal)
           written.set(shown, sheet)

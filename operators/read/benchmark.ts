@@ -68,7 +68,7 @@ export function benchmarkStreams(
       const { questions, findings, ...rest } = await whole()
       const found = [...findings, ...findingsOf(questions)]
       for (const line of summarise(questions.length, found)) context.log(line)
-      const listed = questions.map(({ fields, video }) => ({ id: fields.id, clip: video }))
+      const listed = questions.map(({ fields: { id, clip } }) => ({ id, clip }))
       const value = { ...rest, questions: listed, findings: found, ...parseShard(config.shard) }
       yield { key: rest.name, value }
     }),

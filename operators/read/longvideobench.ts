@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Question } from '../eval/kinds.ts'
 import {
@@ -64,12 +64,14 @@ function questionOf(row: Row, where: string, settings: LongVideoBenchSettings): 
   const { correct_choice: choice, starting_timestamp_for_subtitles: start, duration } = row
   const file = join(path, 'subtitles', String(row.subtitle_path))
   const startSeconds = typeof start === 'number' ? start : 0
+  const video = join(path, 'videos', text(row, 'video_path', where))
   return {
-    video: join(path, 'videos', text(row, 'video_path', where)),
+    video,
     question: [`Question: ${text(row, 'question', where)}`, ...lines, instruction].join('\n'),
     fields: {
       id: `longvideobench/${text(row, 'id', where)}`,
       benchmark: 'longvideobench',
+      clip: relative(path, video),
       tasks: [text(row, 'question_category', where)],
       groups: { duration: String(row.duration_group), topic: String(row.topic_category) },
       options: candidates,

@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Finding, Question } from '../eval/kinds.ts'
 import {
@@ -71,12 +72,14 @@ function questionOf(
   const answer = text(row, 'answer', where)
   const types = Array.isArray(row.question_type) ? row.question_type.map(String) : [String(row.question_type)]
   const places = ['videos', 'video', 'all_videos', '.'].map(folder => `${folder}/${name}.mp4`)
+  const video = firstPlace(path, places)
   return {
-    video: firstPlace(path, places),
+    video,
     question: `${words}\n${instruction}`,
     fields: {
       id,
       benchmark: 'lvbench',
+      clip: relative(path, video),
       tasks: types,
       groups: { genre: String(clip.type) },
       options: options.map(({ option }) => option),

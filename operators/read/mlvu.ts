@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Finding, Question } from '../eval/kinds.ts'
 import {
@@ -70,12 +70,14 @@ function questionOf(
   const truth = row.answer ?? truths.get(String(row.question_id))
   const lines = candidates.map((candidate, n) => `(${letters[n]}) ${candidate}`)
   const places = [`video/${stem}/${name}`, `video/${name}`, `videos/${name}`, `${stem}/${name}`, name]
+  const video = firstPlace(path, isTest ? places.slice(1) : places)
   return {
-    video: firstPlace(path, isTest ? places.slice(1) : places),
+    video,
     question: [text(row, 'question', id), ...lines, instruction].join('\n'),
     fields: {
       id,
       benchmark: 'mlvu',
+      clip: relative(path, video),
       tasks: [isTest ? String(row.question_type) : stem],
       groups: {},
       options: candidates,

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Finding, Question } from '../eval/kinds.ts'
 import {
@@ -48,16 +48,18 @@ function questionOf(
   const choices = Object.entries(isRow(row.choices) ? row.choices : {})
   const letters = choices.map(([letter]) => letter)
   const options = choices.map(([, option]) => String(option))
-  const video = text(row, 'video', where)
-  const local = video.startsWith(prefix) ? video.slice(prefix.length) : video
+  const address = text(row, 'video', where)
+  const local = address.startsWith(prefix) ? address.slice(prefix.length) : address
+  const video = join(path, local)
   const answer = text(row, 'answer', where)
   const lines = choices.map(([letter, option]) => `${letter}. ${option}`)
   return {
-    video: join(path, local),
+    video,
     question: [text(row, 'question', where), ...lines, instruction].join('\n'),
     fields: {
       id: `mmvu/${text(row, 'id', where)}`,
       benchmark: 'mmvu',
+      clip: relative(path, video),
       // the folder: in a few rows of the public file it and the subject stated disagree
       tasks: [basename(dirname(local))],
       groups: {},

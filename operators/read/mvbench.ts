@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Finding, FrameSettings, Question } from '../eval/kinds.ts'
 import {
@@ -86,15 +86,18 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
       const letters = lettersOf(candidates.length)
       const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
       const { start, end } = row
+      const roots = ['video', 'video/data0613', '.']
+      const video = firstPlace(
+        path,
+        roots.map(root => join(root, folder, name)),
+      )
       questions.push({
-        video: firstPlace(
-          path,
-          ['video', 'video/data0613', '.'].map(root => join(root, folder, name)),
-        ),
+        video,
         question: [text(row, 'question', where), 'Options:', ...lines, settings.instruction].join('\n'),
         fields: {
           id: `mvbench/${task}/${i}`,
           benchmark: 'mvbench',
+          clip: relative(path, video),
           tasks: [task],
           groups: {},
           options: candidates,

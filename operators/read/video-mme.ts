@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { operator } from '../../engine/operator.ts'
 import type { Finding, Question } from '../eval/kinds.ts'
@@ -75,12 +75,14 @@ function questionOf(
   const letters = lettersOf(options.length)
   const answer = text(row, 'answer', where)
   const srt = join(path, 'subtitle', `${name}.srt`)
+  const video = firstPlace(path, places)
   return {
-    video: firstPlace(path, places),
+    video,
     question: [text(row, 'question', where), 'Options:', ...options, instruction].join('\n'),
     fields: {
       id: `videomme/${text(row, 'question_id', where)}`,
       benchmark: 'video-mme',
+      clip: relative(path, video),
       tasks: [text(row, 'task_type', where)],
       groups: {
         duration: text(row, 'duration', where),
