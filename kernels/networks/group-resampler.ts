@@ -91,10 +91,10 @@ export function groupResampler(
 /** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
   const value = (p: number, c: number): number => {
-    const angle = Math.fround(
-      p * Math.fround(Math.exp((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))),
-    )
-    return roundToFloat16(c % 2 === 0 ? Math.sin(angle) : Math.cos(angle))
+    // Rounded after every step: some values lie so near the middle of two float16 that it decides between them.
+    const exponent = Math.fround((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))
+    const angle = Math.fround(p * Math.fround(Math.exp(exponent)))
+    return roundToFloat16(Math.fround(c % 2 === 0 ? Math.sin(angle) : Math.cos(angle)))
   }
   return Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns))
 }

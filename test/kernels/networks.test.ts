@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../kernels/device.ts'
 import { generate } from '../../kernels/networks/generator.ts'
+import { positionalTable } from '../../kernels/networks/group-resampler.ts'
 import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint.ts'
 import { loadModel } from '../../operators/model/load-model.ts'
@@ -28,6 +29,16 @@ for (const sizes of cases) {
     await checkAll(t, folder)
   })
 }
+
+t.test("the positional table has PyTorch's bits", async t => {
+  // Rows 1 of widths 66 and 2048; the first turns on rounding the exponent to float32.
+  t.equal(positionalTable(2, 66)[66 + 18], 0.0810546875)
+  const table = positionalTable(512, 2048)
+  const [first, last] = [table.subarray(2048), table.subarray(511 * 2048)]
+  t.same([...first.subarray(0, 4)], [0.84130859375, 0.54052734375, 0.83642578125, 0.5478515625])
+  t.same([...last.subarray(0, 4)], [0.8818359375, -0.4716796875, -0.58740234375, -0.80908203125])
+  t.same([...last.subarray(2046)], [0.051544189453125, 0.99853515625])
+})
 
 t.test('prompts of one batch do not see each other', async t => {
   const sizes = caseOf('odd-sizes')
