@@ -153,7 +153,7 @@ async function checkLosses(folder: string, expected: Required<Expected>['grpo'])
     row(
       'grpo.completion_length',
       largestError([found.metrics.completionLength], [expected.completion_length]),
-      0,
+      1e-12,
     ),
   ]
   if (!clipped) return rows
