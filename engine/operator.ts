@@ -1,12 +1,17 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 
 /** One field of an operator's config: a JSON Schema fragment with a description. Without `default` it is required. */
-export type Field =
+export type Field = (
   | NumberField
-  | { type: 'boolean'; default?: boolean; description: string }
+  | { type: 'boolean'; default?: boolean }
   | StringField
-  | { type: 'array'; items: ItemField; minItems?: number; default?: readonly unknown[]; description: string }
-  | { type: 'object'; default?: Readonly<Record<string, unknown>>; description: string }
+  | { type: 'array'; items: ItemField; minItems?: number; default?: readonly unknown[] }
+  | { type: 'object'; default?: Readonly<Record<string, unknown>> }
+) & {
+  description: string
+  /** The field is read only when these other fields have these values: `flow check` says so when it is set in vain. */
+  when?: Readonly<Record<string, string | number | boolean>>
+}
 
 interface NumberField {
   type: 'number' | 'integer'
@@ -14,7 +19,6 @@ interface NumberField {
   exclusiveMinimum?: number
   maximum?: number
   default?: number
-  description: string
 }
 
 interface StringField {
@@ -23,7 +27,6 @@ interface StringField {
   default?: string
   /** The string names a resource of this kind in the graph, e.g. `model`. */
   resource?: string
-  description: string
 }
 
 type ItemField =
@@ -57,8 +60,47 @@ type Value<F> = F extends { type: 'string'; enum: infer E extends readonly strin
 /** The config an operator's `run` receives: every field is present, defaults filled in. */
 export type Config<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> }
 
+/** Version of everything in this file. A plugin states the one that it was written for; another one is refused. */
+export const apiVersion = 1
+
 /** A port: the kind of its items, e.g. `frames`. `any` joins with every kind. */
-export type Port = string | { kind: string; optional?: boolean; description?: string }
+export type Port = string | PortDetails
+
+export interface PortDetails {
+  kind: string
+  /** An input that need not be connected; an output that a graph may leave unconnected without a warning. */
+  optional?: boolean
+  description?: string
+  /** Number format of the tensor that an item carries. */
+  dtype?: 'f32' | 'f16' | 'i32' | 'u32' | 'u8'
+  /**
+   * Extents of that tensor, outermost first: a number, or a name that stands for the same number in all ports of the
+   * operator. Edges join extents; `flow check` refuses a graph in which one would have two values.
+   */
+  shape?: readonly (number | string)[]
+  /** Of an output: the input whose items it passes on, with their kind and shape. */
+  like?: string
+}
+
+/** Numbers by name, e.g. extents; what is not known yet is left out. */
+export type Sizes = Readonly<Record<string, number | undefined>>
+
+/** Memory that a part takes while it runs, found without running. */
+export interface MemoryUse {
+  /** What takes it, e.g. `weights`. */
+  what: string
+  bytes: number
+  /** The config field to lower for less of it. */
+  knob?: string
+}
+
+/** What is known about the surroundings of a part before it runs. */
+export interface Known {
+  /** What the resource of that name says of itself; empty when it cannot be read yet. */
+  sizes(resource: string): Sizes
+  /** Values of the names in the shapes of the operator's ports, those that edges decide included. */
+  readonly dims: Sizes
+}
 
 /**
  * One item on an edge, held under a lease. The node that received it owes one `release`; what RxJS drops inside a
@@ -165,6 +207,16 @@ export interface Operator<F extends Fields = Fields> {
    * `each`, or 4 when `run` uses plain RxJS only. Say it when `run` collects items, e.g. the size of a batch.
    */
   credits?(config: Config<F>): number
+  /** Items that `run` waits for before it emits anything, when it is more than one: the size of a batch. */
+  collects?(config: Config<F>): number
+  /** Set when one item may become several: then nothing is concluded about how many arrive behind it. */
+  readonly expands?: boolean
+  /** Set when `run` does something that lasts besides its outputs: then they may be left unconnected. */
+  readonly effects?: boolean
+  /** Values of the names in the shapes of its ports, as far as config and resources decide them. */
+  dims?(config: Config<F>, sizes: Known['sizes']): Sizes
+  /** GPU memory that `run` takes besides the items on its edges. */
+  memory?(config: Config<F>, known: Known): readonly MemoryUse[]
   /**
    * What is noteworthy about the data that the config names, a line each, found without running: `flow check` prints
    * it. Throws when the data cannot be read at all.
@@ -184,6 +236,10 @@ export interface Resource<F extends Fields = Fields, T = unknown> {
   readonly config: F
   /** The kind that config fields ask for; usually the resource's own name. */
   readonly kind: string
+  /** Numbers about it, read without opening it. Throws when the data cannot be read (yet). */
+  sizes?(config: Config<F>, sizes: Known['sizes']): Sizes
+  /** GPU memory that it takes while it is open. */
+  memory?(config: Config<F>, sizes: Known['sizes']): readonly MemoryUse[]
   open(config: Config<F>, context: Context): Promise<T>
   close(value: T): void | Promise<void>
 }

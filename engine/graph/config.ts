@@ -1,7 +1,8 @@
 import type { Config, Fields } from '../operator.ts'
+import type { Registry } from './check.ts'
 import { coerce } from './coerce.ts'
 import { type FlatNode, type FlatResource, foundAt, locate } from './flat.ts'
-import type { Problem } from './problem.ts'
+import { type Problem, show } from './problem.ts'
 import { configSchema, type Schema, schemaAt } from './schema.ts'
 import { dotted, isObject, type Path } from './source.ts'
 import { type Validator, validator } from './validate.ts'
@@ -48,4 +49,21 @@ function coerceIn(value: unknown, path: Path, isText: (path: Path) => boolean, s
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, coerceIn(item, [...path, key], isText, schema)]),
   )
+}
+
+/** Values that the file states for fields that are not read, because another field (`when`) says so. */
+export function findUnread(part: FlatNode | FlatResource, registry: Registry): Problem[] {
+  if (part.broken) return []
+  const table = 'operator' in part ? registry.operators : registry.resources
+  const name = 'operator' in part ? part.operator : part.resource
+  const fields = Object.hasOwn(table, name) ? table[name].config : {}
+  return Object.entries(fields).flatMap(([field, { when = {} }]) => {
+    const other = Object.entries(when).find(([key, wanted]) => {
+      return (part.config[key] ?? fields[key]?.default) !== wanted
+    })
+    if (!other || !(field in part.config) || part.config[field] === fields[field].default) return []
+    const [key, wanted] = other
+    const rule = `must be left out: it is read only when "${key}" is ${show(wanted)}`
+    return [{ code: 'unread-config' as const, ...locate(part.at, ['config', field], 'key'), rule }]
+  })
 }

@@ -1,5 +1,5 @@
 import { coerce } from './coerce.ts'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import type { Param, Params } from './params.ts'
 import { type Problem, show } from './problem.ts'
 import { graphSchema, schemaAt } from './schema.ts'
@@ -47,7 +47,7 @@ export function interpolate(source: Source, params: Params): Interpolated {
           path: dotted(path),
           rule: param,
           found: show(value),
-          hint: hintFor(piece.reference, params),
+          ...nearTo(piece.reference, params),
         })
         holes.add(dotted(path))
         return { value: piece.reference, shown: piece.reference }
@@ -133,10 +133,10 @@ function find(reference: string, params: Params): Param | string {
   return declared ?? `must name a variable that a param declares with "env": "${variable}"`
 }
 
-function hintFor(reference: string, params: Params): string {
-  if (!reference.startsWith('env:')) return nearestHint(reference, params.keys())
+function nearTo(reference: string, params: Params): Pick<Problem, 'hint' | 'nearest'> {
+  if (!reference.startsWith('env:')) return near(reference, params.keys())
   const variables = [...params.values()].flatMap(param => param.env ?? [])
-  return nearestHint(reference.slice(4), variables)
+  return near(reference.slice(4), variables)
 }
 
 const asText = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))

@@ -1,5 +1,5 @@
 import { type End, endName, endOf, type Level, type Locator, locate, type Wire } from './flat.ts'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import { type Problem, show } from './problem.ts'
 import { isObject, type Path } from './source.ts'
 
@@ -27,13 +27,12 @@ export function lift(
   for (const wire of wires) {
     const targets = inner.inputs.get(wire.port)
     if (!targets) {
-      const hint = nearestHint(wire.port, inner.inputs.keys())
       problems.push({
         code: 'unknown-port',
         ...locate(wire.at, [], 'key'),
         rule: 'must be an input of the sub-graph',
         found: show(wire.port),
-        hint,
+        ...near(wire.port, inner.inputs.keys()),
       })
     }
     for (const target of targets ?? []) {
@@ -63,13 +62,12 @@ function resolveEnd(
   problems: Problem[],
 ): End | undefined {
   if (!names.has(end.node)) {
-    const hint = nearestHint(end.node, names)
     problems.push({
       code: 'unknown-node',
       ...locate(at),
       rule: 'must come from a node of the graph',
       found: show(endName(end)),
-      hint,
+      ...near(end.node, names),
     })
     return undefined
   }
@@ -78,13 +76,12 @@ function resolveEnd(
   if (!sub) return undefined
   const inside = sub.outputs.get(end.port)
   if (!inside) {
-    const hint = nearestHint(end.port, sub.outputs.keys())
     problems.push({
       code: 'unknown-port',
       ...locate(at),
       rule: `must be an output of the sub-graph "${end.node}"`,
       found: show(endName(end)),
-      hint,
+      ...near(end.port, sub.outputs.keys()),
     })
   }
   return inside
@@ -103,9 +100,13 @@ export function declareEnds(
     const ends = (Array.isArray(stated) ? stated : [stated]).flatMap(text => {
       const end = endOf(String(text))
       if (level.nodes.some(node => node.name === end.node)) return [end]
-      const hint = nearestHint(end.node, names)
-      const rule = 'must feed a node of this graph'
-      problems.push({ code: 'unknown-node', ...locate(at('inputs', name)), rule, found: show(text), hint })
+      problems.push({
+        code: 'unknown-node',
+        ...locate(at('inputs', name)),
+        rule: 'must feed a node of this graph',
+        found: show(text),
+        ...near(end.node, names),
+      })
       return []
     })
     level.inputs.set(name, ends)

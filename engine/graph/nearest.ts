@@ -21,6 +21,13 @@ export function nearestHint(name: string, known: Iterable<string>): string {
   return names.length > 0 && names.length <= 12 ? `known: ${names.join(', ')}` : ''
 }
 
+/** The same as the parts of a problem: the hint and, when there is one, the name to write instead. */
+export function near(name: string, known: Iterable<string>): { hint: string; nearest?: string } {
+  const names = [...known]
+  const found = nearest(name, names)
+  return { hint: nearestHint(name, names), ...(found !== undefined && { nearest: found }) }
+}
+
 /** Edit distance in UTF-16 units, ignoring case; two neighbours in the wrong order are one slip. */
 function distanceBetween(a: string, b: string): number {
   const left = a.toLowerCase()

@@ -1,5 +1,5 @@
 import { coerce } from './coerce.ts'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import { type Problem, show } from './problem.ts'
 import type { Schema } from './schema.ts'
 import { isObject, type Source } from './source.ts'
@@ -80,9 +80,9 @@ export function resolveParams(
   }
   for (const [name, { problem, value }] of given) {
     if (name in declared) continue
-    const hint = nearestHint(name, Object.keys(declared))
     const found = `${name}=${typeof value === 'string' ? value : show(value)}`
-    problems.push({ code: 'unknown-param', ...problem, rule: 'must name a param of the graph', found, hint })
+    const rule = 'must name a param of the graph'
+    problems.push({ code: 'unknown-param', ...problem, rule, found, ...near(name, Object.keys(declared)) })
   }
   return { params, problems }
 }

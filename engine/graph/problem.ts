@@ -11,6 +11,18 @@ export interface Problem {
   found?: string
   /** The nearest known name, or what the field means. */
   hint?: string
+  /** The known name that was most likely meant. */
+  nearest?: string
+  /** What to do about it, in a line; without one, what is usual for its code. */
+  remedy?: string
+  /** Of an edge: what its ends carry. */
+  ends?: { from: TypedEnd; to: TypedEnd }
+}
+
+/** An end of an edge, `node.port`, and the type of what it carries, e.g. `frames f32[F=16, 3, S, S]`. */
+export interface TypedEnd {
+  end: string
+  type: string
 }
 
 /** A file with 1-based line and column. */
@@ -32,6 +44,7 @@ export type ProblemCode =
   | 'unknown-param'
   | 'unused-param'
   | 'bad-set'
+  | 'bad-plugin'
   | 'unknown-operator'
   | 'unknown-resource'
   | 'unused-resource'
@@ -40,10 +53,17 @@ export type ProblemCode =
   | 'unknown-node'
   | 'unknown-port'
   | 'kind-mismatch'
+  | 'dtype-mismatch'
+  | 'shape-mismatch'
   | 'unconnected-input'
   | 'bad-edge'
   | 'cycle'
+  | 'batch-never-fills'
   | 'bad-sub-graph'
+  | WarningCode
+
+/** What a run does not mind, but its author may. */
+export type WarningCode = 'unconnected-output' | 'unread-config'
 
 /** A graph that must not run, with everything that is wrong with it. */
 export class GraphError extends Error {
@@ -60,9 +80,14 @@ export class GraphError extends Error {
 
 /** One line: `file:line:column path: rule, found X (hint)`. */
 export function describe(problem: Problem): string {
-  const { place, path, rule, found, hint } = problem
+  const { place, path } = problem
   const where = place ? `${place.file}:${place.line}:${place.column}${path && ` ${path}`}` : path
-  return `${where}: ${rule}${found === undefined ? '' : `, found ${found}`}${hint ? ` (${hint})` : ''}`
+  return `${where}: ${sentence(problem)}`
+}
+
+/** What is wrong, without where. */
+export function sentence({ rule, found, hint }: Problem): string {
+  return `${rule}${found === undefined ? '' : `, found ${found}`}${hint ? ` (${hint})` : ''}`
 }
 
 /** JSON text of a value, cut to one readable piece. */

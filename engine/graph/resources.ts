@@ -1,7 +1,7 @@
 import type { Fields } from '../operator.ts'
 import type { PlannedResource, Registry } from './check.ts'
 import { type FlatNode, type FlatResource, type Level, locate } from './flat.ts'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import { type Problem, show } from './problem.ts'
 
 /**
@@ -106,17 +106,13 @@ function namesIn(
         one =>
           Object.hasOwn(registry.resources, one.resource) && registry.resources[one.resource].kind === kind,
       )
-      const hint =
-        nearestHint(
-          stated,
-          right.map(one => one.name),
-        ) || (right.length === 0 ? 'the graph has none' : '')
+      const names = right.map(one => one.name)
       problems.push({
         code: 'bad-config',
         ...where,
         rule: `must name a resource of kind "${kind}"`,
         found: show(stated),
-        hint,
+        ...(names.length === 0 ? { hint: 'the graph has none' } : near(stated, names)),
       })
     }
   }

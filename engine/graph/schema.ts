@@ -230,8 +230,8 @@ export function configSchema(fields: Fields): Schema {
 }
 
 function fieldSchema(field: Fields[string]): Schema {
-  // `resource` is ours, not JSON Schema's: the check of resources reads it from the field itself
-  const { resource: _, ...schema } = { resource: undefined, ...field }
+  // `resource` and `when` are ours, not JSON Schema's: their checks read them from the field itself
+  const { resource: _, when: __, ...schema } = { resource: undefined, when: undefined, ...field }
   return schema
 }
 

@@ -1,6 +1,6 @@
 import { coerce } from './coerce.ts'
 import type { Interpolated } from './interpolate.ts'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import type { Given } from './params.ts'
 import { type Problem, show } from './problem.ts'
 import { graphSchema, schemaAt } from './schema.ts'
@@ -64,7 +64,7 @@ function setIn(
   root: Record<string, unknown>,
   path: readonly string[],
   text: unknown,
-): { rule: string; found: string; hint: string } | undefined {
+): Pick<Problem, 'rule' | 'found' | 'hint' | 'nearest'> | undefined {
   let here: unknown = root
   for (const [depth, step] of path.slice(0, -1).entries()) {
     const container: Record<string, unknown> | unknown[] | undefined =
@@ -77,7 +77,7 @@ function setIn(
       const known = isObject(container) ? Object.keys(container) : []
       const rule =
         depth === 1 ? `must name one of the graph's ${path[0]}` : 'must be a path that the graph has'
-      return { rule, found: show(step), hint: nearestHint(step, known) }
+      return { rule, found: show(step), ...near(step, known) }
     }
     here = next
   }
@@ -85,7 +85,7 @@ function setIn(
   if (Array.isArray(here) && here[Number(last)] !== undefined)
     here[Number(last)] = coerce(text, schemaAt(graphSchema, path.map(digits)))
   else if (isObject(here)) here[last] = coerce(text, schemaAt(graphSchema, path))
-  else return { rule: 'must be a path to a key of an object', found: show(path.join('.')), hint: '' }
+  else return { rule: 'must be a path to a key of an object', found: show(path.join('.')) }
   return undefined
 }
 

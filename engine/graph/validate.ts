@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import { nearestHint } from './nearest.ts'
+import { near } from './nearest.ts'
 import { type Problem, show } from './problem.ts'
 import { type Schema, schemaAt } from './schema.ts'
 import { at, type Path } from './source.ts'
@@ -15,6 +15,7 @@ export interface Violation {
   rule: string
   found?: string
   hint?: string
+  nearest?: string
 }
 
 /** A validator of one schema: fills defaults into the value and returns everything that is wrong with it. */
@@ -106,14 +107,14 @@ function wrong(
   known: readonly unknown[] = [],
 ): Violation {
   const names = known.filter(name => typeof name === 'string')
-  const near = typeof data === 'string' && names.length > 0 ? nearestHint(data, names) : ''
-  const hint = near.startsWith('nearest') ? near : (schemaAt(schema, path)?.description ?? '')
-  return { path, part: 'value', code: 'structure', rule, found: show(data), hint }
+  const close = typeof data === 'string' ? near(data, names) : { hint: '' }
+  const help = 'nearest' in close ? close : { hint: schemaAt(schema, path)?.description ?? '' }
+  return { path, part: 'value', code: 'structure', rule, found: show(data), ...help }
 }
 
 function unknownKey(path: Path, key: string, known: readonly string[]): Violation {
-  const hint = nearestHint(key, known)
-  return { path, part: 'key', code: 'unknown-key', rule: 'must be a known key', found: show(key), hint }
+  const rule = 'must be a known key'
+  return { path, part: 'key', code: 'unknown-key', rule, found: show(key), ...near(key, known) }
 }
 
 function patternRule(pattern: string): string {
