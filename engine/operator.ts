@@ -161,6 +161,11 @@ export interface Context {
   log(message: string): void
   /** How far the run is, for the progress line: e.g. updates done and, when known, in all. */
   progress(state: Progress): void
+  /**
+   * Takes part in the run's checkpoints with state that outlives items: weights, moments, counters, positions in files.
+   * Said once, in `run` of an operator or `open` of a resource.
+   */
+  checkpoint(state: Durable): void
   /** Puts a fact into the run's `manifest.json`, e.g. the adapter that a shared device runs on. */
   manifest(key: string, value: unknown): void
   /**
@@ -176,6 +181,14 @@ export interface Context {
   source<T>(pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>>
   /** Wraps a value with options for `each`. */
   emit<T>(value: T, options?: DeriveOptions): Emission<T>
+}
+
+/** State that a resumed run needs. No item is under way in the whole run while it is saved or restored. */
+export interface Durable {
+  /** Writes files into an empty folder of its own. */
+  save(folder: string): void | Promise<void>
+  /** Takes up what `save` wrote: right after `open` of a resource, or before the first item reaches a node. */
+  restore(folder: string): void | Promise<void>
 }
 
 export interface Progress {

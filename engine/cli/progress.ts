@@ -57,7 +57,7 @@ export function progressLine(screen: Screen, now: () => number = () => performan
       else if (event.type === 'log') {
         clear()
         screen.write(`${event.message}\n`)
-      } else if (event.stream === 'metrics') metrics(event.entry)
+      } else if (event.type === 'record' && event.stream === 'metrics') metrics(event.entry)
     },
     end: () => {
       if (open) screen.write('\n')

@@ -5,6 +5,7 @@ import { checkConfig, findUnread } from './config.ts'
 import { checkEdges, findUnconnected, lookUp } from './edges.ts'
 import { type ExpandOptions, expand } from './expand.ts'
 import {
+  type Cadence,
   endName,
   type FlatNode,
   type FlatResource,
@@ -35,6 +36,8 @@ export interface Plan {
   readonly nodes: readonly PlannedNode[]
   /** In the order in which they open: a resource comes after those that its config names. */
   readonly resources: readonly PlannedResource[]
+  /** When the run keeps its state; undefined: never. */
+  readonly checkpoint?: Cadence
   /** What travels on the edges. */
   readonly types: EdgeTypes
   /** The graph with params in place, as the manifest keeps it. */
@@ -112,8 +115,10 @@ export function checkGraph(file: string, registry: Registry, options: CheckOptio
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
   ])
   if (problems.length > 0) return { problems: inOrder(problems), warnings }
-  const { summary, params, shown } = level
-  return { plan: { file, summary, params, nodes, resources: ordered, types, shown }, problems, warnings }
+  const { summary, params, checkpoint, shown } = level
+  const cadence = checkpoint && { checkpoint }
+  const plan = { file, summary, params, nodes, resources: ordered, types, ...cadence, shown }
+  return { plan, problems, warnings }
 }
 
 function planNode(part: FlatNode, registry: Registry, problems: Problem[]): PlannedNode[] {

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { type Cadence, foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
 import { type Interpolated, interpolate } from './interpolate.ts'
 import { declareEnds, lift, resolveEnds } from './join.ts'
 import { type Given, resolveParams } from './params.ts'
@@ -60,6 +60,8 @@ export function expand(
     params: Object.fromEntries(
       [...params.values()].map(p => [p.name, p.secret ? `\${env:${p.env}}` : p.value]),
     ),
+    // its structure has been checked, with the defaults filled in; a graph with problems does not run
+    checkpoint: value.checkpoint as Cadence | undefined,
     shown: graph.shown,
   }
   for (const [name, part] of entries(value.resources)) {

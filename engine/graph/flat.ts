@@ -13,8 +13,19 @@ export interface Level {
   /** Of a sub-graph: the end inside that an output is. */
   outputs: Map<string, End>
   params: Record<string, unknown>
+  /** When a run of it keeps its state. */
+  checkpoint: Cadence | undefined
   /** The value as the manifest shows it. */
   shown: unknown
+}
+
+/** When a run keeps its state, and how much of it stays. */
+export interface Cadence {
+  /** Items that each source gives between two checkpoints; 0: only at the end and when interrupted. */
+  readonly every: number
+  readonly keep: number
+  /** Name of a metric, or '' for none. */
+  readonly best: string
 }
 
 export interface FlatNode {

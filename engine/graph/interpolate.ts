@@ -6,7 +6,7 @@ import { graphSchema, schemaAt } from './schema.ts'
 import { dotted, isObject, type Path, type Source } from './source.ts'
 
 /** The parts of a graph in which `${name}` means something. */
-const sections = ['resources', 'nodes'] as const
+const sections = ['resources', 'nodes', 'checkpoint'] as const
 
 /** A graph's value with params in place, and what the later checks want to know about that. */
 export interface Interpolated {

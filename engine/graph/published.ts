@@ -6,7 +6,7 @@ import { configSchema, graphSchema, type Schema } from './schema.ts'
  * hold. A string `${name}` is allowed wherever a param may stand.
  */
 export function publishedSchema({ operators, resources }: Registry): object {
-  const { nodes, resources: resourceMap, ...properties } = graphSchema.properties ?? {}
+  const { nodes, resources: resourceMap, checkpoint, ...properties } = graphSchema.properties ?? {}
   const node = childOf(nodes)
   const resource = childOf(resourceMap)
   return {
@@ -15,6 +15,7 @@ export function publishedSchema({ operators, resources }: Registry): object {
     ...graphSchema,
     properties: {
       ...properties,
+      ...(checkpoint && { checkpoint: withParams(checkpoint) }),
       resources: {
         ...resourceMap,
         additionalProperties: { ...withParams(resource), allOf: configs('resource', resources) },

@@ -32,6 +32,9 @@ const endPattern = '^[A-Za-z][A-Za-z0-9_/-]*\\.[A-Za-z][A-Za-z0-9_-]*$'
 /** What an edge holds before `whenFull` decides. Both limits are upper bounds; the first one reached counts. */
 export const defaultCapacity = { items: 4, bytes: 1_073_741_824 } as const
 
+/** Checkpoints that stay when the graph does not say how many. */
+const defaultKeep = 2
+
 const capacity: Schema = {
   type: 'object',
   description: 'How much waits on the edge before `whenFull` decides. It never grows by itself.',
@@ -178,7 +181,7 @@ export const graphSchema: Schema = {
       type: 'object',
       default: {},
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
-      description: 'Named values: `${name}` in a string of `resources` or `nodes` stands for one.',
+      description: 'Named values: `${name}` in a string of resources, nodes or checkpoint stands for one.',
       propertyNames: name,
       additionalProperties: param,
     },
@@ -200,6 +203,34 @@ export const graphSchema: Schema = {
       description: 'Of a sub-graph: output name to the `node.port` that it is.',
       propertyNames: name,
       additionalProperties: { type: 'string', pattern: endPattern },
+    },
+    checkpoint: {
+      type: 'object',
+      description:
+        'Keeps what a stopped run needs to go on, in `checkpoints/` of the run, at the end and when interrupted too. ' +
+        'Of a sub-graph it is not used.',
+      required: ['every'],
+      additionalProperties: false,
+      properties: {
+        every: {
+          type: 'integer',
+          minimum: 0,
+          description:
+            'Items that each source gives between two checkpoints; 0: only at the end and when interrupted.',
+        },
+        keep: {
+          type: 'integer',
+          minimum: 1,
+          default: defaultKeep,
+          description: 'Newest checkpoints that stay on disk.',
+        },
+        best: {
+          type: 'string',
+          default: '',
+          description:
+            'Number in `metrics.jsonl` whose greatest mean since the checkpoint before marks one more that stays; empty for none.',
+        },
+      },
     },
     resources: {
       type: 'object',

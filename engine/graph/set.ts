@@ -12,7 +12,7 @@ export interface Settings {
   readonly paths: ReadonlyMap<string, Given>
 }
 
-const pathPattern = /^(nodes|resources)\./
+const pathPattern = /^(nodes|resources|checkpoint)\./
 
 /** Reads `key=value` texts. The last one of a key wins. */
 export function readSettings(texts: readonly string[]): { settings: Settings; problems: Problem[] } {
@@ -70,7 +70,8 @@ function setIn(
     const container: Record<string, unknown> | unknown[] | undefined =
       isObject(here) || Array.isArray(here) ? here : undefined
     // a config or an object edge that the file leaves out may be set all the same
-    if (isObject(container) && !(step in container) && depth >= 2 && depth === path.length - 2)
+    const mayBeMissing = depth >= 2 || step === 'checkpoint'
+    if (isObject(container) && !(step in container) && mayBeMissing && depth === path.length - 2)
       container[step] = {}
     const next: unknown = Array.isArray(container) ? container[Number(step)] : container?.[step]
     if (next === undefined) {

@@ -1,4 +1,5 @@
-import type { Context, EachOptions, Progress } from '../operator.ts'
+import type { Context, Durable, EachOptions, Progress } from '../operator.ts'
+import type { Part as CheckpointPart } from './checkpoint.ts'
 import { each, emission } from './each.ts'
 import { RunError } from './error.ts'
 import type { Host } from './host.ts'
@@ -14,12 +15,13 @@ export interface Services {
   log(message: string): void
   progress(state: Progress): void
   manifest(key: string, value: unknown): void
+  /** Keeps a part's state in checkpoints. */
+  checkpoint(part: CheckpointPart, state: Durable): void
   /** The opened resource that a name means for a part in this scope. */
   resource(name: string, scope: string): unknown
 }
 
-interface Part {
-  name: string
+interface Part extends CheckpointPart {
   scope: string
   signal: AbortSignal
 }
@@ -42,6 +44,7 @@ export function resourceContext(part: Part, services: Services): Context {
     log: message => services.log(`${part.name}: ${message}`),
     progress,
     manifest,
+    checkpoint: state => services.checkpoint(part, state),
     each: onlyNodes,
     source: onlyNodes,
     emit: emission,
@@ -56,7 +59,7 @@ export function nodeContext(
 ): { context: Context; concurrency: () => number | undefined } {
   let largest: number | undefined
   const context: Context = {
-    ...resourceContext({ name: host.name, scope, signal: host.signal }, services),
+    ...resourceContext({ kind: 'node', name: host.name, scope, signal: host.signal }, services),
     each: (work, options: EachOptions = {}) => {
       largest = Math.max(largest ?? 1, options.concurrency ?? 1)
       return each(host, work, options)

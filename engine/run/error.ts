@@ -24,6 +24,8 @@ export type RunErrorCode =
   | 'aborted'
   | 'did-not-stop'
   | 'write-failed'
+  | 'checkpoint-failed'
+  | 'checkpoint-mismatch'
   | 'leak'
 
 interface About {

@@ -1,4 +1,5 @@
 import type { Item } from '../operator.ts'
+import type { Cursor } from './cursor.ts'
 import type { Holder, Lease, Ledger } from './ledger.ts'
 
 /** A part of a node that waits for room behind it. */
@@ -21,8 +22,14 @@ export interface Host extends Holder {
   hasRoom(bytes: number): boolean
   /** Calls back once there may be room. */
   whenRoom(waiter: Waiter): void
-  /** Makes the lease of an item that a source found. */
-  root<T>(value: T, options: { key: string; bytes?: number; dispose?: () => void }): Lease<T>
+  /** Makes the lease of an item that a source found; `acknowledge` is called when all that descends from it is released. */
+  root<T>(
+    value: T,
+    options: { key: string; bytes?: number; dispose?: () => void },
+    acknowledge?: () => void,
+  ): Lease<T>
+  /** Follows a source for checkpoints; undefined when the run takes none. */
+  cursor(): Cursor | undefined
   /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */
   failed(error: unknown, item: Item): void
   /** The operator itself is broken: ends the run. */

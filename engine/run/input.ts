@@ -55,6 +55,11 @@ export class Input {
     return this.#outstanding
   }
 
+  /** The newest item, with `keep: latest`. */
+  get latestItem(): Lease | undefined {
+    return this.#current?.open ? this.#current : undefined
+  }
+
   /** A latest value is there, or will never be. */
   get ready(): boolean {
     return this.#current !== undefined || this.edges.every(edge => edge.done)

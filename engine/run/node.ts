@@ -1,6 +1,7 @@
 import type { Observable, Subscription } from 'rxjs'
 import type { PlannedNode } from '../graph/check.ts'
 import type { Context, Item, Streams } from '../operator.ts'
+import type { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
 import { messageOf, RunError } from './error.ts'
 import type { Host, SourcePump, Waiter } from './host.ts'
@@ -19,6 +20,7 @@ export interface NodeHost {
   acknowledged(origin: Origin): void
   log(message: string): void
   ended(node: RunningNode): void
+  cursor(node: string): Cursor | undefined
 }
 
 const defaultCredits = 4
@@ -36,6 +38,7 @@ export class RunningNode implements Host, Pump {
   readonly #sources = new Set<SourcePump>()
   readonly #waiters = new Set<Waiter>()
   readonly #subscriptions: Subscription[] = []
+  #wired: Streams = {}
   #open = 0
   #working = 0
 
@@ -77,12 +80,17 @@ export class RunningNode implements Host, Pump {
     return typeof onError === 'object' ? onError.retry : 0
   }
 
+  /** It holds nothing but the newest items of inputs that keep the latest. */
+  get isEmpty(): boolean {
+    return this.held.size === this.inputs.filter(input => input.latestItem).length
+  }
+
   get working(): number {
     return this.#working
   }
 
-  /** Asks the operator for its streams and subscribes to them. `empty` stands for inputs that the graph leaves out. */
-  start(context: Context, concurrency: () => number | undefined, empty: Observable<Item>): void {
+  /** Asks the operator for its streams. `empty` stands for inputs that the graph leaves out. */
+  wire(context: Context, concurrency: () => number | undefined, empty: Observable<Item>): void {
     const { operator, config } = this.planned
     const streams = Object.fromEntries(
       Object.keys(operator.inputs).map(port => [
@@ -91,9 +99,17 @@ export class RunningNode implements Host, Pump {
       ]),
     )
     try {
-      const wired = operator.run(streams, config, context)
+      this.#wired = operator.run(streams, config, context)
       this.credits = operator.credits?.(config) ?? concurrency() ?? defaultCredits
-      this.#subscribe(wired)
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Subscribes to the streams: items flow from now on. */
+  start(): void {
+    try {
+      this.#subscribe(this.#wired)
     } catch (error) {
       this.fail(error)
     }
@@ -165,8 +181,15 @@ export class RunningNode implements Host, Pump {
     this.#waiters.add(waiter)
   }
 
-  root<T>(value: T, options: { key: string; bytes?: number; dispose?: () => void }): Lease<T> {
-    const origin = new Origin(this.name, options.key, settled => this.#host.acknowledged(settled))
+  root<T>(
+    value: T,
+    options: { key: string; bytes?: number; dispose?: () => void },
+    acknowledge?: () => void,
+  ): Lease<T> {
+    const origin = new Origin(this.name, options.key, settled => {
+      acknowledge?.()
+      this.#host.acknowledged(settled)
+    })
     return Lease.root(this.ledger, value, this.name, options, [origin], this)
   }
 
@@ -190,6 +213,10 @@ export class RunningNode implements Host, Pump {
         ...(seed !== undefined && { seed }),
       }),
     )
+  }
+
+  cursor(): Cursor | undefined {
+    return this.#host.cursor(this.name)
   }
 
   addSource(source: SourcePump): void {

@@ -2,8 +2,11 @@ import { EMPTY } from 'rxjs'
 import type { Plan, PlannedNode } from '../graph/check.ts'
 import { endName } from '../graph/flat.ts'
 import { inScope } from '../graph/resources.ts'
-import type { Progress } from '../operator.ts'
+import type { Durable, Progress } from '../operator.ts'
+import { Checkpoints, type Part } from './checkpoint.ts'
+import { type RunState, readState } from './checkpoint-folder.ts'
 import { nodeContext, resourceContext, type Services } from './context.ts'
+import type { Cursor } from './cursor.ts'
 import { Edge } from './edge.ts'
 import { messageOf, RunError } from './error.ts'
 import { openFiles, type RunFiles } from './files.ts'
@@ -23,16 +26,21 @@ export interface RunOptions {
   stallSeconds?: number
   /** Seconds that work under way gets to end after an abort, before its items are freed under it. */
   abortSeconds?: number
+  /** Folder of the checkpoint to go on from, with `seed` as it was; the run's files have been cut back to it. */
+  from?: string
+  /** Facts for the manifest beside the engine's own. */
+  facts?: Readonly<Record<string, unknown>>
 }
 
 export type RunEvent =
   | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
   | { type: 'log'; message: string }
   | { type: 'progress'; state: Progress }
+  | { type: 'acknowledged'; key: string }
 
 /** How a run ended. It never throws: an error is a value here. */
 export interface RunSummary {
-  /** `stopped`: the sources were stopped from outside, and everything drained. */
+  /** `stopped`: the sources were stopped from outside, everything drained, and the state is in a checkpoint if the graph has any. */
   status: 'completed' | 'stopped' | 'failed' | 'aborted'
   error?: RunError
   directory: string
@@ -88,6 +96,8 @@ class GraphRun implements NodeHost, Services {
   #skipped = 0
   #finished: () => void = () => {}
   #stallTimer: NodeJS.Timeout | undefined
+  #checkpoints: Checkpoints | undefined
+  #saving: Promise<void> | undefined
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan
@@ -102,14 +112,21 @@ class GraphRun implements NodeHost, Services {
   async run(): Promise<RunSummary> {
     const begin = performance.now()
     try {
-      this.#files = openFiles(this.directory)
-      Object.assign(this.#facts, await describeRun(this.#plan, this.seed, this.#started))
+      const { from, facts } = this.#options
+      const past = from === undefined ? undefined : await readState(from)
+      this.#files = openFiles(this.directory, Object.keys(past?.files ?? {}))
+      this.#acknowledged = past?.acknowledged ?? 0
+      this.#skipped = past?.skipped ?? 0
+      this.#checkpoints = this.#makeCheckpoints(from, past)
+      Object.assign(this.#facts, await describeRun(this.#plan, this.seed, this.#started), facts)
       this.#writeManifest()
       await this.#openResources()
       if (!this.#error) await this.#runNodes()
+      if (!this.#error) await this.#checkpoints?.save()
     } catch (error) {
       this.fail(error)
     }
+    await this.#saving
     for (const error of await this.lifetimes.closeAll()) this.fail(error)
     const leaked = this.ledger.live
     if (leaked > 0) this.fail(new RunError('leak', `${leaked} values were never freed`))
@@ -131,7 +148,9 @@ class GraphRun implements NodeHost, Services {
 
   stop(): void {
     this.#stopped = true
-    for (const node of this.#nodes) node.stop()
+    if (!this.#checkpoints) this.#stopSources()
+    else if (!this.#saving) this.#checkpoints.stop()
+    for (const node of this.#nodes) node.wake()
   }
 
   abort(error: unknown = new RunError('aborted', 'the run was aborted')): void {
@@ -174,13 +193,24 @@ class GraphRun implements NodeHost, Services {
   }
 
   acknowledged(origin: Origin): void {
-    if (!origin.failed && !this.#error) this.#acknowledged++
+    if (origin.failed || this.#error) return
+    this.#acknowledged++
+    this.#options.onEvent?.({ type: 'acknowledged', key: origin.key })
+  }
+
+  cursor(node: string): Cursor | undefined {
+    return this.#checkpoints?.cursor(node)
+  }
+
+  checkpoint(part: Part, state: Durable): void {
+    this.#checkpoints?.register(part, state)
   }
 
   record = (stream: string, entry: Readonly<Record<string, unknown>>): void => {
     if (!/^[a-z][a-z0-9-]*$/.test(stream))
       throw new RunError('operator-misused', `no stream name: "${stream}"`)
     this.#append(`${stream}.jsonl`, JSON.stringify(entry))
+    if (stream === 'metrics') this.#checkpoints?.measure(entry)
     this.#options.onEvent?.({ type: 'record', stream, entry })
   }
 
@@ -207,7 +237,8 @@ class GraphRun implements NodeHost, Services {
   async #openResources(): Promise<void> {
     for (const { name, scope, resourceName, resource, config } of this.#plan.resources) {
       if (this.#error) return
-      const context = resourceContext({ name, scope, signal: this.#controller.signal }, this)
+      const part = { kind: 'resource', name } as const
+      const context = resourceContext({ ...part, scope, signal: this.#controller.signal }, this)
       try {
         const value = await this.lifetimes.open(
           `resource "${name}"`,
@@ -215,6 +246,7 @@ class GraphRun implements NodeHost, Services {
           value => resource.close(value),
         )
         this.#opened.set(name, value)
+        await this.#checkpoints?.restore(part)
       } catch (error) {
         throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {
           node: name,
@@ -238,14 +270,19 @@ class GraphRun implements NodeHost, Services {
       return new RunningNode(node, edgesOf(node.wires), outgoing, this)
     })
     for (const edge of this.#edges) {
-      const { initial, from } = edge.wire
+      const { from } = edge.wire
+      const initial = this.#checkpoints ? this.#checkpoints.initialOf(edge) : edge.wire.initial
       if (initial) edge.put(Lease.root(this.ledger, initial.value, from.node, { key: 'initial' }, []))
     }
     for (const node of this.#nodes) {
       if (this.#error) break
       const { context, concurrency } = nodeContext(node, node.planned.scope, this)
-      node.start(context, concurrency, EMPTY)
+      node.wire(context, concurrency, EMPTY)
     }
+    for (const { name } of this.#nodes) {
+      if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
+    }
+    for (const node of this.#nodes) if (!this.#error) node.start()
     if (this.#error) for (const node of this.#nodes) node.abort()
     if (this.#stopped) this.stop()
     await this.#allEnded()
@@ -284,6 +321,7 @@ class GraphRun implements NodeHost, Services {
   /** Nothing is under way: either a cycle may be closed now, or the run waits for something that will not come. */
   #quiet(): void {
     if (this.#error || this.#nodes.every(node => node.state !== 'running')) return
+    if (this.#checkpointDue()) return
     if (this.#nodes.filter(node => node.closeFeedback()).length > 0) return
     const reason = stallReason(this.#nodes, this.#edges)
     const stalled = () => this.fail(new RunError('stalled', `the run stalled: ${reason.text}`))
@@ -300,6 +338,53 @@ class GraphRun implements NodeHost, Services {
       },
       (this.#options.stallSeconds ?? defaultStallSeconds) * 1000,
     )
+  }
+
+  #makeCheckpoints(from: string | undefined, past: RunState | undefined): Checkpoints | undefined {
+    const { checkpoint } = this.#plan
+    if (!checkpoint) return undefined
+    const run = this
+    const host = {
+      directory: this.directory,
+      get nodes() {
+        return run.#nodes
+      },
+      get edges() {
+        return run.#edges
+      },
+      counts: () => {
+        const files = this.#files?.sizes() ?? {}
+        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.#skipped, files }
+      },
+      log: this.log,
+    }
+    return new Checkpoints(checkpoint, host, from, past)
+  }
+
+  /** Sources wait for a checkpoint: takes it, or lets items through that it needs; false when none waits. */
+  #checkpointDue(): boolean {
+    const due = this.#checkpoints?.due() ?? 'nothing'
+    if (due === 'save') this.#saving ??= this.#save()
+    if (due === 'more-items') for (const node of this.#nodes) node.wake()
+    return due !== 'nothing'
+  }
+
+  async #save(): Promise<void> {
+    this.scheduler.begin()
+    try {
+      await this.#checkpoints?.save()
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#saving = undefined
+    if (this.#stopped) this.#stopSources()
+    else this.#checkpoints?.goOn()
+    for (const node of this.#nodes) node.wake()
+    this.scheduler.end()
+  }
+
+  #stopSources(): void {
+    for (const node of this.#nodes) node.stop()
   }
 
   #append(name: string, line: string): void {

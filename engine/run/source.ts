@@ -6,7 +6,9 @@ import type { Host } from './host.ts'
 export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>> {
   return new Observable(subscriber => {
     const iterator = pull()[Symbol.asyncIterator]()
+    const cursor = host.cursor()
     let found: SourceItem<T> | undefined
+    let acknowledge: (() => void) | undefined
     let pulling = false
     let stopped = false
     let outstanding = 0
@@ -15,36 +17,52 @@ export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>):
       if (stopped || pulling || outstanding >= host.credits) return
       if (!found) {
         if (host.hasRoom(0)) next()
-      } else if (host.hasRoom(found.bytes ?? 0)) {
+      } else if ((cursor?.allowance ?? 1) > 0 && host.hasRoom(found.bytes ?? 0)) {
         const { value, ...options } = found
         found = undefined
         outstanding++
+        if (cursor) cursor.allowance--
         const onLeave = () => {
           outstanding--
           host.wake()
         }
-        subscriber.next(host.root(value, options).moveTo(host, onLeave))
+        subscriber.next(host.root(value, options, acknowledge).moveTo(host, onLeave))
         host.wake()
+      }
+    }
+    /** The next item that was not done before the run was resumed. */
+    const pullNew = async (): Promise<IteratorResult<SourceItem<T>>> => {
+      for (;;) {
+        const result = await iterator.next()
+        if (!cursor) return result
+        if (result.done) {
+          cursor.end()
+          return result
+        }
+        const position = cursor.find(result.value.key)
+        acknowledge = () => {
+          if (position !== undefined) cursor.acknowledge(position)
+        }
+        if (position !== undefined) return result
+        result.value.dispose?.()
+        if (stopped) return { done: true, value: undefined }
       }
     }
     const next = () => {
       pulling = true
       host.begin()
-      settle(
-        async () => iterator.next(),
-        result => {
-          pulling = false
-          if (stopped) {
-            if (!result.done) result.value.dispose?.()
-          } else if (result.done) {
-            stopped = true
-            subscriber.complete()
-          } else {
-            found = result.value
-            host.wake()
-          }
-        },
-      )
+      settle(pullNew, result => {
+        pulling = false
+        if (stopped) {
+          if (!result.done) result.value.dispose?.()
+        } else if (result.done) {
+          stopped = true
+          subscriber.complete()
+        } else {
+          found = result.value
+          host.wake()
+        }
+      })
     }
     /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
     const stop = () => {

@@ -36,6 +36,7 @@ const plainContext: Context = {
   log: () => {},
   progress: () => {},
   manifest: () => {},
+  checkpoint: () => {},
   emit: (value, options) => {
     const emission = { ...options, value }
     emissions.add(emission)

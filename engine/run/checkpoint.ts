@@ -1,0 +1,173 @@
+// Checkpoints are taken when nothing is in flight. Each source gives `every` items and then waits; when all of them
+// and all that descends from them have been released, every queue is empty, every operator idle, and what a resumed
+// run needs is small: how far each source came, the value at the end of each feedback edge, the length of each file,
+// and the state that resources and operators registered with `Context.checkpoint`. That is why the cadence belongs to
+// the graph and not to an operator: only the engine knows such a moment. An operator that holds items back until more
+// come, e.g. for a batch, gets them one by one until nothing is held. So the places of the checkpoints depend on the
+// items alone, never on timing, and a run that was stopped goes through the same states as one that was not.
+// The price is that the work ahead of the slowest node starts anew after each checkpoint.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Cadence } from '../graph/flat.ts'
+import type { Durable } from '../operator.ts'
+import { checkpointNameOf, type RunState, writeCheckpoint } from './checkpoint-folder.ts'
+import { Cursor } from './cursor.ts'
+import type { Edge } from './edge.ts'
+import { RunError } from './error.ts'
+import type { RunningNode } from './node.ts'
+
+/** What a checkpoint asks of the run around it. */
+export interface CheckpointHost {
+  readonly directory: string
+  readonly nodes: readonly RunningNode[]
+  readonly edges: readonly Edge[]
+  /** What the engine counts: the rest of the state is filled in here. */
+  counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
+  log(message: string): void
+}
+
+/** Decides when sources wait, and writes the checkpoints of a run. */
+export class Checkpoints {
+  readonly #cadence: Cadence
+  readonly #host: CheckpointHost
+  readonly #past: RunState | undefined
+  readonly #folder: string | undefined
+  readonly #cursors: Cursor[] = []
+  readonly #durables = new Map<string, Durable>()
+  #saved: string | undefined
+  #best: RunState['best']
+  #metric = { sum: 0, count: 0 }
+  #stopping = false
+
+  /** `past` is the state in `folder`, of the checkpoint that the run goes on from. */
+  constructor(cadence: Cadence, host: CheckpointHost, folder?: string, past?: RunState) {
+    this.#cadence = cadence
+    this.#host = host
+    this.#folder = folder
+    this.#past = past
+    this.#best = past?.best
+    this.#saved = past && checkpointNameOf(past.acknowledged)
+  }
+
+  /** Follows one more source of a node. */
+  cursor(node: string): Cursor {
+    const number = this.#cursors.filter(({ name }) => name.split('#')[0] === node).length
+    const name = number === 0 ? node : `${node}#${number}`
+    const cursor = new Cursor(name, this.#stopping ? 0 : this.#round, this.#past?.cursors[name])
+    this.#cursors.push(cursor)
+    return cursor
+  }
+
+  register(part: Part, durable: Durable): void {
+    const folder = folderOf(part)
+    if (this.#durables.has(folder))
+      throw new RunError('operator-misused', `"${part.name}" must register its state for checkpoints once`)
+    this.#durables.set(folder, durable)
+  }
+
+  /** Brings what a part registered to its state at the checkpoint that the run goes on from. */
+  async restore(part: Part): Promise<void> {
+    const durable = this.#durables.get(folderOf(part))
+    if (durable && this.#folder !== undefined) await durable.restore(join(this.#folder, folderOf(part)))
+  }
+
+  /** The value that a feedback edge starts with, or nothing when it starts empty. */
+  initialOf({ wire, name, latest }: Edge): { value: unknown } | undefined {
+    if (!this.#past) return wire.initial
+    return latest && name in this.#past.edges ? { value: this.#past.edges[name] } : undefined
+  }
+
+  /** Takes the metric that decides which checkpoint is the best. */
+  measure(entry: Readonly<Record<string, unknown>>): void {
+    const value = this.#cadence.best === '' ? undefined : entry[this.#cadence.best]
+    if (typeof value !== 'number' || !Number.isFinite(value)) return
+    this.#metric.sum += value
+    this.#metric.count++
+  }
+
+  /** From now on sources wait: the next moment with nothing in flight is the last one. */
+  stop(): void {
+    this.#stopping = true
+    for (const cursor of this.#cursors) cursor.allowance = 0
+  }
+
+  /** What is to be done now that nothing moves. */
+  due(): 'nothing' | 'more-items' | 'save' {
+    const waiting = this.#cursors.filter(cursor => !cursor.ended && cursor.allowance <= 0)
+    if (waiting.length === 0) return 'nothing'
+    const { nodes, edges } = this.#host
+    if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
+    for (const cursor of waiting) cursor.allowance = 1
+    return 'more-items'
+  }
+
+  /** Lets the sources go on for another round. */
+  goOn(): void {
+    for (const cursor of this.#cursors) cursor.allowance = this.#round
+  }
+
+  /** Writes a checkpoint unless nothing was done since the last one. */
+  async save(): Promise<void> {
+    const counts = this.#host.counts()
+    const name = checkpointNameOf(counts.acknowledged)
+    if (name === this.#saved) return
+    const best = this.#bestWith(name)
+    const state: RunState = {
+      version: 1,
+      ...counts,
+      cursors: Object.fromEntries(this.#cursors.map(cursor => [cursor.name, cursor.state])),
+      edges: this.#edgeValues(),
+      ...(best && { best }),
+    }
+    const write = async (root: string) => {
+      for (const [folder, durable] of this.#durables) {
+        await mkdir(join(root, folder), { recursive: true })
+        await durable.save(join(root, folder))
+      }
+    }
+    const begin = performance.now()
+    await writeCheckpoint(this.#host.directory, { state, keep: this.#cadence.keep, write })
+    this.#saved = name
+    this.#best = best
+    this.#metric = { sum: 0, count: 0 }
+    this.#host.log(`checkpoint ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`)
+  }
+
+  get #round(): number {
+    return this.#cadence.every || Number.POSITIVE_INFINITY
+  }
+
+  #bestWith(checkpoint: string): RunState['best'] {
+    const { sum, count } = this.#metric
+    if (count === 0 || (this.#best && this.#best.value >= sum / count)) return this.#best
+    return { checkpoint, value: sum / count }
+  }
+
+  #edgeValues(): Record<string, unknown> {
+    const values: Record<string, unknown> = {}
+    for (const input of this.#host.nodes.flatMap(node => node.inputs)) {
+      const [edge] = input.edges
+      if (!edge?.feedback || !input.latestItem) continue
+      const { value } = input.latestItem
+      if (!isDeepStrictEqual(JSON.parse(JSON.stringify({ value })), { value })) {
+        const rule = `edge ${edge.name}: its value must be JSON for a checkpoint to keep it`
+        throw new RunError('checkpoint-failed', rule)
+      }
+      values[edge.name] = value
+    }
+    return values
+  }
+}
+
+/** A node or resource that has state of its own. */
+export interface Part {
+  readonly kind: 'node' | 'resource'
+  readonly name: string
+}
+
+/** Resources come first in people's minds: `checkpoints/000020/policy`. Names begin with a letter and have no dot. */
+const folderOf = ({ kind, name }: Part): string => {
+  const flat = name.replaceAll('/', '.')
+  return kind === 'resource' ? flat : join('_nodes', flat)
+}
