@@ -1,8 +1,15 @@
 import { create, globals } from 'webgpu'
-import { bytesOf, type ElementType, sizeOf, type Tensor } from './tensor.ts'
+import { fromFloat16 } from './float16.ts'
+import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 /** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
 export type Family = 'cpu' | 'gpu'
+
+/**
+ * Who multiplies blocks of 16 × 16 float16: nobody, a GPU's matrix units, or loops in their place, which let the
+ * kernels around them be tested where there are no such units.
+ */
+export type MatrixUnits = 'none' | 'native' | 'emulated'
 
 export interface AdapterInfo {
   vendor: string
@@ -11,13 +18,21 @@ export interface AdapterInfo {
   description: string
 }
 
-export type HostArray = Float32Array | Uint32Array | Int32Array
+/** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
+export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
 
 export interface DeviceOptions {
   /** Part of an adapter's name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
   adapter?: string
   /** Kernel family; by default `FLOW_KERNELS`, else what suits the adapter. */
   family?: Family
+  /** Matrix units; by default the GPU's when it has them. */
+  units?: MatrixUnits
+  /**
+   * True leaves out Dawn's checks of every index in a kernel: matrix products are then half as fast again. Our kernels
+   * stay inside their tensors by themselves, which the tests show with the checks on.
+   */
+  trusted?: boolean
 }
 
 const alignmentBytes = 256
@@ -25,7 +40,7 @@ const alignmentBytes = 256
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const wanted = options.adapter ?? process.env.FLOW_ADAPTER
-  const adapter = await instance(wanted)
+  const adapter = await instance(wanted, options.trusted ?? false)
     .requestAdapter({ powerPreference: 'high-performance' })
     .catch((cause: unknown) => {
       throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
@@ -43,13 +58,15 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
     },
   })
-  return new Device(gpu, adapter, options.family ?? chosenFamily(adapter))
+  const family = options.family ?? chosenFamily(adapter)
+  return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
 }
 
 /** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
 export class Device {
   readonly gpu: GPUDevice
   readonly family: Family
+  readonly units: MatrixUnits
   readonly info: AdapterInfo
   /** Lanes of a subgroup; kernels of the `cpu` family are generated for it. */
   readonly subgroupSize: number
@@ -60,9 +77,10 @@ export class Device {
   readonly #modules = new Map<string, Promise<GPUComputePipeline>>()
   readonly #layouts = new Map<string, GPUPipelineLayout>()
 
-  constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family) {
+  constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
     this.gpu = gpu
     this.family = family
+    this.units = units
     const { vendor, architecture, device, description } = adapter.info
     this.info = { vendor, architecture, device, description }
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
@@ -106,7 +124,7 @@ export class Device {
     type: ElementType = 'f32',
     data?: HostArray,
   ): Required<Tensor> {
-    const buffer = this.allocate(label, sizeOf(shape) * 4)
+    const buffer = this.allocate(label, sizeOf(shape) * elementBytes[type])
     const tensor = { label, shape, type, storage: { buffer, offsetBytes: 0 } }
     if (data) this.write(tensor, data)
     return tensor
@@ -119,17 +137,25 @@ export class Device {
   /** Writes `data` at element `at` of the tensor. */
   write(tensor: Tensor, data: HostArray, at = 0): void {
     const { buffer, offsetBytes } = placed(tensor)
-    if ((at + data.length) * 4 > bytesOf(tensor))
+    const size = elementBytes[tensor.type]
+    if (data.BYTES_PER_ELEMENT !== size)
+      throw new DeviceError(
+        'bad-write',
+        `${tensor.label}: elements of ${size} bytes, got ${data.BYTES_PER_ELEMENT}`,
+      )
+    if ((at + data.length) * size > bytesOf(tensor))
       throw new DeviceError(
         'bad-write',
         `${tensor.label}: ${data.length} elements at ${at} exceed (${tensor.shape})`,
       )
-    this.gpu.queue.writeBuffer(buffer, offsetBytes + at * 4, data.buffer, data.byteOffset, data.byteLength)
+    this.gpu.queue.writeBuffer(buffer, offsetBytes + at * size, data.buffer, data.byteOffset, data.byteLength)
   }
 
   /** The tensor's elements, once all work submitted so far is done. Throws what went wrong on the GPU since the last read. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.readBytes(tensor))
+    const bytes = await this.readBytes(tensor)
+    if (tensor.type !== 'f16') return new Float32Array(bytes)
+    return Float32Array.from(new Uint16Array(bytes), fromFloat16)
   }
 
   async readIntegers(tensor: Tensor): Promise<Int32Array<ArrayBuffer>> {
@@ -144,7 +170,7 @@ export class Device {
       usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     })
     const encoder = this.gpu.createCommandEncoder()
-    encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, size)
+    encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, Math.ceil(size / 4) * 4)
     this.gpu.queue.submit([encoder.finish()])
     try {
       await staging.mapAsync(GPUMapMode.READ)
@@ -226,21 +252,42 @@ export function placed(tensor: Tensor) {
   return tensor.storage
 }
 
-const optionalFeatures: GPUFeatureName[] = ['subgroups', 'shader-f16', 'timestamp-query']
+const matrixFeature = 'chromium-experimental-subgroup-matrix'
+const optionalFeatures = ['subgroups', 'shader-f16', 'timestamp-query', matrixFeature] as GPUFeatureName[] // the types do not know Dawn's own feature yet
 
 // What create() returns must stay referenced as long as the process lives, else Node crashes at random.
 const instances = new Map<string, GPU>()
 
-function instance(adapter: string | undefined): GPU {
-  const key = adapter ?? ''
+function instance(adapter: string | undefined, trusted: boolean): GPU {
+  const key = `${adapter ?? ''} ${trusted}`
   let gpu = instances.get(key)
   if (!gpu) {
     Object.assign(globalThis, globals)
-    const features = 'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia'
+    const unchecked = trusted ? ',disable_robustness' : ''
+    const features = `enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia${unchecked}`
     gpu = create(adapter ? [features, `adapter=${adapter}`] : [features])
     instances.set(key, gpu)
   }
   return gpu
+}
+
+/** Kernels use the one shape of blocks that NVIDIA's units offer: 16 × 16 × 16, float16 in, float32 out. */
+function unitsOf({ info, features }: GPUAdapter): MatrixUnits {
+  // Dawn's own field, which the types do not know yet.
+  const { subgroupMatrixConfigs: configs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }
+  const fits = [...configs].some(
+    ({ M, N, K, componentType, resultComponentType }) =>
+      M === 16 && N === 16 && K === 16 && componentType === 'f16' && resultComponentType === 'f32',
+  )
+  return fits && features.has('shader-f16') && info.subgroupMinSize === 32 ? 'native' : 'none'
+}
+
+interface MatrixConfig {
+  M: number
+  N: number
+  K: number
+  componentType: string
+  resultComponentType: string
 }
 
 function chosenFamily(adapter: GPUAdapter): Family {

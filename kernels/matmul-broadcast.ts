@@ -3,6 +3,7 @@ import {
   blockOfInner,
   buffers,
   each,
+  enablesOf,
   locate,
   nameOf,
   params,
@@ -26,7 +27,7 @@ export function matmulBroadcast({ subgroupSize: lanes }: Target, variant: Varian
     tileColumns,
     kernel: kernel({
       name: nameOf(`broadcast${tileRows}`, variant),
-      enables: 'enable subgroups;',
+      enables: `${enablesOf(variant)}enable subgroups;`,
       params,
       buffers: buffers(variant),
       code: `${access(variant)}

@@ -1,4 +1,14 @@
-import { access, buffers, each, locate, nameOf, params, type Tiling, type Variant } from './matmul-variant.ts'
+import {
+  access,
+  buffers,
+  each,
+  enablesOf,
+  locate,
+  nameOf,
+  params,
+  type Tiling,
+  type Variant,
+} from './matmul-variant.ts'
 import { kernel, type Target } from './plan.ts'
 
 const lanes = 64
@@ -20,6 +30,7 @@ export function matmulSkinny(_: Target, variant: Variant): Tiling {
     tileColumns,
     kernel: kernel({
       name: nameOf(`skinny${tileRows}`, variant),
+      enables: enablesOf(variant),
       params,
       buffers: buffers(variant),
       code: `${access(variant)}

@@ -3,6 +3,7 @@ import {
   blockOfInner,
   buffers,
   each,
+  enablesOf,
   locate,
   nameOf,
   params,
@@ -27,6 +28,7 @@ export function matmulTile(_: Target, variant: Variant): Tiling {
     tileColumns: tile,
     kernel: kernel({
       name: nameOf('tile', variant),
+      enables: enablesOf(variant),
       params,
       buffers: buffers(variant),
       code: `${access(variant)}

@@ -1,3 +1,4 @@
+import { largestFloat16 } from './float16.ts'
 import type { BufferSpec, Kernel } from './plan.ts'
 
 /** What changes a product's WGSL; everything else is a param. */
@@ -12,7 +13,15 @@ export interface Variant {
   bVector: boolean
   bias: boolean
   residual: boolean
+  /** `inner` is a multiple of 8. */
+  wholeInner: boolean
+  /** As `aVector`, for out and residual; the number of columns too is a multiple of 4. */
+  outVector: boolean
+  types: { a: FloatType; b: FloatType; out: FloatType }
 }
+
+/** Element types of factors and results; sums are always f32. */
+export type FloatType = 'f32' | 'f16'
 
 /** A kernel and the part of `out` that one of its workgroups makes. */
 export interface Tiling {
@@ -36,18 +45,23 @@ export const params = {
   ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
 }
 
-export function buffers({ oneTensor, aVector, bVector, bias, residual }: Variant) {
-  const spec: Record<string, BufferSpec> = { a: { element: aVector ? 'vec4f' : 'f32', access: 'read' } }
-  if (!oneTensor) spec.b = { element: bVector ? 'vec4f' : 'f32', access: 'read' }
+export function buffers({ oneTensor, aVector, bVector, bias, residual, types }: Variant) {
+  const element = (type: FloatType, vector: boolean) => (vector ? `vec4<${type}>` : type)
+  const spec: Record<string, BufferSpec> = { a: { element: element(types.a, aVector), access: 'read' } }
+  if (!oneTensor) spec.b = { element: element(types.b, bVector), access: 'read' }
   if (bias) spec.bias = { element: 'f32', access: 'read' } // (columns)
   if (residual) spec.residual = { element: 'f32', access: 'read' } // as out
-  spec.out = { element: 'f32', access: 'write' }
+  spec.out = { element: types.out, access: 'write' }
   return spec
 }
 
+/** WGSL directives that the types need. */
+export const enablesOf = ({ types }: Variant): string =>
+  Object.values(types).includes('f16') ? 'enable f16;\n' : ''
+
 /** A name for pipelines in errors and captures. */
-export const nameOf = (kind: string, { form, aVector, bVector }: Variant): string =>
-  `matmul_${kind}_${form}${aVector ? '_a4' : ''}${bVector ? '_b4' : ''}`
+export const nameOf = (kind: string, { form, aVector, bVector, types }: Variant): string =>
+  `matmul_${kind}_${form}_${types.a}${aVector ? 'x4' : ''}_${types.b}${bVector ? 'x4' : ''}`
 
 /**
  * `a1(at)`, `b1(at)`: one element. `a4(at)`, `b4(at)`: four neighbours; where loads are vectors, `at` is a multiple
@@ -61,19 +75,36 @@ fn finish(at: u32, column: u32, sum: f32) {
   var value = sum * params.scale;
   ${variant.bias ? 'value += bias[column];' : ''}
   ${variant.residual ? 'value += residual[at];' : ''}
-  if (params.accumulate != 0u) { value += out[at]; }
-  out[at] = value;
+  if (params.accumulate != 0u) { value += f32(out[at]); }
+  out[at] = ${variant.types.out === 'f16' ? `f16(${withinFloat16('value')})` : 'value'};
 }
 `
 
-/** Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. */
-export const locate = (rows: number, columns: number): string => `
+/** WGSL: the value, or the largest float16 of its sign. */
+export const withinFloat16 = (value: string, type = 'f32'): string =>
+  `clamp(${value}, ${type}(-${largestFloat16}.0), ${type}(${largestFloat16}.0))`
+
+/**
+ * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
+ * through the tiles by bands of so many rows of tiles, so that neighbours share factors in the cache.
+ */
+export const locate = (rows: number, columns: number, band = 1): string => `
   let index = workgroup_index(id);
   let tiles = params.row_tiles * params.column_tiles;
   let batch = index / tiles;
   if (batch >= params.batches) { return; }
+${
+  band === 1
+    ? `
   let row = index % tiles / params.column_tiles * ${rows}u;
-  let column = index % params.column_tiles * ${columns}u;
+  let column = index % params.column_tiles * ${columns}u;`
+    : `
+  let place = index % tiles;
+  let first_row_tile = place / (${band}u * params.column_tiles) * ${band}u;
+  let band = min(${band}u, params.row_tiles - first_row_tile);
+  let row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
+  let column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
+}
   let outer = batch / params.batch_inner;
   let head = batch % params.batch_inner;
   let a_start = params.a_offset + outer * params.a_outer + head / params.a_divisor * params.a_inner;
@@ -92,12 +123,12 @@ export const each = <T>(count: number, of: (i: number) => T): T[] =>
 const loads = (name: string, array: string, vector: boolean): string =>
   vector
     ? `
-fn ${name}1(at: u32) -> f32 { return ${array}[at >> 2u][at & 3u]; }
-fn ${name}4(at: u32) -> vec4f { return ${array}[at >> 2u]; }
-fn ${name}4_until(at: u32, last: u32) -> vec4f { return ${array}[at >> 2u]; }`
+fn ${name}1(at: u32) -> f32 { return f32(${array}[at >> 2u][at & 3u]); }
+fn ${name}4(at: u32) -> vec4f { return vec4f(${array}[at >> 2u]); }
+fn ${name}4_until(at: u32, last: u32) -> vec4f { return vec4f(${array}[at >> 2u]); }`
     : `
-fn ${name}1(at: u32) -> f32 { return ${array}[at]; }
-fn ${name}4(at: u32) -> vec4f { return vec4f(${array}[at], ${array}[at + 1u], ${array}[at + 2u], ${array}[at + 3u]); }
+fn ${name}1(at: u32) -> f32 { return f32(${array}[at]); }
+fn ${name}4(at: u32) -> vec4f { return vec4f(${[0, 1, 2, 3].map(i => `f32(${array}[at + ${i}u])`).join(', ')}); }
 fn ${name}4_until(at: u32, last: u32) -> vec4f {
-  return vec4f(${array}[at], ${array}[min(at + 1u, last)], ${array}[min(at + 2u, last)], ${array}[min(at + 3u, last)]);
+  return vec4f(${[0, 1, 2, 3].map(i => `f32(${array}[min(at + ${i}u, last)])`).join(', ')});
 }`

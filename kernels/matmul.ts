@@ -1,6 +1,9 @@
 import { matmulBroadcast } from './matmul-broadcast.ts'
 import { matmulSkinny } from './matmul-skinny.ts'
+import { tileFor } from './matmul-table.ts'
 import { matmulTile } from './matmul-tile.ts'
+import { matmulUnits, type UnitTile } from './matmul-units.ts'
+import type { FloatType, Tiling, Variant } from './matmul-variant.ts'
 import type { Plan, Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
@@ -39,12 +42,16 @@ export interface Matmul<Data = Tensor> {
   batch?: { outer: number; inner: number }
   /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
   repeat?: { count: number; a: number; b: number }
+  /** How matrix units cut the work, by default what the table says: for measuring and testing. */
+  tile?: UnitTile
 }
 
 /**
  * out = scale · op(a) op(b) + bias[column] + residual; with `accumulate`, out += that.
  * An element is the sum over blocks of 256 k of fused multiply-adds in ascending k: it depends neither on the number
  * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
+ * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
+ * a device with matrix units rounds all factors to float16, and sums in an order of its own.
  */
 export function matmul(plan: Plan, options: Matmul): void {
   const { form, rows, columns, inner, bias, residual } = options
@@ -54,21 +61,22 @@ export function matmul(plan: Plan, options: Matmul): void {
   const [a, b, out] = [located(options.a), located(options.b), located(options.out)]
   expectFits(options, a, b, out)
   const oneTensor = a.tensor === b.tensor
-  const [aVector, bVector] = [isAligned(a, repeat.a), isAligned(b, repeat.b)]
-  const { kernel, tileRows, tileColumns } = generator(
-    plan.target,
-    form,
-    rows,
-  )(plan.target, {
-    form,
-    rows,
-    inner,
-    // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
-    oneTensor,
-    aVector: aVector && (bVector || !oneTensor),
-    bVector: bVector && (aVector || !oneTensor),
-    bias: bias !== undefined,
-    residual: residual !== undefined,
+  const { kernel, tileRows, tileColumns } = tiling(plan, options, (aligned: Aligned): Variant => {
+    const [aVector, bVector] = [isAligned(a, repeat.a, aligned), isAligned(b, repeat.b, aligned)]
+    return {
+      form,
+      rows,
+      inner,
+      types: { a: floatType(a.tensor), b: floatType(b.tensor), out: floatType(out.tensor) },
+      wholeInner: inner % 8 === 0,
+      outVector: isAligned(out, 0, () => 4) && columns % 4 === 0,
+      // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
+      oneTensor,
+      aVector: aVector && (bVector || !oneTensor),
+      bVector: bVector && (aVector || !oneTensor),
+      bias: bias !== undefined,
+      residual: residual !== undefined,
+    }
   })
   const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
   plan.dispatch(kernel, {
@@ -120,9 +128,39 @@ export function matmulReference(options: Matmul<Values>): void {
         }
 }
 
+/** Elements that one load brings, for which addresses must be aligned. */
+type Aligned = (type: FloatType) => number
+
+/** The kernel for the sizes, the precision and the device. */
+function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
+  const { target, precision } = plan
+  const { form, rows, columns, inner, batch = { outer: 1, inner: 1 } } = options
+  if (precision === 'float16' && target.units !== 'none' && inner > 0) {
+    const tile = options.tile ?? tileFor({ rows, columns, inner, batches: batch.outer * batch.inner })
+    return matmulUnits(
+      target,
+      variant(type => (type === 'f16' ? 8 : 4)),
+      tile,
+    )
+  }
+  return generator(
+    target,
+    form,
+    rows,
+  )(
+    target,
+    variant(() => 4),
+  )
+}
+
 function generator(target: Target, form: Matmul['form'], rows: number) {
   if (target.family === 'cpu') return matmulBroadcast
   return form === 'nt' && rows <= 32 ? matmulSkinny : matmulTile
+}
+
+const floatType = ({ label, type }: Tensor): FloatType => {
+  if (type === 'f32' || type === 'f16') return type
+  throw new Error(`matmul: ${label} must hold f32 or f16, got ${type}`)
 }
 
 type Placed<Data> = Required<Operand<Data>>
@@ -140,9 +178,11 @@ function placedIn<Data extends object>(operand: Operand<Data> | Data, rowStride:
 const start = <Data>(operand: Placed<Data>, outer: number, inner: number): number =>
   operand.offset + outer * operand.outer + Math.floor(inner / operand.innerDivisor) * operand.inner
 
-/** Whether four neighbours in a row can be loaded as one. */
-const isAligned = ({ offset, rowStride, outer, inner }: Placed<Tensor>, repeat: number): boolean =>
-  [offset, rowStride, outer, inner, repeat].every(n => n % 4 === 0)
+/** Whether neighbours in a row can be loaded as one. */
+function isAligned(operand: Placed<Tensor>, repeat: number, aligned: Aligned): boolean {
+  const { tensor, offset, rowStride, outer, inner } = operand
+  return [offset, rowStride, outer, inner, repeat].every(n => n % aligned(floatType(tensor)) === 0)
+}
 
 /** Throws unless every element that the kernel touches lies in its tensor: kernels check no bounds but the sizes. */
 function expectFits(options: Matmul, a: Placed<Tensor>, b: Placed<Tensor>, out: Placed<Tensor>): void {

@@ -1,4 +1,4 @@
-import { align, type Device, type Family, type HostArray, placed } from './device.ts'
+import { align, type Device, type Family, type HostArray, type MatrixUnits, placed } from './device.ts'
 import { bytesOf, type ElementType, type Tensor } from './tensor.ts'
 
 /** A compute kernel as data. `code` is WGSL with an entry point `main`; the plan writes the declarations before it. */
@@ -25,6 +25,9 @@ export interface Call<P extends string, B extends string> {
   grid: number | readonly [number, number, number]
 }
 
+/** What matrix products round their factors to. Sums, norms, probabilities and losses are float32 always. */
+export type Precision = 'float32' | 'float16'
+
 /** Declares a kernel; the names of its params and buffers are checked at every dispatch. */
 export const kernel = <P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B> =>
   definition
@@ -32,6 +35,7 @@ export const kernel = <P extends string, B extends string>(definition: Kernel<P,
 /** What a kernel's WGSL depends on; a `Device` is one. */
 export interface Target {
   readonly family: Family
+  readonly units: MatrixUnits
   readonly subgroupSize: number
 }
 
@@ -58,12 +62,14 @@ const foldedWidth = 32768
 export class Plan {
   /** What kernels are generated for. */
   readonly target: Target
+  readonly precision: Precision
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
   readonly pinned = new Set<Tensor>()
   readonly constants = new Map<Tensor, HostArray>()
 
-  constructor(target: Target) {
+  constructor(target: Target, precision: Precision = 'float32') {
     this.target = target
+    this.precision = precision
   }
 
   /** A tensor that lives from its first to its last use in this plan. */
@@ -160,7 +166,7 @@ export async function compile(device: Device, plan: Plan, label: string): Promis
   const ready = async (command: Command): Promise<Ready> => {
     if ('dispatch' in command) return bind(command.dispatch)
     const { buffer, offsetBytes } = placed(at(command.fill))
-    return { fill: buffer, at: offsetBytes, bytes: bytesOf(command.fill) }
+    return { fill: buffer, at: offsetBytes, bytes: wordsOf(command.fill) }
   }
   const segments = new Map<string, Ready[]>()
   for (const { name, commands } of plan.segments) segments.set(name, await Promise.all(commands.map(ready)))
@@ -305,11 +311,11 @@ function lifetimes(plan: Plan): Life[] {
 }
 
 function touched(command: Command): readonly Tensor[] {
-  if ('dispatch' in command) return command.dispatch.tensors
-  return [command.fill]
+  return 'dispatch' in command ? command.dispatch.tensors : [command.fill]
 }
 
-function declare(kernel: Kernel, writable: readonly boolean[]): string {
+/** The WGSL before a kernel's own code: directives, params and bindings. */
+export function declare(kernel: Kernel, writable: readonly boolean[]): string {
   const params = Object.entries(kernel.params).map(([name, type]) => `  ${name}: ${type},`)
   const buffers = Object.entries(kernel.buffers).map(([name, { element }], i) => {
     return `@group(0) @binding(${i + 1}) var<storage, ${writable[i] ? 'read_write' : 'read'}> ${name}: array<${element}>;`
@@ -341,6 +347,9 @@ function writeScalars(
     else view.setUint32(4 + i * 4, value, true)
   })
 }
+
+/** What clearing and copying must span, a multiple of 4; nothing else lies in those last bytes. */
+const wordsOf = (tensor: Tensor): number => Math.ceil(bytesOf(tensor) / 4) * 4
 
 /** Over-dispatches the last row: kernels return when `workgroup_index` is past their count. */
 const fold = (count: number): [number, number, number] =>

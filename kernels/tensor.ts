@@ -1,7 +1,10 @@
-export type ElementType = 'f32' | 'u32' | 'i32'
+export type ElementType = keyof typeof elementBytes
+
+/** Bytes of an element in a buffer. */
+export const elementBytes = { f32: 4, f16: 2, u32: 4, i32: 4 } as const
 
 /**
- * A dense row-major array of 4-byte elements. With `storage` it lives in that part of a GPU buffer; without, it
+ * A dense row-major array. With `storage` it lives in that part of a GPU buffer; without, it
  * belongs to a plan, whose compiler decides where it lives.
  */
 export interface Tensor {
@@ -22,4 +25,4 @@ export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((size, extent) => size * extent, 1)
 }
 
-export const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * 4
+export const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * elementBytes[tensor.type]

@@ -1,20 +1,8 @@
 import t from 'tap'
-import type { Device } from '../../kernels/device.ts'
-import { type Matmul, matmul, matmulReference, type Operand } from '../../kernels/matmul.ts'
-import { compile, Plan } from '../../kernels/plan.ts'
-import type { Tensor } from '../../kernels/tensor.ts'
+import { matmul, matmulReference } from '../../kernels/matmul.ts'
+import { Plan } from '../../kernels/plan.ts'
+import { agree, type Case, run } from './matmul-cases.ts'
 import { close, noise, onEachFamily } from './support.ts'
-
-type Test = Pick<typeof t, 'ok' | 'equal'>
-type Values = Float32Array<ArrayBuffer>
-type Case = Omit<Matmul<Values>, 'a' | 'b' | 'out' | 'bias' | 'residual'> & {
-  a?: Layout
-  b?: Layout
-  out?: Layout
-  bias?: boolean
-  residual?: boolean
-}
-type Layout = Omit<Operand, 'tensor'>
 
 // Sizes around one lane, a quad, the rows and columns of a workgroup and a tile; some strides forbid vector loads.
 // Compiling costs more than running: the cases share a few variants.
@@ -169,81 +157,3 @@ await onEachFamily(t, async (device, t) => {
     t.throws(() => matmul(plan, { ...sizes, a: small, out: small }), /small is bound twice/)
   })
 })
-
-/** Runs all cases in one plan; what no matrix covers is NaN in the factors and must keep its value in `out`. */
-async function agree(t: Test, device: Device, cases: readonly Case[]): Promise<void> {
-  const plan = new Plan(device)
-  const made = cases.map((each, i) => prepare(device, plan, each, i + 1))
-  await run(device, plan)
-  for (const { name, out, wanted, before } of made) {
-    const found = await device.read(out)
-    close(t, found, wanted, 2e-6, name)
-    const spoiled = found.findIndex((value, i) => wanted[i] === before[i] && value !== before[i])
-    t.equal(spoiled, -1, `${name} writes nothing else`)
-  }
-}
-
-function prepare(device: Device, plan: Plan, options: Case, seed: number) {
-  const { form, rows, columns, inner } = options
-  const { bias: hasBias, residual: hasResidual, ...sizes } = options
-  const out = layout(options.out, columns)
-  const before = noise(extent(options, out, rows, columns, 0) + 9, seed + 1)
-  const data = {
-    a: factor(options, 'a', form === 'tn' ? [inner, rows] : [rows, inner], seed + 2),
-    b: factor(options, 'b', form === 'nt' ? [columns, inner] : [inner, columns], seed + 3),
-    ...(hasBias && { bias: noise(columns, seed + 4) }),
-    ...(hasResidual && { residual: noise(before.length, seed + 5) }),
-  }
-  const wanted = Float64Array.from(before)
-  matmulReference({ ...sizes, ...data, out: { ...out, tensor: wanted } })
-  const tensor = (values: Values): Tensor => device.tensor('given', [values.length], 'f32', values)
-  const result = tensor(before)
-  matmul(plan, {
-    ...{
-      ...sizes,
-      a: { ...data.a, tensor: tensor(data.a.tensor) },
-      b: { ...data.b, tensor: tensor(data.b.tensor) },
-    },
-    ...(data.bias && { bias: tensor(data.bias) }),
-    ...(data.residual && { residual: tensor(data.residual) }),
-    out: { ...out, tensor: result },
-  })
-  return { name: `${form} ${rows}x${columns}x${inner}`, out: result, wanted, before }
-}
-
-/** One factor of every product of the batch, as large as it must be. */
-function factor(options: Case, name: 'a' | 'b', [rows, columns]: [number, number], seed: number) {
-  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
-  const at = layout(options[name], columns)
-  const moved = repeat.count - 1
-  const tensor = new Float32Array(Math.max(1, extent(options, at, rows, columns, moved * repeat[name]))).fill(
-    Number.NaN,
-  )
-  const values = noise(tensor.length, seed)
-  for (let outer = 0; outer < batch.outer; outer++)
-    for (let head = 0; head < batch.inner; head++)
-      for (let r = 0; r < repeat.count; r++)
-        for (let row = 0; row < rows; row++) {
-          const start = at.offset + outer * at.outer + Math.floor(head / at.innerDivisor) * at.inner
-          const first = start + r * repeat[name] + row * at.rowStride
-          tensor.set(values.subarray(first, first + columns), first)
-        }
-  return { ...at, tensor }
-}
-
-function layout(given: Layout | undefined, columns: number): Required<Layout> {
-  return { offset: 0, rowStride: columns, outer: 0, inner: 0, innerDivisor: 1, ...given }
-}
-
-function extent(options: Case, at: Required<Layout>, rows: number, columns: number, moved: number): number {
-  const { outer, inner } = options.batch ?? { outer: 1, inner: 1 }
-  const last = at.offset + (outer - 1) * at.outer + Math.floor((inner - 1) / at.innerDivisor) * at.inner
-  return last + moved + (rows - 1) * at.rowStride + columns
-}
-
-async function run(device: Device, plan: Plan): Promise<void> {
-  const compiled = await compile(device, plan, 'test')
-  compiled.run()
-  await device.finish()
-  compiled.free()
-}

@@ -1,0 +1,63 @@
+import t from 'tap'
+import { openDevice } from '../../kernels/device.ts'
+import { agree, type Case } from './matmul-cases.ts'
+
+// Sizes around a block, a chunk of 8, a step of 32 k and a tile; some strides forbid wide loads.
+const forms = ['nt', 'nn', 'tn'] as const
+const sizes = [
+  { rows: 1, columns: 1, inner: 1 },
+  { rows: 35, columns: 42, inner: 33 },
+  { rows: 64, columns: 72, inner: 48 },
+]
+// Emulated blocks compile slowly: few of them, but more than one each way.
+const tile = { rowSubgroups: 2, columnSubgroups: 1, rowBlocks: 1, columnBlocks: 2, depth: 16 }
+const cases: Case[] = forms.flatMap(form => sizes.map(size => ({ form, ...size, tile })))
+const misplaced: Case[] = forms.map(form => ({
+  ...{ form, rows: 34, columns: 12, inner: 13, out: { offset: 4, rowStride: 16 } },
+  ...{ a: { offset: 8, rowStride: 40 }, b: { offset: 3, rowStride: 41 } },
+  ...{ tile, bias: true, residual: true, scale: 0.5, accumulate: true },
+}))
+// Two sequences of 5 positions with four query heads of 8, two key heads; then the gradient of a key head.
+const scores = { rowStride: 5, outer: 100, inner: 25 }
+const heads: Case[] = [
+  {
+    ...{ form: 'nt', rows: 5, columns: 5, inner: 8, batch: { outer: 2, inner: 4 }, out: scores, tile },
+    ...{
+      a: { rowStride: 32, outer: 160, inner: 8 },
+      b: { rowStride: 16, outer: 80, inner: 8, innerDivisor: 2 },
+    },
+  },
+  {
+    ...{ form: 'tn', rows: 5, columns: 8, inner: 5, batch: { outer: 2, inner: 2 } },
+    ...{ a: { ...scores, inner: 50 }, b: { rowStride: 32, outer: 160, inner: 16 } },
+    ...{ out: { rowStride: 16, outer: 80, inner: 8 }, repeat: { count: 2, a: 25, b: 8 }, tile },
+  },
+]
+
+const device = await openDevice({ family: 'gpu', units: 'emulated' })
+t.teardown(() => device.close())
+
+await t.test('blocks of float16 agree with the reference, whatever the factors are stored as', async t => {
+  const exact = { precision: 'float16', bound: 2e-6 } as const
+  await agree(t, device, [...cases.filter(each => each.inner !== 48), misplaced[1], ...heads], {
+    ...exact,
+    types: {},
+  })
+  await agree(
+    t,
+    device,
+    cases.filter(each => each.inner === 48),
+    { ...exact, types: { a: 'f16', b: 'f16' } },
+  )
+})
+
+await t.test('results can be float16', async t => {
+  const types = { b: 'f16', out: 'f16' } as const
+  await agree(t, device, [misplaced[0]], { precision: 'float16', types, bound: 2 ** -11 })
+})
+
+await t.test('wider cuts agree beyond their edges', async t => {
+  const wide = { rowSubgroups: 1, columnSubgroups: 2, rowBlocks: 1, columnBlocks: 2, depth: 32 }
+  const size = { form: 'nt', rows: 18, columns: 68, inner: 72, tile: wide } as const
+  await agree(t, device, [size], { precision: 'float16', types: { b: 'f16' }, bound: 2e-6 })
+})

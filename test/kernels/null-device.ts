@@ -1,0 +1,48 @@
+import { create, globals } from 'webgpu'
+import type { Kernel, Target } from '../../kernels/plan.ts'
+import { declare, Plan, type Precision } from '../../kernels/plan.ts'
+
+/** A GPU with matrix units, as far as kernels are concerned. */
+export const unitsTarget: Target = { family: 'gpu', units: 'native', subgroupSize: 32 }
+
+// Must stay referenced for as long as the process lives.
+const instances: GPU[] = []
+
+/** A device that runs nothing but validates WGSL for every feature that Dawn knows, matrix units included. */
+export async function nullDevice(): Promise<GPUDevice> {
+  Object.assign(globalThis, globals)
+  const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+  instances.push(gpu)
+  const adapter = await gpu.requestAdapter()
+  if (!adapter) throw new Error('Dawn has no null backend')
+  const features = ['subgroups', 'shader-f16', 'chromium-experimental-subgroup-matrix']
+  return adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[] }) // Dawn's own feature is not in the types
+}
+
+/** What Dawn says against each kernel of the plan that `record` makes for a GPU with matrix units. */
+export async function complaints(
+  gpu: GPUDevice,
+  record: (plan: Plan) => void,
+  precision: Precision = 'float16',
+): Promise<string[]> {
+  const plan = new Plan(unitsTarget, precision)
+  record(plan)
+  const kernels = new Map<string, Kernel>()
+  for (const { commands } of plan.segments)
+    for (const command of commands)
+      if ('dispatch' in command) kernels.set(command.dispatch.kernel.code, command.dispatch.kernel)
+  const found: string[] = []
+  for (const kernel of kernels.values()) {
+    const writable = Object.values(kernel.buffers).map(buffer => buffer.access === 'write')
+    gpu.pushErrorScope('validation')
+    const module = gpu.createShaderModule({
+      label: kernel.name,
+      code: declare(kernel, writable) + kernel.code,
+    })
+    const { messages } = await module.getCompilationInfo()
+    await gpu.popErrorScope()
+    for (const { type, message, lineNum } of messages)
+      if (type === 'error') found.push(`${kernel.name}:${lineNum}: ${message}`)
+  }
+  return found
+}

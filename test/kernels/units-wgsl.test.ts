@@ -1,0 +1,38 @@
+import t from 'tap'
+import { matmul } from '../../kernels/matmul.ts'
+import { unitTiles } from '../../kernels/matmul-table.ts'
+import { complaints, nullDevice } from './null-device.ts'
+
+const gpu = await nullDevice()
+t.teardown(() => gpu.destroy())
+
+await t.test('a wrong kernel is complained about', async t => {
+  const found = await complaints(gpu, plan => {
+    const wrong = {
+      name: 'wrong',
+      params: {},
+      buffers: {},
+      code: '@compute @workgroup_size(1) fn main() { nothing(); }',
+    }
+    plan.dispatch(wrong, { params: {}, buffers: {}, grid: 1 })
+  })
+  t.match(found, [/^wrong:\d+: unresolved call target 'nothing'/])
+})
+
+await t.test('every product on matrix units is valid WGSL', async t => {
+  const types = ['f32', 'f16'] as const
+  const found = await complaints(gpu, plan => {
+    for (const { tile } of unitTiles)
+      for (const form of ['nt', 'nn', 'tn'] as const)
+        for (const type of types)
+          for (const size of [64, 33]) {
+            const shape = [size, size]
+            const [a, b, out] = [type, 'f16' as const, type].map(type => plan.tensor('given', shape, type))
+            const extras = { bias: plan.tensor('bias', [size]), residual: plan.tensor('residual', shape) }
+            const sizes = { form, rows: size, columns: size, inner: size, tile }
+            matmul(plan, { ...sizes, a, b, out })
+            matmul(plan, { ...sizes, a, b, out, ...extras, accumulate: true })
+          }
+  })
+  t.same(found, [])
+})
