@@ -54,7 +54,7 @@ export default operator({
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(
         'missing-reference',
-        `grpo.update: beta ${config.beta} needs a reference; name a model or set beta to 0`,
+        `beta ${config.beta} needs a reference; name a model or set beta to 0`,
       )
     const begun = performance.now()
     const update = async (batch: readonly Member<Group>[]) => {

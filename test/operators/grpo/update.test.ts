@@ -1,0 +1,157 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { loadGraph } from '../../../engine/graph/check.ts'
+import { operator } from '../../../engine/operator.ts'
+import { startRun } from '../../../engine/run/run.ts'
+import { imageToken } from '../../../kernels/networks/packing.ts'
+import { sharedDevice } from '../../../operators/device.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import type { Group } from '../../../operators/kinds.ts'
+import modelRandom, { writeRandomCheckpoint } from '../../../operators/model/random.ts'
+import { fixture } from '../../fixtures.ts'
+import { noise } from '../../kernels/support.ts'
+import { groupOf } from '../group.ts'
+
+const defaults = Object.fromEntries(
+  Object.entries(modelRandom.config).map(([name, field]) => [name, 'default' in field ? field.default : '']),
+) as Parameters<typeof writeRandomCheckpoint>[1] // every field but the folder has a default
+const folder = t.testdir()
+const checkpoint = join(folder, 'checkpoint')
+const sizes = {
+  hidden: 32,
+  intermediate: 48,
+  layers: 1,
+  visionHidden: 16,
+  visionHeads: 2,
+  queries: 5,
+  group: 2,
+}
+const written = { ...defaults, ...sizes, folder: checkpoint, tokenizer: fixture('prompts') }
+await writeRandomCheckpoint(checkpoint, { ...written, dtype: 'float32' })
+
+/** Emits groups of two completions, one of them better. */
+const source = operator({
+  summary: 'Gives groups.',
+  config: { count: { type: 'integer', description: 'How many.' } },
+  inputs: {},
+  outputs: { groups: 'group' },
+  run: (_inputs, { count }, context) => ({
+    groups: context.source<Group>(async function* () {
+      const device = await sharedDevice(context)
+      for (let i = 0; i < count; i++) {
+        const group = groupOf([
+          { ids: [20 + i, 21, 22], reward: 1 },
+          { ids: [30 + i], reward: i % 3 },
+        ])
+        const values = noise(4 * 16 * 16, i)
+        const features = device.tensor('features', [4, 16, 16], 'f32', values)
+        const prompt = { ...group.prompt, ids: [7, imageToken, 8 + i], features }
+        const { buffer } = features.storage
+        const dispose = () => device.free(buffer)
+        yield { key: `group ${i}`, value: { ...group, prompt }, dispose }
+      }
+    }),
+  }),
+})
+
+let runs = 0
+/** Runs groups through advantages and updates; what the run recorded. */
+async function train(count: number, update: object, options: { reference?: boolean; noise?: number } = {}) {
+  const model = { resource: 'model', config: { path: checkpoint } }
+  const graph = {
+    version: 1,
+    summary: 'A test.',
+    resources: {
+      policy: { ...model, config: { path: checkpoint, train: ['connector', 'language'] } },
+      ...(options.reference ? { reference: model } : {}),
+      optimizer: {
+        resource: 'adamw',
+        config: { model: 'policy', learningRate: 0.01, schedule: 'constant', warmupRatio: 0, steps: 9 },
+      },
+    },
+    nodes: {
+      groups: { operator: 'test.groups', config: { count } },
+      advantages: {
+        operator: 'grpo.advantage',
+        config: { noise: options.noise ?? 0 },
+        from: { groups: 'groups.groups' },
+      },
+      update: {
+        operator: 'grpo.update',
+        config: { model: 'policy', optimizer: 'optimizer', ...update },
+        from: { groups: 'advantages.groups' },
+      },
+    },
+  }
+  const registry = { operators: { ...operators, 'test.groups': source }, resources }
+  const plan = loadGraph('test.json', registry, { read: () => JSON.stringify(graph) })
+  const directory = join(folder, `run-${++runs}`)
+  const summary = await startRun(plan, { seed: 0, directory }).done
+  const lines = (stream: string): Record<string, number>[] =>
+    readFileSync(join(directory, `${stream}.jsonl`), 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line))
+  return { summary, lines }
+}
+
+t.test('each group is an update, and what is reported keeps its names', async t => {
+  const { summary, lines } = await train(2, { reference: 'reference' }, { reference: true })
+  t.match(summary, { status: 'completed' }, summary.error?.message ?? '')
+  const [first, second] = lines('metrics')
+  t.match(first, { step: 1, reward: 0.5, completion_length: 2, learning_rate: 0.01, policy_lag: 0 })
+  t.match(first, {
+    key: 'group 0',
+    kl: 0,
+    reward_std: Math.SQRT1_2,
+    frac_reward_zero_std: 0,
+    'clip_ratio/region_mean': 0,
+  })
+  for (const name of ['loss', 'grad_norm', 'entropy', 'generate_seconds', 'update_seconds', 'seconds'])
+    t.ok(Number.isFinite(first[name]), name)
+  t.equal(second.frac_reward_zero_std, 1)
+  t.ok(second.kl > 0, 'the reference stays where it was')
+  t.match(
+    lines('samples').map(({ step, key, advantage }) => [step, key, Math.sign(advantage)]),
+    [
+      [1, 'group 0', 1],
+      [1, 'group 0', -1],
+      [2, 'group 1', 0],
+      [2, 'group 1', 0],
+    ],
+  )
+})
+
+t.test('several groups make an update, several updates a batch; the last batch is short', async t => {
+  const update = { beta: 0, surrogate: 'clip', groupsPerUpdate: 2, updatesPerBatch: 2 }
+  const { summary, lines } = await train(3, update)
+  t.match(summary, { status: 'completed' }, summary.error?.message ?? '')
+  const metrics = lines('metrics')
+  t.same(
+    metrics.map(({ step, key, policy_lag }) => [step, key, policy_lag]),
+    [
+      [1, 'group 0 group 1', 0],
+      [2, 'group 0 group 1', 0],
+      [3, 'group 2', 2],
+      [4, 'group 2', 2],
+    ],
+  )
+  t.same(
+    metrics.map(line => line['clip_ratio/region_mean'] > 0),
+    [false, true, false, true],
+    'the ratio is 1 in the first update and past its bounds in the second',
+  )
+})
+
+t.test('a group without advantages has no gradient; its update is counted', async t => {
+  const { lines } = await train(1, { beta: 0, surrogate: 'clip', updatesPerBatch: 2 })
+  t.ok(lines('metrics')[0].grad_norm > 0)
+  const nothing = await train(2, { beta: 0 })
+  t.match(nothing.lines('metrics')[1], { step: 2, loss: 0, grad_norm: 0 })
+})
+
+t.test('a KL weight without a reference is an error', async t => {
+  const { summary } = await train(1, { beta: 0.1 })
+  t.match(summary, { status: 'failed', error: { message: /beta 0.1 needs a reference/ } })
+})
