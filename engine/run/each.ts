@@ -7,7 +7,7 @@ import type { Lease } from './ledger.ts'
 interface Job<A, B> {
   item: Item<A>
   /** What is left to emit; undefined while the work goes on. */
-  results?: Lease<B>[]
+  results: Lease<B>[] | undefined
 }
 
 /** The operator behind `Context.each`: see its description in operator.ts. */
@@ -29,27 +29,34 @@ export function each<A, B>(
       }
       const attempt = (job: Job<A, B>, left: number) => {
         host.begin()
-        const succeeded = (result: Result<B>) => finish(job, () => leasesOf(result, job.item, keep))
-        const failed = (error: unknown) => {
-          if (left === 0 || host.signal.aborted) return finish(job, () => fail(error, job.item))
+        let result: Result<B> | Promise<Result<B>>
+        try {
+          result = work(job.item.value, job.item)
+        } catch (error) {
+          failed(job, error, left)
+          return
+        }
+        if (isPromise(result)) follow(job, result, left)
+        else finish(job, result)
+      }
+      const follow = (job: Job<A, B>, result: Promise<Result<B>>, left: number) => {
+        result.then(
+          value => finish(job, value),
+          error => failed(job, error, left),
+        )
+      }
+      const failed = (job: Job<A, B>, error: unknown, left: number) => {
+        if (left > 0 && !host.signal.aborted) {
           host.end()
           attempt(job, left - 1)
+          return
         }
-        try {
-          const result = work(job.item.value, job.item)
-          if (isPromise(result)) result.then(succeeded, failed)
-          else succeeded(result)
-        } catch (error) {
-          failed(error)
-        }
+        host.failed(error, job.item)
+        finish(job, undefined)
       }
-      const fail = (error: unknown, item: Item<A>): Lease<B>[] => {
-        host.failed(error, item)
-        return []
-      }
-      const finish = (job: Job<A, B>, results: () => Lease<B>[]) => {
+      const finish = (job: Job<A, B>, result: Result<B>) => {
         try {
-          job.results = results()
+          job.results = leasesOf(result, job.item, keep)
         } catch (error) {
           job.results = []
           host.fail(error)
@@ -57,6 +64,53 @@ export function each<A, B>(
         host.end()
         if (subscriber.closed) drop(job)
         else emit()
+      }
+      /** All of the above for an item that nothing is ahead of: it becomes a job only when it has to wait. */
+      const passThrough = (item: Item<A>) => {
+        started++
+        host.begin()
+        let result: Result<B> | Promise<Result<B>>
+        try {
+          result = work(item.value, item)
+        } catch (error) {
+          failed(begun(item), error, host.retries)
+          return
+        }
+        if (isPromise(result)) follow(begun(item), result, host.retries)
+        else if (isList(result)) finish(begun(item), result)
+        else passOn(item, result)
+      }
+      const passOn = (item: Item<A>, result: B | Emission<B> | undefined) => {
+        let lease: Lease<B> | undefined
+        try {
+          if (result !== undefined) lease = leaseOf(result, item, keep)
+        } catch (error) {
+          host.fail(error)
+        }
+        host.end()
+        if (subscriber.closed) {
+          if (lease?.open) lease.release()
+          return
+        }
+        if (lease) {
+          if (!host.hasRoom(lease.bytes)) {
+            begun(item).results = [lease]
+            host.whenRoom(emit)
+            return
+          }
+          emitting = true
+          subscriber.next(lease)
+          emitting = false
+          if (subscriber.closed) return
+        }
+        started--
+        item.release()
+        if (sourceDone || jobs.length > 0) emit()
+      }
+      const begun = (item: Item<A>): Job<A, B> => {
+        const job = { item, results: undefined }
+        jobs.unshift(job)
+        return job
       }
       /** Emits in the order of the input, waiting for room before each item. */
       const emit = () => {
@@ -89,7 +143,8 @@ export function each<A, B>(
       }
       const subscription = items.subscribe({
         next: item => {
-          jobs.push({ item })
+          if (started === 0 && jobs.length === 0) return passThrough(item)
+          jobs.push({ item, results: undefined })
           advance()
         },
         error: error => subscriber.error(error),
@@ -112,12 +167,19 @@ export function emission<T>(value: T, options: DeriveOptions = {}): Emission<T> 
 }
 
 function leasesOf<B>(result: Result<B>, item: Item, keep: boolean): Lease<B>[] {
-  const list: readonly (B | Emission<B>)[] = result === undefined ? [] : isList(result) ? result : [result]
-  return list.map(one => {
-    const { value, ...options } = isEmission(one) ? one : { value: one }
-    // every item that the engine hands out is a lease, and a lease derives leases
-    return item.derive(value, { keep, ...options }) as Lease<B>
-  })
+  if (result === undefined) return []
+  return isList(result) ? result.map(one => leaseOf(one, item, keep)) : [leaseOf(result, item, keep)]
+}
+
+const kept: DeriveOptions = { keep: true }
+const loose: DeriveOptions = { keep: false }
+
+function leaseOf<B>(one: B | Emission<B>, item: Item, keep: boolean): Lease<B> {
+  const standard = keep ? kept : loose
+  // every item that the engine hands out is a lease, and a lease derives leases
+  if (!isEmission(one)) return item.derive(one, standard) as Lease<B>
+  const { value, ...options } = one
+  return item.derive(value, { ...standard, ...options }) as Lease<B>
 }
 
 // a plain array always means several results: `Array.isArray` alone does not narrow a readonly list

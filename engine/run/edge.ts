@@ -16,9 +16,12 @@ export class Ticket extends Trace {
 export class Edge {
   readonly name: string
   readonly wire: Wire
+  /** It starts with a value, so that a cycle may run through it. */
+  readonly feedback: boolean
+  readonly latest: boolean
   /** Called when the consumer should look: an item came, or the edge closed. */
   onItem: () => void = () => {}
-  /** Called when the producer should look: there is room, or nobody listens any more. */
+  /** Called when a producer that found no room should look again, or nobody listens any more. */
   onRoom: () => void = () => {}
   dropped = 0
   #queue: Lease[] = []
@@ -27,18 +30,13 @@ export class Edge {
   #tickets: Ticket[] = []
   #closed = false
   #cancelled = false
+  #refused = false
 
   constructor(name: string, wire: Wire) {
     this.name = name
     this.wire = wire
-  }
-
-  get feedback(): boolean {
-    return this.wire.initial !== undefined
-  }
-
-  get latest(): boolean {
-    return this.wire.keep === 'latest'
+    this.feedback = wire.initial !== undefined
+    this.latest = wire.keep === 'latest'
   }
 
   get size(): number {
@@ -60,8 +58,10 @@ export class Edge {
 
   /** Whether an item of so many bytes may be put. An empty edge takes one of any size. */
   hasRoom(bytes = 0): boolean {
-    if (this.#cancelled || this.latest || this.wire.whenFull !== 'block') return true
-    return this.#fits(bytes)
+    if (this.size === 0 || this.#cancelled || this.latest || this.wire.whenFull !== 'block') return true
+    const fits = this.#fits(bytes)
+    if (!fits) this.#refused = true
+    return fits
   }
 
   /**
@@ -88,13 +88,16 @@ export class Edge {
 
   take(): Lease | undefined {
     const lease = this.#shift()
-    if (lease) this.onRoom()
+    if (this.#refused) {
+      this.#refused = false
+      this.onRoom()
+    }
     return lease
   }
 
   /** The items that came round have been handed to the consumer: what they answer is settled. */
   answer(): void {
-    for (const ticket of this.#tickets.splice(0)) ticket.settle()
+    if (this.#tickets.length > 0) for (const ticket of this.#tickets.splice(0)) ticket.settle()
   }
 
   /** The producer is done: what waits is still delivered. */
@@ -116,7 +119,7 @@ export class Edge {
     if (this.size === 0) return undefined
     const lease = this.#queue[this.#head++]
     this.#bytes -= lease.bytes
-    if (this.#head > 32 && this.#head * 2 > this.#queue.length) {
+    if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#head)
       this.#head = 0
     }

@@ -18,6 +18,8 @@ export interface Host extends Holder {
   end(): void
   /** Looks again soon. */
   wake(): void
+  /** Looks again at once: only for one who stands alone on the call stack. */
+  wakeNow(): void
   /** Whether an item of so many bytes may be emitted. */
   hasRoom(bytes: number): boolean
   /** Calls back once there may be room. */

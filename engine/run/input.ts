@@ -1,7 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item } from '../operator.ts'
 import { type Edge, Ticket } from './edge.ts'
-import type { Holder, Lease } from './ledger.ts'
+import type { Holder, Lease, Leaver } from './ledger.ts'
 
 /** What an input asks of the node around it. */
 export interface InputHost extends Holder {
@@ -13,29 +13,29 @@ export interface InputHost extends Holder {
  * One input port: takes items from its edges and hands them to the operator's stream, at most `credits` of them
  * unreleased. Every subscriber gets its own lease. With `keep: latest` the engine holds the newest item itself.
  */
-export class Input {
+export class Input implements Leaver {
   readonly port: string
+  readonly latest: boolean
   readonly edges: readonly Edge[]
   readonly stream: Observable<Item>
   /** Feedback edges beside this input that limit how far it may run ahead. */
   gates: readonly Gate[] = []
   readonly #host: InputHost
-  readonly #subscribers = new Set<Subscriber<Item>>()
+  /** Replaced, never changed: one may leave while an item is handed over. */
+  #subscribers: readonly Subscriber<Item>[] = []
   #subscribed = false
   #completed = false
   #current: Lease | undefined
   #outstanding = 0
+  #handing = false
   #next = 0
 
   constructor(port: string, edges: readonly Edge[], host: InputHost) {
     this.port = port
     this.edges = edges
+    this.latest = edges.some(edge => edge.latest)
     this.#host = host
     this.stream = new Observable(subscriber => this.#subscribe(subscriber))
-  }
-
-  get latest(): boolean {
-    return this.edges.some(edge => edge.latest)
   }
 
   get completed(): boolean {
@@ -67,14 +67,14 @@ export class Input {
 
   /** Hands over one item if there is one and it may; tells whether it did. */
   deliver(): boolean {
-    if (this.#completed || this.#subscribers.size === 0 || this.#outstanding >= this.#host.credits)
+    if (this.#completed || this.#subscribers.length === 0 || this.#outstanding >= this.#host.credits)
       return false
-    if (this.gates.some(gate => !gate.open)) return false
+    for (let i = 0; i < this.gates.length; i++) if (!this.gates[i].open) return false
     for (let i = 0; i < this.edges.length; i++) {
-      const edge = this.edges[(this.#next + i) % this.edges.length]
+      const edge = this.edges[this.#next]
+      if (++this.#next === this.edges.length) this.#next = 0
       const lease = edge.take()
       if (!lease) continue
-      this.#next = (this.#next + i + 1) % this.edges.length
       this.#hand(this.#pass(lease))
       edge.answer()
       return true
@@ -89,18 +89,18 @@ export class Input {
     if (!lease) return
     const old = this.#current
     this.#current = lease.moveTo(this.#host)
-    for (const subscriber of [...this.#subscribers]) subscriber.next(lease)
+    for (const subscriber of this.#subscribers) subscriber.next(lease)
     if (old?.open) old.release()
     edge.answer()
   }
 
   /** Completes the stream when nothing more can come. */
   settle(driversDone: boolean): void {
-    const over = this.edges.every(edge => edge.done) || (this.latest && driversDone)
-    if (!over || this.#completed || (!this.latest && !this.#subscribed)) return
+    if (this.#completed || (!this.latest && !this.#subscribed)) return
+    if (!this.#over() && !(this.latest && driversDone)) return
     this.#completed = true
     for (const edge of this.edges) edge.cancel()
-    for (const subscriber of [...this.#subscribers]) subscriber.complete()
+    for (const subscriber of this.#subscribers) subscriber.complete()
   }
 
   /** Nobody listens any more: edges release what waits, and their producers learn of it. */
@@ -111,15 +111,15 @@ export class Input {
 
   #subscribe(subscriber: Subscriber<Item>): () => void {
     this.#subscribed = true
-    this.#subscribers.add(subscriber)
+    this.#subscribers = [...this.#subscribers, subscriber]
     if (this.#current?.open) subscriber.next(this.#current)
     if (this.#completed) subscriber.complete()
     this.#host.wake()
     return () => {
-      this.#subscribers.delete(subscriber)
+      this.#subscribers = this.#subscribers.filter(other => other !== subscriber)
       // an operator may subscribe anew in the same turn
       queueMicrotask(() => {
-        if (this.#subscribers.size === 0 && !this.latest) this.cancel()
+        if (this.#subscribers.length === 0 && !this.latest) this.cancel()
       })
     }
   }
@@ -133,17 +133,36 @@ export class Input {
   }
 
   #hand(lease: Lease): void {
-    const subscribers = [...this.#subscribers]
+    const subscribers = this.#subscribers
+    this.#outstanding++
+    if (subscribers.length === 1) {
+      lease.moveTo(this.#host, this)
+      this.#handing = true
+      subscribers[0].next(lease)
+      this.#handing = false
+      return
+    }
     const leases = subscribers.map((_, i) => (i === 0 ? lease : lease.fork()))
     let left = leases.length
-    this.#outstanding++
-    const onLeave = () => {
-      if (--left > 0) return
-      this.#outstanding--
-      this.#host.wake()
+    const leaver = {
+      left: () => {
+        if (--left === 0) this.left()
+      },
     }
-    for (const one of leases) one.moveTo(this.#host, onLeave)
+    for (const one of leases) one.moveTo(this.#host, leaver)
     for (const [i, subscriber] of subscribers.entries()) subscriber.next(leases[i])
+  }
+
+  /** An item that was handed over has left the node. */
+  left(): void {
+    this.#outstanding--
+    // one that leaves while it is handed over leaves to the node, which looks for the next one anyway
+    if (!this.#handing) this.#host.wake()
+  }
+
+  #over(): boolean {
+    for (let i = 0; i < this.edges.length; i++) if (!this.edges[i].done) return false
+    return true
   }
 }
 

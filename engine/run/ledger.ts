@@ -82,16 +82,25 @@ class Holding<T> {
   readonly bytes: number
   readonly #ledger: Ledger
   readonly #dispose: (() => void) | undefined
-  readonly #kept: readonly Holding<unknown>[]
+  readonly #kept: Holding<unknown> | undefined
+  readonly #others: readonly Holding<unknown>[] | undefined
   #references = 0
 
-  constructor(ledger: Ledger, value: T, options: DeriveOptions, kept: readonly Holding<unknown>[]) {
+  constructor(
+    ledger: Ledger,
+    value: T,
+    options: DeriveOptions,
+    kept?: Holding<unknown>,
+    others?: readonly Holding<unknown>[],
+  ) {
     this.value = value
     this.bytes = options.bytes ?? 0
     this.#ledger = ledger
     this.#dispose = options.dispose
     this.#kept = kept
-    for (const holding of kept) holding.retain()
+    this.#others = others
+    kept?.retain()
+    if (others) for (const holding of others) holding.retain()
     ledger.opened(this.bytes)
   }
 
@@ -102,45 +111,68 @@ class Holding<T> {
   release(): void {
     if (--this.#references > 0) return
     this.#ledger.closed(this.bytes, this.#dispose)
-    for (const holding of this.#kept) holding.release()
+    this.#kept?.release()
+    if (this.#others) for (const holding of this.#others) holding.release()
   }
 }
 
 /** Who is responsible for a lease: a node, for those handed to it or made by it and not yet emitted. */
 export interface Holder {
-  readonly held: Set<Lease>
+  readonly held: Held
+}
+
+/** Leases in the order in which they came, linked through themselves: joining and leaving cost no lookup. */
+export class Held {
+  size = 0
+  first: Lease | undefined
+  last: Lease | undefined
+
+  /** Those there now: the list may change while one goes through them. */
+  get all(): readonly Lease[] {
+    const leases: Lease[] = []
+    for (let lease = this.first; lease; lease = lease.after) leases.push(lease)
+    return leases
+  }
+}
+
+/** Told once when a lease that was handed to a holder is given up or released. */
+export interface Leaver {
+  left(): void
 }
 
 /** One reference to a value: the item that operators see. */
 export class Lease<T = unknown> implements Item<T> {
   readonly key: string
-  readonly seed: number
   /** Node of the source item that this one descends from. */
   readonly source: string
   readonly traces: readonly Trace[]
+  /** The next one that the same holder holds. */
+  after: Lease | undefined
+  #before: Lease | undefined
   readonly #ledger: Ledger
   readonly #holding: Holding<T>
   #holder: Holder | undefined
-  #onLeave: (() => void) | undefined
+  #leaver: Leaver | undefined
   #open = true
+  /** Most items are never asked for their seed. */
+  #seed = -1
 
   private constructor(
     ledger: Ledger,
     holding: Holding<T>,
-    identity: Identity,
+    key: string,
+    source: string,
     traces: readonly Trace[],
     holder?: Holder,
   ) {
-    this.key = identity.key
-    this.seed = identity.seed
-    this.source = identity.source
+    this.key = key
+    this.source = source
     this.traces = traces
     this.#ledger = ledger
     this.#holding = holding
     holding.retain()
-    for (const trace of traces) trace.enter()
-    this.#holder = holder
-    holder?.held.add(this)
+    for (let i = 0; i < traces.length; i++) traces[i].enter()
+    this.#join(holder)
   }
 
   /** An item without a parent. */
@@ -152,8 +184,12 @@ export class Lease<T = unknown> implements Item<T> {
     traces: readonly Trace[],
     holder?: Holder,
   ): Lease<T> {
-    const identity = { key: options.key, source, seed: seedOf(ledger.runSeed, source, options.key) }
-    return new Lease(ledger, new Holding(ledger, value, options, []), identity, traces, holder)
+    return new Lease(ledger, new Holding(ledger, value, options), options.key, source, traces, holder)
+  }
+
+  get seed(): number {
+    if (this.#seed < 0) this.#seed = seedOf(this.#ledger.runSeed, this.source, this.key)
+    return this.#seed
   }
 
   get value(): T {
@@ -173,29 +209,32 @@ export class Lease<T = unknown> implements Item<T> {
   }
 
   derive<U>(value: U, options: DeriveOptions = {}): Lease<U> {
-    const parents = [this as Lease, ...(options.parents ?? []).map(leaseOf).filter(parent => parent !== this)]
-    for (const parent of parents) parent.#mustBeOpen('derive from')
-    const kept = options.keep === false ? [] : parents.map(parent => parent.#holding)
-    const traces = parents.length === 1 ? this.traces : [...new Set(parents.flatMap(parent => parent.traces))]
-    const { key = this.key } = options
-    const seed = key === this.key ? this.seed : seedOf(this.#ledger.runSeed, this.source, key)
-    const holding = new Holding(this.#ledger, value, options, kept)
-    return new Lease(this.#ledger, holding, { key, seed, source: this.source }, traces, this.#holder)
+    this.#mustBeOpen('derive from')
+    const kept = options.keep === false ? undefined : this.#holding
+    let others: Holding<unknown>[] | undefined
+    let { traces } = this
+    if (options.parents) {
+      const parents = options.parents.map(leaseOf).filter(parent => parent !== this)
+      for (const parent of parents) parent.#mustBeOpen('derive from')
+      if (kept) others = parents.map(parent => parent.#holding)
+      if (parents.length > 0) traces = [...new Set([...traces, ...parents.flatMap(parent => parent.traces)])]
+    }
+    const holding = new Holding(this.#ledger, value, options, kept, others)
+    return new Lease(this.#ledger, holding, options.key ?? this.key, this.source, traces, this.#holder)
   }
 
   /** A second lease of the same value. */
   fork(traces: readonly Trace[] = this.traces): Lease<T> {
     this.#mustBeOpen('share')
-    return new Lease(this.#ledger, this.#holding, this, traces, this.#holder)
+    return new Lease(this.#ledger, this.#holding, this.key, this.source, traces, this.#holder)
   }
 
-  /** Passes the responsibility on; `onLeave` is called once, when the new holder gives it up or releases it. */
-  moveTo(holder: Holder | undefined, onLeave?: () => void): this {
+  /** Passes the responsibility on; `leaver` is told once, when the new holder gives it up or releases it. */
+  moveTo(holder: Holder | undefined, leaver?: Leaver): this {
     this.#mustBeOpen('pass on')
     this.#leave()
-    this.#holder = holder
-    this.#onLeave = onLeave
-    holder?.held.add(this)
+    this.#leaver = leaver
+    this.#join(holder)
     return this
   }
 
@@ -204,26 +243,40 @@ export class Lease<T = unknown> implements Item<T> {
     this.#open = false
     this.#leave()
     this.#holding.release()
-    for (const trace of this.traces) trace.leave()
+    for (let i = 0; i < this.traces.length; i++) this.traces[i].leave()
+  }
+
+  #join(holder: Holder | undefined): void {
+    this.#holder = holder
+    if (!holder) return
+    const { held } = holder
+    held.size++
+    this.#before = held.last
+    if (held.last) held.last.after = this
+    else held.first = this
+    held.last = this
   }
 
   #leave(): void {
-    this.#holder?.held.delete(this)
-    const onLeave = this.#onLeave
-    this.#onLeave = undefined
-    onLeave?.()
+    const held = this.#holder?.held
+    if (held) {
+      held.size--
+      if (this.#before) this.#before.after = this.after
+      else held.first = this.after
+      if (this.after) this.after.#before = this.#before
+      else held.last = this.#before
+      this.#before = undefined
+      this.after = undefined
+    }
+    const leaver = this.#leaver
+    this.#leaver = undefined
+    leaver?.left()
   }
 
   #mustBeOpen(verb: string): void {
     if (this.#open) return
     throw new RunError('operator-misused', `cannot ${verb} item "${this.key}": it was released before`, this)
   }
-}
-
-interface Identity {
-  key: string
-  seed: number
-  source: string
 }
 
 /** The lease behind an item; anything else on a stream is a mistake of the operator. */

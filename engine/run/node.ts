@@ -6,7 +6,7 @@ import type { Edge } from './edge.ts'
 import { messageOf, RunError } from './error.ts'
 import type { Host, SourcePump, Waiter } from './host.ts'
 import { Gate, Input } from './input.ts'
-import { Lease, type Ledger, leaseOf, Origin } from './ledger.ts'
+import { Held, Lease, type Ledger, leaseOf, Origin } from './ledger.ts'
 import type { Pump, Scheduler } from './scheduler.ts'
 
 /** What a node asks of the run around it. */
@@ -24,15 +24,21 @@ export interface NodeHost {
 }
 
 const defaultCredits = 4
+/** Steps that a node whose own doings wake it takes before others get their turn. */
+const stepsInTurn = 16
 
 /** A node at work: hands items to the operator's streams, owns what is inside, and passes on what comes out. */
 export class RunningNode implements Host, Pump {
   readonly planned: PlannedNode
-  readonly held = new Set<Lease>()
+  readonly held = new Held()
   readonly inputs: readonly Input[]
+  queued = false
   credits = defaultCredits
   state: 'running' | 'ending' | 'ended' = 'running'
   readonly #outputs: ReadonlyMap<string, readonly Edge[]>
+  readonly #outgoing: readonly Edge[]
+  readonly #latest: readonly Input[]
+  readonly #drivers: readonly Input[]
   readonly #host: NodeHost
   readonly #controller = new AbortController()
   readonly #sources = new Set<SourcePump>()
@@ -41,6 +47,8 @@ export class RunningNode implements Host, Pump {
   #wired: Streams = {}
   #open = 0
   #working = 0
+  #pumping = false
+  #woken = false
 
   constructor(planned: PlannedNode, incoming: readonly Edge[], outgoing: readonly Edge[], host: NodeHost) {
     this.planned = planned
@@ -54,6 +62,9 @@ export class RunningNode implements Host, Pump {
           this,
         ),
     )
+    this.#latest = this.inputs.filter(input => input.latest)
+    this.#drivers = this.inputs.filter(input => !input.latest)
+    this.#outgoing = outgoing
     const outputs = Object.keys(planned.operator.outputs)
     this.#outputs = new Map(
       outputs.map(port => [port, outgoing.filter(edge => edge.wire.from.port === port)]),
@@ -116,19 +127,33 @@ export class RunningNode implements Host, Pump {
   }
 
   pump(): void {
+    this.#pumping = true
+    this.#woken = true
+    try {
+      for (let steps = 0; this.#woken && steps < stepsInTurn; steps++) {
+        this.#woken = false
+        this.#step()
+      }
+    } finally {
+      this.#pumping = false
+    }
+    if (this.#woken) this.wake()
+  }
+
+  #step(): void {
     if (this.state !== 'running') return
     if (this.#unwanted()) this.#finish()
     if (!this.#isRunning()) return
-    if (this.hasRoom(0)) {
+    if (this.#waiters.size > 0 && this.hasRoom(0)) {
       const waiters = [...this.#waiters]
       this.#waiters.clear()
       for (const waiter of waiters) waiter()
     }
-    for (const input of this.inputs) if (input.latest) input.refresh()
-    for (const source of [...this.#sources]) source.advance()
-    if (this.inputs.every(input => !input.latest || input.ready)) this.#deliver()
+    for (const input of this.#latest) input.refresh()
+    if (this.#sources.size > 0) for (const source of [...this.#sources]) source.advance()
+    if (this.#ready()) this.#deliver()
     const driversDone =
-      this.inputs.some(input => !input.latest) && this.inputs.every(input => input.latest || input.completed)
+      this.#latest.length > 0 && this.#drivers.length > 0 && this.#drivers.every(isCompleted)
     for (const input of this.inputs) if (this.#isRunning()) input.settle(driversDone)
   }
 
@@ -152,7 +177,7 @@ export class RunningNode implements Host, Pump {
 
   /** Releases what the node still holds, even under work that does not end. */
   releaseAll(): void {
-    for (const lease of [...this.held]) if (lease.open) lease.release()
+    for (const lease of this.held.all) if (lease.open) lease.release()
   }
 
   begin(): void {
@@ -167,13 +192,17 @@ export class RunningNode implements Host, Pump {
   }
 
   wake(): void {
-    if (this.state === 'running') this.#host.scheduler.wake(this)
+    if (this.#pumping) this.#woken = true
+    else if (this.state === 'running') this.#host.scheduler.wake(this)
+  }
+
+  wakeNow(): void {
+    if (this.state === 'running') this.#host.scheduler.wakeNow(this)
   }
 
   hasRoom(bytes: number): boolean {
-    for (const edges of this.#outputs.values()) {
-      for (const edge of edges) if (!edge.hasRoom(bytes)) return false
-    }
+    const edges = this.#outgoing
+    for (let i = 0; i < edges.length; i++) if (!edges[i].hasRoom(bytes)) return false
     return true
   }
 
@@ -247,8 +276,9 @@ export class RunningNode implements Host, Pump {
     }
     this.#open = wired.length
     for (const [port, stream] of wired) {
+      const edges = this.#outputs.get(port)
       const subscription = stream.subscribe({
-        next: item => this.#emit(port, item),
+        next: item => this.#emit(port, edges, item),
         error: error => this.fail(error),
         complete: () => {
           if (--this.#open === 0) this.#finish()
@@ -261,10 +291,9 @@ export class RunningNode implements Host, Pump {
   }
 
   /** Every fault is caught here: RxJS would report what an observer throws as an uncaught exception. */
-  #emit(port: string, item: unknown): void {
+  #emit(port: string, edges: readonly Edge[] | undefined, item: unknown): void {
     try {
       const lease = leaseOf(item)
-      const edges = this.#outputs.get(port)
       if (!edges)
         throw new RunError(
           'operator-misused',
@@ -276,6 +305,11 @@ export class RunningNode implements Host, Pump {
           `must not emit item "${lease.key}" twice or released: derive another`,
         )
       lease.moveTo(undefined)
+      if (edges.length === 1) {
+        const fault = edges[0].put(lease)
+        if (fault) throw fault
+        return
+      }
       if (edges.length === 0) lease.release()
       // every copy gets an owner before the first edge may complain
       const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
@@ -289,21 +323,27 @@ export class RunningNode implements Host, Pump {
   #deliver(): void {
     for (let moved = true; moved; ) {
       moved = false
-      for (const input of this.inputs) {
+      for (let i = 0; i < this.#drivers.length; i++) {
         if (!this.#isRunning() || !this.hasRoom(0)) return
-        if (!input.latest && input.deliver()) moved = true
-        for (const other of this.inputs) if (other.latest) other.refresh()
+        if (this.#drivers[i].deliver()) moved = true
+        for (const other of this.#latest) other.refresh()
       }
     }
   }
 
+  /** Every latest value that work needs is there. */
+  #ready(): boolean {
+    for (const input of this.#latest) if (!input.ready) return false
+    return true
+  }
+
   /** All its outputs are connected, and everybody who listened has stopped. */
   #unwanted(): boolean {
-    const all = [...this.#outputs.values()]
-    return (
-      all.length > 0 &&
-      all.every(edges => edges.length > 0 && edges.every(edge => edge.cancelled && !edge.feedback))
-    )
+    for (let i = 0; i < this.#outgoing.length; i++) {
+      const edge = this.#outgoing[i]
+      if (!edge.cancelled || edge.feedback) return false
+    }
+    return this.#outgoing.length > 0 && [...this.#outputs.values()].every(edges => edges.length > 0)
   }
 
   #finish(): void {
@@ -323,3 +363,5 @@ export class RunningNode implements Host, Pump {
     this.#host.ended(this)
   }
 }
+
+const isCompleted = (input: Input): boolean => input.completed

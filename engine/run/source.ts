@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs'
 import type { Item, SourceItem } from '../operator.ts'
 import type { Host } from './host.ts'
+import type { Leaver } from './ledger.ts'
 
 /** The stream behind `Context.source`: see its description in operator.ts. */
 export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>> {
@@ -12,79 +13,91 @@ export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>):
     let pulling = false
     let stopped = false
     let outstanding = 0
+    let emitting = false
+    const leaver: Leaver = {
+      left: () => {
+        outstanding--
+        if (!emitting) host.wake()
+      },
+    }
 
     const advance = () => {
       if (stopped || pulling || outstanding >= host.credits) return
-      if (!found) {
-        if (host.hasRoom(0)) next()
-      } else if ((cursor?.allowance ?? 1) > 0 && host.hasRoom(found.bytes ?? 0)) {
-        const { value, ...options } = found
+      if (found) {
+        if (!host.hasRoom(found.bytes ?? 0) || (cursor && cursor.allowance <= 0)) return
+        const one = found
         found = undefined
         outstanding++
         if (cursor) cursor.allowance--
-        const onLeave = () => {
-          outstanding--
-          host.wake()
-        }
-        subscriber.next(host.root(value, options, acknowledge).moveTo(host, onLeave))
-        host.wake()
+        emitting = true
+        subscriber.next(host.root(one.value, one, acknowledge).moveTo(host, leaver))
+        emitting = false
       }
-    }
-    /** The next item that was not done before the run was resumed. */
-    const pullNew = async (): Promise<IteratorResult<SourceItem<T>>> => {
-      for (;;) {
-        const result = await iterator.next()
-        if (!cursor) return result
-        if (result.done) {
-          cursor.end()
-          return result
-        }
-        const position = cursor.find(result.value.key)
-        acknowledge = () => {
-          if (position !== undefined) cursor.acknowledge(position)
-        }
-        if (position !== undefined) return result
-        result.value.dispose?.()
-        if (stopped) return { done: true, value: undefined }
-      }
+      // it may have stopped, or the edge may have filled, by what was emitted
+      if (!stopped && outstanding < host.credits && host.hasRoom(0)) next()
     }
     const next = () => {
       pulling = true
       host.begin()
-      settle(pullNew, result => {
-        pulling = false
+      try {
+        iterator.next().then(pulled, failed)
+      } catch (error) {
+        failed(error)
+      }
+    }
+    const pulled = (result: IteratorResult<SourceItem<T>>) => {
+      pulling = false
+      try {
         if (stopped) {
-          if (!result.done) result.value.dispose?.()
+          if (!result.done) discard(result.value)
         } else if (result.done) {
+          cursor?.end()
           stopped = true
           subscriber.complete()
-        } else {
+        } else if (isNew(result.value)) {
           found = result.value
-          host.wake()
+          host.wakeNow()
+        } else {
+          discard(result.value)
+          next()
         }
-      })
+      } catch (error) {
+        stopped = true
+        host.fail(error)
+      }
+      host.end()
+    }
+    /** Whether the item was not done before the run was resumed. */
+    const isNew = ({ key }: SourceItem<T>): boolean => {
+      if (!cursor) return true
+      const position = cursor.find(key)
+      if (position === undefined) return false
+      acknowledge = () => cursor.acknowledge(position)
+      return true
+    }
+    const discard = (item: SourceItem<T>) => {
+      try {
+        item.dispose?.()
+      } catch (error) {
+        host.fail(error)
+      }
+    }
+    const failed = (error: unknown) => {
+      pulling = false
+      stopped = true
+      if (!host.signal.aborted) host.fail(error)
+      host.end()
     }
     /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
     const stop = () => {
       if (stopped) return
       stopped = true
-      found?.dispose?.()
+      if (found) discard(found)
       found = undefined
       host.begin()
-      settle(
-        async () => iterator.return?.(),
-        () => {},
-      )
+      const end = async () => iterator.return?.()
+      end().then(() => host.end(), failed)
       subscriber.complete()
-    }
-    const settle = <R>(begin: () => Promise<R>, then: (result: R) => void) => {
-      begin()
-        .then(then)
-        .catch(error => {
-          stopped = true
-          if (!host.signal.aborted) host.fail(error)
-        })
-        .finally(() => host.end())
     }
     host.addSource({ advance, stop })
     host.wake()
