@@ -10,9 +10,10 @@ h1 { margin: 0; font-size: 1.2rem } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem
 .bar { display: flex; height: .8rem; border-radius: .4rem; overflow: hidden; gap: 1px }
 .right { background: var(--right) } .wrong { background: var(--wrong) } .unparsed, .truncated { background: var(--odd) }
 .clip-missing, .clip-damaged, .error { background: var(--gone) }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .92rem; table-layout: fixed }
 th, td { text-align: right; padding: .25rem .4rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 th:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; font-weight: 500 }
+thead th:nth-child(2) { width: 15rem } thead th:nth-child(3) { width: 4rem } thead th:nth-child(4) { width: 8.5rem } thead th:nth-child(5) { width: 4.5rem } thead th:nth-child(6), thead th:nth-child(7) { width: 3.6rem }
 .chart { display: block; position: relative; height: .7rem; width: 14rem; background: var(--soft) }
 .chart i, .chart b, .chart u { position: absolute; top: 0; bottom: 0 }
 .chart i { background: #4a7fc155 } .chart b { width: 3px; margin-left: -1px; background: #4a7fc1 } .chart u { width: 1px; background: var(--wrong) }
@@ -29,7 +30,7 @@ button[aria-pressed=true] { outline: 2px solid #4a7fc1 } input { width: 100% } #
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--soft); padding: .6rem; margin: 0; border-radius: .3rem; font: .86rem/1.45 ui-monospace, monospace }
 .options { margin: 0; padding: 0; list-style: none } .options li { padding: .1rem .4rem } .options .true { border-left: 3px solid var(--right) } .options .taken { font-weight: 700 }
 .note { color: var(--gone); font-size: .9rem; margin: 0; overflow-wrap: anywhere }
-@media (max-width: 40rem) { .wide { display: none } .what { margin-left: 0; width: 100% } dl { grid-template-columns: 1fr } dt { margin-top: .3rem } th, td { padding: .25rem .2rem } }
+@media (max-width: 40rem) { table { table-layout: auto } .wide { display: none } .what { margin-left: 0; width: 100% } dl { grid-template-columns: 1fr } dt { margin-top: .3rem } th, td { padding: .25rem .2rem } thead th:nth-child(3) { width: 3.1rem } thead th:nth-child(4) { width: 6.6rem } thead th:nth-child(5) { width: 3.8rem } thead th:nth-child(6) { width: 2.6rem } }
 `
 
 export const script = `

@@ -53,7 +53,7 @@ ${overview(summary)}
 <section>
 <h2>Averages</h2>
 ${scoreTable('average', summary.scores)}
-${summary.tables.map(({ name, rows }) => `<details${rows.length <= 20 ? ' open' : ''}><summary>By ${html(name)}</summary>${scoreTable(name, rows)}</details>`).join('\n')}
+${summary.tables.map(({ name, rows }) => `<details${name === 'task' ? ' open' : ''}><summary>By ${html(name)}</summary>${scoreTable(name, rows)}</details>`).join('\n')}
 <details><summary>Recipe, data and speed</summary>
 ${facts(summary)}
 </details>
@@ -102,12 +102,9 @@ function overview({
 <div class="bar">${bars.join('')}</div>`
 }
 
-const label = (name: string): string =>
-  name === 'micro'
-    ? 'of all questions'
-    : name === 'tasks'
-      ? 'mean of the tasks'
-      : `mean by ${name.replace('groups.', '')}`
+const label = (name: string): string => averages[name] ?? name.replace(/^groups\./, 'mean by ')
+
+const averages: Readonly<Record<string, string>> = { micro: 'of all questions', tasks: 'mean of the tasks' }
 
 function scoreTable(title: string, scores: readonly Score[]): string {
   const rows = scores.map(({ name, mean, low, high, chance, observations, clusters }) => {
@@ -117,7 +114,7 @@ function scoreTable(title: string, scores: readonly Score[]): string {
     const width = shown ? Math.min(100, high * 100) - left : 0
     const chart = `<span class="chart"><i style="left:${left.toFixed(1)}%;width:${width.toFixed(1)}%"></i><b style="left:${(mean * 100).toFixed(1)}%"></b><u style="left:${(chance * 100).toFixed(1)}%"></u></span>`
     const cells = [percent(mean), interval, percent(chance), observations, clusters]
-    return `<tr><th scope="row">${html(name)}</th><td class="wide">${chart}</td>${cells.map((cell, i) => `<td${i === 4 ? ' class="wide"' : ''}>${cell}</td>`).join('')}</tr>`
+    return `<tr><th scope="row">${html(label(name))}</th><td class="wide">${chart}</td>${cells.map((cell, i) => `<td${i === 4 ? ' class="wide"' : ''}>${cell}</td>`).join('')}</tr>`
   })
   return `<table><thead><tr><th>${html(title)}</th><th class="wide"></th><th>%</th><th>95 %</th><th>chance</th><th>n</th><th class="wide">clips</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }

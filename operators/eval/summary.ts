@@ -80,11 +80,11 @@ export function summarise(
     scores: [
       ...[...first, ...averages.filter(average => average !== headline)].map(score),
       scoreOf(
-        'micro, winnable questions only',
+        'winnable questions only',
         results.filter(({ answer }) => answer !== null),
         'micro',
       ),
-      scoreOf('micro, answered questions only', answered, 'micro'),
+      scoreOf('answered questions only', answered, 'micro'),
     ],
     tables: averages.slice(1).map(average => tableOf(average, results)),
     speed: speedOf(timings, results),
