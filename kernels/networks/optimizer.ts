@@ -1,4 +1,6 @@
 import { adamW, gradientNorm, stepScalars, sumOfSquares } from '../adamw.ts'
+import { placed } from '../device.ts'
+import type { Parameter } from '../layers/pass.ts'
 import { type CompiledPlan, compile, Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import type { VideoModel } from './video-model.ts'
@@ -21,8 +23,10 @@ export interface Update {
 
 /** AdamW with decoupled decay over the trained weights of a model, as torch.optim.AdamW computes it. */
 export interface Optimizer {
-  /** Updates done so far. */
-  readonly steps: number
+  /** Updates done so far; a training that goes on sets it, and writes the moments. */
+  steps: number
+  /** The running means of a trained weight's gradients and of their squares, in its shape. */
+  moments(of: Parameter): { first: Tensor; second: Tensor }
   clearGradients(): void
   step(learningRate: number): Promise<Update>
   free(): void
@@ -37,8 +41,8 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
   const step = plan.pin('step', [8])
   const moments = weights.slabs.map(({ values }) => {
     return {
-      first: plan.pin('first moments', values.shape),
-      second: plan.pin('second moments', values.shape),
+      first: device.tensor('first moments', values.shape),
+      second: device.tensor('second moments', values.shape),
     }
   })
   plan.segment('clear')
@@ -54,21 +58,32 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
     adamW(plan, { parameters, gradients, ...moments[i], norm, step, beta1, beta2, epsilon })
   })
   const compiled = await compile(device, plan, 'optimizer')
-  let steps = 0
-  return {
-    get steps() {
-      return steps
+  const optimizer: Optimizer = {
+    steps: 0,
+    moments({ name, value }) {
+      const { buffer, offsetBytes } = placed(value)
+      const slab = weights.slabs.findIndex(({ values }) => values.storage?.buffer === buffer)
+      const means = moments[slab]
+      if (!means) throw new Error(`the optimizer does not train ${name}`)
+      const at = (label: string, flat: Required<Tensor>): Tensor => {
+        return { ...value, label: `${label} of ${name}`, storage: { ...flat.storage, offsetBytes } }
+      }
+      return { first: at('first moments', means.first), second: at('second moments', means.second) }
     },
     clearGradients: () => compiled.run(['clear']),
     async step(learningRate) {
-      compiled.write(step, stepScalars(options, steps + 1, learningRate))
+      compiled.write(step, stepScalars(options, optimizer.steps + 1, learningRate))
       compiled.run(['update'])
       const [gradientNorm, finite] = await readNorm(compiled, norm)
-      if (finite) steps++
+      if (finite) optimizer.steps++
       return { gradientNorm, applied: finite }
     },
-    free: () => compiled.free(),
+    free() {
+      compiled.free()
+      for (const { first, second } of moments) for (const tensor of [first, second]) device.freeTensor(tensor)
+    },
   }
+  return optimizer
 }
 
 function recordNorm(plan: Plan, gradients: readonly Tensor[], norm: Tensor): void {

@@ -1,6 +1,7 @@
 import { resource } from '../../engine/operator.ts'
 import { adamWOptimizer, type Optimizer } from '../../kernels/networks/optimizer.ts'
 import type { LoadedModel } from './load-model.ts'
+import { restoreOptimizer, saveOptimizer } from './save-optimizer.ts'
 import { learningRateAt } from './schedule.ts'
 
 /** An optimizer together with the learning rate of each of its steps. */
@@ -71,11 +72,13 @@ export default resource({
     { model, clip, learningRate, schedule, warmupRatio, steps, ...rates },
     context,
   ): Promise<ScheduledOptimizer> {
-    const optimizer = await adamWOptimizer(context.resource<LoadedModel>(model), {
-      ...rates,
-      maxGradientNorm: clip,
-    })
+    const policy = context.resource<LoadedModel>(model)
+    const optimizer = await adamWOptimizer(policy, { ...rates, maxGradientNorm: clip })
     optimizer.clearGradients()
+    context.checkpoint({
+      save: folder => saveOptimizer(policy, optimizer, folder, context.signal),
+      restore: folder => restoreOptimizer(policy, optimizer, folder),
+    })
     const rate = () => learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
     return Object.assign(optimizer, { learningRate: rate })
   },

@@ -17,6 +17,8 @@ export interface Checkpoint {
   readonly processor: Processor
   /** The tensors that the model computes with, each present and of the right shape. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** The files that hold them, and others that the model does not use. */
+  readonly files: readonly SafetensorsFile[]
   /** Values of one of `tensors` in row-major order, in pieces of at most 16 MiB of the file. */
   read(name: string): AsyncIterable<Float32Array<ArrayBuffer>>
 }
@@ -46,7 +48,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     problems,
   )
   const homes = new Map<string, SafetensorsFile>()
-  for (const file of await openWeights(folder, problems)) {
+  const files = await openWeights(folder, problems)
+  for (const file of files) {
     for (const name of file.tensors.keys()) {
       const other = homes.get(name)
       if (other) {
@@ -63,6 +66,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     tokenizer,
     processor,
     tensors,
+    files,
     read(name) {
       const file = tensors.has(name) ? homes.get(name) : undefined
       if (file) return readTensor(file, name)

@@ -1,3 +1,5 @@
+import { toFloat16 } from '../../kernels/float16.ts'
+
 /** Element types that a checkpoint's weights may have, by their safetensors name. */
 export type FloatFormat = 'F32' | 'F16' | 'BF16'
 
@@ -16,9 +18,13 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, format: FloatFormat): 
   return new Float32Array(words.buffer)
 }
 
-/** Float32 values as little-endian elements: F32 as they are, BF16 rounded to nearest, ties to even; NaN stays NaN. */
-export function fromFloat32(values: Float32Array, format: 'F32' | 'BF16'): Uint8Array {
+/**
+ * Float32 values as little-endian elements: F32 as they are, BF16 and F16 rounded to nearest, ties to even; NaN stays
+ * NaN. What is beyond the range of F16 becomes its largest number.
+ */
+export function fromFloat32(values: Float32Array, format: FloatFormat): Uint8Array {
   if (format === 'F32') return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  if (format === 'F16') return new Uint8Array(Uint16Array.from(values, toFloat16).buffer)
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(values.length)
   for (let i = 0; i < words.length; i++) {

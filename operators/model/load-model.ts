@@ -5,6 +5,7 @@ import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
+import { writeTensor } from './tensor-pieces.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
 /** The parts of a model that can be trained; the vision tower stays frozen. */
@@ -31,11 +32,7 @@ export async function loadModel(
   const weights = allocateParameters(device, shapes, name => prefixes.some(prefix => name.startsWith(prefix)))
   try {
     for (const name of tensors.keys()) {
-      let at = 0
-      for await (const values of checkpoint.read(name)) {
-        device.write(parameter(weights, name).value, values, at)
-        at += values.length
-      }
+      await writeTensor(device, parameter(weights, name).value, checkpoint.read(name))
     }
     await device.finish()
   } catch (error) {

@@ -3,6 +3,7 @@ import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
+import { restoreModel, saveModel } from './save-model.ts'
 
 export default resource({
   summary: 'A TinyLLaVA-Video model from a Hugging Face checkpoint folder.',
@@ -18,7 +19,15 @@ export default resource({
   },
   async open({ path, train }, context): Promise<LoadedModel> {
     const device = await sharedDevice(context)
-    return loadModel(device, await openCheckpoint(await resolvePath(path)), train)
+    const checkpoint = await openCheckpoint(resolvePath(path))
+    const model = await loadModel(device, checkpoint, train)
+    if (train.length > 0) {
+      context.checkpoint({
+        save: folder => saveModel(checkpoint, model, folder, context.signal),
+        restore: folder => restoreModel(model, folder),
+      })
+    }
+    return model
   },
   close: model => model.weights.free(),
 })

@@ -1,11 +1,11 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { fromFloat32 } from './float-formats.ts'
+import { bytesPerElement, type FloatFormat, fromFloat32 } from './float-formats.ts'
 
 export interface TensorToWrite {
   readonly name: string
   readonly shape: readonly number[]
-  readonly dtype: 'F32' | 'BF16'
-  /** All its values in row-major order, in pieces of any size. BF16 is rounded to nearest, ties to even. */
+  readonly dtype: FloatFormat
+  /** All its values in row-major order, in pieces of any size. BF16 and F16 are rounded to nearest, ties to even. */
   readonly chunks: Iterable<Float32Array> | AsyncIterable<Float32Array>
 }
 
@@ -35,7 +35,7 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   for (const { name, shape, dtype } of tensors) {
     if (Object.hasOwn(header, name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
     const begin = end
-    end += elementsOf(shape) * (dtype === 'F32' ? 4 : 2)
+    end += elementsOf(shape) * bytesPerElement[dtype]
     header[name] = { dtype, shape, data_offsets: [begin, end] }
   }
   const text = JSON.stringify(header)
@@ -60,7 +60,7 @@ async function writeTensor(handle: FileHandle, { name, shape, dtype, chunks }: T
 }
 
 /** One write may take less than it is given. */
-async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done)).bytesWritten
 }
 

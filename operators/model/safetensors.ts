@@ -60,6 +60,15 @@ export async function* readBytes(
   }
 }
 
+/** Everything before the first tensor's bytes, as stored. */
+export function readHeaderBytes(file: SafetensorsFile): Promise<Uint8Array<ArrayBuffer>> {
+  return withFile(file.path, async handle => {
+    const start = await readExactly(file.path, handle, 0, 8)
+    const length = 8 + Number(new DataView(start.buffer).getBigUint64(0, true))
+    return readExactly(file.path, handle, 0, length)
+  })
+}
+
 export const unsupportedDtype = (path: string, name: string, dtype: string): CheckpointProblem => ({
   code: 'unsupported-dtype',
   message: `${path}: tensor ${name}: dtype ${dtype} cannot be read as weights; supported: F32, F16, BF16`,

@@ -1,0 +1,130 @@
+import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { parameter } from '../../kernels/networks/parameters.ts'
+import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { fromFloat32, isFloatFormat } from './float-formats.ts'
+import type { LoadedModel } from './load-model.ts'
+import {
+  openSafetensors,
+  readBytes,
+  readHeaderBytes,
+  readTensor,
+  type SafetensorsFile,
+} from './safetensors.ts'
+import { writeFully, writeSafetensors } from './safetensors-write.ts'
+import { readNumber, writeNumber } from './state-file.ts'
+import { readPieces, writeTensor } from './tensor-pieces.ts'
+
+/**
+ * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was
+ * not trained is copied byte for byte. In `exact/` beside it lies what rounding to the stored type would lose.
+ */
+export async function saveModel(
+  checkpoint: Checkpoint,
+  model: LoadedModel,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await exportModel(checkpoint, model, folder, signal)
+  const exact = join(folder, exactFolder)
+  await mkdir(exact)
+  await writeNumber(join(exact, stateName), 'version', model.version)
+  const rounded = trainedNames(model).filter(name => checkpoint.tensors.get(name)?.dtype !== 'F32')
+  if (rounded.length === 0) return
+  const tensors = rounded.map(name => {
+    const { value, shape } = parameter(model.weights, name)
+    return { name, shape, dtype: 'F32' as const, chunks: readPieces(model.device, value, signal) }
+  })
+  await writeSafetensors(join(exact, weightsName), tensors)
+}
+
+/** Brings a model that was opened from its first folder to the weights and the version that `saveModel` wrote. */
+export async function restoreModel(model: LoadedModel, folder: string): Promise<void> {
+  const saved = await openCheckpoint(folder)
+  const names = trainedNames(model)
+  const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
+  const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
+  for (const name of names) {
+    const pieces = exact?.tensors.has(name) ? readTensor(exact, name) : saved.read(name)
+    await writeTensor(model.device, parameter(model.weights, name).value, pieces)
+  }
+  await model.device.finish()
+  model.version = await readNumber(join(folder, exactFolder, stateName), 'version')
+}
+
+/**
+ * Writes a folder that `openCheckpoint` and every reader of Hugging Face folders reads. Each file of weights has the
+ * header of the one that it came from; float32 is rounded to nearest, ties to even, where the stored type is narrower.
+ */
+export async function exportModel(
+  checkpoint: Checkpoint,
+  model: VideoModel,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const names = (await readdir(checkpoint.folder)).filter(name => beside.test(name))
+  for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
+  for (const file of checkpoint.files)
+    await writeLike(file, join(folder, basename(file.path)), { checkpoint, model, signal })
+}
+
+const exactFolder = 'exact'
+const weightsName = 'weights.safetensors'
+const stateName = 'state.json'
+
+/** What belongs to a model and is no weight. */
+const beside =
+  /^((config|generation_config|(pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
+
+interface Sources {
+  checkpoint: Checkpoint
+  model: VideoModel
+  signal: AbortSignal | undefined
+}
+
+/** A file with the header of another one and the trained tensors of the model. It appears when it is whole. */
+async function writeLike(file: SafetensorsFile, path: string, sources: Sources): Promise<void> {
+  const partial = `${path}.partial`
+  const handle = await open(partial, 'w')
+  try {
+    await writeFully(handle, await readHeaderBytes(file))
+    const inOrder = [...file.tensors].sort(([, a], [, b]) => a.begin - b.begin)
+    for (const [name] of inOrder) {
+      for await (const bytes of bytesOf(file, name, sources)) await writeFully(handle, bytes)
+    }
+  } catch (error) {
+    await handle.close()
+    await rm(partial, { force: true })
+    throw error
+  }
+  await handle.close()
+  await rename(partial, path)
+}
+
+async function* bytesOf(
+  file: SafetensorsFile,
+  name: string,
+  { checkpoint, model, signal }: Sources,
+): AsyncGenerator<Uint8Array> {
+  const own = checkpoint.config.language.tied && name === tiedHead ? embedding : name
+  const trained = model.weights.byName.get(own)
+  const dtype = file.tensors.get(name)?.dtype ?? ''
+  if (!trained?.gradient || !isFloatFormat(dtype)) {
+    for await (const bytes of readBytes(file, name)) {
+      signal?.throwIfAborted()
+      yield bytes
+    }
+  } else {
+    for await (const values of readPieces(model.device, trained.value, signal))
+      yield fromFloat32(values, dtype)
+  }
+}
+
+/** Released folders store a tied head a second time. */
+const tiedHead = 'language_model.lm_head.weight'
+const embedding = 'language_model.model.embed_tokens.weight'
+
+const trainedNames = ({ weights }: VideoModel): string[] =>
+  [...weights.byName.values()].flatMap(({ name, gradient }) => (gradient ? [name] : []))

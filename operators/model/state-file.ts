@@ -1,0 +1,14 @@
+import { writeFile } from 'node:fs/promises'
+import { CheckpointError } from './checkpoint-error.ts'
+import { isRecord, readJsonFile } from './json-file.ts'
+
+/** Writes one counter of a checkpoint. */
+export const writeNumber = (path: string, name: string, value: number): Promise<void> =>
+  writeFile(path, `${JSON.stringify({ [name]: value })}\n`)
+
+export async function readNumber(path: string, name: string): Promise<number> {
+  const state = await readJsonFile(path)
+  const value = isRecord(state) ? state[name] : undefined
+  if (typeof value === 'number') return value
+  throw new CheckpointError({ code: 'bad-config', message: `${path}: ${name} must be a number` })
+}
