@@ -26,6 +26,13 @@ export function groupMetrics(groups: readonly Group[]): Record<string, number> {
   }
 }
 
+/** How long the groups took to write, and tokens written in a second of it. */
+export function generationPace(groups: readonly Group[]): Record<string, number> {
+  const seconds = groups.reduce((sum, group) => sum + group.generateSeconds, 0)
+  const tokens = groups.flatMap(group => group.completions).reduce((sum, { ids }) => sum + ids.length, 0)
+  return { generate_seconds: seconds, tokens_per_second: tokens / Math.max(seconds, 1e-9) }
+}
+
 /** What `samples.jsonl` keeps of each completion. */
 export function sampleRecords({ prompt, completions }: Group): Record<string, unknown>[] {
   const { question, solution, video } = prompt.sample

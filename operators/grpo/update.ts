@@ -4,7 +4,7 @@ import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { collect, type Member } from './collect.ts'
 import { GroupError } from './group-error.ts'
-import { groupMetrics, sampleRecords } from './group-metrics.ts'
+import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
 import { lossFields } from './loss.ts'
 import { prepare } from './prepare.ts'
 import { type Part, updateOnce } from './train.ts'
@@ -66,7 +66,7 @@ export default operator({
         ...groupMetrics(values),
         policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
         key: batch.map(member => member.key).join(' '),
-        generate_seconds: values.reduce((sum, group) => sum + group.generateSeconds, 0),
+        ...generationPace(values),
       }
       let started = performance.now()
       const parts: Part[] = []
