@@ -1,31 +1,29 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { loadGraph } from '../graph/check.ts'
-import { type Run, type RunSummary, startRun } from '../run/run.ts'
-import { onlyWord, UsageError } from './arguments.ts'
+import { loadGraph, type Plan } from '../graph/check.ts'
+import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
+import { type Arguments, onlyWord, UsageError } from './arguments.ts'
 import { progressLine } from './progress.ts'
+import { cutBackRun, factsOf, readRun } from './resume.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
 
 export const run: Verb = {
   summary: 'Runs a graph and writes a run directory.',
-  usage: 'GRAPH',
+  usage: 'GRAPH | --resume DIR',
   flags: {
     set: setFlag,
     seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
+    resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
   },
   example: 'flow run graphs/grpo.json --set group=4 --seed 1',
   run: async (words, world) => {
-    const file = onlyWord(words, 'graph file')
-    const seed = readSeed(words.last('seed') ?? '0')
-    const plan = loadGraph(file, world.registry, { set: words.all('set'), environment: world.environment })
-    const directory = words.last('out') ?? freshDirectory(file, new Date())
-    if (existsSync(join(directory, 'manifest.json'))) {
-      throw new UsageError(`--out ${directory}: must be a new folder, found a run in it`)
-    }
+    const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
+    if (!order) return 0
+    const { plan, ...options } = order
     await world.prepare(plan)
     const line = progressLine(world.screen)
-    const started = startRun(plan, { seed, directory, onEvent: line.event })
+    const started = startRun(plan, { ...options, onEvent: line.event })
     const forget = listen(started, line.end, world)
     const summary = await started.done
     forget()
@@ -34,6 +32,39 @@ export const run: Verb = {
     world.print(sentence(summary, line.steps))
     return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
   },
+}
+
+interface Order extends RunOptions {
+  plan: Plan
+}
+
+function newRun(words: Arguments, { registry, environment }: World): Order {
+  const file = onlyWord(words, 'graph file')
+  const seed = readSeed(words.last('seed') ?? '0')
+  const set = words.all('set')
+  const plan = loadGraph(file, registry, { set, environment })
+  const directory = words.last('out') ?? freshDirectory(file, new Date())
+  if (existsSync(join(directory, 'manifest.json'))) {
+    throw new UsageError(
+      `--out ${directory}: must be a new folder, found a run in it (--resume goes on with it)`,
+    )
+  }
+  return { plan, seed, directory, facts: factsOf(plan, set) }
+}
+
+/** The rest of a run that was stopped; nothing when it was completed. */
+async function oldRun(words: Arguments, world: World): Promise<Order | undefined> {
+  const directory = words.last('resume') ?? ''
+  const given = ['set', 'seed', 'out'].find(flag => words.last(flag) !== undefined)
+  if (given !== undefined || words.positional.length > 0)
+    throw new UsageError(`--resume ${directory}: must stand alone: the run goes on as it began`)
+  const past = readRun(directory, world)
+  if (past.status === 'completed') {
+    world.print(`${directory}: completed before, nothing to do`)
+    return undefined
+  }
+  const { plan, seed } = past
+  return { plan, seed, directory, ...(await cutBackRun(directory, past)) }
 }
 
 function sentence(summary: RunSummary, steps: number): string {

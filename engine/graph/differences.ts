@@ -1,0 +1,17 @@
+import { isDeepStrictEqual } from 'node:util'
+import { isObject } from './source.ts'
+
+/** A place where two values differ: undefined on the side that has nothing there. */
+export interface Difference {
+  readonly path: string
+  readonly before: unknown
+  readonly after: unknown
+}
+
+/** Where two JSON values differ, key by key; lists are compared as a whole. */
+export function differences(before: unknown, after: unknown, path = ''): Difference[] {
+  if (!isObject(before) || !isObject(after))
+    return isDeepStrictEqual(before, after) ? [] : [{ path, before, after }]
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return keys.flatMap(key => differences(before[key], after[key], path === '' ? key : `${path}.${key}`))
+}
