@@ -12,6 +12,7 @@ import grpoAdvantage from './grpo/advantage.ts'
 import grpoFilter from './grpo/filter.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
+import modelAnswer from './model/answer.ts'
 import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
 import model from './model/model.ts'
@@ -23,6 +24,7 @@ import readLvbench from './read/lvbench.ts'
 import readMlvu from './read/mlvu.ts'
 import readMmvu from './read/mmvu.ts'
 import readMvbench from './read/mvbench.ts'
+import readQuestion from './read/question.ts'
 import readQuestions from './read/questions.ts'
 import readResults from './read/results.ts'
 import readVideoMme from './read/video-mme.ts'
@@ -32,6 +34,7 @@ import rewardRepetition from './reward/repetition.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
 import streamTake from './stream/take.ts'
+import videoContactSheet from './video/contact-sheet.ts'
 import videoDecode from './video/decode.ts'
 import videoDescribe from './video/describe.ts'
 import videoEncode from './video/encode.ts'
@@ -53,6 +56,7 @@ export const operators = {
   'grpo.advantage': grpoAdvantage,
   'grpo.filter': grpoFilter,
   'grpo.update': grpoUpdate,
+  'model.answer': modelAnswer,
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.random': modelRandom,
@@ -63,6 +67,7 @@ export const operators = {
   'read.mlvu': readMlvu,
   'read.mmvu': readMmvu,
   'read.mvbench': readMvbench,
+  'read.question': readQuestion,
   'read.questions': readQuestions,
   'read.results': readResults,
   'read.video-mme': readVideoMme,
@@ -72,6 +77,7 @@ export const operators = {
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,
   'stream.take': streamTake,
+  'video.contact-sheet': videoContactSheet,
   'video.decode': videoDecode,
   'video.describe': videoDescribe,
   'video.encode': videoEncode,

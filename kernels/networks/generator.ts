@@ -30,6 +30,14 @@ export interface Request extends Sequence {
   seeds: readonly number[]
 }
 
+export interface GenerateOptions {
+  maxNewTokens: number
+  endIds: readonly number[]
+  signal?: AbortSignal
+  /** Told all ids of the first completion so far after each token, at the price of waiting for every one. */
+  onTokens?: (ids: readonly number[]) => void
+}
+
 /** Tokens in flight before the host looks whether all sequences have ended. */
 const blockSize = 8
 
@@ -41,7 +49,7 @@ export async function generate(
   model: VideoModel,
   requests: readonly Request[],
   sampling: Sampling,
-  { maxNewTokens, endIds, signal }: { maxNewTokens: number; endIds: readonly number[]; signal?: AbortSignal },
+  { maxNewTokens, endIds, signal, onTokens }: GenerateOptions,
 ): Promise<number[][][]> {
   const plan = new Plan(model.device)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
@@ -54,7 +62,8 @@ export async function generate(
     // Looked at one block late, so that the GPU never waits for the host.
     let ended = compiled.readIntegers(state.done)
     while (written < maxNewTokens && !signal?.aborted) {
-      const steps = Math.min(blockSize, maxNewTokens - written)
+      if (onTokens) onTokens(cut((await compiled.readIntegers(state.history)).subarray(0, written), endIds))
+      const steps = Math.min(onTokens ? 1 : blockSize, maxNewTokens - written)
       compiled.run(Array.from({ length: steps }, () => 'step'))
       written += steps
       const previous = await ended

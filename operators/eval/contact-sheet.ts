@@ -1,6 +1,6 @@
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { runFfmpeg, whatFfmpegSaid } from '../video/ffmpeg.ts'
+import { passthrough, runFfmpeg, whatFfmpegSaid } from '../video/ffmpeg.ts'
 import { VideoError } from '../video/video-error.ts'
 
 /** A picture of packed 8-bit RGB. */
@@ -66,7 +66,7 @@ export async function writeJpeg(
   const output = ['-frames:v', '1', '-pix_fmt', 'yuvj420p', '-q:v', String(quality), ...exact]
   const args = [...input, ...output, '-f', 'mjpeg', '-y', `file:${partial}`]
   try {
-    const running = runFfmpeg(args, { subject: path, deadlineSeconds: 30, signal, input: once(pixels) })
+    const running = runFfmpeg(args, { subject: path, deadlineSeconds: 30, signal, input: listed([pixels]) })
     let step = await running.next()
     while (!step.done) step = await running.next()
     if (step.value.exitCode !== 0)
@@ -81,15 +81,37 @@ export async function writeJpeg(
   }
 }
 
-/** A JPEG file scaled to a width, as bytes. */
-export async function scaledJpeg(path: string, width: number, quality: number): Promise<Buffer> {
+/** JPEG files of one size, each scaled to a width, by one process. */
+export async function scaledJpegs(
+  files: readonly Uint8Array[],
+  width: number,
+  quality: number,
+): Promise<Buffer[]> {
+  const options = { subject: 'contact sheets', deadlineSeconds: 600, input: listed(files) }
   const scale = ['-vf', `scale=${width}:-2:flags=area`, '-pix_fmt', 'yuvj420p', '-q:v', String(quality)]
-  const args = ['-i', `file:${path}`, ...scale, '-threads', '1', '-frames:v', '1', '-f', 'mjpeg', 'pipe:1']
+  const output = ['-c:v', 'mjpeg', ...(await passthrough(options)), '-f', 'image2pipe', 'pipe:1']
   const chunks: Buffer[] = []
-  for await (const chunk of runFfmpeg(args, { subject: path, deadlineSeconds: 30 })) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  for await (const chunk of runFfmpeg(['-f', 'mjpeg', '-i', 'pipe:0', ...scale, ...output], options))
+    chunks.push(chunk)
+  const made = pictures(Buffer.concat(chunks))
+  if (made.length === files.length) return made
+  throw new VideoError(
+    'encode-failed',
+    `contact sheets: ${made.length} of ${files.length} could be made smaller`,
+  )
 }
 
-async function* once<T>(value: T): AsyncGenerator<T> {
-  yield value
+/** A stream of JPEG pictures cut into them: the mark of an end occurs nowhere else in what ffmpeg writes. */
+function pictures(stream: Buffer): Buffer[] {
+  const found: Buffer[] = []
+  const end = Buffer.from([0xff, 0xd9])
+  for (let from = 0, to = stream.indexOf(end); to >= 0; to = stream.indexOf(end, from)) {
+    found.push(stream.subarray(from, to + 2))
+    from = to + 2
+  }
+  return found
+}
+
+async function* listed<T>(values: readonly T[]): AsyncGenerator<T> {
+  yield* values
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { scaledJpeg } from './contact-sheet.ts'
+import { scaledJpegs } from './contact-sheet.ts'
 import type { Result } from './kinds.ts'
 
 /** Bytes that a page of a thousand questions may have, and each question of a longer one. */
@@ -10,12 +10,22 @@ const itemBytes = pageBytes / 1000
 /** Bytes of the page that are neither text of questions nor pictures. */
 const frameBytes = 40_000
 
-/** Smaller than this a sheet shows nothing: it is left out and stays a file beside the page. */
-const smallestWidth = 96
+/** Widths and quantisers that sheets are made smaller by; the first that fits is taken. */
+const sizes = [
+  [512, 10],
+  [448, 12],
+  [384, 12],
+  [320, 14],
+  [256, 14],
+  [208, 14],
+  [160, 14],
+  [128, 14],
+] as const
+const sampleSize = 8
 
 /**
  * The contact sheets as base64, by their names. Where all in full size would make the page too large, all are made
- * smaller by the same factor; what then still does not fit is left out.
+ * smaller, by the look of a few of them; what then still does not fit is left out.
  */
 export async function embedSheets(folder: string, results: readonly Result[]): Promise<Map<string, string>> {
   const names = [...new Set(results.flatMap(({ sheet }) => sheet ?? []))]
@@ -33,7 +43,7 @@ export async function embedSheets(folder: string, results: readonly Result[]): P
   )
   const room = Math.max(pageBytes, itemBytes * results.length) - frameBytes - text
   const full = [...files.values()].reduce((sum, bytes) => sum + base64Bytes(bytes), 0)
-  const sheets = full <= room ? files : await smaller(folder, files, Math.max(0, room / full))
+  const sheets = full <= room ? files : await smaller(files, room / files.size)
   const embedded = new Map<string, string>()
   let used = 0
   for (const [name, bytes] of sheets) {
@@ -46,32 +56,47 @@ export async function embedSheets(folder: string, results: readonly Result[]): P
 
 const base64Bytes = (bytes: Buffer): number => Math.ceil(bytes.length / 3) * 4
 
-/** All sheets made so small that they have about this share of their bytes. */
-async function smaller(
-  folder: string,
-  files: ReadonlyMap<string, Buffer>,
-  share: number,
-): Promise<Map<string, Buffer>> {
-  const out = new Map<string, Buffer>()
-  const waiting = files.entries()
-  const work = async () => {
-    for (const [name, bytes] of waiting) {
-      // small pictures need more bytes for a pixel; a coarser quantiser makes up for that
-      const width = Math.floor(widthOf(bytes) * Math.sqrt(share) * 0.8)
-      if (width >= smallestWidth) out.set(name, await scaledJpeg(join(folder, name), width, 9))
-    }
+/** All sheets made so small that each has about so many bytes of base64. */
+async function smaller(files: ReadonlyMap<string, Buffer>, each: number): Promise<Map<string, Buffer>> {
+  const names = [...files.keys()]
+  const some = names.filter((_, i) => i % Math.ceil(names.length / sampleSize) === 0)
+  let [width, quality]: readonly [number, number] = sizes[0]
+  for ([width, quality] of sizes) {
+    const made = [...(await scaled(files, some, width, quality)).values()]
+    if (made.reduce((sum, one) => sum + base64Bytes(one), 0) <= each * made.length) break
   }
-  await Promise.all([work(), work()])
-  return new Map(
-    [...files.keys()].flatMap(name => (out.has(name) ? [[name, out.get(name) ?? Buffer.alloc(0)]] : [])),
-  )
+  return scaled(files, names, width, quality)
 }
 
-/** Width in the header of a JPEG file. */
-function widthOf(bytes: Buffer): number {
+/** Sheets of one size go through one process. */
+async function scaled(
+  files: ReadonlyMap<string, Buffer>,
+  names: readonly string[],
+  width: number,
+  quality: number,
+): Promise<Map<string, Buffer>> {
+  const bySize = new Map<string, string[]>()
+  for (const name of names) {
+    const size = sizeOf(files.get(name) ?? Buffer.alloc(0))
+    bySize.set(size, [...(bySize.get(size) ?? []), name])
+  }
+  const made = new Map<string, Buffer>()
+  for (const alike of bySize.values()) {
+    const pictures = await scaledJpegs(
+      alike.flatMap(name => files.get(name) ?? []),
+      width,
+      quality,
+    )
+    for (const [i, name] of alike.entries()) made.set(name, pictures[i] ?? Buffer.alloc(0))
+  }
+  return new Map(names.map(name => [name, made.get(name) ?? Buffer.alloc(0)]))
+}
+
+/** Height and width in the header of a JPEG file, as text. */
+function sizeOf(bytes: Buffer): string {
   for (let at = 2; at + 9 < bytes.length; at += 2 + bytes.readUInt16BE(at + 2)) {
     const marker = bytes[at + 1] ?? 0
-    if (marker >= 0xc0 && marker <= 0xc3) return bytes.readUInt16BE(at + 7)
+    if (marker >= 0xc0 && marker <= 0xc3) return `${bytes.readUInt16BE(at + 5)}x${bytes.readUInt16BE(at + 7)}`
   }
-  return 0
+  return 'unknown'
 }
