@@ -19,7 +19,7 @@ export async function describeRun(plan: Plan, seed: number, started: Date): Prom
     started: started.toISOString(),
     versions: versions(),
     platform: `${process.platform} ${process.arch}`,
-    git: await gitState(),
+    git: await gitOnce(),
     resolved: plan.shown,
   }
 }
@@ -52,6 +52,14 @@ function above(folder: string, file: string): string | undefined {
   const path = join(folder, file)
   if (existsSync(path)) return path
   return dirname(folder) === folder ? undefined : above(dirname(folder), file)
+}
+
+let foundGit: ReturnType<typeof gitState> | undefined
+
+/** The code of a process is that of its start: several runs in it ask once. */
+function gitOnce(): ReturnType<typeof gitState> {
+  foundGit ??= gitState()
+  return foundGit
 }
 
 /** Commit and whether files differ from it; null outside a git tree. */

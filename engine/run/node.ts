@@ -41,7 +41,7 @@ export class RunningNode implements Host, Pump {
   readonly #drivers: readonly Input[]
   readonly #host: NodeHost
   readonly #controller = new AbortController()
-  readonly #sources = new Set<SourcePump>()
+  readonly #sources: SourcePump[] = []
   readonly #waiters = new Set<Waiter>()
   readonly #subscriptions: Subscription[] = []
   #wired: Streams = {}
@@ -149,17 +149,17 @@ export class RunningNode implements Host, Pump {
       this.#waiters.clear()
       for (const waiter of waiters) waiter()
     }
-    for (const input of this.#latest) input.refresh()
-    if (this.#sources.size > 0) for (const source of [...this.#sources]) source.advance()
+    this.#refresh()
+    for (let i = 0; i < this.#sources.length; i++) this.#sources[i].advance()
     if (this.#ready()) this.#deliver()
     const driversDone =
       this.#latest.length > 0 && this.#drivers.length > 0 && this.#drivers.every(isCompleted)
-    for (const input of this.inputs) if (this.#isRunning()) input.settle(driversDone)
+    for (let i = 0; i < this.inputs.length; i++) if (this.#isRunning()) this.inputs[i].settle(driversDone)
   }
 
   /** First signal: sources end as if they had no more. */
   stop(): void {
-    for (const source of [...this.#sources]) source.stop()
+    for (const source of this.#sources) source.stop()
   }
 
   /** The run is over: edges have been cancelled; what RxJS holds is let go. */
@@ -249,7 +249,7 @@ export class RunningNode implements Host, Pump {
   }
 
   addSource(source: SourcePump): void {
-    this.#sources.add(source)
+    this.#sources.push(source)
   }
 
   // a method, because the type checker believes that a property cannot change between two reads
@@ -326,14 +326,18 @@ export class RunningNode implements Host, Pump {
       for (let i = 0; i < this.#drivers.length; i++) {
         if (!this.#isRunning() || !this.hasRoom(0)) return
         if (this.#drivers[i].deliver()) moved = true
-        for (const other of this.#latest) other.refresh()
+        this.#refresh()
       }
     }
   }
 
+  #refresh(): void {
+    for (let i = 0; i < this.#latest.length; i++) this.#latest[i].refresh()
+  }
+
   /** Every latest value that work needs is there. */
   #ready(): boolean {
-    for (const input of this.#latest) if (!input.ready) return false
+    for (let i = 0; i < this.#latest.length; i++) if (!this.#latest[i].ready) return false
     return true
   }
 
