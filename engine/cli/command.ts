@@ -2,14 +2,16 @@ import { GraphError } from '../graph/problem.ts'
 import { hint, readArguments, UsageError } from './arguments.ts'
 import { check } from './check.ts'
 import { compare } from './compare.ts'
+import { diff } from './diff.ts'
 import { graph } from './graph.ts'
 import { explain, makeHelp } from './help.ts'
 import { merge } from './merge.ts'
 import { ops } from './ops.ts'
+import { replay } from './replay.ts'
 import { run } from './run.ts'
 import type { Verb, World } from './verb.ts'
 
-const others: Readonly<Record<string, Verb>> = { run, check, ops, graph, merge, compare }
+const others: Readonly<Record<string, Verb>> = { run, check, ops, graph, merge, compare, replay, diff }
 const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 
 /** Runs the verb that the words ask for; a wrong command or graph becomes a complaint and exit code 2. */

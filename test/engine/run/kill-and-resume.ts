@@ -1,5 +1,6 @@
 // Kills a training run at random moments, lets it go on, and compares it with the run that was never killed:
-// node dist/test/engine/run/kill-and-resume.js [TRIALS [KILLS-A-TRIAL]]
+// node dist/test/engine/run/kill-and-resume.js [TRIALS [KILLS-A-TRIAL]] [training]
+// With `training` all moments lie behind the first update of a process.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -163,8 +164,10 @@ const withoutTimings = (path: string): string => {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [trials = 20, kills = 1] = process.argv.slice(2).map(Number)
-  const found = await killAndResume({ trials, kills, steps: 8, log: line => console.log(line) })
+  const words = process.argv.slice(2)
+  const training = words.includes('training')
+  const [trials = 20, kills = 1] = words.filter(word => word !== 'training').map(Number)
+  const found = await killAndResume({ trials, kills, steps: 8, training, log: line => console.log(line) })
   const different = found.filter(trial => trial.differences.length > 0).length
   console.log(
     `${trials} trials, ${found.flatMap(trial => trial.killedAfter).length} kills, ${different} differ`,

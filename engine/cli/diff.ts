@@ -1,0 +1,93 @@
+import { loadGraph, type Plan } from '../graph/check.ts'
+import { differences } from '../graph/differences.ts'
+import { endName, type Wire } from '../graph/flat.ts'
+import { show } from '../graph/problem.ts'
+import { UsageError } from './arguments.ts'
+import { setFlag, type Verb } from './verb.ts'
+
+export const diff: Verb = {
+  summary: 'Says what differs between two graphs: nodes, config, edges, shapes and memory.',
+  usage: 'GRAPH GRAPH',
+  flags: { set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
+  example: 'flow diff graphs/grpo.json graphs/demo/shapes.json --set out=somewhere',
+  run: async (words, { registry, environment, print }) => {
+    const { positional } = words
+    if (positional.length !== 2)
+      throw new UsageError(`must name two graph files, found ${positional.join(' ') || 'nothing'}`)
+    const [before, after] = positional.map(file =>
+      loadGraph(file, registry, { set: words.all('set'), environment }),
+    )
+    const lines = before && after ? compare(before, after) : []
+    for (const line of lines) print(line)
+    if (lines.length === 0) print('no difference')
+    return 0
+  },
+}
+
+/** A line for each difference, by part. */
+export function compare(before: Plan, after: Plan): string[] {
+  const [left, right] = [partsOf(before), partsOf(after)]
+  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])]
+  return names.flatMap(name => {
+    const [one, two] = [left[name], right[name]]
+    if (!two) return [`- ${name} (${one?.type})`]
+    if (!one) return [`+ ${name} (${two.type})`]
+    return differences(one, two).map(({ path, before, after }) => {
+      const [was, is] = [before, after].map(value => (value === undefined ? 'nothing' : show(value)))
+      return `~ ${name}: ${path} was ${was}, is ${is}`
+    })
+  })
+}
+
+interface ComparedPart {
+  type: string
+  config: unknown
+  [more: string]: unknown
+}
+
+/** Everything that a graph says, by part, in words that can be compared. */
+function partsOf(plan: Plan): Record<string, ComparedPart> {
+  const parts: Record<string, ComparedPart> = {}
+  for (const { name, resourceName, config } of plan.resources)
+    parts[`resource ${name}`] = { type: resourceName, config }
+  for (const { name, operatorName, operator, config, onError, wires } of plan.nodes) {
+    const outputs = Object.keys(operator.outputs)
+    parts[`node ${name}`] = {
+      type: operatorName,
+      config,
+      onError,
+      from: Object.fromEntries(wires.map(wire => [`${wire.port} ← ${endName(wire.from)}`, edgeOf(wire)])),
+      shapes: Object.fromEntries(outputs.map(port => [port, plan.types.output({ node: name, port })])),
+      memory: Object.fromEntries(outputs.map(port => [port, bytesOf(plan, name, port)])),
+    }
+  }
+  if (plan.checkpoint) parts.checkpoint = { type: 'checkpoint', config: plan.checkpoint }
+  return parts
+}
+
+const edgeOf = ({ capacity, whenFull, keep, initial, maxLag }: Wire) => ({
+  capacity,
+  whenFull,
+  keep,
+  initial: initial?.value,
+  maxLag,
+})
+
+/** What the items of an output take on its edges when these are full; unknown where an extent is. */
+function bytesOf(plan: Plan, node: string, port: string): string {
+  const { shape, dtype } = plan.types.resolved({ node, port }) ?? {}
+  if (!shape || !dtype) return 'unknown'
+  let elements = 1
+  for (const extent of shape) {
+    if (extent === undefined) return 'unknown'
+    elements *= extent
+  }
+  const wires = plan.nodes
+    .flatMap(({ wires }) => wires)
+    .filter(({ from }) => from.node === node && from.port === port)
+  const items = wires.reduce((sum, { keep, capacity }) => sum + (keep === 'latest' ? 1 : capacity.items), 0)
+  return `${(elements * elementBytes(dtype) * items) / 2 ** 20} MiB on edges`
+}
+
+/** `f32` takes 4 bytes, `u8` one. */
+const elementBytes = (dtype: string): number => Number(/\d+$/.exec(dtype)?.[0] ?? 32) / 8
