@@ -39,7 +39,8 @@ t.test('the graph of the README has no problem', t => {
 /** Some value for each param that has no default. */
 function missing({ params = {} }: Graph): string[] {
   const open = Object.entries(params).filter(([, { default: value }]) => value === undefined)
-  return open.map(
-    ([name, { type, enum: [first] = [] }]) => `${name}=${first ?? (type === 'string' ? 'somewhere' : 1)}`,
-  )
+  return open.map(([name, param]) => {
+    const first = param.enum?.[0]
+    return `${name}=${first ?? (param.type === 'string' ? 'somewhere' : 1)}`
+  })
 }
