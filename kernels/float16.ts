@@ -10,17 +10,32 @@ export function fromFloat16(bits: number): number {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction)
 }
 
-/** The nearest float16 as bits, ties to even; beyond the range, the largest finite one. NaN stays NaN. */
-export function toFloat16(value: number): number {
-  if (Number.isNaN(value)) return 0x7e00
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
-  const magnitude = Math.min(Math.abs(value), largestFloat16)
-  if (magnitude === 0) return sign
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)))
-  const scaled = magnitude / 2 ** (exponent - 10)
-  const floor = Math.floor(scaled)
-  const rest = scaled - floor
-  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
-  // A fraction that rounds up to 2048 carries into the exponent by itself; below 1024 it is subnormal.
-  return sign | Math.min((exponent + 14) * 1024 + rounded, 0x7bff)
+/** The nearest float16 of each value as bits, ties to even; beyond the range, the largest finite one. NaN stays NaN. */
+export function toFloat16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const halves = new Uint16Array(words.length)
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]
+    const sign = (word >>> 16) & 0x8000
+    const magnitude = word & 0x7fffffff
+    if (magnitude > 0x7f800000) halves[i] = 0x7e00
+    else if (magnitude >= 0x477ff000) halves[i] = sign | 0x7bff
+    else if (magnitude >= 0x38800000)
+      halves[i] = sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13)
+    else halves[i] = sign | subnormal(magnitude)
+  }
+  return halves
 }
+
+/** A float32 below 2⁻¹⁴, given by its bits, in units of 2⁻²⁴. */
+function subnormal(magnitude: number): number {
+  const shift = 126 - (magnitude >>> 23)
+  if (shift > 24) return 0
+  const fraction = (magnitude & 0x7fffff) | 0x800000
+  const floor = fraction >>> shift
+  const rest = fraction - floor * 2 ** shift
+  const half = 2 ** (shift - 1)
+  return rest > half || (rest === half && floor % 2 === 1) ? floor + 1 : floor
+}
+
+export const toFloat16 = (value: number): number => toFloat16Bits(Float32Array.of(value))[0]

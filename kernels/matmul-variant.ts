@@ -66,11 +66,15 @@ export const nameOf = (kind: string, { form, aVector, bVector, types }: Variant)
 /**
  * `a1(at)`, `b1(at)`: one element. `a4(at)`, `b4(at)`: four neighbours; where loads are vectors, `at` is a multiple
  * of 4. `a4_until(at, last)`, `b4_until`: the same near a row's end, reading nothing outside; what is past `last` is
- * arbitrary. `finish(at, column, sum)` writes an element of out.
+ * arbitrary. And `finish`.
  */
 export const access = (variant: Variant): string => `
 ${loads('a', 'a', variant.aVector)}
 ${loads('b', variant.oneTensor ? 'a' : 'b', variant.bVector)}
+${finishWgsl(variant)}`
+
+/** `finish(at, column, sum)` writes an element of out. */
+export const finishWgsl = (variant: Variant): string => `
 fn finish(at: u32, column: u32, sum: f32) {
   var value = sum * params.scale;
   ${variant.bias ? 'value += bias[column];' : ''}

@@ -1,8 +1,9 @@
 import { matmulBroadcast } from './matmul-broadcast.ts'
 import { matmulSkinny } from './matmul-skinny.ts'
-import { tileFor } from './matmul-table.ts'
+import { fewTileFor, tileFor } from './matmul-table.ts'
 import { matmulTile } from './matmul-tile.ts'
 import { matmulUnits, type UnitTile } from './matmul-units.ts'
+import { type FewTile, fewFits, matmulUnitsFew } from './matmul-units-few.ts'
 import type { FloatType, Tiling, Variant } from './matmul-variant.ts'
 import type { Plan, Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
@@ -43,7 +44,7 @@ export interface Matmul<Data = Tensor> {
   /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
   repeat?: { count: number; a: number; b: number }
   /** How matrix units cut the work, by default what the table says: for measuring and testing. */
-  tile?: UnitTile
+  tile?: UnitTile | FewTile
 }
 
 /**
@@ -136,12 +137,14 @@ function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Vari
   const { target, precision } = plan
   const { form, rows, columns, inner, batch = { outer: 1, inner: 1 } } = options
   if (precision === 'float16' && target.units !== 'none' && inner > 0) {
-    const tile = options.tile ?? tileFor({ rows, columns, inner, batches: batch.outer * batch.inner })
-    return matmulUnits(
-      target,
-      variant(type => (type === 'f16' ? 8 : 4)),
-      tile,
-    )
+    const made = variant(type => (type === 'f16' ? 8 : 4))
+    const few = fewTileFor(rows, columns)
+    const best =
+      few && fewFits(made, columns, few)
+        ? few
+        : tileFor({ rows, columns, inner, batches: batch.outer * batch.inner })
+    const tile = options.tile ?? best
+    return 'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile)
   }
   return generator(
     target,

@@ -36,3 +36,19 @@ await t.test('every product on matrix units is valid WGSL', async t => {
   })
   t.same(found, [])
 })
+
+await t.test('products of few rows are valid WGSL', async t => {
+  const found = await complaints(gpu, plan => {
+    for (const rows of [1, 8, 64]) {
+      const [a, b, out] = [
+        plan.tensor('a', [rows, 2048]),
+        plan.tensor('b', [2560, 2048], 'f16'),
+        plan.tensor('out', [rows, 2560]),
+      ]
+      const sizes = { form: 'nt', rows, columns: 2560, inner: 2048 } as const
+      matmul(plan, { ...sizes, a, b, out })
+      matmul(plan, { ...sizes, a, b, out, tile: { subgroups: 8, columnBlocks: 1 } })
+    }
+  })
+  t.same(found, [])
+})
