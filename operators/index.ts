@@ -2,6 +2,7 @@ import evalAnswer from './eval/answer.ts'
 import evalByClip from './eval/by-clip.ts'
 import evalConstant from './eval/constant.ts'
 import evalEncode from './eval/encode.ts'
+import featureCache from './eval/feature-cache.ts'
 import evalOracle from './eval/oracle.ts'
 import evalPending from './eval/pending.ts'
 import evalRecipe from './eval/recipe.ts'
@@ -88,5 +89,6 @@ export const operators = {
 /** The resource types by their names in graphs. */
 export const resources = {
   adamw,
+  'feature-cache': featureCache,
   model,
 }

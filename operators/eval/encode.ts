@@ -1,9 +1,11 @@
 import { type Emission, operator } from '../../engine/operator.ts'
+import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import { bytesOf, type Tensor } from '../../kernels/tensor.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { promptOf } from '../text/prompt.ts'
 import { templates } from '../text/template.ts'
+import type { FeatureCache } from './feature-cache.ts'
 import type { Asked, AskedQuestion, Watched } from './kinds.ts'
 
 /** Frames are encoded once for a clip; questions that see the same frames share the features. */
@@ -11,6 +13,12 @@ export default operator({
   summary: 'Runs the vision tower over the frames of each clip and renders its questions as prompts.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that reads the prompts.' },
+    cache: {
+      type: 'string',
+      resource: 'feature-cache',
+      default: '',
+      description: 'Where new features are kept; the same as that of `eval.watch`.',
+    },
     template: {
       type: 'string',
       enum: ['qwen2_base', 'pretrain'],
@@ -20,14 +28,14 @@ export default operator({
   },
   inputs: { watched: 'watched' },
   outputs: { asked: 'asked' },
-  run: ({ watched }, { model: name, template }, context) => {
+  run: ({ watched }, { model: name, template, cache }, context) => {
     const encode = async (clip: Watched): Promise<Emission<Asked>[]> => {
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()
-      if (!clip.pixels)
-        throw new Error(`${clip.video}: eval.watch must be given the model that eval.encode uses`)
-      const all = await encodeFrames(model, clip.pixels)
+      const all = await featuresOf(model, clip)
+      if (clip.featureKey !== undefined && !clip.features)
+        await context.resource<FeatureCache>(cache).put(clip.featureKey, await device.read(all))
       await device.finish()
       const seconds = { ...clip.seconds, encode: (performance.now() - started) / 1000 }
       const free = (features: Tensor) => device.freeTensor(features)
@@ -52,6 +60,15 @@ export default operator({
     return { asked: watched.pipe(context.each(encode)) }
   },
 })
+
+/** Features of all frames of a clip: from the cache, or computed. */
+async function featuresOf(model: LoadedModel, { video, pixels, features, frames }: Watched): Promise<Tensor> {
+  const { device, shape } = model
+  const rows = frames.length * selectedTokens(shape.vision)
+  if (features) return device.tensor('cached features', [rows, shape.vision.hidden], 'f32', features)
+  if (pixels) return encodeFrames(model, pixels)
+  throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
+}
 
 /** The question's words are complete already. */
 const wording = { instruction: '', joint: '' }

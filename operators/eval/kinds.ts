@@ -94,6 +94,10 @@ export interface Watched {
   frames: readonly number[]
   /** (frames, 3, size, size), when a model will look at them. */
   pixels?: Tensor
+  /** The frames' features, where the cache had them. */
+  features?: Float32Array<ArrayBuffer>
+  /** Their name in the cache, when there is one. */
+  featureKey?: string
   seconds: StageSeconds
 }
 

@@ -10,6 +10,7 @@ import { openClip } from '../video/open-clip.ts'
 import { pickFrames } from '../video/pick-frames.ts'
 import { VideoError } from '../video/video-error.ts'
 import { type Picture, thumbnail, tile, writeJpeg } from './contact-sheet.ts'
+import type { FeatureCache } from './feature-cache.ts'
 import type { Answer, AskedQuestion, ClipQuestions, FailureOutcome, Question, Watched } from './kinds.ts'
 import { fileName, resultsFolder } from './store.ts'
 import { wordsOf } from './subtitles.ts'
@@ -21,6 +22,12 @@ const config = {
     resource: 'model',
     default: '',
     description: 'The model that will see the frames; empty when none will, and no GPU is needed.',
+  },
+  cache: {
+    type: 'string',
+    resource: 'feature-cache',
+    default: '',
+    description: 'Where features may be already: what is there is not made pixels of again.',
   },
   count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
   mode: {
@@ -98,11 +105,13 @@ export default operator({
         if (asked.length === 0) return failures
         const frames = sortedUnique(asked.flatMap(({ indices }) => indices))
         const thumbnails = new Map<number, Picture>()
-        const pixels = await decode(opened, frames, thumbnails)
+        const known = await recall(opened.path, frames)
+        const isDrawn = known?.features && settings.sheetWidth === 0
+        const pixels = isDrawn ? undefined : await decode(opened, frames, thumbnails, !known?.features)
         const questions = await withSheets(sample.fields.clip, asked, thumbnails)
         const seconds = { decode: (performance.now() - started) / 1000 }
         const { video, pending } = clip
-        const watched: Watched = { video, pending, questions, frames, seconds, ...pixels?.value }
+        const watched: Watched = { video, pending, questions, frames, seconds, ...known, ...pixels?.value }
         return [
           context.emit<Watched | Answer>(watched, { key: video, keep: false, ...pixels?.options }),
           ...failures,
@@ -113,14 +122,29 @@ export default operator({
       }
     }
 
+    /** What the cache has for these frames, and the name that they have there. */
+    const recall = async (path: string, frames: readonly number[]) => {
+      if (settings.model === '' || settings.cache === '') return undefined
+      const cache = context.resource<FeatureCache>(settings.cache)
+      const featureKey = await cache.keyOf(path, frames, settings.aspect)
+      if (featureKey === undefined) return undefined
+      const features = await cache.get(featureKey)
+      return { featureKey, ...(features && { features }) }
+    }
+
     /** The pixels for the model, if there is one, and small pictures for the sheets, in one pass. */
-    const decode = async (clip: Clip, frames: readonly number[], thumbnails: Map<number, Picture>) => {
+    const decode = async (
+      clip: Clip,
+      frames: readonly number[],
+      thumbnails: Map<number, Picture>,
+      forModel: boolean,
+    ) => {
       const { width, height } = clip
       const keep = (i: number, pixels: Uint8Array) => {
         if (settings.sheetWidth > 0)
           thumbnails.set(frames[i] ?? 0, thumbnail({ width, height, pixels }, settings.sheetWidth))
       }
-      if (settings.model === '') {
+      if (settings.model === '' || !forModel) {
         let i = 0
         for await (const frame of clip.frames(frames, signal)) keep(i++, frame)
         return undefined

@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { openFeatureCache } from '../../../operators/eval/feature-cache.ts'
+import { fixture } from '../../fixtures.ts'
+import { dataOf, evaluate } from './evaluate.ts'
+
+const model = [
+  `data=${dataOf('video-mme')}`,
+  `model=${fixture('tiny-bf16')}`,
+  'maxNewTokens=6',
+  'frames=4',
+  'limit=6',
+]
+const text = (folder: string) => readFileSync(join(folder, 'results.jsonl'), 'utf8')
+const cacheSettings = (folder: string) => [
+  `resources.evaluation/cache.config.folder=${folder}`,
+  'nodes.evaluation/watch.config.sheetWidth=0',
+]
+
+t.test('greedy answers do not depend on the batch, the shards or the cache', async t => {
+  const folder = t.testdir()
+  const at = (name: string) => join(folder, name)
+  const one = await evaluate('video-mme', at('one'), [...model, 'batch=1'])
+  await evaluate('video-mme', at('five'), [...model, 'batch=5'])
+  t.equal(text(at('five')), text(at('one')))
+  t.ok(one.results.every(({ output, tokens }) => output !== null && tokens > 0))
+  t.equal(one.run.leaked, 0)
+
+  const plain = one.results.map(result => ({ ...result, sheet: null }))
+  const first = await evaluate('video-mme', at('first'), [...model, ...cacheSettings(at('cache'))])
+  t.strictSame(first.results, plain)
+  t.equal(readdirSync(at('cache')).length, 2, 'one file a clip')
+  const second = await evaluate('video-mme', at('second'), [
+    ...model,
+    'batch=3',
+    ...cacheSettings(at('cache')),
+  ])
+  t.strictSame(second.results, plain)
+  const part = await evaluate('video-mme', at('part'), [...model, 'shard=2/2', ...cacheSettings(at('cache'))])
+  t.strictSame(
+    part.results,
+    plain.filter(({ id }) => part.results.some(result => result.id === id)),
+  )
+  t.equal(part.results.length, 3)
+})
+
+t.test('drawn answers depend on the seed and the question alone', async t => {
+  const folder = t.testdir()
+  const drawn = [...model, 'profile=published', 'nodes.evaluation/watch.config.sheetWidth=0']
+  await evaluate('video-mme', join(folder, 'a'), [...drawn, 'batch=2'])
+  await evaluate('video-mme', join(folder, 'b'), [...drawn, 'batch=7'])
+  t.equal(text(join(folder, 'a')), text(join(folder, 'b')))
+})
+
+t.test('the cache stays inside its bounds and drops what was not used for longest', async t => {
+  const folder = join(t.testdir(), 'cache')
+  const clip = join(dataOf('video-mme'), 'data/fK2_synth-1.mp4')
+  const cache = await openFeatureCache(folder, fixture('tiny-bf16'), 1000)
+  const keys = await Promise.all([1, 2, 3].map(frame => cache.keyOf(clip, [frame], 'square')))
+  t.equal(new Set(keys).size, 3, 'other frames have another name')
+  t.equal(await cache.keyOf(clip, [1], 'square'), keys[0])
+  for (const [i, key = ''] of keys.entries()) {
+    await cache.put(key, new Float32Array(100).fill(i))
+    await new Promise(resolve => setTimeout(resolve, 20))
+    // a use makes the first one newer than the second
+    if (i === 1) t.strictSame(await cache.get(keys[0] ?? ''), new Float32Array(100))
+  }
+  const sizes = readdirSync(folder).map(name => statSync(join(folder, name)).size)
+  t.strictSame(sizes, [400, 400])
+  t.equal(await cache.get(keys[1] ?? ''), undefined)
+  t.strictSame(await cache.get(keys[2] ?? ''), new Float32Array(100).fill(2))
+  const off = await openFeatureCache('', fixture('tiny-bf16'), 1000)
+  t.equal(await off.keyOf(clip, [1], 'square'), undefined)
+})
