@@ -166,6 +166,8 @@ export interface Context {
    * Said once, in `run` of an operator or `open` of a resource.
    */
   checkpoint(state: Durable): void
+  /** A number that `flow top` shows, read every second, e.g. the bytes alive on a GPU. */
+  gauge(name: string, read: () => number): void
   /** Puts a fact into the run's `manifest.json`, e.g. the adapter that a shared device runs on. */
   manifest(key: string, value: unknown): void
   /**

@@ -8,6 +8,7 @@ export function sharedDevice(context: Context): Promise<Device> {
     async () => {
       const device = await openDevice()
       context.manifest('adapter', device.info)
+      context.gauge('gpu bytes', () => device.liveBytes)
       return device
     },
     device => device.close(),

@@ -15,6 +15,7 @@ export interface Services {
   log(message: string): void
   progress(state: Progress): void
   manifest(key: string, value: unknown): void
+  gauge(name: string, read: () => number): void
   /** Keeps a part's state in checkpoints. */
   checkpoint(part: CheckpointPart, state: Durable): void
   /** The opened resource that a name means for a part in this scope. */
@@ -31,7 +32,7 @@ export function resourceContext(part: Part, services: Services): Context {
   const onlyNodes = () => {
     throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
   }
-  const { seed, directory, lifetimes, record, progress, manifest } = services
+  const { seed, directory, lifetimes, record, progress, manifest, gauge } = services
   return {
     node: part.name,
     seed,
@@ -44,6 +45,7 @@ export function resourceContext(part: Part, services: Services): Context {
     log: message => services.log(`${part.name}: ${message}`),
     progress,
     manifest,
+    gauge,
     checkpoint: state => services.checkpoint(part, state),
     each: onlyNodes,
     source: onlyNodes,

@@ -15,6 +15,9 @@ export class Ticket extends Trace {
 /** A queue from an output to an input, bounded in items and bytes. It owns what waits on it. */
 export class Edge {
   readonly name: string
+  readonly consumer: string
+  /** The input that it leads to, as node.port. */
+  readonly end: string
   readonly wire: Wire
   /** It starts with a value, so that a cycle may run through it. */
   readonly feedback: boolean
@@ -24,6 +27,11 @@ export class Edge {
   /** Called when a producer that found no room should look again, or nobody listens any more. */
   onRoom: () => void = () => {}
   dropped = 0
+  /** Items that were put on it, and taken from it. */
+  passed = 0
+  taken = 0
+  /** Sees every item that is put, while someone looks. */
+  tap: ((item: Lease) => void) | undefined
   #queue: Lease[] = []
   #head = 0
   #bytes = 0
@@ -32,8 +40,11 @@ export class Edge {
   #cancelled = false
   #refused = false
 
-  constructor(name: string, wire: Wire) {
+  /** `consumer` is the name of the node that it leads to. */
+  constructor(name: string, wire: Wire, consumer = '') {
     this.name = name
+    this.consumer = consumer
+    this.end = `${consumer}.${wire.port}`
     this.wire = wire
     this.feedback = wire.initial !== undefined
     this.latest = wire.keep === 'latest'
@@ -64,6 +75,11 @@ export class Edge {
     return fits
   }
 
+  /** It makes its producer wait. */
+  get full(): boolean {
+    return !(this.#cancelled || this.latest || this.wire.whenFull !== 'block' || this.#fits(0))
+  }
+
   /**
    * Takes an item over. Past its capacity it obeys `whenFull`; `block` is kept by producers, who ask `hasRoom`.
    * Returns the error that ends the run when `whenFull` is `error`.
@@ -80,6 +96,8 @@ export class Edge {
       const limit = `${this.wire.capacity.items} items or ${this.wire.capacity.bytes} bytes`
       return new RunError('edge-full', `edge ${this.name} is full (${limit}) and its "whenFull" is "error"`)
     } else if (this.wire.whenFull === 'drop-oldest') this.#makeRoom(lease)
+    this.passed++
+    this.tap?.(lease)
     this.#queue.push(lease)
     this.#bytes += lease.bytes
     this.onItem()
@@ -88,6 +106,7 @@ export class Edge {
 
   take(): Lease | undefined {
     const lease = this.#shift()
+    if (lease) this.taken++
     if (this.#refused) {
       this.#refused = false
       this.onRoom()

@@ -24,6 +24,10 @@ export interface NodeHost {
 }
 
 const defaultCredits = 4
+/** Reading the clock takes longer than brief work: after so many times, only one in so many is timed. */
+const alwaysTimed = 256
+const timedOfBrief = 32
+const briefSeconds = 20e-6
 /** Steps that a node whose own doings wake it takes before others get their turn. */
 const stepsInTurn = 16
 
@@ -35,6 +39,8 @@ export class RunningNode implements Host, Pump {
   queued = false
   credits = defaultCredits
   state: 'running' | 'ending' | 'ended' = 'running'
+  /** Time with work under way. */
+  workSeconds = 0
   readonly #outputs: ReadonlyMap<string, readonly Edge[]>
   readonly #outgoing: readonly Edge[]
   readonly #latest: readonly Input[]
@@ -49,6 +55,9 @@ export class RunningNode implements Host, Pump {
   #working = 0
   #pumping = false
   #woken = false
+  #begun = 0
+  #since = 0
+  #timedOf = 1
 
   constructor(planned: PlannedNode, incoming: readonly Edge[], outgoing: readonly Edge[], host: NodeHost) {
     this.planned = planned
@@ -181,12 +190,17 @@ export class RunningNode implements Host, Pump {
   }
 
   begin(): void {
-    this.#working++
+    if (this.#working++ === 0 && this.#begun++ % this.#timedOf === 0) this.#since = performance.now()
     this.#host.scheduler.begin()
   }
 
   end(): void {
-    this.#working--
+    if (--this.#working === 0 && this.#since > 0) {
+      this.workSeconds += ((performance.now() - this.#since) / 1000) * this.#timedOf
+      this.#since = 0
+      if (this.#begun > alwaysTimed)
+        this.#timedOf = this.workSeconds / this.#begun < briefSeconds ? timedOfBrief : 1
+    }
     this.#host.scheduler.end()
     if (this.state === 'ending' && this.#working === 0) this.#end()
   }

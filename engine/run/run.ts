@@ -14,8 +14,10 @@ import { Lease, Ledger, Origin } from './ledger.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
 import { type NodeHost, RunningNode } from './node.ts'
+import { type Observer, observe } from './observe.ts'
 import { Scheduler } from './scheduler.ts'
 import { stallReason } from './stall.ts'
+import { type EventFile, openEventFile } from './tensorboard.ts'
 
 export interface RunOptions {
   seed: number
@@ -87,9 +89,13 @@ class GraphRun implements NodeHost, Services {
   readonly #controller = new AbortController()
   readonly #opened = new Map<string, unknown>()
   readonly #facts: Record<string, unknown> = {}
+  readonly #gauges = new Map<string, () => number>()
+  #observer: Observer | undefined
+  #events: EventFile | undefined
   #files: RunFiles | undefined
   #edges: Edge[] = []
   #nodes: RunningNode[] = []
+  #steps = 0
   #stopped = false
   #error: RunError | undefined
   #acknowledged = 0
@@ -143,6 +149,7 @@ class GraphRun implements NodeHost, Services {
       this.fail(error)
     }
     this.#files?.close()
+    this.#events?.close()
     return this.#error === summary.error ? summary : this.#summary(summary.seconds, leaked)
   }
 
@@ -210,8 +217,24 @@ class GraphRun implements NodeHost, Services {
     if (!/^[a-z][a-z0-9-]*$/.test(stream))
       throw new RunError('operator-misused', `no stream name: "${stream}"`)
     this.#append(`${stream}.jsonl`, JSON.stringify(entry))
-    if (stream === 'metrics') this.#checkpoints?.measure(entry)
+    if (stream === 'metrics') {
+      this.#checkpoints?.measure(entry)
+      this.#measured(entry)
+    }
     this.#options.onEvent?.({ type: 'record', stream, entry })
+  }
+
+  #measured(entry: Readonly<Record<string, unknown>>): void {
+    this.#observer?.metrics(entry)
+    this.#steps = typeof entry.step === 'number' ? entry.step : this.#steps + 1
+    this.#guard(() => {
+      this.#events ??= openEventFile(this.directory)
+      this.#events.scalars(this.#steps, entry)
+    })
+  }
+
+  gauge = (name: string, read: () => number): void => {
+    this.#gauges.set(name, read)
   }
 
   log = (message: string): void => {
@@ -259,7 +282,7 @@ class GraphRun implements NodeHost, Services {
   /** Wires and starts all nodes and waits until each has ended. */
   async #runNodes(): Promise<void> {
     this.#edges = this.#plan.nodes.flatMap(node =>
-      node.wires.map(wire => new Edge(`${endName(wire.from)} → ${node.name}.${wire.port}`, wire)),
+      node.wires.map(wire => new Edge(`${endName(wire.from)} → ${node.name}.${wire.port}`, wire, node.name)),
     )
     const made = new Map(
       this.#plan.nodes.flatMap(node => node.wires).map((wire, i) => [wire, this.#edges[i]]),
@@ -282,11 +305,20 @@ class GraphRun implements NodeHost, Services {
     for (const { name } of this.#nodes) {
       if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
     }
+    this.#observer = observe({
+      directory: this.directory,
+      ledger: this.ledger,
+      nodes: this.#nodes,
+      edges: this.#edges,
+      gauges: this.#gauges,
+      fail: error => this.fail(error),
+    })
     for (const node of this.#nodes) if (!this.#error) node.start()
     if (this.#error) for (const node of this.#nodes) node.abort()
     if (this.#stopped) this.stop()
     await this.#allEnded()
     for (const edge of this.#edges) edge.cancel()
+    this.#guard(() => this.#observer?.end())
   }
 
   async #allEnded(): Promise<void> {

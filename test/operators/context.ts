@@ -36,6 +36,7 @@ const plainContext: Context = {
   log: () => {},
   progress: () => {},
   manifest: () => {},
+  gauge: () => {},
   checkpoint: () => {},
   emit: (value, options) => {
     const emission = { ...options, value }
