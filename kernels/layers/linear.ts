@@ -1,9 +1,12 @@
 import { columnSum } from '../column-sum.ts'
 import { matmul } from '../matmul.ts'
 import type { Tensor } from '../tensor.ts'
-import type { Parameter, Pass } from './pass.ts'
+import type { Adapter, Parameter, Pass } from './pass.ts'
 
-/** y = x · weightᵀ (+ bias) (+ residual), for x (rows, inputs), weight (outputs, inputs), residual (rows, outputs). */
+/**
+ * y = x · weightᵀ (+ bias) (+ residual), for x (rows, inputs), weight (outputs, inputs), residual (rows, outputs). With
+ * an adapter, + scale · (x · downᵀ) · upᵀ: the sum of the two matrices never exists.
+ */
 export function linear(
   pass: Pass,
   x: Tensor,
@@ -13,7 +16,13 @@ export function linear(
   const { plan } = pass
   const [rows, inputs] = x.shape
   const outputs = weight.shape[0]
-  const y = pass.output(weight.name, [rows, outputs], [x, residual], [weight, bias])
+  const { adapter } = weight
+  const y = pass.output(
+    weight.name,
+    [rows, outputs],
+    [x, residual],
+    [weight, bias, adapter?.down, adapter?.up],
+  )
   matmul(plan, {
     form: 'nt',
     rows,
@@ -25,6 +34,7 @@ export function linear(
     ...(bias && { bias: bias.value }),
     ...(residual && { residual }),
   })
+  const adapted = adapter && adapt(pass, x, adapter, y)
   pass.onBackward(y, dy => {
     if (weight.gradient) {
       const out = flat(weight.gradient, outputs, inputs)
@@ -45,9 +55,60 @@ export function linear(
       const b = flat(weight.value, outputs, inputs)
       matmul(plan, { form: 'nn', rows, columns: inputs, inner: outputs, a: dy, b, out: gradient, accumulate })
     }
+    adapted?.backward(dy)
     if (residual) pass.adopt(residual, dy)
   })
   return y
+}
+
+/** y += scale · (x · downᵀ) · upᵀ; its backward comes after that of the weight. */
+function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
+  const { plan } = pass
+  const [rows, inputs] = x.shape
+  const [outputs, rank] = up.shape
+  const low = plan.tensor(down.name, [rows, rank])
+  const [a, b] = [down.value, up.value]
+  matmul(plan, { form: 'nt', rows, columns: rank, inner: inputs, a: x, b: a, out: low })
+  matmul(plan, {
+    form: 'nt',
+    rows,
+    columns: outputs,
+    inner: rank,
+    a: low,
+    b,
+    out: y,
+    scale,
+    accumulate: true,
+  })
+  return {
+    backward(dy: Tensor): void {
+      if (up.gradient) {
+        const sizes = { rows: outputs, columns: rank, inner: rows }
+        matmul(plan, { form: 'tn', ...sizes, a: dy, b: low, out: up.gradient, scale, accumulate: true })
+      }
+      if (!down.gradient && !pass.wants(x)) return
+      const dLow = plan.tensor(`d ${down.name}`, [rows, rank])
+      matmul(plan, { form: 'nn', rows, columns: rank, inner: outputs, a: dy, b, out: dLow, scale })
+      if (down.gradient) {
+        const out = down.gradient
+        const sizes = { rows: rank, columns: inputs, inner: rows }
+        matmul(plan, { form: 'tn', ...sizes, a: dLow, b: x, out, accumulate: true })
+      }
+      if (pass.wants(x)) {
+        const { gradient, accumulate } = pass.into(x)
+        matmul(plan, {
+          form: 'nn',
+          rows,
+          columns: inputs,
+          inner: rank,
+          a: dLow,
+          b: a,
+          out: gradient,
+          accumulate,
+        })
+      }
+    },
+  }
 }
 
 /** A convolution's weight (outputs, channels, patch, patch) is a matrix (outputs, channels·patch·patch). */

@@ -9,6 +9,17 @@ export interface Parameter {
   readonly value: Tensor
   /** Accumulates over passes until the optimizer clears it. */
   readonly gradient?: Tensor
+  /** What a linear layer adds to this weight. */
+  readonly adapter?: Adapter
+}
+
+/** Low-rank adaptation (LoRA): the weight (outputs, inputs) acts as value + scale · up · down. */
+export interface Adapter {
+  /** (rank, inputs) */
+  readonly down: Parameter
+  /** (outputs, rank) */
+  readonly up: Parameter
+  readonly scale: number
 }
 
 /**

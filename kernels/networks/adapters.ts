@@ -1,0 +1,81 @@
+import type { Device } from '../device.ts'
+import type { Parameter } from '../layers/pass.ts'
+import { matmul } from '../matmul.ts'
+import { compile, Plan } from '../plan.ts'
+import { allocateParameters, type ParameterSet, parameter } from './parameters.ts'
+
+export interface AdapterSizes {
+  /** Names of the weights that get an adapter; each runs through a linear layer. */
+  targets: readonly string[]
+  rank: number
+  /** Multiplies the product of the two matrices. */
+  scale: number
+  /** Whether the matrices get gradients. */
+  trained: boolean
+}
+
+/** Names of the matrices beside a weight, as PEFT calls them. */
+export function adapterNames(target: string): { down: string; up: string } {
+  const module = target.replace(/\.weight$/, '')
+  return { down: `${module}.lora_A.weight`, up: `${module}.lora_B.weight` }
+}
+
+/** The set with adapters beside some of its weights, which own memory of their own. Their contents are zero. */
+export function attachAdapters(
+  device: Device,
+  base: ParameterSet,
+  { targets, rank, scale, trained }: AdapterSizes,
+): ParameterSet {
+  const shapes = new Map<string, readonly number[]>()
+  for (const target of targets) {
+    const [outputs, inputs] = parameter(base, target).shape
+    const { down, up } = adapterNames(target)
+    shapes.set(down, [rank, inputs]).set(up, [outputs, rank])
+  }
+  const matrices = allocateParameters(device, shapes, () => trained)
+  const byName = new Map(base.byName)
+  for (const target of targets) {
+    const { down, up } = adapterNames(target)
+    const adapter = { down: parameter(matrices, down), up: parameter(matrices, up), scale }
+    byName.set(target, { ...parameter(base, target), adapter })
+  }
+  for (const [name, matrix] of matrices.byName) byName.set(name, matrix)
+  return {
+    byName,
+    slabs: [...base.slabs, ...matrices.slabs],
+    free() {
+      base.free()
+      matrices.free()
+    },
+  }
+}
+
+/** The same weights without their adapters: a view that frees nothing. */
+export function withoutAdapters({ byName }: ParameterSet): ParameterSet {
+  const matrices = new Set(
+    [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : [])),
+  )
+  const plain = new Map<string, Parameter>()
+  for (const [name, weight] of byName) {
+    if (matrices.has(weight)) continue
+    const { adapter: _, ...rest } = weight
+    plain.set(name, rest)
+  }
+  return { byName: plain, slabs: [], free() {} }
+}
+
+/** Adds scale · up · down to every adapted weight on the GPU; the set then serves without its adapters. */
+export async function mergeAdapters(device: Device, { byName }: ParameterSet): Promise<void> {
+  const plan = new Plan(device)
+  for (const { value, adapter } of byName.values()) {
+    if (!adapter) continue
+    const { down, up, scale } = adapter
+    const [[rows, inner], [, columns]] = [up.shape, down.shape]
+    const factors = { a: up.value, b: down.value }
+    matmul(plan, { form: 'nn', rows, columns, inner, ...factors, out: value, scale, accumulate: true })
+  }
+  const compiled = await compile(device, plan, 'merge')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+}
