@@ -13,16 +13,19 @@ export interface Probabilities {
   topK: number
   /** Keeps a token while the mass above it is below this; 1 keeps everything. */
   topP: number
+  /** Keeps what is at least this many times as likely as the likeliest; 0 or undefined keeps everything. */
+  minP?: number | undefined
   rows: number
   vocabulary: number
 }
 
-/** out = softmax(logits / temperature) over what top-k, then top-p leave: Hugging Face's order; the rest is 0. */
+/** out = softmax(logits / temperature) over what top-k, top-p, then min-p leave: Hugging Face's order; the rest is 0. */
 export function probabilities(plan: Plan, of: Probabilities): void {
-  const { logits, out, temperature, topK, topP, rows, vocabulary } = of
+  const { logits, out, temperature, topK, topP, minP = 0, rows, vocabulary } = of
   if (!(temperature > 0)) throw new Error(`probabilities: temperature must be > 0, got ${temperature}`)
   if (!(Number.isInteger(topK) && topK >= 0)) throw new Error(`probabilities: topK must be >= 0, got ${topK}`)
   if (!(topP > 0 && topP <= 1)) throw new Error(`probabilities: topP must be in (0, 1], got ${topP}`)
+  if (!(minP >= 0 && minP <= 1)) throw new Error(`probabilities: minP must be in [0, 1], got ${minP}`)
   plan.dispatch(warp(plan.target, vocabulary), {
     params: {
       rows,
@@ -30,6 +33,7 @@ export function probabilities(plan: Plan, of: Probabilities): void {
       coldness: 1 / temperature,
       top_k: topK < vocabulary ? topK : 0,
       top_p: topP,
+      min_p: minP,
       highest_bit: 31,
     },
     buffers: { logits, out },
@@ -40,7 +44,7 @@ export function probabilities(plan: Plan, of: Probabilities): void {
 /** One row, by sorting. */
 export function probabilitiesReference(
   logits: ArrayLike<number>,
-  { temperature, topK, topP }: { temperature: number; topK: number; topP: number },
+  { temperature, topK, topP, minP = 0 }: { temperature: number; topK: number; topP: number; minP?: number },
 ): number[] {
   const scaled = Array.from(logits, logit => logit / temperature)
   const sorted = scaled.toSorted((a, b) => b - a)
@@ -48,7 +52,8 @@ export function probabilitiesReference(
   const weights = scaled.map(value => (value >= least ? Math.exp(value - sorted[0]) : 0))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
   const massAbove = (weight: number): number => weights.reduce((sum, w) => (w > weight ? sum + w : sum), 0)
-  const kept = topP < 1 ? weights.map(w => (w > 0 && massAbove(w) < topP * total ? w : 0)) : weights
+  const nucleus = topP < 1 ? weights.map(w => (w > 0 && massAbove(w) < topP * total ? w : 0)) : weights
+  const kept = nucleus.map(w => (w >= minP ? w : 0)) // the largest weight is 1
   const mass = kept.reduce((sum, weight) => sum + weight, 0)
   return kept.map(weight => weight / mass)
 }
@@ -65,7 +70,15 @@ function warp(target: Target, size: number) {
   return kernel({
     name: 'probabilities',
     enables,
-    params: { rows: 'u32', columns: 'u32', coldness: 'f32', top_k: 'u32', top_p: 'f32', highest_bit: 'u32' },
+    params: {
+      rows: 'u32',
+      columns: 'u32',
+      coldness: 'f32',
+      top_k: 'u32',
+      top_p: 'f32',
+      min_p: 'f32',
+      highest_bit: 'u32',
+    },
     buffers: { logits: { element, access: 'read' }, out: { element, access: 'write' } }, // (rows, columns in packs)
     code: `${declarations}${functions}
 alias word = ${packed === 4 ? 'vec4u' : 'u32'};
@@ -121,8 +134,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       if (mass_from(candidate, start, lane) >= wanted) { lightest = candidate; }
       if (bit == 0u) { break; }
     }
-    mass = mass_from(lightest, start, lane);
   }
+  lightest = max(lightest, bitcast<u32>(params.min_p)); // the heaviest weighs 1
+  if (lightest > 0u) { mass = mass_from(lightest, start, lane); }
   for (${rowLoop}) {
     let weight = out[start + c];
     out[start + c] = select(number(), weight / mass, bitcast<word>(weight) >= word(lightest));

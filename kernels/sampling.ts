@@ -3,6 +3,7 @@ import { kernel, type Plan, type Target } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
 export { probabilities, probabilitiesReference } from './probabilities.ts'
+export { penaliseRepeats, penaliseRepeatsReference } from './repetition.ts'
 
 interface Draw {
   /** u32 (rows): one for each sequence */
@@ -21,9 +22,12 @@ interface Draw {
   capacity: number
 }
 
-/** What to draw from, (rows, vocabulary): the likeliest of `logits`, or by chance from `probabilities`. */
+/**
+ * What to draw from, (rows, vocabulary): the likeliest of `logits`, or by chance from `probabilities`; then `chances`
+ * (rows, capacity) gets the share that each token drawn had of its row.
+ */
 export type SampleTokens = Draw &
-  ({ greedy: true; logits: Tensor } | { greedy: false; probabilities: Tensor })
+  ({ greedy: true; logits: Tensor } | { greedy: false; probabilities: Tensor; chances: Tensor })
 
 /**
  * The next token of each row. Greedy takes the first of the largest logits. Else the first token at which the running
@@ -41,7 +45,7 @@ export function sampleTokens(plan: Plan, of: SampleTokens): void {
   else
     plan.dispatch(chance(plan.target), {
       params,
-      buffers: { probabilities: of.probabilities, seeds, position, done, ids, history },
+      buffers: { probabilities: of.probabilities, seeds, position, done, ids, history, chances: of.chances },
       grid: rows,
     })
 }
@@ -128,6 +132,7 @@ function chance(target: Target) {
       probabilities: { element: 'f32', access: 'read' }, // (rows, columns)
       seeds: { element: 'u32', access: 'read' }, // (rows)
       ...drawBuffers,
+      chances: { element: 'f32', access: 'write' }, // (rows, capacity)
     },
     code: `${settle}
 ${target.family === 'cpu' ? '' : `var<workgroup> shares: array<f32, ${width}>;`}
@@ -160,15 +165,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   if (lane != hit) { return; }
   var token = first;
+  var chance = 0.0;
   var passed = 0.0;
   for (var c = first; c < end; c++) {
     let weight = probabilities[start + c];
     if (weight > 0.0) {
       token = c;
+      chance = weight / total;
       passed += weight;
       if (wanted - below < passed) { break; }
     }
   }
+  if (position[0] < params.capacity) { chances[row * params.capacity + position[0]] = chance; }
   settle(row, token);
 }`,
   })

@@ -6,7 +6,7 @@ import { logits as logitsLayer } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
 import { rotationTables } from '../layers/rope.ts'
 import { compile, Plan } from '../plan.ts'
-import { probabilities, sampleTokens } from '../sampling.ts'
+import { penaliseRepeats, probabilities, sampleTokens } from '../sampling.ts'
 import type { Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { type Attend, embeddingTable, headWeight, languageModel } from './language-model.ts'
@@ -22,6 +22,20 @@ export interface Sampling {
   topK: number
   /** Keeps the most likely tokens up to this mass; 1 keeps all. */
   topP: number
+  /** Keeps tokens at least this many times as likely as the likeliest; 0, the default, keeps all. */
+  minP?: number
+  /** Divides the positive logits of tokens that were written before and multiplies the negative ones; default 1. */
+  repetitionPenalty?: number
+}
+
+/** A completion in tokens. */
+export interface Written {
+  /** Ended by one of `endIds`, by a stop, or cut at `maxNewTokens`. */
+  ids: number[]
+  /** Log-probability of each id under the distribution that it was drawn from; of greedy ones there is none. */
+  logProbs?: number[]
+  /** Ended by itself. */
+  finished: boolean
 }
 
 /** One prompt and the seeds of the completions wanted for it. */
@@ -34,6 +48,11 @@ export interface GenerateOptions {
   maxNewTokens: number
   endIds: readonly number[]
   signal?: AbortSignal
+  /**
+   * How many of the ids belong to a completion that must stop there, or undefined. Asked once a block about all ids so
+   * far; the answer for longer lists must be the same.
+   */
+  stop?: (ids: readonly number[]) => number | undefined
   /** Told all ids of the first completion so far after each token, at the price of waiting for every one. */
   onTokens?: (ids: readonly number[]) => void
 }
@@ -41,41 +60,66 @@ export interface GenerateOptions {
 /** Tokens in flight before the host looks whether all sequences have ended. */
 const blockSize = 8
 
-/**
- * Writes completions for all requests as one batch: each prompt is prefilled once, its keys and values are shared by
- * its completions. Returns token ids for each request and seed, ended by one of `endIds` or cut at `maxNewTokens`.
- */
+/** Writes completions as `write` does; only their token ids, for each request and seed. */
 export async function generate(
   model: VideoModel,
   requests: readonly Request[],
   sampling: Sampling,
-  { maxNewTokens, endIds, signal, onTokens }: GenerateOptions,
+  options: GenerateOptions,
 ): Promise<number[][][]> {
-  const plan = new Plan(model.device)
+  const written = await write(model, requests, sampling, options)
+  return written.map(rows => rows.map(({ ids }) => ids))
+}
+
+/**
+ * Writes completions for all requests as one batch: each prompt is prefilled once, its keys and values are shared by
+ * its completions. Returns them for each request and seed.
+ */
+export async function write(
+  model: VideoModel,
+  requests: readonly Request[],
+  sampling: Sampling,
+  options: GenerateOptions,
+): Promise<Written[][]> {
+  const { maxNewTokens, endIds, signal, onTokens, stop } = options
+  const plan = new Plan(model.device, model.precision)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
   const state = record(plan, model, requests, owners, sampling, maxNewTokens, endIds[0])
   const compiled = await compile(model.device, plan, 'generation')
+  const rowsOf = (history: Int32Array, written: number): Ending[] =>
+    owners.map((_, row) =>
+      ending(history.subarray(row * maxNewTokens, row * maxNewTokens + written), options),
+    )
+  const look = async (written: number): Promise<boolean> => {
+    if (!stop) return (await compiled.readIntegers(state.done)).every(flag => flag !== 0)
+    return rowsOf(await compiled.readIntegers(state.history), written).every(({ finished }) => finished)
+  }
   try {
     compiled.write(state.position, new Uint32Array(1))
     compiled.run(['main'])
     let written = 1
     // Looked at one block late, so that the GPU never waits for the host.
-    let ended = compiled.readIntegers(state.done)
+    let ended = look(written)
     while (written < maxNewTokens && !signal?.aborted) {
-      if (onTokens) onTokens(cut((await compiled.readIntegers(state.history)).subarray(0, written), endIds))
+      if (onTokens) {
+        const history = await compiled.readIntegers(state.history)
+        onTokens(ending(history.subarray(0, written), options).ids)
+      }
       const steps = Math.min(onTokens ? 1 : blockSize, maxNewTokens - written)
       compiled.run(Array.from({ length: steps }, () => 'step'))
       written += steps
       const previous = await ended
-      ended = compiled.readIntegers(state.done)
-      if (previous.every(flag => flag !== 0)) break
+      ended = look(written)
+      if (previous) break
     }
     await ended
     const history = await compiled.readIntegers(state.history)
-    const rows = owners.map((_, row) =>
-      cut(history.subarray(row * maxNewTokens, row * maxNewTokens + written), endIds),
-    )
-    return requests.map((_, i) => rows.filter((_, row) => owners[row] === i))
+    const chances = sampling.greedy ? undefined : await compiled.read(state.chances)
+    const completions = rowsOf(history, written).map((row, i): Written => {
+      const own = chances?.subarray(i * maxNewTokens, i * maxNewTokens + row.ids.length)
+      return own ? { ...row, logProbs: Array.from(own, Math.log) } : row
+    })
+    return requests.map((_, i) => completions.filter((_, row) => owners[row] === i))
   } finally {
     compiled.free()
   }
@@ -85,6 +129,7 @@ interface State {
   position: Tensor
   done: Tensor
   history: Tensor
+  chances: Tensor
 }
 
 /** Segment `main` prefills and draws the first token; `step` draws one more. */
@@ -121,6 +166,7 @@ function record(
     owners.map(() => 0),
   )
   const history = plan.pin('history', [count, capacity], 'u32')
+  const chances = plan.pin('chances', [count, capacity])
   const seeds = list(
     'seeds',
     requests.flatMap(request => request.seeds),
@@ -142,11 +188,17 @@ function record(
     const rows = count
     const { vocabulary } = language
     const logits = logitsLayer(pass, hidden, headWeight(weights, language))
-    const out = sampling.greedy ? logits : plan.tensor('probabilities', [rows, vocabulary])
-    const { temperature, topK, topP, greedy } = sampling
-    if (!greedy) probabilities(plan, { logits, out, temperature, topK, topP, rows, vocabulary })
+    const { temperature, topK, topP, minP, repetitionPenalty: penalty = 1, greedy } = sampling
+    if (penalty !== 1)
+      penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
     const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
-    sampleTokens(plan, { ...(greedy ? { logits, greedy } : { probabilities: out, greedy }), ...drawn })
+    if (greedy) {
+      sampleTokens(plan, { logits, greedy, ...drawn })
+      return
+    }
+    const out = plan.tensor('probabilities', [rows, vocabulary])
+    probabilities(plan, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
+    sampleTokens(plan, { probabilities: out, chances, greedy, ...drawn })
   }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
   draw(
@@ -215,10 +267,18 @@ function record(
   advance(plan, { position })
   advance(plan, { position: positions })
   draw(next)
-  return { position, done, history }
+  return { position, done, history, chances }
 }
 
-function cut(ids: Int32Array, endIds: readonly number[]): number[] {
-  const end = ids.findIndex(id => endIds.includes(id))
-  return Array.from(end < 0 ? ids : ids.subarray(0, end + 1))
+interface Ending {
+  ids: number[]
+  finished: boolean
+}
+
+/** Cuts what was drawn after the end, or where a stop says. */
+function ending(drawn: Int32Array, { endIds, stop }: GenerateOptions): Ending {
+  const end = drawn.findIndex(id => endIds.includes(id))
+  const ids = Array.from(end < 0 ? drawn : drawn.subarray(0, end + 1))
+  const stopped = stop?.(ids)
+  return stopped === undefined ? { ids, finished: end >= 0 } : { ids: ids.slice(0, stopped), finished: true }
 }

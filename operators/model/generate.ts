@@ -1,9 +1,12 @@
 import { operator } from '../../engine/operator.ts'
-import { generate } from '../../kernels/networks/generator.ts'
+import { write } from '../../kernels/networks/generator.ts'
 import type { Completion, Group, Prompt } from '../kinds.ts'
+import { groupPort, modelDims, promptPort } from '../ports.ts'
 import { strip } from '../text/python.ts'
 import type { LoadedModel } from './load-model.ts'
 import { completionSeeds } from './seeds.ts'
+import { generateMemory } from './sizes.ts'
+import { stopOf, textUntil } from './stop.ts'
 
 export default operator({
   summary: 'Writes a group of completions for each prompt, as one batch that shares the prompt.',
@@ -21,12 +24,19 @@ export default operator({
       default: false,
       description: 'Take the most likely token each time instead of drawing.',
     },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
+    temperature: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      default: 1,
+      description: 'Divides the logits.',
+      when: { greedy: false },
+    },
     topK: {
       type: 'integer',
       minimum: 0,
       default: 50,
       description: 'Draw from the k most likely tokens; 0: from all.',
+      when: { greedy: false },
     },
     topP: {
       type: 'number',
@@ -34,28 +44,59 @@ export default operator({
       maximum: 1,
       default: 1,
       description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
+      when: { greedy: false },
+    },
+    minP: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0,
+      description: 'Draw only tokens at least this many times as likely as the likeliest; 0: any.',
+    },
+    repetitionPenalty: {
+      type: 'number',
+      exclusiveMinimum: 0,
+      default: 1,
+      description:
+        'Divides the logits of tokens that the completion holds already where they are positive, and multiplies the others; 1: leaves them.',
+    },
+    stop: {
+      type: 'array',
+      items: { type: 'string' },
+      default: [],
+      description: 'A completion ends where its text first holds one of these.',
+    },
+    keepStop: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether the text keeps the one that ended it; the token ids always do.',
     },
   },
   inputs: {
-    prompts: 'prompt',
+    prompts: promptPort,
     weights: {
       kind: 'version',
       optional: true,
       description: 'Holds generation back until the update it waits for.',
     },
   },
-  outputs: { groups: 'group' },
-  run: ({ prompts }, { model: name, count, maxNewTokens, ...sampling }, context) => ({
+  outputs: { groups: { ...groupPort, holds: 'prompts' } },
+  dims: ({ model, count, maxNewTokens }, sizes) => {
+    return { ...modelDims(sizes, model), G: count, T: maxNewTokens }
+  },
+  memory: ({ model, count, maxNewTokens }, { sizes }) => generateMemory(sizes(model), count, maxNewTokens),
+  run: ({ prompts }, { model: name, count, maxNewTokens, stop: stops, keepStop, ...sampling }, context) => ({
     groups: prompts.pipe(
       context.each(async (prompt: Prompt, { seed }) => {
         const model = context.resource<LoadedModel>(name)
         const started = performance.now()
         const request = { ...prompt, seeds: completionSeeds(seed, count) }
-        const limits = { maxNewTokens, endIds: model.config.eosIds, signal: context.signal }
-        const [rows] = await generate(model, [request], sampling, limits)
-        const completions = rows.map((ids): Completion => {
-          const finished = model.config.eosIds.includes(ids[ids.length - 1])
-          return { ids, text: strip(model.tokenizer.decode(ids)), finished }
+        const { eosIds } = model.config
+        const stop = stops.length > 0 ? stopOf(model.tokenizer, stops) : undefined
+        const limits = { maxNewTokens, endIds: eosIds, signal: context.signal, ...(stop ? { stop } : {}) }
+        const [rows] = await write(model, [request], sampling, limits)
+        const completions = rows.map((row): Completion => {
+          return { ...row, text: strip(textUntil(model.tokenizer.decode(row.ids), stops, keepStop)) }
         })
         const generateSeconds = (performance.now() - started) / 1000
         const group: Group = { prompt, completions, policyVersion: model.version, generateSeconds }

@@ -4,6 +4,8 @@ import type { Device } from '../../kernels/device.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
 import {
   drawReference,
+  penaliseRepeats,
+  penaliseRepeatsReference,
   probabilities,
   probabilitiesReference,
   sampleTokens,
@@ -17,6 +19,7 @@ interface Warp {
   temperature: number
   topK: number
   topP: number
+  minP?: number
 }
 
 const warps: Warp[] = [
@@ -26,6 +29,9 @@ const warps: Warp[] = [
   { temperature: 1.3, topK: 0, topP: 0.8 },
   { temperature: 1, topK: 0, topP: 1e-9 },
   { temperature: 1, topK: 20, topP: 0.9 },
+  { temperature: 1, topK: 0, topP: 1, minP: 0.05 },
+  { temperature: 1.5, topK: 0, topP: 1, minP: 1 },
+  { temperature: 0.8, topK: 30, topP: 0.9, minP: 0.1 },
 ]
 
 const probabilitiesOf = (rows: number, vocabulary: number): Float32Array<ArrayBuffer> =>
@@ -89,11 +95,16 @@ await onEachFamily(t, async (device, t) => {
     const rows = 96
     const weights = probabilitiesOf(rows, vocabulary)
     const seeds = Uint32Array.from({ length: rows }, (_, row) => row * 77)
-    const { ids } = await draw(device, weights, seeds, { position: 5 })
+    const { ids, chances } = await draw(device, weights, seeds, { position: 5 })
     const wanted = Array.from(seeds, (seed, row) =>
       drawReference(weights.subarray(row * vocabulary, (row + 1) * vocabulary), uniform(seed, 5)),
     )
     t.strictSame(ids, wanted, `draws from ${vocabulary} tokens`)
+    const shares = wanted.map((id, row) => {
+      const own = weights.subarray(row * vocabulary, (row + 1) * vocabulary)
+      return own[id] / own.reduce((sum, weight) => sum + weight, 0)
+    })
+    close(t, chances, shares, 2e-6, `shares of the draws from ${vocabulary} tokens`)
   }
 
   const shares = Float32Array.of(0.5, 0, 0.125, 0.25, 0, 0.125)
@@ -157,7 +168,33 @@ await onEachFamily(t, async (device, t) => {
   )
   compiled.free()
 
-  for (const [key, value] of Object.entries({ temperature: 0, topK: 1.5, topP: 0 }))
+  // Repeats in the history, more than one workgroup's width of it, and the end of what was written.
+  for (const [places, written] of [
+    [1, 0],
+    [5, 5],
+    [300, 290],
+  ]) {
+    const [vocabulary, penalty] = [67, 1.3]
+    const logits = noise(2 * vocabulary, 4, 8)
+    const tokens = Uint32Array.from({ length: 2 * places }, (_, i) => ((i * 7) % 31) * 2)
+    const full = given(device, [2, vocabulary], logits)
+    const history = given(device, [2, places], tokens)
+    const position = given(device, [1], Uint32Array.of(written))
+    const size = { rows: 2, vocabulary, capacity: places }
+    await runOnce(device, plan =>
+      penaliseRepeats(plan, { logits: full, history, position, penalty, ...size }),
+    )
+    const wanted = [0, 1].flatMap(row =>
+      penaliseRepeatsReference(
+        logits.subarray(row * vocabulary, (row + 1) * vocabulary),
+        tokens.subarray(row * places, row * places + written),
+        penalty,
+      ),
+    )
+    close(t, await device.read(full), wanted, 1e-6, `${written} of ${places} places penalised`)
+  }
+
+  for (const [key, value] of Object.entries({ temperature: 0, topK: 1.5, topP: 0, minP: 1.1 }))
     t.throws(
       () => {
         const how = { temperature: 1, topK: 0, topP: 1, [key]: value }
@@ -170,7 +207,8 @@ await onEachFamily(t, async (device, t) => {
 function sampler(device: Device, rows: number, capacity: number, seeds: Uint32Array<ArrayBuffer>) {
   const integers = (count: number) => given(device, [count], new Uint32Array(count))
   const [position, done, ids, history] = [1, rows, rows, rows * capacity].map(integers)
-  return { seeds: given(device, [rows], seeds), position, done, ids, history }
+  const chances = given(device, [rows * capacity], new Float32Array(rows * capacity))
+  return { seeds: given(device, [rows], seeds), position, done, ids, history, chances }
 }
 
 async function draw(
@@ -192,5 +230,7 @@ async function draw(
     sampleTokens(plan, { ...source, ...state, endId, rows, vocabulary, capacity }),
   )
   const [ids, ended] = await Promise.all([state.ids, state.done].map(tensor => device.readIntegers(tensor)))
-  return { ids: Array.from(ids), done: Array.from(ended) }
+  const all = await device.read(state.chances)
+  const chances = Array.from({ length: rows }, (_, row) => all[row * capacity + position])
+  return { ids: Array.from(ids), done: Array.from(ended), chances }
 }

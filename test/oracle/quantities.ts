@@ -57,6 +57,17 @@ export async function greedyIds(
   return greedily(reference, model.splice(tape, reference, prompt, visual), limit).ids
 }
 
+/** What the model expects after a prompt of text alone and the ids that followed it. */
+export function nextLogits(
+  reference: model.Model,
+  prompt: readonly number[],
+  after: readonly number[],
+): Float64Array {
+  const tape = new Tape()
+  const embeddings = model.splice(tape, reference, [...prompt, ...after], null)
+  return logitsOf(tape, reference, embeddings).data.slice(-reference.config.language.vocabulary)
+}
+
 /** Computes everything that golden folders hold, in float64. */
 export async function quantities(checkpoint: Checkpoint, given: Given): Promise<Quantities> {
   const tensors: Tensors = new Map()
