@@ -19,6 +19,7 @@ import modelGenerate from './model/generate.ts'
 import model from './model/model.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
+import readConversations from './read/conversations.ts'
 import readJsonl from './read/jsonl.ts'
 import readLongVideoBench from './read/longvideobench.ts'
 import readLvbench from './read/lvbench.ts'
@@ -32,8 +33,11 @@ import readVideoMme from './read/video-mme.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
 import rewardOverlong from './reward/overlong.ts'
 import rewardRepetition from './reward/repetition.ts'
+import sftEncode from './sft/encode.ts'
+import sftUpdate from './sft/update.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
+import streamReplay from './stream/replay.ts'
 import streamTake from './stream/take.ts'
 import videoContactSheet from './video/contact-sheet.ts'
 import videoDecode from './video/decode.ts'
@@ -62,6 +66,7 @@ export const operators = {
   'model.generate': modelGenerate,
   'model.random': modelRandom,
   'read.clips': readClips,
+  'read.conversations': readConversations,
   'read.jsonl': readJsonl,
   'read.longvideobench': readLongVideoBench,
   'read.lvbench': readLvbench,
@@ -75,8 +80,11 @@ export const operators = {
   'reward.accuracy-format': rewardAccuracyFormat,
   'reward.overlong': rewardOverlong,
   'reward.repetition': rewardRepetition,
+  'sft.encode': sftEncode,
+  'sft.update': sftUpdate,
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,
+  'stream.replay': streamReplay,
   'stream.take': streamTake,
   'video.contact-sheet': videoContactSheet,
   'video.decode': videoDecode,

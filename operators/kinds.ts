@@ -74,6 +74,19 @@ export interface Prompt {
   features: Tensor
 }
 
+/** Kind `example`: a conversation ready to be learned from. */
+export interface Example {
+  sample: Sample
+  /** The rendered template. */
+  text: string
+  /** Token ids; -200 stands where the visual tokens go. */
+  ids: readonly number[]
+  /** As many as ids: the id itself where it is learned, -100 elsewhere. */
+  labels: readonly number[]
+  /** (frames · tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
+  features: Tensor
+}
+
 /** Kind `group`: the completions of one prompt. */
 export interface Group {
   prompt: Prompt

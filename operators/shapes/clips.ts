@@ -1,8 +1,9 @@
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import type { Pictures } from '../kinds.ts'
 import { type Random, randomOf } from '../random.ts'
+import { captionOf, thoughtOf } from './conversations.ts'
 import { colours, drawScene, movements, type Scene, shapes } from './draw.ts'
-import { questionsAbout } from './questions.ts'
+import { type OptionOrder, questionsAbout } from './questions.ts'
 
 export default operator({
   summary: 'Draws short clips of a moving shape, with questions about it.',
@@ -17,6 +18,30 @@ export default operator({
       maximum: 3,
       default: 2,
       description: 'Questions about a clip: where the shape goes, its colour, which shape it is.',
+    },
+    rows: {
+      type: 'string',
+      enum: ['questions', 'captions', 'thoughts'],
+      default: 'questions',
+      description:
+        'Rows about a clip: its questions, a conversation that says what is seen, or one for each question that thinks and answers.',
+    },
+    movement: {
+      type: 'string',
+      enum: ['random', 'in-turn'],
+      default: 'random',
+      description: 'Any direction or none, or left, right, up and down in turn.',
+    },
+    options: {
+      type: 'string',
+      enum: ['shuffled', 'listed'],
+      default: 'shuffled',
+      description: 'Whether the options of a question are in random order or always in the same.',
+    },
+    folder: {
+      type: 'string',
+      default: 'clips',
+      description: 'Folder of the clips in that of the data set; under another name other clips are drawn.',
     },
     seed: { type: 'integer', minimum: 0, default: 1, description: 'The same seed draws the same clips.' },
   },
@@ -35,18 +60,43 @@ interface Sizes {
   frames: number
   framesPerSecond: number
   questions: number
+  rows: 'questions' | 'captions' | 'thoughts'
+  movement: 'random' | 'in-turn'
+  options: OptionOrder
+  folder: string
   seed: number
 }
 
 /** Clip `index` of a data set; its rows have the fields of the published training data. */
 export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
-  const { count, size, frames, framesPerSecond, questions, seed } = sizes
-  const random = randomOf(seed, index)
-  const scene = randomScene(random, size)
+  const { count, size, frames, framesPerSecond, folder, seed } = sizes
+  const random = randomOf(seed, folder, index)
+  const drawn = randomScene(random, size)
+  const scene =
+    sizes.movement === 'random' ? drawn : { ...drawn, movement: directions[index % directions.length] }
   const number = String(index).padStart(String(count - 1).length, '0')
-  const path = `clips/${number}.mp4`
-  const rows = questionsAbout(scene, questions, random).map(({ problem, solution }, i) => ({
-    problem_id: index * questions + i,
+  const path = `${folder}/${number}.mp4`
+  const rows = rowsAbout(scene, path, index, random, sizes)
+  const pictures = Array.from({ length: frames }, (_, i) =>
+    drawScene(scene, size, frames > 1 ? i / (frames - 1) : 0.5),
+  )
+  const value = { path, width: size, height: size, framesPerSecond, frames: pictures, rows }
+  return { key: number, value, bytes: frames * size * size * 3 }
+}
+
+/** In the fields of the published data: questions as for GRPO, conversations as for the cold start. */
+function rowsAbout(scene: Scene, path: string, index: number, random: Random, sizes: Sizes) {
+  const id = (i: number) => index * sizes.questions + i
+  if (sizes.rows === 'captions') return [{ id: index, video: path, conversations: captionOf(scene) }]
+  const questions = questionsAbout(scene, sizes.questions, random, sizes.options)
+  if (sizes.rows === 'thoughts')
+    return questions.map((question, i) => ({
+      id: id(i),
+      video: path,
+      conversations: thoughtOf(scene, question),
+    }))
+  return questions.map(({ problem, solution }, i) => ({
+    problem_id: id(i),
     problem,
     data_type: 'video',
     problem_type: 'multiple choice',
@@ -54,12 +104,9 @@ export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
     video_filename: `./${path}`,
     data_source: 'shapes',
   }))
-  const pictures = Array.from({ length: frames }, (_, i) =>
-    drawScene(scene, size, frames > 1 ? i / (frames - 1) : 0.5),
-  )
-  const value = { path, width: size, height: size, framesPerSecond, frames: pictures, rows }
-  return { key: number, value, bytes: frames * size * size * 3 }
 }
+
+const directions = ['left', 'right', 'up', 'down'] as const
 
 function randomScene(random: Random, size: number): Scene {
   const pick = <T>(list: readonly T[]): T => {

@@ -8,22 +8,39 @@ export interface Question {
   solution: string
 }
 
+/** `shuffled`: options in random order. `listed`: in the order of the list that they are from, its first ones. */
+export type OptionOrder = 'shuffled' | 'listed'
+
 /** Questions about a scene, in the order that they are asked in; each has four options, the true one among them. */
-export function questionsAbout(scene: Scene, count: number, random: Random): Question[] {
+export function questionsAbout(
+  scene: Scene,
+  count: number,
+  random: Random,
+  order: OptionOrder = 'shuffled',
+): Question[] {
   const { shape, colour, movement } = scene
   const all = [
-    () => question(`where does the ${shape} go?`, movement, Object.keys(movements), random),
-    () => question(`what colour is the ${shape}?`, colour, Object.keys(colours), random),
-    () => question('which shape is in the video?', shape, shapes, random),
+    () => question(`where does the ${shape} go?`, movement, Object.keys(movements), random, order),
+    () => question(`what colour is the ${shape}?`, colour, Object.keys(colours), random, order),
+    () => question('which shape is in the video?', shape, shapes, random, order),
   ]
   return all.slice(0, count).map(ask => ask())
 }
 
 const letters = ['A', 'B', 'C', 'D'] as const
 
-function question(text: string, truth: string, choices: readonly string[], random: Random): Question {
-  const wrong = random.shuffle(choices.filter(choice => choice !== truth)).slice(0, letters.length - 1)
-  const options = random.shuffle([truth, ...wrong])
+function question(
+  text: string,
+  truth: string,
+  choices: readonly string[],
+  random: Random,
+  order: OptionOrder,
+): Question {
+  const others = choices.filter(choice => choice !== truth)
+  const wrong = (order === 'listed' ? others : random.shuffle(others)).slice(0, letters.length - 1)
+  const chosen = [truth, ...wrong]
+  const options =
+    order === 'listed' ? choices.filter(choice => chosen.includes(choice)) : random.shuffle(chosen)
   const lines = options.map((option, i) => `${letters[i]}. ${option}.`)
   return {
     problem: [text, 'Options:', ...lines].join('\n'),

@@ -57,8 +57,21 @@ t.test('each question has four different options, and its letter names what is t
   t.end()
 })
 
+const defaults = {
+  count: 100,
+  size: 32,
+  frames: 3,
+  framesPerSecond: 8,
+  questions: 2,
+  rows: 'questions',
+  movement: 'random',
+  options: 'shuffled',
+  folder: 'clips',
+  seed: 1,
+} as const
+
 t.test('a clip depends on its index and the seed only', t => {
-  const sizes = { count: 100, size: 32, frames: 3, framesPerSecond: 8, questions: 2, seed: 1 }
+  const sizes = defaults
   const clip = drawClip(7, sizes)
   const pixels = (index: number, seed: number) =>
     Buffer.concat(drawClip(index, { ...sizes, seed }).value.frames)
@@ -76,8 +89,41 @@ t.test('a clip depends on its index and the seed only', t => {
 })
 
 t.test('one frame and a single clip are possible', t => {
-  const { value } = drawClip(0, { count: 1, size: 32, frames: 1, framesPerSecond: 8, questions: 1, seed: 1 })
+  const { value } = drawClip(0, { ...defaults, count: 1, frames: 1, questions: 1 })
   t.equal(value.frames.length, 1)
   t.equal(value.rows.length, 1)
+  t.end()
+})
+
+t.test('movements in turn with listed options give each letter its direction', t => {
+  const rows = [0, 1, 2, 3, 4].map(index => {
+    const { value } = drawClip(index, { ...defaults, movement: 'in-turn', options: 'listed', questions: 1 })
+    return value.rows[0]
+  })
+  t.strictSame(
+    rows.map(row => row.solution),
+    ['A', 'B', 'C', 'D', 'A'].map(letter => `<answer> ${letter} </answer>`),
+  )
+  for (const row of rows) t.match(row.problem, /\nOptions:\nA. left.\nB. right.\nC. up.\nD. down.$/)
+  t.end()
+})
+
+t.test('captions and thoughts are conversations in the published fields', t => {
+  const [caption] = drawClip(3, { ...defaults, movement: 'in-turn', rows: 'captions' }).value.rows
+  t.match(caption, { id: 3, video: 'clips/03.mp4' })
+  t.match(caption.conversations, [
+    { from: 'human', value: /^<image>\n/ },
+    { from: 'gpt', value: /^The \w+ \w+ moves down in the video\.$/ },
+  ])
+  const wanted = { ...defaults, movement: 'in-turn', options: 'listed', rows: 'thoughts' } as const
+  const [thought, second] = drawClip(3, wanted).value.rows
+  t.match(thought.conversations, [
+    { from: 'human', value: /^<image>\nwhere .* <\/answer> tags\.$/s },
+    {
+      from: 'gpt',
+      value: /^<think> The .* moves down in the video. So the answer is D. <\/think> <answer> D <\/answer>$/,
+    },
+  ])
+  t.equal(second.id, 7)
   t.end()
 })

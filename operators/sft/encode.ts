@@ -1,0 +1,59 @@
+import { operator } from '../../engine/operator.ts'
+import { encodeFrames } from '../../kernels/networks/video-model.ts'
+import { bytesOf } from '../../kernels/tensor.ts'
+import type { Example, Frames, Sample } from '../kinds.ts'
+import type { LoadedModel } from '../model/load-model.ts'
+import type { Tokenizer } from '../model/tokenizer.ts'
+import { renderConversation, type TemplateName, templates } from '../text/template.ts'
+import { ignoredLabel, imageId, tokenizeWithLabels } from '../text/tokenize.ts'
+import { ExampleError } from './example-error.ts'
+
+/** The vision tower is frozen, so its features are computed once for a clip however often it is learned from. */
+export default operator({
+  summary: 'Runs the vision tower over the frames and renders the conversation with its labels.',
+  config: {
+    model: { type: 'string', resource: 'model', description: 'The model that is to learn.' },
+    template: {
+      type: 'string',
+      enum: ['qwen2_base', 'pretrain'],
+      default: 'qwen2_base',
+      description: 'Conversation template; pretrain learns captions from the frames alone.',
+    },
+  },
+  inputs: { frames: 'frames' },
+  outputs: { examples: 'example' },
+  run: ({ frames }, { model: name, template }, context) => ({
+    examples: frames.pipe(
+      context.each(async ({ sample, pixels }: Frames, { key }) => {
+        const model = context.resource<LoadedModel>(name)
+        const written = exampleOf(model.tokenizer, template, sample, key)
+        const features = await encodeFrames(model, pixels)
+        const example: Example = { sample, ...written, features }
+        const dispose = () => model.device.freeTensor(features)
+        return context.emit(example, { bytes: bytesOf(features), dispose, keep: false })
+      }),
+    ),
+  }),
+})
+
+/** Text, ids and labels of a sample's conversation (Specification 3.1 to 3.3). */
+export function exampleOf(
+  tokenizer: Tokenizer,
+  template: TemplateName,
+  { conversations, video }: Sample,
+  key: string,
+): Pick<Example, 'text' | 'ids' | 'labels'> {
+  if (!conversations)
+    throw new ExampleError(
+      'no-conversation',
+      `sample ${key} (${video}): must have a conversation to learn from`,
+    )
+  const text = renderConversation(templates[template], conversations)
+  const { ids, labels } = tokenizeWithLabels(tokenizer, templates[template], text, key)
+  const images = ids.filter(id => id === imageId).length
+  if (images !== 1)
+    throw new ExampleError('image-count', `sample ${key} (${video}): must have one <image>, found ${images}`)
+  if (labels.every(label => label === ignoredLabel))
+    throw new ExampleError('nothing-to-learn', `sample ${key} (${video}): no answer to learn in it`)
+  return { text, ids, labels }
+}

@@ -1,0 +1,66 @@
+import { pack, type Sequence } from '../../kernels/networks/packing.ts'
+import { visualTokens } from '../../kernels/networks/shape.ts'
+import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
+import type { ScheduledOptimizer } from '../model/adamw.ts'
+import { ExampleError } from './example-error.ts'
+import { sftLoss } from './loss.ts'
+
+/** `update`: the mean over all labelled tokens. `batch`: the mean of the batches' means, as the published program. */
+export type Divisor = 'update' | 'batch'
+
+export interface SftStep {
+  loss: number
+  /** Before clipping. */
+  grad_norm: number
+  /** Labelled tokens. */
+  tokens: number
+}
+
+/**
+ * One step of the optimizer on all batches together, each of them one pass. The sequences of a batch lie side by side
+ * without padding and do not see each other, so the numbers are those of a padded batch under its mask.
+ */
+export async function learn(
+  batches: readonly (readonly Sequence[])[],
+  model: VideoModel,
+  optimizer: ScheduledOptimizer,
+  divisor: Divisor,
+): Promise<SftStep> {
+  const counts = batches.map(batch => labelledTokens(batch, model))
+  const tokens = counts.reduce((sum, count) => sum + count, 0)
+  try {
+    let loss = 0
+    for (const [i, batch] of batches.entries()) {
+      const divideBy = divisor === 'update' ? tokens : counts[i] * batches.length
+      loss += await accumulate(batch, model, divideBy)
+    }
+    const { gradientNorm, applied } = await optimizer.step(optimizer.learningRate())
+    if (!applied)
+      throw new ExampleError(
+        'not-finite',
+        `the gradient is not finite (loss ${loss}); the weights were left as they are`,
+      )
+    return { loss, grad_norm: gradientNorm, tokens }
+  } finally {
+    optimizer.clearGradients()
+  }
+}
+
+/** Adds the gradients of one batch and returns its share of the loss. */
+async function accumulate(batch: readonly Sequence[], model: VideoModel, divideBy: number): Promise<number> {
+  const pass = await forward(model, batch, true)
+  try {
+    const { loss, dLogProbs } = sftLoss([pass.logProbs], divideBy)
+    pass.backward(Float32Array.from(dLogProbs.flatMap(row => [...row])))
+    return loss
+  } finally {
+    pass.free()
+  }
+}
+
+/** Labels that are left when sequences are cut to the model's length. */
+function labelledTokens(batch: readonly Sequence[], { shape, maxLength }: VideoModel): number {
+  const count = pack(batch, visualTokens(shape.connector), maxLength).supervised.length
+  if (count > 0) return count
+  throw new ExampleError('nothing-to-learn', `no answer starts within the model's ${maxLength} tokens`)
+}

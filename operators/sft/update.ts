@@ -1,0 +1,64 @@
+import { operator } from '../../engine/operator.ts'
+import { collect, type Member } from '../grpo/collect.ts'
+import type { Example } from '../kinds.ts'
+import type { ScheduledOptimizer } from '../model/adamw.ts'
+import type { LoadedModel } from '../model/load-model.ts'
+import { learn } from './train.ts'
+
+/** The last batch may be short, and so may the last update: nothing is left out. */
+export default operator({
+  summary: 'Updates a model with the cross-entropy of the labelled tokens of examples and reports it.',
+  config: {
+    model: { type: 'string', resource: 'model', description: 'The model that learns.' },
+    optimizer: { type: 'string', resource: 'optimizer', description: "The model's optimizer." },
+    batchSize: { type: 'integer', minimum: 1, default: 1, description: 'Examples in one pass.' },
+    accumulation: {
+      type: 'integer',
+      minimum: 1,
+      default: 1,
+      description: 'Passes whose gradients are added up for one update.',
+    },
+    divisor: {
+      type: 'string',
+      enum: ['update', 'batch'],
+      default: 'update',
+      description:
+        'The loss is the mean over all labelled tokens of the update, or is taken by pass and then averaged, as the published program does.',
+    },
+  },
+  inputs: { examples: 'example' },
+  outputs: { version: 'version' },
+  credits: ({ batchSize, accumulation }) => batchSize * accumulation,
+  run: ({ examples }, { model: name, optimizer: rule, batchSize, accumulation, divisor }, context) => {
+    const begun = performance.now()
+    const update = async (members: readonly Member<Example>[]) => {
+      const model = context.resource<LoadedModel>(name)
+      const optimizer = context.resource<ScheduledOptimizer>(rule)
+      const started = performance.now()
+      const learningRate = optimizer.learningRate()
+      const values = members.map(member => member.value)
+      const step = await learn(chunks(values, batchSize), model, optimizer, divisor)
+      model.version++
+      const now = performance.now()
+      context.record('metrics', {
+        step: model.version,
+        ...step,
+        learning_rate: learningRate,
+        examples: members.length,
+        key: members.map(member => member.key).join(' '),
+        update_seconds: (now - started) / 1000,
+        seconds: (now - begun) / 1000,
+      })
+      return model.version
+    }
+    return {
+      version: examples.pipe(
+        collect<Example>(batchSize * accumulation),
+        context.each(update, { keep: false }),
+      ),
+    }
+  },
+})
+
+const chunks = <T>(list: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size))

@@ -1,0 +1,72 @@
+import t from 'tap'
+import { parseConversations } from '../../../operators/read/conversations.ts'
+
+const row = (changes: object = {}) => ({
+  video: 'clips/1.mp4',
+  id: 'x',
+  conversations: [
+    { from: 'human', value: '<image>\nWhat?' },
+    { from: 'gpt', value: 'That.' },
+  ],
+  ...changes,
+})
+
+t.test('an array and lines hold the same samples, keyed by index and by line number', t => {
+  const lines = `${JSON.stringify(row())}\n\n${JSON.stringify(row({ id: 'y' }))}\n`
+  const fromLines = parseConversations('a.jsonl', lines, 'root')
+  const fromArray = parseConversations(
+    'a.json',
+    `\n${JSON.stringify([row(), row({ id: 'y' })], null, 2)}`,
+    'root',
+  )
+  t.strictSame(
+    fromLines.map(({ value }) => value),
+    fromArray.map(({ value }) => value),
+  )
+  t.strictSame(
+    [...fromLines, ...fromArray].map(({ key }) => key),
+    ['1', '3', '0', '1'],
+  )
+  t.match(fromArray[0]?.value, { video: 'root/clips/1.mp4', question: 'What?', fields: { id: 'x' } })
+  t.end()
+})
+
+t.test('user and assistant ask and answer too', t => {
+  const conversations = [
+    { from: 'user', value: 'Is it? <image>' },
+    { from: 'assistant', value: 'Yes.' },
+  ]
+  const [sample] = parseConversations('a', JSON.stringify([row({ conversations })]), '.')
+  t.equal(sample.value.question, 'Is it?')
+  t.strictSame(sample.value.conversations, conversations)
+  t.end()
+})
+
+for (const [name, text, message] of [
+  ['a line that is not JSON', `${JSON.stringify(row())}\n{`, /^a:2: not JSON: /],
+  ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a\[1\]: video: .* found 3$/],
+  [
+    'a picture',
+    JSON.stringify([{ ...row({ video: undefined }), image: 'a.png' }]),
+    /^a\[0\]: video: .* missing; pictures cannot/,
+  ],
+  ['no message', JSON.stringify([row({ conversations: [] })]), /^a\[0\]: conversations: .* found \[\]$/],
+  [
+    'a message without text',
+    JSON.stringify([row({ conversations: [{ from: 'human' }] })]),
+    /^a\[0\]: conversations\[0\]\.value: must be text, it is missing$/,
+  ],
+  ['a row that is no object', '[4]', /^a\[0\]: must be an object$/],
+] as const) {
+  t.test(`${name} is an error with its place`, t => {
+    t.throws(() => parseConversations('a', text, '.'), { code: 'bad-conversation', message })
+    t.end()
+  })
+}
+
+t.test('many problems are told in part, and an empty file is one', t => {
+  const many = JSON.stringify(Array.from({ length: 12 }, () => 1))
+  t.throws(() => parseConversations('a', many, '.'), { message: /… and 2 more$/ })
+  t.throws(() => parseConversations('a', '[]', '.'), { code: 'no-conversations' })
+  t.end()
+})
