@@ -80,6 +80,8 @@ export interface PortDetails {
   shape?: readonly (number | string)[]
   /** Of an output: the input whose items it passes on, with their kind and shape. */
   like?: string
+  /** Of an output: the input whose tensors its items keep alive. */
+  holds?: string
 }
 
 /** Numbers by name, e.g. extents; what is not known yet is left out. */

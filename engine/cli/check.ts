@@ -1,30 +1,50 @@
-import { checkGraph } from '../graph/check.ts'
-import { describe } from '../graph/problem.ts'
+import { checkGraph, type Plan } from '../graph/check.ts'
+import { type ReportFormat, report } from '../graph/report.ts'
 import { onlyWord } from './arguments.ts'
-import { setFlag, type Verb } from './verb.ts'
+import { setFlag, type Verb, type World } from './verb.ts'
+
+const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
 export const check: Verb = {
   summary: 'Reports everything that is wrong with a graph, and what is noteworthy in the data that it reads.',
   usage: 'GRAPH',
-  flags: { set: setFlag },
+  flags: {
+    set: setFlag,
+    format: {
+      value: 'FORMAT',
+      choices: formats,
+      description: 'text (the default), json: a list of problems, or github: annotations for a workflow.',
+    },
+  },
   example: 'flow check graphs/grpo.json --set group=4',
-  run: async (words, { registry, environment, print, complain }) => {
+  run: async (words, world) => {
+    const { registry, environment, print, complain } = world
     const file = onlyWord(words, 'graph file')
-    const { plan, problems } = checkGraph(file, registry, { set: words.all('set'), environment })
-    for (const problem of problems) complain(describe(problem))
+    const format = formats.find(name => name === words.last('format')) ?? 'text'
+    const { plan, problems, warnings } = checkGraph(file, registry, { set: words.all('set'), environment })
+    const found = report(problems, warnings, format)
+    // what programs read goes where they read it
+    if (format !== 'text') print(found)
+    else if (found !== '') complain(found)
     if (!plan) return 2
+    if (format !== 'text') return 0
     const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
     print(`${file}: ok, ${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`)
-    let unreadable = false
-    for (const { name, operator, config } of plan.nodes) {
-      if (!operator.inspect) continue
-      try {
-        for (const line of await operator.inspect(config)) print(`${name}: ${line}`)
-      } catch (error) {
-        complain(`${name}: ${error instanceof Error ? error.message : String(error)}`)
-        unreadable = true
-      }
-    }
-    return unreadable ? 2 : 0
+    return (await inspectAll(plan, world)) ? 0 : 2
   },
+}
+
+/** Prints what operators find in their data; false when some cannot be read. */
+async function inspectAll(plan: Plan, { print, complain }: World): Promise<boolean> {
+  let readable = true
+  for (const { name, operator, config } of plan.nodes) {
+    if (!operator.inspect) continue
+    try {
+      for (const line of await operator.inspect(config)) print(`${name}: ${line}`)
+    } catch (error) {
+      complain(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      readable = false
+    }
+  }
+  return readable
 }

@@ -1,17 +1,29 @@
 import { GraphError } from '../graph/problem.ts'
+import { report } from '../graph/report.ts'
 import { hint, readArguments, UsageError } from './arguments.ts'
 import { check } from './check.ts'
 import { compare } from './compare.ts'
 import { diff } from './diff.ts'
+import { explain } from './explain.ts'
 import { graph } from './graph.ts'
-import { explain, makeHelp } from './help.ts'
+import { describeVerb, makeHelp } from './help.ts'
 import { merge } from './merge.ts'
 import { ops } from './ops.ts'
 import { replay } from './replay.ts'
 import { run } from './run.ts'
 import type { Verb, World } from './verb.ts'
 
-const others: Readonly<Record<string, Verb>> = { run, check, ops, graph, merge, compare, replay, diff }
+const others: Readonly<Record<string, Verb>> = {
+  run,
+  check,
+  explain,
+  ops,
+  graph,
+  merge,
+  compare,
+  replay,
+  diff,
+}
 const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 
 /** Runs the verb that the words ask for; a wrong command or graph becomes a complaint and exit code 2. */
@@ -21,13 +33,13 @@ export async function command([word = 'help', ...words]: readonly string[], worl
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
     if (!verb) throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
     if (words.includes('--help') || words.includes('-h')) {
-      world.print(explain(name, verb))
+      world.print(describeVerb(name, verb))
       return 0
     }
     return await verb.run(readArguments(name, words, verb.flags), world)
   } catch (error) {
     if (!(error instanceof GraphError) && !(error instanceof UsageError)) throw error
-    world.complain(error.message)
+    world.complain(error instanceof GraphError ? report(error.problems, []) : error.message)
     return 2
   }
 }

@@ -10,7 +10,7 @@ export function makeHelp(verbs: Readonly<Record<string, Verb>>): Verb {
     example: 'flow help run',
     run: async ({ positional: [name] }, { print }) => {
       if (name === undefined) print(overview(verbs))
-      else if (Object.hasOwn(verbs, name)) print(explain(name, verbs[name]))
+      else if (Object.hasOwn(verbs, name)) print(describeVerb(name, verbs[name]))
       else throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
       return 0
     },
@@ -29,7 +29,8 @@ function overview(verbs: Readonly<Record<string, Verb>>): string {
   ].join('\n')
 }
 
-export function explain(name: string, { summary, usage, flags, example }: Verb): string {
+/** The text for `--help` of a verb: one screen. */
+export function describeVerb(name: string, { summary, usage, flags, example }: Verb): string {
   const rows = Object.entries(flags).map(([flag, { value, description }]) => [
     `--${flag}${value ? ` ${value}` : ''}`,
     description,

@@ -1,6 +1,7 @@
 import { nearestHint } from '../graph/nearest.ts'
 import type { Fields, Operator, Port, Resource } from '../operator.ts'
 import { UsageError } from './arguments.ts'
+import { table } from './table.ts'
 import type { Verb } from './verb.ts'
 
 export const ops: Verb = {
@@ -86,9 +87,3 @@ const summaries = (parts: Readonly<Record<string, { summary: string }>>) =>
   Object.keys(parts)
     .sort()
     .map(name => [name, parts[name].summary])
-
-/** Rows with their columns aligned, indented by two. */
-function table(rows: readonly string[][]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column].length)))
-  return rows.map(row => `  ${row.map((cell, column) => cell.padEnd(widths[column])).join('  ')}`.trimEnd())
-}

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { loadGraph, type Plan } from '../graph/check.ts'
 import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
+import { refuseOverMemory } from './explain.ts'
 import { progressLine } from './progress.ts'
 import { cutBackRun, factsOf, readRun } from './resume.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
@@ -13,6 +14,7 @@ export const run: Verb = {
   flags: {
     set: setFlag,
     seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
+    memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
   },
@@ -21,6 +23,7 @@ export const run: Verb = {
     const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
     if (!order) return 0
     const { plan, ...options } = order
+    refuseOverMemory(plan, words.last('memory'))
     await world.prepare(plan)
     const line = progressLine(world.screen)
     const started = startRun(plan, { ...options, onEvent: line.event })

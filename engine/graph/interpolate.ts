@@ -36,14 +36,13 @@ export function interpolate(source: Source, params: Params): Interpolated {
 
   const text = (value: string, path: Path): { value: unknown; shown: unknown } => {
     const pieces = split(value)
-    const place = source.place(path)
     const values = pieces.map(piece => {
       if (typeof piece === 'string') return { value: piece, shown: piece }
       const param = find(piece.reference, params)
       if (typeof param === 'string') {
         problems.push({
           code: 'unknown-param',
-          place,
+          place: source.place(path),
           path: dotted(path),
           rule: param,
           found: show(value),

@@ -3,7 +3,7 @@ import { near } from './nearest.ts'
 import { type Problem, show } from './problem.ts'
 import type { Schema } from './schema.ts'
 import { isObject, type Source } from './source.ts'
-import { validator } from './validate.ts'
+import { type Validator, validator } from './validate.ts'
 
 /** A param with its value, or without one when nothing gave it (which has been reported). */
 export interface Param {
@@ -87,7 +87,16 @@ export function resolveParams(
   return { params, problems }
 }
 
-function rulesCheck(rules: Schema) {
+/** Compiling rules takes longer than all else in a check: each set of them is compiled once. */
+const compiled = new Map<string, Validator | undefined>()
+
+function rulesCheck(rules: Schema): Validator | undefined {
+  const text = JSON.stringify(rules)
+  if (!compiled.has(text)) compiled.set(text, compileRules(rules))
+  return compiled.get(text)
+}
+
+function compileRules(rules: Schema): Validator | undefined {
   try {
     return validator(rules)
   } catch {

@@ -19,6 +19,8 @@ export interface EdgeTypes {
   input(end: End): string
   /** Kind, format and extents of what an output carries; an extent that nothing decides is undefined. */
   resolved(end: End): ResolvedType | undefined
+  /** The port that decides what an output carries, and its node: itself, or what feeds the input that it passes on. */
+  origin(end: End): { node: string; port: PortDetails } | undefined
   /** Values of the names in a node's shapes, after all edges have been joined. */
   dims(node: string): Sizes
 }
@@ -53,6 +55,7 @@ export function typeEdges(nodes: readonly TypedNode[], problems: Problem[]): Edg
       const sizes = shape?.map(extent => extents.size(extentOf(found.node, extent)))
       return { kind, ...(dtype && { dtype }), ...(sizes && { shape: sizes }) }
     },
+    origin: end => source(end, byName),
     dims: node => {
       const operator = byName.get(node)?.operator
       const ports = operator ? [...Object.values(operator.inputs), ...Object.values(operator.outputs)] : []
@@ -115,8 +118,9 @@ function join(
     return [{ letter, found: extents.size(one), wanted: extents.size(two) }]
   })
   if (differing.length === 0) return undefined
-  const wanted = differing.map(({ letter, wanted }) => `${letter} = ${wanted}`).join(', ')
-  const found = differing.map(({ letter, found }) => `${letter} = ${found}`).join(', ')
+  const list = (texts: readonly string[]) => [...new Set(texts)].join(', ')
+  const wanted = list(differing.map(({ letter, wanted }) => `${letter} = ${wanted}`))
+  const found = list(differing.map(({ letter, found }) => `${letter} = ${found}`))
   return fault('shape-mismatch', `must have ${wanted} ${input}`, `${found} from ${end}`)
 }
 

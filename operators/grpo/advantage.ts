@@ -1,5 +1,6 @@
 import { type Config, operator } from '../../engine/operator.ts'
 import type { Completion, Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { collect, type Member } from './collect.ts'
 import { advantagesOf, estimatorFields, standardSum } from './estimators.ts'
 import { GroupError } from './group-error.ts'
@@ -25,9 +26,10 @@ const fields = {
 export default operator({
   summary: "Measures each completion's reward against the mean of its group, in standard deviations.",
   config: fields,
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   credits: ({ groupsPerBatch }) => groupsPerBatch,
+  collects: ({ groupsPerBatch }) => groupsPerBatch,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       collect<Group>(config.groupsPerBatch),

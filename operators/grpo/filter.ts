@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
 
 /** What is left flows on, so that an update waits until it has enough groups (dynamic sampling). */
@@ -22,8 +23,8 @@ export default operator({
       description: 'Groups dropped one after another that are an error; 0 for no limit.',
     },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { reward: name, mostDropped, ...options }, context) => {
     let dropped = 0
     const filter = (group: Group, { key }: { key: string }) => {

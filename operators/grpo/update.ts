@@ -2,6 +2,8 @@ import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
+import { trainMemory } from '../model/sizes.ts'
+import { groupPort } from '../ports.ts'
 import { collect, type Member } from './collect.ts'
 import { GroupError } from './group-error.ts'
 import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
@@ -47,9 +49,12 @@ export default operator({
     },
     ...lossFields,
   },
-  inputs: { groups: 'group' },
+  inputs: { groups: groupPort },
   outputs: { version: 'version' },
+  effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
+  collects: ({ groupsPerUpdate }) => groupsPerUpdate,
+  memory: ({ model }, { sizes, dims }) => trainMemory(sizes(model), dims.G ?? 1, dims.T ?? 1),
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(

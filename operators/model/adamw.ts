@@ -68,6 +68,11 @@ export default resource({
       description: 'Largest norm of all gradients together; 0 never clips.',
     },
   },
+  memory: ({ model }, sizes) => {
+    const { trained } = sizes(model)
+    if (trained === undefined) throw new Error('the model cannot be read yet')
+    return [{ what: 'first and second moments', bytes: 2 * trained * 4 }]
+  },
   async open(
     { model, clip, learningRate, schedule, warmupRatio, steps, ...rates },
     context,

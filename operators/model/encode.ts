@@ -2,9 +2,11 @@ import { operator } from '../../engine/operator.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import { bytesOf } from '../../kernels/tensor.ts'
 import type { Frames, Prompt } from '../kinds.ts'
+import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
 import { templates } from '../text/template.ts'
 import type { LoadedModel } from './load-model.ts'
+import { visionMemory } from './sizes.ts'
 
 /** The vision tower is frozen, so its features are computed once for a clip however often the prompt is used. */
 export default operator({
@@ -24,8 +26,10 @@ export default operator({
     },
     joint: { type: 'string', default: ' ', description: 'Stands between the question and the instruction.' },
   },
-  inputs: { frames: 'frames' },
-  outputs: { prompts: 'prompt' },
+  inputs: { frames: framesPort },
+  outputs: { prompts: promptPort },
+  dims: ({ model }, sizes) => modelDims(sizes, model),
+  memory: ({ model }, { sizes, dims }) => visionMemory(sizes(model), dims.F ?? 1),
   run: ({ frames }, { model: name, template, ...wording }, context) => ({
     prompts: frames.pipe(
       context.each(async ({ sample, pixels }: Frames) => {

@@ -51,6 +51,7 @@ export default operator({
   config: fields,
   inputs: {},
   outputs: { folders: 'checkpoint-folder' },
+  effects: true,
   run: (_inputs, config, context) => ({
     folders: context.source<string>(async function* () {
       const folder = resolvePath(config.folder)

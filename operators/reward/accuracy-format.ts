@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { accuracyReward } from './accuracy.ts'
 import { combineRewards } from './combine.ts'
 import { formatReward } from './format.ts'
@@ -34,8 +35,8 @@ export default operator({
       description: 'Takes the place of a combined reward that is exactly 0.',
     },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each<Group, Group>((group, { key }) => {

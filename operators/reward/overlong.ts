@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { withReward } from './with-reward.ts'
 
 export default operator({
@@ -9,8 +10,8 @@ export default operator({
     buffer: { type: 'integer', minimum: 1, description: 'Tokens before it over which the punishment grows.' },
     weight: { type: 'number', default: 1, description: 'The whole punishment.' },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { length, buffer, weight }, context) => ({
     groups: groups.pipe(
       context.each((group: Group) =>

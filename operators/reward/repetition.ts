@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { withReward } from './with-reward.ts'
 
 export default operator({
@@ -8,8 +9,8 @@ export default operator({
     size: { type: 'integer', minimum: 1, default: 3, description: 'Tokens in a run that should not return.' },
     weight: { type: 'number', default: 1, description: 'Punishment if every run were a repetition.' },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { size, weight }, context) => ({
     groups: groups.pipe(
       context.each((group: Group) =>

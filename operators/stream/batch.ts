@@ -8,7 +8,9 @@ export default operator({
     size: { type: 'integer', minimum: 1, default: 8, description: 'Items in one list.' },
   },
   inputs: { items: 'any' },
-  outputs: { lists: 'list' },
+  outputs: { lists: { kind: 'list', shape: ['B'] } },
+  dims: ({ size }) => ({ B: size }),
+  collects: ({ size }) => size,
   credits: ({ size }) => size,
   run: ({ items }, { size }) => ({
     lists: items.pipe(

@@ -8,6 +8,6 @@ export default operator({
     count: { type: 'integer', minimum: 1, description: 'Items to pass on.' },
   },
   inputs: { items: 'any' },
-  outputs: { items: 'any' },
+  outputs: { items: { kind: 'any', like: 'items' } },
   run: ({ items }, { count }) => ({ items: items.pipe(take(count)) }),
 })

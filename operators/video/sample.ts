@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip, Frames } from '../kinds.ts'
 import type { Processor } from '../model/processor.ts'
+import { framesPort, modelDims } from '../ports.ts'
 import { framePixels } from './frame-pixels.ts'
 import { pickFrames } from './pick-frames.ts'
 
@@ -11,14 +12,26 @@ const config = {
     resource: 'model',
     description: 'The model that sees the frames: its image processor gives their size and scale.',
   },
-  count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
+  count: {
+    type: 'integer',
+    minimum: 1,
+    default: 16,
+    description: 'Frames of one clip.',
+    when: { mode: 'count' },
+  },
   mode: {
     type: 'string',
     enum: ['count', 'one-a-second'],
     default: 'count',
     description: 'Take `count` frames, or one for each whole second of the clip.',
   },
-  maxFrames: { type: 'integer', minimum: 1, default: 64, description: 'Most frames in mode one-a-second.' },
+  maxFrames: {
+    type: 'integer',
+    minimum: 1,
+    default: 64,
+    description: 'Most frames in mode one-a-second.',
+    when: { mode: 'one-a-second' },
+  },
   rule: {
     type: 'string',
     enum: ['L', 'M', 'S'],
@@ -35,6 +48,7 @@ const config = {
     type: 'boolean',
     default: false,
     description: 'Rule M keeps to the sample, from its field `start` to its field `end`, in seconds.',
+    when: { rule: 'M' },
   },
   aspect: {
     type: 'string',
@@ -50,7 +64,10 @@ export default operator({
   summary: 'Picks frames of each clip and makes them the pixel values that the model expects.',
   config,
   inputs: { clips: 'clip' },
-  outputs: { frames: 'frames' },
+  outputs: { frames: framesPort },
+  dims: ({ model, count, mode, unique }, sizes) => {
+    return { ...modelDims(sizes, model), F: mode === 'count' && !unique ? count : undefined }
+  },
   run: ({ clips }, settings, context) => {
     const sample = async (clip: Clip) => {
       const { processor } = context.resource<{ processor: Processor }>(settings.model)

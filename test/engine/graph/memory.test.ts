@@ -1,0 +1,157 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { checkGraph, loadGraph } from '../../../engine/graph/check.ts'
+import { knobsOf, planMemory, readBytes, showBytes } from '../../../engine/graph/memory.ts'
+import { describe } from '../../../engine/graph/problem.ts'
+import { report } from '../../../engine/graph/report.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import { fixture, repository } from '../../fixtures.ts'
+import { problemsOf } from '../support.ts'
+import { registry as broken } from './broken-cases.ts'
+
+const registry = { operators, resources }
+const grpo = join(repository, 'graphs/grpo.json')
+const tiny = fixture('tiny-bf16')
+const planOf = (...set: string[]) => loadGraph(grpo, registry, { set: [`model=${tiny}`, ...set] })
+
+t.test('shapes of a model that is on disk are known without opening it', async t => {
+  const plan = planOf('frames=5', 'group=3', 'maxNewTokens=7')
+  t.match(plan.types.output({ node: 'frames', port: 'frames' }), /^frames f32\[F=5, 3, S=\d+, S=\d+\]$/)
+  t.match(plan.types.input({ node: 'groups', port: 'prompts' }), /^prompt f32\[F=5, P=\d+, V=\d+\]$/)
+  t.equal(
+    plan.types.input({ node: 'update', port: 'groups' }),
+    'group [G=3, T=7]',
+    'through reward and advantage',
+  )
+})
+
+t.test('frames for one model do not fit another', async t => {
+  const other = { resource: 'model', config: { path: 'builtin:nothing' } }
+  const sizes = {
+    model: { ...resources.model, sizes: ({ path }: { path: string }) => ({ imageSize: path.length }) },
+  }
+  const text = JSON.stringify({
+    version: 1,
+    summary: 'S.',
+    resources: { a: other, b: { ...other, config: { path: 'longer than the other' } } },
+    nodes: {
+      samples: { operator: 'read.questions', config: { path: 'x' } },
+      clips: { operator: 'video.decode', from: { samples: 'samples.samples' } },
+      frames: { operator: 'video.sample', config: { model: 'a' }, from: { clips: 'clips.clips' } },
+      prompts: { operator: 'model.encode', config: { model: 'b' }, from: { frames: 'frames.frames' } },
+    },
+  })
+  const { problems } = checkGraph(
+    'g.json',
+    { operators, resources: { ...resources, ...sizes } },
+    { read: () => text },
+  )
+  t.match(problems.map(describe), [
+    /prompts\.from\.frames: must have S = 21 .* found S = 15 from frames\.frames$/,
+  ])
+  t.match(report(problems, []), /from {2}frames\.frames {3}frames f32\[F=16, 3, S=15, S=15\]/)
+})
+
+t.test(
+  'the memory of weights, moments, edges and steps adds up, and what it depends on grows with it',
+  async t => {
+    const memory = planMemory(planOf())
+    t.same(memory.unknown, [])
+    t.equal(
+      memory.bytes,
+      memory.rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    )
+    for (const what of ['weights', 'gradients', 'first and second moments', 'KV cache', 'activations'])
+      t.ok(
+        memory.rows.some(row => row.what === what && row.bytes > 0),
+        what,
+      )
+    const edge = (set: string) =>
+      planMemory(planOf(set)).rows.find(({ part }) => part.startsWith('frames.frames'))?.bytes
+    t.equal(edge('frames=16'), 2 * (edge('frames=8') ?? 0))
+    t.ok(planMemory(planOf('group=64')).bytes > memory.bytes)
+    t.ok(knobsOf(memory).every(({ knob }) => /^(nodes|resources)\./.test(knob ?? '')))
+  },
+)
+
+t.test('a model that cannot be read leaves its parts unknown', async t => {
+  const memory = planMemory(loadGraph(grpo, registry, { set: ['model=no-such-folder'] }))
+  const parts = memory.unknown.map(({ part }) => part)
+  for (const part of ['policy', 'optimizer', 'frames.frames → prompts.frames'])
+    t.ok(parts.includes(part), part)
+})
+
+t.test('bytes are read and shown as people write them', async t => {
+  const read = ['8GB', '8GiB', '512 MiB', '1.5kb', '77', 'x', '8 apples', ''].map(readBytes)
+  t.same(read, [8e9, 8 * 1024 ** 3, 512 * 1024 ** 2, 1500, 77, undefined, undefined, undefined])
+  t.same([0, 999, 1000, 53_747_712, 8e9].map(showBytes), ['0 B', '999 B', '1 kB', '53.7 MB', '8 GB'])
+})
+
+t.test('programs and GitHub read problems and warnings too', async t => {
+  const text = JSON.stringify({
+    version: 1,
+    summary: 'S.',
+    nodes: {
+      film: { operator: 'film', config: { count: 4, most: 3 } },
+      look: { operator: 'look', from: { frames: 'film.frames' } },
+    },
+  })
+  const { problems, warnings } = checkGraph('g.json', broken, { read: () => text })
+  const [problem, ...rest] = JSON.parse(report(problems, warnings, 'json'))
+  t.match(problem, {
+    level: 'error',
+    code: 'shape-mismatch',
+    file: 'g.json',
+    line: 1,
+    path: 'nodes.look.from.frames',
+    pointer: '/nodes/look/from/frames',
+    from: { end: 'film.frames', type: 'frames f32[F=4, 3, S, S]' },
+    to: { end: 'look.frames', type: 'frames f32[8, 3, S, S]' },
+    remedy: /./,
+  })
+  t.same(
+    rest.map(({ level, code }: { level: string; code: string }) => [level, code]),
+    [
+      ['warning', 'unread-config'],
+      ['warning', 'unconnected-output'],
+    ],
+  )
+  const lines = report(problems, warnings, 'github').split('\n')
+  t.match(
+    lines[0],
+    /^::error file=g\.json,line=1,col=\d+,title=flow shape-mismatch::nodes\.look\.from\.frames: must have .*%0Afrom film/,
+  )
+  t.match(lines[1], /^::warning file=g\.json/)
+  t.equal(lines.length, 3)
+})
+
+t.test(
+  'a batch in a cycle that other ways pass by, or behind a node that makes more of one, is no fault',
+  async t => {
+    const back = { edge: 'pile.numbers', keep: 'latest', initial: 0, maxLag: 0 }
+    const nodes = {
+      count: { operator: 'range', config: { count: 3 } },
+      gated: { operator: 'gated', from: { numbers: 'count.numbers', back } },
+      pile: { operator: 'pile', from: { numbers: 'gated.numbers' } },
+    }
+    const found = (changed: object, registry = broken) =>
+      problemsOf(JSON.stringify({ version: 1, summary: 'S.', nodes: { ...nodes, ...changed } }), registry)
+    t.match(found({}), [/must be fed 2 items/])
+    t.same(
+      found({
+        gated: { operator: 'gated', from: { numbers: 'count.numbers', back: { ...back, maxLag: 1 } } },
+      }),
+      [],
+    )
+    const around = {
+      gated: { ...nodes.gated, from: { numbers: 'count.numbers', back: { ...back, edge: 'end.numbers' } } },
+    }
+    const end = { operator: 'work', from: { numbers: ['pile.numbers', 'gated.numbers'] } }
+    t.same(found({ ...around, end }), [])
+    const expanding = {
+      ...broken,
+      operators: { ...broken.operators, gated: { ...broken.operators.gated, expands: true } },
+    }
+    t.same(found({}, expanding), [])
+  },
+)
