@@ -14,6 +14,7 @@ export const run: Verb = {
   flags: {
     set: setFlag,
     seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
+    shard: { value: 'I/N', description: "Part i of n of the data: sets the graph's param `shard`." },
     memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
@@ -44,7 +45,8 @@ interface Order extends RunOptions {
 function newRun(words: Arguments, { registry, environment }: World): Order {
   const file = onlyWord(words, 'graph file')
   const seed = readSeed(words.last('seed') ?? '0')
-  const set = words.all('set')
+  const shard = words.last('shard')
+  const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
   const plan = loadGraph(file, registry, { set, environment })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   if (existsSync(join(directory, 'manifest.json'))) {
