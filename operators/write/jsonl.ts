@@ -1,5 +1,5 @@
-import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { appendFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { defer } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
 
@@ -13,13 +13,21 @@ export default operator({
   inputs: { items: 'any' },
   outputs: {},
   run: ({ items }, { path, append }, context) => {
+    let goesOn = append
+    context.checkpoint({
+      save: folder => writeFileSync(join(folder, 'bytes'), String(statSync(path).size)),
+      restore: folder => {
+        truncateSync(path, Number(readFileSync(join(folder, 'bytes'), 'utf8')))
+        goesOn = true
+      },
+    })
     const write = context.each((value: unknown) => {
       appendFileSync(path, `${JSON.stringify(value)}\n`)
       return undefined
     })
     const written = defer(() => {
       mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, '', { flag: append ? 'a' : 'w' })
+      writeFileSync(path, '', { flag: goesOn ? 'a' : 'w' })
       return items.pipe(write)
     })
     return { written }

@@ -74,7 +74,10 @@ async function oneTrial(
     // so that what is left of the run is long enough for the next kill
     const after = (Math.random() * seconds) / kills
     const wasKilled = await flow(words, { killAfter: after, training })
-    if (!wasKilled) break
+    if (!wasKilled) {
+      words = ['run', '--resume', directory]
+      break
+    }
     killedAfter.push(after)
     checkpoints.push(Number((await listCheckpoints(directory)).at(-1) ?? 0))
     // a process that was killed before it wrote the manifest has begun nothing
