@@ -30,7 +30,8 @@ export interface DeviceOptions {
   units?: MatrixUnits
   /**
    * True leaves out Dawn's checks of every index in a kernel: matrix products are then half as fast again. Our kernels
-   * stay inside their tensors by themselves, which the tests show with the checks on.
+   * stay inside their tensors by themselves, which the tests show with the checks on. By default true on hardware,
+   * unless `FLOW_CHECKS` is set.
    */
   trusted?: boolean
 }
@@ -40,12 +41,9 @@ const alignmentBytes = 256
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const wanted = options.adapter ?? process.env.FLOW_ADAPTER
-  const adapter = await instance(wanted, options.trusted ?? false)
-    .requestAdapter({ powerPreference: 'high-performance' })
-    .catch((cause: unknown) => {
-      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
-    })
-  if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
+  const checked = await requestAdapter(wanted, false)
+  const trusted = options.trusted ?? !(process.env.FLOW_CHECKS || isSoftware(checked))
+  const adapter = trusted ? await requestAdapter(wanted, true) : checked
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
   const gpu = await adapter.requestDevice({
     requiredFeatures: optionalFeatures.filter(feature => adapter.features.has(feature)),
@@ -60,6 +58,16 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   })
   const family = options.family ?? chosenFamily(adapter)
   return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
+}
+
+async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
+  const adapter = await instance(wanted, trusted)
+    .requestAdapter({ powerPreference: 'high-performance' })
+    .catch((cause: unknown) => {
+      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
+    })
+  if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
+  return adapter
 }
 
 /** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
@@ -294,9 +302,11 @@ function chosenFamily(adapter: GPUAdapter): Family {
   const wanted = process.env.FLOW_KERNELS
   if (wanted === 'cpu' || wanted === 'gpu') return wanted
   if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
-  const software = /llvmpipe|swiftshader/i.test(`${adapter.info.description} ${adapter.info.device}`)
-  return software && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
+  return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
 }
+
+const isSoftware = ({ info }: GPUAdapter): boolean =>
+  /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`)
 
 function missing(wanted: string | undefined): string {
   return wanted

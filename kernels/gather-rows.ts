@@ -3,7 +3,7 @@ import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
 export interface GatherRows {
-  /** (n, columns) */
+  /** (n, columns), f32 or f16 */
   from: Tensor
   /** (m, columns) */
   into: Tensor
@@ -27,7 +27,7 @@ export function gatherRows(plan: Plan, of: GatherRows): void {
   const columns = from.shape[from.shape.length - 1]
   if (sizeOf(into.shape) % columns !== 0)
     throw new Error(`gatherRows: both must have ${columns} columns, got ${into.label} (${into.shape})`)
-  plan.dispatch(gather(plan.target, columns, accumulate), {
+  plan.dispatch(gather(plan.target, columns, from.type === 'f16', accumulate), {
     params: { segments, columns: columns / pack(columns).size },
     buffers: { source: from, into, destinations, offsets, items },
     grid: segments,
@@ -54,14 +54,16 @@ export function gatherRowsReference(
 }
 
 // One workgroup a segment: lanes stride over the columns.
-function gather(target: Target, size: number, accumulate: boolean) {
+function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
   const { width } = spread(target)
-  const { element, declarations } = pack(size)
+  const { size: packed, element, declarations } = pack(size)
+  const halves = packed === 4 ? 'vec4<f16>' : 'f16'
   return kernel({
     name: 'gather_rows',
+    ...(half && { enables: 'enable f16;' }),
     params: { segments: 'u32', columns: 'u32' }, // columns in packs
     buffers: {
-      source: { element, access: 'read' }, // (n, columns)
+      source: { element: half ? halves : element, access: 'read' }, // (n, columns)
       into: { element, access: 'write' }, // (m, columns)
       destinations: { element: 'u32', access: 'read' }, // (segments)
       offsets: { element: 'u32', access: 'read' }, // (segments + 1)
@@ -77,7 +79,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let end = offsets[segment + 1u];
   for (var c = lane; c < params.columns; c += ${width}u) {
     var sum = ${accumulate ? 'into[start + c]' : 'number()'};
-    for (var k = first; k < end; k++) { sum += source[items[k] * params.columns + c]; }
+    for (var k = first; k < end; k++) { sum += number(source[items[k] * params.columns + c]); }
     into[start + c] = sum;
   }
 }`,

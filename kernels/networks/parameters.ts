@@ -1,6 +1,7 @@
 import { align, type Device } from '../device.ts'
 import type { Parameter } from '../layers/pass.ts'
-import { sizeOf, type Tensor } from '../tensor.ts'
+import type { Precision } from '../plan.ts'
+import { type ElementType, elementBytes, sizeOf, type Tensor } from '../tensor.ts'
 
 /** Weights side by side in a few large buffers, so that an optimizer updates each buffer in one dispatch. */
 export interface ParameterSet {
@@ -10,18 +11,26 @@ export interface ParameterSet {
   free(): void
 }
 
-/** Makes room for the named weights; those that `trained` accepts get gradients. Contents are zero. */
+/**
+ * Makes room for the named weights; those that `trained` accepts get gradients. Frozen matrices are kept in `precision`,
+ * everything else in float32: an optimizer's small steps vanish in float16. Contents are zero.
+ */
 export function allocateParameters(
   device: Device,
   shapes: ReadonlyMap<string, readonly number[]>,
   trained: (name: string) => boolean,
+  precision: Precision = 'float32',
 ): ParameterSet {
   const byName = new Map<string, Parameter>()
   const buffers: GPUBuffer[] = []
   const slabs: { values: Tensor; gradients: Tensor }[] = []
-  for (const training of [true, false]) {
-    const names = [...shapes.keys()].filter(name => trained(name) === training)
-    for (const part of packed(device, shapes, names)) {
+  const halved = (name: string) =>
+    precision === 'float16' && !trained(name) && isMatrix(name, shapes.get(name) ?? [])
+  for (const { training, type } of kinds) {
+    const names = [...shapes.keys()].filter(
+      name => trained(name) === training && halved(name) === (type === 'f16'),
+    )
+    for (const part of packed(device, shapes, names, type)) {
       const values = device.allocate('weights', part.bytes)
       const gradients = training ? device.allocate('gradients', part.bytes) : undefined
       buffers.push(values, ...(gradients ? [gradients] : []))
@@ -34,7 +43,7 @@ export function allocateParameters(
         const at = (label: string, buffer: GPUBuffer): Tensor => ({
           label,
           shape,
-          type: 'f32',
+          type,
           storage: { buffer, offsetBytes },
         })
         const gradient = gradients && { gradient: at(`d ${name}`, gradients) }
@@ -50,6 +59,19 @@ export function allocateParameters(
     },
   }
 }
+
+const kinds = [
+  { training: true, type: 'f32' },
+  { training: false, type: 'f32' },
+  { training: false, type: 'f16' },
+] as const
+
+/** Whether a weight is a factor of products whose rows matrix units read 8 at a time. */
+const isMatrix = (name: string, [, ...inner]: readonly number[]): boolean =>
+  name.endsWith('.weight') &&
+  !name.endsWith('position_embedding.weight') &&
+  inner.length > 0 &&
+  sizeOf(inner) % 8 === 0
 
 /** The weight of that name; a missing one is a mistake of ours, since the checkpoint was checked before. */
 export function parameter(set: ParameterSet, name: string): Parameter {
@@ -67,11 +89,12 @@ function packed(
   device: Device,
   shapes: ReadonlyMap<string, readonly number[]>,
   names: readonly string[],
+  type: ElementType,
 ): Part[] {
   const limit = Math.min(device.maxBindingBytes, device.gpu.limits.maxBufferSize)
   const parts: Part[] = []
   for (const name of names) {
-    const bytes = align(sizeOf(shapes.get(name) ?? []) * 4)
+    const bytes = align(sizeOf(shapes.get(name) ?? []) * elementBytes[type])
     if (bytes > limit)
       throw new Error(`${name} (${shapes.get(name)}): ${bytes} bytes; a binding of this GPU holds ${limit}`)
     let part = parts.at(-1)

@@ -1,7 +1,7 @@
 import type { Device } from '../device.ts'
 import { logits as logitsLayer, logProbabilities } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
-import { compile, Plan } from '../plan.ts'
+import { compile, Plan, type Precision } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-model.ts'
@@ -15,20 +15,22 @@ export interface VideoModel {
   readonly device: Device
   readonly shape: ModelShape
   readonly weights: ParameterSet
+  /** What products are computed in; weights that are not trained are kept in it. */
+  readonly precision: Precision
   /** Positions of a spliced prompt; what is beyond is cut from its end. */
   readonly maxLength: number
 }
 
 /** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
 export async function encodeFrames(
-  { device, shape, weights }: VideoModel,
+  { device, shape, weights, precision }: VideoModel,
   pixels: Tensor,
 ): Promise<Required<Tensor>> {
   const frames = pixels.shape[0]
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device, shape.vision, frames)) {
-    const plan = new Plan(device)
+    const plan = new Plan(device, precision)
     const part = view(pixels, start, count)
     visionTower(new Pass(plan, false), weights, shape.vision, part, features, start * tokens)
     const compiled = await compile(device, plan, 'vision tower')
@@ -64,7 +66,7 @@ export async function forward(
 ): Promise<Forward> {
   const { device, shape, weights } = model
   const packing = pack(sequences, visualTokens(shape.connector), model.maxLength)
-  const plan = new Plan(device)
+  const plan = new Plan(device, model.precision)
   const pass = new Pass(plan, training)
   const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
   const head = headWeight(weights, shape.language)
@@ -96,7 +98,7 @@ export interface PromptStates {
 export async function promptStates(model: VideoModel, prompt: Sequence): Promise<PromptStates> {
   const { device, shape, weights } = model
   const packing = pack([prompt], visualTokens(shape.connector), model.maxLength)
-  const plan = new Plan(device)
+  const plan = new Plan(device, model.precision)
   const pass = new Pass(plan, false)
   const { embeddings, hidden } = hiddenStates(pass, weights, shape, [prompt], packing)
   const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))

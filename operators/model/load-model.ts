@@ -1,7 +1,8 @@
-import type { Device } from '../../kernels/device.ts'
+import { type Device, DeviceError } from '../../kernels/device.ts'
 import { allocateParameters, parameter } from '../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import type { Precision } from '../../kernels/plan.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
@@ -25,11 +26,23 @@ export async function loadModel(
   device: Device,
   checkpoint: Checkpoint,
   trained: readonly TrainedPart[],
+  precision: Precision = 'float32',
 ): Promise<LoadedModel> {
+  if (precision === 'float16' && !device.gpu.features.has('shader-f16'))
+    throw new DeviceError(
+      'no-float16',
+      `precision: must be float32 on ${device.info.device}, which has no float16`,
+    )
+
   const { config, tokenizer, processor, tensors } = checkpoint
   const prefixes = trained.map(part => partPrefixes[part])
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
-  const weights = allocateParameters(device, shapes, name => prefixes.some(prefix => name.startsWith(prefix)))
+  const weights = allocateParameters(
+    device,
+    shapes,
+    name => prefixes.some(prefix => name.startsWith(prefix)),
+    precision,
+  )
   try {
     for (const name of tensors.keys()) {
       await writeTensor(device, parameter(weights, name).value, checkpoint.read(name))
@@ -40,7 +53,17 @@ export async function loadModel(
     throw error
   }
   const { maxLength } = config
-  return { device, shape: shapeOf(config), weights, maxLength, config, tokenizer, processor, version: 0 }
+  return {
+    device,
+    shape: shapeOf(config),
+    weights,
+    precision,
+    maxLength,
+    config,
+    tokenizer,
+    processor,
+    version: 0,
+  }
 }
 
 const partPrefixes = { connector: 'connector.', language: 'language_model.' }

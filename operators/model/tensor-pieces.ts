@@ -1,4 +1,5 @@
 import { type Device, placed } from '../../kernels/device.ts'
+import { toFloat16Bits } from '../../kernels/float16.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/tensor.ts'
 
 /** Elements of a piece: 16 MiB of float32. */
@@ -28,7 +29,7 @@ export async function writeTensor(
 ): Promise<void> {
   let at = 0
   for await (const values of pieces) {
-    device.write(tensor, values, at)
+    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, at)
     at += values.length
   }
 }

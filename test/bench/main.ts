@@ -20,7 +20,7 @@ if (!work) {
   console.error(`bench: must name one of ${Object.keys(works).join(', ')}, found ${name ?? 'nothing'}`)
   process.exit(2)
 }
-const device = await openDevice({ trusted: true })
+const device = await openDevice()
 const adapter = device.info.description
   ? `${device.info.device} ${device.info.description}`
   : device.info.device
