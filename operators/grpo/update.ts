@@ -81,6 +81,7 @@ export default operator({
         const result = await updateOnce(parts, policy, optimizer, config)
         policy.version++
         const now = performance.now()
+        context.progress({ done: policy.version, total: optimizer.totalSteps })
         context.record('metrics', {
           step: policy.version,
           ...result,

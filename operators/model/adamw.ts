@@ -8,6 +8,8 @@ import { learningRateAt } from './schedule.ts'
 export interface ScheduledOptimizer extends Optimizer {
   /** The rate of the next step. */
   learningRate(): number
+  /** Updates of the whole training. */
+  readonly totalSteps: number
 }
 
 export default resource({
@@ -85,7 +87,7 @@ export default resource({
       restore: folder => restoreOptimizer(policy, optimizer, folder),
     })
     const rate = () => learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
-    return Object.assign(optimizer, { learningRate: rate })
+    return Object.assign(optimizer, { learningRate: rate, totalSteps: steps })
   },
   close: optimizer => optimizer.free(),
 })
