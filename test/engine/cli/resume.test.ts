@@ -1,0 +1,181 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { command } from '../../../engine/cli/command.ts'
+import { operator } from '../../../engine/operator.ts'
+import take from '../../../operators/stream/take.ts'
+import writeLines from '../../../operators/write/jsonl.ts'
+import { bench } from '../support.ts'
+
+/** Interrupts the process, as a terminal does, when it meets a number; a broken one records something else. */
+const bell = (at: number, broken: boolean) =>
+  operator({
+    summary: 'Rings once.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: { numbers: 'number' },
+    run: ({ numbers }, _config, context) => ({
+      numbers: numbers.pipe(
+        context.each((value: number, { key, seed }) => {
+          if (value === at) process.emit('SIGINT')
+          context.record('metrics', { step: value + 1, key, seed: broken ? 0 : seed, seconds: Math.random() })
+          return value
+        }),
+      ),
+    }),
+  })
+
+async function call(words: readonly string[], { at = -1, broken = false } = {}) {
+  const operators = { bell: bell(at, broken), 'stream.take': take, 'write.jsonl': writeLines }
+  let text = ''
+  const say = (line: string) => {
+    text += `${line}\n`
+  }
+  const code = await command(words, {
+    registry: bench({ operators }).registry,
+    environment: {},
+    screen: { write: () => {} },
+    print: say,
+    prepare: async () => {},
+    complain: say,
+  })
+  return { code, text }
+}
+
+/** Nine numbers, of which seven are written. */
+function graphIn(t: Test, rest: object = { checkpoint: { every: 2 } }) {
+  const folder = t.testdir()
+  const [file, lines, run] = ['g.json', 'lines.jsonl', 'run'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ] // three of three
+  const graph = {
+    version: 1,
+    summary: 'Counts.',
+    nodes: {
+      rows: { operator: 'range', config: { count: 9 } },
+      bell: { operator: 'bell', from: { numbers: 'rows.numbers' } },
+      first: { operator: 'stream.take', config: { count: 7 }, from: { items: 'bell.numbers' } },
+      out: { operator: 'write.jsonl', config: { path: lines }, from: { items: 'first.items' } },
+    },
+    ...rest,
+  }
+  writeFileSync(file, JSON.stringify(graph))
+  return { file, lines, run, graph }
+}
+
+t.test('an interrupted run exits 130, and goes on to what it would have written', async t => {
+  const { file, lines, run } = graphIn(t)
+  const first = await call(['run', file, '--out', run], { at: 3 })
+  t.match(first, { code: 130, text: /stopping: .*\n.*: stopped/s })
+  const written = readFileSync(lines, 'utf8').trim().split('\n').length
+  t.ok(written >= 4 && written < 7, `${written} lines were written before it stopped`)
+  t.match(await call(['run', '--resume', run]), { code: 0, text: /: completed/ })
+  t.equal(readFileSync(lines, 'utf8'), '0\n1\n2\n3\n4\n5\n6\n')
+  const steps = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n')
+  t.strictSame(
+    steps.slice(0, 7).map(line => JSON.parse(line).step),
+    [1, 2, 3, 4, 5, 6, 7],
+  )
+  const manifest = JSON.parse(readFileSync(join(run, 'manifest.json'), 'utf8'))
+  t.match(manifest, { status: 'completed', resumed: [{ checkpoint: /^00000[4-6]$/ }] })
+  t.match(await call(['run', '--resume', run]), { code: 0, text: /completed before, nothing to do/ })
+})
+
+t.test('the second interrupt frees everything and leaves', async t => {
+  const { file, run } = graphIn(t)
+  const ring = operator({
+    summary: 'Rings twice.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: { numbers: 'number' },
+    run: ({ numbers }, _config, context) => ({
+      numbers: numbers.pipe(
+        context.each(async (value: number) => {
+          process.emit('SIGINT')
+          process.emit('SIGINT')
+          return value
+        }),
+      ),
+    }),
+  })
+  let text = ''
+  const code = await command(['run', file, '--out', run], {
+    registry: bench({ operators: { bell: ring, 'stream.take': take, 'write.jsonl': writeLines } }).registry,
+    environment: {},
+    screen: { write: () => {} },
+    print: line => (text += line),
+    prepare: async () => {},
+    complain: () => {},
+  })
+  t.equal(code, 130)
+  t.match(text, /: aborted, .* 0 leaked buffers/)
+  t.match(await call(['run', '--resume', run]), { code: 0 }, 'it goes on from the start')
+})
+
+t.test('a run that cannot go on says why and exits 2', async t => {
+  const { file, run, graph } = graphIn(t)
+  await call(['run', file, '--out', run], { at: 3 })
+  const again = ['run', '--resume', run]
+  t.match(await call([...again, '--seed', '3']), { code: 2, text: /must stand alone/ })
+  t.match(await call(['run', '--resume', 'no-such']), { code: 2, text: /must be a run directory/ })
+  writeFileSync(file, JSON.stringify({ ...graph, checkpoint: { every: 3 } }))
+  t.match(await call(again), { code: 2, text: /must be as it was when .* checkpoint\.every was 2, is 3/ })
+  const other = graphIn(t, {})
+  await call(['run', other.file, '--out', other.run], { at: 3 })
+  t.match(await call(['run', '--resume', other.run]), {
+    code: 2,
+    text: /start with --set checkpoint\.every=N/,
+  })
+})
+
+t.test('a cadence may be set from outside', async t => {
+  const { file, run } = graphIn(t, {})
+  t.match(await call(['run', file, '--out', run, '--set', 'checkpoint.every=4']), { code: 0 })
+  t.ok(existsSync(join(run, 'checkpoints')))
+})
+
+t.test('one item is repeated from the checkpoint before it and compared, timings aside', async t => {
+  const { file, run, lines } = graphIn(t, { checkpoint: { every: 2, keep: 1 } })
+  await call(['run', file, '--out', run], { at: 3 })
+  const written = readFileSync(lines, 'utf8')
+  t.match(await call(['replay', run, '--item', '1']), {
+    code: 0,
+    text: /repeating "1" from the start of the run\nmetrics step 2: equal\n1 records: equal/,
+  })
+  t.equal(readFileSync(lines, 'utf8'), written, 'what the graph writes elsewhere is left alone')
+  t.match(await call(['replay', run, '--item', '1'], { broken: true }), {
+    code: 1,
+    text: /metrics step 2: seed was \d+, is 0\n1 of 1 records differ/,
+  })
+  t.match(await call(['replay', run, '--item', '77']), {
+    code: 2,
+    text: /must be the key of an item.*e\.g\., 0, 1/,
+  })
+})
+
+t.test('an item behind a checkpoint is repeated from there', async t => {
+  const { file, run } = graphIn(t, { checkpoint: { every: 2, keep: 9 } })
+  await call(['run', file, '--out', run])
+  t.match(await call(['replay', run, '--item', '5']), { code: 0, text: /repeating "5" from 000004\n/ })
+})
+
+t.test('diff says what differs between two graphs', async t => {
+  const { file, graph } = graphIn(t)
+  const other = `${file}.other.json`
+  const { bell: _, ...rest } = graph.nodes
+  const nodes = {
+    ...rest,
+    first: { operator: 'stream.take', config: { count: 5 }, from: { items: 'rows.numbers' } },
+  }
+  writeFileSync(other, JSON.stringify({ ...graph, nodes, checkpoint: { every: 3 } }))
+  const { code, text } = await call(['diff', file, other])
+  t.equal(code, 0)
+  t.match(text, /^- node bell \(bell\)$/m)
+  t.match(text, /^~ node first: config\.count was 7, is 5$/m)
+  t.match(text, /^~ node first: from\.items ← rows\.numbers was nothing, is /m)
+  t.match(text, /^~ checkpoint: config\.every was 2, is 3$/m)
+  t.match(await call(['diff', file, file]), { code: 0, text: /^no difference$/m })
+  t.match(await call(['diff', file]), { code: 2, text: /must name two graph files/ })
+})
