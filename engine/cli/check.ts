@@ -1,6 +1,7 @@
 import { checkGraph, type Plan } from '../graph/check.ts'
 import { type ReportFormat, report } from '../graph/report.ts'
 import { onlyWord } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
@@ -10,6 +11,7 @@ export const check: Verb = {
   usage: 'GRAPH',
   flags: {
     set: setFlag,
+    plugin: pluginFlag,
     format: {
       value: 'FORMAT',
       choices: formats,

@@ -9,6 +9,7 @@ import { graph } from './graph.ts'
 import { describeVerb, makeHelp } from './help.ts'
 import { merge } from './merge.ts'
 import { ops } from './ops.ts'
+import { plug } from './plug.ts'
 import { replay } from './replay.ts'
 import { run } from './run.ts'
 import type { Verb, World } from './verb.ts'
@@ -36,7 +37,8 @@ export async function command([word = 'help', ...words]: readonly string[], worl
       world.print(describeVerb(name, verb))
       return 0
     }
-    return await verb.run(readArguments(name, words, verb.flags), world)
+    const read = readArguments(name, words, verb.flags)
+    return await verb.run(read, { ...world, registry: await plug(world.registry, read) })
   } catch (error) {
     if (!(error instanceof GraphError) && !(error instanceof UsageError)) throw error
     world.complain(error instanceof GraphError ? report(error.problems, []) : error.message)

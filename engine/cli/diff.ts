@@ -3,12 +3,13 @@ import { differences } from '../graph/differences.ts'
 import { endName, type Wire } from '../graph/flat.ts'
 import { show } from '../graph/problem.ts'
 import { UsageError } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const diff: Verb = {
   summary: 'Says what differs between two graphs: nodes, config, edges, shapes and memory.',
   usage: 'GRAPH GRAPH',
-  flags: { set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
+  flags: { plugin: pluginFlag, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
   example: 'flow diff graphs/grpo.json graphs/demo/shapes.json --set out=somewhere',
   run: async (words, { registry, environment, print }) => {
     const { positional } = words

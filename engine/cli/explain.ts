@@ -2,13 +2,14 @@ import { loadGraph, type Plan } from '../graph/check.ts'
 import { endName } from '../graph/flat.ts'
 import { knobsOf, type MemoryPlan, planMemory, readBytes, showBytes } from '../graph/memory.ts'
 import { onlyWord, UsageError } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { table } from './table.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const explain: Verb = {
   summary: 'Says what travels on the edges of a graph and what memory its run may take.',
   usage: 'GRAPH',
-  flags: { set: setFlag },
+  flags: { set: setFlag, plugin: pluginFlag },
   example: 'flow explain graphs/grpo.json --set group=4',
   run: async (words, { registry, environment, print }) => {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })

@@ -1,5 +1,6 @@
 import { loadGraph, type Plan } from '../graph/check.ts'
 import { onlyWord } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const graph: Verb = {
@@ -8,6 +9,7 @@ export const graph: Verb = {
   flags: {
     format: { value: 'FORMAT', choices: ['mermaid', 'dot'], description: 'mermaid (the default) or dot.' },
     set: setFlag,
+    plugin: pluginFlag,
   },
   example: 'flow graph graphs/grpo.json --format dot',
   run: async (words, { registry, environment, print }) => {

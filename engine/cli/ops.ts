@@ -1,13 +1,14 @@
 import { nearestHint } from '../graph/nearest.ts'
 import type { Fields, Operator, Port, Resource } from '../operator.ts'
 import { UsageError } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { table } from './table.ts'
 import type { Verb } from './verb.ts'
 
 export const ops: Verb = {
   summary: 'Lists operators and resources, or describes one.',
   usage: '[NAME]',
-  flags: {},
+  flags: { plugin: pluginFlag },
   example: 'flow ops stream.batch',
   run: async ({ positional }, { registry, print }) => {
     const { operators, resources } = registry

@@ -6,6 +6,7 @@ import { show } from '../graph/problem.ts'
 import { checkpointsOf, listCheckpoints, readState } from '../run/checkpoint-folder.ts'
 import { type RunSummary, startRun } from '../run/run.ts'
 import { onlyWord, UsageError } from './arguments.ts'
+import { pluginFlag } from './plug.ts'
 import { type PastRun, readRun } from './resume.ts'
 import type { Verb, World } from './verb.ts'
 
@@ -26,6 +27,7 @@ export const replay: Verb = {
   summary: 'Repeats one item of a run, with the weights that it met, and compares what was recorded of it.',
   usage: 'RUN --item KEY',
   flags: {
+    plugin: pluginFlag,
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },
   },
   example: 'flow replay runs/mine --item 1:4',

@@ -4,6 +4,7 @@ import { loadGraph, type Plan } from '../graph/check.ts'
 import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
 import { refuseOverMemory } from './explain.ts'
+import { pluginFlag } from './plug.ts'
 import { progressLine } from './progress.ts'
 import { cutBackRun, factsOf, readRun } from './resume.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
@@ -13,6 +14,7 @@ export const run: Verb = {
   usage: 'GRAPH | --resume DIR',
   flags: {
     set: setFlag,
+    plugin: pluginFlag,
     seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
     shard: { value: 'I/N', description: "Part i of n of the data: sets the graph's param `shard`." },
     memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },

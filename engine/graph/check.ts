@@ -26,6 +26,8 @@ import { type EdgeTypes, typeEdges } from './types.ts'
 export interface Registry {
   readonly operators: Readonly<Record<string, Operator>>
   readonly resources: Readonly<Record<string, Resource>>
+  /** What is wrong with plugins that should have filled it: reported with every graph. */
+  readonly problems?: readonly Problem[]
 }
 
 /** A graph that may run: everything known, everything filled in. */
@@ -88,6 +90,7 @@ export function loadGraph(file: string, registry: Registry, options: CheckOption
 /** Everything that is wrong with a graph file and what it includes, or the plan to run when nothing is. */
 export function checkGraph(file: string, registry: Registry, options: CheckOptions = {}): Checked {
   const { settings, problems } = readSettings(options.set ?? [])
+  problems.push(...(registry.problems ?? []))
   const read = options.read ?? (name => readFileSync(name, 'utf8'))
   let level: Level | undefined
   try {

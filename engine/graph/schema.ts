@@ -177,6 +177,12 @@ export const graphSchema: Schema = {
     $schema: { type: 'string', description: 'Path of schemas/graph.json, for editors.' },
     version: { const: 1, description: 'Version of the format.' },
     summary: { type: 'string', pattern: '\\S', description: 'What the graph does, in a sentence.' },
+    plugins: {
+      type: 'array',
+      default: [],
+      description: 'Modules with further operators: a path relative to this file (`./ops.js`), or a package.',
+      items: { type: 'string', pattern: '\\S' },
+    },
     params: {
       type: 'object',
       default: {},

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { apiVersion, type Operator, type Resource } from '../operator.ts'
+import type { Registry } from './check.ts'
+import { type Problem, show } from './problem.ts'
+import { isObject, parseSource } from './source.ts'
+
+/** A plugin that somebody names: `./ops.js` relative to `folder`, or a package that can be found from there. */
+export interface PluginName {
+  readonly name: string
+  readonly folder: string
+  /** Where it is named, for messages. */
+  readonly problem: Pick<Problem, 'place' | 'path'>
+}
+
+/** What the graph files name under `plugins`, those of their sub-graphs included. A file that cannot be read has none. */
+export function pluginsOf(file: string, seen = new Set<string>()): PluginName[] {
+  const path = resolve(file)
+  if (seen.has(path)) return []
+  seen.add(path)
+  const { source } = parseSource(file, readIfThere(path))
+  if (!source || !isObject(source.value)) return []
+  const { plugins, nodes } = source.value
+  const own = (Array.isArray(plugins) ? plugins : []).flatMap((name, i): PluginName[] => {
+    const problem = { place: source.place(['plugins', i]), path: `plugins.${i}` }
+    return typeof name === 'string' ? [{ name, folder: dirname(path), problem }] : []
+  })
+  const parts = Object.values(isObject(nodes) ? nodes : {}).flatMap(node => {
+    return isObject(node) && typeof node.graph === 'string' ? [join(dirname(file), node.graph)] : []
+  })
+  return [...own, ...parts.flatMap(part => pluginsOf(part, seen))]
+}
+
+/**
+ * The registry with what the plugins hold. A plugin is a module that exports `api`, the version of the contract that
+ * it was written for, and `operators`, `resources` or both. What is wrong with one is a problem of every graph checked
+ * with the result.
+ */
+export async function withPlugins(registry: Registry, names: readonly PluginName[]): Promise<Registry> {
+  const operators: Record<string, Operator> = { ...registry.operators }
+  const resources: Record<string, Resource> = { ...registry.resources }
+  const problems: Problem[] = []
+  const loaded = new Set<string>()
+  for (const { name, folder, problem } of names) {
+    const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
+      problems.push({ code: 'bad-plugin', ...problem, rule, found, ...rest })
+    let module: Record<string, unknown>
+    try {
+      const url = locate(name, folder)
+      if (loaded.has(url)) continue
+      loaded.add(url)
+      module = await import(url)
+    } catch (error) {
+      const [hint] = (error instanceof Error ? error.message : String(error)).split('\n')
+      bad('must be a module that can be loaded', show(name), { hint })
+      continue
+    }
+    if (module.api !== apiVersion) {
+      const remedy =
+        module.api === undefined
+          ? `add "export const api = ${apiVersion}" to it`
+          : `install a release of the plugin for version ${apiVersion}, or the release of flow that it was written for`
+      bad(`must export "api" ${apiVersion}, the version of the operator contract here`, show(module.api), {
+        remedy,
+      })
+      continue
+    }
+    adopt(module.operators, operators, isOperator, 'operator', bad)
+    adopt(module.resources, resources, isResource, 'resource', bad)
+  }
+  return { operators, resources, ...(problems.length > 0 && { problems }) }
+}
+
+function adopt<T>(
+  given: unknown,
+  into: Record<string, T>,
+  fits: (value: unknown) => value is T,
+  kind: string,
+  bad: (rule: string, found: string) => void,
+): void {
+  for (const [name, part] of Object.entries(isObject(given) ? given : {})) {
+    if (Object.hasOwn(into, name))
+      bad(`must not name an ${kind} that is there already`.replace('an r', 'a r'), show(name))
+    else if (!fits(part)) bad(`must hold what ${kind}() returns`, show(name))
+    else into[name] = part
+  }
+}
+
+const isOperator = (value: unknown): value is Operator =>
+  isObject(value) &&
+  typeof value.summary === 'string' &&
+  [value.config, value.inputs, value.outputs].every(isObject) &&
+  typeof value.run === 'function'
+
+const isResource = (value: unknown): value is Resource =>
+  isObject(value) &&
+  typeof value.summary === 'string' &&
+  typeof value.kind === 'string' &&
+  isObject(value.config) &&
+  typeof value.open === 'function' &&
+  typeof value.close === 'function'
+
+function locate(name: string, folder: string): string {
+  if (/^(\.{0,2}\/|[A-Za-z]:)/.test(name)) return pathToFileURL(resolve(folder, name)).href
+  try {
+    return pathToFileURL(createRequire(join(folder, 'graph.json')).resolve(name)).href
+  } catch (error) {
+    // a package that offers no entry to `require` is found by its folder
+    const entry = entryOf(name, folder)
+    if (entry === undefined) throw error
+    return pathToFileURL(entry).href
+  }
+}
+
+function entryOf(name: string, folder: string): string | undefined {
+  for (let here = folder; ; here = dirname(here)) {
+    const home = join(here, 'node_modules', name)
+    const text = readIfThere(join(home, 'package.json'))
+    if (text !== '') {
+      const { exports, main } = JSON.parse(text)
+      const root = isObject(exports) && '.' in exports ? exports['.'] : exports
+      const entry = isObject(root) ? (root.import ?? root.default) : (root ?? main)
+      return typeof entry === 'string' ? join(home, entry) : undefined
+    }
+    if (dirname(here) === here) return undefined
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
