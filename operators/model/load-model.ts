@@ -70,7 +70,8 @@ const partPrefixes = { connector: 'connector.', language: 'language_model.' }
 
 const activations = { gelu_pytorch_tanh: 'gelu-tanh', gelu: 'gelu-erf' } as const
 
-function shapeOf({ vision, connector, language, featureLayer, select }: ModelConfig): ModelShape {
+/** The sizes that kernels need of a configuration. */
+export function shapeOf({ vision, connector, language, featureLayer, select }: ModelConfig): ModelShape {
   return {
     vision: { ...vision, blocks: featureLayer, activation: activations[vision.activation], select },
     connector: { ...connector, groups: connector.group },

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { gemm } from './gemm.ts'
 import { summary } from './measure.ts'
+import { decode, encode, prefill, update } from './model.ts'
 
-const works = { gemm }
+const works = { gemm, encode, prefill, decode, update }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
