@@ -30,9 +30,16 @@ import readQuestion from './read/question.ts'
 import readQuestions from './read/questions.ts'
 import readResults from './read/results.ts'
 import readVideoMme from './read/video-mme.ts'
+import rewardAccuracy from './reward/accuracy.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
+import rewardCombine from './reward/combine.ts'
+import rewardCommand from './reward/command.ts'
+import rewardFormat from './reward/format.ts'
+import rewardHttp from './reward/http.ts'
 import rewardOverlong from './reward/overlong.ts'
+import rewardRandom from './reward/random.ts'
 import rewardRepetition from './reward/repetition.ts'
+import rewardSum from './reward/sum.ts'
 import sftEncode from './sft/encode.ts'
 import sftUpdate from './sft/update.ts'
 import shapesClips from './shapes/clips.ts'
@@ -77,9 +84,16 @@ export const operators = {
   'read.questions': readQuestions,
   'read.results': readResults,
   'read.video-mme': readVideoMme,
+  'reward.accuracy': rewardAccuracy,
   'reward.accuracy-format': rewardAccuracyFormat,
+  'reward.combine': rewardCombine,
+  'reward.command': rewardCommand,
+  'reward.format': rewardFormat,
+  'reward.http': rewardHttp,
   'reward.overlong': rewardOverlong,
+  'reward.random': rewardRandom,
   'reward.repetition': rewardRepetition,
+  'reward.sum': rewardSum,
   'sft.encode': sftEncode,
   'sft.update': sftUpdate,
   'shapes.clips': shapesClips,

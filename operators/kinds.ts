@@ -106,8 +106,8 @@ export interface Completion {
   text: string
   /** False when the token limit cut it. */
   finished: boolean
-  /** By reward name; filled by reward operators. */
-  rewards?: Readonly<Record<string, number>>
+  /** By reward name; filled by reward operators. Null where a reward does not apply to the completion. */
+  rewards?: Readonly<Record<string, number | null>>
   /** The combined reward. */
   reward?: number
   advantage?: number

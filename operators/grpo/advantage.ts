@@ -70,8 +70,8 @@ function rewardsOf(
   )
 }
 
-function known(value: number | undefined, key: string, name: string): number {
-  if (value !== undefined) return value
+function known(value: number | null | undefined, key: string, name: string): number {
+  if (typeof value === 'number') return value
   throw new GroupError(
     'missing-reward',
     `sample ${key}: a completion has no ${name}; put a reward operator before this node`,

@@ -56,8 +56,8 @@ export function teaches(rewards: readonly number[], { keep, low, high }: FilterO
   return mean > low && mean < high
 }
 
-const known = (name: string, key: string) => (reward: number | undefined) => {
-  if (reward !== undefined) return reward
+const known = (name: string, key: string) => (reward: number | null | undefined) => {
+  if (typeof reward === 'number') return reward
   throw new GroupError(
     'missing-reward',
     `sample ${key}: a completion has no reward${name && ` "${name}"`}; put a reward operator before this node`,

@@ -7,7 +7,10 @@ export function groupMetrics(groups: readonly Group[]): Record<string, number> {
   const average = (of: (completion: Completion) => number) => mean(completions.map(of))
   const deviations = groups.map(group => deviationOf(group.completions))
   const names = new Set(completions.flatMap(completion => Object.keys(completion.rewards ?? {})))
-  const means = [...names].map(name => [`rewards/${name}`, average(c => c.rewards?.[name] ?? 0)] as const)
+  const means = [...names].map(name => {
+    const applicable = completions.map(c => c.rewards?.[name]).filter(value => value !== null)
+    return [`rewards/${name}`, mean(applicable.map(value => value ?? 0))] as const
+  })
   const lengths = completions.map(completion => completion.ids.length)
   const terminated = completions.filter(completion => completion.finished)
   const truncated = average(completion => Number(!completion.finished))

@@ -1,4 +1,24 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
 import { anyButNewline, firstOf, strip } from '../text/python.ts'
+import { solutionOf, withNamed } from './with-reward.ts'
+
+/** A sample without a solution is an error of its item: there is nothing to score against. */
+export default operator({
+  summary: 'Scores each completion of a group for its answer: 1 or 0, as the reward `accuracy`.',
+  config: {},
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, _config, context) => ({
+    groups: groups.pipe(
+      context.each((group: Group, { key }) => {
+        const solution = solutionOf(group, key)
+        const values = group.completions.map(({ text }) => accuracyReward(text, solution))
+        return withNamed(group, 'accuracy', values)
+      }),
+    ),
+  }),
+})
 
 /**
  * 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case differ. The answer is

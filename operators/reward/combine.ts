@@ -1,3 +1,42 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { namedReward, withCombined } from './with-reward.ts'
+
+export const combineFields = {
+  rule: {
+    type: 'string',
+    enum: ['code', 'paper'],
+    default: 'code',
+    description:
+      'How the two combine: as the published program does, or as its paper says (no form: the zero replacement even if right).',
+  },
+  zeroReplacement: {
+    type: 'number',
+    default: -2,
+    description: 'Takes the place of a combined reward that is exactly 0.',
+  },
+} as const
+
+/** One that does not apply counts as 0. */
+export default operator({
+  summary: 'Combines the rewards `accuracy` and `format` of each completion as the published program does.',
+  config: combineFields,
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, config, context) => ({
+    groups: groups.pipe(
+      context.each((group: Group, { key }) =>
+        withCombined(group, completion => {
+          const [accuracy, format] = ['accuracy', 'format'].map(
+            name => namedReward(completion, name, key) ?? 0,
+          )
+          return combineRewards(accuracy, format, config)
+        }),
+      ),
+    ),
+  }),
+})
+
 export type CombineRule = 'code' | 'paper'
 
 export interface CombineOptions {

@@ -1,4 +1,37 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
 import { countOf, lengthOf, strip, whitespace } from '../text/python.ts'
+import { withNamed } from './with-reward.ts'
+
+export const formatFields = {
+  baseline: { type: 'number', default: 0.5, description: 'Format reward for the form alone.' },
+  lengthBonus: {
+    type: 'number',
+    default: 0.5,
+    description: 'Format reward added in proportion to the length of the thinking.',
+  },
+  lengthCap: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 1200,
+    description: 'Characters of thinking that earn the whole bonus.',
+  },
+} as const
+
+export default operator({
+  summary: 'Scores each completion of a group for thinking and answering in tags, as the reward `format`.',
+  config: formatFields,
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, config, context) => ({
+    groups: groups.pipe(
+      context.each((group: Group) => {
+        const values = group.completions.map(({ text }) => formatReward(text, config))
+        return withNamed(group, 'format', values)
+      }),
+    ),
+  }),
+})
 
 export interface FormatOptions {
   /** Reward for the form alone. */

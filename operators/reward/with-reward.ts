@@ -1,4 +1,5 @@
 import type { Completion, Group } from '../kinds.ts'
+import { RewardError } from './reward-error.ts'
 
 /** The group with one more reward by name, and `weight` times it in the combined reward. */
 export function withReward(
@@ -7,10 +8,41 @@ export function withReward(
   weight: number,
   rewardOf: (completion: Completion) => number,
 ): Group {
-  const completions = group.completions.map(completion => {
-    const value = rewardOf(completion)
-    const rewards = { ...completion.rewards, [name]: value }
-    return { ...completion, rewards, reward: (completion.reward ?? 0) + weight * value }
+  const values = group.completions.map(rewardOf)
+  const named = withNamed(group, name, values)
+  return withCombined(named, ({ reward = 0 }, i) => reward + weight * values[i])
+}
+
+/** The group with one more reward by name, one value for each completion; the combined reward stays as it is. */
+export function withNamed(group: Group, name: string, values: readonly (number | null)[]): Group {
+  const completions = group.completions.map((completion, i) => {
+    return { ...completion, rewards: { ...completion.rewards, [name]: values[i] } }
   })
   return { ...group, completions }
+}
+
+/** The group with another combined reward. */
+export function withCombined(
+  group: Group,
+  rewardOf: (completion: Completion, index: number) => number,
+): Group {
+  return { ...group, completions: group.completions.map((c, i) => ({ ...c, reward: rewardOf(c, i) })) }
+}
+
+/** What is right for the group; a sample without a solution is an error of its item: there is nothing to score against. */
+export function solutionOf({ prompt }: Group, key: string): string {
+  const { solution } = prompt.sample
+  if (solution !== undefined) return solution
+  throw new RewardError('missing-solution', `sample ${key}: a reward needs a solution, the sample has none`)
+}
+
+/** A completion's reward of that name, null where it does not apply; one that nothing set is an error. */
+export function namedReward({ rewards }: Completion, name: string, key: string): number | null {
+  const value = rewards?.[name]
+  if (value !== undefined) return value
+  const known = Object.keys(rewards ?? {}).join(', ') || 'none'
+  throw new RewardError(
+    'missing-reward',
+    `sample ${key}: a completion has no reward "${name}", known: ${known}; put the operator that sets it before this node`,
+  )
 }

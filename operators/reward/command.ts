@@ -1,0 +1,29 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
+import { runScorer } from './run-scorer.ts'
+
+/** The program is started once a group: JSON on standard input, JSON on standard output, exit code 0. */
+export default operator({
+  summary: 'Lets an external program score the completions of each group.',
+  config: {
+    command: {
+      type: 'array',
+      items: { type: 'string' },
+      minItems: 1,
+      description: 'The program and its arguments; no shell is involved.',
+    },
+    ...externalFields,
+  },
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, { command, name, weight, timeoutSeconds, concurrency }, context) => {
+    const { signal } = context
+    const score = async (group: Group, { key }: { key: string }) => {
+      const source = `reward "${name}" of sample ${key}: ${command[0]}`
+      const answer = await runScorer(command, questionOf(group, key), { source, timeoutSeconds, signal })
+      return withScores(group, name, weight, rewardsOf(answer, group.completions.length, source))
+    }
+    return { groups: groups.pipe(context.each(score, { concurrency })) }
+  },
+})

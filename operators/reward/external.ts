@@ -1,0 +1,82 @@
+import type { Fields } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { RewardError } from './reward-error.ts'
+import { withCombined, withNamed } from './with-reward.ts'
+
+/** Config of rewards that something outside of the program gives. Retries are the node's `onError`. */
+export const externalFields = {
+  name: { type: 'string', default: 'external', description: 'Name of the reward.' },
+  weight: {
+    type: 'number',
+    default: 1,
+    description: 'Its weight in the combined reward, which it is added to; 0 sets the reward by name alone.',
+  },
+  timeoutSeconds: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 60,
+    description: 'A group that is not scored by then is an error.',
+  },
+  concurrency: {
+    type: 'integer',
+    minimum: 1,
+    default: 4,
+    description: 'Groups that are scored at the same time.',
+  },
+} as const satisfies Fields
+
+export interface ScorerOptions {
+  /** What errors are about. */
+  source: string
+  timeoutSeconds: number
+  signal: AbortSignal
+}
+
+/** Longest answer, in characters: far above what any group needs. */
+export const longestAnswer = 2 ** 24
+
+/** What is sent: one JSON object a group. Back comes `{"rewards": […]}`, a number or null for each completion. */
+export function questionOf({ prompt, completions }: Group, key: string): string {
+  const { video, question, solution, fields } = prompt.sample
+  const answers = completions.map(({ text, ids, finished }) => ({ text, tokens: ids.length, finished }))
+  return JSON.stringify({ key, video, question, solution, fields, completions: answers })
+}
+
+/** Reads what came back; anything but one finite number or null for each completion is an error that shows it. */
+export function rewardsOf(answer: string, count: number, source: string): (number | null)[] {
+  const bad = (found: string) => {
+    const wanted = `{"rewards": [...]} with ${count} numbers or nulls, one for each completion`
+    return new RewardError('bad-answer', `${source}: must answer ${wanted}, got ${found}`)
+  }
+  const rewards = listOf(answer)
+  if (!rewards) throw bad(answer.trim() === '' ? 'nothing' : shown(answer))
+  if (rewards.length !== count) throw bad(`${rewards.length} rewards`)
+  return rewards.map((reward, i) => {
+    if (reward === null || (typeof reward === 'number' && Number.isFinite(reward))) return reward
+    throw bad(`${typeof reward === 'number' ? reward : shown(JSON.stringify(reward))} at ${i}`)
+  })
+}
+
+/** The group with that reward, and `weight` times it in the combined one where it applies. */
+export function withScores(
+  group: Group,
+  name: string,
+  weight: number,
+  values: readonly (number | null)[],
+): Group {
+  const named = withNamed(group, name, values)
+  if (weight === 0) return named
+  return withCombined(named, ({ reward = 0 }, i) => reward + weight * (values[i] ?? 0))
+}
+
+function listOf(answer: string): readonly unknown[] | undefined {
+  try {
+    const parsed: unknown = JSON.parse(answer)
+    if (typeof parsed !== 'object' || parsed === null || !('rewards' in parsed)) return undefined
+    return Array.isArray(parsed.rewards) ? parsed.rewards : undefined
+  } catch {
+    return undefined // the caller shows what it was
+  }
+}
+
+const shown = (text: string) => (text.length > 200 ? `${text.slice(0, 200)}…` : text)

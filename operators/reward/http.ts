@@ -1,0 +1,24 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { askScorer } from './ask-scorer.ts'
+import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
+
+/** One POST a group: JSON in the body, JSON in the response, status 200 to 299. */
+export default operator({
+  summary: 'Lets an HTTP endpoint score the completions of each group.',
+  config: {
+    url: { type: 'string', description: 'Where groups are posted to.' },
+    ...externalFields,
+  },
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {
+    const { signal } = context
+    const score = async (group: Group, { key }: { key: string }) => {
+      const source = `reward "${name}" of sample ${key}: ${url}`
+      const answer = await askScorer(url, questionOf(group, key), { source, timeoutSeconds, signal })
+      return withScores(group, name, weight, rewardsOf(answer, group.completions.length, source))
+    }
+    return { groups: groups.pipe(context.each(score, { concurrency })) }
+  },
+})

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { longestAnswer, type ScorerOptions } from './external.ts'
+import { RewardError } from './reward-error.ts'
+
+/**
+ * Runs a program over `input` and returns what it wrote. It is gone when this settles, and where it is stopped so is all
+ * that it started. `late`, `aborted`, `not-started`, or `failed` with its exit code and what it said, are thrown.
+ */
+export function runScorer(
+  [program, ...args]: readonly string[],
+  input: string,
+  { source, timeoutSeconds, signal }: ScorerOptions,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new RewardError('aborted', `${source}: aborted`))
+      return
+    }
+    // A group of its own: a kill reaches what a wrapper script has started, and Ctrl-C is left to us.
+    const child = spawn(program, args, { stdio: 'pipe', detached: process.platform !== 'win32' })
+    let answer = ''
+    let said = ''
+    let stopped: RewardError | undefined
+    const stop = (reason: RewardError) => {
+      stopped ??= reason
+      kill(child)
+    }
+    const late = `${source}: did not end within ${timeoutSeconds} s (timeoutSeconds)`
+    const timer = setTimeout(() => stop(new RewardError('late', late)), timeoutSeconds * 1000)
+    const abort = () => stop(new RewardError('aborted', `${source}: aborted`))
+    signal.addEventListener('abort', abort)
+    const settle = (act: () => void) => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      act()
+    }
+    child.on('error', cause => {
+      settle(() => reject(new RewardError('not-started', `${source}: cannot be run: ${cause.message}`)))
+    })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      answer += text
+      if (answer.length > longestAnswer)
+        stop(new RewardError('bad-answer', `${source}: answered more than ${longestAnswer} characters`))
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-2000)
+    })
+    // It may end without reading everything; its exit code tells whether that is well.
+    child.stdin.on('error', () => child.stdin.destroy())
+    child.stdin.end(input)
+    child.on('close', (code, killer) => {
+      settle(() => {
+        if (stopped) reject(stopped)
+        else if (code === 0) resolve(answer)
+        else {
+          const how = code === null ? `was ended by ${killer}` : `ended with exit code ${code}`
+          const last = said.trim().split('\n').slice(-2).join('; ').slice(-300) || 'nothing'
+          reject(new RewardError('failed', `${source}: ${how}; it said: ${last}`))
+        }
+      })
+    })
+  })
+}
+
+function kill(child: ChildProcess): void {
+  // The pipes may be held open by processes that are not ours to wait for.
+  for (const stream of child.stdio) stream?.destroy()
+  if (child.pid === undefined) return
+  try {
+    if (process.platform === 'win32') child.kill('SIGKILL')
+    else process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    child.kill('SIGKILL') // the group is gone; the child may be between its end and our hearing of it
+  }
+}

@@ -1,0 +1,49 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { RewardError } from './reward-error.ts'
+import { namedReward, withCombined } from './with-reward.ts'
+
+export default operator({
+  summary: 'Makes the combined reward of each completion the weighted sum of its rewards by name.',
+  config: {
+    weights: {
+      type: 'object',
+      description: 'Weight of each reward by its name. One that does not apply to a completion is left out.',
+    },
+  },
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  run: ({ groups }, { weights }, context) => {
+    const terms = termsOf(weights)
+    const sum = (group: Group, { key }: { key: string }) =>
+      withCombined(group, completion => {
+        const values = terms.map(([name]) => namedReward(completion, name, key))
+        return weightedSum(
+          values,
+          terms.map(([, weight]) => weight),
+          key,
+        )
+      })
+    return { groups: groups.pipe(context.each(sum)) }
+  },
+})
+
+/** Σ weight · value over the values that apply; none at all is an error, since 0 would be a verdict. */
+export function weightedSum(
+  values: readonly (number | null)[],
+  weights: readonly number[],
+  key: string,
+): number {
+  const applicable = values.flatMap((value, i) => (value === null ? [] : [weights[i] * value]))
+  if (applicable.length > 0) return applicable.reduce((sum, term) => sum + term, 0)
+  throw new RewardError('missing-reward', `sample ${key}: no reward applies to a completion`)
+}
+
+function termsOf(weights: Readonly<Record<string, unknown>>): (readonly [string, number])[] {
+  const terms = Object.entries(weights).map(([name, weight]) => {
+    if (typeof weight === 'number' && Number.isFinite(weight)) return [name, weight] as const
+    throw new RewardError('bad-weights', `weights/${name}: must be a number, got ${JSON.stringify(weight)}`)
+  })
+  if (terms.length > 0) return terms
+  throw new RewardError('bad-weights', 'weights: must name at least one reward, e.g. {"accuracy": 1}, got {}')
+}

@@ -1,0 +1,96 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import type { Group } from '../../../operators/kinds.ts'
+import { askScorer } from '../../../operators/reward/ask-scorer.ts'
+import http from '../../../operators/reward/http.ts'
+import { runOver } from '../context.ts'
+import { groupOf } from '../group.ts'
+
+const config = { name: 'judge', weight: 2, timeoutSeconds: 20, concurrency: 4 }
+const group = groupOf([{ text: 'a' }, { text: 'bb', reward: 1 }])
+
+async function serve(t: Test, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  return `http://127.0.0.1:${port}/score`
+}
+
+async function score(url: string, options: object = {}): Promise<Group[]> {
+  const input = { port: 'groups', values: [group], key: 'q0' }
+  return (await runOver(http, { ...config, ...options, url }, input, 'groups')) as Group[]
+}
+
+t.test('an endpoint scores a group that is posted to it', async t => {
+  const url = await serve(t, async (request, response) => {
+    let text = ''
+    for await (const part of request) text += part
+    const { completions, key } = JSON.parse(text)
+    t.match(request, { method: 'POST', headers: { 'content-type': 'application/json' } })
+    t.equal(key, 'q0')
+    response.end(JSON.stringify({ rewards: completions.map((c: { text: string }) => c.text.length) }))
+  })
+  const [scored] = await score(url)
+  t.match(scored.completions, [
+    { rewards: { judge: 1 }, reward: 2 },
+    { rewards: { judge: 2 }, reward: 5 },
+  ])
+})
+
+const wrong: [string, RequestListener, object][] = [
+  ['answers nothing', (_, r) => r.end(), { code: 'bad-answer', message: /got nothing/ }],
+  ['answers prose', (_, r) => r.end('<html>'), { code: 'bad-answer', message: /got <html>/ }],
+  ['answers too few', (_, r) => r.end('{"rewards": [1]}'), { code: 'bad-answer', message: /got 1 rewards/ }],
+  ['answers NaN', (_, r) => r.end('{"rewards": [NaN, 1]}'), { code: 'bad-answer', message: /NaN/ }],
+  ['fails', (_, r) => r.writeHead(503).end('busy'), { code: 'failed', message: /status 503; it said: busy/ }],
+  ['breaks the connection', request => request.socket.destroy(), { code: 'not-started' }],
+  [
+    'breaks off within its answer',
+    (request, r) => {
+      r.writeHead(200, { 'content-length': 99 })
+      r.write('{', () => request.socket.destroy())
+    },
+    { code: 'not-started' },
+  ],
+]
+for (const [what, listener, error] of wrong)
+  t.test(`an endpoint that ${what} is an error`, async t => {
+    await t.rejects(score(await serve(t, listener)), { name: 'RewardError', ...error })
+  })
+
+t.test('an endpoint that hangs, before its answer or within it, is left', async t => {
+  const silent = await serve(t, () => {})
+  await t.rejects(score(silent, { timeoutSeconds: 0.3 }), { code: 'late', message: /within 0.3 s/ })
+  const halting = await serve(t, (_, response) => void response.write('{"rewards":'))
+  await t.rejects(score(halting, { timeoutSeconds: 0.3 }), { code: 'late' })
+})
+
+t.test('an endpoint that nobody listens at is an error that says so', async t => {
+  const url = await serve(t, () => {})
+  const { port } = new URL(url)
+  await t.rejects(score(`http://127.0.0.1:${Number(port) === 1 ? 2 : 1}/`), {
+    code: 'not-started',
+    message: /ECONNREFUSED|bad port/,
+  })
+})
+
+t.test('an abort leaves the endpoint', async t => {
+  const ending = new AbortController()
+  const url = await serve(t, () => ending.abort())
+  const limits = { source: 'judge', timeoutSeconds: 20, signal: ending.signal }
+  await t.rejects(askScorer(url, '{}', limits), { code: 'aborted' })
+  await t.rejects(askScorer(url, '{}', limits), { code: 'aborted' })
+})
+
+t.test('an answer without end is cut off', async t => {
+  const url = await serve(t, (_, response) => {
+    const more = () => void (response.destroyed || response.write('1'.repeat(65536), more))
+    more()
+  })
+  await t.rejects(score(url), { code: 'bad-answer', message: /more than/ })
+})
