@@ -8,6 +8,7 @@ import { explain } from './explain.ts'
 import { graph } from './graph.ts'
 import { describeVerb, makeHelp } from './help.ts'
 import { merge } from './merge.ts'
+import { make } from './new.ts'
 import { ops } from './ops.ts'
 import { plug } from './plug.ts'
 import { replay } from './replay.ts'
@@ -24,6 +25,7 @@ const others: Readonly<Record<string, Verb>> = {
   compare,
   replay,
   diff,
+  new: make,
 }
 const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 

@@ -1,0 +1,188 @@
+import { spawnSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { repository } from '../fixtures.ts'
+
+t.setTimeout(240_000)
+
+// outside the tree, so that nothing of it is found but what the package holds
+const home = mkdtempSync(join(tmpdir(), 'flow-plugins-'))
+t.teardown(() => rmSync(home, { recursive: true, force: true }))
+install()
+const flow = join(home, 'node_modules/flow/dist/engine/cli/main.js')
+const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
+
+/** Runs Node in the folder of the plugins. */
+function node(...words: string[]) {
+  const FLOW_CACHE = process.env.FLOW_CACHE ?? join(repository, '.cache/flow')
+  const { NODE_OPTIONS: _, ...environment } = process.env
+  const run = spawnSync(process.execPath, words, {
+    cwd: home,
+    encoding: 'utf8',
+    env: { ...environment, FLOW_CACHE },
+    timeout: 200_000,
+  })
+  return { code: run.status, out: run.stdout, complaints: run.stderr }
+}
+
+for (const name of ['reward', 'loss', 'sampler', 'source']) {
+  const code = new RegExp(`\`\`\`js plugin=${name}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? ''
+  t.ok(code !== '' && code.split('\n').length < 40, `the ${name} of the README has fewer than 40 lines`)
+  write(`${name}.js`, code)
+}
+
+const graphOf = (plugins: readonly string[], nodes: object, rest: object = {}) =>
+  JSON.stringify({ version: 1, summary: 'A test.', plugins, ...rest, nodes })
+
+t.test('a source, a sampler and a reward from outside work in a graph that names them', async t => {
+  const group = { prompt: {}, completions: [{ ids: [1, 2] }, { ids: Array.from({ length: 200 }, () => 1) }] }
+  write('groups.jsonl', `${JSON.stringify(group)}\n`)
+  const nodes = {
+    count: { operator: 'my.count', config: { count: 40 } },
+    some: { operator: 'my.sample', config: { share: 0.5 }, from: { items: 'count.numbers' } },
+    numbers: { operator: 'write.jsonl', config: { path: 'numbers.jsonl' }, from: { items: 'some.items' } },
+    groups: { operator: 'read.jsonl', config: { path: 'groups.jsonl' } },
+    brevity: { operator: 'my.brevity', from: { groups: 'groups.items' } },
+    rewarded: {
+      operator: 'write.jsonl',
+      config: { path: 'rewarded.jsonl' },
+      from: { items: 'brevity.groups' },
+    },
+  }
+  write('g.json', graphOf(['./source.js', './sampler.js', './reward.js'], nodes))
+  const { code, complaints } = node(flow, 'run', 'g.json', '--out', 'run')
+  t.equal(code, 0, complaints)
+  const numbers = lines('numbers.jsonl')
+  t.ok(numbers.length > 8 && numbers.length < 32, `${numbers.length} of 40`)
+  const [{ completions }] = lines('rewarded.jsonl')
+  t.match(completions, [{ reward: 0.98, rewards: { brevity: 0.98 } }, { reward: 0 }])
+})
+
+t.test('a loss from outside trains the embedded model', async t => {
+  const model = { resource: 'model', config: { path: 'builtin:shapes', train: ['connector', 'language'] } }
+  const adamw = {
+    resource: 'adamw',
+    config: { model: 'policy', steps: 1, warmupRatio: 0, learningRate: 1e-3 },
+  }
+  const nodes = {
+    samples: { operator: 'read.questions', config: { path: 'builtin:shapes/train.jsonl', limit: 1 } },
+    clips: { operator: 'video.decode', from: { samples: 'samples.samples' } },
+    frames: {
+      operator: 'video.sample',
+      config: { model: 'policy', count: 2 },
+      from: { clips: 'clips.clips' },
+    },
+    prompts: { operator: 'model.encode', config: { model: 'policy' }, from: { frames: 'frames.frames' } },
+    groups: {
+      operator: 'model.generate',
+      config: { model: 'policy', count: 2, maxNewTokens: 4 },
+      from: { prompts: 'prompts.prompts' },
+    },
+    rewards: { operator: 'reward.accuracy-format', from: { groups: 'groups.groups' } },
+    advantages: { operator: 'grpo.advantage', from: { groups: 'rewards.groups' } },
+    update: {
+      operator: 'my.reinforce',
+      config: { model: 'policy', optimizer: 'optimizer' },
+      from: { groups: 'advantages.groups' },
+    },
+  }
+  write('train.json', graphOf(['./loss.js'], nodes, { resources: { policy: model, optimizer: adamw } }))
+  const { code, complaints } = node(flow, 'run', 'train.json', '--out', 'trained')
+  t.equal(code, 0, complaints)
+  const [step] = lines('trained/metrics.jsonl')
+  t.equal(step.step, 1)
+  t.ok(step.gradientNorm > 0)
+})
+
+t.test('a plugin of another version, a broken one and one that is missing are refused', async t => {
+  write('old.js', 'export const api = 99\nexport const operators = {}\n')
+  write('none.js', 'export const operators = {}\n')
+  write('slip.js', 'export const api = 1\nexport const operators = {')
+  write(
+    'clash.js',
+    "export const api = 1\nexport const operators = { 'stream.batch': {}, 'my.x': { run() {} } }\n",
+  )
+  const nodes = { count: { operator: 'range' } }
+  write('bad.json', graphOf(['./old.js', './none.js', './slip.js', './clash.js', '@me/nothing'], nodes))
+  const { code, complaints } = node(flow, 'check', 'bad.json')
+  t.equal(code, 2)
+  t.match(complaints, /bad\.json:1:\d+ plugins\.0: must export "api" 1, .* found 99 \[bad-plugin\]/)
+  t.match(
+    complaints,
+    /plugins\.1: must export "api" 1, .* found undefined.*\n.*fix: {2}add "export const api = 1" to it/,
+  )
+  t.match(complaints, /plugins\.2: must be a module that can be loaded, found "\.\/slip\.js"/)
+  t.match(complaints, /plugins\.3: must not name an operator that is there already, found "stream\.batch"/)
+  t.match(complaints, /plugins\.3: must hold what operator\(\) returns, found "my\.x"/)
+  t.match(complaints, /plugins\.4: must be a module that can be loaded, found "@me\/nothing"/)
+  t.match(
+    complaints,
+    /nodes\.count\.operator: must be a known operator/,
+    'and the rest of the graph is checked too',
+  )
+})
+
+t.test('a package and --plugin are found from where they are named', async t => {
+  const own = { name: '@me/ops', version: '1.0.0', type: 'module', exports: { import: './index.js' } }
+  write('node_modules/@me/ops/package.json', JSON.stringify(own))
+  write('node_modules/@me/ops/index.js', readFileSync(join(home, 'source.js'), 'utf8'))
+  const nodes = {
+    count: { operator: 'my.count' },
+    out: { operator: 'write.jsonl', config: { path: 'x.jsonl' }, from: { items: 'count.numbers' } },
+  }
+  write('sub/package.json', graphOf(['@me/ops'], nodes))
+  t.equal(node(flow, 'check', 'sub/package.json').code, 0)
+  write('plain.json', graphOf([], nodes))
+  t.equal(node(flow, 'check', 'plain.json').code, 2)
+  t.equal(node(flow, 'check', 'plain.json', '--plugin', './source.js').code, 0)
+  t.match(node(flow, 'ops', 'my.count', '--plugin', './source.js').out, /my\.count: Counts up\./)
+})
+
+t.test('what flow new writes works and passes its own test', async t => {
+  t.equal(node(flow, 'new', 'operator', 'my.shout').code, 0)
+  t.equal(node(flow, 'new', 'graph', 'copy').code, 0)
+  const { code, out } = node('--test', 'my-shout.test.js', 'copy.test.js')
+  t.equal(code, 0, out)
+  const again = node(flow, 'new', 'graph', 'copy')
+  t.equal(again.code, 2)
+  t.match(again.complaints, /copy\.json: must not be there yet/)
+})
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(home, file)), { recursive: true })
+  writeFileSync(join(home, file), text)
+}
+
+function lines(file: string) {
+  const text = readFileSync(join(home, file), 'utf8').trim()
+  return text.split('\n').map(line => JSON.parse(line))
+}
+
+/** The package as `npm pack` makes it, beside what it depends on. */
+function install(): void {
+  const packed = spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', home], {
+    cwd: repository,
+    encoding: 'utf8',
+  })
+  const archive = readdirSync(home).find(name => name.endsWith('.tgz'))
+  if (archive === undefined) throw new Error(`npm pack made nothing: ${packed.stderr}`)
+  const place = join(home, 'node_modules/flow')
+  mkdirSync(place, { recursive: true })
+  spawnSync('tar', ['-xzf', join(home, archive), '-C', place, '--strip-components', '1'])
+  const { dependencies } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))
+  for (const name of Object.keys(dependencies)) {
+    mkdirSync(dirname(join(home, 'node_modules', name)), { recursive: true })
+    symlinkSync(join(repository, 'node_modules', name), join(home, 'node_modules', name))
+  }
+  write('package.json', '{ "type": "module" }')
+}
