@@ -30,7 +30,7 @@ export const replay: Verb = {
     plugin: pluginFlag,
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },
   },
-  example: 'flow replay runs/mine --item 1:4',
+  example: 'flow run graphs/grpo.json --set steps=2 --out runs/mine; flow replay runs/mine --item 1:19',
   run: async (words, world) => {
     const directory = onlyWord(words, 'run directory')
     const key = words.last('item')

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CursorState } from './cursor.ts'
 import { messageOf, RunError } from './error.ts'
@@ -50,7 +50,8 @@ export async function readState(folder: string): Promise<RunState> {
 
 /**
  * Writes a checkpoint: into a folder with another name, down to the disk, then renamed. Whatever stops it at whatever
- * byte, the checkpoints before it stay as they were. Afterwards only the newest `keep` stay, and the best one.
+ * byte, the checkpoints before it stay as they were. Afterwards only the newest `keep` stay, and the best one; the link
+ * `last` leads to the newest.
  */
 export async function writeCheckpoint(
   directory: string,
@@ -66,6 +67,7 @@ export async function writeCheckpoint(
     await writeFile(join(partial, stateFile), `${JSON.stringify(state, null, 2)}\n`)
     await syncTree(partial)
     await rename(partial, join(root, name))
+    await linkLast(root, name)
     await sync(root)
   } catch (error) {
     await rm(partial, { recursive: true, force: true }).catch(() => {})
@@ -93,6 +95,16 @@ export async function discard(root: string, name: string): Promise<void> {
   const old = join(root, `.old-${name}`)
   await rename(join(root, name), old)
   await rm(old, { recursive: true, force: true })
+}
+
+/** For people and for the next stage of a training; nothing of ours reads it, and some file systems have no links. */
+async function linkLast(root: string, name: string): Promise<void> {
+  const link = join(root, '.last')
+  const made = await symlink(name, link, 'dir').then(
+    () => true,
+    () => false,
+  )
+  if (made) await rename(link, join(root, 'last'))
 }
 
 async function syncTree(folder: string): Promise<void> {
