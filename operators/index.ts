@@ -14,8 +14,10 @@ import grpoFilter from './grpo/filter.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
+import baseModel from './model/base-model.ts'
 import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
+import modelMerge from './model/merge.ts'
 import model from './model/model.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
@@ -71,6 +73,7 @@ export const operators = {
   'model.answer': modelAnswer,
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
+  'model.merge': modelMerge,
   'model.random': modelRandom,
   'read.clips': readClips,
   'read.conversations': readConversations,
@@ -111,6 +114,7 @@ export const operators = {
 /** The resource types by their names in graphs. */
 export const resources = {
   adamw,
+  'base-model': baseModel,
   'feature-cache': featureCache,
   model,
 }

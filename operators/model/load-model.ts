@@ -1,9 +1,12 @@
 import { type Device, DeviceError } from '../../kernels/device.ts'
-import { allocateParameters, parameter } from '../../kernels/networks/parameters.ts'
+import { adapterNames, attachAdapters } from '../../kernels/networks/adapters.ts'
+import { allocateParameters, type ParameterSet, parameter } from '../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Precision } from '../../kernels/plan.ts'
+import { type AdapterSettings, type AdapterSource, scaleOf } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { CheckpointError } from './checkpoint-error.ts'
 import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
 import { writeTensor } from './tensor-pieces.ts'
@@ -14,19 +17,32 @@ export type TrainedPart = 'connector' | 'language'
 
 /** A model on the GPU with what belongs to it in the checkpoint's folder. */
 export interface LoadedModel extends VideoModel {
+  /** The checkpoint that it was read from. */
+  readonly folder: string
   readonly config: ModelConfig
   readonly tokenizer: Tokenizer
   readonly processor: Processor
+  readonly adapter?: AdapterSettings
   /** Updates done to the weights. */
   version: number
 }
 
-/** Streams the weights of a checked checkpoint to the GPU; at most one piece of a tensor is in memory at a time. */
+/** An adapter to load, and whether an optimizer may change it. */
+export interface LoadedAdapter {
+  source: AdapterSource
+  trained: boolean
+}
+
+/**
+ * Streams the weights of a checked checkpoint, and of an adapter, to the GPU; at most one piece of a tensor is in memory
+ * at a time. A weight is trained or adapted, not both.
+ */
 export async function loadModel(
   device: Device,
   checkpoint: Checkpoint,
   trained: readonly TrainedPart[],
   precision: Precision = 'float32',
+  adapter?: LoadedAdapter,
 ): Promise<LoadedModel> {
   if (precision === 'float16' && !device.gpu.features.has('shader-f16'))
     throw new DeviceError(
@@ -34,19 +50,22 @@ export async function loadModel(
       `precision: must be float32 on ${device.info.device}, which has no float16`,
     )
 
-  const { config, tokenizer, processor, tensors } = checkpoint
+  const { config, tokenizer, processor, tensors, folder } = checkpoint
   const prefixes = trained.map(part => partPrefixes[part])
+  const isTrained = (name: string) => prefixes.some(prefix => name.startsWith(prefix))
+  const both = adapter?.source.targets.find(isTrained)
+  if (both) {
+    const message = `${folder}: ${both} is trained itself, so it must not have an adapter; train the other parts only`
+    throw new CheckpointError({ code: 'bad-config', message })
+  }
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
-  const weights = allocateParameters(
-    device,
-    shapes,
-    name => prefixes.some(prefix => name.startsWith(prefix)),
-    precision,
-  )
+  const base = allocateParameters(device, shapes, isTrained, precision)
+  const weights = adapter ? adapted(device, base, adapter) : base
   try {
     for (const name of tensors.keys()) {
       await writeTensor(device, parameter(weights, name).value, checkpoint.read(name))
     }
+    if (adapter) await writeMatrices(device, weights, adapter.source)
     await device.finish()
   } catch (error) {
     weights.free()
@@ -62,8 +81,29 @@ export async function loadModel(
     config,
     tokenizer,
     processor,
+    folder,
+    ...(adapter && { adapter: settingsOf(adapter.source) }),
     version: 0,
   }
+}
+
+function adapted(device: Device, base: ParameterSet, { source, trained }: LoadedAdapter): ParameterSet {
+  const { targets, rank } = source
+  try {
+    return attachAdapters(device, base, { targets, rank, scale: scaleOf(source), trained })
+  } catch (error) {
+    base.free()
+    throw error
+  }
+}
+
+async function writeMatrices(device: Device, weights: ParameterSet, source: AdapterSource): Promise<void> {
+  for (const name of source.targets.flatMap(target => Object.values(adapterNames(target))))
+    await writeTensor(device, parameter(weights, name).value, source.read(name))
+}
+
+const settingsOf = ({ rank, alpha, rankStabilised }: AdapterSource): AdapterSettings => {
+  return { rank, alpha, rankStabilised }
 }
 
 const partPrefixes = { connector: 'connector.', language: 'language_model.' }

@@ -1,43 +1,97 @@
-import { resource } from '../../engine/operator.ts'
+import { type Config, resource, type Sizes } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
+import { type NewAdapter, newAdapter } from './adapter.ts'
+import { openAdapter } from './adapter-files.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
-import { restoreModel, saveModel } from './save-model.ts'
 import { modelSizes, weightsMemory } from './sizes.ts'
+import { trainedState } from './trained-state.ts'
+
+const fields = {
+  path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
+  train: {
+    type: 'array',
+    items: { type: 'string', enum: ['connector', 'language', 'adapter'] },
+    default: [],
+    description:
+      'Parts whose weights an optimizer may change; the others are frozen. `adapter` trains low-rank matrices beside frozen layers.',
+  },
+  precision: {
+    type: 'string',
+    enum: ['float32', 'float16'],
+    default: 'float32',
+    description:
+      'What products round their factors to; sums, norms, probabilities and losses are float32. Frozen weights are kept in it.',
+  },
+  adapter: {
+    type: 'string',
+    default: '',
+    description: 'PEFT folder of the adapter to start from; empty for a new one, if `train` names `adapter`.',
+  },
+  loraRank: { type: 'integer', minimum: 1, default: 16, description: 'Rank of a new adapter.' },
+  loraAlpha: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 32,
+    description: 'The product of the matrices of a new adapter counts loraAlpha / loraRank times.',
+  },
+  loraTargets: {
+    type: 'array',
+    items: { type: 'string' },
+    minItems: 1,
+    default: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+    description:
+      'Linear layers that a new adapter changes, by the ends of their names; in the language model and the connector.',
+  },
+  loraSeed: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'The same seed gives the same new adapter.',
+  },
+} as const
 
 export default resource({
-  summary: 'A TinyLLaVA-Video model from a Hugging Face checkpoint folder.',
+  summary:
+    'A TinyLLaVA-Video model from a Hugging Face checkpoint folder, and an adapter (LoRA) of it in the PEFT format.',
   kind: 'model',
-  config: {
-    path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
-    train: {
-      type: 'array',
-      items: { type: 'string', enum: ['connector', 'language'] },
-      default: [],
-      description: 'Parts whose weights an optimizer may change; the others are frozen.',
-    },
-    precision: {
-      type: 'string',
-      enum: ['float32', 'float16'],
-      default: 'float32',
-      description:
-        'What products round their factors to; sums, norms, probabilities and losses are float32. Frozen weights are kept in it.',
-    },
-  },
-  sizes: ({ path, train }) => modelSizes(path, train),
-  memory: ({ path, train }) => weightsMemory(modelSizes(path, train)),
-  async open({ path, train, precision }, context): Promise<LoadedModel> {
+  config: fields,
+  sizes: sizesOf,
+  memory: config => weightsMemory(sizesOf(config)),
+  async open(config, context): Promise<LoadedModel> {
+    const { path, train, precision } = config
     const device = await sharedDevice(context)
     const checkpoint = await openCheckpoint(resolvePath(path))
-    const model = await loadModel(device, checkpoint, train, precision)
-    if (train.length > 0) {
-      context.checkpoint({
-        save: folder => saveModel(checkpoint, model, folder, context.signal),
-        restore: folder => restoreModel(model, folder),
-      })
-    }
+    const adapted = train.includes('adapter')
+    const source =
+      config.adapter !== ''
+        ? await openAdapter(resolvePath(config.adapter), checkpoint)
+        : adapted
+          ? newAdapter(checkpoint, newAdapterOf(config))
+          : undefined
+    const parts = train.filter(part => part !== 'adapter')
+    const model = await loadModel(
+      device,
+      checkpoint,
+      parts,
+      precision,
+      source && { source, trained: adapted },
+    )
+    if (train.length > 0) context.checkpoint(trainedState(checkpoint, model, train, context.signal))
     return model
   },
   close: model => model.weights.free(),
 })
+
+type ModelFields = Config<typeof fields>
+
+/** An adapter that is read is not counted: its folder says how large it is. */
+function sizesOf(config: ModelFields): Sizes {
+  const { path, train, adapter } = config
+  return modelSizes(path, train, train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined)
+}
+
+const newAdapterOf = ({ loraRank, loraAlpha, loraTargets, loraSeed }: ModelFields): NewAdapter => {
+  return { rank: loraRank, alpha: loraAlpha, targets: loraTargets, seed: loraSeed }
+}

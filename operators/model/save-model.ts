@@ -1,5 +1,6 @@
 import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import type { Parameter } from '../../kernels/layers/pass.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
@@ -30,7 +31,9 @@ export async function saveModel(
   const exact = join(folder, exactFolder)
   await mkdir(exact)
   await writeNumber(join(exact, stateName), 'version', model.version)
-  const rounded = trainedNames(model).filter(name => checkpoint.tensors.get(name)?.dtype !== 'F32')
+  const rounded = trainedNames(model, checkpoint).filter(
+    name => checkpoint.tensors.get(name)?.dtype !== 'F32',
+  )
   if (rounded.length === 0) return
   const tensors = rounded.map(name => {
     const { value, shape } = parameter(model.weights, name)
@@ -42,7 +45,7 @@ export async function saveModel(
 /** Brings a model that was opened from its first folder to the weights and the version that `saveModel` wrote. */
 export async function restoreModel(model: LoadedModel, folder: string): Promise<void> {
   const saved = await openCheckpoint(folder)
-  const names = trainedNames(model)
+  const names = trainedNames(model, saved)
   const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
   const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
   for (const name of names) {
@@ -55,19 +58,20 @@ export async function restoreModel(model: LoadedModel, folder: string): Promise<
 
 /**
  * Writes a folder that `openCheckpoint` and every reader of Hugging Face folders reads. Each file of weights has the
- * header of the one that it came from; float32 is rounded to nearest, ties to even, where the stored type is narrower.
+ * header of the one that it came from; what has not changed is copied, and float32 is rounded to nearest, ties to even, where the stored type is narrower.
  */
 export async function exportModel(
   checkpoint: Checkpoint,
   model: VideoModel,
   folder: string,
   signal?: AbortSignal,
+  changed: (weight: Parameter) => boolean = ({ gradient }) => gradient !== undefined,
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
   const names = (await readdir(checkpoint.folder)).filter(name => beside.test(name))
   for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
   for (const file of checkpoint.files)
-    await writeLike(file, join(folder, basename(file.path)), { checkpoint, model, signal })
+    await writeLike(file, join(folder, basename(file.path)), { checkpoint, model, signal, changed })
 }
 
 const exactFolder = 'exact'
@@ -82,6 +86,7 @@ interface Sources {
   checkpoint: Checkpoint
   model: VideoModel
   signal: AbortSignal | undefined
+  changed: (weight: Parameter) => boolean
 }
 
 /** A file with the header of another one and the trained tensors of the model. It appears when it is whole. */
@@ -106,18 +111,18 @@ async function writeLike(file: SafetensorsFile, path: string, sources: Sources):
 async function* bytesOf(
   file: SafetensorsFile,
   name: string,
-  { checkpoint, model, signal }: Sources,
+  { checkpoint, model, signal, changed }: Sources,
 ): AsyncGenerator<Uint8Array> {
   const own = checkpoint.config.language.tied && name === tiedHead ? embedding : name
-  const trained = model.weights.byName.get(own)
+  const weight = model.weights.byName.get(own)
   const dtype = file.tensors.get(name)?.dtype ?? ''
-  if (!trained?.gradient || !isFloatFormat(dtype)) {
+  if (!weight || !changed(weight) || !isFloatFormat(dtype)) {
     for await (const bytes of readBytes(file, name)) {
       signal?.throwIfAborted()
       yield bytes
     }
   } else {
-    for await (const values of readPieces(model.device, trained.value, signal))
+    for await (const values of readPieces(model.device, weight.value, signal))
       yield fromFloat32(values, dtype)
   }
 }
@@ -126,5 +131,6 @@ async function* bytesOf(
 const tiedHead = 'language_model.lm_head.weight'
 const embedding = 'language_model.model.embed_tokens.weight'
 
-const trainedNames = ({ weights }: VideoModel): string[] =>
-  [...weights.byName.values()].flatMap(({ name, gradient }) => (gradient ? [name] : []))
+/** The matrices of adapters are no tensors of the checkpoint. */
+const trainedNames = ({ weights }: VideoModel, { tensors }: Checkpoint): string[] =>
+  [...weights.byName.values()].flatMap(({ name, gradient }) => (gradient && tensors.has(name) ? [name] : []))

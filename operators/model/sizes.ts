@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
+import { type NewAdapter, targetsAmong } from './adapter.ts'
 import { parseModelConfig } from './config.ts'
 import { expectedTensors } from './tensor-names.ts'
 
@@ -11,8 +12,15 @@ const numberBytes = 4
 /** Tokens of text in a prompt that estimates assume. */
 const textTokens = 256
 
-/** Extents and parameter counts of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
-export function modelSizes(path: string, train: readonly string[]): Sizes {
+/**
+ * Extents and parameter counts of a checkpoint folder, from its `config.json` alone, and of a new adapter on it. Throws
+ * when it cannot be read.
+ */
+export function modelSizes(
+  path: string,
+  train: readonly string[],
+  adapter?: Pick<NewAdapter, 'rank' | 'targets'>,
+): Sizes {
   const file = join(resolvePath(path), 'config.json')
   const config = parseModelConfig(file, JSON.parse(readFileSync(file, 'utf8')), {
     eosId: 0,
@@ -24,6 +32,13 @@ export function modelSizes(path: string, train: readonly string[]): Sizes {
   })
   const countOf = (prefix: string) =>
     tensors.filter(({ name }) => name.startsWith(prefix)).reduce((sum, { count }) => sum + count, 0)
+  const tensorShapes = new Map([...expectedTensors(config)].map(([name, shape]) => [name, { shape }]))
+  const matrices = adapter
+    ? targetsAmong({ tensors: tensorShapes }, adapter.targets).reduce((sum, name) => {
+        const [outputs = 0, inputs = 0] = tensorShapes.get(name)?.shape ?? []
+        return sum + adapter.rank * (outputs + inputs)
+      }, 0)
+    : 0
   return {
     imageSize: vision.imageSize,
     frameTokens: config.select === 'patch' ? vision.tokens - 1 : vision.tokens,
@@ -38,10 +53,10 @@ export function modelSizes(path: string, train: readonly string[]): Sizes {
     heads: language.heads,
     keyValueWidth: language.keyValueHeads * language.headSize,
     vocabulary: language.vocabulary,
-    parameters: countOf(''),
+    parameters: countOf('') + matrices,
     trained: train.reduce(
       (sum, part) => sum + countOf(`${part === 'language' ? 'language_model' : part}.`),
-      0,
+      matrices,
     ),
   }
 }

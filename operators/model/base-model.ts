@@ -1,0 +1,25 @@
+import { resource } from '../../engine/operator.ts'
+import { withoutAdapters } from '../../kernels/networks/adapters.ts'
+import { CheckpointError } from './checkpoint-error.ts'
+import type { LoadedModel } from './load-model.ts'
+
+export default resource({
+  summary:
+    'A model without its adapter: the reference of a training that changes the adapter only, in no memory of its own.',
+  kind: 'model',
+  config: {
+    model: { type: 'string', resource: 'model', description: 'The model with the adapter.' },
+  },
+  sizes: ({ model }, sizes) => sizes(model),
+  memory: () => [],
+  async open({ model: name }, context): Promise<LoadedModel> {
+    const { adapter, ...model } = context.resource<LoadedModel>(name)
+    const weights = withoutAdapters(model.weights)
+    const trained = [...weights.byName.values()].find(({ gradient }) => gradient)
+    if (adapter && !trained) return { ...model, weights }
+    const found = trained ? `weights of it are trained, e.g. ${trained.name}` : 'it has none'
+    const message = `resource ${name} must have an adapter and train nothing else, but ${found}; open its checkpoint a second time instead`
+    throw new CheckpointError({ code: 'bad-config', message })
+  },
+  close() {},
+})

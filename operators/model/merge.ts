@@ -1,0 +1,37 @@
+import { operator } from '../../engine/operator.ts'
+import { mergeAdapters } from '../../kernels/networks/adapters.ts'
+import { resolvePath } from '../builtin.ts'
+import { sharedDevice } from '../device.ts'
+import { openAdapter } from './adapter-files.ts'
+import { openCheckpoint } from './checkpoint.ts'
+import { loadModel } from './load-model.ts'
+import { exportModel } from './save-model.ts'
+
+/** Sums are float32 and rounded once, to the type that the checkpoint stores. */
+export default operator({
+  summary:
+    'Writes a checkpoint with an adapter (LoRA) added to its weights, which needs the adapter no more.',
+  config: {
+    path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
+    adapter: { type: 'string', description: 'PEFT folder of the adapter.' },
+    folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+  },
+  inputs: {},
+  outputs: { folders: 'checkpoint-folder' },
+  effects: true,
+  run: (_inputs, { path, adapter, folder }, context) => ({
+    folders: context.source<string>(async function* () {
+      const device = await sharedDevice(context)
+      const checkpoint = await openCheckpoint(resolvePath(path))
+      const source = await openAdapter(resolvePath(adapter), checkpoint)
+      const model = await loadModel(device, checkpoint, [], 'float32', { source, trained: false })
+      try {
+        await mergeAdapters(device, model.weights)
+        await exportModel(checkpoint, model, folder, context.signal, weight => weight.adapter !== undefined)
+      } finally {
+        model.weights.free()
+      }
+      yield { key: folder, value: folder }
+    }),
+  }),
+})
