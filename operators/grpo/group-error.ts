@@ -9,6 +9,10 @@ export class GroupError extends Error {
     | 'missing-log-probs'
     | 'not-finite'
     | 'nothing-to-learn'
+    | 'uniform-rewards'
+    | 'all-truncated'
+    | 'still-reward'
+    | 'still-parameter'
 
   constructor(code: GroupError['code'], message: string) {
     super(message)

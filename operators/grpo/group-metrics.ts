@@ -1,8 +1,9 @@
 import type { Completion, Group } from '../kinds.ts'
+import type { BatchMetrics } from './alarms.ts'
 import { groupStatistics } from './estimators.ts'
 
 /** Rewards and lengths of an update's groups as `metrics.jsonl` names them; the longer names are those of TRL. */
-export function groupMetrics(groups: readonly Group[]): Record<string, number> {
+export function groupMetrics(groups: readonly Group[]): Record<string, number> & BatchMetrics {
   const completions = groups.flatMap(group => group.completions)
   const average = (of: (completion: Completion) => number) => mean(completions.map(of))
   const deviations = groups.map(group => deviationOf(group.completions))

@@ -4,6 +4,7 @@ import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { trainMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
+import { type Alarms, alarmFields, alarms } from './alarms.ts'
 import { collect, type Member } from './collect.ts'
 import { GroupError } from './group-error.ts'
 import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
@@ -48,6 +49,7 @@ export default operator({
       description: 'Whether the tokens of a completion that the length limit cut count in the loss.',
     },
     ...lossFields,
+    ...alarmFields,
   },
   inputs: { groups: groupPort },
   outputs: { version: 'version' },
@@ -62,11 +64,14 @@ export default operator({
         `beta ${config.beta} needs a reference; name a model or set beta to 0`,
       )
     const begun = performance.now()
+    let watch: Alarms | undefined
     const update = async (batch: readonly Member<Group>[]) => {
       const policy = context.resource<LoadedModel>(config.model)
       const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
       const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
       const values = batch.map(member => member.value)
+      watch ??= alarms(config, policy)
+      await watch.begin()
       const shared = {
         ...groupMetrics(values),
         policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
@@ -91,10 +96,12 @@ export default operator({
           seconds: (now - begun) / 1000,
         })
         started = now
+        await watch.update({ gradientNorm: result.grad_norm, learningRate })
       }
       for (const { value, key } of batch)
         for (const record of sampleRecords(value))
           context.record('samples', { step: policy.version, key, ...record })
+      watch.batch(shared)
       return policy.version
     }
     return {

@@ -155,3 +155,14 @@ t.test('a KL weight without a reference is an error', async t => {
   const { summary } = await train(1, { beta: 0.1 })
   t.match(summary, { status: 'failed', error: { message: /beta 0.1 needs a reference/ } })
 })
+
+t.test('an alarm stops the run after the update that it is about, and says why', async t => {
+  const { summary, lines } = await train(4, { beta: 0, uniformBatches: 1, stillParameterUpdates: 1 })
+  t.match(summary, {
+    status: 'failed',
+    error: { message: /all rewards of each group were equal in 1 batches/ },
+  })
+  t.equal(lines('metrics').length, 2)
+  const fine = await train(4, { beta: 0, uniformBatches: 2, truncatedBatches: 1, stillRewardBatches: 3 })
+  t.match(fine.summary, { status: 'completed' }, fine.summary.error?.message ?? '')
+})

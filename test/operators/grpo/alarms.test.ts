@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { openDevice } from '../../../kernels/device.ts'
+import type { VideoModel } from '../../../kernels/networks/video-model.ts'
+import { type AlarmOptions, alarms } from '../../../operators/grpo/alarms.ts'
+import { groupMetrics } from '../../../operators/grpo/group-metrics.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
+import { loadModel } from '../../../operators/model/load-model.ts'
+import { cases } from '../../oracle/cases.ts'
+import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
+import { groupOf } from '../group.ts'
+
+const off: AlarmOptions = {
+  uniformBatches: 0,
+  truncatedBatches: 0,
+  stillRewardBatches: 0,
+  stillParameterUpdates: 0,
+}
+
+const folder = join(t.testdir({}), 'checkpoint')
+await writeRandomCheckpoint(folder, cases[0])
+const device = await openDevice()
+t.teardown(() => device.close())
+const model = await loadModel(device, await openCheckpoint(folder), ['connector', 'language'])
+t.teardown(() => model.weights.free())
+
+const group = (...rewards: number[]) => groupOf(rewards.map(reward => ({ reward })))
+const cut = (...finished: boolean[]) => groupOf(finished.map((f, reward) => ({ finished: f, reward })))
+/** The number of the batch at which an alarm went off, from 1, and its code; undefined when none did. */
+function batches(options: Partial<AlarmOptions>, list: readonly ReturnType<typeof groupOf>[][]) {
+  const watch = alarms({ ...off, ...options }, model)
+  for (const [i, groups] of list.entries()) {
+    try {
+      watch.batch(groupMetrics(groups))
+    } catch (error) {
+      return { at: i + 1, ...(error as { code: string }) } // only GroupErrors are thrown
+    }
+  }
+  return undefined
+}
+
+t.test('equal rewards in every group of so many batches stop a run', async t => {
+  const [even, varied] = [
+    [group(1, 1), group(0, 0)],
+    [group(1, 1), group(0, 1)],
+  ]
+  const code = 'uniform-rewards'
+  t.match(batches({ uniformBatches: 3 }, [even, even, even]), { at: 3, code })
+  t.match(batches({ uniformBatches: 1 }, [varied, even]), { at: 2, code })
+  t.equal(batches({ uniformBatches: 3 }, [even, even, varied, even, even]), undefined)
+  t.equal(batches({}, Array(50).fill(even)), undefined, '0 turns it off')
+})
+
+t.test('a limit that cuts every completion of so many batches stops a run', async t => {
+  const [all, some] = [
+    [cut(false, false), cut(false, false)],
+    [cut(false, false), cut(false, true)],
+  ]
+  const code = 'all-truncated'
+  t.match(batches({ truncatedBatches: 2 }, [some, all, all]), { at: 3, code })
+  t.equal(batches({ truncatedBatches: 2 }, [all, some, all, some]), undefined)
+})
+
+t.test('a mean reward that never moves stops a run', async t => {
+  const [one, same, other] = [[group(1, 0)], [group(0, 1)], [group(1, 1)]]
+  const code = 'still-reward'
+  t.match(batches({ stillRewardBatches: 2 }, [other, one, same, one]), { at: 4, code })
+  t.equal(batches({ stillRewardBatches: 2 }, [one, same, other, one, same]), undefined)
+})
+
+/** Runs updates that change every trained weight by its last bit but those named. */
+async function updates(count: number, still: RegExp, of: { gradientNorm: number; learningRate: number }) {
+  const watch = alarms({ ...off, stillParameterUpdates: 3 }, model)
+  await watch.begin()
+  for (let i = 0; i < count; i++) {
+    for (const { name, value, gradient } of model.weights.byName.values())
+      if (gradient && !still.test(name)) await nudge(model, value)
+    await watch.begin()
+    await watch.update(of)
+  }
+}
+
+async function nudge({ device }: VideoModel, value: Parameters<typeof device.read>[0]): Promise<void> {
+  const values = await device.read(value)
+  new Uint32Array(values.buffer)[values.length - 1] ^= 1
+  device.write(value, values)
+}
+
+const moving = { gradientNorm: 1, learningRate: 1e-6 }
+
+t.test('a trained weight that does not change stops a run, with its name', async t => {
+  const name = 'language_model.model.layers.0.self_attn.k_proj.bias'
+  await t.rejects(updates(3, /layers\.0\.self_attn\.k_proj\.bias$/, moving), {
+    name: 'GroupError',
+    code: 'still-parameter',
+    message: new RegExp(`1 of \\d+ trained weights did not change in 3 updates .*${name}`),
+  })
+  await t.resolves(updates(2, /bias$/, moving), 'not before its time')
+})
+
+t.test('weights that change, be it by a bit, go on; so do updates without gradient or rate', async t => {
+  await t.resolves(updates(3, /^$/, moving))
+  await t.resolves(updates(4, /./, { ...moving, gradientNorm: 0 }))
+  await t.resolves(updates(4, /./, { ...moving, learningRate: 0 }))
+})
