@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { keptNumber } from '../kept-number.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
@@ -26,16 +27,16 @@ export default operator({
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { reward: name, mostDropped, ...options }, context) => {
-    let dropped = 0
+    const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {
       const rewards = group.completions.map(({ reward, rewards }) => (name ? rewards?.[name] : reward))
       const kept = teaches(rewards.map(known(name, key)), options)
       context.record('groups', { key, kept, rewards })
-      dropped = kept ? 0 : dropped + 1
-      if (mostDropped > 0 && dropped >= mostDropped)
+      dropped.value = kept ? 0 : dropped.value + 1
+      if (mostDropped > 0 && dropped.value >= mostDropped)
         throw new GroupError(
           'nothing-to-learn',
-          `the last ${dropped} groups were all dropped: ${options.keep}`,
+          `the last ${dropped.value} groups were all dropped: ${options.keep}`,
         )
       return kept ? group : undefined
     }

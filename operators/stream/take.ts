@@ -1,7 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { defer, EMPTY, take, tap } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
+import { keptNumber } from '../kept-number.ts'
 
 /** When it has passed them on it stops what stands before it, as far as nothing else listens there. */
 export default operator({
@@ -12,18 +11,12 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
   run: ({ items }, { count }, context) => {
-    let passed = 0
-    context.checkpoint({
-      save: folder => writeFile(join(folder, 'passed'), String(passed)),
-      restore: async folder => {
-        passed = Number(await readFile(join(folder, 'passed'), 'utf8'))
-      },
-    })
+    const passed = keptNumber(context)
     const first = defer(() => {
-      if (passed >= count) return EMPTY
+      if (passed.value >= count) return EMPTY
       return items.pipe(
-        take(count - passed),
-        tap(() => passed++),
+        take(count - passed.value),
+        tap(() => passed.value++),
       )
     })
     return { items: first }

@@ -1,0 +1,15 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Context } from '../engine/operator.ts'
+
+/** A number, first 0, that is part of the run's checkpoints. A node has one at most. */
+export function keptNumber(context: Context): { value: number } {
+  const kept = { value: 0 }
+  context.checkpoint({
+    save: folder => writeFile(join(folder, 'value'), String(kept.value)),
+    restore: async folder => {
+      kept.value = Number(await readFile(join(folder, 'value'), 'utf8'))
+    },
+  })
+  return kept
+}
