@@ -13,6 +13,8 @@ import { ops } from './ops.ts'
 import { plug } from './plug.ts'
 import { replay } from './replay.ts'
 import { run } from './run.ts'
+import { tap } from './tap.ts'
+import { top } from './top.ts'
 import type { Verb, World } from './verb.ts'
 
 const others: Readonly<Record<string, Verb>> = {
@@ -26,6 +28,8 @@ const others: Readonly<Record<string, Verb>> = {
   replay,
   diff,
   new: make,
+  top,
+  tap,
 }
 const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 

@@ -1,20 +1,26 @@
 import { loadGraph, type Plan } from '../graph/check.ts'
+import { drawGraph } from '../run/layout.ts'
 import { onlyWord } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const graph: Verb = {
-  summary: 'Draws a graph as text for Mermaid or Graphviz.',
+  summary: 'Draws a graph: for Mermaid, for Graphviz or as SVG.',
   usage: 'GRAPH',
   flags: {
-    format: { value: 'FORMAT', choices: ['mermaid', 'dot'], description: 'mermaid (the default) or dot.' },
+    format: {
+      value: 'FORMAT',
+      choices: ['mermaid', 'dot', 'svg'],
+      description: 'mermaid (the default), dot or svg.',
+    },
     set: setFlag,
     plugin: pluginFlag,
   },
   example: 'flow graph graphs/grpo.json --format dot',
   run: async (words, { registry, environment, print }) => {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
-    print(words.last('format') === 'dot' ? dot(plan) : mermaid(plan))
+    const format = words.last('format')
+    print(format === 'dot' ? dot(plan) : format === 'svg' ? svg(plan) : mermaid(plan))
     return 0
   },
 }
@@ -39,6 +45,12 @@ function dot({ nodes }: Plan): string {
   })
   return ['digraph flow {', '  rankdir=LR', ...boxes, ...edges, '}'].join('\n')
 }
+
+const svg = ({ nodes }: Plan): string =>
+  drawGraph({
+    boxes: nodes.map(({ name, operatorName }) => ({ name, detail: operatorName })),
+    arrows: edgesOf(nodes),
+  })
 
 function edgesOf(nodes: Plan['nodes']) {
   return nodes.flatMap(node =>

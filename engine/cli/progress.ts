@@ -1,3 +1,4 @@
+import { number, sparkline } from '../run/report-curve.ts'
 import type { RunEvent } from '../run/run.ts'
 
 /** Where progress is shown. */
@@ -14,6 +15,8 @@ export interface ProgressLine {
   end(): void
   /** Updates seen: the last `step` of the metrics, or their number. */
   readonly steps: number
+  /** The reward of each update, or where there is none the loss, as a line of characters; '' before the second. */
+  readonly curve: string
 }
 
 export function progressLine(screen: Screen, now: () => number = () => performance.now()): ProgressLine {
@@ -31,8 +34,13 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
     open = screen.isTTY === true
   }
+  const history = new Map<string, number[]>()
   const metrics = (entry: Readonly<Record<string, unknown>>) => {
     steps = numberIn(entry, 'step') ?? steps + 1
+    for (const key of curved) {
+      const value = numberIn(entry, key)
+      if (value !== undefined) appendTo(history, key, value)
+    }
     // the first update pays for compilation: the pace counts from its end
     first ??= { step: steps, at: now() }
     const done = steps - first.step
@@ -52,6 +60,12 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     get steps() {
       return steps
     },
+    get curve() {
+      const key = curved.find(key => (history.get(key)?.length ?? 0) > 1)
+      const values = key === undefined ? [] : (history.get(key) ?? [])
+      if (key === undefined) return ''
+      return `${key} ${number(values[0])} ${sparkline(values)} ${number(values[values.length - 1])}`
+    },
     event: event => {
       if (event.type === 'progress') total = event.state.total ?? total
       else if (event.type === 'log') {
@@ -65,6 +79,9 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     },
   }
 }
+
+/** The first of these that a run has is drawn at its end. */
+const curved = ['reward', 'loss'] as const
 
 /** Metrics on the line: key, label, digits after the point. */
 const shown = [
@@ -91,4 +108,10 @@ export function duration(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0')
   if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`
   return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`
+}
+
+function appendTo(lists: Map<string, number[]>, key: string, value: number): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
 }

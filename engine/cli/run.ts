@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { loadGraph, type Plan } from '../graph/check.ts'
+import { number } from '../run/report-curve.ts'
 import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
 import { refuseOverMemory } from './explain.ts'
 import { pluginFlag } from './plug.ts'
 import { progressLine } from './progress.ts'
 import { cutBackRun, factsOf, readRun } from './resume.ts'
+import { readStatus } from './top.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
 
 export const run: Verb = {
@@ -35,6 +37,7 @@ export const run: Verb = {
     forget()
     line.end()
     if (summary.error) world.complain(`${summary.error.message} (${summary.error.code})`)
+    for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
     world.print(sentence(summary, line.steps))
     return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
   },
@@ -72,6 +75,15 @@ async function oldRun(words: Arguments, world: World): Promise<Order | undefined
   }
   const { plan, seed } = past
   return { plan, seed, directory, ...(await cutBackRun(directory, past)) }
+}
+
+/** What the nodes got through in a second, and the time that each had work under way; '' when nothing ran. */
+function ratesOf(directory: string): string {
+  if (!existsSync(join(directory, 'status.json'))) return ''
+  const { nodes } = readStatus(directory)
+  return nodes
+    .map(({ name, rate, workSeconds }) => `${name} ${number(rate)}/s (${workSeconds.toFixed(1)} s)`)
+    .join('  ')
 }
 
 function sentence(summary: RunSummary, steps: number): string {

@@ -49,6 +49,11 @@ export interface EdgeStatus {
   bytes: number
   passed: number
   dropped: number
+  from: string
+  to: string
+  /** The input that it leads to, as node.port. */
+  end: string
+  feedback: boolean
 }
 
 export interface Observer {
@@ -140,13 +145,17 @@ export function observe({ directory, ledger, nodes, edges, gauges, fail }: Obser
       seconds: (now - begun) / 1000,
       ended,
       nodes: list,
-      edges: edges.map(({ name, size, wire, bytes, passed, dropped }) => ({
+      edges: edges.map(({ name, size, wire, bytes, passed, dropped, feedback, consumer, end }) => ({
         name,
         size,
         capacity: wire.capacity.items,
         bytes,
         passed,
         dropped,
+        from: wire.from.node,
+        to: consumer,
+        end,
+        feedback,
       })),
       live: { items, bytes, peakItems, peakBytes },
       gauges: Object.fromEntries([...gauges].map(([name, read]) => [name, read()])),

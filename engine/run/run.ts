@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { EMPTY } from 'rxjs'
 import type { Plan, PlannedNode } from '../graph/check.ts'
 import { endName } from '../graph/flat.ts'
@@ -15,6 +17,7 @@ import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
 import { type NodeHost, RunningNode } from './node.ts'
 import { type Observer, observe } from './observe.ts'
+import { writeReport } from './report.ts'
 import { Scheduler } from './scheduler.ts'
 import { stallReason } from './stall.ts'
 import { type EventFile, openEventFile } from './tensorboard.ts'
@@ -145,6 +148,8 @@ class GraphRun implements NodeHost, Services {
         ...(error && { error: { code: error.code, message: error.message } }),
       })
       this.#writeManifest()
+      if (['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`))))
+        await writeReport(this.directory)
     } catch (error) {
       this.fail(error)
     }

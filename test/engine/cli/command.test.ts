@@ -59,7 +59,7 @@ t.test('unknown verbs, flags and values exit 2 with what is near', async t => {
     [['run', 'g.json', '--seed', '-1'], /^--seed: must be a whole number from 0 to 4294967295, found "-1"/],
     [['run', 'g.json', '--seed'], /^--seed: must be followed by N/],
     [['run'], /^must name one graph file, found nothing/],
-    [['graph', 'g.json', '--format=svg'], /^--format: must be one of mermaid, dot, found "svg"/],
+    [['graph', 'g.json', '--format=png'], /^--format: must be one of mermaid, dot, svg, found "png"/],
     [['ops', 'stream.btch'], /^stream\.btch: must be an operator or a resource \(nearest "stream\.batch"\)/],
   ] as const
   for (const [words, expected] of cases) {
