@@ -1,0 +1,56 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { command } from '../../engine/cli/command.ts'
+import { makeEmbedded } from '../../engine/cli/embedded.ts'
+import { resolvePath } from '../../operators/builtin.ts'
+import { operators, resources } from '../../operators/index.ts'
+import { openAdapter } from '../../operators/model/adapter-files.ts'
+import { openCheckpoint } from '../../operators/model/checkpoint.ts'
+import { repository } from '../fixtures.ts'
+
+const folder = t.testdir({})
+const registry = { operators, resources }
+
+/** Runs `flow` with some params; its words and complaints. */
+async function flow(graph: string, directory: string, params: Record<string, string | number>) {
+  const lines: string[] = []
+  const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+  const code = await command(['run', join(repository, 'graphs', graph), ...set, '--out', directory], {
+    registry,
+    environment: process.env,
+    screen: { write: () => {} },
+    print: line => lines.push(line),
+    complain: line => lines.push(line),
+    prepare: plan => makeEmbedded(plan, registry, line => lines.push(line)),
+  })
+  return { code, text: lines.join('\n') }
+}
+
+t.test('GRPO of an adapter on the embedded model, and the checkpoint that it merges to', async t => {
+  const directory = join(folder, 'run')
+  const small = { steps: 3, group: 2, frames: 2, maxNewTokens: 6, rank: 4, alpha: 8, learningRate: 0.01 }
+  const run = await flow('presets/lora.json', directory, small)
+  t.equal(run.code, 0, run.text)
+  const lines = readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
+  const [first, second, third] = lines.map(line => JSON.parse(line).kl)
+  t.equal(first, 0, 'a new adapter is the reference')
+  t.equal(second, 0, 'the warm-up begins with a rate of 0')
+  t.ok(third > 0, 'then the policy moves and the reference stays')
+
+  const policy = join(directory, 'checkpoints', '000003', 'policy')
+  t.same(readdirSync(policy).sort(), ['adapter', 'state.json'], 'the frozen weights are not copied')
+  const checkpoint = await openCheckpoint(resolvePath('builtin:shapes'))
+  const adapter = await openAdapter(join(policy, 'adapter'), checkpoint)
+  t.match(adapter, { rank: 4, alpha: 8 })
+  t.equal(adapter.targets.length, 7 * checkpoint.config.language.layers)
+
+  const merged = join(folder, 'merged')
+  const words = { adapter: join(policy, 'adapter'), folder: merged }
+  const merge = await flow('merge.json', join(folder, 'merge'), words)
+  t.equal(merge.code, 0, merge.text)
+  t.same([...(await openCheckpoint(merged)).tensors], [...checkpoint.tensors], 'the same names and types')
+  t.ok(existsSync(join(merged, 'config.json')))
+  const bytes = (of: string) => readFileSync(join(of, 'model.safetensors'))
+  t.notOk(bytes(merged).equals(bytes(checkpoint.folder)), 'and other weights')
+})
