@@ -1,6 +1,7 @@
 import { operator } from '../../engine/operator.ts'
+import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
-import { bytesOf } from '../../kernels/tensor.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/tensor.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
@@ -24,18 +25,25 @@ export default operator({
       default: thinkThenAnswer,
       description: 'What is asked for after the question.',
     },
+    visual: {
+      type: 'string',
+      enum: ['frames', 'zero'],
+      default: 'frames',
+      description:
+        'What the model is shown: the frames, or zeros in place of their features, which hide the video but not that there is one.',
+    },
     joint: { type: 'string', default: ' ', description: 'Stands between the question and the instruction.' },
   },
   inputs: { frames: framesPort },
   outputs: { prompts: promptPort },
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { sizes, dims }) => visionMemory(sizes(model), dims.F ?? 1),
-  run: ({ frames }, { model: name, template, ...wording }, context) => ({
+  run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({
     prompts: frames.pipe(
       context.each(async ({ sample, pixels }: Frames) => {
         const model = context.resource<LoadedModel>(name)
         const { text, ids } = promptOf(model.tokenizer, templates[template], sample.question, wording)
-        const features = await encodeFrames(model, pixels)
+        const features = visual === 'zero' ? zeros(model, pixels) : await encodeFrames(model, pixels)
         const prompt: Prompt = { sample, text, ids, features }
         const dispose = () => model.device.freeTensor(features)
         return context.emit(prompt, { bytes: bytesOf(features), dispose, keep: false })
@@ -43,3 +51,9 @@ export default operator({
     ),
   }),
 })
+
+/** Features as the tower would give them, of nothing. */
+function zeros({ device, shape }: LoadedModel, { shape: [frames] }: Tensor): Tensor {
+  const size = [frames * selectedTokens(shape.vision), shape.vision.hidden]
+  return device.tensor('features of nothing', size, 'f32', new Float32Array(sizeOf(size)))
+}
