@@ -39,6 +39,7 @@ export class Checkpoints {
   #best: RunState['best']
   #metric = { sum: 0, count: 0 }
   #stopping = false
+  #extra = 0
 
   /** `past` is the state in `folder`, of the checkpoint that the run goes on from. */
   constructor(cadence: Cadence, host: CheckpointHost, folder?: string, past?: RunState) {
@@ -99,11 +100,20 @@ export class Checkpoints {
     const { nodes, edges } = this.#host
     if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
     for (const cursor of waiting) cursor.allowance = 1
+    if (++this.#extra === manyExtra) {
+      const holders = nodes
+        .filter(node => !node.isEmpty)
+        .map(({ name, held }) => `"${name}" holds ${held.size}`)
+      this.#host.log(
+        `the checkpoint waits for items to leave: after ${manyExtra} more, ${holders.join(', ')}`,
+      )
+    }
     return 'more-items'
   }
 
   /** Lets the sources go on for another round. */
   goOn(): void {
+    this.#extra = 0
     for (const cursor of this.#cursors) cursor.allowance = this.#round
   }
 
@@ -159,6 +169,9 @@ export class Checkpoints {
     return values
   }
 }
+
+/** Items let through for one checkpoint after which the log says what it waits for. */
+const manyExtra = 100
 
 /** A node or resource that has state of its own. */
 export interface Part {
