@@ -114,6 +114,8 @@ export interface Item<T = unknown> {
   readonly key: string
   /** 32-bit seed of the item: a hash of the run's seed, the source node and the key, so independent of timing. */
   readonly seed: number
+  /** As counted against the byte capacity of edges. */
+  readonly bytes: number
   /** Makes an item that descends from this one: same origins, key and seed unless given. Does not release this one. */
   derive<U>(value: U, options?: DeriveOptions): Item<U>
   release(): void

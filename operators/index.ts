@@ -46,6 +46,7 @@ import sftEncode from './sft/encode.ts'
 import sftUpdate from './sft/update.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
+import streamJoin from './stream/join.ts'
 import streamReplay from './stream/replay.ts'
 import streamTake from './stream/take.ts'
 import videoContactSheet from './video/contact-sheet.ts'
@@ -102,6 +103,7 @@ export const operators = {
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,
   'stream.replay': streamReplay,
+  'stream.join': streamJoin,
   'stream.take': streamTake,
   'video.contact-sheet': videoContactSheet,
   'video.decode': videoDecode,

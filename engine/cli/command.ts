@@ -31,7 +31,8 @@ const others: Readonly<Record<string, Verb>> = {
   top,
   tap,
 }
-const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
+/** Every verb of the command line. */
+export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 
 /** Runs the verb that the words ask for; a wrong command or graph becomes a complaint and exit code 2. */
 export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {

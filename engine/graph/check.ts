@@ -54,6 +54,8 @@ export interface PlannedNode {
   readonly operator: Operator
   readonly config: Config<Fields>
   readonly onError: OnError
+  /** Items worked on at the same time, instead of what the operator asks for. */
+  readonly parallel?: number
   readonly wires: readonly Wire[]
 }
 
@@ -137,12 +139,13 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
     })
     return []
   }
-  const { name, scope, onError, wires } = part
+  const { name, scope, onError, parallel, wires } = part
   const known = problems.length
   const config = checkConfig(part, operator.config, problems)
   // what an operator says of its shapes and batches, it says of a config that is right
   if (problems.length > known) return []
-  return [{ name, scope, operatorName: part.operator, operator, config, onError, wires }]
+  const many = parallel === undefined ? {} : { parallel }
+  return [{ name, scope, operatorName: part.operator, operator, config, onError, ...many, wires }]
 }
 
 function planResource(part: FlatResource, registry: Registry, problems: Problem[]): PlannedResource[] {

@@ -88,9 +88,24 @@ export function expand(
       if (inner) lift(name, inner, wires, level, problems)
     } else {
       // the structure says what these may be; a broken node is only remembered by name
-      const { operator, onError } = part as { operator: string; onError: OnError }
+      const { operator, onError, parallel } = part as {
+        operator: string
+        onError: OnError
+        parallel?: number
+      }
       const config = isObject(part.config) ? part.config : {}
-      level.nodes.push({ name, scope: '', operator, config, onError, wires, broken: wrong, at: where })
+      const many = parallel === undefined ? {} : { parallel }
+      level.nodes.push({
+        name,
+        scope: '',
+        operator,
+        config,
+        onError,
+        ...many,
+        wires,
+        broken: wrong,
+        at: where,
+      })
     }
   }
   resolveEnds(level, subs, problems)

@@ -35,6 +35,8 @@ export interface FlatNode {
   operator: string
   config: Record<string, unknown>
   onError: OnError
+  /** Items worked on at the same time, instead of what the operator asks for. */
+  parallel?: number
   wires: Wire[]
   /** Its structure is wrong, which has been reported: nothing more is checked about it. */
   broken: boolean
@@ -50,7 +52,16 @@ export interface FlatResource {
   at: Locator
 }
 
-export type OnError = 'stop' | 'skip' | { readonly retry: number }
+export type OnError = 'stop' | 'skip' | Retry
+
+/** More attempts after the first, and then the end of the run or the dead letters. */
+export interface Retry {
+  readonly retry: number
+  /** Milliseconds before the second attempt; each later one waits twice as long. */
+  readonly backoffMs?: number
+  /** What happens when the last attempt fails, too. */
+  readonly otherwise?: 'stop' | 'skip'
+}
 
 export interface End {
   node: string

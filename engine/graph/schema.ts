@@ -159,13 +159,37 @@ const node: Schema = {
       then: { enum: ['stop', 'skip'] },
       required: ['retry'],
       additionalProperties: false,
-      properties: { retry: { type: 'integer', minimum: 1, description: 'More attempts after the first.' } },
+      properties: {
+        retry: { type: 'integer', minimum: 1, description: 'More attempts after the first.' },
+        backoffMs: {
+          type: 'number',
+          minimum: 0,
+          default: 0,
+          description: 'Milliseconds before the second attempt; each later one waits twice as long.',
+        },
+        otherwise: {
+          type: 'string',
+          enum: ['stop', 'skip'],
+          default: 'stop',
+          description: 'What happens when the last attempt fails, too.',
+        },
+      },
+    },
+    parallel: {
+      type: 'integer',
+      minimum: 1,
+      description:
+        'Items that the operator works on at the same time, in place of its own choice. The order of the output is ' +
+        'that of the input all the same. Only for operators that work item by item.',
     },
   },
   if: { required: ['graph'] },
   // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
   then: { propertyNames: { enum: ['graph', 'params', 'from'] } },
-  else: { required: ['operator'], propertyNames: { enum: ['operator', 'config', 'from', 'onError'] } },
+  else: {
+    required: ['operator'],
+    propertyNames: { enum: ['operator', 'config', 'from', 'onError', 'parallel'] },
+  },
 }
 
 /** What is true of every graph file, whatever operators there are. Defaults are filled in by validation. */

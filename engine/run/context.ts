@@ -1,3 +1,4 @@
+import type { PlannedNode } from '../graph/check.ts'
 import type { Context, Durable, EachOptions, Progress } from '../operator.ts'
 import type { Part as CheckpointPart } from './checkpoint.ts'
 import { each, emission } from './each.ts'
@@ -56,15 +57,16 @@ export function resourceContext(part: Part, services: Services): Context {
 /** The context of a node, and the largest concurrency that its operator asked `each` for. */
 export function nodeContext(
   host: Host,
-  scope: string,
+  { scope, parallel }: Pick<PlannedNode, 'scope' | 'parallel'>,
   services: Services,
 ): { context: Context; concurrency: () => number | undefined } {
   let largest: number | undefined
   const context: Context = {
     ...resourceContext({ kind: 'node', name: host.name, scope, signal: host.signal }, services),
     each: (work, options: EachOptions = {}) => {
-      largest = Math.max(largest ?? 1, options.concurrency ?? 1)
-      return each(host, work, options)
+      const concurrency = parallel ?? options.concurrency ?? 1
+      largest = Math.max(largest ?? 1, concurrency)
+      return each(host, work, { ...options, concurrency })
     },
     source: pull => source(host, pull),
   }

@@ -47,8 +47,15 @@ export function each<A, B>(
       }
       const failed = (job: Job<A, B>, error: unknown, left: number) => {
         if (left > 0 && !host.signal.aborted) {
-          host.end()
-          attempt(job, left - 1)
+          later(host.backoffMs * 2 ** (host.retries - left), host.signal, () => {
+            if (host.signal.aborted) {
+              host.failed(error, job.item)
+              finish(job, undefined)
+            } else {
+              host.end()
+              attempt(job, left - 1)
+            }
+          })
           return
         }
         host.failed(error, job.item)
@@ -155,6 +162,21 @@ export function each<A, B>(
       })
       return () => subscription.unsubscribe()
     })
+}
+
+/** Calls back after so long, or when the run is aborted; at once when there is nothing to wait for. */
+function later(milliseconds: number, signal: AbortSignal, then: () => void): void {
+  if (milliseconds === 0) {
+    then()
+    return
+  }
+  const wake = () => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', wake)
+    then()
+  }
+  const timer = setTimeout(wake, milliseconds)
+  signal.addEventListener('abort', wake)
 }
 
 const emissions = new WeakSet<object>()

@@ -13,6 +13,8 @@ export interface Host extends Holder {
   readonly signal: AbortSignal
   /** Attempts after the first. */
   readonly retries: number
+  /** Wait before the second attempt; each later one waits twice as long. */
+  readonly backoffMs: number
   /** Work began that will `end`: the run is not quiet and the node must not be torn down until then. */
   begin(): void
   end(): void

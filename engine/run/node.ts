@@ -100,6 +100,11 @@ export class RunningNode implements Host, Pump {
     return typeof onError === 'object' ? onError.retry : 0
   }
 
+  get backoffMs(): number {
+    const { onError } = this.planned
+    return typeof onError === 'object' ? (onError.backoffMs ?? 0) : 0
+  }
+
   /** It holds nothing but the newest items of inputs that keep the latest. */
   get isEmpty(): boolean {
     return this.held.size === this.inputs.filter(input => input.latestItem).length
@@ -120,7 +125,10 @@ export class RunningNode implements Host, Pump {
     )
     try {
       this.#wired = operator.run(streams, config, context)
-      this.credits = operator.credits?.(config) ?? concurrency() ?? defaultCredits
+      this.credits = Math.max(
+        operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency() ?? defaultCredits,
+        this.planned.parallel ?? 1,
+      )
     } catch (error) {
       this.fail(error)
     }
@@ -239,7 +247,7 @@ export class RunningNode implements Host, Pump {
   failed(error: unknown, item: Item): void {
     const lease = leaseOf(item)
     if (this.signal.aborted) this.#host.log(`${this.name}: ended under way: ${messageOf(error)}`)
-    else if (this.planned.onError === 'skip') this.#host.skipped(this.planned, lease, error)
+    else if (lastResort(this.planned.onError) === 'skip') this.#host.skipped(this.planned, lease, error)
     else this.fail(error, lease)
   }
 
@@ -383,3 +391,7 @@ export class RunningNode implements Host, Pump {
 }
 
 const isCompleted = (input: Input): boolean => input.completed
+
+/** What happens when no attempt is left. */
+const lastResort = (onError: PlannedNode['onError']) =>
+  typeof onError === 'object' ? (onError.otherwise ?? 'stop') : onError

@@ -304,7 +304,7 @@ class GraphRun implements NodeHost, Services {
     }
     for (const node of this.#nodes) {
       if (this.#error) break
-      const { context, concurrency } = nodeContext(node, node.planned.scope, this)
+      const { context, concurrency } = nodeContext(node, node.planned, this)
       node.wire(context, concurrency, EMPTY)
     }
     for (const { name } of this.#nodes) {

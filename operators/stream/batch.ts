@@ -1,20 +1,32 @@
-import { bufferCount, map } from 'rxjs'
-import { operator } from '../../engine/operator.ts'
+import { map, Observable, type OperatorFunction } from 'rxjs'
+import { type Item, operator } from '../../engine/operator.ts'
 
 /** A list takes the key of its first item. When the source ends early the last list is short. */
 export default operator({
-  summary: 'Collects items into lists.',
+  summary: 'Collects items into lists, by number, bytes and time: what is reached first ends a list.',
   config: {
-    size: { type: 'integer', minimum: 1, default: 8, description: 'Items in one list.' },
+    size: { type: 'integer', minimum: 1, default: 8, description: 'Most items in one list.' },
+    bytes: {
+      type: 'number',
+      minimum: 0,
+      default: 0,
+      description: 'Most bytes of its items together, one larger item excepted; 0 for no limit.',
+    },
+    seconds: {
+      type: 'number',
+      minimum: 0,
+      default: 0,
+      description: 'Most time after its first item; 0 for no limit.',
+    },
   },
   inputs: { items: 'any' },
   outputs: { lists: { kind: 'list', shape: ['B'] } },
   dims: ({ size }) => ({ B: size }),
-  collects: ({ size }) => size,
   credits: ({ size }) => size,
-  run: ({ items }, { size }) => ({
+  collects: ({ size, bytes, seconds }) => (bytes > 0 || seconds > 0 ? 1 : size),
+  run: ({ items }, limits) => ({
     lists: items.pipe(
-      bufferCount(size),
+      lists(limits),
       map(list => {
         const batch = list[0].derive(
           list.map(item => item.value),
@@ -26,3 +38,43 @@ export default operator({
     ),
   }),
 })
+
+interface Limits {
+  size: number
+  bytes: number
+  seconds: number
+}
+
+const lists =
+  ({ size, bytes, seconds }: Limits): OperatorFunction<Item, Item[]> =>
+  items =>
+    new Observable(subscriber => {
+      let list: Item[] = []
+      let weight = 0
+      let timer: NodeJS.Timeout | undefined
+      const flush = () => {
+        clearTimeout(timer)
+        const full = list
+        list = []
+        weight = 0
+        if (full.length > 0) subscriber.next(full)
+      }
+      const subscription = items.subscribe({
+        next: item => {
+          if (bytes > 0 && weight + item.bytes > bytes) flush()
+          list.push(item)
+          weight += item.bytes
+          if (list.length === size || (bytes > 0 && weight >= bytes)) flush()
+          else if (seconds > 0 && list.length === 1) timer = setTimeout(flush, seconds * 1000)
+        },
+        error: error => subscriber.error(error),
+        complete: () => {
+          flush()
+          subscriber.complete()
+        },
+      })
+      return () => {
+        clearTimeout(timer)
+        subscription.unsubscribe()
+      }
+    })

@@ -20,7 +20,7 @@ export async function runOver<F extends Fields>(
 
 function itemOf<T>(value: T, key: string, seed: number): Item<T> {
   const derive: Item['derive'] = (next, options) => itemOf(next, options?.key ?? key, seed)
-  return { value, key, seed, derive, release: () => {} }
+  return { value, key, seed, bytes: 0, derive, release: () => {} }
 }
 
 /** Only what stateless operators use: leases, errors and resources are the engine's and tested there. */

@@ -23,6 +23,7 @@ const ours: Readonly<Record<string, ConformanceOptions>> = {
   'reward.overlong': { ...groups, config: { length: 10, buffer: 5 } },
   'reward.repetition': groups,
   'stream.batch': { config: { size: 3 } },
+  'stream.join': {},
   'stream.take': { config: { count: 5 } },
 }
 
