@@ -135,14 +135,11 @@ type Aligned = (type: FloatType) => number
 /** The kernel for the sizes, the precision and the device. */
 function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
   const { target, precision } = plan
-  const { form, rows, columns, inner, batch = { outer: 1, inner: 1 } } = options
+  const { form, rows, columns, inner } = options
   if (precision === 'float16' && target.units !== 'none' && inner > 0) {
     const made = variant(type => (type === 'f16' ? 8 : 4))
     const few = fewTileFor(rows, columns)
-    const best =
-      few && fewFits(made, columns, few)
-        ? few
-        : tileFor({ rows, columns, inner, batches: batch.outer * batch.inner })
+    const best = few && fewFits(made, columns, few) ? few : tileFor({ rows, columns })
     const tile = options.tile ?? best
     return 'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile)
   }

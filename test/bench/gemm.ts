@@ -49,11 +49,7 @@ export async function* gemm(device: Device, rounds: number, all: boolean): Async
     : shapes) {
     const cuts: (Cut | undefined)[] = [undefined]
     if (all)
-      cuts.push(
-        ...(shape.rows > 64
-          ? unitTiles.map(({ tile }) => tile)
-          : [...fewCuts, ...unitTiles.map(({ tile }) => tile)]),
-      )
+      cuts.push(...(shape.rows > 64 ? Object.values(unitTiles) : [...fewCuts, ...Object.values(unitTiles)]))
     for (const cut of cuts) yield await product(device, shape, cut, rounds)
   }
 }

@@ -22,7 +22,7 @@ await t.test('a wrong kernel is complained about', async t => {
 await t.test('every product on matrix units is valid WGSL', async t => {
   const types = ['f32', 'f16'] as const
   const found = await complaints(gpu, plan => {
-    for (const { tile } of unitTiles)
+    for (const tile of Object.values(unitTiles))
       for (const form of ['nt', 'nn', 'tn'] as const)
         for (const type of types)
           for (const size of [64, 33]) {
