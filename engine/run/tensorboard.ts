@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, RunError } from './error.ts'
 
@@ -12,7 +12,7 @@ export interface EventFile {
 /** Opens a new event file in a folder. Tags are the names of the numbers behind `prefix`, as published: `train/loss`. */
 export function openEventFile(directory: string, prefix = 'train/', now = () => Date.now()): EventFile {
   const seconds = Math.floor(now() / 1000)
-  const path = join(directory, `events.out.tfevents.${String(seconds).padStart(10, '0')}.flow.${process.pid}`)
+  const path = join(directory, `${fileStart}${String(seconds).padStart(10, '0')}.flow.${process.pid}`)
   const guarded = <T>(write: () => T): T => {
     try {
       return write()
@@ -20,6 +20,8 @@ export function openEventFile(directory: string, prefix = 'train/', now = () => 
       throw new RunError('write-failed', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
     }
   }
+  // a run that goes on says where, so that TensorBoard forgets what was undone
+  let goesOn = guarded(() => readdirSync(directory)).some(name => name.startsWith(fileStart))
   const handle = guarded(() => openSync(path, 'a'))
   const append = (event: Buffer) => guarded(() => writeSync(handle, recordOf(event)))
   append(Buffer.concat([double(1, now() / 1000), text(3, 'brain.Event:2')]))
@@ -30,8 +32,10 @@ export function openEventFile(directory: string, prefix = 'train/', now = () => 
           ? [message(1, Buffer.concat([text(1, prefix + name), float(2, value)]))]
           : [],
       )
-      if (values.length > 0)
-        append(Buffer.concat([double(1, now() / 1000), whole(2, step), message(5, Buffer.concat(values))]))
+      if (values.length === 0) return
+      if (goesOn) append(Buffer.concat([double(1, now() / 1000), whole(2, step), sessionStart]))
+      goesOn = false
+      append(Buffer.concat([double(1, now() / 1000), whole(2, step), message(5, Buffer.concat(values))]))
     },
     close: () => closeSync(handle),
   }
@@ -66,6 +70,8 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return crc
 })
 
+const fileStart = 'events.out.tfevents.'
+
 // protocol buffers: a field is its number and wire type, then the value; 0 varint, 1 eight bytes, 2 length, 5 four bytes
 
 const tag = (field: number, wireType: number): Buffer => varint(field * 8 + wireType)
@@ -96,3 +102,6 @@ function varint(value: number): Buffer {
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80)
   return Buffer.from([...bytes, rest])
 }
+
+/** `session_log { status: START }`. */
+const sessionStart = message(7, whole(1, 1))

@@ -34,3 +34,23 @@ t.test('an event file holds its version and every finite number, byte for byte',
   const expected = [version, scalars].map(hex => recordOf(Buffer.from(hex, 'hex')))
   t.same(readFileSync(join(folder, name)).toString('hex'), Buffer.concat(expected).toString('hex'))
 })
+
+t.test(
+  'a second event file of a run begins with a session at its first step, which undoes later ones',
+  async t => {
+    const folder = t.testdir()
+    for (const second of [1500, 2500]) {
+      const file = openEventFile(folder, 'train/', () => second)
+      file.scalars(300, { loss: 0.5 })
+      file.scalars(301, { loss: 0.5 })
+      file.close()
+    }
+    const [first, second] = readdirSync(folder)
+      .sort()
+      .map(name => readFileSync(join(folder, name)).toString('hex'))
+    // step 300 in field 2; in field 7 the session, whose field 1 is START
+    const start = '10ac023a020801'
+    t.notMatch(first, start)
+    t.equal(second?.split(start).length, 2, 'once')
+  },
+)
