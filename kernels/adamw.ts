@@ -40,14 +40,17 @@ export interface AdamWStep {
   beta1: number
   beta2: number
   weightDecay: number
+  /** `adamW` leaves the decay to `decay`, which is given some of the weights only. */
+  decayApart?: boolean
   /** 0 never scales. */
   maxGradientNorm: number
 }
 
 /** The contents of `step` at the t-th update, counted from 1: data, so that a replayed plan never freezes a schedule. */
 export function stepScalars(of: AdamWStep, t: number, learningRate: number): Float32Array<ArrayBuffer> {
-  const { beta1, beta2, weightDecay, maxGradientNorm } = of
-  return Float32Array.of(learningRate, 1 - beta1 ** t, 1 - beta2 ** t, maxGradientNorm, weightDecay, 0, 0, 0)
+  const { beta1, beta2, weightDecay, maxGradientNorm, decayApart } = of
+  const [own, apart] = decayApart ? [0, weightDecay] : [weightDecay, 0]
+  return Float32Array.of(learningRate, 1 - beta1 ** t, 1 - beta2 ** t, maxGradientNorm, own, apart, 0, 0)
 }
 
 export interface AdamW {
@@ -90,6 +93,20 @@ export function adamW(plan: Plan, of: AdamW): void {
     second[i] = square;
     let denominator = sqrt(square) / sqrt(scalars[2]) + params.epsilon;
     parameters[i] = parameters[i] * (1.0 - rate * scalars[4]) - rate / scalars[1] * (mean / denominator);`,
+  })
+}
+
+/** parameters *= 1 - rate · weightDecay, for those that decay when not all do. Comes before `adamW`. */
+export function decay(
+  plan: Plan,
+  { parameters, norm, step }: Pick<AdamW, 'parameters' | 'norm' | 'step'>,
+): void {
+  pointwise(plan, {
+    name: 'decay',
+    writes: { parameters },
+    tables: { norm, scalars: step },
+    before: 'if (norm[1] != 1.0) { return; }',
+    body: 'parameters[i] = parameters[i] * (1.0 - scalars[0] * scalars[5]);',
   })
 }
 

@@ -1,4 +1,4 @@
-import { adamW, gradientNorm, stepScalars, sumOfSquares } from '../adamw.ts'
+import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../adamw.ts'
 import { placed } from '../device.ts'
 import type { Parameter } from '../layers/pass.ts'
 import { type CompiledPlan, compile, Plan } from '../plan.ts'
@@ -10,6 +10,8 @@ export interface AdamWOptions {
   beta2: number
   epsilon: number
   weightDecay: number
+  /** What decays: everything, or all but vectors, which are norms and biases. By default everything. */
+  decayed?: 'all' | 'matrices'
   /** Gradients longer than this are scaled down to it; 0 never scales. */
   maxGradientNorm: number
 }
@@ -53,6 +55,9 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
     weights.slabs.map(slab => slab.gradients),
     norm,
   )
+  const decayApart = options.decayed === 'matrices'
+  for (const { value, shape, gradient } of weights.byName.values())
+    if (decayApart && gradient && shape.length > 1) decay(plan, { parameters: value, norm, step })
   weights.slabs.forEach(({ values: parameters, gradients }, i) => {
     const { beta1, beta2, epsilon } = options
     adamW(plan, { parameters, gradients, ...moments[i], norm, step, beta1, beta2, epsilon })
@@ -72,7 +77,7 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
     },
     clearGradients: () => compiled.run(['clear']),
     async step(learningRate) {
-      compiled.write(step, stepScalars(options, optimizer.steps + 1, learningRate))
+      compiled.write(step, stepScalars({ ...options, decayApart }, optimizer.steps + 1, learningRate))
       compiled.run(['update'])
       const [gradientNorm, finite] = await readNorm(compiled, norm)
       if (finite) optimizer.steps++

@@ -63,6 +63,13 @@ export default resource({
       default: 0,
       description: 'Share of each weight taken off, times the rate.',
     },
+    decayed: {
+      type: 'string',
+      enum: ['all', 'matrices'],
+      default: 'all',
+      description:
+        'What weightDecay acts on: all weights, or `matrices`, without norms and biases, as in the trainers of Hugging Face.',
+    },
     clip: {
       type: 'number',
       minimum: 0,

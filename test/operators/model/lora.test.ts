@@ -94,7 +94,7 @@ await onEachFamily(t, async (device, t) => {
     const plain = await loadModel(device, checkpoint, [])
     const source = newAdapter(checkpoint, fresh)
     const model = await loadModel(device, checkpoint, [], 'float32', { source, trained: true })
-    t.same(await logitsOf(model), await logitsOf(plain))
+    t.ok(same(await logitsOf(model), await logitsOf(plain)))
     const [{ down, up, scale }] = adaptersOf(model)
     const [first, second] = [await device.read(down.value), await device.read(up.value)]
     const bound = 1 / Math.sqrt(40)
@@ -131,7 +131,7 @@ await onEachFamily(t, async (device, t) => {
       source: await openAdapter(path, checkpoint),
       trained: false,
     })
-    t.same(await logitsOf(imported), wanted, 'the files bring the same adapter')
+    t.ok(same(await logitsOf(imported), wanted), 'the files bring the same adapter')
     t.equal(imported.weights.slabs.length, 0, 'which is not trained')
     imported.weights.free()
     const [file, old] = [opened.files[0], checkpoint.files[0]]
@@ -162,6 +162,38 @@ await onEachFamily(t, async (device, t) => {
     const expected = matrices.map(({ name }) => name)
     t.same(changed.sort(), expected.sort())
     optimizer.free()
+    model.weights.free()
+  })
+})
+
+await onEachFamily(t, async (device, t) => {
+  t.test('norms and biases do not decay where only matrices do', async t => {
+    const model = await loadModel(device, checkpoint, ['connector', 'language'])
+    const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.5, maxGradientNorm: 1 }
+    const all = await adamWOptimizer(model, options)
+    const some = await adamWOptimizer(model, { ...options, decayed: 'matrices' })
+    const weights = [...model.weights.byName.values()].filter(({ gradient }) => gradient)
+    const values = () => Promise.all(weights.map(({ value }) => device.read(value)))
+    all.clearGradients()
+    const before = await values()
+    t.ok((await some.step(0.5)).applied)
+    const after = await values()
+    for (const [i, { name, shape }] of weights.entries()) {
+      const factor = shape.length > 1 ? 0.75 : 1
+      const wanted = before[i].map(value => factor * value)
+      t.ok(same(after[i], wanted), `${name} times ${factor}`)
+    }
+    await all.step(0.5)
+    const last = await values()
+    t.ok(
+      last.every((row, i) =>
+        same(
+          row,
+          after[i].map(value => 0.75 * value),
+        ),
+      ),
+    )
+    for (const optimizer of [all, some]) optimizer.free()
     model.weights.free()
   })
 })
@@ -248,7 +280,7 @@ t.test("a run's checkpoint brings the adapter and the trained connector back", a
   await stateOf(two).restore(path)
   t.equal(two.version, 7)
   for (const { name, value } of trained)
-    t.same(await device.read(parameter(two.weights, name).value), await device.read(value), name)
+    t.ok(same(await device.read(parameter(two.weights, name).value), await device.read(value)), name)
   t.same((await openAdapter(join(path, 'adapter'), await openCheckpoint(path))).targets, source.targets)
 })
 
@@ -288,6 +320,9 @@ t.test('a target that is no linear layer is an error with those that are', t => 
   t.throws(() => newAdapter(checkpoint, none), { code: 'bad-config', message })
   t.end()
 })
+
+const same = (a: Float32Array, b: Float32Array): boolean =>
+  a.length === b.length && a.every((value, i) => value === b[i])
 
 /** The folder that an earlier test wrote, with another config. */
 function changed(name: string, change: (config: object) => object): string {
