@@ -321,8 +321,9 @@ t.test('a target that is no linear layer is an error with those that are', t => 
   t.end()
 })
 
-const same = (a: Float32Array, b: Float32Array): boolean =>
-  a.length === b.length && a.every((value, i) => value === b[i])
+function same(a: Float32Array, b: Float32Array): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i])
+}
 
 /** The folder that an earlier test wrote, with another config. */
 function changed(name: string, change: (config: object) => object): string {
