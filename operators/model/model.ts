@@ -89,7 +89,11 @@ type ModelFields = Config<typeof fields>
 /** An adapter that is read is not counted: its folder says how large it is. */
 function sizesOf(config: ModelFields): Sizes {
   const { path, train, adapter } = config
-  return modelSizes(path, train, train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined)
+  return modelSizes(
+    path,
+    train,
+    train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined,
+  )
 }
 
 const newAdapterOf = ({ loraRank, loraAlpha, loraTargets, loraSeed }: ModelFields): NewAdapter => {
