@@ -162,7 +162,7 @@ export interface Context {
   /** Appends one JSON object as a line to `<run directory>/<stream>.jsonl`. */
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
   /** A line for people, shown by the command line and kept in the run's log. */
-  log(message: string): void
+  log(message: string, level?: LogLevel): void
   /** How far the run is, for the progress line: e.g. updates done and, when known, in all. */
   progress(state: Progress): void
   /**
@@ -196,6 +196,9 @@ export interface Durable {
   /** Takes up what `save` wrote: right after `open` of a resource, or before the first item reaches a node. */
   restore(folder: string): void | Promise<void>
 }
+
+/** `info` unless said otherwise. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Progress {
   done: number

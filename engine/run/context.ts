@@ -1,5 +1,5 @@
 import type { PlannedNode } from '../graph/check.ts'
-import type { Context, Durable, EachOptions, Progress } from '../operator.ts'
+import type { Context, Durable, EachOptions, LogLevel, Progress } from '../operator.ts'
 import type { Part as CheckpointPart } from './checkpoint.ts'
 import { each, emission } from './each.ts'
 import { RunError } from './error.ts'
@@ -13,7 +13,7 @@ export interface Services {
   readonly directory: string
   readonly lifetimes: Lifetimes
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
-  log(message: string): void
+  log(message: string, level?: LogLevel, node?: string): void
   progress(state: Progress): void
   manifest(key: string, value: unknown): void
   gauge(name: string, read: () => number): void
@@ -43,7 +43,7 @@ export function resourceContext(part: Part, services: Services): Context {
     resource: <T>(name: string) => services.resource(name, part.scope) as T,
     shared: (key, open, close) => lifetimes.share(key, open, close),
     record,
-    log: message => services.log(`${part.name}: ${message}`),
+    log: (message, level) => services.log(`${part.name}: ${message}`, level, part.name),
     progress,
     manifest,
     gauge,

@@ -27,6 +27,8 @@ export interface RunFiles {
 
 /** The log is for people: it tells of what was undone, too. */
 export const logFile = 'log.txt'
+/** The same with time and level, an object a line. */
+export const logEntries = 'log.jsonl'
 
 /**
  * Makes the run's folder. Faults of the disk become errors that name the file and tell what to do. `known` are the
@@ -66,7 +68,9 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
       }),
     sizes: () => {
       for (const [name, handle] of handles) guarded(name, () => fsyncSync(handle))
-      const lines = [...names].filter(name => name !== logFile && existsSync(join(directory, name)))
+      const lines = [...names].filter(
+        name => name !== logFile && name !== logEntries && existsSync(join(directory, name)),
+      )
       return Object.fromEntries(lines.map(name => [name, statSync(join(directory, name)).size]))
     },
     close: () => {

@@ -4,14 +4,14 @@ import { EMPTY } from 'rxjs'
 import type { Plan, PlannedNode } from '../graph/check.ts'
 import { endName } from '../graph/flat.ts'
 import { inScope } from '../graph/resources.ts'
-import type { Durable, Progress } from '../operator.ts'
+import type { Durable, LogLevel, Progress } from '../operator.ts'
 import { Checkpoints, type Part } from './checkpoint.ts'
 import { type RunState, readState } from './checkpoint-folder.ts'
 import { nodeContext, resourceContext, type Services } from './context.ts'
 import type { Cursor } from './cursor.ts'
 import { Edge } from './edge.ts'
 import { messageOf, RunError } from './error.ts'
-import { openFiles, type RunFiles } from './files.ts'
+import { logEntries, openFiles, type RunFiles } from './files.ts'
 import { Lease, Ledger, Origin } from './ledger.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
@@ -177,6 +177,7 @@ class GraphRun implements NodeHost, Services {
     this.#error ??= fault
     // a full disk may be the very error: then the log cannot take it, and the summary still has it
     this.#guard(() => this.#files?.append('log.txt', `${fault.message}${stack ? `\n${stack}` : ''}`))
+    this.#guard(() => this.#files?.append(logEntries, entryOf(fault.message, 'error', fault.node)))
     if (!first) return
     this.#controller.abort()
     for (const edge of this.#edges) edge.cancel()
@@ -201,7 +202,7 @@ class GraphRun implements NodeHost, Services {
       error: messageOf(error),
     }
     this.#append('dead-letters.jsonl', JSON.stringify(letter))
-    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`)
+    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
   }
 
   acknowledged(origin: Origin): void {
@@ -242,7 +243,8 @@ class GraphRun implements NodeHost, Services {
     this.#gauges.set(name, read)
   }
 
-  log = (message: string): void => {
+  log = (message: string, level: LogLevel = 'info', node?: string): void => {
+    this.#append(logEntries, entryOf(message, level, node))
     this.#append('log.txt', message)
     this.#options.onEvent?.({ type: 'log', message })
   }
@@ -463,3 +465,7 @@ class GraphRun implements NodeHost, Services {
     }
   }
 }
+
+/** A line of the structured log. */
+const entryOf = (message: string, level: LogLevel, node?: string): string =>
+  JSON.stringify({ time: new Date().toISOString(), level, ...(node !== undefined && { node }), message })

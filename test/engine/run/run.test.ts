@@ -108,6 +108,9 @@ t.test('skip puts the item into the dead letters and goes on', async t => {
   t.match(lines(summary.directory, 'dead-letters.jsonl'), [
     { node: 'work', operator: 'work', key: '10', seed: Number, error: 'boom' },
   ])
+  t.match(lines(summary.directory, 'log.jsonl'), [
+    { time: String, level: 'warn', node: 'work', message: 'work: skipped item "10": boom' },
+  ])
   t.equal(summary.skipped, 1)
   t.equal(summary.acknowledged, 19)
   t.equal(on.buffers.live, 0)
