@@ -15,6 +15,7 @@ import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
 import baseModel from './model/base-model.ts'
+import modelBlind from './model/blind.ts'
 import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
 import modelMerge from './model/merge.ts'
@@ -38,6 +39,7 @@ import rewardCombine from './reward/combine.ts'
 import rewardCommand from './reward/command.ts'
 import rewardFormat from './reward/format.ts'
 import rewardHttp from './reward/http.ts'
+import rewardMean from './reward/mean.ts'
 import rewardOverlong from './reward/overlong.ts'
 import rewardRandom from './reward/random.ts'
 import rewardRepetition from './reward/repetition.ts'
@@ -72,6 +74,7 @@ export const operators = {
   'grpo.filter': grpoFilter,
   'grpo.update': grpoUpdate,
   'model.answer': modelAnswer,
+  'model.blind': modelBlind,
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.merge': modelMerge,
@@ -94,6 +97,7 @@ export const operators = {
   'reward.command': rewardCommand,
   'reward.format': rewardFormat,
   'reward.http': rewardHttp,
+  'reward.mean': rewardMean,
   'reward.overlong': rewardOverlong,
   'reward.random': rewardRandom,
   'reward.repetition': rewardRepetition,

@@ -34,6 +34,13 @@ const fields = {
     'Stored blocks of the vision tower; the last one is not used, as in the released model.',
   ),
   visionHeads: size(4, 'Heads of the vision tower; they divide its width.'),
+  positionScale: {
+    type: 'number',
+    minimum: 0,
+    default: 1,
+    description:
+      "Factor on the vision tower's position embeddings; a random tower says where something is only with more than 1.",
+  },
   group: size(4, 'Groups in time that the connector cuts a clip into.'),
   queries: size(16, 'Visual tokens of a clip.'),
   connectorLayers: size(1, 'Layers of the connector.'),
@@ -74,7 +81,7 @@ export async function writeRandomCheckpoint(folder: string, config: Config<typeo
   const names = expectedTensors({ ...rest, vision, featureLayer: vision.layers })
   const dtype = config.dtype === 'float32' ? 'F32' : 'BF16'
   const tensors = [...names].map(([name, shape]): TensorToWrite => {
-    return { name, shape, dtype, chunks: [randomTensor(name, shape, config.seed)] }
+    return { name, shape, dtype, chunks: [randomTensor(name, shape, config)] }
   })
   await mkdir(folder, { recursive: true })
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
@@ -86,7 +93,11 @@ export async function writeRandomCheckpoint(folder: string, config: Config<typeo
   await writeSafetensors(join(folder, 'model.safetensors'), tensors)
 }
 
-function randomTensor(name: string, shape: Shape, seed: number): Float32Array {
+function randomTensor(
+  name: string,
+  shape: Shape,
+  { seed, positionScale }: Config<typeof fields>,
+): Float32Array {
   const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
   if (name.endsWith('.bias')) return values
   if (shape.length === 1) return values.fill(1)
@@ -94,7 +105,8 @@ function randomTensor(name: string, shape: Shape, seed: number): Float32Array {
   const fanIn = name.endsWith('.latents')
     ? 1
     : shape.slice(1).reduce((product, extent) => product * extent, 1)
-  const deviation = 1 / Math.sqrt(fanIn)
+  const scale = name.includes('.position_embedding.') ? positionScale : 1
+  const deviation = scale / Math.sqrt(fanIn)
   return values.map(() => deviation * random.normal())
 }
 

@@ -28,7 +28,9 @@ export default operator({
   },
   inputs: { examples: 'example' },
   outputs: { version: 'version' },
+  effects: true,
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,
+  collects: ({ batchSize, accumulation }) => batchSize * accumulation,
   run: ({ examples }, { model: name, optimizer: rule, batchSize, accumulation, divisor }, context) => {
     const begun = performance.now()
     const update = async (members: readonly Member<Example>[]) => {

@@ -24,7 +24,8 @@ export default operator({
     },
   },
   inputs: { items: 'any' },
-  outputs: { items: 'any' },
+  outputs: { items: { kind: 'any', like: 'items' } },
+  expands: true,
   credits: ({ capacity }) => capacity,
   run: ({ items }, { epochs, limit, shuffle }, context) => {
     const replay = (list: readonly Kept[]) => {

@@ -1,0 +1,30 @@
+import { operator } from '../../engine/operator.ts'
+import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
+
+/** `metrics.jsonl` gets a line for each group with the means over all so far: its last line is the result. */
+export default operator({
+  summary: 'Reports the mean of each reward over all completions that arrive.',
+  config: {
+    name: { type: 'string', description: 'Stands before the names of the rewards in the metrics.' },
+  },
+  inputs: { groups: groupPort },
+  outputs: {},
+  effects: true,
+  run: ({ groups }, { name }, context) => {
+    const sums: Record<string, number> = {}
+    let count = 0
+    const add = ({ completions, prompt }: Group, { key }: { key: string }) => {
+      for (const { rewards = {}, text } of completions) {
+        count++
+        for (const [reward, value] of Object.entries(rewards))
+          sums[reward] = (sums[reward] ?? 0) + (value ?? 0)
+        context.record('samples', { key, control: name, text, solution: prompt.sample.solution, rewards })
+      }
+      const means = Object.entries(sums).map(([reward, sum]) => [`${name}/${reward}`, sum / count] as const)
+      context.record('metrics', { step: count, ...Object.fromEntries(means) })
+      return undefined
+    }
+    return { reported: groups.pipe(context.each(add)) }
+  },
+})

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { loadGraph } from '../../../engine/graph/check.ts'
+import { startRun } from '../../../engine/run/run.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import { repository } from '../../fixtures.ts'
+
+const folder = t.testdir()
+const data = join(folder, 'data')
+
+/** Runs a stage of the demonstration and gives its metrics. */
+async function stage(name: string, set: readonly string[]) {
+  const file = join(repository, `graphs/demo/${name}.json`)
+  const plan = loadGraph(file, { operators, resources }, { set })
+  const directory = join(folder, name)
+  const { status, leaked, error } = await startRun(plan, { seed: 1, directory }).done
+  if (error) throw error
+  const lines =
+    name === 'data' ? [] : readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
+  return { status, leaked, metrics: lines.map(line => JSON.parse(line)) }
+}
+const modelOf = (name: string, resource = 'model') =>
+  `model=${join(folder, name, 'checkpoints/last', resource)}`
+const done = { status: 'completed', leaked: 0 }
+
+const from = (model: string, ...more: string[]) => [`data=${data}`, model, ...more]
+
+// a run each, which on a busy machine together take longer than tap waits for one file
+t.setTimeout(180_000)
+
+t.test('the data and a random model are made', async t => {
+  t.match(await stage('data', [`out=${data}`, 'captions=3', 'questions=2', 'tests=2']), done)
+})
+
+t.test('a random model learns captions, again and again', async t => {
+  const { metrics, ...run } = await stage('pretrain', from(`model=${data}`, 'steps=1', 'examples=6'))
+  t.match(run, done)
+  t.match(metrics, [{ step: 1, examples: 6 }])
+  t.ok(metrics[0].loss > 3, 'it knows nothing yet')
+})
+
+t.test('the stages go on with the model of the one before', async t => {
+  t.match(await stage('finetune', from(modelOf('pretrain'), 'steps=1', 'examples=2')), done)
+  t.match(await stage('coldstart', from(modelOf('finetune'), 'steps=1', 'examples=2')), done)
+})
+
+t.test('GRPO asks two questions for an update', async t => {
+  const run = await stage('grpo', from(modelOf('coldstart'), 'steps=1', 'questions=2'))
+  t.match(run, { ...done, metrics: [{ step: 1 }] })
+})
+
+t.test('evaluation tells what is right with and without seeing', async t => {
+  const { metrics, ...run } = await stage('evaluate', from(modelOf('grpo', 'policy')))
+  t.match(run, done)
+  for (const name of ['seen/accuracy', 'seen/format', 'blind/accuracy', 'blind/format'])
+    t.equal(typeof metrics.findLast(entry => name in entry)?.[name], 'number', name)
+})
