@@ -73,7 +73,8 @@ function facts(path: string, { exitCode, log }: FfmpegEnd, listing: PacketListin
   return { frameCount, rate, width: Number(width), height: Number(height), ...damageFound }
 }
 
-const damage = /\[(error|fatal)\].*(partial file|corrupt|truncat|invalid data|invalid nal|error while decoding)/i
+const damage =
+  /\[(error|fatal)\].*(partial file|corrupt|truncat|invalid data|invalid nal|error while decoding)/i
 
 const videoLine = (text: string): string | undefined =>
   text.split('\n').find(line => /^\s*Stream #\d+.*: Video: /.test(line) && !line.includes('(attached pic)'))
