@@ -96,12 +96,13 @@ export function trainMemory(sizes: Sizes, count: number, length: number): Memory
   const width =
     8 * known(sizes, 'hidden') + 3 * known(sizes, 'intermediate') + 2 * known(sizes, 'keyValueWidth')
   const scores = known(sizes, 'heads') * rows * (known(sizes, 'visualTokens') + textTokens + length)
-  const perLayer = rows * width + scores
+  // values and gradients; scores, probabilities and their gradient: above what two runs of the embedded model took
+  const perLayer = 2 * rows * width + 3 * scores
   return [
     { what: 'activations', bytes: known(sizes, 'layers') * perLayer * numberBytes },
     {
       what: 'logits and their gradient',
-      bytes: 2 * count * length * known(sizes, 'vocabulary') * numberBytes,
+      bytes: 4 * count * length * known(sizes, 'vocabulary') * numberBytes,
     },
   ]
 }

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { accuracyReward } from './accuracy.ts'
 import { combineFields, combineRewards } from './combine.ts'
 import { formatFields, formatReward } from './format.ts'
@@ -9,8 +10,8 @@ import { solutionOf } from './with-reward.ts'
 export default operator({
   summary: 'Scores each completion of a group for its answer and for thinking in tags, and combines the two.',
   config: { ...formatFields, ...combineFields },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each<Group, Group>((group, { key }) => {

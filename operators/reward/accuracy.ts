@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { anyButNewline, firstOf, strip } from '../text/python.ts'
 import { solutionOf, withNamed } from './with-reward.ts'
 
@@ -7,8 +8,8 @@ import { solutionOf, withNamed } from './with-reward.ts'
 export default operator({
   summary: 'Scores each completion of a group for its answer: 1 or 0, as the reward `accuracy`.',
   config: {},
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, _config, context) => ({
     groups: groups.pipe(
       context.each((group: Group, { key }) => {

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { namedReward, withCombined } from './with-reward.ts'
 
 export const combineFields = {
@@ -21,8 +22,8 @@ export const combineFields = {
 export default operator({
   summary: 'Combines the rewards `accuracy` and `format` of each completion as the published program does.',
   config: combineFields,
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each((group: Group, { key }) =>

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
 import { runScorer } from './run-scorer.ts'
 
@@ -15,8 +16,8 @@ export default operator({
     },
     ...externalFields,
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { command, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

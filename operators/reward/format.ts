@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { countOf, lengthOf, strip, whitespace } from '../text/python.ts'
 import { withNamed } from './with-reward.ts'
 
@@ -21,8 +22,8 @@ export const formatFields = {
 export default operator({
   summary: 'Scores each completion of a group for thinking and answering in tags, as the reward `format`.',
   config: formatFields,
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each((group: Group) => {

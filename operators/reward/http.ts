@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { askScorer } from './ask-scorer.ts'
 import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
 
@@ -10,8 +11,8 @@ export default operator({
     url: { type: 'string', description: 'Where groups are posted to.' },
     ...externalFields,
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { randomOf } from '../random.ts'
 import { withCombined, withNamed } from './with-reward.ts'
 
@@ -10,8 +11,8 @@ export default operator({
     low: { type: 'number', default: 0, description: 'Least reward.' },
     high: { type: 'number', default: 1, description: 'What every reward stays below.' },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { low, high }, context) => ({
     groups: groups.pipe(
       context.each((group: Group, { seed }) => {

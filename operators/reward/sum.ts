@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
+import { groupPort } from '../ports.ts'
 import { RewardError } from './reward-error.ts'
 import { namedReward, withCombined } from './with-reward.ts'
 
@@ -11,8 +12,8 @@ export default operator({
       description: 'Weight of each reward by its name. One that does not apply to a completion is left out.',
     },
   },
-  inputs: { groups: 'group' },
-  outputs: { groups: 'group' },
+  inputs: { groups: groupPort },
+  outputs: { groups: { kind: 'group', like: 'groups' } },
   run: ({ groups }, { weights }, context) => {
     const terms = termsOf(weights)
     const sum = (group: Group, { key }: { key: string }) =>
