@@ -21,7 +21,7 @@ export interface Summary {
   unwinnable: number
   /** Unparsed, truncated and drawn, among all that were answered. */
   unparsedRate: number
-  /** By the benchmark's average and the others; failures count as wrong in all but the last two. */
+  /** By the benchmark's average and the others; failures count as wrong in all but the last two, where clips that cannot be seen do not count. */
   scores: readonly Score[]
   tables: readonly Table[]
   speed: Speed
@@ -79,11 +79,7 @@ export function summarise(
     unparsedRate: answered.length === 0 ? 0 : unread / answered.length,
     scores: [
       ...[...first, ...averages.filter(average => average !== headline)].map(score),
-      scoreOf(
-        'winnable questions only',
-        results.filter(({ answer }) => answer !== null),
-        'micro',
-      ),
+      scoreOf('winnable questions only', results.filter(isWinnable), 'micro'),
       scoreOf('answered questions only', answered, 'micro'),
     ],
     tables: averages.slice(1).map(average => tableOf(average, results)),
@@ -100,6 +96,10 @@ export function idsOfShard({ questions, shard, shards }: Benchmark): string[] {
 
 export const isFailure = (outcome: Outcome): boolean =>
   outcome === 'clip-missing' || outcome === 'clip-damaged' || outcome === 'error'
+
+/** Nobody can win a question whose true answer is no option, or whose clip is not there to be seen. */
+const isWinnable = ({ answer, outcome }: Result): boolean =>
+  answer !== null && outcome !== 'clip-missing' && outcome !== 'clip-damaged'
 
 const isUnread = (outcome: Outcome): boolean => outcome === 'unparsed' || outcome === 'truncated'
 

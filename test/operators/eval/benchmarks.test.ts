@@ -27,5 +27,8 @@ for (const name of Object.keys(folders) as Name[]) {
       t.equal(result?.answer, answer, `${id}: the true letter`)
     }
     t.equal(summary.unwinnable, asked.filter(({ answer }) => answer === null).length)
+    const winnable = summary.scores.find(score => score.name === 'winnable questions only')
+    t.equal(winnable?.mean, 1, 'all that can be won')
+    t.equal(winnable?.observations, asked.filter(({ answer, broken }) => answer !== null && !broken).length)
   })
 }
