@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'
+import { epochFields, inEpochs } from './epochs.ts'
 import { ReadError } from './read-error.ts'
-import { shuffled } from './shuffle.ts'
 
 export default operator({
   summary: 'Reads conversations about clips, as one JSON array or one JSON object a line.',
@@ -13,44 +13,16 @@ export default operator({
       type: 'string',
       description: 'Objects with `video` and `conversations`, a list of messages with `from` and `value`.',
     },
-    root: {
-      type: 'string',
-      default: '',
-      description: "Folder that the clips' paths start from; empty for the folder of the file.",
-    },
-    shuffle: {
-      type: 'boolean',
-      default: false,
-      description: "Random order, another one each epoch; it depends on the run's seed.",
-    },
-    epochs: {
-      type: 'integer',
-      minimum: 0,
-      default: 1,
-      description: 'Passes over the file; 0 goes on without end.',
-    },
-    limit: {
-      type: 'integer',
-      minimum: 0,
-      default: 0,
-      description: 'Conversations taken in all passes together; 0 takes all.',
-    },
+    ...epochFields,
   },
   inputs: {},
   outputs: { samples: 'sample' },
-  run: (_inputs, { path, root, shuffle, epochs, limit }, context) => ({
+  run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       const file = resolvePath(path)
       const folder = root ? resolvePath(root) : dirname(file)
       const samples = parseConversations(file, await readText(file), folder)
-      let left = limit || Number.POSITIVE_INFINITY
-      for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
-        const order = shuffle ? shuffled(samples, context.seed, epoch) : samples
-        for (const { key, value } of order) {
-          if (left-- <= 0) return
-          yield { key: `${epoch}:${key}`, value }
-        }
-      }
+      yield* inEpochs(samples, passes, context.seed)
     }),
   }),
 })

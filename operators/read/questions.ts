@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
+import { epochFields, inEpochs } from './epochs.ts'
 import { ReadError } from './read-error.ts'
-import { shuffled } from './shuffle.ts'
 
 export default operator({
   summary:
@@ -15,43 +15,15 @@ export default operator({
       description:
         'Lines with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`.',
     },
-    root: {
-      type: 'string',
-      default: '',
-      description: "Folder that the clips' names start from; empty for the folder of the file.",
-    },
-    shuffle: {
-      type: 'boolean',
-      default: false,
-      description: "Random order, another one each epoch; it depends on the run's seed.",
-    },
-    epochs: {
-      type: 'integer',
-      minimum: 0,
-      default: 1,
-      description: 'Passes over the file; 0 goes on without end.',
-    },
-    limit: {
-      type: 'integer',
-      minimum: 0,
-      default: 0,
-      description: 'Questions taken in all passes together; 0 takes all.',
-    },
+    ...epochFields,
   },
   inputs: {},
   outputs: { samples: 'sample' },
-  run: (_inputs, { path, root, shuffle, epochs, limit }, context) => ({
+  run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       const file = resolvePath(path)
       const samples = parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
-      let left = limit || Number.POSITIVE_INFINITY
-      for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
-        const order = shuffle ? shuffled(samples, context.seed, epoch) : samples
-        for (const { key, value } of order) {
-          if (left-- <= 0) return
-          yield { key: `${epoch}:${key}`, value }
-        }
-      }
+      yield* inEpochs(samples, passes, context.seed)
     }),
   }),
 })

@@ -1,0 +1,43 @@
+import type { SourceItem } from '../../engine/operator.ts'
+import { shuffled } from './shuffle.ts'
+
+/** Fields of operators that read a file of data again and again. */
+export const epochFields = {
+  root: {
+    type: 'string',
+    default: '',
+    description: "Folder that the clips' names start from; empty for the folder of the file.",
+  },
+  shuffle: {
+    type: 'boolean',
+    default: false,
+    description: "Random order, another one each epoch; it depends on the run's seed.",
+  },
+  epochs: {
+    type: 'integer',
+    minimum: 0,
+    default: 1,
+    description: 'Passes over the file; 0 goes on without end.',
+  },
+  limit: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Samples taken in all passes together; 0 takes all.',
+  },
+} as const
+
+/** The samples of all passes, keyed by pass and sample. */
+export function* inEpochs<T>(
+  samples: readonly SourceItem<T>[],
+  { shuffle, epochs, limit }: { shuffle: boolean; epochs: number; limit: number },
+  seed: number,
+): Generator<SourceItem<T>> {
+  let left = limit || Number.POSITIVE_INFINITY
+  for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
+    for (const { key, value } of shuffle ? shuffled(samples, seed, epoch) : samples) {
+      if (left-- <= 0) return
+      yield { key: `${epoch}:${key}`, value }
+    }
+  }
+}
