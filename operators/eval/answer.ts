@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { operator } from '../../engine/operator.ts'
 import { generate, type Request, type Sampling } from '../../kernels/networks/generator.ts'
+import { drawingFields } from '../model/drawing-fields.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { completionSeeds } from '../model/seeds.ts'
 import { strip } from '../text/python.ts'
@@ -27,20 +28,7 @@ export default operator({
       description:
         'strict: the most likely token each time. published: drawn from the 50 most likely. custom: as the fields below say.',
     },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
-    topK: {
-      type: 'integer',
-      minimum: 0,
-      default: 50,
-      description: 'Draw from the k most likely tokens; 0: from all.',
-    },
-    topP: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      maximum: 1,
-      default: 1,
-      description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
-    },
+    ...drawingFields,
   },
   inputs: { lists: 'list' },
   outputs: { answers: 'answer' },

@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { generate } from '../../kernels/networks/generator.ts'
 import type { Prompt } from '../kinds.ts'
 import { strip } from '../text/python.ts'
+import { drawingFields } from './drawing-fields.ts'
 import type { LoadedModel } from './load-model.ts'
 import { completionSeeds } from './seeds.ts'
 
@@ -21,20 +22,7 @@ export default operator({
       default: true,
       description: 'Take the most likely token each time instead of drawing.',
     },
-    temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
-    topK: {
-      type: 'integer',
-      minimum: 0,
-      default: 50,
-      description: 'Draw from the k most likely tokens; 0: from all.',
-    },
-    topP: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      maximum: 1,
-      default: 1,
-      description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
-    },
+    ...drawingFields,
   },
   inputs: { prompts: 'prompt' },
   outputs: {},

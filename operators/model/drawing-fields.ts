@@ -1,0 +1,17 @@
+/** Fields of operators that draw tokens from a part of the distribution. */
+export const drawingFields = {
+  temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
+  topK: {
+    type: 'integer',
+    minimum: 0,
+    default: 50,
+    description: 'Draw from the k most likely tokens; 0: from all.',
+  },
+  topP: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1,
+    default: 1,
+    description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
+  },
+} as const
