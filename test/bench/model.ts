@@ -1,16 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import type { Device } from '../../kernels/device.ts'
-import { toFloat16Bits } from '../../kernels/float16.ts'
 import { generate } from '../../kernels/networks/generator.ts'
 import { adamWOptimizer } from '../../kernels/networks/optimizer.ts'
 import { allocateParameters } from '../../kernels/networks/parameters.ts'
 import { encodeFrames, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
-import { sizeOf, type Tensor } from '../../kernels/tensor.ts'
 import { parseModelConfig } from '../../operators/model/config.ts'
 import { shapeOf } from '../../operators/model/load-model.ts'
 import { expectedTensors } from '../../operators/model/tensor-names.ts'
 import { noise } from '../kernels/support.ts'
 import { type Measurement, measure } from './measure.ts'
+import { fillRandom } from './random-weights.ts'
 
 const tokens = (count: number, seed: number): number[] =>
   Array.from(noise(count, seed), value => Math.floor((value / 2 + 0.5) * 150000))
@@ -87,25 +86,16 @@ export async function* update(device: Device, rounds: number): AsyncGenerator<Me
 
 /** A model of the released sizes with random weights, in float16 where the device has matrix units. */
 async function released(device: Device, trained: boolean): Promise<VideoModel> {
+  const started = performance.now()
   const path = 'test/bench/released.json'
   const ids = { eosId: 151643, idOf: () => undefined }
   const config = parseModelConfig(path, JSON.parse(await readFile(path, 'utf8')), ids)
   const precision = device.units === 'none' ? 'float32' : 'float16'
   const isTrained = (name: string) => trained && !name.startsWith('vision_tower.')
   const weights = allocateParameters(device, expectedTensors(config), isTrained, precision)
-  for (const { name, shape, value } of weights.byName.values()) await fill(device, name, shape, value)
+  await fillRandom(device, weights)
+  console.error(
+    `set-up of ${trained ? 'a trained' : 'a frozen'} model ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  )
   return { device, shape: shapeOf(config), weights, precision, maxLength: config.maxLength }
-}
-
-const values = noise((1 << 22) + 36)
-
-/** Uniform numbers with the variance of 1 / fan-in; gains are 1 and biases 0. */
-async function fill(device: Device, name: string, shape: readonly number[], tensor: Tensor): Promise<void> {
-  if (name.endsWith('.bias')) return
-  const scale = shape.length === 1 ? 0 : Math.sqrt(3 / sizeOf(shape.slice(1)))
-  const numbers = shape.length === 1 ? new Float32Array(shape[0]).fill(1) : values.map(value => value * scale)
-  const data = tensor.type === 'f16' ? toFloat16Bits(numbers) : numbers
-  const size = sizeOf(shape)
-  for (let at = 0; at < size; at += data.length) device.write(tensor, data.subarray(0, size - at), at)
-  await device.finish()
 }

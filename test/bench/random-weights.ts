@@ -1,0 +1,56 @@
+import type { Device } from '../../kernels/device.ts'
+import type { ParameterSet } from '../../kernels/networks/parameters.ts'
+import { compile, kernel, Plan } from '../../kernels/plan.ts'
+import { type ElementType, sizeOf } from '../../kernels/tensor.ts'
+
+/**
+ * Fills weights on the GPU: matrices with uniform numbers of the variance 1 / fan-in, so that signals keep their size
+ * through layers that were never trained; gains with 1; biases stay 0.
+ */
+export async function fillRandom(device: Device, { byName }: ParameterSet): Promise<void> {
+  const plan = new Plan(device)
+  let seed = 0
+  for (const { name, shape, value } of byName.values()) {
+    seed++
+    if (name.endsWith('.bias')) continue
+    const isVector = shape.length === 1
+    const scale = isVector ? 0 : Math.sqrt(3 / sizeOf(shape.slice(1)))
+    const words = value.type === 'f16' ? sizeOf(shape) / 2 : sizeOf(shape)
+    plan.dispatch(uniform[value.type === 'f16' ? 'f16' : 'f32'], {
+      params: { words, seed: Math.imul(seed, 2654435761) >>> 0, scale, offset: isVector ? 1 : 0 },
+      buffers: { values: value },
+      grid: Math.ceil(words / (width * wordsOfLane)),
+    })
+  }
+  const compiled = await compile(device, plan, 'random weights')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+}
+
+const width = 64
+const wordsOfLane = 16
+
+// The number at a place depends on the place and the seed alone (PCG of both).
+const uniformOf = (type: ElementType) =>
+  kernel({
+    name: `uniform_${type}`,
+    params: { words: 'u32', seed: 'u32', scale: 'f32', offset: 'f32' },
+    buffers: { values: { element: 'u32', access: 'write' } },
+    code: `
+fn drawn(place: u32) -> f32 {
+  let state = (place ^ params.seed) * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (f32(((word >> 22u) ^ word) >> 8u) / 8388608.0 - 1.0) * params.scale + params.offset;
+}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup_index(id) * ${width * wordsOfLane}u + lane;
+  let end = min(start + ${width * wordsOfLane}u, params.words);
+  for (var i = start; i < end; i += ${width}u) {
+    values[i] = ${type === 'f16' ? 'pack2x16float(vec2f(drawn(2u * i), drawn(2u * i + 1u)))' : 'bitcast<u32>(drawn(i))'};
+  }
+}`,
+  })
+
+const uniform = { f32: uniformOf('f32'), f16: uniformOf('f16') }
