@@ -273,7 +273,9 @@ function instance(adapter: string | undefined, trusted: boolean): GPU {
     Object.assign(globalThis, globals)
     const unchecked = trusted ? ',disable_robustness' : ''
     const features = `enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia${unchecked}`
-    gpu = create(adapter ? [features, `adapter=${adapter}`] : [features])
+    // Timestamps are otherwise rounded to 65 µs, longer than most kernels take.
+    const flags = [features, 'disable-dawn-features=timestamp_quantization']
+    gpu = create(adapter ? [...flags, `adapter=${adapter}`] : flags)
     instances.set(key, gpu)
   }
   return gpu
