@@ -10,7 +10,7 @@ import { fixture } from '../fixtures.ts'
 import { checkCheckpoint } from '../golden/checkpoint.ts'
 import { relativeError } from '../golden/row.ts'
 import { type Case, cases } from '../oracle/cases.ts'
-import { readModel, visionFeatures } from '../oracle/model.ts'
+import { readModel, usuallyTrained, visionFeatures } from '../oracle/model.ts'
 import { greedyIds, groupLogProbabilities } from '../oracle/quantities.ts'
 import { randomOf } from '../oracle/random.ts'
 import { writeRandomCheckpoint } from '../oracle/random-checkpoint.ts'
@@ -45,7 +45,7 @@ t.test('prompts of one batch do not see each other', async t => {
   const folder = join(t.testdir({}), sizes.name)
   await writeRandomCheckpoint(folder, sizes)
   const checkpoint = await openCheckpoint(folder)
-  const oracle = await readModel(checkpoint, true)
+  const oracle = await readModel(checkpoint, usuallyTrained)
   const model = await loadModel(device, checkpoint, ['connector', 'language'])
   t.teardown(() => model.weights.free())
   const random = randomOf(1)

@@ -15,18 +15,27 @@ export function gradientNorm(parameters: Iterable<Matrix>): number {
   return Math.sqrt(sum)
 }
 
-/** Clips by the norm of all gradients, then updates; call it once a step. The decay takes every parameter. */
-export function adamW(parameters: readonly Matrix[], options: AdamWOptions): () => void {
-  const { lr, betas, eps, weight_decay, clip } = options
+/**
+ * Clips by the norm of all gradients, then updates; call it once a step, with its learning rate where that changes.
+ * The decay takes every parameter that `decays` accepts.
+ */
+export function adamW(
+  parameters: readonly Matrix[],
+  options: AdamWOptions,
+  decays: (parameter: Matrix) => boolean = () => true,
+): (lr?: number) => void {
+  const { betas, eps, clip } = options
   const moments = parameters.map(({ data: { length } }) => [
     new Float64Array(length),
     new Float64Array(length),
   ])
   let step = 0
-  return () => {
+  return (lr = options.lr) => {
     step++
     const shrink = Math.min(1, clip / (gradientNorm(parameters) + 1e-6))
-    for (const [p, { data, gradient }] of parameters.entries()) {
+    for (const [p, parameter] of parameters.entries()) {
+      const { data, gradient } = parameter
+      const decay = decays(parameter) ? options.weight_decay : 0
       const [first, second] = moments[p]
       for (let i = 0; i < data.length; i++) {
         const g = shrink * (gradient?.[i] ?? 0)
@@ -34,7 +43,7 @@ export function adamW(parameters: readonly Matrix[], options: AdamWOptions): () 
         second[i] = betas[1] * second[i] + (1 - betas[1]) * g * g
         const direction = first[i] / (1 - betas[0] ** step)
         const size = Math.sqrt(second[i] / (1 - betas[1] ** step)) + eps
-        data[i] -= lr * weight_decay * data[i] + (lr * direction) / size
+        data[i] -= lr * decay * data[i] + (lr * direction) / size
       }
     }
   }

@@ -10,23 +10,28 @@ export interface Model {
   readonly weights: ReadonlyMap<string, Matrix>
 }
 
-/** Reads a checkpoint's weights; connector and language model get gradients when they are to be trained. */
-export async function readModel(checkpoint: Checkpoint, training: boolean): Promise<Model> {
+/** Connector and language model. */
+export const usuallyTrained = (name: string): boolean => !name.startsWith('vision_tower.')
+
+/** Reads a checkpoint's weights; those that are to be trained get gradients. */
+export async function readModel(
+  checkpoint: Checkpoint,
+  trained: (name: string) => boolean = () => false,
+): Promise<Model> {
   const weights = new Map<string, Matrix>()
   for (const [name, { shape }] of checkpoint.tensors) {
     const values: number[] = []
     for await (const chunk of checkpoint.read(name)) for (const value of chunk) values.push(value)
     const rows = shape.length > 1 ? shape[0] : 1
-    const make = training && !name.startsWith('vision_tower.') ? variable : constant
+    const make = trained(name) ? variable : constant
     weights.set(name, make([rows, values.length / rows], Float64Array.from(values)))
   }
   return { config: checkpoint.config, weights }
 }
 
 /** Features (frames · tokens, vision hidden) of normalised pixels (frames, channels, size, size). */
-export function visionFeatures(model: Model, pixels: Float64Array): Matrix {
+export function visionFeatures(model: Model, pixels: Float64Array, tape = new Tape()): Matrix {
   const { vision, select } = model.config
-  const tape = new Tape()
   const frameSize = vision.channels * vision.imageSize ** 2
   const frames = Array.from({ length: pixels.length / frameSize }, (_, i) => {
     const tokens = visionTower(tape, model, pixels.subarray(i * frameSize, (i + 1) * frameSize))

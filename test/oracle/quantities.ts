@@ -51,7 +51,7 @@ export async function greedyIds(
   prompt: readonly number[],
   limit: number,
 ): Promise<number[]> {
-  const reference = await model.readModel(checkpoint, false)
+  const reference = await model.readModel(checkpoint)
   const tape = new Tape()
   const visual = frames && model.connector(tape, reference, model.visionFeatures(reference, frames))
   return greedily(reference, model.splice(tape, reference, prompt, visual), limit).ids
@@ -71,15 +71,20 @@ export function nextLogits(
 /** Computes everything that golden folders hold, in float64. */
 export async function quantities(checkpoint: Checkpoint, given: Given): Promise<Quantities> {
   const tensors: Tensors = new Map()
-  const reference = await model.readModel(checkpoint, false)
+  const reference = await model.readModel(checkpoint)
   const { vision } = reference.config
   const frameCount = given.frames.length / (vision.channels * vision.imageSize ** 2)
   const features = model.visionFeatures(reference, given.frames)
   const featureShape = [frameCount, features.shape[0] / frameCount, vision.hidden]
   tensors.set('vision.features', { shape: featureShape, data: features.data })
   const greedy = promptQuantities(tensors, reference, features, given)
-  const sft = supervised(tensors, await model.readModel(checkpoint, true), features, given.sft)
-  const policy = await model.readModel(checkpoint, true)
+  const sft = supervised(
+    tensors,
+    await model.readModel(checkpoint, model.usuallyTrained),
+    features,
+    given.sft,
+  )
+  const policy = await model.readModel(checkpoint, model.usuallyTrained)
   for (const [name, values] of given.grpo.policy) policy.weights.get(name)?.data.set(values)
   const grpo = grouped(tensors, policy, reference, features, given)
   return { tensors, greedy, sft, grpo }
@@ -141,30 +146,10 @@ function supervised(
   const learn = (): number => {
     clear(trained)
     const tape = new Tape()
-    const visual = model.connector(tape, policy, features)
-    const targets = ids.flatMap((id, i) =>
-      id === -200 ? Array.from({ length: visual.shape[0] }, () => -100) : [labels[i]],
-    )
-    const hidden = model.languageModel(tape, policy, model.splice(tape, policy, ids, visual))
-    const learnt = targets.flatMap((target, i) => (target < 0 || i >= hidden.shape[0] ? [] : [i]))
-    const logProbs = op.logProbabilities(
-      tape,
-      model.logits(
-        tape,
-        policy,
-        op.gatherRows(
-          tape,
-          hidden,
-          learnt.map(i => i - 1),
-        ),
-      ),
-      learnt.map(i => targets[i]),
-    )
-    tape.backward(
-      logProbs,
-      learnt.map(() => -1 / learnt.length),
-    )
-    return -logProbs.data.reduce((sum, value) => sum + value, 0) / learnt.length
+    const logProbs = labelLogProbabilities(tape, policy, features, { ids, labels })
+    const { length } = logProbs.data
+    tape.backward(logProbs, new Float64Array(length).fill(-1 / length))
+    return -logProbs.data.reduce((sum, value) => sum + value, 0) / length
   }
   const loss = learn()
   const grad_norm = gradientNorm(trained.values())
@@ -177,6 +162,31 @@ function supervised(
   update()
   for (const [name, { data }] of trained) tensors.set(`sft.step3.${name}`, flat(data.slice()))
   return { loss, grad_norm, losses, loss_after: learn() }
+}
+
+/** Of the labels of a conversation that the longest prompt leaves, in one row. */
+export function labelLogProbabilities(
+  tape: Tape,
+  policy: model.Model,
+  features: Matrix,
+  { ids, labels }: Pick<Given['sft'], 'ids' | 'labels'>,
+): Matrix {
+  const visual = model.connector(tape, policy, features)
+  const targets = ids.flatMap((id, i) =>
+    id === -200 ? Array.from({ length: visual.shape[0] }, () => -100) : [labels[i]],
+  )
+  const hidden = model.languageModel(tape, policy, model.splice(tape, policy, ids, visual))
+  const learnt = targets.flatMap((target, i) => (target < 0 || i >= hidden.shape[0] ? [] : [i]))
+  const before = op.gatherRows(
+    tape,
+    hidden,
+    learnt.map(i => i - 1),
+  )
+  return op.logProbabilities(
+    tape,
+    model.logits(tape, policy, before),
+    learnt.map(i => targets[i]),
+  )
 }
 
 function grouped(

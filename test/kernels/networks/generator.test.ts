@@ -20,7 +20,7 @@ import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
 const folder = join(t.testdir({}), 'checkpoint')
 await writeRandomCheckpoint(folder, cases[0])
 const checkpoint = await openCheckpoint(folder)
-const oracle = await readModel(checkpoint, false)
+const oracle = await readModel(checkpoint)
 const prompts = [[7, 8, 9, 10, 11], [40], [5, 4, 3, 2, 1, 6, 7]]
 const requests = prompts.map((ids, i) => ({ ids, completions: [], seeds: [100 + i, 7, 4_000_000_000 - i] }))
 const everything: Sampling = { greedy: false, temperature: 1, topK: 0, topP: 1 }

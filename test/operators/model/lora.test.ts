@@ -77,7 +77,7 @@ await onEachFamily(t, async (device, t) => {
     pass.free()
 
     const tape = new Tape()
-    const oracle = await readModel(checkpoint, false)
+    const oracle = await readModel(checkpoint)
     const matrices = await adaptOracle(tape, oracle, model)
     const seen = constant([64, 16], Float64Array.from(clip))
     const logProbs = groupLogProbabilities(tape, oracle, seen, ids, completions)

@@ -27,7 +27,7 @@ t.test('frozen matrices are kept in float16, trained ones are not', async t => {
 
 t.test('a float16 model gives nearly the logits of the float64 oracle', async t => {
   const ids = [3, 10, 17, 24, 31]
-  const wanted = nextLogits(await readModel(checkpoint, false), ids, [])
+  const wanted = nextLogits(await readModel(checkpoint), ids, [])
   const { logits } = await promptStates(model, { ids })
   const found = logits.slice(-wanted.length)
   close(t, found, wanted, 5e-3)
