@@ -7,7 +7,7 @@ import { setFlag, type Verb, type World } from './verb.ts'
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
 export const check: Verb = {
-  summary: 'Reports everything that is wrong with a graph, and what is noteworthy in the data that it reads.',
+  summary: 'Reports every problem of a graph, and what its data holds.',
   usage: 'GRAPH',
   flags: {
     set: setFlag,
@@ -18,7 +18,7 @@ export const check: Verb = {
       description: 'text (the default), json: a list of problems, or github: annotations for a workflow.',
     },
   },
-  example: 'flow check graphs/grpo.json --set group=4',
+  example: 'npx flow check graphs/grpo.json --set group=4',
   run: async (words, world) => {
     const { registry, environment, print, complain } = world
     const file = onlyWord(words, 'graph file')

@@ -6,7 +6,13 @@ export const compare: Verb = {
   summary: 'Compares two evaluations question by question.',
   usage: 'FIRST SECOND',
   flags: { json: { description: 'Prints JSON.' } },
-  example: 'flow compare results/before results/after',
+  example: [
+    'results() {',
+    '  npx flow run graphs/eval/lvbench.json --set data=graphs/demo/quiz \\',
+    '    --set answers=$1 --set out=results/$1',
+    '}',
+    'results constant; results oracle; npx flow compare results/constant results/oracle',
+  ].join('\n'),
   run: async (words, { print, complain }) => {
     const [first, second, ...more] = words.positional
     if (first === undefined || second === undefined || more.length > 0)

@@ -10,7 +10,7 @@ export const diff: Verb = {
   summary: 'Says what differs between two graphs: nodes, config, edges, shapes and memory.',
   usage: 'GRAPH GRAPH',
   flags: { plugin: pluginFlag, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
-  example: 'flow diff graphs/grpo.json graphs/coldstart.json',
+  example: 'npx flow diff graphs/grpo.json graphs/coldstart.json',
   run: async (words, { registry, environment, print }) => {
     const { positional } = words
     if (positional.length !== 2)

@@ -7,10 +7,10 @@ import { table } from './table.ts'
 import { setFlag, type Verb } from './verb.ts'
 
 export const explain: Verb = {
-  summary: 'Says what travels on the edges of a graph and what memory its run may take.',
+  summary: 'Says what travels on the edges of a graph and what memory it takes.',
   usage: 'GRAPH',
   flags: { set: setFlag, plugin: pluginFlag },
-  example: 'flow explain graphs/grpo.json --set group=4',
+  example: 'npx flow explain graphs/grpo.json --set group=4',
   run: async (words, { registry, environment, print }) => {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
     print(plan.summary)

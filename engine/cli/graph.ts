@@ -16,7 +16,7 @@ export const graph: Verb = {
     set: setFlag,
     plugin: pluginFlag,
   },
-  example: 'flow graph graphs/grpo.json --format dot',
+  example: 'npx flow graph graphs/grpo.json --format svg > grpo.svg',
   run: async (words, { registry, environment, print }) => {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
     const format = words.last('format')

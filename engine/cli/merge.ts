@@ -3,10 +3,16 @@ import { UsageError } from './arguments.ts'
 import type { Verb } from './verb.ts'
 
 export const merge: Verb = {
-  summary: 'Puts the results of shards together and proves that every question is there once.',
+  summary: 'Joins the results of shards and proves that no question is missing.',
   usage: 'FOLDER...',
   flags: { out: { value: 'DIR', description: 'Folder for the whole.' } },
-  example: 'flow merge results/shard-1 results/shard-2 --out results/whole',
+  example: [
+    'part() {',
+    '  npx flow run graphs/eval/lvbench.json --set data=graphs/demo/quiz \\',
+    '    --set answers=oracle --shard $1/2 --set out=results/part-$1',
+    '}',
+    'part 1; part 2; npx flow merge results/part-1 results/part-2 --out results/whole',
+  ].join('\n'),
   run: async (words, { print, complain }) => {
     const out = words.last('out')
     if (out === undefined) throw new UsageError('--out: must name the folder for the whole')

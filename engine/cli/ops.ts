@@ -9,7 +9,7 @@ export const ops: Verb = {
   summary: 'Lists operators and resources, or describes one.',
   usage: '[NAME]',
   flags: { plugin: pluginFlag },
-  example: 'flow ops stream.batch',
+  example: 'npx flow ops stream.batch',
   run: async ({ positional }, { registry, print }) => {
     const { operators, resources } = registry
     if (positional.length > 1) throw new UsageError(`must name one operator, found ${positional.join(' ')}`)

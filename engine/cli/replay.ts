@@ -24,13 +24,16 @@ interface Line {
  * out: what they write lies outside.
  */
 export const replay: Verb = {
-  summary: 'Repeats one item of a run, with the weights that it met, and compares what was recorded of it.',
+  summary: 'Repeats one item of a run and compares what was recorded of it.',
   usage: 'RUN --item KEY',
   flags: {
     plugin: pluginFlag,
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },
   },
-  example: 'flow run graphs/grpo.json --set steps=2 --out runs/mine; flow replay runs/mine --item 1:19',
+  example: [
+    'npx flow run graphs/grpo.json --set steps=2 --set group=2 --out runs/two-steps',
+    'npx flow replay runs/two-steps --item 1:19',
+  ].join('\n'),
   run: async (words, world) => {
     const directory = onlyWord(words, 'run directory')
     const key = words.last('item')

@@ -23,7 +23,7 @@ export const run: Verb = {
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
   },
-  example: 'flow run graphs/grpo.json --set group=4 --seed 1',
+  example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',
   run: async (words, world) => {
     const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
     if (!order) return 0

@@ -2,20 +2,27 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { askTap, stopTap } from '../run/tap.ts'
 import { hint, UsageError } from './arguments.ts'
-import { readStatus } from './top.ts'
+import { readStatus, waitFlag, waitForRun } from './top.ts'
 import type { Verb } from './verb.ts'
 
 const pollMs = 200
 
 export const tap: Verb = {
-  summary: 'Shows samples of the items that come to an input of a running graph.',
+  summary: 'Shows samples of what comes to an input of a run that goes on.',
   usage: 'RUN NODE.PORT',
-  flags: { count: { value: 'N', description: 'Samples to show (default 5).' } },
-  example: 'flow tap $(ls -td runs/* | head -1) update.groups --count 1',
+  flags: {
+    count: { value: 'N', description: 'Samples to show (default 5).' },
+    wait: waitFlag,
+  },
+  example: [
+    'npx flow run graphs/grpo.json --set group=2 --out runs/tapped > tapped.log &',
+    'npx flow tap runs/tapped update.groups --count 1 --wait 600',
+  ].join('\n'),
   run: async (words, { print, complain }) => {
     const [directory, end, ...more] = words.positional
     if (end === undefined || more.length > 0)
       throw new UsageError('must name a run directory and an input, as node.port')
+    await waitForRun(directory, words, complain)
     const { edges } = readStatus(directory)
     const ends = [...new Set(edges.map(edge => edge.end))]
     if (!ends.includes(end)) throw new UsageError(`${end}: must be an input of the run${hint(end, ends)}`)

@@ -3,20 +3,29 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Status } from '../run/observe.ts'
 import { number } from '../run/report-curve.ts'
-import { onlyWord, UsageError } from './arguments.ts'
+import { type Arguments, type Flag, onlyWord, UsageError } from './arguments.ts'
 import { duration } from './progress.ts'
 import type { Verb } from './verb.ts'
 
 /** A status older than this is that of a run that ended without saying so. */
 const staleMs = 5000
 
+export const waitFlag: Flag = {
+  value: 'SECONDS',
+  description: 'Wait so long for the run to begin (default 0).',
+}
+
 export const top: Verb = {
   summary: 'Shows what the nodes of a run do, every second while it goes on.',
   usage: 'RUN',
-  flags: { once: { description: 'Show it once.' } },
-  example: 'flow top $(ls -td runs/* | head -1) --once',
-  run: async (words, { print, screen }) => {
+  flags: { once: { description: 'Show it once.' }, wait: waitFlag },
+  example: [
+    'npx flow run graphs/grpo.json --set steps=4 --set group=2 --out runs/watched > watched.log &',
+    'npx flow top runs/watched --wait 600',
+  ].join('\n'),
+  run: async (words, { print, complain, screen }) => {
     const directory = onlyWord(words, 'run directory')
+    await waitForRun(directory, words, complain)
     for (;;) {
       const status = readStatus(directory)
       const stale = !status.ended && Date.now() - status.time > staleMs
@@ -33,8 +42,24 @@ export const top: Verb = {
   },
 }
 
+/** Waits as long as `--wait` says for a run to begin. */
+export async function waitForRun(
+  directory: string,
+  words: Arguments,
+  complain: (line: string) => void,
+): Promise<void> {
+  const text = words.last('wait') ?? '0'
+  const seconds = Number(text)
+  if (!(seconds >= 0)) throw new UsageError(`--wait: must be a number of seconds, found "${text}"`)
+  if (seconds > 0 && !existsSync(statusOf(directory))) complain(`waiting for ${directory} to begin`)
+  const until = performance.now() + seconds * 1000
+  while (!existsSync(statusOf(directory)) && performance.now() < until) await setTimeout(100)
+}
+
+const statusOf = (directory: string): string => join(directory, 'status.json')
+
 export function readStatus(directory: string): Status {
-  const path = join(directory, 'status.json')
+  const path = statusOf(directory)
   if (!existsSync(path))
     throw new UsageError(`${directory}: must be a run that has begun, found no status.json in it`)
   // the run wrote it

@@ -8,7 +8,7 @@ export interface Verb {
   /** What follows the verb, e.g. `GRAPH`. */
   readonly usage: string
   readonly flags: Readonly<Record<string, Flag>>
-  /** A command that works when pasted into a shell in this repository. */
+  /** Shell commands that work when pasted, a line each; `graphs/` stands for the folder of our graphs. */
   readonly example: string
   /** Returns the exit code: 0 fine, 1 the run failed, 2 the graph or the command is wrong, 130 interrupted. */
   run(words: Arguments, world: World): Promise<number>
