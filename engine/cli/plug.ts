@@ -12,19 +12,30 @@ export const pluginFlag: Flag = {
 
 /** The registry with the plugins of the command line and of the graphs, or runs, that the command names. */
 export function plug(registry: Registry, words: Arguments): Promise<Registry> {
-  const stated = words.all('plugin').map((name): PluginName => {
-    return { name, folder: process.cwd(), problem: { path: `--plugin ${name}` } }
+  const stated = statedPlugins(words).map((plugin): PluginName => {
+    return { ...plugin, problem: { path: `--plugin ${plugin.name}` } }
   })
-  const graphs = [...words.positional, ...words.all('resume')].flatMap(graphOf)
-  const names = [...stated, ...graphs.flatMap(file => pluginsOf(file))]
+  const names = [...stated, ...[...words.positional, ...words.all('resume')].flatMap(pluginsIn)]
   return names.length === 0 ? Promise.resolve(registry) : withPlugins(registry, names)
 }
 
-/** The graph file that a word names: itself, or the one that a run directory was made with. */
-function graphOf(word: string): string[] {
-  if (word.endsWith('.json')) return [word]
-  const manifest = join(word, 'manifest.json')
-  if (!existsSync(manifest)) return []
-  const { graph } = JSON.parse(readFileSync(manifest, 'utf8'))
-  return typeof graph === 'string' ? [graph] : []
+/** What `--plugin` names, and the folder that it is found from. */
+export const statedPlugins = (words: Arguments): StoredPlugin[] =>
+  words.all('plugin').map(name => ({ name, folder: process.cwd() }))
+
+/** A plugin of the command line, as the manifest of a run keeps it. */
+export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
+
+/** The plugins of what a word names: of a graph file, or of the graph and the command line of a run directory. */
+function pluginsIn(word: string): PluginName[] {
+  if (word.endsWith('.json')) return pluginsOf(word)
+  const path = join(word, 'manifest.json')
+  if (!existsSync(path)) return []
+  // the file is ours, and it is replaced as a whole
+  const { graph, plugins = [] } = JSON.parse(readFileSync(path, 'utf8')) as {
+    graph?: string
+    plugins?: StoredPlugin[]
+  }
+  const stored = plugins.map((plugin, i) => ({ ...plugin, problem: { path: `${path} plugins.${i}` } }))
+  return [...stored, ...(graph === undefined ? [] : pluginsOf(graph))]
 }

@@ -7,6 +7,7 @@ import { show } from '../graph/problem.ts'
 import { checkpointsOf, listCheckpoints, readState, removeLeftovers } from '../run/checkpoint-folder.ts'
 import { cutBack } from '../run/files.ts'
 import { UsageError } from './arguments.ts'
+import type { StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
 /** What a run directory says about its run. */
@@ -18,7 +19,9 @@ export interface PastRun {
 }
 
 /** Facts for the manifest that `readRun` needs. */
-export const factsOf = (plan: Plan, set: readonly string[]) => ({ set, structure: structureOf(plan) })
+export const factsOf = (plan: Plan, set: readonly string[], plugins: readonly StoredPlugin[]) => {
+  return { set, plugins, structure: structureOf(plan) }
+}
 
 /** Reads the manifest of a run and loads its graph, which must be what it was. */
 export function readRun(directory: string, { registry, environment }: World): PastRun {
@@ -52,8 +55,8 @@ export async function cutBackRun(directory: string, { plan, facts }: PastRun) {
   cutBack(directory, from === undefined ? {} : (await readState(from)).files)
   const before = Array.isArray(facts.resumed) ? facts.resumed : []
   const resumed = [...before, { checkpoint: name ?? null, at: new Date().toISOString() }]
-  const { set, structure, started } = facts
-  return { ...(from !== undefined && { from }), facts: { set, structure, started, resumed } }
+  const { set, plugins, structure, started } = facts
+  return { ...(from !== undefined && { from }), facts: { set, plugins, structure, started, resumed } }
 }
 
 /** Nodes and edges, and the config in sub-graphs: all that the graph as shown in the manifest does not hold. */

@@ -5,7 +5,7 @@ import { number } from '../run/report-curve.ts'
 import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
 import { refuseOverMemory } from './explain.ts'
-import { pluginFlag } from './plug.ts'
+import { pluginFlag, statedPlugins } from './plug.ts'
 import { progressLine } from './progress.ts'
 import { cutBackRun, factsOf, readRun } from './resume.ts'
 import { readStatus } from './top.ts'
@@ -59,7 +59,7 @@ function newRun(words: Arguments, { registry, environment }: World): Order {
       `--out ${directory}: must be a new folder, found a run in it (--resume goes on with it)`,
     )
   }
-  return { plan, seed, directory, facts: factsOf(plan, set) }
+  return { plan, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
 }
 
 /** The rest of a run that was stopped; nothing when it was completed. */

@@ -23,11 +23,13 @@ const flow = join(home, 'node_modules/flow/dist/engine/cli/main.js')
 const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
 
 /** Runs Node in the folder of the plugins. */
-function node(...words: string[]) {
+const node = (...words: string[]) => nodeIn(home, ...words)
+
+function nodeIn(cwd: string, ...words: string[]) {
   const FLOW_CACHE = process.env.FLOW_CACHE ?? join(repository, '.cache/flow')
   const { NODE_OPTIONS: _, ...environment } = process.env
   const run = spawnSync(process.execPath, words, {
-    cwd: home,
+    cwd,
     encoding: 'utf8',
     env: { ...environment, FLOW_CACHE },
     timeout: 200_000,
@@ -148,11 +150,66 @@ t.test('a package and --plugin are found from where they are named', async t => 
   t.match(node(flow, 'ops', 'my.count', '--plugin', './source.js').out, /my\.count: Counts up\./)
 })
 
+t.test(
+  'a run goes on, and is repeated, with the plugins of its command line from another folder',
+  async t => {
+    write(
+      'bell.js',
+      `import { operator } from 'flow/operator'
+export const api = 1
+export const operators = {
+  'my.bell': operator({
+    summary: 'Stops the run once.',
+    config: {},
+    inputs: { items: 'any' },
+    outputs: { items: { kind: 'any', like: 'items' } },
+    run: ({ items }, _, context) => ({
+      items: items.pipe(context.each((value, { key }) => {
+        context.record('metrics', { key, step: value + 1 })
+        if (value === 3 && !process.argv.includes('--resume')) process.emit('SIGINT')
+        return value
+      })),
+    }),
+  }),
+}
+`,
+    )
+    const nodes = {
+      count: { operator: 'my.count', config: { count: 9 } },
+      bell: { operator: 'my.bell', from: { items: 'count.numbers' } },
+      out: {
+        operator: 'write.jsonl',
+        config: { path: join(home, 'rung.jsonl') },
+        from: { items: 'bell.items' },
+      },
+    }
+    write('rung.json', graphOf([], nodes, { checkpoint: { every: 2 } }))
+    const plugins = ['--plugin', './source.js', '--plugin', './bell.js']
+    const graph = join(home, 'rung.json')
+    t.equal(node(flow, 'run', graph, '--out', 'rung', ...plugins).code, 130)
+    mkdirSync(join(home, 'elsewhere'))
+    const { code, complaints } = nodeIn(join(home, 'elsewhere'), flow, 'run', '--resume', join(home, 'rung'))
+    t.equal(code, 0, complaints)
+    t.same(lines('rung.jsonl'), [0, 1, 2, 3, 4, 5, 6, 7, 8])
+    t.match(node(flow, 'replay', 'rung', '--item', '7').out, /1 records: equal/)
+    rmSync(join(home, 'bell.js'))
+    const gone = node(flow, 'replay', 'rung', '--item', '7')
+    t.equal(gone.code, 2)
+    t.match(
+      gone.complaints,
+      /manifest\.json plugins\.1: must be a module that can be loaded, found ".\/bell\.js"/,
+    )
+  },
+)
+
 t.test('what flow new writes works and passes its own test', async t => {
-  t.equal(node(flow, 'new', 'operator', 'my.shout').code, 0)
-  t.equal(node(flow, 'new', 'graph', 'copy').code, 0)
-  const { code, out } = node('--test', 'my-shout.test.js', 'copy.test.js')
-  t.equal(code, 0, out)
+  for (const what of ['operator my.shout', 'graph copy']) {
+    const { out } = node(flow, 'new', ...what.split(' '))
+    const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
+    const tested = node(...call.split(' '))
+    t.equal(tested.code, 0, tested.out)
+    t.match(tested.out, /^# pass 1$/m)
+  }
   const again = node(flow, 'new', 'graph', 'copy')
   t.equal(again.code, 2)
   t.match(again.complaints, /copy\.json: must not be there yet/)
