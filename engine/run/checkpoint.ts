@@ -20,8 +20,7 @@ import type { RunningNode } from './node.ts'
 /** What a checkpoint asks of the run around it. */
 export interface CheckpointHost {
   readonly directory: string
-  readonly nodes: readonly RunningNode[]
-  readonly edges: readonly Edge[]
+  network(): { readonly nodes: readonly RunningNode[]; readonly edges: readonly Edge[] }
   /** What the engine counts: the rest of the state is filled in here. */
   counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
   log(message: string): void
@@ -97,7 +96,7 @@ export class Checkpoints {
   due(): 'nothing' | 'more-items' | 'save' {
     const waiting = this.#cursors.filter(cursor => !cursor.ended && cursor.allowance <= 0)
     if (waiting.length === 0) return 'nothing'
-    const { nodes, edges } = this.#host
+    const { nodes, edges } = this.#host.network()
     if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
     for (const cursor of waiting) cursor.allowance = 1
     if (++this.#extra === manyExtra) {
@@ -156,7 +155,7 @@ export class Checkpoints {
 
   #edgeValues(): Record<string, unknown> {
     const values: Record<string, unknown> = {}
-    for (const input of this.#host.nodes.flatMap(node => node.inputs)) {
+    for (const input of this.#host.network().nodes.flatMap(node => node.inputs)) {
       const [edge] = input.edges
       if (!edge?.feedback || !input.latestItem) continue
       const { value } = input.latestItem

@@ -1,6 +1,8 @@
+import type { PlannedNode } from '../graph/check.ts'
 import type { Item } from '../operator.ts'
 import type { Cursor } from './cursor.ts'
-import type { Holder, Lease, Ledger } from './ledger.ts'
+import type { Holder, Lease, Ledger, Origin } from './ledger.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** A part of a node that waits for room behind it. */
 export type Waiter = () => void
@@ -45,4 +47,18 @@ export interface Host extends Holder {
 export interface SourcePump {
   advance(): void
   stop(): void
+}
+
+/** What a node asks of the run around it. */
+export interface NodeHost {
+  readonly ledger: Ledger
+  readonly scheduler: Scheduler
+  /** The run must end with this error. */
+  fail(error: unknown): void
+  /** An item was given up: it goes to the dead letters. */
+  skipped(node: PlannedNode, item: Lease, error: unknown): void
+  acknowledged(origin: Origin): void
+  log(message: string): void
+  ended(): void
+  cursor(node: string): Cursor | undefined
 }

@@ -1,11 +1,47 @@
 import type { Edge } from './edge.ts'
+import { RunError } from './error.ts'
 import type { RunningNode } from './node.ts'
+import type { Scheduler } from './scheduler.ts'
+
+/** Ends a run that waits for what will not come. */
+export class StallWatch {
+  readonly #run: { readonly scheduler: Scheduler; fail(error: RunError): void }
+  readonly #seconds: number
+  #timer: NodeJS.Timeout | undefined
+
+  /** `seconds` without any event, while RxJS holds items that a timer might free, count as a stall. */
+  constructor(run: { readonly scheduler: Scheduler; fail(error: RunError): void }, seconds = 60) {
+    this.#run = run
+    this.#seconds = seconds
+  }
+
+  /** Called when nothing is under way. */
+  look(nodes: readonly RunningNode[], edges: readonly Edge[]): void {
+    const { certain, text } = stallReason(nodes, edges)
+    const stalled = () => this.#run.fail(new RunError('stalled', `the run stalled: ${text}`))
+    if (certain) {
+      stalled()
+      return
+    }
+    // RxJS may hold items until a timer of its own: give it time, and look again
+    const { scheduler } = this.#run
+    const { wakes } = scheduler
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      if (scheduler.wakes === wakes) stalled()
+    }, this.#seconds * 1000)
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+}
 
 /**
  * Why nothing happens, given that no work and no pull of a source is under way. Certain when every node that runs
  * waits for input and holds nothing; otherwise an RxJS operator inside one may still act, by a timer of its own.
  */
-export function stallReason(
+function stallReason(
   nodes: readonly RunningNode[],
   edges: readonly Edge[],
 ): { certain: boolean; text: string } {

@@ -1,0 +1,249 @@
+import type { Plan, PlannedNode } from '../graph/check.ts'
+import type { Durable, LogLevel, Progress } from '../operator.ts'
+import { Checkpoints, type Part } from './checkpoint.ts'
+import { type RunState, readState } from './checkpoint-folder.ts'
+import type { Services } from './context.ts'
+import type { Cursor } from './cursor.ts'
+import { messageOf, RunError } from './error.ts'
+import type { NodeHost } from './host.ts'
+import { Journal } from './journal.ts'
+import { type Lease, Ledger, Origin } from './ledger.ts'
+import { Lifetimes } from './lifetimes.ts'
+import { describeRun } from './manifest.ts'
+import { Network } from './network.ts'
+import { type Observer, observe } from './observe.ts'
+import { Resources } from './resources.ts'
+import type { RunOptions, RunSummary } from './run.ts'
+import { Scheduler } from './scheduler.ts'
+import { StallWatch } from './stall.ts'
+
+/** A run from its first file to its summary: opens what the graph needs, lets items flow, and ends it whatever happens. */
+export class GraphRun implements NodeHost, Services {
+  readonly seed: number
+  readonly directory: string
+  readonly ledger: Ledger
+  readonly scheduler = new Scheduler(() => this.#quiet())
+  readonly lifetimes = new Lifetimes()
+  readonly #plan: Plan
+  readonly #options: RunOptions
+  readonly #started = new Date()
+  readonly #stall: StallWatch
+  readonly #controller = new AbortController()
+  readonly #resources: Resources
+  readonly #gauges = new Map<string, () => number>()
+  #journal: Journal | undefined
+  #observer: Observer | undefined
+  #network: Network | undefined
+  #stopped = false
+  #error: RunError | undefined
+  #acknowledged = 0
+  #skipped = 0
+  #checkpoints: Checkpoints | undefined
+  #saving: Promise<void> | undefined
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan
+    this.#options = options
+    this.#resources = new Resources(plan.resources)
+    this.#stall = new StallWatch(this, options.stallSeconds)
+    this.seed = options.seed
+    this.directory = options.directory
+    this.ledger = new Ledger(options.seed, error => {
+      this.fail(new RunError('operator-failed', `disposing a value: ${messageOf(error)}`, { cause: error }))
+    })
+  }
+
+  async run(): Promise<RunSummary> {
+    const begin = performance.now()
+    try {
+      const { from, facts } = this.#options
+      const past = from === undefined ? undefined : await readState(from)
+      this.#journal = new Journal(this.directory, Object.keys(past?.files ?? {}), error => {
+        if (!this.#error) this.fail(error)
+      })
+      this.#acknowledged = past?.acknowledged ?? 0
+      this.#skipped = past?.skipped ?? 0
+      this.#checkpoints = this.#makeCheckpoints(from, past)
+      this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
+      await this.#resources.open(this, this.#controller.signal, async name =>
+        this.#checkpoints?.restore({ kind: 'resource', name }),
+      )
+      if (!this.#error) await this.#runNetwork()
+      if (!this.#error) await this.#checkpoints?.save()
+    } catch (error) {
+      this.fail(error)
+    }
+    await this.#saving
+    for (const error of await this.lifetimes.closeAll()) this.fail(error)
+    if (this.ledger.live > 0) this.fail(new RunError('leak', `${this.ledger.live} values were never freed`))
+    this.#stall.end()
+    const seconds = (performance.now() - begin) / 1000
+    try {
+      await this.#journal?.conclude(this.#summary(seconds))
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#journal?.close()
+    return this.#summary(seconds)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    if (!this.#checkpoints) this.#network?.stopSources()
+    else if (!this.#saving) this.#checkpoints.stop()
+    this.#network?.wake()
+  }
+
+  abort(error: unknown = new RunError('aborted', 'the run was aborted')): void {
+    this.fail(error)
+  }
+
+  fail(error: unknown): void {
+    const first = this.#error === undefined
+    const fault =
+      error instanceof RunError ? error : new RunError('operator-failed', messageOf(error), { cause: error })
+    this.#error ??= fault
+    // a full disk may be the very error: then the log cannot take it, and the summary still has it
+    this.#journal?.logFault(fault)
+    if (!first) return
+    this.#controller.abort()
+    this.#network?.cancel()
+  }
+
+  ended(): void {
+    this.#network?.ended()
+  }
+
+  skipped(node: PlannedNode, item: Lease, error: unknown): void {
+    this.#skipped++
+    for (const trace of item.traces) if (trace instanceof Origin) trace.failed = true
+    this.#journal?.bury(node, item, error)
+    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
+  }
+
+  acknowledged(origin: Origin): void {
+    if (origin.failed || this.#error) return
+    this.#acknowledged++
+    this.#options.onEvent?.({ type: 'acknowledged', key: origin.key })
+  }
+
+  cursor(node: string): Cursor | undefined {
+    return this.#checkpoints?.cursor(node)
+  }
+
+  checkpoint(part: Part, state: Durable): void {
+    this.#checkpoints?.register(part, state)
+  }
+
+  record = (stream: string, entry: Readonly<Record<string, unknown>>): void => {
+    this.#journal?.record(stream, entry)
+    if (stream === 'metrics') {
+      this.#checkpoints?.measure(entry)
+      this.#observer?.metrics(entry)
+    }
+    this.#options.onEvent?.({ type: 'record', stream, entry })
+  }
+
+  gauge = (name: string, read: () => number): void => {
+    this.#gauges.set(name, read)
+  }
+
+  log = (message: string, level: LogLevel = 'info', node?: string): void => {
+    this.#journal?.log(message, level, node)
+    this.#options.onEvent?.({ type: 'log', message })
+  }
+
+  progress = (state: Progress): void => {
+    this.#options.onEvent?.({ type: 'progress', state })
+  }
+
+  manifest = (key: string, value: unknown): void => {
+    this.#journal?.state({ [key]: value })
+  }
+
+  resource(name: string, scope: string): unknown {
+    return this.#resources.find(name, scope)
+  }
+
+  /** Wires and starts all nodes and waits until each has ended. */
+  async #runNetwork(): Promise<void> {
+    const network = new Network(this.#plan, this)
+    const { nodes, edges } = network
+    this.#network = network
+    network.fill(edge => (this.#checkpoints ? this.#checkpoints.initialOf(edge) : edge.wire.initial))
+    network.wire(this, () => !this.#error)
+    for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
+    const { directory, ledger } = this
+    const fail = (error: unknown) => this.fail(error)
+    this.#observer = observe({ directory, ledger, nodes, edges, gauges: this.#gauges, fail })
+    for (const node of nodes) if (!this.#error) node.start()
+    if (this.#error) network.cancel()
+    if (this.#stopped) this.stop()
+    await network.allEnded(() => this.#error !== undefined, this.#options.abortSeconds)
+    this.#observer.end()
+  }
+
+  /** Nothing is under way: either a cycle may be closed now, or the run waits for something that will not come. */
+  #quiet(): void {
+    const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
+    if (this.#error || nodes.every(node => !node.isRunning)) return
+    if (this.#checkpointDue()) return
+    if (nodes.filter(node => node.closeFeedback()).length > 0) return
+    this.#stall.look(nodes, edges)
+  }
+
+  #makeCheckpoints(from: string | undefined, past: RunState | undefined): Checkpoints | undefined {
+    const { checkpoint } = this.#plan
+    if (!checkpoint) return undefined
+    const host = {
+      directory: this.directory,
+      network: () => this.#network ?? { nodes: [], edges: [] },
+      counts: () => {
+        const files = this.#journal?.sizes() ?? {}
+        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.#skipped, files }
+      },
+      log: this.log,
+    }
+    return new Checkpoints(checkpoint, host, from, past)
+  }
+
+  /** Sources wait for a checkpoint: takes it, or lets items through that it needs; false when none waits. */
+  #checkpointDue(): boolean {
+    const due = this.#checkpoints?.due() ?? 'nothing'
+    if (due === 'save') this.#saving ??= this.#save()
+    if (due === 'more-items') this.#network?.wake()
+    return due !== 'nothing'
+  }
+
+  async #save(): Promise<void> {
+    this.scheduler.begin()
+    try {
+      await this.#checkpoints?.save()
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#saving = undefined
+    if (this.#stopped) this.#network?.stopSources()
+    else this.#checkpoints?.goOn()
+    this.#network?.wake()
+    this.scheduler.end()
+  }
+
+  #summary(seconds: number): RunSummary {
+    const error = this.#error
+    const { live: leaked, peakLive: peakItems, peakBytes } = this.ledger
+    const ended = this.#stopped ? 'stopped' : 'completed'
+    return {
+      status: !error ? ended : error.code === 'aborted' ? 'aborted' : 'failed',
+      ...(error && { error }),
+      directory: this.directory,
+      seconds,
+      acknowledged: this.#acknowledged,
+      skipped: this.#skipped,
+      dropped: this.#network?.edges.reduce((sum, edge) => sum + edge.dropped, 0) ?? 0,
+      leaked,
+      peakItems,
+      peakBytes,
+    }
+  }
+}

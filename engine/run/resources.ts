@@ -1,0 +1,47 @@
+import type { PlannedResource } from '../graph/check.ts'
+import { inScope } from '../graph/resources.ts'
+import { resourceContext, type Services } from './context.ts'
+import { messageOf, RunError } from './error.ts'
+
+/** The opened resources of a run. */
+export class Resources {
+  readonly #planned: readonly PlannedResource[]
+  readonly #opened = new Map<string, unknown>()
+
+  constructor(planned: readonly PlannedResource[]) {
+    this.#planned = planned
+  }
+
+  /** The one that a name means for a part in this scope. */
+  find(name: string, scope: string): unknown {
+    const planned = inScope(name, scope, this.#planned)
+    if (planned && this.#opened.has(planned.name)) return this.#opened.get(planned.name)
+    throw new RunError('operator-misused', `no resource "${name}": name it in a config field with "resource"`)
+  }
+
+  /** Opens all in order until the signal is aborted; `restore` is called after each. */
+  async open(
+    services: Services,
+    signal: AbortSignal,
+    restore: (name: string) => Promise<void>,
+  ): Promise<void> {
+    for (const { name, scope, resourceName, resource, config } of this.#planned) {
+      if (signal.aborted) return
+      const context = resourceContext({ kind: 'resource', name, scope, signal }, services)
+      try {
+        const value = await services.lifetimes.open(
+          `resource "${name}"`,
+          () => resource.open(config, context),
+          value => resource.close(value),
+        )
+        this.#opened.set(name, value)
+        await restore(name)
+      } catch (error) {
+        throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {
+          node: name,
+          cause: error,
+        })
+      }
+    }
+  }
+}
