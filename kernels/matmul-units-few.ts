@@ -48,7 +48,7 @@ export function matmulUnitsFew(
   const chunks = (rowBlocks * 16 * depth) / 8 / lanes
   const down = lanes / (depth / 8)
   // b is the left factor: a block of sums has a row for each column of out, and a column for each row.
-  const units = matrixWgsl(target.units, 'k', 'k', 'b')
+  const units = matrixWgsl(target.units, 'b')
   const sumsPitch = rowBlocks * 4
   const sumsOfSubgroup = columnBlocks * 16 * sumsPitch
   const tileColumns = columnBlocks * 16
@@ -84,8 +84,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${each(
       2,
       half => `{
-      ${each(columnBlocks, c => `let left${c} = ${units.loadA(`b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
-      ${each(rowBlocks, r => `{ let right = ${units.loadB(`subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${each(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
+      ${each(columnBlocks, c => `let left${c} = ${units.loadLeft('k', `b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
+      ${each(rowBlocks, r => `{ let right = ${units.loadRight('k', `subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${each(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
     }`,
     ).join('\n    ')}
     b_block += ${depth / 8}u;

@@ -53,7 +53,7 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
       : { vector: variant.bVector, type: variant.types.b }),
   }
   const [a, b] = [chunkLoads(sideA, 0), chunkLoads(sideB, blockOfHalves(sideA).vectors)]
-  const units = matrixWgsl(target.units, fastA, fastB)
+  const units = matrixWgsl(target.units)
   const stripPitch = tileColumns / 4 + 1
   const stripRows = rowSubgroups * 16
   const vectors = Math.max(a.vectors + b.vectors, stripRows * stripPitch)
@@ -66,8 +66,8 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
   const multiply = each(
     depth / 16,
     k => `{
-      ${each(rowBlocks, i => `let left${i} = ${units.loadA(`a_block + ${step(fastA, a.pitch, i, k)}u`, `${a.pitch}u`)};`).join('\n      ')}
-      ${each(columnBlocks, j => `{ let right = ${units.loadB(`b_block + ${step(fastB, b.pitch, j, k)}u`, `${b.pitch}u`)}; ${each(rowBlocks, i => `${sums[i][j]} = ${units.multiply(`left${i}`, 'right', sums[i][j])};`).join(' ')} }`).join('\n      ')}
+      ${each(rowBlocks, i => `let left${i} = ${units.loadLeft(fastA, `a_block + ${step(fastA, a.pitch, i, k)}u`, `${a.pitch}u`)};`).join('\n      ')}
+      ${each(columnBlocks, j => `{ let right = ${units.loadRight(fastB, `b_block + ${step(fastB, b.pitch, j, k)}u`, `${b.pitch}u`)}; ${each(rowBlocks, i => `${sums[i][j]} = ${units.multiply(`left${i}`, 'right', sums[i][j])};`).join(' ')} }`).join('\n      ')}
     }`,
   ).join('\n    ')
   const strip = (i: number): string => `
