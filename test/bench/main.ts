@@ -1,8 +1,10 @@
 // npm run bench -- WORK [--rounds N] [--all] [--json]: times work on the adapter at hand; see `works`.
+// npm run bench -- memory [--rounds N]: what N updates leave behind on the GPU and in the process.
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { gemm } from './gemm.ts'
 import { summary } from './measure.ts'
+import { memory, memoryLines } from './memory.ts'
 import { decode, encode, prefill, update } from './model.ts'
 
 const works = { gemm, encode, prefill, decode, update }
@@ -16,6 +18,10 @@ const { values, positionals } = parseArgs({
   },
 })
 const [name] = positionals
+if (name === 'memory') {
+  for (const line of memoryLines(await memory(Number(values.rounds), 20))) console.log(line)
+  process.exit(0)
+}
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(`bench: must name one of ${Object.keys(works).join(', ')}, found ${name ?? 'nothing'}`)

@@ -102,6 +102,23 @@ export const sourceOf = <T>(
     }),
   })
 
+/** A node that does something with each item. */
+export const sinkOf = <T>(kind: string, look: (value: T, context: Context) => Promise<void>) =>
+  operator({
+    summary: 'Does what a test wants.',
+    config: {},
+    inputs: { items: kind },
+    outputs: {},
+    run: ({ items }, _config, context) => ({
+      none: items.pipe(
+        context.each(async (value: T) => {
+          await look(value, context)
+          return undefined
+        }),
+      ),
+    }),
+  })
+
 /** The optimizer resource that follows a rule. */
 export function optimizerOf({ lr, betas, eps, weight_decay, clip, warmupRatio, steps }: Rule) {
   const [beta1, beta2] = betas
@@ -119,8 +136,14 @@ export interface Graph {
 }
 
 /** Runs a graph to its end: what it says of its updates, and the checkpoint of its policy. */
-export async function follow(directory: string, graph: Graph, source: ReturnType<typeof sourceOf>) {
-  const registry = { operators: { ...operators, 'test.source': source }, resources }
+export async function follow(
+  directory: string,
+  graph: Graph,
+  source: ReturnType<typeof sourceOf>,
+  sink?: ReturnType<typeof sinkOf>,
+) {
+  const own = { 'test.source': source, ...(sink ? { 'test.sink': sink } : {}) }
+  const registry = { operators: { ...operators, ...own }, resources }
   const whole = { version: 1, summary: 'A test.', checkpoint: { every: 0 }, ...graph }
   const plan = loadGraph('test.json', registry, { read: () => JSON.stringify(whole) })
   const { status, error, leaked } = await startRun(plan, { seed: 0, directory }).done
