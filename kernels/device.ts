@@ -106,13 +106,15 @@ export class Device {
     return this.gpu.limits.maxStorageBufferBindingSize
   }
 
+  /** Largest buffer. */
+  get maxBufferBytes(): number {
+    return this.gpu.limits.maxBufferSize
+  }
+
   allocate(label: string, bytes: number): GPUBuffer {
     const size = Math.max(alignmentBytes, align(bytes))
-    if (size > this.gpu.limits.maxBufferSize)
-      throw new DeviceError(
-        'too-large',
-        `${label}: ${size} bytes; a buffer holds ${this.gpu.limits.maxBufferSize}`,
-      )
+    if (size > this.maxBufferBytes)
+      throw new DeviceError('too-large', `${label}: ${size} bytes; a buffer holds ${this.maxBufferBytes}`)
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
     const buffer = this.gpu.createBuffer({ label, size, usage })
     this.liveBytes += size

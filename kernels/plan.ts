@@ -246,40 +246,55 @@ interface Places {
   buffers: GPUBuffer[]
 }
 
+/** Bytes of the memory that the plan's own tensors will share, found without a device. */
+export const planBytes = (plan: Plan, maxBindingBytes: number): number =>
+  layOut(plan, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
+
+/** Bytes of each buffer, and where in them the tensors without storage lie. */
+interface Layout {
+  slabs: number[]
+  found: Map<Tensor, { slab: number; offset: number }>
+}
+
 interface Life {
   tensor: Tensor
   first: number
   last: number
 }
 
-/** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
 function place(device: Device, plan: Plan, label: string): Places {
+  const { slabs, found } = layOut(plan, device.maxBindingBytes)
+  const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
+  const tensors = new Map<Tensor, Tensor>()
+  for (const [tensor, { slab, offset }] of found)
+    tensors.set(tensor, { ...tensor, storage: { buffer: buffers[slab], offsetBytes: offset } })
+  return { tensors, buffers }
+}
+
+/** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
+function layOut(plan: Plan, maxBindingBytes: number): Layout {
   const lives = lifetimes(plan).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
   const slabs: { end: number; taken: { life: Life; from: number; to: number }[] }[] = []
   const found = new Map<Tensor, { slab: number; offset: number }>()
   for (const life of lives) {
     const size = Math.max(256, align(bytesOf(life.tensor)))
-    if (size > device.maxBindingBytes)
+    if (size > maxBindingBytes)
       throw new Error(
-        `${life.tensor.label} (${life.tensor.shape}): ${size} bytes; a binding holds ${device.maxBindingBytes}`,
+        `${life.tensor.label} (${life.tensor.shape}): ${size} bytes; a binding holds ${maxBindingBytes}`,
       )
     let done = false
     for (let slab = 0; !done; slab++) {
       slabs[slab] ??= { end: 0, taken: [] }
       const target = slabs[slab]
       const offset = gap(target.taken, life, size)
-      if (offset + size > device.maxBindingBytes) continue
+      if (offset + size > maxBindingBytes) continue
       target.taken.push({ life, from: offset, to: offset + size })
       target.end = Math.max(target.end, offset + size)
       found.set(life.tensor, { slab, offset })
       done = true
     }
   }
-  const buffers = slabs.map((slab, i) => device.allocate(`${label} ${i}`, slab.end))
-  const tensors = new Map<Tensor, Tensor>()
-  for (const [tensor, { slab, offset }] of found)
-    tensors.set(tensor, { ...tensor, storage: { buffer: buffers[slab], offsetBytes: offset } })
-  return { tensors, buffers }
+  return { slabs: slabs.map(slab => slab.end), found }
 }
 
 function gap(taken: readonly { life: Life; from: number; to: number }[], life: Life, size: number): number {

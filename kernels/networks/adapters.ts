@@ -2,7 +2,7 @@ import type { Device } from '../device.ts'
 import type { Parameter } from '../layers/pass.ts'
 import { matmul } from '../matmul.ts'
 import { compile, Plan } from '../plan.ts'
-import { allocateParameters, type ParameterSet, parameter } from './parameters.ts'
+import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {
   /** Names of the weights that get an adapter; each runs through a linear layer. */
@@ -22,7 +22,7 @@ export function adapterNames(target: string): { down: string; up: string } {
 
 /** The set with adapters beside some of its weights, which own memory of their own. Their contents are zero. */
 export function attachAdapters(
-  device: Device,
+  device: Memory,
   base: ParameterSet,
   { targets, rank, scale, trained }: AdapterSizes,
 ): ParameterSet {

@@ -84,7 +84,7 @@ export async function write(
   const { maxNewTokens, endIds, signal, onTokens, stop } = options
   const plan = new Plan(model.device, model.precision)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
-  const state = record(plan, model, requests, owners, sampling, maxNewTokens, endIds[0])
+  const state = recordGeneration(plan, model, requests, owners, sampling, maxNewTokens, endIds[0])
   const compiled = await compile(model.device, plan, 'generation')
   const rowsOf = (history: Int32Array, written: number): Ending[] =>
     owners.map((_, row) =>
@@ -133,9 +133,9 @@ interface State {
 }
 
 /** Segment `main` prefills and draws the first token; `step` draws one more. */
-function record(
+export function recordGeneration(
   plan: Plan,
-  model: VideoModel,
+  model: Omit<VideoModel, 'device'>,
   requests: readonly Request[],
   owners: readonly number[],
   sampling: Sampling,

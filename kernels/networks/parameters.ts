@@ -3,6 +3,9 @@ import type { Parameter } from '../layers/pass.ts'
 import type { Precision } from '../plan.ts'
 import { type ElementType, elementBytes, sizeOf, type Tensor } from '../tensor.ts'
 
+/** What hands out buffers: a device, or a count of their bytes. */
+export type Memory = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>
+
 /** Weights side by side in a few large buffers, so that an optimizer updates each buffer in one dispatch. */
 export interface ParameterSet {
   readonly byName: ReadonlyMap<string, Parameter>
@@ -16,7 +19,7 @@ export interface ParameterSet {
  * everything else in float32: an optimizer's small steps vanish in float16. Contents are zero.
  */
 export function allocateParameters(
-  device: Device,
+  device: Memory,
   shapes: ReadonlyMap<string, readonly number[]>,
   trained: (name: string) => boolean,
   precision: Precision = 'float32',
@@ -86,12 +89,12 @@ interface Part {
 }
 
 function packed(
-  device: Device,
+  device: Memory,
   shapes: ReadonlyMap<string, readonly number[]>,
   names: readonly string[],
   type: ElementType,
 ): Part[] {
-  const limit = Math.min(device.maxBindingBytes, device.gpu.limits.maxBufferSize)
+  const limit = Math.min(device.maxBindingBytes, device.maxBufferBytes)
   const parts: Part[] = []
   for (const name of names) {
     const bytes = align(sizeOf(shapes.get(name) ?? []) * elementBytes[type])

@@ -29,7 +29,7 @@ export async function encodeFrames(
   const frames = pixels.shape[0]
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
-  for (const { start, count } of framesAtOnce(device, shape.vision, frames)) {
+  for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
     const plan = new Plan(device, precision)
     const part = view(pixels, start, count)
     visionTower(new Pass(plan, false), weights, shape.vision, part, features, start * tokens)
@@ -64,15 +64,9 @@ export async function forward(
   training: boolean,
   temperature = 1,
 ): Promise<Forward> {
-  const { device, shape, weights } = model
-  const packing = pack(sequences, visualTokens(shape.connector), model.maxLength)
+  const { device } = model
   const plan = new Plan(device, model.precision)
-  const pass = new Pass(plan, training)
-  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
-  const head = headWeight(weights, shape.language)
-  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature)
-  plan.segment('backward')
-  pass.backward()
+  const { packing, outputs } = recordForward(plan, model, sequences, training, temperature)
   const compiled = await compile(device, plan, training ? 'training pass' : 'log-probabilities')
   compiled.run(['main'])
   return {
@@ -85,6 +79,24 @@ export async function forward(
     },
     free: () => compiled.free(),
   }
+}
+
+/** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
+export function recordForward(
+  plan: Plan,
+  { shape, weights, maxLength }: Omit<VideoModel, 'device'>,
+  sequences: readonly Sequence[],
+  training: boolean,
+  temperature: number,
+) {
+  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const pass = new Pass(plan, training)
+  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
+  const head = headWeight(weights, shape.language)
+  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature)
+  plan.segment('backward')
+  pass.backward()
+  return { packing, outputs }
 }
 
 export interface PromptStates {
@@ -112,8 +124,8 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
 }
 
 /** Runs of frames whose attention scores fit into one binding and whose pixels start at an allowed offset. */
-function framesAtOnce(
-  device: Device,
+export function framesAtOnce(
+  maxBindingBytes: number,
   vision: VisionShape,
   frames: number,
 ): { start: number; count: number }[] {
@@ -121,11 +133,11 @@ function framesAtOnce(
   const frameBytes = vision.channels * vision.imageSize ** 2 * 4
   let step = 1
   while ((step * frameBytes) % 256 !== 0) step *= 2
-  const fitting = Math.floor(device.maxBindingBytes / Math.max(scoreBytes, frameBytes))
+  const fitting = Math.floor(maxBindingBytes / Math.max(scoreBytes, frameBytes))
   const size = fitting >= frames ? frames : Math.floor(fitting / step) * step
   if (size === 0)
     throw new Error(
-      `vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${device.maxBindingBytes}`,
+      `vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${maxBindingBytes}`,
     )
   return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
     return { start: i * size, count: Math.min(size, frames - i * size) }
