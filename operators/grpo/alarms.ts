@@ -16,7 +16,7 @@ export const alarmFields = {
   truncatedBatches: limit('Batches in a row of whose completions the length limit cut every one'),
   stillRewardBatches: limit('Batches in a row whose mean reward is that of the batch before'),
   stillParameterUpdates: limit(
-    'Updates, of those that had a gradient and a rate, without a change of some trained weight',
+    'Updates, of those with a gradient and at least a tenth of the peak rate, in which some trained weight has never changed',
   ),
 } as const satisfies Fields
 
@@ -29,13 +29,20 @@ export interface BatchMetrics {
   truncated: number
 }
 
+export interface UpdateMade {
+  gradientNorm: number
+  learningRate: number
+  /** The largest rate of the schedule: at the end of one, steps are lost in rounding as they should be. */
+  peakLearningRate: number
+}
+
 export interface Alarms {
   /** Once a batch, before its updates. */
   batch(metrics: BatchMetrics): void
   /** Before the first update of a run, so that there is something to compare with. */
   begin(): Promise<void>
   /** After each update. */
-  update(of: { gradientNorm: number; learningRate: number }): Promise<void>
+  update(of: UpdateMade): Promise<void>
 }
 
 /** Counts what goes wrong in a row and throws a `GroupError` at the limit. A resumed run counts from 0 again. */
@@ -45,6 +52,7 @@ export function alarms(options: AlarmOptions, policy: VideoModel): Alarms {
   const still = streak('still-reward', options.stillRewardBatches)
   const every = options.stillParameterUpdates
   let reward: number | undefined
+  /** Weights that have not changed yet, as they were in the beginning. */
   let before: ReadonlyMap<string, number> | undefined
   let updates = 0
   return {
@@ -64,15 +72,15 @@ export function alarms(options: AlarmOptions, policy: VideoModel): Alarms {
     async begin() {
       if (every > 0) before ??= await fingerprints(policy)
     },
-    async update({ gradientNorm, learningRate }) {
-      if (every === 0 || gradientNorm === 0 || learningRate === 0) return
+    async update({ gradientNorm, learningRate, peakLearningRate }) {
+      if (every === 0 || before?.size === 0) return
+      if (gradientNorm === 0 || learningRate === 0 || learningRate < peakLearningRate / 10) return
       updates++
       if (updates % every !== 0) return
       const after = await fingerprints(policy)
-      const unchanged = [...after].filter(([name, sum]) => before?.get(name) === sum).map(([name]) => name)
-      before = after
-      if (unchanged.length > 0)
-        throw new GroupError('still-parameter', stillParameters(unchanged, after.size, every))
+      before = new Map([...(before ?? after)].filter(([name, sum]) => after.get(name) === sum))
+      if (before.size > 0)
+        throw new GroupError('still-parameter', stillParameters([...before.keys()], after.size, every))
     },
   }
 }

@@ -96,7 +96,8 @@ export default operator({
           seconds: (now - begun) / 1000,
         })
         started = now
-        await watch.update({ gradientNorm: result.grad_norm, learningRate })
+        const { peakLearningRate } = optimizer
+        await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
       }
       for (const { value, key } of batch)
         for (const record of sampleRecords(value))

@@ -8,6 +8,8 @@ import { learningRateAt } from './schedule.ts'
 export interface ScheduledOptimizer extends Optimizer {
   /** The rate of the next step. */
   learningRate(): number
+  /** The largest rate of the schedule. */
+  readonly peakLearningRate: number
   /** Updates of the whole training. */
   readonly totalSteps: number
 }
@@ -94,7 +96,7 @@ export default resource({
       restore: folder => restoreOptimizer(policy, optimizer, folder),
     })
     const rate = () => learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
-    return Object.assign(optimizer, { learningRate: rate, totalSteps: steps })
+    return Object.assign(optimizer, { learningRate: rate, peakLearningRate: learningRate, totalSteps: steps })
   },
   close: optimizer => optimizer.free(),
 })

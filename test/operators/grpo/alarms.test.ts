@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../kernels/device.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
-import { type AlarmOptions, alarms } from '../../../operators/grpo/alarms.ts'
+import { type AlarmOptions, alarms, type UpdateMade } from '../../../operators/grpo/alarms.ts'
 import { groupMetrics } from '../../../operators/grpo/group-metrics.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { loadModel } from '../../../operators/model/load-model.ts'
@@ -69,7 +69,7 @@ t.test('a mean reward that never moves stops a run', async t => {
 })
 
 /** Runs updates that change every trained weight by its last bit but those named. */
-async function updates(count: number, still: RegExp, of: { gradientNorm: number; learningRate: number }) {
+async function updates(count: number, still: RegExp, of: UpdateMade) {
   const watch = alarms({ ...off, stillParameterUpdates: 3 }, model)
   await watch.begin()
   for (let i = 0; i < count; i++) {
@@ -86,7 +86,7 @@ async function nudge({ device }: VideoModel, value: Parameters<typeof device.rea
   device.write(value, values)
 }
 
-const moving = { gradientNorm: 1, learningRate: 1e-6 }
+const moving = { gradientNorm: 1, learningRate: 1e-6, peakLearningRate: 1e-6 }
 
 t.test('a trained weight that does not change stops a run, with its name', async t => {
   const name = 'language_model.model.layers.0.self_attn.k_proj.bias'
@@ -102,4 +102,13 @@ t.test('weights that change, be it by a bit, go on; so do updates without gradie
   await t.resolves(updates(3, /^$/, moving))
   await t.resolves(updates(4, /./, { ...moving, gradientNorm: 0 }))
   await t.resolves(updates(4, /./, { ...moving, learningRate: 0 }))
+  await t.resolves(updates(4, /./, { ...moving, peakLearningRate: 1e-4 }), 'at the end of a schedule')
+})
+
+t.test('a weight that has changed once is not looked at again', async t => {
+  const watch = alarms({ ...off, stillParameterUpdates: 1 }, model)
+  await watch.begin()
+  for (const { value, gradient } of model.weights.byName.values()) if (gradient) await nudge(model, value)
+  await t.resolves(watch.update(moving))
+  await t.resolves(watch.update(moving), 'steps that are lost in rounding later')
 })

@@ -67,6 +67,7 @@ async function gradientsOf(groups: readonly Group[], changes: Partial<LossOption
     clearGradients,
     free: () => {},
     learningRate: () => 0,
+    peakLearningRate: 0,
     totalSteps: 1,
     moments: () => t.fail('nothing saves it') as never,
     async step() {

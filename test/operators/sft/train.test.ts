@@ -61,6 +61,7 @@ async function gradientsOf(batches: readonly (readonly Sequence[])[], divisor: D
     clearGradients,
     free: () => {},
     learningRate: () => 0,
+    peakLearningRate: 0,
     totalSteps: 1,
     async step() {
       const read = await Promise.all(model.weights.slabs.map(slab => device.read(slab.gradients)))
