@@ -1,5 +1,5 @@
-// What ships with the package: `builtin:shapes`, a small model and data set that a graph of ours makes, and
-// `builtin:tokenizer`, the tokenizer of that model.
+// What ships with the package: `builtin:shapes`, a small model and data set that a graph of ours makes,
+// `builtin:tokenizer`, the tokenizer of that model, and `builtin:configurations`, config.json files of models.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
@@ -42,17 +42,19 @@ export async function ensureBuiltin(run: (recipe: BuiltinRecipe) => Promise<void
 }
 
 /**
- * The path on disk of a path in a config: `builtin:shapes` and what is in it, `builtin:tokenizer`, or the path itself.
+ * The path on disk of a path in a config: one of `builtin:shapes`, `builtin:tokenizer` and `builtin:configurations` or
+ * what is in it, or the path itself.
  * Throws `unknown-builtin`, and `no-builtin` when the embedded data was not made yet.
  */
 export function resolvePath(path: string): string {
   if (!path.startsWith(prefix)) return path
   const [name, ...rest] = path.slice(prefix.length).split('/')
   if (name === 'tokenizer') return join(packageFolder, 'operators/shapes', ...rest)
+  if (name === 'configurations') return join(packageFolder, 'operators/model/configurations', ...rest)
   if (name !== 'shapes')
     throw new BuiltinError(
       'unknown-builtin',
-      `${path}: no such thing; known: builtin:shapes, builtin:tokenizer`,
+      `${path}: no such thing; known: builtin:shapes, builtin:tokenizer, builtin:configurations`,
     )
   const folder = shapesFolder()
   if (existsSync(folder)) return join(folder, ...rest)

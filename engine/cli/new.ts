@@ -2,18 +2,24 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { apiVersion } from '../operator.ts'
 import { UsageError } from './arguments.ts'
+import { checkpointFlags, newCheckpoint } from './new-checkpoint.ts'
 import type { Verb } from './verb.ts'
 
 export const make: Verb = {
-  summary: 'Writes a working operator or graph, with its test.',
-  usage: 'operator|graph NAME',
-  flags: { out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' } },
-  example: 'flow new operator my.shout --out /tmp/flow-example',
+  summary: 'Writes a working operator or graph with its test, or a checkpoint with random weights.',
+  usage: 'operator NAME | graph NAME | checkpoint',
+  flags: {
+    out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },
+    ...checkpointFlags,
+  },
+  example: `flow new operator my.shout --out my-operators
+flow new checkpoint --config builtin:configurations/small.json --out my-model`,
   run: async (words, { print }) => {
+    if (words.positional.join(' ') === 'checkpoint') return newCheckpoint(words, print)
     const [what, name, ...rest] = words.positional
     if ((what !== 'operator' && what !== 'graph') || name === undefined || rest.length > 0)
       throw new UsageError(
-        `must be "operator NAME" or "graph NAME", found ${words.positional.join(' ') || 'nothing'}`,
+        `must be "operator NAME", "graph NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
       )
     if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
       throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)

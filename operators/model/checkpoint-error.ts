@@ -15,6 +15,7 @@ export type CheckpointErrorCode =
   | 'missing-tensor'
   | 'wrong-shape'
   | 'unknown-tensor'
+  | 'folder-in-use'
 
 export interface CheckpointProblem {
   readonly code: CheckpointErrorCode

@@ -43,6 +43,19 @@ export function parseProcessor(
   }
 }
 
+/** The file of a new model: SigLIP's own constants. */
+export const processorJson = (imageSize: number) => ({
+  do_resize: true,
+  size: { height: imageSize, width: imageSize },
+  resample: 3,
+  do_rescale: true,
+  rescale_factor: 1 / 255,
+  do_normalize: true,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+  image_processor_type: 'SiglipImageProcessor',
+})
+
 function parseSize(fields: ConfigFields, imageSize: number): number {
   const size = fields.raw('size') ?? 224
   const [height, width] = isRecord(size) ? [size.height, size.width] : [size, size]

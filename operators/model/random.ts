@@ -4,6 +4,8 @@ import { type Config, operator } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import { randomOf } from '../random.ts'
 import { parseModelConfig } from './config.ts'
+import { elementsOf, initial } from './initial-weights.ts'
+import { processorJson } from './processor.ts'
 import { type TensorToWrite, writeSafetensors } from './safetensors-write.ts'
 import { expectedTensors, type Shape } from './tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './tokenizer.ts'
@@ -98,16 +100,12 @@ function randomTensor(
   shape: Shape,
   { seed, positionScale }: Config<typeof fields>,
 ): Float32Array {
-  const values = new Float32Array(shape.reduce((product, extent) => product * extent, 1))
-  if (name.endsWith('.bias')) return values
-  if (shape.length === 1) return values.fill(1)
+  const values = new Float32Array(elementsOf(shape))
+  const { mean, deviation } = initial(name, shape)
+  if (deviation === 0) return values.fill(mean)
   const random = randomOf(seed, name)
-  const fanIn = name.endsWith('.latents')
-    ? 1
-    : shape.slice(1).reduce((product, extent) => product * extent, 1)
-  const scale = name.includes('.position_embedding.') ? positionScale : 1
-  const deviation = scale / Math.sqrt(fanIn)
-  return values.map(() => deviation * random.normal())
+  const scaled = name.includes('.position_embedding.') ? positionScale * deviation : deviation
+  return values.map(() => scaled * random.normal())
 }
 
 function configJson(config: Config<typeof fields>, { eosId }: Tokenizer) {
@@ -162,18 +160,6 @@ function configJson(config: Config<typeof fields>, { eosId }: Tokenizer) {
     },
   }
 }
-
-const processorJson = (imageSize: number) => ({
-  do_resize: true,
-  size: { height: imageSize, width: imageSize },
-  resample: 3,
-  do_rescale: true,
-  rescale_factor: 1 / 255,
-  do_normalize: true,
-  image_mean: [0.5, 0.5, 0.5],
-  image_std: [0.5, 0.5, 0.5],
-  image_processor_type: 'SiglipImageProcessor',
-})
 
 const writeJson = (folder: string, name: string, value: unknown) =>
   writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)

@@ -5,9 +5,14 @@ export interface TensorToWrite {
   readonly name: string
   readonly shape: readonly number[]
   readonly dtype: FloatFormat
-  /** All its values in row-major order, in pieces of any size. BF16 and F16 are rounded to nearest, ties to even. */
-  readonly chunks: Iterable<Float32Array> | AsyncIterable<Float32Array>
+  /**
+   * All its values in row-major order, in pieces of any size; bytes are written as they are. Others are rounded to
+   * nearest, ties to even, for BF16 and F16.
+   */
+  readonly chunks: Pieces<Float32Array> | Pieces<Uint8Array>
 }
+
+type Pieces<T> = Iterable<T> | AsyncIterable<T>
 
 /**
  * Writes tensors as one safetensors file, one chunk in memory at a time. The bytes depend on names, shapes and values
@@ -50,8 +55,9 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
 async function writeTensor(handle: FileHandle, { name, shape, dtype, chunks }: TensorToWrite): Promise<void> {
   let written = 0
   for await (const values of chunks) {
-    await writeFully(handle, fromFloat32(values, dtype))
-    written += values.length
+    const bytes = values instanceof Uint8Array ? values : fromFloat32(values, dtype)
+    await writeFully(handle, bytes)
+    written += bytes.length / bytesPerElement[dtype]
   }
   if (written === elementsOf(shape)) return
   throw new Error(

@@ -15,6 +15,22 @@ export function expectedTensors(config: ModelConfig): Map<string, Shape> {
   ])
 }
 
+/** Those and what released checkpoints store beside them: blocks past the feature layer, the vision tower's last norm and pooling head. */
+export function storedTensors(config: ModelConfig): Map<string, Shape> {
+  const { hidden, intermediate, layers } = config.vision
+  return new Map<string, Shape>([
+    ...expectedTensors({ ...config, featureLayer: layers }),
+    ...affine(`${vision}post_layernorm`, [hidden]),
+    [`${vision}head.probe`, [1, 1, hidden]],
+    [`${vision}head.attention.in_proj_weight`, [3 * hidden, hidden]],
+    [`${vision}head.attention.in_proj_bias`, [3 * hidden]],
+    ...affine(`${vision}head.attention.out_proj`, [hidden, hidden]),
+    ...affine(`${vision}head.layernorm`, [hidden]),
+    ...affine(`${vision}head.mlp.fc1`, [intermediate, hidden]),
+    ...affine(`${vision}head.mlp.fc2`, [hidden, intermediate]),
+  ])
+}
+
 /**
  * True for tensors that released checkpoints may store and the model does not compute with: the vision tower's
  * pooling head, final norm and blocks past the feature layer, the duplicate of a tied head, and buffers of constants

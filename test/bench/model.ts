@@ -87,7 +87,7 @@ export async function* update(device: Device, rounds: number): AsyncGenerator<Me
 /** A model of the released sizes with random weights, in float16 where the device has matrix units. */
 async function released(device: Device, trained: boolean): Promise<VideoModel> {
   const started = performance.now()
-  const path = 'test/bench/released.json'
+  const path = 'operators/model/configurations/released.json'
   const ids = { eosId: 151643, idOf: () => undefined }
   const config = parseModelConfig(path, JSON.parse(await readFile(path, 'utf8')), ids)
   const precision = device.units === 'none' ? 'float32' : 'float16'
