@@ -11,6 +11,7 @@ import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
 import { writeTensor } from './tensor-pieces.ts'
 import type { Tokenizer } from './tokenizer.ts'
+import { uploadTensors } from './upload.ts'
 
 /** The parts of a model that can be trained; the vision tower stays frozen. */
 export type TrainedPart = 'connector' | 'language'
@@ -23,6 +24,8 @@ export interface LoadedModel extends VideoModel {
   readonly tokenizer: Tokenizer
   readonly processor: Processor
   readonly adapter?: AdapterSettings
+  /** Stored weights beyond float16's range, which became its largest number; 0 in float32. */
+  readonly saturated: number
   /** Updates done to the weights. */
   version: number
 }
@@ -34,8 +37,8 @@ export interface LoadedAdapter {
 }
 
 /**
- * Streams the weights of a checked checkpoint, and of an adapter, to the GPU; at most one piece of a tensor is in memory
- * at a time. A weight is trained or adapted, not both.
+ * Streams the weights of a checked checkpoint, and of an adapter, to the GPU; a few pieces of a file are in memory at a
+ * time. A weight is trained or adapted, not both.
  */
 export async function loadModel(
   device: Device,
@@ -61,10 +64,10 @@ export async function loadModel(
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
   const base = allocateParameters(device, shapes, isTrained, precision)
   const weights = adapter ? adapted(device, base, adapter) : base
+  let saturated = 0
   try {
-    for (const name of tensors.keys()) {
-      await writeTensor(device, parameter(weights, name).value, checkpoint.read(name))
-    }
+    const places = new Map([...tensors.keys()].map(name => [name, parameter(weights, name).value]))
+    for (const file of checkpoint.files) saturated += await uploadTensors(device, file, places)
     if (adapter) await writeMatrices(device, weights, adapter.source)
     await device.finish()
   } catch (error) {
@@ -83,6 +86,7 @@ export async function loadModel(
     processor,
     folder,
     ...(adapter && { adapter: settingsOf(adapter.source) }),
+    saturated,
     version: 0,
   }
 }

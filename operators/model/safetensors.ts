@@ -188,9 +188,20 @@ function entryOf(file: SafetensorsFile, name: string): TensorEntry {
   throw new CheckpointError({ code: 'missing-tensor', message: `${file.path}: no tensor ${name}` })
 }
 
-/** One read may return less than asked, so it is repeated until the range is full. */
 async function readExactly(path: string, handle: FileHandle, at: number, length: number) {
   const bytes = new Uint8Array(length)
+  await readInto(path, handle, at, bytes)
+  return bytes
+}
+
+/** Fills `bytes` with the file's from `at` on. One read may return less than asked, so it is repeated. */
+export async function readInto(
+  path: string,
+  handle: FileHandle,
+  at: number,
+  bytes: Uint8Array,
+): Promise<void> {
+  const { length } = bytes
   for (let filled = 0; filled < length; ) {
     const { bytesRead } = await handle.read(bytes, filled, length - filled, at + filled)
     if (bytesRead === 0) {
@@ -199,7 +210,6 @@ async function readExactly(path: string, handle: FileHandle, at: number, length:
     }
     filled += bytesRead
   }
-  return bytes
 }
 
 const openForReading = (path: string): Promise<FileHandle> =>
@@ -207,7 +217,8 @@ const openForReading = (path: string): Promise<FileHandle> =>
     throw new CheckpointError(fileProblem(path, cause))
   })
 
-async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
+/** Opens a file for `work` and closes it after. */
+export async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await openForReading(path)
   try {
     return await work(handle)
