@@ -5,7 +5,7 @@ import { unitTiles } from '../../kernels/matmul-table.ts'
 import { compile, Plan, type Precision } from '../../kernels/plan.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
 import { noise } from '../kernels/support.ts'
-import { type Measurement, measure } from './measure.ts'
+import { type BenchOptions, type Measurement, measure } from './measure.ts'
 
 type Form = Matmul['form']
 type Cut = NonNullable<Matmul['tile']>
@@ -42,7 +42,7 @@ const values = noise(1 << 22)
 const halves = Uint16Array.from(values, toFloat16)
 
 /** Products in float16 with float32 sums; with `all`, every cut that fits a shape, to make kernels/matmul-table.ts from. */
-export async function* gemm(device: Device, rounds: number, all: boolean): AsyncGenerator<Measurement> {
+export async function* gemm(device: Device, { rounds, all }: BenchOptions): AsyncGenerator<Measurement> {
   const small = device.units === 'none'
   for (const shape of small
     ? [{ name: 'small', form: 'nt' as const, rows: 256, columns: 256, inner: 256 }]

@@ -1,13 +1,24 @@
-// npm run bench -- WORK [--rounds N] [--all] [--json]: times work on the adapter at hand; see `works`.
-// npm run bench -- memory [--rounds N]: what N updates leave behind on the GPU and in the process.
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory.
+//   --rounds N     how often (default 20)
+//   --json         one JSON object a line
+//   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
+//   --config FILE  sizes of the models (default: the released ones)
+//   --lora         step: adapters instead of full training
+//   --folder DIR   load: where the checkpoint is written
+//   --all          gemm: every cut
+import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
+import { baseline, ratios } from './baseline.ts'
 import { gemm } from './gemm.ts'
-import { summary } from './measure.ts'
+import { load } from './load.ts'
+import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { decode, encode, prefill, update } from './model.ts'
+import { releasedConfig } from './released.ts'
+import { step } from './step.ts'
 
-const works = { gemm, encode, prefill, decode, update }
+const works = { gemm, encode, prefill, decode, update, step, load }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,43 +26,54 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '20' },
     all: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    baseline: { type: 'boolean', default: false },
+    lora: { type: 'boolean', default: false },
+    config: { type: 'string', default: releasedConfig },
+    folder: { type: 'string', default: tmpdir() },
   },
 })
+const options = { ...values, rounds: Number(values.rounds) }
 const [name] = positionals
 if (name === 'memory') {
-  for (const line of memoryLines(await memory(Number(values.rounds), 20))) console.log(line)
+  for (const line of memoryLines(await memory(options.rounds, 20))) console.log(line)
   process.exit(0)
 }
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
-  console.error(`bench: must name one of ${Object.keys(works).join(', ')}, found ${name ?? 'nothing'}`)
+  console.error(
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, found ${name ?? 'nothing'}`,
+  )
   process.exit(2)
 }
 const device = await openDevice()
-const adapter = device.info.description
-  ? `${device.info.device} ${device.info.description}`
-  : device.info.device
+const { device: gpu, description: driver } = device.info
 const date = new Date().toISOString().slice(0, 10)
-if (!values.json) console.log(`${adapter}, ${device.family} kernels, matrix units ${device.units}, ${date}`)
-for await (const measurement of work(device, Number(values.rounds), values.all)) {
-  const found = summary(measurement)
-  if (values.json) console.log(JSON.stringify({ ...found, work: name, adapter, date }))
-  else console.log(line(found))
+if (!values.json)
+  console.log(`${gpu} (${driver}), ${device.family} kernels, matrix units ${device.units}, ${date}`)
+const found: Summary[] = []
+for await (const measurement of work(device, options)) {
+  const one = summary(measurement, `${gpu} ${driver}`)
+  found.push(one)
+  if (values.json) console.log(JSON.stringify({ ...one, work: name, adapter: gpu, driver, date }))
+  else console.log(line(one))
 }
 device.close()
+if (values.baseline) {
+  const others = await baseline(String(name))
+  for (const other of others) console.log(values.json ? JSON.stringify(other) : line(other))
+  for (const ratio of ratios(found, others)) console.log(values.json ? JSON.stringify(ratio) : ratio.text)
+}
 process.exit(0)
 
-function line({
-  name,
-  milliseconds,
-  spread,
-  teraflops,
-  gigabytesPerSecond,
-  rounds,
-}: ReturnType<typeof summary>): string {
+function line(of: Summary): string {
+  const { name, milliseconds, spread, rounds } = of
   const rates = [
-    teraflops && `${teraflops.toFixed(1)} TFLOPS`,
-    gigabytesPerSecond && `${gigabytesPerSecond.toFixed(0)} GB/s`,
+    of.teraflops && `${of.teraflops.toFixed(1)} TFLOPS`,
+    of.gigabytesPerSecond && `${of.gigabytesPerSecond.toPrecision(3)} GB/s`,
+    of.roofline && `${(of.roofline * 100).toFixed(0)} % of the roofline`,
+    of.peakGigabytes && `at most ${of.peakGigabytes.toFixed(1)} GB of GPU memory`,
+    of.residentGigabytes && `at most ${of.residentGigabytes.toFixed(2)} GB of process memory`,
   ]
-  return `${name}: ${milliseconds.toFixed(milliseconds < 1 ? 4 : 2)} ms ± ${(spread * 100).toFixed(0)} % of ${rounds} ${rates.filter(Boolean).join(', ')}`
+  const time = `${milliseconds.toFixed(milliseconds < 1 ? 4 : 2)} ms ± ${(spread * 100).toFixed(0)} % of ${rounds}`
+  return `${name}: ${[time, ...rates.filter(Boolean)].join(', ')}`
 }

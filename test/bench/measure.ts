@@ -1,3 +1,18 @@
+import { type Peaks, peaksOf } from './peaks.ts'
+
+/** What the command line asks for. */
+export interface BenchOptions {
+  rounds: number
+  /** Every variant, not only the chosen ones. */
+  all: boolean
+  /** The `config.json` of the models. */
+  config: string
+  /** Adapters instead of full training. */
+  lora: boolean
+  /** Where files are written. */
+  folder: string
+}
+
 /** One kind of work, timed a number of times. */
 export interface Measurement {
   name: string
@@ -5,6 +20,9 @@ export interface Measurement {
   /** Floating-point operations of one, and the bytes it cannot avoid to move; both only where they are known. */
   flops?: number
   bytes?: number
+  /** Most memory ever held: of the GPU, and of this process. */
+  peakBytes?: number
+  residentBytes?: number
 }
 
 /** Seconds of each of `rounds` runs, after two that do not count. */
@@ -18,11 +36,18 @@ export async function measure(rounds: number, run: () => Promise<unknown>): Prom
   return seconds
 }
 
-/** What a measurement says: the median, half the width of the middle 80 %, and rates from the median. */
-export function summary({ name, seconds, flops, bytes }: Measurement) {
+/**
+ * What a measurement says: the median, half the width of the middle 80 %, rates from the median, and the share of the time
+ * that the GPU's published peaks would allow (the larger of arithmetic and memory).
+ */
+export function summary(
+  { name, seconds, flops, bytes, peakBytes, residentBytes }: Measurement,
+  adapter: string,
+) {
   const sorted = [...seconds].sort((a, b) => a - b)
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))]
   const median = at(0.5)
+  const floor = floorOf(peaksOf(adapter), flops, bytes)
   return {
     name,
     rounds: seconds.length,
@@ -30,5 +55,14 @@ export function summary({ name, seconds, flops, bytes }: Measurement) {
     spread: (at(0.9) - at(0.1)) / 2 / median,
     ...(flops && { teraflops: flops / median / 1e12 }),
     ...(bytes && { gigabytesPerSecond: bytes / median / 1e9 }),
+    ...(floor && { roofline: floor / median }),
+    ...(peakBytes && { peakGigabytes: peakBytes / 1e9 }),
+    ...(residentBytes && { residentGigabytes: residentBytes / 1e9 }),
   }
 }
+
+export type Summary = ReturnType<typeof summary>
+
+/** Seconds that the work takes at least, where peaks are known. */
+const floorOf = (peaks: Peaks | undefined, flops = 0, bytes = 0): number | undefined =>
+  peaks && Math.max(flops / (peaks.teraflops * 1e12), bytes / (peaks.gigabytesPerSecond * 1e9))

@@ -1,46 +1,50 @@
-import { readFile } from 'node:fs/promises'
 import type { Device } from '../../kernels/device.ts'
 import { generate } from '../../kernels/networks/generator.ts'
 import { adamWOptimizer } from '../../kernels/networks/optimizer.ts'
-import { allocateParameters } from '../../kernels/networks/parameters.ts'
-import { encodeFrames, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
-import { parseModelConfig } from '../../operators/model/config.ts'
-import { shapeOf } from '../../operators/model/load-model.ts'
-import { expectedTensors } from '../../operators/model/tensor-names.ts'
+import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { noise } from '../kernels/support.ts'
-import { type Measurement, measure } from './measure.ts'
-import { fillRandom } from './random-weights.ts'
+import { decodeBytes, encodeFlops, languageFlops } from './floors.ts'
+import { type BenchOptions, type Measurement, measure } from './measure.ts'
+import { randomModel } from './released.ts'
 
 const tokens = (count: number, seed: number): number[] =>
   Array.from(noise(count, seed), value => Math.floor((value / 2 + 0.5) * 150000))
 
 /** Features of 16 frames. */
-export async function* encode(device: Device, rounds: number): AsyncGenerator<Measurement> {
-  const model = await released(device, false)
+export async function* encode(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
+  const model = await randomModel(device, 'none', config)
   const pixels = device.tensor('pixels', [16, 3, 384, 384], 'f32', noise(16 * 3 * 384 * 384))
   const run = async () => {
     device.freeTensor(await encodeFrames(model, pixels))
     await device.finish()
   }
-  yield { name: 'encode 16 frames', seconds: await measure(rounds, run) }
+  yield {
+    name: 'encode 16 frames',
+    seconds: await measure(rounds, run),
+    flops: encodeFlops(model, 16),
+  }
   device.freeTensor(pixels)
   model.weights.free()
 }
 
 /** A prompt of 700 tokens up to one log-probability, the plan's recording included. */
-export async function* prefill(device: Device, rounds: number): AsyncGenerator<Measurement> {
-  const model = await released(device, false)
+export async function* prefill(
+  device: Device,
+  { rounds, config }: BenchOptions,
+): AsyncGenerator<Measurement> {
+  const model = await randomModel(device, 'none', config)
   const sequence = { ids: tokens(700, 1), completions: [[7]] }
   yield {
     name: 'prefill 700',
     seconds: await measure(rounds, async () => (await forward(model, [sequence], false)).free()),
+    flops: languageFlops(model, 700, 350, 1),
   }
   model.weights.free()
 }
 
 /** A token of each sequence, sampling included: what 64 more tokens cost, divided by 64. */
-export async function* decode(device: Device, rounds: number): AsyncGenerator<Measurement> {
-  const model = await released(device, false)
+export async function* decode(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
+  const model = await randomModel(device, 'none', config)
   const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
   for (const [prompts, group] of [
     [1, 1],
@@ -55,14 +59,19 @@ export async function* decode(device: Device, rounds: number): AsyncGenerator<Me
     const short = await measure(rounds, () => write(9))
     const long = await measure(rounds, () => write(73))
     const seconds = long.map((whole, i) => (whole - short[i]) / 64)
-    yield { name: `decode step ${prompts} x ${group}`, seconds }
+    // Half of what is written lies before a step on average.
+    const bytes = decodeBytes(model, prompts * (600 + group * 41))
+    yield { name: `decode step ${prompts} x ${group}`, seconds, bytes }
   }
   model.weights.free()
 }
 
 /** One update of 8 completions of 356 tokens behind a prompt of 600: reference, forward, backward, AdamW. */
-export async function* update(device: Device, rounds: number): AsyncGenerator<Measurement> {
-  const [policy, reference] = [await released(device, true), await released(device, false)]
+export async function* update(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
+  const [policy, reference] = [
+    await randomModel(device, 'full', config),
+    await randomModel(device, 'none', config),
+  ]
   const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 }
   const optimizer = await adamWOptimizer(policy, options)
   const completions = Array.from({ length: 8 }, (_, i) => tokens(356, i + 10))
@@ -78,24 +87,14 @@ export async function* update(device: Device, rounds: number): AsyncGenerator<Me
     if (!applied) throw new Error('the gradient is not finite')
   }
   optimizer.clearGradients()
-  yield { name: 'update 8x956', seconds: await measure(rounds, run) }
-  console.error(`peak of GPU memory ${(device.peakBytes / 1e9).toFixed(1)} GB`)
+  // One forward of the reference; forward and twice as much backward of the policy.
+  const flops = 4 * languageFlops(policy, 600 + 8 * 355, 650, 8 * 356)
+  yield {
+    name: 'update 8x956',
+    seconds: await measure(rounds, run),
+    flops,
+    peakBytes: device.peakBytes,
+  }
   optimizer.free()
   for (const model of [policy, reference]) model.weights.free()
-}
-
-/** A model of the released sizes with random weights, in float16 where the device has matrix units. */
-async function released(device: Device, trained: boolean): Promise<VideoModel> {
-  const started = performance.now()
-  const path = 'operators/model/configurations/released.json'
-  const ids = { eosId: 151643, idOf: () => undefined }
-  const config = parseModelConfig(path, JSON.parse(await readFile(path, 'utf8')), ids)
-  const precision = device.units === 'none' ? 'float32' : 'float16'
-  const isTrained = (name: string) => trained && !name.startsWith('vision_tower.')
-  const weights = allocateParameters(device, expectedTensors(config), isTrained, precision)
-  await fillRandom(device, weights)
-  console.error(
-    `set-up of ${trained ? 'a trained' : 'a frozen'} model ${((performance.now() - started) / 1000).toFixed(1)} s`,
-  )
-  return { device, shape: shapeOf(config), weights, precision, maxLength: config.maxLength }
 }

@@ -1,0 +1,33 @@
+import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import { sizeOf } from '../../kernels/tensor.ts'
+
+/** Numbers in the matrices of linear layers whose names begin so. */
+export function linearSize({ weights }: VideoModel, prefix: string): number {
+  let size = 0
+  for (const { name, shape } of weights.byName.values())
+    if (name.startsWith(prefix) && name.endsWith('_proj.weight')) size += sizeOf(shape)
+    else if (name.startsWith(prefix) && /mlp\.fc\d\.weight$/.test(name)) size += sizeOf(shape)
+  return size
+}
+
+/** Floating-point operations of the vision tower over frames: linear layers and attention. */
+export function encodeFlops(model: VideoModel, frames: number): number {
+  const { hidden, blocks, imageSize, patchSize } = model.shape.vision
+  const tokens = Math.floor(imageSize / patchSize) ** 2
+  const linear = 2 * frames * tokens * linearSize(model, 'vision_tower.')
+  return linear + 4 * frames * blocks * hidden * tokens ** 2
+}
+
+/** Of the language model over rows, each of which sees `seen` rows on average; `heads` rows get logits. */
+export function languageFlops(model: VideoModel, rows: number, seen: number, heads: number): number {
+  const { heads: queryHeads, headSize, layers, vocabulary, hidden } = model.shape.language
+  const linear = 2 * rows * linearSize(model, 'language_model.')
+  return linear + 4 * rows * seen * layers * queryHeads * headSize + 2 * heads * vocabulary * hidden
+}
+
+/** Bytes that a decode step reads at least: all matrices once in float16, and the keys and values of `rows` rows. */
+export function decodeBytes(model: VideoModel, rows: number): number {
+  const { layers, keyValueHeads, headSize, vocabulary, hidden } = model.shape.language
+  const matrices = linearSize(model, 'language_model.') + vocabulary * hidden
+  return 2 * (matrices + 2 * rows * layers * keyValueHeads * headSize)
+}
