@@ -1,5 +1,7 @@
-// What ships with the package: `builtin:shapes`, a small model and data set that a graph of ours makes,
-// `builtin:tokenizer`, the tokenizer of that model, and `builtin:configurations`, config.json files of models.
+// What ships with the package. Made by a graph of ours when it is first needed: `builtin:shapes`, a small model and data
+// set, and `builtin:questions`, the questions of the demonstration with their clips. As files: `builtin:cold-start`, the
+// model that the demonstration's GRPO starts from, `builtin:tokenizer`, the tokenizer of these models, and
+// `builtin:configurations`, config.json files of models.
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
@@ -17,21 +19,45 @@ export interface BuiltinRecipe {
   runDirectory: string
 }
 
-/** True when `builtin:shapes` can be used. */
-export const hasBuiltin = (): boolean => existsSync(shapesFolder())
+const prefix = 'builtin:'
+
+/** What graphs make, by name. */
+const recipes = { shapes: 'graphs/demo/shapes.json', questions: 'graphs/demo/questions.json' } as const
+
+/** What lies in the package, by name. */
+const shipped = {
+  'cold-start': 'graphs/demo/cold-start',
+  tokenizer: 'operators/shapes',
+  configurations: 'operators/model/configurations',
+} as const
+
+/** What a graph makes when it is first needed. */
+export type MadeBuiltin = keyof typeof recipes
+
+/** The names that `ensureBuiltin` makes, as they stand in paths: `builtin:shapes`, `builtin:questions`. */
+export const madeBuiltins = Object.keys(recipes).map(name => ({
+  name: name as MadeBuiltin, // the keys of recipes, whose type Object.keys does not keep
+  path: `${prefix}${name}`,
+}))
+
+/** True when `builtin:NAME` can be used. */
+export const hasBuiltin = (name: MadeBuiltin): boolean => existsSync(madeFolder(name))
 
 /**
- * Makes `builtin:shapes` when it is not there: `run` runs the recipe's graph. What an interrupted run has made is
- * never used: the folder appears under its name when it is whole.
+ * Makes `builtin:NAME` when it is not there: `run` runs the recipe's graph. What an interrupted run has made is never
+ * used: the folder appears under its name when it is whole.
  */
-export async function ensureBuiltin(run: (recipe: BuiltinRecipe) => Promise<void>): Promise<void> {
-  const folder = shapesFolder()
+export async function ensureBuiltin(
+  name: MadeBuiltin,
+  run: (recipe: BuiltinRecipe) => Promise<void>,
+): Promise<void> {
+  const folder = madeFolder(name)
   if (existsSync(folder)) return
   await mkdir(dirname(folder), { recursive: true })
   const partial = await mkdtemp(`${folder}.part-`)
   const out = join(partial, 'data')
   try {
-    await run({ graph: graphFile, params: { out }, runDirectory: join(partial, 'run') })
+    await run({ graph: graphOf(name), params: { out }, runDirectory: join(partial, 'run') })
     await rename(out, folder).catch((cause: unknown) => {
       // Another process was faster; what it made is the same.
       if (!existsSync(folder)) throw cause
@@ -42,25 +68,22 @@ export async function ensureBuiltin(run: (recipe: BuiltinRecipe) => Promise<void
 }
 
 /**
- * The path on disk of a path in a config: one of `builtin:shapes`, `builtin:tokenizer` and `builtin:configurations` or
- * what is in it, or the path itself.
- * Throws `unknown-builtin`, and `no-builtin` when the embedded data was not made yet.
+ * The path on disk of a path in a config: `builtin:NAME` or what is in it, or the path itself.
+ * Throws `unknown-builtin`, and `no-builtin` when what a graph makes was not made yet.
  */
 export function resolvePath(path: string): string {
   if (!path.startsWith(prefix)) return path
   const [name, ...rest] = path.slice(prefix.length).split('/')
-  if (name === 'tokenizer') return join(packageFolder, 'operators/shapes', ...rest)
-  if (name === 'configurations') return join(packageFolder, 'operators/model/configurations', ...rest)
-  if (name !== 'shapes')
-    throw new BuiltinError(
-      'unknown-builtin',
-      `${path}: no such thing; known: builtin:shapes, builtin:tokenizer, builtin:configurations`,
-    )
-  const folder = shapesFolder()
+  if (isKeyOf(shipped, name)) return join(packageFolder, shipped[name], ...rest)
+  if (!isKeyOf(recipes, name)) {
+    const known = [...Object.keys(recipes), ...Object.keys(shipped)].map(each => prefix + each)
+    throw new BuiltinError('unknown-builtin', `${path}: no such thing; known: ${known.join(', ')}`)
+  }
+  const folder = madeFolder(name)
   if (existsSync(folder)) return join(folder, ...rest)
   throw new BuiltinError(
     'no-builtin',
-    `${path}: not made yet (no ${folder}); make it with: flow run ${graphFile} --set out=${folder}`,
+    `${path}: not made yet (no ${folder}); make it with: flow run ${graphOf(name)} --set out=${folder}`,
   )
 }
 
@@ -73,17 +96,18 @@ export class BuiltinError extends Error {
   }
 }
 
-const prefix = 'builtin:'
+const isKeyOf = <T extends object>(object: T, key: string): key is string & keyof T =>
+  Object.hasOwn(object, key)
 
-/** The embedded data and model in paths. */
-export const builtinName = `${prefix}shapes`
-
-const graphFile = join(packageFolder, 'graphs/demo/shapes.json')
+const graphOf = (name: MadeBuiltin): string => join(packageFolder, recipes[name])
 
 /** Another recipe gives another folder: old data is never taken for new. */
-function shapesFolder(): string {
-  const recipe = createHash('sha256').update(readFileSync(graphFile)).digest('hex').slice(0, 8)
-  return join(cacheFolder(), `shapes-${recipe}`)
+function madeFolder(name: MadeBuiltin): string {
+  const recipe = createHash('sha256')
+    .update(readFileSync(graphOf(name)))
+    .digest('hex')
+    .slice(0, 8)
+  return join(cacheFolder(), `${name}-${recipe}`)
 }
 
 function cacheFolder(): string {

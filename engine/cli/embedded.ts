@@ -1,4 +1,4 @@
-import { builtinName, ensureBuiltin } from '../../operators/builtin.ts'
+import { ensureBuiltin, madeBuiltins } from '../../operators/builtin.ts'
 import { loadGraph, type Plan, type Registry } from '../graph/check.ts'
 import { startRun } from '../run/run.ts'
 
@@ -9,11 +9,13 @@ export async function makeEmbedded(
   say: (line: string) => void,
 ): Promise<void> {
   const leaves = JSON.stringify([...plan.nodes, ...plan.resources].map(({ config }) => config))
-  if (!leaves.includes(`"${builtinName}`)) return
-  await ensureBuiltin(async ({ graph, params, runDirectory }) => {
-    say(`making ${builtinName} with ${graph}`)
-    const recipe = loadGraph(graph, registry, { set: [`out=${params.out}`] })
-    const { status, error } = await startRun(recipe, { seed: 0, directory: runDirectory }).done
-    if (status !== 'completed') throw error ?? new Error(`making ${builtinName}: ${status}`)
-  })
+  for (const { name, path } of madeBuiltins) {
+    if (!leaves.includes(`"${path}`)) continue
+    await ensureBuiltin(name, async ({ graph, params, runDirectory }) => {
+      say(`making ${path} with ${graph}`)
+      const recipe = loadGraph(graph, registry, { set: [`out=${params.out}`] })
+      const { status, error } = await startRun(recipe, { seed: 0, directory: runDirectory }).done
+      if (status !== 'completed') throw error ?? new Error(`making ${path}: ${status}`)
+    })
+  }
 }

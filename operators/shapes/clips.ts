@@ -24,7 +24,7 @@ export default operator({
       enum: ['questions', 'captions', 'thoughts'],
       default: 'questions',
       description:
-        'Rows about a clip: its questions, a conversation that says what is seen, or one for each question that thinks and answers.',
+        'Rows about a clip: its questions, a conversation that says what is seen, or its questions each with a conversation that thinks and answers.',
     },
     movement: {
       type: 'string',
@@ -88,21 +88,16 @@ export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
 function rowsAbout(scene: Scene, path: string, index: number, random: Random, sizes: Sizes) {
   const id = (i: number) => index * sizes.questions + i
   if (sizes.rows === 'captions') return [{ id: index, video: path, conversations: captionOf(scene) }]
-  const questions = questionsAbout(scene, sizes.questions, random, sizes.options)
-  if (sizes.rows === 'thoughts')
-    return questions.map((question, i) => ({
-      id: id(i),
-      video: path,
-      conversations: thoughtOf(scene, question),
-    }))
-  return questions.map(({ problem, solution }, i) => ({
+  const thinks = sizes.rows === 'thoughts'
+  return questionsAbout(scene, sizes.questions, random, sizes.options).map((question, i) => ({
     problem_id: id(i),
-    problem,
+    problem: question.problem,
     data_type: 'video',
     problem_type: 'multiple choice',
-    solution,
+    solution: question.solution,
     video_filename: `./${path}`,
     data_source: 'shapes',
+    ...(thinks ? { id: id(i), video: path, conversations: thoughtOf(scene, question) } : {}),
   }))
 }
 

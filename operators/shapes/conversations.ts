@@ -11,10 +11,9 @@ export const captionOf = (scene: Scene): Message[] => [
 
 /** A question with a chain of thought that looks first and then chooses, in the form that is rewarded. */
 export function thoughtOf(scene: Scene, { problem, solution }: Question): Message[] {
-  const letter = /<answer> (.) <.answer>/.exec(solution)?.[1]
   return [
     { from: 'human', value: `<image>\n${problem} ${thinkThenAnswer}` },
-    { from: 'gpt', value: `<think> ${seen(scene)}. So the answer is ${letter}. </think> ${solution}` },
+    { from: 'gpt', value: `<think> ${seen(scene)}. </think> ${solution}` },
   ]
 }
 

@@ -36,7 +36,7 @@ t.test('plain paths stay, unknown names are told', t => {
 
 t.test('data that is not made yet is an error with the command that makes it', t => {
   freshCache(t)
-  t.notOk(hasBuiltin())
+  t.notOk(hasBuiltin('shapes'))
   const message = /builtin:shapes: not made yet .* flow run .*graphs\/demo\/shapes.json --set out=.*shapes-/
   t.throws(() => resolvePath('builtin:shapes'), { code: 'no-builtin', message })
   t.end()
@@ -44,9 +44,9 @@ t.test('data that is not made yet is an error with the command that makes it', t
 
 t.test('it is made once', async t => {
   const cache = freshCache(t)
-  await ensureBuiltin(fakeRun)
-  await ensureBuiltin(() => Promise.reject(new Error('made again')))
-  t.ok(hasBuiltin())
+  await ensureBuiltin('shapes', fakeRun)
+  await ensureBuiltin('shapes', () => Promise.reject(new Error('made again')))
+  t.ok(hasBuiltin('shapes'))
   t.equal(readFileSync(resolvePath('builtin:shapes/train.jsonl'), 'utf8'), 'made')
   t.equal(readdirSync(cache).length, 1)
 })
@@ -57,15 +57,15 @@ t.test('a run that fails half-way leaves nothing behind', async t => {
     await fakeRun(recipe)
     throw new Error('half-way')
   }
-  await t.rejects(ensureBuiltin(half), /half-way/)
-  t.notOk(hasBuiltin())
+  await t.rejects(ensureBuiltin('shapes', half), /half-way/)
+  t.notOk(hasBuiltin('shapes'))
   t.same(readdirSync(cache), [])
 })
 
 t.test('two processes that make it at the same time both have it', async t => {
   const cache = freshCache(t)
-  await Promise.all([ensureBuiltin(fakeRun), ensureBuiltin(fakeRun)])
-  t.ok(hasBuiltin())
+  await Promise.all([ensureBuiltin('shapes', fakeRun), ensureBuiltin('shapes', fakeRun)])
+  t.ok(hasBuiltin('shapes'))
   t.equal(readdirSync(cache).length, 1)
 })
 
@@ -77,7 +77,7 @@ t.test('the graph makes clips that exist, questions about them and a model that 
     'write.jsonl': writeJsonl,
     'model.random': modelRandom,
   }
-  await ensureBuiltin(async ({ graph, params, runDirectory }) => {
+  await ensureBuiltin('shapes', async ({ graph, params, runDirectory }) => {
     const set = [`out=${params.out}`, 'clips=3']
     t.match(await runGraph(graph, operators, { directory: runDirectory, set }), {
       status: 'completed',

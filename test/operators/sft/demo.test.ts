@@ -17,7 +17,9 @@ async function stage(name: string, set: readonly string[]) {
   const { status, leaked, error } = await startRun(plan, { seed: 1, directory }).done
   if (error) throw error
   const lines =
-    name === 'data' ? [] : readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
+    name === 'data' || name === 'questions'
+      ? []
+      : readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
   return { status, leaked, metrics: lines.map(line => JSON.parse(line)) }
 }
 const modelOf = (name: string, resource = 'model') =>
@@ -30,7 +32,8 @@ const from = (model: string, ...more: string[]) => [`data=${data}`, model, ...mo
 t.setTimeout(180_000)
 
 t.test('the data and a random model are made', async t => {
-  t.match(await stage('data', [`out=${data}`, 'captions=3', 'questions=2', 'tests=2']), done)
+  t.match(await stage('data', [`out=${data}`, 'captions=3']), done)
+  t.match(await stage('questions', [`out=${data}`, 'questions=2', 'tests=2']), done)
 })
 
 t.test('a random model learns captions, again and again', async t => {
@@ -43,6 +46,10 @@ t.test('a random model learns captions, again and again', async t => {
 t.test('the stages go on with the model of the one before', async t => {
   t.match(await stage('finetune', from(modelOf('pretrain'), 'steps=1', 'examples=2')), done)
   t.match(await stage('coldstart', from(modelOf('finetune'), 'steps=1', 'examples=2')), done)
+})
+
+t.test('the supervised comparison learns from what GRPO is asked', async t => {
+  t.match(await stage('supervised', from(modelOf('coldstart'), 'steps=1', 'examples=2')), done)
 })
 
 t.test('GRPO asks two questions for an update', async t => {
