@@ -5,7 +5,8 @@ import type { Tensor } from './tensor.ts'
 export { probabilities, probabilitiesReference } from './probabilities.ts'
 export { penaliseRepeats, penaliseRepeatsReference } from './repetition.ts'
 
-interface Draw {
+/** State of the sequences that is drawn with and changed. */
+export interface Draw {
   /** u32 (rows): one for each sequence */
   seeds: Tensor
   /** u32 (1): the slot of `history` to write, and the generator's counter */

@@ -1,16 +1,16 @@
-import { advance, cacheRows } from '../cache.ts'
-import { decodeAttention } from '../decode-attention.ts'
-import { gatherRows } from '../gather-rows.ts'
+import { advance } from '../cache.ts'
+import { drawTokens } from '../draw.ts'
 import { gather } from '../layers/gather.ts'
 import { logits as logitsLayer } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
-import { rotationTables } from '../layers/rope.ts'
 import { compile, Plan } from '../plan.ts'
 import { penaliseRepeats, probabilities, sampleTokens } from '../sampling.ts'
 import type { Tensor } from '../tensor.ts'
+import { blockSteps, canDecodeInBlocks } from './block-steps.ts'
 import { hiddenStates } from './hidden-states.ts'
-import { type Attend, embeddingTable, headWeight, languageModel } from './language-model.ts'
+import { type Attend, headWeight } from './language-model.ts'
 import { pack, type Sequence } from './packing.ts'
+import { rowSteps } from './row-steps.ts'
 import { visualTokens } from './shape.ts'
 import type { VideoModel } from './video-model.ts'
 
@@ -147,48 +147,22 @@ export function recordGeneration(
   const pass = new Pass(plan, false)
   const count = owners.length
   const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
-  const width = language.keyValueHeads * language.headSize
-  const perLayer = (label: string, dimensions: readonly number[]) =>
-    Array.from({ length: language.layers }, () => plan.pin(label, dimensions))
-  const prefixKeys: Tensor[] = []
-  const prefixValues: Tensor[] = []
-  const keyCache = perLayer('key cache', [count, capacity, width])
-  const valueCache = perLayer('value cache', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
     plan.constant(label, [values.length], Uint32Array.from(values))
+  const none = owners.map(() => 0)
   const position = plan.pin('position', [1], 'u32')
-  const done = list(
-    'done',
-    owners.map(() => 0),
-  )
-  const ids = list(
-    'ids',
-    owners.map(() => 0),
-  )
+  const [done, ids] = [list('done', none), list('ids', none)]
   const history = plan.pin('history', [count, capacity], 'u32')
   const chances = plan.pin('chances', [count, capacity])
   const seeds = list(
     'seeds',
     requests.flatMap(request => request.seeds),
   )
-  const positions = list(
-    'positions',
-    owners.map(owner => packing.prompts[owner].length),
-  )
-
-  const keep =
-    (attend: Attend): Attend =>
-    (layer, queries, keys, values) => {
-      for (const tensor of [keys, values]) plan.pinned.add(tensor)
-      prefixKeys[layer] = keys
-      prefixValues[layer] = values
-      return attend(layer, queries, keys, values)
-    }
-  const draw = (hidden: Tensor): void => {
+  const isFast = canDecodeInBlocks(plan, weights, language)
+  const draw = (logits: Tensor): void => {
     const rows = count
     const { vocabulary } = language
-    const logits = logitsLayer(pass, hidden, headWeight(weights, language))
-    const { temperature, topK, topP, minP, repetitionPenalty: penalty = 1, greedy } = sampling
+    const { temperature, topK, topP, minP = 0, repetitionPenalty: penalty = 1, greedy } = sampling
     if (penalty !== 1)
       penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
     const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
@@ -196,77 +170,35 @@ export function recordGeneration(
       sampleTokens(plan, { logits, greedy, ...drawn })
       return
     }
+    if (isFast) {
+      drawTokens(plan, { logits, chances, temperature, topK, topP, minP, ...drawn })
+      return
+    }
     const out = plan.tensor('probabilities', [rows, vocabulary])
     probabilities(plan, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
     sampleTokens(plan, { probabilities: out, chances, greedy, ...drawn })
   }
+  const steps = (isFast ? blockSteps : rowSteps)(plan, model, {
+    ...{ owners, packing, capacity, position, ids },
+  })
+  const keep =
+    (attend: Attend): Attend =>
+    (layer, queries, keys, values) => {
+      steps.keep(layer, keys, values)
+      return attend(layer, queries, keys, values)
+    }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
-  draw(
-    gather(
-      pass,
-      hidden,
-      owners.map(owner => packing.lastRows[owner]),
-    ),
+  const last = gather(
+    pass,
+    hidden,
+    owners.map(owner => packing.lastRows[owner]),
   )
+  draw(logitsLayer(pass, last, headWeight(weights, language)))
 
   plan.segment('step')
-  const embeddings = plan.tensor('embeddings', [count, language.hidden])
-  const destinations = list(
-    'destinations',
-    owners.map((_, i) => i),
-  )
-  const offsets = list(
-    'offsets',
-    Array.from({ length: count + 1 }, (_, i) => i),
-  )
-  const from = embeddingTable(weights).value
-  gatherRows(plan, {
-    from,
-    into: embeddings,
-    destinations,
-    offsets,
-    items: ids,
-    segments: count,
-    accumulate: false,
-  })
-  const prefixStarts = list(
-    'prefix starts',
-    owners.map(owner => packing.prompts[owner].start),
-  )
-  const prefixLengths = list(
-    'prefix lengths',
-    owners.map(owner => packing.prompts[owner].length),
-  )
-  const longest = Math.max(...packing.prompts.map(prompt => prompt.length))
-  const tables = rotationTables(plan, longest + capacity, language.headSize, language.ropeTheta)
-  const attend: Attend = (layer, q, newKeys, newValues) => {
-    const [keys, values] = [keyCache[layer], valueCache[layer]]
-    cacheRows(plan, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
-    cacheRows(plan, { from: newValues, cache: values, position, sequences: count, width, capacity })
-    const out = plan.tensor('attention', q.shape)
-    decodeAttention(plan, {
-      q,
-      prefixKeys: prefixKeys[layer],
-      prefixValues: prefixValues[layer],
-      prefixStarts,
-      prefixLengths,
-      keys,
-      values,
-      position,
-      out,
-      sequences: count,
-      heads: language.heads,
-      keyValueHeads: language.keyValueHeads,
-      headSize: language.headSize,
-      capacity,
-      scale: language.headSize ** -0.5,
-    })
-    return out
-  }
-  const next = languageModel(pass, weights, language, embeddings, { ...tables, positions }, attend)
+  const logits = steps.record()
   advance(plan, { position })
-  advance(plan, { position: positions })
-  draw(next)
+  draw(logits)
   return { position, done, history, chances }
 }
 

@@ -26,7 +26,7 @@ export function languageModel(
   const { heads, keyValueHeads, headSize, normEpsilon } = shape
   let x = embeddings
   for (let i = 0; i < shape.layers; i++) {
-    const at = (name: string) => parameter(weights, `${prefix}.layers.${i}.${name}`)
+    const at = (name: string) => layerWeight(weights, i, name)
     const biased = (input: Tensor, name: string) =>
       linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
     const h = rmsNorm(pass, x, at('input_layernorm.weight'), normEpsilon)
@@ -41,7 +41,7 @@ export function languageModel(
     const up = linear(pass, z, at('mlp.up_proj.weight'))
     x = linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: x })
   }
-  return rmsNorm(pass, x, parameter(weights, `${prefix}.norm.weight`), normEpsilon)
+  return rmsNorm(pass, x, lastNorm(weights), normEpsilon)
 }
 
 /** Attention among the rows of the pass. */
@@ -62,6 +62,12 @@ export function attendWithin(pass: Pass, shape: LanguageShape, mask: Mask): Atte
       mask,
     })
 }
+
+/** A weight of a block, such as `mlp.up_proj.weight`. */
+export const layerWeight = (weights: ParameterSet, layer: number, name: string) =>
+  parameter(weights, `${prefix}.layers.${layer}.${name}`)
+
+export const lastNorm = (weights: ParameterSet) => parameter(weights, `${prefix}.norm.weight`)
 
 /** The token embedding table; logits use it too when the head is tied. */
 export const embeddingTable = (weights: ParameterSet) => parameter(weights, `${prefix}.embed_tokens.weight`)

@@ -1,0 +1,301 @@
+import { kernel, type Plan } from './plan.ts'
+import type { Draw } from './sampling.ts'
+import type { Tensor } from './tensor.ts'
+
+export interface DrawTokens extends Draw {
+  /** (rows, vocabulary) */
+  logits: Tensor
+  /** (rows, capacity): the share that each token drawn had of its row. */
+  chances: Tensor
+  temperature: number
+  topK: number
+  topP: number
+  minP: number
+}
+
+/**
+ * Draws as `probabilities` and then `sampleTokens` do, in one dispatch and without writing probabilities: for GPUs with
+ * workgroups of 1024 lanes. Looks at a row twice where top-k leaves few tokens, three times where nothing is cut, else
+ * a few times more.
+ */
+export function drawTokens(plan: Plan, of: DrawTokens): void {
+  const { temperature, topK, topP, minP, rows, vocabulary, capacity, endId } = of
+  const { logits, seeds, position, done, ids, history, chances } = of
+  plan.dispatch(draw, {
+    params: {
+      ...{ rows, columns: vocabulary, capacity, end_id: endId, coldness: 1 / temperature },
+      ...{ top_k: topK < vocabulary ? topK : 0, top_p: topP, min_p: minP },
+    },
+    buffers: { logits, seeds, position, done, ids, history, chances },
+    grid: rows,
+  })
+}
+
+const lanes = 1024
+/** Lanes of a team: in the final look, each team sums a stretch of the row. */
+const team = 32
+const teams = lanes / team
+/** Tokens that the list of the likeliest holds. */
+const room = 512
+
+// One workgroup a row. A key is the bits of a number, arranged to grow as it does. In general thresholds are found four
+// bits at a time, by what lies at or above 15 candidates. Where few tokens pass top-k they are listed instead: the k-th
+// largest of the lanes' largest is at most the k-th largest of all and hardly less, so what reaches it is a short list.
+const draw = kernel({
+  name: 'draw_tokens',
+  params: {
+    ...{ rows: 'u32', columns: 'u32', capacity: 'u32', end_id: 'u32' },
+    ...{ coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
+  } as const,
+  buffers: {
+    logits: { element: 'f32', access: 'read' }, // (rows, columns)
+    seeds: { element: 'u32', access: 'read' }, // (rows)
+    position: { element: 'u32', access: 'read' }, // (1)
+    done: { element: 'u32', access: 'write' }, // (rows)
+    ids: { element: 'u32', access: 'write' }, // (rows)
+    history: { element: 'u32', access: 'write' }, // (rows, capacity)
+    chances: { element: 'f32', access: 'write' }, // (rows, capacity)
+  },
+  code: `
+var<workgroup> tree: array<vec4f, ${lanes}>;
+var<workgroup> sums: array<f32, ${lanes}>;
+var<workgroup> team_sums: array<f32, ${teams}>;
+var<workgroup> values: array<f32, ${room}>;
+var<workgroup> tokens: array<u32, ${room}>;
+var<workgroup> sorted: array<u32, ${room}>;
+var<workgroup> weights: array<f32, ${room}>;
+var<workgroup> listed: atomic<u32>;
+var<workgroup> listed_here: u32;
+fn key_of(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+fn value_of(key: u32) -> f32 { return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u)); }
+fn mixed(value: u32) -> u32 {
+  let state = value * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+fn total(value: vec4f, lane: u32) -> vec4f {
+  tree[lane] = value;
+  for (var half = ${lanes / 2}u + (params.grid_width >> 31u); half > 0u; half >>= 1u) {
+    workgroupBarrier();
+    if (lane < half) { tree[lane] += tree[lane + half]; }
+  }
+  let result = workgroupUniformLoad(&tree[0]);
+  return result;
+}
+fn largest(value: f32, lane: u32) -> f32 {
+  tree[lane].x = value;
+  for (var half = ${lanes / 2}u + (params.grid_width >> 31u); half > 0u; half >>= 1u) {
+    workgroupBarrier();
+    if (lane < half) { tree[lane].x = max(tree[lane].x, tree[lane + half].x); }
+  }
+  return workgroupUniformLoad(&tree[0]).x;
+}
+fn weight_of(value: f32, highest: f32, least: u32, lightest: u32) -> f32 {
+  let distance = (value - highest) * params.coldness;
+  let weight = exp(max(distance, -87.0));
+  let kept = key_of(value) >= least && distance > -87.0 && bitcast<u32>(weight) >= lightest;
+  return select(0.0, weight, kept);
+}
+// How much lies at or above 15 keys, from base + unit on: counts by the keys of values, or weights by their bits.
+fn above(weighed: bool, base: u32, unit: u32, start: u32, highest: f32, least: u32, lane: u32) -> array<vec4f, 4> {
+  var found: array<vec4f, 4>;
+  for (var c = lane; c < params.columns; c += ${lanes}u) {
+    let value = logits[start + c];
+    var key = key_of(value);
+    var amount = 1.0;
+    if (weighed) {
+      amount = weight_of(value, highest, least, 0u);
+      key = bitcast<u32>(amount);
+    }
+    ${[0, 1, 2, 3]
+      .map(
+        i =>
+          `found[${i}] += select(vec4f(), vec4f(amount), vec4u(key) >= vec4u(base) + unit * vec4u(${[0, 1, 2, 3].map(j => `${i * 4 + j}u`).join(', ')}));`,
+      )
+      .join('\n    ')}
+  }
+  for (var i = 0u; i < 4u; i++) { found[i] = total(found[i], lane); }
+  return found;
+}
+// The largest key such that at least \`wanted\` lies at or above it; 0 when there is not that much.
+fn threshold(weighed: bool, wanted: f32, start: u32, highest: f32, least: u32, lane: u32) -> u32 {
+  var key = 0u;
+  for (var shift = 28u; ; shift -= 4u) {
+    let found = above(weighed, key, 1u << shift, start, highest, least, lane);
+    var step = 0u;
+    for (var i = 1u; i < 16u; i++) { if (found[i / 4u][i % 4u] >= wanted) { step = i; } }
+    key |= step << shift;
+    if (shift == 0u) { break; }
+  }
+  return key;
+}
+fn settle(row: u32, token: u32, chance: f32) {
+  let at = row * params.capacity + position[0];
+  let id = select(token, params.end_id, done[row] != 0u);
+  ids[row] = id;
+  if (position[0] < params.capacity) {
+    history[at] = id;
+    chances[at] = chance;
+  }
+  if (id == params.end_id) { done[row] = 1u; }
+}
+// Leaves the sum over each team in \`team_sums\`.
+fn sum_teams(value: f32, lane: u32) {
+  sums[lane] = value;
+  workgroupBarrier();
+  if (lane < ${teams}u) {
+    var sum = 0.0;
+    for (var i = 0u; i < ${team}u; i++) { sum += sums[lane * ${team}u + i]; }
+    team_sums[lane] = sum;
+  }
+  workgroupBarrier();
+}
+struct Hit { place: u32, below: f32 }
+// The first team at which the running sum passes what is wanted, or the last that has any weight.
+fn team_hit(wanted: f32) -> Hit {
+  var hit = Hit(0u, 0.0);
+  var sum = 0.0;
+  for (var i = 0u; i < ${teams}u && (i == 0u || wanted >= sum); i++) {
+    if (team_sums[i] > 0.0) {
+      hit = Hit(i, sum);
+      sum += team_sums[i];
+    }
+  }
+  return hit;
+}
+// Sorts the list by token and leaves the weights of what is kept in \`values\`.
+fn weigh_list(count: u32, highest: f32, lane: u32) {
+  for (var i = lane; i < count; i += ${lanes}u) {
+    let value = values[i];
+    var rank = 0u;
+    var above = 0u;
+    for (var j = 0u; j < count; j++) {
+      rank += select(0u, 1u, tokens[j] < tokens[i]);
+      above += select(0u, 1u, values[j] > value);
+    }
+    sorted[rank] = tokens[i];
+    weights[rank] = select(0.0, weight_of(value, highest, 0u, 0u), above < params.top_k);
+  }
+  workgroupBarrier();
+  var mass = 0.0;
+  for (var j = 0u; j < count; j++) { mass += weights[j]; }
+  for (var i = lane; i < count; i += ${lanes}u) {
+    let weight = weights[i];
+    var heavier = 0.0;
+    for (var j = 0u; j < count; j++) { heavier += select(0.0, weights[j], weights[j] > weight); }
+    let kept = (params.top_p >= 1.0 || heavier < params.top_p * mass) && weight >= params.min_p;
+    values[i] = select(0.0, weight, kept);
+  }
+  workgroupBarrier();
+}
+fn draw_listed(row: u32, count: u32, share: f32) {
+  var mass = 0.0;
+  for (var i = 0u; i < count; i++) { mass += values[i]; }
+  let wanted = share * mass;
+  var hit = 0u;
+  var sum = 0.0;
+  for (var i = 0u; i < count && (i == 0u || wanted >= sum); i++) {
+    if (values[i] > 0.0) {
+      hit = i;
+      sum += values[i];
+    }
+  }
+  settle(row, sorted[hit], values[hit] / mass);
+}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  let random = mixed(seeds[row] + mixed(position[0] + mixed(seeds[row])));
+  let share = f32(random >> 8u) * 0x1p-24;
+  var own = -3.4e38;
+  for (var c = lane; c < params.columns; c += ${lanes}u) { own = max(own, logits[start + c]); }
+  let highest = largest(own, lane);
+  var least = 0u;
+  if (params.top_k > 0u) {
+    if (params.top_k <= ${room / 2}u) {
+      sums[lane] = own;
+      workgroupBarrier();
+      var larger = 0u;
+      for (var i = 0u; i < ${lanes}u; i++) { larger += select(0u, 1u, sums[i] > own); }
+      let bound = -largest(select(-3.4e38, -own, larger < params.top_k), lane);
+      for (var c = lane; c < params.columns; c += ${lanes}u) {
+        let value = logits[start + c];
+        if (value >= bound) {
+          let at = atomicAdd(&listed, 1u);
+          if (at < ${room}u) {
+            values[at] = value;
+            tokens[at] = c;
+          }
+        }
+      }
+      workgroupBarrier();
+      if (lane == 0u) { listed_here = atomicLoad(&listed); }
+      let count = workgroupUniformLoad(&listed_here);
+      if (count <= ${room}u) {
+        weigh_list(count, highest, lane);
+        if (lane == 0u) { draw_listed(row, count, share); }
+        return;
+      }
+    }
+    least = threshold(false, f32(params.top_k), start, highest, 0u, lane);
+  }
+  var lightest = 0u;
+  if (params.top_p < 1.0) {
+    var mass = 0.0;
+    for (var c = lane; c < params.columns; c += ${lanes}u) { mass += weight_of(logits[start + c], highest, least, 0u); }
+    let wanted = max(params.top_p * total(vec4f(mass), lane).x, 1e-30);
+    lightest = threshold(true, wanted, start, highest, least, lane);
+  }
+  lightest = max(lightest, bitcast<u32>(params.min_p)); // the heaviest weighs 1
+
+  let stretch = (params.columns + ${teams - 1}u) / ${teams}u;
+  let begin = min(lane / ${team}u * stretch, params.columns);
+  let end = min(begin + stretch, params.columns);
+  var mass = 0.0;
+  for (var c = begin + lane % ${team}u; c < end; c += ${team}u) { mass += weight_of(logits[start + c], highest, least, lightest); }
+  sum_teams(mass, lane);
+  var whole = 0.0;
+  for (var i = 0u; i < ${teams}u; i++) { whole += team_sums[i]; }
+  let stretch_hit = team_hit(share * whole);
+  let here = min(stretch_hit.place * stretch, params.columns);
+  let until = min(here + stretch, params.columns);
+  let piece = (stretch + ${lanes - 1}u) / ${lanes}u;
+  let mine = min(here + lane * piece, until);
+  var part = 0.0;
+  for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits[start + c], highest, least, lightest); }
+  workgroupBarrier();
+  sum_teams(part, lane);
+  let team_of = team_hit(share * whole - stretch_hit.below);
+  var wanted = share * whole - stretch_hit.below - team_of.below;
+  var hit = team_of.place * ${team}u;
+  var below = 0.0;
+  var sum = 0.0;
+  for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
+    let found = sums[team_of.place * ${team}u + i];
+    if (found > 0.0) {
+      hit = team_of.place * ${team}u + i;
+      below = sum;
+      sum += found;
+    }
+  }
+  if (lane != hit) { return; }
+  wanted -= below;
+  var token = mine;
+  var chance = 0.0;
+  var passed = 0.0;
+  for (var c = mine; c < min(mine + piece, until) && (passed == 0.0 || wanted >= passed); c++) {
+    let weight = weight_of(logits[start + c], highest, least, lightest);
+    if (weight > 0.0) {
+      token = c;
+      chance = weight / whole;
+      passed += weight;
+    }
+  }
+  settle(row, token, chance);
+}`,
+})

@@ -1,0 +1,191 @@
+import { copy } from '../copy.ts'
+import { groupAttention, keysAtOnce, spareSequences } from '../decode-groups.ts'
+import { blocksOf, squaresOf } from '../decode-product.ts'
+import {
+  addProjection,
+  attentionInputs,
+  gatedProjection,
+  type Normed,
+  stepLogits,
+} from '../decode-projections.ts'
+import { decodeStart } from '../decode-start.ts'
+import { stepTileFor } from '../decode-table.ts'
+import type { Parameter } from '../layers/pass.ts'
+import type { Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+import { embeddingTable, headWeight, lastNorm, layerWeight } from './language-model.ts'
+import type { ParameterSet } from './parameters.ts'
+import type { Stepping, Steps } from './row-steps.ts'
+import type { LanguageShape } from './shape.ts'
+import type { VideoModel } from './video-model.ts'
+
+const matrices = [
+  'self_attn.q_proj',
+  'self_attn.k_proj',
+  'self_attn.v_proj',
+  'self_attn.o_proj',
+  'mlp.gate_proj',
+  'mlp.up_proj',
+  'mlp.down_proj',
+]
+
+/**
+ * Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide, no
+ * adapters.
+ */
+export function canDecodeInBlocks(plan: Plan, weights: ParameterSet, language: LanguageShape): boolean {
+  const { hidden, heads, keyValueHeads, headSize, layers } = language
+  const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
+  const adapted = [...weights.byName.values()].some(({ adapter }) => adapter)
+  return (
+    plan.target.units !== 'none' &&
+    plan.precision === 'float16' &&
+    !adapted &&
+    layers > 0 &&
+    heads / keyValueHeads <= 64 &&
+    headSize <= 256 &&
+    [hidden, heads * headSize, headSize, intermediate].every(size => size % 16 === 0)
+  )
+}
+
+/**
+ * Steps of few dispatches. Makes ready, in the plan's current segment, what they need: room for keys and values, biases
+ * side by side, and float16 copies of the matrices that are kept in float32 because they are trained.
+ */
+export function blockSteps(
+  plan: Plan,
+  { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
+  of: Stepping,
+): Steps {
+  const { owners, packing, position, ids } = of
+  const rows = owners.length
+  const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
+  const groups = packing.prompts.map((prompt, i) => {
+    return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
+  })
+  const prefixRows = packing.rows
+  const capacity = Math.ceil(of.capacity / keysAtOnce) * keysAtOnce
+  const width = keyValueHeads * headSize
+  const each = <T>(make: (layer: number) => T): T[] => Array.from({ length: layers }, (_, i) => make(i))
+  const cleared = (label: string, shape: readonly number[]): Tensor => {
+    const tensor = pinned(plan, label, shape)
+    plan.fill(tensor) // whole blocks are read, and what lies past the end must be finite
+    return tensor
+  }
+  const prefix = each(() => cleared('prefix', [2, prefixRows + keysAtOnce, width]))
+  const cache = each(() => cleared('cache', [2, rows, capacity, width]))
+  const halves = each(layer => {
+    const made = matrices.map(name => halved(plan, layerWeight(weights, layer, `${name}.weight`)))
+    return { q: made[0], k: made[1], v: made[2], o: made[3], gate: made[4], up: made[5], down: made[6] }
+  })
+  const head = halved(plan, headWeight(weights, language))
+  const biases = each(layer => {
+    const joined = plan.pin('biases', [(heads + 2 * keyValueHeads) * headSize])
+    let at = 0
+    for (const name of matrices.slice(0, 3)) {
+      const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
+      copy(plan, { from: value, into: joined, at })
+      at += shape[0]
+    }
+    return joined
+  })
+  const angles = rotations(plan, Math.max(...groups.map(({ length }) => length)) + of.capacity, language)
+  const lengths = plan.constant(
+    'lengths',
+    [rows],
+    Uint32Array.from(owners, owner => packing.prompts[owner].length),
+  )
+
+  const normed = (parts: number): Normed => ({
+    rows: pinlessHalves(plan, 'normed rows', blocksOf(rows, hidden)),
+    squares: plan.tensor('squares', squaresOf(rows, parts)),
+    size: hidden,
+    epsilon,
+  })
+  const gainOf = (layer: number) =>
+    layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
+
+  return {
+    keep(layer, keys, values) {
+      copy(plan, { from: keys, into: prefix[layer] })
+      copy(plan, { from: values, into: prefix[layer], at: (prefixRows + keysAtOnce) * width })
+    },
+    record() {
+      const x = plan.tensor('residual stream', [rows, hidden])
+      const start = normed(1)
+      decodeStart(plan, {
+        ids,
+        table: embeddingTable(weights).value,
+        x,
+        gain: gainOf(0),
+        normed: start,
+        rows,
+      })
+      let before = start
+      const add = (name: 'out' | 'down', from: Tensor, weight: Tensor, gain: Tensor): void => {
+        const inner = from.shape[0] * 16
+        const tile = stepTileFor(name, rows, inner, hidden)
+        const next = normed(hidden / (16 * tile.columnBlocks))
+        addProjection(plan, { from, inner, weight, x, before, gain, next, rows, columns: hidden, tile })
+        before = next
+      }
+      for (let layer = 0; layer < layers; layer++) {
+        const { q, k, v, o, gate, up, down } = halves[layer]
+        const queries = pinlessHalves(plan, 'queries', [
+          ...[keyValueHeads, rows + spareSequences, heads / keyValueHeads, headSize],
+        ])
+        attentionInputs(plan, {
+          ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },
+          ...{ queryWeight: q, keyWeight: k, valueWeight: v, bias: biases[layer] },
+          ...{ angles, lengths, position, queries, cache: cache[layer] },
+          tile: stepTileFor('qkv', rows, hidden, headSize),
+        })
+        const attended = pinlessHalves(plan, 'attended', blocksOf(rows, heads * headSize))
+        groupAttention(plan, {
+          ...{ groups, queries, prefix: prefix[layer], cache: cache[layer], position, out: attended },
+          ...{ sequences: rows, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
+        })
+        const gain = layerWeight(weights, layer, 'post_attention_layernorm.weight').value
+        add('out', attended, o, gain)
+        const columns = gate.shape[0]
+        const out = pinlessHalves(plan, 'gated', blocksOf(rows, columns))
+        gatedProjection(plan, {
+          ...{ x: before, rows, gate, up, out, columns },
+          tile: stepTileFor('gated', rows, hidden, columns * 2),
+        })
+        add('down', out, down, gainOf(layer + 1))
+      }
+      const logits = plan.tensor('logits', [rows, vocabulary])
+      stepLogits(plan, {
+        ...{ x: before, rows, weight: head, logits, columns: vocabulary },
+        tile: stepTileFor('head', rows, hidden, 64),
+      })
+      return logits
+    },
+  }
+}
+
+/** The weight itself where it is float16, else a copy that lives as long as the plan. */
+function halved(plan: Plan, { value, shape }: Parameter): Tensor {
+  if (value.type === 'f16') return value
+  const half = pinned(plan, value.label, shape)
+  copy(plan, { from: value, into: half })
+  return half
+}
+
+const pinned = (plan: Plan, label: string, shape: readonly number[]): Tensor => plan.pin(label, shape, 'f16')
+
+const pinlessHalves = (plan: Plan, label: string, shape: readonly number[]): Tensor =>
+  plan.tensor(label, shape, 'f16')
+
+/** Cosines and sines by position and half of a head, computed in float64. */
+function rotations(plan: Plan, count: number, { headSize, ropeTheta }: LanguageShape): Tensor {
+  const half = headSize / 2
+  const data = new Float32Array(count * half * 2)
+  for (let i = 0; i < count * half; i++) {
+    const angle = Math.floor(i / half) * ropeTheta ** ((-2 * (i % half)) / headSize)
+    data[2 * i] = Math.cos(angle)
+    data[2 * i + 1] = Math.sin(angle)
+  }
+  return plan.constant('angles', [count, half, 2], data)
+}
