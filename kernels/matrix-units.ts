@@ -61,31 +61,30 @@ function emulated(left: string): MatrixWgsl {
   return {
     enables: '',
     declarations: `
-alias Sums = array<f32, 8>;
-fn eight() -> u32 { return min(8u, params.grid_width / 65536u + 8u); }
+struct Sums { low: vec4f, high: vec4f }
 fn of_left(block: vec3u, index: u32, k: u32) -> f32 {${element(left)} }
 fn of_right(block: vec3u, index: u32, k: u32) -> f32 {${element('tile')} }
+fn four_of_right(block: vec3u, index: u32, k: u32) -> vec4f {
+  return vec4f(of_right(block, index, k), of_right(block, index + 1u, k), of_right(block, index + 2u, k), of_right(block, index + 3u, k));
+}
 fn multiply(a: vec3u, b: vec3u, before: Sums, lane: u32) -> Sums {
   var sums = before;
-  for (var e = 0u; e < eight(); e++) {
-    let at = lane % 32u * 8u + e;
-    for (var k = 0u; k < 2u * eight(); k++) { sums[e] += of_left(a, at / 16u, k) * of_right(b, at % 16u, k); }
+  let at = lane % 32u * 8u;
+  for (var k = 0u; k < min(16u, params.grid_width / 65536u + 16u); k++) {
+    let left = of_left(a, at / 16u, k);
+    sums.low = fma(vec4f(left), four_of_right(b, at % 16u, k), sums.low);
+    sums.high = fma(vec4f(left), four_of_right(b, at % 16u + 4u, k), sums.high);
   }
   return sums;
 }
 fn store(to: u32, pitch: u32, sums: Sums, lane: u32) {
-  for (var e = 0u; e < eight(); e++) {
-    let at = lane % 32u * 8u + e;
-    tile[to + at / 16u * pitch + at % 16u / 4u][at & 3u] = bitcast<u32>(sums[e]);
-  }
+  let at = to + lane % 32u / 2u * pitch + lane % 2u * 2u;
+  tile[at] = bitcast<vec4u>(sums.low);
+  tile[at + 1u] = bitcast<vec4u>(sums.high);
 }
 fn load_sums(start: u32, pitch: u32, lane: u32) -> Sums {
-  var sums: Sums;
-  for (var e = 0u; e < eight(); e++) {
-    let at = lane % 32u * 8u + e;
-    sums[e] = bitcast<f32>(tile[start + at / 16u * pitch + at % 16u / 4u][at & 3u]);
-  }
-  return sums;
+  let at = start + lane % 32u / 2u * pitch + lane % 2u * 2u;
+  return Sums(bitcast<vec4f>(tile[at]), bitcast<vec4f>(tile[at + 1u]));
 }`,
     builtins: '',
     subgroup: 'lane / 32u',

@@ -1,29 +1,14 @@
+import { flashAttention } from '../flash-attention.ts'
+import { type AttentionShape, flashFits, type Heads } from '../flash-parts.ts'
 import { matmul, type Operand } from '../matmul.ts'
-import { type Mask, softmax, softmaxBackward } from '../softmax.ts'
+import { softmax, softmaxBackward } from '../softmax.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Pass } from './pass.ts'
 
-/** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
-export interface Heads {
-  tensor: Tensor
-  column?: number
-}
-
-export interface AttentionOptions {
+export interface AttentionOptions extends AttentionShape {
   queries: Heads
   keys: Heads
   values: Heads
-  /** Independent attentions: frames, groups of tokens. */
-  batches: number
-  /** Query rows and key rows of one batch. */
-  rows: number
-  keyRows: number
-  heads: number
-  /** Divides `heads`: query head h reads key head h / (heads / keyValueHeads). */
-  keyValueHeads: number
-  headSize: number
-  scale: number
-  mask: Mask
 }
 
 /** softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). The probabilities are kept for the backward. */
@@ -35,6 +20,11 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const ratio = heads / keyValueHeads
   const width = heads * headSize
   const y = pass.output('attention', [batches * rows, width], inputs)
+  if (!pass.wants(y) && flashFits(plan, options, [queries, keys, values])) {
+    const logSums = plan.tensor('log sums', [batches, heads, rows])
+    flashAttention(plan, { ...options, out: y, logSums })
+    return y
+  }
   const scores = plan.tensor('attention scores', [batches, heads, rows, keyRows])
   const batch = { outer: batches, inner: heads }
 

@@ -1,0 +1,158 @@
+import { each, withinFloat16 } from './matmul-variant.ts'
+import type { BufferSpec, Plan } from './plan.ts'
+import type { Mask } from './softmax.ts'
+import type { Tensor } from './tensor.ts'
+
+/** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
+export interface Heads {
+  tensor: Tensor
+  column?: number
+}
+
+/** The sizes of an attention over heads. */
+export interface AttentionShape {
+  /** Independent attentions: frames, groups of tokens. */
+  batches: number
+  /** Query rows and key rows of one batch. */
+  rows: number
+  keyRows: number
+  heads: number
+  /** Divides `heads`: query head h reads key head h / (heads / keyValueHeads). */
+  keyValueHeads: number
+  headSize: number
+  scale: number
+  mask: Mask
+}
+
+/** Whether attention can be computed in blocks: in float16, on matrix units, with heads that are read 8 numbers at a time. */
+export function flashFits(plan: Plan, shape: AttentionShape, heads: readonly Heads[]): boolean {
+  const { target, precision } = plan
+  const even = heads.every(({ tensor, column = 0 }) => column % 8 === 0 && tensor.shape[1] % 8 === 0)
+  const known = shape.mask.kind !== 'causal' || plan.constants.has(shape.mask.segments)
+  return (
+    precision === 'float16' &&
+    target.units !== 'none' &&
+    known &&
+    even &&
+    shape.headSize % 8 === 0 &&
+    shape.headSize <= 128
+  )
+}
+
+/** Tensors by name, each bound once: WebGPU lets no two writable bindings overlap, and columns may share a tensor. */
+export class Bindings {
+  readonly tensors: Record<string, Tensor> = {}
+  readonly specs: Record<string, BufferSpec> = {}
+  readonly #names = new Map<Tensor, string>()
+
+  /** The WGSL name of a tensor that is read 8 numbers at a time. */
+  read(name: string, tensor: Tensor): string {
+    const known = this.#names.get(tensor)
+    if (known) return known
+    this.#names.set(tensor, name)
+    this.add(name, tensor, { element: tensor.type === 'f16' ? 'vec4u' : 'vec4f', access: 'read' })
+    return name
+  }
+
+  add(name: string, tensor: Tensor, spec: BufferSpec): void {
+    this.tensors[name] = tensor
+    this.specs[name] = spec
+  }
+
+  /** WGSL: `load_NAME(at)`, the 8 numbers from element `at` on, a multiple of 8, as float16. */
+  get loads(): string {
+    return [...this.#names].map(([tensor, name]) => loadWgsl(name, tensor)).join('')
+  }
+}
+
+function loadWgsl(name: string, { type }: Tensor): string {
+  if (type === 'f16') return `\nfn load_${name}(at: u32) -> vec4u { return ${name}[at >> 3u]; }`
+  return `
+fn load_${name}(at: u32) -> vec4u {
+  return halves(${name}[at >> 2u], ${name}[(at >> 2u) + 1u]);
+}`
+}
+
+/** WGSL: 8 numbers as float16, within its range. */
+export const halvesWgsl = `
+fn halves(low: vec4f, high: vec4f) -> vec4u {
+  let a = ${withinFloat16('low', 'vec4f')};
+  let b = ${withinFloat16('high', 'vec4f')};
+  return vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
+}`
+
+/** Heads as they lie in workgroup memory: rows of vectors of 8 float16, padded to blocks of 16, one vector apart more. */
+export const headVectors = (headSize: number): { wide: number; pitch: number; blocks: number } => {
+  const blocks = Math.ceil(headSize / 16)
+  return { wide: blocks * 2, pitch: blocks * 2 + 1, blocks }
+}
+
+/** Rows of a tensor that go to workgroup memory: fetched into registers first, so that loads can be in flight meanwhile. */
+export interface Staged {
+  /** Names the registers. */
+  name: string
+  /** Which tensor, by its binding. */
+  source: string
+  tileRows: number
+  lanes: number
+  headSize: number
+}
+
+/** WGSL statements: `declare`, `fetch(firstRow, lastRow, start, stride)` and `put(at)`. */
+export function staged({ name, source, tileRows, lanes, headSize }: Staged) {
+  const { wide, pitch } = headVectors(headSize)
+  const count = Math.ceil((tileRows * wide) / lanes)
+  const even = (tileRows * wide) % lanes === 0
+  const index = (i: number) => (i === 0 ? 'lane' : `(lane + ${i * lanes}u)`)
+  const inside = (i: number) => (even || i < count - 1 ? '' : `if (${index(i)} < ${tileRows * wide}u) `)
+  const padded = headSize % 16 !== 0
+  return {
+    declare: each(count, i => `var ${name}${i}: vec4u;`).join('\n  '),
+    /** Rows beyond `lastRow` repeat it; columns beyond the head are 0. */
+    fetch: (firstRow: string, lastRow: string, start: string, stride: string) =>
+      each(count, i => {
+        const row = `min(${firstRow} + ${index(i)} / ${wide}u, ${lastRow})`
+        const column = `${index(i)} % ${wide}u`
+        const load = padded
+          ? `select(vec4u(), load_${source}(${start} + ${row} * ${stride} + min(${column}, ${headSize / 8 - 1}u) * 8u), ${column} < ${headSize / 8}u)`
+          : `load_${source}(${start} + ${row} * ${stride} + ${column} * 8u)`
+        return `${name}${i} = ${load};`
+      }).join('\n    '),
+    put: (at: string) =>
+      each(
+        count,
+        i =>
+          `${inside(i)}{ tile[${at} + ${index(i)} / ${wide}u * ${pitch}u + ${index(i)} % ${wide}u] = ${name}${i}; }`,
+      ).join('\n    '),
+  }
+}
+
+/** WGSL: `hidden4(row, key, length)`, which of the keys `key` to `key + 3` the row must not see. */
+export function hiddenWgsl({ kind }: Mask): string {
+  if (kind !== 'causal')
+    return `
+fn hidden4(row: u32, key: u32, length: u32) -> vec4<bool> {
+  return vec4u(key) + vec4u(0u, 1u, 2u, 3u) >= vec4u(length);
+}`
+  return `
+fn hidden4(row: u32, key: u32, length: u32) -> vec4<bool> {
+  var hidden = vec4<bool>();
+  for (var i = 0u; i < 4u; i++) {
+    let segment = segments[min(key + i, length - 1u)];
+    hidden[i] = key + i > row || (segment != segments[row] && segment != parents[row]);
+  }
+  return hidden;
+}`
+}
+
+/** WGSL directives of kernels that compute attention in blocks, beside those of the matrix units. */
+export const flashDirectives = `enable subgroups;
+diagnostic(off, subgroup_uniformity);
+diagnostic(off, chromium.subgroup_matrix_uniformity);`
+
+/** The base-2 logarithm of e: exponentials are powers of two. */
+export const logOfE = Math.LOG2E
+
+/** Stands for minus infinity among scores; a row that sees nothing keeps `unseen` as its largest. */
+export const hiddenScore = -1e30
+export const unseen = -1e29

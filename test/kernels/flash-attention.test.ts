@@ -1,0 +1,100 @@
+import t from 'tap'
+import { openDevice } from '../../kernels/device.ts'
+import { flashAttention } from '../../kernels/flash-attention.ts'
+import type { AttentionShape } from '../../kernels/flash-parts.ts'
+import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'
+import { compile, Plan } from '../../kernels/plan.ts'
+import type { Mask } from '../../kernels/softmax.ts'
+import { attentionReference, type Sees } from './attention-reference.ts'
+import { close, noise } from './support.ts'
+
+const device = await openDevice({ family: 'gpu', units: 'emulated' })
+t.teardown(() => device.close())
+
+interface Case extends Omit<AttentionShape, 'mask' | 'scale'> {
+  name: string
+  mask: Mask['kind']
+  type: 'f32' | 'f16'
+  /** Multiplies the queries: large scores make the largest of a row grow from block to block. */
+  growth?: number
+}
+
+const sizes = (rows: number, keyRows: number, heads: number, headSize: number) => {
+  return { rows, keyRows, heads, headSize, keyValueHeads: heads, batches: 1 }
+}
+
+// Rows around a tile of 64, heads around a block of 16, key heads shared and not.
+const cases: Case[] = [
+  { name: 'one row and one key', ...sizes(1, 1, 1, 8), mask: 'none', type: 'f32' },
+  { name: 'a row more than a tile', ...sizes(65, 65, 2, 24), mask: 'none', type: 'f16' },
+  { name: 'keys of different lengths', ...sizes(5, 130, 2, 16), batches: 2, mask: 'lengths', type: 'f32' },
+  {
+    name: 'a prompt and its completions',
+    ...sizes(150, 150, 4, 16),
+    keyValueHeads: 2,
+    mask: 'causal',
+    type: 'f16',
+  },
+  {
+    name: 'scores that grow along the keys',
+    ...sizes(20, 200, 1, 40),
+    mask: 'none',
+    type: 'f32',
+    growth: 60,
+  },
+]
+
+for (const of of cases)
+  await t.test(`${of.name} agree with the reference`, async t => {
+    const { batches, rows, keyRows, heads, keyValueHeads, headSize } = of
+    const scale = headSize ** -0.5
+    const width = keyValueHeads * headSize
+    // Rounded to float16, so that only the probabilities' rounding is left.
+    const queries = rounded(noise(batches * rows * heads * headSize, 1), of.growth)
+    const keys = rounded(
+      noise(batches * keyRows * width, 2).map((x, i) => (of.growth ? ((x + 1) * i) / (keyRows * width) : x)),
+    )
+    const values = rounded(noise(batches * keyRows * width, 3))
+    const plan = new Plan(device, 'float16')
+    const given = (label: string, [height, columns]: [number, number], data: Float32Array<ArrayBuffer>) =>
+      device.tensor(label, [height, columns], of.type, of.type === 'f16' ? toFloat16Bits(data) : data)
+    const { mask, sees } = maskOf(plan, of)
+    const out = plan.pin('out', [batches * rows, heads * headSize])
+    const logSums = plan.pin('log sums', [batches, heads, rows])
+    flashAttention(plan, {
+      ...{ batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask, out, logSums },
+      queries: { tensor: given('queries', [batches * rows, heads * headSize], queries) },
+      keys: { tensor: given('keys', [batches * keyRows, width], keys) },
+      values: { tensor: given('values', [batches * keyRows, width], values) },
+    })
+    const compiled = await compile(device, plan, 'test')
+    compiled.run()
+    const wanted = attentionReference(of, { queries, keys, values }, scale, sees)
+    close(t, await compiled.read(out), wanted.out, 2 ** -11, 'out')
+    close(t, await compiled.read(logSums), wanted.logSums, 1e-5, 'log sums')
+    compiled.free()
+  })
+
+/** The nearest float16 of each number, times `factor`. */
+function rounded(values: Float32Array<ArrayBuffer>, factor = 1): Float32Array<ArrayBuffer> {
+  return Float32Array.from(toFloat16Bits(values.map(x => x * factor)), fromFloat16)
+}
+
+// A prompt of 70 with two completions of 40 behind it; in other masks the second batch is shorter.
+function maskOf(plan: Plan, { mask: kind, rows, keyRows }: Case): { mask: Mask; sees: Sees } {
+  if (kind === 'none') return { mask: { kind }, sees: () => true }
+  if (kind === 'lengths') {
+    const lengths = Uint32Array.of(keyRows, 3)
+    return {
+      mask: { kind, lengths: plan.constant('lengths', [2], lengths) },
+      sees: (batch, _, key) => key < lengths[batch],
+    }
+  }
+  const segments = Uint32Array.from({ length: rows }, (_, i) => (i < 70 ? 0 : i < 110 ? 1 : 2))
+  const parents = new Uint32Array(rows)
+  const list = (label: string, data: Uint32Array<ArrayBuffer>) => plan.constant(label, [rows], data)
+  return {
+    mask: { kind, segments: list('segments', segments), parents: list('parents', parents) },
+    sees: (_, row, key) => key <= row && (segments[key] === segments[row] || segments[key] === 0),
+  }
+}
