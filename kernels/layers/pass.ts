@@ -33,7 +33,9 @@ export class Pass {
   readonly training: boolean
   readonly #wanted = new Set<Tensor>()
   readonly #gradients = new Map<Tensor, Tensor>()
-  readonly #backward: (() => void)[] = []
+  #backward: (() => void)[] = []
+  /** How many `recomputed` forwards are being recorded, whose backward is not kept. */
+  #passing = 0
 
   constructor(plan: Plan, training: boolean) {
     this.plan = plan
@@ -59,7 +61,7 @@ export class Pass {
 
   /** Hands in the backward of the layer that made `output`; it is skipped when nobody asks for that gradient. */
   onBackward(output: Tensor, record: (gradient: Tensor) => void): void {
-    if (!this.wants(output)) return
+    if (!this.wants(output) || this.#passing > 0) return
     this.#backward.push(() => {
       const gradient = this.#gradients.get(output)
       if (gradient) record(gradient)
@@ -88,9 +90,27 @@ export class Pass {
     else this.#gradients.set(tensor, gradient)
   }
 
+  /**
+   * The output of the layers that `record` records, of which nothing is kept: the backward records them once more. The
+   * gradients are the same to the bit, for the price of a second forward.
+   */
+  recomputed(record: () => Tensor): Tensor {
+    if (!this.training) return record()
+    this.#passing++
+    const output = record()
+    this.#passing--
+    this.onBackward(output, gradient => {
+      const rest = this.#backward
+      this.#backward = []
+      this.adopt(record(), gradient)
+      this.backward()
+      this.#backward = rest
+    })
+    return output
+  }
+
   /** Records the backward of all layers, last first. */
   backward(): void {
-    for (const record of this.#backward.reverse()) record()
-    this.#backward.length = 0
+    for (let record = this.#backward.pop(); record; record = this.#backward.pop()) record()
   }
 }

@@ -1,5 +1,6 @@
 import { gatherInto } from '../layers/gather.ts'
 import type { Pass } from '../layers/pass.ts'
+import type { Recompute } from '../layers/recompute.ts'
 import { type Rotation, rotationTables } from '../layers/rope.ts'
 import type { Mask } from '../softmax.ts'
 import type { Tensor } from '../tensor.ts'
@@ -16,7 +17,7 @@ export interface HiddenStates {
   hidden: Tensor
 }
 
-/** Connector, splice and language model over packed sequences. `attend` may wrap the usual attention among rows. */
+/** Connector, splice and language model over packed sequences. `wrap` may stand around the usual attention among rows. */
 export function hiddenStates(
   pass: Pass,
   weights: ParameterSet,
@@ -24,6 +25,7 @@ export function hiddenStates(
   sequences: readonly Sequence[],
   packing: Packing,
   wrap: (attend: Attend) => Attend = attend => attend,
+  recompute: Recompute = 'none',
 ): HiddenStates {
   const { plan } = pass
   const table = embeddingTable(weights)
@@ -48,5 +50,6 @@ export function hiddenStates(
     positions: list('positions', packing.positions),
   }
   const attend = wrap(attendWithin(pass, shape.language, mask))
-  return { embeddings, hidden: languageModel(pass, weights, shape.language, embeddings, rotation, attend) }
+  const language = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute)
+  return { embeddings, hidden: language }
 }

@@ -3,6 +3,7 @@ import { attention } from '../layers/attention.ts'
 import { linear } from '../layers/linear.ts'
 import { rmsNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
+import { block, type Recompute } from '../layers/recompute.ts'
 import { type Rotation, rope } from '../layers/rope.ts'
 import type { Mask } from '../softmax.ts'
 import type { Tensor } from '../tensor.ts'
@@ -22,6 +23,7 @@ export function languageModel(
   embeddings: Tensor,
   rotation: Rotation,
   attend: Attend,
+  recompute: Recompute = 'none',
 ): Tensor {
   const { heads, keyValueHeads, headSize, normEpsilon } = shape
   let x = embeddings
@@ -29,17 +31,23 @@ export function languageModel(
     const at = (name: string) => layerWeight(weights, i, name)
     const biased = (input: Tensor, name: string) =>
       linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
-    const h = rmsNorm(pass, x, at('input_layernorm.weight'), normEpsilon)
-    const queries = biased(h, 'self_attn.q_proj')
-    const keys = biased(h, 'self_attn.k_proj')
-    const values = biased(h, 'self_attn.v_proj')
-    rope(pass, queries, rotation, heads, headSize)
-    rope(pass, keys, rotation, keyValueHeads, headSize)
-    x = linear(pass, attend(i, queries, keys, values), at('self_attn.o_proj.weight'), { residual: x })
-    const z = rmsNorm(pass, x, at('post_attention_layernorm.weight'), normEpsilon)
-    const gate = linear(pass, z, at('mlp.gate_proj.weight'))
-    const up = linear(pass, z, at('mlp.up_proj.weight'))
-    x = linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: x })
+    const attending = (from: Tensor): Tensor => {
+      const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon)
+      const queries = biased(h, 'self_attn.q_proj')
+      const keys = biased(h, 'self_attn.k_proj')
+      const values = biased(h, 'self_attn.v_proj')
+      rope(pass, queries, rotation, heads, headSize)
+      rope(pass, keys, rotation, keyValueHeads, headSize)
+      const attended = attend(i, queries, keys, values)
+      return linear(pass, attended, at('self_attn.o_proj.weight'), { residual: from })
+    }
+    const feeding = (from: Tensor): Tensor => {
+      const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon)
+      const gate = linear(pass, z, at('mlp.gate_proj.weight'))
+      const up = linear(pass, z, at('mlp.up_proj.weight'))
+      return linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: from })
+    }
+    x = block(pass, recompute, x, attending, feeding)
   }
   return rmsNorm(pass, x, lastNorm(weights), normEpsilon)
 }

@@ -4,6 +4,7 @@
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
 //   --lora         step: adapters instead of full training
+//   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load: where the checkpoint is written
 //   --all          gemm: every cut
 import { tmpdir } from 'node:os'
@@ -28,11 +29,17 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     baseline: { type: 'boolean', default: false },
     lora: { type: 'boolean', default: false },
+    recompute: { type: 'string', default: 'none' },
     config: { type: 'string', default: releasedConfig },
     folder: { type: 'string', default: tmpdir() },
   },
 })
-const options = { ...values, rounds: Number(values.rounds) }
+const recompute = (['none', 'mlp', 'full'] as const).find(policy => policy === values.recompute)
+if (!recompute) {
+  console.error(`bench: --recompute must be none, mlp or full, found ${values.recompute}`)
+  process.exit(2)
+}
+const options = { ...values, rounds: Number(values.rounds), recompute }
 const [name] = positionals
 if (name === 'memory') {
   for (const line of memoryLines(await memory(options.rounds, 20))) console.log(line)

@@ -1,3 +1,4 @@
+import type { Recompute } from '../../kernels/layers/recompute.ts'
 import { type Peaks, peaksOf } from './peaks.ts'
 
 /** What the command line asks for. */
@@ -9,6 +10,8 @@ export interface BenchOptions {
   config: string
   /** Adapters instead of full training. */
   lora: boolean
+  /** What full training computes again. */
+  recompute: Recompute
   /** Where files are written. */
   folder: string
 }

@@ -67,11 +67,12 @@ export async function* decode(device: Device, { rounds, config }: BenchOptions):
 }
 
 /** One update of 8 completions of 356 tokens behind a prompt of 600: reference, forward, backward, AdamW. */
-export async function* update(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
-  const [policy, reference] = [
-    await randomModel(device, 'full', config),
-    await randomModel(device, 'none', config),
-  ]
+export async function* update(
+  device: Device,
+  { rounds, config, recompute }: BenchOptions,
+): AsyncGenerator<Measurement> {
+  const policy = { ...(await randomModel(device, 'full', config)), recompute }
+  const reference = await randomModel(device, 'none', config)
   const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 }
   const optimizer = await adamWOptimizer(policy, options)
   const completions = Array.from({ length: 8 }, (_, i) => tokens(356, i + 10))

@@ -22,9 +22,9 @@ const [frames, group, length, promptRows] = [16, 8, 360, 600]
  */
 export async function* step(
   device: Device,
-  { rounds, config, lora }: BenchOptions,
+  { rounds, config, lora, recompute }: BenchOptions,
 ): AsyncGenerator<Measurement> {
-  const policy = await randomModel(device, lora ? 'lora' : 'full', config)
+  const policy = { ...(await randomModel(device, lora ? 'lora' : 'full', config)), recompute }
   const reference: VideoModel = lora
     ? { ...policy, weights: withoutAdapters(policy.weights) }
     : await randomModel(device, 'none', config)
@@ -60,7 +60,7 @@ export async function* step(
     const limits = { maxNewTokens: length, endIds: [vocabulary - 1] }
     const [rows] = await generate(policy, [{ ids, features, seeds }], sampling, limits)
     lap('generate')
-    const part = await prepare(groupOf(ids, features, rows), reference, updateConfig)
+    const part = await prepare(groupOf(ids, features, rows), policy, reference, updateConfig)
     lap('reference')
     await updateOnce([part], policy, optimizer, updateConfig)
     device.freeTensor(features)
@@ -70,7 +70,7 @@ export async function* step(
   }
   for (const [name, times] of seconds)
     yield {
-      name: `${name}, ${lora ? 'adapters' : 'full training'}`,
+      name: `${name}, ${lora ? 'adapters' : 'full training'}, recompute ${recompute}`,
       seconds: times,
       ...(name === 'whole step' && { peakBytes: device.peakBytes }),
     }
