@@ -1,5 +1,6 @@
 import { logProbability, logProbabilityBackward } from '../log-probability.ts'
 import { matmul } from '../matmul.ts'
+import { restrict } from '../support.ts'
 import type { Tensor } from '../tensor.ts'
 import { gather } from './gather.ts'
 import type { Parameter, Pass } from './pass.ts'
@@ -21,16 +22,20 @@ export interface LogProbabilities {
   entropyCoefficients: Tensor
 }
 
+/** u32 (supervised rows, ⌈vocabulary / 32⌉): one bit for each token that a distribution is over. */
+export type Support = Tensor
+
 /** Logits computed at once; whole logits of a batch never exist. */
 const chunkElements = 1 << 25
 
-/** Log-probabilities of the targets under weight (vocabulary, hidden), on the supervised rows of hidden (rows, hidden) only. */
+/** Log-probabilities of the targets under weight (vocabulary, hidden), on the supervised rows of hidden (rows, hidden) only; with `support`, over its tokens. */
 export function logProbabilities(
   pass: Pass,
   hidden: Tensor,
   weight: Parameter,
   supervised: readonly Supervised[],
   temperature: number,
+  support?: Support,
 ): LogProbabilities {
   const { plan } = pass
   const count = supervised.length
@@ -53,7 +58,7 @@ export function logProbabilities(
   const entropyCoefficients = plan.pin('entropy coefficients', [count])
   plan.pinned.add(logProbs)
   const shared = { targets, vocabulary, temperature, logSums, entropies }
-  const chunks = chunked(count, Math.max(1, Math.floor(chunkElements / vocabulary)))
+  const chunks = chunked(count, vocabulary)
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
     offset: firstRow * width,
@@ -63,6 +68,7 @@ export function logProbabilities(
     const logits = plan.tensor('logits', [rows, vocabulary])
     const a = rowsOf(x, firstRow)
     matmul(plan, { form: 'nt', rows, columns: vocabulary, inner: width, a, b: weight.value, out: logits })
+    if (support) restrict(plan, { logits, support, firstRow, rows, vocabulary })
     return logits
   }
   for (const chunk of chunks) {
@@ -119,12 +125,14 @@ export function logits(pass: Pass, hidden: Tensor, weight: Parameter): Tensor {
   return out
 }
 
-interface Chunk {
+export interface Chunk {
   firstRow: number
   rows: number
 }
 
-function chunked(count: number, size: number): Chunk[] {
+/** Runs of rows whose logits are computed at once. */
+export function chunked(count: number, vocabulary: number): Chunk[] {
+  const size = Math.max(1, Math.floor(chunkElements / vocabulary))
   return Array.from({ length: Math.ceil(count / size) }, (_, i) => {
     return { firstRow: i * size, rows: Math.min(size, count - i * size) }
   })

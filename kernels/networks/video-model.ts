@@ -1,7 +1,6 @@
 import type { Device } from '../device.ts'
-import { logits as logitsLayer, logProbabilities } from '../layers/head.ts'
+import { logits as logitsLayer, logProbabilities, type Support } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
-import type { Recompute } from '../layers/recompute.ts'
 import { compile, Plan, type Precision } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
@@ -18,8 +17,6 @@ export interface VideoModel {
   readonly weights: ParameterSet
   /** What products are computed in; weights that are not trained are kept in it. */
   readonly precision: Precision
-  /** What a training pass computes again instead of keeping it; by default nothing. */
-  readonly recompute?: Recompute
   /** Positions of a spliced prompt; what is beyond is cut from its end. */
   readonly maxLength: number
 }
@@ -58,18 +55,19 @@ export interface Forward {
 }
 
 /**
- * Log-probabilities of everything supervised in the sequences, of logits divided by `temperature`; with `training`,
- * ready for the backward.
+ * Log-probabilities of everything supervised in the sequences, of logits divided by `temperature`, over all tokens or
+ * those of a `support`; with `training`, ready for the backward.
  */
 export async function forward(
   model: VideoModel,
   sequences: readonly Sequence[],
   training: boolean,
   temperature = 1,
+  support?: Support,
 ): Promise<Forward> {
   const { device } = model
   const plan = new Plan(device, model.precision)
-  const { packing, outputs } = recordForward(plan, model, sequences, training, temperature)
+  const { packing, outputs } = recordForward(plan, model, sequences, training, temperature, support)
   const compiled = await compile(device, plan, training ? 'training pass' : 'log-probabilities')
   compiled.run(['main'])
   return {
@@ -87,16 +85,17 @@ export async function forward(
 /** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
 export function recordForward(
   plan: Plan,
-  { shape, weights, maxLength, recompute = 'none' }: Omit<VideoModel, 'device'>,
+  { shape, weights, maxLength }: Omit<VideoModel, 'device'>,
   sequences: readonly Sequence[],
   training: boolean,
   temperature: number,
+  support?: Support,
 ) {
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const pass = new Pass(plan, training)
-  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
+  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
   const head = headWeight(weights, shape.language)
-  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature)
+  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
   plan.segment('backward')
   pass.backward()
   return { packing, outputs }

@@ -8,6 +8,13 @@ import { normals } from './normals.ts'
 
 const fields = {
   ...estimatorFields,
+  missing: {
+    type: 'string',
+    enum: ['error', 'leave-out'],
+    default: 'error',
+    description:
+      'A completion that no reward applies to stops the run, or counts in no mean and has the advantage 0.',
+  },
   noise: {
     type: 'number',
     minimum: 0,
@@ -34,30 +41,54 @@ export default operator({
     groups: groups.pipe(
       collect<Group>(config.groupsPerBatch),
       context.each(batch => {
-        const rewarded = batch.map(({ value, key }) => {
-          return { rewards: rewardsOf(value, key, config), lengths: value.completions.map(c => c.ids.length) }
-        })
-        const advantages = advantagesOf(rewarded, config)
-        return batch.map((member, g) => {
-          return context.emit(withAdvantages(member, advantages[g], config.noise), { key: member.key })
+        const advantages = advantagesByCompletion(batch, config)
+        return batch.map(member => {
+          return context.emit(withAdvantages(member, advantages, config.noise), { key: member.key })
         })
       }),
     ),
   }),
 })
 
-function withAdvantages({ value, seed }: Member<Group>, advantages: readonly number[], noise: number): Group {
-  const draws = normals(seed, noise > 0 ? advantages.length : 0)
+/** Of all completions that count. One that does not, or is alone in its group then, is not there. */
+function advantagesByCompletion(
+  batch: readonly Member<Group>[],
+  config: Config<typeof fields>,
+): Map<Completion, number> {
+  const isLeftOut = ({ reward, rewards }: Completion) =>
+    config.rewards.length === 0
+      ? reward === undefined
+      : config.rewards.some(name => typeof rewards?.[name] !== 'number')
+  const counted = batch
+    .map(({ value: { completions }, key }) => {
+      const leaves = config.missing === 'leave-out'
+      return { key, completions: leaves ? completions.filter(one => !isLeftOut(one)) : completions, leaves }
+    })
+    .filter(({ completions, leaves }) => !leaves || completions.length > 1)
+  const measured = counted.map(({ completions, key }) => {
+    return { rewards: rewardsOf(completions, key, config), lengths: completions.map(({ ids }) => ids.length) }
+  })
+  const found = measured.length > 0 ? advantagesOf(measured, config) : []
+  return new Map(counted.flatMap(({ completions }, g) => completions.map((one, i) => [one, found[g][i]])))
+}
+
+function withAdvantages(
+  { value, seed }: Member<Group>,
+  advantages: ReadonlyMap<Completion, number>,
+  noise: number,
+): Group {
+  const draws = normals(seed, noise > 0 ? value.completions.length : 0)
   const completions = value.completions.map((completion, i) => {
-    return { ...completion, advantage: advantages[i] + noise * (draws[i] ?? 0) }
+    const advantage = advantages.get(completion)
+    return { ...completion, advantage: advantage === undefined ? 0 : advantage + noise * (draws[i] ?? 0) }
   })
   return { ...value, completions }
 }
 
 function rewardsOf(
-  { completions }: Group,
+  completions: readonly Completion[],
   key: string,
-  { rewards: names, weights, epsilon }: Config<typeof fields>,
+  { rewards: names, weights, epsilon, deviation }: Config<typeof fields>,
 ): number[] {
   if (names.length === 0) return completions.map(completion => known(completion.reward, key, 'reward'))
   const named = (name: string) => (completion: Completion) =>
@@ -67,6 +98,7 @@ function rewardsOf(
     columns,
     names.map((_, k) => weights[k] ?? 1),
     epsilon,
+    deviation,
   )
 }
 

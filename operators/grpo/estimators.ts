@@ -16,6 +16,12 @@ export const estimatorFields = {
     description:
       'What it is divided by: the standard deviation of the rewards of the group or of the batch, that of the batch after taking off the baseline, that over tokens (then also centred), the share of rewards that are not 0, or 1.',
   },
+  deviation: {
+    type: 'string',
+    enum: ['unbiased', 'population'],
+    default: 'unbiased',
+    description: 'Standard deviations divide by one less than the count, or by the count.',
+  },
   epsilon: {
     type: 'number',
     minimum: 0,
@@ -50,20 +56,20 @@ export function advantagesOf(groups: readonly RewardedGroup[], options: Estimato
   const rewards = groups.flatMap(group => group.rewards)
   const batchMean = mean(rewards)
   const centred = groups.map(group => baselines[options.baseline](group, batchMean))
-  const { epsilon } = options
+  const { epsilon, deviation } = options
   const divided = (by: number) => centred.map(group => group.map(value => value / by))
   switch (options.scale) {
     case 'group':
       return centred.map((group, g) => {
-        const by = groupStatistics(groups[g].rewards).standardDeviation + epsilon
+        const by = groupStatistics(groups[g].rewards, deviation).standardDeviation + epsilon
         return group.map(value => value / by)
       })
     case 'batch':
-      return divided(groupStatistics(rewards).standardDeviation + epsilon)
+      return divided(groupStatistics(rewards, deviation).standardDeviation + epsilon)
     case 'batch-advantage':
-      return divided(groupStatistics(centred.flat()).standardDeviation + epsilon)
+      return divided(groupStatistics(centred.flat(), deviation).standardDeviation + epsilon)
     case 'token':
-      return whitened(centred, groups, epsilon)
+      return whitened(centred, groups, epsilon, deviation)
     case 'nonzero':
       return divided(rewards.filter(reward => reward !== 0).length / rewards.length)
     case 'none':
@@ -76,16 +82,20 @@ export function standardSum(
   rewards: readonly (readonly number[])[],
   weights: readonly number[],
   epsilon: number,
+  deviation: EstimatorOptions['deviation'] = 'unbiased',
 ): number[] {
   const scores = rewards.map(values => {
-    const { mean, standardDeviation } = groupStatistics(values)
+    const { mean, standardDeviation } = groupStatistics(values, deviation)
     return values.map(value => (value - mean) / (standardDeviation + epsilon))
   })
   return rewards[0].map((_, i) => scores.reduce((sum, values, k) => sum + weights[k] * values[i], 0))
 }
 
-/** Mean and unbiased standard deviation (divided by one less than the count) of at least two rewards. */
-export function groupStatistics(rewards: readonly number[]): { mean: number; standardDeviation: number } {
+/** Mean and standard deviation of at least two rewards. */
+export function groupStatistics(
+  rewards: readonly number[],
+  deviation: EstimatorOptions['deviation'] = 'unbiased',
+): { mean: number; standardDeviation: number } {
   if (rewards.length < 2) {
     throw new GroupError(
       'small-group',
@@ -94,8 +104,11 @@ export function groupStatistics(rewards: readonly number[]): { mean: number; sta
   }
   const center = mean(rewards)
   const squares = rewards.reduce((sum, reward) => sum + (reward - center) ** 2, 0)
-  return { mean: center, standardDeviation: Math.sqrt(squares / (rewards.length - 1)) }
+  return { mean: center, standardDeviation: Math.sqrt(squares / divisorOf(rewards.length, deviation)) }
 }
+
+const divisorOf = (count: number, deviation: EstimatorOptions['deviation']) =>
+  deviation === 'unbiased' ? count - 1 : count
 
 type Baseline = (group: RewardedGroup, batchMean: number) => number[]
 
@@ -130,13 +143,14 @@ function whitened(
   values: readonly (readonly number[])[],
   groups: readonly RewardedGroup[],
   epsilon: number,
+  deviation: EstimatorOptions['deviation'],
 ): number[][] {
   const lengths = groups.flatMap(group => group.lengths)
   const tokens = lengths.reduce((sum, length) => sum + length, 0)
   const over = (of: (value: number) => number) =>
     values.flat().reduce((sum, value, i) => sum + lengths[i] * of(value), 0)
   const center = over(value => value) / tokens
-  const variance = over(value => (value - center) ** 2) / (tokens - 1)
+  const variance = over(value => (value - center) ** 2) / divisorOf(tokens, deviation)
   return values.map(group => group.map(value => (value - center) / Math.sqrt(variance + epsilon)))
 }
 

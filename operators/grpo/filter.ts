@@ -21,19 +21,27 @@ export default operator({
       type: 'integer',
       minimum: 0,
       default: 0,
-      description: 'Groups dropped one after another that are an error; 0 for no limit.',
+      description: 'Groups dropped one after another that are too many; 0 for no limit.',
+    },
+    exhausted: {
+      type: 'string',
+      enum: ['error', 'keep'],
+      default: 'error',
+      description: 'What becomes of the last of too many: it stops the run, or is kept.',
     },
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
-  run: ({ groups }, { reward: name, mostDropped, ...options }, context) => {
+  run: ({ groups }, { reward: name, mostDropped, exhausted, ...options }, context) => {
     const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {
       const rewards = group.completions.map(({ reward, rewards }) => (name ? rewards?.[name] : reward))
-      const kept = teaches(rewards.map(known(name, key)), options)
+      const useful = teaches(rewards.map(known(name, key)), options)
+      const isOver = !useful && mostDropped > 0 && dropped.value + 1 >= mostDropped
+      const kept = useful || (isOver && exhausted === 'keep')
       context.record('groups', { key, kept, rewards })
       dropped.value = kept ? 0 : dropped.value + 1
-      if (mostDropped > 0 && dropped.value >= mostDropped)
+      if (isOver && !kept)
         throw new GroupError(
           'nothing-to-learn',
           `the last ${dropped.value} groups were all dropped: ${options.keep}`,

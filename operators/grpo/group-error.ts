@@ -6,6 +6,7 @@ export class GroupError extends Error {
     | 'missing-reward'
     | 'missing-advantage'
     | 'missing-reference'
+    | 'bad-reference'
     | 'missing-log-probs'
     | 'not-finite'
     | 'nothing-to-learn'

@@ -16,7 +16,7 @@ export function groupMetrics(groups: readonly Group[]): Record<string, number> &
   const terminated = completions.filter(completion => completion.finished)
   const truncated = average(completion => Number(!completion.finished))
   return {
-    reward: average(completion => completion.reward ?? 0),
+    reward: mean(completions.flatMap(rewardOf)),
     reward_std: mean(deviations),
     ...Object.fromEntries(means),
     frac_reward_zero_std: mean(deviations.map(deviation => Number(deviation < 1e-8))),
@@ -47,10 +47,13 @@ export function sampleRecords({ prompt, completions }: Group): Record<string, un
 }
 
 /** 0 for a completion alone: it has nothing to differ from. */
-const deviationOf = (completions: readonly Completion[]) =>
-  completions.length < 2
-    ? 0
-    : groupStatistics(completions.map(completion => completion.reward ?? 0)).standardDeviation
+const deviationOf = (completions: readonly Completion[]) => {
+  const rewards = completions.flatMap(rewardOf)
+  return rewards.length < 2 ? 0 : groupStatistics(rewards).standardDeviation
+}
+
+/** None for a completion that no reward applies to. */
+const rewardOf = ({ reward }: Completion): number[] => (reward === undefined ? [] : [reward])
 
 /** 0 of nothing. */
 const mean = (values: readonly number[]) =>

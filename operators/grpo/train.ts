@@ -1,5 +1,6 @@
 import type { Sequence } from '../../kernels/networks/packing.ts'
 import { type Forward, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
+import type { Tensor } from '../../kernels/tensor.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'
@@ -14,6 +15,8 @@ export interface TrainOptions extends LossOptions {
 /** A group as its updates see it. */
 export interface Part {
   sequence: Sequence
+  /** What log-probabilities are over; nothing: all tokens. The owner frees it. */
+  support?: Required<Tensor>
   batch: Omit<LossBatch, 'policy' | 'entropies'>
 }
 
@@ -54,8 +57,12 @@ export async function updateOnce(
 }
 
 /** Log-probabilities of the completions of a sequence, by completion. */
-export async function logProbsOf(model: VideoModel, sequence: Sequence, temperature: number) {
-  const pass = await forward(model, [sequence], false, temperature)
+export async function logProbsOf(
+  model: VideoModel,
+  { sequence, support }: Pick<Part, 'sequence' | 'support'>,
+  temperature: number,
+) {
+  const pass = await forward(model, [sequence], false, temperature, support)
   pass.free()
   return byCompletion(pass.logProbs, sequence)
 }
@@ -67,7 +74,7 @@ async function accumulate(
   options: TrainOptions,
   step: Step,
 ): Promise<GrpoLoss> {
-  const pass: Forward = await forward(policy, [part.sequence], true, options.temperature)
+  const pass: Forward = await forward(policy, [part.sequence], true, options.temperature, part.support)
   try {
     const logProbs = byCompletion(pass.logProbs, part.sequence)
     const entropies = byCompletion(pass.entropies, part.sequence)
@@ -113,8 +120,8 @@ async function thresholdOf(
   { temperature, topEntropy }: TrainOptions,
 ): Promise<number> {
   const entropies: Float32Array[] = []
-  for (const { sequence } of parts) {
-    const pass = await forward(policy, [sequence], false, temperature)
+  for (const { sequence, support } of parts) {
+    const pass = await forward(policy, [sequence], false, temperature, support)
     pass.free()
     entropies.push(...byCompletion(pass.entropies, sequence))
   }

@@ -6,11 +6,14 @@ import { trainMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
 import { type Alarms, alarmFields, alarms } from './alarms.ts'
 import { collect, type Member } from './collect.ts'
+import { entropyWeight, steered } from './entropy.ts'
 import { GroupError } from './group-error.ts'
 import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
 import { lossFields } from './loss.ts'
-import { prepare } from './prepare.ts'
+import { moveReference, referenceFields } from './moving-reference.ts'
+import { prepare, prepareFields } from './prepare.ts'
 import { type Part, updateOnce } from './train.ts'
+import { updateState } from './update-state.ts'
 
 /** The prompt of a group is run once with all its completions behind it. */
 export default operator({
@@ -36,19 +39,9 @@ export default operator({
       default: 1,
       description: 'Updates on the same groups; from the second on the ratio is to the policy of the first.',
     },
-    temperature: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      default: 1,
-      description: 'Divides the logits before their log-probabilities are taken.',
-    },
-    truncated: {
-      type: 'string',
-      enum: ['keep', 'mask'],
-      default: 'keep',
-      description: 'Whether the tokens of a completion that the length limit cut count in the loss.',
-    },
+    ...prepareFields,
     ...lossFields,
+    ...referenceFields,
     ...alarmFields,
   },
   inputs: { groups: groupPort },
@@ -64,6 +57,7 @@ export default operator({
         `beta ${config.beta} needs a reference; name a model or set beta to 0`,
       )
     const begun = performance.now()
+    const state = updateState(config, context)
     let watch: Alarms | undefined
     const update = async (batch: readonly Member<Group>[]) => {
       const policy = context.resource<LoadedModel>(config.model)
@@ -80,24 +74,34 @@ export default operator({
       }
       let started = performance.now()
       const parts: Part[] = []
-      for (const group of values) parts.push(await prepare(group, reference, config))
-      for (let i = 0; i < config.updatesPerBatch; i++) {
-        const learningRate = optimizer.learningRate()
-        const result = await updateOnce(parts, policy, optimizer, config)
-        policy.version++
-        const now = performance.now()
-        context.progress({ done: policy.version, total: optimizer.totalSteps })
-        context.record('metrics', {
-          step: policy.version,
-          ...result,
-          ...shared,
-          learning_rate: learningRate,
-          update_seconds: (now - started) / 1000,
-          seconds: (now - begun) / 1000,
-        })
-        started = now
-        const { peakLearningRate } = optimizer
-        await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
+      try {
+        for (const group of values)
+          parts.push(await prepare(group, policy, reference, config, policy.config.eosIds))
+        for (let i = 0; i < config.updatesPerBatch; i++) {
+          const learningRate = optimizer.learningRate()
+          const entropyCoefficient = entropyWeight(state.entropy, config)
+          const options = { ...config, entropyCoefficient }
+          const result = await updateOnce(parts, policy, optimizer, options)
+          policy.version++
+          state.entropy = steered(state.entropy, result.entropy, config)
+          if (reference) await moveReference(policy, reference, config)
+          const now = performance.now()
+          context.progress({ done: policy.version, total: optimizer.totalSteps })
+          context.record('metrics', {
+            step: policy.version,
+            ...result,
+            ...shared,
+            ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
+            learning_rate: learningRate,
+            update_seconds: (now - started) / 1000,
+            seconds: (now - begun) / 1000,
+          })
+          started = now
+          const { peakLearningRate } = optimizer
+          await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
+        }
+      } finally {
+        for (const { support } of parts) if (support) policy.device.freeTensor(support)
       }
       for (const { value, key } of batch)
         for (const record of sampleRecords(value))

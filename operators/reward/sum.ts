@@ -11,10 +11,17 @@ export default operator({
       type: 'object',
       description: 'Weight of each reward by its name. One that does not apply to a completion is left out.',
     },
+    none: {
+      type: 'string',
+      enum: ['error', 'zero', 'leave-out'],
+      default: 'error',
+      description:
+        'A completion that none of them applies to stops the run, has the sum 0, or has no combined reward (see `missing` of grpo.advantage).',
+    },
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
-  run: ({ groups }, { weights }, context) => {
+  run: ({ groups }, { weights, none }, context) => {
     const terms = termsOf(weights)
     const sum = (group: Group, { key }: { key: string }) =>
       withCombined(group, completion => {
@@ -23,20 +30,23 @@ export default operator({
           values,
           terms.map(([, weight]) => weight),
           key,
+          none,
         )
       })
     return { groups: groups.pipe(context.each(sum)) }
   },
 })
 
-/** Σ weight · value over the values that apply; none at all is an error, since 0 would be a verdict. */
+/** Σ weight · value over the values that apply; none at all is an error by default, since 0 would be a verdict. */
 export function weightedSum(
   values: readonly (number | null)[],
   weights: readonly number[],
   key: string,
-): number {
+  none: 'error' | 'zero' | 'leave-out' = 'error',
+): number | undefined {
   const applicable = values.flatMap((value, i) => (value === null ? [] : [weights[i] * value]))
   if (applicable.length > 0) return applicable.reduce((sum, term) => sum + term, 0)
+  if (none !== 'error') return none === 'zero' ? 0 : undefined
   throw new RewardError('missing-reward', `sample ${key}: no reward applies to a completion`)
 }
 

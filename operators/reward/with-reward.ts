@@ -21,12 +21,17 @@ export function withNamed(group: Group, name: string, values: readonly (number |
   return { ...group, completions }
 }
 
-/** The group with another combined reward. */
+/** The group with another combined reward; a completion that has none keeps none. */
 export function withCombined(
   group: Group,
-  rewardOf: (completion: Completion, index: number) => number,
+  rewardOf: (completion: Completion, index: number) => number | undefined,
 ): Group {
-  return { ...group, completions: group.completions.map((c, i) => ({ ...c, reward: rewardOf(c, i) })) }
+  const completions = group.completions.map((completion, i) => {
+    const { reward: _, ...rest } = completion
+    const reward = rewardOf(completion, i)
+    return reward === undefined ? rest : { ...rest, reward }
+  })
+  return { ...group, completions }
 }
 
 /** What is right for the group; a sample without a solution is an error of its item: there is nothing to score against. */

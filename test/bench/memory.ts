@@ -12,7 +12,7 @@ import { repository } from '../fixtures.ts'
 
 export interface MemorySample {
   update: number
-  /** Bytes of all live buffers of the GPU, those of items that wait for the next update included. */
+  /** Bytes of all live buffers of the GPU, the least behind any update since the last sample: most often a few clips wait. */
   gpuBytes: number
   /** The process behind a collection of garbage. */
   residentBytes: number
@@ -66,18 +66,19 @@ const watchOf = (updates: number, every: number, keep: (sample: MemorySample) =>
     config: {},
     inputs: { versions: 'version' },
     outputs: {},
-    run: ({ versions }, _config, context) => ({
-      none: versions.pipe(
-        context.each(async (update: number) => {
-          if (update % every !== 0 || update > updates) return undefined
-          const { liveBytes: gpuBytes } = await sharedDevice(context)
-          collectGarbage()
-          const { rss: residentBytes, heapUsed: heapBytes } = process.memoryUsage()
-          keep({ update, gpuBytes, residentBytes, heapBytes })
-          return undefined
-        }),
-      ),
-    }),
+    run: ({ versions }, _config, context) => {
+      let gpuBytes = Number.POSITIVE_INFINITY
+      const look = async (update: number) => {
+        gpuBytes = Math.min(gpuBytes, (await sharedDevice(context)).liveBytes)
+        if (update % every !== 0 || update > updates) return undefined
+        collectGarbage()
+        const { rss: residentBytes, heapUsed: heapBytes } = process.memoryUsage()
+        keep({ update, gpuBytes, residentBytes, heapBytes })
+        gpuBytes = Number.POSITIVE_INFINITY
+        return undefined
+      }
+      return { none: versions.pipe(context.each(look)) }
+    },
   })
 
 async function run(

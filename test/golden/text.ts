@@ -128,7 +128,7 @@ function checkAdvantages({
   reward_std: std,
 }: Required<Expected>['grpo']): Row[] {
   const combined = accuracy.map((right, i) => combineRewards(right, format[i] ?? Number.NaN, published))
-  const estimator = { baseline: 'mean', scale: 'group', epsilon: 1e-4 } as const
+  const estimator = { baseline: 'mean', scale: 'group', deviation: 'unbiased', epsilon: 1e-4 } as const
   const [found] = advantagesOf([{ rewards, lengths: [] }], estimator)
   return [
     row('grpo.rewards', largestError(combined, rewards), 1e-12),

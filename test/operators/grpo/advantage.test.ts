@@ -28,7 +28,12 @@ const groupsOf = (values: readonly number[]) =>
 const worst = (found: readonly number[], expected: readonly number[]) =>
   Math.max(...expected.map((value, i) => Math.abs(value - (found[i] ?? Number.NaN))))
 
-const published: EstimatorOptions = { baseline: 'mean', scale: 'group', epsilon: 1e-4 }
+const published: EstimatorOptions = {
+  baseline: 'mean',
+  scale: 'group',
+  deviation: 'unbiased',
+  epsilon: 1e-4,
+}
 const estimators: Record<string, EstimatorOptions> = {
   'group_norm_eps1e-4': published,
   'group_norm_eps1e-6': { ...published, epsilon: 1e-6 },
@@ -85,7 +90,14 @@ t.test('equal rewards have no advantage, by any estimator', async t => {
     t.strictSame(advantagesOf(equal, options).flat().map(Math.abs), [0, 0, 0, 0])
 })
 
-const config = { ...published, rewards: [], weights: [], noise: 0, groupsPerBatch: 1 }
+const config = {
+  ...published,
+  missing: 'error',
+  rewards: [],
+  weights: [],
+  noise: 0,
+  groupsPerBatch: 1,
+} as const
 
 t.test('without noise the operator gives the plain advantages', async t => {
   const group = groupOf([{ reward: 1.6 }, { reward: -2 }])
@@ -111,6 +123,27 @@ t.test('a completion without reward is an error that says what to do', async t =
     code: 'missing-reward',
     message: 'sample row 2: a completion has no reward; put a reward operator before this node',
   })
+})
+
+t.test('or it is left out: of all means, with advantage 0', async t => {
+  const options = { ...config, missing: 'leave-out', scale: 'none', groupsPerBatch: 2 } as const
+  const values = [groupOf([{ reward: 1 }, {}, { reward: 0 }]), groupOf([{ reward: 7 }, {}])]
+  const found = await runOver(advantage, options, { port: 'groups', values }, 'groups')
+  t.match(found, [
+    { completions: [{ advantage: 0.5 }, { advantage: 0 }, { advantage: -0.5 }] },
+    { completions: [{ advantage: 0 }, { advantage: 0 }] },
+  ])
+})
+
+t.test("the population's deviation divides by the count", async t => {
+  const { standardDeviation } = groupStatistics([1, 3], 'population')
+  t.equal(standardDeviation, 1)
+  const [whole] = advantagesOf([{ rewards: [1, 3], lengths: [] }], {
+    ...published,
+    deviation: 'population',
+    epsilon: 0,
+  })
+  t.same(whole, [-1, 1])
 })
 
 t.test('a group of one has no deviation', async t => {

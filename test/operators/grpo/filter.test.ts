@@ -3,7 +3,14 @@ import filter, { teaches } from '../../../operators/grpo/filter.ts'
 import { runOver } from '../context.ts'
 import { groupOf } from '../group.ts'
 
-const config = { keep: 'varied', reward: '', low: 0.01, high: 0.99, mostDropped: 0 } as const
+const config = {
+  keep: 'varied',
+  reward: '',
+  low: 0.01,
+  high: 0.99,
+  mostDropped: 0,
+  exhausted: 'error',
+} as const
 const equal = groupOf([{ reward: 1 }, { reward: 1 }])
 const varied = groupOf([{ reward: 1 }, { reward: 0 }])
 const over = (values: readonly unknown[], changes = {}) =>
@@ -33,6 +40,11 @@ t.test('too many dropped groups in a row are an error', async t => {
     code: 'nothing-to-learn',
     message: /last 2 groups/,
   })
+})
+
+t.test('or the last of so many is kept, and counting begins again', async t => {
+  const found = await over([equal, equal, equal, equal, equal], { mostDropped: 2, exhausted: 'keep' })
+  t.equal(found.length, 2)
 })
 
 t.test('a missing reward is an error that says what to do', async t => {

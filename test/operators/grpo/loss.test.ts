@@ -22,7 +22,12 @@ const golden = JSON.parse(readFileSync(fixture('losses/losses.json'), 'utf8')) a
 const { pi, old, ref, sampler, entropy, mask, rewards } = golden.inputs
 
 const groups = [rewards.slice(0, 4), rewards.slice(4)].map(group => ({ rewards: group, lengths: [] }))
-const advantages = advantagesOf(groups, { baseline: 'mean', scale: 'group', epsilon: 1e-4 }).flat()
+const advantages = advantagesOf(groups, {
+  baseline: 'mean',
+  scale: 'group',
+  deviation: 'unbiased',
+  epsilon: 1e-4,
+}).flat()
 const batch: LossBatch = { policy: pi, old, reference: ref, advantages, mask }
 const withEntropy = { ...batch, entropies: entropy }
 const withSampler = { ...batch, sampler }

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device.ts'
+import { write } from '../../../kernels/networks/generator.ts'
 import { imageToken } from '../../../kernels/networks/packing.ts'
 import type { LossOptions } from '../../../operators/grpo/loss.ts'
-import { prepare } from '../../../operators/grpo/prepare.ts'
+import { type PrepareOptions, prepare } from '../../../operators/grpo/prepare.ts'
 import { type Part, updateOnce } from '../../../operators/grpo/train.ts'
 import type { Completion, Group } from '../../../operators/kinds.ts'
 import type { ScheduledOptimizer } from '../../../operators/model/adamw.ts'
@@ -42,6 +43,8 @@ const completions = lengths.map((length, i): Partial<Completion> => {
   return { ids, advantage: [1.03, 0.59, -0.44, -1.18][i], finished: i !== 2 }
 })
 
+const preparing = { temperature: 1, topK: 0, topP: 1, minP: 0, truncated: 'keep', endToken: 'count' } as const
+
 /** A group of some of the completions. */
 const groupOfSome = (some: readonly Partial<Completion>[]): Group => {
   const group = groupOf(some)
@@ -52,10 +55,11 @@ const halves = [groupOfSome(completions.slice(0, 1)), groupOfSome(completions.sl
 const rows = completions.map(completion => groupOfSome([completion]))
 
 /** Loss and gradients of one update, the weights left as they are. */
-async function gradientsOf(groups: readonly Group[], changes: Partial<LossOptions>) {
-  const options = { ...lossOptions(changes), temperature: 1, truncated: 'keep' } as const
+async function gradientsOf(groups: readonly Group[], changes: Partial<LossOptions & PrepareOptions>) {
+  const options = { ...lossOptions(), ...preparing, ...changes }
   const parts: Part[] = []
-  for (const group of groups) parts.push(await prepare(group, options.beta > 0 ? reference : null, options))
+  for (const group of groups)
+    parts.push(await prepare(group, policy, options.beta > 0 ? reference : null, options))
   let gradients: number[] = []
   const clearGradients = () => {
     for (const { gradients } of policy.weights.slabs)
@@ -98,9 +102,10 @@ function distance(found: readonly number[], wanted: readonly number[]): number {
   return found.reduce((worst, value, i) => Math.max(worst, Math.abs(value - wanted[i]) / largest), 0)
 }
 
-const losses: Record<string, Partial<LossOptions>> = {
+const losses: Record<string, Partial<LossOptions & PrepareOptions>> = {
   published: {},
   'token mean with entropy': { aggregation: 'token-mean', topEntropy: 0.5, entropyCoefficient: 0.1 },
+  'over the drawn support': { topK: 9, topP: 0.8, temperature: 0.7 },
   'sum of sequence ratios': { ratio: 'sequence', aggregation: 'sequence-sum', surrogate: 'clip', length: 9 },
 }
 for (const [name, options] of Object.entries(losses)) {
@@ -119,6 +124,32 @@ for (const [name, options] of Object.entries(losses)) {
     }
   })
 }
+
+t.test(
+  'log-probabilities over what was drawn from are those that the completions were drawn with',
+  async t => {
+    const drawing = { temperature: 0.7, topK: 12, topP: 0.9, minP: 0.02 }
+    const request = { ids: prompt, features, seeds: [1, 2, 3] }
+    const [written] = await write(
+      policy,
+      [request],
+      { greedy: false, ...drawing },
+      { maxNewTokens: 6, endIds: [0] },
+    )
+    const group = groupOfSome(written.map((one, i) => ({ ...one, advantage: i - 1 })))
+    for (const options of [drawing, { temperature: 0.7 }]) {
+      const { parts } = await gradientsOf([group], { beta: 0, ...options })
+      const found = parts[0].batch.old ?? []
+      const worst = Math.max(
+        ...written.flatMap(({ logProbs = [] }, i) =>
+          logProbs.map((value, t) => Math.abs(value - found[i][t])),
+        ),
+      )
+      if ('topK' in options) t.ok(worst < 2e-5, `${worst.toExponential(1)} is nothing`)
+      else t.ok(worst > 0.1, `over all tokens they are others by ${worst.toFixed(2)}`)
+    }
+  },
+)
 
 t.test("means of the parts' own means are another loss with other gradients", async t => {
   const wanted = await gradientsOf(whole, {})
@@ -148,21 +179,35 @@ t.test('the first pass is the old policy of the updates that follow', async t =>
 })
 
 t.test('truncated completions may be left out, and then do not matter', async t => {
-  const options = { ...lossOptions(), temperature: 1, truncated: 'mask' } as const
-  const { batch } = await prepare(whole[0], null, options)
+  const options = { ...lossOptions(), ...preparing, truncated: 'mask' } as const
+  const { batch } = await prepare(whole[0], policy, null, options)
   t.same(
     batch.mask.map(row => Array.from(row)),
     [[1, 1, 1, 1, 1], [1], Array(9).fill(0), [1, 1, 1]],
   )
 })
 
+t.test('the end of text may be left out', async t => {
+  const options = { ...lossOptions(), ...preparing, endToken: 'leave-out' } as const
+  const ends = groupOf([
+    { ids: [5, 6, 9], advantage: 1 },
+    { ids: [9, 5], advantage: 1, finished: false },
+    { ids: [9], advantage: 1 },
+  ])
+  const { batch } = await prepare(ends, policy, null, options, [8, 9])
+  t.same(
+    batch.mask.map(row => Array.from(row)),
+    [[1, 1, 0], [1, 1], [0]],
+  )
+})
+
 t.test('what a group lacks is an error', async t => {
-  const options = { ...lossOptions(), temperature: 1, truncated: 'keep' } as const
-  await t.rejects(prepare(groupOf([{ ids: [1] }]), null, options), { code: 'missing-advantage' })
+  const options = { ...lossOptions(), ...preparing } as const
+  await t.rejects(prepare(groupOf([{ ids: [1] }]), policy, null, options), { code: 'missing-advantage' })
   const weighted = { ...options, importance: 'token' } as const
-  await t.rejects(prepare(groupOf([{ ids: [1], advantage: 1 }]), null, weighted), {
+  await t.rejects(prepare(groupOf([{ ids: [1], advantage: 1 }]), policy, null, weighted), {
     code: 'missing-log-probs',
   })
   const given = groupOf([{ ids: [1], advantage: 1, logProbs: [-0.5] }])
-  t.same((await prepare(given, null, weighted)).batch.sampler, [[-0.5]])
+  t.same((await prepare(given, policy, null, weighted)).batch.sampler, [[-0.5]])
 })

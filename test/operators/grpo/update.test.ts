@@ -151,6 +151,38 @@ t.test('a group without advantages has no gradient; its update is counted', asyn
   t.match(nothing.lines('metrics')[1], { step: 2, loss: 0, grad_norm: 0 })
 })
 
+t.test('a reference that moves is the policy again, or between the two', async t => {
+  const update = { reference: 'reference', beta: 0.1, referenceEvery: 2 }
+  const klOf = async (changes: object) => {
+    const { lines, summary } = await train(4, { ...update, ...changes }, { reference: true })
+    t.match(summary, { status: 'completed' }, summary.error?.message ?? '')
+    return lines('metrics').map(({ kl }) => kl)
+  }
+  const [still, copied, mixed] = [
+    await klOf({ referenceEvery: 0 }),
+    await klOf({ referenceShare: 1 }),
+    await klOf({ referenceShare: 0.6 }),
+  ]
+  t.ok(still[2] > 0)
+  t.same(
+    [copied[1] > 0, copied[2], copied[3] > 0],
+    [true, 0, true],
+    'the third update starts from its reference',
+  )
+  t.ok(mixed[2] > 0 && mixed[2] < still[2], 'nearer, not there')
+})
+
+t.test('the weight of the entropy rises while there is too little of it, and is used then', async t => {
+  const update = { beta: 0, entropyCoefficient: 0.01, entropyStep: 0.25, entropyMost: 0.3 }
+  const weights = async (entropyTarget: number) => {
+    const { lines } = await train(4, { ...update, entropyTarget })
+    return lines('metrics').map(line => line.entropy_coef)
+  }
+  t.same(await weights(100), [0, 0.26, 0.3, 0.3])
+  t.same(await weights(1e-3), [0, 0, 0, 0])
+  t.same(await weights(0), Array(4).fill(undefined), 'constant, and stated in the graph')
+})
+
 t.test('a KL weight without a reference is an error', async t => {
   const { summary } = await train(1, { beta: 0.1 })
   t.match(summary, { status: 'failed', error: { message: /beta 0.1 needs a reference/ } })

@@ -39,21 +39,26 @@ t.test('what is missing is named', async t => {
 t.test('a sum leaves out what does not apply, and needs something that does', async t => {
   const group = groupOf([{ rewards: { a: 1, b: 2 }, reward: 9 }, { rewards: { a: null, b: 3 } }])
   const weights = { a: 10, b: -0.5 }
-  const [summed] = (await runOver(sum, { weights }, input(group), 'groups')) as Group[]
+  const [summed] = (await runOver(sum, { weights, none: 'error' }, input(group), 'groups')) as Group[]
   t.same(
     summed.completions.map(({ reward }) => reward),
     [9, -1.5],
   )
-  await t.rejects(runOver(sum, { weights: { a: 1 } }, input(group), 'groups'), {
+  await t.rejects(runOver(sum, { weights: { a: 1 }, none: 'error' }, input(group), 'groups'), {
     message: /no reward applies/,
   })
-  await t.rejects(runOver(sum, { weights: { c: 1 } }, input(group), 'groups'), {
+  await t.rejects(runOver(sum, { weights: { c: 1 }, none: 'error' }, input(group), 'groups'), {
     message: /no reward "c", known: a, b/,
   })
-  await t.rejects(async () => runOver(sum, { weights: { a: 'much' } }, input(group), 'groups'), {
-    message: /weights\/a: must be a number, got "much"/,
+  await t.rejects(
+    async () => runOver(sum, { weights: { a: 'much' }, none: 'error' }, input(group), 'groups'),
+    {
+      message: /weights\/a: must be a number, got "much"/,
+    },
+  )
+  await t.rejects(async () => runOver(sum, { weights: {}, none: 'error' }, input(group), 'groups'), {
+    code: 'bad-weights',
   })
-  await t.rejects(async () => runOver(sum, { weights: {} }, input(group), 'groups'), { code: 'bad-weights' })
 })
 
 t.test('random rewards depend on the seed alone', async t => {

@@ -1,0 +1,76 @@
+import type { Config, Fields } from '../../engine/operator.ts'
+import { placed } from '../../kernels/device.ts'
+import { mixWeights } from '../../kernels/networks/mix-weights.ts'
+import { parameter } from '../../kernels/networks/parameters.ts'
+import type { LoadedModel } from '../model/load-model.ts'
+import { openSafetensors, readTensor } from '../model/safetensors.ts'
+import { writeSafetensors } from '../model/safetensors-write.ts'
+import { readPieces, writeTensor } from '../model/tensor-pieces.ts'
+import { GroupError } from './group-error.ts'
+
+export const referenceFields = {
+  referenceEvery: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Updates after which the reference moves towards the policy; 0: it never does.',
+  },
+  referenceShare: {
+    type: 'number',
+    minimum: 0,
+    maximum: 1,
+    default: 0.6,
+    description: "The policy's share in the reference's weights then: 1 copies it.",
+  },
+} as const satisfies Fields
+
+export type ReferenceOptions = Config<typeof referenceFields>
+
+/** Moves the reference when it is its turn: share · policy + (1 − share) · reference (reference/grpo 2.9). */
+export async function moveReference(
+  policy: LoadedModel,
+  reference: LoadedModel,
+  { referenceEvery, referenceShare }: ReferenceOptions,
+): Promise<void> {
+  if (referenceEvery === 0 || policy.version % referenceEvery !== 0) return
+  await mixWeights(policy, reference, movingNames(policy, reference), referenceShare)
+}
+
+/** Writes the weights that have moved, exactly. */
+export async function saveReference(
+  policy: LoadedModel,
+  reference: LoadedModel,
+  path: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const tensors = movingNames(policy, reference).map(name => {
+    const { value, shape } = parameter(reference.weights, name)
+    return { name, shape, dtype: 'F32' as const, chunks: readPieces(reference.device, value, signal) }
+  })
+  await writeSafetensors(path, tensors)
+}
+
+export async function restoreReference(
+  policy: LoadedModel,
+  reference: LoadedModel,
+  path: string,
+): Promise<void> {
+  const file = await openSafetensors(path)
+  for (const name of movingNames(policy, reference))
+    await writeTensor(reference.device, parameter(reference.weights, name).value, readTensor(file, name))
+  await reference.device.finish()
+}
+
+/** The trained weights. The reference must have its own of each, in the precision of small steps. */
+function movingNames(policy: LoadedModel, reference: LoadedModel): string[] {
+  return [...policy.weights.byName.values()].flatMap(({ name, value, gradient }) => {
+    if (!gradient) return []
+    const other = reference.weights.byName.get(name)?.value
+    if (other?.type === 'f32' && placed(other).buffer !== placed(value).buffer) return [name]
+    const found = other ? (other.type === 'f32' ? "is the policy's" : 'is float16') : 'is missing'
+    throw new GroupError(
+      'bad-reference',
+      `referenceEvery: a reference that moves must have weights of its own in float32, but ${name} ${found}; open the checkpoint a second time with precision float32`,
+    )
+  })
+}
