@@ -94,13 +94,17 @@ export interface MemoryUse {
   bytes: number
   /** The config field to lower for less of it. */
   knob?: string
+  /** Where it lies; on the GPU unless said otherwise. */
+  device?: 'gpu' | 'host'
 }
 
 /** What is known about the surroundings of a part before it runs. */
 export interface Known {
   /** What the resource of that name says of itself; empty when it cannot be read yet. */
   sizes(resource: string): Sizes
-  /** Values of the names in the shapes of the operator's ports, those that edges decide included. */
+  /** What the resource of that name hands out before it is opened; throws when that cannot be read yet. */
+  outline<T>(resource: string): T
+  /** Values of the names in the shapes of the operator's ports, and of what its items keep alive. */
   readonly dims: Sizes
 }
 
@@ -237,7 +241,7 @@ export interface Operator<F extends Fields = Fields> {
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */
   dims?(config: Config<F>, sizes: Known['sizes']): Sizes
-  /** GPU memory that `run` takes besides the items on its edges. */
+  /** Memory that `run` takes besides the items on its edges. */
   memory?(config: Config<F>, known: Known): readonly MemoryUse[]
   /**
    * What is noteworthy about the data that the config names, a line each, found without running: `flow check` prints
@@ -260,7 +264,9 @@ export interface Resource<F extends Fields = Fields, T = unknown> {
   readonly kind: string
   /** Numbers about it, read without opening it. Throws when the data cannot be read (yet). */
   sizes?(config: Config<F>, sizes: Known['sizes']): Sizes
-  /** GPU memory that it takes while it is open. */
+  /** What operators reckon with before it is opened, e.g. a model's shape. Throws when it cannot be read (yet). */
+  outline?(config: Config<F>, outline: Known['outline']): unknown
+  /** Memory that it takes while it is open. */
   memory?(config: Config<F>, sizes: Known['sizes']): readonly MemoryUse[]
   open(config: Config<F>, context: Context): Promise<T>
   close(value: T): void | Promise<void>

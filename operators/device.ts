@@ -9,6 +9,7 @@ export function sharedDevice(context: Context): Promise<Device> {
       const device = await openDevice()
       context.manifest('adapter', device.info)
       context.gauge('gpu bytes', () => device.liveBytes)
+      context.gauge('gpu peak bytes', () => device.peakBytes)
       return device
     },
     device => device.close(),

@@ -15,6 +15,13 @@ export const promptPort = {
   shape: ['F', 'P', 'V'],
 } as const satisfies PortDetails
 
+/** A conversation with its features, as in a prompt. */
+export const examplePort = {
+  kind: 'example',
+  dtype: 'f32',
+  shape: ['F', 'P', 'V'],
+} as const satisfies PortDetails
+
 /** Completions of a prompt: G of them, T their most tokens. They are on the host; the prompt's features stay alive. */
 export const groupPort = { kind: 'group', shape: ['G', 'T'] } as const satisfies PortDetails
 

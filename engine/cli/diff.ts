@@ -1,6 +1,7 @@
 import { loadGraph, type Plan } from '../graph/check.ts'
 import { differences } from '../graph/differences.ts'
 import { endName, type Wire } from '../graph/flat.ts'
+import { planMemory, showBytes } from '../graph/memory.ts'
 import { show } from '../graph/problem.ts'
 import { UsageError } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
@@ -49,8 +50,13 @@ interface ComparedPart {
 /** Everything that a graph says, by part, in words that can be compared. */
 function partsOf(plan: Plan): Record<string, ComparedPart> {
   const parts: Record<string, ComparedPart> = {}
+  const { rows, bytes, hostBytes } = planMemory(plan)
+  const memoryOf = (part: string) =>
+    Object.fromEntries(
+      rows.filter(row => row.part === part).map(({ what, bytes }) => [what, showBytes(bytes)]),
+    )
   for (const { name, resourceName, config } of plan.resources)
-    parts[`resource ${name}`] = { type: resourceName, config }
+    parts[`resource ${name}`] = { type: resourceName, config, memory: memoryOf(name) }
   for (const { name, operatorName, operator, config, onError, wires } of plan.nodes) {
     const outputs = Object.keys(operator.outputs)
     parts[`node ${name}`] = {
@@ -59,9 +65,15 @@ function partsOf(plan: Plan): Record<string, ComparedPart> {
       onError,
       from: Object.fromEntries(wires.map(wire => [`${wire.port} ← ${endName(wire.from)}`, edgeOf(wire)])),
       shapes: Object.fromEntries(outputs.map(port => [port, plan.types.output({ node: name, port })])),
-      memory: Object.fromEntries(outputs.map(port => [port, bytesOf(plan, name, port)])),
+      memory: memoryOf(name),
+    }
+    for (const wire of wires) {
+      const edge = `${endName(wire.from)} → ${name}.${wire.port}`
+      const row = rows.find(row => row.part === edge)
+      if (row) parts[`edge ${edge}`] = { type: 'edge', config: {}, memory: showBytes(row.bytes) }
     }
   }
+  parts.memory = { type: 'memory', config: {}, gpu: showBytes(bytes), host: showBytes(hostBytes) }
   if (plan.checkpoint) parts.checkpoint = { type: 'checkpoint', config: plan.checkpoint }
   return parts
 }
@@ -73,22 +85,3 @@ const edgeOf = ({ capacity, whenFull, keep, initial, maxLag }: Wire) => ({
   initial: initial?.value,
   maxLag,
 })
-
-/** What the items of an output take on its edges when these are full; unknown where an extent is. */
-function bytesOf(plan: Plan, node: string, port: string): string {
-  const { shape, dtype } = plan.types.resolved({ node, port }) ?? {}
-  if (!shape || !dtype) return 'unknown'
-  let elements = 1
-  for (const extent of shape) {
-    if (extent === undefined) return 'unknown'
-    elements *= extent
-  }
-  const wires = plan.nodes
-    .flatMap(({ wires }) => wires)
-    .filter(({ from }) => from.node === node && from.port === port)
-  const items = wires.reduce((sum, { keep, capacity }) => sum + (keep === 'latest' ? 1 : capacity.items), 0)
-  return `${(elements * elementBytes(dtype) * items) / 2 ** 20} MiB on edges`
-}
-
-/** `f32` takes 4 bytes, `u8` one. */
-const elementBytes = (dtype: string): number => Number(/\d+$/.exec(dtype)?.[0] ?? 32) / 8

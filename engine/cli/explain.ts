@@ -1,6 +1,13 @@
 import { loadGraph, type Plan } from '../graph/check.ts'
 import { endName } from '../graph/flat.ts'
-import { knobsOf, type MemoryPlan, planMemory, readBytes, showBytes } from '../graph/memory.ts'
+import {
+  knobsOf,
+  type MemoryPlan,
+  type MemoryRow,
+  planMemory,
+  readBytes,
+  showBytes,
+} from '../graph/memory.ts'
 import { onlyWord, UsageError } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
 import { table } from './table.ts'
@@ -32,13 +39,20 @@ function edgeRows(plan: Plan): string[][] {
   )
 }
 
-function memoryLines(memory: MemoryPlan): string[] {
-  const rows = memory.rows.map(({ part, what, bytes }) => [part, what, showBytes(bytes)])
+function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): string[] {
+  const on = (device: MemoryRow['device'], title: string, together: number) => {
+    const own = rows.filter(row => row.device === device)
+    const lines = own.map(({ part, what, bytes }) => [part, what, showBytes(bytes)])
+    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]])]
+  }
   return [
-    'GPU memory at most',
-    ...table([...rows, ['together', '', showBytes(memory.bytes)]]),
-    ...(memory.unknown.length > 0 ? ['not known'] : []),
-    ...table(memory.unknown.map(({ part, why }) => [part, why])),
+    ...on('gpu', 'GPU memory at most', bytes),
+    ...turns
+      .filter(names => names.length > 1)
+      .map(names => `  ${names.join(', ')} take turns: the largest counts`),
+    ...on('host', 'host memory beside Node itself at most', hostBytes),
+    ...(unknown.length > 0 ? ['not known'] : []),
+    ...table(unknown.map(({ part, why }) => [part, why])),
   ]
 }
 

@@ -32,6 +32,26 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
   }
 }
 
+/** A feedback edge with `maxLag`, and what it holds back. */
+export interface Loop {
+  /** Names of the nodes from the one that waits to the one that answers. */
+  readonly within: readonly string[]
+  /** Items of the waiting node that can be within at the same time. */
+  readonly items: number
+}
+
+/** The loops of a graph, those left out in which an operator makes several items of one. */
+export function loopsOf(nodes: readonly PlannedNode[]): Loop[] {
+  const byName = new Map(nodes.map(node => [node.name, node]))
+  return nodes.flatMap(gated =>
+    gated.wires.flatMap(({ maxLag, from }) => {
+      const within = onTheWay(gated.name, from.node, nodes)
+      if (maxLag === undefined || within.some(name => byName.get(name)?.operator.expands)) return []
+      return [{ within, items: maxLag + 1 }]
+    }),
+  )
+}
+
 /** Nodes on ways from one to another, both included, without edges that start with a value. */
 function onTheWay(start: string, end: string, nodes: readonly PlannedNode[]): string[] {
   const after = walk(start, next(nodes))

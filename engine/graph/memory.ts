@@ -1,14 +1,19 @@
-import type { MemoryUse } from '../operator.ts'
+import type { MemoryUse, Sizes } from '../operator.ts'
+import { type Loop, loopsOf } from './batches.ts'
 import type { Plan, PlannedNode } from './check.ts'
 import { type End, endName, type Wire } from './flat.ts'
-import { sizesOf } from './sizes.ts'
+import { outlinesOf, sizesOf } from './sizes.ts'
 import type { ResolvedType } from './types.ts'
 
-/** GPU memory that a run may take at most, part by part. */
+/** Memory that a run may take at most, part by part. */
 export interface MemoryPlan {
   readonly rows: readonly MemoryRow[]
-  /** Sum of what is known. */
+  /** On the GPU, as far as known. What takes turns counts once. */
   readonly bytes: number
+  /** On the host, as far as known. */
+  readonly hostBytes: number
+  /** Nodes of a loop that lets one item in at a time: they never work at once. */
+  readonly turns: readonly (readonly string[])[]
   /** Parts whose need is not known, with the reason. */
   readonly unknown: readonly { part: string; why: string }[]
 }
@@ -18,6 +23,7 @@ export interface MemoryRow {
   part: string
   what: string
   bytes: number
+  device: 'gpu' | 'host'
   /** Path to lower for less of it, as `--set` takes it. */
   knob?: string
 }
@@ -26,49 +32,115 @@ const bytesOfFormat = { f32: 4, i32: 4, u32: 4, f16: 2, u8: 1 } as const
 
 /** Adds up what resources, nodes and full edges take, from their own estimates and the shapes on the edges. */
 export function planMemory(plan: Plan): MemoryPlan {
-  const rows: MemoryRow[] = []
   const unknown: { part: string; why: string }[] = []
   const sizes = sizesOf(plan.resources)
-  const add = (section: string, name: string, uses: () => readonly MemoryUse[]) => {
+  const outlines = outlinesOf(plan.resources)
+  const rowsOf = (section: string, name: string, uses: () => readonly MemoryUse[]): MemoryRow[] => {
     try {
-      for (const { knob, ...use } of uses())
-        rows.push({ part: name, ...use, ...(knob && { knob: `${section}.${name}.config.${knob}` }) })
+      return uses().map(({ knob, ...use }) => {
+        const path = knob && { knob: `${section}.${name}.config.${knob}` }
+        return { part: name, device: 'gpu', ...use, ...path }
+      })
     } catch (error) {
       unknown.push({ part: name, why: error instanceof Error ? error.message : String(error) })
+      return []
     }
   }
-  for (const { name, scope, resource, config } of plan.resources)
-    add('resources', name, () => resource.memory?.(config, sizes(scope)) ?? [])
-  for (const { name, scope, operator, config } of plan.nodes) {
-    const known = { sizes: sizes(scope), dims: plan.types.dims(name) }
-    add('nodes', name, () => operator.memory?.(config, known) ?? [])
+  const resources = plan.resources.flatMap(({ name, scope, resource, config }) =>
+    rowsOf('resources', name, () => resource.memory?.(config, sizes(scope)) ?? []),
+  )
+  const nodes = plan.nodes.flatMap(({ name, scope, operator, config }) => {
+    const known = { sizes: sizes(scope), outline: outlines(scope), dims: heldDims(name, plan, new Set()) }
+    return rowsOf('nodes', name, () => operator.memory?.(config, known) ?? [])
+  })
+  const loops = loopsOf(plan.nodes)
+  const edges = plan.nodes.flatMap(node => node.wires.map(wire => ({ node, wire })))
+  const onEdges = edges.flatMap(({ node, wire }): (MemoryRow & { loop?: Loop })[] => {
+    const part = `${endName(wire.from)} → ${node.name}.${wire.port}`
+    const bytes = itemBytes(wire.from, plan, new Set())
+    if (bytes === 'unknown') unknown.push({ part, why: 'its shape is not known' })
+    if (bytes === 'unknown' || bytes === 0) return []
+    const inside = (within: readonly string[]) =>
+      within.includes(node.name) && within.includes(wire.from.node)
+    // what a feedback edge holds is there beside the items on their way
+    const loop = wire.initial === undefined ? loops.find(({ within }) => inside(within)) : undefined
+    return [{ part, ...onEdge(node, wire, bytes, loop), ...(loop && { loop }) }]
+  })
+  const rows: MemoryRow[] = [...resources, ...nodes, ...onEdges.map(({ loop: _, ...row }) => row)]
+  const single = loops.filter(({ items }) => items === 1)
+  return {
+    rows,
+    bytes: total(rows, 'gpu') - turnedBytes(single, nodes, 'gpu') - doubledBytes(loops, onEdges),
+    hostBytes: total(rows, 'host') - turnedBytes(single, nodes, 'host'),
+    turns: single.map(({ within }) => within.filter(name => nodes.some(row => row.part === name))),
+    unknown,
   }
-  for (const node of plan.nodes) {
-    for (const wire of node.wires) {
-      const part = `${endName(wire.from)} → ${node.name}.${wire.port}`
-      const bytes = itemBytes(wire.from, plan, new Set())
-      if (bytes === 'unknown') unknown.push({ part, why: 'its shape is not known' })
-      else if (bytes > 0) rows.push({ part, ...onEdge(node, wire, bytes) })
-    }
-  }
-  return { rows, unknown, bytes: rows.reduce((sum, row) => sum + row.bytes, 0) }
 }
 
 /** What to lower first, largest first. */
 export const knobsOf = ({ rows }: MemoryPlan): MemoryRow[] =>
-  rows.filter(row => row.knob !== undefined).sort((a, b) => b.bytes - a.bytes)
+  rows.filter(row => row.knob !== undefined && row.device === 'gpu').sort((a, b) => b.bytes - a.bytes)
 
-/** Items that wait on a full edge, and those that its consumer holds. */
-function onEdge({ name, operator, config }: PlannedNode, wire: Wire, bytes: number): Omit<MemoryRow, 'part'> {
+const total = (rows: readonly MemoryRow[], device: MemoryRow['device']): number =>
+  rows.reduce((sum, row) => sum + (row.device === device ? row.bytes : 0), 0)
+
+/** What nodes that take turns would take beside the largest of them, if they worked at once. */
+function turnedBytes(
+  loops: readonly Loop[],
+  rows: readonly MemoryRow[],
+  device: MemoryRow['device'],
+): number {
+  return loops.reduce((sum, { within }) => {
+    const each = within.map(name =>
+      total(
+        rows.filter(row => row.part === name),
+        device,
+      ),
+    )
+    return sum + each.reduce((all, bytes) => all + bytes, 0) - Math.max(0, ...each)
+  }, 0)
+}
+
+/** Items that are in a loop are on one of its edges, not on all of them. */
+function doubledBytes(loops: readonly Loop[], rows: readonly (MemoryRow & { loop?: Loop })[]): number {
+  return loops.reduce((sum, loop) => {
+    const each = rows.filter(row => row.loop === loop).map(row => row.bytes)
+    return sum + each.reduce((all, bytes) => all + bytes, 0) - Math.max(0, ...each)
+  }, 0)
+}
+
+/** Items that wait on a full edge, and those that its consumer holds; no more than a loop lets in. */
+function onEdge(
+  { name, operator, config }: PlannedNode,
+  wire: Wire,
+  bytes: number,
+  loop: Loop | undefined,
+): Omit<MemoryRow, 'part'> {
   const { items, bytes: limit } = wire.capacity
-  const waiting = wire.keep === 'latest' ? 1 : Math.max(1, Math.min(items, Math.floor(limit / bytes)))
+  const most = loop?.items ?? Number.POSITIVE_INFINITY
+  const room = wire.keep === 'latest' ? 1 : Math.max(1, Math.min(items, Math.floor(limit / bytes)))
   const concurrency = typeof config.concurrency === 'number' ? config.concurrency : 1
-  const held = operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency
+  const held = Math.min(most, operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency)
+  const waiting = Math.min(room, most - held)
   return {
-    what: `${waiting} waiting and ${held} in hand of ${showBytes(bytes)}`,
+    what: `${waiting > 0 ? `${waiting} waiting and ` : ''}${held} in hand of ${showBytes(bytes)}`,
     bytes: (waiting + held) * bytes,
+    device: 'gpu',
     knob: `nodes.${name}.from.${wire.port}.capacity.items`,
   }
+}
+
+/** Values of the names in a node's shapes, and in those of the nodes whose tensors its items keep alive. */
+function heldDims(name: string, plan: Plan, seen: Set<string>): Sizes {
+  const node = plan.nodes.find(node => node.name === name)
+  if (!node || seen.has(name)) return {}
+  seen.add(name)
+  const known = Object.entries(plan.types.dims(name)).filter(([, size]) => size !== undefined)
+  const held = node.wires.map(({ from }) => {
+    const origin = plan.types.origin(from)
+    return origin ? heldDims(origin.node, plan, seen) : {}
+  })
+  return Object.assign({}, ...held, Object.fromEntries(known))
 }
 
 /** Bytes of GPU memory that one item keeps alive: its own tensor, and those of the input that it holds. */

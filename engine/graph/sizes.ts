@@ -22,6 +22,25 @@ export function sizesOf(resources: readonly PlannedResource[]): SizesIn {
   return within
 }
 
+/** What resources hand out without being opened, by the name that a part in a scope gives them. */
+export type OutlineIn = (scope: string) => Known['outline']
+
+/** Makes each outline at most once. */
+export function outlinesOf(resources: readonly PlannedResource[]): OutlineIn {
+  const made = new Map<string, unknown>()
+  const within: OutlineIn =
+    scope =>
+    <T>(name: string) => {
+      const planned = inScope(name, scope, resources)
+      if (!planned?.resource.outline) throw new Error(`"${name}" says nothing before it is opened`)
+      if (!made.has(planned.name))
+        made.set(planned.name, planned.resource.outline(planned.config, within(planned.scope)))
+      // an operator that asks for a resource of a kind knows what that kind hands out
+      return made.get(planned.name) as T
+    }
+  return within
+}
+
 /** What a node's operator says of the names in its shapes. */
 export const dimsOf = ({ operator, config, scope }: PlannedNode, sizes: SizesIn): Sizes =>
   unlessUnread(() => operator.dims?.(config, sizes(scope)) ?? {})

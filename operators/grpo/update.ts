@@ -49,7 +49,8 @@ export default operator({
   effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
-  memory: ({ model }, { sizes, dims }) => trainMemory(sizes(model), dims.G ?? 1, dims.T ?? 1),
+  memory: ({ model }, { outline, dims }) =>
+    trainMemory(outline(model), { frames: dims.F, count: dims.G, length: dims.T }),
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(

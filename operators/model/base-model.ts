@@ -1,5 +1,6 @@
 import { resource } from '../../engine/operator.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
+import type { PaperModel } from '../../kernels/networks/on-paper.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import type { LoadedModel } from './load-model.ts'
 
@@ -11,6 +12,10 @@ export default resource({
     model: { type: 'string', resource: 'model', description: 'The model with the adapter.' },
   },
   sizes: ({ model }, sizes) => sizes(model),
+  outline: ({ model }, outline) => {
+    const paper = outline<PaperModel>(model)
+    return { ...paper, weights: withoutAdapters(paper.weights) }
+  },
   memory: () => [],
   async open({ model: name }, context): Promise<LoadedModel> {
     const { adapter, ...model } = context.resource<LoadedModel>(name)

@@ -1,3 +1,5 @@
+import type { Fields } from '../../engine/operator.ts'
+
 /** Fields of operators that draw tokens from a part of the distribution. */
 export const drawingFields = {
   temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
@@ -14,4 +16,11 @@ export const drawingFields = {
     default: 1,
     description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
   },
-} as const
+} as const satisfies Fields
+
+/** The same where `greedy` may make them idle. */
+export const drawingFieldsUnlessGreedy = {
+  temperature: { ...drawingFields.temperature, when: { greedy: false } },
+  topK: { ...drawingFields.topK, when: { greedy: false } },
+  topP: { ...drawingFields.topP, when: { greedy: false } },
+} as const satisfies Fields

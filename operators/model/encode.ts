@@ -37,7 +37,7 @@ export default operator({
   inputs: { frames: framesPort },
   outputs: { prompts: promptPort },
   dims: ({ model }, sizes) => modelDims(sizes, model),
-  memory: ({ model }, { sizes, dims }) => visionMemory(sizes(model), dims.F ?? 1),
+  memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({
     prompts: frames.pipe(
       context.each(async ({ sample, pixels }: Frames) => {

@@ -3,6 +3,7 @@ import { write } from '../../kernels/networks/generator.ts'
 import type { Completion, Group, Prompt } from '../kinds.ts'
 import { groupPort, modelDims, promptPort } from '../ports.ts'
 import { strip } from '../text/python.ts'
+import { drawingFieldsUnlessGreedy } from './drawing-fields.ts'
 import type { LoadedModel } from './load-model.ts'
 import { completionSeeds } from './seeds.ts'
 import { generateMemory } from './sizes.ts'
@@ -24,28 +25,7 @@ export default operator({
       default: false,
       description: 'Take the most likely token each time instead of drawing.',
     },
-    temperature: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      default: 1,
-      description: 'Divides the logits.',
-      when: { greedy: false },
-    },
-    topK: {
-      type: 'integer',
-      minimum: 0,
-      default: 50,
-      description: 'Draw from the k most likely tokens; 0: from all.',
-      when: { greedy: false },
-    },
-    topP: {
-      type: 'number',
-      exclusiveMinimum: 0,
-      maximum: 1,
-      default: 1,
-      description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
-      when: { greedy: false },
-    },
+    ...drawingFieldsUnlessGreedy,
     minP: {
       type: 'number',
       minimum: 0,
@@ -84,7 +64,8 @@ export default operator({
   dims: ({ model, count, maxNewTokens }, sizes) => {
     return { ...modelDims(sizes, model), G: count, T: maxNewTokens }
   },
-  memory: ({ model, count, maxNewTokens }, { sizes }) => generateMemory(sizes(model), count, maxNewTokens),
+  memory: ({ model, count, maxNewTokens: length, ...sampling }, { outline, dims }) =>
+    generateMemory(outline(model), { frames: dims.F, count, length }, sampling),
   run: ({ prompts }, { model: name, count, maxNewTokens, stop: stops, keepStop, ...sampling }, context) => ({
     groups: prompts.pipe(
       context.each(async (prompt: Prompt, { seed }) => {

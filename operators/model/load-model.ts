@@ -54,8 +54,7 @@ export async function loadModel(
     )
 
   const { config, tokenizer, processor, tensors, folder } = checkpoint
-  const prefixes = trained.map(part => partPrefixes[part])
-  const isTrained = (name: string) => prefixes.some(prefix => name.startsWith(prefix))
+  const isTrained = isTrainedBy(trained)
   const both = adapter?.source.targets.find(isTrained)
   if (both) {
     const message = `${folder}: ${both} is trained itself, so it must not have an adapter; train the other parts only`
@@ -108,6 +107,12 @@ async function writeMatrices(device: Device, weights: ParameterSet, source: Adap
 
 const settingsOf = ({ rank, alpha, rankStabilised }: AdapterSource): AdapterSettings => {
   return { rank, alpha, rankStabilised }
+}
+
+/** Whether a weight belongs to one of the parts. */
+export function isTrainedBy(parts: readonly TrainedPart[]): (name: string) => boolean {
+  const prefixes = parts.map(part => partPrefixes[part])
+  return name => prefixes.some(prefix => name.startsWith(prefix))
 }
 
 const partPrefixes = { connector: 'connector.', language: 'language_model.' }

@@ -1,11 +1,12 @@
-import { type Config, resource, type Sizes } from '../../engine/operator.ts'
+import { type Config, resource } from '../../engine/operator.ts'
+import type { PaperModel } from '../../kernels/networks/on-paper.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './adapter.ts'
 import { openAdapter } from './adapter-files.ts'
 import { openCheckpoint } from './checkpoint.ts'
 import { type LoadedModel, loadModel } from './load-model.ts'
-import { modelSizes, weightsMemory } from './sizes.ts'
+import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 import { trainedState } from './trained-state.ts'
 
 const fields = {
@@ -57,8 +58,9 @@ export default resource({
     'A TinyLLaVA-Video model from a Hugging Face checkpoint folder, and an adapter (LoRA) of it in the PEFT format.',
   kind: 'model',
   config: fields,
-  sizes: sizesOf,
-  memory: config => weightsMemory(sizesOf(config)),
+  sizes: config => modelSizes(paperOf(config)),
+  outline: paperOf,
+  memory: config => weightsMemory(paperOf(config)),
   async open(config, context): Promise<LoadedModel> {
     const { path, train, precision } = config
     const device = await sharedDevice(context)
@@ -87,13 +89,11 @@ export default resource({
 type ModelFields = Config<typeof fields>
 
 /** An adapter that is read is not counted: its folder says how large it is. */
-function sizesOf(config: ModelFields): Sizes {
-  const { path, train, adapter } = config
-  return modelSizes(
-    path,
-    train,
-    train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined,
-  )
+function paperOf(config: ModelFields): PaperModel {
+  const { path, train, precision, adapter } = config
+  const parts = train.filter(part => part !== 'adapter')
+  const made = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
+  return outlineOf({ path, train: parts, precision, adapter: made })
 }
 
 const newAdapterOf = ({ loraRank, loraAlpha, loraTargets, loraSeed }: ModelFields): NewAdapter => {

@@ -1,115 +1,115 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
+import type { Sampling } from '../../kernels/networks/generator.ts'
+import {
+  type Extent,
+  generationBytes,
+  modelOnPaper,
+  type PaperModel,
+  passBytes,
+  visionBytes,
+} from '../../kernels/networks/on-paper.ts'
+import { selectedTokens } from '../../kernels/networks/shape.ts'
+import type { Precision } from '../../kernels/plan.ts'
 import { resolvePath } from '../builtin.ts'
 import { type NewAdapter, targetsAmong } from './adapter.ts'
 import { parseModelConfig } from './config.ts'
+import { isTrainedBy, shapeOf, type TrainedPart } from './load-model.ts'
 import { expectedTensors } from './tensor-names.ts'
 
-/** Bytes of a number on the GPU: weights, gradients, moments and activations are f32. */
-const numberBytes = 4
+/** Tokens of text in a prompt or a conversation that estimates assume: data are not read for them. */
+export const assumedTokens = 256
 
-/** Tokens of text in a prompt that estimates assume. */
-const textTokens = 256
+/** What decides the memory of a model. */
+export interface OutlineOptions {
+  path: string
+  train: readonly TrainedPart[]
+  precision: Precision
+  adapter?: Pick<NewAdapter, 'rank' | 'targets'> | undefined
+}
 
-/**
- * Extents and parameter counts of a checkpoint folder, from its `config.json` alone, and of a new adapter on it. Throws
- * when it cannot be read.
- */
-export function modelSizes(
-  path: string,
-  train: readonly string[],
-  adapter?: Pick<NewAdapter, 'rank' | 'targets'>,
-): Sizes {
+/** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
+export function outlineOf({ path, train, precision, adapter }: OutlineOptions): PaperModel {
   const file = join(resolvePath(path), 'config.json')
   const config = parseModelConfig(file, JSON.parse(readFileSync(file, 'utf8')), {
     eosId: 0,
     idOf: () => undefined,
   })
-  const { vision, language, connector } = config
-  const tensors = [...expectedTensors(config)].map(([name, shape]) => {
-    return { name, count: shape.reduce((product, extent) => product * extent, 1) }
-  })
-  const countOf = (prefix: string) =>
-    tensors.filter(({ name }) => name.startsWith(prefix)).reduce((sum, { count }) => sum + count, 0)
-  const tensorShapes = new Map([...expectedTensors(config)].map(([name, shape]) => [name, { shape }]))
-  const matrices = adapter
-    ? targetsAmong({ tensors: tensorShapes }, adapter.targets).reduce((sum, name) => {
-        const [outputs = 0, inputs = 0] = tensorShapes.get(name)?.shape ?? []
-        return sum + adapter.rank * (outputs + inputs)
-      }, 0)
-    : 0
-  return {
-    imageSize: vision.imageSize,
-    frameTokens: config.select === 'patch' ? vision.tokens - 1 : vision.tokens,
-    visionHidden: vision.hidden,
-    visionIntermediate: vision.intermediate,
-    visionHeads: vision.heads,
-    allFrameTokens: vision.tokens,
-    visualTokens: connector.queries,
-    hidden: language.hidden,
-    intermediate: language.intermediate,
-    layers: language.layers,
-    heads: language.heads,
-    keyValueWidth: language.keyValueHeads * language.headSize,
-    vocabulary: language.vocabulary,
-    parameters: countOf('') + matrices,
-    trained: train.reduce(
-      (sum, part) => sum + countOf(`${part === 'language' ? 'language_model' : part}.`),
-      matrices,
-    ),
+  const weights = expectedTensors(config)
+  const tensors = new Map([...weights].map(([name, shape]) => [name, { shape }]))
+  const beside = adapter && {
+    targets: targetsAmong({ tensors }, adapter.targets),
+    rank: adapter.rank,
+    scale: 1,
+    trained: true,
   }
+  const { maxLength } = config
+  const trained = isTrainedBy(train)
+  return modelOnPaper({ shape: shapeOf(config), weights, trained, precision, maxLength, adapter: beside })
 }
+
+/** Extents that ports name, and the number of trained weights. */
+export const modelSizes = ({ shape: { vision }, gradientBytes }: PaperModel): Sizes => ({
+  imageSize: vision.imageSize,
+  frameTokens: selectedTokens(vision),
+  visionHidden: vision.hidden,
+  trained: gradientBytes / 4,
+})
 
 /** Weights, and gradients of the trained parts. */
-export function weightsMemory(sizes: Sizes): MemoryUse[] {
-  const trained = known(sizes, 'trained')
+export function weightsMemory({ weightBytes, gradientBytes }: PaperModel): MemoryUse[] {
   return [
-    { what: 'weights', bytes: known(sizes, 'parameters') * numberBytes },
-    ...(trained > 0 ? [{ what: 'gradients', bytes: trained * numberBytes, knob: 'train' }] : []),
+    { what: 'weights', bytes: weightBytes },
+    ...(gradientBytes > 0 ? [{ what: 'gradients', bytes: gradientBytes, knob: 'train' }] : []),
   ]
 }
 
-/** The vision tower over `frames` frames: features, attention scores and the feed-forward part of one block. */
-export function visionMemory(sizes: Sizes, frames: number): MemoryUse[] {
-  const tokens = known(sizes, 'allFrameTokens')
-  const rows = frames * tokens * (5 * known(sizes, 'visionHidden') + known(sizes, 'visionIntermediate'))
-  const scores = frames * known(sizes, 'visionHeads') * tokens ** 2
-  return [{ what: 'activations of the vision tower', bytes: (rows + scores) * numberBytes }]
+/** The vision tower over the frames of one clip. */
+export function visionMemory(model: PaperModel, frames: number | undefined): MemoryUse[] {
+  return [{ what: 'activations of the vision tower', bytes: visionBytes(model, known(frames, 'frames')) }]
 }
 
-/** Writing `count` completions of `length` tokens: keys and values of the prompt and of what is written, and logits. */
-export function generateMemory(sizes: Sizes, count: number, length: number): MemoryUse[] {
-  const prompt = known(sizes, 'visualTokens') + textTokens
-  const cached = 2 * known(sizes, 'layers') * known(sizes, 'keyValueWidth')
-  const logits = 2 * count * known(sizes, 'vocabulary')
-  const prefill = prompt * (4 * known(sizes, 'hidden') + 3 * known(sizes, 'intermediate'))
+/** Writing completions of one prompt. */
+export function generateMemory(model: PaperModel, about: GroupExtent, sampling: Sampling): MemoryUse[] {
+  const { total, cache } = generationBytes(model, extentOf(about), sampling)
   return [
-    { what: 'KV cache', bytes: cached * (prompt + count * length) * numberBytes, knob: 'maxNewTokens' },
-    { what: 'logits and prefill', bytes: (logits + prefill) * numberBytes, knob: 'count' },
+    { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
+    { what: `logits and prefill of ${assumed}`, bytes: total - cache, knob: 'count' },
   ]
 }
 
-/** A forward that keeps what its backward needs, over a prompt with `count` completions of `length` tokens. */
-export function trainMemory(sizes: Sizes, count: number, length: number): MemoryUse[] {
-  const rows = known(sizes, 'visualTokens') + textTokens + count * length
-  const width =
-    8 * known(sizes, 'hidden') + 3 * known(sizes, 'intermediate') + 2 * known(sizes, 'keyValueWidth')
-  const scores = known(sizes, 'heads') * rows * (known(sizes, 'visualTokens') + textTokens + length)
-  // values and gradients; scores, probabilities and their gradient: above what two runs of the embedded model took
-  const perLayer = 2 * rows * width + 3 * scores
-  return [
-    { what: 'activations', bytes: known(sizes, 'layers') * perLayer * numberBytes },
-    {
-      what: 'logits and their gradient',
-      bytes: 4 * count * length * known(sizes, 'vocabulary') * numberBytes,
-    },
-  ]
+/** A forward that keeps what its backward needs, over a prompt with its completions. */
+export function trainMemory(model: PaperModel, about: GroupExtent): MemoryUse[] {
+  return [{ what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true) }]
 }
 
-/** Throws for a model that cannot be read: its estimate is then left out and named. */
-function known(sizes: Sizes, name: string): number {
-  const size = sizes[name]
-  if (size === undefined) throw new Error('the model cannot be read yet')
+/** The same over conversations that are learned from. */
+export function learnMemory(model: PaperModel, examples: number, frames: number | undefined): MemoryUse[] {
+  const extent = { sequences: examples, frames: known(frames, 'frames'), completions: 1 }
+  const bytes = passBytes(model, { ...extent, textTokens: 1, length: assumedTokens }, true)
+  return [{ what: `activations, ${assumedTokens} tokens of text an example`, bytes, knob: 'batchSize' }]
+}
+
+const assumed = `${assumedTokens} tokens of text`
+
+/** Completions of one prompt, as the shapes of ports say it; undefined where nothing decides. */
+export interface GroupExtent {
+  frames: number | undefined
+  count: number | undefined
+  length: number | undefined
+}
+
+const extentOf = ({ frames, count, length }: GroupExtent): Extent => ({
+  sequences: 1,
+  textTokens: assumedTokens,
+  frames: known(frames, 'frames'),
+  completions: known(count, 'completions'),
+  length: known(length, 'tokens'),
+})
+
+/** Throws for what the graph does not decide: the estimate is then left out and named. */
+function known(size: number | undefined, what: string): number {
+  if (size === undefined) throw new Error(`the number of ${what} is not known`)
   return size
 }

@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
-import { ReadError } from './read-error.ts'
+import { found, lineRows, readText, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
   summary:
@@ -19,6 +18,7 @@ export default operator({
   },
   inputs: {},
   outputs: { samples: 'sample' },
+  memory: ({ path }) => rowsMemory(path),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       const file = resolvePath(path)
@@ -29,36 +29,16 @@ export default operator({
 })
 
 /** The samples of a file, keyed by line number. Throws one error, with a line for each of the first problems. */
-export function parseQuestions(file: string, text: string, root: string): SourceItem<Sample>[] {
-  const samples: SourceItem<Sample>[] = []
-  const problems: string[] = []
-  for (const [i, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue
-    const sample = parseLine(line, root)
-    if (typeof sample === 'string') problems.push(`${file}:${i + 1}: ${sample}`)
-    else samples.push({ key: String(i + 1), value: sample })
-  }
-  if (problems.length > 0) {
-    const more = problems.length > shown ? [`… and ${problems.length - shown} more`] : []
-    throw new ReadError('bad-question', [...problems.slice(0, shown), ...more].join('\n'))
-  }
-  if (samples.length === 0) throw new ReadError('no-questions', `${file}: no question in it`)
-  return samples
-}
+export const parseQuestions = (file: string, text: string, root: string): SourceItem<Sample>[] =>
+  samplesOf(file, lineRows(file, text), row => sampleOf(row, root), {
+    bad: 'bad-question',
+    none: 'no-questions',
+    what: 'question',
+  })
 
-/** Problems told of one file. */
-const shown = 10
-
-/** The sample, or what is wrong with the line. */
-function parseLine(line: string, root: string): Sample | string {
-  let row: unknown
-  try {
-    row = JSON.parse(line)
-  } catch (error) {
-    return `not JSON: ${error instanceof Error ? error.message : String(error)}`
-  }
-  if (typeof row !== 'object' || row === null || Array.isArray(row)) return 'must be an object'
-  const { problem, solution, video_filename, ...fields } = row as Record<string, unknown> // an object has text keys
+/** The sample, or what is wrong with the row. */
+function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
+  const { problem, solution, video_filename, ...fields } = row
   if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`
   if (solution !== undefined && typeof solution !== 'string')
     return `solution: must be text, ${found(solution)}`
@@ -67,16 +47,4 @@ function parseLine(line: string, root: string): Sample | string {
   if (!video_filename.startsWith('./')) return `video_filename: must start with ./, ${found(video_filename)}`
   const sample = { video: join(root, video_filename.slice(1)), question: problem, fields }
   return solution === undefined ? sample : { ...sample, solution }
-}
-
-const found = (value: unknown): string =>
-  value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
-
-async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
-  }
 }

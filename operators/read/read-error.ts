@@ -1,4 +1,7 @@
-/** A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`, `duplicate-id`. */
+/**
+ * A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`,
+ * `bad-conversation`, `no-conversations`, `duplicate-id`.
+ */
 export class ReadError extends Error {
   readonly code: string
   constructor(code: string, message: string) {

@@ -3,7 +3,9 @@ import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import { bytesOf } from '../../kernels/tensor.ts'
 import type { Example, Frames, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/load-model.ts'
+import { visionMemory } from '../model/sizes.ts'
 import type { Tokenizer } from '../model/tokenizer.ts'
+import { examplePort, framesPort, modelDims } from '../ports.ts'
 import { renderConversation, type TemplateName, templates } from '../text/template.ts'
 import { ignoredLabel, imageId, tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
@@ -20,8 +22,10 @@ export default operator({
       description: 'Conversation template; pretrain learns captions from the frames alone.',
     },
   },
-  inputs: { frames: 'frames' },
-  outputs: { examples: 'example' },
+  inputs: { frames: framesPort },
+  outputs: { examples: examplePort },
+  dims: ({ model }, sizes) => modelDims(sizes, model),
+  memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template }, context) => ({
     examples: frames.pipe(
       context.each(async ({ sample, pixels }: Frames, { key }) => {

@@ -3,6 +3,8 @@ import { collect, type Member } from '../grpo/collect.ts'
 import type { Example } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
+import { learnMemory } from '../model/sizes.ts'
+import { examplePort } from '../ports.ts'
 import { learn } from './train.ts'
 
 /** The last batch may be short, and so may the last update: nothing is left out. */
@@ -26,11 +28,12 @@ export default operator({
         'The loss is the mean over all labelled tokens of the update, or is taken by pass and then averaged, as the published program does.',
     },
   },
-  inputs: { examples: 'example' },
+  inputs: { examples: examplePort },
   outputs: { version: 'version' },
   effects: true,
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,
   collects: ({ batchSize, accumulation }) => batchSize * accumulation,
+  memory: ({ model, batchSize }, { outline, dims }) => learnMemory(outline(model), batchSize, dims.F),
   run: ({ examples }, { model: name, optimizer: rule, batchSize, accumulation, divisor }, context) => {
     const begun = performance.now()
     const update = async (members: readonly Member<Example>[]) => {

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command } from '../../../engine/cli/command.ts'
+import { operator, resource } from '../../../engine/operator.ts'
 import batch from '../../../operators/stream/batch.ts'
 import { bench } from '../support.ts'
 
@@ -82,3 +84,78 @@ t.test('check, ops, graph and help answer', async t => {
   t.match((await call(['help'])).out, /flow run /)
   t.match((await call(['run', '--help'])).out, /--seed N[\s\S]*Example:\nnpx flow run/)
 })
+
+t.test(
+  'a run that may need more than --memory is refused before anything opens, with what to lower',
+  async t => {
+    const opened: string[] = []
+    const { registry } = bench()
+    const model = resource({
+      summary: 'Weighs much.',
+      config: { gigabytes: { type: 'integer', minimum: 1, description: 'Its weight.' } },
+      kind: 'model',
+      memory: ({ gigabytes }) => [{ what: 'weights', bytes: gigabytes * 1e9, knob: 'gigabytes' }],
+      open: async () => opened.push('model'),
+      close: () => {},
+    })
+    const uses = operator({
+      summary: 'Uses a model.',
+      config: {
+        model: { type: 'string', resource: 'model', description: 'The model.' },
+        rows: { type: 'integer', default: 2, description: 'Rows.' },
+      },
+      inputs: { numbers: 'number' },
+      outputs: {},
+      memory: ({ rows }) => [{ what: 'activations', bytes: rows * 1e9, knob: 'rows' }],
+      run: ({ numbers }, _, context) => {
+        opened.push('uses')
+        return { none: numbers.pipe(context.each(() => undefined)) }
+      },
+    })
+    const folder = t.testdir({
+      'g.json': JSON.stringify({
+        version: 1,
+        summary: 'S.',
+        resources: { big: { resource: 'model', config: { gigabytes: 5 } } },
+        nodes: {
+          rows: { operator: 'range', config: { count: 1 } },
+          uses: { operator: 'uses', config: { model: 'big' }, from: { numbers: 'rows.numbers' } },
+        },
+      }),
+    })
+    let complaints = ''
+    const world = {
+      registry: { operators: { ...registry.operators, uses }, resources: { model } },
+      environment: {},
+      screen: { write: () => {} },
+      print: () => {},
+      prepare: async () => {
+        opened.push('prepared')
+      },
+      complain: (line: string) => {
+        complaints += `${line}\n`
+      },
+    }
+    const words = ['run', join(folder, 'g.json'), '--out', join(folder, 'run'), '--memory']
+    t.equal(await command([...words, '6GB'], world), 2)
+    t.equal(
+      complaints,
+      [
+        '--memory: the run may need 7 GB, more than 6 GB',
+        '  lower resources.big.config.gigabytes: big takes 5 GB (weights)',
+        '  lower nodes.uses.config.rows: uses takes 2 GB (activations)',
+        '  "flow explain" shows every part',
+        '',
+      ].join('\n'),
+    )
+    t.same(opened, [])
+    t.notOk(existsSync(join(folder, 'run')), 'not even the run directory')
+    t.equal(await command([...words, '7GB'], world), 0)
+    t.same(opened, ['prepared', 'model', 'uses'])
+    t.equal(
+      await command([...words.slice(0, -3), '--out', join(folder, 'other'), '--memory', 'much'], world),
+      2,
+    )
+    t.match(complaints, /--memory: must be bytes such as 8GB or 512MiB, found "much"/)
+  },
+)

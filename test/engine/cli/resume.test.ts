@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
+import { operators, resources as ours } from '../../../operators/index.ts'
 import take from '../../../operators/stream/take.ts'
 import writeLines from '../../../operators/write/jsonl.ts'
+import { fixture, repository } from '../../fixtures.ts'
 import { bench } from '../support.ts'
 
 /** Interrupts the process, as a terminal does, when it meets a number; a broken one records something else. */
@@ -159,6 +161,41 @@ t.test('an item behind a checkpoint is repeated from there', async t => {
   const { file, run } = graphIn(t, { checkpoint: { every: 2, keep: 9 } })
   await call(['run', file, '--out', run])
   t.match(await call(['replay', run, '--item', '5']), { code: 0, text: /repeating "5" from 000004\n/ })
+})
+
+t.test('diff tells of memory: weights, moments, caches, activations, edges and the sum', async t => {
+  const text = readFileSync(join(repository, 'graphs/grpo.json'), 'utf8')
+  const file = join(t.testdir(), 'grpo.json')
+  writeFileSync(file, text.replace('"schemas', '"x').replaceAll('builtin:shapes', fixture('tiny-bf16')))
+  const larger = `${file}.larger.json`
+  const { resources, ...rest } = JSON.parse(readFileSync(file, 'utf8'))
+  const more = structuredClone(rest.params)
+  for (const [name, value] of Object.entries({ group: 16, maxNewTokens: 96, frames: 4 }))
+    more[name].default = value
+  const policy = structuredClone(resources)
+  policy.policy.config.train = ['connector']
+  writeFileSync(larger, JSON.stringify({ ...rest, params: more, resources: policy }))
+  let out = ''
+  const say = (line: string) => (out += `${line}\n`)
+  const world = {
+    environment: {},
+    screen: { write: () => {} },
+    print: say,
+    complain: say,
+    prepare: async () => {},
+  }
+  const code = await command(['diff', file, larger], { ...world, registry: { operators, resources: ours } })
+  t.equal(code, 0, out)
+  for (const line of [
+    /^~ resource policy: memory\.gradients was ".*B", is ".*B"$/m,
+    /^~ resource optimizer: memory\.first and second moments was /m,
+    /^~ node groups: memory\.KV cache was /m,
+    /^~ node update: memory\.activations, with 256 tokens of text was /m,
+    /^~ edge frames\.frames → prompts\.frames: memory was /m,
+    /^~ memory: gpu was /m,
+  ])
+    t.match(out, line)
+  t.notMatch(out, /memory\.weights/, 'which are the same')
 })
 
 t.test('diff says what differs between two graphs', async t => {

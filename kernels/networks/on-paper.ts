@@ -1,0 +1,117 @@
+// What passes of a model take, found by recording them for no device.
+import { Pass } from '../layers/pass.ts'
+import { Plan, type Precision, planBytes, type Target } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
+import { type AdapterSizes, attachAdapters } from './adapters.ts'
+import { recordGeneration, type Sampling } from './generator.ts'
+import { imageToken } from './packing.ts'
+import { allocateParameters, type Memory } from './parameters.ts'
+import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
+import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
+import { visionTower } from './vision-tower.ts'
+
+/** A model whose weights have places but no contents. */
+export interface PaperModel extends Omit<VideoModel, 'device'> {
+  readonly weightBytes: number
+  /** Of the gradients of trained weights. */
+  readonly gradientBytes: number
+}
+
+export interface PaperOptions {
+  shape: ModelShape
+  /** Shapes of the weights by name. */
+  weights: ReadonlyMap<string, readonly number[]>
+  trained: (name: string) => boolean
+  precision: Precision
+  maxLength: number
+  adapter?: AdapterSizes | undefined
+}
+
+/** Kernels of a hardware GPU without matrix units; a binding is what most of them offer, less a little. */
+const target: Target = { family: 'gpu', units: 'none', subgroupSize: 32 }
+const maxBindingBytes = 2 ** 31 - 4
+
+export function modelOnPaper(options: PaperOptions): PaperModel {
+  const { shape, precision, maxLength, adapter } = options
+  const bytes = { weights: 0, gradients: 0 }
+  const memory: Memory = {
+    maxBindingBytes,
+    maxBufferBytes: Number.POSITIVE_INFINITY,
+    allocate: (label, size) => {
+      bytes[label === 'gradients' ? 'gradients' : 'weights'] += size
+      return noBuffer
+    },
+    free() {},
+  }
+  const base = allocateParameters(memory, options.weights, options.trained, precision)
+  const weights = adapter ? attachAdapters(memory, base, adapter) : base
+  return { shape, weights, precision, maxLength, weightBytes: bytes.weights, gradientBytes: bytes.gradients }
+}
+
+/** The vision tower over the frames of one clip. */
+export function visionBytes({ shape, weights, precision }: PaperModel, frames: number): number {
+  const { vision } = shape
+  const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
+  const plan = new Plan(target, precision)
+  const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
+  const features = outside('features', [count * selectedTokens(vision), vision.hidden])
+  visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
+  return planBytes(plan, maxBindingBytes)
+}
+
+/** Sequences alike: their prompts' ids in text beside the frames of a clip, and completions of that length. */
+export interface Extent {
+  sequences: number
+  textTokens: number
+  frames: number
+  completions: number
+  length: number
+}
+
+/** One pass over sequences, with its backward when it trains. Every token of completions is supervised. */
+export function passBytes(model: PaperModel, extent: Extent, training: boolean): number {
+  const plan = new Plan(target, model.precision)
+  const completions = Array.from({ length: extent.completions }, () => ids(extent.length))
+  const sequences = Array.from({ length: extent.sequences }, () => ({
+    ...promptOf(model, extent),
+    completions,
+  }))
+  recordForward(plan, model, sequences, training, 1)
+  return planBytes(plan, maxBindingBytes)
+}
+
+/** Writing completions of sequences as one batch: all of it, and the keys and values in that. */
+export function generationBytes(
+  model: PaperModel,
+  extent: Extent,
+  sampling: Sampling,
+): { total: number; cache: number } {
+  const plan = new Plan(target, model.precision)
+  const seeds = ids(extent.completions)
+  const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
+  const owners = requests.flatMap((_, i) => seeds.map(() => i))
+  recordGeneration(plan, model, requests, owners, sampling, extent.length, 0)
+  const { layers, keyValueHeads, headSize } = model.shape.language
+  const positions =
+    extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
+    owners.length * extent.length
+  return {
+    total: planBytes(plan, maxBindingBytes),
+    cache: 2 * layers * keyValueHeads * headSize * positions * 4,
+  }
+}
+
+function promptOf({ shape: { vision } }: PaperModel, { textTokens, frames }: Extent) {
+  const features = outside('features', [frames * selectedTokens(vision), vision.hidden])
+  return { ids: [imageToken, ...ids(textTokens)], features }
+}
+
+const ids = (count: number): number[] => new Array(count).fill(0)
+
+/** A tensor that a plan does not place. */
+const outside = (label: string, shape: readonly number[]): Tensor => {
+  return { label, shape, type: 'f32', storage: { buffer: noBuffer, offsetBytes: 0 } }
+}
+
+// on paper nothing is written or run: only that a tensor has a buffer counts
+const noBuffer = {} as GPUBuffer

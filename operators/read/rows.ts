@@ -1,0 +1,82 @@
+import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
+import type { Sample } from '../kinds.ts'
+import { ReadError } from './read-error.ts'
+
+/** One row of a data file. */
+export interface Row {
+  key: string
+  /** File and line, or file and index. */
+  where: string
+  /** The object, or what is wrong with it. */
+  row: object | string
+}
+
+/** The file's text; throws `no-file`. */
+export async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
+  }
+}
+
+/** The lines of a text that are not empty, keyed by line number. */
+export const lineRows = (file: string, text: string): Row[] =>
+  text.split('\n').flatMap((line, i): Row[] => {
+    if (line.trim() === '') return []
+    return [{ key: String(i + 1), where: `${file}:${i + 1}`, row: parseJson(line, expectObject) }]
+  })
+
+/** A JSON text as what is expected, or what is wrong with it. */
+export function parseJson<T>(text: string, expect: (value: unknown) => T): T | string {
+  try {
+    return expect(JSON.parse(text))
+  } catch (error) {
+    return `not JSON: ${error instanceof Error ? error.message : String(error)}`
+  }
+}
+
+export const expectObject = (value: unknown): object | string =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : 'must be an object'
+
+/** Problems told of one file. */
+const shown = 10
+
+/**
+ * The samples of rows. `sampleOf` returns what is wrong as text; one error is thrown with a line for each of the first
+ * such rows, or when there is no row at all: their codes are given.
+ */
+export function samplesOf(
+  file: string,
+  rows: readonly Row[],
+  sampleOf: (row: Record<string, unknown>) => Sample | string,
+  { bad, none, what }: { bad: string; none: string; what: string },
+): SourceItem<Sample>[] {
+  const samples: SourceItem<Sample>[] = []
+  const problems: string[] = []
+  for (const { key, where, row } of rows) {
+    // an object has text keys
+    const sample = typeof row === 'string' ? row : sampleOf(row as Record<string, unknown>)
+    if (typeof sample === 'string') problems.push(`${where}: ${sample}`)
+    else samples.push({ key, value: sample })
+  }
+  if (problems.length > 0) {
+    const more = problems.length > shown ? [`… and ${problems.length - shown} more`] : []
+    throw new ReadError(bad, [...problems.slice(0, shown), ...more].join('\n'))
+  }
+  if (samples.length === 0) throw new ReadError(none, `${file}: no ${what} in it`)
+  return samples
+}
+
+/** What stands there instead, for messages. */
+export const found = (value: unknown): string =>
+  value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
+
+/** The text of a file and the objects made of it. */
+export const rowsMemory = (path: string): MemoryUse[] => [
+  { what: 'rows of the file', bytes: 3 * statSync(resolvePath(path)).size, device: 'host' },
+]

@@ -1,0 +1,49 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { makeEmbedded } from '../../../engine/cli/embedded.ts'
+import { loadGraph } from '../../../engine/graph/check.ts'
+import { planMemory } from '../../../engine/graph/memory.ts'
+import { startRun } from '../../../engine/run/run.ts'
+import { resolvePath } from '../../../operators/builtin.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import { assumedTokens } from '../../../operators/model/sizes.ts'
+import { openTokenizer } from '../../../operators/model/tokenizer.ts'
+import { promptOf, thinkThenAnswer } from '../../../operators/text/prompt.ts'
+import { templates } from '../../../operators/text/template.ts'
+import { repository } from '../../fixtures.ts'
+
+const registry = { operators, resources }
+const grpo = join(repository, 'graphs/grpo.json')
+await makeEmbedded(loadGraph(grpo, registry), registry, () => {})
+
+/** A question whose prompt has as many tokens of text as estimates assume, or just less. */
+const tokenizer = await openTokenizer(resolvePath('builtin:shapes'))
+const wording = { instruction: thinkThenAnswer, joint: ' ' }
+const tokensOf = (question: string) =>
+  promptOf(tokenizer, templates.qwen2_base, question, wording).ids.length - 1
+let question = 'where does the square go?'
+while (tokensOf(`${question} left`) <= assumedTokens) question += ' left'
+const data = join(t.testdir(), 'questions.jsonl')
+const row = { problem: question, solution: '<answer> A </answer>', video_filename: './clips/00.mp4' }
+writeFileSync(data, `${JSON.stringify(row)}\n`)
+
+const sizes = [
+  { group: 2, maxNewTokens: 8, frames: 1 },
+  { group: 4, maxNewTokens: 32, frames: 8 },
+  { group: 8, maxNewTokens: 48, frames: 16 },
+]
+for (const size of sizes) {
+  t.test(`the estimate covers the peak of ${JSON.stringify(size)}, by half at most`, async t => {
+    const settings = { ...size, data, root: 'builtin:shapes', steps: 1 }
+    const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
+    const plan = loadGraph(grpo, registry, { set })
+    const directory = t.testdir()
+    t.match(await startRun(plan, { seed: 0, directory }).done, { status: 'completed' })
+    const { gauges } = JSON.parse(readFileSync(join(directory, 'status.json'), 'utf8'))
+    const [peak, { bytes }] = [gauges['gpu peak bytes'], planMemory(plan)]
+    t.comment(`estimate ${bytes}, peak ${peak}: ${(bytes / peak).toFixed(2)}`)
+    t.ok(bytes >= peak, `${bytes} cover ${peak}`)
+    t.ok(bytes <= 1.5 * peak, `${bytes} are no more than half above ${peak}`)
+  })
+}
