@@ -12,8 +12,8 @@ export const make: Verb = {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },
     ...checkpointFlags,
   },
-  example: `flow new operator my.shout --out my-operators
-flow new checkpoint --config builtin:configurations/small.json --out my-model`,
+  example: `npx flow new operator my.shout --out my-operators
+npx flow new checkpoint --config builtin:configurations/small.json --out my-model`,
   run: async (words, { print }) => {
     if (words.positional.join(' ') === 'checkpoint') return newCheckpoint(words, print)
     const [what, name, ...rest] = words.positional
