@@ -1,6 +1,7 @@
 import type { Device } from '../device.ts'
 import { logits as logitsLayer, logProbabilities, type Support } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
+import type { Recompute } from '../layers/recompute.ts'
 import { compile, Plan, type Precision } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
@@ -17,6 +18,8 @@ export interface VideoModel {
   readonly weights: ParameterSet
   /** What products are computed in; weights that are not trained are kept in it. */
   readonly precision: Precision
+  /** What a training pass computes again instead of keeping it; by default nothing. */
+  readonly recompute?: Recompute
   /** Positions of a spliced prompt; what is beyond is cut from its end. */
   readonly maxLength: number
 }
@@ -85,7 +88,7 @@ export async function forward(
 /** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
 export function recordForward(
   plan: Plan,
-  { shape, weights, maxLength }: Omit<VideoModel, 'device'>,
+  { shape, weights, maxLength, recompute = 'none' }: Omit<VideoModel, 'device'>,
   sequences: readonly Sequence[],
   training: boolean,
   temperature: number,
@@ -93,7 +96,7 @@ export function recordForward(
 ) {
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const pass = new Pass(plan, training)
-  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
+  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
   const head = headWeight(weights, shape.language)
   const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
   plan.segment('backward')
