@@ -1,3 +1,5 @@
+import type { LogLevel } from '../operator.ts'
+import type { Status } from '../run/observe.ts'
 import { number, sparkline } from '../run/report-curve.ts'
 import type { RunEvent } from '../run/run.ts'
 
@@ -19,8 +21,15 @@ export interface ProgressLine {
   readonly curve: string
 }
 
-export function progressLine(screen: Screen, now: () => number = () => performance.now()): ProgressLine {
+export function progressLine(
+  screen: Screen,
+  { level = 'info', now = () => performance.now() }: ProgressOptions = {},
+): ProgressLine {
   let steps = 0
+  /** The newest update, and what the nodes get through. */
+  let update = ''
+  let rates = ''
+  let ratesShown = now()
   let total: number | undefined
   let open = false
   let first: { step: number; at: number } | undefined
@@ -28,11 +37,13 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     if (open) screen.write('\r\x1b[2K')
     open = false
   }
-  const show = (line: string) => {
+  const show = () => {
     clear()
+    const line = [update, rates].filter(Boolean).join('  ')
     if (!screen.isTTY) screen.write(`${line}\n`)
     else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
     open = screen.isTTY === true
+    rates = screen.isTTY ? rates : ''
   }
   const history = new Map<string, number[]>()
   const metrics = (entry: Readonly<Record<string, unknown>>) => {
@@ -54,7 +65,8 @@ export function progressLine(screen: Screen, now: () => number = () => performan
       }),
       ...(left === undefined ? [] : [`ETA ${duration(left)}`]),
     ]
-    show(pieces.join('  '))
+    update = pieces.join('  ')
+    show()
   }
   return {
     get steps() {
@@ -69,8 +81,14 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     event: event => {
       if (event.type === 'progress') total = event.state.total ?? total
       else if (event.type === 'log') {
+        if (logLevels.indexOf(event.level) < logLevels.indexOf(level)) return
         clear()
-        screen.write(`${event.message}\n`)
+        screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${event.message}\n`)
+      } else if (event.type === 'status') {
+        rates = ratesIn(event.status)
+        if (!screen.isTTY && now() - ratesShown < quietMs) return
+        ratesShown = now()
+        show()
       } else if (event.type === 'record' && event.stream === 'metrics') metrics(event.entry)
     },
     end: () => {
@@ -79,6 +97,26 @@ export function progressLine(screen: Screen, now: () => number = () => performan
     },
   }
 }
+
+export interface ProgressOptions {
+  /** Lines of the log below this level are not shown. */
+  level?: LogLevel
+  now?: () => number
+}
+
+/** From the least to the most grave. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]
+
+/** Elsewhere than on a terminal, rates are shown so often. */
+const quietMs = 10_000
+
+/** Items in a second of each node that has any, the one that works most first: it sets the pace. */
+const ratesIn = ({ nodes }: Status): string =>
+  [...nodes]
+    .filter(({ items }) => items > 0)
+    .sort((a, b) => b.working - a.working)
+    .map(({ name, rate }) => `${name} ${number(rate)}/s`)
+    .join('  ')
 
 /** The first of these that a run has is drawn at its end. */
 const curved = ['reward', 'loss'] as const

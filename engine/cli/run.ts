@@ -6,7 +6,7 @@ import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
 import { refuseOverMemory } from './explain.ts'
 import { pluginFlag, statedPlugins } from './plug.ts'
-import { progressLine } from './progress.ts'
+import { logLevels, progressLine } from './progress.ts'
 import { cutBackRun, factsOf, readRun } from './resume.ts'
 import { readStatus } from './top.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
@@ -19,6 +19,12 @@ export const run: Verb = {
     plugin: pluginFlag,
     seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
     shard: { value: 'I/N', description: "Part i of n of the data: sets the graph's param `shard`." },
+    'log-level': {
+      value: 'LEVEL',
+      choices: logLevels,
+      description:
+        'Least level of the log lines shown: debug, info (default), warn or error. log.jsonl has all.',
+    },
     memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
@@ -30,7 +36,8 @@ export const run: Verb = {
     const { plan, ...options } = order
     refuseOverMemory(plan, words.last('memory'))
     await world.prepare(plan)
-    const line = progressLine(world.screen)
+    const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
+    const line = progressLine(world.screen, { level })
     const started = startRun(plan, { ...options, onEvent: line.event })
     const forget = listen(started, line.end, world)
     const summary = await started.done

@@ -11,7 +11,7 @@ import { type Lease, Ledger, Origin } from './ledger.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
 import { Network } from './network.ts'
-import { type Observer, observe } from './observe.ts'
+import { type Observer, observe, type Status } from './observe.ts'
 import { Resources } from './resources.ts'
 import type { RunOptions, RunSummary } from './run.ts'
 import { Scheduler } from './scheduler.ts'
@@ -150,7 +150,7 @@ export class GraphRun implements NodeHost, Services {
 
   log = (message: string, level: LogLevel = 'info', node?: string): void => {
     this.#journal?.log(message, level, node)
-    this.#options.onEvent?.({ type: 'log', message })
+    this.#options.onEvent?.({ type: 'log', message, level, ...(node !== undefined && { node }) })
   }
 
   progress = (state: Progress): void => {
@@ -175,7 +175,8 @@ export class GraphRun implements NodeHost, Services {
     for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
     const { directory, ledger } = this
     const fail = (error: unknown) => this.fail(error)
-    this.#observer = observe({ directory, ledger, nodes, edges, gauges: this.#gauges, fail })
+    const onStatus = (status: Status) => this.#options.onEvent?.({ type: 'status', status })
+    this.#observer = observe({ directory, ledger, nodes, edges, gauges: this.#gauges, fail, onStatus })
     for (const node of nodes) if (!this.#error) node.start()
     if (this.#error) network.cancel()
     if (this.#stopped) this.stop()

@@ -71,13 +71,15 @@ interface Observed {
   edges: readonly Edge[]
   gauges: ReadonlyMap<string, () => number>
   fail(error: unknown): void
+  /** Told each status but the last. */
+  onStatus(status: Status): void
 }
 
 const lookMs = 50
 const looksInStatus = 20
 
 /** Looks at a run from time to time; costs the items nothing. */
-export function observe({ directory, ledger, nodes, edges, gauges, fail }: Observed): Observer {
+export function observe({ directory, ledger, nodes, edges, gauges, fail, onStatus }: Observed): Observer {
   const begun = performance.now()
   const seen = new Map(
     nodes.map(node => [node, { working: 0, blocked: 0, waiting: 0, by: new Map<string, number>() }]),
@@ -104,7 +106,9 @@ export function observe({ directory, ledger, nodes, edges, gauges, fail }: Obser
     if (looks % looksInStatus !== 0) return
     try {
       taps.look()
-      write(status())
+      const now = status()
+      write(now)
+      onStatus(now)
     } catch (error) {
       fail(error)
     }

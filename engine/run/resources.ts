@@ -27,6 +27,7 @@ export class Resources {
   ): Promise<void> {
     for (const { name, scope, resourceName, resource, config } of this.#planned) {
       if (signal.aborted) return
+      const begun = performance.now()
       const context = resourceContext({ kind: 'resource', name, scope, signal }, services)
       try {
         const value = await services.lifetimes.open(
@@ -36,6 +37,8 @@ export class Resources {
         )
         this.#opened.set(name, value)
         await restore(name)
+        const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+        services.log(`${name}: opened (${resourceName}) in ${seconds} s`, 'debug', name)
       } catch (error) {
         throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {
           node: name,

@@ -1,7 +1,8 @@
 import type { Plan } from '../graph/check.ts'
-import type { Progress } from '../operator.ts'
+import type { LogLevel, Progress } from '../operator.ts'
 import type { RunError } from './error.ts'
 import { GraphRun } from './graph-run.ts'
+import type { Status } from './observe.ts'
 
 export interface RunOptions {
   seed: number
@@ -20,9 +21,10 @@ export interface RunOptions {
 
 export type RunEvent =
   | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
-  | { type: 'log'; message: string }
+  | { type: 'log'; message: string; level: LogLevel; node?: string }
   | { type: 'progress'; state: Progress }
   | { type: 'acknowledged'; key: string }
+  | { type: 'status'; status: Status }
 
 /** How a run ended. It never throws: an error is a value here. */
 export interface RunSummary {

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { duration, progressLine } from '../../../engine/cli/progress.ts'
+import { duration, logLevels, progressLine } from '../../../engine/cli/progress.ts'
+import type { NodeStatus } from '../../../engine/run/observe.ts'
+import type { RunEvent } from '../../../engine/run/run.ts'
 
 function screen(isTTY: boolean) {
   let text = ''
@@ -11,14 +13,14 @@ const record = (entry: object) => ({ type: 'record', stream: 'metrics', entry: {
 t.test('elsewhere than on a terminal each update is a line', async t => {
   const on = screen(false)
   let time = 0
-  const line = progressLine(on, () => time)
+  const line = progressLine(on, { now: () => time })
   line.event({ type: 'progress', state: { done: 0, total: 4 } })
   for (const step of [1, 2, 3]) {
     time += 2000
     line.event(record({ step, reward: 0.5, loss: 1e-8, tokens_per_second: 1234.5 }))
   }
   line.event({ type: 'record', stream: 'samples', entry: { step: 9 } })
-  line.event({ type: 'log', message: 'hello' })
+  line.event({ type: 'log', level: 'info', message: 'hello' })
   line.end()
   t.same(on.text().split('\n'), [
     'step 1/4  reward 0.500  loss 1.0e-8  tokens/s 1235',
@@ -32,10 +34,10 @@ t.test('elsewhere than on a terminal each update is a line', async t => {
 
 t.test('on a terminal one line is rewritten, and other text does not run into it', async t => {
   const on = screen(true)
-  const line = progressLine(on, () => 0)
+  const line = progressLine(on, { now: () => 0 })
   line.event(record({ reward: 1 }))
   line.event(record({ reward: 2, loss: 3 }))
-  line.event({ type: 'log', message: 'hello' })
+  line.event({ type: 'log', level: 'info', message: 'hello' })
   line.event(record({}))
   line.end()
   const clear = '\r\x1b[2K'
@@ -44,4 +46,59 @@ t.test('on a terminal one line is rewritten, and other text does not run into it
 
 t.test('times read as people write them', async t => {
   t.same([0, 59.4, 65, 3600, 7620].map(duration), ['0s', '59s', '1m05s', '1h00m', '2h07m'])
+})
+
+const status = (rates: Readonly<Record<string, [rate: number, working: number]>>): RunEvent => {
+  const nodes = Object.entries(rates).map(([name, [rate, working]]): NodeStatus => {
+    const items = rate > 0 ? 1 : 0
+    return {
+      name,
+      operator: 'o',
+      state: 'working',
+      items,
+      rate,
+      workSeconds: 1,
+      working,
+      blocked: 0,
+      waiting: 0,
+    }
+  })
+  const live = { items: 0, bytes: 0, peakItems: 0, peakBytes: 0 }
+  const rest = { process: 1, time: 0, seconds: 1, ended: false, edges: [], gauges: {}, metrics: {} }
+  return { type: 'status', status: { ...rest, nodes, live } }
+}
+
+t.test('on a terminal the line shows what each node gets through, the busiest first', async t => {
+  const on = screen(true)
+  const line = progressLine(on, { now: () => 0 })
+  line.event(status({ clips: [12.5, 0.1], idle: [0, 0], encode: [3, 0.9] }))
+  line.event(record({ step: 1, reward: 1 }))
+  line.event(status({ clips: [10, 0.1], encode: [2, 0.9] }))
+  line.end()
+  const clear = '\r\x1b[2K'
+  const lines = ['encode 3/s  clips 12.5/s', 'step 1  reward 1.000  encode 3/s  clips 12.5/s']
+  t.equal(on.text(), [...lines, 'step 1  reward 1.000  encode 2/s  clips 10/s\n'].join(clear))
+})
+
+t.test('elsewhere the rates come with an update, or alone every ten seconds', async t => {
+  const on = screen(false)
+  let time = 0
+  const line = progressLine(on, { now: () => time })
+  for (; time < 21_000; time += 1000) line.event(status({ encode: [time / 1000, 1] }))
+  t.same(on.text().split('\n'), ['encode 10/s', 'encode 20/s', ''])
+})
+
+t.test('lines of the log below the level are left out, graver ones say what they are', async t => {
+  const texts = logLevels.map(level => {
+    const on = screen(false)
+    const line = progressLine(on, { level })
+    for (const told of logLevels) line.event({ type: 'log', level: told, message: 'm' })
+    return on.text()
+  })
+  t.same(texts, [
+    'debug: m\nm\nwarn: m\nerror: m\n',
+    'm\nwarn: m\nerror: m\n',
+    'warn: m\nerror: m\n',
+    'error: m\n',
+  ])
 })
