@@ -22,9 +22,9 @@ const [frames, group, length, promptRows] = [16, 8, 360, 600]
  */
 export async function* step(
   device: Device,
-  { rounds, config, lora }: BenchOptions,
+  { rounds, config, lora, recompute }: BenchOptions,
 ): AsyncGenerator<Measurement> {
-  const policy = await randomModel(device, lora ? 'lora' : 'full', config)
+  const policy = { ...(await randomModel(device, lora ? 'lora' : 'full', config)), recompute }
   const reference: VideoModel = lora
     ? { ...policy, weights: withoutAdapters(policy.weights) }
     : await randomModel(device, 'none', config)
@@ -70,7 +70,7 @@ export async function* step(
   }
   for (const [name, times] of seconds)
     yield {
-      name: `${name}, ${lora ? 'adapters' : 'full training'}`,
+      name: `${name}, ${lora ? 'adapters' : 'full training'}, recompute ${recompute}`,
       seconds: times,
       ...(name === 'whole step' && { peakBytes: device.peakBytes }),
     }
