@@ -145,7 +145,7 @@ function pieces(target: Target, headSize: number, mostRows: number) {
   const sweep = (array: number) => `
     ${each(depth, d => `let key${d} = ${units.right(`key_at + subgroup * 16u * key_pitch + ${d * 2}u`, 'key_pitch', array)};`).join('\n    ')}
     for (var b = 0u; b < blocks; b++) {
-      var points: Sums;
+      var points = Sums();
       ${each(depth, d => `{ let query = ${units.left(`query_at + b * ${headSize * 2}u + ${d * 2}u`, `${headSize / 8}u`, array)}; points = ${units.multiply('query', `key${d}`, 'points', array)}; }`).join('\n      ')}
       ${units.store('scores', 'b * 272u + subgroup * 4u', 17, 'points')};
     }`
@@ -163,7 +163,7 @@ function pieces(target: Target, headSize: number, mostRows: number) {
       ${each(4, k => `let share${k} = ${units.left(`b * 144u + ${k * 2}u`, '9u', array + 1)};`).join('\n      ')}
       ${columnBlocks
         .map(
-          i => `var made${i}: Sums;
+          i => `var made${i} = Sums();
       ${each(4, k => `made${i} = ${units.multiply(`share${k}`, `value${i}_${k}`, `made${i}`, array + 1)};`).join(' ')}
       ${(i + 1) * 4 <= depth ? '' : `if (subgroup + ${i * 4}u < ${depth}u) `}{ ${units.storeTo('sums', `(part_at + b * 16u) * ${headSize}u + (subgroup + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
         )
