@@ -1,14 +1,22 @@
 import type { Wire } from '../graph/flat.ts'
 import { RunError } from './error.ts'
-import { type Lease, Trace } from './ledger.ts'
+import type { Lease } from './lease.ts'
+import { Queue } from './queue.ts'
+import { Trace } from './trace.ts'
 
 /** Stands for one driving item that was handed over beside a feedback edge: settled when the edge has answered it. */
 export class Ticket extends Trace {
   readonly edge: Edge
+  readonly #answered: () => void
 
-  constructor(edge: Edge, onSettle: () => void) {
-    super(onSettle)
+  constructor(edge: Edge, answered: () => void) {
+    super()
     this.edge = edge
+    this.#answered = answered
+  }
+
+  protected override onSettle(): void {
+    this.#answered()
   }
 }
 
@@ -32,8 +40,9 @@ export class Edge {
   taken = 0
   /** Sees every item that is put, while someone looks. */
   tap: ((item: Lease) => void) | undefined
-  #queue: Lease[] = []
-  #head = 0
+  /** Past its capacity it makes its producer wait. */
+  readonly #blocks: boolean
+  readonly #queue = new Queue<Lease>()
   #bytes = 0
   #tickets: Ticket[] = []
   #closed = false
@@ -48,10 +57,11 @@ export class Edge {
     this.wire = wire
     this.feedback = wire.initial !== undefined
     this.latest = wire.keep === 'latest'
+    this.#blocks = !this.latest && wire.whenFull === 'block'
   }
 
   get size(): number {
-    return this.#queue.length - this.#head
+    return this.#queue.size
   }
 
   get bytes(): number {
@@ -69,7 +79,7 @@ export class Edge {
 
   /** Whether an item of so many bytes may be put. An empty edge takes one of any size. */
   hasRoom(bytes = 0): boolean {
-    if (this.size === 0 || this.#cancelled || this.latest || this.wire.whenFull !== 'block') return true
+    if (!this.#blocks || this.#cancelled) return true
     const fits = this.#fits(bytes)
     if (!fits) this.#refused = true
     return fits
@@ -77,7 +87,7 @@ export class Edge {
 
   /** It makes its producer wait. */
   get full(): boolean {
-    return !(this.#cancelled || this.latest || this.wire.whenFull !== 'block' || this.#fits(0))
+    return this.#blocks && !this.#cancelled && !this.#fits(0)
   }
 
   /**
@@ -135,13 +145,8 @@ export class Edge {
   }
 
   #shift(): Lease | undefined {
-    if (this.size === 0) return undefined
-    const lease = this.#queue[this.#head++]
-    this.#bytes -= lease.bytes
-    if (this.#head > 64 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head)
-      this.#head = 0
-    }
+    const lease = this.#queue.shift()
+    if (lease) this.#bytes -= lease.bytes
     return lease
   }
 
@@ -160,9 +165,10 @@ export class Edge {
   }
 
   #fits(bytes: number): boolean {
+    const { size } = this
     const { capacity } = this.wire
-    if (this.size === 0) return true
-    return this.size < capacity.items && this.#bytes < capacity.bytes && this.#bytes + bytes <= capacity.bytes
+    if (size === 0) return true
+    return size < capacity.items && this.#bytes < capacity.bytes && this.#bytes + bytes <= capacity.bytes
   }
 
   #makeRoom(lease: Lease): void {

@@ -7,7 +7,8 @@ import type { Cursor } from './cursor.ts'
 import { messageOf, RunError } from './error.ts'
 import type { NodeHost } from './host.ts'
 import { Journal } from './journal.ts'
-import { type Lease, Ledger, Origin } from './ledger.ts'
+import type { Lease } from './lease.ts'
+import { Ledger } from './ledger.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
 import { Network } from './network.ts'
@@ -16,6 +17,7 @@ import { Resources } from './resources.ts'
 import type { RunOptions, RunSummary } from './run.ts'
 import { Scheduler } from './scheduler.ts'
 import { StallWatch } from './stall.ts'
+import { Origin } from './trace.ts'
 
 /** A run from its first file to its summary: opens what the graph needs, lets items flow, and ends it whatever happens. */
 export class GraphRun implements NodeHost, Services {

@@ -1,8 +1,11 @@
 import type { PlannedNode } from '../graph/check.ts'
 import type { Item } from '../operator.ts'
 import type { Cursor } from './cursor.ts'
-import type { Holder, Lease, Ledger, Origin } from './ledger.ts'
+import type { Holder } from './held.ts'
+import type { Lease } from './lease.ts'
+import type { Ledger } from './ledger.ts'
 import type { Scheduler } from './scheduler.ts'
+import type { Origin } from './trace.ts'
 
 /** A part of a node that waits for room behind it. */
 export type Waiter = () => void
@@ -22,18 +25,12 @@ export interface Host extends Holder {
   end(): void
   /** Looks again soon. */
   wake(): void
-  /** Looks again at once: only for one who stands alone on the call stack. */
-  wakeNow(): void
   /** Whether an item of so many bytes may be emitted. */
   hasRoom(bytes: number): boolean
   /** Calls back once there may be room. */
   whenRoom(waiter: Waiter): void
-  /** Makes the lease of an item that a source found; `acknowledge` is called when all that descends from it is released. */
-  root<T>(
-    value: T,
-    options: { key: string; bytes?: number; dispose?: () => void },
-    acknowledge?: () => void,
-  ): Lease<T>
+  /** All that descends from an item of a source is released. */
+  acknowledged(origin: Origin): void
   /** Follows a source for checkpoints; undefined when the run takes none. */
   cursor(): Cursor | undefined
   /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */

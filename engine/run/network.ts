@@ -5,7 +5,7 @@ import { nodeContext, type Services } from './context.ts'
 import { Edge } from './edge.ts'
 import { RunError } from './error.ts'
 import type { NodeHost } from './host.ts'
-import { Lease } from './ledger.ts'
+import { Lease } from './lease.ts'
 import { RunningNode } from './node.ts'
 
 /** The nodes of a run and the edges between them. */

@@ -4,12 +4,15 @@ import type { Context, Item, Streams } from '../operator.ts'
 import type { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
 import { messageOf, RunError } from './error.ts'
+import { Held } from './held.ts'
 import type { Host, NodeHost, SourcePump, Waiter } from './host.ts'
 import { Inlet } from './inlet.ts'
 import type { Input } from './input.ts'
-import { Held, Lease, type Ledger, leaseOf, Origin } from './ledger.ts'
+import { type Lease, leaseOf } from './lease.ts'
+import type { Ledger } from './ledger.ts'
 import { Outlet } from './outlet.ts'
 import type { Pump } from './scheduler.ts'
+import type { Origin } from './trace.ts'
 import { WorkClock } from './work-clock.ts'
 
 const defaultCredits = 4
@@ -30,6 +33,7 @@ export class RunningNode implements Host, Pump {
   readonly #sources: SourcePump[] = []
   readonly #clock = new WorkClock()
   #wired: Streams = {}
+  #working = 0
   #pumping = false
   #woken = false
 
@@ -75,7 +79,7 @@ export class RunningNode implements Host, Pump {
 
   /** Pieces of work under way. */
   get working(): number {
-    return this.#clock.working
+    return this.#working
   }
 
   /** Time with work under way. */
@@ -113,6 +117,8 @@ export class RunningNode implements Host, Pump {
   }
 
   pump(): void {
+    // all that is done in this turn counts as one piece of work
+    this.begin()
     this.#pumping = true
     this.#woken = true
     try {
@@ -122,8 +128,9 @@ export class RunningNode implements Host, Pump {
       }
     } finally {
       this.#pumping = false
+      if (this.#woken) this.wake()
+      this.end()
     }
-    if (this.#woken) this.wake()
   }
 
   #step(): void {
@@ -148,7 +155,7 @@ export class RunningNode implements Host, Pump {
     for (const source of this.#sources) source.stop()
     this.#outlet.unsubscribe()
     this.#inlet.cancel()
-    if (this.working === 0) this.#end()
+    if (this.#working === 0) this.#end()
   }
 
   /** Ends feedback edges into this node when all that comes from outside the cycle has come; tells whether it did. */
@@ -162,23 +169,21 @@ export class RunningNode implements Host, Pump {
   }
 
   begin(): void {
-    this.#clock.begin()
+    if (this.#working++ > 0) return
+    this.#clock.start()
     this.#host.scheduler.begin()
   }
 
   end(): void {
-    this.#clock.end()
+    if (--this.#working > 0) return
+    this.#clock.stop()
     this.#host.scheduler.end()
-    if (this.state === 'ending' && this.working === 0) this.#end()
+    if (this.state === 'ending') this.#end()
   }
 
   wake(): void {
     if (this.#pumping) this.#woken = true
     else if (this.isRunning) this.#host.scheduler.wake(this)
-  }
-
-  wakeNow(): void {
-    if (this.isRunning) this.#host.scheduler.wakeNow(this)
   }
 
   hasRoom(bytes: number): boolean {
@@ -189,16 +194,8 @@ export class RunningNode implements Host, Pump {
     this.#outlet.whenRoom(waiter)
   }
 
-  root<T>(
-    value: T,
-    options: { key: string; bytes?: number; dispose?: () => void },
-    acknowledge?: () => void,
-  ): Lease<T> {
-    const origin = new Origin(this.name, options.key, settled => {
-      acknowledge?.()
-      this.#host.acknowledged(settled)
-    })
-    return Lease.root(this.ledger, value, this.name, options, [origin], this)
+  acknowledged(origin: Origin): void {
+    this.#host.acknowledged(origin)
   }
 
   failed(error: unknown, item: Item): void {

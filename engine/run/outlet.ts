@@ -1,9 +1,10 @@
-import type { Subscription } from 'rxjs'
-import type { Streams } from '../operator.ts'
+import { Subscriber, type Subscription } from 'rxjs'
+import type { Item, Streams } from '../operator.ts'
 import type { Edge } from './edge.ts'
 import { RunError } from './error.ts'
+import type { Holder } from './held.ts'
 import type { Waiter } from './host.ts'
-import { type Holder, leaseOf } from './ledger.ts'
+import { type Lease, leaseOf } from './lease.ts'
 
 /** What the way out of a node asks of the node. */
 export interface OutletHost extends Holder {
@@ -39,13 +40,7 @@ export class Outlet {
     this.#open = wired.length
     for (const [port, stream] of wired) {
       const edges = this.#ports.get(port)
-      const subscription = stream.subscribe({
-        next: item => this.#emit(port, edges, item),
-        error: error => this.#host.fail(error),
-        complete: () => {
-          if (--this.#open === 0) this.#host.finish()
-        },
-      })
+      const subscription = stream.subscribe(new Listener(port, edges, this.#host, this.#completed))
       this.#subscriptions.push(subscription)
       if (!this.#host.isRunning) subscription.unsubscribe()
     }
@@ -87,33 +82,65 @@ export class Outlet {
     for (const waiter of waiters) waiter()
   }
 
-  /** Every fault is caught here: RxJS would report what an observer throws as an uncaught exception. */
-  #emit(port: string, edges: readonly Edge[] | undefined, item: unknown): void {
+  readonly #completed = (): void => {
+    if (--this.#open === 0) this.#host.finish()
+  }
+}
+
+/** Listens to one of the operator's streams. Every fault is caught: an error is a value. */
+class Listener extends Subscriber<Item> {
+  readonly #port: string
+  /** Undefined for a stream that is not an output. */
+  readonly #edges: readonly Edge[] | undefined
+  readonly #host: OutletHost
+  readonly #completed: () => void
+
+  constructor(port: string, edges: readonly Edge[] | undefined, host: OutletHost, completed: () => void) {
+    super()
+    this.#port = port
+    this.#edges = edges
+    this.#host = host
+    this.#completed = completed
+  }
+
+  protected override _next(item: Item): void {
     try {
-      const lease = leaseOf(item)
-      if (!edges)
-        throw new RunError(
-          'operator-misused',
-          `must emit nothing on "${port}", which is not one of its outputs`,
-        )
-      if (lease.holder !== this.#host)
-        throw new RunError(
-          'operator-misused',
-          `must not emit item "${lease.key}" twice or released: derive another`,
-        )
-      lease.moveTo(undefined)
-      if (edges.length === 1) {
-        const fault = edges[0].put(lease)
-        if (fault) throw fault
-        return
-      }
-      if (edges.length === 0) lease.release()
-      // every copy gets an owner before the first edge may complain
-      const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
-      const faults = edges.flatMap((edge, i) => edge.put(copies[i]) ?? [])
-      if (faults[0]) throw faults[0]
+      this.#put(leaseOf(item))
     } catch (error) {
       this.#host.fail(error)
     }
+  }
+
+  protected override _error(error: unknown): void {
+    this.#host.fail(error)
+    this.unsubscribe()
+  }
+
+  protected override _complete(): void {
+    this.#completed()
+    this.unsubscribe()
+  }
+
+  #put(lease: Lease): void {
+    const edges = this.#edges
+    if (!edges) {
+      const rule = `must emit nothing on "${this.#port}", which is not one of its outputs`
+      throw new RunError('operator-misused', rule)
+    }
+    if (lease.holder !== this.#host) {
+      const rule = `must not emit item "${lease.key}" twice or released: derive another`
+      throw new RunError('operator-misused', rule)
+    }
+    lease.moveTo(undefined)
+    if (edges.length === 1) {
+      const fault = edges[0].put(lease)
+      if (fault) throw fault
+      return
+    }
+    if (edges.length === 0) lease.release()
+    // every copy gets an owner before the first edge may complain
+    const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
+    const faults = edges.flatMap((edge, i) => edge.put(copies[i]) ?? [])
+    if (faults[0]) throw faults[0]
   }
 }

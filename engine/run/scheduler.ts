@@ -1,3 +1,5 @@
+import { Queue } from './queue.ts'
+
 /** Something that looks at its surroundings and does what it now can. */
 export interface Pump {
   /** It waits for its turn: kept by the scheduler. */
@@ -13,8 +15,7 @@ const clockMask = 7
 /** Runs pumps one after the other, never one inside another, and notices when nothing is left to happen. */
 export class Scheduler {
   readonly #onQuiet: () => void
-  #waiting: Pump[] = []
-  #head = 0
+  readonly #waiting = new Queue<Pump>()
   #scheduled = false
   #draining = false
   #checking = false
@@ -33,15 +34,11 @@ export class Scheduler {
   }
 
   wake(pump: Pump): void {
-    this.#push(pump)
+    if (pump.queued) return
+    pump.queued = true
+    this.#wakes++
+    this.#waiting.push(pump)
     this.#schedule()
-  }
-
-  /** Like `wake`, for one who stands alone on the call stack: saves the way through the queue of microtasks. */
-  wakeNow(pump: Pump): void {
-    this.#push(pump)
-    if (!this.#draining && performance.now() < this.#sliceEnd) this.#drain()
-    else this.#schedule()
   }
 
   /** Work began that will `end`: until then it is not quiet. */
@@ -54,17 +51,11 @@ export class Scheduler {
     if (this.#busy === 0) this.#schedule()
   }
 
-  #push(pump: Pump): void {
-    this.#wakes++
-    if (pump.queued) return
-    pump.queued = true
-    this.#waiting.push(pump)
-  }
-
   #schedule(): void {
     if (this.#scheduled || this.#draining) return
     this.#scheduled = true
-    if (performance.now() < this.#sliceEnd) queueMicrotask(this.#run)
+    // after all promises that are settled now: a source that waits for nothing fills its edge before others take turns
+    if (performance.now() < this.#sliceEnd) process.nextTick(this.#run)
     else setImmediate(this.#turn)
   }
 
@@ -81,18 +72,16 @@ export class Scheduler {
   #drain(): void {
     this.#draining = true
     try {
-      for (let count = 1; this.#head < this.#waiting.length; count++) {
-        const pump = this.#waiting[this.#head++]
+      let count = 0
+      for (let pump = this.#waiting.shift(); pump; pump = this.#waiting.shift()) {
         pump.queued = false
         pump.pump()
-        if ((count & clockMask) === 0 && performance.now() > this.#sliceEnd) break
+        if ((++count & clockMask) === 0 && performance.now() > this.#sliceEnd) break
       }
     } finally {
       this.#draining = false
-      this.#waiting = this.#head === this.#waiting.length ? [] : this.#waiting.slice(this.#head)
-      this.#head = 0
     }
-    if (this.#waiting.length > 0) this.#schedule()
+    if (this.#waiting.size > 0) this.#schedule()
     else if (this.#busy === 0 && !this.#checking) {
       this.#checking = true
       setImmediate(this.#checkQuiet)
@@ -101,6 +90,6 @@ export class Scheduler {
 
   readonly #checkQuiet = (): void => {
     this.#checking = false
-    if (!this.#scheduled && this.#waiting.length === 0 && this.#busy === 0) this.#onQuiet()
+    if (!this.#scheduled && this.#waiting.size === 0 && this.#busy === 0) this.#onQuiet()
   }
 }

@@ -1,106 +1,149 @@
-import { Observable } from 'rxjs'
+import { Observable, type Subscriber } from 'rxjs'
 import type { Item, SourceItem } from '../operator.ts'
-import type { Host } from './host.ts'
-import type { Leaver } from './ledger.ts'
+import type { Cursor } from './cursor.ts'
+import type { Host, SourcePump } from './host.ts'
+import { Lease, type Leaver } from './lease.ts'
+import { Origin } from './trace.ts'
 
 /** The stream behind `Context.source`: see its description in operator.ts. */
 export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>> {
   return new Observable(subscriber => {
-    const iterator = pull()[Symbol.asyncIterator]()
-    const cursor = host.cursor()
-    let found: SourceItem<T> | undefined
-    let acknowledge: (() => void) | undefined
-    let pulling = false
-    let stopped = false
-    let outstanding = 0
-    let emitting = false
-    const leaver: Leaver = {
-      left: () => {
-        outstanding--
-        if (!emitting) host.wake()
-      },
-    }
-
-    const advance = () => {
-      if (stopped || pulling || outstanding >= host.credits) return
-      if (found) {
-        if (!host.hasRoom(found.bytes ?? 0) || (cursor && cursor.allowance <= 0)) return
-        const one = found
-        found = undefined
-        outstanding++
-        if (cursor) cursor.allowance--
-        emitting = true
-        subscriber.next(host.root(one.value, one, acknowledge).moveTo(host, leaver))
-        emitting = false
-      }
-      // it may have stopped, or the edge may have filled, by what was emitted
-      if (!stopped && outstanding < host.credits && host.hasRoom(0)) next()
-    }
-    const next = () => {
-      pulling = true
-      host.begin()
-      try {
-        iterator.next().then(pulled, failed)
-      } catch (error) {
-        failed(error)
-      }
-    }
-    const pulled = (result: IteratorResult<SourceItem<T>>) => {
-      pulling = false
-      try {
-        if (stopped) {
-          if (!result.done) discard(result.value)
-        } else if (result.done) {
-          cursor?.end()
-          stopped = true
-          subscriber.complete()
-        } else if (isNew(result.value)) {
-          found = result.value
-          host.wakeNow()
-        } else {
-          discard(result.value)
-          next()
-        }
-      } catch (error) {
-        stopped = true
-        host.fail(error)
-      }
-      host.end()
-    }
-    /** Whether the item was not done before the run was resumed. */
-    const isNew = ({ key }: SourceItem<T>): boolean => {
-      if (!cursor) return true
-      const position = cursor.find(key)
-      if (position === undefined) return false
-      acknowledge = () => cursor.acknowledge(position)
-      return true
-    }
-    const discard = (item: SourceItem<T>) => {
-      try {
-        item.dispose?.()
-      } catch (error) {
-        host.fail(error)
-      }
-    }
-    const failed = (error: unknown) => {
-      pulling = false
-      stopped = true
-      if (!host.signal.aborted) host.fail(error)
-      host.end()
-    }
-    /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
-    const stop = () => {
-      if (stopped) return
-      stopped = true
-      if (found) discard(found)
-      found = undefined
-      host.begin()
-      const end = async () => iterator.return?.()
-      end().then(() => host.end(), failed)
-      subscriber.complete()
-    }
-    host.addSource({ advance, stop })
+    const source = new RunningSource(host, pull()[Symbol.asyncIterator](), subscriber)
+    host.addSource(source)
     host.wake()
-    return stop
+    return () => source.stop()
   })
+}
+
+/** Items that a source gives at most before other nodes get a turn: edges that drop never make it wait. */
+const inOneGo = 32
+/** Of an item whose source is not followed. */
+const nowhere = -1
+
+/** Pulls items while there is room and credit for them. */
+class RunningSource<T> implements SourcePump, Leaver {
+  readonly #host: Host
+  readonly #iterator: AsyncIterator<SourceItem<T>>
+  readonly #subscriber: Subscriber<Item<T>>
+  readonly #cursor: Cursor | undefined
+  /** It was pulled, and waits for room. */
+  #found: SourceItem<T> | undefined
+  #position = nowhere
+  #pulling = false
+  #stopped = false
+  #emitting = false
+  #outstanding = 0
+
+  constructor(host: Host, iterator: AsyncIterator<SourceItem<T>>, subscriber: Subscriber<Item<T>>) {
+    this.#host = host
+    this.#iterator = iterator
+    this.#subscriber = subscriber
+    this.#cursor = host.cursor()
+  }
+
+  advance(): void {
+    if (this.#pulling) return
+    this.#emit()
+    if (this.#wantsMore) void this.#pull()
+  }
+
+  /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    if (this.#found) this.#discard(this.#found)
+    this.#found = undefined
+    void this.#close()
+    this.#subscriber.complete()
+  }
+
+  /** An item has left the node. */
+  left(): void {
+    this.#outstanding--
+    if (!this.#emitting) this.#host.wake()
+  }
+
+  get #wantsMore(): boolean {
+    return !this.#stopped && !this.#found && this.#outstanding < this.#host.credits && this.#host.hasRoom(0)
+  }
+
+  /** Never rejects: what goes wrong ends the run. */
+  async #pull(): Promise<void> {
+    this.#pulling = true
+    this.#host.begin()
+    try {
+      for (let count = 0; this.#wantsMore && count < inOneGo; count++) {
+        const result = await this.#iterator.next()
+        if (result.done) this.#finish()
+        else this.#take(result.value)
+        this.#emit()
+      }
+    } catch (error) {
+      this.#stopped = true
+      if (!this.#host.signal.aborted) this.#host.fail(error)
+    }
+    this.#pulling = false
+    if (this.#wantsMore) this.#host.wake()
+    this.#host.end()
+  }
+
+  /** Keeps an item for emission, unless it was done before the run was resumed or nobody wants it any more. */
+  #take(item: SourceItem<T>): void {
+    const position = this.#stopped ? undefined : this.#cursor ? this.#cursor.find(item.key) : nowhere
+    if (position === undefined) {
+      this.#discard(item)
+    } else {
+      this.#found = item
+      this.#position = position
+    }
+  }
+
+  /** Emits what was found, if it may. */
+  #emit(): void {
+    const item = this.#found
+    const cursor = this.#cursor
+    if (!item || this.#outstanding >= this.#host.credits || !this.#host.hasRoom(item.bytes ?? 0)) return
+    if (cursor) {
+      if (cursor.allowance <= 0) return
+      cursor.allowance--
+    }
+    this.#found = undefined
+    const { ledger, name } = this.#host
+    const origin = new Origin(item.key, this.#position, this.#acknowledge)
+    const lease = Lease.root(ledger, item.value, name, item, [origin])
+    this.#outstanding++
+    this.#emitting = true
+    this.#subscriber.next(lease.moveTo(this.#host, this))
+    this.#emitting = false
+  }
+
+  readonly #acknowledge = (origin: Origin): void => {
+    this.#cursor?.acknowledge(origin.position)
+    this.#host.acknowledged(origin)
+  }
+
+  #finish(): void {
+    if (this.#stopped) return
+    this.#cursor?.end()
+    this.#stopped = true
+    this.#subscriber.complete()
+  }
+
+  async #close(): Promise<void> {
+    this.#host.begin()
+    try {
+      await this.#iterator.return?.()
+    } catch (error) {
+      if (!this.#host.signal.aborted) this.#host.fail(error)
+    }
+    this.#host.end()
+  }
+
+  #discard(item: SourceItem<T>): void {
+    try {
+      item.dispose?.()
+    } catch (error) {
+      this.#host.fail(error)
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Edge } from './edge.ts'
-import type { Lease } from './ledger.ts'
+import type { Lease } from './lease.ts'
 
 /** A tap that nobody asks for any more is closed after this time. */
 const forgetMs = 5000

@@ -3,24 +3,26 @@ const alwaysTimed = 256
 const timedOfBrief = 32
 const briefSeconds = 20e-6
 
-/** Measures the time in which at least one piece of work is under way. */
+/** Adds up the time between starts and stops. */
 export class WorkClock {
   seconds = 0
-  /** Pieces of work under way. */
-  working = 0
-  #begun = 0
+  #started = 0
+  /** Starts that are not timed between two that are: the one stands for the others. */
+  #untimed = 0
+  #left = 0
   #since = 0
-  #timedOf = 1
 
-  begin(): void {
-    if (this.working++ === 0 && this.#begun++ % this.#timedOf === 0) this.#since = performance.now()
+  start(): void {
+    this.#started++
+    if (this.#left-- === 0) this.#since = performance.now()
   }
 
-  end(): void {
-    if (--this.working > 0 || this.#since === 0) return
-    this.seconds += ((performance.now() - this.#since) / 1000) * this.#timedOf
+  stop(): void {
+    if (this.#since === 0) return
+    this.seconds += ((performance.now() - this.#since) / 1000) * (this.#untimed + 1)
     this.#since = 0
-    if (this.#begun > alwaysTimed)
-      this.#timedOf = this.seconds / this.#begun < briefSeconds ? timedOfBrief : 1
+    const isBrief = this.#started > alwaysTimed && this.seconds / this.#started < briefSeconds
+    this.#untimed = isBrief ? timedOfBrief - 1 : 0
+    this.#left = this.#untimed
   }
 }

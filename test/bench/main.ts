@@ -1,4 +1,4 @@
-// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory.
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine.
 //   --rounds N     how often (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { baseline, ratios } from './baseline.ts'
+import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { load } from './load.ts'
 import { type Summary, summary } from './measure.ts'
@@ -45,10 +46,14 @@ if (name === 'memory') {
   for (const line of memoryLines(await memory(options.rounds, 20))) console.log(line)
   process.exit(0)
 }
+if (name === 'engine') {
+  for (const line of await engineLines(options.rounds)) console.log(line)
+  process.exit(0)
+}
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -1,7 +1,9 @@
 import t from 'tap'
 import type { Wire } from '../../../engine/graph/flat.ts'
 import { Edge } from '../../../engine/run/edge.ts'
-import { Lease, Ledger, Origin } from '../../../engine/run/ledger.ts'
+import { Lease } from '../../../engine/run/lease.ts'
+import { Ledger } from '../../../engine/run/ledger.ts'
+import { Origin } from '../../../engine/run/trace.ts'
 
 const ledger = () =>
   new Ledger(1, error => {
@@ -178,7 +180,7 @@ t.test(
     const book = ledger()
     const settled: string[] = []
     const leases = ['a', 'b'].map(key =>
-      Lease.root(book, key, 'n', { key }, [new Origin('n', key, origin => settled.push(origin.key))]),
+      Lease.root(book, key, 'n', { key }, [new Origin(key, 0, origin => settled.push(origin.key))]),
     )
     const batch = leases[0].derive('batch', { parents: leases })
     for (const lease of leases) lease.release()
