@@ -7,6 +7,8 @@ export interface DrawTokens extends Draw {
   logits: Tensor
   /** (rows, capacity): the share that each token drawn had of its row. */
   chances: Tensor
+  /** Takes the first of the largest logits; the rest is then without effect, and `chances` of no meaning. */
+  greedy: boolean
   temperature: number
   topK: number
   topP: number
@@ -19,11 +21,12 @@ export interface DrawTokens extends Draw {
  * a few times more.
  */
 export function drawTokens(plan: Plan, of: DrawTokens): void {
-  const { temperature, topK, topP, minP, rows, vocabulary, capacity, endId } = of
+  const { greedy, temperature, topK, topP, minP, rows, vocabulary, capacity, endId } = of
   const { logits, seeds, position, done, ids, history, chances } = of
   plan.dispatch(draw, {
     params: {
-      ...{ rows, columns: vocabulary, capacity, end_id: endId, coldness: 1 / temperature },
+      ...{ rows, columns: vocabulary, capacity, end_id: endId },
+      ...{ greedy: greedy ? 1 : 0, coldness: greedy ? 1 : 1 / temperature },
       ...{ top_k: topK < vocabulary ? topK : 0, top_p: topP, min_p: minP },
     },
     buffers: { logits, seeds, position, done, ids, history, chances },
@@ -45,7 +48,7 @@ const draw = kernel({
   name: 'draw_tokens',
   params: {
     ...{ rows: 'u32', columns: 'u32', capacity: 'u32', end_id: 'u32' },
-    ...{ coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
+    ...{ greedy: 'u32', coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
   } as const,
   buffers: {
     logits: { element: 'f32', access: 'read' }, // (rows, columns)
@@ -215,6 +218,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var own = -3.4e38;
   for (var c = lane; c < params.columns; c += ${lanes}u) { own = max(own, logits[start + c]); }
   let highest = largest(own, lane);
+  if (params.greedy != 0u) {
+    var first = 0x1p30;
+    for (var c = lane; c < params.columns; c += ${lanes}u) { if (logits[start + c] == highest) { first = min(first, f32(c)); } }
+    let token = -largest(-first, lane); // float32 holds indices up to 2^24
+    if (lane == 0u) { settle(row, min(u32(token), params.columns - 1u), 1.0); }
+    return;
+  }
   var least = 0u;
   if (params.top_k > 0u) {
     if (params.top_k <= ${room / 2}u) {

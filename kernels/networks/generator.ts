@@ -166,12 +166,12 @@ export function recordGeneration(
     if (penalty !== 1)
       penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
     const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
-    if (greedy) {
-      sampleTokens(plan, { logits, greedy, ...drawn })
+    if (isFast) {
+      drawTokens(plan, { logits, chances, greedy, temperature, topK, topP, minP, ...drawn })
       return
     }
-    if (isFast) {
-      drawTokens(plan, { logits, chances, temperature, topK, topP, minP, ...drawn })
+    if (greedy) {
+      sampleTokens(plan, { logits, greedy, ...drawn })
       return
     }
     const out = plan.tensor('probabilities', [rows, vocabulary])

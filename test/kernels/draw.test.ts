@@ -8,13 +8,14 @@ const device = await openDevice({ family: 'gpu' })
 t.teardown(() => device.close())
 
 interface How {
+  greedy: boolean
   temperature: number
   topK: number
   topP: number
   minP: number
 }
 
-const all: How = { temperature: 1, topK: 0, topP: 1, minP: 0 }
+const all: How = { greedy: false, temperature: 1, topK: 0, topP: 1, minP: 0 }
 const capacity = 7
 const endId = 2
 
@@ -46,7 +47,7 @@ const ways: How[] = [
   { ...all, temperature: 1.3, topP: 0.8 },
   { ...all, topP: 1e-9 },
   { ...all, minP: 0.05 },
-  { temperature: 1.5, topK: 900, topP: 0.9, minP: 0.01 },
+  { ...all, temperature: 1.5, topK: 900, topP: 0.9, minP: 0.01 },
 ]
 
 // one token, odd, more than one for each lane
@@ -96,6 +97,14 @@ t.test('all that equal the k-th largest stay, however many', async t => {
     const wanted = Array.from(found.seeds, seed => drawReference(shares, uniform(seed, 5)))
     t.strictSame(Array.from(found.tokens), wanted, `${several} of ${size}, top ${topK}`)
   }
+})
+
+t.test('greedy takes the first of the largest', async t => {
+  const tied = Float32Array.from({ length: 3 * 2100 }, (_, i) =>
+    [[5, 9, 2099], [0], [1270, 1031]][Math.floor(i / 2100)].includes(i % 2100) ? 4 : -4,
+  )
+  const { tokens } = await drawn(tied, 3, { ...all, greedy: true })
+  t.strictSame(Array.from(tokens), [5, 0, 1031])
 })
 
 t.test('tokens that cannot be are never drawn', async t => {
