@@ -7,16 +7,18 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load: where the checkpoint is written
 //   --all          gemm: every cut
+//   --profile      decode: where the time of a step goes, by kernel
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { baseline, ratios } from './baseline.ts'
+import { decode } from './decode.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { load } from './load.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
-import { decode, encode, prefill, update } from './model.ts'
+import { encode, prefill, update } from './model.ts'
 import { releasedConfig } from './released.ts'
 import { step } from './step.ts'
 
@@ -30,6 +32,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     baseline: { type: 'boolean', default: false },
     lora: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
     recompute: { type: 'string', default: 'none' },
     config: { type: 'string', default: releasedConfig },
     folder: { type: 'string', default: tmpdir() },

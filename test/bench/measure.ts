@@ -12,6 +12,8 @@ export interface BenchOptions {
   lora: boolean
   /** What full training computes again. */
   recompute: Recompute
+  /** Where the time goes, by kernel. */
+  profile: boolean
   /** Where files are written. */
   folder: string
 }

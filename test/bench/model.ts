@@ -1,14 +1,10 @@
 import type { Device } from '../../kernels/device.ts'
-import { generate } from '../../kernels/networks/generator.ts'
 import { adamWOptimizer } from '../../kernels/networks/optimizer.ts'
 import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { noise } from '../kernels/support.ts'
-import { decodeBytes, encodeFlops, languageFlops } from './floors.ts'
+import { encodeFlops, languageFlops } from './floors.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
-import { randomModel } from './released.ts'
-
-const tokens = (count: number, seed: number): number[] =>
-  Array.from(noise(count, seed), value => Math.floor((value / 2 + 0.5) * 150000))
+import { randomModel, tokens } from './released.ts'
 
 /** Features of 16 frames. */
 export async function* encode(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
@@ -38,30 +34,6 @@ export async function* prefill(
     name: 'prefill 700',
     seconds: await measure(rounds, async () => (await forward(model, [sequence], false)).free()),
     flops: languageFlops(model, 700, 350, 1),
-  }
-  model.weights.free()
-}
-
-/** A token of each sequence, sampling included: what 64 more tokens cost, divided by 64. */
-export async function* decode(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
-  const model = await randomModel(device, 'none', config)
-  const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
-  for (const [prompts, group] of [
-    [1, 1],
-    [1, 8],
-    [8, 8],
-  ]) {
-    const requests = Array.from({ length: prompts }, (_, i) => {
-      return { ids: tokens(600, i + 1), seeds: Array.from({ length: group }, (_, s) => i * 100 + s) }
-    })
-    const write = (maxNewTokens: number) =>
-      generate(model, requests, sampling, { maxNewTokens, endIds: [151935] })
-    const short = await measure(rounds, () => write(9))
-    const long = await measure(rounds, () => write(73))
-    const seconds = long.map((whole, i) => (whole - short[i]) / 64)
-    // Half of what is written lies before a step on average.
-    const bytes = decodeBytes(model, prompts * (600 + group * 41))
-    yield { name: `decode step ${prompts} x ${group}`, seconds, bytes }
   }
   model.weights.free()
 }

@@ -8,6 +8,7 @@ import { targetsAmong } from '../../operators/model/adapter.ts'
 import { parseModelConfig } from '../../operators/model/config.ts'
 import { shapeOf } from '../../operators/model/load-model.ts'
 import { expectedTensors } from '../../operators/model/tensor-names.ts'
+import { noise } from '../kernels/support.ts'
 import { fillRandom } from './random-weights.ts'
 
 /** What of a model is trained: nothing, connector and language model, or adapters of rank 16 beside all their layers. */
@@ -15,6 +16,10 @@ export type Trained = 'none' | 'full' | 'lora'
 
 /** The released sizes. */
 export const releasedConfig = 'builtin:configurations/released.json'
+
+/** Made-up ids below the released vocabulary's. */
+export const tokens = (count: number, seed: number): number[] =>
+  Array.from(noise(count, seed), value => Math.floor((value / 2 + 0.5) * 150000))
 
 /** A model of the sizes of a `config.json` with random weights, in float16 where the device has matrix units. */
 export async function randomModel(

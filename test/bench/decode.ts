@@ -1,0 +1,64 @@
+import type { Device } from '../../kernels/device.ts'
+import { generate, type Request, recordGeneration } from '../../kernels/networks/generator.ts'
+import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import { compile, Plan } from '../../kernels/plan.ts'
+import { decodeBytes } from './floors.ts'
+import { type BenchOptions, type Measurement, measure } from './measure.ts'
+import { profile, profileLines } from './profile.ts'
+import { randomModel, tokens } from './released.ts'
+
+const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
+const endId = 151935
+const [short, long] = [9, 137]
+
+/** A token of each sequence, sampling included: what 128 more tokens cost, divided by 128. */
+export async function* decode(
+  device: Device,
+  { rounds, config, profile: isProfiled }: BenchOptions,
+): AsyncGenerator<Measurement> {
+  const model = await randomModel(device, 'none', config)
+  for (const [prompts, group] of [
+    [1, 1],
+    [1, 8],
+    [8, 8],
+  ]) {
+    const requests = Array.from({ length: prompts }, (_, i) => {
+      return { ids: tokens(600, i + 1), seeds: Array.from({ length: group }, (_, s) => i * 100 + s) }
+    })
+    const write = (maxNewTokens: number) =>
+      generate(model, requests, sampling, { maxNewTokens, endIds: [endId] })
+    const few = await measure(rounds, () => write(short))
+    const many = await measure(rounds, () => write(long))
+    const seconds = many.map((whole, i) => (whole - few[i]) / (long - short))
+    // Half of what is written lies before a step on average.
+    const bytes = decodeBytes(model, prompts * (600 + (group * (long + short)) / 2))
+    const name = `decode step ${prompts} x ${group}`
+    yield { name, seconds, bytes }
+    if (isProfiled) for (const line of await kernels(model, requests)) console.log(line)
+  }
+  model.weights.free()
+}
+
+/** Where the time of a step goes, and what the host spends on it. */
+async function kernels(model: VideoModel, requests: readonly Request[]): Promise<string[]> {
+  const { device, precision } = model
+  const owners = requests.flatMap(({ seeds }, i) => seeds.map(() => i))
+  const plan = new Plan(device, precision)
+  const state = recordGeneration(plan, model, requests, owners, sampling, long, endId)
+  const compiled = await compile(device, plan, 'generation')
+  const steps = (count: number) => compiled.run(Array.from({ length: count }, () => 'step'))
+  compiled.write(state.position, new Uint32Array(1))
+  compiled.run(['main'])
+  steps(64)
+  await device.finish()
+  const started = performance.now()
+  steps(8)
+  const encoding = (performance.now() - started) / 8
+  await device.finish()
+  const times = await profile(device, () => steps(1))
+  compiled.free()
+  return [
+    `  the host encodes a step in ${encoding.toFixed(2)} ms; dispatches one at a time:`,
+    ...profileLines(times),
+  ]
+}
