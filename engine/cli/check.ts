@@ -1,5 +1,6 @@
 import { checkGraph, type Plan } from '../graph/check.ts'
 import { type ReportFormat, report } from '../graph/report.ts'
+import { hide } from '../graph/secrets.ts'
 import { onlyWord } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb, type World } from './verb.ts'
@@ -42,9 +43,10 @@ async function inspectAll(plan: Plan, { print, complain }: World): Promise<boole
   for (const { name, operator, config } of plan.nodes) {
     if (!operator.inspect) continue
     try {
-      for (const line of await operator.inspect(config)) print(`${name}: ${line}`)
+      for (const line of await operator.inspect(config)) print(hide(`${name}: ${line}`, plan.secrets))
     } catch (error) {
-      complain(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+      const fault = error instanceof Error ? error.message : String(error)
+      complain(hide(`${name}: ${fault}`, plan.secrets))
       readable = false
     }
   }

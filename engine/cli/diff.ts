@@ -3,6 +3,7 @@ import { differences } from '../graph/differences.ts'
 import { endName, type Wire } from '../graph/flat.ts'
 import { planMemory, showBytes } from '../graph/memory.ts'
 import { show } from '../graph/problem.ts'
+import { hide } from '../graph/secrets.ts'
 import { UsageError } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
 import { setFlag, type Verb } from './verb.ts'
@@ -20,7 +21,8 @@ export const diff: Verb = {
       loadGraph(file, registry, { set: words.all('set'), environment }),
     )
     const lines = before && after ? compare(before, after) : []
-    for (const line of lines) print(line)
+    const secrets = new Map([...(before?.secrets ?? []), ...(after?.secrets ?? [])])
+    for (const line of lines) print(hide(line, secrets))
     if (lines.length === 0) print('no difference')
     return 0
   },

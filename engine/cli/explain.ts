@@ -8,6 +8,7 @@ import {
   readBytes,
   showBytes,
 } from '../graph/memory.ts'
+import { hide } from '../graph/secrets.ts'
 import { onlyWord, UsageError } from './arguments.ts'
 import { pluginFlag } from './plug.ts'
 import { table } from './table.ts'
@@ -23,7 +24,7 @@ export const explain: Verb = {
     print(plan.summary)
     print('edges')
     for (const line of table(edgeRows(plan))) print(line)
-    for (const line of memoryLines(planMemory(plan))) print(line)
+    for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
     return 0
   },
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { differences } from '../graph/differences.ts'
 import { show } from '../graph/problem.ts'
+import { hide, hideIn } from '../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState } from '../run/checkpoint-folder.ts'
 import { type RunSummary, startRun } from '../run/run.ts'
 import { onlyWord, UsageError } from './arguments.ts'
@@ -57,7 +58,7 @@ export const replay: Verb = {
       world,
     )
     if (summary.status === 'failed') {
-      world.complain(`${summary.error?.message} (${summary.error?.code})`)
+      world.complain(hide(`${summary.error?.message} (${summary.error?.code})`, past.plan.secrets))
       return 1
     }
     const differing = known.filter((line, i) => !report(line, again[i], world)).length
@@ -129,7 +130,8 @@ async function repeat(
         onEvent: event => {
           if (event.type !== 'record' || !isAbout(event, key)) return
           // as the file would give it back
-          lines.push({ stream: event.stream, entry: JSON.parse(JSON.stringify(event.entry)) })
+          const entry = hideIn(JSON.parse(JSON.stringify(event.entry)), plan.secrets)
+          lines.push({ stream: event.stream, entry })
           if (lines.length === count) run.abort()
         },
       },

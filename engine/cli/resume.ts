@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { loadGraph, type Plan } from '../graph/check.ts'
 import { differences } from '../graph/differences.ts'
 import { show } from '../graph/problem.ts'
+import { hideIn } from '../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState, removeLeftovers } from '../run/checkpoint-folder.ts'
 import { cutBack } from '../run/files.ts'
 import { UsageError } from './arguments.ts'
@@ -34,7 +35,7 @@ export function readRun(directory: string, { registry, environment }: World): Pa
   if (typeof graph !== 'string' || typeof seed !== 'number' || !Array.isArray(set))
     throw new UsageError(`${path}: must say "graph", "seed" and "set"; an older program wrote it`)
   const plan = loadGraph(graph, registry, { set: set.map(String), environment })
-  const changes = differences(facts.resolved, JSON.parse(JSON.stringify(plan.shown)))
+  const changes = differences(facts.resolved, hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets))
   if (changes.length > 0 || facts.structure !== structureOf(plan)) {
     const places = changes.map(({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`)
     const found = places.join('; ') || 'another sub-graph'

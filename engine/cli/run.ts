@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { loadGraph, type Plan } from '../graph/check.ts'
+import { hide } from '../graph/secrets.ts'
 import { number } from '../run/report-curve.ts'
 import { type Run, type RunOptions, type RunSummary, startRun } from '../run/run.ts'
 import { type Arguments, onlyWord, UsageError } from './arguments.ts'
@@ -43,7 +44,7 @@ export const run: Verb = {
     const summary = await started.done
     forget()
     line.end()
-    if (summary.error) world.complain(`${summary.error.message} (${summary.error.code})`)
+    if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
     for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
     world.print(sentence(summary, line.steps))
     return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130

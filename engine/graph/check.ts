@@ -17,6 +17,7 @@ import {
 import { near } from './nearest.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { orderResources } from './resources.ts'
+import { hideIn, type Secrets } from './secrets.ts'
 import { readSettings } from './set.ts'
 import { dimsOf, sizesOf } from './sizes.ts'
 import { dotted } from './source.ts'
@@ -44,6 +45,8 @@ export interface Plan {
   readonly types: EdgeTypes
   /** The graph with params in place, as the manifest keeps it. */
   readonly shown: unknown
+  /** What no file or message of a run shows. */
+  readonly secrets: Secrets
 }
 
 export interface PlannedNode {
@@ -91,12 +94,23 @@ export function loadGraph(file: string, registry: Registry, options: CheckOption
 
 /** Everything that is wrong with a graph file and what it includes, or the plan to run when nothing is. */
 export function checkGraph(file: string, registry: Registry, options: CheckOptions = {}): Checked {
+  const secrets = new Map<string, string>()
+  const { problems, warnings, ...found } = checkWith(secrets, file, registry, options)
+  return { ...found, problems: hideIn(problems, secrets), warnings: hideIn(warnings, secrets) }
+}
+
+function checkWith(
+  secrets: Map<string, string>,
+  file: string,
+  registry: Registry,
+  options: CheckOptions,
+): Checked {
   const { settings, problems } = readSettings(options.set ?? [])
   problems.push(...(registry.problems ?? []))
   const read = options.read ?? (name => readFileSync(name, 'utf8'))
   let level: Level | undefined
   try {
-    level = expand(file, { settings, environment: options.environment ?? {}, read }, problems)
+    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets }, problems)
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error)
     const rule = 'must be a file that can be read'
@@ -122,7 +136,7 @@ export function checkGraph(file: string, registry: Registry, options: CheckOptio
   if (problems.length > 0) return { problems: inOrder(problems), warnings }
   const { summary, params, checkpoint, shown } = level
   const cadence = checkpoint && { checkpoint }
-  const plan = { file, summary, params, nodes, resources: ordered, types, ...cadence, shown }
+  const plan = { file, summary, params, nodes, resources: ordered, types, ...cadence, shown, secrets }
   return { plan, problems, warnings }
 }
 

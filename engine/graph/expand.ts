@@ -14,6 +14,8 @@ export interface ExpandOptions {
   environment: Readonly<Record<string, string | undefined>>
   /** Reads a file's text; throws when it cannot. */
   read(file: string): string
+  /** Gets the values that came from the environment. */
+  secrets: Map<string, string>
 }
 
 const validate: Validator = validator(graphSchema)
@@ -44,6 +46,10 @@ export function expand(
     options.settings.params,
     options.environment,
   )
+  for (const { env } of [...params.values()].filter(({ secret }) => secret)) {
+    const value = env === undefined ? undefined : options.environment[env]
+    if (value !== undefined) options.secrets.set(value, `\${env:${env}}`)
+  }
   const graph = interpolate(source, params)
   applyPaths(graph, options.settings.paths)
   problems.push(...paramProblems, ...graph.problems)

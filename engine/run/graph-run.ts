@@ -1,4 +1,5 @@
 import type { Plan, PlannedNode } from '../graph/check.ts'
+import { hide } from '../graph/secrets.ts'
 import type { Durable, LogLevel, Progress } from '../operator.ts'
 import { Checkpoints, type Part } from './checkpoint.ts'
 import { type RunState, readState } from './checkpoint-folder.ts'
@@ -60,9 +61,14 @@ export class GraphRun implements NodeHost, Services {
     try {
       const { from, facts } = this.#options
       const past = from === undefined ? undefined : await readState(from)
-      this.#journal = new Journal(this.directory, Object.keys(past?.files ?? {}), error => {
-        if (!this.#error) this.fail(error)
-      })
+      this.#journal = new Journal(
+        this.directory,
+        Object.keys(past?.files ?? {}),
+        this.#plan.secrets,
+        error => {
+          if (!this.#error) this.fail(error)
+        },
+      )
       this.#acknowledged = past?.acknowledged ?? 0
       this.#skipped = past?.skipped ?? 0
       this.#checkpoints = this.#makeCheckpoints(from, past)
@@ -150,7 +156,8 @@ export class GraphRun implements NodeHost, Services {
     this.#gauges.set(name, read)
   }
 
-  log = (message: string, level: LogLevel = 'info', node?: string): void => {
+  log = (text: string, level: LogLevel = 'info', node?: string): void => {
+    const message = hide(text, this.#plan.secrets)
     this.#journal?.log(message, level, node)
     this.#options.onEvent?.({ type: 'log', message, level, ...(node !== undefined && { node }) })
   }
@@ -176,9 +183,19 @@ export class GraphRun implements NodeHost, Services {
     network.wire(this, () => !this.#error)
     for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
     const { directory, ledger } = this
+    const { secrets } = this.#plan
     const fail = (error: unknown) => this.fail(error)
     const onStatus = (status: Status) => this.#options.onEvent?.({ type: 'status', status })
-    this.#observer = observe({ directory, ledger, nodes, edges, gauges: this.#gauges, fail, onStatus })
+    this.#observer = observe({
+      directory,
+      ledger,
+      nodes,
+      edges,
+      gauges: this.#gauges,
+      secrets,
+      fail,
+      onStatus,
+    })
     for (const node of nodes) if (!this.#error) node.start()
     if (this.#error) network.cancel()
     if (this.#stopped) this.stop()

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PlannedNode } from '../graph/check.ts'
+import { hide, hideIn, type Secrets } from '../graph/secrets.ts'
 import type { LogLevel } from '../operator.ts'
 import { messageOf, RunError } from './error.ts'
 import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
@@ -20,9 +21,17 @@ export class Journal {
   #events: EventFile | undefined
   #steps = 0
 
-  /** `known` are the files of a run that goes on. */
-  constructor(directory: string, known: readonly string[], onFault: (error: unknown) => void) {
+  readonly #secrets: Secrets
+
+  /** `known` are the files of a run that goes on; nothing of `secrets` is written. */
+  constructor(
+    directory: string,
+    known: readonly string[],
+    secrets: Secrets,
+    onFault: (error: unknown) => void,
+  ) {
     this.directory = directory
+    this.#secrets = secrets
     this.#files = openFiles(directory, known)
     this.#onFault = onFault
   }
@@ -31,7 +40,7 @@ export class Journal {
   record(stream: string, entry: Entry): void {
     if (!/^[a-z][a-z0-9-]*$/.test(stream))
       throw new RunError('operator-misused', `no stream name: "${stream}"`)
-    this.#append(`${stream}.jsonl`, JSON.stringify(entry))
+    this.#append(`${stream}.jsonl`, this.#lineOf(entry))
     if (stream !== 'metrics') return
     this.#steps = typeof entry.step === 'number' ? entry.step : this.#steps + 1
     this.#guard(() => {
@@ -41,27 +50,28 @@ export class Journal {
   }
 
   log(message: string, level: LogLevel, node?: string): void {
-    this.#append(logEntries, entryOf(message, level, node))
-    this.#append(logFile, message)
+    const shown = hide(message, this.#secrets)
+    this.#append(logEntries, entryOf(shown, level, node))
+    this.#append(logFile, shown)
   }
 
   /** Logs what ends the run, with the place in the operator's code. */
   logFault(fault: RunError): void {
     const stack = fault.cause instanceof Error ? fault.cause.stack : undefined
-    this.#append(logFile, `${fault.message}${stack ? `\n${stack}` : ''}`)
-    this.#append(logEntries, entryOf(fault.message, 'error', fault.node))
+    this.#append(logFile, hide(`${fault.message}${stack ? `\n${stack}` : ''}`, this.#secrets))
+    this.#append(logEntries, entryOf(hide(fault.message, this.#secrets), 'error', fault.node))
   }
 
   /** Says in the dead letters which item was given up. */
   bury(node: PlannedNode, { key, seed }: Lease, error: unknown): void {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     const letter = { node: node.name, operator: node.operatorName, key, seed, code, error: messageOf(error) }
-    this.#append('dead-letters.jsonl', JSON.stringify(letter))
+    this.#append('dead-letters.jsonl', this.#lineOf(letter))
   }
 
   /** Adds facts to `manifest.json`. */
   state(facts: Entry): void {
-    Object.assign(this.#facts, facts)
+    Object.assign(this.#facts, hideIn(facts, this.#secrets))
     this.#files.replace('manifest.json', `${JSON.stringify(this.#facts, null, 2)}\n`)
   }
 
@@ -80,6 +90,11 @@ export class Journal {
   close(): void {
     this.#files.close()
     this.#events?.close()
+  }
+
+  #lineOf(entry: Entry): string {
+    const line = JSON.stringify(entry)
+    return this.#secrets.size === 0 ? line : JSON.stringify(hideIn(JSON.parse(line), this.#secrets))
   }
 
   #append(name: string, line: string): void {

@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Secrets } from '../graph/secrets.ts'
 import type { Edge } from './edge.ts'
 import type { Ledger } from './ledger.ts'
 import type { RunningNode } from './node.ts'
@@ -70,6 +71,8 @@ interface Observed {
   nodes: readonly RunningNode[]
   edges: readonly Edge[]
   gauges: ReadonlyMap<string, () => number>
+  /** What samples of items do not show. */
+  secrets: Secrets
   fail(error: unknown): void
   /** Told each status but the last. */
   onStatus(status: Status): void
@@ -79,13 +82,22 @@ const lookMs = 50
 const looksInStatus = 20
 
 /** Looks at a run from time to time; costs the items nothing. */
-export function observe({ directory, ledger, nodes, edges, gauges, fail, onStatus }: Observed): Observer {
+export function observe({
+  directory,
+  ledger,
+  nodes,
+  edges,
+  gauges,
+  secrets,
+  fail,
+  onStatus,
+}: Observed): Observer {
   const begun = performance.now()
   const seen = new Map(
     nodes.map(node => [node, { working: 0, blocked: 0, waiting: 0, by: new Map<string, number>() }]),
   )
   const before = new Map<RunningNode, number>()
-  const taps = openTaps(directory, edges)
+  const taps = openTaps(directory, edges, secrets)
   let metrics: Record<string, number> = {}
   let last = begun
   let looks = 0

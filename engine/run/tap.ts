@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { hideIn, type Secrets } from '../graph/secrets.ts'
 import type { Edge } from './edge.ts'
 import type { Lease } from './lease.ts'
 
@@ -8,7 +9,11 @@ const forgetMs = 5000
 const samplesInSecond = 5
 
 /** Lets `flow tap` see items as they pass: it asks by a file `taps/<node>.<port>.ask`, answered in `….jsonl` beside it. */
-export function openTaps(directory: string, edges: readonly Edge[]): { look(): void; close(): void } {
+export function openTaps(
+  directory: string,
+  edges: readonly Edge[],
+  secrets: Secrets,
+): { look(): void; close(): void } {
   const folder = join(directory, 'taps')
   const open = new Set<Edge>()
   const look = () => {
@@ -20,7 +25,8 @@ export function openTaps(directory: string, edges: readonly Edge[]): { look(): v
         open.add(edge)
         let left = samplesInSecond
         edge.tap = lease => {
-          if (left-- > 0) appendFileSync(join(folder, `${tapName(edge.end)}.jsonl`), `${describe(lease)}\n`)
+          if (left-- > 0)
+            appendFileSync(join(folder, `${tapName(edge.end)}.jsonl`), `${describe(lease, secrets)}\n`)
         }
       } else if (open.delete(edge)) edge.tap = undefined
     }
@@ -47,8 +53,8 @@ export function stopTap(directory: string, end: string): void {
 /** Nodes of sub-graphs have slashes in their names. */
 const tapName = (end: string): string => end.replaceAll('/', '~')
 
-const describe = ({ key, bytes, value }: Lease): string =>
-  JSON.stringify({ key, bytes, value: summary(value) })
+const describe = ({ key, bytes, value }: Lease, secrets: Secrets): string =>
+  JSON.stringify(hideIn({ key, bytes, value: summary(value) }, secrets))
 
 /** A value in short: tensors by shape, long lists and texts by their beginning. */
 export function summary(value: unknown, depth = 0): unknown {
