@@ -84,7 +84,9 @@ export interface Example {
   /** As many as ids: the id itself where it is learned, -100 elsewhere. */
   labels: readonly number[]
   /** (frames · tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
-  features: Tensor
+  features?: Tensor
+  /** (frames, 3, size, size) f32, normalised, instead of them when the tower is trained too. */
+  pixels?: Tensor
 }
 
 /** Kind `group`: the completions of one prompt. */

@@ -9,6 +9,7 @@ import { type Attend, attendWithin, embeddingTable, languageModel } from './lang
 import type { Packing, Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { ModelShape } from './shape.ts'
+import { visionFeatures } from './vision-tower.ts'
 
 export interface HiddenStates {
   /** (rows, hidden): text embeddings with the visual tokens spliced in. */
@@ -29,9 +30,11 @@ export function hiddenStates(
 ): HiddenStates {
   const { plan } = pass
   const table = embeddingTable(weights)
-  const visuals = sequences.map(
-    ({ features }) => features && groupResampler(pass, weights, shape.connector, features),
-  )
+  const visuals = sequences.map(sequence => {
+    const { pixels } = sequence
+    const features = sequence.features ?? (pixels && visionFeatures(pass, weights, shape.vision, pixels))
+    return features && groupResampler(pass, weights, shape.connector, features)
+  })
   const embeddings = pass.output('embeddings', [packing.rows, shape.language.hidden], visuals, [table])
   gatherInto(pass, table, embeddings, packing.tokens)
   visuals.forEach((visual, i) => {

@@ -8,7 +8,7 @@ import { imageToken } from './packing.ts'
 import { allocateParameters, type Memory } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
-import { visionTower } from './vision-tower.ts'
+import { trainsVision, visionTower } from './vision-tower.ts'
 
 /** A model whose weights have places but no contents. */
 export interface PaperModel extends Omit<VideoModel, 'device'> {
@@ -101,7 +101,12 @@ export function generationBytes(
   }
 }
 
-function promptOf({ shape: { vision } }: PaperModel, { textTokens, frames }: Extent) {
+function promptOf({ shape: { vision }, weights }: PaperModel, { textTokens, frames }: Extent) {
+  if (trainsVision(weights)) {
+    const { channels, imageSize } = vision
+    const pixels = outside('pixels', [frames, channels, imageSize, imageSize])
+    return { ids: [imageToken, ...ids(textTokens)], pixels }
+  }
   const features = outside('features', [frames * selectedTokens(vision), vision.hidden])
   return { ids: [imageToken, ...ids(textTokens)], features }
 }

@@ -12,8 +12,10 @@ export const ignoredLabel = -100
 export interface Sequence {
   /** Token ids; -200 once at most, where the visual tokens go. */
   ids: readonly number[]
-  /** Vision features of the clip (tokens, vision hidden); needed when -200 occurs. */
+  /** Vision features of the clip (tokens, vision hidden); these or `pixels` are needed when -200 occurs. */
   features?: Tensor
+  /** (frames, channels, size, size): the tower is then a part of the pass, as its training needs. */
+  pixels?: Tensor
   /** As many as `ids`: what each position should be, -100 to leave it out. */
   labels?: readonly number[]
   /** Each continues the prompt by itself and is supervised whole. */

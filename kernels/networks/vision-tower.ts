@@ -1,7 +1,8 @@
+import { columnSum } from '../column-sum.ts'
 import { addTable } from '../elementwise.ts'
 import { activation } from '../layers/activation.ts'
 import { attention } from '../layers/attention.ts'
-import { gatherInto } from '../layers/gather.ts'
+import { gather, gatherInto } from '../layers/gather.ts'
 import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
@@ -11,6 +12,10 @@ import { type ParameterSet, parameter } from './parameters.ts'
 import { selectedTokens, tokensOfFrame, type VisionShape } from './shape.ts'
 
 const prefix = 'vision_tower._vision_tower.vision_model'
+
+/** Whether an optimizer changes weights of the tower: its features are then computed within the pass that trains it. */
+export const trainsVision = ({ byName }: ParameterSet): boolean =>
+  [...byName.values()].some(({ name, gradient }) => gradient && name.startsWith(prefix))
 
 /**
  * SigLIP up to its feature layer: pixels (frames, channels, size, size) to rows of features (frames · tokens, hidden)
@@ -24,6 +29,30 @@ export function visionTower(
   features: Tensor,
   firstRow: number,
 ): void {
+  const pairs = selectedRows(shape, pixels.shape[0]).map((from, to) => ({ to: firstRow + to, from }))
+  gatherInto(pass, allTokens(pass, weights, shape, pixels), features, pairs)
+}
+
+/** The same as a part of a pass, with its gradients: (frames · tokens, hidden). */
+export function visionFeatures(
+  pass: Pass,
+  weights: ParameterSet,
+  shape: VisionShape,
+  pixels: Tensor,
+): Tensor {
+  const x = allTokens(pass, weights, shape, pixels)
+  return gather(pass, x, selectedRows(shape, pixels.shape[0]), 'vision features')
+}
+
+/** Rows of all tokens that `select` keeps. */
+function selectedRows(shape: VisionShape, frames: number): number[] {
+  const [tokens, kept] = [tokensOfFrame(shape), selectedTokens(shape)]
+  return Array.from({ length: frames * kept }, (_, i) => {
+    return Math.floor(i / kept) * tokens + tokens - kept + (i % kept)
+  })
+}
+
+function allTokens(pass: Pass, weights: ParameterSet, shape: VisionShape, pixels: Tensor): Tensor {
   const { plan } = pass
   const tokens = tokensOfFrame(shape)
   const frames = pixels.shape[0]
@@ -34,15 +63,15 @@ export function visionTower(
   let x = linear(pass, patched, at('embeddings.patch_embedding.weight'), {
     bias: at('embeddings.patch_embedding.bias'),
   })
-  addTable(plan, { x, table: at('embeddings.position_embedding.weight').value })
+  const positions = at('embeddings.position_embedding.weight')
+  addTable(plan, { x, table: positions.value })
+  // Every frame has a row of its own for each row of the table.
+  pass.onBackward(x, dx => {
+    if (positions.gradient) columnSum(plan, { x: dx, out: positions.gradient })
+  })
   for (let i = 0; i < shape.blocks; i++)
     x = block(pass, shape, frames, x, name => at(`encoder.layers.${i}.${name}`))
-  const kept = selectedTokens(shape)
-  const first = tokens - kept
-  const pairs = Array.from({ length: frames * kept }, (_, i) => {
-    return { to: firstRow + i, from: Math.floor(i / kept) * tokens + first + (i % kept) }
-  })
-  gatherInto(pass, x, features, pairs)
+  return x
 }
 
 function block(

@@ -9,6 +9,7 @@ export class GroupError extends Error {
     | 'bad-reference'
     | 'missing-log-probs'
     | 'not-finite'
+    | 'trained-vision'
     | 'nothing-to-learn'
     | 'uniform-rewards'
     | 'all-truncated'

@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { trainsVision } from '../../kernels/networks/vision-tower.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
@@ -65,6 +66,11 @@ export default operator({
       const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
       const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
       const values = batch.map(member => member.value)
+      if (trainsVision(policy.weights))
+        throw new GroupError(
+          'trained-vision',
+          `model ${config.model}: visionTune must be frozen here: prompts come with features that no longer change`,
+        )
       watch ??= alarms(config, policy)
       await watch.begin()
       const shared = {

@@ -13,8 +13,8 @@ import { writeTensor } from './tensor-pieces.ts'
 import type { Tokenizer } from './tokenizer.ts'
 import { uploadTensors } from './upload.ts'
 
-/** The parts of a model that can be trained; the vision tower stays frozen. */
-export type TrainedPart = 'connector' | 'language'
+/** The parts of a model that can be trained; of the vision tower its blocks from one on, or all of it. */
+export type TrainedPart = 'connector' | 'language' | 'vision' | `vision from ${number}`
 
 /** A model on the GPU with what belongs to it in the checkpoint's folder. */
 export interface LoadedModel extends VideoModel {
@@ -111,11 +111,22 @@ const settingsOf = ({ rank, alpha, rankStabilised }: AdapterSource): AdapterSett
 
 /** Whether a weight belongs to one of the parts. */
 export function isTrainedBy(parts: readonly TrainedPart[]): (name: string) => boolean {
-  const prefixes = parts.map(part => partPrefixes[part])
-  return name => prefixes.some(prefix => name.startsWith(prefix))
+  return name => {
+    const block = Number(towerBlock.exec(name)?.[1] ?? -1)
+    return parts.some(part => {
+      if (part.startsWith(visionFrom)) return block >= Number(part.slice(visionFrom.length))
+      return name.startsWith(partPrefixes[part])
+    })
+  }
 }
 
-const partPrefixes = { connector: 'connector.', language: 'language_model.' }
+const partPrefixes: Record<string, string> = {
+  connector: 'connector.',
+  language: 'language_model.',
+  vision: 'vision_tower.',
+}
+const visionFrom = 'vision from '
+const towerBlock = /^vision_tower\..*\.encoder\.layers\.(\d+)\./
 
 const activations = { gelu_pytorch_tanh: 'gelu-tanh', gelu: 'gelu-erf' } as const
 

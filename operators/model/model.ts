@@ -5,7 +5,8 @@ import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './adapter.ts'
 import { openAdapter } from './adapter-files.ts'
 import { openCheckpoint } from './checkpoint.ts'
-import { type LoadedModel, loadModel } from './load-model.ts'
+import { CheckpointError } from './checkpoint-error.ts'
+import { type LoadedModel, loadModel, type TrainedPart } from './load-model.ts'
 import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 import { trainedState } from './trained-state.ts'
 
@@ -17,6 +18,20 @@ const fields = {
     default: [],
     description:
       'Parts whose weights an optimizer may change; the others are frozen. `adapter` trains low-rank matrices beside frozen layers.',
+  },
+  visionTune: {
+    type: 'string',
+    enum: ['frozen', 'partial', 'full'],
+    default: 'frozen',
+    description:
+      'Whether the vision tower is trained too: not; its blocks from `visionTuneFrom` on; or all of it. Supervised training only.',
+  },
+  visionTuneFrom: {
+    type: 'integer',
+    minimum: 0,
+    default: 10,
+    description: 'First block of the vision tower, from 0, that is trained.',
+    when: { visionTune: 'partial' },
   },
   precision: {
     type: 'string',
@@ -72,7 +87,8 @@ export default resource({
         : adapted
           ? newAdapter(checkpoint, newAdapterOf(config))
           : undefined
-    const parts = train.filter(part => part !== 'adapter')
+    const parts = partsOf(config)
+    if (config.visionTune === 'partial') checkBlocks(config.visionTuneFrom, checkpoint.config.featureLayer)
     const model = await loadModel(
       device,
       checkpoint,
@@ -80,7 +96,8 @@ export default resource({
       precision,
       source && { source, trained: adapted },
     )
-    if (train.length > 0) context.checkpoint(trainedState(checkpoint, model, train, context.signal))
+    const trained = adapted ? [...parts, 'adapter'] : parts
+    if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
   },
   close: model => model.weights.free(),
@@ -91,9 +108,21 @@ type ModelFields = Config<typeof fields>
 /** An adapter that is read is not counted: its folder says how large it is. */
 function paperOf(config: ModelFields): PaperModel {
   const { path, train, precision, adapter } = config
-  const parts = train.filter(part => part !== 'adapter')
   const made = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
-  return outlineOf({ path, train: parts, precision, adapter: made })
+  return outlineOf({ path, train: partsOf(config), precision, adapter: made })
+}
+
+function partsOf({ train, visionTune, visionTuneFrom }: ModelFields): TrainedPart[] {
+  const parts: TrainedPart[] = train.filter(part => part !== 'adapter')
+  if (visionTune === 'full') parts.push('vision')
+  if (visionTune === 'partial') parts.push(`vision from ${visionTuneFrom}`)
+  return parts
+}
+
+function checkBlocks(first: number, blocks: number): void {
+  if (first < blocks) return
+  const message = `visionTuneFrom: must be less than the ${blocks} blocks that the model computes, got ${first}: nothing would be trained`
+  throw new CheckpointError({ code: 'bad-config', message })
 }
 
 const newAdapterOf = ({ loraRank, loraAlpha, loraTargets, loraSeed }: ModelFields): NewAdapter => {

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
+import { trainsVision } from '../../kernels/networks/vision-tower.ts'
 import { bytesOf } from '../../kernels/tensor.ts'
 import type { Example, Frames, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/load-model.ts'
@@ -10,9 +11,13 @@ import { renderConversation, type TemplateName, templates } from '../text/templa
 import { ignoredLabel, imageId, tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
 
-/** The vision tower is frozen, so its features are computed once for a clip however often it is learned from. */
+/**
+ * The features of a frozen tower are computed once for a clip however often it is learned from. One that is trained
+ * computes them in each pass, from the pixels.
+ */
 export default operator({
-  summary: 'Runs the vision tower over the frames and renders the conversation with its labels.',
+  summary:
+    'Runs the vision tower over the frames, unless it is trained, and renders the conversation with its labels.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that is to learn.' },
     template: {
@@ -31,6 +36,7 @@ export default operator({
       context.each(async ({ sample, pixels }: Frames, { key }) => {
         const model = context.resource<LoadedModel>(name)
         const written = exampleOf(model.tokenizer, template, sample, key)
+        if (trainsVision(model.weights)) return context.emit<Example>({ sample, ...written, pixels })
         const features = await encodeFrames(model, pixels)
         const example: Example = { sample, ...written, features }
         const dispose = () => model.device.freeTensor(features)
