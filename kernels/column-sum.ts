@@ -1,5 +1,6 @@
-import { pack, spread } from './pack.ts'
-import { type BufferSpec, kernel, type Plan } from './plan.ts'
+import { once, targetKey } from './once.ts'
+import { type Pack, pack, spread } from './pack.ts'
+import { type BufferSpec, kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
 /** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
@@ -19,7 +20,7 @@ export interface ColumnSums {
   /** (rows, columns) */
   reads: Readonly<Record<string, Tensor>>
   /** Numbers that belong to rows. */
-  tables?: Readonly<Record<string, Tensor>>
+  tables?: Readonly<Record<string, Tensor>> | undefined
   /** WGSL: what the pack at index `i`, in `row`, adds to its column. */
   term: string
   /** (columns), added to */
@@ -54,9 +55,31 @@ function dispatch(
   }: { rows: number; columns: number; chunks: number; accumulate: boolean },
 ): void {
   const { width } = spread(plan.target)
-  const { size: packed, element, declarations } = pack(columns)
-  const packs = columns / packed
+  const packs = columns / pack(columns).size
   const blocks = Math.ceil(packs / width)
+  const names = [Object.keys(reads), Object.keys(tables ?? {})]
+  const key = [targetKey(plan.target), name, pack(columns).size, ...names, term, accumulate].join('|')
+  plan.dispatch(
+    sums(key, () => sumKernel(plan.target, { name, reads, tables, term }, pack(columns), accumulate)),
+    {
+      params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
+      buffers: { ...reads, ...tables, sums: out },
+      grid: chunks * blocks,
+    },
+  )
+}
+
+const sums = once<ReturnType<typeof sumKernel>>()
+
+const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chunk_rows: 'u32' } as const
+
+function sumKernel(
+  target: Target,
+  { name, reads, tables, term }: Pick<ColumnSums, 'name' | 'reads' | 'tables' | 'term'>,
+  { element, declarations }: Pack,
+  accumulate: boolean,
+) {
+  const { width } = spread(target)
   const specs = (names: object, spec: BufferSpec) =>
     Object.fromEntries(Object.keys(names).map(key => [key, spec]))
   const buffers: Record<string, BufferSpec> = {
@@ -79,10 +102,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   sums[place] = sum;
 }`
-  const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chunk_rows: 'u32' } as const
-  plan.dispatch(kernel<keyof typeof params, string>({ name, params, buffers, code }), {
-    params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
-    buffers: { ...reads, ...tables, sums: out },
-    grid: chunks * blocks,
-  })
+  return kernel<keyof typeof params, string>({ name, params, buffers, code })
 }

@@ -70,6 +70,12 @@ async function requestAdapter(wanted: string | undefined, trusted: boolean): Pro
   return adapter
 }
 
+/** A compiled kernel and what its bindings look like. */
+export interface Pipeline {
+  readonly compiled: GPUComputePipeline
+  readonly bindings: GPUBindGroupLayout
+}
+
 /** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
 export class Device {
   readonly gpu: GPUDevice
@@ -82,8 +88,9 @@ export class Device {
   liveBytes = 0
   peakBytes = 0
   #failure: Error | undefined
-  readonly #modules = new Map<string, Promise<GPUComputePipeline>>()
-  readonly #layouts = new Map<string, GPUPipelineLayout>()
+  readonly #modules = new Map<string, Promise<Pipeline>>()
+  readonly #pipelines = new WeakMap<object, Map<string, Promise<Pipeline>>>()
+  readonly #layouts = new Map<string, { bindings: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>()
 
   constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
     this.gpu = gpu
@@ -206,20 +213,44 @@ export class Device {
     if (failure) throw failure
   }
 
-  /** The compiled kernel, one for each source text. `writable` says which storage bindings are read_write. */
-  pipeline(label: string, code: string, writable: readonly boolean[]): Promise<GPUComputePipeline> {
+  /**
+   * The compiled kernel, one for each source text; `kernel` is known by identity, so that `code` is asked for once.
+   * `writable` says which storage bindings are read_write.
+   */
+  pipeline(
+    kernel: { readonly name: string },
+    writable: readonly boolean[],
+    code: () => string,
+  ): Promise<Pipeline> {
+    const key = writable.map(Number).join('')
+    let known = this.#pipelines.get(kernel)
+    if (!known) {
+      known = new Map()
+      this.#pipelines.set(kernel, known)
+    }
+    let pipeline = known.get(key)
+    if (!pipeline) {
+      pipeline = this.#compiled(kernel.name, code(), key, writable)
+      known.set(key, pipeline)
+    }
+    return pipeline
+  }
+
+  #compiled(label: string, code: string, key: string, writable: readonly boolean[]): Promise<Pipeline> {
     let pipeline = this.#modules.get(code)
     if (!pipeline) {
       const module = this.gpu.createShaderModule({ label, code })
+      const layout = this.#layout(key, writable)
       const compute = { module, entryPoint: 'main' }
-      pipeline = this.gpu.createComputePipelineAsync({ label, layout: this.#layout(writable), compute })
+      pipeline = this.gpu
+        .createComputePipelineAsync({ label, layout: layout.pipeline, compute })
+        .then(compiled => ({ compiled, bindings: layout.bindings }))
       this.#modules.set(code, pipeline)
     }
     return pipeline
   }
 
-  #layout(writable: readonly boolean[]): GPUPipelineLayout {
-    const key = writable.map(Number).join('')
+  #layout(key: string, writable: readonly boolean[]) {
     let layout = this.#layouts.get(key)
     if (!layout) {
       const visibility = GPUShaderStage.COMPUTE
@@ -230,9 +261,8 @@ export class Device {
         { binding: 0, visibility, buffer: { type: 'uniform' } },
         ...storage,
       ]
-      layout = this.gpu.createPipelineLayout({
-        bindGroupLayouts: [this.gpu.createBindGroupLayout({ entries })],
-      })
+      const bindings = this.gpu.createBindGroupLayout({ entries })
+      layout = { bindings, pipeline: this.gpu.createPipelineLayout({ bindGroupLayouts: [bindings] }) }
       this.#layouts.set(key, layout)
     }
     return layout

@@ -13,7 +13,8 @@ import {
 } from './flash-parts.ts'
 import { each } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
-import { kernel, type Plan } from './plan.ts'
+import { once, targetKey } from './once.ts'
+import { type Kernel, kernel, type Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 import { visibleBlocks } from './visible-blocks.ts'
 
@@ -60,29 +61,31 @@ export function flashAttention(plan: Plan, of: FlashAttention): void {
   bindings.add('out', out, { element: out.type === 'f16' ? 'vec4u' : 'vec4f', access: 'write' })
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
-  const code = source(plan, of, { q, k, v, listed }, bindings.loads)
   const units = matrixWgsl(plan.target.units)
-  plan.dispatch(
-    kernel<keyof typeof flashParams, string>({
+  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${[q, k, v]} ${bindings.key}`
+  const made = kernels(key, () =>
+    kernel({
       name: `flash_attention_${mask.kind}_${headSize}`,
       enables: `${units.enables}\n${flashDirectives}`,
       params: flashParams,
       buffers: bindings.specs,
-      code,
+      code: source(plan, of, { q, k, v, listed }, bindings.loads),
     }),
-    {
-      params: {
-        ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles, heads },
-        ...{ ratio: heads / of.keyValueHeads, scale: of.scale * logOfE },
-        ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-        ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-        ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
-      },
-      buffers: bindings.tensors,
-      grid: tiles * heads * batches,
-    },
   )
+  plan.dispatch(made, {
+    params: {
+      ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles, heads },
+      ...{ ratio: heads / of.keyValueHeads, scale: of.scale * logOfE },
+      ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
+      ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
+      ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+    },
+    buffers: bindings.tensors,
+    grid: tiles * heads * batches,
+  })
 }
+
+const kernels = once<Kernel<keyof typeof flashParams, string>>()
 
 const u32 = 'u32' as const
 

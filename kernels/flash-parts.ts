@@ -59,6 +59,13 @@ export class Bindings {
     this.specs[name] = spec
   }
 
+  /** What of the bindings changes a kernel: their names and elements. */
+  get key(): string {
+    return Object.entries(this.specs)
+      .map(([name, { element }]) => `${name} ${element}`)
+      .join(' ')
+  }
+
   /** WGSL: `load_NAME(at)`, the 8 numbers from element `at` on, a multiple of 8, as float16. */
   get loads(): string {
     return [...this.#names].map(([tensor, name]) => loadWgsl(name, tensor)).join('')

@@ -1,3 +1,4 @@
+import { once, targetKey } from './once.ts'
 import { pack, spread } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
@@ -53,8 +54,15 @@ export function gatherRowsReference(
   return result
 }
 
-// One workgroup a segment: lanes stride over the columns.
+const gathers = once<ReturnType<typeof gatherKernel>>()
+
 function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
+  const key = `${targetKey(target)} ${pack(size).size} ${half} ${accumulate}`
+  return gathers(key, () => gatherKernel(target, size, half, accumulate))
+}
+
+// One workgroup a segment: lanes stride over the columns.
+function gatherKernel(target: Target, size: number, half: boolean, accumulate: boolean) {
   const { width } = spread(target)
   const { size: packed, element, declarations } = pack(size)
   const halves = packed === 4 ? 'vec4<f16>' : 'f16'

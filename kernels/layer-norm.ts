@@ -1,5 +1,6 @@
 import { columnSum, columnSums } from './column-sum.ts'
 import { group } from './group.ts'
+import { once, targetKey } from './once.ts'
 import { pack } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
@@ -86,8 +87,14 @@ export function layerNormBackward(plan: Plan, of: LayerNormBackward): void {
   if (biasGradient) columnSum(plan, { x: dy, out: biasGradient })
 }
 
-// One workgroup a row: lanes stride over the columns.
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
 function forward(target: Target, size: number) {
+  return forwards(`${targetKey(target)} ${size}`, () => forwardKernel(target, size))
+}
+
+// One workgroup a row: lanes stride over the columns.
+function forwardKernel(target: Target, size: number) {
   const { width, enables } = group(target)
   const { element } = pack(size)
   return kernel({
@@ -114,7 +121,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
 function backward(target: Target, size: number, accumulate: boolean) {
+  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
+    backwardKernel(target, size, accumulate),
+  )
+}
+
+function backwardKernel(target: Target, size: number, accumulate: boolean) {
   const { width, enables } = group(target)
   const { element } = pack(size)
   return kernel({
@@ -156,7 +171,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
+const measures = once<ReturnType<typeof measureKernel>>()
+
 function measure(target: Target, size: number) {
+  return measures(`${targetKey(target)} ${size}`, () => measureKernel(target, size))
+}
+
+function measureKernel(target: Target, size: number) {
   const { width, enables } = group(target)
   return kernel({
     name: 'layer_norm_moments',

@@ -1,4 +1,5 @@
 import { group } from './group.ts'
+import { once, targetKey } from './once.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -77,8 +78,14 @@ export function logProbabilityReference(
 /** Logits of one row that one workgroup of the backward turns. */
 const partSize = 4096
 
-// One workgroup a row. The target's distance from the largest logit comes first: large logits cancel exactly.
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
 function forward(target: Target) {
+  return forwards(`${targetKey(target)}`, () => forwardKernel(target))
+}
+
+// One workgroup a row. The target's distance from the largest logit comes first: large logits cancel exactly.
+function forwardKernel(target: Target) {
   const { width, enables, functions } = group(target)
   return kernel({
     name: 'log_probability',
@@ -119,8 +126,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-// One workgroup for each part of a row: lanes stride over it.
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
 function backward(target: Target) {
+  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+}
+
+// One workgroup for each part of a row: lanes stride over it.
+function backwardKernel(target: Target) {
   const { width } = group(target)
   return kernel({
     name: 'log_probability_backward',

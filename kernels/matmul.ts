@@ -5,6 +5,7 @@ import { matmulTile } from './matmul-tile.ts'
 import { matmulUnits, type UnitTile } from './matmul-units.ts'
 import { type FewTile, fewFits, matmulUnitsFew } from './matmul-units-few.ts'
 import type { FloatType, Tiling, Variant } from './matmul-variant.ts'
+import { once, targetKey } from './once.ts'
 import type { Plan, Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
@@ -71,6 +72,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       types: { a: floatType(a.tensor), b: floatType(b.tensor), out: floatType(out.tensor) },
       wholeInner: inner % 8 === 0,
       outVector: isAligned(out, 0, () => 4) && columns % 4 === 0,
+      counted: inUnits(plan, inner) && plan.saturated !== undefined && a.tensor.type === 'f32',
       // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
       oneTensor,
       aVector: aVector && (bVector || !oneTensor),
@@ -96,6 +98,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       ...(bias && { bias }),
       ...(residual && { residual }),
       out: out.tensor,
+      ...(plan.saturated && { saturated: plan.saturated }),
     },
     grid: rowTiles * columnTiles * batches,
   })
@@ -134,24 +137,31 @@ type Aligned = (type: FloatType) => number
 
 /** The kernel for the sizes, the precision and the device. */
 function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
-  const { target, precision } = plan
+  const { target } = plan
   const { form, rows, columns, inner } = options
-  if (precision === 'float16' && target.units !== 'none' && inner > 0) {
+  const tilingOf = (kind: string, of: Variant, tile: object | undefined, make: () => Tiling) => {
+    // Kernels differ by rows up to 64 and by what is left of inner, not by the sizes themselves.
+    const sizes = { rows: Math.min(rows, 65), inner: inner % 64 }
+    return tilings(`${kind} ${targetKey(target)} ${JSON.stringify([{ ...of, ...sizes }, tile])}`, make)
+  }
+  if (inUnits(plan, inner)) {
     const made = variant(type => (type === 'f16' ? 8 : 4))
     const few = fewTileFor(rows, columns)
     const best = few && fewFits(made, columns, few) ? few : tileFor({ rows, columns })
     const tile = options.tile ?? best
-    return 'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile)
+    return tilingOf('units', made, tile, () =>
+      'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile),
+    )
   }
-  return generator(
-    target,
-    form,
-    rows,
-  )(
-    target,
-    variant(() => 4),
-  )
+  const made = variant(() => 4)
+  const generate = generator(target, form, rows)
+  return tilingOf(generate.name, made, undefined, () => generate(target, made))
 }
+
+const inUnits = ({ precision, target }: Plan, inner: number): boolean =>
+  precision === 'float16' && target.units !== 'none' && inner > 0
+
+const tilings = once<Tiling>()
 
 function generator(target: Target, form: Matmul['form'], rows: number) {
   if (target.family === 'cpu') return matmulBroadcast

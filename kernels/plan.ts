@@ -63,6 +63,8 @@ export class Plan {
   /** What kernels are generated for. */
   readonly target: Target
   readonly precision: Precision
+  /** u32 (1): where products add how often eight neighbours of their left factor were cut to float16's range; by default nowhere. */
+  saturated: Tensor | undefined
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
   readonly pinned = new Set<Tensor>()
   readonly constants = new Map<Tensor, HostArray>()
@@ -151,17 +153,17 @@ export async function compile(device: Device, plan: Plan, label: string): Promis
     )
     // A buffer may not be read-only and writable in one dispatch, so inputs that share a buffer with an output are declared writable.
     const writable = slices.map((slice, i) => written.has(slice.buffer) || !tensors[i]?.storage)
-    const pipeline = await device.pipeline(kernel.name, declare(kernel, writable) + kernel.code, writable)
+    const pipeline = await device.pipeline(kernel, writable, () => declare(kernel, writable) + kernel.code)
     const entries = [
       { binding: 0, resource: { buffer: uniforms, offset, size: 256 } },
       ...slices.map((resource, i) => ({ binding: i + 1, resource })),
     ]
     const bindings = device.gpu.createBindGroup({
       label: kernel.name,
-      layout: pipeline.getBindGroupLayout(0),
+      layout: pipeline.bindings,
       entries,
     })
-    return { step: { pipeline, bindings, grid } }
+    return { step: { pipeline: pipeline.compiled, bindings, grid } }
   }
   const ready = async (command: Command): Promise<Ready> => {
     if ('dispatch' in command) return bind(command.dispatch)

@@ -1,6 +1,6 @@
+import { once, targetKey } from './once.ts'
 import { pack, spread } from './pack.ts'
-import type { BufferSpec, Plan } from './plan.ts'
-import { kernel } from './plan.ts'
+import { type BufferSpec, type Kernel, kernel, type Plan } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
 /** What happens to every element alike; all tensors but `tables` have the same size. */
@@ -25,6 +25,27 @@ export function pointwise(plan: Plan, of: Pointwise): void {
   const size = commonSize(of.name, Object.values(tensors))
   const { size: packed, element, declarations } = pack(size)
   const { width, repeat } = spread(plan.target)
+  const keys = [of.reads, of.writes, of.tables, of.params].map(names => Object.keys(names ?? {}))
+  const key = [targetKey(plan.target), of.name, packed, ...keys, of.before, of.body].join('|')
+  const made = kernels(key, () => pointwiseKernel(of, { element, declarations, width, repeat }))
+  plan.dispatch(made, {
+    params: { count: size / packed, ...of.params },
+    buffers: { ...tensors, ...of.tables },
+    grid: Math.ceil(size / packed / (width * repeat)),
+  })
+}
+
+const kernels = once<Kernel>()
+
+function pointwiseKernel(
+  of: Pointwise,
+  {
+    element,
+    declarations,
+    width,
+    repeat,
+  }: { element: string; declarations: string; width: number; repeat: number },
+): Kernel {
   const specs = (names: object | undefined, spec: BufferSpec) =>
     Object.fromEntries(Object.keys(names ?? {}).map(name => [name, spec]))
   const buffers: Record<string, BufferSpec> = {
@@ -44,11 +65,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${of.body}
   }
 }`
-  plan.dispatch(kernel({ name: of.name, params, buffers, code }), {
-    params: { count: size / packed, ...of.params },
-    buffers: { ...tensors, ...of.tables },
-    grid: Math.ceil(size / packed / (width * repeat)),
-  })
+  return kernel({ name: of.name, params, buffers, code })
 }
 
 function commonSize(name: string, tensors: readonly Tensor[]): number {

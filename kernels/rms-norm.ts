@@ -1,5 +1,6 @@
 import { columnSums } from './column-sum.ts'
 import { group } from './group.ts'
+import { once, targetKey } from './once.ts'
 import { pack } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
@@ -65,8 +66,14 @@ export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
     })
 }
 
-// One workgroup a row: lanes stride over the columns.
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
 function forward(target: Target, size: number) {
+  return forwards(`${targetKey(target)} ${size}`, () => forwardKernel(target, size))
+}
+
+// One workgroup a row: lanes stride over the columns.
+function forwardKernel(target: Target, size: number) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = pack(size)
   return kernel({
@@ -93,7 +100,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
 function backward(target: Target, size: number, accumulate: boolean) {
+  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
+    backwardKernel(target, size, accumulate),
+  )
+}
+
+function backwardKernel(target: Target, size: number, accumulate: boolean) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = pack(size)
   return kernel({

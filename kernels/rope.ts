@@ -1,3 +1,4 @@
+import { once, targetKey } from './once.ts'
 import { pack, spread } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
@@ -50,8 +51,14 @@ export function ropeReference(
   return y
 }
 
-// One workgroup a row: lanes stride over the pairs of all heads.
+const rotations = once<ReturnType<typeof rotationKernel>>()
+
 function rotation(target: Target, size: number) {
+  return rotations(`${targetKey(target)} ${size}`, () => rotationKernel(target, size))
+}
+
+// One workgroup a row: lanes stride over the pairs of all heads.
+function rotationKernel(target: Target, size: number) {
   const { width } = spread(target)
   const { element, declarations } = pack(size)
   return kernel({

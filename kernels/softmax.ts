@@ -1,4 +1,5 @@
 import { group } from './group.ts'
+import { once, targetKey } from './once.ts'
 import { type BufferSpec, kernel, type Plan, type Target } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -83,8 +84,14 @@ const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: 
   },
 }
 
-// One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
 function forward(target: Target, kind: Mask['kind']) {
+  return forwards(`${targetKey(target)} ${kind}`, () => forwardKernel(target, kind))
+}
+
+// One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
+function forwardKernel(target: Target, kind: Mask['kind']) {
   const { width, enables, functions } = group(target)
   const { limit, sees, ...mask } = masks[kind]
   const scores: BufferSpec = { element: 'f32', access: 'write' } // (outer, inner, rows, keys)
@@ -122,8 +129,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-// One workgroup a row: lanes stride over the keys.
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
 function backward(target: Target) {
+  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+}
+
+// One workgroup a row: lanes stride over the keys.
+function backwardKernel(target: Target) {
   const { width, enables, functions } = group(target)
   return kernel({
     name: 'softmax_backward',

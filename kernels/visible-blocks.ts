@@ -32,6 +32,18 @@ export function visibleBlocks(
   extents: Extents,
   transposed: boolean,
 ): VisibleBlocks {
+  // Every layer of a plan asks for the same lists.
+  const known = made.get(mask.segments) ?? new Map<string, VisibleBlocks>()
+  made.set(mask.segments, known)
+  const key = JSON.stringify([extents, transposed])
+  const found = known.get(key) ?? makeBlocks(plan, mask, extents, transposed)
+  known.set(key, found)
+  return found
+}
+
+const made = new WeakMap<Tensor, Map<string, VisibleBlocks>>()
+
+function makeBlocks(plan: Plan, mask: CausalMask, extents: Extents, transposed: boolean): VisibleBlocks {
   const lists = listBlocks(listOf(plan, mask.segments), listOf(plan, mask.parents), extents)
   const chosen = transposed ? turned(lists, Math.ceil(extents.keyRows / extents.keyTile)) : lists
   const starts = [0]
