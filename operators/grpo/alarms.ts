@@ -45,57 +45,88 @@ export interface Alarms {
   update(of: UpdateMade): Promise<void>
 }
 
-/** Counts what goes wrong in a row and throws a `GroupError` at the limit. A resumed run counts from 0 again. */
-export function alarms(options: AlarmOptions, policy: VideoModel): Alarms {
-  const uniform = streak('uniform-rewards', options.uniformBatches)
-  const truncated = streak('all-truncated', options.truncatedBatches)
-  const still = streak('still-reward', options.stillRewardBatches)
+/** What alarms have counted so far, as a checkpoint keeps it. */
+export interface AlarmState {
+  /** Batches in a row of each kind. */
+  uniform: number
+  truncated: number
+  still: number
+  /** Of the batch before; null before the first one. */
+  reward: number | null
+  /** Updates that should have changed weights. */
+  updates: number
+  /** Checksums of weights that have not changed yet, as they were in the beginning; null before it. */
+  unchanged: Readonly<Record<string, number>> | null
+}
+
+export const nothingCounted: Readonly<AlarmState> = {
+  uniform: 0,
+  truncated: 0,
+  still: 0,
+  reward: null,
+  updates: 0,
+  unchanged: null,
+}
+
+/** Counts in `state` what goes wrong in a row and throws a `GroupError` at the limit. */
+export function alarms(
+  options: AlarmOptions,
+  policy: VideoModel,
+  state: AlarmState = { ...nothingCounted },
+): Alarms {
   const every = options.stillParameterUpdates
-  let reward: number | undefined
-  /** Weights that have not changed yet, as they were in the beginning. */
-  let before: ReadonlyMap<string, number> | undefined
-  let updates = 0
   return {
     batch(metrics) {
-      uniform(metrics.frac_reward_zero_std === 1, n => {
-        return `all rewards of each group were equal in ${n} batches in a row (uniformBatches), so no advantage says which completion is better; look at the rewards, raise the temperature or filter groups`
-      })
-      truncated(metrics.truncated === 1, n => {
-        return `every completion of ${n} batches in a row was cut by the length limit (truncatedBatches); raise maxNewTokens, or start from a model that ends its answers`
-      })
-      const same = metrics.reward === reward
-      reward = metrics.reward
-      still(same, n => {
-        return `the mean reward was ${reward} in ${n + 1} batches in a row (stillRewardBatches); look at what the rewards are given and what they say`
-      })
+      const isSame = metrics.reward === state.reward
+      state.reward = metrics.reward
+      state.uniform = metrics.frac_reward_zero_std === 1 ? state.uniform + 1 : 0
+      state.truncated = metrics.truncated === 1 ? state.truncated + 1 : 0
+      state.still = isSame ? state.still + 1 : 0
+      if (reached(state.uniform, options.uniformBatches))
+        throw new GroupError('uniform-rewards', uniformRewards(state.uniform))
+      if (reached(state.truncated, options.truncatedBatches))
+        throw new GroupError('all-truncated', allTruncated(state.truncated))
+      if (reached(state.still, options.stillRewardBatches))
+        throw new GroupError('still-reward', stillReward(metrics.reward, state.still + 1))
     },
     async begin() {
-      if (every > 0) before ??= await fingerprints(policy)
+      if (every > 0) state.unchanged ??= Object.fromEntries(await fingerprints(policy))
     },
     async update({ gradientNorm, learningRate, peakLearningRate }) {
-      if (every === 0 || before?.size === 0) return
+      const unchanged = Object.entries(state.unchanged ?? {})
+      if (every === 0 || unchanged.length === 0) return
       if (gradientNorm === 0 || learningRate === 0 || learningRate < peakLearningRate / 10) return
-      updates++
-      if (updates % every !== 0) return
-      const after = await fingerprints(policy)
-      before = new Map([...(before ?? after)].filter(([name, sum]) => after.get(name) === sum))
-      if (before.size > 0)
-        throw new GroupError('still-parameter', stillParameters([...before.keys()], after.size, every))
+      state.updates++
+      if (state.updates % every !== 0) return
+      const now = await fingerprints(policy)
+      const left = unchanged.filter(([name, sum]) => now.get(name) === sum)
+      state.unchanged = Object.fromEntries(left)
+      if (left.length === 0) return
+      const names = left.map(([name]) => name)
+      throw new GroupError('still-parameter', stillParameters(names, now.size, every))
     },
   }
 }
 
-/** Throws when a thing was so `most` times one after another. */
-function streak(
-  code: GroupError['code'],
-  most: number,
-): (isSo: boolean, message: (count: number) => string) => void {
-  let count = 0
-  return (isSo, message) => {
-    count = isSo ? count + 1 : 0
-    if (most > 0 && count >= most) throw new GroupError(code, message(count))
-  }
-}
+/** Whether any alarm is on. */
+export const watches = (options: AlarmOptions): boolean =>
+  [
+    options.uniformBatches,
+    options.truncatedBatches,
+    options.stillRewardBatches,
+    options.stillParameterUpdates,
+  ].some(limit => limit > 0)
+
+const reached = (count: number, limit: number): boolean => limit > 0 && count >= limit
+
+const uniformRewards = (batches: number): string =>
+  `all rewards of each group were equal in ${batches} batches in a row (uniformBatches), so no advantage says which completion is better; look at the rewards, raise the temperature or filter groups`
+
+const allTruncated = (batches: number): string =>
+  `every completion of ${batches} batches in a row was cut by the length limit (truncatedBatches); raise maxNewTokens, or start from a model that ends its answers`
+
+const stillReward = (reward: number, batches: number): string =>
+  `the mean reward was ${reward} in ${batches} batches in a row (stillRewardBatches); look at what the rewards are given and what they say`
 
 function stillParameters(unchanged: readonly string[], all: number, updates: number): string {
   const names = unchanged.slice(0, 3).join(', ') + (unchanged.length > 3 ? ', …' : '')

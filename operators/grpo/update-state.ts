@@ -1,42 +1,57 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../../engine/operator.ts'
+import { readJsonFile } from '../model/json-file.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { readNumber, writeNumber } from '../model/state-file.ts'
+import { type AlarmOptions, type AlarmState, nothingCounted, watches } from './alarms.ts'
 import type { EntropyOptions, EntropyState } from './entropy.ts'
 import { type ReferenceOptions, restoreReference, saveReference } from './moving-reference.ts'
 
-interface StateOptions extends EntropyOptions, ReferenceOptions {
+interface StateOptions extends EntropyOptions, ReferenceOptions, AlarmOptions {
   model: string
   reference: string
   beta: number
 }
 
+export interface UpdateState {
+  entropy: EntropyState
+  alarms: AlarmState
+}
+
 /** What updates hand on to one another besides the weights; part of the run's checkpoints where there is such a thing. */
-export function updateState(options: StateOptions, context: Context): { entropy: EntropyState } {
+export function updateState(options: StateOptions, context: Context): UpdateState {
   const { entropyTarget, entropyCoefficient, referenceEvery, beta } = options
   const moves = beta > 0 && referenceEvery > 0
   // Larger than any entropy: nothing is below the target before the first update.
-  const state = { entropy: { coefficient: entropyCoefficient, entropy: Number.MAX_VALUE } }
+  const state: UpdateState = {
+    entropy: { coefficient: entropyCoefficient, entropy: Number.MAX_VALUE },
+    alarms: { ...nothingCounted },
+  }
   const models = () => {
     return [
       context.resource<LoadedModel>(options.model),
       context.resource<LoadedModel>(options.reference),
     ] as const
   }
-  if (moves || entropyTarget > 0)
+  if (moves || entropyTarget > 0 || watches(options))
     context.checkpoint({
       async save(folder) {
         if (moves) await saveReference(...models(), join(folder, referenceName), context.signal)
         await writeNumber(join(folder, 'coefficient.json'), 'coefficient', state.entropy.coefficient)
         await writeNumber(join(folder, 'entropy.json'), 'entropy', state.entropy.entropy)
+        await writeFile(join(folder, alarmsName), `${JSON.stringify(state.alarms)}\n`)
       },
       async restore(folder) {
         if (moves) await restoreReference(...models(), join(folder, referenceName))
         const coefficient = await readNumber(join(folder, 'coefficient.json'), 'coefficient')
         state.entropy = { coefficient, entropy: await readNumber(join(folder, 'entropy.json'), 'entropy') }
+        // the file is ours, and whole: a checkpoint that is not has another name
+        state.alarms = (await readJsonFile(join(folder, alarmsName))) as AlarmState
       },
     })
   return state
 }
 
 const referenceName = 'reference.safetensors'
+const alarmsName = 'alarms.json'

@@ -71,7 +71,7 @@ export default operator({
           'trained-vision',
           `model ${config.model}: visionTune must be frozen here: prompts come with features that no longer change`,
         )
-      watch ??= alarms(config, policy)
+      watch ??= alarms(config, policy, state.alarms)
       await watch.begin()
       const shared = {
         ...groupMetrics(values),

@@ -24,7 +24,7 @@ function itemOf<T>(value: T, key: string, seed: number): Item<T> {
 }
 
 /** Only what stateless operators use: leases, errors and resources are the engine's and tested there. */
-const plainContext: Context = {
+export const plainContext: Context = {
   node: 'node',
   seed: 1,
   runDirectory: '.',

@@ -1,13 +1,16 @@
 import { join } from 'node:path'
 import t from 'tap'
+import type { Durable } from '../../../engine/operator.ts'
 import { openDevice } from '../../../kernels/device.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
 import { type AlarmOptions, alarms, type UpdateMade } from '../../../operators/grpo/alarms.ts'
 import { groupMetrics } from '../../../operators/grpo/group-metrics.ts'
+import { updateState } from '../../../operators/grpo/update-state.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { loadModel } from '../../../operators/model/load-model.ts'
 import { cases } from '../../oracle/cases.ts'
 import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
+import { plainContext } from '../context.ts'
 import { groupOf } from '../group.ts'
 
 const off: AlarmOptions = {
@@ -112,3 +115,36 @@ t.test('a weight that has changed once is not looked at again', async t => {
   await t.resolves(watch.update(moving))
   await t.resolves(watch.update(moving), 'steps that are lost in rounding later')
 })
+
+t.test('a resumed run counts on from its checkpoint', async t => {
+  const options = { ...off, uniformBatches: 3, stillParameterUpdates: 2 }
+  const even = groupMetrics([group(1, 1)])
+  const folder = t.testdir()
+  const first = kept(options)
+  const before = alarms(options, model, first.state.alarms)
+  await before.begin()
+  before.batch(even)
+  before.batch(even)
+  await before.update(moving)
+  await first.durable?.save(folder)
+  const second = kept(options)
+  await second.durable?.restore(folder)
+  t.strictSame(second.state.alarms, first.state.alarms)
+  const after = alarms(options, model, second.state.alarms)
+  await after.begin()
+  t.throws(() => after.batch(even), { code: 'uniform-rewards' }, 'two of the three came before')
+  await t.rejects(after.update(moving), { code: 'still-parameter' }, 'compared with before the checkpoint')
+  t.equal(kept(off).durable, undefined, 'without alarms there is nothing to keep')
+})
+
+/** The state of updates, and what they register for checkpoints. */
+function kept(options: AlarmOptions) {
+  let durable: Durable | undefined
+  const checkpoint = (state: Durable) => {
+    durable = state
+  }
+  const entropy = { topEntropy: 1, entropyCoefficient: 0, entropyTarget: 0, entropyStep: 0, entropyMost: 0 }
+  const reference = { model: 'policy', reference: '', beta: 0, referenceEvery: 0, referenceShare: 1 }
+  const state = updateState({ ...options, ...entropy, ...reference }, { ...plainContext, checkpoint })
+  return { state, durable }
+}
