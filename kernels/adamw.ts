@@ -1,6 +1,7 @@
 import { group } from './group.ts'
+import { type LossScale, scaleWgsl } from './loss-scale.ts'
 import { pack } from './pack.ts'
-import { kernel, type Plan, type Target } from './plan.ts'
+import { type BufferSpec, kernel, type Plan, type Target } from './plan.ts'
 import { pointwise } from './pointwise.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
@@ -25,15 +26,27 @@ export function sumOfSquares(plan: Plan, { x, partials, first = 0, count }: SumO
   })
 }
 
+export interface GradientNorm {
+  partials: Tensor
+  count: number
+  /** (3) or more. */
+  out: Tensor
+  /** What the gradients were multiplied by; by default nothing. */
+  scale?: LossScale | undefined
+}
+
 /**
- * out = (sqrt(Σ partials), 1 or 0): the norm of all slices, and whether it is finite. Squares beyond float32's range
- * count as not finite.
+ * out = (sqrt(Σ partials) / scale, 1 or 0, 1 / scale): the norm of all slices, and whether they may be used. They may not
+ * when the norm is not finite (squares beyond float32's range count as that), nor when a backward cut something to
+ * float16's range that a smaller scale would have kept.
  */
-export function gradientNorm(
-  plan: Plan,
-  { partials, count, out }: { partials: Tensor; count: number; out: Tensor },
-): void {
-  plan.dispatch(root(plan.target), { params: { count }, buffers: { partials, out }, grid: 1 })
+export function gradientNorm(plan: Plan, { partials, count, out, scale }: GradientNorm): void {
+  const call = { params: { count }, grid: 1 }
+  if (!scale) plan.dispatch(root(plan.target, plain), { ...call, buffers: { partials, out } })
+  else {
+    const buffers = { partials, out, state: scale.state, cuts: scale.backwardCuts }
+    plan.dispatch(root(plan.target, scaled), { ...call, buffers })
+  }
 }
 
 export interface AdamWStep {
@@ -59,7 +72,7 @@ export interface AdamW {
   /** Running means of gradients and of their squares. */
   first: Tensor
   second: Tensor
-  /** What `gradientNorm` wrote. */
+  /** What `gradientNorm` wrote; gradients are multiplied by its third number. */
   norm: Tensor
   /** What `stepScalars` gives. */
   step: Tensor
@@ -84,7 +97,7 @@ export function adamW(plan: Plan, of: AdamW): void {
   if (norm[1] != 1.0) { return; }
   let rate = scalars[0];
   let largest = scalars[3];
-  let clip = select(1.0, min(1.0, largest / (norm[0] + 1e-6)), largest > 0.0);`,
+  let clip = select(1.0, min(1.0, largest / (norm[0] + 1e-6)), largest > 0.0) * norm[2];`,
     body: `
     let gradient = gradients[i] * clip;
     let mean = first[i] + (gradient - first[i]) * params.first_share;
@@ -153,13 +166,35 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-function root(target: Target) {
+/** What tells the norm of scaled gradients from another: buffers, and WGSL for 1 / scale and for what must not count. */
+interface RootVariant<B extends string> {
+  buffers: Record<B, BufferSpec>
+  inverse: string
+  cut: string
+}
+
+const rootBuffers = {
+  partials: { element: 'f32', access: 'read' },
+  out: { element: 'f32', access: 'write' },
+} as const
+const plain: RootVariant<keyof typeof rootBuffers> = { buffers: rootBuffers, inverse: '1.0', cut: 'false' }
+const scaled: RootVariant<keyof typeof rootBuffers | 'state' | 'cuts'> = {
+  buffers: {
+    ...rootBuffers,
+    state: { element: 'f32', access: 'read' },
+    cuts: { element: 'u32', access: 'read' },
+  },
+  inverse: `1.0 / ${scaleWgsl}`,
+  cut: 'cuts[0] > 0u && state[0] > 0.0',
+}
+
+function root<B extends string>(target: Target, { buffers, inverse, cut }: RootVariant<B>) {
   const { width, enables, functions } = group(target)
   return kernel({
     name: 'gradient_norm',
     enables,
     params: { count: 'u32' },
-    buffers: { partials: { element: 'f32', access: 'read' }, out: { element: 'f32', access: 'write' } },
+    buffers,
     code: `${functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(local_invocation_index) lane: u32) {
@@ -169,8 +204,11 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   if (lane == 0u) {
     // By its bits, because compilers may assume that numbers are finite.
     let finite = (bitcast<u32>(result) & 0x7f800000u) != 0x7f800000u;
-    out[0] = sqrt(result);
-    out[1] = select(0.0, 1.0, finite);
+    let inverse = ${inverse};
+    let cut = ${cut};
+    out[0] = sqrt(result) * inverse;
+    out[1] = select(0.0, 1.0, finite && !cut);
+    out[2] = inverse;
   }
 }`,
   })

@@ -11,6 +11,8 @@ export interface Side {
   /** Loads of 8 float16 or 4 float32 at once. */
   vector: boolean
   type: FloatType
+  /** No step reaches past `inner`, so that nothing need be checked. */
+  exact?: boolean
 }
 
 const halves = 8
@@ -58,15 +60,20 @@ export function chunkLoads(side: Side, first: number) {
  * `fetch_a(at, index, k)`: 8 neighbours, reading nothing outside the factor; what lies past `inner` is 0, what lies past
  * the last row is arbitrary. `halves_a(chunk)`: the same as float16. Apart, so that loads can be in flight meanwhile.
  */
-export function chunkWgsl({ name, fast, vector, type }: Side, array: string, wholeInner: boolean): string {
+export function chunkWgsl(
+  { name, fast, vector, type, exact }: Side,
+  array: string,
+  wholeInner: boolean,
+  counted = false,
+): string {
   const extent = name === 'a' ? 'params.rows' : 'params.columns'
   // The chunk's first element, and the last element of its row of memory.
   const place =
     fast === 'k'
       ? `let start = at + min(index, ${extent} - 1u) * params.${name}_row;
-  let first = start + min(k, (params.inner - 1u) & ~7u);
+  let first = start + ${exact ? 'k' : 'min(k, (params.inner - 1u) & ~7u)'};
   let last = start + params.inner - 1u;`
-      : `let start = at + min(k, params.inner - 1u) * params.${name}_row;
+      : `let start = at + ${exact ? 'k' : 'min(k, params.inner - 1u)'} * params.${name}_row;
   let first = start + min(index, (${extent} - 1u) & ~7u);
   let last = start + ${extent} - 1u;`
   const inside = fast === 'k' && !wholeInner ? 'partly' : 'wholly'
@@ -78,7 +85,7 @@ fn fetch_${name}(at: u32, index: u32, k: u32) -> vec4u {
   let values = ${array}[first >> 3u];
   ${
     inside === 'wholly'
-      ? 'return select(vec4u(), values, k < params.inner);'
+      ? `return ${exact ? 'values' : 'select(vec4u(), values, k < params.inner)'};`
       : `let left = vec4i(i32(params.inner) - i32(k)) - vec4i(0, 2, 4, 6);
   return values & (select(vec4u(), vec4u(0xffffu), left > vec4i(0)) | select(vec4u(), vec4u(0xffff0000u), left > vec4i(1)));`
   }
@@ -94,8 +101,7 @@ fn fetch_${name}(at: u32, index: u32, k: u32) -> Chunk_${name} {
   let values = ${load};
   ${
     inside === 'wholly'
-      ? `if (k >= params.inner) { return Chunk_${name}(); }
-  return values;`
+      ? `${exact ? '' : `if (k >= params.inner) { return Chunk_${name}(); }\n  `}return values;`
       : `let ks = vec4u(k) + vec4u(0u, 1u, 2u, 3u);
   let low = select(vec4f(), values.low, ks < vec4u(params.inner));
   return Chunk_${name}(low, select(vec4f(), values.high, ks + 4u < vec4u(params.inner)));`
@@ -104,6 +110,7 @@ fn fetch_${name}(at: u32, index: u32, k: u32) -> Chunk_${name} {
 fn halves_${name}(chunk: Chunk_${name}) -> vec4u {
   let low = ${withinFloat16('chunk.low', 'vec4f')};
   let high = ${withinFloat16('chunk.high', 'vec4f')};
+  ${counted ? 'if (any(low != chunk.low) || any(high != chunk.high)) { atomicAdd(&saturated[0], 1u); }' : ''}
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
 }`
 }

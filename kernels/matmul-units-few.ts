@@ -65,7 +65,7 @@ export function matmulUnitsFew(
       code: `
 var<workgroup> tile: array<vec4u, ${Math.max(rowBlocks * 16 * pitch, subgroups * sumsOfSubgroup)}>;
 ${units.declarations}
-${chunkWgsl(side, 'a', true)}
+${chunkWgsl(side, 'a', true, variant.counted)}
 ${finishWgsl(variant)}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {

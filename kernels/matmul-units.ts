@@ -8,6 +8,7 @@ import {
   params,
   type Tiling,
   type Variant,
+  withConstants,
   withinFloat16,
 } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
@@ -37,6 +38,7 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
   const lanes = rowSubgroups * columnSubgroups * 32
   const fastA = variant.form === 'tn' ? 'index' : 'k'
   const fastB = variant.form === 'nt' ? 'k' : 'index'
+  const exact = variant.fixed.inner !== undefined && variant.fixed.inner % depth === 0
   const sideA: Side = {
     name: 'a',
     fast: fastA,
@@ -45,9 +47,10 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
     lanes,
     vector: variant.aVector,
     type: variant.types.a,
+    exact,
   }
   const sideB: Side = {
-    ...{ name: 'b', fast: fastB, extent: tileColumns, depth, lanes },
+    ...{ name: 'b', fast: fastB, extent: tileColumns, depth, lanes, exact },
     ...(variant.oneTensor
       ? { vector: variant.aVector, type: variant.types.a }
       : { vector: variant.bVector, type: variant.types.b }),
@@ -83,18 +86,10 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
       write(out_start + to_row * params.out_row + to_column, to_column, bitcast<vec4f>(tile[r * ${stripPitch}u + c]));
     }
   }`
-  return {
-    tileRows,
-    tileColumns,
-    kernel: kernel({
-      name: `${nameOf('units', variant)}_${tileRows}x${tileColumns}x${depth}`,
-      enables: target.units === 'native' ? units.enables : enablesOf(variant),
-      params,
-      buffers: vectorBuffers(variant),
-      code: `
+  const code = `
 var<workgroup> tile: array<vec4u, ${vectors}>;
 ${units.declarations}
-${chunkWgsl(sideA, 'a', variant.wholeInner)}
+${chunkWgsl(sideA, 'a', variant.wholeInner, variant.counted)}
 ${chunkWgsl(sideB, variant.oneTensor ? 'a' : 'b', variant.wholeInner)}
 ${writeWgsl(variant)}
 @compute @workgroup_size(${lanes})
@@ -134,7 +129,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${multiply}
   }
   ${each(rowBlocks, strip).join('\n')}
-}`,
+}`
+  return {
+    tileRows,
+    tileColumns,
+    kernel: kernel({
+      name: `${nameOf('units', variant)}_${tileRows}x${tileColumns}x${depth}`,
+      enables: target.units === 'native' ? units.enables : enablesOf(variant),
+      params,
+      buffers: vectorBuffers(variant),
+      code: withConstants(code, variant.fixed),
     }),
   }
 }

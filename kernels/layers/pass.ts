@@ -99,10 +99,15 @@ export class Pass {
     this.#passing++
     const output = record()
     this.#passing--
+    const { saturated } = this.plan
     this.onBackward(output, gradient => {
       const rest = this.#backward
       this.#backward = []
-      this.adopt(record(), gradient)
+      const counted = this.plan.saturated
+      this.plan.saturated = saturated
+      const again = record()
+      this.plan.saturated = counted
+      this.adopt(again, gradient)
       this.backward()
       this.#backward = rest
     })

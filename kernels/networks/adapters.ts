@@ -42,6 +42,7 @@ export function attachAdapters(
   for (const [name, matrix] of matrices.byName) byName.set(name, matrix)
   return {
     byName,
+    ...(base.lossScale && { lossScale: base.lossScale }),
     slabs: [...base.slabs, ...matrices.slabs],
     free() {
       base.free()
@@ -51,7 +52,7 @@ export function attachAdapters(
 }
 
 /** The same weights without their adapters: a view that frees nothing. */
-export function withoutAdapters({ byName }: ParameterSet): ParameterSet {
+export function withoutAdapters({ byName, lossScale }: ParameterSet): ParameterSet {
   const matrices = new Set(
     [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : [])),
   )
@@ -61,7 +62,7 @@ export function withoutAdapters({ byName }: ParameterSet): ParameterSet {
     const { adapter: _, ...rest } = weight
     plain.set(name, rest)
   }
-  return { byName: plain, slabs: [], free() {} }
+  return { byName: plain, slabs: [], ...(lossScale && { lossScale }), free() {} }
 }
 
 /** Adds scale · up · down to every adapted weight on the GPU; the set then serves without its adapters. */

@@ -1,7 +1,8 @@
 import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../adamw.ts'
 import { placed } from '../device.ts'
 import type { Parameter } from '../layers/pass.ts'
-import { type CompiledPlan, compile, Plan } from '../plan.ts'
+import { adjustScale, type LossScale } from '../loss-scale.ts'
+import { compile, Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import type { VideoModel } from './video-model.ts'
 
@@ -14,13 +15,27 @@ export interface AdamWOptions {
   decayed?: 'all' | 'matrices'
   /** Gradients longer than this are scaled down to it; 0 never scales. */
   maxGradientNorm: number
+  /** Where products are in float16: what the loss is multiplied by at first, and after how many updates that doubles. */
+  lossScale?: number
+  lossScaleGrowth?: number
 }
 
 export interface Update {
   /** Before clipping. */
   gradientNorm: number
-  /** False when a gradient was not finite; the weights were left as they are. */
+  /** False when the gradients could not be used; the weights were left as they are. */
   applied: boolean
+  /** Only with products in float16. */
+  scaling?: {
+    /** What the loss was multiplied by. */
+    scale: number
+    /** True when the update was left out because a smaller scale, which the next one has, may do. */
+    skipped: boolean
+    /** All that were skipped so far. */
+    skippedSteps: number
+    /** How often passes since the last update cut numbers to float16's range. */
+    cuts: number
+  }
 }
 
 /** AdamW with decoupled decay over the trained weights of a model, as torch.optim.AdamW computes it. */
@@ -39,7 +54,10 @@ const partialsOfSlab = 1024
 export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): Promise<Optimizer> {
   const { device, weights } = model
   const plan = new Plan(device)
-  const norm = plan.pin('gradient norm', [2])
+  const report = plan.pin('report of an update', [8])
+  const { lossScale: scale } = weights
+  const { lossScale: firstScale = 1, lossScaleGrowth: growth = 0 } = options
+  if (scale) device.write(scale.state, Float32Array.of(Math.floor(Math.log2(firstScale)), 0, 0, 0))
   const step = plan.pin('step', [8])
   const moments = weights.slabs.map(({ values }) => {
     return {
@@ -53,15 +71,17 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
   recordNorm(
     plan,
     weights.slabs.map(slab => slab.gradients),
-    norm,
+    report,
+    scale,
   )
   const decayApart = options.decayed === 'matrices'
   for (const { value, shape, gradient } of weights.byName.values())
-    if (decayApart && gradient && shape.length > 1) decay(plan, { parameters: value, norm, step })
+    if (decayApart && gradient && shape.length > 1) decay(plan, { parameters: value, norm: report, step })
   weights.slabs.forEach(({ values: parameters, gradients }, i) => {
     const { beta1, beta2, epsilon } = options
-    adamW(plan, { parameters, gradients, ...moments[i], norm, step, beta1, beta2, epsilon })
+    adamW(plan, { parameters, gradients, ...moments[i], norm: report, step, beta1, beta2, epsilon })
   })
+  if (scale) adjustScale(plan, { scale, report, growth })
   const compiled = await compile(device, plan, 'optimizer')
   const optimizer: Optimizer = {
     steps: 0,
@@ -79,9 +99,9 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
     async step(learningRate) {
       compiled.write(step, stepScalars({ ...options, decayApart }, optimizer.steps + 1, learningRate))
       compiled.run(['update'])
-      const [gradientNorm, finite] = await readNorm(compiled, norm)
-      if (finite) optimizer.steps++
-      return { gradientNorm, applied: finite }
+      const update = updateOf(await compiled.read(report), scale !== undefined, growth)
+      if (update.applied) optimizer.steps++
+      return update
     },
     free() {
       compiled.free()
@@ -91,14 +111,22 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
   return optimizer
 }
 
-function recordNorm(plan: Plan, gradients: readonly Tensor[], norm: Tensor): void {
+function recordNorm(
+  plan: Plan,
+  gradients: readonly Tensor[],
+  out: Tensor,
+  scale: LossScale | undefined,
+): void {
   const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
   for (const [i, x] of gradients.entries())
     sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab })
-  gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out: norm })
+  gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out, scale })
 }
 
-async function readNorm(compiled: CompiledPlan, norm: Tensor): Promise<[number, boolean]> {
-  const [value, finite] = await compiled.read(norm)
-  return [value, finite === 1]
+function updateOf(report: Float32Array, isScaled: boolean, growth: number): Update {
+  const [gradientNorm, used, , scale, cuts, skippedSteps] = report
+  const applied = used === 1
+  if (!isScaled) return { gradientNorm, applied }
+  const skipped = !applied && scale > 1 && growth > 0
+  return { gradientNorm, applied, scaling: { scale, skipped, skippedSteps, cuts } }
 }

@@ -1,5 +1,6 @@
 import { align, type Device } from '../device.ts'
 import type { Parameter } from '../layers/pass.ts'
+import type { LossScale } from '../loss-scale.ts'
 import type { Precision } from '../plan.ts'
 import { type ElementType, elementBytes, sizeOf, type Tensor } from '../tensor.ts'
 
@@ -11,6 +12,8 @@ export interface ParameterSet {
   readonly byName: ReadonlyMap<string, Parameter>
   /** Flat tensors that cover the trained weights and, in the same layout, their gradients. */
   readonly slabs: readonly { values: Tensor; gradients: Tensor }[]
+  /** What the gradients are multiplied by; only with products in float16. */
+  readonly lossScale?: LossScale
   free(): void
 }
 
@@ -54,13 +57,29 @@ export function allocateParameters(
       }
     }
   }
+  const lossScale = precision === 'float16' ? newLossScale(device) : undefined
+  if (lossScale) for (const { storage } of Object.values(lossScale)) buffers.push(storage.buffer)
   return {
     byName,
     slabs,
+    ...(lossScale && { lossScale }),
     free() {
       for (const buffer of buffers) device.free(buffer)
     },
   }
+}
+
+/** A scale of 1, which an optimizer may raise, and no cuts: all zeros. */
+function newLossScale(memory: Memory) {
+  const tensor = (label: string, size: number, type: ElementType) => {
+    const buffer = memory.allocate(label, size * elementBytes[type])
+    return { label, shape: [size], type, storage: { buffer, offsetBytes: 0 } }
+  }
+  return {
+    state: tensor('loss scale', 4, 'f32'),
+    forwardCuts: tensor('cuts of forwards', 1, 'u32'),
+    backwardCuts: tensor('cuts of backwards', 1, 'u32'),
+  } satisfies LossScale
 }
 
 const kinds = [

@@ -2,6 +2,7 @@ import type { Device } from '../device.ts'
 import { logits as logitsLayer, logProbabilities, type Support } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
+import { applyScale } from '../loss-scale.ts'
 import { compile, Plan, type Precision } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
@@ -50,8 +51,8 @@ export interface Forward {
   /** Entropy of the distribution that each of them is drawn from. */
   entropies: Float32Array
   /**
-   * Adds the gradients of Σ coefficients · logProbs + Σ entropyCoefficients · entropies to the trained parameters. At
-   * most once.
+   * Adds the gradients of Σ coefficients · logProbs + Σ entropyCoefficients · entropies to the trained parameters, times
+   * their loss scale when they have one. At most once.
    */
   backward(coefficients: Float32Array<ArrayBuffer>, entropyCoefficients?: Float32Array<ArrayBuffer>): void
   free(): void
@@ -96,10 +97,16 @@ export function recordForward(
 ) {
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const pass = new Pass(plan, training)
+  plan.saturated = weights.lossScale?.forwardCuts
   const { hidden } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
   const head = headWeight(weights, shape.language)
   const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
   plan.segment('backward')
+  const { lossScale } = weights
+  if (training && lossScale) {
+    plan.saturated = lossScale.backwardCuts
+    for (const x of [outputs.coefficients, outputs.entropyCoefficients]) applyScale(plan, x, lossScale)
+  }
   pass.backward()
   return { packing, outputs }
 }

@@ -72,6 +72,20 @@ export default resource({
       description:
         'What weightDecay acts on: all weights, or `matrices`, without norms and biases, as in the trainers of Hugging Face.',
     },
+    lossScale: {
+      type: 'number',
+      minimum: 1,
+      default: 65536,
+      description:
+        'What the loss is multiplied by at first where the model computes in float16, so that small derivatives are kept: a power of 2, or the one below. Without effect in float32.',
+    },
+    lossScaleGrowth: {
+      type: 'integer',
+      minimum: 0,
+      default: 2000,
+      description:
+        'Updates in a row after which the loss scale doubles. Where gradients leave the range of float16 the update is skipped and the scale halves. 0: the scale stays as it is.',
+    },
     clip: {
       type: 'number',
       minimum: 0,
