@@ -30,6 +30,7 @@ export function progressLine(
   let update = ''
   let rates = ''
   let ratesShown = now()
+  const statuses: Status[] = []
   let total: number | undefined
   let open = false
   let first: { step: number; at: number } | undefined
@@ -85,7 +86,9 @@ export function progressLine(
         clear()
         screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${event.message}\n`)
       } else if (event.type === 'status') {
-        rates = ratesIn(event.status)
+        statuses.push(event.status)
+        rates = ratesOver(statuses)
+        if (statuses.length > ratesWindow) statuses.shift()
         if (!screen.isTTY && now() - ratesShown < quietMs) return
         ratesShown = now()
         show()
@@ -110,13 +113,21 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies r
 /** Elsewhere than on a terminal, rates are shown so often. */
 const quietMs = 10_000
 
+/** Statuses, one a second, that rates are taken over: work of several seconds an item must not read as 0. */
+const ratesWindow = 20
+
 /** Items in a second of each node that has any, the one that works most first: it sets the pace. */
-const ratesIn = ({ nodes }: Status): string =>
-  [...nodes]
+function ratesOver(statuses: readonly Status[]): string {
+  const now = statuses[statuses.length - 1]
+  const before = statuses.length > ratesWindow ? statuses[0] : undefined
+  const seconds = now.seconds - (before?.seconds ?? 0)
+  return now.nodes
+    .map((node, i) => ({ ...node, rate: (node.items - (before?.nodes[i].items ?? 0)) / seconds }))
     .filter(({ items }) => items > 0)
     .sort((a, b) => b.working - a.working)
     .map(({ name, rate }) => `${name} ${number(rate)}/s`)
     .join('  ')
+}
 
 /** The first of these that a run has is drawn at its end. */
 const curved = ['reward', 'loss'] as const

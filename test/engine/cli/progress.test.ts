@@ -48,15 +48,18 @@ t.test('times read as people write them', async t => {
   t.same([0, 59.4, 65, 3600, 7620].map(duration), ['0s', '59s', '1m05s', '1h00m', '2h07m'])
 })
 
-const status = (rates: Readonly<Record<string, [rate: number, working: number]>>): RunEvent => {
-  const nodes = Object.entries(rates).map(([name, [rate, working]]): NodeStatus => {
-    const items = rate > 0 ? 1 : 0
+/** A status after so many seconds; of each node the items so far and the share of time in which it worked. */
+const status = (
+  seconds: number,
+  counts: Readonly<Record<string, [items: number, working: number]>>,
+): RunEvent => {
+  const nodes = Object.entries(counts).map(([name, [items, working]]): NodeStatus => {
     return {
       name,
       operator: 'o',
       state: 'working',
       items,
-      rate,
+      rate: 0,
       workSeconds: 1,
       working,
       blocked: 0,
@@ -64,29 +67,36 @@ const status = (rates: Readonly<Record<string, [rate: number, working: number]>>
     }
   })
   const live = { items: 0, bytes: 0, peakItems: 0, peakBytes: 0 }
-  const rest = { process: 1, time: 0, seconds: 1, ended: false, edges: [], gauges: {}, metrics: {} }
+  const rest = { process: 1, time: 0, seconds, ended: false, edges: [], gauges: {}, metrics: {} }
   return { type: 'status', status: { ...rest, nodes, live } }
 }
 
 t.test('on a terminal the line shows what each node gets through, the busiest first', async t => {
   const on = screen(true)
   const line = progressLine(on, { now: () => 0 })
-  line.event(status({ clips: [12.5, 0.1], idle: [0, 0], encode: [3, 0.9] }))
+  line.event(status(2, { clips: [25, 0.1], idle: [0, 0], encode: [6, 0.9] }))
   line.event(record({ step: 1, reward: 1 }))
-  line.event(status({ clips: [10, 0.1], encode: [2, 0.9] }))
+  line.event(status(3, { clips: [30, 0.1], encode: [6, 0.9] }))
   line.end()
   const clear = '\r\x1b[2K'
   const lines = ['encode 3/s  clips 12.5/s', 'step 1  reward 1.000  encode 3/s  clips 12.5/s']
   t.equal(on.text(), [...lines, 'step 1  reward 1.000  encode 2/s  clips 10/s\n'].join(clear))
 })
 
-t.test('elsewhere the rates come with an update, or alone every ten seconds', async t => {
-  const on = screen(false)
-  let time = 0
-  const line = progressLine(on, { now: () => time })
-  for (; time < 21_000; time += 1000) line.event(status({ encode: [time / 1000, 1] }))
-  t.same(on.text().split('\n'), ['encode 10/s', 'encode 20/s', ''])
-})
+t.test(
+  'elsewhere the rates come with an update, or alone every ten seconds; they are of the last twenty',
+  async t => {
+    const on = screen(false)
+    let seconds = 0
+    const line = progressLine(on, { now: () => seconds * 1000 })
+    // one item a second at first, none later
+    for (; seconds <= 60; seconds++) line.event(status(seconds, { encode: [Math.min(seconds, 20), 1] }))
+    t.same(
+      on.text().split('\n'),
+      [10, 20, 30, 40, 50, 60].map(at => `encode ${at <= 20 ? 1 : at === 30 ? 0.5 : 0}/s`).concat(''),
+    )
+  },
+)
 
 t.test('lines of the log below the level are left out, graver ones say what they are', async t => {
   const texts = logLevels.map(level => {
