@@ -77,6 +77,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       oneTensor,
       aVector: aVector && (bVector || !oneTensor),
       bVector: bVector && (aVector || !oneTensor),
+      fixed: fixedSizes(options, a, b, out),
       bias: bias !== undefined,
       residual: residual !== undefined,
     }
@@ -132,6 +133,34 @@ export function matmulReference(options: Matmul<Values>): void {
         }
 }
 
+/**
+ * Params that are sizes of weights, not of data: kernels are compiled for them. Rows of data are not among them, nor
+ * anything of a batch, whose strides are mostly rows.
+ */
+function fixedSizes(
+  { form, columns, inner, rows, batch, repeat }: Matmul,
+  a: Placed<Tensor>,
+  b: Placed<Tensor>,
+  out: Placed<Tensor>,
+): Variant['fixed'] {
+  if (batch || repeat) return {}
+  const strides = { a_row: a.rowStride, b_row: b.rowStride, out_row: out.rowStride }
+  const alone = {
+    repeats: 1,
+    a_repeat: 0,
+    b_repeat: 0,
+    batches: 1,
+    batch_inner: 1,
+    a_divisor: 1,
+    b_divisor: 1,
+  }
+  const unmoved = { a_outer: 0, a_inner: 0, b_outer: 0, b_inner: 0, out_outer: 0, out_inner: 0 }
+  const offsets = { a_offset: a.offset, b_offset: b.offset, out_offset: out.offset }
+  const starts = Object.fromEntries(Object.entries(offsets).filter(([, offset]) => offset === 0))
+  const sizes = form === 'tn' ? { rows } : { inner }
+  return { ...strides, columns, ...alone, ...unmoved, ...starts, ...sizes }
+}
+
 /** Elements that one load brings, for which addresses must be aligned. */
 type Aligned = (type: FloatType) => number
 
@@ -141,7 +170,7 @@ function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Vari
   const { form, rows, columns, inner } = options
   const tilingOf = (kind: string, of: Variant, tile: object | undefined, make: () => Tiling) => {
     // Kernels differ by rows up to 64 and by what is left of inner, not by the sizes themselves.
-    const sizes = { rows: Math.min(rows, 65), inner: inner % 64 }
+    const sizes = { rows: Math.min(rows, 65), inner: inner % 64, ...(tile ? {} : { fixed: {} }) }
     return tilings(`${kind} ${targetKey(target)} ${JSON.stringify([{ ...of, ...sizes }, tile])}`, make)
   }
   if (inUnits(plan, inner)) {
