@@ -14,6 +14,7 @@ import grpoFilter from './grpo/filter.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
+import modelAssemble from './model/assemble.ts'
 import baseModel from './model/base-model.ts'
 import modelBlind from './model/blind.ts'
 import modelEncode from './model/encode.ts'
@@ -78,6 +79,7 @@ export const operators = {
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.merge': modelMerge,
+  'model.assemble': modelAssemble,
   'model.random': modelRandom,
   'read.clips': readClips,
   'read.conversations': readConversations,

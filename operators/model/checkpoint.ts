@@ -82,7 +82,7 @@ const singleName = 'model.safetensors'
 const indexName = 'model.safetensors.index.json'
 
 /** One file, or the shards that the index names; a single file wins, as in the library that writes them. */
-async function openWeights(folder: string, problems: CheckpointProblem[]): Promise<SafetensorsFile[]> {
+export async function openWeights(folder: string, problems: CheckpointProblem[]): Promise<SafetensorsFile[]> {
   const single = join(folder, singleName)
   if (await exists(single)) return [await openSafetensors(single)]
   const indexPath = join(folder, indexName)

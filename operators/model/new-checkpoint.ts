@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { resolvePath } from '../builtin.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { parseModelConfig } from './config.ts'
-import { bytesPerElement } from './float-formats.ts'
-import { elementsOf, initialBytes } from './initial-weights.ts'
+import { initialBytes } from './initial-weights.ts'
 import { isRecord, readJsonFile } from './json-file.ts'
 import { processorJson } from './processor.ts'
-import { type TensorToWrite, writeSafetensors } from './safetensors-write.ts'
+import type { TensorToWrite } from './safetensors-write.ts'
 import { storedTensors } from './tensor-names.ts'
 import { openTokenizer } from './tokenizer.ts'
+import { usualShardBytes, type WrittenFile, writeShards } from './write-shards.ts'
 
 export const storedTypes = { bfloat16: 'BF16', float16: 'F16', float32: 'F32' } as const
 
@@ -22,12 +22,6 @@ export interface NewCheckpoint {
   dtype: keyof typeof storedTypes
   /** Bytes of tensors in one file, unless a single tensor has more; by default 5 GB, as in released checkpoints. */
   shardBytes?: number
-}
-
-/** A file of weights that was written. */
-export interface WrittenFile {
-  path: string
-  bytes: number
 }
 
 /**
@@ -55,26 +49,17 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
   const tensors = [...storedTensors(config)].map(([name, shape]): TensorToWrite => {
     return { name, shape, dtype: format, chunks: initialBytes(name, shape, format, of.seed) }
   })
-  const shards = shardsOf(tensors, of.shardBytes ?? 5e9)
-  const weightMap: Record<string, string> = {}
-  for (const [i, shard] of shards.entries()) {
-    const name = shardName(i, shards.length)
-    await writeSafetensors(join(folder, name), shard)
-    for (const tensor of shard) weightMap[tensor.name] = name
-    yield { path: join(folder, name), bytes: (await stat(join(folder, name))).size }
-  }
-  if (shards.length > 1) {
-    const metadata = { total_size: tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0) }
-    await write('model.safetensors.index.json', { metadata, weight_map: weightMap })
-  }
+  yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
   // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
   await write('config.json', { ...(isRecord(json) && json), torch_dtype: of.dtype })
 }
 
-const tokenizerFiles =
+/** Of a tokenizer, beside a model. */
+export const tokenizerFiles =
   /^((tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|chat_template\.jinja)$/
 
-async function refuseOther(folder: string): Promise<void> {
+/** Throws when the folder holds a checkpoint already. */
+export async function refuseOther(folder: string): Promise<void> {
   const path = join(folder, 'config.json')
   const there = await stat(path).then(
     () => true,
@@ -84,26 +69,3 @@ async function refuseOther(folder: string): Promise<void> {
   const message = `${path}: is there already; name a folder without a checkpoint`
   throw new CheckpointError({ code: 'folder-in-use', message })
 }
-
-/** Tensors in the order of the model, as many to a file as it holds. */
-function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
-  const shards: TensorToWrite[][] = []
-  let bytes = Number.POSITIVE_INFINITY
-  for (const tensor of tensors) {
-    const size = storedBytes(tensor)
-    if (bytes + size > limit) {
-      shards.push([])
-      bytes = 0
-    }
-    shards.at(-1)?.push(tensor)
-    bytes += size
-  }
-  return shards
-}
-
-const storedBytes = ({ shape, dtype }: TensorToWrite): number => elementsOf(shape) * bytesPerElement[dtype]
-
-const shardName = (i: number, count: number): string =>
-  count === 1
-    ? 'model.safetensors'
-    : `model-${String(i + 1).padStart(5, '0')}-of-${String(count).padStart(5, '0')}.safetensors`

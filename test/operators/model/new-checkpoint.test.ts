@@ -5,12 +5,9 @@ import { packageFolder } from '../../../operators/builtin.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { parseModelConfig } from '../../../operators/model/config.ts'
 import { initialBytes } from '../../../operators/model/initial-weights.ts'
-import {
-  type NewCheckpoint,
-  type WrittenFile,
-  writeNewCheckpoint,
-} from '../../../operators/model/new-checkpoint.ts'
+import { type NewCheckpoint, writeNewCheckpoint } from '../../../operators/model/new-checkpoint.ts'
 import { expectedTensors, storedTensors } from '../../../operators/model/tensor-names.ts'
+import type { WrittenFile } from '../../../operators/model/write-shards.ts'
 
 const small: NewCheckpoint = {
   config: 'builtin:configurations/small.json',

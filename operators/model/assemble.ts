@@ -1,0 +1,166 @@
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Config, operator } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
+import { openWeights } from './checkpoint.ts'
+import { type CheckpointProblem, throwProblems } from './checkpoint-error.ts'
+import { parseModelConfig } from './config.ts'
+import { isFloatFormat } from './float-formats.ts'
+import { initial, initialBytes } from './initial-weights.ts'
+import { isRecord, readJsonFile } from './json-file.ts'
+import { refuseOther, storedTypes, tokenizerFiles } from './new-checkpoint.ts'
+import { readTensor, type SafetensorsFile } from './safetensors.ts'
+import type { TensorToWrite } from './safetensors-write.ts'
+import { isUnusedTensor, type Shape, storedTensors } from './tensor-names.ts'
+import { openTokenizer, type Tokenizer } from './tokenizer.ts'
+import { usualShardBytes, writeShards } from './write-shards.ts'
+
+const fields = {
+  vision: { type: 'string', description: 'Hugging Face folder of a SigLIP model, or of its vision half.' },
+  language: { type: 'string', description: 'Hugging Face folder of a Qwen2 model, with its tokenizer.' },
+  folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+  group: {
+    type: 'integer',
+    minimum: 1,
+    default: 16,
+    description: 'Groups in time that the connector cuts a clip into.',
+  },
+  queries: { type: 'integer', minimum: 1, default: 512, description: 'Visual tokens of a clip.' },
+  connectorLayers: { type: 'integer', minimum: 1, default: 3, description: 'Layers of the connector.' },
+  connectorScale: {
+    type: 'number',
+    minimum: 0,
+    default: 0.02,
+    description:
+      "Standard deviation of the connector's new matrices; its latents have 1, its norms are 1, its biases 0.",
+  },
+  maxLength: {
+    type: 'integer',
+    minimum: 1,
+    default: 3072,
+    description: 'Longest sequence of visual and text tokens.',
+  },
+  seed: { type: 'integer', minimum: 0, default: 1, description: 'The same seed gives the same connector.' },
+  dtype: {
+    type: 'string',
+    enum: ['bfloat16', 'float16', 'float32'],
+    default: 'bfloat16',
+    description: 'How the weights are stored.',
+  },
+} as const
+
+/** What the first stage of training, `pretrain`, starts from. */
+export default operator({
+  summary: 'Puts a SigLIP folder, a Qwen2 folder and a new connector together as a checkpoint folder.',
+  config: fields,
+  inputs: {},
+  outputs: { folders: 'checkpoint-folder' },
+  effects: true,
+  run: (_inputs, config, context) => ({
+    folders: context.source<string>(async function* () {
+      const folder = resolvePath(config.folder)
+      await assemble(folder, config)
+      yield { key: folder, value: folder }
+    }),
+  }),
+})
+
+async function assemble(folder: string, config: Config<typeof fields>): Promise<void> {
+  const [vision, language] = [resolvePath(config.vision), resolvePath(config.language)]
+  const tokenizer = await openTokenizer(language)
+  const json = await configJson(vision, language, config, tokenizer)
+  const model = parseModelConfig(join(folder, 'config.json'), json, tokenizer)
+  const problems: CheckpointProblem[] = []
+  const parts = [
+    { prefix: 'vision_tower._vision_tower.', folder: vision, files: await openWeights(vision, problems) },
+    { prefix: 'language_model.', folder: language, files: await openWeights(language, problems) },
+  ]
+  const format = storedTypes[config.dtype]
+  const tensors = [...storedTensors(model)].flatMap(([name, shape]): TensorToWrite[] => {
+    const part = parts.find(({ prefix }) => name.startsWith(prefix))
+    if (!part) return [{ name, shape, dtype: format, chunks: newConnector(name, shape, config) }]
+    const own = name.slice(part.prefix.length)
+    const file = part.files.find(({ tensors }) => tensors.has(own))
+    if (file && fits(file, own, shape, problems))
+      return [{ name, shape, dtype: format, chunks: readTensor(file, own) }]
+    // Halves that are stored alone come without what nothing computes with.
+    if (!file && !isUnusedTensor(name, model))
+      problems.push({
+        code: 'missing-tensor',
+        message: `${part.folder}: no tensor ${own} (${shape.join(', ')})`,
+      })
+    return []
+  })
+  throwProblems(problems)
+  await refuseOther(folder)
+  await mkdir(folder, { recursive: true })
+  const beside = (await readdir(language)).filter(
+    name => tokenizerFiles.test(name) || name === 'generation_config.json',
+  )
+  for (const name of beside) await copyFile(join(language, name), join(folder, name))
+  await copyFile(join(vision, processorName), join(folder, processorName))
+  for await (const _ of writeShards(folder, tensors, usualShardBytes));
+  // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
+  await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
+}
+
+const processorName = 'preprocessor_config.json'
+
+function fits(file: SafetensorsFile, name: string, shape: Shape, problems: CheckpointProblem[]): boolean {
+  const found = file.tensors.get(name)
+  if (found && isFloatFormat(found.dtype) && found.shape.join() === shape.join()) return true
+  const message = `${file.path}: tensor ${name} must be floats of shape (${shape.join(', ')}), got ${found?.dtype} (${found?.shape.join(', ')})`
+  problems.push({ code: 'wrong-shape', message })
+  return false
+}
+
+/** As the published program makes it; `initial` says which tensors are drawn at all. */
+function* newConnector(
+  name: string,
+  shape: Shape,
+  { seed, connectorScale }: Config<typeof fields>,
+): Generator<Float32Array> {
+  const { deviation } = initial(name, shape)
+  const factor = deviation === 0 || name.endsWith('.latents') ? 1 : connectorScale / deviation
+  for (const bytes of initialBytes(name, shape, 'F32', seed))
+    yield new Float32Array(bytes.slice().buffer).map(value => factor * value)
+}
+
+async function configJson(
+  vision: string,
+  language: string,
+  config: Config<typeof fields>,
+  { eosId }: Tokenizer,
+): Promise<Record<string, unknown>> {
+  const [tower, text] = await Promise.all(
+    [vision, language].map(async folder => {
+      const json = await readJsonFile(join(folder, 'config.json'))
+      return isRecord(json) ? json : {}
+    }),
+  )
+  const visionConfig = isRecord(tower.vision_config) ? tower.vision_config : tower
+  return {
+    architectures: ['TinyLlavaForConditionalGeneration'],
+    model_type: 'tinyllava',
+    connector_type: 'groupresampler',
+    llm_model_name_or_path: 'qwen2',
+    vision_model_name_or_path: 'siglip',
+    group: config.group,
+    num_queries: config.queries,
+    num_resampler_layers: config.connectorLayers,
+    hidden_size: text.hidden_size,
+    vocab_size: text.vocab_size,
+    vision_hidden_size: visionConfig.hidden_size,
+    vision_feature_layer: -2,
+    vision_feature_select_strategy: 'patch',
+    image_aspect_ratio: 'square',
+    image_token_index: -200,
+    ignore_index: -100,
+    tokenizer_model_max_length: config.maxLength,
+    tokenizer_padding_side: 'right',
+    pad_token_id: eosId,
+    torch_dtype: config.dtype,
+    text_config: text,
+    vision_config: { ...visionConfig, model_type: 'siglip_vision_model' },
+  }
+}
