@@ -6,12 +6,18 @@ import type { Tensor } from './tensor.ts'
 /** Rows of a block of float16 factors, as there are so many rows: the units' narrow blocks where they are enough. */
 export const blockRowsOf = (rows: number): 8 | 16 => (rows <= 8 ? 8 : 16)
 
-/** How a workgroup of a product of a decode step works: its subgroups take turns at steps of `depth` k. */
+/** How a workgroup of a product of a decode step works. */
 export interface StepTile {
   subgroups: number
-  /** Blocks of 16 columns. */
+  /** Blocks of 16 columns that a subgroup makes. */
   columnBlocks: number
+  /** k that a subgroup brings at once. */
   depth: number
+  /**
+   * What the subgroups divide. With k they take turns at its steps, and their sums meet in workgroup memory. With
+   * columns each makes its own, and the rows go through workgroup memory, read once for all: for many rows.
+   */
+  divide: 'k' | 'columns'
 }
 
 /**
@@ -46,25 +52,36 @@ export interface StepProduct {
   rows: number
   /** Extent of the sums. */
   inner: number
-  /** Workgroups along the columns. */
+  /** Columns by tiles, each of which a workgroup makes, or a subgroup where these divide the columns. */
   columnTiles: number
+  /** Results of a row in a tile: a lane finishes one at a time. */
+  results: number
   /**
-   * Weights (outputs, inner) by part: the first and the second half of a workgroup's columns read rows of these
-   * buffers, from `first` and `second` on.
+   * Weights (outputs, inner) by part: the first and the second half of a tile's columns read rows of these buffers,
+   * from `first` and `second` on. Only where subgroups divide k there may be several parts.
    */
   weights: readonly (readonly [string, string])[]
-  /** WGSL that from `tile` (which of the columns' workgroups) makes `let part`, `let first` and `let second`. */
+  /** Rows of the weights, where tiles may go beyond. */
+  weightRows?: number
+  /** WGSL that from `column_tile` makes `let part`, `let first` and `let second`. */
   locate: string
-  /** WGSL after the sums, with `sum_of(row, column)`, `scale_of(row)` and `row_base`, once for each lane. */
-  finish: string
+  /**
+   * WGSL for the result of `row` and `column` in the tile, the names of which end in the suffix: loads that need no
+   * sums, made before them, of any `row` below `tile_rows`.
+   */
+  prepare(suffix: string): string
+  /** WGSL for the same result, with `sum_of(row, column)` and `scale_of(row)`; its row may be none of the rows. */
+  finish(suffix: string): string
+  /** WGSL after all results, for all lanes. */
+  after?: string
   functions?: string
   params?: Readonly<Record<string, number>>
   types?: Readonly<Record<string, 'u32' | 'i32' | 'f32'>>
   buffers: Readonly<Record<string, BufferSpec & { tensor: Tensor }>>
   /** Blocks of the rows, bound as `x`. */
   x: Tensor
-  /** Sums of squares of the rows, bound as `squares`; without, `scale_of` is 1. */
-  squares?: Tensor
+  /** What the scale of normed rows is found from, bound as `squares`; `scale_of` is 1 without `size`. */
+  squares: { tensor: Tensor; size: number; epsilon: number }
 }
 
 /** A product's kernel, its call and its grid. */
@@ -75,70 +92,128 @@ export interface Recorded {
   grid: number
 }
 
+/** Results that a lane prepares before the sums; beyond, it does so one after the other behind them. */
+const mostPrepared = 4
+
 /**
  * sum(row, column) = Σ x[row, k] · weight[column, k] for few rows, bound by reading the weights: each is read once, in
- * whole lines, 16 bytes a lane, and goes through workgroup memory to the matrix units; the rows' blocks come straight
- * from the cache. Subgroups divide k, and their sums meet in workgroup memory.
+ * whole lines, 16 bytes a lane, and goes through workgroup memory to the matrix units, while the next are on their way.
  */
 export function stepProduct(of: StepProduct): Recorded {
-  const { target, tile, rows, inner, columnTiles, x, squares } = of
-  const { subgroups, columnBlocks, depth } = tile
+  const { target, tile, rows, inner, columnTiles, squares, results, weightRows } = of
+  const { subgroups, columnBlocks, depth, divide } = tile
+  const byColumns = divide === 'columns'
+  if (byColumns && columnTiles % subgroups !== 0)
+    throw new Error(`decode: ${columnTiles} tiles of columns must be a multiple of ${subgroups} subgroups`)
   const lanes = subgroups * 32
-  const columns = columnBlocks * 16
   const high = blockRowsOf(rows)
   const allBlocks = Math.ceil(rows / high)
   const rowBlocks = allBlocks <= 1 ? 1 : allBlocks <= 2 ? 2 : 4
-  const rowTiles = Math.ceil(allBlocks / rowBlocks)
+  const tileRows = rowBlocks * high
+  if (lanes % tileRows !== 0)
+    throw new Error(`decode: ${subgroups} subgroups must not be fewer than ${tileRows} rows need`)
   const wide = depth / 8 // vectors of a row in a step
   const down = 32 / wide // rows that a subgroup brings at once
-  const chunks = columns / down
+  const chunks = (columnBlocks * 16) / down
   const pitch = wide + 1
-  const staged = columns * pitch // of one subgroup
+  const staged = columnBlocks * 16 * pitch // of one subgroup
   const block = high * 4 // vectors of a block of sums
-  const sums = columnBlocks * rowBlocks * block
-  const tileRows = rowBlocks * high
-  const [firstHalf, secondHalf] = [each(chunks / 2, i => i), each(chunks / 2, i => i + chunks / 2)]
+  const sums = columnBlocks * rowBlocks * block // of one subgroup
+  const rowVectors = (depth / 16) * rowBlocks * high * 2 // of a step
+  const rowChunks = Math.ceil(rowVectors / lanes)
+  const sharers = byColumns ? 1 : subgroups // subgroups whose sums meet
+  const native = target.units === 'native'
+  // Drivers of GPUs make better code with known extents; software drivers unroll what they know and compile for minutes.
+  const known = (name: string, value: number) => (native ? `${value}u` : `params.${name}`)
+  const stepsOfTurn = byColumns ? 1 : subgroups
+  const extents = {
+    inner: inner / 8,
+    turns: Math.ceil(inner / depth / stepsOfTurn),
+    k_blocks: inner / 16,
+    sharers,
+    square_parts: squares.tensor.shape[0] - 1,
+    square_groups: lanes / tileRows,
+  }
+  const [vectors, turns, kBlocks] = (['inner', 'turns', 'k_blocks'] as const).map(n => known(n, extents[n]))
+  const [squareParts, squareGroups] = (['square_parts', 'square_groups'] as const).map(n =>
+    known(n, extents[n]),
+  )
+  const rowBlocksHere = native && allBlocks === 1 ? '1u' : 'params.row_blocks'
+  const isWhole = inner % (depth * stepsOfTurn) === 0
   const units = matrixBlocks(target.units, {
     left: [{ array: 'tile', fast: 'k' }],
-    right: [{ array: 'x', fast: 'k' }],
+    right: [{ array: byColumns ? 'row_tile' : 'x', fast: 'k' }],
     width: high,
     tiles: ['tile'],
   })
   const names = each(columnBlocks, c => each(rowBlocks, r => `sums${c}_${r}`))
+  const all = <T>(count: number, line: (i: number) => T) => each(count, line).join('\n    ')
+  const at = (half: string, i: number) =>
+    weightRows === undefined
+      ? `${half}_at + ${i * down}u * ${vectors} + k_at`
+      : `min(${half} + ${i * down}u + lane_row, ${weightRows - 1}u) * ${vectors} + k_at`
   const fetch = (step: string) => {
-    const place = (base: string, i: number) =>
-      `min(${base} + ${i * down}u + lane_row, params.weight_rows - 1u) * params.inner + k_at`
-    const of1 = ([a, b]: readonly [string, string]) => `
-      ${firstHalf.map(i => `chunk${i} = ${a}[${place('first', i)}];`).join(' ')}
-      ${secondHalf.map(i => `chunk${i} = ${b}[${place('second', i - chunks / 2)}];`).join(' ')}`
-    const parts = of.weights.map(of1)
-    return `{ let k_at = min(${step} * ${wide}u + lane_k, params.inner - 1u);
-      ${parts.map((code, i) => (i + 1 < parts.length ? `if (part == ${i}u) {${code} } else` : `{${code} }`)).join(' ')} }`
+    const parts = of.weights.map(([a, b]) =>
+      all(chunks, i =>
+        i < chunks / 2
+          ? `chunk${i} = ${a}[${at('first', i)}];`
+          : `chunk${i} = ${b}[${at('second', i - chunks / 2)}];`,
+      ),
+    )
+    return `{
+    let k_at = min(${step} * ${wide}u + lane_k, ${vectors} - 1u);
+    ${parts.map((code, i) => (i + 1 < parts.length ? `if (part == ${i}u) { ${code} } else` : `{ ${code} }`)).join(' ')}
+    }`
   }
-  const rowBlock = (r: number) => `min(row_block + ${r}u, params.row_blocks - 1u)`
-  const multiply = (kk: number) => `
-    ${each(columnBlocks, c => `let left${kk}_${c} = ${units.left(`own + ${c * 16 * pitch + kk * 2}u`, `${pitch}u`)};`).join(' ')}
-    ${names.flatMap((line, c) => line.map((name, r) => `${name} = ${units.multiply(`left${kk}_${c}`, `right${kk}_${r}`, name)};`)).join('\n    ')}`
+  const rowBlockAt = (step: string, kk: string, r: string) =>
+    `(min(${step} * ${depth / 16}u + ${kk}, ${kBlocks} - 1u) * ${rowBlocksHere} + min(row_block + ${r}, ${rowBlocksHere} - 1u)) * ${high * 2}u`
+  // Vectors of a step's rows lie block after block, as they do in memory.
+  const fetchRows = (step: string) =>
+    byColumns
+      ? all(rowChunks, i => {
+          const vector = `(lane + ${i * lanes}u)`
+          const place = rowBlockAt(
+            step,
+            `${vector} / ${rowBlocks * high * 2}u`,
+            `${vector} / ${high * 2}u % ${rowBlocks}u`,
+          )
+          return `row_chunk${i} = x[${place} + ${vector} % ${high * 2}u];`
+        })
+      : ''
+  const putRows = byColumns
+    ? all(rowChunks, i => {
+        const put = `row_tile[lane + ${i * lanes}u] = row_chunk${i};`
+        return (i + 1) * lanes <= rowVectors ? put : `if (lane + ${i * lanes}u < ${rowVectors}u) { ${put} }`
+      })
+    : ''
   const right = (kk: number) =>
-    each(
-      rowBlocks,
-      r =>
-        `let right${kk}_${r} = ${units.right(`(min(step * ${depth / 16}u + ${kk}u, params.k_blocks - 1u) * params.row_blocks + ${rowBlock(r)}) * ${high * 2}u`, '2u')};`,
-    ).join('\n    ')
-  const parts = squares ? squares.shape[0] - 1 : 0
-  const wholeGroups = lanes / tileRows
+    all(rowBlocks, r => {
+      const place = byColumns ? `${(kk * rowBlocks + r) * high * 2}u` : rowBlockAt('step', `${kk}u`, `${r}u`)
+      return `let right${kk}_${r} = ${units.right(place, '2u')};`
+    })
+  const multiply = (kk: number) => `
+    ${all(columnBlocks, c => `let left${kk}_${c} = ${units.left(`own + ${c * 16 * pitch + kk * 2}u`, `${pitch}u`)};`)}
+    ${names.flatMap((line, c) => line.map((name, r) => `${name} = ${units.multiply(`left${kk}_${c}`, `right${kk}_${r}`, name)};`)).join('\n    ')}`
+  const [worker, workers] = byColumns ? ['lane % 32u', 32] : ['lane', lanes]
+  const items = Math.ceil((tileRows * results) / workers)
+  const isPrepared = items <= (native ? mostPrepared : 1)
+  const place = (suffix: string, item: string) =>
+    `let row${suffix} = min((${item}) / ${results}u, tile_rows - 1u); let column${suffix} = (${item}) % ${results}u;`
   const code = `
-var<workgroup> tile: array<vec4u, ${Math.max(subgroups * staged, subgroups * sums)}>;
-var<workgroup> scales: array<f32, ${tileRows}>;
-${squares ? `var<workgroup> square_sums: array<f32, ${lanes}>;` : ''}
 const tile_rows = ${tileRows}u;
 const block_rows = ${high}u;
+var<workgroup> tile: array<vec4u, ${Math.max(subgroups * staged, subgroups * sums)}>;
+${byColumns ? `var<workgroup> row_tile: array<vec4u, ${rowVectors}>;` : ''}
+var<workgroup> scales: array<f32, tile_rows>;
+var<workgroup> used_scales: array<f32, tile_rows>;
+var<workgroup> square_sums: array<f32, ${lanes}>;
+var<private> sums_at: u32;
 ${units.declarations}
 ${blockIndexWgsl(high)}
 fn sum_of(row: u32, column: u32) -> f32 {
   var sum = 0.0;
-  let at = ((column >> 4u) * ${rowBlocks}u + row / ${high}u) * ${block}u + (column & 15u) * ${high / 4}u + (row % ${high}u) / 4u;
-  for (var s = 0u; s < ${target.units === 'native' ? `${subgroups}u` : 'params.subgroups'}; s++) { sum += bitcast<vec4f>(tile[at + s * ${sums}u])[row & 3u]; }
+  let at = sums_at + ((column >> 4u) * ${rowBlocks}u + row / ${high}u) * ${block}u + (column & 15u) * ${high / 4}u + (row % ${high}u) / 4u;
+  for (var s = 0u; s < ${known('sharers', sharers)}; s++) { sum += bitcast<vec4f>(tile[at + s * ${sums}u])[row & 3u]; }
   return sum;
 }
 fn scale_of(row: u32) -> f32 { return scales[row]; }
@@ -146,94 +221,98 @@ ${of.functions ?? ''}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
   let index = workgroup_index(id);
-  let column_tile = index % params.column_tiles;
-  let row_block = index / params.column_tiles * ${rowBlocks}u;
+  let row_block = index / params.column_groups * ${rowBlocks}u;
   if (row_block >= params.row_blocks) { return; }
   let row_base = row_block * ${high}u;
-  ${of.locate}
+  let padded = ${rowBlocksHere} * ${high}u;
   let subgroup = ${units.subgroup};
+  let column_tile = index % params.column_groups${byColumns ? ` * ${subgroups}u + subgroup` : ''};
+  ${of.locate}
   let own = subgroup * ${staged}u;
   let lane_row = lane % 32u / ${wide}u;
   let lane_k = lane % ${wide}u;
+  let first_at = (first + lane_row) * ${vectors};
+  let second_at = (second + lane_row) * ${vectors};
   ${names
     .flat()
     .map(name => `var ${name}: Sums;`)
     .join(' ')}
   ${each(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
-  var step = subgroup;
+  ${byColumns ? each(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
+  var step = ${byColumns ? '0u' : 'subgroup'};
   ${fetch('step')}
+  ${fetchRows('step')}
+  var squared = 0.0;
+  for (var p = lane / tile_rows; p < ${squareParts}; p += ${squareGroups}) {
+    squared += squares[p * padded + min(row_base + lane % tile_rows, padded - 1u)];
+  }
+  let used = squares[${squareParts} * padded + min(row_base + lane % tile_rows, padded - 1u)];
+  ${isPrepared ? all(items, i => `${place(`_${i}`, `${worker} + ${i * workers}u`)} ${of.prepare(`_${i}`)}`) : ''}
+  square_sums[lane] = squared;
+  for (var turn = 0u; turn < ${turns}; turn++) {
+    workgroupBarrier();
+    ${isWhole ? '' : `let here = step * ${wide}u + lane_k < ${vectors};`}
+    ${all(chunks, i => `tile[own + (${i * down}u + lane_row) * ${pitch}u + lane_k] = ${isWhole ? `chunk${i}` : `select(vec4u(), chunk${i}, here)`};`)}
+    ${putRows}
+    ${byColumns ? '' : all(depth / 16, right)}
+    ${fetch(`(step + ${stepsOfTurn}u)`)}
+    ${fetchRows(`(step + ${stepsOfTurn}u)`)}
+    workgroupBarrier();
+    ${all(depth / 16, kk => `${byColumns ? right(kk) : ''}${multiply(kk)}`)}
+    step += ${stepsOfTurn}u;
+  }
+  workgroupBarrier();
+  ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `subgroup * ${sums}u + ${(c * rowBlocks + r) * block}u`, high / 4, name)};`)).join('\n  ')}
+  sums_at = ${byColumns ? `subgroup * ${sums}u` : '0u'};
+  if (lane < tile_rows) {
+    squared = 0.0;
+    for (var p = 0u; p < ${squareGroups}; p++) { squared += square_sums[p * tile_rows + lane]; }
+    scales[lane] = inverseSqrt(squared / f32(params.normed) + params.epsilon) / used;
+    used_scales[lane] = used;
+  }
+  workgroupBarrier();
   ${
-    squares
-      ? `var squared = 0.0;
-  for (var p = lane / ${tileRows}u; p < params.square_parts; p += ${wholeGroups}u) {
-    squared += squares[p * params.row_blocks * ${high}u + min(row_base + lane % ${tileRows}u, params.row_blocks * ${high}u - 1u)];
+    isPrepared
+      ? all(items, i => {
+          const body = of.finish(`_${i}`)
+          return (i + 1) * workers <= tileRows * results
+            ? `{ ${body} }`
+            : `if (${worker} + ${i * workers}u < ${tileRows * results}u) { ${body} }`
+        })
+      : `for (var item = ${worker}; item < ${tileRows * results}u; item += ${workers}u) { ${place('_', 'item')} ${of.prepare('_')} ${of.finish('_')} }`
   }
-  square_sums[lane] = squared;`
-      : ''
-  }
-  for (var turn = 0u; turn < params.turns; turn++) {
-    workgroupBarrier();
-    let here = step * ${wide}u + lane_k < params.inner;
-    ${each(chunks, i => `tile[own + (${i * down}u + lane_row) * ${pitch}u + lane_k] = select(vec4u(), chunk${i}, here);`).join('\n    ')}
-    ${each(depth / 16, right).join('\n    ')}
-    ${fetch(`(step + ${subgroups}u)`)}
-    workgroupBarrier();
-    ${each(depth / 16, multiply).join('')}
-    step += ${subgroups}u;
-  }
-  workgroupBarrier();
-  ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `(subgroup * ${columnBlocks * rowBlocks}u + ${c * rowBlocks + r}u) * ${block}u`, high / 4, name)};`)).join('\n  ')}
-  if (lane < ${tileRows}u) {
-    ${
-      squares
-        ? `var squared = 0.0;
-    for (var p = 0u; p < ${target.units === 'native' ? `${wholeGroups}u` : `params.square_groups`}; p++) { squared += square_sums[p * ${tileRows}u + lane]; }
-    let used = squares[params.square_parts * params.row_blocks * ${high}u + min(row_base + lane, params.row_blocks * ${high}u - 1u)];
-    scales[lane] = inverseSqrt(squared / f32(params.normed) + params.epsilon) / used;`
-        : 'scales[lane] = 1.0;'
-    }
-  }
-  workgroupBarrier();
-  ${of.finish}
+  ${of.after ?? ''}
 }`
   const own = Object.entries(of.buffers)
   const read = (element: string): BufferSpec => ({ element, access: 'read' })
-  const { params = {}, types = {} } = of
-  const specs: Record<string, BufferSpec> = { x: read('vec4u') }
-  if (squares) specs.squares = read('f32')
+  const u32 = 'u32' as const
+  const specs: Record<string, BufferSpec> = { x: read('vec4u'), squares: read('f32') }
   for (const [key, { element, access }] of own) specs[key] = { element, access }
-  const name = `${of.name}_${tileRows}x${columns}_${subgroups}x${depth}`
+  const types: Record<string, 'u32' | 'i32' | 'f32'> = {
+    ...{ rows: u32, row_blocks: u32, column_groups: u32, normed: u32, epsilon: 'f32' },
+    ...Object.fromEntries(Object.keys(extents).map(name => [name, u32])),
+    ...of.types,
+  }
+  const columnGroups = columnTiles / (byColumns ? subgroups : 1)
   return {
     kernel: kernel({
-      name,
-      enables: target.units === 'native' ? units.enables : 'enable f16;',
-      params: {
-        ...{
-          rows: 'u32',
-          inner: 'u32',
-          turns: 'u32',
-          k_blocks: 'u32',
-          row_blocks: 'u32',
-          column_tiles: 'u32',
-        },
-        ...{ weight_rows: 'u32', subgroups: 'u32', square_parts: 'u32', square_groups: 'u32' },
-        ...{ normed: 'u32', epsilon: 'f32' },
-        ...types,
-      } as Record<string, 'u32' | 'i32' | 'f32'>,
+      name: `${of.name}_${tileRows}x${columnBlocks * 16}_${subgroups}${byColumns ? 'c' : 'k'}${depth}`,
+      enables: native ? units.enables : 'enable f16;',
+      params: types,
       buffers: specs,
       code,
     }),
     params: {
-      ...{ rows, inner: inner / 8, turns: Math.ceil(inner / depth / subgroups), k_blocks: inner / 16 },
-      ...{ row_blocks: allBlocks, column_tiles: columnTiles, subgroups, square_parts: parts },
-      ...{ square_groups: wholeGroups, weight_rows: 1, normed: 1, epsilon: 0 },
-      ...params,
+      ...{ rows, row_blocks: allBlocks, column_groups: columnGroups },
+      ...{ normed: squares.size, epsilon: squares.epsilon },
+      ...extents,
+      ...of.params,
     },
     buffers: {
-      x,
-      ...(squares && { squares }),
+      x: of.x,
+      squares: squares.tensor,
       ...Object.fromEntries(own.map(([key, { tensor }]) => [key, tensor])),
     },
-    grid: columnTiles * rowTiles,
+    grid: columnGroups * Math.ceil(allBlocks / rowBlocks),
   }
 }

@@ -16,8 +16,6 @@ export interface Normed {
 const read = (element: string, tensor: Tensor) => ({ element, access: 'read', tensor }) as const
 const write = (element: string, tensor: Tensor) => ({ element, access: 'write', tensor }) as const
 const matrix = 'vec4u'
-/** Every row of the weights that is asked for exists. */
-const unlimited = 0xffffffff
 
 export interface AttentionInputs {
   x: Normed
@@ -48,17 +46,13 @@ export interface AttentionInputs {
 /** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the cache. */
 export function attentionInputs(plan: Plan, of: AttentionInputs): void {
   const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
-  const half = tile.columnBlocks * 8
-  const tilesOfHead = headSize / 2 / half
-  const { kernel, params, buffers, grid } = stepProduct({
-    target: plan.target,
-    name: 'decode_qkv',
-    tile,
-    rows,
-    inner: x.size,
+  const results = tile.columnBlocks * 8
+  const tilesOfHead = headSize / 2 / results
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_qkv', tile, rows, inner: x.size, results },
     columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
     x: x.rows,
-    squares: x.squares,
+    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
     weights: [
       ['query_weight', 'query_weight'],
       ['key_weight', 'key_weight'],
@@ -66,14 +60,8 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
     ],
     types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32', capacity: 'u32', sequences: 'u32' },
     params: {
-      ...{
-        heads,
-        key_value_heads: keyValueHeads,
-        head_size: headSize,
-        capacity,
-        sequences: of.queries.shape[1],
-      },
-      ...{ normed: x.size, epsilon: x.epsilon, weight_rows: unlimited },
+      ...{ heads, key_value_heads: keyValueHeads, head_size: headSize, capacity },
+      sequences: of.queries.shape[1],
     },
     buffers: {
       query_weight: read(matrix, of.queryWeight),
@@ -87,45 +75,38 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
       cache: write('f16', of.cache),
     },
     locate: `
+  let time = position[0];
   let any_head = column_tile / ${tilesOfHead}u;
   let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
   let head = any_head - select(select(0u, params.heads, part == 1u), params.heads + params.key_value_heads, part == 2u);
-  let angle = column_tile % ${tilesOfHead}u * ${half}u;
+  let angle = column_tile % ${tilesOfHead}u * ${results}u;
+  let half = params.head_size / 2u;
   let first = head * params.head_size + angle;
-  let second = first + params.head_size / 2u;`,
-    finish: `
-  let time = position[0];
-  let ratio = params.heads / params.key_value_heads;
-  for (var i = lane; i < tile_rows * ${half}u; i += ${tile.subgroups * 32}u) {
-    let row = i / ${half}u;
-    let column = i % ${half}u;
-    if (row_base + row >= params.rows) { break; }
-    let sequence = row_base + row;
-    let scale = scale_of(row);
-    let at = any_head * params.head_size + angle + column;
-    var a = sum_of(row, column) * scale + bias[at];
-    var b = sum_of(row, column + ${half}u) * scale + bias[at + params.head_size / 2u];
-    if (part < 2u) {
-      let turn = angles[(lengths[sequence] + time) * (params.head_size / 2u) + angle + column];
-      let c = a * turn.x - b * turn.y;
-      b = b * turn.x + a * turn.y;
-      a = c;
-    }
-    let low = f16(${withinFloat16('a')});
-    let high = f16(${withinFloat16('b')});
-    if (part == 0u) {
-      let to = ((head / ratio * params.sequences + sequence) * ratio + head % ratio) * params.head_size + angle + column;
-      queries[to] = low;
-      queries[to + params.head_size / 2u] = high;
-    } else if (time < params.capacity) {
-      let slot = ((part - 1u) * params.rows + sequence) * params.capacity + time;
-      let to = (slot * params.key_value_heads + head) * params.head_size + angle + column;
-      cache[to] = low;
-      cache[to + params.head_size / 2u] = high;
-    }
-  }`,
+  let second = first + half;`,
+    prepare: s => `
+    let sequence${s} = min(row_base + row${s}, params.rows - 1u);
+    let bias_at${s} = any_head * params.head_size + angle + column${s};
+    let biases${s} = vec2f(bias[bias_at${s}], bias[bias_at${s} + half]);
+    let turn${s} = angles[(lengths[sequence${s}] + time) * half + angle + column${s}];`,
+    finish: s => `
+    if (row_base + row${s} < params.rows) {
+      var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};
+      if (part < 2u) { pair = vec2f(pair.x * turn${s}.x - pair.y * turn${s}.y, pair.y * turn${s}.x + pair.x * turn${s}.y); }
+      let stored = vec2<f16>(${withinFloat16('pair', 'vec2f')});
+      if (part == 0u) {
+        let ratio = params.heads / params.key_value_heads;
+        let to = ((head / ratio * params.sequences + sequence${s}) * ratio + head % ratio) * params.head_size + angle + column${s};
+        queries[to] = stored.x;
+        queries[to + half] = stored.y;
+      } else if (time < params.capacity) {
+        let slot = ((part - 1u) * params.rows + sequence${s}) * params.capacity + time;
+        let to = (slot * params.key_value_heads + head) * params.head_size + angle + column${s};
+        cache[to] = stored.x;
+        cache[to + half] = stored.y;
+      }
+    }`,
   })
-  plan.dispatch(kernel, { params, buffers, grid })
+  plan.dispatch(kernel, call)
 }
 
 export interface AddProjection {
@@ -150,19 +131,22 @@ export interface AddProjection {
 /** x += from · weightᵀ, and what the next norm needs of x. */
 export function addProjection(plan: Plan, of: AddProjection): void {
   const { from, inner, weight, x, before, gain, next, rows, columns, tile } = of
-  const wide = tile.columnBlocks * 16
-  const { kernel, params, buffers, grid } = stepProduct({
-    target: plan.target,
-    name: 'decode_add',
-    tile,
-    rows,
-    inner,
-    columnTiles: columns / wide,
+  const results = tile.columnBlocks * 16
+  const { kernel, ...call } = stepProduct({
+    ...{
+      target: plan.target,
+      name: 'decode_add',
+      tile,
+      rows,
+      inner,
+      results,
+      columnTiles: columns / results,
+    },
     x: from,
-    squares: before.squares,
+    squares: { tensor: before.squares, size: before.size, epsilon: before.epsilon },
     weights: [['weight', 'weight']],
     types: { columns: 'u32' },
-    params: { columns, normed: before.size, epsilon: before.epsilon, weight_rows: unlimited },
+    params: { columns },
     buffers: {
       weight: read(matrix, weight),
       stream: write('f32', x),
@@ -170,38 +154,39 @@ export function addProjection(plan: Plan, of: AddProjection): void {
       next_rows: write('f16', next.rows),
       next_squares: write('f32', next.squares),
     },
-    functions: `var<workgroup> written: array<f32, tile_rows * ${wide}>;`,
-    locate: `
-  let part = 0u;
-  let first = column_tile * ${wide}u;
-  let second = first + ${wide / 2}u;`,
-    finish: `
-  let padded = params.row_blocks * block_rows;
-  let last = params.column_tiles * padded;
-  for (var i = lane; i < tile_rows * ${wide}u; i += ${tile.subgroups * 32}u) {
-    let row = i / ${wide}u;
-    let column = first + i % ${wide}u;
+    functions: `var<workgroup> written: array<f32, tile_rows * ${results}>;`,
+    locate: locateWhole(results),
+    prepare: s => `
+    let at${s} = min(row_base + row${s}, params.rows - 1u) * params.columns + first + column${s};
+    let before${s} = stream[at${s}];
+    let gain${s} = gain[first + column${s}];`,
+    finish: s => `
     var value = 0.0;
-    if (row_base + row < params.rows) {
-      let at = (row_base + row) * params.columns + column;
-      value = stream[at] + sum_of(row, i % ${wide}u);
-      stream[at] = value;
-      let scale = scale_of(row) * squares[params.square_parts * padded + row_base + row];
-      let normed = value * gain[column] * scale;
-      next_rows[block_index(row_base + row, column, params.row_blocks)] = f16(${withinFloat16('normed')});
-      if (column_tile == 0u && column == 0u) { next_squares[last + row_base + row] = scale; }
+    if (row_base + row${s} < params.rows) {
+      value = before${s} + sum_of(row${s}, column${s});
+      stream[at${s}] = value;
+      let scale = scale_of(row${s}) * used_scales[row${s}];
+      let normed = value * gain${s} * scale;
+      next_rows[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(${withinFloat16('normed')});
+      if (first + column${s} == 0u) { next_squares[params.column_groups * padded + row_base + row${s}] = scale; }
     }
-    written[i] = value * value;
-  }
+    written[row${s} * ${results}u + column${s}] = value * value;`,
+    after: `
   workgroupBarrier();
   if (lane < tile_rows && row_base + lane < padded) {
-    var squared = 0.0;
-    for (var c = 0u; c < ${wide}u; c++) { squared += written[lane * ${wide}u + c]; }
-    next_squares[column_tile * padded + row_base + lane] = squared;
+    var total = 0.0;
+    for (var c = 0u; c < ${results}u; c++) { total += written[lane * ${results}u + c]; }
+    next_squares[column_tile * padded + row_base + lane] = total;
   }`,
   })
-  plan.dispatch(kernel, { params, buffers, grid })
+  plan.dispatch(kernel, call)
 }
+
+/** WGSL: the columns of a tile lie side by side. */
+const locateWhole = (columns: number): string => `
+  let part = 0u;
+  let first = column_tile * ${columns}u;
+  let second = first + ${columns / 2}u;`
 
 export interface GatedProjection {
   x: Normed
@@ -218,35 +203,28 @@ export interface GatedProjection {
 /** out = silu(x · gateᵀ) · (x · upᵀ) of normed rows, as blocks. */
 export function gatedProjection(plan: Plan, of: GatedProjection): void {
   const { x, rows, gate, up, out, columns, tile } = of
-  const half = tile.columnBlocks * 8
-  const { kernel, params, buffers, grid } = stepProduct({
-    target: plan.target,
-    name: 'decode_gated',
-    tile,
-    rows,
-    inner: x.size,
-    columnTiles: columns / half,
+  const results = tile.columnBlocks * 8
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_gated', tile, rows, inner: x.size, results },
+    columnTiles: columns / results,
     x: x.rows,
-    squares: x.squares,
+    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
     weights: [['gate', 'up']],
-    params: { normed: x.size, epsilon: x.epsilon, weight_rows: unlimited },
     buffers: { gate: read(matrix, gate), up: read(matrix, up), out: write('f16', out) },
     locate: `
   let part = 0u;
-  let first = column_tile * ${half}u;
+  let first = column_tile * ${results}u;
   let second = first;`,
-    finish: `
-  for (var i = lane; i < tile_rows * ${half}u; i += ${tile.subgroups * 32}u) {
-    let row = i / ${half}u;
-    let column = i % ${half}u;
-    if (row_base + row >= params.rows) { break; }
-    let scale = scale_of(row);
-    let gated = sum_of(row, column) * scale;
-    let value = gated / (1.0 + exp(min(-gated, 87.0))) * sum_of(row, column + ${half}u) * scale;
-    out[block_index(row_base + row, first + column, params.row_blocks)] = f16(${withinFloat16('value')});
-  }`,
+    prepare: () => '',
+    finish: s => `
+    if (row_base + row${s} < params.rows) {
+      let scale = scale_of(row${s});
+      let gated = sum_of(row${s}, column${s}) * scale;
+      let value = gated / (1.0 + exp(min(-gated, 87.0))) * sum_of(row${s}, column${s} + ${results}u) * scale;
+      out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(${withinFloat16('value')});
+    }`,
   })
-  plan.dispatch(kernel, { params, buffers, grid })
+  plan.dispatch(kernel, call)
 }
 
 export interface StepLogits {
@@ -263,32 +241,23 @@ export interface StepLogits {
 /** logits = x · weightᵀ of normed rows. */
 export function stepLogits(plan: Plan, of: StepLogits): void {
   const { x, rows, weight, logits, columns, tile } = of
-  const wide = tile.columnBlocks * 16
-  const { kernel, params, buffers, grid } = stepProduct({
-    target: plan.target,
-    name: 'decode_logits',
-    tile,
-    rows,
-    inner: x.size,
-    columnTiles: Math.ceil(columns / wide),
+  const results = tile.columnBlocks * 16
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_logits', tile, rows, inner: x.size, results },
+    columnTiles: Math.ceil(columns / results),
     x: x.rows,
-    squares: x.squares,
+    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
     weights: [['weight', 'weight']],
+    ...(columns % results !== 0 && { weightRows: columns }),
     types: { columns: 'u32' },
-    params: { columns, normed: x.size, epsilon: x.epsilon, weight_rows: columns },
+    params: { columns },
     buffers: { weight: read(matrix, weight), logits: write('f32', logits) },
-    locate: `
-  let part = 0u;
-  let first = column_tile * ${wide}u;
-  let second = first + ${wide / 2}u;`,
-    finish: `
-  for (var i = lane; i < tile_rows * ${wide}u; i += ${tile.subgroups * 32}u) {
-    let row = row_base + i / ${wide}u;
-    let column = first + i % ${wide}u;
-    if (row < params.rows && column < params.columns) {
-      logits[row * params.columns + column] = sum_of(i / ${wide}u, i % ${wide}u) * scale_of(i / ${wide}u);
-    }
-  }`,
+    locate: locateWhole(results),
+    prepare: () => '',
+    finish: s => `
+    if (row_base + row${s} < params.rows && first + column${s} < params.columns) {
+      logits[(row_base + row${s}) * params.columns + first + column${s}] = sum_of(row${s}, column${s}) * scale_of(row${s});
+    }`,
   })
-  plan.dispatch(kernel, { params, buffers, grid })
+  plan.dispatch(kernel, call)
 }

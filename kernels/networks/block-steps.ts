@@ -124,7 +124,7 @@ export function blockSteps(
       let before = start
       const add = (name: 'out' | 'down', from: Tensor, weight: Tensor, gain: Tensor): void => {
         const inner = from.shape[0] * 16
-        const tile = stepTileFor(name, rows, inner, hidden)
+        const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
         const next = normed(hidden / (16 * tile.columnBlocks))
         addProjection(plan, { from, inner, weight, x, before, gain, next, rows, columns: hidden, tile })
         before = next
@@ -138,7 +138,10 @@ export function blockSteps(
           ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },
           ...{ queryWeight: q, keyWeight: k, valueWeight: v, bias: biases[layer] },
           ...{ angles, lengths, position, queries, cache: cache[layer] },
-          tile: stepTileFor('qkv', rows, hidden, headSize),
+          tile: stepTileFor('qkv', rows, hidden, {
+            columns: (heads + 2 * keyValueHeads) * headSize,
+            unit: headSize,
+          }),
         })
         const attended = pinlessHalves(plan, 'attended', blocksOf(rows, heads * headSize))
         groupAttention(plan, {
@@ -151,14 +154,14 @@ export function blockSteps(
         const out = pinlessHalves(plan, 'gated', blocksOf(rows, columns))
         gatedProjection(plan, {
           ...{ x: before, rows, gate, up, out, columns },
-          tile: stepTileFor('gated', rows, hidden, columns * 2),
+          tile: stepTileFor('gated', rows, hidden, { columns: 2 * columns, unit: 2 * columns }),
         })
         add('down', out, down, gainOf(layer + 1))
       }
       const logits = plan.tensor('logits', [rows, vocabulary])
       stepLogits(plan, {
         ...{ x: before, rows, weight: head, logits, columns: vocabulary },
-        tile: stepTileFor('head', rows, hidden, 64),
+        tile: stepTileFor('head', rows, hidden, { columns: vocabulary, unit: 64 }),
       })
       return logits
     },
