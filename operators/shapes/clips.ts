@@ -1,7 +1,7 @@
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import type { Pictures } from '../kinds.ts'
 import { type Random, randomOf } from '../random.ts'
-import { captionOf, thoughtOf } from './conversations.ts'
+import { captionOf, descriptionOf, thoughtOf } from './conversations.ts'
 import { colours, drawScene, movements, type Scene, shapes } from './draw.ts'
 import { type OptionOrder, questionsAbout } from './questions.ts'
 
@@ -21,10 +21,10 @@ export default operator({
     },
     rows: {
       type: 'string',
-      enum: ['questions', 'captions', 'thoughts'],
+      enum: ['questions', 'captions', 'descriptions', 'thoughts'],
       default: 'questions',
       description:
-        'Rows about a clip: its questions, a conversation that says what is seen, or its questions each with a conversation that thinks and answers.',
+        'Rows about a clip: a conversation that says what is seen (captions), or its questions, each with a conversation that says what is seen (descriptions), with one that thinks and answers (thoughts), or with none.',
     },
     movement: {
       type: 'string',
@@ -60,7 +60,7 @@ interface Sizes {
   frames: number
   framesPerSecond: number
   questions: number
-  rows: 'questions' | 'captions' | 'thoughts'
+  rows: 'questions' | 'captions' | 'descriptions' | 'thoughts'
   movement: 'random' | 'in-turn'
   options: OptionOrder
   folder: string
@@ -88,7 +88,7 @@ export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
 function rowsAbout(scene: Scene, path: string, index: number, random: Random, sizes: Sizes) {
   const id = (i: number) => index * sizes.questions + i
   if (sizes.rows === 'captions') return [{ id: index, video: path, conversations: captionOf(scene) }]
-  const thinks = sizes.rows === 'thoughts'
+  const answer = sizes.rows === 'questions' ? undefined : conversations[sizes.rows]
   return questionsAbout(scene, sizes.questions, random, sizes.options).map((question, i) => ({
     problem_id: id(i),
     problem: question.problem,
@@ -97,9 +97,11 @@ function rowsAbout(scene: Scene, path: string, index: number, random: Random, si
     solution: question.solution,
     video_filename: `./${path}`,
     data_source: 'shapes',
-    ...(thinks ? { id: id(i), video: path, conversations: thoughtOf(scene, question) } : {}),
+    ...(answer ? { id: id(i), video: path, conversations: answer(scene, question) } : {}),
   }))
 }
+
+const conversations = { descriptions: descriptionOf, thoughts: thoughtOf }
 
 const directions = ['left', 'right', 'up', 'down'] as const
 

@@ -9,6 +9,12 @@ export const captionOf = (scene: Scene): Message[] => [
   { from: 'gpt', value: `${seen(scene)}.` },
 ]
 
+/** A question about the clip, answered by what a viewer would say that it shows: never by a letter. */
+export const descriptionOf = (scene: Scene, { problem }: Question): Message[] => [
+  { from: 'human', value: `<image>\n${problem}` },
+  { from: 'gpt', value: `${seen(scene)}.` },
+]
+
 /** A question with a chain of thought that looks first and then chooses, in the form that is rewarded. */
 export function thoughtOf(scene: Scene, { problem, solution }: Question): Message[] {
   return [

@@ -108,14 +108,20 @@ t.test('movements in turn with listed options give each letter its direction', t
   t.end()
 })
 
-t.test('captions and thoughts are conversations in the published fields', t => {
+t.test('captions, descriptions and thoughts are conversations in the published fields', t => {
   const [caption] = drawClip(3, { ...defaults, movement: 'in-turn', rows: 'captions' }).value.rows
   t.match(caption, { id: 3, video: 'clips/03.mp4' })
   t.match(caption.conversations, [
     { from: 'human', value: /^<image>\n/ },
     { from: 'gpt', value: /^The \w+ \w+ moves down in the video\.$/ },
   ])
-  const wanted = { ...defaults, movement: 'in-turn', options: 'listed', rows: 'thoughts' } as const
+  const asked = { ...defaults, movement: 'in-turn', options: 'listed' } as const
+  const [description] = drawClip(3, { ...asked, rows: 'descriptions' }).value.rows
+  t.match(description.conversations, [
+    { value: /^<image>\nwhere .* right\..* down\.$/s },
+    caption.conversations[1],
+  ])
+  const wanted = { ...asked, rows: 'thoughts' } as const
   const [thought, second] = drawClip(3, wanted).value.rows
   t.match(thought.conversations, [
     { from: 'human', value: /^<image>\nwhere .* <\/answer> tags\.$/s },
