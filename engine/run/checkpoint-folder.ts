@@ -14,6 +14,8 @@ export interface RunState {
   readonly cursors: Readonly<Record<string, CursorState>>
   /** What stood at the end of each feedback edge that keeps the latest, by name of the edge. */
   readonly edges: Readonly<Record<string, unknown>>
+  /** Whose turn it is, of each input into which several edges lead, by node.port. */
+  readonly turns?: Readonly<Record<string, number>>
   /** Bytes of each of the run's files. */
   readonly files: Readonly<Record<string, number>>
   readonly best?: { readonly checkpoint: string; readonly value: number }

@@ -15,6 +15,7 @@ import { checkpointNameOf, type RunState, writeCheckpoint } from './checkpoint-f
 import { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
 import { RunError } from './error.ts'
+import type { Input } from './input.ts'
 import type { RunningNode } from './node.ts'
 
 /** What a checkpoint asks of the run around it. */
@@ -78,6 +79,11 @@ export class Checkpoints {
     return latest && name in this.#past.edges ? { value: this.#past.edges[name] } : undefined
   }
 
+  /** Lets edges that lead into one input go on taking turns where they were. */
+  restoreTurns(): void {
+    for (const [end, input] of this.#fanIns()) input.turn = this.#past?.turns?.[end] ?? 0
+  }
+
   /** Takes the metric that decides which checkpoint is the best. */
   measure(entry: Readonly<Record<string, unknown>>): void {
     const value = this.#cadence.best === '' ? undefined : entry[this.#cadence.best]
@@ -127,6 +133,7 @@ export class Checkpoints {
       ...counts,
       cursors: Object.fromEntries(this.#cursors.map(cursor => [cursor.name, cursor.state])),
       edges: this.#edgeValues(),
+      turns: Object.fromEntries([...this.#fanIns()].map(([end, { turn }]) => [end, turn])),
       ...(best && { best }),
     }
     const write = async (root: string) => {
@@ -151,6 +158,12 @@ export class Checkpoints {
     const { sum, count } = this.#metric
     if (count === 0 || (this.#best && this.#best.value >= sum / count)) return this.#best
     return { checkpoint, value: sum / count }
+  }
+
+  /** Inputs into which several edges lead, by node.port. */
+  #fanIns(): Map<string, Input> {
+    const inputs = this.#host.network().nodes.flatMap(node => node.inputs)
+    return new Map(inputs.filter(({ edges }) => edges.length > 1).map(input => [input.edges[0].end, input]))
   }
 
   #edgeValues(): Record<string, unknown> {

@@ -180,6 +180,7 @@ export class GraphRun implements NodeHost, Services {
     const { nodes, edges } = network
     this.#network = network
     network.fill(edge => (this.#checkpoints ? this.#checkpoints.initialOf(edge) : edge.wire.initial))
+    this.#checkpoints?.restoreTurns()
     network.wire(this, () => !this.#error)
     for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
     const { directory, ledger } = this

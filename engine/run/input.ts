@@ -19,6 +19,8 @@ export class Input implements Leaver {
   readonly latest: boolean
   readonly edges: readonly Edge[]
   readonly stream: Observable<Item>
+  /** Index of the edge that is asked first for the next item: edges take turns. */
+  turn = 0
   /** Feedback edges beside this input that limit how far it may run ahead. */
   gates: readonly Gate[] = []
   readonly #host: InputHost
@@ -29,7 +31,6 @@ export class Input implements Leaver {
   #current: Lease | undefined
   #outstanding = 0
   #handing = false
-  #next = 0
 
   constructor(port: string, edges: readonly Edge[], host: InputHost) {
     this.port = port
@@ -72,8 +73,8 @@ export class Input implements Leaver {
       return false
     for (let i = 0; i < this.gates.length; i++) if (!this.gates[i].open) return false
     for (let i = 0; i < this.edges.length; i++) {
-      const edge = this.edges[this.#next]
-      if (++this.#next === this.edges.length) this.#next = 0
+      const edge = this.edges[this.turn]
+      if (++this.turn === this.edges.length) this.turn = 0
       const lease = edge.take()
       if (!lease) continue
       this.#hand(this.#pass(lease))
