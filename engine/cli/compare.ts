@@ -8,8 +8,8 @@ export const compare: Verb = {
   flags: { json: { description: 'Prints JSON.' } },
   example: [
     'results() {',
-    '  npx flow run graphs/eval/lvbench.json --set data=graphs/demo/quiz \\',
-    '    --set answers=$1 --set out=results/$1',
+    '  npx flow run graphs/eval/lvbench.json --set answers=$1 \\',
+    '    --set data=graphs/demo/quiz --set out=results/$1',
     '}',
     'results constant; results oracle; npx flow compare results/constant results/oracle',
   ].join('\n'),

@@ -8,8 +8,8 @@ export const merge: Verb = {
   flags: { out: { value: 'DIR', description: 'Folder for the whole.' } },
   example: [
     'part() {',
-    '  npx flow run graphs/eval/lvbench.json --set data=graphs/demo/quiz \\',
-    '    --set answers=oracle --shard $1/2 --set out=results/part-$1',
+    '  npx flow run graphs/eval/lvbench.json --shard $1/2 \\',
+    '    --set data=graphs/demo/quiz --set answers=oracle --set out=results/part-$1',
     '}',
     'part 1; part 2; npx flow merge results/part-1 results/part-2 --out results/whole',
   ].join('\n'),

@@ -20,7 +20,7 @@ export const top: Verb = {
   usage: 'RUN',
   flags: { once: { description: 'Show it once.' }, wait: waitFlag },
   example: [
-    'npx flow run graphs/grpo.json --set steps=4 --set group=2 --out runs/watched > watched.log &',
+    'npx flow run graphs/grpo.json --set group=2 --out runs/watched > watched.log &',
     'npx flow top runs/watched --wait 600',
   ].join('\n'),
   run: async (words, { print, complain, screen }) => {
