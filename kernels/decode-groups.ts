@@ -5,6 +5,9 @@ import { matrixBlocks } from './matrix-blocks.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
+/** Rows of queries that a workgroup looks at, at most. */
+const mostRows = 64
+
 /** Keys that a workgroup looks at. */
 export const keysAtOnce = 64
 
@@ -50,7 +53,7 @@ export const spareSequences = 16
 export function groupAttention(plan: Plan, of: GroupAttention): void {
   const { groups, sequences, heads, keyValueHeads, headSize, capacity } = of
   const ratio = heads / keyValueHeads
-  const wide = Math.max(1, Math.floor(64 / ratio)) // sequences whose rows share a workgroup
+  const wide = Math.max(1, Math.floor(mostRows / ratio)) // sequences whose rows share a workgroup
   const items: number[] = []
   const places: number[][] = []
   for (const { start, length, first, count } of groups) {
@@ -83,7 +86,7 @@ export function groupAttention(plan: Plan, of: GroupAttention): void {
       part_rows: rows,
     },
   }
-  plan.dispatch(pieces(plan.target, headSize, Math.max(prefixRows, ownRows)), {
+  plan.dispatch(pieces(plan.target, headSize), {
     params: {
       ...shared,
       query_sequences: of.queries.shape[1],
@@ -121,9 +124,9 @@ const sizes = {
   ...{ prefix_items: u32, prefix_rows: u32, own_rows: u32, own_chunks: u32, part_rows: u32 },
 }
 
-// One workgroup a piece of keys and a key head, four subgroups: each scores 16 of the keys, then makes every fourth
-// block of 16 columns of the values.
-function pieces(target: Target, headSize: number, mostRows: number) {
+// One workgroup a piece of keys and a key head, four subgroups for each 16 rows: each scores 16 of the keys, then makes
+// every fourth block of 16 columns of the values.
+function pieces(target: Target, headSize: number) {
   const depth = headSize / 16
   const columnBlocks = each(Math.ceil(depth / 4), i => i)
   const units = matrixBlocks(target.units, {
@@ -142,33 +145,22 @@ function pieces(target: Target, headSize: number, mostRows: number) {
     tiles: ['scores'],
     outputs: ['sums'],
   })
-  const sweep = (array: number) => `
-    ${each(depth, d => `let key${d} = ${units.right(`key_at + subgroup * 16u * key_pitch + ${d * 2}u`, 'key_pitch', array)};`).join('\n    ')}
-    for (var b = 0u; b < blocks; b++) {
-      var points = Sums();
-      ${each(depth, d => `{ let query = ${units.left(`query_at + b * ${headSize * 2}u + ${d * 2}u`, `${headSize / 8}u`, array)}; points = ${units.multiply('query', `key${d}`, 'points', array)}; }`).join('\n      ')}
-      ${units.store('scores', 'b * 272u + subgroup * 4u', 17, 'points')};
-    }`
+  const score = (array: number) => `
+    ${each(depth, d => `let key${d} = ${units.right(`key_at + share * 16u * key_pitch + ${d * 2}u`, 'key_pitch', array)};`).join('\n    ')}
+    ${each(depth, d => `let query${d} = ${units.left(`query_at + rows_of * ${headSize * 2}u + ${d * 2}u`, `${headSize / 8}u`, array)};`).join('\n    ')}
+    ${columnBlocks.flatMap(i => each(4, k => `value${i}_${k} = ${units.right(`value_at + ${k * 16}u * key_pitch + min(share + ${i * 4}u, ${depth - 1}u) * 2u`, 'key_pitch', array + 1)};`)).join('\n    ')}
+    var points = Sums();
+    ${each(depth, d => `points = ${units.multiply(`query${d}`, `key${d}`, 'points', array)};`).join('\n    ')}
+    ${units.store('scores', 'rows_of * 272u + share * 4u', 17, 'points')};`
   const gather = (array: number) => `
+    ${each(4, k => `let weight${k} = ${units.left(`rows_of * 144u + ${k * 2}u`, '9u', array + 1)};`).join('\n    ')}
     ${columnBlocks
-      .flatMap(i =>
-        each(
-          4,
-          k =>
-            `let value${i}_${k} = ${units.right(`value_at + ${k * 16}u * key_pitch + min(subgroup + ${i * 4}u, ${depth - 1}u) * 2u`, 'key_pitch', array + 1)};`,
-        ),
+      .map(
+        i => `var made${i} = Sums();
+    ${each(4, k => `made${i} = ${units.multiply(`weight${k}`, `value${i}_${k}`, `made${i}`, array + 1)};`).join(' ')}
+    ${(i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `}{ ${units.storeTo('sums', `(part_at + rows_of * 16u) * ${headSize}u + (share + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
       )
-      .join('\n    ')}
-    for (var b = 0u; b < blocks; b++) {
-      ${each(4, k => `let share${k} = ${units.left(`b * 144u + ${k * 2}u`, '9u', array + 1)};`).join('\n      ')}
-      ${columnBlocks
-        .map(
-          i => `var made${i} = Sums();
-      ${each(4, k => `made${i} = ${units.multiply(`share${k}`, `value${i}_${k}`, `made${i}`, array + 1)};`).join(' ')}
-      ${(i + 1) * 4 <= depth ? '' : `if (subgroup + ${i * 4}u < ${depth}u) `}{ ${units.storeTo('sums', `(part_at + b * 16u) * ${headSize}u + (subgroup + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
-        )
-        .join('\n      ')}
-    }`
+      .join('\n    ')}`
   return kernel({
     name: `decode_attention_parts_${headSize}`,
     enables:
@@ -177,7 +169,7 @@ function pieces(target: Target, headSize: number, mostRows: number) {
         : '',
     params: { ...sizes, query_sequences: 'u32', prefix_values: 'u32', cache_values: 'u32', scale: 'f32' },
     buffers: {
-      items: { element: 'u32', access: 'read' }, // (prefix items, 4): first sequence, rows, first key, keys
+      items: { element: 'vec4u', access: 'read' }, // (prefix items): first sequence, rows, first key, keys
       queries: { element: 'vec4u', access: 'read' },
       prefix: { element: 'vec4u', access: 'read' },
       cache: { element: 'vec4u', access: 'read' },
@@ -188,10 +180,11 @@ function pieces(target: Target, headSize: number, mostRows: number) {
     code: `
 var<workgroup> scores: array<vec4u, ${mostRows * 17}>; // (rows, 64 keys and 4 more against bank conflicts)
 var<workgroup> shares: array<vec4u, ${mostRows * 9}>; // float16 (rows, 64 keys and 8 more)
-var<workgroup> halves: array<f32, 256>;
+var<workgroup> tops: array<f32, 512>;
+var<workgroup> masses: array<f32, 512>;
 var<workgroup> seen: u32;
 ${units.declarations}
-@compute @workgroup_size(128)
+@compute @workgroup_size(512)
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
   let place = workgroup_index(id);
   let head = place % params.key_value_heads;
@@ -204,10 +197,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var keys = 64u;
   var part = 0u;
   if (shared_keys) {
-    sequence = items[item * 4u];
-    rows = items[item * 4u + 1u];
-    first_key = items[item * 4u + 2u];
-    keys = items[item * 4u + 3u];
+    let of_item = items[item];
+    sequence = of_item.x;
+    rows = of_item.y;
+    first_key = of_item.z;
+    keys = of_item.w;
     part = item * params.prefix_rows;
   } else {
     let own = item - params.prefix_items;
@@ -220,50 +214,42 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     first_key += sequence * params.capacity;
     part = params.prefix_items * params.prefix_rows + own * params.own_rows;
   }
-  let subgroup = ${units.subgroup};
-  let blocks = (rows + 15u) / 16u;
+  let rows_of = ${units.subgroup} / 4u;
+  let share = ${units.subgroup} % 4u;
+  let works = rows_of * 16u < rows;
   let key_pitch = params.key_value_heads * ${headSize / 8}u;
   let key_at = first_key * key_pitch + head * ${headSize / 8}u;
   let value_at = key_at + select(params.cache_values, params.prefix_values, shared_keys);
   let query_at = (head * params.query_sequences + sequence) * params.ratio * ${headSize / 8}u;
   let part_at = head * params.part_rows + part;
-  if (shared_keys) {${sweep(0)}
-  } else {${sweep(2)}
+  ${columnBlocks.flatMap(i => each(4, k => `var value${i}_${k}: Right;`)).join(' ')}
+  if (works && shared_keys) {${score(0)}
+  } else if (works) {${score(2)}
   }
   workgroupBarrier();
-  // Two lanes a row, each half of the keys.
-  let row = lane / 2u;
-  let half = lane % 2u * 8u;
-  let counted = row < blocks * 16u;
-  var top = -3.0e38;
-  if (counted) {
-    for (var i = 0u; i < 8u; i++) {
-      let points = bitcast<vec4f>(scores[row * 17u + half + i]) * params.scale;
-      let at = vec4u((half + i) * 4u) + vec4u(0u, 1u, 2u, 3u);
-      let valid = select(vec4f(-3.0e38), points, at < vec4u(keys));
-      top = max(top, max(max(valid.x, valid.y), max(valid.z, valid.w)));
-    }
-  }
-  halves[lane] = top;
+  // Eight lanes a row, each of them eight keys.
+  let row = lane / 8u;
+  let eighth = lane % 8u * 2u;
+  let at = vec4u(eighth * 4u) + vec4u(0u, 1u, 2u, 3u);
+  let low = select(vec4f(-3.0e38), bitcast<vec4f>(scores[row * 17u + eighth]) * params.scale, at < vec4u(keys));
+  let high = select(vec4f(-3.0e38), bitcast<vec4f>(scores[row * 17u + eighth + 1u]) * params.scale, at + 4u < vec4u(keys));
+  let both = max(low, high);
+  tops[lane] = max(max(both.x, both.y), max(both.z, both.w));
   workgroupBarrier();
-  top = max(top, halves[lane ^ 1u]);
-  var mass = 0.0;
-  if (counted) {
-    for (var i = 0u; i < 4u; i++) {
-      let at = vec4u((half + i * 2u) * 4u) + vec4u(0u, 1u, 2u, 3u);
-      let low = bitcast<vec4f>(scores[row * 17u + half + i * 2u]) * params.scale;
-      let high = bitcast<vec4f>(scores[row * 17u + half + i * 2u + 1u]) * params.scale;
-      let a = select(vec4f(), exp(max(low - top, vec4f(-87.0))), at < vec4u(keys));
-      let b = select(vec4f(), exp(max(high - top, vec4f(-87.0))), at + 4u < vec4u(keys));
-      shares[row * 9u + half / 2u + i] = vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
-      mass += dot(a + b, vec4f(1.0));
-    }
-  }
-  halves[128u + lane] = mass;
+  var top = tops[row * 8u];
+  for (var i = 1u; i < 8u; i++) { top = max(top, tops[row * 8u + i]); }
+  let a = select(vec4f(), exp(max(low - top, vec4f(-87.0))), at < vec4u(keys));
+  let b = select(vec4f(), exp(max(high - top, vec4f(-87.0))), at + 4u < vec4u(keys));
+  shares[row * 9u + lane % 8u] = vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
+  masses[lane] = dot(a + b, vec4f(1.0));
   workgroupBarrier();
-  if (counted && half == 0u) { weights[part_at + row] = vec2f(top, mass + halves[128u + lane + 1u]); }
-  if (shared_keys) {${gather(0)}
-  } else {${gather(2)}
+  if (lane % 8u == 0u && row < rows) {
+    var mass = masses[lane];
+    for (var i = 1u; i < 8u; i++) { mass += masses[lane + i]; }
+    weights[part_at + row] = vec2f(top, mass);
+  }
+  if (works && shared_keys) {${gather(0)}
+  } else if (works) {${gather(2)}
   }
 }`,
   })

@@ -100,6 +100,8 @@ fn store_${array}(to: u32, pitch: u32, block: Sums, lane: u32) {
   return {
     enables: '',
     declarations: `
+alias Left = vec2u;
+alias Right = vec2u;
 alias Sums = array<f32, ${width / 2}>;
 fn own() -> u32 { return min(${width / 2}u, params.grid_width + ${width / 2}u); }
 ${multiply.join('')}

@@ -12,7 +12,7 @@ t.teardown(() => device.close())
 // Groups of one and more sequences; prompts around a workgroup's keys; the first token, a block's last, one more; rows
 // of a group beyond one workgroup's 64; heads that share keys and heads that do not.
 const cases = [
-  { heads: 2, keyValueHeads: 2, headSize: 16, groups: [[1, 1]], position: 0, spread: 1 },
+  { heads: 2, keyValueHeads: 2, headSize: 80, groups: [[1, 1]], position: 0, spread: 1 },
   {
     heads: 6,
     keyValueHeads: 2,
@@ -36,7 +36,7 @@ const cases = [
     position: 64,
     spread: 12,
   },
-  { heads: 20, keyValueHeads: 1, headSize: 48, groups: [[9, 4]], position: 3, spread: 4 },
+  { heads: 20, keyValueHeads: 1, headSize: 16, groups: [[9, 4]], position: 3, spread: 4 },
 ]
 
 for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases) {
