@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command } from '../../../engine/cli/command.ts'
@@ -159,3 +159,56 @@ t.test(
     t.match(complaints, /--memory: must be bytes such as 8GB or 512MiB, found "much"/)
   },
 )
+
+t.test('the log is shown from a level on, and kept whole as JSON lines', async t => {
+  const box = { resource: 'box', config: { name: 'small' } }
+  const text = JSON.stringify({
+    version: 1,
+    summary: 'Counts.',
+    resources: { box, outer: { resource: 'box', config: { name: 'large', inner: 'box' } } },
+    nodes: {
+      rows: { operator: 'range', config: { count: 3 } },
+      work: {
+        operator: 'work',
+        config: { failAt: 1 },
+        onError: 'skip',
+        from: { numbers: 'rows.numbers' },
+      },
+      keeps: { operator: 'keeps', config: { box: 'outer' }, from: { numbers: 'work.numbers' } },
+    },
+  })
+  const keeps = operator({
+    summary: 'Names a box.',
+    config: { box: { type: 'string', resource: 'box', description: 'The box.' } },
+    inputs: { numbers: 'number' },
+    outputs: {},
+    run: ({ numbers }, _, context) => ({ none: numbers.pipe(context.each(() => undefined)) }),
+  })
+  const folder = t.testdir({ 'g.json': text })
+  const shown = async (...words: string[]) => {
+    let out = ''
+    const say = (line: string) => {
+      out += `${line}\n`
+    }
+    const { registry } = bench({ operators: { keeps } })
+    const world = { registry, environment: {}, screen: { write: say }, prepare: async () => {} }
+    const run = join(folder, words.join('-') || 'plain')
+    const all = ['run', join(folder, 'g.json'), '--out', run, ...words]
+    t.equal(await command(all, { ...world, print: say, complain: say }), 0, out)
+    const entries = readFileSync(join(run, 'log.jsonl'), 'utf8').trim().split('\n')
+    return { out, entries: entries.map(line => JSON.parse(line)) }
+  }
+  const kept = [
+    { level: 'debug', node: 'box', message: /^box: opened \(box\) in \d+\.\d s$/, time: /^\d{4}-/ },
+    { level: 'debug', node: 'outer' },
+    { level: 'warn', node: 'work', message: 'work: skipped item "1": boom' },
+  ]
+  const plain = await shown()
+  t.match(plain.entries, kept)
+  t.match(plain.out, /^warn: work: skipped item/m)
+  t.notMatch(plain.out, /opened/)
+  t.match((await shown('--log-level', 'debug')).out, /^debug: outer: opened[\s\S]*^warn: work: skipped/m)
+  const grave = await shown('--log-level', 'error')
+  t.match(grave.entries, kept, 'files keep what the screen leaves out')
+  t.notMatch(grave.out, /skipped item|opened/)
+})
