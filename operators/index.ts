@@ -2,7 +2,9 @@ import evalAnswer from './eval/answer.ts'
 import evalByClip from './eval/by-clip.ts'
 import evalConstant from './eval/constant.ts'
 import evalEncode from './eval/encode.ts'
+import evalEvery from './eval/every.ts'
 import featureCache from './eval/feature-cache.ts'
+import evalHeldOut from './eval/held-out.ts'
 import evalOracle from './eval/oracle.ts'
 import evalPending from './eval/pending.ts'
 import evalRecipe from './eval/recipe.ts'
@@ -65,6 +67,8 @@ export const operators = {
   'eval.by-clip': evalByClip,
   'eval.constant': evalConstant,
   'eval.encode': evalEncode,
+  'eval.every': evalEvery,
+  'eval.held-out': evalHeldOut,
   'eval.oracle': evalOracle,
   'eval.pending': evalPending,
   'eval.recipe': evalRecipe,

@@ -1,0 +1,57 @@
+import { dirname } from 'node:path'
+import { filter, share } from 'rxjs'
+import { type Item, operator } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
+import type { Sample } from '../kinds.ts'
+import { parseQuestions } from '../read/questions.ts'
+import { readText, rowsMemory } from '../read/rows.ts'
+
+/** Beside a question: which evaluation it belongs to, and of how many questions that is. */
+export interface HeldOut {
+  version: number
+  questions: number
+}
+
+/**
+ * `eval.held-out` takes both outputs. Where generation waits for its version, an evaluation sees the weights of one
+ * update, and a resumed run evaluates where one that was never stopped does.
+ */
+export default operator({
+  summary: 'Asks held-out questions after every so many updates; the versions in between pass by.',
+  config: {
+    every: { type: 'integer', minimum: 1, description: 'Updates from one evaluation to the next.' },
+    path: { type: 'string', description: 'Questions that training does not see, as for read.questions.' },
+    root: {
+      type: 'string',
+      default: '',
+      description: "Folder that the clips' names start from; empty for the file's.",
+    },
+    limit: { type: 'integer', minimum: 0, default: 0, description: 'Questions of one evaluation; 0 is all.' },
+  },
+  inputs: { versions: 'version' },
+  outputs: {
+    samples: { kind: 'sample', description: 'The questions, when it is their turn.' },
+    versions: { kind: 'version', description: 'Updates without an evaluation.' },
+  },
+  expands: true,
+  memory: ({ path }) => rowsMemory(path),
+  run: ({ versions }, { every, path, root, limit }, context) => {
+    const file = resolvePath(path)
+    let questions: readonly { key: string; value: Sample }[] | undefined
+    const ask = async (version: number, { key }: Item<number>) => {
+      if (version % every !== 0) return [context.emit<Sample | number>(version)]
+      questions ??= parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
+      const asked = limit > 0 ? questions.slice(0, limit) : questions
+      const heldOut: HeldOut = { version, questions: asked.length }
+      return asked.map(({ key: line, value }) => {
+        const sample: Sample = { ...value, fields: { ...value.fields, heldOut } }
+        return context.emit<Sample | number>(sample, { key: `${key}/held-out:${line}` })
+      })
+    }
+    const all = versions.pipe(context.each(ask), share())
+    return {
+      samples: all.pipe(filter(({ value }) => typeof value !== 'number')),
+      versions: all.pipe(filter(({ value }) => typeof value === 'number')),
+    }
+  },
+})
