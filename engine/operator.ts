@@ -188,7 +188,7 @@ export interface Context {
     options?: EachOptions,
   ): OperatorFunction<Item<A>, Item<B>>
   /** An item with no parent: a source's way to emit. The stream waits for credits: `pull` is read only when there is room. */
-  source<T>(pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>>
+  source<T>(pull: () => AsyncIterable<SourceItem<T, string | number>>): Observable<Item<T>>
   /** Wraps a value with options for `each`. */
   emit<T>(value: T, options?: DeriveOptions): Emission<T>
 }
@@ -209,8 +209,9 @@ export interface Progress {
   total?: number
 }
 
-export interface SourceItem<T> extends DeriveOptions {
-  key: string
+export interface SourceItem<T, K extends string | number = string> extends Omit<DeriveOptions, 'key'> {
+  /** A number stands for its decimal digits. */
+  key: K
   value: T
 }
 

@@ -33,9 +33,9 @@ export class Cursor {
   }
 
   /** Counts an item; returns its position, or undefined when it was done before the run was resumed. */
-  find(key: string): number | undefined {
+  find(key: string | number): number | undefined {
     const position = this.#found++
-    this.#digest = seedOf(this.#digest, this.name, key)
+    this.#digest = seedOf(this.#digest, this.name, String(key))
     const past = this.#past
     if (past && this.#found === past.found && this.#digest !== past.digest)
       throw this.#mismatch('other items, or in another order')

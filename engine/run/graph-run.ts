@@ -132,7 +132,7 @@ export class GraphRun implements NodeHost, Services {
   acknowledged(origin: Origin): void {
     if (origin.failed || this.#error) return
     this.#acknowledged++
-    this.#options.onEvent?.({ type: 'acknowledged', key: origin.key })
+    this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key) })
   }
 
   cursor(node: string): Cursor | undefined {

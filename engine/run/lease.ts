@@ -10,6 +10,8 @@ export interface Leaver {
   left(): void
 }
 
+type RootOptions = Pick<DeriveOptions, 'bytes' | 'dispose'> & { key: string | number }
+
 /** What an item shares with all that descend from it alone. */
 interface Descent {
   readonly ledger: Ledger
@@ -24,7 +26,7 @@ interface Descent {
  */
 export class Lease<T = unknown> implements Item<T> {
   readonly value: T
-  readonly key: string
+  readonly #key: string | number
   readonly bytes: number
   /** Among the leases of its holder: kept by `Held`. */
   place = -1
@@ -43,14 +45,14 @@ export class Lease<T = unknown> implements Item<T> {
   private constructor(
     descent: Descent,
     value: T,
-    key: string,
+    key: string | number,
     bytes: number,
     dispose: (() => void) | undefined,
     holder: Holder | undefined,
     kept: Lease | undefined,
   ) {
     this.value = value
-    this.key = key
+    this.#key = key
     this.bytes = bytes
     this.#descent = descent
     this.#kept = kept
@@ -67,12 +69,16 @@ export class Lease<T = unknown> implements Item<T> {
     ledger: Ledger,
     value: T,
     source: string,
-    { key, bytes = 0, dispose }: DeriveOptions & { key: string },
+    { key, bytes = 0, dispose }: RootOptions,
     traces: readonly Trace[],
     holder?: Holder,
   ): Lease<T> {
     ledger.opened(bytes)
     return new Lease({ ledger, source, traces }, value, key, bytes, dispose, holder, undefined)
+  }
+
+  get key(): string {
+    return String(this.#key)
   }
 
   get traces(): readonly Trace[] {
@@ -92,15 +98,20 @@ export class Lease<T = unknown> implements Item<T> {
     return this.#holder
   }
 
-  derive<U>(
-    value: U,
-    { key = this.key, bytes = 0, dispose, keep = true, parents }: DeriveOptions = {},
-  ): Lease<U> {
+  derive<U>(value: U, { key, bytes = 0, dispose, keep = true, parents }: DeriveOptions = {}): Lease<U> {
     if (!this.#open) this.#misused('derive from')
     const others = parents ? this.#otherParents(parents) : none
     const descent = others.length > 0 ? this.#join(others) : this.#descent
     descent.ledger.opened(bytes)
-    const made = new Lease(descent, value, key, bytes, dispose, this.#holder, keep ? this : undefined)
+    const made = new Lease(
+      descent,
+      value,
+      key ?? this.#key,
+      bytes,
+      dispose,
+      this.#holder,
+      keep ? this : undefined,
+    )
     if (keep && others.length > 0) made.#keep(others)
     return made
   }
@@ -108,12 +119,12 @@ export class Lease<T = unknown> implements Item<T> {
   /** A second lease of the same value. */
   fork(traces: readonly Trace[] = this.traces): Lease<T> {
     if (!this.#open) this.#misused('share')
-    const { value, key, bytes } = this
+    const { value, bytes } = this
     const descent = { ...this.#descent, traces }
     const made = new Lease(
       descent,
       value,
-      key,
+      this.#key,
       bytes,
       undefined,
       this.#holder,

@@ -5,8 +5,10 @@ import type { Host, SourcePump } from './host.ts'
 import { Lease, type Leaver } from './lease.ts'
 import { Origin } from './trace.ts'
 
+type Found<T> = SourceItem<T, string | number>
+
 /** The stream behind `Context.source`: see its description in operator.ts. */
-export function source<T>(host: Host, pull: () => AsyncIterable<SourceItem<T>>): Observable<Item<T>> {
+export function source<T>(host: Host, pull: () => AsyncIterable<Found<T>>): Observable<Item<T>> {
   return new Observable(subscriber => {
     const source = new RunningSource(host, pull()[Symbol.asyncIterator](), subscriber)
     host.addSource(source)
@@ -23,18 +25,18 @@ const nowhere = -1
 /** Pulls items while there is room and credit for them. */
 class RunningSource<T> implements SourcePump, Leaver {
   readonly #host: Host
-  readonly #iterator: AsyncIterator<SourceItem<T>>
+  readonly #iterator: AsyncIterator<Found<T>>
   readonly #subscriber: Subscriber<Item<T>>
   readonly #cursor: Cursor | undefined
   /** It was pulled, and waits for room. */
-  #found: SourceItem<T> | undefined
+  #found: Found<T> | undefined
   #position = nowhere
   #pulling = false
   #stopped = false
   #emitting = false
   #outstanding = 0
 
-  constructor(host: Host, iterator: AsyncIterator<SourceItem<T>>, subscriber: Subscriber<Item<T>>) {
+  constructor(host: Host, iterator: AsyncIterator<Found<T>>, subscriber: Subscriber<Item<T>>) {
     this.#host = host
     this.#iterator = iterator
     this.#subscriber = subscriber
@@ -88,7 +90,7 @@ class RunningSource<T> implements SourcePump, Leaver {
   }
 
   /** Keeps an item for emission, unless it was done before the run was resumed or nobody wants it any more. */
-  #take(item: SourceItem<T>): void {
+  #take(item: Found<T>): void {
     const position = this.#stopped ? undefined : this.#cursor ? this.#cursor.find(item.key) : nowhere
     if (position === undefined) {
       this.#discard(item)
@@ -139,7 +141,7 @@ class RunningSource<T> implements SourcePump, Leaver {
     this.#host.end()
   }
 
-  #discard(item: SourceItem<T>): void {
+  #discard(item: Found<T>): void {
     try {
       item.dispose?.()
     } catch (error) {

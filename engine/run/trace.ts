@@ -22,14 +22,14 @@ export abstract class Trace {
 
 /** The trace of an item that a source emitted: settled means acknowledged. */
 export class Origin extends Trace {
-  readonly key: string
+  readonly key: string | number
   /** Among the items of its source. */
   readonly position: number
   /** An item that descends from it failed and was skipped. */
   failed = false
   readonly #acknowledge: (origin: Origin) => void
 
-  constructor(key: string, position: number, acknowledge: (origin: Origin) => void) {
+  constructor(key: string | number, position: number, acknowledge: (origin: Origin) => void) {
     super()
     this.key = key
     this.position = position

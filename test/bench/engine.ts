@@ -22,7 +22,7 @@ const source = operator({
   outputs: { numbers: 'number' },
   run: (_, { count }, context) => ({
     numbers: context.source(async function* () {
-      for (let value = 0; value < count; value++) yield { key: String(value), value }
+      for (let value = 0; value < count; value++) yield { key: value, value }
     }),
   }),
 })

@@ -169,6 +169,13 @@ t.test('a second release, or a use after it, is an error', async t => {
   t.throws(() => one.derive(2), { message: 'cannot derive from item "1": it was released before' })
 })
 
+t.test('a number is a key by its digits', async t => {
+  const numbered = Lease.root(ledger(), 'value', 'a', { key: 7 }, [])
+  t.equal(numbered.key, '7')
+  t.equal(numbered.derive(1).key, '7')
+  t.equal(numbered.seed, item(ledger(), 7).seed)
+})
+
 t.test('a new key gives a new seed', async t => {
   const one = item(ledger(), 1)
   t.not(one.derive(2, { key: '1/2' }).seed, one.seed)
@@ -180,7 +187,7 @@ t.test(
     const book = ledger()
     const settled: string[] = []
     const leases = ['a', 'b'].map(key =>
-      Lease.root(book, key, 'n', { key }, [new Origin(key, 0, origin => settled.push(origin.key))]),
+      Lease.root(book, key, 'n', { key }, [new Origin(key, 0, origin => settled.push(String(origin.key)))]),
     )
     const batch = leases[0].derive('batch', { parents: leases })
     for (const lease of leases) lease.release()
