@@ -1,3 +1,4 @@
+import { pack } from './pack.ts'
 import { kernel, type Plan } from './plan.ts'
 import type { Draw } from './sampling.ts'
 import type { Tensor } from './tensor.ts'
@@ -16,50 +17,108 @@ export interface DrawTokens extends Draw {
 }
 
 /**
- * Draws as `probabilities` and then `sampleTokens` do, in one dispatch and without writing probabilities: for GPUs with
- * workgroups of 1024 lanes. Looks at a row twice where top-k leaves few tokens, three times where nothing is cut, else
- * a few times more.
+ * Draws as `probabilities` and then `sampleTokens` do, without writing probabilities: for GPUs with workgroups of 1024
+ * lanes. One dispatch sums up spans of 32 tokens; in the other a row's workgroup mostly reads these and few logits. Only
+ * where much is left of a flat distribution by top-k or top-p it looks at all logits, several times.
  */
 export function drawTokens(plan: Plan, of: DrawTokens): void {
   const { greedy, temperature, topK, topP, minP, rows, vocabulary, capacity, endId } = of
   const { logits, seeds, position, done, ids, history, chances } = of
-  plan.dispatch(draw, {
+  const spans = Math.ceil(vocabulary / span)
+  const coldness = greedy ? 1 : 1 / temperature
+  const summaries = plan.tensor('summaries', [rows, spans, 2])
+  plan.dispatch(summarise(vocabulary), {
+    params: { rows, columns: vocabulary, spans, coldness },
+    buffers: { logits, summaries },
+    grid: Math.ceil((rows * spans) / summaryLanes),
+  })
+  plan.dispatch(draw(vocabulary), {
     params: {
-      ...{ rows, columns: vocabulary, capacity, end_id: endId },
-      ...{ greedy: greedy ? 1 : 0, coldness: greedy ? 1 : 1 / temperature },
+      ...{ rows, columns: vocabulary, spans, capacity, end_id: endId },
+      ...{ greedy: greedy ? 1 : 0, coldness },
       ...{ top_k: topK < vocabulary ? topK : 0, top_p: topP, min_p: minP },
     },
-    buffers: { logits, seeds, position, done, ids, history, chances },
+    buffers: { logits, summaries, seeds, position, done, ids, history, chances },
     grid: rows,
   })
 }
 
+/** Tokens that are summed up as one. */
+const span = 32
+const summaryLanes = 256
 const lanes = 1024
 /** Lanes of a team: in the final look, each team sums a stretch of the row. */
 const team = 32
 const teams = lanes / team
-/** Tokens that the list of the likeliest holds. */
+/** Tokens that the list of the likeliest holds, and how many are asked for where top-k does not say. */
 const room = 512
+const enough = 256
 
-// One workgroup a row. A key is the bits of a number, arranged to grow as it does. In general thresholds are found four
-// bits at a time, by what lies at or above 15 candidates. Where few tokens pass top-k they are listed instead: the k-th
-// largest of the lanes' largest is at most the k-th largest of all and hardly less, so what reaches it is a short list.
-const draw = kernel({
-  name: 'draw_tokens',
-  params: {
-    ...{ rows: 'u32', columns: 'u32', capacity: 'u32', end_id: 'u32' },
-    ...{ greedy: 'u32', coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
-  } as const,
-  buffers: {
-    logits: { element: 'f32', access: 'read' }, // (rows, columns)
-    seeds: { element: 'u32', access: 'read' }, // (rows)
-    position: { element: 'u32', access: 'read' }, // (1)
-    done: { element: 'u32', access: 'write' }, // (rows)
-    ids: { element: 'u32', access: 'write' }, // (rows)
-    history: { element: 'u32', access: 'write' }, // (rows, capacity)
-    chances: { element: 'f32', access: 'write' }, // (rows, capacity)
-  },
-  code: `
+/** WGSL: `logits_at(row, c)`, and `four(row, c)`: neighbours, c a multiple of 4; past the row what can never be drawn. */
+const access = (vocabulary: number): string =>
+  pack(vocabulary).size === 4
+    ? `
+fn logits_at(row: u32, c: u32) -> f32 { let at = row * params.columns + c; return logits[at >> 2u][at & 3u]; }
+fn four(row: u32, c: u32) -> vec4f {
+  if (c >= params.columns) { return vec4f(-3.4e38); }
+  return logits[(row * params.columns + c) >> 2u];
+}`
+    : `
+fn logits_at(row: u32, c: u32) -> f32 { return logits[row * params.columns + c]; }
+fn one(row: u32, c: u32) -> f32 { if (c >= params.columns) { return -3.4e38; } return logits[row * params.columns + c]; }
+fn four(row: u32, c: u32) -> vec4f { return vec4f(one(row, c), one(row, c + 1u), one(row, c + 2u), one(row, c + 3u)); }`
+
+const fours = (line: (i: number) => string): string =>
+  Array.from({ length: span / 4 }, (_, i) => line(i)).join('\n  ')
+
+// A lane a span: its largest logit, and the sum of weights relative to that.
+const summarise = (vocabulary: number) =>
+  kernel({
+    name: 'draw_summaries',
+    params: { rows: 'u32', columns: 'u32', spans: 'u32', coldness: 'f32' } as const,
+    buffers: {
+      logits: { element: pack(vocabulary).element, access: 'read' }, // (rows, columns)
+      summaries: { element: 'vec2f', access: 'write' }, // (rows, spans)
+    },
+    code: `${access(vocabulary)}
+@compute @workgroup_size(${summaryLanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = workgroup_index(id) * ${summaryLanes}u + lane;
+  if (i >= params.rows * params.spans) { return; }
+  let row = i / params.spans;
+  let first = i % params.spans * ${span}u;
+  ${fours(j => `let v${j} = four(row, first + ${4 * j}u);`)}
+  var all = v0;
+  ${fours(j => (j === 0 ? '' : `all = max(all, v${j});`))}
+  let top = max(max(all.x, all.y), max(all.z, all.w));
+  var sum = vec4f();
+  ${fours(j => `{ let distance = (v${j} - top) * params.coldness; sum += select(vec4f(), exp(max(distance, vec4f(-87.0))), distance > vec4f(-87.0)); }`)}
+  summaries[i] = vec2f(top, sum.x + sum.y + (sum.z + sum.w));
+}`,
+  })
+
+// One workgroup a row, some neighbouring spans a lane. A key is the bits of a number, arranged to grow as it does. In
+// general thresholds are found four bits at a time, by what lies at or above 15 candidates. Mostly the likeliest are
+// listed instead: the k-th largest of the lanes' largest is at most the k-th largest of all and hardly less, so what
+// reaches it is a short list, found by looking into few spans.
+const draw = (vocabulary: number) =>
+  kernel({
+    name: 'draw_tokens',
+    params: {
+      ...{ rows: 'u32', columns: 'u32', spans: 'u32', capacity: 'u32', end_id: 'u32' },
+      ...{ greedy: 'u32', coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
+    } as const,
+    buffers: {
+      logits: { element: pack(vocabulary).element, access: 'read' }, // (rows, columns)
+      summaries: { element: 'vec2f', access: 'read' }, // (rows, spans): largest, sum of weights
+      seeds: { element: 'u32', access: 'read' }, // (rows)
+      position: { element: 'u32', access: 'read' }, // (1)
+      done: { element: 'u32', access: 'write' }, // (rows)
+      ids: { element: 'u32', access: 'write' }, // (rows)
+      history: { element: 'u32', access: 'write' }, // (rows, capacity)
+      chances: { element: 'f32', access: 'write' }, // (rows, capacity)
+    },
+    code: `${access(vocabulary)}
 var<workgroup> tree: array<vec4f, ${lanes}>;
 var<workgroup> sums: array<f32, ${lanes}>;
 var<workgroup> team_sums: array<f32, ${teams}>;
@@ -68,7 +127,8 @@ var<workgroup> tokens: array<u32, ${room}>;
 var<workgroup> sorted: array<u32, ${room}>;
 var<workgroup> weights: array<f32, ${room}>;
 var<workgroup> listed: atomic<u32>;
-var<workgroup> listed_here: u32;
+var<workgroup> shared_word: u32;
+var<workgroup> shared_rest: f32;
 fn key_of(value: f32) -> u32 {
   let bits = bitcast<u32>(value);
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
@@ -103,10 +163,10 @@ fn weight_of(value: f32, highest: f32, least: u32, lightest: u32) -> f32 {
   return select(0.0, weight, kept);
 }
 // How much lies at or above 15 keys, from base + unit on: counts by the keys of values, or weights by their bits.
-fn above(weighed: bool, base: u32, unit: u32, start: u32, highest: f32, least: u32, lane: u32) -> array<vec4f, 4> {
+fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32, lane: u32) -> array<vec4f, 4> {
   var found: array<vec4f, 4>;
   for (var c = lane; c < params.columns; c += ${lanes}u) {
-    let value = logits[start + c];
+    let value = logits_at(row, c);
     var key = key_of(value);
     var amount = 1.0;
     if (weighed) {
@@ -124,10 +184,10 @@ fn above(weighed: bool, base: u32, unit: u32, start: u32, highest: f32, least: u
   return found;
 }
 // The largest key such that at least \`wanted\` lies at or above it; 0 when there is not that much.
-fn threshold(weighed: bool, wanted: f32, start: u32, highest: f32, least: u32, lane: u32) -> u32 {
+fn threshold(weighed: bool, wanted: f32, row: u32, highest: f32, least: u32, lane: u32) -> u32 {
   var key = 0u;
   for (var shift = 28u; ; shift -= 4u) {
-    let found = above(weighed, key, 1u << shift, start, highest, least, lane);
+    let found = above(weighed, key, 1u << shift, row, highest, least, lane);
     var step = 0u;
     for (var i = 1u; i < 16u; i++) { if (found[i / 4u][i % 4u] >= wanted) { step = i; } }
     key |= step << shift;
@@ -170,7 +230,7 @@ fn team_hit(wanted: f32) -> Hit {
   return hit;
 }
 // Sorts the list by token and leaves the weights of what is kept in \`values\`.
-fn weigh_list(count: u32, highest: f32, lane: u32) {
+fn weigh_list(count: u32, highest: f32, whole: f32, lane: u32) {
   for (var i = lane; i < count; i += ${lanes}u) {
     let value = values[i];
     var rank = 0u;
@@ -180,11 +240,13 @@ fn weigh_list(count: u32, highest: f32, lane: u32) {
       above += select(0u, 1u, values[j] > value);
     }
     sorted[rank] = tokens[i];
-    weights[rank] = select(0.0, weight_of(value, highest, 0u, 0u), above < params.top_k);
+    weights[rank] = select(0.0, weight_of(value, highest, 0u, 0u), params.top_k == 0u || above < params.top_k);
   }
   workgroupBarrier();
   var mass = 0.0;
   for (var j = 0u; j < count; j++) { mass += weights[j]; }
+  if (lane == 0u) { shared_rest = mass; }
+  if (params.top_k == 0u) { mass = whole; }
   for (var i = lane; i < count; i += ${lanes}u) {
     let weight = weights[i];
     var heavier = 0.0;
@@ -194,72 +256,150 @@ fn weigh_list(count: u32, highest: f32, lane: u32) {
   }
   workgroupBarrier();
 }
-fn draw_listed(row: u32, count: u32, share: f32) {
-  var mass = 0.0;
-  for (var i = 0u; i < count; i++) { mass += values[i]; }
-  let wanted = share * mass;
+fn enlist(found: vec4f, bound: f32, first: u32) {
+  for (var i = 0u; i < 4u; i++) {
+    if (found[i] >= bound && first + i < params.columns) {
+      let at = atomicAdd(&listed, 1u);
+      if (at < ${room}u) {
+        values[at] = found[i];
+        tokens[at] = first + i;
+      }
+    }
+  }
+}
+fn draw_listed(row: u32, count: u32, wanted: f32, whole: f32) {
   var hit = 0u;
   var sum = 0.0;
-  for (var i = 0u; i < count && (i == 0u || wanted >= sum); i++) {
+  for (var i = 0u; i < count && (sum == 0.0 || wanted >= sum); i++) {
     if (values[i] > 0.0) {
       hit = i;
       sum += values[i];
     }
   }
-  settle(row, sorted[hit], values[hit] / mass);
+  settle(row, sorted[hit], values[hit] / whole);
 }
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
   if (row >= params.rows) { return; }
-  let start = row * params.columns;
   let random = mixed(seeds[row] + mixed(position[0] + mixed(seeds[row])));
   let share = f32(random >> 8u) * 0x1p-24;
+  let several = (params.spans + ${lanes - 1}u) / ${lanes}u;
+  let first_span = min(lane * several, params.spans);
+  let end_span = min(first_span + several, params.spans);
   var own = -3.4e38;
-  for (var c = lane; c < params.columns; c += ${lanes}u) { own = max(own, logits[start + c]); }
+  for (var i = first_span; i < end_span; i++) { own = max(own, summaries[row * params.spans + i].x); }
   let highest = largest(own, lane);
   if (params.greedy != 0u) {
+    // The first span with the largest, then the first in it; float32 holds indices up to 2^24.
     var first = 0x1p30;
-    for (var c = lane; c < params.columns; c += ${lanes}u) { if (logits[start + c] == highest) { first = min(first, f32(c)); } }
-    let token = -largest(-first, lane); // float32 holds indices up to 2^24
+    for (var i = first_span; i < end_span; i++) {
+      if (summaries[row * params.spans + i].x == highest) { first = min(first, f32(i)); }
+    }
+    let of_span = min(u32(-largest(-first, lane)), params.spans - 1u) * ${span}u;
+    let mine = of_span + min(lane, ${span - 1}u);
+    let is_first = mine < params.columns && logits_at(row, min(mine, params.columns - 1u)) == highest;
+    let token = -largest(select(-0x1p30, -f32(mine), is_first), lane);
     if (lane == 0u) { settle(row, min(u32(token), params.columns - 1u), 1.0); }
     return;
   }
-  var least = 0u;
-  if (params.top_k > 0u) {
-    if (params.top_k <= ${room / 2}u) {
-      sums[lane] = own;
-      workgroupBarrier();
-      var larger = 0u;
-      for (var i = 0u; i < ${lanes}u; i++) { larger += select(0u, 1u, sums[i] > own); }
-      let bound = -largest(select(-3.4e38, -own, larger < params.top_k), lane);
-      for (var c = lane; c < params.columns; c += ${lanes}u) {
-        let value = logits[start + c];
-        if (value >= bound) {
-          let at = atomicAdd(&listed, 1u);
-          if (at < ${room}u) {
-            values[at] = value;
-            tokens[at] = c;
-          }
+  var own_sum = 0.0;
+  for (var i = first_span; i < end_span; i++) {
+    let summary = summaries[row * params.spans + i];
+    let distance = (summary.x - highest) * params.coldness;
+    own_sum += select(0.0, summary.y * exp(max(distance, -87.0)), distance > -87.0);
+  }
+  sum_teams(own_sum, lane);
+  var every = 0.0;
+  for (var i = 0u; i < ${teams}u; i++) { every += team_sums[i]; }
+  if (params.top_k == 0u && params.top_p >= 1.0 && params.min_p == 0.0) {
+    // Nothing is cut: the team, its lane, the lane's span, then the token.
+    let team_of = team_hit(share * every);
+    var wanted = share * every - team_of.below;
+    var hit = team_of.place * ${team}u;
+    var below = 0.0;
+    var sum = 0.0;
+    for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
+      let found = sums[team_of.place * ${team}u + i];
+      if (found > 0.0) {
+        hit = team_of.place * ${team}u + i;
+        below = sum;
+        sum += found;
+      }
+    }
+    if (lane == hit) {
+      wanted -= below;
+      below = 0.0;
+      sum = 0.0;
+      for (var i = first_span; i < end_span && (i == first_span || wanted >= sum); i++) {
+        let summary = summaries[row * params.spans + i];
+        let distance = (summary.x - highest) * params.coldness;
+        let found = select(0.0, summary.y * exp(max(distance, -87.0)), distance > -87.0);
+        if (found > 0.0) {
+          shared_word = i * ${span}u;
+          below = sum;
+          sum += found;
         }
       }
-      workgroupBarrier();
-      if (lane == 0u) { listed_here = atomicLoad(&listed); }
-      let count = workgroupUniformLoad(&listed_here);
-      if (count <= ${room}u) {
-        weigh_list(count, highest, lane);
-        if (lane == 0u) { draw_listed(row, count, share); }
+      shared_rest = wanted - below;
+    }
+    let begin = workgroupUniformLoad(&shared_word);
+    let rest = workgroupUniformLoad(&shared_rest);
+    if (lane < ${span}u) {
+      values[lane] = 0.0;
+      if (begin + lane < params.columns) { values[lane] = weight_of(logits_at(row, begin + lane), highest, 0u, 0u); }
+      sorted[lane] = begin + lane;
+    }
+    workgroupBarrier();
+    if (lane == 0u) { draw_listed(row, ${span}u, rest, every); }
+    return;
+  }
+  var least = 0u;
+  let asked = select(params.top_k, ${enough}u, params.top_k == 0u);
+  if (asked <= ${enough}u) {
+    sums[lane] = own;
+    workgroupBarrier();
+    var larger = 0u;
+    for (var i = 0u; i < ${lanes}u; i++) { larger += select(0u, 1u, sums[i] > own); }
+    let bound = -largest(select(-3.4e38, -own, larger < asked), lane);
+    for (var i = first_span; i < end_span; i++) {
+      if (summaries[row * params.spans + i].x >= bound) {
+        let first = i * ${span}u;
+        var found: array<vec4f, ${span / 4}>;
+        ${fours(j => `found[${j}] = four(row, first + ${4 * j}u);`)}
+        for (var j = 0u; j < ${span / 4}u + (params.grid_width >> 31u); j++) { enlist(found[j], bound, first + 4u * j); }
+      }
+    }
+    workgroupBarrier();
+    if (lane == 0u) { shared_word = atomicLoad(&listed); }
+    let count = workgroupUniformLoad(&shared_word);
+    if (count <= ${room}u) {
+      weigh_list(count, highest, every, lane);
+      // Without top-k the list must hold all that the other cuts leave.
+      if (lane == 0u) {
+        let all_by_mass = params.top_p < 1.0 && shared_rest >= params.top_p * every;
+        let all_by_weight = weight_of(bound, highest, 0u, 0u) < params.min_p;
+        shared_word = select(0u, 1u, params.top_k > 0u || all_by_mass || all_by_weight || count == params.columns);
+      }
+      if (workgroupUniformLoad(&shared_word) != 0u) {
+        if (lane == 0u) {
+          var mass = 0.0;
+          for (var i = 0u; i < count; i++) { mass += values[i]; }
+          draw_listed(row, count, share * mass, mass);
+        }
         return;
       }
     }
-    least = threshold(false, f32(params.top_k), start, highest, 0u, lane);
+  }
+  if (params.top_k > 0u) {
+    least = threshold(false, f32(params.top_k), row, highest, 0u, lane);
   }
   var lightest = 0u;
   if (params.top_p < 1.0) {
     var mass = 0.0;
-    for (var c = lane; c < params.columns; c += ${lanes}u) { mass += weight_of(logits[start + c], highest, least, 0u); }
+    for (var c = lane; c < params.columns; c += ${lanes}u) { mass += weight_of(logits_at(row, c), highest, least, 0u); }
     let wanted = max(params.top_p * total(vec4f(mass), lane).x, 1e-30);
-    lightest = threshold(true, wanted, start, highest, least, lane);
+    lightest = threshold(true, wanted, row, highest, least, lane);
   }
   lightest = max(lightest, bitcast<u32>(params.min_p)); // the heaviest weighs 1
 
@@ -267,7 +407,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let begin = min(lane / ${team}u * stretch, params.columns);
   let end = min(begin + stretch, params.columns);
   var mass = 0.0;
-  for (var c = begin + lane % ${team}u; c < end; c += ${team}u) { mass += weight_of(logits[start + c], highest, least, lightest); }
+  for (var c = begin + lane % ${team}u; c < end; c += ${team}u) { mass += weight_of(logits_at(row, c), highest, least, lightest); }
   sum_teams(mass, lane);
   var whole = 0.0;
   for (var i = 0u; i < ${teams}u; i++) { whole += team_sums[i]; }
@@ -277,7 +417,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let piece = (stretch + ${lanes - 1}u) / ${lanes}u;
   let mine = min(here + lane * piece, until);
   var part = 0.0;
-  for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits[start + c], highest, least, lightest); }
+  for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits_at(row, c), highest, least, lightest); }
   workgroupBarrier();
   sum_teams(part, lane);
   let team_of = team_hit(share * whole - stretch_hit.below);
@@ -299,7 +439,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var chance = 0.0;
   var passed = 0.0;
   for (var c = mine; c < min(mine + piece, until) && (passed == 0.0 || wanted >= passed); c++) {
-    let weight = weight_of(logits[start + c], highest, least, lightest);
+    let weight = weight_of(logits_at(row, c), highest, least, lightest);
     if (weight > 0.0) {
       token = c;
       chance = weight / whole;
@@ -308,4 +448,4 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   settle(row, token, chance);
 }`,
-})
+  })
