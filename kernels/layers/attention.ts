@@ -1,4 +1,5 @@
 import { flashAttention } from '../flash-attention.ts'
+import { flashAttentionBackward } from '../flash-attention-backward.ts'
 import { type AttentionShape, flashFits, type Heads } from '../flash-parts.ts'
 import { matmul, type Operand } from '../matmul.ts'
 import { softmax, softmaxBackward } from '../softmax.ts'
@@ -11,7 +12,10 @@ export interface AttentionOptions extends AttentionShape {
   values: Heads
 }
 
-/** softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). The probabilities are kept for the backward. */
+/**
+ * softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). What the backward
+ * needs is kept: on matrix units the sums of each row, else the probabilities.
+ */
 export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const { plan } = pass
   const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } =
@@ -20,9 +24,18 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const ratio = heads / keyValueHeads
   const width = heads * headSize
   const y = pass.output('attention', [batches * rows, width], inputs)
-  if (!pass.wants(y) && flashFits(plan, options, [queries, keys, values])) {
+  if (flashFits(plan, options, [queries, keys, values])) {
     const logSums = plan.tensor('log sums', [batches, heads, rows])
     flashAttention(plan, { ...options, out: y, logSums })
+    pass.onBackward(y, dOut => {
+      const targets = gradientsOf(pass, inputs)
+      const into = ({ tensor, column = 0 }: Heads) => {
+        const target = targets.get(tensor)
+        return target && { tensor: target.gradient, column, accumulate: target.accumulate }
+      }
+      const gradients = { dQueries: into(queries), dKeys: into(keys), dValues: into(values) }
+      flashAttentionBackward(plan, { ...options, out: y, dOut, logSums, ...gradients })
+    })
     return y
   }
   const scores = plan.tensor('attention scores', [batches, heads, rows, keyRows])
@@ -61,9 +74,7 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     const dScores = plan.tensor('d attention scores', scores.shape)
     const a = across(dy)
     matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a, b: v, out: score(dScores), batch })
-    // Keys and values may be columns of one tensor: it is asked for once.
-    const wanted = [...new Set(inputs)].filter(x => pass.wants(x))
-    const targets = new Map(wanted.map(x => [x, pass.into(x)]))
+    const targets = gradientsOf(pass, inputs)
     // Heads that share a key head sum their gradients into it.
     const shared = { outer: batches, inner: keyValueHeads }
     const stacked = (tensor: Tensor): Operand => ({ ...score(tensor), inner: ratio * rows * keyRows })
@@ -114,6 +125,12 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     })
   })
   return y
+}
+
+/** Where the gradients of those that want one go; keys and values may be columns of one tensor: it is asked for once. */
+function gradientsOf(pass: Pass, inputs: readonly Tensor[]) {
+  const wanted = [...new Set(inputs)].filter(x => pass.wants(x))
+  return new Map(wanted.map(x => [x, pass.into(x)]))
 }
 
 function side({ tensor, column = 0 }: Heads, rows: number, headSize: number): Operand {

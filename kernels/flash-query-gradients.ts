@@ -1,0 +1,236 @@
+import type { FlashBackward } from './flash-attention-backward.ts'
+import {
+  Bindings,
+  flashDirectives,
+  halvesWgsl,
+  headVectors,
+  hiddenScore,
+  hiddenWgsl,
+  logOfE,
+  staged,
+} from './flash-parts.ts'
+import { each } from './matmul-variant.ts'
+import { matrixWgsl } from './matrix-units.ts'
+import { once, targetKey } from './once.ts'
+import { type Kernel, kernel, type Plan } from './plan.ts'
+import type { Tensor } from './tensor.ts'
+import { visibleBlocks } from './visible-blocks.ts'
+
+const rowTile = 64
+const keyTile = 32
+const lanes = 128
+const pitchOfScores = keyTile / 4 + 1
+
+/** dQ: a workgroup makes 64 rows of a head, its subgroups 16 each, going through the keys 32 at a time. */
+export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
+  const { queries, keys, values, dOut, logSums, dQueries, mask, batches, rows, keyRows, heads, headSize } = of
+  if (!dQueries) return
+  const bindings = new Bindings()
+  const [q, k, v, g] = [
+    bindings.read('queries', queries.tensor),
+    bindings.read('keys', keys.tensor),
+    bindings.read('values', values.tensor),
+    bindings.read('gradients', dOut),
+  ]
+  if (mask.kind === 'causal') {
+    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, rowTile, keyTile }, false)
+    const { segments, parents } = mask
+    for (const [name, tensor] of Object.entries({ starts, blocks, segments, parents }))
+      bindings.add(name, tensor, { element: 'u32', access: 'read' })
+  }
+  if (mask.kind === 'lengths') bindings.add('lengths', mask.lengths, { element: 'u32', access: 'read' })
+  for (const [name, tensor] of Object.entries({ logSums, dots }))
+    bindings.add(name, tensor, { element: 'f32', access: 'read' })
+  bindings.add('out', dQueries.tensor, { element: 'vec4f', access: 'write' })
+  const { accumulate } = dQueries
+  const names = { q, k, v, g }
+  const key = JSON.stringify([targetKey(plan.target), mask.kind, headSize, accumulate, names, bindings.key])
+  const tiles = Math.ceil(rows / rowTile)
+  plan.dispatch(
+    kernels(key, () =>
+      kernel({
+        name: `flash_query_gradients_${mask.kind}_${headSize}`,
+        enables: `${matrixWgsl(plan.target.units).enables}\n${flashDirectives}`,
+        params,
+        buffers: bindings.specs,
+        code: source(plan, of, names, bindings.loads, accumulate),
+      }),
+    ),
+    {
+      params: {
+        ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles, heads },
+        ...{ ratio: heads / of.keyValueHeads, scale: of.scale },
+        ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
+        ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
+        ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+        ...{ out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
+      },
+      buffers: bindings.tensors,
+      grid: tiles * heads * batches,
+    },
+  )
+}
+
+const u32 = 'u32' as const
+
+const params = {
+  ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, ratio: u32, scale: 'f32' as const },
+  ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
+  ...{ out_row: u32, out_column: u32 },
+}
+
+const kernels = once<Kernel<keyof typeof params, string>>()
+
+function source(
+  plan: Plan,
+  { headSize, mask }: FlashBackward,
+  { q, k, v, g }: Record<'q' | 'k' | 'v' | 'g', string>,
+  loads: string,
+  accumulate: boolean,
+): string {
+  const units = matrixWgsl(plan.target.units)
+  const listed = mask.kind === 'causal'
+  const { pitch, blocks: depth } = headVectors(headSize)
+  const part = { lanes, headSize }
+  const queries = staged({ ...part, name: 'query', source: q, tileRows: rowTile })
+  const gradients = staged({ ...part, name: 'gradient', source: g, tileRows: rowTile })
+  const keys = staged({ ...part, name: 'key', source: k, tileRows: keyTile })
+  const values = staged({ ...part, name: 'value', source: v, tileRows: keyTile })
+  const valuesAt = keyTile * pitch
+  const scores = 2 * keyTile * pitch
+  const slopes = scores + rowTile * pitchOfScores
+  const end = slopes + rowTile * pitchOfScores
+  // Units keep blocks of queries in registers; loops in their place read them from memory each time.
+  const native = plan.target.units === 'native'
+  const [queriesAt, gradientsAt] = native ? [0, 0] : [end, end + rowTile * pitch]
+  const vectors = Math.max(end, gradientsAt + rowTile * pitch)
+  const sums = each(depth, d => `sums${d}`)
+  const four = each(4, i => i)
+  const blocksOf = (name: string, at: number) =>
+    each(
+      depth,
+      d =>
+        `let ${name}${d} = ${units.loadLeft('k', `${at}u + subgroup * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)};`,
+    ).join('\n  ')
+  const product = (left: string, at: number, name: string) =>
+    each(depth, d =>
+      each(
+        2,
+        j =>
+          `${name}${j} = ${units.multiply(`${left}${d}`, units.loadRight('k', `${at + j * 16 * pitch + d * 2}u`, `${pitch}u`), `${name}${j}`)};`,
+      ).join(' '),
+    ).join('\n      ')
+  return `
+var<workgroup> tile: array<vec4u, ${vectors}>;
+var<workgroup> bounds: vec2u;
+${units.declarations}
+${halvesWgsl}${loads}
+${hiddenWgsl(mask)}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
+  let index = workgroup_index(id);
+  if (index >= params.count) { return; }
+  let subgroup = ${units.subgroup};
+  let row_tile = params.tiles - 1u - index % params.tiles;
+  let head = index / params.tiles % params.heads;
+  let batch = index / params.tiles / params.heads;
+  let first_row = row_tile * ${rowTile}u;
+  let row = first_row + lane / 2u;
+  let half = lane & 1u;
+  let length = ${mask.kind === 'lengths' ? 'lengths[batch]' : 'params.key_rows'};
+  let last_row = params.rows - 1u;
+  let last_key = params.key_rows - 1u;
+  if (lane == 0u) {
+    bounds = ${listed ? 'vec2u(starts[row_tile], starts[row_tile + 1u])' : `vec2u(0u, (min(length, params.key_rows) + ${keyTile - 1}u) / ${keyTile}u)`};
+  }
+  let range = workgroupUniformLoad(&bounds);
+  let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
+  let g_row = params.heads * ${headSize}u;
+  let g_start = batch * params.rows * g_row + head * ${headSize}u;
+  let k_start = batch * params.key_rows * params.k_row + params.k_column + head / params.ratio * ${headSize}u;
+  let v_start = batch * params.key_rows * params.v_row + params.v_column + head / params.ratio * ${headSize}u;
+  ${queries.declare}
+  ${gradients.declare}
+  ${queries.fetch('first_row', 'last_row', 'q_start', 'params.q_row')}
+  ${gradients.fetch('first_row', 'last_row', 'g_start', 'g_row')}
+  ${queries.put(`${queriesAt}u`)}
+  workgroupBarrier();
+  ${blocksOf('query_block', queriesAt)}
+  workgroupBarrier();
+  ${gradients.put(`${gradientsAt}u`)}
+  workgroupBarrier();
+  ${blocksOf('gradient_block', gradientsAt)}
+  ${sums.map(name => `var ${name} = Sums();`).join(' ')}
+  ${keys.declare}
+  ${values.declare}
+  let stats = (batch * params.heads + head) * params.rows + min(row, last_row);
+  let log_sum = logSums[stats] * ${logOfE};
+  let pull = dots[stats];
+  let own = lane / 2u * ${pitchOfScores}u + half * 4u;
+  let strip = subgroup * ${16 * pitchOfScores}u;
+  var block = ${listed ? 'blocks[range.x]' : 'range.x'};
+  ${keys.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'k_start', 'params.k_row')}
+  ${values.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'v_start', 'params.v_row')}
+  for (var at = range.x; at < range.y; at++) {
+    let first_key = (block & 0x7fffffffu) * ${keyTile}u;
+    let hides = ${listed ? 'block >= 0x80000000u' : `first_key + ${keyTile}u > length`};
+    workgroupBarrier();
+    ${keys.put('0u')}
+    ${values.put(`${valuesAt}u`)}
+    workgroupBarrier();
+    block = ${listed ? 'blocks[min(at + 1u, range.y - 1u)]' : 'min(at + 1u, range.y - 1u)'};
+    ${keys.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'k_start', 'params.k_row')}
+    ${values.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'v_start', 'params.v_row')}
+    {
+      var scores0 = Sums(); var scores1 = Sums();
+      ${product('query_block', 0, 'scores')}
+      ${units.store(`${scores}u + strip`, pitchOfScores, 'scores0')};
+      ${units.store(`${scores}u + strip + 4u`, pitchOfScores, 'scores1')};
+    }
+    {
+      var slopes0 = Sums(); var slopes1 = Sums();
+      ${product('gradient_block', valuesAt, 'slopes')}
+      ${units.store(`${slopes}u + strip`, pitchOfScores, 'slopes0')};
+      ${units.store(`${slopes}u + strip + 4u`, pitchOfScores, 'slopes1')};
+    }
+    workgroupBarrier();
+    ${four
+      .map(
+        i => `var s${i} = bitcast<vec4f>(tile[${scores}u + own + ${i}u]) * params.scale * ${logOfE} - log_sum;
+    let d${i} = bitcast<vec4f>(tile[${slopes}u + own + ${i}u]);`,
+      )
+      .join('\n    ')}
+    if (hides) {
+      let seen_from = min(row, last_row);
+      let key = first_key + half * 16u;
+      ${four.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, key + ${i * 4}u, length));`).join('\n      ')}
+    }
+    ${four.map(i => `s${i} = exp2(s${i}) * (d${i} - pull) * params.scale;`).join('\n    ')}
+    tile[${scores}u + own] = halves(s0, s1);
+    tile[${scores}u + own + 1u] = halves(s2, s3);
+    workgroupBarrier();
+    ${each(
+      2,
+      j => `{ let slope = ${units.loadLeft('k', `${scores}u + strip + ${j * 4}u`, `${pitchOfScores}u`)};
+      ${sums.map((name, d) => `${name} = ${units.multiply('slope', units.loadRight('index', `${j * 16 * pitch + d * 2}u`, `${pitch}u`), name)};`).join('\n      ')} }`,
+    ).join('\n    ')}
+  }
+  let to = (batch * params.rows + row) * params.out_row + params.out_column + head * ${headSize}u;
+  ${each(
+    Math.ceil(depth / 2),
+    group => `workgroupBarrier();
+  ${sums
+    .slice(group * 2, group * 2 + 2)
+    .map((name, j) => `${units.store(`${scores}u + strip + ${j * 4}u`, pitchOfScores, name)};`)
+    .join('\n  ')}
+  workgroupBarrier();
+  for (var i = 0u; i < 4u; i++) {
+    let column = ${group * 32}u + half * 16u + i * 4u;
+    if (row < params.rows && column < ${headSize}u) {
+      let value = bitcast<vec4f>(tile[${scores}u + own + i]);
+      out[(to + column) >> 2u] = ${accumulate ? 'out[(to + column) >> 2u] + value' : 'value'};
+    }
+  }`,
+  ).join('\n  ')}
+}`
+}
