@@ -1,7 +1,7 @@
 import type { Sequence } from '../../kernels/networks/packing.ts'
 import { type Forward, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
-import type { ScheduledOptimizer } from '../model/adamw.ts'
+import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'
 import { GroupError } from './group-error.ts'
@@ -36,8 +36,8 @@ export async function updateOnce(
     for (const [i, part] of parts.entries()) losses.push(await accumulate(part, policy, options, steps[i]))
     const sum = (of: (loss: GrpoLoss) => number) => losses.reduce((total, loss) => total + of(loss), 0)
     const loss = sum(part => part.loss)
-    const { gradientNorm, applied } = await optimizer.step(optimizer.learningRate())
-    if (!applied)
+    const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
+    if (!applied && !scaling?.skipped)
       throw new GroupError(
         'not-finite',
         `the gradient is not finite (loss ${loss}); the weights were left as they are`,
@@ -50,6 +50,7 @@ export async function updateOnce(
       'clip_ratio/low_mean': sum(({ metrics }) => metrics.clipLow),
       'clip_ratio/high_mean': sum(({ metrics }) => metrics.clipHigh),
       'clip_ratio/region_mean': sum(({ metrics }) => metrics.clipRatio),
+      ...scalingMetrics(scaling),
     }
   } finally {
     optimizer.clearGradients()

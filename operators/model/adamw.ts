@@ -1,5 +1,5 @@
 import { resource } from '../../engine/operator.ts'
-import { adamWOptimizer, type Optimizer } from '../../kernels/networks/optimizer.ts'
+import { adamWOptimizer, type Optimizer, type Update } from '../../kernels/networks/optimizer.ts'
 import type { LoadedModel } from './load-model.ts'
 import { restoreOptimizer, saveOptimizer } from './save-optimizer.ts'
 import { learningRateAt } from './schedule.ts'
@@ -12,6 +12,13 @@ export interface ScheduledOptimizer extends Optimizer {
   readonly peakLearningRate: number
   /** Updates of the whole training. */
   readonly totalSteps: number
+}
+
+/** What a model in float16 adds to the metrics of an update: the scale that it had, and counts that should be 0. */
+export function scalingMetrics(scaling: Update['scaling']) {
+  if (!scaling) return {}
+  const { scale, skippedSteps, cuts } = scaling
+  return { loss_scale: scale, skipped_updates: skippedSteps, float16_cuts: cuts }
 }
 
 export default resource({

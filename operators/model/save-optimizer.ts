@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import type { Parameter } from '../../kernels/layers/pass.ts'
 import type { Optimizer } from '../../kernels/networks/optimizer.ts'
+import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
 import { openSafetensors, readTensor } from './safetensors.ts'
@@ -8,14 +8,17 @@ import { writeSafetensors } from './safetensors-write.ts'
 import { readNumber, writeNumber } from './state-file.ts'
 import { readPieces, writeTensor } from './tensor-pieces.ts'
 
-/** Writes the moments of every trained weight, as `first/NAME` and `second/NAME`, and the number of steps. */
+/**
+ * Writes the moments of every trained weight, as `first/NAME` and `second/NAME`, with the state of the loss scale where
+ * there is one, and the number of steps.
+ */
 export async function saveOptimizer(
   { device, weights }: VideoModel,
   optimizer: Optimizer,
   folder: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const tensors = momentsOf(weights.byName.values(), optimizer).map(({ name, tensor }) => {
+  const tensors = stateOf(weights, optimizer).map(({ name, tensor }) => {
     return { name, shape: tensor.shape, dtype: 'F32' as const, chunks: readPieces(device, tensor, signal) }
   })
   await writeSafetensors(join(folder, momentsName), tensors)
@@ -28,7 +31,7 @@ export async function restoreOptimizer(
   folder: string,
 ): Promise<void> {
   const file = await openSafetensors(join(folder, momentsName))
-  for (const { name, tensor } of momentsOf(weights.byName.values(), optimizer))
+  for (const { name, tensor } of stateOf(weights, optimizer))
     await writeTensor(device, tensor, readTensor(file, name))
   await device.finish()
   optimizer.steps = await readNumber(join(folder, stateName), 'steps')
@@ -37,11 +40,11 @@ export async function restoreOptimizer(
 const momentsName = 'moments.safetensors'
 const stateName = 'state.json'
 
-function momentsOf(
-  parameters: Iterable<Parameter>,
+function stateOf(
+  { byName, lossScale }: ParameterSet,
   optimizer: Optimizer,
 ): { name: string; tensor: Tensor }[] {
-  return [...parameters].flatMap(parameter => {
+  const moments = [...byName.values()].flatMap(parameter => {
     if (!parameter.gradient) return []
     const { first, second } = optimizer.moments(parameter)
     return [
@@ -49,4 +52,5 @@ function momentsOf(
       { name: `second/${parameter.name}`, tensor: second },
     ]
   })
+  return lossScale ? [...moments, { name: 'loss-scale', tensor: lossScale.state }] : moments
 }

@@ -1,7 +1,7 @@
 import { pack, type Sequence } from '../../kernels/networks/packing.ts'
 import { visualTokens } from '../../kernels/networks/shape.ts'
 import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
-import type { ScheduledOptimizer } from '../model/adamw.ts'
+import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { ExampleError } from './example-error.ts'
 import { sftLoss } from './loss.ts'
 
@@ -14,6 +14,10 @@ export interface SftStep {
   grad_norm: number
   /** Labelled tokens. */
   tokens: number
+  /** With products in float16; see `scalingMetrics`. */
+  loss_scale?: number
+  skipped_updates?: number
+  float16_cuts?: number
 }
 
 /**
@@ -34,13 +38,13 @@ export async function learn(
       const divideBy = divisor === 'update' ? tokens : counts[i] * batches.length
       loss += await accumulate(batch, model, divideBy)
     }
-    const { gradientNorm, applied } = await optimizer.step(optimizer.learningRate())
-    if (!applied)
+    const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
+    if (!applied && !scaling?.skipped)
       throw new ExampleError(
         'not-finite',
         `the gradient is not finite (loss ${loss}); the weights were left as they are`,
       )
-    return { loss, grad_norm: gradientNorm, tokens }
+    return { loss, grad_norm: gradientNorm, tokens, ...scalingMetrics(scaling) }
   } finally {
     optimizer.clearGradients()
   }
