@@ -95,7 +95,8 @@ function graphOf({ nodes, edges }: Status): string {
 function sampleTable(samples: readonly Sample[], count: number): string {
   const flat = samples.map(({ entry, why }) => ({ cells: flatten({ shown: why, ...entry }) }))
   const names = [...new Set(flat.flatMap(({ cells }) => [...cells.keys()]))]
-  const isLong = (name: string) => flat.some(({ cells }) => (cells.get(name) ?? '').length > 40)
+  const isLong = (name: string) =>
+    flat.some(({ cells }) => (cells.get(name) ?? '').length > 40 || isPicture(cells.get(name)))
   const short = names.filter(name => !isLong(name))
   const long = names.filter(isLong)
   const rows = flat.map(({ cells }) => {
@@ -112,10 +113,10 @@ function sampleTable(samples: readonly Sample[], count: number): string {
   return `<p>${samples.length} of ${count}: the best, the worst and the newest.</p><div class="wide"><table class="samples"><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
 }
 
+const isPicture = (value: string | undefined): boolean => value?.startsWith('data:image/') ?? false
+
 const shown = (value: string): string =>
-  value.startsWith('data:image/')
-    ? `<img alt="" src="${escapeMarkup(value)}">`
-    : `<p>${escapeMarkup(value)}</p>`
+  isPicture(value) ? `<img alt="" src="${escapeMarkup(value)}">` : `<p>${escapeMarkup(value)}</p>`
 
 /** Objects in objects as `outer.inner`, everything as text. */
 function flatten(entry: Entry, prefix = ''): Map<string, string> {

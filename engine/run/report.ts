@@ -1,5 +1,5 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Status } from './observe.ts'
 import type { Series } from './report-curve.ts'
@@ -79,8 +79,25 @@ async function readSamples(path: string): Promise<{ samples: Sample[]; sampleCou
   const groups = { best, worst, newest: newest.reverse() }
   for (const why of ['best', 'worst', 'newest'] as const)
     for (const entry of groups[why]) if (!chosen.has(entry)) chosen.set(entry, why)
-  return { samples: [...chosen].map(([entry, why]) => ({ entry, why })), sampleCount }
+  const folder = dirname(path)
+  return {
+    samples: [...chosen].map(([entry, why]) => ({ entry: withPictures(entry, folder), why })),
+    sampleCount,
+  }
 }
+
+/** Paths of pictures in the run's folder become the pictures themselves. */
+function withPictures(entry: Entry, folder: string): Entry {
+  const fields = Object.entries(entry).map(([name, value]) => {
+    if (typeof value !== 'string' || !picturePath.test(value)) return [name, value]
+    const file = join(folder, value)
+    return [name, existsSync(file) ? `data:image/jpeg;base64,${readFileSync(file, 'base64')}` : value]
+  })
+  return Object.fromEntries(fields)
+}
+
+/** Within the folder: no part of it is `..`. */
+const picturePath = /^(?!.*\.\.)[\w-][\w./-]*\.jpg$/
 
 const rewardOf = ({ reward }: Entry): number => (typeof reward === 'number' ? reward : 0)
 

@@ -39,10 +39,12 @@ export function generationPace(groups: readonly Group[]): Record<string, number>
 
 /** What `samples.jsonl` keeps of each completion. */
 export function sampleRecords({ prompt, completions }: Group): Record<string, unknown>[] {
-  const { question, solution, video } = prompt.sample
+  const { question, solution, video, fields } = prompt.sample
+  // A picture that video.sample has kept.
+  const frames = typeof fields.frames === 'string' ? { frames: fields.frames } : {}
   return completions.map(({ text, ids, finished, rewards, reward, advantage }, index) => {
     const tokens = ids.length
-    return { index, video, question, solution, text, tokens, finished, rewards, reward, advantage }
+    return { index, video, question, solution, text, tokens, finished, rewards, reward, advantage, ...frames }
   })
 }
 

@@ -4,6 +4,7 @@ import type { Clip, Frames } from '../kinds.ts'
 import type { Processor } from '../model/processor.ts'
 import { framesPort, modelDims } from '../ports.ts'
 import { framePixels } from './frame-pixels.ts'
+import { frameSheet } from './frame-sheet.ts'
 import { pickFrames } from './pick-frames.ts'
 
 const config = {
@@ -57,6 +58,13 @@ const config = {
     description:
       'Squash frames to the square, or put them in the middle of a square of the mean colour first.',
   },
+  sheetWidth: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description:
+      "Width of a frame in a picture of all of them, which is kept under `frames/` in the run's folder and shown in its report; 0 keeps none.",
+  },
 } as const
 
 /** Only the chosen frames are converted to pixels, and one at a time is in memory. */
@@ -73,16 +81,22 @@ export default operator({
       const { processor } = context.resource<{ processor: Processor }>(settings.model)
       const device = await sharedDevice(context)
       const indices = pickFrames(clip, settings)
+      const sheet = settings.sheetWidth > 0 ? frameSheet(clip, indices, settings.sheetWidth) : undefined
       const pixels = await framePixels(
         device,
-        clip,
+        sheet ? sheet.watched : clip,
         indices,
         { processor, aspect: settings.aspect },
         context.signal,
       )
-      const frames: Frames = { sample: clip.sample, indices, pixels }
+      const frames = { sample: clip.sample, indices, pixels }
+      await sheet?.write(context.runDirectory, context.signal).catch((error: unknown) => {
+        device.freeTensor(pixels)
+        throw error
+      })
       const bytes = indices.length * 3 * processor.size ** 2 * 4
-      return context.emit(frames, { bytes, dispose: () => device.freeTensor(pixels), keep: false })
+      const seen: Frames = sheet ? { ...frames, sample: sheet.sample } : frames
+      return context.emit(seen, { bytes, dispose: () => device.freeTensor(pixels), keep: false })
     }
     return { frames: clips.pipe(context.each(sample)) }
   },

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { drawGraph } from '../../../engine/run/layout.ts'
 import { writeReport } from '../../../engine/run/report.ts'
@@ -36,6 +37,22 @@ t.test(
     t.ok(page.length < 100_000, 'it does not grow with the run')
   },
 )
+
+t.test('pictures in the folder of the run are shown, and nothing outside of it', async t => {
+  const paths = ['frames/a.jpg', 'frames/missing.jpg', '../outside.jpg', '/etc/a.jpg']
+  const folder = t.testdir({
+    run: {
+      frames: { 'a.jpg': 'picture' },
+      'samples.jsonl': lines(paths.map(frames => ({ reward: 1, frames }))),
+    },
+    'outside.jpg': 'secret',
+  })
+  const page = readFileSync(await writeReport(join(folder, 'run')), 'utf8')
+  const encoded = Buffer.from('picture').toString('base64')
+  t.ok(page.includes(`<img alt="" src="data:image/jpeg;base64,${encoded}">`))
+  t.equal(page.match(/<img/g)?.length, 1)
+  for (const path of paths.slice(1)) t.ok(page.includes(path), path)
+})
 
 t.test('a run of one update, and one without anything, have a report too', async t => {
   const one = t.testdir({ 'metrics.jsonl': lines([{ loss: 2 }]), 'manifest.json': '{}' })

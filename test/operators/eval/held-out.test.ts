@@ -4,6 +4,7 @@ import { EMPTY } from 'rxjs'
 import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
+import { writeReport } from '../../../engine/run/report.ts'
 import { startRun } from '../../../engine/run/run.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group } from '../../../operators/kinds.ts'
@@ -74,6 +75,20 @@ t.test('training is evaluated after every so many updates, and the best checkpoi
       t.ok(Number.isFinite(line[`eval/${name}`]), name)
   t.equal(lines('held-out').length, 6)
   t.equal(lines('samples').length, 10, 'questions of training alone')
+  const pictures = new Set(lines('samples').map(line => String(line.frames)))
+  t.same(
+    readdirSync(join(directory, 'frames'))
+      .sort()
+      .map(name => `frames/${name}`),
+    [...pictures].sort(),
+    'a picture for each clip that was learned from',
+  )
+  const page = readFileSync(await writeReport(directory), 'utf8')
+  t.equal(
+    page.match(/src="data:image\/jpeg;base64,\/9j/g)?.length,
+    10,
+    'what the model saw, with each completion',
+  )
   const kept = readdirSync(join(directory, 'checkpoints')).filter(name => /^\d+$/.test(name))
   const [first, second] = evaluated.map(line => line['eval/accuracy'])
   t.same(kept.map(Number), second > first ? [4, 5] : [2, 5], 'the best and the newest')
