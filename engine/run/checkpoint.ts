@@ -16,15 +16,19 @@ import { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
 import { RunError } from './error.ts'
 import type { Input } from './input.ts'
-import type { RunningNode } from './node.ts'
+import type { Network } from './network.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** What a checkpoint asks of the run around it. */
 export interface CheckpointHost {
   readonly directory: string
-  network(): { readonly nodes: readonly RunningNode[]; readonly edges: readonly Edge[] }
+  readonly scheduler: Scheduler
+  /** Undefined before the nodes are made. */
+  network(): Network | undefined
   /** What the engine counts: the rest of the state is filled in here. */
   counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
   log(message: string): void
+  fail(error: unknown): void
 }
 
 /** Decides when sources wait, and writes the checkpoints of a run. */
@@ -39,6 +43,7 @@ export class Checkpoints {
   #best: RunState['best']
   #metric = { sum: 0, count: 0 }
   #stopping = false
+  #saving: Promise<void> | undefined
   #extra = 0
 
   /** `past` is the state in `folder`, of the checkpoint that the run goes on from. */
@@ -95,14 +100,28 @@ export class Checkpoints {
   /** From now on sources wait: the next moment with nothing in flight is the last one. */
   stop(): void {
     this.#stopping = true
+    // then the sources end with the checkpoint under way
+    if (this.#saving) return
     for (const cursor of this.#cursors) cursor.allowance = 0
   }
 
-  /** What is to be done now that nothing moves. */
-  due(): 'nothing' | 'more-items' | 'save' {
+  /** The checkpoint that is being written while sources wait. */
+  get saving(): Promise<void> | undefined {
+    return this.#saving
+  }
+
+  /** Called when nothing moves: takes a checkpoint, or lets items through that it needs; false when no source waits. */
+  look(): boolean {
+    const due = this.#due()
+    if (due === 'save') this.#saving ??= this.#saveAndGoOn()
+    if (due === 'more-items') this.#host.network()?.wake()
+    return due !== 'nothing'
+  }
+
+  #due(): 'nothing' | 'more-items' | 'save' {
     const waiting = this.#cursors.filter(cursor => !cursor.ended && cursor.allowance <= 0)
     if (waiting.length === 0) return 'nothing'
-    const { nodes, edges } = this.#host.network()
+    const { nodes, edges } = this.#host.network() ?? { nodes: [], edges: [] }
     if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
     for (const cursor of waiting) cursor.allowance = 1
     if (++this.#extra === manyExtra) {
@@ -116,10 +135,21 @@ export class Checkpoints {
     return 'more-items'
   }
 
-  /** Lets the sources go on for another round. */
-  goOn(): void {
+  async #saveAndGoOn(): Promise<void> {
+    const { scheduler, fail } = this.#host
+    scheduler.begin()
+    try {
+      await this.save()
+    } catch (error) {
+      fail(error)
+    }
+    this.#saving = undefined
     this.#extra = 0
-    for (const cursor of this.#cursors) cursor.allowance = this.#round
+    const network = this.#host.network()
+    if (this.#stopping) network?.stopSources()
+    else for (const cursor of this.#cursors) cursor.allowance = this.#round
+    network?.wake()
+    scheduler.end()
   }
 
   /** Writes a checkpoint unless nothing was done since the last one. */
@@ -162,13 +192,20 @@ export class Checkpoints {
 
   /** Inputs into which several edges lead, by node.port. */
   #fanIns(): Map<string, Input> {
-    const inputs = this.#host.network().nodes.flatMap(node => node.inputs)
-    return new Map(inputs.filter(({ edges }) => edges.length > 1).map(input => [input.edges[0].end, input]))
+    return new Map(
+      this.#inputs()
+        .filter(({ edges }) => edges.length > 1)
+        .map(input => [input.edges[0].end, input]),
+    )
+  }
+
+  #inputs(): readonly Input[] {
+    return this.#host.network()?.nodes.flatMap(node => node.inputs) ?? []
   }
 
   #edgeValues(): Record<string, unknown> {
     const values: Record<string, unknown> = {}
-    for (const input of this.#host.network().nodes.flatMap(node => node.inputs)) {
+    for (const input of this.#inputs()) {
       const [edge] = input.edges
       if (!edge?.feedback || !input.latestItem) continue
       const { value } = input.latestItem

@@ -1,5 +1,6 @@
 import { Observable, type OperatorFunction, Subscriber } from 'rxjs'
-import type { DeriveOptions, EachOptions, Emission, Item, Result } from '../operator.ts'
+import type { EachOptions, Emission, Item, Result } from '../operator.ts'
+import { allDerived, derived, isList } from './emission.ts'
 import type { Host } from './host.ts'
 import type { Lease } from './lease.ts'
 
@@ -77,7 +78,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
   #passOn(item: Item<A>, result: B | Emission<B> | undefined): void {
     let lease: Lease<B> | undefined
     try {
-      if (result !== undefined) lease = leaseOf(result, item, this.#keep)
+      if (result !== undefined) lease = derived(result, item, this.#keep)
     } catch (error) {
       this.#host.fail(error)
     }
@@ -157,7 +158,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
 
   #finish(job: Job<A, B>, result: Result<B>): void {
     try {
-      job.results = leasesOf(result, job.item, this.#keep)
+      job.results = allDerived(result, job.item, this.#keep)
     } catch (error) {
       job.results = []
       this.#host.fail(error)
@@ -213,39 +214,6 @@ function later(milliseconds: number, signal: AbortSignal, then: () => void): voi
   const timer = setTimeout(wake, milliseconds)
   signal.addEventListener('abort', wake)
 }
-
-const emissions = new WeakSet<object>()
-
-/** Marks a value with options, so that `each` can tell it from a value that happens to look like one. */
-export function emission<T>(value: T, options: DeriveOptions = {}): Emission<T> {
-  const made = { ...options, value }
-  emissions.add(made)
-  return made
-}
-
-function leasesOf<B>(result: Result<B>, item: Item, keep: boolean): Lease<B>[] {
-  if (result === undefined) return []
-  return isList(result) ? result.map(one => leaseOf(one, item, keep)) : [leaseOf(result, item, keep)]
-}
-
-const kept: DeriveOptions = { keep: true }
-const loose: DeriveOptions = { keep: false }
-
-function leaseOf<B>(one: B | Emission<B>, item: Item, keep: boolean): Lease<B> {
-  const standard = keep ? kept : loose
-  // every item that the engine hands out is a lease, and a lease derives leases
-  if (!isEmission(one)) return item.derive(one, standard) as Lease<B>
-  const { value, ...options } = one
-  return item.derive(value, { ...standard, ...options }) as Lease<B>
-}
-
-// a plain array always means several results: `Array.isArray` alone does not narrow a readonly list
-const isList = <B>(
-  result: B | Emission<B> | readonly (B | Emission<B>)[],
-): result is readonly (B | Emission<B>)[] => Array.isArray(result)
-
-const isEmission = <B>(one: B | Emission<B>): one is Emission<B> =>
-  typeof one === 'object' && one !== null && emissions.has(one)
 
 const isPromise = <T>(result: T | Promise<T>): result is Promise<T> =>
   typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function'

@@ -13,7 +13,7 @@ import { Ledger } from './ledger.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { describeRun } from './manifest.ts'
 import { Network } from './network.ts'
-import { type Observer, observe, type Status } from './observe.ts'
+import { type Observer, observe } from './observe.ts'
 import { Resources } from './resources.ts'
 import type { RunOptions, RunSummary } from './run.ts'
 import { Scheduler } from './scheduler.ts'
@@ -42,7 +42,6 @@ export class GraphRun implements NodeHost, Services {
   #acknowledged = 0
   #skipped = 0
   #checkpoints: Checkpoints | undefined
-  #saving: Promise<void> | undefined
 
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan
@@ -81,7 +80,7 @@ export class GraphRun implements NodeHost, Services {
     } catch (error) {
       this.fail(error)
     }
-    await this.#saving
+    await this.#checkpoints?.saving
     for (const error of await this.lifetimes.closeAll()) this.fail(error)
     if (this.ledger.live > 0) this.fail(new RunError('leak', `${this.ledger.live} values were never freed`))
     this.#stall.end()
@@ -97,8 +96,8 @@ export class GraphRun implements NodeHost, Services {
 
   stop(): void {
     this.#stopped = true
-    if (!this.#checkpoints) this.#network?.stopSources()
-    else if (!this.#saving) this.#checkpoints.stop()
+    if (this.#checkpoints) this.#checkpoints.stop()
+    else this.#network?.stopSources()
     this.#network?.wake()
   }
 
@@ -183,19 +182,15 @@ export class GraphRun implements NodeHost, Services {
     this.#checkpoints?.restoreTurns()
     network.wire(this, () => !this.#error)
     for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
-    const { directory, ledger } = this
-    const { secrets } = this.#plan
-    const fail = (error: unknown) => this.fail(error)
-    const onStatus = (status: Status) => this.#options.onEvent?.({ type: 'status', status })
     this.#observer = observe({
-      directory,
-      ledger,
+      directory: this.directory,
+      ledger: this.ledger,
       nodes,
       edges,
       gauges: this.#gauges,
-      secrets,
-      fail,
-      onStatus,
+      secrets: this.#plan.secrets,
+      fail: error => this.fail(error),
+      onStatus: status => this.#options.onEvent?.({ type: 'status', status }),
     })
     for (const node of nodes) if (!this.#error) node.start()
     if (this.#error) network.cancel()
@@ -208,7 +203,7 @@ export class GraphRun implements NodeHost, Services {
   #quiet(): void {
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
     if (this.#error || nodes.every(node => !node.isRunning)) return
-    if (this.#checkpointDue()) return
+    if (this.#checkpoints?.look()) return
     if (nodes.filter(node => node.closeFeedback()).length > 0) return
     this.#stall.look(nodes, edges)
   }
@@ -218,36 +213,16 @@ export class GraphRun implements NodeHost, Services {
     if (!checkpoint) return undefined
     const host = {
       directory: this.directory,
-      network: () => this.#network ?? { nodes: [], edges: [] },
+      scheduler: this.scheduler,
+      network: () => this.#network,
       counts: () => {
         const files = this.#journal?.sizes() ?? {}
         return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.#skipped, files }
       },
       log: this.log,
+      fail: (error: unknown) => this.fail(error),
     }
     return new Checkpoints(checkpoint, host, from, past)
-  }
-
-  /** Sources wait for a checkpoint: takes it, or lets items through that it needs; false when none waits. */
-  #checkpointDue(): boolean {
-    const due = this.#checkpoints?.due() ?? 'nothing'
-    if (due === 'save') this.#saving ??= this.#save()
-    if (due === 'more-items') this.#network?.wake()
-    return due !== 'nothing'
-  }
-
-  async #save(): Promise<void> {
-    this.scheduler.begin()
-    try {
-      await this.#checkpoints?.save()
-    } catch (error) {
-      this.fail(error)
-    }
-    this.#saving = undefined
-    if (this.#stopped) this.#network?.stopSources()
-    else this.#checkpoints?.goOn()
-    this.#network?.wake()
-    this.scheduler.end()
   }
 
   #summary(seconds: number): RunSummary {
