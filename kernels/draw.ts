@@ -32,11 +32,12 @@ export function drawTokens(plan: Plan, of: DrawTokens): void {
     buffers: { logits, summaries },
     grid: Math.ceil((rows * spans) / summaryLanes),
   })
-  plan.dispatch(draw(vocabulary), {
+  const likeliest = topK < vocabulary ? topK : 0
+  const isCut = likeliest > 0 || topP < 1 || minP > 0
+  plan.dispatch(draw(greedy ? 'greedy' : isCut ? 'cut' : 'plain'), {
     params: {
       ...{ rows, columns: vocabulary, spans, capacity, end_id: endId },
-      ...{ greedy: greedy ? 1 : 0, coldness },
-      ...{ top_k: topK < vocabulary ? topK : 0, top_p: topP, min_p: minP },
+      ...{ coldness, top_k: likeliest, top_p: topP, min_p: minP },
     },
     buffers: { logits, summaries, seeds, position, done, ids, history, chances },
     grid: rows,
@@ -54,17 +55,15 @@ const teams = lanes / team
 const room = 512
 const enough = 256
 
-/** WGSL: `logits_at(row, c)`, and `four(row, c)`: neighbours, c a multiple of 4; past the row what can never be drawn. */
-const access = (vocabulary: number): string =>
-  pack(vocabulary).size === 4
+/** WGSL: `four(row, c)`, neighbours, c a multiple of 4; past the row what can never be drawn. */
+const access = (packed: boolean): string =>
+  packed
     ? `
-fn logits_at(row: u32, c: u32) -> f32 { let at = row * params.columns + c; return logits[at >> 2u][at & 3u]; }
 fn four(row: u32, c: u32) -> vec4f {
   if (c >= params.columns) { return vec4f(-3.4e38); }
   return logits[(row * params.columns + c) >> 2u];
 }`
     : `
-fn logits_at(row: u32, c: u32) -> f32 { return logits[row * params.columns + c]; }
 fn one(row: u32, c: u32) -> f32 { if (c >= params.columns) { return -3.4e38; } return logits[row * params.columns + c]; }
 fn four(row: u32, c: u32) -> vec4f { return vec4f(one(row, c), one(row, c + 1u), one(row, c + 2u), one(row, c + 3u)); }`
 
@@ -80,7 +79,7 @@ const summarise = (vocabulary: number) =>
       logits: { element: pack(vocabulary).element, access: 'read' }, // (rows, columns)
       summaries: { element: 'vec2f', access: 'write' }, // (rows, spans)
     },
-    code: `${access(vocabulary)}
+    code: `${access(pack(vocabulary).size === 4)}
 @compute @workgroup_size(${summaryLanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = workgroup_index(id) * ${summaryLanes}u + lane;
@@ -101,15 +100,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 // general thresholds are found four bits at a time, by what lies at or above 15 candidates. Mostly the likeliest are
 // listed instead: the k-th largest of the lanes' largest is at most the k-th largest of all and hardly less, so what
 // reaches it is a short list, found by looking into few spans.
-const draw = (vocabulary: number) =>
+const draw = (mode: 'greedy' | 'plain' | 'cut') =>
   kernel({
-    name: 'draw_tokens',
+    name: `draw_${mode}`,
     params: {
       ...{ rows: 'u32', columns: 'u32', spans: 'u32', capacity: 'u32', end_id: 'u32' },
-      ...{ greedy: 'u32', coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
+      ...{ coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
     } as const,
     buffers: {
-      logits: { element: pack(vocabulary).element, access: 'read' }, // (rows, columns)
+      logits: { element: 'f32', access: 'read' }, // (rows, columns)
       summaries: { element: 'vec2f', access: 'read' }, // (rows, spans): largest, sum of weights
       seeds: { element: 'u32', access: 'read' }, // (rows)
       position: { element: 'u32', access: 'read' }, // (1)
@@ -118,7 +117,7 @@ const draw = (vocabulary: number) =>
       history: { element: 'u32', access: 'write' }, // (rows, capacity)
       chances: { element: 'f32', access: 'write' }, // (rows, capacity)
     },
-    code: `${access(vocabulary)}
+    code: `${access(false)}
 var<workgroup> tree: array<vec4f, ${lanes}>;
 var<workgroup> sums: array<f32, ${lanes}>;
 var<workgroup> team_sums: array<f32, ${teams}>;
@@ -139,6 +138,7 @@ fn mixed(value: u32) -> u32 {
   let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
   return (word >> 22u) ^ word;
 }
+// Drivers that unroll loops with barriers compile for seconds, so loops' ends are known to the params alone.
 fn total(value: vec4f, lane: u32) -> vec4f {
   tree[lane] = value;
   for (var half = ${lanes / 2}u + (params.grid_width >> 31u); half > 0u; half >>= 1u) {
@@ -166,7 +166,7 @@ fn weight_of(value: f32, highest: f32, least: u32, lightest: u32) -> f32 {
 fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32, lane: u32) -> array<vec4f, 4> {
   var found: array<vec4f, 4>;
   for (var c = lane; c < params.columns; c += ${lanes}u) {
-    let value = logits_at(row, c);
+    let value = logits[row * params.columns + c];
     var key = key_of(value);
     var amount = 1.0;
     if (weighed) {
@@ -180,7 +180,7 @@ fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32
       )
       .join('\n    ')}
   }
-  for (var i = 0u; i < 4u; i++) { found[i] = total(found[i], lane); }
+  for (var i = 0u; i < 4u + (params.grid_width >> 31u); i++) { found[i] = total(found[i], lane); }
   return found;
 }
 // The largest key such that at least \`wanted\` lies at or above it; 0 when there is not that much.
@@ -290,19 +290,24 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var own = -3.4e38;
   for (var i = first_span; i < end_span; i++) { own = max(own, summaries[row * params.spans + i].x); }
   let highest = largest(own, lane);
-  if (params.greedy != 0u) {
-    // The first span with the largest, then the first in it; float32 holds indices up to 2^24.
-    var first = 0x1p30;
-    for (var i = first_span; i < end_span; i++) {
-      if (summaries[row * params.spans + i].x == highest) { first = min(first, f32(i)); }
-    }
-    let of_span = min(u32(-largest(-first, lane)), params.spans - 1u) * ${span}u;
-    let mine = of_span + min(lane, ${span - 1}u);
-    let is_first = mine < params.columns && logits_at(row, min(mine, params.columns - 1u)) == highest;
-    let token = -largest(select(-0x1p30, -f32(mine), is_first), lane);
-    if (lane == 0u) { settle(row, min(u32(token), params.columns - 1u), 1.0); }
-    return;
+  ${{ greedy: greedyWgsl, plain: weighWgsl + plainWgsl, cut: weighWgsl + cutWgsl }[mode]}
+}`,
+  })
+
+// The first span with the largest, then the first in it; float32 holds indices up to 2^24.
+const greedyWgsl = `
+  var first = 0x1p30;
+  for (var i = first_span; i < end_span; i++) {
+    if (summaries[row * params.spans + i].x == highest) { first = min(first, f32(i)); }
   }
+  let of_span = min(u32(-largest(-first, lane)), params.spans - 1u) * ${span}u;
+  let mine = of_span + min(lane, ${span - 1}u);
+  let is_first = mine < params.columns && one(row, mine) == highest;
+  let token = -largest(select(-0x1p30, -f32(mine), is_first), lane);
+  if (lane == 0u) { settle(row, min(u32(token), params.columns - 1u), 1.0); }`
+
+// Weights of spans and of all.
+const weighWgsl = `
   var own_sum = 0.0;
   for (var i = first_span; i < end_span; i++) {
     let summary = summaries[row * params.spans + i];
@@ -312,56 +317,68 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   sum_teams(own_sum, lane);
   var every = 0.0;
   for (var i = 0u; i < ${teams}u; i++) { every += team_sums[i]; }
-  if (params.top_k == 0u && params.top_p >= 1.0 && params.min_p == 0.0) {
-    // Nothing is cut: the team, its lane, the lane's span, then the token.
-    let team_of = team_hit(share * every);
-    var wanted = share * every - team_of.below;
-    var hit = team_of.place * ${team}u;
-    var below = 0.0;
-    var sum = 0.0;
-    for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
-      let found = sums[team_of.place * ${team}u + i];
+`
+
+// Nothing is cut: the team, its lane, the lane's span, then the token.
+const plainWgsl = `
+  let team_of = team_hit(share * every);
+  var wanted = share * every - team_of.below;
+  var hit = team_of.place * ${team}u;
+  var below = 0.0;
+  var sum = 0.0;
+  for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
+    let found = sums[team_of.place * ${team}u + i];
+    if (found > 0.0) {
+      hit = team_of.place * ${team}u + i;
+      below = sum;
+      sum += found;
+    }
+  }
+  if (lane == hit) {
+    wanted -= below;
+    below = 0.0;
+    sum = 0.0;
+    for (var i = first_span; i < end_span && (i == first_span || wanted >= sum); i++) {
+      let summary = summaries[row * params.spans + i];
+      let distance = (summary.x - highest) * params.coldness;
+      let found = select(0.0, summary.y * exp(max(distance, -87.0)), distance > -87.0);
       if (found > 0.0) {
-        hit = team_of.place * ${team}u + i;
+        shared_word = i * ${span}u;
         below = sum;
         sum += found;
       }
     }
-    if (lane == hit) {
-      wanted -= below;
-      below = 0.0;
-      sum = 0.0;
-      for (var i = first_span; i < end_span && (i == first_span || wanted >= sum); i++) {
-        let summary = summaries[row * params.spans + i];
-        let distance = (summary.x - highest) * params.coldness;
-        let found = select(0.0, summary.y * exp(max(distance, -87.0)), distance > -87.0);
-        if (found > 0.0) {
-          shared_word = i * ${span}u;
-          below = sum;
-          sum += found;
-        }
-      }
-      shared_rest = wanted - below;
-    }
-    let begin = workgroupUniformLoad(&shared_word);
-    let rest = workgroupUniformLoad(&shared_rest);
-    if (lane < ${span}u) {
-      values[lane] = 0.0;
-      if (begin + lane < params.columns) { values[lane] = weight_of(logits_at(row, begin + lane), highest, 0u, 0u); }
-      sorted[lane] = begin + lane;
-    }
-    workgroupBarrier();
-    if (lane == 0u) { draw_listed(row, ${span}u, rest, every); }
-    return;
+    shared_rest = wanted - below;
   }
+  let begin = workgroupUniformLoad(&shared_word);
+  let rest = workgroupUniformLoad(&shared_rest);
+  if (lane < ${span}u) {
+    values[lane] = 0.0;
+    if (begin + lane < params.columns) { values[lane] = weight_of(one(row, begin + lane), highest, 0u, 0u); }
+    sorted[lane] = begin + lane;
+  }
+  workgroupBarrier();
+  if (lane == 0u) { draw_listed(row, ${span}u, rest, every); }`
+
+const cutWgsl = `
   var least = 0u;
   let asked = select(params.top_k, ${enough}u, params.top_k == 0u);
   if (asked <= ${enough}u) {
+    // Of groups of lanes, since all lanes would take longer to compare.
+    let groups = select(${room / 2}u, ${room}u, asked > ${enough / 4}u);
     sums[lane] = own;
     workgroupBarrier();
+    if (lane < groups) {
+      own = sums[lane];
+      for (var i = lane + groups; i < ${lanes}u; i += groups) { own = max(own, sums[i]); }
+      values[lane] = own;
+    }
+    workgroupBarrier();
     var larger = 0u;
-    for (var i = 0u; i < ${lanes}u; i++) { larger += select(0u, 1u, sums[i] > own); }
-    let bound = -largest(select(-3.4e38, -own, larger < asked), lane);
+    if (lane < groups) {
+      for (var i = 0u; i < groups; i++) { larger += select(0u, 1u, values[i] > own); }
+    }
+    let bound = -largest(select(-3.4e38, -own, lane < groups && larger < asked), lane);
     for (var i = first_span; i < end_span; i++) {
       if (summaries[row * params.spans + i].x >= bound) {
         let first = i * ${span}u;
@@ -391,15 +408,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       }
     }
   }
-  if (params.top_k > 0u) {
-    least = threshold(false, f32(params.top_k), row, highest, 0u, lane);
-  }
   var lightest = 0u;
-  if (params.top_p < 1.0) {
-    var mass = 0.0;
-    for (var c = lane; c < params.columns; c += ${lanes}u) { mass += weight_of(logits_at(row, c), highest, least, 0u); }
-    let wanted = max(params.top_p * total(vec4f(mass), lane).x, 1e-30);
-    lightest = threshold(true, wanted, row, highest, least, lane);
+  // First by counts, then by masses; not unrolled, as in all loops with barriers.
+  for (var turn = 0u; turn < 2u + (params.grid_width >> 31u); turn++) {
+    if (select(params.top_k == 0u, params.top_p >= 1.0, turn == 1u)) { continue; }
+    var wanted = f32(params.top_k);
+    if (turn == 1u) {
+      var mass = 0.0;
+      for (var c = lane; c < params.columns; c += ${lanes}u) { mass += weight_of(logits[row * params.columns + c], highest, least, 0u); }
+      wanted = max(params.top_p * total(vec4f(mass), lane).x, 1e-30);
+    }
+    let key = threshold(turn == 1u, wanted, row, highest, least, lane);
+    if (turn == 0u) { least = key; } else { lightest = key; }
   }
   lightest = max(lightest, bitcast<u32>(params.min_p)); // the heaviest weighs 1
 
@@ -407,7 +427,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let begin = min(lane / ${team}u * stretch, params.columns);
   let end = min(begin + stretch, params.columns);
   var mass = 0.0;
-  for (var c = begin + lane % ${team}u; c < end; c += ${team}u) { mass += weight_of(logits_at(row, c), highest, least, lightest); }
+  for (var c = begin + lane % ${team}u; c < end; c += ${team}u) { mass += weight_of(logits[row * params.columns + c], highest, least, lightest); }
   sum_teams(mass, lane);
   var whole = 0.0;
   for (var i = 0u; i < ${teams}u; i++) { whole += team_sums[i]; }
@@ -417,7 +437,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let piece = (stretch + ${lanes - 1}u) / ${lanes}u;
   let mine = min(here + lane * piece, until);
   var part = 0.0;
-  for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits_at(row, c), highest, least, lightest); }
+  for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits[row * params.columns + c], highest, least, lightest); }
   workgroupBarrier();
   sum_teams(part, lane);
   let team_of = team_hit(share * whole - stretch_hit.below);
@@ -439,7 +459,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var chance = 0.0;
   var passed = 0.0;
   for (var c = mine; c < min(mine + piece, until) && (passed == 0.0 || wanted >= passed); c++) {
-    let weight = weight_of(logits_at(row, c), highest, least, lightest);
+    let weight = weight_of(logits[row * params.columns + c], highest, least, lightest);
     if (weight > 0.0) {
       token = c;
       chance = weight / whole;
@@ -447,5 +467,4 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     }
   }
   settle(row, token, chance);
-}`,
-  })
+`
