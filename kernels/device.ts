@@ -86,6 +86,8 @@ export class Device {
   readonly subgroupSize: number
   /** Bytes of all live buffers. */
   liveBytes = 0
+  /** Bytes of buffers that nobody uses, kept to be used again; they are not live. */
+  idleBytes = 0
   peakBytes = 0
   #failure: Error | undefined
   readonly #modules = new Map<string, Promise<Pipeline>>()
@@ -125,7 +127,7 @@ export class Device {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
     const buffer = this.gpu.createBuffer({ label, size, usage })
     this.liveBytes += size
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes)
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes + this.idleBytes)
     return buffer
   }
 
@@ -166,6 +168,22 @@ export class Device {
         `${tensor.label}: ${data.length} elements at ${at} exceed (${tensor.shape})`,
       )
     this.gpu.queue.writeBuffer(buffer, offsetBytes + at * size, data.buffer, data.byteOffset, data.byteLength)
+  }
+
+  /** Copies what fits from element `start` of one tensor to element `at` of another of its type, in place in the order of work. */
+  copy(source: Tensor, into: Tensor, start = 0, at = 0): void {
+    const [a, b] = [placed(source), placed(into)]
+    const size = elementBytes[into.type]
+    const count = Math.min(sizeOf(source.shape) - start, sizeOf(into.shape) - at)
+    const encoder = this.gpu.createCommandEncoder()
+    encoder.copyBufferToBuffer(
+      a.buffer,
+      a.offsetBytes + start * size,
+      b.buffer,
+      b.offsetBytes + at * size,
+      count * size,
+    )
+    this.gpu.queue.submit([encoder.finish()])
   }
 
   /** The tensor's elements, once all work submitted so far is done. Throws what went wrong on the GPU since the last read. */

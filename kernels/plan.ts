@@ -183,12 +183,31 @@ export class CompiledPlan {
   readonly #segments: Map<string, Ready[]>
   readonly #places: Places
   readonly #uniforms: GPUBuffer
+  readonly #release: (() => void) | undefined
 
-  constructor(device: Device, segments: Map<string, Ready[]>, places: Places, uniforms: GPUBuffer) {
+  /** `release` is called in place of giving the memory back. */
+  constructor(
+    device: Device,
+    segments: Map<string, Ready[]>,
+    places: Places,
+    uniforms: GPUBuffer,
+    release?: () => void,
+  ) {
     this.device = device
     this.#segments = segments
     this.#places = places
     this.#uniforms = uniforms
+    this.#release = release
+  }
+
+  /** The same memory and bindings for a plan that differs in its tensors' identity only: `mine[i]` stands for `theirs[i]`. */
+  standIn(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledPlan {
+    const tensors = new Map<Tensor, Tensor>()
+    theirs.forEach((tensor, i) => {
+      tensors.set(tensor, this.at(mine[i]))
+    })
+    const places = { tensors, buffers: this.#places.buffers }
+    return new CompiledPlan(this.device, this.#segments, places, this.#uniforms, release)
   }
 
   /** Bytes of the memory that the plan's own tensors share. */
@@ -238,6 +257,10 @@ export class CompiledPlan {
   }
 
   free(): void {
+    if (this.#release) {
+      this.#release()
+      return
+    }
     for (const buffer of this.#places.buffers) this.device.free(buffer)
     this.#uniforms.destroy()
   }
@@ -310,6 +333,9 @@ function gap(taken: readonly { life: Life; from: number; to: number }[], life: L
   }
   return offset
 }
+
+/** The tensors that the plan has to place, in the order in which they occur. */
+export const ownTensors = (plan: Plan): Tensor[] => lifetimes(plan).map(life => life.tensor)
 
 function lifetimes(plan: Plan): Life[] {
   const lives = new Map<Tensor, Life>()

@@ -4,7 +4,8 @@ import { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
 import { applyScale } from '../loss-scale.ts'
 import { compile, Plan, type Precision } from '../plan.ts'
-import type { Tensor } from '../tensor.ts'
+import { compileOrReuse } from '../plan-reuse.ts'
+import { sizeOf, type Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-model.ts'
 import { pack, type Sequence } from './packing.ts'
@@ -34,15 +35,45 @@ export async function encodeFrames(
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
-    const plan = new Plan(device, precision)
-    const part = view(pixels, start, count)
-    visionTower(new Pass(plan, false), weights, shape.vision, part, features, start * tokens)
-    const compiled = await compile(device, plan, 'vision tower')
+    const { plan, ...own } = visionPlan(device, weights, shape.vision, precision, count)
+    const compiled = await compileOrReuse(device, plan, 'vision tower')
+    device.copy(pixels, compiled.at(own.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
+    device.copy(compiled.at(own.features), features, 0, start * tokens * shape.vision.hidden)
     compiled.free()
   }
   return features
 }
+
+interface VisionPlan {
+  plan: Plan
+  pixels: Tensor
+  features: Tensor
+}
+
+/** The tower over so many frames, recorded once for a set of weights. */
+function visionPlan(
+  device: Device,
+  weights: ParameterSet,
+  vision: VisionShape,
+  precision: Precision,
+  frames: number,
+): VisionPlan {
+  const known = visionPlans.get(weights) ?? new Map<string, VisionPlan>()
+  visionPlans.set(weights, known)
+  const key = `${frames} ${precision}`
+  const found = known.get(key)
+  if (found) return found
+  const plan = new Plan(device, precision)
+  const pixels = plan.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
+  const features = plan.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
+  visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
+  const made = { plan, pixels, features }
+  known.set(key, made)
+  return made
+}
+
+const visionPlans = new WeakMap<ParameterSet, Map<string, VisionPlan>>()
 
 /** A pass whose forward has run. */
 export interface Forward {
@@ -72,7 +103,9 @@ export async function forward(
   const { device } = model
   const plan = new Plan(device, model.precision)
   const { packing, outputs } = recordForward(plan, model, sequences, training, temperature, support)
-  const compiled = await compile(device, plan, training ? 'training pass' : 'log-probabilities')
+  const compiled = training
+    ? await compile(device, plan, 'training pass')
+    : await compileOrReuse(device, plan, 'log-probabilities')
   compiled.run(['main'])
   return {
     logProbs: await compiled.read(outputs.logProbs),
@@ -154,12 +187,4 @@ export function framesAtOnce(
   return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
     return { start: i * size, count: Math.min(size, frames - i * size) }
   })
-}
-
-function view(pixels: Tensor, start: number, count: number): Tensor {
-  const { storage } = pixels
-  if (!storage) throw new Error('pixels must have a buffer')
-  const [, channels, height, width] = pixels.shape
-  const offsetBytes = storage.offsetBytes + start * channels * height * width * 4
-  return { ...pixels, shape: [count, channels, height, width], storage: { ...storage, offsetBytes } }
 }

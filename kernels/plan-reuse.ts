@@ -1,0 +1,114 @@
+import type { Device } from './device.ts'
+import { type CompiledPlan, compile, type Kernel, ownTensors, type Plan } from './plan.ts'
+import type { Tensor } from './tensor.ts'
+
+/** A compiled plan that nobody uses at present, with the tensors that it was made for. */
+interface Idle {
+  compiled: CompiledPlan
+  tensors: readonly Tensor[]
+  /** Whose constants it holds. */
+  plan: Plan
+  key: string
+}
+
+/** How much memory may wait to be used again. */
+const idleBytes = 2 ** 32
+
+/**
+ * As `compile`, but what `free` gives back waits for the next plan that does the same with the same weights: recording
+ * is cheap beside placing, binding and allocating. A pinned tensor without contents of its own then holds what the last
+ * run left. The memory that waits counts as free; the oldest goes when there is too much of it.
+ */
+export async function compileOrReuse(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {
+  const key = signatureOf(plan)
+  const waiting = idlePlans.get(device) ?? []
+  idlePlans.set(device, waiting)
+  const at = waiting.findIndex(idle => idle.key === key)
+  const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
+  if (found) wake(device, found.compiled.bytes)
+  const tensors = ownTensors(plan)
+  const own = found ?? { compiled: await compile(device, plan, label), tensors, plan }
+  if (own.plan !== plan)
+    for (const [tensor, data] of plan.constants)
+      own.compiled.write(own.tensors[tensors.indexOf(tensor)], data)
+  return own.compiled.standIn(own.tensors, tensors, () => {
+    wake(device, -own.compiled.bytes)
+    waiting.push({ compiled: own.compiled, tensors: own.tensors, plan, key })
+    while (device.idleBytes > idleBytes) {
+      const oldest = waiting.shift()
+      if (!oldest) return
+      wake(device, oldest.compiled.bytes)
+      oldest.compiled.free()
+    }
+  })
+}
+
+function wake(device: Device, bytes: number): void {
+  device.liveBytes += bytes
+  device.idleBytes -= bytes
+}
+
+const idlePlans = new WeakMap<Device, Idle[]>()
+
+/** Two plans with one signature differ in nothing but the contents of their constants. */
+function signatureOf(plan: Plan): string {
+  const known = signatures.get(plan) ?? newSignature(plan)
+  signatures.set(plan, known)
+  return known
+}
+
+const signatures = new WeakMap<Plan, string>()
+
+function newSignature(plan: Plan): string {
+  const numbers = new Map<Tensor, number>()
+  ownTensors(plan).forEach((tensor, i) => {
+    numbers.set(tensor, i)
+  })
+  const tensorKey = (tensor: Tensor): string => {
+    const { storage, shape, type } = tensor
+    if (storage) return `${numberOf(storage.buffer)}+${storage.offsetBytes}:${shape}`
+    return `${numbers.get(tensor)}${plan.pinned.has(tensor) ? 'p' : ''}${type}:${shape}`
+  }
+  const parts = [...plan.pinned].map(tensorKey)
+  for (const { name, commands } of plan.segments) {
+    parts.push(name)
+    for (const command of commands) {
+      if ('fill' in command) parts.push(`fill ${tensorKey(command.fill)}`)
+      else {
+        const { kernel, params, tensors, grid } = command.dispatch
+        parts.push(
+          kernelKey(kernel),
+          Object.values(params).join(),
+          grid.join(),
+          tensors.map(tensorKey).join(),
+        )
+      }
+    }
+  }
+  return parts.join('|')
+}
+
+const kernelNumbers = new Map<string, number>()
+const numbersOfKernels = new WeakMap<Kernel, string>()
+
+/** The same for kernels of the same text. */
+function kernelKey(kernel: Kernel): string {
+  let key = numbersOfKernels.get(kernel)
+  if (key === undefined) {
+    const text = JSON.stringify([kernel.name, kernel.buffers, kernel.params]) + kernel.code
+    const number = kernelNumbers.get(text) ?? kernelNumbers.size
+    kernelNumbers.set(text, number)
+    key = `k${number}`
+    numbersOfKernels.set(kernel, key)
+  }
+  return key
+}
+
+let buffers = 0
+const bufferNumbers = new WeakMap<GPUBuffer, number>()
+
+function numberOf(buffer: GPUBuffer): number {
+  const number = bufferNumbers.get(buffer) ?? ++buffers
+  bufferNumbers.set(buffer, number)
+  return number
+}
