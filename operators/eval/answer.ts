@@ -4,6 +4,7 @@ import { generate, type Request, type Sampling } from '../../kernels/networks/ge
 import { drawingFields } from '../model/drawing-fields.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { completionSeeds } from '../model/seeds.ts'
+import { answerMemory } from '../model/sizes.ts'
 import { strip } from '../text/python.ts'
 import type { Answer, Asked } from './kinds.ts'
 
@@ -30,10 +31,12 @@ export default operator({
     },
     ...drawingFields,
   },
-  inputs: { lists: 'list' },
+  inputs: { lists: { kind: 'list', shape: ['B'] } },
   outputs: { answers: 'answer' },
+  memory: ({ model, maxNewTokens: length, decoding, ...custom }, { outline, dims }) =>
+    answerMemory(outline(model), { questions: dims.B, frames: dims.F, length }, samplingOf(decoding, custom)),
   run: ({ lists }, { model: name, maxNewTokens, decoding, ...custom }, context) => {
-    const sampling: Sampling = decodings[decoding] ?? { greedy: false, ...custom }
+    const sampling = samplingOf(decoding, custom)
     return {
       answers: lists.pipe(
         context.each(async (asked: readonly Asked[]) => {
@@ -59,6 +62,9 @@ export default operator({
 
 const published = { greedy: false, temperature: 1, topK: 50, topP: 1 }
 const decodings = { strict: { ...published, greedy: true }, published, custom: undefined }
+
+const samplingOf = (decoding: keyof typeof decodings, custom: Omit<Sampling, 'greedy'>): Sampling =>
+  decodings[decoding] ?? { greedy: false, ...custom }
 
 interface Limits {
   maxNewTokens: number

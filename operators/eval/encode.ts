@@ -3,6 +3,8 @@ import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import { bytesOf, type Tensor } from '../../kernels/tensor.ts'
 import type { LoadedModel } from '../model/load-model.ts'
+import { visionMemory } from '../model/sizes.ts'
+import { modelDims } from '../ports.ts'
 import { promptOf } from '../text/prompt.ts'
 import { templates } from '../text/template.ts'
 import type { FeatureCache } from './feature-cache.ts'
@@ -26,8 +28,10 @@ export default operator({
       description: 'Conversation template.',
     },
   },
-  inputs: { watched: 'watched' },
-  outputs: { asked: 'asked' },
+  inputs: { watched: { kind: 'watched', shape: ['F'] } },
+  outputs: { asked: { kind: 'asked', dtype: 'f32', shape: ['F', 'P', 'V'] } },
+  dims: ({ model }, sizes) => modelDims(sizes, model),
+  memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ watched }, { model: name, template, cache }, context) => {
     const encode = async (clip: Watched): Promise<Emission<Asked>[]> => {
       const model = context.resource<LoadedModel>(name)

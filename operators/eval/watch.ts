@@ -81,7 +81,15 @@ export default operator({
     'Decodes the frames of each clip for all its questions; what cannot be used is an answer of its own.',
   config,
   inputs: { clips: 'clip-questions' },
-  outputs: { watched: 'watched', failures: 'answer' },
+  outputs: { watched: { kind: 'watched', shape: ['F'] }, failures: 'answer' },
+  dims: ({ count, mode, maxFrames }) => ({ F: mode === 'count' ? count : maxFrames }),
+  memory: ({ model, count, mode, maxFrames, concurrency }, { sizes }) => {
+    const { imageSize } = model === '' ? { imageSize: undefined } : sizes(model)
+    const frames = concurrency * (mode === 'count' ? count : maxFrames)
+    return imageSize === undefined
+      ? []
+      : [{ what: 'pixels of clips', bytes: frames * 3 * imageSize ** 2 * 4 }]
+  },
   run: ({ clips }, settings, context) => {
     const folder = resultsFolder(settings.folder, context)
     const { signal } = context

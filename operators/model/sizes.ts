@@ -79,6 +79,25 @@ export function generateMemory(model: PaperModel, about: GroupExtent, sampling: 
   ]
 }
 
+/** Writing one answer to each of a list of questions as one batch. */
+export function answerMemory(
+  model: PaperModel,
+  {
+    questions,
+    frames,
+    length,
+  }: { questions: number | undefined; frames: number | undefined; length: number },
+  sampling: Sampling,
+): MemoryUse[] {
+  const extent = extentOf({ frames, count: 1, length })
+  const sequences = known(questions, 'questions in a list')
+  const { total, cache } = generationBytes(model, { ...extent, sequences }, sampling)
+  return [
+    { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
+    { what: `logits and prefill of ${assumed} each`, bytes: total - cache },
+  ]
+}
+
 /** A forward that keeps what its backward needs, over a prompt with its completions. */
 export function trainMemory(model: PaperModel, about: GroupExtent): MemoryUse[] {
   return [{ what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true) }]

@@ -205,3 +205,25 @@ t.test(
     t.same(found({}, expanding), [])
   },
 )
+
+t.test('an evaluation counts its model, its frames and the answers of a batch', async t => {
+  const file = join(repository, 'graphs/eval/lvbench.json')
+  const data = join(repository, 'graphs/demo/quiz')
+  const memoryOf = (...set: string[]) =>
+    planMemory(loadGraph(file, registry, { set: [`data=${data}`, `model=${tiny}`, ...set] }))
+  const memory = memoryOf()
+  t.same(memory.unknown, [])
+  for (const [part, what] of [
+    ['evaluation/model', 'weights'],
+    ['evaluation/watch', 'pixels of clips'],
+    ['evaluation/encode', 'activations of the vision tower'],
+    ['evaluation/answers', 'KV cache'],
+  ])
+    t.ok(
+      memory.rows.some(row => row.part === part && row.what === what && row.bytes > 0),
+      `${part}: ${what}`,
+    )
+  t.ok(memoryOf('batch=16').bytes > memory.bytes)
+  t.ok(memoryOf('maxNewTokens=8').bytes < memory.bytes)
+  t.equal(memoryOf('answers=oracle').bytes, 0, 'a rehearsal needs no GPU')
+})
