@@ -19,7 +19,10 @@ export async function nullDevice(): Promise<GPUDevice> {
   return adapter.requestDevice({ requiredFeatures: features as GPUFeatureName[] }) // Dawn's own feature is not in the types
 }
 
-/** What Dawn says against each kernel of the plan that `record` makes for a GPU with matrix units. */
+/**
+ * What Dawn says against each kernel of the plan that `record` makes for a GPU with matrix units: with its inputs bound
+ * for reading only, and as they are where they share a buffer with what is written.
+ */
 export async function complaints(
   gpu: GPUDevice,
   record: (plan: Plan) => void,
@@ -32,8 +35,11 @@ export async function complaints(
     for (const command of commands)
       if ('dispatch' in command) kernels.set(command.dispatch.kernel.code, command.dispatch.kernel)
   const found: string[] = []
-  for (const kernel of kernels.values()) {
-    const writable = Object.values(kernel.buffers).map(buffer => buffer.access === 'write')
+  for (const [kernel, isShared] of [...kernels.values()].flatMap(of => [
+    [of, false] as const,
+    [of, true] as const,
+  ])) {
+    const writable = Object.values(kernel.buffers).map(({ access }) => isShared || access === 'write')
     gpu.pushErrorScope('validation')
     const module = gpu.createShaderModule({
       label: kernel.name,
