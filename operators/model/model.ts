@@ -40,6 +40,13 @@ const fields = {
     description:
       'What products round their factors to; sums, norms, probabilities and losses are float32. Frozen weights are kept in it.',
   },
+  recompute: {
+    type: 'string',
+    enum: ['none', 'mlp', 'full'],
+    default: 'none',
+    description:
+      'What training computes again in its backward instead of keeping it: the feed-forward parts of the language model, or its blocks in full. Less memory, more time, the same gradients.',
+  },
   adapter: {
     type: 'string',
     default: '',
@@ -89,13 +96,14 @@ export default resource({
           : undefined
     const parts = partsOf(config)
     if (config.visionTune === 'partial') checkBlocks(config.visionTuneFrom, checkpoint.config.featureLayer)
-    const model = await loadModel(
-      device,
-      checkpoint,
-      parts,
-      precision,
-      source && { source, trained: adapted },
-    )
+    const adapter = source && { source, trained: adapted }
+    const loaded = await loadModel(device, checkpoint, parts, precision, adapter)
+    const model: LoadedModel = { ...loaded, recompute: config.recompute }
+    if (model.saturated > 0)
+      context.log(
+        `${path}: ${model.saturated} weights are beyond float16 and became its largest number`,
+        'warn',
+      )
     const trained = adapted ? [...parts, 'adapter'] : parts
     if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
@@ -107,9 +115,9 @@ type ModelFields = Config<typeof fields>
 
 /** An adapter that is read is not counted: its folder says how large it is. */
 function paperOf(config: ModelFields): PaperModel {
-  const { path, train, precision, adapter } = config
+  const { path, train, precision, adapter, recompute } = config
   const made = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
-  return outlineOf({ path, train: partsOf(config), precision, adapter: made })
+  return { ...outlineOf({ path, train: partsOf(config), precision, adapter: made }), recompute }
 }
 
 function partsOf({ train, visionTune, visionTuneFrom }: ModelFields): TrainedPart[] {
