@@ -24,7 +24,7 @@ export default operator({
       enum: ['questions', 'captions', 'descriptions', 'thoughts'],
       default: 'questions',
       description:
-        'Rows about a clip: a conversation that says what is seen (captions), or its questions, each with a conversation that says what is seen (descriptions), with one that thinks and answers (thoughts), or with none.',
+        'Rows about a clip: a conversation that says what is seen (captions), or its questions, each with a conversation that thinks and answers in words (descriptions) or by letter (thoughts), or with none.',
     },
     movement: {
       type: 'string',

@@ -9,19 +9,18 @@ export const captionOf = (scene: Scene): Message[] => [
   { from: 'gpt', value: `${seen(scene)}.` },
 ]
 
-/** A question about the clip, answered by what a viewer would say that it shows: never by a letter. */
-export const descriptionOf = (scene: Scene, { problem }: Question): Message[] => [
-  { from: 'human', value: `<image>\n${problem}` },
-  { from: 'gpt', value: `${seen(scene)}.` },
-]
+/** A question answered in the form that is rewarded, with the true option's words instead of its letter. */
+export const descriptionOf = (scene: Scene, question: Question): Message[] =>
+  inForm(scene, question.problem, `<answer> ${question.truth} </answer>`)
 
 /** A question with a chain of thought that looks first and then chooses, in the form that is rewarded. */
-export function thoughtOf(scene: Scene, { problem, solution }: Question): Message[] {
-  return [
-    { from: 'human', value: `<image>\n${problem} ${thinkThenAnswer}` },
-    { from: 'gpt', value: `<think> ${seen(scene)}. </think> ${solution}` },
-  ]
-}
+export const thoughtOf = (scene: Scene, question: Question): Message[] =>
+  inForm(scene, question.problem, question.solution)
+
+const inForm = (scene: Scene, problem: string, answer: string): Message[] => [
+  { from: 'human', value: `<image>\n${problem} ${thinkThenAnswer}` },
+  { from: 'gpt', value: `<think> ${seen(scene)}. </think> ${answer}` },
+]
 
 const seen = ({ colour, shape, movement }: Scene): string =>
   movement === 'nowhere'

@@ -6,6 +6,8 @@ export interface Question {
   problem: string
   /** The true letter in answer tags. */
   solution: string
+  /** The words of the true option. */
+  truth: string
 }
 
 /** `shuffled`: options in random order. `listed`: in the order of the list that they are from, its first ones. */
@@ -45,5 +47,6 @@ function question(
   return {
     problem: [text, 'Options:', ...lines].join('\n'),
     solution: `<answer> ${letters[options.indexOf(truth)]} </answer>`,
+    truth,
   }
 }

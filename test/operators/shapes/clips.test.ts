@@ -118,8 +118,8 @@ t.test('captions, descriptions and thoughts are conversations in the published f
   const asked = { ...defaults, movement: 'in-turn', options: 'listed' } as const
   const [description] = drawClip(3, { ...asked, rows: 'descriptions' }).value.rows
   t.match(description.conversations, [
-    { from: 'human', value: /^<image>\nwhere .* right\..* down\.$/s },
-    { from: 'gpt', value: /^The \w+ \w+ moves down in the video\.$/ },
+    { from: 'human', value: /^<image>\nwhere .* right\..* down\. .* <\/answer> tags\.$/s },
+    { value: /^<think> The .* moves down in the video\. <\/think> <answer> down <\/answer>$/ },
   ])
   const wanted = { ...asked, rows: 'thoughts' } as const
   const [thought, second] = drawClip(3, wanted).value.rows
