@@ -1,4 +1,4 @@
-// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine.
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits.
 //   --rounds N     how often (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -16,6 +16,7 @@ import { decode } from './decode.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { load } from './load.ts'
+import { logits } from './logits.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
@@ -53,10 +54,14 @@ if (name === 'engine') {
   for (const line of await engineLines(options.rounds)) console.log(line)
   process.exit(0)
 }
+if (name === 'logits') {
+  for await (const line of logits(await openDevice(), options)) console.log(line)
+  process.exit(0)
+}
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

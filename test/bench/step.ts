@@ -51,6 +51,9 @@ export async function* step(
     const begun = started
     const lap = (name: (typeof phases)[number], since = started) => {
       started = performance.now()
+      console.error(
+        `${round < 0 ? 'warm-up' : `round ${round}`}: ${name} ${((started - since) / 1000).toFixed(2)} s`,
+      )
       if (round >= 0) seconds.get(name)?.push((started - since) / 1000)
     }
     const features = await encodeFrames(policy, pixels)
