@@ -80,8 +80,12 @@ export interface StepProduct {
   buffers: Readonly<Record<string, BufferSpec & { tensor: Tensor }>>
   /** Blocks of the rows, bound as `x`. */
   x: Tensor
-  /** What the scale of normed rows is found from, bound as `squares`; `scale_of` is 1 without `size`. */
-  squares: { tensor: Tensor; size: number; epsilon: number }
+  /**
+   * What `scale_of` says, bound as `squares`: with `norm`, how the exact scale of the rows' norm differs from the one they
+   * were written with, found from sums of squares; the exact one is left in `scales` too. Else the number there.
+   */
+  squares: Tensor
+  norm?: { size: number; epsilon: number; scales: Tensor }
 }
 
 /** A product's kernel, its call and its grid. */
@@ -100,7 +104,8 @@ const mostPrepared = 4
  * whole lines, 16 bytes a lane, and goes through workgroup memory to the matrix units, while the next are on their way.
  */
 export function stepProduct(of: StepProduct): Recorded {
-  const { target, tile, rows, inner, columnTiles, squares, results, weightRows } = of
+  const { target, tile, rows, inner, columnTiles, squares, norm, results, weightRows } = of
+  const isNormed = norm !== undefined
   const { subgroups, columnBlocks, depth, divide } = tile
   const byColumns = divide === 'columns'
   if (byColumns && columnTiles % subgroups !== 0)
@@ -131,7 +136,7 @@ export function stepProduct(of: StepProduct): Recorded {
     turns: Math.ceil(inner / depth / stepsOfTurn),
     k_blocks: inner / 16,
     sharers,
-    square_parts: squares.tensor.shape[0] - 1,
+    square_parts: isNormed ? squares.shape[0] - 1 : 0,
     square_groups: lanes / tileRows,
   }
   const [vectors, turns, kBlocks] = (['inner', 'turns', 'k_blocks'] as const).map(n => known(n, extents[n]))
@@ -199,14 +204,31 @@ export function stepProduct(of: StepProduct): Recorded {
   const isPrepared = items <= (native ? mostPrepared : 1)
   const place = (suffix: string, item: string) =>
     `let row${suffix} = min((${item}) / ${results}u, tile_rows - 1u); let column${suffix} = (${item}) % ${results}u;`
+  // The lanes' parts of the sums of squares, in flight beside the first weights; or the scale that is known.
+  const rowOfLane = 'min(row_base + lane % tile_rows, padded - 1u)'
+  const rounds = Math.ceil(extents.square_parts / extents.square_groups)
+  const part = (i: number) => `lane / tile_rows + ${i * extents.square_groups}u`
+  const squareOf = (i: number) =>
+    (i + 1) * extents.square_groups <= extents.square_parts
+      ? `squares[(${part(i)}) * padded + ${rowOfLane}]`
+      : `select(0.0, squares[min(${part(i)}, ${squareParts} - 1u) * padded + ${rowOfLane}], ${part(i)} < ${squareParts})`
+  const squaresBefore = isNormed
+    ? `let used = squares[${squareParts} * padded + ${rowOfLane}];
+  ${
+    native
+      ? `square_sums[lane] = ${each(rounds, squareOf).join(' + ')};`
+      : `var squared = 0.0;
+  for (var p = lane / tile_rows; p < ${squareParts}; p += ${squareGroups}) { squared += squares[p * padded + ${rowOfLane}]; }
+  square_sums[lane] = squared;`
+  }`
+    : `let used = squares[${rowOfLane}];`
   const code = `
 const tile_rows = ${tileRows}u;
 const block_rows = ${high}u;
 var<workgroup> tile: array<vec4u, ${Math.max(subgroups * staged, subgroups * sums)}>;
 ${byColumns ? `var<workgroup> row_tile: array<vec4u, ${rowVectors}>;` : ''}
 var<workgroup> scales: array<f32, tile_rows>;
-var<workgroup> used_scales: array<f32, tile_rows>;
-var<workgroup> square_sums: array<f32, ${lanes}>;
+${isNormed ? `var<workgroup> square_sums: array<f32, ${lanes}>;` : ''}
 var<private> sums_at: u32;
 ${units.declarations}
 ${blockIndexWgsl(high)}
@@ -242,13 +264,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var step = ${byColumns ? '0u' : 'subgroup'};
   ${fetch('step')}
   ${fetchRows('step')}
-  var squared = 0.0;
-  for (var p = lane / tile_rows; p < ${squareParts}; p += ${squareGroups}) {
-    squared += squares[p * padded + min(row_base + lane % tile_rows, padded - 1u)];
-  }
-  let used = squares[${squareParts} * padded + min(row_base + lane % tile_rows, padded - 1u)];
+  ${squaresBefore}
   ${isPrepared ? all(items, i => `${place(`_${i}`, `${worker} + ${i * workers}u`)} ${of.prepare(`_${i}`)}`) : ''}
-  square_sums[lane] = squared;
   for (var turn = 0u; turn < ${turns}; turn++) {
     workgroupBarrier();
     ${isWhole ? '' : `let here = step * ${wide}u + lane_k < ${vectors};`}
@@ -265,10 +282,15 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `subgroup * ${sums}u + ${(c * rowBlocks + r) * block}u`, high / 4, name)};`)).join('\n  ')}
   sums_at = ${byColumns ? `subgroup * ${sums}u` : '0u'};
   if (lane < tile_rows) {
-    squared = 0.0;
-    for (var p = 0u; p < ${squareGroups}; p++) { squared += square_sums[p * tile_rows + lane]; }
-    scales[lane] = inverseSqrt(squared / f32(params.normed) + params.epsilon) / used;
-    used_scales[lane] = used;
+    ${
+      isNormed
+        ? `var total = 0.0;
+    for (var p = 0u; p < ${squareGroups}; p++) { total += square_sums[p * tile_rows + lane]; }
+    let exact = inverseSqrt(total / f32(params.normed) + params.epsilon);
+    scales[lane] = exact / used;
+    if (index % params.column_groups == 0u && row_base + lane < padded) { exact_scales[row_base + lane] = exact; }`
+        : 'scales[lane] = used;'
+    }
   }
   workgroupBarrier();
   ${
@@ -287,6 +309,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   const read = (element: string): BufferSpec => ({ element, access: 'read' })
   const u32 = 'u32' as const
   const specs: Record<string, BufferSpec> = { x: read('vec4u'), squares: read('f32') }
+  if (norm) specs.exact_scales = { element: 'f32', access: 'write' }
   for (const [key, { element, access }] of own) specs[key] = { element, access }
   const types: Record<string, 'u32' | 'i32' | 'f32'> = {
     ...{ rows: u32, row_blocks: u32, column_groups: u32, normed: u32, epsilon: 'f32' },
@@ -304,13 +327,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     }),
     params: {
       ...{ rows, row_blocks: allBlocks, column_groups: columnGroups },
-      ...{ normed: squares.size, epsilon: squares.epsilon },
+      ...{ normed: norm?.size ?? 1, epsilon: norm?.epsilon ?? 0 },
       ...extents,
       ...of.params,
     },
     buffers: {
       x: of.x,
-      squares: squares.tensor,
+      squares,
+      ...(norm && { exact_scales: norm.scales }),
       ...Object.fromEntries(own.map(([key, { tensor }]) => [key, tensor])),
     },
     grid: columnGroups * Math.ceil(allBlocks / rowBlocks),

@@ -8,6 +8,8 @@ export interface Normed {
   /** Blocks of x · gain · the scale used; see `blocksOf`. */
   rows: Tensor
   squares: Tensor
+  /** (padded rows), out: the exact scales, for who writes the next rows. */
+  scales: Tensor
   /** Numbers of a row. */
   size: number
   epsilon: number
@@ -52,7 +54,7 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
     ...{ target: plan.target, name: 'decode_qkv', tile, rows, inner: x.size, results },
     columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
     x: x.rows,
-    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
+    ...{ squares: x.squares, norm: x },
     weights: [
       ['query_weight', 'query_weight'],
       ['key_weight', 'key_weight'],
@@ -117,8 +119,8 @@ export interface AddProjection {
   weight: Tensor
   /** (rows, columns), added to. */
   x: Tensor
-  /** The norm of x before; its scale is the one that `next` is written with. */
-  before: Normed
+  /** (padded rows): scales of the norm before, near enough to write `next` with. */
+  scales: Tensor
   /** Gain of the norm that comes next: (columns). */
   gain: Tensor
   /** Filled with what that norm's reader needs. */
@@ -130,7 +132,7 @@ export interface AddProjection {
 
 /** x += from · weightᵀ, and what the next norm needs of x. */
 export function addProjection(plan: Plan, of: AddProjection): void {
-  const { from, inner, weight, x, before, gain, next, rows, columns, tile } = of
+  const { from, inner, weight, x, scales, gain, next, rows, columns, tile } = of
   const results = tile.columnBlocks * 16
   const { kernel, ...call } = stepProduct({
     ...{
@@ -143,7 +145,7 @@ export function addProjection(plan: Plan, of: AddProjection): void {
       columnTiles: columns / results,
     },
     x: from,
-    squares: { tensor: before.squares, size: before.size, epsilon: before.epsilon },
+    squares: scales,
     weights: [['weight', 'weight']],
     types: { columns: 'u32' },
     params: { columns },
@@ -165,7 +167,7 @@ export function addProjection(plan: Plan, of: AddProjection): void {
     if (row_base + row${s} < params.rows) {
       value = before${s} + sum_of(row${s}, column${s});
       stream[at${s}] = value;
-      let scale = scale_of(row${s}) * used_scales[row${s}];
+      let scale = scale_of(row${s});
       let normed = value * gain${s} * scale;
       next_rows[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(${withinFloat16('normed')});
       if (first + column${s} == 0u) { next_squares[params.column_groups * padded + row_base + row${s}] = scale; }
@@ -208,7 +210,7 @@ export function gatedProjection(plan: Plan, of: GatedProjection): void {
     ...{ target: plan.target, name: 'decode_gated', tile, rows, inner: x.size, results },
     columnTiles: columns / results,
     x: x.rows,
-    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
+    ...{ squares: x.squares, norm: x },
     weights: [['gate', 'up']],
     buffers: { gate: read(matrix, gate), up: read(matrix, up), out: write('f16', out) },
     locate: `
@@ -246,7 +248,7 @@ export function stepLogits(plan: Plan, of: StepLogits): void {
     ...{ target: plan.target, name: 'decode_logits', tile, rows, inner: x.size, results },
     columnTiles: Math.ceil(columns / results),
     x: x.rows,
-    squares: { tensor: x.squares, size: x.size, epsilon: x.epsilon },
+    ...{ squares: x.squares, norm: x },
     weights: [['weight', 'weight']],
     ...(columns % results !== 0 && { weightRows: columns }),
     types: { columns: 'u32' },

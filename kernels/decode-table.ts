@@ -12,11 +12,11 @@ const byColumns = (subgroups: number, columnBlocks: number, depth: number): Step
 
 /** How the products of a decode step are cut; `few` is up to 16 rows. */
 const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>> = {
-  qkv: { few: byK(8, 1, 64), many: byK(4, 1, 64) },
+  qkv: { few: byK(8, 1, 64), many: byK(4, 2, 64) },
   out: { few: byK(8, 1, 128), many: byK(8, 1, 64) },
-  gated: { few: byK(4, 1, 64), many: byColumns(4, 2, 32) },
+  gated: { few: byColumns(4, 1, 64), many: byColumns(4, 2, 64) },
   down: { few: byK(16, 1, 64), many: byK(8, 1, 128) },
-  head: { few: byK(2, 1, 64), many: byColumns(4, 2, 32) },
+  head: { few: byColumns(2, 1, 128), many: byColumns(8, 1, 64) },
 }
 
 /** The measured cut for so many rows of `inner` numbers and columns by units, narrower where they are not divided. */

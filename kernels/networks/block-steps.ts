@@ -1,5 +1,5 @@
 import { copy } from '../copy.ts'
-import { groupAttention, keysAtOnce, spareSequences } from '../decode-groups.ts'
+import { groupAttention, keysAtOnce } from '../decode-groups.ts'
 import { blocksOf, squaresOf } from '../decode-product.ts'
 import {
   addProjection,
@@ -99,6 +99,7 @@ export function blockSteps(
   const normed = (parts: number): Normed => ({
     rows: pinlessHalves(plan, 'normed rows', blocksOf(rows, hidden)),
     squares: plan.tensor('squares', squaresOf(rows, parts)),
+    scales: plan.tensor('scales', [squaresOf(rows, 1)[1]]),
     size: hidden,
     epsilon,
   })
@@ -126,13 +127,24 @@ export function blockSteps(
         const inner = from.shape[0] * 16
         const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
         const next = normed(hidden / (16 * tile.columnBlocks))
-        addProjection(plan, { from, inner, weight, x, before, gain, next, rows, columns: hidden, tile })
+        addProjection(plan, {
+          from,
+          inner,
+          weight,
+          x,
+          scales: before.scales,
+          gain,
+          next,
+          rows,
+          columns: hidden,
+          tile,
+        })
         before = next
       }
       for (let layer = 0; layer < layers; layer++) {
         const { q, k, v, o, gate, up, down } = halves[layer]
         const queries = pinlessHalves(plan, 'queries', [
-          ...[keyValueHeads, rows + spareSequences, heads / keyValueHeads, headSize],
+          ...[keyValueHeads, rows, heads / keyValueHeads, headSize],
         ])
         attentionInputs(plan, {
           ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { decodeAttentionReference } from '../../kernels/decode-attention.ts'
-import { groupAttention, keysAtOnce, spareSequences } from '../../kernels/decode-groups.ts'
+import { groupAttention, keysAtOnce } from '../../kernels/decode-groups.ts'
 import { blockRowsOf, blocksOf } from '../../kernels/decode-product.ts'
 import { openDevice } from '../../kernels/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'
@@ -63,7 +63,7 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     const half = (shape: readonly number[], data: Float32Array) =>
       device.tensor('given', shape, 'f16', toFloat16Bits(data))
     const q = values(sequences * heads * headSize, 1, spread)
-    const room = sequences + spareSequences
+    const room = sequences + 1
     const queries = new Float32Array(room * heads * headSize).fill(Number.NaN)
     q.forEach((value, i) => {
       const [sequence, head] = [Math.floor(i / (heads * headSize)), Math.floor(i / headSize) % heads]

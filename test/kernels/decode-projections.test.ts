@@ -68,7 +68,12 @@ function normed(rows: number, size: number, seed: number) {
   return {
     exact,
     scales,
-    tensors: { rows: blocks(rows, size, written), squares: given(device, shape, squares), size, epsilon },
+    tensors: {
+      rows: blocks(rows, size, written),
+      squares: given(device, shape, squares),
+      scales: device.tensor('scales', [shape[1]]),
+      ...{ size, epsilon },
+    },
   }
 }
 
@@ -128,6 +133,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       )
     })
     close(t, await device.read(logits), wanted, 2e-6, what)
+    const scales = await device.read(x.tensors.scales)
+    close(t, scales.subarray(0, rows), x.scales, 2e-6, `scales of ${what}`)
   })
 
   await test('gated', `gated products of ${what}`, async t => {
@@ -162,7 +169,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     const weight = halved(noise(columns * inner, 8))
     const stream = noise(rows * columns, 9, 6)
     const gain = noise(columns, 10)
-    const before = normed(rows, 48, 3)
+    const padded = squaresOf(rows, 1)[1]
+    const scales = Float32Array.from({ length: padded }, (_, row) => 0.2 + row / 50)
     const x = given(device, [rows, columns], stream.slice())
     const next = {
       rows: empty(blocksOf(rows, columns)),
@@ -171,7 +179,14 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     await once(device, plan =>
       addProjection(plan, {
         ...{ from: blocks(rows, inner, rowsIn), inner, weight: half([columns, inner], weight), x },
-        ...{ before: before.tensors, gain: given(device, [columns], gain), next, rows, columns, tile },
+        ...{
+          scales: given(device, [padded], scales),
+          gain: given(device, [columns], gain),
+          next,
+          rows,
+          columns,
+          tile,
+        },
       }),
     )
     const wanted = Array.from(stream, (value, i) => {
@@ -186,18 +201,15 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       )
     })
     close(t, await device.read(x), wanted, 2e-6, `stream of ${what}`)
-    const scaled = wanted.map(
-      (value, i) => value * gain[i % columns] * before.scales[Math.floor(i / columns)],
-    )
+    const scaled = wanted.map((value, i) => value * gain[i % columns] * scales[Math.floor(i / columns)])
     close(t, await readBlocks(next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
     const squares = await device.read(next.squares)
-    const padded = next.squares.shape[1]
     const totals = Array.from({ length: rows }, (_, row) => squares[row] + squares[padded + row])
     const sums = totals.map((_, row) =>
       wanted.slice(row * columns, (row + 1) * columns).reduce((sum, value) => sum + value * value, 0),
     )
     close(t, totals, sums, 2e-6, `squares of ${what}`)
-    close(t, squares.slice(2 * padded, 2 * padded + rows), before.scales, 2e-6, `scale of ${what}`)
+    close(t, squares.slice(2 * padded, 2 * padded + rows), scales.subarray(0, rows), 2e-6, `scale of ${what}`)
   })
 
   await test('qkv', `queries, keys and values of ${what}`, async t => {
@@ -281,7 +293,7 @@ await t.test('a step starts with embeddings and their exact norm', async t => {
         table:
           type === 'f16' ? half([vocabulary, columns], table) : given(device, [vocabulary, columns], table),
         ...{ x, gain: given(device, [columns], gain), rows },
-        normed: { rows: normedRows, squares, size: columns, epsilon },
+        normed: { rows: normedRows, squares, scales: squares, size: columns, epsilon },
       }),
     )
     const wanted = Array.from({ length: rows * columns }, (_, i) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { groupAttention, spareSequences } from '../../kernels/decode-groups.ts'
+import { groupAttention } from '../../kernels/decode-groups.ts'
 import { blocksOf, squaresOf } from '../../kernels/decode-product.ts'
 import {
   addProjection,
@@ -34,7 +34,13 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           stepTileFor(name, rows, inner, { columns, unit })
         const normed = () => {
           const squares = f32(squaresOf(rows, 3))
-          return { rows: half(blocksOf(rows, hidden)), squares, size: hidden, epsilon: 1e-6 }
+          return {
+            rows: half(blocksOf(rows, hidden)),
+            squares,
+            scales: f32([112]),
+            size: hidden,
+            epsilon: 1e-6,
+          }
         }
         const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(1)]
         for (const type of ['f32', 'f16'] satisfies ElementType[]) {
@@ -42,7 +48,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           decodeStart(plan, { ids: index(rows), table, x, gain, normed: normed(), rows })
         }
         const width = keyValueHeads * headSize
-        const queries = half([keyValueHeads, rows + spareSequences, heads / keyValueHeads, headSize])
+        const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
         const cache = half([2, rows, 64, width])
         const outputs = (heads + 2 * keyValueHeads) * headSize
         const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
@@ -68,7 +74,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
               inner,
               weight: half([hidden, inner]),
               x,
-              before: normed(),
+              scales: f32([112]),
             },
             ...{ gain, next: normed(), rows, columns: hidden, tile: tile(name, inner, hidden, hidden) },
           })
