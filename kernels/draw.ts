@@ -97,7 +97,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 
 // One workgroup a row, some neighbouring spans a lane. A key is the bits of a number, arranged to grow as it does. In
-// general thresholds are found four bits at a time, by what lies at or above 15 candidates. Mostly the likeliest are
+// general thresholds are found four bits at a time, by what lies at or above 16 candidates. Mostly the likeliest are
 // listed instead: the k-th largest of the lanes' largest is at most the k-th largest of all and hardly less, so what
 // reaches it is a short list, found by looking into few spans.
 const draw = (mode: 'greedy' | 'plain' | 'cut') =>
@@ -162,9 +162,10 @@ fn weight_of(value: f32, highest: f32, least: u32, lightest: u32) -> f32 {
   let kept = key_of(value) >= least && distance > -87.0 && bitcast<u32>(weight) >= lightest;
   return select(0.0, weight, kept);
 }
-// How much lies at or above 15 keys, from base + unit on: counts by the keys of values, or weights by their bits.
-fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32, lane: u32) -> array<vec4f, 4> {
-  var found: array<vec4f, 4>;
+struct Found { a: vec4f, b: vec4f, c: vec4f, d: vec4f }
+// How much lies at or above 16 keys, from base on by units: counts by the keys of values, or weights by their bits.
+fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32, lane: u32) -> Found {
+  var found: Found;
   for (var c = lane; c < params.columns; c += ${lanes}u) {
     let value = logits[row * params.columns + c];
     var key = key_of(value);
@@ -173,24 +174,29 @@ fn above(weighed: bool, base: u32, unit: u32, row: u32, highest: f32, least: u32
       amount = weight_of(value, highest, least, 0u);
       key = bitcast<u32>(amount);
     }
-    ${[0, 1, 2, 3]
-      .map(
-        i =>
-          `found[${i}] += select(vec4f(), vec4f(amount), vec4u(key) >= vec4u(base) + unit * vec4u(${[0, 1, 2, 3].map(j => `${i * 4 + j}u`).join(', ')}));`,
-      )
-      .join('\n    ')}
+    let beyond = select(0u, min((key - base) / unit + 1u, 16u), key >= base); // how many of the keys it reaches
+    let all = vec4f(amount);
+    found.a += select(vec4f(), all, vec4u(beyond) > vec4u(0u, 1u, 2u, 3u));
+    found.b += select(vec4f(), all, vec4u(beyond) > vec4u(4u, 5u, 6u, 7u));
+    found.c += select(vec4f(), all, vec4u(beyond) > vec4u(8u, 9u, 10u, 11u));
+    found.d += select(vec4f(), all, vec4u(beyond) > vec4u(12u, 13u, 14u, 15u));
   }
-  for (var i = 0u; i < 4u + (params.grid_width >> 31u); i++) { found[i] = total(found[i], lane); }
-  return found;
+  var totals = found;
+  for (var i = 0u; i < 4u + (params.grid_width >> 31u); i++) {
+    let sum = total(select(select(found.a, found.b, i == 1u), select(found.c, found.d, i == 3u), i >= 2u), lane);
+    if (i == 0u) { totals.a = sum; } else if (i == 1u) { totals.b = sum; } else if (i == 2u) { totals.c = sum; } else { totals.d = sum; }
+  }
+  return totals;
 }
 // The largest key such that at least \`wanted\` lies at or above it; 0 when there is not that much.
 fn threshold(weighed: bool, wanted: f32, row: u32, highest: f32, least: u32, lane: u32) -> u32 {
   var key = 0u;
   for (var shift = 28u; ; shift -= 4u) {
     let found = above(weighed, key, 1u << shift, row, highest, least, lane);
-    var step = 0u;
-    for (var i = 1u; i < 16u; i++) { if (found[i / 4u][i % 4u] >= wanted) { step = i; } }
-    key |= step << shift;
+    let enough = select(vec4f(), vec4f(1.0), found.a >= vec4f(wanted)) + select(vec4f(), vec4f(1.0), found.b >= vec4f(wanted))
+      + select(vec4f(), vec4f(1.0), found.c >= vec4f(wanted)) + select(vec4f(), vec4f(1.0), found.d >= vec4f(wanted));
+    let reached = u32(dot(enough, vec4f(1.0)));
+    key += (max(reached, 1u) - 1u) << shift;
     if (shift == 0u) { break; }
   }
   return key;
