@@ -13,6 +13,7 @@ import evalScore from './eval/score.ts'
 import evalWatch from './eval/watch.ts'
 import grpoAdvantage from './grpo/advantage.ts'
 import grpoFilter from './grpo/filter.ts'
+import klReward from './grpo/kl-reward.ts'
 import grpoUpdate from './grpo/update.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
@@ -77,6 +78,7 @@ export const operators = {
   'eval.watch': evalWatch,
   'grpo.advantage': grpoAdvantage,
   'grpo.filter': grpoFilter,
+  'grpo.kl-reward': klReward,
   'grpo.update': grpoUpdate,
   'model.answer': modelAnswer,
   'model.blind': modelBlind,

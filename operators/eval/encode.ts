@@ -1,7 +1,7 @@
 import { type Emission, operator } from '../../engine/operator.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
-import { bytesOf, type Tensor } from '../../kernels/tensor.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/tensor.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { modelDims } from '../ports.ts'
@@ -27,18 +27,25 @@ export default operator({
       default: 'qwen2_base',
       description: 'Conversation template.',
     },
+    visual: {
+      type: 'string',
+      enum: ['frames', 'zero'],
+      default: 'frames',
+      description:
+        'What the model is shown: the frames, or zeros in place of their features: the control that sees nothing.',
+    },
   },
   inputs: { watched: { kind: 'watched', shape: ['F'] } },
   outputs: { asked: { kind: 'asked', dtype: 'f32', shape: ['F', 'P', 'V'] } },
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
-  run: ({ watched }, { model: name, template, cache }, context) => {
+  run: ({ watched }, { model: name, template, cache, visual }, context) => {
     const encode = async (clip: Watched): Promise<Emission<Asked>[]> => {
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()
-      const all = await featuresOf(model, clip)
-      if (clip.featureKey !== undefined && !clip.features)
+      const all = visual === 'zero' ? nothingOf(model, clip) : await featuresOf(model, clip)
+      if (visual === 'frames' && clip.featureKey !== undefined && !clip.features)
         await context.resource<FeatureCache>(cache).put(clip.featureKey, await device.read(all))
       await device.finish()
       const seconds = { ...clip.seconds, encode: (performance.now() - started) / 1000 }
@@ -72,6 +79,11 @@ async function featuresOf(model: LoadedModel, { video, pixels, features, frames 
   if (features) return device.tensor('cached features', [rows, shape.vision.hidden], 'f32', features)
   if (pixels) return encodeFrames(model, pixels)
   throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
+}
+
+function nothingOf({ device, shape }: LoadedModel, { frames }: Watched): Required<Tensor> {
+  const size = [frames.length * selectedTokens(shape.vision), shape.vision.hidden]
+  return device.tensor('features of nothing', size, 'f32', new Float32Array(sizeOf(size)))
 }
 
 /** The question's words are complete already. */

@@ -57,14 +57,21 @@ const source = operator({
 
 let runs = 0
 /** Runs groups through advantages and updates; what the run recorded. */
-async function train(count: number, update: object, options: { reference?: boolean; noise?: number } = {}) {
+async function train(
+  count: number,
+  update: object,
+  options: { reference?: boolean | string; noise?: number; rewards?: object } = {},
+) {
   const model = { resource: 'model', config: { path: checkpoint } }
   const graph = {
     version: 1,
     summary: 'A test.',
     resources: {
       policy: { ...model, config: { path: checkpoint, train: ['connector', 'language'] } },
-      ...(options.reference ? { reference: model } : {}),
+      ...(options.reference && {
+        reference:
+          typeof options.reference === 'string' ? { ...model, config: { path: options.reference } } : model,
+      }),
       optimizer: {
         resource: 'adamw',
         config: { model: 'policy', learningRate: 0.01, schedule: 'constant', warmupRatio: 0, steps: 9 },
@@ -75,8 +82,9 @@ async function train(count: number, update: object, options: { reference?: boole
       advantages: {
         operator: 'grpo.advantage',
         config: { noise: options.noise ?? 0 },
-        from: { groups: 'groups.groups' },
+        from: { groups: options.rewards ? 'rewards.groups' : 'groups.groups' },
       },
+      ...(options.rewards && { rewards: { ...options.rewards, from: { groups: 'groups.groups' } } }),
       update: {
         operator: 'grpo.update',
         config: { model: 'policy', optimizer: 'optimizer', ...update },
@@ -181,6 +189,23 @@ t.test('the weight of the entropy rises while there is too little of it, and is 
   t.same(await weights(100), [0, 0.26, 0.3, 0.3])
   t.same(await weights(1e-3), [0, 0, 0, 0])
   t.same(await weights(0), Array(4).fill(undefined), 'constant, and stated in the graph')
+})
+
+t.test('the divergence may be taken off the reward instead', async t => {
+  const klReward = {
+    operator: 'grpo.kl-reward',
+    config: { model: 'policy', reference: 'reference', weight: 2 },
+  }
+  const other = join(folder, 'other')
+  await writeRandomCheckpoint(other, { ...written, folder: other, dtype: 'float32', seed: 2 })
+  const { lines, summary } = await train(2, { beta: 0 }, { reference: other, rewards: klReward })
+  t.match(summary, { status: 'completed' }, summary.error?.message ?? '')
+  for (const [i, line] of lines('metrics').entries()) {
+    t.ok(Math.abs(line['rewards/kl']) > 1e-3, 'the reference is another model')
+    // the mean of the two completions' rewards without it
+    const plain = (1 + (i % 3)) / 2
+    t.ok(Math.abs(line.reward - (plain - 2 * line['rewards/kl'])) < 1e-6)
+  }
 })
 
 t.test('a KL weight without a reference is an error', async t => {
