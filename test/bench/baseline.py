@@ -1,6 +1,6 @@
 """PyTorch and transformers on the work that `npm run bench` times: random weights of the released shape, float16.
 
-python3 test/bench/baseline.py [gemm encode prefill decode update] prints one JSON object a line: name, milliseconds
+python3 test/bench/baseline.py [gemm encode prefill decode update step] prints one JSON object a line: name, milliseconds
 (median), spread (half the middle 80 % over the median), rounds.
 """
 import json
@@ -31,6 +31,7 @@ def timed(name, run, rounds=ROUNDS, repeats=1):
     median = statistics.median(milliseconds)
     spread = (milliseconds[round(0.9 * last)] - milliseconds[round(0.1 * last)]) / 2 / median
     print(json.dumps({"name": name, "milliseconds": median, "spread": spread, "rounds": rounds}), flush=True)
+    return median
 
 
 def language_model(attention="sdpa"):
@@ -60,14 +61,14 @@ def encode():
     )
     model = SiglipVisionModel(config).to("cuda", HALF).eval()
     pixels = torch.randn(16, 3, 384, 384, device="cuda", dtype=HALF)
-    timed("encode 16 frames", lambda: model(pixels, output_hidden_states=True).hidden_states[-2])
+    return timed("encode 16 frames", lambda: model(pixels, output_hidden_states=True).hidden_states[-2])
 
 
 @torch.no_grad()
 def prefill():
     model = language_model()
     embeddings = torch.randn(1, 700, 2048, device="cuda", dtype=HALF)
-    timed("prefill 700", lambda: model(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1))
+    return timed("prefill 700", lambda: model(inputs_embeds=embeddings, use_cache=True, logits_to_keep=1))
 
 
 @torch.no_grad()
@@ -119,7 +120,7 @@ def captured_step(model, count, prompt):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         step()
-    timed(f"captured step {count}", graph.replay, repeats=10)
+    return timed(f"captured step {count}", graph.replay, repeats=10)
 
 
 def update():
@@ -146,13 +147,24 @@ def update():
         optimizer.step()
         optimizer.zero_grad()
 
-    timed("update 8x956", run, rounds=10)
+    return timed("update 8x956", run, rounds=10)
+
+
+def step():
+    """A whole step of one prompt, put together: 16 frames, a prefill, 360 captured steps of 8 sequences, an update."""
+    parts = [encode(), prefill()]
+    torch.cuda.empty_cache()
+    with torch.no_grad():
+        parts.append(360 * captured_step(language_model(), 8, 600))
+    torch.cuda.empty_cache()
+    parts.append(update())
+    print(json.dumps({"name": "whole step", "milliseconds": sum(parts), "rounds": 1}), flush=True)
 
 
 if __name__ == "__main__":
-    works = {f.__name__: f for f in (gemm, encode, prefill, decode, update)}
+    works = {f.__name__: f for f in (gemm, encode, prefill, decode, update, step)}
     print(json.dumps({"gpu": torch.cuda.get_device_name(), "torch": torch.__version__}), flush=True)
-    for wanted in sys.argv[1:] or works:
+    for wanted in sys.argv[1:] or [name for name in works if name != "step"]:
         try:
             works[wanted]()
         except Exception as error:  # a library of another version must not hide the other numbers

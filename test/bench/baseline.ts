@@ -34,5 +34,6 @@ export function ratios(ours: readonly Summary[], others: readonly Summary[]) {
 function sameWork(ours: string, theirs: string): boolean {
   const [, prompts, completions] = /^decode step (\d+) x (\d+)/.exec(ours) ?? []
   if (prompts) return theirs.endsWith(` step ${Number(prompts) * Number(completions)}`)
+  if (ours.startsWith('whole step, full training')) return theirs === 'PyTorch whole step'
   return theirs === `PyTorch ${ours}`
 }
