@@ -1,8 +1,10 @@
 import { columnSum, columnSums } from './column-sum.ts'
 import { group } from './group.ts'
+import type { FloatType } from './matmul-variant.ts'
 import { once, targetKey } from './once.ts'
 import { pack } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from './stored.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
 /** y[r, c] = (x[r, c] − mean[r]) · scale[r] · gain[c] + bias[c], scale = 1 / sqrt(variance[r] + epsilon); x (rows, columns). */
@@ -16,9 +18,10 @@ export function layerNorm(
 ): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  plan.dispatch(forward(plan.target, columns), {
+  const kept = stored(plan, pack(columns).size, { y })
+  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
     params: { rows, columns: columns / pack(columns).size, epsilon },
-    buffers: { x, gain, bias, y },
+    buffers: { x, gain, bias, y, ...kept.buffers },
     grid: rows,
   })
 }
@@ -89,25 +92,26 @@ export function layerNormBackward(plan: Plan, of: LayerNormBackward): void {
 
 const forwards = once<ReturnType<typeof forwardKernel>>()
 
-function forward(target: Target, size: number) {
-  return forwards(`${targetKey(target)} ${size}`, () => forwardKernel(target, size))
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
 }
 
 // One workgroup a row: lanes stride over the columns.
-function forwardKernel(target: Target, size: number) {
+function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables } = group(target)
-  const { element } = pack(size)
-  return kernel({
+  const { element, size: packed } = pack(size)
+  return kernel<'rows' | 'columns' | 'epsilon', string>({
     name: 'layer_norm',
-    enables,
+    enables: kept.enables + enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
     buffers: {
       x: { element, access: 'read' }, // (rows, columns)
       gain: { element, access: 'read' }, // (columns)
       bias: { element, access: 'read' }, // (columns)
-      y: { element, access: 'write' }, // (rows, columns)
+      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+      ...kept.specs,
     },
-    code: `${moments(target, size)}
+    code: `${moments(target, size)}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -115,7 +119,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let start = row * params.columns;
   let of_row = moments_of(start, lane);
   for (var c = lane; c < params.columns; c += ${width}u) {
-    y[start + c] = fma((x[start + c] - of_row.x) * of_row.y, gain[c], bias[c]);
+    y[start + c] = stored_y(fma((x[start + c] - of_row.x) * of_row.y, gain[c], bias[c]));
   }
 }`,
   })

@@ -3,13 +3,13 @@ import {
   buffers,
   each,
   enablesOf,
+  keptWgsl,
   locate,
   nameOf,
   params,
   type Tiling,
   type Variant,
   withConstants,
-  withinFloat16,
 } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import { type BufferSpec, kernel, type Target } from './plan.ts'
@@ -154,7 +154,9 @@ function vectorBuffers(variant: Variant): Record<string, BufferSpec> {
   return { ...specs, out: { element: `vec4<${types.out}>`, access: 'write' } }
 }
 
-const writeWgsl = ({ outVector, types, bias, residual }: Variant): string => {
+const writeWgsl = (variant: Variant): string => {
+  const { outVector, types, bias, residual } = variant
+  const kept = types.out === 'f16' ? keptWgsl(variant, outVector ? 'vec4f' : 'f32') : 'let kept = value;'
   if (outVector)
     return `
 fn write(at: u32, column: u32, sum: vec4f) {
@@ -162,7 +164,8 @@ fn write(at: u32, column: u32, sum: vec4f) {
   ${bias ? 'value += bias[column >> 2u];' : ''}
   ${residual ? 'value += residual[at >> 2u];' : ''}
   if (params.accumulate != 0u) { value += vec4f(out[at >> 2u]); }
-  out[at >> 2u] = ${types.out === 'f16' ? `vec4h(${withinFloat16('value', 'vec4f')})` : 'value'};
+  ${kept}
+  out[at >> 2u] = vec4<${types.out}>(kept);
 }`
   return `
 fn write(at: u32, column: u32, sums: vec4f) {
@@ -171,7 +174,8 @@ fn write(at: u32, column: u32, sums: vec4f) {
     ${bias ? 'value += bias[column + j];' : ''}
     ${residual ? 'value += residual[at + j];' : ''}
     if (params.accumulate != 0u) { value += f32(out[at + j]); }
-    out[at + j] = ${types.out === 'f16' ? `f16(${withinFloat16('value')})` : 'value'};
+    ${kept}
+    out[at + j] = ${types.out}(kept);
   }
 }`
 }

@@ -17,7 +17,7 @@ export interface Variant {
   wholeInner: boolean
   /** As `aVector`, for out and residual; the number of columns too is a multiple of 4. */
   outVector: boolean
-  /** Elements of a that are cut to float16's range are counted in `saturated`, where products are in float16. */
+  /** Elements of a, and of out, that are cut to float16's range are counted in `saturated`, where products are in float16. */
   counted: boolean
   types: { a: FloatType; b: FloatType; out: FloatType }
   /** Params that are the same for every product of this shape of weights, by name. */
@@ -92,9 +92,15 @@ fn finish(at: u32, column: u32, sum: f32) {
   ${variant.bias ? 'value += bias[column];' : ''}
   ${variant.residual ? 'value += residual[at];' : ''}
   if (params.accumulate != 0u) { value += f32(out[at]); }
-  out[at] = ${variant.types.out === 'f16' ? `f16(${withinFloat16('value')})` : 'value'};
+  ${variant.types.out === 'f16' ? keptWgsl(variant, 'f32') : 'let kept = value;'}
+  out[at] = ${variant.types.out}(kept);
 }
 `
+
+/** WGSL: `kept`, the `value` within float16's range; counts what was beyond it. */
+export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
+  `let kept = ${withinFloat16('value', type)};
+  ${counted ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}`
 
 /** WGSL: the value, or the largest float16 of its sign. */
 export const withinFloat16 = (value: string, type = 'f32'): string =>

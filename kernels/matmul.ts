@@ -72,7 +72,10 @@ export function matmul(plan: Plan, options: Matmul): void {
       types: { a: floatType(a.tensor), b: floatType(b.tensor), out: floatType(out.tensor) },
       wholeInner: inner % 8 === 0,
       outVector: isAligned(out, 0, () => 4) && columns % 4 === 0,
-      counted: inUnits(plan, inner) && plan.saturated !== undefined && a.tensor.type === 'f32',
+      counted:
+        inUnits(plan, inner) &&
+        plan.saturated !== undefined &&
+        (a.tensor.type === 'f32' || out.tensor.type === 'f16'),
       // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
       oneTensor,
       aVector: aVector && (bVector || !oneTensor),

@@ -74,6 +74,11 @@ export class Plan {
     this.precision = precision
   }
 
+  /** What products round their factors to anyway: the type to keep what only products, and kernels that can, will read. */
+  get factorType(): 'f16' | 'f32' {
+    return this.precision === 'float16' && this.target.units !== 'none' ? 'f16' : 'f32'
+  }
+
   /** A tensor that lives from its first to its last use in this plan. */
   tensor(label: string, shape: readonly number[], type: ElementType = 'f32'): Tensor {
     return { label, shape, type }

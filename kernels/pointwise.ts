@@ -1,9 +1,10 @@
 import { once, targetKey } from './once.ts'
-import { pack, spread } from './pack.ts'
+import { type Pack, pack, spread } from './pack.ts'
 import { type BufferSpec, type Kernel, kernel, type Plan } from './plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from './stored.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
-/** What happens to every element alike; all tensors but `tables` have the same size. */
+/** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
 export interface Pointwise {
   name: string
   reads?: Readonly<Record<string, Tensor>>
@@ -15,7 +16,7 @@ export interface Pointwise {
   functions?: string
   /** WGSL statements that run before the lane's elements; a `return` here leaves everything as it is. */
   before?: string
-  /** WGSL statements for the pack at index `i`. */
+  /** WGSL statements for the pack at index `i`, such as `y[i] = 2.0 * x[i];`. */
   body: string
 }
 
@@ -23,14 +24,19 @@ export interface Pointwise {
 export function pointwise(plan: Plan, of: Pointwise): void {
   const tensors = { ...of.reads, ...of.writes }
   const size = commonSize(of.name, Object.values(tensors))
-  const { size: packed, element, declarations } = pack(size)
+  const packing = pack(size)
+  const packed = packing.size
   const { width, repeat } = spread(plan.target)
+  const kept = stored(plan, packed, of.writes)
+  const types = Object.values(of.reads ?? {}).map(floatTypeOf)
   const keys = [of.reads, of.writes, of.tables, of.params].map(names => Object.keys(names ?? {}))
-  const key = [targetKey(plan.target), of.name, packed, ...keys, of.before, of.body].join('|')
-  const made = kernels(key, () => pointwiseKernel(of, { element, declarations, width, repeat }))
+  const key = [targetKey(plan.target), of.name, packed, ...keys, types, kept.key, of.before, of.body].join(
+    '|',
+  )
+  const made = kernels(key, () => pointwiseKernel(of, { packing, kept, width, repeat }))
   plan.dispatch(made, {
     params: { count: size / packed, ...of.params },
-    buffers: { ...tensors, ...of.tables },
+    buffers: { ...tensors, ...of.tables, ...kept.buffers },
     grid: Math.ceil(size / packed / (width * repeat)),
   })
 }
@@ -39,34 +45,56 @@ const kernels = once<Kernel>()
 
 function pointwiseKernel(
   of: Pointwise,
-  {
-    element,
-    declarations,
-    width,
-    repeat,
-  }: { element: string; declarations: string; width: number; repeat: number },
+  { packing, kept, width, repeat }: { packing: Pack; kept: Stored; width: number; repeat: number },
 ): Kernel {
-  const specs = (names: object | undefined, spec: BufferSpec) =>
-    Object.fromEntries(Object.keys(names ?? {}).map(name => [name, spec]))
+  const specs = (tensors: Readonly<Record<string, Tensor>> | undefined, access: 'read' | 'write') =>
+    Object.fromEntries(
+      Object.entries(tensors ?? {}).map(([name, tensor]): [string, BufferSpec] => {
+        return [name, { element: elementOf(floatTypeOf(tensor), packing.size), access }]
+      }),
+    )
+  const tables = Object.keys(of.tables ?? {}).map((name): [string, BufferSpec] => {
+    return [name, { element: 'f32', access: 'read' }]
+  })
   const buffers: Record<string, BufferSpec> = {
-    ...specs(of.reads, { element, access: 'read' }),
-    ...specs(of.writes, { element, access: 'write' }),
-    ...specs(of.tables, { element: 'f32', access: 'read' }),
+    ...specs(of.reads, 'read'),
+    ...specs(of.writes, 'write'),
+    ...Object.fromEntries(tables),
+    ...kept.specs,
   }
   const floats = Object.keys(of.params ?? {}).map(name => [name, 'f32'] as const)
   const params: Record<string, 'u32' | 'f32'> = { count: 'u32', ...Object.fromEntries(floats) }
-  const code = `${declarations}${of.functions ?? ''}
+  const code = `${packing.declarations}${kept.functions}${of.functions ?? ''}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   ${of.before ?? ''}
   let start = workgroup_index(id) * ${width * repeat}u + lane;
   let end = min(start + ${width * repeat}u, params.count);
   for (var i = start; i < end; i += ${width}u) {
-    ${of.body}
+    ${typed(of)}
   }
 }`
-  return kernel({ name: of.name, params, buffers, code })
+  return kernel({ name: of.name, enables: kept.enables || enablesOf(of), params, buffers, code })
 }
+
+/** The body with what it reads as numbers, and what it writes as it is kept. */
+function typed({ reads, writes, body }: Pointwise): string {
+  let text = body
+  const halves = (tensors: Pointwise['writes'] | undefined) =>
+    Object.entries(tensors ?? {}).flatMap(([name, tensor]) => (tensor.type === 'f16' ? [name] : []))
+  for (const name of halves(writes))
+    text = text.replace(
+      new RegExp(`\\b${name}\\[i\\] = ([^;]*);`, 'g'),
+      (_, value: string) =>
+        `${name}[i] = stored_${name}(${value.replaceAll(`${name}[i]`, `number(${name}[i])`)});`,
+    )
+  for (const name of halves(reads))
+    text = text.replaceAll(new RegExp(`\\b${name}\\[i\\]`, 'g'), `number(${name}[i])`)
+  return text
+}
+
+const enablesOf = ({ reads }: Pointwise): string =>
+  Object.values(reads ?? {}).some(({ type }) => type === 'f16') ? 'enable f16;\n' : ''
 
 function commonSize(name: string, tensors: readonly Tensor[]): number {
   const size = sizeOf(tensors[0].shape)

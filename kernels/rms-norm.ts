@@ -1,17 +1,20 @@
 import { columnSums } from './column-sum.ts'
 import { group } from './group.ts'
+import type { FloatType } from './matmul-variant.ts'
 import { once, targetKey } from './once.ts'
 import { pack } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from './stored.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
-/** y[r, c] = x[r, c] · gain[c] / sqrt(mean over c of x[r, c]² + epsilon), for x (rows, columns) and gain (columns). */
+/** y[r, c] = x[r, c] · gain[c] / sqrt(mean over c of x[r, c]² + epsilon), for x (rows, columns) and gain (columns); y f32 or f16. */
 export function rmsNorm(plan: Plan, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  plan.dispatch(forward(plan.target, columns), {
+  const kept = stored(plan, pack(columns).size, { y })
+  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
     params: { rows, columns: columns / pack(columns).size, epsilon },
-    buffers: { x, gain, y },
+    buffers: { x, gain, y, ...kept.buffers },
     grid: rows,
   })
 }
@@ -68,24 +71,25 @@ export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
 
 const forwards = once<ReturnType<typeof forwardKernel>>()
 
-function forward(target: Target, size: number) {
-  return forwards(`${targetKey(target)} ${size}`, () => forwardKernel(target, size))
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
 }
 
 // One workgroup a row: lanes stride over the columns.
-function forwardKernel(target: Target, size: number) {
+function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = pack(size)
-  return kernel({
+  return kernel<'rows' | 'columns' | 'epsilon', string>({
     name: 'rms_norm',
-    enables,
+    enables: kept.enables + enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
     buffers: {
       x: { element, access: 'read' }, // (rows, columns)
       gain: { element, access: 'read' }, // (columns)
-      y: { element, access: 'write' }, // (rows, columns)
+      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+      ...kept.specs,
     },
-    code: `${declarations}${functions}
+    code: `${declarations}${functions}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -95,7 +99,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var c = lane; c < params.columns; c += ${width}u) { squares = fma(x[start + c], x[start + c], squares); }
   let mean = group_sum(total(squares), lane) / f32(params.columns * ${packed}u);
   let scale = inverseSqrt(mean + params.epsilon);
-  for (var c = lane; c < params.columns; c += ${width}u) { y[start + c] = x[start + c] * scale * gain[c]; }
+  for (var c = lane; c < params.columns; c += ${width}u) { y[start + c] = stored_y(x[start + c] * scale * gain[c]); }
 }`,
   })
 }

@@ -1,10 +1,12 @@
+import type { FloatType } from './matmul-variant.ts'
 import { once, targetKey } from './once.ts'
 import { pack, spread } from './pack.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from './stored.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 
 export interface Rope {
-  /** (rows, heads · headSize), rotated in place. */
+  /** (rows, heads · headSize), f32 or f16, rotated in place. */
   x: Tensor
   /** u32 (rows) */
   positions: Tensor
@@ -22,9 +24,10 @@ export function rope(plan: Plan, { x, positions, cosines, sines, heads, headSize
   if (headSize % 2 !== 0) throw new Error(`rope: headSize must be even, got ${headSize}`)
   const half = headSize / 2
   const rows = sizeOf(x.shape) / (heads * headSize)
-  plan.dispatch(rotation(plan.target, half), {
+  const kept = stored(plan, pack(half).size, { x })
+  plan.dispatch(rotation(plan.target, half, kept, floatTypeOf(x)), {
     params: { rows, heads, half: half / pack(half).size, direction: inverse ? -1 : 1 },
-    buffers: { x, positions, cosines, sines },
+    buffers: { x, positions, cosines, sines, ...kept.buffers },
     grid: rows,
   })
 }
@@ -53,24 +56,26 @@ export function ropeReference(
 
 const rotations = once<ReturnType<typeof rotationKernel>>()
 
-function rotation(target: Target, size: number) {
-  return rotations(`${targetKey(target)} ${size}`, () => rotationKernel(target, size))
+function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
+  return rotations(`${targetKey(target)} ${size} ${kept.key}`, () => rotationKernel(target, size, kept, type))
 }
 
 // One workgroup a row: lanes stride over the pairs of all heads.
-function rotationKernel(target: Target, size: number) {
+function rotationKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width } = spread(target)
-  const { element, declarations } = pack(size)
-  return kernel({
+  const { element, declarations, size: packed } = pack(size)
+  return kernel<'rows' | 'heads' | 'half' | 'direction', string>({
     name: 'rope',
+    enables: kept.enables,
     params: { rows: 'u32', heads: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
     buffers: {
-      x: { element, access: 'write' }, // (rows, heads, 2, half)
+      x: { element: elementOf(type, packed), access: 'write' }, // (rows, heads, 2, half)
       positions: { element: 'u32', access: 'read' }, // (rows)
       cosines: { element, access: 'read' }, // (maxPositions, half)
       sines: { element, access: 'read' }, // (maxPositions, half)
+      ...kept.specs,
     },
-    code: `${declarations}
+    code: `${declarations}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -84,10 +89,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     let second = first + params.half;
     let cosine = cosines[angles + j];
     let sine = sines[angles + j] * params.direction;
-    let a = x[first];
-    let b = x[second];
-    x[first] = a * cosine - b * sine;
-    x[second] = b * cosine + a * sine;
+    let a = number(x[first]);
+    let b = number(x[second]);
+    x[first] = stored_x(a * cosine - b * sine);
+    x[second] = stored_x(b * cosine + a * sine);
   }
 }`,
   })

@@ -8,8 +8,9 @@ import {
 import type { Tensor } from '../tensor.ts'
 import type { Pass } from './pass.ts'
 
+/** f(x), of which only products may be readers. */
 export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor {
-  const y = pass.output(name, x.shape, [x])
+  const y = pass.output(name, x.shape, [x], [], pass.plan.factorType)
   activationKernel(pass.plan, name, x, y)
   pass.onBackward(y, dy => {
     const { gradient: dx, accumulate } = pass.into(x)
@@ -18,9 +19,9 @@ export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor 
   return y
 }
 
-/** silu(gate) · up, the middle of a SwiGLU. Gate and up must have no other reader. */
+/** silu(gate) · up, the middle of a SwiGLU, for products to read. Gate and up must have no other reader. */
 export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
-  const y = pass.output('silu multiply', gate.shape, [gate, up])
+  const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.plan.factorType)
   siluMultiplyKernel(pass.plan, gate, up, y)
   pass.onBackward(y, dy => {
     const dGate = pass.into(gate).gradient

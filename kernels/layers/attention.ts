@@ -14,7 +14,7 @@ export interface AttentionOptions extends AttentionShape {
 
 /**
  * softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). What the backward
- * needs is kept: on matrix units the sums of each row, else the probabilities.
+ * needs is kept: on matrix units the sums of each row, else the probabilities. Only products may read the result.
  */
 export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const { plan } = pass
@@ -23,8 +23,9 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const inputs = [queries.tensor, keys.tensor, values.tensor]
   const ratio = heads / keyValueHeads
   const width = heads * headSize
-  const y = pass.output('attention', [batches * rows, width], inputs)
-  if (flashFits(plan, options, [queries, keys, values])) {
+  const fits = flashFits(plan, options, [queries, keys, values])
+  const y = pass.output('attention', [batches * rows, width], inputs, [], fits ? 'f16' : 'f32')
+  if (fits) {
     const logSums = plan.tensor('log sums', [batches, heads, rows])
     flashAttention(plan, { ...options, out: y, logSums })
     pass.onBackward(y, dOut => {

@@ -1,7 +1,16 @@
 import { columnSum } from '../column-sum.ts'
 import { matmul } from '../matmul.ts'
+import type { FloatType } from '../matmul-variant.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
+
+export interface LinearOptions {
+  bias?: Parameter | undefined
+  /** f32 */
+  residual?: Tensor
+  /** What y is kept as, by default f32. */
+  type?: FloatType
+}
 
 /**
  * y = x · weightᵀ (+ bias) (+ residual), for x (rows, inputs), weight (outputs, inputs), residual (rows, outputs). With
@@ -11,7 +20,7 @@ export function linear(
   pass: Pass,
   x: Tensor,
   weight: Parameter,
-  { bias, residual }: { bias?: Parameter | undefined; residual?: Tensor } = {},
+  { bias, residual, type }: LinearOptions = {},
 ): Tensor {
   const { plan } = pass
   const [rows, inputs] = x.shape
@@ -22,6 +31,7 @@ export function linear(
     [rows, outputs],
     [x, residual],
     [weight, bias, adapter?.down, adapter?.up],
+    type,
   )
   matmul(plan, {
     form: 'nt',

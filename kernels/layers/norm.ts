@@ -1,11 +1,18 @@
 import { layerNormBackward, layerNorm as layerNormKernel } from '../layer-norm.ts'
+import type { FloatType } from '../matmul-variant.ts'
 import { rmsNormBackward, rmsNorm as rmsNormKernel } from '../rms-norm.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Parameter, Pass } from './pass.ts'
 
-/** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns). */
-export function rmsNorm(pass: Pass, x: Tensor, gain: Parameter, epsilon: number): Tensor {
-  const y = pass.output(gain.name, x.shape, [x], [gain])
+/** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns); kept as `type`. */
+export function rmsNorm(
+  pass: Pass,
+  x: Tensor,
+  gain: Parameter,
+  epsilon: number,
+  type: FloatType = 'f32',
+): Tensor {
+  const y = pass.output(gain.name, x.shape, [x], [gain], type)
   rmsNormKernel(pass.plan, x, gain.value, y, epsilon)
   pass.onBackward(y, dy => {
     const { gradient: dx, accumulate } = pass.into(x)
@@ -23,9 +30,16 @@ export function rmsNorm(pass: Pass, x: Tensor, gain: Parameter, epsilon: number)
   return y
 }
 
-/** Layer norm of each row of x (rows, columns) with gain and bias (columns). */
-export function layerNorm(pass: Pass, x: Tensor, gain: Parameter, bias: Parameter, epsilon: number): Tensor {
-  const y = pass.output(gain.name, x.shape, [x], [gain, bias])
+/** Layer norm of each row of x (rows, columns) with gain and bias (columns); kept as `type`. */
+export function layerNorm(
+  pass: Pass,
+  x: Tensor,
+  gain: Parameter,
+  bias: Parameter,
+  epsilon: number,
+  type: FloatType = 'f32',
+): Tensor {
+  const y = pass.output(gain.name, x.shape, [x], [gain, bias], type)
   layerNormKernel(pass.plan, x, gain.value, bias.value, y, epsilon)
   pass.onBackward(y, dy => {
     const target = pass.wants(x) ? pass.into(x) : undefined

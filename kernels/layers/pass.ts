@@ -1,4 +1,5 @@
 import { add } from '../elementwise.ts'
+import type { FloatType } from '../matmul-variant.ts'
 import type { Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -42,14 +43,15 @@ export class Pass {
     this.training = training
   }
 
-  /** A layer's output; it wants a gradient when an input or a parameter does. */
+  /** A layer's output, of which the gradient is f32; it wants one when an input or a parameter does. */
   output(
     label: string,
     shape: readonly number[],
     inputs: readonly (Tensor | undefined)[],
     parameters: readonly (Parameter | undefined)[] = [],
+    type: FloatType = 'f32',
   ): Tensor {
-    const tensor = this.plan.tensor(label, shape)
+    const tensor = this.plan.tensor(label, shape, type)
     const wanted = inputs.some(x => x && this.#wanted.has(x)) || parameters.some(p => p?.gradient)
     if (this.training && wanted) this.#wanted.add(tensor)
     return tensor

@@ -5,6 +5,7 @@ import { gatherInto, type RowPair } from '../layers/gather.ts'
 import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
+import type { FloatType } from '../matmul-variant.ts'
 import type { Tensor } from '../tensor.ts'
 import { roundToFloat16 } from './float16.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
@@ -45,8 +46,8 @@ export function groupResampler(
     [groups],
     Uint32Array.from(runs, run => count + run.length),
   )
-  const norm = (x: Tensor, name: string) =>
-    layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon)
+  const norm = (x: Tensor, name: string, type: FloatType = plan.factorType) =>
+    layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon, type)
 
   for (let i = 0; i < shape.layers; i++) {
     const z = norm(latents, `layers.${i}.0.norm_latents`)
@@ -79,7 +80,7 @@ export function groupResampler(
     const narrow = at(`layers.${i}.1.3.weight`)
     latents = linear(pass, activation(pass, 'gelu-erf', wide), narrow, { residual: latents })
   }
-  const out = norm(latents, 'norm')
+  const out = norm(latents, 'norm', 'f32')
   const rows = visualTokens(shape)
   addTable(plan, {
     x: out,

@@ -25,7 +25,7 @@ export function hiddenStates(
   shape: ModelShape,
   sequences: readonly Sequence[],
   packing: Packing,
-  wrap: (attend: Attend) => Attend = attend => attend,
+  wrap?: (attend: Attend) => Attend,
   recompute: Recompute = 'none',
 ): HiddenStates {
   const { plan } = pass
@@ -52,7 +52,10 @@ export function hiddenStates(
     ...rotationTables(plan, Math.max(...packing.positions) + 1, headSize, ropeTheta),
     positions: list('positions', packing.positions),
   }
-  const attend = wrap(attendWithin(pass, shape.language, mask))
-  const language = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute)
-  return { embeddings, hidden: language }
+  const within = attendWithin(pass, shape.language, mask)
+  const attend = wrap?.(within) ?? within
+  // Who wraps may keep keys and values for later, which is done in float32.
+  const type = wrap ? 'f32' : plan.factorType
+  const hidden = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute, type)
+  return { embeddings, hidden }
 }

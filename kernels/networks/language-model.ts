@@ -5,6 +5,7 @@ import { rmsNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
 import { block, type Recompute } from '../layers/recompute.ts'
 import { type Rotation, rope } from '../layers/rope.ts'
+import type { FloatType } from '../matmul-variant.ts'
 import type { Mask } from '../softmax.ts'
 import type { Tensor } from '../tensor.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
@@ -15,7 +16,10 @@ const prefix = 'language_model.model'
 /** How one layer's rows attend: over the rows of the pass, or over a cache. Gets rotated queries and keys (rows, heads · headSize). */
 export type Attend = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor
 
-/** Qwen2's blocks and last norm: embeddings (rows, hidden) to hidden states (rows, hidden). */
+/**
+ * Qwen2's blocks and last norm: embeddings (rows, hidden) to hidden states (rows, hidden). Queries, keys and values are
+ * kept as `attended`.
+ */
 export function languageModel(
   pass: Pass,
   weights: ParameterSet,
@@ -24,15 +28,17 @@ export function languageModel(
   rotation: Rotation,
   attend: Attend,
   recompute: Recompute = 'none',
+  attended: FloatType = 'f32',
 ): Tensor {
   const { heads, keyValueHeads, headSize, normEpsilon } = shape
+  const type = pass.plan.factorType
   let x = embeddings
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => layerWeight(weights, i, name)
     const biased = (input: Tensor, name: string) =>
-      linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
+      linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), type: attended })
     const attending = (from: Tensor): Tensor => {
-      const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon)
+      const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon, type)
       const queries = biased(h, 'self_attn.q_proj')
       const keys = biased(h, 'self_attn.k_proj')
       const values = biased(h, 'self_attn.v_proj')
@@ -42,9 +48,9 @@ export function languageModel(
       return linear(pass, attended, at('self_attn.o_proj.weight'), { residual: from })
     }
     const feeding = (from: Tensor): Tensor => {
-      const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon)
-      const gate = linear(pass, z, at('mlp.gate_proj.weight'))
-      const up = linear(pass, z, at('mlp.up_proj.weight'))
+      const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon, type)
+      const gate = linear(pass, z, at('mlp.gate_proj.weight'), { type })
+      const up = linear(pass, z, at('mlp.up_proj.weight'), { type })
       return linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: from })
     }
     x = block(pass, recompute, x, attending, feeding)

@@ -83,9 +83,13 @@ function block(
 ): Tensor {
   const { heads, hidden, normEpsilon } = shape
   const tokens = x.shape[0] / frames
+  const type = pass.plan.factorType
   const project = (input: Tensor, name: string, residual?: Tensor) =>
-    linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...(residual && { residual }) })
-  const h = layerNorm(pass, x, at('layer_norm1.weight'), at('layer_norm1.bias'), normEpsilon)
+    linear(pass, input, at(`${name}.weight`), {
+      bias: at(`${name}.bias`),
+      ...(residual ? { residual } : { type }),
+    })
+  const h = layerNorm(pass, x, at('layer_norm1.weight'), at('layer_norm1.bias'), normEpsilon, type)
   const headSize = hidden / heads
   const mixed = attention(pass, {
     queries: { tensor: project(h, 'self_attn.q_proj') },
@@ -101,6 +105,6 @@ function block(
     mask: { kind: 'none' },
   })
   const y = project(mixed, 'self_attn.out_proj', x)
-  const z = layerNorm(pass, y, at('layer_norm2.weight'), at('layer_norm2.bias'), normEpsilon)
+  const z = layerNorm(pass, y, at('layer_norm2.weight'), at('layer_norm2.bias'), normEpsilon, type)
   return project(activation(pass, shape.activation, project(z, 'mlp.fc1')), 'mlp.fc2', y)
 }

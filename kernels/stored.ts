@@ -1,0 +1,50 @@
+import { largestFloat16 } from './float16.ts'
+import type { FloatType } from './matmul-variant.ts'
+import type { Pack } from './pack.ts'
+import type { BufferSpec, Plan } from './plan.ts'
+import type { Tensor } from './tensor.ts'
+
+/** What kernels over packs need to write tensors of float16 or float32, and to count what float16 cannot hold. */
+export interface Stored {
+  enables: string
+  /** Part of the kernel's key. */
+  key: string
+  /** WGSL: `stored_NAME(number)`, the pack as it is kept: as float16 at most the largest one. */
+  functions: string
+  /** The counter's binding, where there is one. */
+  specs: Record<string, BufferSpec>
+  buffers: Record<string, Tensor>
+}
+
+export function stored(plan: Plan, packed: Pack['size'], written: Readonly<Record<string, Tensor>>): Stored {
+  const types = Object.entries(written).map(([name, tensor]) => [name, floatTypeOf(tensor)] as const)
+  const half = types.some(([, type]) => type === 'f16')
+  const counter = half ? plan.saturated : undefined
+  return {
+    enables: half ? 'enable f16;\n' : '',
+    key: `${types.map(([name, type]) => `${name} ${type}`)} ${counter !== undefined}`,
+    functions: types.map(([name, type]) => storedWgsl(name, type, packed, counter !== undefined)).join(''),
+    specs: counter ? { saturated: { element: 'atomic<u32>', access: 'write' } } : {},
+    buffers: counter ? { saturated: counter } : {},
+  }
+}
+
+/** The WGSL element of a pack of that type. */
+export const elementOf = (type: FloatType, packed: Pack['size']): string =>
+  packed === 4 ? `vec4<${type}>` : type
+
+export function floatTypeOf({ label, type }: Tensor): FloatType {
+  if (type === 'f32' || type === 'f16') return type
+  throw new Error(`${label} must hold f32 or f16, got ${type}`)
+}
+
+function storedWgsl(name: string, type: FloatType, packed: Pack['size'], counts: boolean): string {
+  const element = elementOf(type, packed)
+  if (type === 'f32') return `\nfn stored_${name}(value: number) -> ${element} { return value; }`
+  return `
+fn stored_${name}(value: number) -> ${element} {
+  let kept = clamp(value, number(-${largestFloat16}.0), number(${largestFloat16}.0));
+  ${counts ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}
+  return ${element}(kept);
+}`
+}

@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { Pass } from '../../../kernels/layers/pass.ts'
+import { modelOnPaper } from '../../../kernels/networks/on-paper.ts'
+import { imageToken } from '../../../kernels/networks/packing.ts'
+import { selectedTokens } from '../../../kernels/networks/shape.ts'
+import { recordForward } from '../../../kernels/networks/video-model.ts'
+import { visionTower } from '../../../kernels/networks/vision-tower.ts'
+import { resolvePath } from '../../../operators/builtin.ts'
+import { parseModelConfig } from '../../../operators/model/config.ts'
+import { shapeOf } from '../../../operators/model/load-model.ts'
+import { expectedTensors } from '../../../operators/model/tensor-names.ts'
+import { complaints, nullDevice } from '../null-device.ts'
+
+// The released widths with one layer each: kernels differ by widths, not by depth.
+const json = JSON.parse(readFileSync(resolvePath('builtin:configurations/released.json'), 'utf8'))
+json.text_config.num_hidden_layers = 1
+json.num_resampler_layers = 1
+const config = parseModelConfig('released.json', json, { eosId: 151643, idOf: () => undefined })
+const shape = { ...shapeOf(config), vision: { ...shapeOf(config).vision, blocks: 1 } }
+const model = modelOnPaper({
+  shape,
+  weights: expectedTensors(config),
+  trained: name => !name.startsWith('vision_tower.'),
+  precision: 'float16',
+  maxLength: 3072,
+})
+const gpu = await nullDevice()
+t.teardown(() => gpu.destroy())
+
+// What is not in a plan's memory; nothing of it is read here.
+const outside = (label: string, extents: number[]) => {
+  return { label, shape: extents, type: 'f32' as const, storage: { buffer: {} as GPUBuffer, offsetBytes: 0 } }
+}
+
+await t.test('training at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const features = outside('features', [2 * selectedTokens(shape.vision), shape.vision.hidden])
+  const completions = [new Array(40).fill(1), new Array(33).fill(2)]
+  const sequence = { ids: [1, imageToken, 2], features, completions }
+  const found = await complaints(gpu, plan => {
+    recordForward(plan, model, [sequence], true, 1)
+  })
+  t.same(found, [])
+})
+
+await t.test('encoding at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const { channels, imageSize, hidden } = shape.vision
+  const pixels = outside('pixels', [2, channels, imageSize, imageSize])
+  const found = await complaints(gpu, plan => {
+    const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
+    visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+  })
+  t.same(found, [])
+})
