@@ -27,7 +27,9 @@ export default operator({
  * solution is read the same way (Specification 5.5).
  *
  * The published code asks a symbolic comparison of LaTeX and numbers first. Lettered options hold neither, so for them
- * it never fires; it is left out here, and solutions that are numbers or formulas are compared as text.
+ * it never fires; it is left out here, and solutions that are numbers or formulas are compared as text. Of maintained
+ * libraries only @cortex-js/compute-engine reads LaTeX; 0.140 asks for Node 22.3, and what a completion says can keep it
+ * busy without end: `9^{9^{9^9}}` took its `isEqual` 49 s, in one call that nothing can interrupt.
  */
 export function accuracyReward(completion: string, solution: string): 0 | 1 {
   const truth = answerOf(solution)
