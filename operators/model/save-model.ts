@@ -6,16 +6,11 @@ import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { fromFloat32, isFloatFormat } from './float-formats.ts'
 import type { LoadedModel } from './load-model.ts'
-import {
-  openSafetensors,
-  readBytes,
-  readHeaderBytes,
-  readTensor,
-  type SafetensorsFile,
-} from './safetensors.ts'
+import { openSafetensors, readBytes, readHeaderBytes, type SafetensorsFile } from './safetensors.ts'
 import { writeFully, writeSafetensors } from './safetensors-write.ts'
 import { readNumber, writeNumber } from './state-file.ts'
-import { readPieces, writeTensor } from './tensor-pieces.ts'
+import { readPieces } from './tensor-pieces.ts'
+import { uploadTensors } from './upload.ts'
 
 /**
  * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was
@@ -48,11 +43,10 @@ export async function restoreModel(model: LoadedModel, folder: string): Promise<
   const names = trainedNames(model, saved)
   const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
   const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
-  for (const name of names) {
-    const pieces = exact?.tensors.has(name) ? readTensor(exact, name) : saved.read(name)
-    await writeTensor(model.device, parameter(model.weights, name).value, pieces)
-  }
-  await model.device.finish()
+  const places = new Map(names.map(name => [name, parameter(model.weights, name).value]))
+  // What rounding lost comes last, over what the stored type holds.
+  for (const file of [...saved.files, ...(exact ? [exact] : [])])
+    await uploadTensors(model.device, file, places)
   model.version = await readNumber(join(folder, exactFolder, stateName), 'version')
 }
 

@@ -3,10 +3,12 @@ import type { Optimizer } from '../../kernels/networks/optimizer.ts'
 import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
-import { openSafetensors, readTensor } from './safetensors.ts'
+import { CheckpointError } from './checkpoint-error.ts'
+import { openSafetensors } from './safetensors.ts'
 import { writeSafetensors } from './safetensors-write.ts'
 import { readNumber, writeNumber } from './state-file.ts'
-import { readPieces, writeTensor } from './tensor-pieces.ts'
+import { readPieces } from './tensor-pieces.ts'
+import { uploadTensors } from './upload.ts'
 
 /**
  * Writes the moments of every trained weight, as `first/NAME` and `second/NAME`, with the state of the loss scale where
@@ -31,9 +33,11 @@ export async function restoreOptimizer(
   folder: string,
 ): Promise<void> {
   const file = await openSafetensors(join(folder, momentsName))
-  for (const { name, tensor } of stateOf(weights, optimizer))
-    await writeTensor(device, tensor, readTensor(file, name))
-  await device.finish()
+  const tensors = stateOf(weights, optimizer).map(({ name, tensor }) => [name, tensor] as const)
+  const missing = tensors.find(([name]) => !file.tensors.has(name))
+  if (missing)
+    throw new CheckpointError({ code: 'missing-tensor', message: `${file.path}: no tensor ${missing[0]}` })
+  await uploadTensors(device, file, new Map(tensors))
   optimizer.steps = await readNumber(join(folder, stateName), 'steps')
 }
 

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { align, type Device } from '../../kernels/device.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
 import { storeElements } from '../../kernels/store-elements.ts'
-import type { Tensor } from '../../kernels/tensor.ts'
+import { sizeOf, type Tensor } from '../../kernels/tensor.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
 import { readInto, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
@@ -98,6 +98,10 @@ function* piecesOf(
     if (!to) continue
     if (!isFloatFormat(dtype)) throw new CheckpointError(unsupportedDtype(path, name, dtype))
     const size = bytesPerElement[dtype]
+    if ((end - begin) / size !== sizeOf(to.shape)) {
+      const message = `${path}: tensor ${name}: must hold ${sizeOf(to.shape)} elements, got ${(end - begin) / size}`
+      throw new CheckpointError({ code: 'wrong-shape', message })
+    }
     for (let at = begin; at < end; ) {
       // A cut lies between two words of float16 pairs: 8 bytes are two elements of any format.
       const room = pieceBytes - (piece.end - piece.begin)

@@ -80,3 +80,12 @@ t.test('a file that lost its end stops the upload with its name, and leaves noth
   await t.rejects(loading, { code: 'truncated-file', message: /model\.safetensors/ })
   t.equal(device.liveBytes, before)
 })
+
+t.test('a tensor of another size is refused', async t => {
+  const file = await written(t.testdir())
+  const tensor = device.tensor('a', [8])
+  await t.rejects(uploadTensors(device, file, new Map([['a', tensor]])), {
+    code: 'wrong-shape',
+    message: /tensor a: must hold 8 elements, got 7/,
+  })
+})
