@@ -6,13 +6,14 @@
 //   --lora         step: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load: where the checkpoint is written
-//   --all          gemm: every cut
+//   --all          gemm, decode-cuts: every cut
 //   --profile      decode: where the time of a step goes, by kernel
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { baseline, ratios } from './baseline.ts'
 import { decode } from './decode.ts'
+import { decodeCuts } from './decode-cuts.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { load } from './load.ts'
@@ -23,7 +24,7 @@ import { encode, prefill, update } from './model.ts'
 import { releasedConfig } from './released.ts'
 import { step } from './step.ts'
 
-const works = { gemm, encode, prefill, decode, update, step, load }
+const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, load }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
