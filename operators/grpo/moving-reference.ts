@@ -41,11 +41,10 @@ export async function saveReference(
   policy: LoadedModel,
   reference: LoadedModel,
   path: string,
-  signal: AbortSignal,
 ): Promise<void> {
   const tensors = movingNames(policy, reference).map(name => {
     const { value, shape } = parameter(reference.weights, name)
-    return { name, shape, dtype: 'F32' as const, chunks: readPieces(reference.device, value, signal) }
+    return { name, shape, dtype: 'F32' as const, chunks: readPieces(reference.device, value) }
   })
   await writeSafetensors(path, tensors)
 }

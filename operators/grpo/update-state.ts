@@ -37,7 +37,7 @@ export function updateState(options: StateOptions, context: Context): UpdateStat
   if (moves || entropyTarget > 0 || watches(options))
     context.checkpoint({
       async save(folder) {
-        if (moves) await saveReference(...models(), join(folder, referenceName), context.signal)
+        if (moves) await saveReference(...models(), join(folder, referenceName))
         await writeNumber(join(folder, 'coefficient.json'), 'coefficient', state.entropy.coefficient)
         await writeNumber(join(folder, 'entropy.json'), 'entropy', state.entropy.entropy)
         await writeFile(join(folder, alarmsName), `${JSON.stringify(state.alarms)}\n`)

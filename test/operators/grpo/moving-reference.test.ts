@@ -34,7 +34,7 @@ t.test('every so many updates the trained weights of the reference go a share of
 t.test('where it has gone is kept exactly', async t => {
   const path = join(folder, 'reference.safetensors')
   const before = await read(reference, name)
-  await saveReference(policy, reference, path, new AbortController().signal)
+  await saveReference(policy, reference, path)
   device.write(
     parameter(reference.weights, name).value,
     before.map(() => 0),

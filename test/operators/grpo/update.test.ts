@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
@@ -60,12 +60,13 @@ let runs = 0
 async function train(
   count: number,
   update: object,
-  options: { reference?: boolean | string; noise?: number; rewards?: object } = {},
+  options: { reference?: boolean | string; noise?: number; rewards?: object; saves?: boolean } = {},
 ) {
   const model = { resource: 'model', config: { path: checkpoint } }
   const graph = {
     version: 1,
     summary: 'A test.',
+    ...(options.saves && { checkpoint: { every: 0 } }),
     resources: {
       policy: { ...model, config: { path: checkpoint, train: ['connector', 'language'] } },
       ...(options.reference && {
@@ -101,7 +102,7 @@ async function train(
       .trim()
       .split('\n')
       .map(line => JSON.parse(line))
-  return { summary, lines }
+  return { summary, lines, directory }
 }
 
 t.test('each group is an update, and what is reported keeps its names', async t => {
@@ -162,8 +163,15 @@ t.test('a group without advantages has no gradient; its update is counted', asyn
 t.test('a reference that moves is the policy again, or between the two', async t => {
   const update = { reference: 'reference', beta: 0.1, referenceEvery: 2 }
   const klOf = async (changes: object) => {
-    const { lines, summary } = await train(4, { ...update, ...changes }, { reference: true })
+    const { lines, summary, directory } = await train(
+      4,
+      { ...update, ...changes },
+      { reference: true, saves: true },
+    )
     t.match(summary, { status: 'completed' }, summary.error?.message ?? '')
+    // The checkpoint at the end is written when the node has nothing more to do.
+    const saved = existsSync(join(directory, 'checkpoints/last/_nodes/update/reference.safetensors'))
+    t.equal(saved, !('referenceEvery' in changes))
     return lines('metrics').map(({ kl }) => kl)
   }
   const [still, copied, mixed] = [
