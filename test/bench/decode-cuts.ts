@@ -21,6 +21,10 @@ export async function* decodeCuts(
   device: Device,
   { rounds, config, all }: BenchOptions,
 ): AsyncGenerator<Measurement> {
+  if (device.units === 'none')
+    throw new Error(
+      `decode-cuts: ${device.info.device} has no matrix units; only GPUs that have them make such steps`,
+    )
   const model = await randomModel(device, 'none', config)
   for (const rows of [8, 64])
     for (const { name, wide, columns, inner, unit, weights, record } of products(model, rows)) {
