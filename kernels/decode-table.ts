@@ -13,7 +13,7 @@ const byColumns = (subgroups: number, columnBlocks: number, depth: number): Step
 /**
  * How the products of a decode step are cut; `few` is up to 16 rows. Microseconds on an H200 (driver 580.159.04,
  * 2026-11-22, `bench decode-cuts --all`) of the released sizes, 8 rows and 64: qkv 13.5, 28.3; out 11.8, 20.9; gated
- * 32.6, 92.4; down 25.8, 59.7; head 169, 416. Half the subgroups or half the depth took 1.1 to 1.5 times as long.
+ * 32.6, 92.4; down 25.8, 59.7; head 169, 416.
  */
 const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>> = {
   qkv: { few: byK(8, 1, 64), many: byK(4, 2, 64) },
