@@ -1,6 +1,7 @@
 import {
   type AttentionShape,
   Bindings,
+  fixedParams,
   flashDirectives,
   type Heads,
   halvesWgsl,
@@ -11,7 +12,7 @@ import {
   staged,
   unseen,
 } from './flash-parts.ts'
-import { each } from './matmul-variant.ts'
+import { each, withConstants } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
@@ -62,23 +63,22 @@ export function flashAttention(plan: Plan, of: FlashAttention): void {
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
   const units = matrixWgsl(plan.target.units)
-  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${[q, k, v]} ${bindings.key}`
+  const fixed = fixedParams(of)
+  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${[q, k, v]} ${bindings.key} ${JSON.stringify(fixed)}`
   const made = kernels(key, () =>
     kernel({
       name: `flash_attention_${mask.kind}_${headSize}`,
       enables: `${units.enables}\n${flashDirectives}`,
       params: flashParams,
       buffers: bindings.specs,
-      code: source(plan, of, { q, k, v, listed }, bindings.loads),
+      code: withConstants(source(plan, of, { q, k, v, listed }, bindings.loads), fixed),
     }),
   )
   plan.dispatch(made, {
     params: {
-      ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles, heads },
-      ...{ ratio: heads / of.keyValueHeads, scale: of.scale * logOfE },
-      ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-      ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-      ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+      ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles },
+      scale: of.scale * logOfE,
+      ...fixed,
     },
     buffers: bindings.tensors,
     grid: tiles * heads * batches,

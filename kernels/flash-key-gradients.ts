@@ -1,6 +1,14 @@
 import type { FlashBackward } from './flash-attention-backward.ts'
-import { Bindings, flashDirectives, halvesWgsl, headVectors, logOfE, staged } from './flash-parts.ts'
-import { each } from './matmul-variant.ts'
+import {
+  Bindings,
+  fixedParams,
+  flashDirectives,
+  halvesWgsl,
+  headVectors,
+  logOfE,
+  staged,
+} from './flash-parts.ts'
+import { each, withConstants } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
@@ -20,7 +28,7 @@ const pitchOfScores = rowTile / 4 + 1
  */
 export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
   const { queries, keys, values, dOut, logSums, dKeys, dValues, mask, batches } = of
-  const { rows, keyRows, heads, keyValueHeads, headSize } = of
+  const { rows, keyRows, keyValueHeads, headSize } = of
   if (!dKeys && !dValues) return
   const bindings = new Bindings()
   const names = {
@@ -48,7 +56,16 @@ export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): 
       ? [{ side: 'v', array: shared ? 'into_keys' : 'into_values', accumulate: dValues.accumulate } as const]
       : []),
   ]
-  const key = JSON.stringify([targetKey(plan.target), mask.kind, headSize, writes, names, bindings.key])
+  const fixed = fixedParams(of)
+  const key = JSON.stringify([
+    targetKey(plan.target),
+    mask.kind,
+    headSize,
+    writes,
+    names,
+    bindings.key,
+    fixed,
+  ])
   const tiles = Math.ceil(keyRows / keyTile)
   const count = tiles * keyValueHeads * batches
   plan.dispatch(
@@ -58,16 +75,14 @@ export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): 
         enables: `${matrixWgsl(plan.target.units).enables}\n${flashDirectives}`,
         params,
         buffers: bindings.specs,
-        code: source(plan, of, names, bindings.loads, writes),
+        code: withConstants(source(plan, of, names, bindings.loads, writes), fixed),
       }),
     ),
     {
       params: {
-        ...{ count, rows, key_rows: keyRows, tiles, heads, key_heads: keyValueHeads, scale: of.scale },
-        ...{ ratio: heads / keyValueHeads, row_tiles: Math.ceil(rows / rowTile) },
-        ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-        ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-        ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+        ...{ count, rows, key_rows: keyRows, tiles, key_heads: keyValueHeads, scale: of.scale },
+        row_tiles: Math.ceil(rows / rowTile),
+        ...fixed,
       },
       buffers: bindings.tensors,
       grid: count,
@@ -135,8 +150,8 @@ function source(
     ).join('\n    ')
   const tileOf = (counter: string) => (listed ? `blocks[range.x + ${counter} % width]` : `${counter} % width`)
   const fetches = `
-    ${queries.fetch('next_row', 'last_row', 'q_start + next_head * ' + `${headSize}u`, 'params.q_row')}
-    ${gradients.fetch('next_row', 'last_row', 'g_start + next_head * ' + `${headSize}u`, 'g_row')}
+    ${queries.fetch('next_row', 'last_row', `q_start + next_head * ${headSize}u`, 'params.q_row')}
+    ${gradients.fetch('next_row', 'last_row', `g_start + next_head * ${headSize}u`, 'g_row')}
     if (lane < ${2 * rowTile}u) {
       let place = (batch * params.heads + next_head) * params.rows + min(next_row + lane % ${rowTile}u, last_row);
       stat = select(dots[place], logSums[place] * ${logOfE}, lane < ${rowTile}u);

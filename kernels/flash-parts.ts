@@ -152,6 +152,17 @@ fn hidden4(row: u32, key: u32, length: u32) -> vec4<bool> {
 }`
 }
 
+/** Params that a model's widths decide, by name: kernels are compiled for them. */
+export function fixedParams(of: AttentionShape & { queries: Heads; keys: Heads; values: Heads }) {
+  const { queries, keys, values, heads, keyValueHeads } = of
+  return {
+    ...{ heads, ratio: heads / keyValueHeads },
+    ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
+    ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
+    ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+  }
+}
+
 /** WGSL directives of kernels that compute attention in blocks, beside those of the matrix units. */
 export const flashDirectives = `enable subgroups;
 diagnostic(off, subgroup_uniformity);

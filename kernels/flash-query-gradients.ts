@@ -1,6 +1,7 @@
 import type { FlashBackward } from './flash-attention-backward.ts'
 import {
   Bindings,
+  fixedParams,
   flashDirectives,
   halvesWgsl,
   headVectors,
@@ -9,7 +10,7 @@ import {
   logOfE,
   staged,
 } from './flash-parts.ts'
-import { each } from './matmul-variant.ts'
+import { each, withConstants } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
@@ -44,7 +45,16 @@ export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor)
   bindings.add('out', dQueries.tensor, { element: 'vec4f', access: 'write' })
   const { accumulate } = dQueries
   const names = { q, k, v, g }
-  const key = JSON.stringify([targetKey(plan.target), mask.kind, headSize, accumulate, names, bindings.key])
+  const fixed = fixedParams(of)
+  const key = JSON.stringify([
+    targetKey(plan.target),
+    mask.kind,
+    headSize,
+    accumulate,
+    names,
+    bindings.key,
+    fixed,
+  ])
   const tiles = Math.ceil(rows / rowTile)
   plan.dispatch(
     kernels(key, () =>
@@ -53,16 +63,14 @@ export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor)
         enables: `${matrixWgsl(plan.target.units).enables}\n${flashDirectives}`,
         params,
         buffers: bindings.specs,
-        code: source(plan, of, names, bindings.loads, accumulate),
+        code: withConstants(source(plan, of, names, bindings.loads, accumulate), fixed),
       }),
     ),
     {
       params: {
-        ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles, heads },
-        ...{ ratio: heads / of.keyValueHeads, scale: of.scale },
-        ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-        ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-        ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+        ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles },
+        scale: of.scale,
+        ...fixed,
         ...{ out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
       },
       buffers: bindings.tensors,
