@@ -25,9 +25,6 @@ export interface LogProbabilities {
 /** u32 (supervised rows, ⌈vocabulary / 32⌉): one bit for each token that a distribution is over. */
 export type Support = Tensor
 
-/** Logits computed at once; whole logits of a batch never exist. */
-const chunkElements = 1 << 25
-
 /** Log-probabilities of the targets under weight (vocabulary, hidden), on the supervised rows of hidden (rows, hidden) only; with `support`, over its tokens. */
 export function logProbabilities(
   pass: Pass,
@@ -58,7 +55,7 @@ export function logProbabilities(
   const entropyCoefficients = plan.pin('entropy coefficients', [count])
   plan.pinned.add(logProbs)
   const shared = { targets, vocabulary, temperature, logSums, entropies }
-  const chunks = chunked(count, vocabulary)
+  const chunks = chunked(count, vocabulary, plan.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
     offset: firstRow * width,
@@ -67,7 +64,15 @@ export function logProbabilities(
   const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
     const logits = plan.tensor('logits', [rows, vocabulary])
     const a = rowsOf(x, firstRow)
-    matmul(plan, { form: 'nt', rows, columns: vocabulary, inner: width, a, b: weight.value, out: logits })
+    matmul(plan, {
+      form: 'nt',
+      rows,
+      columns: vocabulary,
+      inner: width,
+      a,
+      b: pass.factor(weight, count),
+      out: logits,
+    })
     if (support) restrict(plan, { logits, support, firstRow, rows, vocabulary })
     return logits
   }
@@ -92,7 +97,7 @@ export function logProbabilities(
           columns: width,
           inner: vocabulary,
           a: logits,
-          b: weight.value,
+          b: pass.factor(weight, count),
           out,
           accumulate,
         })
@@ -121,7 +126,7 @@ export function logits(pass: Pass, hidden: Tensor, weight: Parameter): Tensor {
   const [rows, inner] = hidden.shape
   const columns = weight.shape[0]
   const out = pass.plan.tensor('logits', [rows, columns])
-  matmul(pass.plan, { form: 'nt', rows, columns, inner, a: hidden, b: weight.value, out })
+  matmul(pass.plan, { form: 'nt', rows, columns, inner, a: hidden, b: pass.factor(weight, rows), out })
   return out
 }
 
@@ -130,9 +135,10 @@ export interface Chunk {
   rows: number
 }
 
-/** Runs of rows whose logits are computed at once. */
-export function chunked(count: number, vocabulary: number): Chunk[] {
-  const size = Math.max(1, Math.floor(chunkElements / vocabulary))
+/** Runs of rows whose logits, so many numbers at most, are computed at once: whole tiles of products where there are some. */
+export function chunked(count: number, vocabulary: number, most = 2 ** 25): Chunk[] {
+  const fitting = Math.max(1, Math.floor(most / vocabulary))
+  const size = fitting > 128 ? fitting - (fitting % 128) : fitting
   return Array.from({ length: Math.ceil(count / size) }, (_, i) => {
     return { firstRow: i * size, rows: Math.min(size, count - i * size) }
   })

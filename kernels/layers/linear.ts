@@ -39,7 +39,7 @@ export function linear(
     columns: outputs,
     inner: inputs,
     a: x,
-    b: flat(weight.value, outputs, inputs),
+    b: pass.factor(weight, rows),
     out: y,
     ...(bias && { bias: bias.value }),
     ...(residual && { residual }),
@@ -62,7 +62,7 @@ export function linear(
     if (bias?.gradient) columnSum(plan, { x: dy, out: bias.gradient })
     if (pass.wants(x)) {
       const { gradient, accumulate } = pass.into(x)
-      const b = flat(weight.value, outputs, inputs)
+      const b = pass.factor(weight, rows)
       matmul(plan, { form: 'nn', rows, columns: inputs, inner: outputs, a: dy, b, out: gradient, accumulate })
     }
     adapted?.backward(dy)

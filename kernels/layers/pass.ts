@@ -1,7 +1,8 @@
+import { copy } from '../copy.ts'
 import { add } from '../elementwise.ts'
 import type { FloatType } from '../matmul-variant.ts'
 import type { Plan } from '../plan.ts'
-import type { Tensor } from '../tensor.ts'
+import { sizeOf, type Tensor } from '../tensor.ts'
 
 /** A weight of the model. It is trained when it has a gradient. */
 export interface Parameter {
@@ -34,6 +35,7 @@ export class Pass {
   readonly training: boolean
   readonly #wanted = new Set<Tensor>()
   readonly #gradients = new Map<Tensor, Tensor>()
+  readonly #factors = new Map<Tensor, Tensor>()
   #backward: (() => void)[] = []
   /** How many `recomputed` forwards are being recorded, whose backward is not kept. */
   #passing = 0
@@ -55,6 +57,25 @@ export class Pass {
     const wanted = inputs.some(x => x && this.#wanted.has(x)) || parameters.some(p => p?.gradient)
     if (this.training && wanted) this.#wanted.add(tensor)
     return tensor
+  }
+
+  /**
+   * A weight as the matrix (outputs, inputs) that products of so many rows should read: a trained one, which is kept in
+   * float32, is rounded once a pass where products are in float16, not each time that it is read. A convolution's weight
+   * (outputs, channels, patch, patch) is a matrix (outputs, channels · patch · patch).
+   */
+  factor({ name, value }: Parameter, rows: number): Tensor {
+    const { plan } = this
+    const outputs = value.shape[0]
+    const shape = [outputs, sizeOf(value.shape) / outputs]
+    // Few rows read a weight hardly more often than rounding it does.
+    if (rows <= 64 || plan.factorType === value.type || plan.factorType === 'f32') return { ...value, shape }
+    const known = this.#factors.get(value)
+    if (known) return known
+    const factor = plan.tensor(`${name} as float16`, shape, 'f16')
+    copy(plan, { from: value, into: factor })
+    this.#factors.set(value, factor)
+    return factor
   }
 
   wants(tensor: Tensor): boolean {
