@@ -40,7 +40,8 @@ export async function* logits(device: Device, { config, folder }: BenchOptions):
       const { logits: rows } = await promptStates(model, { ids: all })
       const found = rows.subarray((ids.length - 1) * model.shape.language.vocabulary)
       const greedy = { greedy: true, temperature: 1, topK: 0, topP: 1 }
-      const limits = { maxNewTokens: newTokens, endIds: [] }
+      // A token that a prompt's likeliest never was in practice; a list must hold one.
+      const limits = { maxNewTokens: newTokens, endIds: [model.shape.language.vocabulary - 1] }
       const [[written]] = await generate(model, [{ ids, seeds: [1] }], greedy, limits)
       model.weights.free()
       const error = relative(found, wanted)
