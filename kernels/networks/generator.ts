@@ -46,6 +46,7 @@ export interface Request extends Sequence {
 
 export interface GenerateOptions {
   maxNewTokens: number
+  /** Tokens that end a completion; with none it is as long as it may be. */
   endIds: readonly number[]
   signal?: AbortSignal
   /**
@@ -56,6 +57,9 @@ export interface GenerateOptions {
   /** Told all ids of the first completion so far after each token, at the price of waiting for every one. */
   onTokens?: (ids: readonly number[]) => void
 }
+
+/** An id that is never drawn. */
+const noToken = 0xffffffff
 
 /** Tokens in flight before the host looks whether all sequences have ended. */
 const blockSize = 8
@@ -84,7 +88,7 @@ export async function write(
   const { maxNewTokens, endIds, signal, onTokens, stop } = options
   const plan = new Plan(model.device, model.precision)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
-  const state = recordGeneration(plan, model, requests, owners, sampling, maxNewTokens, endIds[0])
+  const state = recordGeneration(plan, model, requests, owners, sampling, maxNewTokens, endIds[0] ?? noToken)
   const compiled = await compile(model.device, plan, 'generation')
   const rowsOf = (history: Int32Array, written: number): Ending[] =>
     owners.map((_, row) =>

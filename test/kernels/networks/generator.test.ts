@@ -67,6 +67,14 @@ t.test('without cuts the log-probabilities are those that training sees', async 
   t.ok(found.every((value, i) => Math.abs(value - pass.logProbs[i]) < 1e-4))
 })
 
+t.test('without tokens that end it a completion is as long as it may be', async t => {
+  const [rows] = await write(model, requests.slice(0, 1), everything, { maxNewTokens: 5, endIds: [] })
+  t.same(
+    rows.map(({ ids, finished }) => [ids.length, finished]),
+    rows.map(() => [5, false]),
+  )
+})
+
 t.test('a completion does not depend on its batch', async t => {
   const together = await write(model, requests, samplings[2], limits)
   for (const [i, request] of requests.entries()) {
