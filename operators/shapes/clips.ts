@@ -34,9 +34,10 @@ export default operator({
     },
     options: {
       type: 'string',
-      enum: ['shuffled', 'listed'],
+      enum: ['shuffled', 'listed', 'balanced'],
       default: 'shuffled',
-      description: 'Whether the options of a question are in random order or always in the same.',
+      description:
+        'Whether the options of a question are in random order, always in the same, or in one that gives each letter to four clips in a row.',
     },
     folder: {
       type: 'string',
@@ -62,7 +63,7 @@ interface Sizes {
   questions: number
   rows: 'questions' | 'captions' | 'descriptions' | 'thoughts'
   movement: 'random' | 'in-turn'
-  options: OptionOrder
+  options: 'shuffled' | 'listed' | 'balanced'
   folder: string
   seed: number
 }
@@ -89,7 +90,8 @@ function rowsAbout(scene: Scene, path: string, index: number, random: Random, si
   const id = (i: number) => index * sizes.questions + i
   if (sizes.rows === 'captions') return [{ id: index, video: path, conversations: captionOf(scene) }]
   const answer = sizes.rows === 'questions' ? undefined : conversations[sizes.rows]
-  return questionsAbout(scene, sizes.questions, random, sizes.options).map((question, i) => ({
+  const order = sizes.options === 'balanced' ? Math.floor(index / 4) % 4 : sizes.options
+  return questionsAbout(scene, sizes.questions, random, order).map((question, i) => ({
     problem_id: id(i),
     problem: question.problem,
     data_type: 'video',

@@ -10,8 +10,11 @@ export interface Question {
   truth: string
 }
 
-/** `shuffled`: options in random order. `listed`: in the order of the list that they are from, its first ones. */
-export type OptionOrder = 'shuffled' | 'listed'
+/**
+ * `shuffled`: options in random order. `listed`: in the order of the list that they are from, its first ones. A number:
+ * the true one stands there, counted from 0, and the others in random order around it.
+ */
+export type OptionOrder = 'shuffled' | 'listed' | number
 
 /** Questions about a scene, in the order that they are asked in; each has four options, the true one among them. */
 export function questionsAbout(
@@ -42,7 +45,11 @@ function question(
   const wrong = (order === 'listed' ? others : random.shuffle(others)).slice(0, letters.length - 1)
   const chosen = [truth, ...wrong]
   const options =
-    order === 'listed' ? choices.filter(choice => chosen.includes(choice)) : random.shuffle(chosen)
+    order === 'listed'
+      ? choices.filter(choice => chosen.includes(choice))
+      : order === 'shuffled'
+        ? random.shuffle(chosen)
+        : wrong.toSpliced(order, 0, truth)
   const lines = options.map((option, i) => `${letters[i]}. ${option}.`)
   return {
     problem: [text, 'Options:', ...lines].join('\n'),

@@ -10,10 +10,9 @@ const folder = t.testdir()
 const data = join(folder, 'data')
 
 /** Runs a stage of the demonstration and gives its metrics. */
-async function stage(name: string, set: readonly string[]) {
+async function stage(name: string, set: readonly string[], directory = join(folder, name)) {
   const file = join(repository, `graphs/demo/${name}.json`)
   const plan = loadGraph(file, { operators, resources }, { set })
-  const directory = join(folder, name)
   const { status, leaked, error } = await startRun(plan, { seed: 1, directory }).done
   if (error) throw error
   const lines =
@@ -32,7 +31,7 @@ const from = (model: string, ...more: string[]) => [`data=${data}`, model, ...mo
 t.setTimeout(180_000)
 
 t.test('the data and a random model are made', async t => {
-  t.match(await stage('data', [`out=${data}`, 'captions=3']), done)
+  t.match(await stage('data', [`out=${data}`, 'captions=3', 'answers=2']), done)
   t.match(await stage('questions', [`out=${data}`, 'questions=2', 'tests=2']), done)
 })
 
@@ -62,4 +61,21 @@ t.test('evaluation tells what is right with and without seeing', async t => {
   t.match(run, done)
   for (const name of ['seen/accuracy', 'seen/format', 'blind/accuracy', 'blind/format'])
     t.equal(typeof metrics.findLast(entry => name in entry)?.[name], 'number', name)
+})
+
+t.test('the shipped model has the form, is blind at chance, and can be trained', async t => {
+  const shipped = join(folder, 'shipped')
+  t.match(await stage('questions', [`out=${shipped}`, 'questions=4', 'tests=16'], join(shipped, 'r1')), done)
+  const set = [`data=${shipped}`]
+  const { metrics, ...tested } = await stage('evaluate', set, join(shipped, 'r2'))
+  t.match(tested, done)
+  const last = (name: string) => metrics.findLast(entry => name in entry)?.[name]
+  t.ok(last('seen/format') > 0.7, `format ${last('seen/format')}`)
+  t.ok(last('blind/accuracy') <= 0.35, `blind ${last('blind/accuracy')}`)
+  const run = await stage('grpo', [...set, 'steps=3', 'questions=6'], join(shipped, 'r3'))
+  t.match(run, { ...done, metrics: [{ step: 1 }, { step: 2 }, { step: 3 }] })
+  for (const { grad_norm, ...means } of run.metrics) {
+    t.ok(grad_norm > 0)
+    t.ok(means['rewards/format'] > 0.5, `format ${means['rewards/format']}`)
+  }
 })

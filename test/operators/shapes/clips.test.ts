@@ -46,7 +46,7 @@ t.test('each question has four different options, and its letter names what is t
   const truths = [scene.movement, scene.colour, scene.shape]
   for (let seed = 0; seed < 50; seed++) {
     for (const [i, { problem, solution }] of questionsAbout(scene, 3, randomOf(seed)).entries()) {
-      const letter = /^<answer> ([ABCD]) <\/answer>$/.exec(solution)?.[1]
+      const letter = /^<answer> ([ABCD]) <\/answer>$/.exec(String(solution))?.[1]
       const options = problem.split('\n').slice(2)
       if (options.find(option => option.startsWith(`${letter}. `)) !== `${letter}. ${truths[i]}.`)
         t.fail(problem)
@@ -105,6 +105,17 @@ t.test('movements in turn with listed options give each letter its direction', t
     ['A', 'B', 'C', 'D', 'A'].map(letter => `<answer> ${letter} </answer>`),
   )
   for (const row of rows) t.match(row.problem, /\nOptions:\nA. left.\nB. right.\nC. up.\nD. down.$/)
+  t.end()
+})
+
+t.test('balanced options give each direction each letter once in 16 clips', t => {
+  const pairs = Array.from({ length: 16 }, (_, index) => {
+    const asked = { ...defaults, movement: 'in-turn', options: 'balanced', questions: 1 } as const
+    const [{ problem, solution }] = drawClip(index, asked).value.rows
+    const letter = /<answer> (.) <.answer>/.exec(String(solution))?.[1]
+    return new RegExp(`${letter}\\. (\\w+)`).exec(String(problem))?.[1] + (letter ?? '')
+  })
+  t.equal(new Set(pairs).size, 16)
   t.end()
 })
 
