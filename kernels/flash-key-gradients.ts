@@ -1,4 +1,5 @@
-import type { FlashBackward } from './flash-attention-backward.ts'
+import { columnSum } from './column-sum.ts'
+import type { FlashBackward, HeadsGradient } from './flash-attention-backward.ts'
 import {
   Bindings,
   fixedParams,
@@ -27,8 +28,42 @@ const pitchOfScores = rowTile / 4 + 1
  * of half of the rows, and the sums of every other 16 columns.
  */
 export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
+  const parts = partsOf(of)
+  if (parts === 1) {
+    record(plan, of, dots, parts)
+    return
+  }
+  const partly = (gradient: HeadsGradient | undefined): HeadsGradient | undefined => {
+    const shape = gradient && [parts * gradient.tensor.shape[0], gradient.tensor.shape[1]]
+    return shape && { tensor: plan.tensor('parts of a gradient', shape), accumulate: false }
+  }
+  const [dKeys, dValues] = [partly(of.dKeys), partly(of.dValues)]
+  record(plan, { ...of, dKeys, dValues }, dots, parts)
+  for (const [from, to] of [
+    [dKeys, of.dKeys],
+    [dValues, of.dValues],
+  ]) {
+    if (!from || !to) continue
+    if (!to.accumulate) plan.fill(to.tensor)
+    columnSum(plan, { x: from.tensor, out: to.tensor })
+  }
+}
+
+/** Fewer workgroups than this leave a large GPU idle. */
+const enoughWorkgroups = 256
+
+/** Into how many parts the query heads that share a key head are divided, which are summed afterwards. */
+function partsOf({ batches, keyRows, heads, keyValueHeads, headSize, ...of }: FlashBackward): number {
+  const alone = [of.dKeys, of.dValues].every(
+    gradient => !gradient || gradient.tensor.shape[1] === keyValueHeads * headSize,
+  )
+  const workgroups = batches * keyValueHeads * Math.ceil(keyRows / keyTile)
+  return alone && workgroups < enoughWorkgroups ? heads / keyValueHeads : 1
+}
+
+function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): void {
   const { queries, keys, values, dOut, logSums, dKeys, dValues, mask, batches } = of
-  const { rows, keyRows, keyValueHeads, headSize } = of
+  const { rows, keyRows, heads, keyValueHeads, headSize } = of
   if (!dKeys && !dValues) return
   const bindings = new Bindings()
   const names = {
@@ -67,7 +102,7 @@ export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): 
     fixed,
   ])
   const tiles = Math.ceil(keyRows / keyTile)
-  const count = tiles * keyValueHeads * batches
+  const count = tiles * keyValueHeads * parts * batches
   plan.dispatch(
     kernels(key, () =>
       kernel({
@@ -82,6 +117,7 @@ export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): 
       params: {
         ...{ count, rows, key_rows: keyRows, tiles, key_heads: keyValueHeads, scale: of.scale },
         row_tiles: Math.ceil(rows / rowTile),
+        ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
         ...fixed,
       },
       buffers: bindings.tensors,
@@ -101,7 +137,7 @@ const u32 = 'u32' as const
 
 const params = {
   ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, key_heads: u32, ratio: u32 },
-  ...{ row_tiles: u32, scale: 'f32' as const },
+  ...{ row_tiles: u32, scale: 'f32' as const, parts: u32, part_heads: u32, part_rows: u32 },
   ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
 }
 
@@ -172,7 +208,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let side = subgroup / 4u;
   let key_tile = index % params.tiles;
   let key_head = index / params.tiles % params.key_heads;
-  let batch = index / params.tiles / params.key_heads;
+  let part = index / params.tiles / params.key_heads % params.parts;
+  let batch = index / params.tiles / params.key_heads / params.parts;
+  let first_head = key_head * params.ratio + part * params.part_heads;
   let first_key = key_tile * ${keyTile}u;
   let key = first_key + lane / 4u;
   let quarter = lane & 3u;
@@ -184,7 +222,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   let range = workgroupUniformLoad(&bounds);
   let width = max(range.y - range.x, 1u);
-  let steps = (range.y - range.x) * params.ratio;
+  let steps = (range.y - range.x) * params.part_heads;
   let q_start = batch * params.rows * params.q_row + params.q_column;
   let g_row = params.heads * ${headSize}u;
   let g_start = batch * params.rows * g_row;
@@ -212,7 +250,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var block = ${tileOf('0u')};
   if (steps > 0u) {
     let next_row = (block & 0x7fffffffu) * ${rowTile}u;
-    let next_head = key_head * params.ratio;${fetches}
+    let next_head = first_head;${fetches}
   }
   for (var step = 0u; step < steps; step++) {
     let first_row = (block & 0x7fffffffu) * ${rowTile}u;
@@ -225,7 +263,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     if (step + 1u < steps) {
       block = ${tileOf('(step + 1u)')};
       let next_row = (block & 0x7fffffffu) * ${rowTile}u;
-      let next_head = key_head * params.ratio + (step + 1u) / width;${fetches}
+      let next_head = first_head + (step + 1u) / width;${fetches}
     }
     {
       var scores = Sums();
@@ -253,8 +291,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${gather(scores, gradientsAt, 'for_values')}
     ${gather(slopes, 0, 'for_keys')}
   }
-  let to_k = (batch * params.key_rows + key) * params.k_row + params.k_column + key_head * ${headSize}u;
-  let to_v = (batch * params.key_rows + key) * params.v_row + params.v_column + key_head * ${headSize}u;
+  let to_k = (part * params.part_rows + batch * params.key_rows + key) * params.k_row + params.k_column + key_head * ${headSize}u;
+  let to_v = (part * params.part_rows + batch * params.key_rows + key) * params.v_row + params.v_column + key_head * ${headSize}u;
   ${each(
     half,
     i => `workgroupBarrier();

@@ -11,8 +11,8 @@ interface Idle {
   key: string
 }
 
-/** How much memory may wait to be used again. */
-const idleBytes = 2 ** 32
+/** How much memory may wait to be used again: a third of what is in use, which is mostly weights. */
+const mostIdle = (device: Device): number => Math.max(2 ** 28, device.liveBytes / 3)
 
 /**
  * As `compile`, but what `free` gives back waits for the next plan that does the same with the same weights: recording
@@ -34,7 +34,7 @@ export async function compileOrReuse(device: Device, plan: Plan, label: string):
   return own.compiled.standIn(own.tensors, tensors, () => {
     wake(device, -own.compiled.bytes)
     waiting.push({ compiled: own.compiled, tensors: own.tensors, plan, key })
-    while (device.idleBytes > idleBytes) {
+    while (device.idleBytes > mostIdle(device)) {
       const oldest = waiting.shift()
       if (!oldest) return
       wake(device, oldest.compiled.bytes)

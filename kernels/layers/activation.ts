@@ -23,6 +23,7 @@ export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor 
 export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
   const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.plan.factorType)
   siluMultiplyKernel(pass.plan, gate, up, y)
+  for (const x of [gate, up, y]) pass.halveGradient(x)
   pass.onBackward(y, dy => {
     const dGate = pass.into(gate).gradient
     const dUp = pass.into(up).gradient

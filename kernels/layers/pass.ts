@@ -36,6 +36,7 @@ export class Pass {
   readonly #wanted = new Set<Tensor>()
   readonly #gradients = new Map<Tensor, Tensor>()
   readonly #factors = new Map<Tensor, Tensor>()
+  readonly #halved = new Set<Tensor>()
   #backward: (() => void)[] = []
   /** How many `recomputed` forwards are being recorded, whose backward is not kept. */
   #passing = 0
@@ -95,9 +96,15 @@ export class Pass {
   into(tensor: Tensor): { gradient: Tensor; accumulate: boolean } {
     const known = this.#gradients.get(tensor)
     if (known) return { gradient: known, accumulate: true }
-    const gradient = this.plan.tensor(`d ${tensor.label}`, tensor.shape)
+    const type = this.#halved.has(tensor) ? tensor.type : 'f32'
+    const gradient = this.plan.tensor(`d ${tensor.label}`, tensor.shape, type)
     this.#gradients.set(tensor, gradient)
     return { gradient, accumulate: false }
+  }
+
+  /** Keeps the gradient in the tensor's own type: only for tensors whose gradient has one writer, and products as readers or kernels that can. */
+  halveGradient(tensor: Tensor): void {
+    this.#halved.add(tensor)
   }
 
   /** Begins the backward at `tensor`: its gradient is what the host writes into `coefficients`. */

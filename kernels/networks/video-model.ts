@@ -103,9 +103,7 @@ export async function forward(
   const { device } = model
   const plan = new Plan(device, model.precision)
   const { packing, outputs } = recordForward(plan, model, sequences, training, temperature, support)
-  const compiled = training
-    ? await compile(device, plan, 'training pass')
-    : await compileOrReuse(device, plan, 'log-probabilities')
+  const compiled = await compileOrReuse(device, plan, training ? 'training pass' : 'log-probabilities')
   compiled.run(['main'])
   return {
     logProbs: await compiled.read(outputs.logProbs),
