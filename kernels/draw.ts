@@ -235,6 +235,20 @@ fn team_hit(wanted: f32) -> Hit {
   }
   return hit;
 }
+// The lane at which the running sum passes what is wanted.
+fn lane_hit(wanted: f32) -> Hit {
+  let whose = team_hit(wanted);
+  var hit = Hit(whose.place * ${team}u, whose.below);
+  var sum = 0.0;
+  for (var i = 0u; i < ${team}u && (i == 0u || wanted - whose.below >= sum); i++) {
+    let found = sums[whose.place * ${team}u + i];
+    if (found > 0.0) {
+      hit = Hit(whose.place * ${team}u + i, whose.below + sum);
+      sum += found;
+    }
+  }
+  return hit;
+}
 // Sorts the list by token and leaves the weights of what is kept in \`values\`.
 fn weigh_list(count: u32, highest: f32, whole: f32, lane: u32) {
   for (var i = lane; i < count; i += ${lanes}u) {
@@ -327,23 +341,11 @@ const weighWgsl = `
 
 // Nothing is cut: the team, its lane, the lane's span, then the token.
 const plainWgsl = `
-  let team_of = team_hit(share * every);
-  var wanted = share * every - team_of.below;
-  var hit = team_of.place * ${team}u;
-  var below = 0.0;
-  var sum = 0.0;
-  for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
-    let found = sums[team_of.place * ${team}u + i];
-    if (found > 0.0) {
-      hit = team_of.place * ${team}u + i;
-      below = sum;
-      sum += found;
-    }
-  }
-  if (lane == hit) {
-    wanted -= below;
-    below = 0.0;
-    sum = 0.0;
+  let hit = lane_hit(share * every);
+  if (lane == hit.place) {
+    let wanted = share * every - hit.below;
+    var below = 0.0;
+    var sum = 0.0;
     for (var i = first_span; i < end_span && (i == first_span || wanted >= sum); i++) {
       let summary = summaries[row * params.spans + i];
       let distance = (summary.x - highest) * params.coldness;
@@ -446,21 +448,9 @@ const cutWgsl = `
   for (var c = mine; c < min(mine + piece, until); c++) { part += weight_of(logits[row * params.columns + c], highest, least, lightest); }
   workgroupBarrier();
   sum_teams(part, lane);
-  let team_of = team_hit(share * whole - stretch_hit.below);
-  var wanted = share * whole - stretch_hit.below - team_of.below;
-  var hit = team_of.place * ${team}u;
-  var below = 0.0;
-  var sum = 0.0;
-  for (var i = 0u; i < ${team}u && (i == 0u || wanted >= sum); i++) {
-    let found = sums[team_of.place * ${team}u + i];
-    if (found > 0.0) {
-      hit = team_of.place * ${team}u + i;
-      below = sum;
-      sum += found;
-    }
-  }
-  if (lane != hit) { return; }
-  wanted -= below;
+  let hit = lane_hit(share * whole - stretch_hit.below);
+  if (lane != hit.place) { return; }
+  let wanted = share * whole - stretch_hit.below - hit.below;
   var token = mine;
   var chance = 0.0;
   var passed = 0.0;
