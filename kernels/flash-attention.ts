@@ -27,11 +27,11 @@ export interface FlashAttention extends AttentionShape {
   out: Tensor
   /** (batches, heads, rows): log Σ exp of each row's scores */
   logSums: Tensor
+  /** Subgroups of a workgroup, 16 rows each: for measuring and testing. */
+  subgroups?: number
 }
 
-const rowTile = 64
 const keyTile = 64
-const lanes = 128
 /** Vectors of a row of scores: 64 float32, one vector apart more. */
 const scorePitch = keyTile / 4 + 1
 /** How far, in powers of two, a score may exceed the largest at the last rescaling: 2^11 still is well inside float16. */
@@ -45,6 +45,8 @@ const slack = 11
  */
 export function flashAttention(plan: Plan, of: FlashAttention): void {
   const { queries, keys, values, out, logSums, mask, batches, rows, keyRows, heads, headSize } = of
+  const { subgroups = 4 } = of
+  const rowTile = subgroups * 16
   const bindings = new Bindings()
   const [q, k, v] = [
     bindings.read('queries', queries.tensor),
@@ -64,7 +66,7 @@ export function flashAttention(plan: Plan, of: FlashAttention): void {
   const tiles = Math.ceil(rows / rowTile)
   const units = matrixWgsl(plan.target.units)
   const fixed = fixedParams(of)
-  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${[q, k, v]} ${bindings.key} ${JSON.stringify(fixed)}`
+  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${subgroups} ${[q, k, v]} ${bindings.key} ${JSON.stringify(fixed)}`
   const made = kernels(key, () =>
     kernel({
       name: `flash_attention_${mask.kind}_${headSize}`,
@@ -102,7 +104,8 @@ interface Names {
 }
 
 function source(plan: Plan, of: FlashAttention, { q, k, v, listed }: Names, loads: string): string {
-  const { headSize, mask, out } = of
+  const { headSize, mask, out, subgroups = 4 } = of
+  const [rowTile, lanes] = [subgroups * 16, subgroups * 32]
   const units = matrixWgsl(plan.target.units)
   const { pitch, blocks: depth } = headVectors(headSize)
   const part = { lanes, headSize }
