@@ -26,7 +26,7 @@ const recipes = { shapes: 'graphs/demo/shapes.json', questions: 'graphs/demo/que
 
 /** What lies in the package, by name. */
 const shipped = {
-  'cold-start': 'graphs/demo/cold-start',
+  'cold-start': 'operators/shapes/cold-start',
   tokenizer: 'operators/shapes',
   configurations: 'operators/model/configurations',
 } as const
