@@ -160,6 +160,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   // the two over the banks of workgroup memory.
   let own = ${scores}u + lane / 2u * ${scorePitch}u + half * 8u;
   let twist = half * 4u;
+  let seen_from = min(row, params.rows - 1u);
+  let lineage = lineage_of(seen_from);
   var largest = f32(${unseen});
   var total = 0.0;
   var block = ${listed ? 'blocks[range.x]' : 'range.x'};
@@ -182,9 +184,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${keys.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'k_start', 'params.k_row')}
     ${eight.map(i => `var s${i} = bitcast<vec4f>(tile[own + (${i}u ^ twist)]) * params.scale;`).join('\n    ')}
     if (hides) {
-      let seen_from = min(row, params.rows - 1u);
       let key = first_key + half * 32u;
-      ${eight.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, key + (${i}u ^ twist) * 4u, length));`).join('\n      ')}
+      ${eight.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, lineage, key + (${i}u ^ twist) * 4u, length));`).join('\n      ')}
     }
     let most4 = ${eight.slice(1).reduce((inner, i) => `max(${inner}, s${i})`, 's0')};
     var most = max(max(most4.x, most4.y), max(most4.z, most4.w));

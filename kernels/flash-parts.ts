@@ -134,21 +134,25 @@ export function staged({ name, source, tileRows, lanes, headSize }: Staged) {
   }
 }
 
-/** WGSL: `hidden4(row, key, length)`, which of the keys `key` to `key + 3` the row must not see. */
+/**
+ * WGSL: `hidden4(row, lineage, key, length)`, which of the keys `key` to `key + 3` the row must not see; `lineage_of(row)`
+ * is found once.
+ */
 export function hiddenWgsl({ kind }: Mask): string {
   if (kind !== 'causal')
     return `
-fn hidden4(row: u32, key: u32, length: u32) -> vec4<bool> {
+fn lineage_of(row: u32) -> vec2u { return vec2u(); }
+fn hidden4(row: u32, lineage: vec2u, key: u32, length: u32) -> vec4<bool> {
   return vec4u(key) + vec4u(0u, 1u, 2u, 3u) >= vec4u(length);
 }`
   return `
-fn hidden4(row: u32, key: u32, length: u32) -> vec4<bool> {
-  var hidden = vec4<bool>();
-  for (var i = 0u; i < 4u; i++) {
-    let segment = segments[min(key + i, length - 1u)];
-    hidden[i] = key + i > row || (segment != segments[row] && segment != parents[row]);
-  }
-  return hidden;
+fn lineage_of(row: u32) -> vec2u { return vec2u(segments[row], parents[row]); }
+fn hidden4(row: u32, lineage: vec2u, key: u32, length: u32) -> vec4<bool> {
+  let keys = vec4u(key) + vec4u(0u, 1u, 2u, 3u);
+  let at = min(keys, vec4u(length - 1u));
+  let of_keys = vec4u(segments[at.x], segments[at.y], segments[at.z], segments[at.w]);
+  let strange = (of_keys != vec4u(lineage.x)) & (of_keys != vec4u(lineage.y));
+  return (keys > vec4u(row)) | strange;
 }`
 }
 

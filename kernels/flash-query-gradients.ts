@@ -174,6 +174,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let stats = (batch * params.heads + head) * params.rows + min(row, last_row);
   let log_sum = logSums[stats] * ${logOfE};
   let pull = dots[stats];
+  let seen_from = min(row, last_row);
+  let lineage = lineage_of(seen_from);
   let own = lane / 2u * ${pitchOfScores}u + half * 4u;
   let strip = subgroup * ${16 * pitchOfScores}u;
   var block = ${listed ? 'blocks[range.x]' : 'range.x'};
@@ -209,9 +211,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       )
       .join('\n    ')}
     if (hides) {
-      let seen_from = min(row, last_row);
       let key = first_key + half * 16u;
-      ${four.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, key + ${i * 4}u, length));`).join('\n      ')}
+      ${four.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, lineage, key + ${i * 4}u, length));`).join('\n      ')}
     }
     ${four.map(i => `s${i} = exp2(s${i}) * (d${i} - pull) * params.scale;`).join('\n    ')}
     tile[${scores}u + own] = halves(s0, s1);
