@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { filter, share } from 'rxjs'
-import { type Item, operator } from '../../engine/operator.ts'
+import { type Item, operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { parseQuestions } from '../read/questions.ts'
@@ -37,7 +37,7 @@ export default operator({
   memory: ({ path }) => rowsMemory(path),
   run: ({ versions }, { every, path, root, limit }, context) => {
     const file = resolvePath(path)
-    let questions: readonly { key: string; value: Sample }[] | undefined
+    let questions: readonly SourceItem<Sample>[] | undefined
     const ask = async (version: number, { key }: Item<number>) => {
       if (version % every !== 0) return [context.emit<Sample | number>(version)]
       questions ??= parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
