@@ -9,6 +9,9 @@ import type { Mask } from '../../kernels/softmax.ts'
 import { attentionReference, type Sees } from './attention-reference.ts'
 import { close, noise } from './support.ts'
 
+// Each kind of kernel takes seconds to compile for a software adapter.
+t.setTimeout(240_000)
+
 const device = await unitsDevice()
 t.teardown(() => device.close())
 
@@ -20,37 +23,26 @@ interface Case extends Omit<AttentionShape, 'mask' | 'scale'> {
   growth?: number
 }
 
-const sizes = (rows: number, keyRows: number, heads: number, headSize: number) => {
-  return { rows, keyRows, heads, headSize, keyValueHeads: heads, batches: 1 }
-}
-
-// Rows around a tile of 64, heads around a block of 16, key heads shared and not.
+// Rows around a tile of 64, heads around a block of 16, key heads shared and not; few kinds of kernels, since software
+// adapters compile loops in the place of units slowly.
+const plain = { heads: 2, keyValueHeads: 2, headSize: 16, batches: 1, mask: 'none', type: 'f16' } as const
 const cases: Case[] = [
-  { name: 'one row and one key', ...sizes(1, 1, 1, 8), mask: 'none', type: 'f32' },
-  { name: 'a row more than a tile', ...sizes(65, 65, 2, 24), mask: 'none', type: 'f16' },
-  { name: 'keys of different lengths', ...sizes(5, 130, 2, 16), batches: 2, mask: 'lengths', type: 'f32' },
-  {
-    name: 'a prompt and its completions',
-    ...sizes(150, 150, 4, 16),
-    keyValueHeads: 2,
-    mask: 'causal',
-    type: 'f16',
-  },
-  {
-    name: 'scores that grow along the keys',
-    ...sizes(20, 200, 1, 40),
-    mask: 'none',
-    type: 'f32',
-    growth: 60,
-  },
+  { name: 'one row and one key', ...plain, rows: 1, keyRows: 1 },
+  { name: 'a row more than a tile', ...plain, rows: 65, keyRows: 65 },
+  { name: 'scores that grow along the keys', ...plain, rows: 20, keyRows: 200, growth: 60 },
+  { name: 'heads of 24', ...plain, rows: 65, keyRows: 70, headSize: 24, type: 'f32' },
+  { name: 'keys of different lengths', ...plain, rows: 5, keyRows: 130, batches: 2, mask: 'lengths' },
+  { name: 'a prompt and its completions', ...plain, heads: 4, rows: 150, keyRows: 150, mask: 'causal' },
 ]
 
 for (const of of cases)
   await t.test(`${of.name} agree with the reference`, async t => {
     const { batches, rows, keyRows, heads, keyValueHeads, headSize } = of
     const scale = headSize ** -0.5
-    // Loops in the place of units keep more in workgroup memory than software adapters have.
-    const backward = device.units === 'native' || headSize <= 16
+    // Loops in the place of units keep more in workgroup memory than software adapters have, and compile slowly.
+    const backward = device.units === 'native' || (headSize <= 16 && of.mask !== 'lengths')
+    // Where a row sees one key almost alone, dP − Σ cancels: what is left shows the rounding of the probabilities.
+    const bound = of.growth ? 2 ** -8 : 2 ** -10
     const width = keyValueHeads * headSize
     // Rounded to float16, so that only the probabilities' rounding is left.
     const queries = rounded(noise(batches * rows * heads * headSize, 1), of.growth)
@@ -89,9 +81,9 @@ for (const of of cases)
     close(t, await compiled.read(out), wanted.out, 2 ** -11, 'out')
     close(t, await compiled.read(logSums), wanted.logSums, 1e-5, 'log sums')
     if (!backward) return
-    close(t, await compiled.read(dQueries.tensor), wanted.dQueries, 2 ** -10, 'd queries')
-    close(t, await compiled.read(dKeys.tensor), wanted.dKeys, 2 ** -10, 'd keys')
-    close(t, await compiled.read(dValues.tensor), wanted.dValues, 2 ** -10, 'd values')
+    close(t, await compiled.read(dQueries.tensor), wanted.dQueries, bound, 'd queries')
+    close(t, await compiled.read(dKeys.tensor), wanted.dKeys, bound, 'd keys')
+    close(t, await compiled.read(dValues.tensor), wanted.dValues, bound, 'd values')
   })
 
 /** The nearest float16 of each number, times `factor`. */

@@ -1,0 +1,62 @@
+import t from 'tap'
+import { openDevice } from '../../kernels/device.ts'
+import { add } from '../../kernels/elementwise.ts'
+import { Plan } from '../../kernels/plan.ts'
+import { compileOrReuse } from '../../kernels/plan-reuse.ts'
+
+const device = await openDevice()
+t.teardown(() => device.close())
+
+/** total = from + 1, for lists of that length. */
+async function added(from: number[]): Promise<{ total: number[]; free: () => void; buffers: unknown }> {
+  const plan = new Plan(device)
+  const size = from.length
+  const total = plan.constant('total', [size], new Float32Array(size).fill(1))
+  add(plan, plan.constant('from', [size], Float32Array.from(from)), total)
+  const compiled = await compileOrReuse(device, plan, 'test')
+  compiled.run()
+  return {
+    total: Array.from(await compiled.read(total)),
+    free: () => compiled.free(),
+    buffers: compiled.at(total).storage?.buffer,
+  }
+}
+
+await t.test(
+  'a plan that does the same gets the memory of one that was given back, and its own constants',
+  async t => {
+    const first = await added([1, 2, 3])
+    const live = device.liveBytes
+    first.free()
+    t.ok(device.liveBytes < live, 'what waits is not live')
+    t.ok(device.idleBytes > 0)
+    const second = await added([5, 6, 7])
+    t.same(second.total, [6, 7, 8])
+    t.equal(second.buffers, first.buffers)
+    t.equal(device.liveBytes, live)
+    second.free()
+  },
+)
+
+await t.test('a plan in use is not shared', async t => {
+  const [first, second] = [await added([1, 2, 3]), await added([4, 5, 6])]
+  t.not(first.buffers, second.buffers)
+  t.same(
+    [first.total, second.total],
+    [
+      [2, 3, 4],
+      [5, 6, 7],
+    ],
+  )
+  first.free()
+  second.free()
+})
+
+await t.test('a plan of other sizes gets memory of its own', async t => {
+  const first = await added([1, 2, 3])
+  first.free()
+  const second = await added([1, 2, 3, 4, 5])
+  t.not(second.buffers, first.buffers)
+  t.same(second.total, [2, 3, 4, 5, 6])
+  second.free()
+})
