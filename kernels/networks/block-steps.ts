@@ -1,5 +1,6 @@
 import { copy } from '../copy.ts'
-import { groupAttention, keysAtOnce } from '../decode-groups.ts'
+import { groupAttention } from '../decode-groups.ts'
+import { keysAtOnce } from '../decode-groups-parts.ts'
 import { blocksOf, squaresOf } from '../decode-product.ts'
 import {
   addProjection,

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { decodeAttentionReference } from '../../kernels/decode-attention.ts'
-import { groupAttention, keysAtOnce } from '../../kernels/decode-groups.ts'
+import { groupAttention } from '../../kernels/decode-groups.ts'
+import { keysAtOnce } from '../../kernels/decode-groups-parts.ts'
 import { blockRowsOf, blocksOf } from '../../kernels/decode-product.ts'
 import { openDevice } from '../../kernels/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'
