@@ -11,8 +11,12 @@ interface Idle {
   key: string
 }
 
-/** How much memory may wait to be used again: a third of what is in use, which is mostly weights. */
-const mostIdle = (device: Device): number => Math.max(2 ** 28, device.liveBytes / 3)
+/**
+ * How much memory may wait to be used again: a third of what is in use, which is mostly weights. None where there are
+ * no matrix units: there kernels take so long that it gains nothing.
+ */
+const mostIdle = ({ units, liveBytes }: Device): number =>
+  units === 'none' ? 0 : Math.max(2 ** 28, liveBytes / 3)
 
 /**
  * As `compile`, but what `free` gives back waits for the next plan that does the same with the same weights: recording

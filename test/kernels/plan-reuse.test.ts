@@ -4,7 +4,7 @@ import { add } from '../../kernels/elementwise.ts'
 import { Plan } from '../../kernels/plan.ts'
 import { compileOrReuse } from '../../kernels/plan-reuse.ts'
 
-const device = await openDevice()
+const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
 
 /** total = from + 1, for lists of that length. */
@@ -59,4 +59,14 @@ await t.test('a plan of other sizes gets memory of its own', async t => {
   t.not(second.buffers, first.buffers)
   t.same(second.total, [2, 3, 4, 5, 6])
   second.free()
+})
+
+await t.test('nothing waits on a device without matrix units', async t => {
+  const plain = await openDevice({ family: 'gpu', units: 'none' })
+  t.teardown(() => plain.close())
+  const plan = new Plan(plain)
+  plan.fill(plan.pin('zeros', [4]))
+  const compiled = await compileOrReuse(plain, plan, 'test')
+  compiled.free()
+  t.same([plain.idleBytes, plain.liveBytes], [0, 0])
 })
