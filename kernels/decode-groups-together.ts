@@ -1,5 +1,5 @@
+import { blockIndexWgsl } from './decode-blocks.ts'
 import { partSizes } from './decode-groups-parts.ts'
-import { blockIndexWgsl } from './decode-product.ts'
 import { group } from './group.ts'
 import { withinFloat16 } from './matmul-variant.ts'
 import { kernel, type Target } from './plan.ts'

@@ -1,6 +1,6 @@
+import { blockRowsOf } from './decode-blocks.ts'
 import { groupParts, keysAtOnce, mostRows } from './decode-groups-parts.ts'
 import { groupTogether } from './decode-groups-together.ts'
-import { blockRowsOf } from './decode-product.ts'
 import type { Plan } from './plan.ts'
 import { sizeOf, type Tensor } from './tensor.ts'
 

@@ -1,4 +1,5 @@
-import { type StepTile, stepProduct } from './decode-product.ts'
+import { stepProduct } from './decode-product.ts'
+import type { StepTile } from './decode-product-cut.ts'
 import { withinFloat16 } from './matmul-variant.ts'
 import type { Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'

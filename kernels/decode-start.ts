@@ -1,4 +1,4 @@
-import { blockIndexWgsl, blockRowsOf } from './decode-product.ts'
+import { blockIndexWgsl, blockRowsOf } from './decode-blocks.ts'
 import type { Normed } from './decode-projections.ts'
 import { group } from './group.ts'
 import { withinFloat16 } from './matmul-variant.ts'

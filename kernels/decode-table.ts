@@ -1,4 +1,4 @@
-import type { StepTile } from './decode-product.ts'
+import type { StepTile } from './decode-product-cut.ts'
 
 /** The products of a decode step. */
 export type StepProductName = 'qkv' | 'out' | 'gated' | 'down' | 'head'

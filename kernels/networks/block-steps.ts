@@ -1,7 +1,7 @@
 import { copy } from '../copy.ts'
+import { blocksOf, squaresOf } from '../decode-blocks.ts'
 import { groupAttention } from '../decode-groups.ts'
 import { keysAtOnce } from '../decode-groups-parts.ts'
-import { blocksOf, squaresOf } from '../decode-product.ts'
 import {
   addProjection,
   attentionInputs,

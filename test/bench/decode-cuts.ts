@@ -1,4 +1,5 @@
-import { blocksOf, type StepTile, squaresOf } from '../../kernels/decode-product.ts'
+import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
+import type { StepTile } from '../../kernels/decode-product-cut.ts'
 import {
   addProjection,
   attentionInputs,

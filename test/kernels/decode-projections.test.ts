@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { blockRowsOf, blocksOf, squaresOf } from '../../kernels/decode-product.ts'
+import { blockRowsOf, blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
 import {
   addProjection,
   attentionInputs,

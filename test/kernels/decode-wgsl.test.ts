@@ -1,6 +1,6 @@
 import t from 'tap'
+import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
 import { groupAttention } from '../../kernels/decode-groups.ts'
-import { blocksOf, squaresOf } from '../../kernels/decode-product.ts'
 import {
   addProjection,
   attentionInputs,
