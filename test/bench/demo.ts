@@ -110,7 +110,9 @@ function isDone(folder: string): boolean {
   return existsSync(join(folder, 'manifest.json')) && manifestOf(folder).status === 'completed'
 }
 
-const secondsOf = (folder: string): number => manifestOf(folder).seconds
+function secondsOf(folder: string): number {
+  return manifestOf(folder).seconds
+}
 
 function tableOf(): string {
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`
