@@ -96,6 +96,8 @@ export interface MemoryUse {
   knob?: string
   /** Where it lies; on the GPU unless said otherwise. */
   device?: 'gpu' | 'host'
+  /** Whether it stays for the next item, so that what takes turns with this part comes on top; by default it goes. */
+  kept?: boolean
 }
 
 /** What is known about the surroundings of a part before it runs. */

@@ -9,6 +9,8 @@ interface Idle {
   /** Whose constants it holds. */
   plan: Plan
   key: string
+  owner: object
+  label: string
 }
 
 /**
@@ -21,15 +23,23 @@ const mostIdle = ({ units, liveBytes }: Device): number =>
 /**
  * As `compile`, but what `free` gives back waits for the next plan that does the same with the same weights: recording
  * is cheap beside placing, binding and allocating. A pinned tensor without contents of its own then holds what the last
- * run left. The memory that waits counts as free; the oldest goes when there is too much of it.
+ * run left. The memory that waits counts as free: one plan of a label for each owner, e.g. a set of weights, and the
+ * oldest goes when there is too much of it.
  */
-export async function compileOrReuse(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {
+export async function compileOrReuse(
+  device: Device,
+  plan: Plan,
+  label: string,
+  owner: object,
+): Promise<CompiledPlan> {
   const key = signatureOf(plan)
   const waiting = idlePlans.get(device) ?? []
   idlePlans.set(device, waiting)
-  const at = waiting.findIndex(idle => idle.key === key)
+  const isAlike = (idle: Idle) => idle.owner === owner && idle.label === label
+  const at = waiting.findIndex(idle => isAlike(idle) && idle.key === key)
   const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
   if (found) wake(device, found.compiled.bytes)
+  else drop(device, isAlike)
   const tensors = ownTensors(plan)
   const own = found ?? { compiled: await compile(device, plan, label), tensors, plan }
   if (own.plan !== plan)
@@ -37,14 +47,26 @@ export async function compileOrReuse(device: Device, plan: Plan, label: string):
       own.compiled.write(own.tensors[tensors.indexOf(tensor)], data)
   return own.compiled.standIn(own.tensors, tensors, () => {
     wake(device, -own.compiled.bytes)
-    waiting.push({ compiled: own.compiled, tensors: own.tensors, plan, key })
-    while (device.idleBytes > mostIdle(device)) {
-      const oldest = waiting.shift()
-      if (!oldest) return
-      wake(device, oldest.compiled.bytes)
-      oldest.compiled.free()
-    }
+    drop(device, isAlike)
+    waiting.push({ compiled: own.compiled, tensors: own.tensors, plan, key, owner, label })
+    drop(device, () => device.idleBytes > mostIdle(device))
   })
+}
+
+/** Gives back what waits to be used again by its owner, who ends. */
+export function freeIdlePlans(device: Device, owner: object): void {
+  drop(device, idle => idle.owner === owner)
+}
+
+/** Asks about what waits from the oldest on, each when those before it are gone. */
+function drop(device: Device, isOver: (idle: Idle) => boolean): void {
+  const waiting = idlePlans.get(device) ?? []
+  for (const idle of [...waiting]) {
+    if (!isOver(idle)) continue
+    waiting.splice(waiting.indexOf(idle), 1)
+    wake(device, idle.compiled.bytes)
+    idle.compiled.free()
+  }
 }
 
 function wake(device: Device, bytes: number): void {

@@ -43,14 +43,18 @@ function edgeRows(plan: Plan): string[][] {
 function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): string[] {
   const on = (device: MemoryRow['device'], title: string, together: number) => {
     const own = rows.filter(row => row.device === device)
-    const lines = own.map(({ part, what, bytes }) => [part, what, showBytes(bytes)])
+    const lines = own.map(({ part, what, bytes, kept }) => [
+      part,
+      kept ? `${what}, kept` : what,
+      showBytes(bytes),
+    ])
     return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]])]
   }
   return [
     ...on('gpu', 'GPU memory at most', bytes),
     ...turns
       .filter(names => names.length > 1)
-      .map(names => `  ${names.join(', ')} take turns: the largest counts`),
+      .map(names => `  ${names.join(', ')} take turns with what they do not keep: the largest counts`),
     ...on('host', 'host memory beside Node itself at most', hostBytes),
     ...(unknown.length > 0 ? ['not known'] : []),
     ...table(unknown.map(({ part, why }) => [part, why])),

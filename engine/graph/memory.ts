@@ -12,7 +12,7 @@ export interface MemoryPlan {
   readonly bytes: number
   /** On the host, as far as known. */
   readonly hostBytes: number
-  /** Nodes of a loop that lets one item in at a time: they never work at once. */
+  /** Nodes of a loop that lets one item in at a time: they never work at once. Only what they do not keep takes turns. */
   readonly turns: readonly (readonly string[])[]
   /** Parts whose need is not known, with the reason. */
   readonly unknown: readonly { part: string; why: string }[]
@@ -24,6 +24,8 @@ export interface MemoryRow {
   what: string
   bytes: number
   device: 'gpu' | 'host'
+  /** Whether it stays while other parts have their turn. */
+  kept?: boolean
   /** Path to lower for less of it, as `--set` takes it. */
   knob?: string
 }
@@ -68,11 +70,12 @@ export function planMemory(plan: Plan): MemoryPlan {
   })
   const rows: MemoryRow[] = [...resources, ...nodes, ...onEdges.map(({ loop: _, ...row }) => row)]
   const single = loops.filter(({ items }) => items === 1)
+  const passing = nodes.filter(({ kept }) => !kept)
   return {
     rows,
-    bytes: total(rows, 'gpu') - turnedBytes(single, nodes, 'gpu') - doubledBytes(loops, onEdges),
-    hostBytes: total(rows, 'host') - turnedBytes(single, nodes, 'host'),
-    turns: single.map(({ within }) => within.filter(name => nodes.some(row => row.part === name))),
+    bytes: total(rows, 'gpu') - turnedBytes(single, passing, 'gpu') - doubledBytes(loops, onEdges),
+    hostBytes: total(rows, 'host') - turnedBytes(single, passing, 'host'),
+    turns: single.map(({ within }) => within.filter(name => passing.some(row => row.part === name))),
     unknown,
   }
 }

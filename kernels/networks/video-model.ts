@@ -36,7 +36,7 @@ export async function encodeFrames(
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
     const { plan, ...own } = visionPlan(device, weights, shape.vision, precision, count)
-    const compiled = await compileOrReuse(device, plan, 'vision tower')
+    const compiled = await compileOrReuse(device, plan, 'vision tower', weights)
     device.copy(pixels, compiled.at(own.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
     device.copy(compiled.at(own.features), features, 0, start * tokens * shape.vision.hidden)
@@ -103,7 +103,8 @@ export async function forward(
   const { device } = model
   const plan = new Plan(device, model.precision)
   const { packing, outputs } = recordForward(plan, model, sequences, training, temperature, support)
-  const compiled = await compileOrReuse(device, plan, training ? 'training pass' : 'log-probabilities')
+  const label = training ? 'training pass' : 'log-probabilities'
+  const compiled = await compileOrReuse(device, plan, label, model.weights)
   compiled.run(['main'])
   return {
     logProbs: await compiled.read(outputs.logProbs),

@@ -3,7 +3,7 @@ import { trainsVision } from '../../kernels/networks/vision-tower.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/load-model.ts'
-import { trainMemory } from '../model/sizes.ts'
+import { scoreMemory, trainMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
 import { type Alarms, alarmFields, alarms } from './alarms.ts'
 import { collect, type Member } from './collect.ts'
@@ -50,8 +50,14 @@ export default operator({
   effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
-  memory: ({ model }, { outline, dims }) =>
-    trainMemory(outline(model), { frames: dims.F, count: dims.G, length: dims.T }),
+  memory: ({ model, reference, beta, topEntropy }, { outline, dims }) => {
+    const about = { frames: dims.F, count: dims.G, length: dims.T }
+    return [
+      ...trainMemory(outline(model), about),
+      ...(beta > 0 && reference !== '' ? scoreMemory(outline(reference), about, 'reference') : []),
+      ...(topEntropy < 1 ? scoreMemory(outline(model), about, 'policy') : []),
+    ]
+  },
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(

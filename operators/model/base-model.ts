@@ -1,6 +1,7 @@
 import { resource } from '../../engine/operator.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
 import type { PaperModel } from '../../kernels/networks/on-paper.ts'
+import { freeIdlePlans } from '../../kernels/plan-reuse.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import type { LoadedModel } from './load-model.ts'
 
@@ -26,5 +27,5 @@ export default resource({
     const message = `resource ${name} must have an adapter and train nothing else, but ${found}; open its checkpoint a second time instead`
     throw new CheckpointError({ code: 'bad-config', message })
   },
-  close() {},
+  close: ({ device, weights }) => freeIdlePlans(device, weights),
 })

@@ -1,5 +1,6 @@
 import { type Config, resource } from '../../engine/operator.ts'
 import type { PaperModel } from '../../kernels/networks/on-paper.ts'
+import { freeIdlePlans } from '../../kernels/plan-reuse.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './adapter.ts'
@@ -108,7 +109,10 @@ export default resource({
     if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
   },
-  close: model => model.weights.free(),
+  close: ({ device, weights }) => {
+    freeIdlePlans(device, weights)
+    weights.free()
+  },
 })
 
 type ModelFields = Config<typeof fields>

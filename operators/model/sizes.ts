@@ -67,7 +67,8 @@ export function weightsMemory({ weightBytes, gradientBytes }: PaperModel): Memor
 
 /** The vision tower over the frames of one clip. */
 export function visionMemory(model: PaperModel, frames: number | undefined): MemoryUse[] {
-  return [{ what: 'activations of the vision tower', bytes: visionBytes(model, known(frames, 'frames')) }]
+  const bytes = visionBytes(model, known(frames, 'frames'))
+  return [{ what: 'activations of the vision tower', bytes, kept: true }]
 }
 
 /** Writing completions of one prompt. */
@@ -100,14 +101,24 @@ export function answerMemory(
 
 /** A forward that keeps what its backward needs, over a prompt with its completions. */
 export function trainMemory(model: PaperModel, about: GroupExtent): MemoryUse[] {
-  return [{ what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true) }]
+  return [
+    { what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true), kept: true },
+  ]
+}
+
+/** A forward over the same that only gives its log-probabilities. */
+export function scoreMemory(model: PaperModel, about: GroupExtent, whose: string): MemoryUse[] {
+  const bytes = passBytes(model, extentOf(about), false)
+  return [{ what: `log-probabilities of the ${whose}`, bytes, kept: true }]
 }
 
 /** The same over conversations that are learned from. */
 export function learnMemory(model: PaperModel, examples: number, frames: number | undefined): MemoryUse[] {
   const extent = { sequences: examples, frames: known(frames, 'frames'), completions: 1 }
   const bytes = passBytes(model, { ...extent, textTokens: 1, length: assumedTokens }, true)
-  return [{ what: `activations, ${assumedTokens} tokens of text an example`, bytes, knob: 'batchSize' }]
+  return [
+    { what: `activations, ${assumedTokens} tokens of text an example`, bytes, knob: 'batchSize', kept: true },
+  ]
 }
 
 const assumed = `${assumedTokens} tokens of text`

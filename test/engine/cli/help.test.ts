@@ -67,7 +67,7 @@ const isScreen = (text: string) =>
 const shown: Readonly<Record<string, RegExp>> = {
   run: /: completed, 2 steps, 0 leaked buffers/,
   check: /grpo\.json: ok, \d+ nodes/,
-  explain: /GPU memory at most[\s\S]*take turns[\s\S]*host memory/,
+  explain: /GPU memory at most[\s\S]*activations.*, kept[\s\S]*host memory/,
   ops: /^stream\.batch: /,
   graph: /^$/,
   merge: /complete: 4 of 4 questions; unique/,

@@ -82,17 +82,23 @@ t.test('what takes turns counts once, and the host has a sum of its own', async 
   })
   const worker = operator({
     summary: 'Works on tensors.',
-    config: { bytes: { type: 'integer', description: 'What it takes.' } },
+    config: {
+      bytes: { type: 'integer', description: 'What it takes.' },
+      kept: { type: 'integer', default: 0, description: 'What it keeps.' },
+    },
     inputs: {
       tensors: { kind: 'tensor', dtype: 'f32', shape: ['N'] },
       back: { kind: 'tensor', optional: true },
     },
     outputs: { tensors: { kind: 'tensor', dtype: 'f32', shape: ['N'], optional: true } },
-    memory: ({ bytes }, { dims }) => [{ what: `work on ${dims.N}`, bytes, knob: 'bytes' }],
+    memory: ({ bytes, kept }, { dims }) => [
+      { what: `work on ${dims.N}`, bytes, knob: 'bytes' },
+      ...(kept > 0 ? [{ what: 'kept work', bytes: kept, kept: true }] : []),
+    ],
     run: () => ({}),
   })
   const back = { edge: 'second.tensors', keep: 'latest', initial: 0 }
-  const planWith = (maxLag: number | undefined) => {
+  const planWith = (maxLag: number | undefined, kept = 0) => {
     const nodes = {
       source: { operator: 'source' },
       first: {
@@ -100,7 +106,7 @@ t.test('what takes turns counts once, and the host has a sum of its own', async 
         config: { bytes: 500 },
         from: { tensors: 'source.tensors', back: maxLag === undefined ? back : { ...back, maxLag } },
       },
-      second: { operator: 'worker', config: { bytes: 900 }, from: { tensors: 'first.tensors' } },
+      second: { operator: 'worker', config: { bytes: 900, kept }, from: { tensors: 'first.tensors' } },
     }
     const text = JSON.stringify({ version: 1, summary: 'S.', nodes })
     return planMemory(
@@ -121,6 +127,7 @@ t.test('what takes turns counts once, and the host has a sum of its own', async 
   const strict = planWith(0)
   t.same(strict.turns, [['first', 'second']])
   t.equal(strict.bytes, 900 + 5 * 4000 + 4000 + 2 * 4000, 'one of the two, and one item on the way')
+  t.equal(planWith(0, 70).bytes, strict.bytes + 70, 'what one keeps is there in the turn of the other')
   t.ok(planWith(2).bytes > strict.bytes)
 })
 
