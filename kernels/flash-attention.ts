@@ -1,6 +1,6 @@
 import {
   type AttentionShape,
-  Bindings,
+  bindHeads,
   fixedParams,
   flashDirectives,
   type Heads,
@@ -17,7 +17,6 @@ import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
-import { visibleBlocks } from './visible-blocks.ts'
 
 export interface FlashAttention extends AttentionShape {
   queries: Heads
@@ -44,36 +43,22 @@ const slack = 11
  * changed but through workgroup memory. Probabilities are rounded to float16, sums are float32.
  */
 export function flashAttention(plan: Plan, of: FlashAttention): void {
-  const { queries, keys, values, out, logSums, mask, batches, rows, keyRows, heads, headSize } = of
-  const { subgroups = 4 } = of
+  const { out, logSums, mask, batches, rows, keyRows, heads, headSize, subgroups = 4 } = of
   const rowTile = subgroups * 16
-  const bindings = new Bindings()
-  const [q, k, v] = [
-    bindings.read('queries', queries.tensor),
-    bindings.read('keys', keys.tensor),
-    bindings.read('values', values.tensor),
-  ]
-  const listed = mask.kind === 'causal'
-  if (mask.kind === 'causal') {
-    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, rowTile, keyTile }, false)
-    const { segments, parents } = mask
-    for (const [name, tensor] of Object.entries({ starts, blocks, segments, parents }))
-      bindings.add(name, tensor, { element: 'u32', access: 'read' })
-  }
-  if (mask.kind === 'lengths') bindings.add('lengths', mask.lengths, { element: 'u32', access: 'read' })
+  const { bindings, names } = bindHeads(plan, of, { rowTile, keyTile, transposed: false })
   bindings.add('out', out, { element: out.type === 'f16' ? 'vec4u' : 'vec4f', access: 'write' })
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
   const units = matrixWgsl(plan.target.units)
   const fixed = fixedParams(of)
-  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${subgroups} ${[q, k, v]} ${bindings.key} ${JSON.stringify(fixed)}`
+  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${subgroups} ${Object.values(names)} ${bindings.key} ${JSON.stringify(fixed)}`
   const made = kernels(key, () =>
     kernel({
       name: `flash_attention_${mask.kind}_${headSize}`,
       enables: `${units.enables}\n${flashDirectives}`,
       params: flashParams,
       buffers: bindings.specs,
-      code: withConstants(source(plan, of, { q, k, v, listed }, bindings.loads), fixed),
+      code: withConstants(source(plan, of, names, bindings.loads), fixed),
     }),
   )
   plan.dispatch(made, {
@@ -96,17 +81,16 @@ const flashParams = {
   ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
 }
 
-interface Names {
-  q: string
-  k: string
-  v: string
-  listed: boolean
-}
-
-function source(plan: Plan, of: FlashAttention, { q, k, v, listed }: Names, loads: string): string {
+function source(
+  plan: Plan,
+  of: FlashAttention,
+  { q, k, v }: Record<'q' | 'k' | 'v', string>,
+  loads: string,
+): string {
   const { headSize, mask, out, subgroups = 4 } = of
   const [rowTile, lanes] = [subgroups * 16, subgroups * 32]
   const units = matrixWgsl(plan.target.units)
+  const listed = mask.kind === 'causal'
   const { pitch, blocks: depth } = headVectors(headSize)
   const part = { lanes, headSize }
   const queries = staged({ ...part, name: 'query', source: q, tileRows: rowTile })

@@ -1,7 +1,7 @@
 import { columnSum } from './column-sum.ts'
 import type { FlashBackward, HeadsGradient } from './flash-attention-backward.ts'
 import {
-  Bindings,
+  bindHeads,
   fixedParams,
   flashDirectives,
   halvesWgsl,
@@ -15,7 +15,6 @@ import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
 import type { Mask } from './softmax.ts'
 import type { Tensor } from './tensor.ts'
-import { visibleBlocks } from './visible-blocks.ts'
 
 const keyTile = 64
 const rowTile = 32
@@ -62,23 +61,11 @@ function partsOf({ batches, keyRows, heads, keyValueHeads, headSize, ...of }: Fl
 }
 
 function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): void {
-  const { queries, keys, values, dOut, logSums, dKeys, dValues, mask, batches } = of
+  const { dOut, logSums, dKeys, dValues, mask, batches } = of
   const { rows, keyRows, heads, keyValueHeads, headSize } = of
   if (!dKeys && !dValues) return
-  const bindings = new Bindings()
-  const names = {
-    q: bindings.read('queries', queries.tensor),
-    k: bindings.read('keys', keys.tensor),
-    v: bindings.read('values', values.tensor),
-    g: bindings.read('gradients', dOut),
-  }
-  if (mask.kind === 'causal') {
-    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, rowTile, keyTile }, true)
-    const { segments, parents } = mask
-    for (const [name, tensor] of Object.entries({ starts, blocks, segments, parents }))
-      bindings.add(name, tensor, { element: 'u32', access: 'read' })
-  }
-  if (mask.kind === 'lengths') bindings.add('lengths', mask.lengths, { element: 'u32', access: 'read' })
+  const { bindings, names: read } = bindHeads(plan, of, { rowTile, keyTile, transposed: true })
+  const names = { ...read, g: bindings.read('gradients', dOut) }
   for (const [name, tensor] of Object.entries({ logSums, dots }))
     bindings.add(name, tensor, { element: 'f32', access: 'read' })
   const shared = dKeys && dValues && dKeys.tensor === dValues.tensor

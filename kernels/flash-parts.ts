@@ -2,11 +2,18 @@ import { each, withinFloat16 } from './matmul-variant.ts'
 import type { BufferSpec, Plan } from './plan.ts'
 import type { Mask } from './softmax.ts'
 import type { Tensor } from './tensor.ts'
+import { visibleBlocks } from './visible-blocks.ts'
 
 /** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
 export interface Heads {
   tensor: Tensor
   column?: number
+}
+
+export interface QueriesKeysValues {
+  queries: Heads
+  keys: Heads
+  values: Heads
 }
 
 /** The sizes of an attention over heads. */
@@ -156,8 +163,33 @@ fn hidden4(row: u32, lineage: vec2u, key: u32, length: u32) -> vec4<bool> {
 }`
 }
 
+/** What every kernel of attention in blocks reads: heads, and whatever tells which blocks its tiles see. */
+export function bindHeads(
+  plan: Plan,
+  of: AttentionShape & QueriesKeysValues,
+  tiles: { rowTile: number; keyTile: number; transposed: boolean },
+) {
+  const { mask, rows, keyRows } = of
+  const bindings = new Bindings()
+  const names = {
+    q: bindings.read('queries', of.queries.tensor),
+    k: bindings.read('keys', of.keys.tensor),
+    v: bindings.read('values', of.values.tensor),
+  }
+  const lists = (tensors: Record<string, Tensor>) => {
+    for (const [name, tensor] of Object.entries(tensors))
+      bindings.add(name, tensor, { element: 'u32', access: 'read' })
+  }
+  if (mask.kind === 'causal') {
+    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, ...tiles }, tiles.transposed)
+    lists({ starts, blocks, segments: mask.segments, parents: mask.parents })
+  }
+  if (mask.kind === 'lengths') lists({ lengths: mask.lengths })
+  return { bindings, names }
+}
+
 /** Params that a model's widths decide, by name: kernels are compiled for them. */
-export function fixedParams(of: AttentionShape & { queries: Heads; keys: Heads; values: Heads }) {
+export function fixedParams(of: AttentionShape & QueriesKeysValues) {
   const { queries, keys, values, heads, keyValueHeads } = of
   return {
     ...{ heads, ratio: heads / keyValueHeads },

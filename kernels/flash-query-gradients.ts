@@ -1,6 +1,6 @@
 import type { FlashBackward } from './flash-attention-backward.ts'
 import {
-  Bindings,
+  bindHeads,
   fixedParams,
   flashDirectives,
   halvesWgsl,
@@ -15,7 +15,6 @@ import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
 import { type Kernel, kernel, type Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
-import { visibleBlocks } from './visible-blocks.ts'
 
 const rowTile = 64
 const keyTile = 32
@@ -24,27 +23,14 @@ const pitchOfScores = keyTile / 4 + 1
 
 /** dQ: a workgroup makes 64 rows of a head, its subgroups 16 each, going through the keys 32 at a time. */
 export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
-  const { queries, keys, values, dOut, logSums, dQueries, mask, batches, rows, keyRows, heads, headSize } = of
+  const { dOut, logSums, dQueries, mask, batches, rows, keyRows, heads, headSize } = of
   if (!dQueries) return
-  const bindings = new Bindings()
-  const [q, k, v, g] = [
-    bindings.read('queries', queries.tensor),
-    bindings.read('keys', keys.tensor),
-    bindings.read('values', values.tensor),
-    bindings.read('gradients', dOut),
-  ]
-  if (mask.kind === 'causal') {
-    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, rowTile, keyTile }, false)
-    const { segments, parents } = mask
-    for (const [name, tensor] of Object.entries({ starts, blocks, segments, parents }))
-      bindings.add(name, tensor, { element: 'u32', access: 'read' })
-  }
-  if (mask.kind === 'lengths') bindings.add('lengths', mask.lengths, { element: 'u32', access: 'read' })
+  const { bindings, names: read } = bindHeads(plan, of, { rowTile, keyTile, transposed: false })
+  const names = { ...read, g: bindings.read('gradients', dOut) }
   for (const [name, tensor] of Object.entries({ logSums, dots }))
     bindings.add(name, tensor, { element: 'f32', access: 'read' })
   bindings.add('out', dQueries.tensor, { element: 'vec4f', access: 'write' })
   const { accumulate } = dQueries
-  const names = { q, k, v, g }
   const fixed = fixedParams(of)
   const key = JSON.stringify([
     targetKey(plan.target),
