@@ -7,7 +7,7 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut
-//   --profile      decode: where the time of a step goes, by kernel
+//   --profile      decode, encode, prefill, update: where the time goes, by kernel
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'

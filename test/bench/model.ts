@@ -4,10 +4,14 @@ import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { noise } from '../kernels/support.ts'
 import { encodeFlops, languageFlops } from './floors.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
+import { profile, profileLines } from './profile.ts'
 import { randomModel, tokens } from './released.ts'
 
 /** Features of 16 frames. */
-export async function* encode(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
+export async function* encode(
+  device: Device,
+  { rounds, config, profile: isProfiled }: BenchOptions,
+): AsyncGenerator<Measurement> {
   const model = await randomModel(device, 'none', config)
   const pixels = device.tensor('pixels', [16, 3, 384, 384], 'f32', noise(16 * 3 * 384 * 384))
   const run = async () => {
@@ -19,6 +23,7 @@ export async function* encode(device: Device, { rounds, config }: BenchOptions):
     seconds: await measure(rounds, run),
     flops: encodeFlops(model, 16),
   }
+  if (isProfiled) await printProfile(device, run)
   device.freeTensor(pixels)
   model.weights.free()
 }
@@ -26,22 +31,24 @@ export async function* encode(device: Device, { rounds, config }: BenchOptions):
 /** A prompt of 700 tokens up to one log-probability, the plan's recording included. */
 export async function* prefill(
   device: Device,
-  { rounds, config }: BenchOptions,
+  { rounds, config, profile: isProfiled }: BenchOptions,
 ): AsyncGenerator<Measurement> {
   const model = await randomModel(device, 'none', config)
   const sequence = { ids: tokens(700, 1), completions: [[7]] }
+  const run = async () => (await forward(model, [sequence], false)).free()
   yield {
     name: 'prefill 700',
-    seconds: await measure(rounds, async () => (await forward(model, [sequence], false)).free()),
+    seconds: await measure(rounds, run),
     flops: languageFlops(model, 700, 350, 1),
   }
+  if (isProfiled) await printProfile(device, run)
   model.weights.free()
 }
 
 /** One update of 8 completions of 356 tokens behind a prompt of 600: reference, forward, backward, AdamW. */
 export async function* update(
   device: Device,
-  { rounds, config, recompute }: BenchOptions,
+  { rounds, config, recompute, profile: isProfiled }: BenchOptions,
 ): AsyncGenerator<Measurement> {
   const policy = { ...(await randomModel(device, 'full', config)), recompute }
   const reference = await randomModel(device, 'none', config)
@@ -68,6 +75,11 @@ export async function* update(
     flops,
     peakBytes: device.peakBytes,
   }
+  if (isProfiled) await printProfile(device, run)
   optimizer.free()
   for (const model of [policy, reference]) model.weights.free()
+}
+
+async function printProfile(device: Device, run: () => Promise<unknown>): Promise<void> {
+  for (const line of profileLines(await profile(device, run))) console.log(line)
 }
