@@ -32,7 +32,7 @@ export async function compileOrReuse(
   label: string,
   owner: object,
 ): Promise<CompiledPlan> {
-  const key = signatureOf(plan)
+  const { key, tensors } = signatureOf(plan)
   const waiting = idlePlans.get(device) ?? []
   idlePlans.set(device, waiting)
   const isAlike = (idle: Idle) => idle.owner === owner && idle.label === label
@@ -40,7 +40,6 @@ export async function compileOrReuse(
   const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
   if (found) wake(device, found.compiled.bytes)
   else drop(device, isAlike)
-  const tensors = ownTensors(plan)
   const own = found ?? { compiled: await compile(device, plan, label), tensors, plan }
   if (own.plan !== plan)
     for (const [tensor, data] of plan.constants)
@@ -77,17 +76,24 @@ function wake(device: Device, bytes: number): void {
 const idlePlans = new WeakMap<Device, Idle[]>()
 
 /** Two plans with one signature differ in nothing but the contents of their constants. */
-function signatureOf(plan: Plan): string {
+function signatureOf(plan: Plan): Signature {
   const known = signatures.get(plan) ?? newSignature(plan)
   signatures.set(plan, known)
   return known
 }
 
-const signatures = new WeakMap<Plan, string>()
+interface Signature {
+  key: string
+  /** The tensors that the plan has to place. */
+  tensors: readonly Tensor[]
+}
 
-function newSignature(plan: Plan): string {
+const signatures = new WeakMap<Plan, Signature>()
+
+function newSignature(plan: Plan): Signature {
   const numbers = new Map<Tensor, number>()
-  ownTensors(plan).forEach((tensor, i) => {
+  const tensors = ownTensors(plan)
+  tensors.forEach((tensor, i) => {
     numbers.set(tensor, i)
   })
   const tensorKey = (tensor: Tensor): string => {
@@ -111,7 +117,7 @@ function newSignature(plan: Plan): string {
       }
     }
   }
-  return parts.join('|')
+  return { key: parts.join('|'), tensors }
 }
 
 const kernelNumbers = new Map<string, number>()

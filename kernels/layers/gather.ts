@@ -21,15 +21,18 @@ export function gather(pass: Pass, from: Tensor, rows: readonly number[], label 
   return y
 }
 
-/** Writes rows of `from` into rows of `into`, each row of `into` once; gradients flow back as sums. */
+/**
+ * Writes rows of `from` into rows of `into`, each row of `into` once; gradients flow back as sums. The list of the rows
+ * that are read, in the order of the pairs, is returned; a plan without a backward may be run with other contents of it.
+ */
 export function gatherInto(
   pass: Pass,
   from: Tensor | Parameter,
   into: Tensor,
   pairs: readonly RowPair[],
-): void {
+): Tensor | undefined {
   const source = 'value' in from ? from.value : from
-  record(pass.plan, source, into, pairs, false)
+  const read = record(pass.plan, source, into, pairs, false)
   pass.onBackward(into, gradient => {
     const back = inverse(pairs)
     if ('value' in from) {
@@ -42,6 +45,7 @@ export function gatherInto(
     if (!target.accumulate) pass.plan.fill(target.gradient)
     record(pass.plan, gradient, target.gradient, back, true)
   })
+  return read
 }
 
 function inverse(pairs: readonly RowPair[]): RowPair[] {
@@ -55,14 +59,14 @@ function record(
   into: Tensor,
   pairs: readonly RowPair[],
   accumulate: boolean,
-): void {
+): Tensor | undefined {
   const sums = new Map<number, number[]>()
   for (const pair of pairs) {
     const items = sums.get(pair.to) ?? []
     if (pair.from >= 0) items.push(pair.from)
     sums.set(pair.to, items)
   }
-  if (sums.size === 0) return
+  if (sums.size === 0) return undefined
   const offsets = [0]
   for (const items of sums.values()) offsets.push((offsets.at(-1) ?? 0) + items.length)
   const items = [...sums.values()].flat()
@@ -70,13 +74,15 @@ function record(
     const data = Uint32Array.from(values)
     return plan.constant(label, [data.length], data)
   }
+  const read = list('items', items.length > 0 ? items : [0])
   gatherRows(plan, {
     from,
     into,
     destinations: list('destinations', sums.keys()),
     offsets: list('offsets', offsets),
-    items: list('items', items.length > 0 ? items : [0]),
+    items: read,
     segments: sums.size,
     accumulate,
   })
+  return read
 }

@@ -12,6 +12,8 @@ export interface Supervised {
 }
 
 export interface LogProbabilities {
+  /** u32 (supervised rows) */
+  targets: Tensor
   /** (supervised rows): log softmax of the logits, divided by the temperature, at the target. */
   logProbs: Tensor
   /** (supervised rows): entropy of the same distribution. */
@@ -118,7 +120,7 @@ export function logProbabilities(
       }
     }
   })
-  return { logProbs, entropies, coefficients, entropyCoefficients }
+  return { logProbs, entropies, targets, coefficients, entropyCoefficients }
 }
 
 /** Logits of all rows of hidden: (rows, vocabulary). For inference. */

@@ -16,6 +16,8 @@ export interface HiddenStates {
   embeddings: Tensor
   /** (rows, hidden): after the last norm. */
   hidden: Tensor
+  /** u32: the ids of the packing's tokens; none when there are none. */
+  tokens: Tensor | undefined
 }
 
 /** Connector, splice and language model over packed sequences. `wrap` may stand around the usual attention among rows. */
@@ -36,7 +38,7 @@ export function hiddenStates(
     return features && groupResampler(pass, weights, shape.connector, features)
   })
   const embeddings = pass.output('embeddings', [packing.rows, shape.language.hidden], visuals, [table])
-  gatherInto(pass, table, embeddings, packing.tokens)
+  const tokens = gatherInto(pass, table, embeddings, packing.tokens)
   visuals.forEach((visual, i) => {
     if (visual) gatherInto(pass, visual, embeddings, packing.visual[i])
   })
@@ -57,5 +59,5 @@ export function hiddenStates(
   // Who wraps may keep keys and values for later, which is done in float32.
   const type = wrap ? 'f32' : plan.factorType
   const hidden = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute, type)
-  return { embeddings, hidden }
+  return { embeddings, hidden, tokens }
 }

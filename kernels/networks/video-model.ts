@@ -8,7 +8,7 @@ import { compileOrReuse } from '../plan-reuse.ts'
 import { sizeOf, type Tensor } from '../tensor.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-model.ts'
-import { pack, type Sequence } from './packing.ts'
+import { imageToken, pack, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
 import { type ModelShape, selectedTokens, tokensOfFrame, type VisionShape, visualTokens } from './shape.ts'
 import { visionTower } from './vision-tower.ts'
@@ -101,10 +101,10 @@ export async function forward(
   support?: Support,
 ): Promise<Forward> {
   const { device } = model
-  const plan = new Plan(device, model.precision)
-  const { packing, outputs } = recordForward(plan, model, sequences, training, temperature, support)
+  const { plan, packing, outputs, ids } = recorded(model, sequences, training, temperature, support)
   const label = training ? 'training pass' : 'log-probabilities'
   const compiled = await compileOrReuse(device, plan, label, model.weights)
+  for (const [tensor, data] of ids) compiled.write(tensor, data)
   compiled.run(['main'])
   return {
     logProbs: await compiled.read(outputs.logProbs),
@@ -118,6 +118,55 @@ export async function forward(
   }
 }
 
+interface Recorded {
+  plan: Plan
+  tokens: Tensor | undefined
+  outputs: ReturnType<typeof recordForward>['outputs']
+}
+
+/**
+ * The plan of a forward, and the ids to write before it runs. Without a backward ids decide nothing but contents: plans
+ * for the same lengths are recorded once, which takes as long as running a short one.
+ */
+function recorded(
+  model: VideoModel,
+  sequences: readonly Sequence[],
+  training: boolean,
+  temperature: number,
+  support?: Support,
+) {
+  const { device, shape, weights, precision, maxLength } = model
+  const anew = () => {
+    const plan = new Plan(device, precision)
+    return { plan, ...recordForward(plan, model, sequences, training, temperature, support) }
+  }
+  const isPlain = ({ ids, labels }: Sequence) => !labels && !ids.includes(imageToken)
+  if (training || support || !sequences.every(isPlain)) return { ...anew(), ids: [] }
+  const lengths = sequences.map(({ ids, completions }) => [ids.length, completions?.map(c => c.length)])
+  const key = JSON.stringify([precision, temperature, maxLength, lengths])
+  const known = forwardPlans.get(weights) ?? new Map<string, Recorded>()
+  forwardPlans.set(weights, known)
+  const found = known.get(key)
+  const { plan, outputs, tokens } = found ?? anew()
+  if (!found) {
+    known.set(key, { plan, outputs, tokens })
+    const [oldest] = known.keys()
+    if (known.size > mostRecorded && oldest !== undefined) known.delete(oldest)
+  }
+  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const ids: [Tensor, Uint32Array<ArrayBuffer>][] = [
+    [outputs.targets, Uint32Array.from(packing.supervised, s => s.target)],
+  ]
+  if (tokens) ids.push([tokens, Uint32Array.from(packing.tokens, token => token.from)])
+  for (const [tensor, data] of ids) plan.constants.set(tensor, data)
+  return { plan, packing, outputs, ids }
+}
+
+const forwardPlans = new WeakMap<ParameterSet, Map<string, Recorded>>()
+
+/** Recorded forwards that a set of weights keeps; they hold no memory of the GPU. */
+const mostRecorded = 16
+
 /** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
 export function recordForward(
   plan: Plan,
@@ -130,7 +179,7 @@ export function recordForward(
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const pass = new Pass(plan, training)
   plan.saturated = weights.lossScale?.forwardCuts
-  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
+  const { hidden, tokens } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
   const head = headWeight(weights, shape.language)
   const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
   plan.segment('backward')
@@ -140,7 +189,7 @@ export function recordForward(
     for (const x of [outputs.coefficients, outputs.entropyCoefficients]) applyScale(plan, x, lossScale)
   }
   pass.backward()
-  return { packing, outputs }
+  return { packing, outputs, tokens }
 }
 
 export interface PromptStates {
