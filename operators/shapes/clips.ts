@@ -3,7 +3,7 @@ import type { Pictures } from '../kinds.ts'
 import { type Random, randomOf } from '../random.ts'
 import { captionOf, descriptionOf, thoughtOf } from './conversations.ts'
 import { colours, drawScene, movements, type Scene, shapes } from './draw.ts'
-import { type OptionOrder, questionsAbout } from './questions.ts'
+import { questionsAbout } from './questions.ts'
 
 export default operator({
   summary: 'Draws short clips of a moving shape, with questions about it.',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { operator } from '../../engine/operator.ts'
@@ -69,7 +70,8 @@ export async function encodeVideo(path: string, pictures: Pictures, options: Enc
     throw new VideoError('bad-frame', `${path}: ${found}`)
   }
   await mkdir(dirname(path), { recursive: true })
-  const partial = join(dirname(path), `.part-${basename(path)}`)
+  // Two nodes may write the same clip at once: each its own file, and the later whole one stays.
+  const partial = join(dirname(path), `.part-${randomUUID()}-${basename(path)}`)
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${width}x${height}`]
   const rate = ['-framerate', String(framesPerSecond), '-i', 'pipe:0']
   const output = ['-c:v', codec, '-q:v', String(quality), '-pix_fmt', 'yuv420p']

@@ -49,6 +49,7 @@ export function picture(title: string, lines: readonly Line[], marks: readonly M
   )
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12" fill="#777">`,
+    '<title>Right answers while training</title>',
     text([left, 18], title, 'font-size="14"'),
     ...rules,
     ...ticks,
