@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { killGroup } from '../kill-group.ts'
 import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
 
@@ -23,7 +24,7 @@ export function runScorer(
     let stopped: RewardError | undefined
     const stop = (reason: RewardError) => {
       stopped ??= reason
-      kill(child)
+      killGroup(child)
     }
     const late = `${source}: did not end within ${timeoutSeconds} s (timeoutSeconds)`
     const timer = setTimeout(() => stop(new RewardError('late', late)), timeoutSeconds * 1000)
@@ -60,16 +61,4 @@ export function runScorer(
       })
     })
   })
-}
-
-function kill(child: ChildProcess): void {
-  // The pipes may be held open by processes that are not ours to wait for.
-  for (const stream of child.stdio) stream?.destroy()
-  if (child.pid === undefined) return
-  try {
-    if (process.platform === 'win32') child.kill('SIGKILL')
-    else process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    child.kill('SIGKILL') // the group is gone; the child may be between its end and our hearing of it
-  }
 }

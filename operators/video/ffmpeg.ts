@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { killGroup } from '../kill-group.ts'
 import { VideoError } from './video-error.ts'
 
 export interface FfmpegOptions {
@@ -128,7 +129,7 @@ async function* runProgram(
   let stopped: VideoError | undefined
   const stop = (reason: VideoError) => {
     stopped ??= reason
-    kill(child)
+    killGroup(child)
   }
   const late = `${subject}: ffmpeg did not end within ${deadlineSeconds} s (deadlineSeconds)`
   const timer = setTimeout(() => stop(new VideoError('deadline', late)), deadlineSeconds * 1000)
@@ -151,21 +152,9 @@ async function* runProgram(
   } finally {
     clearTimeout(timer)
     signal?.removeEventListener('abort', abort)
-    if (child.exitCode === null && child.signalCode === null) kill(child)
+    if (child.exitCode === null && child.signalCode === null) killGroup(child)
     await ended.catch(() => undefined)
     await feeding?.catch(() => undefined)
-  }
-}
-
-function kill(child: ChildProcess): void {
-  // The pipes may be held open by processes that are not ours to wait for.
-  for (const stream of child.stdio) stream?.destroy()
-  if (child.pid === undefined) return
-  try {
-    if (process.platform === 'win32') child.kill('SIGKILL')
-    else process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    child.kill('SIGKILL') // the group is gone; the child may be between its end and our hearing of it
   }
 }
 
