@@ -5,6 +5,7 @@ import { resolvePath } from '../builtin.ts'
 import { openWeights } from './checkpoint.ts'
 import { type CheckpointProblem, throwProblems } from './checkpoint-error.ts'
 import { parseModelConfig } from './config.ts'
+import { newConfigJson } from './config-json.ts'
 import { isFloatFormat } from './float-formats.ts'
 import { initial, initialBytes } from './initial-weights.ts'
 import { isRecord, readJsonFile } from './json-file.ts'
@@ -139,28 +140,6 @@ async function configJson(
     }),
   )
   const visionConfig = isRecord(tower.vision_config) ? tower.vision_config : tower
-  return {
-    architectures: ['TinyLlavaForConditionalGeneration'],
-    model_type: 'tinyllava',
-    connector_type: 'groupresampler',
-    llm_model_name_or_path: 'qwen2',
-    vision_model_name_or_path: 'siglip',
-    group: config.group,
-    num_queries: config.queries,
-    num_resampler_layers: config.connectorLayers,
-    hidden_size: text.hidden_size,
-    vocab_size: text.vocab_size,
-    vision_hidden_size: visionConfig.hidden_size,
-    vision_feature_layer: -2,
-    vision_feature_select_strategy: 'patch',
-    image_aspect_ratio: 'square',
-    image_token_index: -200,
-    ignore_index: -100,
-    tokenizer_model_max_length: config.maxLength,
-    tokenizer_padding_side: 'right',
-    pad_token_id: eosId,
-    torch_dtype: config.dtype,
-    text_config: text,
-    vision_config: { ...visionConfig, model_type: 'siglip_vision_model' },
-  }
+  const halves = { text, vision: { ...visionConfig, model_type: 'siglip_vision_model' } }
+  return newConfigJson({ languageName: 'qwen2', visionName: 'siglip', ...halves, eosId }, config)
 }

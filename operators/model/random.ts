@@ -4,6 +4,7 @@ import { type Config, operator } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import { randomOf } from '../random.ts'
 import { parseModelConfig } from './config.ts'
+import { newConfigJson } from './config-json.ts'
 import { elementsOf, initial } from './initial-weights.ts'
 import { processorJson } from './processor.ts'
 import { type TensorToWrite, writeSafetensors } from './safetensors-write.ts'
@@ -109,56 +110,36 @@ function randomTensor(
 }
 
 function configJson(config: Config<typeof fields>, { eosId }: Tokenizer) {
-  return {
-    architectures: ['TinyLlavaForConditionalGeneration'],
-    model_type: 'tinyllava',
-    connector_type: 'groupresampler',
-    llm_model_name_or_path: 'Qwen/Qwen2.5-3B',
-    vision_model_name_or_path: 'google/siglip-so400m-patch14-384',
-    group: config.group,
-    num_queries: config.queries,
-    num_resampler_layers: config.connectorLayers,
+  const text = {
+    model_type: 'qwen2',
     hidden_size: config.hidden,
+    intermediate_size: config.intermediate,
+    num_hidden_layers: config.layers,
+    num_attention_heads: config.heads,
+    num_key_value_heads: config.keyValueHeads,
     vocab_size: config.vocabulary,
-    vision_hidden_size: config.visionHidden,
-    vision_feature_layer: -2,
-    vision_feature_select_strategy: 'patch',
-    image_aspect_ratio: 'square',
-    image_token_index: -200,
-    ignore_index: -100,
-    tokenizer_model_max_length: config.maxLength,
-    tokenizer_padding_side: 'right',
-    pad_token_id: eosId,
-    torch_dtype: config.dtype,
-    text_config: {
-      model_type: 'qwen2',
-      hidden_size: config.hidden,
-      intermediate_size: config.intermediate,
-      num_hidden_layers: config.layers,
-      num_attention_heads: config.heads,
-      num_key_value_heads: config.keyValueHeads,
-      vocab_size: config.vocabulary,
-      rope_theta: 1_000_000,
-      rms_norm_eps: 1e-6,
-      max_position_embeddings: config.maxLength,
-      tie_word_embeddings: true,
-      hidden_act: 'silu',
-      bos_token_id: eosId,
-      eos_token_id: eosId,
-    },
-    vision_config: {
-      model_type: 'siglip_vision_model',
-      hidden_size: config.visionHidden,
-      intermediate_size: config.visionIntermediate,
-      num_hidden_layers: config.visionLayers,
-      num_attention_heads: config.visionHeads,
-      image_size: config.imageSize,
-      patch_size: config.patchSize,
-      layer_norm_eps: 1e-6,
-      hidden_act: 'gelu_pytorch_tanh',
-      num_channels: 3,
-    },
+    rope_theta: 1_000_000,
+    rms_norm_eps: 1e-6,
+    max_position_embeddings: config.maxLength,
+    tie_word_embeddings: true,
+    hidden_act: 'silu',
+    bos_token_id: eosId,
+    eos_token_id: eosId,
   }
+  const vision = {
+    model_type: 'siglip_vision_model',
+    hidden_size: config.visionHidden,
+    intermediate_size: config.visionIntermediate,
+    num_hidden_layers: config.visionLayers,
+    num_attention_heads: config.visionHeads,
+    image_size: config.imageSize,
+    patch_size: config.patchSize,
+    layer_norm_eps: 1e-6,
+    hidden_act: 'gelu_pytorch_tanh',
+    num_channels: 3,
+  }
+  const [languageName, visionName] = ['Qwen/Qwen2.5-3B', 'google/siglip-so400m-patch14-384']
+  return newConfigJson({ languageName, visionName, text, vision, eosId }, config)
 }
 
 const writeJson = (folder: string, name: string, value: unknown) =>
