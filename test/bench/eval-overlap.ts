@@ -1,5 +1,5 @@
 // What decoding adds to the time of an evaluation whose encoder is slow: node --import tsx test/bench/eval-overlap.ts
-// The encoder is a stub that waits; the clips are MVBench's of the fixtures. Alone, decoding takes a part of what it waits.
+// An encoder that only waits stands in for the model; the clips are MVBench's of the fixtures. Alone, decoding takes a part of what it waits.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
