@@ -1,7 +1,8 @@
 import type { Device } from '../device.ts'
-import type { Parameter } from '../layers/pass.ts'
+import type { Adapter, Parameter } from '../layers/pass.ts'
 import { matmul } from '../matmul.ts'
 import { compile, Plan } from '../plan.ts'
+import type { Tensor } from '../tensor.ts'
 import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {
@@ -69,14 +70,17 @@ export function withoutAdapters({ byName, lossScale }: ParameterSet): ParameterS
 export async function mergeAdapters(device: Device, { byName }: ParameterSet): Promise<void> {
   const plan = new Plan(device)
   for (const { value, adapter } of byName.values()) {
-    if (!adapter) continue
-    const { down, up, scale } = adapter
-    const [[rows, inner], [, columns]] = [up.shape, down.shape]
-    const factors = { a: up.value, b: down.value }
-    matmul(plan, { form: 'nn', rows, columns, inner, ...factors, out: value, scale, accumulate: true })
+    if (adapter) addAdapter(plan, adapter, value)
   }
   const compiled = await compile(device, plan, 'merge')
   compiled.run()
   await device.finish()
   compiled.free()
+}
+
+/** into += scale · up · down, for the matrix (outputs, inputs) that the adapter is beside, or a copy of it in float16. */
+export function addAdapter(plan: Plan, { down, up, scale }: Adapter, into: Tensor): void {
+  const [[rows, inner], [, columns]] = [up.shape, down.shape]
+  const factors = { a: up.value, b: down.value }
+  matmul(plan, { form: 'nn', rows, columns, inner, ...factors, out: into, scale, accumulate: true })
 }

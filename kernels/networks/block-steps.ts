@@ -14,6 +14,7 @@ import { stepTileFor } from '../decode-table.ts'
 import type { Parameter } from '../layers/pass.ts'
 import type { Plan } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
+import { addAdapter } from './adapters.ts'
 import { embeddingTable, headWeight, lastNorm, layerWeight } from './language-model.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { Stepping, Steps } from './row-steps.ts'
@@ -30,18 +31,13 @@ const matrices = [
   'mlp.down_proj',
 ]
 
-/**
- * Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide, no
- * adapters.
- */
+/** Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
 export function canDecodeInBlocks(plan: Plan, weights: ParameterSet, language: LanguageShape): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
-  const adapted = [...weights.byName.values()].some(({ adapter }) => adapter)
   return (
     plan.target.units !== 'none' &&
     plan.precision === 'float16' &&
-    !adapted &&
     layers > 0 &&
     heads / keyValueHeads <= 64 &&
     headSize <= 256 &&
@@ -51,7 +47,8 @@ export function canDecodeInBlocks(plan: Plan, weights: ParameterSet, language: L
 
 /**
  * Steps of few dispatches. Makes ready, in the plan's current segment, what they need: room for keys and values, biases
- * side by side, and float16 copies of the matrices that are kept in float32 because they are trained.
+ * side by side, and float16 copies of the matrices that are kept in float32 because they are trained, or that have an
+ * adapter, which is added to the copy.
  */
 export function blockSteps(
   plan: Plan,
@@ -181,11 +178,12 @@ export function blockSteps(
   }
 }
 
-/** The weight itself where it is float16, else a copy that lives as long as the plan. */
-function halved(plan: Plan, { value, shape }: Parameter): Tensor {
-  if (value.type === 'f16') return value
+/** The weight itself where it is float16 and alone, else a copy that lives as long as the plan: rounded once, with its adapter. */
+function halved(plan: Plan, { value, shape, adapter }: Parameter): Tensor {
+  if (value.type === 'f16' && !adapter) return value
   const half = pinned(plan, value.label, shape)
   copy(plan, { from: value, into: half })
+  if (adapter) addAdapter(plan, adapter, half)
   return half
 }
 

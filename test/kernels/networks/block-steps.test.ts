@@ -6,8 +6,11 @@ import { blockSteps, canDecodeInBlocks } from '../../../kernels/networks/block-s
 import { pack } from '../../../kernels/networks/packing.ts'
 import { rowSteps } from '../../../kernels/networks/row-steps.ts'
 import { compile, Plan } from '../../../kernels/plan.ts'
+import { sizeOf } from '../../../kernels/tensor.ts'
+import { newAdapter } from '../../../operators/model/adapter.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { loadModel } from '../../../operators/model/load-model.ts'
+import { relativeError } from '../../golden/row.ts'
 import { cases } from '../../oracle/cases.ts'
 import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
 import { close, noise } from '../support.ts'
@@ -25,11 +28,27 @@ const drawn = [
   [12, 0, 91],
 ]
 
+const lora = { rank: 8, alpha: 8, targets: ['v_proj', 'down_proj'], seed: 1 }
+
+/** What a model is beside its checkpoint. */
+interface Beside {
+  trained?: readonly 'language'[]
+  /** Gives every layer an adapter whose product is not zero. */
+  adapted?: boolean
+}
+
 /** Logits of two steps behind prompts of made-up keys and values. */
-async function logitsOf(units: MatrixUnits, trained: readonly 'language'[]) {
+async function logitsOf(units: MatrixUnits, { trained = [], adapted = false }: Beside = {}) {
   const device = await openDevice({ family: 'gpu', units })
   try {
-    const model = await loadModel(device, checkpoint, trained, 'float16')
+    const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
+    const model = await loadModel(device, checkpoint, trained, 'float16', adapter)
+    for (const { adapter: beside } of model.weights.byName.values())
+      if (beside)
+        device.write(
+          beside.up.value,
+          noise(sizeOf(beside.up.shape), 3).map(value => value / 4),
+        )
     const { layers, keyValueHeads, headSize } = model.shape.language
     const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
     const plan = new Plan(device, 'float16')
@@ -65,8 +84,28 @@ async function logitsOf(units: MatrixUnits, trained: readonly 'language'[]) {
   }
 }
 
+const plain = logitsOf('none')
+
 t.test('steps in blocks compute what steps in rows compute', async t => {
-  const wanted = await logitsOf('none', [])
-  close(t, await logitsOf('emulated', []), wanted, 2e-3, 'frozen weights in float16')
-  close(t, await logitsOf('emulated', ['language']), wanted, 2e-3, 'copies of trained weights')
+  const wanted = await plain
+  close(t, await logitsOf('emulated'), wanted, 2e-3, 'frozen weights in float16')
+  close(t, await logitsOf('emulated', { trained: ['language'] }), wanted, 2e-3, 'copies of trained weights')
 })
+
+t.test('steps in blocks read sums of weights and adapters', async t => {
+  const wanted = await logitsOf('none', { adapted: true })
+  const found = await logitsOf('emulated', { adapted: true })
+  close(t, found, wanted, 2e-3, 'the same logits')
+  t.same(likeliest(found), likeliest(wanted), 'the same tokens when nothing is drawn')
+  t.ok(relativeError(wanted, await plain) > 0.1, 'the adapter matters')
+})
+
+/** The token of each row. */
+function likeliest(logits: readonly number[]): number[] {
+  const rows = owners.length * drawn.length
+  const vocabulary = logits.length / rows
+  return Array.from({ length: rows }, (_, row) => {
+    const own = logits.slice(row * vocabulary, (row + 1) * vocabulary)
+    return own.indexOf(Math.max(...own))
+  })
+}

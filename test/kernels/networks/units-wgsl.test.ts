@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Pass } from '../../../kernels/layers/pass.ts'
+import { recordGeneration } from '../../../kernels/networks/generator.ts'
 import { modelOnPaper } from '../../../kernels/networks/on-paper.ts'
 import { imageToken } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
@@ -49,6 +50,21 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
   const found = await complaints(gpu, plan => {
     const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
     visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+  })
+  t.same(found, [])
+})
+
+await t.test('an adapter at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const weights = expectedTensors(config)
+  const targets = [...weights.keys()].filter(name => /layers\.0\..*_proj\.weight$/.test(name))
+  const adapter = { targets, rank: 16, scale: 2, trained: true }
+  const options = { shape, weights, trained: () => false, precision: 'float16', maxLength: 3072 } as const
+  const adapted = modelOnPaper({ ...options, adapter })
+  const ids = [1, 2, 3]
+  const found = await complaints(gpu, plan => {
+    recordForward(plan, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)
+    const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
+    recordGeneration(plan, adapted, [{ ids, seeds: [1, 2] }], [0, 0], sampling, 4, 0)
   })
   t.same(found, [])
 })
