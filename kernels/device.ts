@@ -1,25 +1,18 @@
-import { create, globals } from 'webgpu'
+import {
+  chosenFamily,
+  type Family,
+  isSoftware,
+  type MatrixUnits,
+  requestAdapter,
+  unitsOf,
+} from './adapter.ts'
+import { DeviceError } from './device-error.ts'
 import { fromFloat16 } from './float16.ts'
+import { type Pipeline, Pipelines } from './pipelines.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
-/** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
-export type Family = 'cpu' | 'gpu'
-
-/**
- * Who multiplies blocks of 16 × 16 float16: nobody, a GPU's matrix units, or loops in their place, which let the
- * kernels around them be tested where there are no such units.
- */
-export type MatrixUnits = 'none' | 'native' | 'emulated'
-
-export interface AdapterInfo {
-  vendor: string
-  architecture: string
-  device: string
-  description: string
-}
-
-/** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
-export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
+export type { Family, MatrixUnits } from './adapter.ts'
+export { DeviceError } from './device-error.ts'
 
 export interface DeviceOptions {
   /** Part of an adapter's name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
@@ -36,7 +29,15 @@ export interface DeviceOptions {
   trusted?: boolean
 }
 
-const alignmentBytes = 256
+export interface AdapterInfo {
+  vendor: string
+  architecture: string
+  device: string
+  description: string
+}
+
+/** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
+export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
 
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
@@ -60,22 +61,6 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
 }
 
-async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
-  const adapter = await instance(wanted, trusted)
-    .requestAdapter({ powerPreference: 'high-performance' })
-    .catch((cause: unknown) => {
-      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
-    })
-  if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
-  return adapter
-}
-
-/** A compiled kernel and what its bindings look like. */
-export interface Pipeline {
-  readonly compiled: GPUComputePipeline
-  readonly bindings: GPUBindGroupLayout
-}
-
 /** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
 export class Device {
   readonly gpu: GPUDevice
@@ -90,14 +75,13 @@ export class Device {
   idleBytes = 0
   peakBytes = 0
   #failure: Error | undefined
-  readonly #modules = new Map<string, Promise<Pipeline>>()
-  readonly #pipelines = new WeakMap<object, Map<string, Promise<Pipeline>>>()
-  readonly #layouts = new Map<string, { bindings: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>()
+  readonly #pipelines: Pipelines
 
   constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
     this.gpu = gpu
     this.family = family
     this.units = units
+    this.#pipelines = new Pipelines(gpu)
     const { vendor, architecture, device, description } = adapter.info
     this.info = { vendor, architecture, device, description }
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
@@ -231,73 +215,18 @@ export class Device {
     if (failure) throw failure
   }
 
-  /**
-   * The compiled kernel, one for each source text; `kernel` is known by identity, so that `code` is asked for once.
-   * `writable` says which storage bindings are read_write.
-   */
+  /** The compiled kernel, as `Pipelines` keeps it. */
   pipeline(
     kernel: { readonly name: string },
     writable: readonly boolean[],
     code: () => string,
   ): Promise<Pipeline> {
-    const key = writable.map(Number).join('')
-    let known = this.#pipelines.get(kernel)
-    if (!known) {
-      known = new Map()
-      this.#pipelines.set(kernel, known)
-    }
-    let pipeline = known.get(key)
-    if (!pipeline) {
-      pipeline = this.#compiled(kernel.name, code(), key, writable)
-      known.set(key, pipeline)
-    }
-    return pipeline
-  }
-
-  #compiled(label: string, code: string, key: string, writable: readonly boolean[]): Promise<Pipeline> {
-    let pipeline = this.#modules.get(code)
-    if (!pipeline) {
-      const module = this.gpu.createShaderModule({ label, code })
-      const layout = this.#layout(key, writable)
-      const compute = { module, entryPoint: 'main' }
-      pipeline = this.gpu
-        .createComputePipelineAsync({ label, layout: layout.pipeline, compute })
-        .then(compiled => ({ compiled, bindings: layout.bindings }))
-      this.#modules.set(code, pipeline)
-    }
-    return pipeline
-  }
-
-  #layout(key: string, writable: readonly boolean[]) {
-    let layout = this.#layouts.get(key)
-    if (!layout) {
-      const visibility = GPUShaderStage.COMPUTE
-      const storage = writable.map((write, i): GPUBindGroupLayoutEntry => {
-        return { binding: i + 1, visibility, buffer: { type: write ? 'storage' : 'read-only-storage' } }
-      })
-      const entries: GPUBindGroupLayoutEntry[] = [
-        { binding: 0, visibility, buffer: { type: 'uniform' } },
-        ...storage,
-      ]
-      const bindings = this.gpu.createBindGroupLayout({ entries })
-      layout = { bindings, pipeline: this.gpu.createPipelineLayout({ bindGroupLayouts: [bindings] }) }
-      this.#layouts.set(key, layout)
-    }
-    return layout
+    return this.#pipelines.get(kernel, writable, code)
   }
 
   /** Frees everything. */
   close(): void {
     this.gpu.destroy()
-  }
-}
-
-/** `no-adapter`, `gpu-error`, `device-lost`, `too-large`, `bad-write`, `not-placed`. */
-export class DeviceError extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
   }
 }
 
@@ -310,58 +239,7 @@ export function placed(tensor: Tensor) {
   return tensor.storage
 }
 
+const alignmentBytes = 256
+
 const matrixFeature = 'chromium-experimental-subgroup-matrix'
 const optionalFeatures = ['subgroups', 'shader-f16', 'timestamp-query', matrixFeature] as GPUFeatureName[] // the types do not know Dawn's own feature yet
-
-// What create() returns must stay referenced as long as the process lives, else Node crashes at random.
-const instances = new Map<string, GPU>()
-
-function instance(adapter: string | undefined, trusted: boolean): GPU {
-  const key = `${adapter ?? ''} ${trusted}`
-  let gpu = instances.get(key)
-  if (!gpu) {
-    Object.assign(globalThis, globals)
-    const unchecked = trusted ? ',disable_robustness' : ''
-    const features = `enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia${unchecked}`
-    // Timestamps are otherwise rounded to 65 µs, longer than most kernels take.
-    const flags = [features, 'disable-dawn-features=timestamp_quantization']
-    gpu = create(adapter ? [...flags, `adapter=${adapter}`] : flags)
-    instances.set(key, gpu)
-  }
-  return gpu
-}
-
-/** Kernels use the one shape of blocks that NVIDIA's units offer: 16 × 16 × 16, float16 in, float32 out. */
-function unitsOf({ info, features }: GPUAdapter): MatrixUnits {
-  // Dawn's own field, which the types do not know yet.
-  const { subgroupMatrixConfigs: configs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }
-  const fits = [...configs].some(
-    ({ M, N, K, componentType, resultComponentType }) =>
-      M === 16 && N === 16 && K === 16 && componentType === 'f16' && resultComponentType === 'f32',
-  )
-  return fits && features.has('shader-f16') && info.subgroupMinSize === 32 ? 'native' : 'none'
-}
-
-interface MatrixConfig {
-  M: number
-  N: number
-  K: number
-  componentType: string
-  resultComponentType: string
-}
-
-function chosenFamily(adapter: GPUAdapter): Family {
-  const wanted = process.env.FLOW_KERNELS
-  if (wanted === 'cpu' || wanted === 'gpu') return wanted
-  if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
-  return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
-}
-
-const isSoftware = ({ info }: GPUAdapter): boolean =>
-  /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`)
-
-function missing(wanted: string | undefined): string {
-  return wanted
-    ? `no WebGPU adapter whose name contains "${wanted}" (FLOW_ADAPTER); unset it to take the fastest there is`
-    : 'no WebGPU adapter: install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)'
-}

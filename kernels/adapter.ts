@@ -1,0 +1,76 @@
+import { create, globals } from 'webgpu'
+import { DeviceError } from './device-error.ts'
+
+/** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
+export type Family = 'cpu' | 'gpu'
+
+/**
+ * Who multiplies blocks of 16 × 16 float16: nobody, a GPU's matrix units, or loops in their place, which let the
+ * kernels around them be tested where there are no such units.
+ */
+export type MatrixUnits = 'none' | 'native' | 'emulated'
+
+/** Asks Dawn for the adapter whose name has `wanted` in it, else the fastest; `trusted` as in `DeviceOptions`. */
+export async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
+  const adapter = await instance(wanted, trusted)
+    .requestAdapter({ powerPreference: 'high-performance' })
+    .catch((cause: unknown) => {
+      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
+    })
+  if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
+  return adapter
+}
+
+/** The family by `FLOW_KERNELS`, else the one that suits the adapter. */
+export function chosenFamily(adapter: GPUAdapter): Family {
+  const wanted = process.env.FLOW_KERNELS
+  if (wanted === 'cpu' || wanted === 'gpu') return wanted
+  if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
+  return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
+}
+
+/** Kernels use the one shape of blocks that NVIDIA's units offer: 16 × 16 × 16, float16 in, float32 out. */
+export function unitsOf({ info, features }: GPUAdapter): MatrixUnits {
+  // Dawn's own field, which the types do not know yet.
+  const { subgroupMatrixConfigs: configs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }
+  const fits = [...configs].some(
+    ({ M, N, K, componentType, resultComponentType }) =>
+      M === 16 && N === 16 && K === 16 && componentType === 'f16' && resultComponentType === 'f32',
+  )
+  return fits && features.has('shader-f16') && info.subgroupMinSize === 32 ? 'native' : 'none'
+}
+
+interface MatrixConfig {
+  M: number
+  N: number
+  K: number
+  componentType: string
+  resultComponentType: string
+}
+
+export const isSoftware = ({ info }: GPUAdapter): boolean =>
+  /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`)
+
+// What create() returns must stay referenced as long as the process lives, else Node crashes at random.
+const instances = new Map<string, GPU>()
+
+function instance(adapter: string | undefined, trusted: boolean): GPU {
+  const key = `${adapter ?? ''} ${trusted}`
+  let gpu = instances.get(key)
+  if (!gpu) {
+    Object.assign(globalThis, globals)
+    const unchecked = trusted ? ',disable_robustness' : ''
+    const features = `enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia${unchecked}`
+    // Timestamps are otherwise rounded to 65 µs, longer than most kernels take.
+    const flags = [features, 'disable-dawn-features=timestamp_quantization']
+    gpu = create(adapter ? [...flags, `adapter=${adapter}`] : flags)
+    instances.set(key, gpu)
+  }
+  return gpu
+}
+
+function missing(wanted: string | undefined): string {
+  return wanted
+    ? `no WebGPU adapter whose name contains "${wanted}" (FLOW_ADAPTER); unset it to take the fastest there is`
+    : 'no WebGPU adapter: install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)'
+}

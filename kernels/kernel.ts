@@ -1,0 +1,64 @@
+import type { Family, MatrixUnits } from './adapter.ts'
+
+/** A compute kernel as data. `code` is WGSL with an entry point `main`; `declare` writes what stands before it. */
+export interface Kernel<P extends string = string, B extends string = string> {
+  readonly name: string
+  /** Scalars, in `params.NAME`. */
+  readonly params: Readonly<Record<P, 'u32' | 'i32' | 'f32'>>
+  /** Storage arrays by name, in binding order: element type and whether the kernel writes it. */
+  readonly buffers: Readonly<Record<B, BufferSpec>>
+  /** WGSL directives such as `enable subgroups;`. */
+  readonly enables?: string
+  readonly code: string
+}
+
+export interface BufferSpec {
+  readonly element: string
+  readonly access: 'read' | 'write'
+}
+
+/** What a kernel's WGSL depends on; a `Device` is one. */
+export interface Target {
+  readonly family: Family
+  readonly units: MatrixUnits
+  readonly subgroupSize: number
+}
+
+/** Declares a kernel; the names of its params and buffers are checked at every dispatch. */
+export const kernel = <P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B> =>
+  definition
+
+/** The WGSL before a kernel's own code: directives, params and bindings. */
+export function declare(kernel: Kernel, writable: readonly boolean[]): string {
+  const params = Object.entries(kernel.params).map(([name, type]) => `  ${name}: ${type},`)
+  const buffers = Object.entries(kernel.buffers).map(([name, { element }], i) => {
+    return `@group(0) @binding(${i + 1}) var<storage, ${writable[i] ? 'read_write' : 'read'}> ${name}: array<${element}>;`
+  })
+  return `${kernel.enables ?? ''}
+struct Params {
+  grid_width: u32,
+${params.join('\n')}
+}
+@group(0) @binding(0) var<uniform> params: Params;
+${buffers.join('\n')}
+fn workgroup_index(id: vec3u) -> u32 { return id.y * params.grid_width + id.x; }
+`
+}
+
+/** Writes what the WGSL calls `params`; an error for a number that is missing or not finite. */
+export function writeScalars(
+  view: DataView,
+  kernel: Kernel,
+  params: Readonly<Record<string, number>>,
+  grid: readonly number[],
+): void {
+  view.setUint32(0, grid[0] ?? 1, true)
+  Object.entries(kernel.params).forEach(([name, type], i) => {
+    const value = params[name]
+    if (value === undefined || !Number.isFinite(value))
+      throw new Error(`${kernel.name}: param ${name} must be a number, got ${value}`)
+    if (type === 'f32') view.setFloat32(4 + i * 4, value, true)
+    else if (type === 'i32') view.setInt32(4 + i * 4, value, true)
+    else view.setUint32(4 + i * 4, value, true)
+  })
+}
