@@ -1,35 +1,71 @@
+import type { Context, Fields } from '../../engine/operator.ts'
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { anyButNewline, firstOf, strip } from '../text/python.ts'
+import { formulaOf } from './formula.ts'
+import { formulas } from './formulas.ts'
 import { solutionOf, withNamed } from './with-reward.ts'
+
+export const accuracyFields = {
+  formulaSeconds: {
+    type: 'number',
+    minimum: 0,
+    default: 2,
+    description:
+      'An answer that is a formula or number is right when it equals the solution symbolically. Seconds after which a comparison ends undecided, which is logged and counts as wrong; 0: only the rules for text are asked.',
+  },
+} as const satisfies Fields
 
 /** A sample without a solution is an error of its item: there is nothing to score against. */
 export default operator({
   summary: 'Scores each completion of a group for its answer: 1 or 0, as the reward `accuracy`.',
-  config: {},
+  config: accuracyFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
-  run: ({ groups }, _config, context) => ({
+  run: ({ groups }, { formulaSeconds }, context) => ({
     groups: groups.pipe(
-      context.each((group: Group, { key }) => {
-        const solution = solutionOf(group, key)
-        const values = group.completions.map(({ text }) => accuracyReward(text, solution))
-        return withNamed(group, 'accuracy', values)
+      context.each(async (group: Group, { key }) => {
+        return withNamed(group, 'accuracy', await accuraciesOf(group, key, formulaSeconds, context))
       }),
     ),
   }),
 })
 
+/** The accuracy reward of each completion: 1 when its answer equals the solution as a formula or by the rules for text. */
+export async function accuraciesOf(
+  group: Group,
+  key: string,
+  formulaSeconds: number,
+  context: Pick<Context, 'shared' | 'log'>,
+): Promise<(0 | 1)[]> {
+  const solution = solutionOf(group, key)
+  const rewards = group.completions.map(({ text }) => accuracyReward(text, solution))
+  const truth = formulaSeconds > 0 ? formulaOf(answerOf(solution)) : undefined
+  if (truth === undefined) return rewards
+  const judge = await context.shared(
+    'formulas',
+    async () => formulas(),
+    judge => judge.close(),
+  )
+  for (const [i, { text }] of group.completions.entries()) {
+    const answer = rewards[i] === 1 ? undefined : formulaOf(answerOf(text))
+    if (answer === undefined) continue
+    const equal = await judge.equal(answer, truth, formulaSeconds)
+    if (equal) rewards[i] = 1
+    if (equal === undefined)
+      context.log(
+        `sample ${key}: whether ${answer} equals ${truth} was not found out in ${formulaSeconds} s; it counts as wrong`,
+        'warn',
+      )
+  }
+  return rewards
+}
+
 /**
- * 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case differ. The answer is
- * what stands between the first answer tags that are on one line, or the whole completion without such tags; the
- * solution is read the same way (Specification 5.5).
- *
- * The published code asks a symbolic comparison of LaTeX and numbers first. Lettered options hold neither, so for them
- * it never fires; it is left out here, and solutions that are numbers or formulas are compared as text. Of maintained
- * libraries only @cortex-js/compute-engine reads LaTeX; 0.140 asks for Node 22.3, and what a completion says can keep it
- * busy without end: `9^{9^{9^9}}` took its `isEqual` 49 s, in one call that nothing can interrupt.
+ * The rules for text: 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case
+ * differ. The answer is what stands between the first answer tags that are on one line, or the whole completion without
+ * such tags; the solution is read the same way (Specification 5.5).
  */
 export function accuracyReward(completion: string, solution: string): 0 | 1 {
   const truth = answerOf(solution)

@@ -4,6 +4,7 @@ import { runOver } from '../context.ts'
 import { groupOf } from '../group.ts'
 
 const config = {
+  formulaSeconds: 2,
   baseline: 0.5,
   lengthBonus: 0.5,
   lengthCap: 1200,

@@ -9,6 +9,7 @@ import sum from '../../../operators/reward/sum.ts'
 import { runOver } from '../context.ts'
 import { groupOf } from '../group.ts'
 
+const symbolic = { formulaSeconds: 2 }
 const form = { baseline: 0.5, lengthBonus: 0.5, lengthCap: 1200 }
 const code = { rule: 'code', zeroReplacement: -2 } as const
 const input = (group: Group, seed = 1) => ({ port: 'groups', values: [group], seed })
@@ -16,19 +17,19 @@ const texts = ['<think>abc</think> <answer>C</answer>', '<think>a</think> <answe
 
 t.test('accuracy, format and combine one after another are accuracy-format', async t => {
   const group = groupOf(texts.map(text => ({ text })))
-  const [right] = (await runOver(accuracy, {}, input(group), 'groups')) as Group[]
+  const [right] = (await runOver(accuracy, symbolic, input(group), 'groups')) as Group[]
   const [formed] = (await runOver(format, form, input(right), 'groups')) as Group[]
   t.equal(formed.completions[0].reward, undefined, 'rewards by name leave the combined one alone')
   for (const rule of ['code', 'paper'] as const) {
     const options = { rule, zeroReplacement: -2 }
     const apart = await runOver(combine, options, input(formed), 'groups')
-    t.same(apart, await runOver(accuracyFormat, { ...form, ...options }, input(group), 'groups'))
+    t.same(apart, await runOver(accuracyFormat, { ...symbolic, ...form, ...options }, input(group), 'groups'))
   }
 })
 
 t.test('what is missing is named', async t => {
   const missing = { code: 'missing-solution' }
-  await t.rejects(runOver(accuracy, {}, input(groupOf([{}], null)), 'groups'), missing)
+  await t.rejects(runOver(accuracy, symbolic, input(groupOf([{}], null)), 'groups'), missing)
   const half = groupOf([{ rewards: { accuracy: 1 } }])
   await t.rejects(runOver(combine, code, input(half), 'groups'), {
     code: 'missing-reward',

@@ -1,0 +1,57 @@
+/** Longer ones are no answers, and comparing them could take long. */
+const mostCharacters = 400
+
+/**
+ * The formula or number that a text answers with, as LaTeX: what stands in its last `\boxed{…}`; else in its last math
+ * environment (`$…$`, `\(…\)`, `\[…\]`); else the text itself where it is one of LaTeX's commands and signs; else its last
+ * number. Undefined where there is none, and for a lettered option such as `C` or `C. 3 cats`, which is compared as
+ * text. After the default extractors of Math-Verify, which the published reward asks; those look for the last match in
+ * the whole completion, also outside its answer tags.
+ */
+export function formulaOf(text: string): string | undefined {
+  if (letteredOption.test(text)) return undefined
+  const found = boxed(text) ?? lastMatch(text, environment) ?? bare(text) ?? lastMatch(text, number)
+  const formula = found && plain(found)
+  return formula && formula.length <= mostCharacters ? formula : undefined
+}
+
+const letteredOption = /^\s*\(?[A-Z](?:[.):]|\s*$)/
+const environment = /\$\$?([^$]+?)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]/gs
+const number = /(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?(?:\/\d+)?\s*\\?%?)/g
+
+function lastMatch(text: string, pattern: RegExp): string | undefined {
+  const last = [...text.matchAll(pattern)].at(-1)
+  return last?.slice(1).find(part => part !== undefined)
+}
+
+/** What stands between the braces of the last `\boxed`, which may hold further braces. */
+function boxed(text: string): string | undefined {
+  const opening = '\\boxed{'
+  const start = text.lastIndexOf(opening)
+  if (start < 0) return undefined
+  let depth = 1
+  for (let at = start + opening.length; at < text.length; at++) {
+    if (text[at] === '{') depth++
+    if (text[at] === '}') depth--
+    if (depth === 0) return text.slice(start + opening.length, at)
+  }
+  return undefined
+}
+
+/** A text without words: LaTeX's commands, single letters, digits and signs, and among them a command or a digit. */
+function bare(text: string): string | undefined {
+  const rest = text.replace(/\\[a-zA-Z]+/g, ' ')
+  return !/[a-zA-Z]{2,}/.test(rest) && /\\[a-zA-Z]|\d/.test(text) && !/[.?!]\s*$/.test(text)
+    ? text
+    : undefined
+}
+
+/** Without what is only layout: thousands' commas, units in upright letters, sizes of fractions. */
+const plain = (formula: string): string =>
+  formula
+    .replace(/(?<=\d),(?=\d{3}(?!\d))/g, '')
+    .replace(/\\(?:text|mathrm|textbf|mathbf)\{[^{}]*\}/g, '')
+    .replace(/\\[dt]frac/g, '\\frac')
+    .replace(/\^\{?\\circ\}?/g, '')
+    .replace(/(?<!\\)%/g, '\\%')
+    .trim()

@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+export interface Formulas {
+  /** Whether two formulas in LaTeX are equal; undefined where `seconds` did not suffice to find out. One at a time. */
+  equal(left: string, right: string, seconds: number): Promise<boolean | undefined>
+  close(): Promise<void>
+}
+
+/**
+ * Symbolic equality in a thread of its own, started by the first question: a completion may hold a formula that keeps
+ * the library busy without end, and a thread can be ended where a call cannot. What the library cannot read equals nothing.
+ */
+export function formulas(): Formulas {
+  let thread: Promise<Worker> | undefined
+  let last: Promise<unknown> = Promise.resolve()
+  const close = async () => {
+    const running = thread
+    thread = undefined
+    await (await running)?.terminate()
+  }
+  const ask = async (left: string, right: string, seconds: number) => {
+    thread ??= start()
+    const worker = await thread
+    // A thread that runs out of memory, or is ended because it is late, has not found out either.
+    const answer = once(worker, 'message').then(
+      ([equal]) => equal === true,
+      () => undefined,
+    )
+    worker.postMessage({ left, right })
+    const found = await within(answer, seconds)
+    if (found === undefined) await close()
+    return found
+  }
+  return {
+    equal(left, right, seconds) {
+      const answer = last.then(() => ask(left, right, seconds))
+      last = answer.catch(() => undefined)
+      return answer
+    },
+    close,
+  }
+}
+
+/** The thread has loaded the library, which takes longer than most comparisons. It does not keep the process alive. */
+async function start(): Promise<Worker> {
+  const worker = new Worker(new URL(import.meta.url.replace(/formulas(\.[jt]s)$/, 'formula-worker$1')))
+  await once(worker, 'message')
+  worker.unref()
+  return worker
+}
+
+async function within<T>(answer: Promise<T>, seconds: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>(resolve => {
+    timer = setTimeout(resolve, seconds * 1000, undefined)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
