@@ -30,10 +30,12 @@ export function ratios(ours: readonly Summary[], others: readonly Summary[]) {
   )
 }
 
-/** Decode steps are named by prompts × completions here, by sequences there. */
+/** Decode steps are named by prompts × completions here, by sequences there; products by what they are for here. */
 function sameWork(ours: string, theirs: string): boolean {
   const [, prompts, completions] = /^decode step (\d+) x (\d+)/.exec(ours) ?? []
   if (prompts) return theirs.endsWith(` step ${Number(prompts) * Number(completions)}`)
   if (ours.startsWith('whole step, full training')) return theirs === 'PyTorch whole step'
+  const [, form, size] = /(nt|nn|tn) (\d+x\d+x\d+)$/.exec(ours) ?? []
+  if (size) return form === 'nt' && theirs === `PyTorch gemm ${size}`
   return theirs === `PyTorch ${ours}`
 }
