@@ -1,19 +1,23 @@
-// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits.
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits, endure.
 //   --rounds N     how often (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
-//   --lora         step: adapters instead of full training
+//   --lora         step, endure: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
-//   --folder DIR   load: where the checkpoint is written
+//   --folder DIR   load, endure: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
+//   --every N      endure: updates between two checkpoints; 0 (default): one at the end
+//   --kill N       endure: the run is killed behind this update and goes on, unless it was the last; 0 (default): never
+//   --set P=VALUE  endure: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device.ts'
 import { baseline, ratios } from './baseline.ts'
 import { decode } from './decode.ts'
 import { decodeCuts } from './decode-cuts.ts'
+import { endure } from './endure.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { load } from './load.ts'
@@ -38,6 +42,9 @@ const { values, positionals } = parseArgs({
     recompute: { type: 'string', default: 'none' },
     config: { type: 'string', default: releasedConfig },
     folder: { type: 'string', default: tmpdir() },
+    every: { type: 'string', default: '0' },
+    kill: { type: 'string', default: '0' },
+    set: { type: 'string', multiple: true, default: [] },
   },
 })
 const recompute = (['none', 'mlp', 'full'] as const).find(policy => policy === values.recompute)
@@ -55,6 +62,11 @@ if (name === 'engine') {
   for (const line of await engineLines(options.rounds)) console.log(line)
   process.exit(0)
 }
+if (name === 'endure') {
+  const { every, kill } = values
+  for await (const line of endure({ ...options, every: Number(every), kill: Number(kill) })) console.log(line)
+  process.exit(0)
+}
 if (name === 'logits') {
   for await (const line of logits(await openDevice(), options)) console.log(line)
   process.exit(0)
@@ -62,7 +74,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import { listCheckpoints } from '../../engine/run/checkpoint-folder.ts'
+import { startFlow } from './flow-process.ts'
+import type { BenchOptions } from './measure.ts'
+import { growth } from './memory.ts'
+import { type Row, rowsOf } from './run-rows.ts'
+
+export type EnduranceOptions = Pick<BenchOptions, 'rounds' | 'config' | 'lora' | 'folder'> & {
+  /** Updates between two checkpoints; 0: one at the end. */
+  every: number
+  /** Behind this update the run is killed, and goes on from its newest checkpoint unless it was the last; 0: never. */
+  kill: number
+  /** Params of the graph, as NAME=VALUE. */
+  set: readonly string[]
+}
+
+/**
+ * Trains a random model of the sizes of a `config.json` with `flow run`, everything from the decoding of clips on
+ * included: graphs/grpo.json at the published extents, or graphs/presets/lora.json. Gives one line an update while it
+ * goes on, then what grew, and whether updates that were made twice, before and behind the kill, gave the same numbers.
+ */
+export async function* endure(options: EnduranceOptions): AsyncGenerator<string> {
+  const { rounds, config, folder, kill } = options
+  const model = join(folder, 'model')
+  await mkdir(folder, { recursive: true })
+  const log = join(folder, 'endure.log')
+  if (!existsSync(join(model, 'config.json')))
+    await startFlow(['new', 'checkpoint', '--config', config, '--out', model], log).ended
+  const directory = join(await mkdtemp(join(folder, 'endure-')), 'run')
+  yield `run directory ${directory}`
+  yield headline
+  const rows: Row[] = []
+  for await (const row of rowsOf(startFlow(runOf(options, model, directory), log), directory, 0)) {
+    rows.push(row)
+    yield lineOf(row)
+    if (row.update === kill) break
+  }
+  yield* ends(rows)
+  const last = rows.at(-1)?.update ?? 0
+  if (kill > 0 && last < rounds) {
+    const newest = (await listCheckpoints(directory)).at(-1)
+    const from = Number(newest ?? 0)
+    yield `killed behind update ${last}; it goes on behind update ${from}`
+    const again: Row[] = []
+    for await (const row of rowsOf(startFlow(['run', '--resume', directory], log), directory, from)) {
+      again.push(row)
+      yield lineOf(row)
+    }
+    const twice = again.filter(({ update }) => update <= last)
+    const same = twice.filter(
+      ({ update, numbers }) => numbers === rows.find(row => row.update === update)?.numbers,
+    )
+    yield* ends(again)
+    yield `updates made twice: ${twice.length}, with the same loss, KL and norm of the gradient: ${same.length}`
+  }
+}
+
+function runOf({ rounds, every, lora, set }: EnduranceOptions, model: string, directory: string): string[] {
+  const graph = lora ? 'graphs/presets/lora.json' : 'graphs/grpo.json'
+  const extents = ['frames=16', 'group=8', 'maxNewTokens=360', 'patience=0', 'epochs=0']
+  const saves = [`checkpointEvery=${every}`, 'checkpoints=1']
+  const precision = 'config.precision=float16'
+  const types = [`resources.policy.${precision}`, ...(lora ? [] : [`resources.reference.${precision}`])]
+  const given = [`model=${model}`, `steps=${rounds}`, ...extents, ...saves, ...types, ...set]
+  return ['run', graph, '--seed', '1', '--out', directory, ...given.flatMap(one => ['--set', one])]
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(3)
+const headline =
+  '| update | seconds since the one before | written | trained | GPU GB alive, least | GPU GB at most so far | process GB |'
+
+const lineOf = (row: Row): string =>
+  `| ${[
+    row.update,
+    ...[row.seconds, row.generateSeconds, row.updateSeconds].map(seconds => seconds.toFixed(2)),
+    ...[row.gpuBytes, row.gpuPeakBytes, row.residentBytes].map(gigabytes),
+  ].join(' | ')} |`
+
+/** What the updates of one process have in common. */
+function* ends(rows: readonly Row[]): Generator<string> {
+  const seconds = rows.map(row => row.seconds).sort((a, b) => a - b)
+  yield `${rows.length} updates, median ${seconds[Math.floor(seconds.length / 2)]?.toFixed(2)} s`
+  if (rows.length < 4) return
+  for (const field of ['gpuBytes', 'gpuPeakBytes', 'residentBytes'] as const)
+    yield `growth of ${field} from the second quarter to the last: ${(100 * growth(rows.map(row => row[field]))).toFixed(2)} %`
+}
