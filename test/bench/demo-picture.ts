@@ -7,6 +7,7 @@ export interface Line {
 
 /** A greedy test before or after training: its share of right answers at an update. */
 export interface Mark {
+  name: string
   update: number
   value: number
   colour: string
@@ -33,16 +34,17 @@ export function picture(title: string, lines: readonly Line[], marks: readonly M
   ])
   const ticks = [0, 0.25, 0.5, 0.75, 1].map(share => {
     const update = Math.round(share * updates)
-    return text([x(update), height - bottom + 16], String(update), 'text-anchor="middle"')
+    const [words, anchor] = share < 1 ? [String(update), 'middle'] : [`${update} updates`, 'end']
+    return text([x(update), height - bottom + 16], words, `text-anchor="${anchor}"`)
   })
   const paths = lines.map(({ colour, values }) => {
     const points = values.map((value, i) => `${x(i + 1)} ${y(value)}`)
     return `<path d="M${points.join('L')}" fill="none" stroke="${colour}" stroke-width="1.5"/>`
   })
-  const names = [...new Map(lines.map(line => [line.name, line.colour]))]
+  const names = [...new Map([...lines, ...marks].map(({ name, colour }) => [name, colour]))]
   const legend = names.flatMap(([name, colour], i) => [
-    `<path d="M${left + 8 + i * 190} ${height - 10}h18" stroke="${colour}" stroke-width="3"/>`,
-    text([left + 32 + i * 190, height - 6], name),
+    `<path d="M${left + 8 + i * 160} ${height - 10}h18" stroke="${colour}" stroke-width="3"/>`,
+    text([left + 32 + i * 160, height - 6], name),
   ])
   const dots = marks.map(
     ({ update, value, colour }) => `<circle cx="${x(update)}" cy="${y(value)}" r="4" fill="${colour}"/>`,

@@ -1,170 +1,139 @@
 // node dist/test/bench/demo.js [flags]: the demonstration's GRPO, its comparison and its controls, from the shipped
 // checkpoint, as children that run the committed graphs; prints a table and draws the curves. What is done is not done
 // again: after a stop, the same command goes on with the first run that is missing.
-//   --seeds 1,2,3                    one of each run for each seed
-//   --parts grpo,random,supervised   which runs
-//   --out DIR                        where runs are kept (default runs/demo)
+//   --seeds 1,2,3                    a GRPO run for each seed
+//   --control-seeds 1                a run with random rewards and a supervised one for each of these
+//   --out DIR                        where runs are kept (default runs/demo-HASH, HASH of graphs and checkpoint)
+//   --done                           runs nothing: a table of what is done, which says what is not
 //   --write                          puts the table into README.md and the picture into graphs/demo/curve.svg
-import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+//   --rebuild                        instead: makes the shipped checkpoint anew from random weights and compares bytes
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { packageFolder } from '../../operators/builtin.ts'
 import { type Line, type Mark, picture, smooth } from './demo-picture.ts'
+import { rebuild } from './demo-rebuild.ts'
+import { isDone, manifestOf, metricsOf, runGraph, runsFolder } from './demo-runs.ts'
+import { between, type Row, type Score, tableOf } from './demo-table.ts'
 
-const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))))
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1,2,3' },
-    parts: { type: 'string', default: 'grpo,random,supervised' },
-    out: { type: 'string', default: join(root, 'runs/demo') },
+    'control-seeds': { type: 'string', default: '1' },
+    out: { type: 'string', default: runsFolder() },
+    done: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    rebuild: { type: 'boolean', default: false },
   },
 })
 const seeds = values.seeds.split(',').map(Number)
+const controlSeeds = values['control-seeds'].split(',').map(Number)
 
 /** The graph of each part, its name in the table, what holds the trained model, and the colour of its curve. */
-const parts = {
-  grpo: { graph: 'grpo', title: 'GRPO', model: 'policy', colour: '#2563eb' },
-  random: { graph: 'random-rewards', title: 'random rewards', model: 'policy', colour: '#dc2626' },
-  supervised: { graph: 'supervised', title: 'supervised only', model: 'model', colour: '#777' },
-} as const
-type Part = keyof typeof parts
-const isPart = (name: string): name is Part => name in parts
-const chosen = values.parts.split(',').map(name => {
-  if (isPart(name)) return name
-  throw new Error(`demo: --parts must name some of ${Object.keys(parts).join(', ')}, found ${name}`)
-})
+const parts = [
+  { name: 'grpo', graph: 'grpo', title: 'GRPO', model: 'policy', colour: '#2563eb', seeds },
+  {
+    name: 'random',
+    graph: 'random-rewards',
+    title: 'random rewards',
+    model: 'policy',
+    colour: '#dc2626',
+    seeds: controlSeeds,
+  },
+  {
+    name: 'supervised',
+    graph: 'supervised',
+    title: 'supervised only',
+    model: 'model',
+    colour: '#16a34a',
+    seeds: controlSeeds,
+  },
+] as const
+type Part = (typeof parts)[number]
 
-interface Score {
-  seen: number
-  format: number
-  blind: number
-  seconds: number
-}
+const folderOf = (name: string): string => join(values.out, name)
 
-const cold = test('cold-start', 1, 'builtin:cold-start')
-const scores = new Map<Part, Score[]>()
-for (const name of chosen) {
-  const { graph, model } = parts[name]
-  const found = seeds.map(seed => {
-    const run = flow(graph, `${name}-${seed}`, seed, [])
-    const score = test(`${name}-${seed}`, seed, join(run, 'checkpoints/last', model))
-    return { ...score, seconds: score.seconds + secondsOf(run) }
-  })
-  scores.set(name, found)
-}
-const table = tableOf()
-console.log(table)
-mkdirSync(values.out, { recursive: true })
-writeFileSync(join(values.out, 'table.md'), table)
-const svg = join(values.write ? join(root, 'graphs/demo') : values.out, 'curve.svg')
-writeFileSync(svg, curves())
-console.log(`\n${svg}`)
-if (values.write) putIntoReadme()
+if (values.rebuild) process.exitCode = rebuild(values.out) ? 0 : 1
+else demonstrate()
 
-/** Runs a graph of the demonstration unless that was done; its folder. */
-function flow(graph: string, name: string, seed: number, set: readonly string[]): string {
-  const folder = join(values.out, name)
-  if (!isDone(folder)) {
-    rmSync(folder, { recursive: true, force: true })
-    const words = ['run', join(root, `graphs/demo/${graph}.json`), '--seed', String(seed), '--out', folder]
-    const program = join(root, 'dist/engine/cli/main.js')
-    console.error(`${name}: ${graph}.json, seed ${seed}`)
-    const { status } = spawnSync(
-      process.execPath,
-      [program, ...words, ...set.flatMap(one => ['--set', one])],
-      {
-        cwd: root,
-        stdio: ['ignore', 'ignore', 'inherit'],
-      },
-    )
-    if (status !== 0) throw new Error(`demo: ${name} ended with ${status}; its folder is ${folder}`)
+function demonstrate(): void {
+  const cold = scoreOf('cold-start', 1, 'builtin:cold-start')
+  const rows = parts.map(part => ({ ...part, scores: part.seeds.map(seed => train(part, seed)) }))
+  const table = [tableOf([{ title: 'cold start', seeds: [], scores: [cold] }, ...rows]), '', madeOn()].join(
+    '\n',
+  )
+  console.log(table)
+  const picture = curves(cold, rows)
+  if (values.write) {
+    const readme = join(packageFolder, 'README.md')
+    writeFileSync(readme, between('demo', readFileSync(readme, 'utf8'), table))
+    writeFileSync(join(packageFolder, 'graphs/demo/curve.svg'), picture)
   }
-  return folder
+  mkdirSync(values.out, { recursive: true })
+  writeFileSync(folderOf('table.md'), table)
+  writeFileSync(folderOf('curve.svg'), picture)
+  console.log(`\n${folderOf('curve.svg')}`)
+}
+
+/** Trains and tests a model of a part. */
+function train({ name, graph, model }: Part, seed: number): Score | null {
+  const folder = flow(graph, `${name}-${seed}`, seed, [])
+  if (folder === null) return null
+  const score = scoreOf(`${name}-${seed}`, seed, join(folder, 'checkpoints/last', model))
+  return score && { ...score, trainSeconds: manifestOf(folder).seconds }
 }
 
 /** Greedy answers to the test questions, with open and with closed eyes. */
-function test(name: string, seed: number, model: string): Score {
+function scoreOf(name: string, seed: number, model: string): Score | null {
   const folder = flow('evaluate', `${name}-test`, seed, [`model=${model}`])
+  if (folder === null) return null
   const means: Record<string, number> = Object.assign({}, ...metricsOf(folder))
   const of = (key: string) => means[key] ?? Number.NaN
   return {
     seen: of('seen/accuracy'),
     format: of('seen/format'),
     blind: of('blind/accuracy'),
-    seconds: secondsOf(folder),
+    trainSeconds: 0,
+    testSeconds: manifestOf(folder).seconds,
   }
 }
 
-function metricsOf(folder: string): Record<string, number>[] {
-  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n')
-  return lines.map(line => JSON.parse(line))
+/** The folder of a run, which is made unless that was done; null when it is missing and `--done` forbids it. */
+function flow(graph: string, name: string, seed: number, set: readonly string[]): string | null {
+  const folder = folderOf(name)
+  if (isDone(folder)) return folder
+  if (values.done) return null
+  runGraph(graph, folder, seed, set)
+  return folder
 }
 
-function manifestOf(folder: string) {
-  return JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
+/** Says what the runs have in common; only where they were made is taken from this machine. */
+function madeOn(): string {
+  const names = ['cold-start-test', ...parts.flatMap(part => part.seeds.map(seed => `${part.name}-${seed}`))]
+  const manifests = names.map(folderOf).filter(isDone).map(manifestOf)
+  const each = (list: readonly string[]) => [...new Set(list)].join(', ')
+  const adapters = each(manifests.map(manifest => manifest.adapter.description))
+  const days = each(manifests.map(manifest => manifest.started.slice(0, 10)))
+  return `Made by this command on ${days}; adapter ${adapters}; ${availableParallelism()} CPU cores.`
 }
 
-function isDone(folder: string): boolean {
-  return existsSync(join(folder, 'manifest.json')) && manifestOf(folder).status === 'completed'
-}
-
-function secondsOf(folder: string): number {
-  return manifestOf(folder).seconds
-}
-
-function tableOf(): string {
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`
-  const row = (title: string, of: readonly Score[]) => {
-    const column = (tell: (score: Score) => string) => of.map(tell).join(' / ')
-    const cells = [
-      column(score => percent(score.seen)),
-      column(score => score.format.toFixed(3)),
-      column(score => percent(score.blind)),
-      column(score => score.seconds.toFixed(0)),
-    ]
-    return `| ${title} | ${cells.join(' | ')} |`
-  }
-  return [
-    '| model | right answers | format, of 1 | right answers, visual tokens zeroed | training and test, s |',
-    '| --- | --- | --- | --- | --- |',
-    row('cold start', [cold]),
-    ...[...scores].map(([name, found]) => row(parts[name].title, found)),
-  ].join('\n')
-}
-
-function curves(): string {
+function curves(cold: Score | null, rows: readonly (Part & Row)[]): string {
   const lines: Line[] = []
-  const marks: Mark[] = []
-  let updates = 0
-  for (const [name, found] of scores) {
-    const { title, colour } = parts[name]
-    for (const [i, seed] of seeds.entries()) {
-      const raw = metricsOf(join(values.out, `${name}-${seed}`)).flatMap(
-        line => line['rewards/accuracy'] ?? [],
-      )
-      if (raw.length === 0) continue
-      lines.push({ name: title, colour, values: smooth(raw, 20) })
-      updates = raw.length
-      const value = found[i]?.seen
-      if (value !== undefined) marks.push({ update: raw.length, value, colour })
+  const marks: Mark[] = cold ? [{ name: 'cold start', update: 0, value: cold.seen, colour: '#777' }] : []
+  for (const { name, title, colour, seeds, scores } of rows) {
+    for (const [i, score] of scores.entries()) {
+      if (!score) continue
+      const told = metricsOf(folderOf(`${name}-${seeds[i]}`))
+      const raw = told.flatMap(line => line['rewards/accuracy'] ?? [])
+      // A supervised run draws no completions: its end is all there is.
+      if (raw.length > 0) lines.push({ name: title, colour, values: smooth(raw, 20) })
+      marks.push({ name: title, update: told.length, value: score.seen, colour })
     }
   }
-  marks.push({ update: 0, value: cold.seen, colour: '#777' })
-  const of = `${updates} updates, seeds ${seeds.join(', ')}`
   return picture(
-    `Right answers while training, mean of 20 updates; dots: unseen questions, greedy (${of})`,
+    'Right answers while training, mean of 20 updates; dots: unseen questions, greedy',
     lines,
     marks,
   )
-}
-
-function putIntoReadme(): void {
-  const file = join(root, 'README.md')
-  const text = readFileSync(file, 'utf8')
-  const [begin, end] = ['<!-- demo -->\n', '\n<!-- /demo -->']
-  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
-  if (from < 0 || to < from) throw new Error(`demo: ${file} must hold ${begin.trim()} and ${end.trim()}`)
-  writeFileSync(file, text.slice(0, from + begin.length) + table + text.slice(to))
 }
