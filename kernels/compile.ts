@@ -1,6 +1,6 @@
 import { CompiledPlan, type Ready, type Step } from './compiled-plan.ts'
 import { type Device, placed } from './device.ts'
-import { declare, writeScalars } from './kernel.ts'
+import { writeScalars } from './kernel.ts'
 import type { Command, Dispatch, Plan } from './plan.ts'
 import { inPlace, place } from './plan-memory.ts'
 import { bytesOf, type Tensor } from './tensor.ts'
@@ -50,11 +50,7 @@ async function bind(
   )
   // A buffer may not be read-only and writable in one dispatch, so inputs that share a buffer with an output are declared writable.
   const writable = slices.map((slice, i) => written.has(slice.buffer) || !tensors[i]?.storage)
-  const { compiled, bindings } = await device.pipeline(
-    kernel,
-    writable,
-    () => declare(kernel, writable) + kernel.code,
-  )
+  const { compiled, bindings } = await device.pipelines.get(kernel, writable)
   const entries = [scalars, ...slices].map((resource, binding) => ({ binding, resource }))
   return {
     pipeline: compiled,

@@ -8,7 +8,7 @@ import {
 } from './adapter.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16 } from './float16.ts'
-import { type Pipeline, Pipelines } from './pipelines.ts'
+import { Pipelines } from './pipelines.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 export type { Family, MatrixUnits } from './adapter.ts'
@@ -67,6 +67,7 @@ export class Device {
   readonly family: Family
   readonly units: MatrixUnits
   readonly info: AdapterInfo
+  readonly pipelines: Pipelines
   /** Lanes of a subgroup; kernels of the `cpu` family are generated for it. */
   readonly subgroupSize: number
   /** Bytes of all live buffers. */
@@ -75,13 +76,12 @@ export class Device {
   idleBytes = 0
   peakBytes = 0
   #failure: Error | undefined
-  readonly #pipelines: Pipelines
 
   constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
     this.gpu = gpu
     this.family = family
     this.units = units
-    this.#pipelines = new Pipelines(gpu)
+    this.pipelines = new Pipelines(gpu)
     const { vendor, architecture, device, description } = adapter.info
     this.info = { vendor, architecture, device, description }
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
@@ -213,15 +213,6 @@ export class Device {
     const failure = this.#failure
     this.#failure = undefined
     if (failure) throw failure
-  }
-
-  /** The compiled kernel, as `Pipelines` keeps it. */
-  pipeline(
-    kernel: { readonly name: string },
-    writable: readonly boolean[],
-    code: () => string,
-  ): Promise<Pipeline> {
-    return this.#pipelines.get(kernel, writable, code)
   }
 
   /** Frees everything. */

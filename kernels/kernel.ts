@@ -24,9 +24,23 @@ export interface Target {
   readonly subgroupSize: number
 }
 
-/** Declares a kernel; the names of its params and buffers are checked at every dispatch. */
-export const kernel = <P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B> =>
-  definition
+/**
+ * Declares a kernel; the names of its params and buffers are checked at every dispatch. The same definition gives the
+ * same object however often it is written, so what is kept for kernels grows with what they say, not with their makers.
+ */
+export function kernel<P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B> {
+  const { code, ...rest } = definition
+  const key = JSON.stringify(rest)
+  const ofCode = declared.get(code) ?? new Map<string, Kernel>()
+  declared.set(code, ofCode)
+  const known = ofCode.get(key)
+  if (known) return known as Kernel<P, B> // its names are those of the definition: they are in the key
+  ofCode.set(key, definition)
+  return definition
+}
+
+/** By code, then by all else: the text of a kernel is kept once. */
+const declared = new Map<string, Map<string, Kernel>>()
 
 /** The WGSL before a kernel's own code: directives, params and bindings. */
 export function declare(kernel: Kernel, writable: readonly boolean[]): string {

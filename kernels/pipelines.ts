@@ -1,52 +1,38 @@
+import { declare, type Kernel } from './kernel.ts'
+
 /** A compiled kernel and what its bindings look like. */
 export interface Pipeline {
   readonly compiled: GPUComputePipeline
   readonly bindings: GPUBindGroupLayout
 }
 
-/** The kernels compiled on one GPU, each source text once. */
+/** The kernels compiled on one GPU. */
 export class Pipelines {
   readonly #gpu: GPUDevice
-  readonly #ofKernels = new WeakMap<object, Map<string, Promise<Pipeline>>>()
-  readonly #ofCodes = new Map<string, Promise<Pipeline>>()
+  readonly #ofKernels = new WeakMap<Kernel, Map<string, Promise<Pipeline>>>()
   readonly #layouts = new Map<string, Layout>()
 
   constructor(gpu: GPUDevice) {
     this.#gpu = gpu
   }
 
-  /** `kernel` is known by identity, so that `code` is asked for once; `writable` says which storage bindings are read_write. */
-  get(
-    kernel: { readonly name: string },
-    writable: readonly boolean[],
-    code: () => string,
-  ): Promise<Pipeline> {
+  /** The kernel, compiled at the first call; `writable` says which of its storage bindings are read_write. */
+  get(kernel: Kernel, writable: readonly boolean[]): Promise<Pipeline> {
     const key = writable.map(Number).join('')
-    let known = this.#ofKernels.get(kernel)
-    if (!known) {
-      known = new Map()
-      this.#ofKernels.set(kernel, known)
-    }
-    let pipeline = known.get(key)
-    if (!pipeline) {
-      pipeline = this.#compiled(kernel.name, code(), key, writable)
-      known.set(key, pipeline)
-    }
+    const known = this.#ofKernels.get(kernel) ?? new Map<string, Promise<Pipeline>>()
+    this.#ofKernels.set(kernel, known)
+    const pipeline = known.get(key) ?? this.#compiled(kernel, key, writable)
+    known.set(key, pipeline)
     return pipeline
   }
 
-  #compiled(label: string, code: string, key: string, writable: readonly boolean[]): Promise<Pipeline> {
-    let pipeline = this.#ofCodes.get(code)
-    if (!pipeline) {
-      const module = this.#gpu.createShaderModule({ label, code })
-      const layout = this.#layout(key, writable)
-      const compute = { module, entryPoint: 'main' }
-      pipeline = this.#gpu
-        .createComputePipelineAsync({ label, layout: layout.pipeline, compute })
-        .then(compiled => ({ compiled, bindings: layout.bindings }))
-      this.#ofCodes.set(code, pipeline)
-    }
-    return pipeline
+  async #compiled(kernel: Kernel, key: string, writable: readonly boolean[]): Promise<Pipeline> {
+    const label = kernel.name
+    const module = this.#gpu.createShaderModule({ label, code: declare(kernel, writable) + kernel.code })
+    const layout = this.#layout(key, writable)
+    const compute = { module, entryPoint: 'main' }
+    const compiled = await this.#gpu.createComputePipelineAsync({ label, layout: layout.pipeline, compute })
+    return { compiled, bindings: layout.bindings }
   }
 
   #layout(key: string, writable: readonly boolean[]): Layout {

@@ -98,7 +98,7 @@ function newSignature(plan: Plan): Signature {
   })
   const tensorKey = (tensor: Tensor): string => {
     const { storage, shape, type } = tensor
-    if (storage) return `${numberOf(storage.buffer)}+${storage.offsetBytes}:${shape}`
+    if (storage) return `${bufferNumbers(storage.buffer)}+${storage.offsetBytes}:${shape}`
     return `${numbers.get(tensor)}${plan.pinned.has(tensor) ? 'p' : ''}${type}:${shape}`
   }
   const parts = [...plan.pinned].map(tensorKey)
@@ -109,7 +109,7 @@ function newSignature(plan: Plan): Signature {
       else {
         const { kernel, params, tensors, grid } = command.dispatch
         parts.push(
-          kernelKey(kernel),
+          `k${kernelNumbers(kernel)}`,
           Object.values(params).join(),
           grid.join(),
           tensors.map(tensorKey).join(),
@@ -120,27 +120,16 @@ function newSignature(plan: Plan): Signature {
   return { key: parts.join('|'), tensors }
 }
 
-const kernelNumbers = new Map<string, number>()
-const numbersOfKernels = new WeakMap<Kernel, string>()
+const kernelNumbers = numbering<Kernel>()
+const bufferNumbers = numbering<GPUBuffer>()
 
-/** The same for kernels of the same text. */
-function kernelKey(kernel: Kernel): string {
-  let key = numbersOfKernels.get(kernel)
-  if (key === undefined) {
-    const text = JSON.stringify([kernel.name, kernel.buffers, kernel.params]) + kernel.code
-    const number = kernelNumbers.get(text) ?? kernelNumbers.size
-    kernelNumbers.set(text, number)
-    key = `k${number}`
-    numbersOfKernels.set(kernel, key)
+/** Numbers objects in the order in which they are asked for; forgets those that are gone. */
+function numbering<Value extends object>(): (value: Value) => number {
+  let count = 0
+  const known = new WeakMap<Value, number>()
+  return value => {
+    const number = known.get(value) ?? ++count
+    known.set(value, number)
+    return number
   }
-  return key
-}
-
-let buffers = 0
-const bufferNumbers = new WeakMap<GPUBuffer, number>()
-
-function numberOf(buffer: GPUBuffer): number {
-  const number = bufferNumbers.get(buffer) ?? ++buffers
-  bufferNumbers.set(buffer, number)
-  return number
 }
