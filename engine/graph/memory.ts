@@ -178,7 +178,7 @@ const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
 export function showBytes(bytes: number): string {
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)))
   const value = bytes / 1000 ** power
-  return `${power === 0 ? value : value.toPrecision(3).replace(/\.?0+$/, '')} ${units[power]}`
+  return `${power === 0 ? value : Number(value.toPrecision(3))} ${units[power]}`
 }
 
 /** Reads `8GB`, `512 MiB` or a number of bytes; undefined when it is none of these. */
