@@ -3,6 +3,7 @@ import { Pass } from '../layers/pass.ts'
 import { Plan, type Precision, planBytes, type Target } from '../plan.ts'
 import type { Tensor } from '../tensor.ts'
 import { type AdapterSizes, attachAdapters } from './adapters.ts'
+import { canDecodeInBlocks } from './block-steps.ts'
 import { recordGeneration, type Sampling } from './generator.ts'
 import { imageToken } from './packing.ts'
 import { allocateParameters, type Memory } from './parameters.ts'
@@ -27,8 +28,12 @@ export interface PaperOptions {
   adapter?: AdapterSizes | undefined
 }
 
-/** Kernels of a hardware GPU without matrix units; a binding is what most of them offer, less a little. */
-const target: Target = { family: 'gpu', units: 'none', subgroupSize: 32 }
+/** Kernels of a hardware GPU, with matrix units for float16, which gains little without them. */
+const targetOf = (precision: Precision): Target => {
+  return { family: 'gpu', units: precision === 'float16' ? 'native' : 'none', subgroupSize: 32 }
+}
+
+/** What most of them offer, less a little. */
 const maxBindingBytes = 2 ** 31 - 4
 
 export function modelOnPaper(options: PaperOptions): PaperModel {
@@ -52,7 +57,7 @@ export function modelOnPaper(options: PaperOptions): PaperModel {
 export function visionBytes({ shape, weights, precision }: PaperModel, frames: number): number {
   const { vision } = shape
   const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
-  const plan = new Plan(target, precision)
+  const plan = new Plan(targetOf(precision), precision)
   const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
   const features = outside('features', [count * selectedTokens(vision), vision.hidden])
   visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
@@ -70,7 +75,7 @@ export interface Extent {
 
 /** One pass over sequences, with its backward when it trains. Every token of completions is supervised. */
 export function passBytes(model: PaperModel, extent: Extent, training: boolean): number {
-  const plan = new Plan(target, model.precision)
+  const plan = new Plan(targetOf(model.precision), model.precision)
   const completions = Array.from({ length: extent.completions }, () => ids(extent.length))
   const sequences = Array.from({ length: extent.sequences }, () => ({
     ...promptOf(model, extent),
@@ -86,7 +91,7 @@ export function generationBytes(
   extent: Extent,
   sampling: Sampling,
 ): { total: number; cache: number } {
-  const plan = new Plan(target, model.precision)
+  const plan = new Plan(targetOf(model.precision), model.precision)
   const seeds = ids(extent.completions)
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
   const owners = requests.flatMap((_, i) => seeds.map(() => i))
@@ -95,9 +100,10 @@ export function generationBytes(
   const positions =
     extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
     owners.length * extent.length
+  const bytes = canDecodeInBlocks(plan, model.weights, model.shape.language) ? 2 : 4
   return {
     total: planBytes(plan, maxBindingBytes),
-    cache: 2 * layers * keyValueHeads * headSize * positions * 4,
+    cache: 2 * layers * keyValueHeads * headSize * positions * bytes,
   }
 }
 

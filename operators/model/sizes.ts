@@ -76,7 +76,7 @@ export function generateMemory(model: PaperModel, about: GroupExtent, sampling: 
   const { total, cache } = generationBytes(model, extentOf(about), sampling)
   return [
     { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
-    { what: `logits and prefill of ${assumed}`, bytes: total - cache, knob: 'count' },
+    { what: `${beside} of ${assumed}`, bytes: total - cache, knob: 'count' },
   ]
 }
 
@@ -95,7 +95,7 @@ export function answerMemory(
   const { total, cache } = generationBytes(model, { ...extent, sequences }, sampling)
   return [
     { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
-    { what: `logits and prefill of ${assumed} each`, bytes: total - cache },
+    { what: `${beside} of ${assumed} each`, bytes: total - cache },
   ]
 }
 
@@ -121,6 +121,8 @@ export function learnMemory(model: PaperModel, examples: number, frames: number 
   ]
 }
 
+/** Copies are of weights in float32 and of those with adapters, where steps read float16. */
+const beside = 'logits, copies of weights, prefill'
 const assumed = `${assumedTokens} tokens of text`
 
 /** Completions of one prompt, as the shapes of ports say it; undefined where nothing decides. */

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeEmbedded } from '../../../engine/cli/embedded.ts'
@@ -47,3 +47,18 @@ for (const size of sizes) {
     t.ok(bytes <= 1.5 * peak, `${bytes} are no more than half above ${peak}`)
   })
 }
+
+t.test('adapters of the released size are planned within 24 GB', t => {
+  const folder = t.testdir()
+  copyFileSync(resolvePath('builtin:configurations/released.json'), join(folder, 'config.json'))
+  const published = ['frames=16', 'group=8', 'maxNewTokens=360']
+  const policy = 'resources.policy.config'
+  const set = [`model=${folder}`, ...published, `${policy}.precision=float16`, `${policy}.recompute=mlp`]
+  const { bytes, unknown } = planMemory(
+    loadGraph(join(repository, 'graphs/presets/lora.json'), registry, { set }),
+  )
+  t.same(unknown, [])
+  t.ok(bytes < 24e9, `${bytes}`)
+  t.ok(bytes > 7e9 + 5e9, 'weights and the copies with adapters that steps read are counted')
+  t.end()
+})
