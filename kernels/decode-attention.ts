@@ -4,7 +4,17 @@ import { pack } from './pack.ts'
 import { type BufferSpec, kernel, type Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
-export interface DecodeAttention {
+/** What attention of one new token of each sequence is cut by. */
+export interface DecodeHeads {
+  heads: number
+  keyValueHeads: number
+  headSize: number
+  /** Tokens that a sequence has room for. */
+  capacity: number
+  scale: number
+}
+
+export interface DecodeAttention extends DecodeHeads {
   /** (sequences, heads · headSize): one new token of each sequence */
   q: Tensor
   /** (prefixRows, keyValueHeads · headSize): the prompts, packed */
@@ -21,11 +31,6 @@ export interface DecodeAttention {
   /** like q */
   out: Tensor
   sequences: number
-  heads: number
-  keyValueHeads: number
-  headSize: number
-  capacity: number
-  scale: number
 }
 
 const largestHead = 256
@@ -104,7 +109,7 @@ export interface DecodeKernel {
 }
 
 /** Plain data of the same names. */
-export interface DecodeAttentionData {
+export interface DecodeAttentionData extends DecodeHeads {
   q: ArrayLike<number>
   prefixKeys: ArrayLike<number>
   prefixValues: ArrayLike<number>
@@ -113,11 +118,6 @@ export interface DecodeAttentionData {
   keys: ArrayLike<number>
   values: ArrayLike<number>
   position: number
-  heads: number
-  keyValueHeads: number
-  headSize: number
-  capacity: number
-  scale: number
 }
 
 /** The same arithmetic as plain loops: all scores of a head, their softmax, the weighted sum. */

@@ -1,3 +1,4 @@
+import type { DecodeHeads } from './decode-attention.ts'
 import { blockRowsOf } from './decode-blocks.ts'
 import { groupParts, keysAtOnce, mostRows } from './decode-groups-parts.ts'
 import { groupTogether } from './decode-groups-together.ts'
@@ -14,7 +15,8 @@ export interface PromptGroup {
   count: number
 }
 
-export interface GroupAttention {
+/** The capacity must be a multiple of `keysAtOnce`. */
+export interface GroupAttention extends DecodeHeads {
   groups: readonly PromptGroup[]
   /** float16 (keyValueHeads, sequences or more, heads / keyValueHeads, headSize) */
   queries: Tensor
@@ -27,12 +29,6 @@ export interface GroupAttention {
   /** Blocks of (sequences, heads · headSize), out. */
   out: Tensor
   sequences: number
-  heads: number
-  keyValueHeads: number
-  headSize: number
-  /** A multiple of `keysAtOnce`. */
-  capacity: number
-  scale: number
 }
 
 /**

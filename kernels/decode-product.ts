@@ -47,6 +47,18 @@ export interface StepProduct {
   norm?: { size: number; epsilon: number; scales: Tensor }
 }
 
+/** Rows that were written with a scale of their own and still want their exact norm; see `squaresOf`. */
+export interface Normed {
+  /** Blocks of x · gain · the scale used; see `blocksOf`. */
+  rows: Tensor
+  squares: Tensor
+  /** (padded rows), out: the exact scales, for who writes the next rows. */
+  scales: Tensor
+  /** Numbers of a row. */
+  size: number
+  epsilon: number
+}
+
 /** A product's kernel, its call and its grid. */
 export interface Recorded {
   kernel: Kernel
@@ -102,3 +114,10 @@ export function stepProduct(of: StepProduct): Recorded {
     grid: cut.grid,
   }
 }
+
+/** What of a product says that it is of normed rows. */
+export const normedRows = (x: Normed) => ({ x: x.rows, inner: x.size, squares: x.squares, norm: x })
+
+/** A tensor that the product's own WGSL reads, or writes. */
+export const toRead = (element: string, tensor: Tensor) => ({ element, access: 'read', tensor }) as const
+export const toWrite = (element: string, tensor: Tensor) => ({ element, access: 'write', tensor }) as const

@@ -1,5 +1,5 @@
 import { blockIndexWgsl, blockRowsOf } from './decode-blocks.ts'
-import type { Normed } from './decode-projections.ts'
+import type { Normed } from './decode-product.ts'
 import { group } from './group.ts'
 import { withinFloat16 } from './matmul-variant.ts'
 import { kernel, type Plan, type Target } from './plan.ts'

@@ -2,13 +2,9 @@ import { copy } from '../copy.ts'
 import { blocksOf, squaresOf } from '../decode-blocks.ts'
 import { groupAttention } from '../decode-groups.ts'
 import { keysAtOnce } from '../decode-groups-parts.ts'
-import {
-  addProjection,
-  attentionInputs,
-  gatedProjection,
-  type Normed,
-  stepLogits,
-} from '../decode-projections.ts'
+import { attentionInputs } from '../decode-inputs.ts'
+import type { Normed } from '../decode-product.ts'
+import { addProjection, gatedProjection, stepLogits } from '../decode-projections.ts'
 import { decodeStart } from '../decode-start.ts'
 import { stepTileFor } from '../decode-table.ts'
 import type { Parameter } from '../layers/pass.ts'

@@ -1,11 +1,7 @@
 import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
+import { attentionInputs } from '../../kernels/decode-inputs.ts'
 import type { StepTile } from '../../kernels/decode-product-cut.ts'
-import {
-  addProjection,
-  attentionInputs,
-  gatedProjection,
-  stepLogits,
-} from '../../kernels/decode-projections.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode-projections.ts'
 import { type StepProductName, stepTileFor } from '../../kernels/decode-table.ts'
 import type { Device } from '../../kernels/device.ts'
 import { headWeight, layerWeight } from '../../kernels/networks/language-model.ts'

@@ -1,11 +1,7 @@
 import t, { type Test } from 'tap'
 import { blockRowsOf, blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
-import {
-  addProjection,
-  attentionInputs,
-  gatedProjection,
-  stepLogits,
-} from '../../kernels/decode-projections.ts'
+import { attentionInputs } from '../../kernels/decode-inputs.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode-projections.ts'
 import { decodeStart } from '../../kernels/decode-start.ts'
 import { type Device, openDevice } from '../../kernels/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'

@@ -1,12 +1,8 @@
 import t from 'tap'
 import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
 import { groupAttention } from '../../kernels/decode-groups.ts'
-import {
-  addProjection,
-  attentionInputs,
-  gatedProjection,
-  stepLogits,
-} from '../../kernels/decode-projections.ts'
+import { attentionInputs } from '../../kernels/decode-inputs.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode-projections.ts'
 import { decodeStart } from '../../kernels/decode-start.ts'
 import { type StepProductName, stepTileFor } from '../../kernels/decode-table.ts'
 import { drawTokens } from '../../kernels/draw.ts'
