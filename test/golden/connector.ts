@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Device } from '../../kernels/device.ts'
+import { toFloat16Bits } from '../../kernels/float16.ts'
 import { Pass } from '../../kernels/layers/pass.ts'
 import { groupResampler } from '../../kernels/networks/group-resampler.ts'
 import { allocateParameters, parameter } from '../../kernels/networks/parameters.ts'
-import { compile, Plan } from '../../kernels/plan.ts'
+import { compile, Plan, type Precision } from '../../kernels/plan.ts'
 import { sizeOf } from '../../kernels/tensor.ts'
+import { connectorRoundings, off } from './bounds.ts'
 import { type Row, relativeError, row } from './row.ts'
 
 interface Miniature {
@@ -20,23 +22,24 @@ interface Miniature {
   output: number[][]
 }
 
-/** Runs connector.json's miniature, whose weights and input follow a rule: element i of the k-th parameter is
+/** Runs connector.json's miniature in that precision, whose weights and input follow a rule: element i of the k-th parameter is
  * 0.2 sin(0.7 i + 1.3 k), plus 1 for gains of norms; element i of the input is sin(0.11 i). */
-export async function checkConnector(folder: string, device: Device): Promise<Row[]> {
+export async function checkConnector(folder: string, device: Device, precision: Precision): Promise<Row[]> {
   const { config, param_order, output }: Miniature = JSON.parse(
     await readFile(join(folder, 'connector.json'), 'utf8'),
   )
   const names = param_order.map(([name, shape]) => [`connector.${name}`, shape] as const)
-  const weights = allocateParameters(device, new Map(names), () => false)
+  const weights = allocateParameters(device, new Map(names), () => false, precision)
   for (const [k, [name, shape]] of names.entries()) {
     const gain = shape.length === 1 && name.endsWith('weight') ? 1 : 0
     const values = Float32Array.from(
       { length: sizeOf(shape) },
       (_, i) => 0.2 * Math.sin(0.7 * i + 1.3 * k) + gain,
     )
-    device.write(parameter(weights, name).value, values)
+    const { value } = parameter(weights, name)
+    device.write(value, value.type === 'f16' ? toFloat16Bits(values) : values)
   }
-  const plan = new Plan(device)
+  const plan = new Plan(device, precision)
   const shape = [config.tokens, config.vision_hidden_size]
   const input = plan.constant(
     'input',
@@ -57,5 +60,10 @@ export async function checkConnector(folder: string, device: Device): Promise<Ro
   const found = await compiled.read(out)
   compiled.free()
   weights.free()
-  return [row('connector.json output', relativeError(found, output.flat()), 1e-5)]
+  // Sines multiply sines: sums nearly vanish, to the size of a term, where terms of random sign would give √K of it.
+  const bound =
+    precision === 'float32'
+      ? 1e-5
+      : Math.sqrt(connector.heads * connector.headSize) * off(connectorRoundings(connector.layers))
+  return [row('connector.json output', relativeError(found, output.flat()), bound)]
 }

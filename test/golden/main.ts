@@ -1,7 +1,9 @@
-// npm run golden -- DIR: computes what the files of DIR hold and prints name, largest error and bound of each quantity.
+// npm run golden -- [--precision float32|float16] DIR …: computes what the files of DIR hold, models in that precision, and
+// prints name, largest error and bound of each quantity.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Device, openDevice } from '../../kernels/device.ts'
+import type { Precision } from '../../kernels/plan.ts'
 import { checkCheckpoint } from './checkpoint.ts'
 import { checkConnector } from './connector.ts'
 import { checkPixels } from './pixels.ts'
@@ -12,21 +14,32 @@ import { checkPrompts, checkText } from './text.ts'
 interface Check {
   /** The check runs when the folder holds this file. */
   file: string
-  run(folder: string, device: () => Promise<Device>): Promise<Row[]>
+  run(folder: string, device: () => Promise<Device>, precision: Precision): Promise<Row[]>
 }
 
 const checks: readonly Check[] = [
   { file: 'expected.json', run: folder => checkPrompts(folder) },
-  { file: 'expected.safetensors', run: async (folder, device) => checkCheckpoint(folder, await device()) },
+  {
+    file: 'expected.safetensors',
+    run: async (folder, device, precision) => checkCheckpoint(folder, await device(), precision),
+  },
   { file: 'pixels.safetensors', run: async (folder, device) => checkPixels(folder, await device()) },
   { file: 'text.json', run: folder => checkText(folder) },
-  { file: 'connector.json', run: async (folder, device) => checkConnector(folder, await device()) },
+  {
+    file: 'connector.json',
+    run: async (folder, device, precision) => checkConnector(folder, await device(), precision),
+  },
   { file: 'MANIFEST.json', run: folder => checkProbes(folder) },
 ]
 
 process.exit(await main(process.argv.slice(2)))
 
-async function main(folders: readonly string[]): Promise<number> {
+async function main(args: readonly string[]): Promise<number> {
+  const { precision, folders } = wanted(args)
+  if (!precision || folders.length === 0) {
+    console.error('usage: npm run golden -- [--precision float32|float16] DIR …')
+    return 2
+  }
   let opened: Promise<Device> | undefined
   const device = () => (opened ??= openDevice())
   const rows: Row[] = []
@@ -38,18 +51,25 @@ async function main(folders: readonly string[]): Promise<number> {
       )
       return 2
     }
-    for (const check of present) rows.push(...print(await check.run(folder, device)))
-  }
-  if (folders.length === 0) {
-    console.error('usage: npm run golden -- DIR …')
-    return 2
+    for (const check of present) rows.push(...print(await check.run(folder, device, precision)))
   }
   const over = rows.filter(({ ok }) => !ok)
-  const adapter = opened ? ` on ${(await opened).info.description || (await opened).info.device}` : ''
+  const adapter = opened ? ` in ${precision} on ${nameOf(await opened)}` : ''
   console.log(
     `${rows.length} quantities${adapter}, ${over.length} over their bound${over.map(r => `\n  ${r.name}`).join('')}`,
   )
   return over.length > 0 ? 1 : 0
+}
+
+function wanted(args: readonly string[]): { precision: Precision | undefined; folders: readonly string[] } {
+  if (args[0] !== '--precision') return { precision: 'float32', folders: args }
+  const precision = (['float32', 'float16'] as const).find(name => name === args[1])
+  return { precision, folders: args.slice(2) }
+}
+
+/** Without matrix units only weights are float16: products are float32. */
+function nameOf({ info, units }: Device): string {
+  return `${info.description || info.device}${units === 'none' ? ' without matrix units' : ''}`
 }
 
 function print(rows: Row[]): Row[] {

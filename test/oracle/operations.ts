@@ -8,18 +8,20 @@ export function matmul(tape: Tape, a: Matrix, b: Matrix, form: Form): Matrix {
   const [k, n] = form === 'nt' ? [b.shape[1], b.shape[0]] : b.shape
   expectEqual('matmul', inner, k)
   const y = new Float64Array(m * n)
-  addProduct(y, a.data, b.data, [m, n, k], form)
-  return tape.result([m, n], y, [a, b], dy => {
+  const [left, right] = [tape.factor(a.data), tape.factor(b.data)]
+  addProduct(y, left, right, [m, n, k], form)
+  return tape.result([m, n], y, [a, b], derivative => {
     const [da, db] = [a.gradient, b.gradient]
+    const dy = tape.factor(derivative)
     if (form === 'nn') {
-      if (da) addProduct(da, dy, b.data, [m, k, n], 'nt')
-      if (db) addProduct(db, a.data, dy, [k, n, m], 'tn')
+      if (da) addProduct(da, dy, right, [m, k, n], 'nt')
+      if (db) addProduct(db, left, dy, [k, n, m], 'tn')
     } else if (form === 'nt') {
-      if (da) addProduct(da, dy, b.data, [m, k, n], 'nn')
-      if (db) addProduct(db, dy, a.data, [n, k, m], 'tn')
+      if (da) addProduct(da, dy, right, [m, k, n], 'nn')
+      if (db) addProduct(db, dy, left, [n, k, m], 'tn')
     } else {
-      if (da) addProduct(da, b.data, dy, [k, m, n], 'nt')
-      if (db) addProduct(db, a.data, dy, [k, n, m], 'nn')
+      if (da) addProduct(da, right, dy, [k, m, n], 'nt')
+      if (db) addProduct(db, left, dy, [k, n, m], 'nn')
     }
   })
 }

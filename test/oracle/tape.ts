@@ -13,7 +13,18 @@ export type Shape = readonly [rows: number, columns: number]
  * float64 and plain loops: the definition that the kernels are tested against, never a part of the product.
  */
 export class Tape {
+  readonly #round: ((value: number) => number) | undefined
   readonly #steps: { output: Float64Array; backward: (dy: Float64Array) => void }[] = []
+
+  /** With `round`, products round their factors, those of the derivatives too. */
+  constructor(round?: (value: number) => number) {
+    this.#round = round
+  }
+
+  /** What a product makes of a factor. */
+  factor(values: Float64Array): Float64Array {
+    return this.#round ? values.map(this.#round) : values
+  }
 
   /** The result of an operation on `inputs`; `backward` adds to their gradients what its derivative `dy` says. */
   result(

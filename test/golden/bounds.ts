@@ -1,0 +1,108 @@
+import type { ModelShape } from '../../kernels/networks/shape.ts'
+import type { Precision } from '../../kernels/plan.ts'
+
+/** What each quantity of a checkpoint may be off by; relative to a tensor's largest value where nothing else is said. */
+export interface Bounds {
+  vision: number
+  connector: number
+  /** Of logits, behind a clip or of text alone, and of what is made of them row by row. */
+  logits: number
+  plainLogits: number
+  gradients: number
+  /** Of a gradient's length, and of the length of all of them. */
+  norms: number
+  /** The same where sequences pull in opposite directions. */
+  groupGradients: number
+  groupNorms: number
+  /** Of a loss, when its log-probabilities are at most so large and so many count. */
+  loss(largest: number, tokens: number): number
+  /** Of the loss after updates that changed it by so much. */
+  updatedLoss(largest: number, tokens: number, change: number): number
+  /** Of KL by token, relative to the largest, `kl`, which stands between log-probabilities of at most that size. */
+  kl(largest: number, kl: number): number
+  /** Of log-probabilities up to that size, made of logits up to `largest`. */
+  logProbabilities(largest: number, size: number): number
+  /** How far a weight is after so many updates, as a share of the way gone; undefined: `updated` says it better. */
+  updatedDistance?(largest: number): number
+}
+
+/** Of an updated weight in single precision. */
+export const updated = 2e-3
+
+/** As single precision agrees with double precision; see the numbers' own description. */
+const single: Bounds = {
+  ...{ vision: 2e-5, connector: 2e-5, logits: 2e-5, plainLogits: 2e-5 },
+  ...{ gradients: 2e-4, norms: 1e-4, groupGradients: 2e-4, groupNorms: 1e-4 },
+  loss: () => 1e-5,
+  updatedLoss: () => 1e-4,
+  kl: () => 1e-3,
+  logProbabilities: () => 2e-5,
+}
+
+/**
+ * Bounds of a model of that shape. With products in float16 they follow from the rounding, 2⁻¹¹ at most and 2⁻¹¹ / √3 in
+ * the mean square:
+ *
+ * A dot product of K terms of size t, each of which was rounded, is off by √K · 2⁻¹¹ / √3 · t, since roundings are
+ * independent and add in squares. Terms of random sign make the product itself √K · t: relative to that, K cancels. What
+ * comes of n roundings one behind another, be it of what is stored, of a factor or of a weight, is therefore off by
+ * √(n / 3) · 2⁻¹¹ of its size. n is counted below from the layers of the network. Sums that carry a residual dilute what is
+ * added to them; where the bounds say more than is found, it is for that.
+ *
+ * A tensor's largest error is compared with its largest value. The two are extremes of about equally many numbers, up to a
+ * factor that is taken as 2. A length is an average: it needs none. Factors rounded to bfloat16, which is 8 times coarser,
+ * break the bounds of logits of text and of half of the gradients, which a test shows.
+ */
+export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
+  if (precision === 'float32') return single
+  const vision = visionRoundings(shape.vision.blocks)
+  const connector = connectorRoundings(shape.connector.layers)
+  const language = languageRoundings(shape.language.layers)
+  const forward = vision + connector + language
+  const logits = 2 * off(forward)
+  // A backward has two products for each of the forward, one behind another those towards the inputs.
+  const backward = forward + connector + language
+  // Advantages sum to 0: of what the sequences' gradients have in common only errors stay. As much in common as not.
+  const group = Math.SQRT2
+  const logProbability = (largest: number): number => logits * largest
+  // The mean of independent errors, relative to the greater of 1 and the loss, which is of the size of its terms.
+  const loss = (largest: number, tokens: number): number => logProbability(largest) / Math.sqrt(tokens)
+  return {
+    vision: 2 * off(vision),
+    connector: 2 * off(vision + connector),
+    logits,
+    plainLogits: 2 * off(language),
+    gradients: 2 * off(backward),
+    norms: off(backward),
+    groupGradients: group * 2 * off(backward),
+    groupNorms: group * off(backward),
+    loss,
+    updatedLoss: (largest, tokens, change) => loss(largest, tokens) + change * 2 * off(backward),
+    // Near 0 KL is x² / 2 of a difference x of two log-probabilities: its error is x times theirs.
+    kl: (largest, kl) => (2 * Math.SQRT2 * logProbability(largest)) / Math.sqrt(2 * kl),
+    logProbabilities: (largest, size) => logProbability(largest) / size,
+    // A derivative of logits is off by what its probability is off: by the logits' absolute error.
+    updatedDistance: largest => apart(logProbability(largest) + 2 * off(backward)),
+  }
+}
+
+/**
+ * How far apart two trainings are after a few steps of AdamW, as a share of the way gone, whose gradients differ by the
+ * share `error`: steps are near ± the learning rate, and two normal numbers with an angle of arctan(error) between them
+ * differ in sign in arctan(error) / π of all places, where the steps are 2 apart.
+ */
+const apart = (error: number): number => Math.sqrt((4 / Math.PI) * Math.atan(error))
+
+/** The share by which a value is off behind so many roundings to float16. */
+export const off = (roundings: number): number => Math.sqrt(roundings / 3) * 2 ** -11
+
+// Roundings to float16 one behind another. In a block: norm, projection, probabilities, attended values; norm, activation;
+// and the weights of 4 products.
+const block = 10
+
+const visionRoundings = (blocks: number): number => block * blocks + 2 // pixels and weights of the patches
+
+export const connectorRoundings = (layers: number): number => block * layers + 2 // features and weights of the projection
+
+// Here rotated heads and both factors of a gated product are stored too. And hidden states and weights of the head.
+const languageRoundings = (layers: number): number => (block + 2) * layers + 2
