@@ -5,12 +5,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { concatMap, from, lastValueFrom, of, reduce } from 'rxjs'
 import { loadGraph } from '../../engine/graph/check.ts'
 import { operator } from '../../engine/operator.ts'
 import { startRun } from '../../engine/run/run.ts'
+import { collectGarbage } from '../collect-garbage.ts'
 
 const items = 100_000
 const nodes = 5
@@ -109,10 +108,6 @@ const contenders = {
 }
 type Contender = keyof typeof contenders
 
-setFlagsFromString('--expose-gc')
-// the global function that the flag above makes
-const collectGarbage = runInNewContext('gc') as () => void
-
 /** Runs the contenders in turn and says what each takes. */
 export async function engineLines(rounds: number): Promise<string[]> {
   // the keys are those of the contenders
@@ -128,7 +123,7 @@ export async function engineLines(rounds: number): Promise<string[]> {
     }
     // not between rounds: it would throw compiled code away too
     if (round === -1 || round === rounds - 1) {
-      collectGarbage()
+      await collectGarbage()
       heapMiB.push(process.memoryUsage().heapUsed / 2 ** 20)
     }
   }
