@@ -33,6 +33,12 @@ export const activations = {
 
 export type ActivationName = keyof typeof activations
 
+/** WGSL: `activated(x)`, the function of one number or of four. */
+export const activatedWgsl = (name: ActivationName, type: 'f32' | 'vec4f'): string => `
+alias number = ${type};
+${functions[name]}
+fn activated(x: number) -> number { return ${activations[name].value}; }`
+
 /** y = f(x), element by element. */
 export function activation(plan: Plan, name: ActivationName, x: Tensor, y: Tensor): void {
   const body = `let x = inputs[i]; y[i] = ${activations[name].value};`

@@ -1,5 +1,6 @@
 import { blockOfHalves, chunkLoads, chunkWgsl, type Side } from './matmul-chunks.ts'
 import {
+  activationWgsl,
   buffers,
   each,
   enablesOf,
@@ -155,25 +156,27 @@ function vectorBuffers(variant: Variant): Record<string, BufferSpec> {
 }
 
 const writeWgsl = (variant: Variant): string => {
-  const { outVector, types, bias, residual } = variant
+  const { outVector, types, bias, residual, activation } = variant
   const kept = types.out === 'f16' ? keptWgsl(variant, outVector ? 'vec4f' : 'f32') : 'let kept = value;'
   if (outVector)
-    return `
+    return `${activationWgsl(variant, 'vec4f')}
 fn write(at: u32, column: u32, sum: vec4f) {
   var value = sum * params.scale;
   ${bias ? 'value += bias[column >> 2u];' : ''}
   ${residual ? 'value += residual[at >> 2u];' : ''}
   if (params.accumulate != 0u) { value += vec4f(out[at >> 2u]); }
+  ${activation ? 'value = activated(value);' : ''}
   ${kept}
   out[at >> 2u] = vec4<${types.out}>(kept);
 }`
-  return `
+  return `${activationWgsl(variant, 'f32')}
 fn write(at: u32, column: u32, sums: vec4f) {
   for (var j = 0u; j < min(4u, params.columns - column); j++) {
     var value = sums[j] * params.scale;
     ${bias ? 'value += bias[column + j];' : ''}
     ${residual ? 'value += residual[at + j];' : ''}
     if (params.accumulate != 0u) { value += f32(out[at + j]); }
+    ${activation ? 'value = activated(value);' : ''}
     ${kept}
     out[at + j] = ${types.out}(kept);
   }

@@ -1,3 +1,4 @@
+import { type ActivationName, activatedWgsl } from './elementwise.ts'
 import { largestFloat16 } from './float16.ts'
 import type { BufferSpec, Kernel } from './plan.ts'
 
@@ -13,6 +14,7 @@ export interface Variant {
   bVector: boolean
   bias: boolean
   residual: boolean
+  activation?: ActivationName
   /** `inner` is a multiple of 8. */
   wholeInner: boolean
   /** As `aVector`, for out and residual; the number of columns too is a multiple of 4. */
@@ -86,16 +88,21 @@ ${loads('b', variant.oneTensor ? 'a' : 'b', variant.bVector)}
 ${finishWgsl(variant)}`
 
 /** `finish(at, column, sum)` writes an element of out. */
-export const finishWgsl = (variant: Variant): string => `
+export const finishWgsl = (variant: Variant): string => `${activationWgsl(variant, 'f32')}
 fn finish(at: u32, column: u32, sum: f32) {
   var value = sum * params.scale;
   ${variant.bias ? 'value += bias[column];' : ''}
   ${variant.residual ? 'value += residual[at];' : ''}
   if (params.accumulate != 0u) { value += f32(out[at]); }
+  ${variant.activation ? 'value = activated(value);' : ''}
   ${variant.types.out === 'f16' ? keptWgsl(variant, 'f32') : 'let kept = value;'}
   out[at] = ${variant.types.out}(kept);
 }
 `
+
+/** WGSL: `activated`, where the product ends in a function. */
+export const activationWgsl = ({ activation }: Variant, type: 'f32' | 'vec4f'): string =>
+  activation ? activatedWgsl(activation, type) : ''
 
 /** WGSL: `kept`, the `value` within float16's range; counts what was beyond it. */
 export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>

@@ -1,3 +1,4 @@
+import { type ActivationName, activations } from './elementwise.ts'
 import { matmulBroadcast } from './matmul-broadcast.ts'
 import { matmulSkinny } from './matmul-skinny.ts'
 import { fewTileFor, tileFor } from './matmul-table.ts'
@@ -39,6 +40,8 @@ export interface Matmul<Data = Tensor> {
   /** Laid out as `out`, offset included; must be a tensor of its own. */
   residual?: Data
   scale?: number
+  /** Of what would else be written. */
+  activation?: ActivationName
   /** Adds to what `out` holds. */
   accumulate?: boolean
   batch?: { outer: number; inner: number }
@@ -49,7 +52,7 @@ export interface Matmul<Data = Tensor> {
 }
 
 /**
- * out = scale · op(a) op(b) + bias[column] + residual; with `accumulate`, out += that.
+ * out = scale · op(a) op(b) + bias[column] + residual, with `accumulate` + out; with `activation`, that function of it.
  * An element is the sum over blocks of 256 k of fused multiply-adds in ascending k: it depends neither on the number
  * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
  * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
@@ -83,6 +86,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       fixed: fixedSizes(options, a, b, out),
       bias: bias !== undefined,
       residual: residual !== undefined,
+      ...(options.activation && { activation: options.activation }),
     }
   })
   const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
@@ -112,7 +116,7 @@ type Values = { [index: number]: number; readonly length: number }
 
 /** The same as plain loops over arrays, into `out`; here a row's default stride is the row's length. */
 export function matmulReference(options: Matmul<Values>): void {
-  const { form, rows, columns, inner, bias, residual, scale = 1, accumulate = false } = options
+  const { form, rows, columns, inner, bias, residual, scale = 1, accumulate = false, activation } = options
   const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
   const a = placedIn(options.a, form === 'tn' ? rows : inner)
   const b = placedIn(options.b, form === 'nt' ? inner : columns)
@@ -132,7 +136,8 @@ export function matmulReference(options: Matmul<Values>): void {
             }
           const at = start(out, outer, head) + row * out.rowStride + column
           const before = accumulate ? out.tensor[at] : 0
-          out.tensor[at] = before + scale * sum + (bias ? bias[column] : 0) + (residual ? residual[at] : 0)
+          const value = before + scale * sum + (bias ? bias[column] : 0) + (residual ? residual[at] : 0)
+          out.tensor[at] = activation ? activations[activation].reference(value) : value
         }
 }
 

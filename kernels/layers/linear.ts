@@ -1,7 +1,9 @@
 import { columnSum } from '../column-sum.ts'
+import type { ActivationName } from '../elementwise.ts'
 import { matmul } from '../matmul.ts'
 import type { FloatType } from '../matmul-variant.ts'
 import type { Tensor } from '../tensor.ts'
+import { activation as activationLayer } from './activation.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
 
 export interface LinearOptions {
@@ -10,6 +12,8 @@ export interface LinearOptions {
   residual?: Tensor
   /** What y is kept as, by default f32. */
   type?: FloatType
+  /** f(y) in place of y, of which only products may be readers then. */
+  activation?: ActivationName
 }
 
 /**
@@ -20,7 +24,7 @@ export function linear(
   pass: Pass,
   x: Tensor,
   weight: Parameter,
-  { bias, residual, type }: LinearOptions = {},
+  { bias, residual, type, activation }: LinearOptions = {},
 ): Tensor {
   const { plan } = pass
   const [rows, inputs] = x.shape
@@ -33,6 +37,8 @@ export function linear(
     [weight, bias, adapter?.down, adapter?.up],
     type,
   )
+  // The gradient needs y itself, and an adapter adds to it.
+  const fused = activation && !adapter && !pass.wants(y)
   matmul(plan, {
     form: 'nt',
     rows,
@@ -43,6 +49,7 @@ export function linear(
     out: y,
     ...(bias && { bias: bias.value }),
     ...(residual && { residual }),
+    ...(fused && { activation }),
   })
   const adapted = adapter && adapt(pass, x, adapter, y)
   pass.onBackward(y, dy => {
@@ -68,7 +75,7 @@ export function linear(
     adapted?.backward(dy)
     if (residual) pass.adopt(residual, dy)
   })
-  return y
+  return activation && !fused ? activationLayer(pass, activation, y) : y
 }
 
 /** y += scale · (x · downᵀ) · upᵀ; its backward comes after that of the weight. */

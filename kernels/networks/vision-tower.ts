@@ -1,9 +1,9 @@
 import { columnSum } from '../column-sum.ts'
 import { addTable } from '../elementwise.ts'
-import { activation } from '../layers/activation.ts'
+import { adjoined } from '../layers/adjoined.ts'
 import { attention } from '../layers/attention.ts'
 import { gather, gatherInto } from '../layers/gather.ts'
-import { linear } from '../layers/linear.ts'
+import { type LinearOptions, linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
 import { patches } from '../patches.ts'
@@ -84,17 +84,19 @@ function block(
   const { heads, hidden, normEpsilon } = shape
   const tokens = x.shape[0] / frames
   const type = pass.plan.factorType
-  const project = (input: Tensor, name: string, residual?: Tensor) =>
-    linear(pass, input, at(`${name}.weight`), {
-      bias: at(`${name}.bias`),
-      ...(residual ? { residual } : { type }),
-    })
+  const project = (input: Tensor, name: string, options: LinearOptions = { type }) =>
+    linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...options })
   const h = layerNorm(pass, x, at('layer_norm1.weight'), at('layer_norm1.bias'), normEpsilon, type)
   const headSize = hidden / heads
+  const names = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']
+  const weight = adjoined(names.map(name => at(`${name}.weight`)))
+  const bias = adjoined(names.map(name => at(`${name}.bias`)))
+  const joint = weight && bias && linear(pass, h, weight, { bias, type })
+  const [queries, keys, values] = names.map((name, i) =>
+    joint ? { tensor: joint, column: i * hidden } : { tensor: project(h, name) },
+  )
   const mixed = attention(pass, {
-    queries: { tensor: project(h, 'self_attn.q_proj') },
-    keys: { tensor: project(h, 'self_attn.k_proj') },
-    values: { tensor: project(h, 'self_attn.v_proj') },
+    ...{ queries, keys, values },
     batches: frames,
     rows: tokens,
     keyRows: tokens,
@@ -104,7 +106,8 @@ function block(
     scale: headSize ** -0.5,
     mask: { kind: 'none' },
   })
-  const y = project(mixed, 'self_attn.out_proj', x)
+  const y = project(mixed, 'self_attn.out_proj', { residual: x })
   const z = layerNorm(pass, y, at('layer_norm2.weight'), at('layer_norm2.bias'), normEpsilon, type)
-  return project(activation(pass, shape.activation, project(z, 'mlp.fc1')), 'mlp.fc2', y)
+  const wide = project(z, 'mlp.fc1', { type, activation: shape.activation })
+  return project(wide, 'mlp.fc2', { residual: y })
 }

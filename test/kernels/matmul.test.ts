@@ -75,6 +75,17 @@ await onEachFamily(t, async (device, t) => {
     )
   })
 
+  await t.test('a product can end in an activation', async t => {
+    const size = { rows: 9, columns: 19, inner: 13, bias: true }
+    const tested =
+      device.family === 'cpu' ? (['silu', 'gelu-tanh', 'gelu-erf'] as const) : (['silu'] as const)
+    await agree(
+      t,
+      device,
+      tested.map(activation => ({ form: 'nt', ...size, activation })),
+    )
+  })
+
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
     const misplaced = forms.map(
       (form, i): Case => ({

@@ -32,6 +32,7 @@ await t.test('every product on matrix units is valid WGSL', async t => {
             const sizes = { form, rows: size, columns: size, inner: size, tile }
             matmul(plan, { ...sizes, a, b, out })
             matmul(plan, { ...sizes, a, b, out, ...extras, accumulate: true })
+            matmul(plan, { ...sizes, a, b, out, ...extras, activation: 'gelu-tanh' })
           }
   })
   t.same(found, [])

@@ -7,11 +7,12 @@ import { imageToken } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { recordForward } from '../../../kernels/networks/video-model.ts'
 import { visionTower } from '../../../kernels/networks/vision-tower.ts'
+import { Plan } from '../../../kernels/plan.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { parseModelConfig } from '../../../operators/model/config.ts'
 import { shapeOf } from '../../../operators/model/load-model.ts'
 import { expectedTensors } from '../../../operators/model/tensor-names.ts'
-import { complaints, nullDevice } from '../null-device.ts'
+import { complaints, nullDevice, unitsTarget } from '../null-device.ts'
 
 // The released widths with one layer each: kernels differ by widths, not by depth.
 const json = JSON.parse(readFileSync(resolvePath('builtin:configurations/released.json'), 'utf8'))
@@ -52,6 +53,20 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
     visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
   })
   t.same(found, [])
+})
+
+await t.test('a frozen vision tower takes four products a block and no activation apart', t => {
+  const { channels, imageSize, hidden } = shape.vision
+  const plan = new Plan(unitsTarget, 'float16')
+  const features = outside('features', [selectedTokens(shape.vision), hidden])
+  const pixels = outside('pixels', [1, channels, imageSize, imageSize])
+  visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+  const names = plan.segments.flatMap(({ commands }) =>
+    commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),
+  )
+  t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
+  t.notOk(names.includes(shape.vision.activation))
+  t.end()
 })
 
 await t.test('an adapter at the released widths is valid WGSL for a GPU with matrix units', async t => {
