@@ -1,21 +1,19 @@
+import { bindHeads, flashKernel } from './flash-kernel.ts'
 import {
   type AttentionShape,
-  bindHeads,
-  fixedParams,
-  flashDirectives,
   type Heads,
   halvesWgsl,
   headVectors,
   hiddenScore,
   hiddenWgsl,
+  keyStartsWgsl,
   logOfE,
   staged,
   unseen,
 } from './flash-parts.ts'
-import { each, withConstants } from './matmul-variant.ts'
+import { each } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
-import { once, targetKey } from './once.ts'
-import { type Kernel, kernel, type Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface FlashAttention extends AttentionShape {
@@ -43,42 +41,18 @@ const slack = 11
  * changed but through workgroup memory. Probabilities are rounded to float16, sums are float32.
  */
 export function flashAttention(plan: Plan, of: FlashAttention): void {
-  const { out, logSums, mask, batches, rows, keyRows, heads, headSize, subgroups = 4 } = of
+  const { out, logSums, batches, rows, heads, subgroups = 4 } = of
   const rowTile = subgroups * 16
   const { bindings, names } = bindHeads(plan, of, { rowTile, keyTile, transposed: false })
   bindings.add('out', out, { element: out.type === 'f16' ? 'vec4u' : 'vec4f', access: 'write' })
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
-  const units = matrixWgsl(plan.target.units)
-  const fixed = fixedParams(of)
-  const key = `${targetKey(plan.target)} ${mask.kind} ${headSize} ${subgroups} ${Object.values(names)} ${bindings.key} ${JSON.stringify(fixed)}`
-  const made = kernels(key, () =>
-    kernel({
-      name: `flash_attention_${mask.kind}_${headSize}`,
-      enables: `${units.enables}\n${flashDirectives}`,
-      params: flashParams,
-      buffers: bindings.specs,
-      code: withConstants(source(plan, of, names, bindings.loads), fixed),
-    }),
-  )
-  plan.dispatch(made, {
-    params: {
-      ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles },
-      scale: of.scale * logOfE,
-      ...fixed,
-    },
-    buffers: bindings.tensors,
-    grid: tiles * heads * batches,
+  flashKernel(plan, of, {
+    ...{ name: 'flash_attention', bindings, tiles, workgroups: tiles * heads * batches },
+    variant: [subgroups, names],
+    scale: of.scale * logOfE,
+    code: () => source(plan, of, names, bindings.loads),
   })
-}
-
-const kernels = once<Kernel<keyof typeof flashParams, string>>()
-
-const u32 = 'u32' as const
-
-const flashParams = {
-  ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, ratio: u32, scale: 'f32' as const },
-  ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
 }
 
 function source(
@@ -130,8 +104,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   let range = workgroupUniformLoad(&bounds);
   let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
-  let k_start = batch * params.key_rows * params.k_row + params.k_column + head / params.ratio * ${headSize}u;
-  let v_start = batch * params.key_rows * params.v_row + params.v_column + head / params.ratio * ${headSize}u;
+  let key_head = head / params.ratio;
+  ${keyStartsWgsl(headSize)}
   ${queries.declare}
   ${queries.fetch('first_row', 'params.rows - 1u', 'q_start', 'params.q_row')}
   ${queries.put(`${queriesAt}u`)}

@@ -1,25 +1,9 @@
 import { columnSum } from './column-sum.ts'
 import type { FlashBackward, HeadsGradient } from './flash-attention-backward.ts'
-import {
-  bindHeads,
-  fixedParams,
-  flashDirectives,
-  halvesWgsl,
-  headVectors,
-  logOfE,
-  staged,
-} from './flash-parts.ts'
-import { each, withConstants } from './matmul-variant.ts'
-import { matrixWgsl } from './matrix-units.ts'
-import { once, targetKey } from './once.ts'
-import { type Kernel, kernel, type Plan } from './plan.ts'
-import type { Mask } from './softmax.ts'
+import { bindGradients, flashKernel } from './flash-kernel.ts'
+import { flashKeyGradientsWgsl, keyTile, rowTile, type Write } from './flash-key-gradients-wgsl.ts'
+import type { Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
-
-const keyTile = 64
-const rowTile = 32
-const lanes = 256
-const pitchOfScores = rowTile / 4 + 1
 
 /**
  * dK and dV: a workgroup makes 64 keys of a key head, going through the rows of all query heads that share it, 32 at a
@@ -61,253 +45,29 @@ function partsOf({ batches, keyRows, heads, keyValueHeads, headSize, ...of }: Fl
 }
 
 function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): void {
-  const { dOut, logSums, dKeys, dValues, mask, batches } = of
-  const { rows, keyRows, heads, keyValueHeads, headSize } = of
+  const { dKeys, dValues, batches, rows, keyRows, heads, keyValueHeads, scale } = of
   if (!dKeys && !dValues) return
-  const { bindings, names: read } = bindHeads(plan, of, { rowTile, keyTile, transposed: true })
-  const names = { ...read, g: bindings.read('gradients', dOut) }
-  for (const [name, tensor] of Object.entries({ logSums, dots }))
-    bindings.add(name, tensor, { element: 'f32', access: 'read' })
-  const shared = dKeys && dValues && dKeys.tensor === dValues.tensor
+  const { bindings, names } = bindGradients(plan, of, dots, { rowTile, keyTile, transposed: true })
   const into = { element: 'vec4f', access: 'write' } as const
-  if (dKeys) bindings.add('into_keys', dKeys.tensor, into)
-  if (dValues && !shared) bindings.add('into_values', dValues.tensor, into)
-  const writes: Write[] = [
-    ...(dKeys ? [{ side: 'k', array: 'into_keys', accumulate: dKeys.accumulate } as const] : []),
-    ...(dValues
-      ? [{ side: 'v', array: shared ? 'into_keys' : 'into_values', accumulate: dValues.accumulate } as const]
-      : []),
-  ]
-  const fixed = fixedParams(of)
-  const key = JSON.stringify([
-    targetKey(plan.target),
-    mask.kind,
-    headSize,
-    writes,
-    names,
-    bindings.key,
-    fixed,
-  ])
+  const writes: Write[] = []
+  if (dKeys) {
+    bindings.add('into_keys', dKeys.tensor, into)
+    writes.push({ side: 'k', array: 'into_keys', accumulate: dKeys.accumulate })
+  }
+  if (dValues) {
+    const array = dValues.tensor === dKeys?.tensor ? 'into_keys' : 'into_values'
+    bindings.add(array, dValues.tensor, into)
+    writes.push({ side: 'v', array, accumulate: dValues.accumulate })
+  }
   const tiles = Math.ceil(keyRows / keyTile)
-  const count = tiles * keyValueHeads * parts * batches
-  plan.dispatch(
-    kernels(key, () =>
-      kernel({
-        name: `flash_key_gradients_${mask.kind}_${headSize}`,
-        enables: `${matrixWgsl(plan.target.units).enables}\n${flashDirectives}`,
-        params,
-        buffers: bindings.specs,
-        code: withConstants(source(plan, of, names, bindings.loads, writes), fixed),
-      }),
-    ),
-    {
-      params: {
-        ...{ count, rows, key_rows: keyRows, tiles, key_heads: keyValueHeads, scale: of.scale },
-        row_tiles: Math.ceil(rows / rowTile),
-        ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
-        ...fixed,
-      },
-      buffers: bindings.tensors,
-      grid: count,
+  flashKernel(plan, of, {
+    ...{ name: 'flash_key_gradients', bindings, tiles, scale },
+    workgroups: tiles * keyValueHeads * parts * batches,
+    variant: [writes, names],
+    params: {
+      ...{ key_heads: keyValueHeads, row_tiles: Math.ceil(rows / rowTile) },
+      ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
     },
-  )
+    code: () => flashKeyGradientsWgsl(plan, of, names, bindings.loads, writes),
+  })
 }
-
-/** A gradient and the array that it is written to, laid out as the side it belongs to. */
-interface Write {
-  side: 'k' | 'v'
-  array: string
-  accumulate: boolean
-}
-
-const u32 = 'u32' as const
-
-const params = {
-  ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, key_heads: u32, ratio: u32 },
-  ...{ row_tiles: u32, scale: 'f32' as const, parts: u32, part_heads: u32, part_rows: u32 },
-  ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
-}
-
-const kernels = once<Kernel<keyof typeof params, string>>()
-
-function source(
-  plan: Plan,
-  { headSize, mask }: FlashBackward,
-  { q, k, v, g }: Record<'q' | 'k' | 'v' | 'g', string>,
-  loads: string,
-  writes: readonly Write[],
-): string {
-  const units = matrixWgsl(plan.target.units)
-  const listed = mask.kind === 'causal'
-  const { pitch, blocks: depth } = headVectors(headSize)
-  const part = { lanes, headSize }
-  const keys = staged({ ...part, name: 'key', source: k, tileRows: keyTile })
-  const values = staged({ ...part, name: 'value', source: v, tileRows: keyTile })
-  const queries = staged({ ...part, name: 'query', source: q, tileRows: rowTile })
-  const gradients = staged({ ...part, name: 'gradient', source: g, tileRows: rowTile })
-  const gradientsAt = rowTile * pitch
-  const scores = 2 * rowTile * pitch
-  const slopes = scores + keyTile * pitchOfScores
-  const end = slopes + keyTile * pitchOfScores
-  const native = plan.target.units === 'native'
-  const [keysAt, valuesAt] = native ? [0, 0] : [end, end + keyTile * pitch]
-  const vectors = Math.max(end, valuesAt + keyTile * pitch)
-  const half = Math.ceil(depth / 2)
-  const blocksOf = (name: string, at: number) =>
-    each(
-      depth,
-      d =>
-        `let ${name}${d} = ${units.loadLeft('k', `${at}u + keys16 * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)};`,
-    ).join('\n  ')
-  const product = (left: string, at: number, name: string) =>
-    each(
-      depth,
-      d =>
-        `${name} = ${units.multiply(`${left}${d}`, units.loadRight('k', `${at}u + side * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`), name)};`,
-    ).join('\n      ')
-  const gather = (left: number, at: number, name: string) =>
-    each(
-      2,
-      j => `{ let left = ${units.loadLeft('k', `${left}u + strip + ${j * 4 + 1}u`, `${pitchOfScores}u`)};
-      ${each(half, i => `${name}${i} = ${units.multiply('left', units.loadRight('index', `${at + j * 16 * pitch + i * 4}u + side * 2u`, `${pitch}u`), `${name}${i}`)};`).join('\n      ')} }`,
-    ).join('\n    ')
-  const tileOf = (counter: string) => (listed ? `blocks[range.x + ${counter} % width]` : `${counter} % width`)
-  const fetches = `
-    ${queries.fetch('next_row', 'last_row', `q_start + next_head * ${headSize}u`, 'params.q_row')}
-    ${gradients.fetch('next_row', 'last_row', `g_start + next_head * ${headSize}u`, 'g_row')}
-    if (lane < ${2 * rowTile}u) {
-      let place = (batch * params.heads + next_head) * params.rows + min(next_row + lane % ${rowTile}u, last_row);
-      stat = select(dots[place], logSums[place] * ${logOfE}, lane < ${rowTile}u);
-    }`
-  return `
-var<workgroup> tile: array<vec4u, ${vectors}>;
-var<workgroup> stats: array<f32, ${2 * rowTile}>;
-var<workgroup> bounds: vec2u;
-${units.declarations}
-${halvesWgsl}${loads}
-${seesWgsl(mask)}
-@compute @workgroup_size(${lanes})
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
-  let index = workgroup_index(id);
-  if (index >= params.count) { return; }
-  let subgroup = ${units.subgroup};
-  let keys16 = subgroup % 4u;
-  let side = subgroup / 4u;
-  let key_tile = index % params.tiles;
-  let key_head = index / params.tiles % params.key_heads;
-  let part = index / params.tiles / params.key_heads % params.parts;
-  let batch = index / params.tiles / params.key_heads / params.parts;
-  let first_head = key_head * params.ratio + part * params.part_heads;
-  let first_key = key_tile * ${keyTile}u;
-  let key = first_key + lane / 4u;
-  let quarter = lane & 3u;
-  let length = ${mask.kind === 'lengths' ? 'lengths[batch]' : 'params.key_rows'};
-  let last_row = params.rows - 1u;
-  let last_key = params.key_rows - 1u;
-  if (lane == 0u) {
-    bounds = ${listed ? 'vec2u(starts[key_tile], starts[key_tile + 1u])' : 'vec2u(0u, select(params.row_tiles, 0u, first_key >= length))'};
-  }
-  let range = workgroupUniformLoad(&bounds);
-  let width = max(range.y - range.x, 1u);
-  let steps = (range.y - range.x) * params.part_heads;
-  let q_start = batch * params.rows * params.q_row + params.q_column;
-  let g_row = params.heads * ${headSize}u;
-  let g_start = batch * params.rows * g_row;
-  let k_start = batch * params.key_rows * params.k_row + params.k_column + key_head * ${headSize}u;
-  let v_start = batch * params.key_rows * params.v_row + params.v_column + key_head * ${headSize}u;
-  ${keys.declare}
-  ${values.declare}
-  ${keys.fetch('first_key', 'last_key', 'k_start', 'params.k_row')}
-  ${values.fetch('first_key', 'last_key', 'v_start', 'params.v_row')}
-  ${keys.put(`${keysAt}u`)}
-  workgroupBarrier();
-  ${blocksOf('key_block', keysAt)}
-  workgroupBarrier();
-  ${values.put(`${valuesAt}u`)}
-  workgroupBarrier();
-  ${blocksOf('value_block', valuesAt)}
-  ${each(half, i => `var for_keys${i} = Sums(); var for_values${i} = Sums();`).join(' ')}
-  ${queries.declare}
-  ${gradients.declare}
-  var stat = 0.0;
-  let strip = keys16 * ${16 * pitchOfScores}u;
-  let own = lane / 4u * ${pitchOfScores}u + quarter * 2u;
-  // Where a lane's 8 numbers go as float16: beside those of its neighbour, with which they make a row of a block.
-  let packed = own + 1u - (quarter & 1u);
-  var block = ${tileOf('0u')};
-  if (steps > 0u) {
-    let next_row = (block & 0x7fffffffu) * ${rowTile}u;
-    let next_head = first_head;${fetches}
-  }
-  for (var step = 0u; step < steps; step++) {
-    let first_row = (block & 0x7fffffffu) * ${rowTile}u;
-    let hides = ${listed ? 'block >= 0x80000000u' : `first_row + ${rowTile}u > params.rows || first_key + ${keyTile}u > length`};
-    workgroupBarrier();
-    ${queries.put('0u')}
-    ${gradients.put(`${gradientsAt}u`)}
-    if (lane < ${2 * rowTile}u) { stats[lane] = stat; }
-    workgroupBarrier();
-    if (step + 1u < steps) {
-      block = ${tileOf('(step + 1u)')};
-      let next_row = (block & 0x7fffffffu) * ${rowTile}u;
-      let next_head = first_head + (step + 1u) / width;${fetches}
-    }
-    {
-      var scores = Sums();
-      ${product('key_block', 0, 'scores')}
-      ${units.store(`${scores}u + strip + side * 4u`, pitchOfScores, 'scores')};
-    }
-    {
-      var slopes = Sums();
-      ${product('value_block', gradientsAt, 'slopes')}
-      ${units.store(`${slopes}u + strip + side * 4u`, pitchOfScores, 'slopes')};
-    }
-    workgroupBarrier();
-    ${each(
-      2,
-      i => `let at${i} = quarter * 8u + ${i * 4}u;
-    var share${i} = exp2(bitcast<vec4f>(tile[${scores}u + own + ${i}u]) * params.scale * ${logOfE} - vec4f(stats[at${i}], stats[at${i} + 1u], stats[at${i} + 2u], stats[at${i} + 3u]));`,
-    ).join('\n    ')}
-    if (hides) {
-      ${each(2, i => each(4, j => `if (!sees(first_row + at${i} + ${j}u, key, length)) { share${i}[${j}] = 0.0; }`).join('\n      ')).join('\n      ')}
-    }
-    ${each(2, i => `let slope${i} = share${i} * (bitcast<vec4f>(tile[${slopes}u + own + ${i}u]) - vec4f(stats[${rowTile}u + at${i}], stats[${rowTile + 1}u + at${i}], stats[${rowTile + 2}u + at${i}], stats[${rowTile + 3}u + at${i}])) * params.scale;`).join('\n    ')}
-    tile[${scores}u + packed] = halves(share0, share1);
-    tile[${slopes}u + packed] = halves(slope0, slope1);
-    workgroupBarrier();
-    ${gather(scores, gradientsAt, 'for_values')}
-    ${gather(slopes, 0, 'for_keys')}
-  }
-  let to_k = (part * params.part_rows + batch * params.key_rows + key) * params.k_row + params.k_column + key_head * ${headSize}u;
-  let to_v = (part * params.part_rows + batch * params.key_rows + key) * params.v_row + params.v_column + key_head * ${headSize}u;
-  ${each(
-    half,
-    i => `workgroupBarrier();
-  ${units.store(`${scores}u + strip + side * 4u`, pitchOfScores, `for_keys${i}`)};
-  ${units.store(`${slopes}u + strip + side * 4u`, pitchOfScores, `for_values${i}`)};
-  workgroupBarrier();
-  for (var i = 0u; i < 2u; i++) {
-    let column = ${i * 32}u + quarter * 8u + i * 4u;
-    if (key < params.key_rows && column < ${headSize}u) {
-      ${writes
-        .map(({ side, array, accumulate }) => {
-          const place = `${array}[(to_${side} + column) >> 2u]`
-          const value = `bitcast<vec4f>(tile[${side === 'k' ? scores : slopes}u + own + i])`
-          return `${place} = ${accumulate ? `${place} + ` : ''}${value};`
-        })
-        .join('\n      ')}
-    }
-  }`,
-  ).join('\n  ')}
-}`
-}
-
-/** WGSL: whether a row, which may lie past the last, sees a key. */
-const seesWgsl = ({ kind }: Mask): string =>
-  kind === 'causal'
-    ? `
-fn sees(row: u32, key: u32, length: u32) -> bool {
-  if (row >= params.rows || key > row) { return false; }
-  return segments[key] == segments[row] || segments[key] == parents[row];
-}`
-    : 'fn sees(row: u32, key: u32, length: u32) -> bool { return row < params.rows && key < length; }'

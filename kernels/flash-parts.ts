@@ -1,8 +1,7 @@
 import { each, withinFloat16 } from './matmul-variant.ts'
-import type { BufferSpec, Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Mask } from './softmax.ts'
 import type { Tensor } from './tensor.ts'
-import { visibleBlocks } from './visible-blocks.ts'
 
 /** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
 export interface Heads {
@@ -44,47 +43,6 @@ export function flashFits(plan: Plan, shape: AttentionShape, heads: readonly Hea
     shape.headSize % 8 === 0 &&
     shape.headSize <= 128
   )
-}
-
-/** Tensors by name, each bound once: WebGPU lets no two writable bindings overlap, and columns may share a tensor. */
-export class Bindings {
-  readonly tensors: Record<string, Tensor> = {}
-  readonly specs: Record<string, BufferSpec> = {}
-  readonly #names = new Map<Tensor, string>()
-
-  /** The WGSL name of a tensor that is read 8 numbers at a time. */
-  read(name: string, tensor: Tensor): string {
-    const known = this.#names.get(tensor)
-    if (known) return known
-    this.#names.set(tensor, name)
-    this.add(name, tensor, { element: tensor.type === 'f16' ? 'vec4u' : 'vec4f', access: 'read' })
-    return name
-  }
-
-  add(name: string, tensor: Tensor, spec: BufferSpec): void {
-    this.tensors[name] = tensor
-    this.specs[name] = spec
-  }
-
-  /** What of the bindings changes a kernel: their names and elements. */
-  get key(): string {
-    return Object.entries(this.specs)
-      .map(([name, { element }]) => `${name} ${element}`)
-      .join(' ')
-  }
-
-  /** WGSL: `load_NAME(at)`, the 8 numbers from element `at` on, a multiple of 8, as float16. */
-  get loads(): string {
-    return [...this.#names].map(([tensor, name]) => loadWgsl(name, tensor)).join('')
-  }
-}
-
-function loadWgsl(name: string, { type }: Tensor): string {
-  if (type === 'f16') return `\nfn load_${name}(at: u32) -> vec4u { return ${name}[at >> 3u]; }`
-  return `
-fn load_${name}(at: u32) -> vec4u {
-  return halves(${name}[at >> 2u], ${name}[(at >> 2u) + 1u]);
-}`
 }
 
 /** WGSL: 8 numbers as float16, within its range. */
@@ -163,46 +121,24 @@ fn hidden4(row: u32, lineage: vec2u, key: u32, length: u32) -> vec4<bool> {
 }`
 }
 
-/** What every kernel of attention in blocks reads: heads, and whatever tells which blocks its tiles see. */
-export function bindHeads(
-  plan: Plan,
-  of: AttentionShape & QueriesKeysValues,
-  tiles: { rowTile: number; keyTile: number; transposed: boolean },
-) {
-  const { mask, rows, keyRows } = of
-  const bindings = new Bindings()
-  const names = {
-    q: bindings.read('queries', of.queries.tensor),
-    k: bindings.read('keys', of.keys.tensor),
-    v: bindings.read('values', of.values.tensor),
-  }
-  const lists = (tensors: Record<string, Tensor>) => {
-    for (const [name, tensor] of Object.entries(tensors))
-      bindings.add(name, tensor, { element: 'u32', access: 'read' })
-  }
-  if (mask.kind === 'causal') {
-    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, ...tiles }, tiles.transposed)
-    lists({ starts, blocks, segments: mask.segments, parents: mask.parents })
-  }
-  if (mask.kind === 'lengths') lists({ lengths: mask.lengths })
-  return { bindings, names }
-}
+/** WGSL: whether a row, which may lie past the last, sees a key. */
+export const seesWgsl = ({ kind }: Mask): string =>
+  kind === 'causal'
+    ? `
+fn sees(row: u32, key: u32, length: u32) -> bool {
+  if (row >= params.rows || key > row) { return false; }
+  return segments[key] == segments[row] || segments[key] == parents[row];
+}`
+    : 'fn sees(row: u32, key: u32, length: u32) -> bool { return row < params.rows && key < length; }'
 
-/** Params that a model's widths decide, by name: kernels are compiled for them. */
-export function fixedParams(of: AttentionShape & QueriesKeysValues) {
-  const { queries, keys, values, heads, keyValueHeads } = of
-  return {
-    ...{ heads, ratio: heads / keyValueHeads },
-    ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-    ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-    ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
-  }
-}
-
-/** WGSL directives of kernels that compute attention in blocks, beside those of the matrix units. */
-export const flashDirectives = `enable subgroups;
-diagnostic(off, subgroup_uniformity);
-diagnostic(off, chromium.subgroup_matrix_uniformity);`
+/** WGSL: where the rows of `key_head` begin in keys and values. */
+export const keyStartsWgsl = (headSize: number): string =>
+  ['k', 'v']
+    .map(
+      x =>
+        `let ${x}_start = batch * params.key_rows * params.${x}_row + params.${x}_column + key_head * ${headSize}u;`,
+    )
+    .join('\n  ')
 
 /** The base-2 logarithm of e: exponentials are powers of two. */
 export const logOfE = Math.LOG2E

@@ -1,19 +1,17 @@
 import type { FlashBackward } from './flash-attention-backward.ts'
+import { bindGradients, flashKernel } from './flash-kernel.ts'
 import {
-  bindHeads,
-  fixedParams,
-  flashDirectives,
   halvesWgsl,
   headVectors,
   hiddenScore,
   hiddenWgsl,
+  keyStartsWgsl,
   logOfE,
   staged,
 } from './flash-parts.ts'
-import { each, withConstants } from './matmul-variant.ts'
+import { each } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
-import { once, targetKey } from './once.ts'
-import { type Kernel, kernel, type Plan } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
 const rowTile = 64
@@ -23,57 +21,19 @@ const pitchOfScores = keyTile / 4 + 1
 
 /** dQ: a workgroup makes 64 rows of a head, its subgroups 16 each, going through the keys 32 at a time. */
 export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
-  const { dOut, logSums, dQueries, mask, batches, rows, keyRows, heads, headSize } = of
+  const { dQueries, batches, rows, heads, scale } = of
   if (!dQueries) return
-  const { bindings, names: read } = bindHeads(plan, of, { rowTile, keyTile, transposed: false })
-  const names = { ...read, g: bindings.read('gradients', dOut) }
-  for (const [name, tensor] of Object.entries({ logSums, dots }))
-    bindings.add(name, tensor, { element: 'f32', access: 'read' })
+  const { bindings, names } = bindGradients(plan, of, dots, { rowTile, keyTile, transposed: false })
   bindings.add('out', dQueries.tensor, { element: 'vec4f', access: 'write' })
   const { accumulate } = dQueries
-  const fixed = fixedParams(of)
-  const key = JSON.stringify([
-    targetKey(plan.target),
-    mask.kind,
-    headSize,
-    accumulate,
-    names,
-    bindings.key,
-    fixed,
-  ])
   const tiles = Math.ceil(rows / rowTile)
-  plan.dispatch(
-    kernels(key, () =>
-      kernel({
-        name: `flash_query_gradients_${mask.kind}_${headSize}`,
-        enables: `${matrixWgsl(plan.target.units).enables}\n${flashDirectives}`,
-        params,
-        buffers: bindings.specs,
-        code: withConstants(source(plan, of, names, bindings.loads, accumulate), fixed),
-      }),
-    ),
-    {
-      params: {
-        ...{ count: tiles * heads * batches, rows, key_rows: keyRows, tiles },
-        scale: of.scale,
-        ...fixed,
-        ...{ out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
-      },
-      buffers: bindings.tensors,
-      grid: tiles * heads * batches,
-    },
-  )
+  flashKernel(plan, of, {
+    ...{ name: 'flash_query_gradients', bindings, tiles, workgroups: tiles * heads * batches, scale },
+    variant: [accumulate, names],
+    params: { out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
+    code: () => source(plan, of, names, bindings.loads, accumulate),
+  })
 }
-
-const u32 = 'u32' as const
-
-const params = {
-  ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, ratio: u32, scale: 'f32' as const },
-  ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
-  ...{ out_row: u32, out_column: u32 },
-}
-
-const kernels = once<Kernel<keyof typeof params, string>>()
 
 function source(
   plan: Plan,
@@ -141,8 +101,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
   let g_row = params.heads * ${headSize}u;
   let g_start = batch * params.rows * g_row + head * ${headSize}u;
-  let k_start = batch * params.key_rows * params.k_row + params.k_column + head / params.ratio * ${headSize}u;
-  let v_start = batch * params.key_rows * params.v_row + params.v_column + head / params.ratio * ${headSize}u;
+  let key_head = head / params.ratio;
+  ${keyStartsWgsl(headSize)}
   ${queries.declare}
   ${gradients.declare}
   ${queries.fetch('first_row', 'last_row', 'q_start', 'params.q_row')}
