@@ -6,6 +6,7 @@ import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
 import type { FloatType } from '../matmul-variant.ts'
+import { once } from '../once.ts'
 import type { Tensor } from '../tensor.ts'
 import { roundToFloat16 } from './float16.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
@@ -84,10 +85,17 @@ export function groupResampler(
   const rows = visualTokens(shape)
   addTable(plan, {
     x: out,
-    table: plan.constant('positional table', [rows, hidden], positionalTable(rows, hidden)),
+    table: plan.constant(
+      'positional table',
+      [rows, hidden],
+      tables(`${rows} ${hidden}`, () => positionalTable(rows, hidden)),
+    ),
   })
   return out
 }
+
+/** A million sines and cosines take longer than recording the rest. */
+const tables = once<Float32Array<ArrayBuffer>>()
 
 /** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
