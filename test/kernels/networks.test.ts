@@ -96,7 +96,8 @@ t.test('prompts of one batch do not see each other', async t => {
 type Test = Pick<typeof t, 'ok'>
 
 async function checkAll(t: Test, folder: string): Promise<void> {
-  for (const { name, error, bound } of await checkCheckpoint(folder, device)) within(t, name, error, bound)
+  for (const { name, error, bound } of await checkCheckpoint(folder, device, 'float32'))
+    within(t, name, error, bound)
 }
 
 function within(t: Test, name: string, error: number, bound: number): void {
