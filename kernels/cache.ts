@@ -7,14 +7,14 @@ export interface CacheRows {
   from: Tensor
   /** (sequences, capacity, width) */
   cache: Tensor
-  /** u32 (1): the slot to write; nothing is written at or past the capacity. */
+  /** u32 (sequences): the slot to write; nothing is written at or past the capacity. */
   position: Tensor
   sequences: number
   width: number
   capacity: number
 }
 
-/** cache[s, position] = from[s]. */
+/** cache[s, position[s]] = from[s]. */
 export function cacheRows(
   plan: Plan,
   { from, cache, position, sequences, width, capacity }: CacheRows,
@@ -28,12 +28,12 @@ export function cacheRows(
   })
 }
 
-/** position += 1 everywhere, so that one compiled step is replayed for each token. */
-export function advance(plan: Plan, { position }: { position: Tensor }): void {
+/** position = min(position + 1, limit) everywhere, so that one compiled step is replayed for each token. */
+export function advance(plan: Plan, { position, limit }: { position: Tensor; limit: number }): void {
   const count = sizeOf(position.shape)
   const { width } = spread(plan.target)
   plan.dispatch(increment(width), {
-    params: { count },
+    params: { count, limit },
     buffers: { position },
     grid: Math.ceil(count / width),
   })
@@ -48,18 +48,19 @@ function store(target: Target, size: number) {
     buffers: {
       source: { element, access: 'read' }, // (sequences, columns)
       cache: { element, access: 'write' }, // (sequences, capacity, columns)
-      position: { element: 'u32', access: 'read' }, // (1)
+      position: { element: 'u32', access: 'read' }, // (sequences)
     },
     code: `
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let slot = position[0];
-  if (slot >= params.capacity) { return; }
   let start = workgroup_index(id) * ${width * repeat}u + lane;
   let end = min(start + ${width * repeat}u, params.sequences * params.columns);
   for (var i = start; i < end; i += ${width}u) {
     let sequence = i / params.columns;
-    cache[(sequence * params.capacity + slot) * params.columns + i % params.columns] = source[i];
+    let slot = position[sequence];
+    if (slot < params.capacity) {
+      cache[(sequence * params.capacity + slot) * params.columns + i % params.columns] = source[i];
+    }
   }
 }`,
   })
@@ -68,13 +69,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 function increment(width: number) {
   return kernel({
     name: 'advance',
-    params: { count: 'u32' },
+    params: { count: 'u32', limit: 'u32' },
     buffers: { position: { element: 'u32', access: 'write' } }, // (count)
     code: `
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = workgroup_index(id) * ${width}u + lane;
-  if (i < params.count) { position[i] = position[i] + 1u; }
+  if (i < params.count) { position[i] = min(position[i] + 1u, params.limit); }
 }`,
   })
 }

@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var rows = prefix_lengths[sequence];
   ${rows('prefix_keys', 'prefix_values')}
   base = sequence * params.capacity;
-  rows = min(position[0] + 1u, params.capacity);
+  rows = min(position[sequence] + 1u, params.capacity);
   ${rows('keys', 'values')}
   for (var slot = 0u; slot < params.packs_of_lane; slot++) {
     let column = slot * ${width}u + lane;

@@ -32,7 +32,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${each(s => `let column_${s} = min(lane % columns + ${s * width}u, params.packs - 1u); var sum_${s} = number();`)}
   for (var d = lane; d < params.packs; d += ${width}u) { query[d] = q[place * params.packs + d] * params.scale; }
   if (lane == 0u) {
-    let own = min(position[0] + 1u, params.capacity);
+    let own = min(position[sequence] + 1u, params.capacity);
     seen_rows = vec3u(prefix_starts[sequence], prefix_lengths[sequence], own);
   }
   let seen = workgroupUniformLoad(&seen_rows);

@@ -26,7 +26,7 @@ export interface DecodeAttention extends DecodeHeads {
   /** (sequences, capacity, keyValueHeads · headSize): what was generated */
   keys: Tensor
   values: Tensor
-  /** u32 (1): slots 0 to this one, inclusive, are seen. */
+  /** u32 (sequences): slots 0 to this one, inclusive, are seen. */
   position: Tensor
   /** like q */
   out: Tensor
@@ -72,7 +72,7 @@ export function decodeAttention(plan: Plan, of: DecodeAttention): void {
       prefix_lengths: index,
       keys: read, // (sequences, capacity, keyValueHeads, packs of a head)
       values: read,
-      position: index, // (1)
+      position: index, // (sequences)
       out: { element, access: 'write' }, // like q
     },
     code: declarations + code,
@@ -117,7 +117,7 @@ export interface DecodeAttentionData extends DecodeHeads {
   prefixLengths: ArrayLike<number>
   keys: ArrayLike<number>
   values: ArrayLike<number>
-  position: number
+  position: ArrayLike<number>
 }
 
 /** The same arithmetic as plain loops: all scores of a head, their softmax, the weighted sum. */
@@ -131,7 +131,7 @@ export function decodeAttentionReference(of: DecodeAttentionData): number[] {
       const at = ((of.prefixStarts[sequence] + i) * keyValueHeads + keyHead) * headSize
       return { keys: of.prefixKeys, values: of.prefixValues, at }
     })
-    const own = Array.from({ length: of.position + 1 }, (_, i) => {
+    const own = Array.from({ length: of.position[sequence] + 1 }, (_, i) => {
       const at = ((sequence * capacity + i) * keyValueHeads + keyHead) * headSize
       return { keys: of.keys, values: of.values, at }
     })

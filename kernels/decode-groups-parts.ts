@@ -66,11 +66,11 @@ export function groupParts(target: Target, headSize: number) {
         : '',
     params: { ...partSizes, query_sequences: 'u32', prefix_values: 'u32', cache_values: 'u32', scale: 'f32' },
     buffers: {
-      items: { element: 'vec4u', access: 'read' }, // (prefix items): first sequence, rows, first key, keys
+      items: { element: 'vec4u', access: 'read' }, // (prefix items): first sequence, rows, first key, keys or 0
       queries: { element: 'vec4u', access: 'read' },
       prefix: { element: 'vec4u', access: 'read' },
       cache: { element: 'vec4u', access: 'read' },
-      position: { element: 'u32', access: 'read' }, // (1)
+      position: { element: 'u32', access: 'read' }, // (sequences)
       sums: { element: 'f32', access: 'write' }, // (keyValueHeads, rows of all pieces, headSize)
       weights: { element: 'vec2f', access: 'write' }, // (keyValueHeads, rows of all pieces): highest score, mass
     },
@@ -87,6 +87,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let item = place / params.key_value_heads;
   if (item >= params.prefix_items + params.sequences * params.own_chunks) { return; }
   let shared_keys = item < params.prefix_items;
+  let own = item - params.prefix_items; // wraps around where it is not used
+  if (lane == 0u) {
+    if (shared_keys) { seen = items[item].w; }
+    else { seen = min(position[own / params.own_chunks] + 1u, params.capacity); }
+  }
+  let written = workgroupUniformLoad(&seen);
+  if (written == 0u) { return; }
   var sequence = 0u;
   var rows = params.ratio;
   var first_key = 0u;
@@ -100,11 +107,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     keys = of_item.w;
     part = item * params.prefix_rows;
   } else {
-    let own = item - params.prefix_items;
     sequence = own / params.own_chunks;
     first_key = own % params.own_chunks * ${keysAtOnce}u;
-    if (lane == 0u) { seen = min(position[0] + 1u, params.capacity); }
-    let written = workgroupUniformLoad(&seen);
     if (first_key >= written) { return; }
     keys = min(${keysAtOnce}u, written - first_key);
     first_key += sequence * params.capacity;

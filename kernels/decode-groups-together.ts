@@ -16,7 +16,7 @@ export function groupTogether(target: Target, headSize: number, high: number) {
     params: { ...partSizes, row_blocks: 'u32' },
     buffers: {
       places: { element: 'u32', access: 'read' }, // (sequences, 3): first prefix item, how many, place in the group
-      position: { element: 'u32', access: 'read' }, // (1)
+      position: { element: 'u32', access: 'read' }, // (sequences)
       sums: { element: 'f32', access: 'read' },
       weights: { element: 'vec2f', access: 'read' },
       out: { element: 'f16', access: 'write' }, // blocks
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let base = head / params.ratio * params.part_rows;
   let member = head % params.ratio;
   if (lane == 0u) {
-    let written = min(position[0] + 1u, params.capacity);
+    let written = min(position[sequence] + 1u, params.capacity);
     known = vec4u(places[sequence * 3u], places[sequence * 3u + 1u], places[sequence * 3u + 2u], (written + 63u) / 64u);
   }
   let places_of = workgroupUniformLoad(&known);

@@ -17,7 +17,7 @@ export interface AttentionInputs {
   angles: Tensor
   /** u32 (rows): the position of a row at step 0. */
   lengths: Tensor
-  /** u32 (1): the step. */
+  /** u32 (rows): the step of each row. */
   position: Tensor
   /** float16 (keyValueHeads, rows or more, heads / keyValueHeads, headSize), out. */
   queries: Tensor
@@ -61,7 +61,6 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
       cache: toWrite('f16', of.cache),
     },
     locate: `
-  let time = position[0];
   let any_head = column_tile / ${tilesOfHead}u;
   let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
   let head = any_head - select(select(0u, params.heads, part == 1u), params.heads + params.key_value_heads, part == 2u);
@@ -71,9 +70,10 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
   let second = first + half;`,
     prepare: s => `
     let sequence${s} = min(row_base + row${s}, params.rows - 1u);
+    let time${s} = position[sequence${s}];
     let bias_at${s} = any_head * params.head_size + angle + column${s};
     let biases${s} = vec2f(bias[bias_at${s}], bias[bias_at${s} + half]);
-    let turn${s} = angles[(lengths[sequence${s}] + time) * half + angle + column${s}];`,
+    let turn${s} = angles[(lengths[sequence${s}] + time${s}) * half + angle + column${s}];`,
     finish: s => `
     if (row_base + row${s} < params.rows) {
       var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};
@@ -84,8 +84,8 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
         let to = ((head / ratio * params.sequences + sequence${s}) * ratio + head % ratio) * params.head_size + angle + column${s};
         queries[to] = stored.x;
         queries[to + half] = stored.y;
-      } else if (time < params.capacity) {
-        let slot = ((part - 1u) * params.rows + sequence${s}) * params.capacity + time;
+      } else if (time${s} < params.capacity) {
+        let slot = ((part - 1u) * params.rows + sequence${s}) * params.capacity + time${s};
         let to = (slot * params.key_value_heads + head) * params.head_size + angle + column${s};
         cache[to] = stored.x;
         cache[to + half] = stored.y;

@@ -17,7 +17,7 @@ export const drawRow = (mode: 'greedy' | 'plain' | 'cut') =>
       logits: { element: 'f32', access: 'read' }, // (rows, columns)
       summaries: { element: 'vec2f', access: 'read' }, // (rows, spans): largest, sum of weights
       seeds: { element: 'u32', access: 'read' }, // (rows)
-      position: { element: 'u32', access: 'read' }, // (1)
+      position: { element: 'u32', access: 'read' }, // (rows)
       done: { element: 'u32', access: 'write' }, // (rows)
       ids: { element: 'u32', access: 'write' }, // (rows)
       history: { element: 'u32', access: 'write' }, // (rows, capacity)
@@ -36,10 +36,10 @@ fn mixed(value: u32) -> u32 {
   return (word >> 22u) ^ word;
 }
 fn settle(row: u32, token: u32, chance: f32) {
-  let at = row * params.capacity + position[0];
+  let at = row * params.capacity + position[row];
   let id = select(token, params.end_id, done[row] != 0u);
   ids[row] = id;
-  if (position[0] < params.capacity) {
+  if (position[row] < params.capacity) {
     history[at] = id;
     chances[at] = chance;
   }
@@ -49,7 +49,7 @@ fn settle(row: u32, token: u32, chance: f32) {
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
   if (row >= params.rows) { return; }
-  let random = mixed(seeds[row] + mixed(position[0] + mixed(seeds[row])));
+  let random = mixed(seeds[row] + mixed(position[row] + mixed(seeds[row])));
   let share = f32(random >> 8u) * 0x1p-24;
   let several = (params.spans + ${lanes - 1}u) / ${lanes}u;
   let first_span = min(lane * several, params.spans);

@@ -6,7 +6,7 @@ export interface PenaliseRepeats {
   logits: Tensor
   /** u32 (rows, capacity): the tokens of each row so far */
   history: Tensor
-  /** u32 (1): how many there are */
+  /** u32 (rows): how many there are */
   position: Tensor
   /** Above 1 makes what was written less likely. */
   penalty: number
@@ -50,7 +50,7 @@ function penalise(target: Target) {
     buffers: {
       logits: { element: 'f32', access: 'write' }, // (rows, columns)
       history: { element: 'u32', access: 'read' }, // (rows, capacity)
-      position: { element: 'u32', access: 'read' }, // (1)
+      position: { element: 'u32', access: 'read' }, // (rows)
     },
     code: `
 @compute @workgroup_size(${width})
@@ -58,7 +58,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let row = workgroup_index(id);
   if (row >= params.rows) { return; }
   let start = row * params.capacity;
-  let count = min(position[0], params.capacity);
+  let count = min(position[row], params.capacity);
   for (var place = lane; place < count; place += ${width}u) {
     let token = history[start + place];
     var earlier = 0u;

@@ -9,7 +9,7 @@ export { penaliseRepeats, penaliseRepeatsReference } from './repetition.ts'
 export interface Draw {
   /** u32 (rows): one for each sequence */
   seeds: Tensor
-  /** u32 (1): the slot of `history` to write, and the generator's counter */
+  /** u32 (rows): the slot of `history` to write, and the generator's counter */
   position: Tensor
   /** u32 (rows), in and out: not 0 once a sequence has ended */
   done: Tensor
@@ -76,7 +76,7 @@ const gpuWidth = 256
 
 const drawParams = { rows: 'u32', columns: 'u32', capacity: 'u32', end_id: 'u32' } as const
 const drawBuffers = {
-  position: { element: 'u32', access: 'read' }, // (1)
+  position: { element: 'u32', access: 'read' }, // (rows)
   done: { element: 'u32', access: 'write' }, // (rows)
   ids: { element: 'u32', access: 'write' }, // (rows)
   history: { element: 'u32', access: 'write' }, // (rows, capacity)
@@ -86,7 +86,7 @@ const settle = `
 fn settle(row: u32, token: u32) {
   let id = select(token, params.end_id, done[row] != 0u);
   ids[row] = id;
-  if (position[0] < params.capacity) { history[row * params.capacity + position[0]] = id; }
+  if (position[row] < params.capacity) { history[row * params.capacity + position[row]] = id; }
   if (id == params.end_id) { done[row] = 1u; }
 }`
 
@@ -155,7 +155,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${share}
   var total = 0.0;
   for (var i = 0u; i < ${width}u; i++) { total += shares[i]; }
-  let random = mixed(seeds[row] + mixed(position[0] + mixed(seeds[row])));
+  let random = mixed(seeds[row] + mixed(position[row] + mixed(seeds[row])));
   let wanted = f32(random >> 8u) * 0x1p-24 * total;
   // The last stretch and the last token with any weight stand in where rounding finds none.
   var hit = 0u;
@@ -177,7 +177,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       if (wanted - below < passed) { break; }
     }
   }
-  if (position[0] < params.capacity) { chances[row * params.capacity + position[0]] = chance; }
+  if (position[row] < params.capacity) { chances[row * params.capacity + position[row]] = chance; }
   settle(row, token);
 }`,
   })

@@ -1,6 +1,6 @@
 import { copy } from '../copy.ts'
 import { blocksOf, squaresOf } from '../decode-blocks.ts'
-import { groupAttention } from '../decode-groups.ts'
+import { groupAttention, groupItems, groupLists } from '../decode-groups.ts'
 import { keysAtOnce } from '../decode-groups-parts.ts'
 import { attentionInputs } from '../decode-inputs.ts'
 import type { Normed } from '../decode-product.ts'
@@ -13,7 +13,7 @@ import type { Tensor } from '../tensor.ts'
 import { addAdapter } from './adapters.ts'
 import { embeddingTable, headWeight, lastNorm, layerWeight } from './language-model.ts'
 import type { ParameterSet } from './parameters.ts'
-import type { Stepping, Steps } from './row-steps.ts'
+import { type Stepping, type Steps, same } from './row-steps.ts'
 import type { LanguageShape } from './shape.ts'
 import type { VideoModel } from './video-model.ts'
 
@@ -51,13 +51,14 @@ export function blockSteps(
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
   of: Stepping,
 ): Steps {
-  const { owners, packing, position, ids } = of
+  const { owners, prompts, rows: prefixRows, position, ids } = of
   const rows = owners.length
   const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
-  const groups = packing.prompts.map((prompt, i) => {
+  const groups = prompts.map((prompt, i) => {
     return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
   })
-  const prefixRows = packing.rows
+  const ratio = heads / keyValueHeads
+  const lists = groupLists(plan, groups, ratio)
   const capacity = Math.ceil(of.capacity / keysAtOnce) * keysAtOnce
   const width = keyValueHeads * headSize
   const each = <T>(make: (layer: number) => T): T[] => Array.from({ length: layers }, (_, i) => make(i))
@@ -83,11 +84,12 @@ export function blockSteps(
     }
     return joined
   })
-  const angles = rotations(plan, Math.max(...groups.map(({ length }) => length)) + of.capacity, language)
+  // Sequences that have ended stay at the position behind their last one.
+  const angles = rotations(plan, Math.max(...groups.map(({ room }) => room)) + of.capacity + 1, language)
   const lengths = plan.constant(
     'lengths',
     [rows],
-    Uint32Array.from(owners, owner => packing.prompts[owner].length),
+    Uint32Array.from(owners, owner => prompts[owner].length),
   )
 
   const normed = (parts: number): Normed => ({
@@ -101,9 +103,21 @@ export function blockSteps(
     layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
 
   return {
-    keep(layer, keys, values) {
-      copy(plan, { from: keys, into: prefix[layer] })
-      copy(plan, { from: values, into: prefix[layer], at: (prefixRows + keysAtOnce) * width })
+    keep(layer, keys, values, { plan, start, placed = same }) {
+      const into = placed(prefix[layer])
+      copy(plan, { from: keys, into, at: start * width })
+      copy(plan, { from: values, into, at: (prefixRows + keysAtOnce + start) * width })
+    },
+    seat(prompt, length) {
+      const group = { ...groups[prompt], length }
+      const before = groups.slice(0, prompt).flatMap(one => groupItems(one, 0, ratio).items)
+      const firstItem = before.length / 4
+      const { items, places } = groupItems(group, firstItem, ratio)
+      return [
+        { into: lengths, at: group.first, data: new Uint32Array(group.count).fill(length) },
+        { into: lists.items, at: firstItem * 4, data: Uint32Array.from(items) },
+        { into: lists.places, at: group.first * 3, data: Uint32Array.from(places) },
+      ]
     },
     record() {
       const x = plan.tensor('residual stream', [rows, hidden])
@@ -137,9 +151,7 @@ export function blockSteps(
       }
       for (let layer = 0; layer < layers; layer++) {
         const { q, k, v, o, gate, up, down } = halves[layer]
-        const queries = pinlessHalves(plan, 'queries', [
-          ...[keyValueHeads, rows, heads / keyValueHeads, headSize],
-        ])
+        const queries = pinlessHalves(plan, 'queries', [keyValueHeads, rows, ratio, headSize])
         attentionInputs(plan, {
           ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },
           ...{ queryWeight: q, keyWeight: k, valueWeight: v, bias: biases[layer] },
@@ -151,7 +163,7 @@ export function blockSteps(
         })
         const attended = pinlessHalves(plan, 'attended', blocksOf(rows, heads * headSize))
         groupAttention(plan, {
-          ...{ groups, queries, prefix: prefix[layer], cache: cache[layer], position, out: attended },
+          ...{ lists, queries, prefix: prefix[layer], cache: cache[layer], position, out: attended },
           ...{ sequences: rows, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
         })
         const gain = layerWeight(weights, layer, 'post_attention_layernorm.weight').value

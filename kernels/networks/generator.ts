@@ -1,32 +1,19 @@
 import { advance } from '../cache.ts'
-import { drawTokens } from '../draw.ts'
 import { gather } from '../layers/gather.ts'
 import { logits as logitsLayer } from '../layers/head.ts'
 import { Pass } from '../layers/pass.ts'
 import { compile, Plan } from '../plan.ts'
-import { penaliseRepeats, probabilities, sampleTokens } from '../sampling.ts'
 import type { Tensor } from '../tensor.ts'
 import { blockSteps, canDecodeInBlocks } from './block-steps.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { type Attend, headWeight } from './language-model.ts'
 import { pack, type Sequence } from './packing.ts'
-import { rowSteps } from './row-steps.ts'
+import { promptsOf, rowSteps } from './row-steps.ts'
 import { visualTokens } from './shape.ts'
+import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
 import type { VideoModel } from './video-model.ts'
 
-export interface Sampling {
-  /** Takes the most likely token; the rest is then without effect. */
-  greedy: boolean
-  temperature: number
-  /** Keeps the k most likely tokens; 0 keeps all. */
-  topK: number
-  /** Keeps the most likely tokens up to this mass; 1 keeps all. */
-  topP: number
-  /** Keeps tokens at least this many times as likely as the likeliest; 0, the default, keeps all. */
-  minP?: number
-  /** Divides the positive logits of tokens that were written before and multiplies the negative ones; default 1. */
-  repetitionPenalty?: number
-}
+export type { Sampling } from './token-drawing.ts'
 
 /** A completion in tokens. */
 export interface Written {
@@ -59,10 +46,10 @@ export interface GenerateOptions {
 }
 
 /** An id that is never drawn. */
-const noToken = 0xffffffff
+export const noToken = 0xffffffff
 
-/** Tokens in flight before the host looks whether all sequences have ended. */
-const blockSize = 8
+/** Tokens in flight before the host looks which sequences have ended. */
+export const blockSize = 8
 
 /** Writes completions as `write` does; only their token ids, for each request and seed. */
 export async function generate(
@@ -99,7 +86,6 @@ export async function write(
     return rowsOf(await compiled.readIntegers(state.history), written).every(({ finished }) => finished)
   }
   try {
-    compiled.write(state.position, new Uint32Array(1))
     compiled.run(['main'])
     let written = 1
     // Looked at one block late, so that the GPU never waits for the host.
@@ -129,13 +115,6 @@ export async function write(
   }
 }
 
-interface State {
-  position: Tensor
-  done: Tensor
-  history: Tensor
-  chances: Tensor
-}
-
 /** Segment `main` prefills and draws the first token; `step` draws one more. */
 export function recordGeneration(
   plan: Plan,
@@ -145,50 +124,22 @@ export function recordGeneration(
   sampling: Sampling,
   capacity: number,
   endId: number,
-): State {
+): Drawn {
   const { shape, weights } = model
   const { language } = shape
   const pass = new Pass(plan, false)
-  const count = owners.length
   const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
-  const list = (label: string, values: readonly number[]) =>
-    plan.constant(label, [values.length], Uint32Array.from(values))
-  const none = owners.map(() => 0)
-  const position = plan.pin('position', [1], 'u32')
-  const [done, ids] = [list('done', none), list('ids', none)]
-  const history = plan.pin('history', [count, capacity], 'u32')
-  const chances = plan.pin('chances', [count, capacity])
-  const seeds = list(
-    'seeds',
-    requests.flatMap(request => request.seeds),
-  )
+  const seeds = requests.flatMap(request => request.seeds)
+  const drawn = nothingDrawn(plan, seeds, capacity)
+  const { position, ids } = drawn
   const isFast = canDecodeInBlocks(plan, weights, language)
-  const draw = (logits: Tensor): void => {
-    const rows = count
-    const { vocabulary } = language
-    const { temperature, topK, topP, minP = 0, repetitionPenalty: penalty = 1, greedy } = sampling
-    if (penalty !== 1)
-      penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
-    const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
-    if (isFast) {
-      drawTokens(plan, { logits, chances, greedy, temperature, topK, topP, minP, ...drawn })
-      return
-    }
-    if (greedy) {
-      sampleTokens(plan, { logits, greedy, ...drawn })
-      return
-    }
-    const out = plan.tensor('probabilities', [rows, vocabulary])
-    probabilities(plan, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
-    sampleTokens(plan, { probabilities: out, chances, greedy, ...drawn })
-  }
   const steps = (isFast ? blockSteps : rowSteps)(plan, model, {
-    ...{ owners, packing, capacity, position, ids },
+    ...{ owners, ...promptsOf(packing), capacity, position, ids },
   })
   const keep =
     (attend: Attend): Attend =>
     (layer, queries, keys, values) => {
-      steps.keep(layer, keys, values)
+      steps.keep(layer, keys, values, { plan, start: 0 })
       return attend(layer, queries, keys, values)
     }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
@@ -197,22 +148,26 @@ export function recordGeneration(
     hidden,
     owners.map(owner => packing.lastRows[owner]),
   )
+  const draw = (logits: Tensor) => drawNext(plan, logits, drawn, sampling, { endId, isFast })
   draw(logitsLayer(pass, last, headWeight(weights, language)))
 
   plan.segment('step')
   const logits = steps.record()
-  advance(plan, { position })
+  advance(plan, { position, limit: capacity })
   draw(logits)
-  return { position, done, history, chances }
+  return drawn
 }
 
-interface Ending {
+export interface Ending {
   ids: number[]
   finished: boolean
 }
 
 /** Cuts what was drawn after the end, or where a stop says. */
-function ending(drawn: Int32Array, { endIds, stop }: GenerateOptions): Ending {
+export function ending(
+  drawn: Int32Array,
+  { endIds, stop }: Pick<GenerateOptions, 'endIds' | 'stop'>,
+): Ending {
   const end = drawn.findIndex(id => endIds.includes(id))
   const ids = Array.from(end < 0 ? drawn : drawn.subarray(0, end + 1))
   const stopped = stop?.(ids)

@@ -8,6 +8,7 @@ import { recordGeneration, type Sampling } from './generator.ts'
 import { imageToken } from './packing.ts'
 import { allocateParameters, type Memory } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
+import { recordSeating, recordSlots, roomFor } from './slots.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
 import { trainsVision, visionTower } from './vision-tower.ts'
 
@@ -96,15 +97,34 @@ export function generationBytes(
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
   const owners = requests.flatMap((_, i) => seeds.map(() => i))
   recordGeneration(plan, model, requests, owners, sampling, extent.length, 0)
+  return { total: planBytes(plan, maxBindingBytes), cache: cacheBytes(plan, model, extent) }
+}
+
+/** Writing completions in so many slots: all of it while one is prefilled, and the keys and values in that. */
+export function slotBytes(
+  model: PaperModel,
+  extent: Extent,
+  sampling: Sampling,
+): { total: number; cache: number } {
+  const [plan, prefill] = [0, 1].map(() => new Plan(targetOf(model.precision), model.precision))
+  const { sequences: slots, completions: count, length: capacity } = extent
+  const room = roomFor(visualTokens(model.shape.connector) + extent.textTokens)
+  const { steps } = recordSlots(plan, model, { slots, count, room, capacity }, sampling, 0)
+  const placed = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
+  const into = { plan: prefill, start: 0, placed }
+  const request = { ...promptOf(model, extent), seeds: ids(count) }
+  recordSeating(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
+  const total = planBytes(plan, maxBindingBytes) + planBytes(prefill, maxBindingBytes)
+  return { total, cache: cacheBytes(plan, model, extent) }
+}
+
+function cacheBytes(plan: Plan, model: PaperModel, extent: Extent): number {
   const { layers, keyValueHeads, headSize } = model.shape.language
   const positions =
     extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
-    owners.length * extent.length
+    extent.sequences * extent.completions * extent.length
   const bytes = canDecodeInBlocks(plan, model.weights, model.shape.language) ? 2 : 4
-  return {
-    total: planBytes(plan, maxBindingBytes),
-    cache: 2 * layers * keyValueHeads * headSize * positions * bytes,
-  }
+  return 2 * layers * keyValueHeads * headSize * positions * bytes
 }
 
 function promptOf({ shape: { vision }, weights }: PaperModel, { textTokens, frames }: Extent) {

@@ -1,4 +1,5 @@
 import { advance, cacheRows } from '../cache.ts'
+import { copy } from '../copy.ts'
 import { decodeAttention } from '../decode-attention.ts'
 import { gatherRows } from '../gather-rows.ts'
 import { logits as logitsLayer } from '../layers/head.ts'
@@ -12,47 +13,87 @@ import type { VideoModel } from './video-model.ts'
 
 /** What records a step, whatever it is made of. */
 export interface Steps {
-  /** Takes a layer's keys and values of the prompts, while they are prefilled. */
-  keep(layer: number, keys: Tensor, values: Tensor): void
+  /** Takes a layer's keys and values of prompts, while they are prefilled. */
+  keep(layer: number, keys: Tensor, values: Tensor, into: Prefill): void
   /** The logits (sequences, vocabulary) of what follows `ids`. */
   record(): Tensor
+  /** What the lists of a prompt's sequences must hold before another prompt of that length takes its place. */
+  seat(prompt: number, length: number): readonly Write[]
+}
+
+/** Where prompts are prefilled. */
+export interface Prefill {
+  plan: Plan
+  /** First row that they take among those of all prompts. */
+  start: number
+  /** The places of the steps' tensors, where these belong to another plan. */
+  placed?: (tensor: Tensor) => Tensor
+}
+
+/** Contents of a list of indices from one element on. */
+export interface Write {
+  into: Tensor
+  at: number
+  data: Uint32Array<ArrayBuffer>
+}
+
+/** Rows of the prompts' keys and values that one of them takes, and how many it may take. */
+export interface PromptRows {
+  start: number
+  length: number
+  room: number
 }
 
 export interface Stepping {
   /** For each sequence, whose prompt it continues; sequences of a prompt lie side by side. */
   owners: readonly number[]
-  packing: Packing
+  prompts: readonly PromptRows[]
+  /** Of all prompts. */
+  rows: number
   capacity: number
+  /** u32 (sequences): tokens of each that have keys and values. */
   position: Tensor
   ids: Tensor
+}
+
+/** The rows of packed prompts, which nothing comes after. */
+export const promptsOf = ({ prompts, rows }: Packing): Pick<Stepping, 'prompts' | 'rows'> => {
+  return { prompts: prompts.map(prompt => ({ ...prompt, room: prompt.length })), rows }
 }
 
 /** The layers of the whole model over one row a sequence: anywhere, in any precision, with adapters. */
 export function rowSteps(
   plan: Plan,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
-  { owners, packing, capacity, position, ids }: Stepping,
+  { owners, prompts, rows, capacity, position, ids }: Stepping,
 ): Steps {
   const { heads, keyValueHeads, headSize, hidden, layers, ropeTheta } = language
   const count = owners.length
   const width = keyValueHeads * headSize
-  const prefixes: { keys: Tensor; values: Tensor }[] = []
-  const caches = Array.from({ length: layers }, () => {
-    const [keys, values] = ['key cache', 'value cache'].map(label =>
-      plan.pin(label, [count, capacity, width]),
-    )
-    return { keys, values }
-  })
+  const room = (label: string, shape: readonly number[]) =>
+    Array.from({ length: layers }, () => {
+      const [keys, values] = ['keys', 'values'].map(what => plan.pin(`${label} ${what}`, shape))
+      return { keys, values }
+    })
+  const prefixes = room('prompt', [rows, width])
+  const caches = room('cached', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
     plan.constant(label, [values.length], Uint32Array.from(values))
-  const prompts = owners.map(owner => packing.prompts[owner])
-  const lengths = prompts.map(prompt => prompt.length)
+  const lengths = owners.map(owner => prompts[owner].length)
   const positions = list('positions', lengths)
+  const prefixLengths = list('prefix lengths', lengths)
+  const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
 
   return {
-    keep(layer, keys, values) {
-      for (const tensor of [keys, values]) plan.pinned.add(tensor)
-      prefixes[layer] = { keys, values }
+    keep(layer, keys, values, { plan, start, placed = same }) {
+      const into = prefixes[layer]
+      copy(plan, { from: keys, into: placed(into.keys), at: start * width })
+      copy(plan, { from: values, into: placed(into.values), at: start * width })
+    },
+    seat(prompt, length) {
+      const at = owners.indexOf(prompt)
+      const data = new Uint32Array(owners.filter(owner => owner === prompt).length).fill(length)
+      return [positions, prefixLengths].map(into => ({ into, at, data }))
     },
     record() {
       const embeddings = plan.tensor('embeddings', [count, hidden])
@@ -68,10 +109,9 @@ export function rowSteps(
       })
       const prefixStarts = list(
         'prefix starts',
-        prompts.map(prompt => prompt.start),
+        owners.map(owner => prompts[owner].start),
       )
-      const prefixLengths = list('prefix lengths', lengths)
-      const tables = rotationTables(plan, Math.max(...lengths) + capacity, headSize, ropeTheta)
+      const tables = rotationTables(plan, table, headSize, ropeTheta)
       const attend: Attend = (layer, q, newKeys, newValues) => {
         const { keys, values } = caches[layer]
         cacheRows(plan, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
@@ -86,8 +126,11 @@ export function rowSteps(
       }
       const pass = new Pass(plan, false)
       const next = languageModel(pass, weights, language, embeddings, { ...tables, positions }, attend)
-      advance(plan, { position: positions })
+      advance(plan, { position: positions, limit: table - 1 })
       return logitsLayer(pass, next, headWeight(weights, language))
     },
   }
 }
+
+/** Of tensors that belong to the plan itself. */
+export const same = (tensor: Tensor): Tensor => tensor

@@ -119,7 +119,7 @@ function products({ device, shape: { language }, weights }: VideoModel, rows: nu
           bias: tensor('bias', [outputs]),
           angles: tensor('angles', [64, headSize / 2, 2]),
           lengths: tensor('lengths', [rows], 'u32'),
-          position: tensor('position', [1], 'u32'),
+          position: tensor('position', [rows], 'u32'),
           queries: half('queries', [keyValueHeads, rows, heads / keyValueHeads, headSize]),
           cache: half('cache', [2, rows, 64, keyValueHeads * headSize]),
         })

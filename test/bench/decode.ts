@@ -44,10 +44,9 @@ async function kernels(model: VideoModel, requests: readonly Request[]): Promise
   const { device, precision } = model
   const owners = requests.flatMap(({ seeds }, i) => seeds.map(() => i))
   const plan = new Plan(device, precision)
-  const state = recordGeneration(plan, model, requests, owners, sampling, long, endId)
+  recordGeneration(plan, model, requests, owners, sampling, long, endId)
   const compiled = await compile(device, plan, 'generation')
   const steps = (count: number) => compiled.run(Array.from({ length: count }, () => 'step'))
-  compiled.write(state.position, new Uint32Array(1))
   compiled.run(['main'])
   steps(64)
   await device.finish()

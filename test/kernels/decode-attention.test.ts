@@ -19,6 +19,7 @@ await onEachFamily(t, async (device, t) => {
   for (const { heads, keyValueHeads, headSize, lengths, position, spread } of cases) {
     const sequences = lengths.length
     const capacity = position + 3
+    const positions = lengths.map((_, i) => Math.max(0, position - 5 * i))
     const width = keyValueHeads * headSize
     // Each prompt is packed behind the one before; two sequences of the same length share a prompt.
     const starts = lengths.map(length =>
@@ -31,7 +32,7 @@ await onEachFamily(t, async (device, t) => {
       noise(sequences * capacity * width, 4),
     ]
     for (let i = 0; i < keys.length; i++) {
-      const unwritten = Math.floor(i / width) % capacity > position
+      const unwritten = Math.floor(i / width) % capacity > positions[Math.floor(i / width / capacity)]
       if (unwritten) [keys[i], values[i]] = [Number.NaN, Number.NaN]
     }
     const q = noise(sequences * heads * headSize, 5, spread)
@@ -46,7 +47,7 @@ await onEachFamily(t, async (device, t) => {
         prefixLengths: given(device, [sequences], Uint32Array.from(lengths)),
         keys: given(device, [sequences, capacity, width], keys),
         values: given(device, [sequences, capacity, width], values),
-        position: given(device, [1], Uint32Array.of(position)),
+        position: given(device, [sequences], Uint32Array.from(positions)),
         out,
         sequences,
         ...shape,
@@ -60,7 +61,7 @@ await onEachFamily(t, async (device, t) => {
       prefixLengths: lengths,
       keys,
       values,
-      position,
+      position: positions,
     }
     const wanted = decodeAttentionReference({ ...data, ...shape })
     const what = `${heads} heads of ${headSize} on ${keyValueHeads}, prompts of ${lengths.join(', ')}, token ${position}`

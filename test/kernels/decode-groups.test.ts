@@ -1,7 +1,7 @@
 import t from 'tap'
 import { decodeAttentionReference } from '../../kernels/decode-attention.ts'
 import { blockRowsOf, blocksOf } from '../../kernels/decode-blocks.ts'
-import { groupAttention } from '../../kernels/decode-groups.ts'
+import { groupAttention, groupLists } from '../../kernels/decode-groups.ts'
 import { keysAtOnce } from '../../kernels/decode-groups-parts.ts'
 import { openDevice } from '../../kernels/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'
@@ -45,12 +45,13 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
   const what = `${heads} heads of ${headSize} on ${keyValueHeads}, groups ${groups.join(' and ')}, token ${position}`
   await t.test(what, async t => {
     const ratio = heads / keyValueHeads
+    const positions = Array.from({ length: sequences }, (_, i) => Math.max(0, position - 9 * i))
     const width = keyValueHeads * headSize
     const capacity = Math.ceil((position + 2) / keysAtOnce) * keysAtOnce
     let first = 0
     let start = 2
     const made = groups.map(([length, count]) => {
-      const group = { start, length, first, count }
+      const group = { start, length, room: length + (start % 3) * 40, first, count }
       first += count
       start += length
       return group
@@ -82,11 +83,20 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     const scale = headSize ** -0.5
     await runOnce(device, plan =>
       groupAttention(plan, {
-        ...{ groups: made, out, sequences, heads, keyValueHeads, headSize, capacity, scale },
+        ...{
+          lists: groupLists(plan, made, ratio),
+          out,
+          sequences,
+          heads,
+          keyValueHeads,
+          headSize,
+          capacity,
+          scale,
+        },
         queries: half([keyValueHeads, room, ratio, headSize], queries),
         prefix: half([2, rows + keysAtOnce, width], prefix),
         cache: half([2, sequences, capacity, width], cache),
-        position: given(device, [1], Uint32Array.of(position)),
+        position: given(device, [sequences], Uint32Array.from(positions)),
       }),
     )
     const halves = (data: Float32Array) => {
@@ -96,7 +106,7 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     const [prefixKeys, prefixValues] = halves(kept(prefix))
     const [keys, ownValues] = halves(kept(cache))
     const wanted = decodeAttentionReference({
-      ...{ q, prefixKeys, prefixValues, keys, values: ownValues, position },
+      ...{ q, prefixKeys, prefixValues, keys, values: ownValues, position: positions },
       prefixStarts: of(group => group.start),
       prefixLengths: of(group => group.length),
       ...{ heads, keyValueHeads, headSize, capacity, scale },

@@ -209,7 +209,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
   })
 
   await test('qkv', `queries, keys and values of ${what}`, async t => {
-    const [heads, keyValueHeads, headSize, capacity, time] = [4, 2, 32, 4, 2]
+    const [heads, keyValueHeads, headSize, capacity] = [4, 2, 32, 4]
+    const times = Uint32Array.from({ length: rows }, (_, row) => 2 - (row % 3))
     const outputs = (heads + 2 * keyValueHeads) * headSize
     const x = normed(rows, inner, 11)
     const weights = [heads, keyValueHeads, keyValueHeads].map((count, i) =>
@@ -231,7 +232,7 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
         bias: given(device, [outputs], bias),
         angles: given(device, [12, headSize / 2, 2], angles),
         lengths: given(device, [rows], lengths),
-        position: given(device, [1], Uint32Array.of(time)),
+        position: given(device, [rows], times),
         ...{ heads, keyValueHeads, headSize, capacity },
       }),
     )
@@ -247,7 +248,7 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       const [low, high] = [0, 1].map(i =>
         projected(row, head * headSize + (j % (headSize / 2)) + (i * headSize) / 2),
       )
-      const at = ((lengths[row] + time) * headSize) / 2 + (j % (headSize / 2))
+      const at = ((lengths[row] + times[row]) * headSize) / 2 + (j % (headSize / 2))
       const [cosine, sine] = [angles[2 * at], angles[2 * at + 1]]
       return j < headSize / 2 ? low * cosine - high * sine : high * cosine + low * sine
     }
@@ -261,7 +262,7 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
           wantedQueries[at] = rotated(row, head, j)
         }
         for (let head = 0; head < keyValueHeads; head++) {
-          const at = (row * capacity + time) * width + head * headSize + j
+          const at = (row * capacity + times[row]) * width + head * headSize + j
           wantedCache[at] = rotated(row, heads + head, j)
           wantedCache[rows * capacity * width + at] = projected(
             row,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
-import { groupAttention } from '../../kernels/decode-groups.ts'
+import { groupAttention, groupLists } from '../../kernels/decode-groups.ts'
 import { attentionInputs } from '../../kernels/decode-inputs.ts'
 import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode-projections.ts'
 import { decodeStart } from '../../kernels/decode-start.ts'
@@ -38,7 +38,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             epsilon: 1e-6,
           }
         }
-        const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(1)]
+        const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(rows)]
         for (const type of ['f32', 'f16'] satisfies ElementType[]) {
           const table = plan.tensor('table', [vocabulary, hidden], type)
           decodeStart(plan, { ids: index(rows), table, x, gain, normed: normed(), rows })
@@ -60,9 +60,10 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           ...{ keyWeight: half([width, hidden]), valueWeight: half([width, hidden]) },
           tile: tile('qkv', hidden, outputs, headSize),
         })
-        const groups = [{ start: 0, length: 70, first: 0, count: rows }]
+        const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
+        const lists = groupLists(plan, groups, heads / keyValueHeads)
         const out = half(blocksOf(rows, heads * headSize))
-        groupAttention(plan, { ...of, groups, sequences: rows, prefix: half([2, 134, width]), out, scale: 1 })
+        groupAttention(plan, { ...of, lists, sequences: rows, prefix: half([2, 134, width]), out, scale: 1 })
         const add = (name: 'out' | 'down', inner: number) =>
           addProjection(plan, {
             ...{
@@ -94,7 +95,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
 
 function draws(plan: Plan, logits: Tensor, rows: number, vocabulary: number): void {
   const index = (...shape: number[]) => plan.tensor('given', shape, 'u32')
-  const state = { seeds: index(rows), position: index(1), done: index(rows), ids: index(rows) }
+  const state = { seeds: index(rows), position: index(rows), done: index(rows), ids: index(rows) }
   const all = { greedy: false, temperature: 1, topK: 0, topP: 1, minP: 0 }
   for (const how of [all, { ...all, greedy: true }, { ...all, topK: 5 }])
     drawTokens(plan, {

@@ -28,7 +28,10 @@ async function drawn(logits: Float32Array<ArrayBuffer>, rows: number, how: How, 
   await runOnce(device, plan =>
     drawTokens(plan, {
       ...{ logits: given(device, [rows, vocabulary], logits), chances, ...how, rows, vocabulary },
-      ...{ seeds: given(device, [rows], seeds), position: given(device, [1], Uint32Array.of(position)) },
+      ...{
+        seeds: given(device, [rows], seeds),
+        position: given(device, [rows], new Uint32Array(rows).fill(position)),
+      },
       ...{ done, ids, history, endId, capacity },
     }),
   )

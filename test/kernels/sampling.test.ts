@@ -155,7 +155,7 @@ await onEachFamily(t, async (device, t) => {
   )
   const plan = new Plan(device)
   sampleTokens(plan, { greedy: false, probabilities: full, ...state, endId, rows, vocabulary, capacity })
-  advance(plan, { position: state.position })
+  advance(plan, { position: state.position, limit: 99 })
   const compiled = await compile(device, plan, 'test')
   for (let step = 0; step <= capacity; step++) compiled.run()
   const wanted = [4, 5].flatMap(seed =>
@@ -179,7 +179,7 @@ await onEachFamily(t, async (device, t) => {
     const tokens = Uint32Array.from({ length: 2 * places }, (_, i) => ((i * 7) % 31) * 2)
     const full = given(device, [2, vocabulary], logits)
     const history = given(device, [2, places], tokens)
-    const position = given(device, [1], Uint32Array.of(written))
+    const position = given(device, [2], Uint32Array.of(written, written))
     const size = { rows: 2, vocabulary, capacity: places }
     await runOnce(device, plan =>
       penaliseRepeats(plan, { logits: full, history, position, penalty, ...size }),
@@ -206,7 +206,7 @@ await onEachFamily(t, async (device, t) => {
 
 function sampler(device: Device, rows: number, capacity: number, seeds: Uint32Array<ArrayBuffer>) {
   const integers = (count: number) => given(device, [count], new Uint32Array(count))
-  const [position, done, ids, history] = [1, rows, rows, rows * capacity].map(integers)
+  const [position, done, ids, history] = [rows, rows, rows, rows * capacity].map(integers)
   const chances = given(device, [rows * capacity], new Float32Array(rows * capacity))
   return { seeds: given(device, [rows], seeds), position, done, ids, history, chances }
 }
@@ -220,7 +220,7 @@ async function draw(
   const rows = seeds.length
   const [vocabulary, capacity] = [from.length / rows, 8]
   const state = sampler(device, rows, capacity, seeds)
-  device.write(state.position, Uint32Array.of(position))
+  device.write(state.position, new Uint32Array(rows).fill(position))
   device.write(state.done, Uint32Array.from(done))
   const weights = given(device, [rows, vocabulary], from)
   const source = greedy

@@ -4,9 +4,9 @@ import { advance } from '../../../kernels/cache.ts'
 import { type MatrixUnits, openDevice } from '../../../kernels/device.ts'
 import { blockSteps, canDecodeInBlocks } from '../../../kernels/networks/block-steps.ts'
 import { pack } from '../../../kernels/networks/packing.ts'
-import { rowSteps } from '../../../kernels/networks/row-steps.ts'
+import { type Prefill, promptsOf, rowSteps } from '../../../kernels/networks/row-steps.ts'
 import { compile, Plan } from '../../../kernels/plan.ts'
-import { sizeOf } from '../../../kernels/tensor.ts'
+import { sizeOf, type Tensor } from '../../../kernels/tensor.ts'
 import { newAdapter } from '../../../operators/model/adapter.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { loadModel } from '../../../operators/model/load-model.ts'
@@ -35,10 +35,21 @@ interface Beside {
   trained?: readonly 'language'[]
   /** Gives every layer an adapter whose product is not zero. */
   adapted?: boolean
+  /** Prompts take their places when the steps are there, prefilled by plans of their own. */
+  seated?: boolean
+}
+
+/** Places without prompts: one of two pieces of keys, of which a prompt will take one. */
+const seats = {
+  prompts: [
+    { start: 0, length: 0, room: 70 },
+    { start: 70, length: 0, room: 3 },
+  ],
+  rows: 73,
 }
 
 /** Logits of two steps behind prompts of made-up keys and values. */
-async function logitsOf(units: MatrixUnits, { trained = [], adapted = false }: Beside = {}) {
+async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, seated = false }: Beside = {}) {
   const device = await openDevice({ family: 'gpu', units })
   try {
     const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
@@ -52,26 +63,42 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false }: B
     const { layers, keyValueHeads, headSize } = model.shape.language
     const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
     const plan = new Plan(device, 'float16')
-    const [position, ids] = [plan.pin('position', [1], 'u32'), plan.pin('ids', [3], 'u32')]
+    const [position, ids] = [plan.pin('position', [3], 'u32'), plan.pin('ids', [3], 'u32')]
     const isFast = canDecodeInBlocks(plan, model.weights, model.shape.language)
     t.equal(isFast, units !== 'none')
     const record = isFast ? blockSteps : rowSteps
-    const steps = record(plan, model, { owners, packing, capacity: 3, position, ids })
-    for (let layer = 0; layer < layers; layer++) {
-      const [keys, values] = [0, 1].map(i => {
-        const tensor = plan.pin('prefix', [packing.rows, keyValueHeads * headSize])
-        plan.constants.set(tensor, noise(packing.rows * keyValueHeads * headSize, 2 * layer + i + 1))
-        return tensor
-      })
-      steps.keep(layer, keys, values)
+    const where = seated ? seats : promptsOf(packing)
+    const steps = record(plan, model, { ...where, owners, capacity: 3, position, ids })
+    const width = keyValueHeads * headSize
+    /** Keeps the made-up keys and values of some rows. */
+    const keep = (from: number, count: number, into: Prefill) => {
+      for (let layer = 0; layer < layers; layer++) {
+        const [keys, values] = [0, 1].map(i => {
+          const tensor = into.plan.pin('prefix', [count, width])
+          const all = noise(packing.rows * width, 2 * layer + i + 1)
+          into.plan.constants.set(tensor, all.slice(from * width, (from + count) * width))
+          return tensor
+        })
+        steps.keep(layer, keys, values, into)
+      }
     }
+    if (!seated) keep(0, packing.rows, { plan, start: 0 })
     plan.segment('step')
     const logits = steps.record()
     plan.pinned.add(logits)
-    advance(plan, { position })
+    advance(plan, { position, limit: 3 })
     const compiled = await compile(device, plan, 'test')
-    compiled.write(position, new Uint32Array(1))
+    compiled.write(position, new Uint32Array(3))
     compiled.run(['main'])
+    for (const [i, { start, length }] of (seated ? packing.prompts : []).entries()) {
+      const prefill = new Plan(device, 'float16')
+      const placed = (tensor: Tensor) => compiled.at(tensor)
+      keep(start, length, { plan: prefill, start: seats.prompts[i].start, placed })
+      const ready = await compile(device, prefill, 'prefill')
+      ready.run()
+      ready.free()
+      for (const { into, at, data } of steps.seat(i, length)) compiled.write(into, data, at)
+    }
     const found: number[] = []
     for (const tokens of drawn) {
       compiled.write(ids, Uint32Array.from(tokens))
@@ -88,7 +115,8 @@ const plain = logitsOf('none')
 
 t.test('steps in blocks compute what steps in rows compute', async t => {
   const wanted = await plain
-  close(t, await logitsOf('emulated'), wanted, 2e-3, 'frozen weights in float16')
+  const inSeats = await logitsOf('emulated', { seated: true })
+  close(t, inSeats, wanted, 2e-3, 'frozen weights in float16, prompts that came later')
   close(t, await logitsOf('emulated', { trained: ['language'] }), wanted, 2e-3, 'copies of trained weights')
 })
 
