@@ -95,7 +95,7 @@ export interface Group {
   completions: readonly Completion[]
   /** The policy's version (number of updates) that wrote the completions. */
   policyVersion: number
-  /** Seconds that generation took. */
+  /** Seconds that generation took; where prompts are written for side by side, its share of them. */
   generateSeconds: number
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { operator } from '../../engine/operator.ts'
-import { generate, type Request, type Sampling } from '../../kernels/networks/generator.ts'
+import { type Request, type Sampling, type Written, write } from '../../kernels/networks/generator.ts'
+import { refillingWriter, type WrittenGroup } from '../../kernels/networks/refill.ts'
 import { drawingFields } from '../model/drawing-fields.ts'
 import type { LoadedModel } from '../model/load-model.ts'
 import { completionSeeds } from '../model/seeds.ts'
@@ -13,7 +14,7 @@ import type { Answer, Asked } from './kinds.ts'
  * depend on the run's seed and the question's id alone.
  */
 export default operator({
-  summary: 'Writes one answer for each of a list of questions, as one batch.',
+  summary: 'Writes one answer for each of a list of questions, as one batch or in places that are refilled.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that answers.' },
     maxNewTokens: {
@@ -30,13 +31,35 @@ export default operator({
         'strict: the most likely token each time. published: drawn from the 50 most likely. custom: as the fields below say.',
     },
     ...drawingFields,
+    slots: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description:
+        'Questions answered at once, of two lists: the next takes the place of one whose answer has ended. 0: a list at a time, until its longest answer has ended.',
+    },
   },
   inputs: { lists: { kind: 'list', shape: ['B'] } },
   outputs: { answers: 'answer' },
-  memory: ({ model, maxNewTokens: length, decoding, ...custom }, { outline, dims }) =>
-    answerMemory(outline(model), { questions: dims.B, frames: dims.F, length }, samplingOf(decoding, custom)),
-  run: ({ lists }, { model: name, maxNewTokens, decoding, ...custom }, context) => {
+  memory: ({ model, maxNewTokens: length, decoding, slots, ...custom }, { outline, dims }) =>
+    answerMemory(
+      outline(model),
+      { questions: dims.B, frames: dims.F, length },
+      samplingOf(decoding, custom),
+      slots,
+    ),
+  run: ({ lists }, { model: name, maxNewTokens, decoding, slots, ...custom }, context) => {
     const sampling = samplingOf(decoding, custom)
+    let writer: Writer | undefined
+    const emitted = (answers: readonly Answer[]) =>
+      answers.map(answer => context.emit(answer, { key: answer.question.fields.id, keep: false }))
+    const inSlots = async (asked: readonly Asked[]) => {
+      const model = context.resource<LoadedModel>(name)
+      const limits = { maxNewTokens, endIds: model.config.eosIds, signal: context.signal }
+      writer ??= refillingWriter(model, sampling, { ...limits, slots, count: 1 })
+      return emitted(await answersInSlots(model, asked, writer, context))
+    }
+    if (slots > 0) return { answers: lists.pipe(context.each(inSlots, { concurrency: 2 })) }
     return {
       answers: lists.pipe(
         context.each(async (asked: readonly Asked[]) => {
@@ -53,7 +76,7 @@ export default operator({
               )
             return alone
           })
-          return answers.map(answer => context.emit(answer, { key: answer.question.fields.id, keep: false }))
+          return emitted(answers)
         }),
       ),
     }
@@ -79,19 +102,46 @@ async function answersTo(
   { maxNewTokens, seed, signal }: Limits,
 ): Promise<Answer[]> {
   const started = performance.now()
-  const requests = asked.map(({ ids, features, question }): Request => {
-    return { ids, features, seeds: completionSeeds(seedOf(seed, question.sample.fields.id), 1) }
+  const requests = asked.map(one => requestOf(one, seed))
+  const written = await write(model, requests, sampling, {
+    maxNewTokens,
+    endIds: model.config.eosIds,
+    signal,
   })
-  const { eosIds } = model.config
-  const written = await generate(model, requests, sampling, { maxNewTokens, endIds: eosIds, signal })
   signal.throwIfAborted()
   const generateSeconds = (performance.now() - started) / 1000 / asked.length
-  return asked.map((one, i): Answer => {
-    const ids = written[i]?.[0] ?? []
-    const finished = eosIds.includes(ids[ids.length - 1] ?? -1)
-    const reply = { text: strip(model.tokenizer.decode(ids)), tokens: ids.length, finished }
-    return { ...known(one), reply, seconds: { ...one.seconds, generate: generateSeconds } }
-  })
+  return asked.map((one, i) => answerOf(model, one, written[i][0], generateSeconds))
+}
+
+type Writer = (request: Request) => Promise<WrittenGroup>
+
+/** What is wrong with one question is its own failure. */
+function answersInSlots(
+  model: LoadedModel,
+  asked: readonly Asked[],
+  writer: Writer,
+  { seed, signal }: Pick<Limits, 'seed' | 'signal'>,
+): Promise<Answer[]> {
+  return Promise.all(
+    asked.map(async one => {
+      try {
+        const { completions, seconds } = await writer(requestOf(one, seed))
+        return answerOf(model, one, completions[0], seconds)
+      } catch (error) {
+        return failed(one, error, signal)
+      }
+    }),
+  )
+}
+
+const requestOf = ({ ids, features, question }: Asked, seed: number): Request => {
+  return { ids, features, seeds: completionSeeds(seedOf(seed, question.sample.fields.id), 1) }
+}
+
+function answerOf(model: LoadedModel, one: Asked, { ids }: Written, generate: number): Answer {
+  const finished = model.config.eosIds.includes(ids[ids.length - 1] ?? -1)
+  const reply = { text: strip(model.tokenizer.decode(ids)), tokens: ids.length, finished }
+  return { ...known(one), reply, seconds: { ...one.seconds, generate } }
 }
 
 /** A 32-bit seed from the run's seed and a question's id. */

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
-import { write } from '../../kernels/networks/generator.ts'
+import { type GenerateOptions, type Request, type Sampling, write } from '../../kernels/networks/generator.ts'
+import { refillingWriter, type WrittenGroup } from '../../kernels/networks/refill.ts'
 import type { Completion, Group, Prompt } from '../kinds.ts'
 import { groupPort, modelDims, promptPort } from '../ports.ts'
 import { strip } from '../text/python.ts'
@@ -24,6 +25,13 @@ export default operator({
       type: 'boolean',
       default: false,
       description: 'Take the most likely token each time instead of drawing.',
+    },
+    slots: {
+      type: 'integer',
+      minimum: 1,
+      default: 1,
+      description:
+        'Prompts written for at once: the next takes the place of one whose completions have all ended. More than 1 helps where prompts need not wait for the weights.',
     },
     ...drawingFieldsUnlessGreedy,
     minP: {
@@ -64,25 +72,39 @@ export default operator({
   dims: ({ model, count, maxNewTokens }, sizes) => {
     return { ...modelDims(sizes, model), G: count, T: maxNewTokens }
   },
-  memory: ({ model, count, maxNewTokens: length, ...sampling }, { outline, dims }) =>
-    generateMemory(outline(model), { frames: dims.F, count, length }, sampling),
-  run: ({ prompts }, { model: name, count, maxNewTokens, stop: stops, keepStop, ...sampling }, context) => ({
-    groups: prompts.pipe(
-      context.each(async (prompt: Prompt, { seed }) => {
-        const model = context.resource<LoadedModel>(name)
-        const started = performance.now()
-        const request = { ...prompt, seeds: completionSeeds(seed, count) }
-        const { eosIds } = model.config
-        const stop = stops.length > 0 ? stopOf(model.tokenizer, stops) : undefined
-        const limits = { maxNewTokens, endIds: eosIds, signal: context.signal, ...(stop ? { stop } : {}) }
-        const [rows] = await write(model, [request], sampling, limits)
-        const completions = rows.map((row): Completion => {
-          return { ...row, text: strip(textUntil(model.tokenizer.decode(row.ids), stops, keepStop)) }
-        })
-        const generateSeconds = (performance.now() - started) / 1000
-        const group: Group = { prompt, completions, policyVersion: model.version, generateSeconds }
-        return group
-      }),
-    ),
-  }),
+  memory: ({ model, count, maxNewTokens: length, slots, ...sampling }, { outline, dims }) =>
+    generateMemory(outline(model), { frames: dims.F, count, length }, sampling, slots),
+  run: ({ prompts }, config, context) => {
+    const { model: name, count, maxNewTokens, slots, stop: stops, keepStop, ...sampling } = config
+    let writer: Writer | undefined
+    const open = (model: LoadedModel): Writer => {
+      const stop = stops.length > 0 ? stopOf(model.tokenizer, stops) : undefined
+      const { eosIds: endIds } = model.config
+      const limits = { maxNewTokens, endIds, signal: context.signal, ...(stop ? { stop } : {}) }
+      if (slots === 1) return aloneWriter(model, sampling, limits)
+      return refillingWriter(model, sampling, { ...limits, slots, count })
+    }
+    const groupFor = async (prompt: Prompt, { seed }: { seed: number }): Promise<Group> => {
+      const model = context.resource<LoadedModel>(name)
+      writer ??= open(model)
+      const written = await writer({ ...prompt, seeds: completionSeeds(seed, count) })
+      const completions = written.completions.map((row): Completion => {
+        return { ...row, text: strip(textUntil(model.tokenizer.decode(row.ids), stops, keepStop)) }
+      })
+      return { prompt, completions, policyVersion: written.version, generateSeconds: written.seconds }
+    }
+    // Those that ended early wait behind at most as many that are still written, so that their places are not idle.
+    return { groups: prompts.pipe(context.each(groupFor, { concurrency: slots === 1 ? 1 : 2 * slots })) }
+  },
 })
+
+type Writer = (request: Request) => Promise<WrittenGroup>
+
+/** One prompt at a time, as a batch of its own. */
+function aloneWriter(model: LoadedModel, sampling: Sampling, limits: GenerateOptions): Writer {
+  return async request => {
+    const started = performance.now()
+    const [completions] = await write(model, [request], sampling, limits)
+    return { completions, version: model.version, seconds: (performance.now() - started) / 1000 }
+  }
+}

@@ -8,6 +8,7 @@ import {
   modelOnPaper,
   type PaperModel,
   passBytes,
+  slotBytes,
   visionBytes,
 } from '../../kernels/networks/on-paper.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
@@ -71,16 +72,22 @@ export function visionMemory(model: PaperModel, frames: number | undefined): Mem
   return [{ what: 'activations of the vision tower', bytes, kept: true }]
 }
 
-/** Writing completions of one prompt. */
-export function generateMemory(model: PaperModel, about: GroupExtent, sampling: Sampling): MemoryUse[] {
-  const { total, cache } = generationBytes(model, extentOf(about), sampling)
+/** Writing completions of so many prompts at once. */
+export function generateMemory(
+  model: PaperModel,
+  about: GroupExtent,
+  sampling: Sampling,
+  slots: number,
+): MemoryUse[] {
+  const extent = { ...extentOf(about), sequences: slots }
+  const { total, cache } = (slots > 1 ? slotBytes : generationBytes)(model, extent, sampling)
   return [
-    { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
+    { what: 'KV cache', bytes: cache, knob: slots > 1 ? 'slots' : 'maxNewTokens' },
     { what: `${beside} of ${assumed}`, bytes: total - cache, knob: 'count' },
   ]
 }
 
-/** Writing one answer to each of a list of questions as one batch. */
+/** Writing one answer to each of a list of questions as one batch, or of so many in slots. */
 export function answerMemory(
   model: PaperModel,
   {
@@ -89,10 +96,12 @@ export function answerMemory(
     length,
   }: { questions: number | undefined; frames: number | undefined; length: number },
   sampling: Sampling,
+  slots: number,
 ): MemoryUse[] {
   const extent = extentOf({ frames, count: 1, length })
-  const sequences = known(questions, 'questions in a list')
-  const { total, cache } = generationBytes(model, { ...extent, sequences }, sampling)
+  const sequences = slots > 0 ? slots : known(questions, 'questions in a list')
+  const bytesOf = slots > 0 ? slotBytes : generationBytes
+  const { total, cache } = bytesOf(model, { ...extent, sequences }, sampling)
   return [
     { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
     { what: `${beside} of ${assumed} each`, bytes: total - cache },

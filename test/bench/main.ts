@@ -25,10 +25,11 @@ import { logits } from './logits.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
+import { refill } from './refill.ts'
 import { releasedConfig } from './released.ts'
 import { step } from './step.ts'
 
-const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, load }
+const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, refill, load }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -103,6 +104,7 @@ function line(of: Summary): string {
   const rates = [
     of.teraflops && `${of.teraflops.toFixed(1)} TFLOPS`,
     of.gigabytesPerSecond && `${of.gigabytesPerSecond.toPrecision(3)} GB/s`,
+    of.tokensPerSecond && `${of.tokensPerSecond.toPrecision(3)} tokens/s`,
     of.roofline && `${(of.roofline * 100).toFixed(0)} % of the roofline`,
     of.peakGigabytes && `at most ${of.peakGigabytes.toFixed(1)} GB of GPU memory`,
     of.residentGigabytes && `at most ${of.residentGigabytes.toFixed(2)} GB of process memory`,

@@ -25,6 +25,8 @@ export interface Measurement {
   /** Floating-point operations of one, and the bytes it cannot avoid to move; both only where they are known. */
   flops?: number
   bytes?: number
+  /** Tokens written. */
+  tokens?: number
   /** Most memory ever held: of the GPU, and of this process. */
   peakBytes?: number
   residentBytes?: number
@@ -46,7 +48,7 @@ export async function measure(rounds: number, run: () => Promise<unknown>): Prom
  * that the GPU's published peaks would allow (the larger of arithmetic and memory).
  */
 export function summary(
-  { name, seconds, flops, bytes, peakBytes, residentBytes }: Measurement,
+  { name, seconds, flops, bytes, tokens, peakBytes, residentBytes }: Measurement,
   adapter: string,
 ) {
   const sorted = [...seconds].sort((a, b) => a - b)
@@ -60,6 +62,7 @@ export function summary(
     spread: (at(0.9) - at(0.1)) / 2 / median,
     ...(flops && { teraflops: flops / median / 1e12 }),
     ...(bytes && { gigabytesPerSecond: bytes / median / 1e9 }),
+    ...(tokens && { tokensPerSecond: tokens / median }),
     ...(floor && { roofline: floor / median }),
     ...(peakBytes && { peakGigabytes: peakBytes / 1e9 }),
     ...(residentBytes && { residentGigabytes: residentBytes / 1e9 }),

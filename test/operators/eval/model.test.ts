@@ -24,6 +24,10 @@ t.test('greedy answers do not depend on the batch, the shards or the cache', asy
   const one = await evaluate('video-mme', at('one'), [...model, 'batch=1'])
   await evaluate('video-mme', at('five'), [...model, 'batch=5'])
   t.equal(text(at('five')), text(at('one')))
+  const slots = 'nodes.evaluation/answers.config.slots=2'
+  const refilled = await evaluate('video-mme', at('refilled'), [...model, 'batch=2', slots])
+  t.equal(text(at('refilled')), text(at('one')), 'nor on whose place they take')
+  t.equal(refilled.run.leaked, 0)
   t.ok(one.results.every(({ output, tokens }) => output !== null && tokens > 0))
   t.equal(one.run.leaked, 0)
 
@@ -51,6 +55,9 @@ t.test('drawn answers depend on the seed and the question alone', async t => {
   await evaluate('video-mme', join(folder, 'a'), [...drawn, 'batch=2'])
   await evaluate('video-mme', join(folder, 'b'), [...drawn, 'batch=7'])
   t.equal(text(join(folder, 'a')), text(join(folder, 'b')))
+  const slots = 'nodes.evaluation/answers.config.slots=3'
+  await evaluate('video-mme', join(folder, 'c'), [...drawn, 'batch=2', slots])
+  t.equal(text(join(folder, 'a')), text(join(folder, 'c')))
 })
 
 t.test('the cache stays inside its bounds and drops what was not used for longest', async t => {
