@@ -5,7 +5,10 @@ import { bytesOf, sizeOf, type Tensor } from '../../kernels/tensor.ts'
 /** Elements of a piece: 16 MiB of float32. */
 const pieceElements = 4 * 2 ** 20
 
-/** Reads a float32 tensor from the GPU, at most one piece of it in memory at a time. */
+/** Pieces on their way from the GPU while one is written. */
+const piecesInFlight = 3
+
+/** Reads a tensor from the GPU as float32, a few pieces of it in memory at a time. */
 export async function* readPieces(
   device: Device,
   tensor: Tensor,
@@ -14,10 +17,21 @@ export async function* readPieces(
   const { buffer, offsetBytes } = placed(tensor)
   const size = sizeOf(tensor.shape)
   const elementBytes = bytesOf(tensor) / size
-  for (let at = 0; at < size; at += pieceElements) {
-    signal?.throwIfAborted()
+  const read = (at: number) => {
     const storage = { buffer, offsetBytes: offsetBytes + at * elementBytes }
-    yield await device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+    return device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+  }
+  const inFlight: ReturnType<typeof read>[] = []
+  try {
+    for (let at = 0; at < size || inFlight.length > 0; ) {
+      signal?.throwIfAborted()
+      for (; inFlight.length < piecesInFlight && at < size; at += pieceElements) inFlight.push(read(at))
+      const [next] = inFlight
+      yield await next
+      inFlight.shift()
+    }
+  } finally {
+    await Promise.allSettled(inFlight) // a reader may leave early
   }
 }
 
