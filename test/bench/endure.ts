@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { listCheckpoints } from '../../engine/run/checkpoint-folder.ts'
@@ -12,6 +12,8 @@ export type EnduranceOptions = Pick<BenchOptions, 'rounds' | 'config' | 'lora' |
   every: number
   /** Behind this update the run is killed, and goes on from its newest checkpoint unless it was the last; 0: never. */
   kill: number
+  /** The run is killed behind the last update, too: no checkpoint at its end. */
+  leave: boolean
   /** Params of the graph, as NAME=VALUE. */
   set: readonly string[]
 }
@@ -22,7 +24,7 @@ export type EnduranceOptions = Pick<BenchOptions, 'rounds' | 'config' | 'lora' |
  * goes on, then what grew, and whether updates that were made twice, before and behind the kill, gave the same numbers.
  */
 export async function* endure(options: EnduranceOptions): AsyncGenerator<string> {
-  const { rounds, config, folder, kill } = options
+  const { rounds, config, folder, kill, leave } = options
   const model = join(folder, 'model')
   await mkdir(folder, { recursive: true })
   const log = join(folder, 'endure.log')
@@ -35,7 +37,7 @@ export async function* endure(options: EnduranceOptions): AsyncGenerator<string>
   for await (const row of rowsOf(startFlow(runOf(options, model, directory), log), directory, 0)) {
     rows.push(row)
     yield lineOf(row)
-    if (row.update === kill) break
+    if (row.update === kill || (leave && row.update === rounds)) break
   }
   yield* ends(rows)
   const last = rows.at(-1)?.update ?? 0
@@ -47,6 +49,7 @@ export async function* endure(options: EnduranceOptions): AsyncGenerator<string>
     for await (const row of rowsOf(startFlow(['run', '--resume', directory], log), directory, from)) {
       again.push(row)
       yield lineOf(row)
+      if (leave && row.update === rounds) break
     }
     const twice = again.filter(({ update }) => update <= last)
     const same = twice.filter(
@@ -55,15 +58,28 @@ export async function* endure(options: EnduranceOptions): AsyncGenerator<string>
     yield* ends(again)
     yield `updates made twice: ${twice.length}, with the same loss, KL and norm of the gradient: ${same.length}`
   }
+  yield* savesIn(join(directory, 'log.txt'))
 }
 
-function runOf({ rounds, every, lora, set }: EnduranceOptions, model: string, directory: string): string[] {
+function runOf(
+  { rounds, every, lora, leave, set }: EnduranceOptions,
+  model: string,
+  directory: string,
+): string[] {
   const graph = lora ? 'graphs/presets/lora.json' : 'graphs/grpo.json'
   const extents = ['frames=16', 'group=8', 'maxNewTokens=360', 'patience=0', 'epochs=0']
   const saves = [`checkpointEvery=${every}`, 'checkpoints=1']
   const precision = 'config.precision=float16'
   const types = [`resources.policy.${precision}`, ...(lora ? [] : [`resources.reference.${precision}`])]
-  const given = [`model=${model}`, `steps=${rounds}`, ...extents, ...saves, ...types, ...set]
+  // With one more, the last update is not followed by a checkpoint at once.
+  const given = [
+    `model=${model}`,
+    `steps=${rounds + (leave ? 1 : 0)}`,
+    ...extents,
+    ...saves,
+    ...types,
+    ...set,
+  ]
   return ['run', graph, '--seed', '1', '--out', directory, ...given.flatMap(one => ['--set', one])]
 }
 
@@ -77,6 +93,12 @@ const lineOf = (row: Row): string =>
     ...[row.seconds, row.generateSeconds, row.updateSeconds].map(seconds => seconds.toFixed(2)),
     ...[row.gpuBytes, row.gpuPeakBytes, row.residentBytes].map(gigabytes),
   ].join(' | ')} |`
+
+/** What the run said of its checkpoints. */
+function savesIn(log: string): string[] {
+  const lines = readFileSync(log, 'utf8').split('\n')
+  return lines.filter(line => /checkpoint \d+ \(/.test(line)).map(line => `saved: ${line.trim()}`)
+}
 
 /** What the updates of one process have in common. */
 function* ends(rows: readonly Row[]): Generator<string> {

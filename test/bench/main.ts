@@ -10,6 +10,7 @@
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
 //   --kill N       endure: the run is killed behind this update and goes on, unless it was the last; 0 (default): never
+//   --leave        endure: the run is killed behind its last update, without a checkpoint at the end
 //   --set P=VALUE  endure: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -45,6 +46,7 @@ const { values, positionals } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
     every: { type: 'string', default: '0' },
     kill: { type: 'string', default: '0' },
+    leave: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
   },
 })
