@@ -32,6 +32,7 @@ const sizes = [
   { group: 2, maxNewTokens: 8, frames: 1 },
   { group: 4, maxNewTokens: 32, frames: 8 },
   { group: 8, maxNewTokens: 48, frames: 16 },
+  { group: 4, maxNewTokens: 32, frames: 8, 'nodes.groups.config.slots': 3 },
 ]
 for (const size of sizes) {
   t.test(`the estimate covers the peak of ${JSON.stringify(size)}, by half at most`, async t => {
