@@ -1,7 +1,7 @@
-import { type Normed, normedRows, stepProduct, toRead, toWrite } from './decode-product.ts'
+import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './decode-product.ts'
 import type { StepTile } from './decode-product-cut.ts'
-import { withinFloat16 } from './matmul-variant.ts'
 import type { Plan } from './plan.ts'
+import { counted } from './stored.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface AttentionInputs {
@@ -59,7 +59,9 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
       position: toRead('u32', of.position),
       queries: toWrite('f16', of.queries),
       cache: toWrite('f16', of.cache),
+      ...countedIn(plan),
     },
+    functions: counted(plan).functions,
     locate: `
   let any_head = column_tile / ${tilesOfHead}u;
   let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
@@ -78,7 +80,7 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
     if (row_base + row${s} < params.rows) {
       var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};
       if (part < 2u) { pair = vec2f(pair.x * turn${s}.x - pair.y * turn${s}.y, pair.y * turn${s}.x + pair.x * turn${s}.y); }
-      let stored = vec2<f16>(${withinFloat16('pair', 'vec2f')});
+      let stored = vec2<f16>(kept2(pair));
       if (part == 0u) {
         let ratio = params.heads / params.key_value_heads;
         let to = ((head / ratio * params.sequences + sequence${s}) * ratio + head % ratio) * params.head_size + angle + column${s};

@@ -1,7 +1,7 @@
 import { productCut, type StepTile } from './decode-product-cut.ts'
 import { productWgsl } from './decode-product-wgsl.ts'
 import { matrixBlocks } from './matrix-blocks.ts'
-import { type BufferSpec, type Kernel, kernel, type Target } from './plan.ts'
+import { type BufferSpec, type Kernel, kernel, type Plan, type Target } from './plan.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface StepProduct {
@@ -121,3 +121,7 @@ export const normedRows = (x: Normed) => ({ x: x.rows, inner: x.size, squares: x
 /** A tensor that the product's own WGSL reads, or writes. */
 export const toRead = (element: string, tensor: Tensor) => ({ element, access: 'read', tensor }) as const
 export const toWrite = (element: string, tensor: Tensor) => ({ element, access: 'write', tensor }) as const
+
+/** Where the product's own WGSL counts what it cuts to float16's range, if the plan counts. */
+export const countedIn = ({ saturated }: Plan) =>
+  saturated ? { saturated: toWrite('atomic<u32>', saturated) } : {}

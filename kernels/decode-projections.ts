@@ -1,7 +1,7 @@
-import { type Normed, normedRows, stepProduct, toRead, toWrite } from './decode-product.ts'
+import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './decode-product.ts'
 import type { StepTile } from './decode-product-cut.ts'
-import { withinFloat16 } from './matmul-variant.ts'
 import type { Plan } from './plan.ts'
+import { counted } from './stored.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface AddProjection {
@@ -48,8 +48,10 @@ export function addProjection(plan: Plan, of: AddProjection): void {
       gain: toRead('f32', gain),
       next_rows: toWrite('f16', next.rows),
       next_squares: toWrite('f32', next.squares),
+      ...countedIn(plan),
     },
-    functions: `var<workgroup> written: array<f32, tile_rows * ${results}>;`,
+    functions: `${counted(plan).functions}
+var<workgroup> written: array<f32, tile_rows * ${results}>;`,
     locate: locateWhole(results),
     prepare: s => `
     let at${s} = min(row_base + row${s}, params.rows - 1u) * params.columns + first + column${s};
@@ -62,7 +64,7 @@ export function addProjection(plan: Plan, of: AddProjection): void {
       stream[at${s}] = value;
       let scale = scale_of(row${s});
       let normed = value * gain${s} * scale;
-      next_rows[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(${withinFloat16('normed')});
+      next_rows[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(normed));
       if (first + column${s} == 0u) { next_squares[params.column_groups * padded + row_base + row${s}] = scale; }
     }
     written[row${s} * ${results}u + column${s}] = value * value;`,
@@ -104,7 +106,13 @@ export function gatedProjection(plan: Plan, of: GatedProjection): void {
     columnTiles: columns / results,
     ...normedRows(x),
     weights: [['gate', 'up']],
-    buffers: { gate: toRead('vec4u', gate), up: toRead('vec4u', up), out: toWrite('f16', out) },
+    buffers: {
+      gate: toRead('vec4u', gate),
+      up: toRead('vec4u', up),
+      out: toWrite('f16', out),
+      ...countedIn(plan),
+    },
+    functions: counted(plan).functions,
     locate: `
   let part = 0u;
   let first = column_tile * ${results}u;
@@ -115,7 +123,7 @@ export function gatedProjection(plan: Plan, of: GatedProjection): void {
       let scale = scale_of(row${s});
       let gated = sum_of(row${s}, column${s}) * scale;
       let value = gated / (1.0 + exp(min(-gated, 87.0))) * sum_of(row${s}, column${s} + ${results}u) * scale;
-      out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(${withinFloat16('value')});
+      out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(value));
     }`,
   })
   plan.dispatch(kernel, call)

@@ -1,8 +1,8 @@
 import { blockIndexWgsl, blockRowsOf } from './decode-blocks.ts'
 import type { Normed } from './decode-product.ts'
 import { group } from './group.ts'
-import { withinFloat16 } from './matmul-variant.ts'
 import { kernel, type Plan, type Target } from './plan.ts'
+import { counted, type Stored } from './stored.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface DecodeStart {
@@ -23,15 +23,21 @@ export interface DecodeStart {
 export function decodeStart(plan: Plan, of: DecodeStart): void {
   const { ids, table, x, gain, normed, rows } = of
   const { size, epsilon } = normed
-  plan.dispatch(start(plan.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32'), {
+  const cuts = counted(plan)
+  plan.dispatch(start(plan.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32', cuts), {
     params: { rows, columns: size, row_blocks: normed.rows.shape[1], epsilon },
-    buffers: { ids, table, x, gain, next_rows: normed.rows, next_squares: normed.squares },
+    buffers: { ids, table, x, gain, next_rows: normed.rows, next_squares: normed.squares, ...cuts.buffers },
     grid: rows,
   })
 }
 
 // One workgroup a row: lanes stride over the columns.
-function start(target: Target, high: number, element: 'f16' | 'f32') {
+function start(
+  target: Target,
+  high: number,
+  element: 'f16' | 'f32',
+  cuts: Pick<Stored, 'functions' | 'specs'>,
+) {
   const { width, functions } = group(target, 256)
   return kernel({
     name: 'decode_start',
@@ -44,8 +50,9 @@ function start(target: Target, high: number, element: 'f16' | 'f32') {
       gain: { element: 'f32', access: 'read' }, // (columns)
       next_rows: { element: 'f16', access: 'write' }, // blocks
       next_squares: { element: 'f32', access: 'write' }, // (2, rows in blocks)
+      ...cuts.specs,
     },
-    code: `${functions}${blockIndexWgsl(high)}
+    code: `${functions}${blockIndexWgsl(high)}${cuts.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -61,7 +68,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let scale = inverseSqrt(sum / f32(params.columns) + params.epsilon);
   for (var c = lane; c < params.columns; c += ${width}u) {
     let value = f32(table[entry + c]) * scale * gain[c];
-    next_rows[block_index(row, c, params.row_blocks)] = f16(${withinFloat16('value')});
+    next_rows[block_index(row, c, params.row_blocks)] = f16(kept(value));
   }
   if (lane == 0u) {
     next_squares[row] = sum;

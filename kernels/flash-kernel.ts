@@ -1,4 +1,5 @@
 import type { AttentionShape, QueriesKeysValues } from './flash-parts.ts'
+import { largestFloat16 } from './float16.ts'
 import { withConstants } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import { once, targetKey } from './once.ts'
@@ -78,7 +79,7 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);`
 /** What every kernel of attention in blocks reads: heads, and whatever tells which blocks its tiles see. */
 export function bindHeads(plan: Plan, of: AttentionShape & QueriesKeysValues, tiles: FlashTiles) {
   const { mask, rows, keyRows } = of
-  const bindings = new Bindings()
+  const bindings = new Bindings(plan.saturated)
   const names = {
     q: bindings.read('queries', of.queries.tensor),
     k: bindings.read('keys', of.keys.tensor),
@@ -122,6 +123,12 @@ class Bindings {
   readonly tensors: Record<string, Tensor> = {}
   readonly specs: Record<string, BufferSpec> = {}
   readonly #names = new Map<Tensor, string>()
+  readonly #counter: Tensor | undefined
+
+  /** Counts what is cut to float16's range as it is read, where there is a counter. */
+  constructor(counter: Tensor | undefined) {
+    this.#counter = counter
+  }
 
   /** The WGSL name of a tensor that is read 8 numbers at a time. */
   read(name: string, tensor: Tensor): string {
@@ -129,12 +136,19 @@ class Bindings {
     if (known) return known
     this.#names.set(tensor, name)
     this.add(name, tensor, { element: tensor.type === 'f16' ? 'vec4u' : 'vec4f', access: 'read' })
+    if (tensor.type === 'f32') this.counts()
     return name
   }
 
   add(name: string, tensor: Tensor, spec: BufferSpec): void {
     this.tensors[name] = tensor
     this.specs[name] = spec
+  }
+
+  /** Whether the kernel counts, in `saturated`. */
+  counts(): boolean {
+    if (this.#counter) this.add('saturated', this.#counter, { element: 'atomic<u32>', access: 'write' })
+    return this.#counter !== undefined
   }
 
   /** What of the bindings changes a kernel: their names and elements. */
@@ -146,14 +160,19 @@ class Bindings {
 
   /** WGSL: `load_NAME(at)`, the 8 numbers from element `at` on, a multiple of 8, as float16. */
   get loads(): string {
-    return [...this.#names].map(([tensor, name]) => loadWgsl(name, tensor)).join('')
+    return [...this.#names]
+      .map(([tensor, name]) => loadWgsl(name, tensor, this.#counter !== undefined))
+      .join('')
   }
 }
 
-function loadWgsl(name: string, { type }: Tensor): string {
+function loadWgsl(name: string, { type }: Tensor, counts: boolean): string {
   if (type === 'f16') return `\nfn load_${name}(at: u32) -> vec4u { return ${name}[at >> 3u]; }`
   return `
 fn load_${name}(at: u32) -> vec4u {
-  return halves(${name}[at >> 2u], ${name}[(at >> 2u) + 1u]);
+  let low = ${name}[at >> 2u];
+  let high = ${name}[(at >> 2u) + 1u];
+  ${counts ? `if (any(max(abs(low), abs(high)) > vec4f(${largestFloat16}.0))) { atomicAdd(&saturated[0], 1u); }` : ''}
+  return halves(low, high);
 }`
 }

@@ -1,5 +1,6 @@
 import type { FlashBackward } from './flash-attention-backward.ts'
 import { halvesWgsl, headVectors, keyStartsWgsl, logOfE, seesWgsl, staged } from './flash-parts.ts'
+import { largestFloat16 } from './float16.ts'
 import { each } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import type { Plan } from './plan.ts'
@@ -16,13 +17,12 @@ export interface Write {
   accumulate: boolean
 }
 
-/** The kernel of `flashKeyGradients`. */
+/** The kernel of `flashKeyGradients`; where it `counts`, a lane tells once whether slopes of scores were cut to float16's range. */
 export function flashKeyGradientsWgsl(
   plan: Plan,
   { headSize, mask }: FlashBackward,
   { q, k, v, g }: Record<'q' | 'k' | 'v' | 'g', string>,
-  loads: string,
-  writes: readonly Write[],
+  { loads, writes, counts }: { loads: string; writes: readonly Write[]; counts: boolean },
 ): string {
   const units = matrixWgsl(plan.target.units)
   const listed = mask.kind === 'causal'
@@ -125,6 +125,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     let next_row = (block & 0x7fffffffu) * ${rowTile}u;
     let next_head = first_head;${fetches}
   }
+  ${counts ? 'var steepest = vec4f();' : ''}
   for (var step = 0u; step < steps; step++) {
     let first_row = (block & 0x7fffffffu) * ${rowTile}u;
     let hides = ${listed ? 'block >= 0x80000000u' : `first_row + ${rowTile}u > params.rows || first_key + ${keyTile}u > length`};
@@ -152,18 +153,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${each(
       2,
       i => `let at${i} = quarter * 8u + ${i * 4}u;
-    var share${i} = exp2(bitcast<vec4f>(tile[${scores}u + own + ${i}u]) * params.scale * ${logOfE} - vec4f(stats[at${i}], stats[at${i} + 1u], stats[at${i} + 2u], stats[at${i} + 3u]));`,
+    // Rounding of huge scores must not make a probability greater than 1, let alone infinite.
+    var share${i} = exp2(min(bitcast<vec4f>(tile[${scores}u + own + ${i}u]) * params.scale * ${logOfE} - vec4f(stats[at${i}], stats[at${i} + 1u], stats[at${i} + 2u], stats[at${i} + 3u]), vec4f()));`,
     ).join('\n    ')}
     if (hides) {
       ${each(2, i => each(4, j => `if (!sees(first_row + at${i} + ${j}u, key, length)) { share${i}[${j}] = 0.0; }`).join('\n      ')).join('\n      ')}
     }
     ${each(2, i => `let slope${i} = share${i} * (bitcast<vec4f>(tile[${slopes}u + own + ${i}u]) - vec4f(stats[${rowTile}u + at${i}], stats[${rowTile + 1}u + at${i}], stats[${rowTile + 2}u + at${i}], stats[${rowTile + 3}u + at${i}])) * params.scale;`).join('\n    ')}
+    ${counts ? 'steepest = max(steepest, max(abs(slope0), abs(slope1)));' : ''}
     tile[${scores}u + packed] = halves(share0, share1);
     tile[${slopes}u + packed] = halves(slope0, slope1);
     workgroupBarrier();
     ${gather(scores, gradientsAt, 'for_values')}
     ${gather(slopes, 0, 'for_keys')}
   }
+  ${counts ? `if (any(steepest > vec4f(${largestFloat16}.0))) { atomicAdd(&saturated[0], 1u); }` : ''}
   let to_k = (part * params.part_rows + batch * params.key_rows + key) * params.k_row + params.k_column + key_head * ${headSize}u;
   let to_v = (part * params.part_rows + batch * params.key_rows + key) * params.v_row + params.v_column + key_head * ${headSize}u;
   ${each(

@@ -59,6 +59,7 @@ function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): voi
     bindings.add(array, dValues.tensor, into)
     writes.push({ side: 'v', array, accumulate: dValues.accumulate })
   }
+  const counts = bindings.counts()
   const tiles = Math.ceil(keyRows / keyTile)
   flashKernel(plan, of, {
     ...{ name: 'flash_key_gradients', bindings, tiles, scale },
@@ -68,6 +69,6 @@ function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): voi
       ...{ key_heads: keyValueHeads, row_tiles: Math.ceil(rows / rowTile) },
       ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
     },
-    code: () => flashKeyGradientsWgsl(plan, of, names, bindings.loads, writes),
+    code: () => flashKeyGradientsWgsl(plan, of, names, { loads: bindings.loads, writes, counts }),
   })
 }

@@ -160,7 +160,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       let key = first_key + half * 16u;
       ${four.map(i => `s${i} = select(s${i}, vec4f(${hiddenScore}), hidden4(seen_from, lineage, key + ${i * 4}u, length));`).join('\n      ')}
     }
-    ${four.map(i => `s${i} = exp2(s${i}) * (d${i} - pull) * params.scale;`).join('\n    ')}
+    // No probability is greater than 1, however rounding moves huge scores.
+    ${four.map(i => `s${i} = exp2(min(s${i}, vec4f())) * (d${i} - pull) * params.scale;`).join('\n    ')}
     tile[${scores}u + own] = halves(s0, s1);
     tile[${scores}u + own + 1u] = halves(s2, s3);
     workgroupBarrier();

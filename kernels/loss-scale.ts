@@ -9,7 +9,7 @@ import type { Tensor } from './tensor.ts'
 export interface LossScale {
   /** (4): the exponent of the scale, a power of 2; updates since it changed; updates that were skipped; 0. */
   state: Tensor
-  /** u32 (1) each: what forwards and backwards cut to float16's range since the last update; see `Plan.saturated`. */
+  /** u32 (1) each: what forwards, of which generation is one, and backwards cut to float16's range since the last update; see `Plan.saturated`. */
   forwardCuts: Tensor
   backwardCuts: Tensor
 }

@@ -1,5 +1,5 @@
 import { largestFloat16 } from './float16.ts'
-import type { FloatType } from './matmul-variant.ts'
+import { type FloatType, withinFloat16 } from './matmul-variant.ts'
 import type { Pack } from './pack.ts'
 import type { BufferSpec, Plan } from './plan.ts'
 import type { Tensor } from './tensor.ts'
@@ -24,10 +24,22 @@ export function stored(plan: Plan, packed: Pack['size'], written: Readonly<Recor
     enables: half ? 'enable f16;\n' : '',
     key: `${types.map(([name, type]) => `${name} ${type}`)} ${counter !== undefined}`,
     functions: types.map(([name, type]) => storedWgsl(name, type, packed, counter !== undefined)).join(''),
-    specs: counter ? { saturated: { element: 'atomic<u32>', access: 'write' } } : {},
+    specs: counter ? counterSpec : {},
     buffers: counter ? { saturated: counter } : {},
   }
 }
+
+/** What kernels need that write float16 by `kept(f32)` or `kept2(vec2f)`: what these cut is counted where the plan counts. */
+export function counted(plan: Plan): Pick<Stored, 'functions' | 'specs' | 'buffers'> {
+  const counter = plan.saturated
+  return {
+    functions: keptWgsl('f32', counter !== undefined) + keptWgsl('vec2f', counter !== undefined),
+    specs: counter ? counterSpec : {},
+    buffers: counter ? { saturated: counter } : {},
+  }
+}
+
+const counterSpec: Record<string, BufferSpec> = { saturated: { element: 'atomic<u32>', access: 'write' } }
 
 /** The WGSL element of a pack of that type. */
 export const elementOf = (type: FloatType, packed: Pack['size']): string =>
@@ -48,3 +60,10 @@ fn stored_${name}(value: number) -> ${element} {
   return ${element}(kept);
 }`
 }
+
+const keptWgsl = (type: 'f32' | 'vec2f', counts: boolean): string => `
+fn kept${type === 'f32' ? '' : '2'}(value: ${type}) -> ${type} {
+  let kept = ${withinFloat16('value', type)};
+  ${counts ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}
+  return kept;
+}`

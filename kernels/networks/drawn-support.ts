@@ -28,6 +28,7 @@ export async function drawnSupport(
   const { supervised } = packing
   const support = device.tensor('support', [supervised.length, Math.ceil(vocabulary / wordTokens)], 'u32')
   const plan = new Plan(device, precision)
+  plan.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(plan, false)
   const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
   const targets = plan.constant(

@@ -127,6 +127,7 @@ export function recordGeneration(
 ): Drawn {
   const { shape, weights } = model
   const { language } = shape
+  plan.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(plan, false)
   const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
   const seeds = requests.flatMap(request => request.seeds)

@@ -94,6 +94,7 @@ export function recordSlots(
   endId: number,
 ): { drawn: Drawn; steps: Steps } {
   const { weights, shape } = model
+  plan.saturated = weights.lossScale?.forwardCuts
   const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
   const drawn = nothingDrawn(
     plan,
@@ -129,6 +130,7 @@ export function recordSeating(
   { steps, into, sampling, endId, capacity }: Seating,
 ): Drawn {
   const { weights, shape } = model
+  plan.saturated = weights.lossScale?.forwardCuts
   const { language } = shape
   const pass = new Pass(plan, false)
   const packing = pack([request], visualTokens(shape.connector), model.maxLength)

@@ -65,6 +65,7 @@ function visionPlan(
   const found = known.get(key)
   if (found) return found
   const plan = new Plan(device, precision)
+  plan.saturated = weights.lossScale?.forwardCuts
   const pixels = plan.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
   const features = plan.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
   visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
@@ -204,6 +205,7 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
   const { device, shape, weights } = model
   const packing = pack([prompt], visualTokens(shape.connector), model.maxLength)
   const plan = new Plan(device, model.precision)
+  plan.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(plan, false)
   const { embeddings, hidden } = hiddenStates(pass, weights, shape, [prompt], packing)
   const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))
