@@ -18,19 +18,24 @@ export interface Violation {
   nearest?: string
 }
 
+const options = {
+  allErrors: true,
+  useDefaults: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  verbose: true,
+} as const
+// What a schema may say is compiled once: that takes longer than most schemas. Ajv keeps every schema that it compiles,
+// so those of graphs, which come and go, each have an Ajv of their own.
+const rules = new Ajv(options)
+
 /** A validator of one schema: fills defaults into the value and returns everything that is wrong with it. */
 export type Validator = (value: unknown) => Violation[]
 
 export function validator(schema: Schema): Validator {
-  const ajv = new Ajv({
-    allErrors: true,
-    useDefaults: true,
-    strict: true,
-    strictTypes: false,
-    strictRequired: false,
-    verbose: true,
-  })
-  const check = ajv.compile(schema)
+  rules.validateSchema(schema, true)
+  const check = new Ajv({ ...options, meta: false, validateSchema: false }).compile(schema)
   return value => {
     if (check(value)) return []
     // `if` only says that its branch failed, and `propertyNames` repeats what its inner rule said

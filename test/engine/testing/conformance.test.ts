@@ -65,7 +65,7 @@ t.test('an operator that is no good is told why', async t => {
     ...base,
     run: ({ items }) => ({ items: items.pipe(filter(({ value }) => value === -1)) }),
   })
-  t.match((await faultsOf(dropping, { seconds: 2 })).join('\n'), /many items: must end/)
+  t.match((await faultsOf(dropping, { seconds: 0.5 })).join('\n'), /many items: must end/)
   const hoarding = operator({
     ...base,
     credits: () => 1000,
