@@ -146,7 +146,7 @@ export function matmulReference(options: Matmul<Values>): void {
  * anything of a batch, whose strides are mostly rows.
  */
 function fixedSizes(
-  { form, columns, inner, rows, batch, repeat }: Matmul,
+  { form, columns, inner, rows, batch, repeat, accumulate }: Matmul,
   a: Placed<Tensor>,
   b: Placed<Tensor>,
   out: Placed<Tensor>,
@@ -165,7 +165,7 @@ function fixedSizes(
   const unmoved = { a_outer: 0, a_inner: 0, b_outer: 0, b_inner: 0, out_outer: 0, out_inner: 0 }
   const offsets = { a_offset: a.offset, b_offset: b.offset, out_offset: out.offset }
   const starts = Object.fromEntries(Object.entries(offsets).filter(([, offset]) => offset === 0))
-  const sizes = form === 'tn' ? { rows } : { inner }
+  const sizes = { accumulate: accumulate ? 1 : 0, ...(form === 'tn' ? { rows } : { inner }) }
   return { ...strides, columns, ...alone, ...unmoved, ...starts, ...sizes }
 }
 

@@ -64,6 +64,23 @@ await t.test('wider cuts agree beyond their edges', async t => {
   await agree(t, device, [size], { precision: 'float16', types: { b: 'f16' }, bound: 2e-6 })
 })
 
+await t.test('subgroups can share the k of a step, and a step need not be a power of two', async t => {
+  const halved = { rowSubgroups: 1, columnSubgroups: 1, rowBlocks: 1, columnBlocks: 1, depth: 32, parts: 2 }
+  const thirds = { rowSubgroups: 1, columnSubgroups: 1, rowBlocks: 1, columnBlocks: 1, depth: 48 }
+  const size = { form: 'nt', rows: 18, columns: 20 } as const
+  const types = { a: 'f16', b: 'f16' } as const
+  await agree(
+    t,
+    device,
+    [
+      { ...size, inner: 64, tile: halved },
+      // Four whole steps and a part of one.
+      { ...size, inner: 200, tile: thirds },
+    ],
+    { ...exact, types },
+  )
+})
+
 await t.test('few rows agree: with weights read in blocks, and divided among subgroups', async t => {
   const precise = { precision: 'float16', types: { b: 'f16' }, bound: 2e-6 } as const
   const narrow = {
