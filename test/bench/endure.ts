@@ -42,23 +42,24 @@ export async function* endure(options: EnduranceOptions): AsyncGenerator<string>
   yield* ends(rows)
   const last = rows.at(-1)?.update ?? 0
   if (kill > 0 && last < rounds) {
-    const newest = (await listCheckpoints(directory)).at(-1)
-    const from = Number(newest ?? 0)
+    yield* savesIn(join(directory, 'log.txt'))
+    const from = Number((await listCheckpoints(directory)).at(-1) ?? 0)
     yield `killed behind update ${last}; it goes on behind update ${from}`
     const again: Row[] = []
     for await (const row of rowsOf(startFlow(['run', '--resume', directory], log), directory, from)) {
       again.push(row)
       yield lineOf(row)
+      if (row.update === last) yield madeTwice(rows, again)
       if (leave && row.update === rounds) break
     }
-    const twice = again.filter(({ update }) => update <= last)
-    const same = twice.filter(
-      ({ update, numbers }) => numbers === rows.find(row => row.update === update)?.numbers,
-    )
     yield* ends(again)
-    yield `updates made twice: ${twice.length}, with the same loss, KL and norm of the gradient: ${same.length}`
   }
-  yield* savesIn(join(directory, 'log.txt'))
+}
+
+/** Whether a process that went on from a checkpoint came to what the one before it had come to. */
+function madeTwice(before: readonly Row[], again: readonly Row[]): string {
+  const same = again.filter(row => before.some(at => at.update === row.update && at.numbers === row.numbers))
+  return `updates made twice: ${again.length}, with the same loss, KL and norm of the gradient: ${same.length}`
 }
 
 function runOf(
@@ -104,7 +105,7 @@ function savesIn(log: string): string[] {
 function* ends(rows: readonly Row[]): Generator<string> {
   const seconds = rows.map(row => row.seconds).sort((a, b) => a - b)
   yield `${rows.length} updates, median ${seconds[Math.floor(seconds.length / 2)]?.toFixed(2)} s`
-  if (rows.length < 4) return
+  if (rows.length < 8) return // a quarter of fewer says nothing
   for (const field of ['gpuBytes', 'gpuPeakBytes', 'residentBytes'] as const)
     yield `growth of ${field} from the second quarter to the last: ${(100 * growth(rows.map(row => row[field]))).toFixed(2)} %`
 }
