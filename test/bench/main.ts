@@ -7,6 +7,7 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load, endure: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut
+//   --only NAME    gemm: shapes whose names begin so, e.g. bar
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
 //   --kill N       endure: the run is killed behind this update and goes on, unless it was the last; 0 (default): never
@@ -37,6 +38,7 @@ const { values, positionals } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
     all: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     json: { type: 'boolean', default: false },
     baseline: { type: 'boolean', default: false },
     lora: { type: 'boolean', default: false },

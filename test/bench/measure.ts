@@ -6,6 +6,8 @@ export interface BenchOptions {
   rounds: number
   /** Every variant, not only the chosen ones. */
   all: boolean
+  /** How the names of the shapes begin that are multiplied; empty: all. */
+  only: string
   /** The `config.json` of the models. */
   config: string
   /** Adapters instead of full training. */
