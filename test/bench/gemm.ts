@@ -42,7 +42,10 @@ const values = noise(1 << 22)
 const halves = Uint16Array.from(values, toFloat16)
 
 /** Products in float16 with float32 sums; with `all`, every cut that fits a shape, to make kernels/matmul-table.ts from. */
-export async function* gemm(device: Device, { rounds, all, only }: BenchOptions): AsyncGenerator<Measurement> {
+export async function* gemm(
+  device: Device,
+  { rounds, all, only }: BenchOptions,
+): AsyncGenerator<Measurement> {
   const small = device.units === 'none'
   for (const shape of small
     ? [{ name: 'small', form: 'nt' as const, rows: 256, columns: 256, inner: 256 }]
