@@ -47,19 +47,30 @@ export async function memory(updates: number, samples: number): Promise<MemorySa
 }
 
 /** The growth from the mean of the second quarter, when all is warm, to that of the last one, as a share. */
-export function growth(values: readonly number[]): number {
+export function growth(values: readonly number[], of = mean): number {
   const quarter = Math.floor(values.length / 4)
-  const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length
-  return mean(values.slice(-quarter)) / mean(values.slice(quarter, 2 * quarter)) - 1
+  return of(values.slice(-quarter)) / of(values.slice(quarter, 2 * quarter)) - 1
 }
+
+const mean = (list: readonly number[]): number => list.reduce((sum, value) => sum + value, 0) / list.length
 
 /** One line a sample, and what grew. */
 export function* memoryLines(samples: readonly MemorySample[]): Generator<string> {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`
   for (const { update, gpuBytes, residentBytes, heapBytes } of samples)
     yield `update ${update}: GPU ${megabytes(gpuBytes)}, process ${megabytes(residentBytes)}, of it heap ${megabytes(heapBytes)}`
-  for (const field of ['gpuBytes', 'residentBytes', 'heapBytes'] as const)
-    yield `growth of ${field} from the second quarter to the last: ${(100 * growth(samples.map(sample => sample[field]))).toFixed(2)} %`
+  const line = (field: keyof MemorySample, of?: (list: readonly number[]) => number) =>
+    `growth of ${field} from the second quarter to the last: ${(
+      100 *
+        growth(
+          samples.map(sample => sample[field]),
+          of,
+        )
+    ).toFixed(2)} %`
+  // The least: how many clips wait on the GPU at a time depends on how fast they are decoded.
+  yield line('gpuBytes', list => Math.min(...list))
+  yield line('residentBytes')
+  yield line('heapBytes')
 }
 
 const watchOf = (updates: number, every: number, keep: (sample: MemorySample) => void) =>

@@ -10,10 +10,12 @@ const data = `data=${dataOf('mvbench')}`
 const plain = [data, 'answers=oracle', 'nodes.evaluation/watch.config.sheetWidth=0']
 const text = (folder: string) => readFileSync(join(folder, 'results.jsonl'), 'utf8')
 
+const whole = join(t.testdir(), 'whole')
+await evaluate('mvbench', whole, plain)
+
 t.test('shards make the same results as one run, and a merge proves that it is whole', async t => {
   const folder = t.testdir()
   const at = (name: string) => join(folder, name)
-  await evaluate('mvbench', at('whole'), plain)
   for (const i of [1, 2, 3]) await evaluate('mvbench', at(`part-${i}`), [...plain, `shard=${i}/3`])
   await t.rejects(mergeResults(at('merged'), [at('part-1'), at('part-3')]), { code: 'incomplete' })
   const lines = await mergeResults(
@@ -21,16 +23,16 @@ t.test('shards make the same results as one run, and a merge proves that it is w
     [1, 2, 3].map(i => at(`part-${i}`)),
   )
   t.ok(lines.includes('complete: 16 of 16 questions; unique: 0 held twice, alike'))
-  t.equal(text(at('merged')), text(at('whole')))
+  t.equal(text(at('merged')), text(whole))
 
   await evaluate('mvbench', at('other'), [
     data,
     'answers=constant',
     'nodes.evaluation/watch.config.sheetWidth=0',
   ])
-  await t.rejects(mergeResults(at('mixed'), [at('whole'), at('other')]), { code: 'other-recipe' })
+  await t.rejects(mergeResults(at('mixed'), [whole, at('other')]), { code: 'other-recipe' })
 
-  const comparison = compareResults(at('other'), at('whole'))
+  const comparison = compareResults(at('other'), whole)
   t.equal(comparison.gained.length, 11)
   t.equal(comparison.lost.length, 0)
   t.ok(Math.abs(comparison.difference.mean - 11 / 16) < 1e-12)
@@ -47,9 +49,7 @@ t.test('a folder with results of another recipe is refused', async t => {
 
 t.test('a run that was aborted goes on where it was, and ends with the same file', async t => {
   const folder = t.testdir()
-  const whole = join(folder, 'whole')
   const out = join(folder, 'out')
-  await evaluate('mvbench', whole, plain)
   const claims = 'nodes.evaluation/pending.config.claimSeconds=0.01'
   const run = startEvaluation('mvbench', out, [...plain, claims])
   const results = join(out, 'results')
