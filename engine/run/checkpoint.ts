@@ -167,10 +167,13 @@ export class Checkpoints {
       ...(best && { best }),
     }
     const write = async (root: string) => {
-      for (const [folder, durable] of this.#durables) {
+      // Side by side: the disk takes from one while another is on its way from the GPU.
+      const saves = [...this.#durables].map(async ([folder, durable]) => {
         await mkdir(join(root, folder), { recursive: true })
         await durable.save(join(root, folder))
-      }
+      })
+      const ends = await Promise.allSettled(saves) // nothing may write on where one failed
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
     }
     const begin = performance.now()
     await writeCheckpoint(this.#host.directory, { state, keep: this.#cadence.keep, write })
