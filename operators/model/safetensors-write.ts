@@ -1,5 +1,5 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from './float-formats.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 export interface TensorToWrite {
   readonly name: string
@@ -18,20 +18,14 @@ type Pieces<T> = Iterable<T> | AsyncIterable<T>
  * Writes tensors as one safetensors file, one chunk in memory at a time. The bytes depend on names, shapes and values
  * alone: tensors lie in order of name. The file appears under its name only when it is whole.
  */
-export async function writeSafetensors(path: string, tensors: readonly TensorToWrite[]): Promise<void> {
+export function writeSafetensors(path: string, tensors: readonly TensorToWrite[]): Promise<void> {
   const inOrder = [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const partial = `${path}.partial`
-  const handle = await open(partial, 'w')
-  try {
-    await writeFully(handle, headerOf(inOrder))
-    for (const tensor of inOrder) await writeTensor(handle, tensor)
-  } catch (error) {
-    await handle.close()
-    await rm(partial, { force: true })
-    throw error
-  }
-  await handle.close()
-  await rename(partial, path)
+  return writeWholeFile(path, fileOf(inOrder))
+}
+
+async function* fileOf(tensors: readonly TensorToWrite[]): AsyncGenerator<Uint8Array> {
+  yield headerOf(tensors)
+  for (const tensor of tensors) yield* bytesOf(tensor)
 }
 
 function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
@@ -52,22 +46,17 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   return bytes
 }
 
-async function writeTensor(handle: FileHandle, { name, shape, dtype, chunks }: TensorToWrite): Promise<void> {
+async function* bytesOf({ name, shape, dtype, chunks }: TensorToWrite): AsyncGenerator<Uint8Array> {
   let written = 0
   for await (const values of chunks) {
     const bytes = values instanceof Uint8Array ? values : fromFloat32(values, dtype)
-    await writeFully(handle, bytes)
+    yield bytes
     written += bytes.length / bytesPerElement[dtype]
   }
   if (written === elementsOf(shape)) return
   throw new Error(
     `writeSafetensors: tensor ${name}: shape (${shape.join(', ')}) has ${elementsOf(shape)} values, got ${written}`,
   )
-}
-
-/** One write may take less than it is given. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += (await handle.write(bytes, done)).bytesWritten
 }
 
 const elementsOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1)

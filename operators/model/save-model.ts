@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Parameter } from '../../kernels/layers/pass.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
@@ -7,10 +7,11 @@ import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { fromFloat32, isFloatFormat } from './float-formats.ts'
 import type { LoadedModel } from './load-model.ts'
 import { openSafetensors, readBytes, readHeaderBytes, type SafetensorsFile } from './safetensors.ts'
-import { writeFully, writeSafetensors } from './safetensors-write.ts'
+import { writeSafetensors } from './safetensors-write.ts'
 import { readNumber, writeNumber } from './state-file.ts'
 import { readPieces } from './tensor-pieces.ts'
 import { uploadTensors } from './upload.ts'
+import { writeWholeFile } from './whole-file.ts'
 
 /**
  * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was
@@ -65,7 +66,10 @@ export async function exportModel(
   const names = (await readdir(checkpoint.folder)).filter(name => beside.test(name))
   for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
   for (const file of checkpoint.files)
-    await writeLike(file, join(folder, basename(file.path)), { checkpoint, model, signal, changed })
+    await writeWholeFile(
+      join(folder, basename(file.path)),
+      fileLike(file, { checkpoint, model, signal, changed }),
+    )
 }
 
 const exactFolder = 'exact'
@@ -83,23 +87,11 @@ interface Sources {
   changed: (weight: Parameter) => boolean
 }
 
-/** A file with the header of another one and the trained tensors of the model. It appears when it is whole. */
-async function writeLike(file: SafetensorsFile, path: string, sources: Sources): Promise<void> {
-  const partial = `${path}.partial`
-  const handle = await open(partial, 'w')
-  try {
-    await writeFully(handle, await readHeaderBytes(file))
-    const inOrder = [...file.tensors].sort(([, a], [, b]) => a.begin - b.begin)
-    for (const [name] of inOrder) {
-      for await (const bytes of bytesOf(file, name, sources)) await writeFully(handle, bytes)
-    }
-  } catch (error) {
-    await handle.close()
-    await rm(partial, { force: true })
-    throw error
-  }
-  await handle.close()
-  await rename(partial, path)
+/** A file with the header of another one and the trained tensors of the model. */
+async function* fileLike(file: SafetensorsFile, sources: Sources): AsyncGenerator<Uint8Array> {
+  yield await readHeaderBytes(file)
+  const inOrder = [...file.tensors].sort(([, a], [, b]) => a.begin - b.begin)
+  for (const [name] of inOrder) yield* bytesOf(file, name, sources)
 }
 
 async function* bytesOf(
