@@ -30,19 +30,15 @@ export function blockOfHalves({ fast, extent, depth }: Side): {
 export function chunkLoads(side: Side, first: number) {
   const { name, fast, extent, depth, lanes } = side
   const { pitch, vectors, wide } = blockOfHalves(side)
-  // Lanes lie side by side along as much of a row of the part as divides them; all of them bring `down` rows at once.
-  const across = commonDivisor(wide, lanes)
-  const [down, times] = [lanes / across, wide / across]
   const count = (extent * depth) / halves / lanes
-  if (!Number.isInteger(count / times))
+  if (!Number.isInteger(count) || lanes % wide !== 0)
     throw new Error(`matmul ${name}: ${extent} × ${depth} do not divide among ${lanes} lanes`)
   const chunks = each(count, i => i)
-  const row = (i: number) => `lane / ${across}u + ${Math.floor(i / times) * down}u`
-  const column = (i: number) => `lane % ${across}u + ${(i % times) * across}u`
+  const down = lanes / wide // rows of the part that all lanes bring at once
+  const row = (i: number) => `lane / ${wide}u + ${i * down}u`
+  const column = `lane % ${wide}u`
   const at = (i: number, origin: string) =>
-    fast === 'k'
-      ? `${origin} + ${row(i)}, k + (${column(i)}) * 8u`
-      : `${origin} + (${column(i)}) * 8u, k + ${row(i)}`
+    fast === 'k' ? `${origin} + ${row(i)}, k + ${column} * 8u` : `${origin} + ${column} * 8u, k + ${row(i)}`
   return {
     pitch,
     vectors,
@@ -53,15 +49,9 @@ export function chunkLoads(side: Side, first: number) {
         .map(i => `${name}_chunk${i} = ${whole ? 'whole' : 'fetch'}_${name}(${name}_at, ${at(i, origin)});`)
         .join('\n    '),
     put: chunks
-      .map(
-        i => `tile[${first}u + (${row(i)}) * ${pitch}u + ${column(i)}] = halves_${name}(${name}_chunk${i});`,
-      )
+      .map(i => `tile[${first}u + (${row(i)}) * ${pitch}u + ${column}] = halves_${name}(${name}_chunk${i});`)
       .join('\n    '),
   }
-}
-
-function commonDivisor(a: number, b: number): number {
-  return b === 0 ? a : commonDivisor(b, a % b)
 }
 
 /**

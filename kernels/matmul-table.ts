@@ -6,27 +6,51 @@ const square = (blocks: number): UnitTile => ({
   ...{ rowBlocks: blocks, columnBlocks: blocks, depth: 32 },
 })
 
-/**
- * Cuts of products on matrix units. TFLOPS on an H200 (driver 580.159.04, 2026-11-22, `bench gemm --all`) at nt
- * 8192 × 11008 × 2048, nn 8192 × 2048 × 11008, tn 11008 × 2048 × 8192, nt 700 × 2048 × 2048:
- * 128 × 128: 235, 266, 280, 126; 64 × 64: 140, 133, 173, 73. Tried and never better by more than their spread: a depth
- * of 64 (179, 187, 159, 127), 128 × 64, 64 × 128, 256 × 128, 128 × 256. Where the GPU's multiprocessors get one large
- * tile each at most, more subgroups and a depth of 64 wait less often: at nt 700 × 2048 × 2048 and × 11008, factors in
- * float16, 159 and 167 instead of 122 and 117; with one part 126 and 150.
- */
-export const unitTiles = { large: square(4), small: square(2), deep: { ...square(4), depth: 64, parts: 2 } }
+/** The subgroups twice, each for half of 64 k: one such workgroup has all of a multiprocessor's registers. */
+const paired = (rowBlocks: number): UnitTile => {
+  return { ...square(4), rowBlocks, depth: 64, parts: 2 }
+}
 
-/** About as many large tiles as a large GPU works on at once, one on each multiprocessor. */
-const fewTiles = 140
+/**
+ * Cuts of products on matrix units. TFLOPS on an H200 (driver 580.159.04, 2026-11-22, float16 factors): at nt 8192 ×
+ * 11008 × 2048, nn 8192 × 2048 × 11008, tn 11008 × 2048 × 8192: large 246 to 251, 291, 256; deep 254, 268, 213; tall 250
+ * at nt. A frozen image's nt 11664 × 4304 × 1152 with GELU, × 1152 × 1152 with residual: large 221, 175; deep 220, 191;
+ * tall 233, 210. A prompt's nt 700 × 2048 × 2048, × 11008, 700 × 11008 × 2048: large 93 to 122, 114, 205; deep 158, 176,
+ * 217; flat 175, 187. Never better: 48 k at a time, two stages in workgroup memory (171 for 250; more than 25 kB halve
+ * the workgroups of a multiprocessor), blocks straight from storage (161), results straight to storage, 128 × 96, 96 × 96,
+ * 256 × 128.
+ */
+export const unitTiles = {
+  large: square(4),
+  small: square(2),
+  deep: paired(4),
+}
+
+/** Further cuts for `nt`: rows of a that lie side by side would not divide among their lanes. */
+export const ntTiles = { tall: paired(5), flat: paired(3) }
+
+/** Of a large GPU; each works on one paired tile at a time. */
+const multiprocessors = 132
+
+/** Rows that tiles of this cut make one after another, weighted by what flat ones lose to reading more often. */
+function rowsInTurn(rows: number, columns: number, { rowBlocks }: UnitTile): number {
+  const tileRows = rowBlocks * 32
+  const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / 128)
+  return Math.ceil(tiles / multiprocessors) * tileRows * (rowBlocks < 4 ? 1.18 : 1)
+}
 
 /**
  * The small tile only where most of a large one would lie outside the result. `halves` says that both factors are
- * float16: others would take twice the registers on their way.
+ * float16: others would take twice the registers on their way. Factors whose rows are read across gain from pairs only
+ * where tiles are fewer than multiprocessors.
  */
-export function tileFor(rows: number, columns: number, halves: boolean): UnitTile {
+export function tileFor(form: 'nt' | 'nn' | 'tn', rows: number, columns: number, halves: boolean): UnitTile {
   if (rows <= 64 || columns <= 64) return unitTiles.small
-  const tiles = Math.ceil(rows / 128) * Math.ceil(columns / 128)
-  return halves && tiles <= fewTiles ? unitTiles.deep : unitTiles.large
+  if (!halves) return unitTiles.large
+  const { deep } = unitTiles
+  if (form !== 'nt') return rowsInTurn(rows, columns, deep) <= 128 ? deep : unitTiles.large
+  const turns = (tile: UnitTile) => rowsInTurn(rows, columns, tile)
+  return Object.values(ntTiles).reduce((best, tile) => (turns(tile) < turns(best) ? tile : best), deep)
 }
 
 /** How products of at most 64 rows are cut; undefined above. Other cuts of 8 × 2560 × 2048 took up to 1.8 times as long. */

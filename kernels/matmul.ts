@@ -186,7 +186,7 @@ function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Vari
     const few = fewTileFor(rows, columns)
     // Software adapters, which have loops in the place of units, have too little workgroup memory for more depth.
     const halves = target.units === 'native' && made.types.a === 'f16' && made.types.b === 'f16'
-    const best = few && fewFits(made, columns, few) ? few : tileFor(rows, columns, halves)
+    const best = few && fewFits(made, columns, few) ? few : tileFor(form, rows, columns, halves)
     const tile = options.tile ?? best
     return tilingOf('units', made, tile, () =>
       'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile),

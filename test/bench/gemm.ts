@@ -1,7 +1,7 @@
 import type { Device } from '../../kernels/device.ts'
 import { fromFloat16, toFloat16 } from '../../kernels/float16.ts'
 import { type Matmul, matmul } from '../../kernels/matmul.ts'
-import { unitTiles } from '../../kernels/matmul-table.ts'
+import { ntTiles, unitTiles } from '../../kernels/matmul-table.ts'
 import { compile, Plan, type Precision } from '../../kernels/plan.ts'
 import type { Tensor } from '../../kernels/tensor.ts'
 import { noise } from '../kernels/support.ts'
@@ -24,6 +24,8 @@ const shapes: readonly Shape[] = [
   { name: 'bar backward', form: 'nn', rows: 8192, columns: 2048, inner: 11008 },
   { name: 'bar weights', form: 'tn', rows: 11008, columns: 2048, inner: 8192 },
   { name: 'vision', form: 'nt', rows: 11664, columns: 1152, inner: 1152 },
+  { name: 'vision qkv', form: 'nt', rows: 11664, columns: 3456, inner: 1152 },
+  { name: 'vision down', form: 'nt', rows: 11664, columns: 1152, inner: 4304 },
   { name: 'prefill', form: 'nt', rows: 700, columns: 2048, inner: 2048 },
   { name: 'prefill up', form: 'nt', rows: 700, columns: 11008, inner: 2048 },
   ...[8, 64].flatMap(rows => [
@@ -51,8 +53,10 @@ export async function* gemm(
     ? [{ name: 'small', form: 'nt' as const, rows: 256, columns: 256, inner: 256 }]
     : shapes.filter(({ name }) => name.startsWith(only))) {
     const cuts: (Cut | undefined)[] = [undefined]
-    if (all)
-      cuts.push(...(shape.rows > 64 ? Object.values(unitTiles) : [...fewCuts, ...Object.values(unitTiles)]))
+    if (all) {
+      if (shape.rows <= 64) cuts.push(...fewCuts)
+      cuts.push(...Object.values(unitTiles), ...(shape.form === 'nt' ? Object.values(ntTiles) : []))
+    }
     for (const cut of cuts) yield await product(device, shape, cut, rounds)
   }
 }
@@ -135,4 +139,4 @@ async function expectRight(
 const cutName = (cut: Cut): string =>
   'subgroups' in cut
     ? `few ${cut.subgroups}x${cut.columnBlocks}`
-    : `${cut.rowSubgroups}x${cut.columnSubgroups} of ${cut.rowBlocks}x${cut.columnBlocks} by ${cut.depth}`
+    : `${cut.rowSubgroups}x${cut.columnSubgroups} of ${cut.rowBlocks}x${cut.columnBlocks} by ${cut.depth}${cut.parts ? ` in ${cut.parts} parts` : ''}`
