@@ -1,5 +1,7 @@
 import { type Config, resource } from '../../engine/operator.ts'
+import type { Device } from '../../kernels/device.ts'
 import type { PaperModel } from '../../kernels/networks/on-paper.ts'
+import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import { freeIdlePlans } from '../../kernels/plan-reuse.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
@@ -84,7 +86,7 @@ export default resource({
   sizes: config => modelSizes(paperOf(config)),
   outline: paperOf,
   memory: config => weightsMemory(paperOf(config)),
-  async open(config, context): Promise<LoadedModel> {
+  async open(config, context): Promise<OpenModel> {
     const { path, train, precision } = config
     const device = await sharedDevice(context)
     const checkpoint = await openCheckpoint(resolvePath(path))
@@ -99,21 +101,34 @@ export default resource({
     if (config.visionTune === 'partial') checkBlocks(config.visionTuneFrom, checkpoint.config.featureLayer)
     const adapter = source && { source, trained: adapted }
     const loaded = await loadModel(device, checkpoint, parts, precision, adapter)
-    const model: LoadedModel = { ...loaded, recompute: config.recompute }
+    const warn = (what: string) => context.log(`${path}: ${what}`, 'warn')
+    const model: OpenModel = { ...loaded, recompute: config.recompute, warn }
     if (model.saturated > 0)
-      context.log(
-        `${path}: ${model.saturated} weights are beyond float16 and became its largest number`,
-        'warn',
-      )
+      warn(`${model.saturated} weights are beyond float16 and became its largest number`)
     const trained = adapted ? [...parts, 'adapter'] : parts
     if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
   },
-  close: ({ device, weights }) => {
+  async close({ device, weights, warn }) {
     freeIdlePlans(device, weights)
-    weights.free()
+    try {
+      const cuts = await cutsOf(device, weights)
+      if (cuts > 0) warn(`activations were cut to float16's range ${cuts} times that no update reported`)
+    } finally {
+      weights.free()
+    }
   },
 })
+
+/** With who is told what the model could not hold. */
+export interface OpenModel extends LoadedModel {
+  warn(what: string): void
+}
+
+async function cutsOf(device: Device, { lossScale }: ParameterSet): Promise<number> {
+  const [cuts] = lossScale ? await device.readIntegers(lossScale.forwardCuts) : [0]
+  return cuts
+}
 
 type ModelFields = Config<typeof fields>
 

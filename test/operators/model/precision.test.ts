@@ -4,11 +4,13 @@ import { openDevice } from '../../../kernels/device.ts'
 import { promptStates } from '../../../kernels/networks/video-model.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
 import { loadModel } from '../../../operators/model/load-model.ts'
+import modelResource from '../../../operators/model/model.ts'
 import { close } from '../../kernels/support.ts'
 import { cases } from '../../oracle/cases.ts'
 import { readModel } from '../../oracle/model.ts'
 import { nextLogits } from '../../oracle/quantities.ts'
 import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
+import { plainContext } from '../context.ts'
 
 const folder = join(t.testdir({}), 'checkpoint')
 // Widths that are multiples of 8, except one: matrix units read so many at once.
@@ -33,3 +35,37 @@ t.test('a float16 model gives nearly the logits of the float64 oracle', async t 
   close(t, found, wanted, 5e-3)
   t.not(Math.fround(wanted[0]), found[0])
 })
+
+t.test(
+  'a model that is closed says how often numbers were cut to the range of float16 unreported',
+  async t => {
+    const said: unknown[] = []
+    const context = {
+      ...plainContext,
+      shared: (async () => device) as (typeof plainContext)['shared'], // the one thing that is shared is the device
+      log: (...words: unknown[]) => said.push(words),
+    }
+    const config = {
+      path: folder,
+      train: [],
+      visionTune: 'frozen',
+      visionTuneFrom: 0,
+      precision: 'float16',
+      recompute: 'none',
+      adapter: '',
+      loraRank: 8,
+      loraAlpha: 16,
+      loraTargets: ['q_proj'],
+      loraSeed: 0,
+    } as const
+    for (const cuts of [0, 3]) {
+      const opened = await modelResource.open(config, context)
+      const counter = opened.weights.lossScale?.forwardCuts
+      if (counter) device.write(counter, Uint32Array.of(cuts))
+      await modelResource.close(opened)
+    }
+    t.same(said, [
+      [`${folder}: activations were cut to float16's range 3 times that no update reported`, 'warn'],
+    ])
+  },
+)
