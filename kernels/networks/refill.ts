@@ -54,18 +54,22 @@ export function refillingWriter(
   options: RefillOptions,
 ): (request: Request) => Promise<WrittenGroup> {
   const waiting: Job[] = []
+  let longest = 0
   let isAtWork = false
   const work = async (): Promise<void> => {
     if (isAtWork) return
     isAtWork = true
-    while (waiting.length > 0) await writeWhileSeated(model, sampling, options, waiting)
+    while (waiting.length > 0)
+      await writeWhileSeated(model, sampling, { ...options, room: roomFor(longest) }, waiting)
     isAtWork = false
   }
   return request =>
     new Promise<WrittenGroup>((resolve, reject) => {
       if (request.seeds.length !== options.count)
         throw new Error(`seeds: must be ${options.count} of a prompt, got ${request.seeds.length}`)
-      waiting.push({ request, length: promptLength(model, request), resolve, reject })
+      const length = promptLength(model, request)
+      longest = Math.max(longest, length)
+      waiting.push({ request, length, resolve, reject })
       void work()
     })
 }
@@ -74,10 +78,10 @@ export function refillingWriter(
 async function writeWhileSeated(
   model: ChangingModel,
   sampling: Sampling,
-  options: RefillOptions,
+  options: RefillOptions & { room: number },
   waiting: Job[],
 ): Promise<void> {
-  const { count, maxNewTokens: capacity, endIds, signal } = options
+  const { count, room, maxNewTokens: capacity, endIds, signal } = options
   const { version } = model
   const seats: (Seated | undefined)[] = Array.from({ length: options.slots }, () => undefined)
   const isSeated = () => seats.some(seat => seat)
@@ -86,12 +90,7 @@ async function writeWhileSeated(
   let slots: Slots | undefined
   let before: Look | undefined
   try {
-    const sizes = {
-      slots: options.slots,
-      count,
-      room: roomFor(Math.max(...waiting.map(job => job.length))),
-      capacity,
-    }
+    const sizes = { slots: options.slots, count, room, capacity }
     slots = await openSlots(model, sizes, sampling, endIds[0] ?? noToken)
     for (;;) {
       signal?.throwIfAborted()
