@@ -42,7 +42,13 @@ export class Plan {
   /** What kernels are generated for. */
   readonly target: Target
   readonly precision: Precision
-  /** u32 (1): where products add how often eight neighbours of their left factor were cut to float16's range; by default nowhere. */
+  /**
+   * u32 (1): where kernels add how often what they rounded had to be cut to float16's range; by default nowhere. They do
+   * where numbers become float16 first: left factors of products (eight neighbours at a time), results kept in float16,
+   * copies, heads that attention reads as float32 and the slopes of its scores, rows of decode steps. Not counted, because it
+   * cannot be: probabilities, and what attention gives, an average of numbers within the range. Nor right factors: they are
+   * weights, or activations that are a left factor elsewhere; others has only attention with heads that 8 does not divide.
+   */
   saturated: Tensor | undefined
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
   readonly pinned = new Set<Tensor>()
