@@ -106,10 +106,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${keys.fetch('first_key', 'last_key', 'k_start', 'params.k_row')}
   ${values.fetch('first_key', 'last_key', 'v_start', 'params.v_row')}
   ${keys.put(`${keysAt}u`)}
+  ${keys.pad(`${keysAt}u`)}
   workgroupBarrier();
   ${blocksOf('key_block', keysAt)}
   workgroupBarrier();
   ${values.put(`${valuesAt}u`)}
+  ${values.pad(`${valuesAt}u`)}
   workgroupBarrier();
   ${blocksOf('value_block', valuesAt)}
   ${each(half, i => `var for_keys${i} = Sums(); var for_values${i} = Sums();`).join(' ')}
@@ -126,6 +128,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     let next_head = first_head;${fetches}
   }
   ${counts ? 'var steepest = vec4f();' : ''}
+  workgroupBarrier();
+  ${queries.pad('0u')}
+  ${gradients.pad(`${gradientsAt}u`)}
   for (var step = 0u; step < steps; step++) {
     let first_row = (block & 0x7fffffffu) * ${rowTile}u;
     let hides = ${listed ? 'block >= 0x80000000u' : `first_row + ${rowTile}u > params.rows || first_key + ${keyTile}u > length`};

@@ -45,18 +45,19 @@ export function flashFits(plan: Plan, shape: AttentionShape, heads: readonly Hea
   )
 }
 
-/** WGSL: 8 numbers as float16, within its range. */
+/** WGSL: 8 numbers as float16, within its range; `packed_halves` where they are. */
 export const halvesWgsl = `
 fn halves(low: vec4f, high: vec4f) -> vec4u {
-  let a = ${withinFloat16('low', 'vec4f')};
-  let b = ${withinFloat16('high', 'vec4f')};
+  return packed_halves(${withinFloat16('low', 'vec4f')}, ${withinFloat16('high', 'vec4f')});
+}
+fn packed_halves(a: vec4f, b: vec4f) -> vec4u {
   return vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
 }`
 
 /** Heads as they lie in workgroup memory: rows of vectors of 8 float16, padded to blocks of 16, one vector apart more. */
-export const headVectors = (headSize: number): { wide: number; pitch: number; blocks: number } => {
+export const headVectors = (headSize: number): { pitch: number; blocks: number } => {
   const blocks = Math.ceil(headSize / 16)
-  return { wide: blocks * 2, pitch: blocks * 2 + 1, blocks }
+  return { pitch: blocks * 2 + 1, blocks }
 }
 
 /** Rows of a tensor that go to workgroup memory: fetched into registers first, so that loads can be in flight meanwhile. */
@@ -70,25 +71,24 @@ export interface Staged {
   headSize: number
 }
 
-/** WGSL statements: `declare`, `fetch(firstRow, lastRow, start, stride)` and `put(at)`. */
+/**
+ * WGSL statements: `declare`, `fetch(firstRow, lastRow, start, stride)`, `put(at)`, and `pad(at)`, which zeroes what lies
+ * between a head and the end of its last block: once is enough, since `put` leaves it alone.
+ */
 export function staged({ name, source, tileRows, lanes, headSize }: Staged) {
-  const { wide, pitch } = headVectors(headSize)
-  const count = Math.ceil((tileRows * wide) / lanes)
-  const even = (tileRows * wide) % lanes === 0
+  const { pitch } = headVectors(headSize)
+  const wide = headSize / 8
+  const all = tileRows * wide
+  const count = Math.ceil(all / lanes)
   const index = (i: number) => (i === 0 ? 'lane' : `(lane + ${i * lanes}u)`)
-  const inside = (i: number) => (even || i < count - 1 ? '' : `if (${index(i)} < ${tileRows * wide}u) `)
-  const padded = headSize % 16 !== 0
+  const inside = (i: number) => ((i + 1) * lanes <= all ? '' : `if (${index(i)} < ${all}u) `)
   return {
     declare: each(count, i => `var ${name}${i}: vec4u;`).join('\n  '),
-    /** Rows beyond `lastRow` repeat it; columns beyond the head are 0. */
+    /** Rows beyond `lastRow` repeat it. */
     fetch: (firstRow: string, lastRow: string, start: string, stride: string) =>
       each(count, i => {
         const row = `min(${firstRow} + ${index(i)} / ${wide}u, ${lastRow})`
-        const column = `${index(i)} % ${wide}u`
-        const load = padded
-          ? `select(vec4u(), load_${source}(${start} + ${row} * ${stride} + min(${column}, ${headSize / 8 - 1}u) * 8u), ${column} < ${headSize / 8}u)`
-          : `load_${source}(${start} + ${row} * ${stride} + ${column} * 8u)`
-        return `${name}${i} = ${load};`
+        return `${inside(i)}{ ${name}${i} = load_${source}(${start} + ${row} * ${stride} + ${index(i)} % ${wide}u * 8u); }`
       }).join('\n    '),
     put: (at: string) =>
       each(
@@ -96,6 +96,10 @@ export function staged({ name, source, tileRows, lanes, headSize }: Staged) {
         i =>
           `${inside(i)}{ tile[${at} + ${index(i)} / ${wide}u * ${pitch}u + ${index(i)} % ${wide}u] = ${name}${i}; }`,
       ).join('\n    '),
+    pad: (at: string) =>
+      headSize % 16 === 0
+        ? ''
+        : `for (var i = lane; i < ${tileRows}u; i += ${lanes}u) { tile[${at} + i * ${pitch}u + ${wide}u] = vec4u(); }`,
   }
 }
 

@@ -108,10 +108,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${queries.fetch('first_row', 'last_row', 'q_start', 'params.q_row')}
   ${gradients.fetch('first_row', 'last_row', 'g_start', 'g_row')}
   ${queries.put(`${queriesAt}u`)}
+  ${queries.pad(`${queriesAt}u`)}
   workgroupBarrier();
   ${blocksOf('query_block', queriesAt)}
   workgroupBarrier();
   ${gradients.put(`${gradientsAt}u`)}
+  ${gradients.pad(`${gradientsAt}u`)}
   workgroupBarrier();
   ${blocksOf('gradient_block', gradientsAt)}
   ${sums.map(name => `var ${name} = Sums();`).join(' ')}
@@ -127,6 +129,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var block = ${listed ? 'blocks[range.x]' : 'range.x'};
   ${keys.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'k_start', 'params.k_row')}
   ${values.fetch(`(block & 0x7fffffffu) * ${keyTile}u`, 'last_key', 'v_start', 'params.v_row')}
+  workgroupBarrier();
+  ${keys.pad('0u')}
+  ${values.pad(`${valuesAt}u`)}
   for (var at = range.x; at < range.y; at++) {
     let first_key = (block & 0x7fffffffu) * ${keyTile}u;
     let hides = ${listed ? 'block >= 0x80000000u' : `first_key + ${keyTile}u > length`};

@@ -2,6 +2,7 @@ import t from 'tap'
 import { openDevice } from '../../kernels/device.ts'
 import { flashAttention } from '../../kernels/flash-attention.ts'
 import { flashAttentionBackward } from '../../kernels/flash-attention-backward.ts'
+import type { FlashCut } from '../../kernels/flash-cuts.ts'
 import type { AttentionShape } from '../../kernels/flash-parts.ts'
 import { fromFloat16, toFloat16Bits } from '../../kernels/float16.ts'
 import { compile, Plan } from '../../kernels/plan.ts'
@@ -21,26 +22,36 @@ interface Case extends Omit<AttentionShape, 'mask' | 'scale'> {
   type: 'f32' | 'f16'
   /** Multiplies the queries: large scores make the largest of a row grow from block to block. */
   growth?: number
+  cut?: FlashCut
+  /** Gradients are made as well. */
+  backward?: boolean
 }
 
-// Rows around a tile of 64, heads around a block of 16, key heads shared and not; few kinds of kernels, since software
-// adapters compile loops in the place of units slowly.
-const plain = { heads: 2, keyValueHeads: 2, headSize: 16, batches: 1, mask: 'none', type: 'f16' } as const
+// Small tiles in place of the measured ones: software adapters compile loops in the place of units slowly.
+const narrow: FlashCut = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
+const wide: FlashCut = { subgroups: 2, rowBlocks: 2, keyTile: 16, turns: false }
+
+// Rows around tiles of 32 and 64, heads around a block of 16, key heads shared and not; few kinds of kernels.
+const heads = { heads: 2, keyValueHeads: 2, batches: 1 }
+const padded = { ...heads, mask: 'lengths', headSize: 8, type: 'f16', cut: narrow, backward: true } as const
+const shared = { ...heads, heads: 4, mask: 'causal', headSize: 16, type: 'f16' } as const
+const frames = { ...heads, mask: 'none', headSize: 24, type: 'f32', cut: wide } as const
 const cases: Case[] = [
-  { name: 'one row and one key', ...plain, rows: 1, keyRows: 1 },
-  { name: 'a row more than a tile', ...plain, rows: 65, keyRows: 65 },
-  { name: 'scores that grow along the keys', ...plain, rows: 20, keyRows: 200, growth: 60 },
-  { name: 'heads of 24', ...plain, rows: 65, keyRows: 70, headSize: 24, type: 'f32' },
-  { name: 'keys of different lengths', ...plain, rows: 5, keyRows: 130, batches: 2, mask: 'lengths' },
-  { name: 'a prompt and its completions', ...plain, heads: 4, rows: 150, keyRows: 150, mask: 'causal' },
+  { name: 'one row and one key', ...padded, rows: 1, keyRows: 1 },
+  { name: 'a row more than a tile', ...padded, rows: 65, keyRows: 65 },
+  { name: 'scores that grow along the keys', ...padded, rows: 20, keyRows: 200, growth: 60 },
+  { name: 'keys of different lengths', ...padded, rows: 5, keyRows: 130, batches: 2 },
+  { name: 'a prompt and its completions', ...shared, rows: 150, keyRows: 150, cut: narrow, backward: true },
+  { name: 'a prompt and its completions, in wide tiles', ...shared, rows: 150, keyRows: 150, cut: wide },
+  { name: 'one row and one key of a frame', ...frames, rows: 1, keyRows: 1 },
+  { name: 'frames of a row more than a tile', ...frames, rows: 65, keyRows: 65, batches: 2 },
+  { name: 'scores of a frame that grow along the keys', ...frames, rows: 20, keyRows: 200, growth: 60 },
 ]
 
 for (const of of cases)
   await t.test(`${of.name} agree with the reference`, async t => {
-    const { batches, rows, keyRows, heads, keyValueHeads, headSize } = of
+    const { batches, rows, keyRows, heads, keyValueHeads, headSize, backward = false } = of
     const scale = headSize ** -0.5
-    // Loops in the place of units keep more in workgroup memory than software adapters have, and compile slowly.
-    const backward = device.units === 'native' || (headSize <= 16 && of.mask !== 'lengths')
     // Where a row sees one key almost alone, dP − Σ cancels: what is left shows the rounding of the probabilities.
     const bound = of.growth ? 2 ** -8 : 2 ** -10
     const width = keyValueHeads * headSize
@@ -62,7 +73,8 @@ for (const of of cases)
       keys: { tensor: given('keys', [batches * keyRows, width], keys) },
       values: { tensor: given('values', [batches * keyRows, width], values) },
     }
-    flashAttention(plan, { ...shape, ...inputs, out, logSums })
+    const cut = of.cut && { cut: of.cut }
+    flashAttention(plan, { ...shape, ...inputs, out, logSums, ...cut })
     const dOut = rounded(noise(batches * rows * heads * headSize, 4))
     const [dQueries, dKeys, dValues] = [inputs.queries, inputs.keys, inputs.values].map(({ tensor }, i) => {
       const gradient = plan.pin('gradient', tensor.shape)
@@ -92,12 +104,12 @@ function rounded(values: Float32Array<ArrayBuffer>, factor = 1): Float32Array<Ar
 }
 
 // A prompt of 70 with two completions of 40 behind it; in other masks the second batch is shorter.
-function maskOf(plan: Plan, { mask: kind, rows, keyRows }: Case): { mask: Mask; sees: Sees } {
+function maskOf(plan: Plan, { mask: kind, rows, keyRows, batches }: Case): { mask: Mask; sees: Sees } {
   if (kind === 'none') return { mask: { kind }, sees: () => true }
   if (kind === 'lengths') {
-    const lengths = Uint32Array.of(keyRows, 3)
+    const lengths = Uint32Array.from({ length: batches }, (_, i) => (i === 0 ? keyRows : 3))
     return {
-      mask: { kind, lengths: plan.constant('lengths', [2], lengths) },
+      mask: { kind, lengths: plan.constant('lengths', [batches], lengths) },
       sees: (batch, _, key) => key < lengths[batch],
     }
   }
