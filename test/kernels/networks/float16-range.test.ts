@@ -1,10 +1,20 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../kernels/device.ts'
+import { toFloat16Bits } from '../../../kernels/float16.ts'
 import { siluMultiply } from '../../../kernels/layers/activation.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { type Parameter, Pass } from '../../../kernels/layers/pass.ts'
 import { matmul } from '../../../kernels/matmul.ts'
+import { generate } from '../../../kernels/networks/generator.ts'
+import { encodeFrames, forward } from '../../../kernels/networks/video-model.ts'
 import { compile, Plan } from '../../../kernels/plan.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
+import { loadModel } from '../../../operators/model/load-model.ts'
+import { fixture } from '../../fixtures.ts'
+import { openExpected } from '../../golden/expected.ts'
+import type { ExpectedJson } from '../../oracle/expected-json.ts'
 import { noise } from '../support.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
@@ -108,5 +118,50 @@ t.test(
       }
     for (const cuts of [forwardCuts, backwardCuts]) t.ok((await real.readIntegers(cuts))[0] > 0, cuts.label)
     compiled.free()
+  },
+)
+
+t.test(
+  'a whole model with activations of 1e5 stays finite in both directions, and counts what it cuts',
+  async t => {
+    const folder = fixture('tiny-bf16')
+    const json: ExpectedJson = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8'))
+    const expected = await openExpected(join(folder, 'expected.safetensors'))
+    const model = await loadModel(real, await openCheckpoint(folder), ['connector', 'language'], 'float16')
+    const enlarged = /layers\.0\.(mlp\.(gate_proj|up_proj|fc1)|1\.1|self_attn\.(q|k|v)_proj)\.weight$/
+    for (const [name, { value }] of model.weights.byName) {
+      if (!enlarged.test(name)) continue
+      const values = (await real.read(value)).map(x => x * (name.includes('attn') ? 1e3 : 1e5))
+      real.write(value, value.type === 'f16' ? toFloat16Bits(values) : values)
+    }
+    const cuts = async (name: 'forwardCuts' | 'backwardCuts'): Promise<number> => {
+      const counter = model.weights.lossScale?.[name]
+      const [count] = counter ? await real.readIntegers(counter) : [0]
+      return count
+    }
+    const isCut = real.units !== 'none' // products are float32 without
+    const frames = real.tensor('frames', expected.shape('frames'), 'f32', await expected.read('frames'))
+    const features = await encodeFrames(model, frames)
+    const seen = await real.read(features)
+    t.ok(seen.every(Number.isFinite) && seen.some(x => Math.abs(x) > 1e5), 'features')
+    t.equal((await cuts('forwardCuts')) > 0, isCut, 'cuts of the vision tower')
+    const before = await cuts('forwardCuts')
+    const { ids } = json.prompt
+    const pass = await forward(model, [{ ids, features, completions: json.grpo.completions }], true)
+    t.ok(pass.logProbs.every(Number.isFinite), 'log-probabilities')
+    t.equal((await cuts('forwardCuts')) > before, isCut, 'cuts of a forward')
+    pass.backward(Float32Array.from(pass.logProbs, (_, i) => 1e3 * ((i % 3) - 1)))
+    for (const { name, gradient } of model.weights.byName.values())
+      if (gradient) t.ok((await real.read(gradient)).every(Number.isFinite), `d ${name}`)
+    t.equal((await cuts('backwardCuts')) > 0, isCut, 'cuts of a backward')
+    pass.free()
+    const between = await cuts('forwardCuts')
+    const sampling = { greedy: false, temperature: 1, topK: 0, topP: 1 }
+    const limits = { maxNewTokens: 3, endIds: [] }
+    const [[written]] = await generate(model, [{ ids, features, seeds: [1] }], sampling, limits)
+    t.equal(written.length, 3)
+    t.equal((await cuts('forwardCuts')) > between, isCut, 'cuts of generation')
+    for (const tensor of [frames, features]) real.freeTensor(tensor)
+    model.weights.free()
   },
 )
