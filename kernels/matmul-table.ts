@@ -13,12 +13,13 @@ const paired = (rowBlocks: number): UnitTile => {
 
 /**
  * Cuts of products on matrix units. TFLOPS on an H200 (driver 580.159.04, 2026-11-22, float16 factors): at nt 8192 ×
- * 11008 × 2048, nn 8192 × 2048 × 11008, tn 11008 × 2048 × 8192: large 246 to 251, 291, 256; deep 254, 268, 213; tall 250
- * at nt. A frozen image's nt 11664 × 4304 × 1152 with GELU, × 1152 × 1152 with residual: large 221, 175; deep 220, 191;
- * tall 233, 210. A prompt's nt 700 × 2048 × 2048, × 11008, 700 × 11008 × 2048: large 93 to 122, 114, 205; deep 158, 176,
- * 217; flat 175, 187. Never better: 48 k at a time, two stages in workgroup memory (171 for 250; more than 25 kB halve
- * the workgroups of a multiprocessor), blocks straight from storage (161), results straight to storage, 128 × 96, 96 × 96,
- * 256 × 128.
+ * 11008 × 2048, nn 8192 × 2048 × 11008, tn 11008 × 2048 × 8192: large 242, 292, 259; deep 253, 268, 213; tall 246 at
+ * nt. Of 16 frozen images, nt 11664 × 3456 × 1152, × 4304 × 1152 with GELU, × 1152 × 1152 and × 1152 × 4304 with
+ * residual: large 227, 220, 164, 193; deep 231, 220, 191, 220; tall 245, 235, 211, 284. A prompt's nt 700 × 2048 × 2048,
+ * × 11008, 700 × 11008 × 2048: large 122, 114, 207; deep 158, 176, 214; flat 173, 186. Never better: 48 k at a time, two
+ * stages in workgroup memory (171 for 250; more than 25 kB a workgroup leave one where there were two), blocks straight
+ * from storage (161), results straight to storage, 128 × 96, 96 × 96, 256 × 128. Of nt, nn at the same sizes makes 276:
+ * blocks of b are read faster where its columns lie side by side.
  */
 export const unitTiles = {
   large: square(4),
