@@ -22,8 +22,11 @@ export interface Bounds {
   kl(largest: number, kl: number): number
   /** Of log-probabilities up to that size, made of logits up to `largest`. */
   logProbabilities(largest: number, size: number): number
-  /** How far a weight is after so many updates, as a share of the way gone; undefined: `updated` says it better. */
-  updatedDistance?(largest: number): number
+  /**
+   * How far a weight is after so many updates, as a share of the way gone; undefined: `updated` says it better. What a bias
+   * of keys learns in a sequence of so many `positions` nearly cancels.
+   */
+  updatedDistance?(largest: number, keyBiasIn?: number): number
 }
 
 /** Of an updated weight in single precision. */
@@ -82,16 +85,29 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
     kl: (largest, kl) => (2 * Math.SQRT2 * logProbability(largest)) / Math.sqrt(2 * kl),
     logProbabilities: (largest, size) => logProbability(largest) / size,
     // A derivative of logits is off by what its probability is off: by the logits' absolute error.
-    updatedDistance: largest => apart(logProbability(largest) + 2 * off(backward)),
+    updatedDistance: (largest, keyBiasIn) => {
+      const error = logProbability(largest) + 2 * off(backward)
+      return apart(keyBiasIn === undefined ? [error] : turnsOf(shape.language, keyBiasIn).map(x => error / x))
+    },
   }
 }
 
 /**
  * How far apart two trainings are after a few steps of AdamW, as a share of the way gone, whose gradients differ by the
  * share `error`: steps are near ± the learning rate, and two normal numbers with an angle of arctan(error) between them
- * differ in sign in arctan(error) / π of all places, where the steps are 2 apart.
+ * differ in sign in arctan(error) / π of all places, where the steps are 2 apart. Of several equal parts, each with its own.
  */
-const apart = (error: number): number => Math.sqrt((4 / Math.PI) * Math.atan(error))
+const apart = (errors: readonly number[]): number =>
+  Math.sqrt(errors.reduce((sum, error) => sum + (4 / Math.PI) * Math.atan(error), 0) / errors.length)
+
+/**
+ * Softmax does not see what all keys have in common: of a bias of keys it sees only how far it turns along the sequence,
+ * 1 at most, which for the slow pairs of a head is nearly nothing.
+ */
+const turnsOf = ({ headSize, ropeTheta }: ModelShape['language'], positions: number): number[] =>
+  Array.from({ length: headSize / 2 }, (_, pair) =>
+    Math.min(1, positions * ropeTheta ** ((-2 * pair) / headSize)),
+  )
 
 /** The share by which a value is off behind so many roundings to float16. */
 export const off = (roundings: number): number => Math.sqrt(roundings / 3) * 2 ** -11

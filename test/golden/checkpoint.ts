@@ -248,7 +248,10 @@ async function sftRows(
   optimizer.free()
   for (const name of expected.names('sft.step3.')) {
     const value = await model.device.read(parameterOf(model, name, 'sft.step3.').value)
-    const share = bounds.updatedDistance?.(largestLogit)
+    const share = bounds.updatedDistance?.(
+      largestLogit,
+      name.endsWith('k_proj.bias') ? ids.length : undefined,
+    )
     if (share === undefined) {
       rows.push(await near(expected, name, value, updated), normRow(json, name, value, updated))
       continue
