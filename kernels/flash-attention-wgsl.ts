@@ -8,7 +8,7 @@ import {
   sumWgsl,
 } from './flash-attention-steps.ts'
 import type { FlashCut } from './flash-cuts.ts'
-import { halvesWgsl, hiddenWgsl, keyStartsWgsl, staged, unseen } from './flash-parts.ts'
+import { halvesWgsl, hiddenWgsl, rowTileWgsl, staged, unseen } from './flash-parts.ts'
 import { each } from './matmul-variant.ts'
 import { matrixWgsl } from './matrix-units.ts'
 import type { Plan } from './plan.ts'
@@ -48,28 +48,16 @@ ${halvesWgsl}${loads}
 ${hiddenWgsl(mask)}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
-  let index = workgroup_index(id);
-  if (index >= params.count) { return; }
+  ${rowTileWgsl(rowTile, headSize, mask)}
   let subgroup = ${units.subgroup};
-  // The last tiles first: under a causal mask they take longest.
-  let row_tile = params.tiles - 1u - index % params.tiles;
-  let head = index / params.tiles % params.heads;
-  let key_head = head / params.ratio;
-  let batch = index / params.tiles / params.heads;
-  let first_row = row_tile * ${rowTile}u;
   let line = lane / ${sharing}u;
   let row = first_row + line;
   let side = lane % ${sharing}u;
-  let length = ${mask.kind === 'lengths' ? 'lengths[batch]' : 'params.key_rows'};
-  let last_row = params.rows - 1u;
-  let last_key = params.key_rows - 1u;
   if (lane == 0u) {
     grown = 0u;
     bounds = ${listed ? 'vec2u(starts[row_tile], starts[row_tile + 1u])' : `vec2u(0u, (min(length, params.key_rows) + ${keyTile - 1}u) / ${keyTile}u)`};
   }
   let range = workgroupUniformLoad(&bounds);
-  let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
-  ${keyStartsWgsl(headSize)}
   var block = ${listed ? 'blocks[range.x]' : 'range.x'};
   ${queries.declare}
   ${keys.declare}

@@ -144,6 +144,22 @@ export const keyStartsWgsl = (headSize: number): string =>
     )
     .join('\n  ')
 
+/** WGSL: which `rowTile` rows of which head of which batch a workgroup makes, and what there is of rows and keys. */
+export const rowTileWgsl = (rowTile: number, headSize: number, { kind }: Mask): string => `
+  let index = workgroup_index(id);
+  if (index >= params.count) { return; }
+  // The last tiles first: under a causal mask they take longest.
+  let row_tile = params.tiles - 1u - index % params.tiles;
+  let head = index / params.tiles % params.heads;
+  let key_head = head / params.ratio;
+  let batch = index / params.tiles / params.heads;
+  let first_row = row_tile * ${rowTile}u;
+  let length = ${kind === 'lengths' ? 'lengths[batch]' : 'params.key_rows'};
+  let last_row = params.rows - 1u;
+  let last_key = params.key_rows - 1u;
+  let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
+  ${keyStartsWgsl(headSize)}`
+
 /** The base-2 logarithm of e: exponentials are powers of two. */
 export const logOfE = Math.LOG2E
 

@@ -5,8 +5,8 @@ import {
   headVectors,
   hiddenScore,
   hiddenWgsl,
-  keyStartsWgsl,
   logOfE,
+  rowTileWgsl,
   staged,
 } from './flash-parts.ts'
 import { each } from './matmul-variant.ts'
@@ -82,27 +82,16 @@ ${halvesWgsl}${loads}
 ${hiddenWgsl(mask)}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
-  let index = workgroup_index(id);
-  if (index >= params.count) { return; }
+  ${rowTileWgsl(rowTile, headSize, mask)}
   let subgroup = ${units.subgroup};
-  let row_tile = params.tiles - 1u - index % params.tiles;
-  let head = index / params.tiles % params.heads;
-  let batch = index / params.tiles / params.heads;
-  let first_row = row_tile * ${rowTile}u;
   let row = first_row + lane / 2u;
   let half = lane & 1u;
-  let length = ${mask.kind === 'lengths' ? 'lengths[batch]' : 'params.key_rows'};
-  let last_row = params.rows - 1u;
-  let last_key = params.key_rows - 1u;
   if (lane == 0u) {
     bounds = ${listed ? 'vec2u(starts[row_tile], starts[row_tile + 1u])' : `vec2u(0u, (min(length, params.key_rows) + ${keyTile - 1}u) / ${keyTile}u)`};
   }
   let range = workgroupUniformLoad(&bounds);
-  let q_start = batch * params.rows * params.q_row + params.q_column + head * ${headSize}u;
   let g_row = params.heads * ${headSize}u;
   let g_start = batch * params.rows * g_row + head * ${headSize}u;
-  let key_head = head / params.ratio;
-  ${keyStartsWgsl(headSize)}
   ${queries.declare}
   ${gradients.declare}
   ${queries.fetch('first_row', 'last_row', 'q_start', 'params.q_row')}
