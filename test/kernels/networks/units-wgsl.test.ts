@@ -49,6 +49,7 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
   const { channels, imageSize, hidden } = shape.vision
   const pixels = outside('pixels', [2, channels, imageSize, imageSize])
   const found = await complaints(gpu, plan => {
+    plan.saturated = model.weights.lossScale?.forwardCuts
     const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
     visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
   })
