@@ -29,15 +29,22 @@ export function chosenFamily(adapter: GPUAdapter): Family {
   return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
 }
 
-/** Kernels use the one shape of blocks that NVIDIA's units offer: 16 × 16 × 16, float16 in, float32 out. */
-export function unitsOf({ info, features }: GPUAdapter): MatrixUnits {
+/** The most workgroup memory of a kernel on matrix units: the largest cuts of products and of attention stay below. */
+const unitWorkgroupBytes = 48 * 1024
+
+/**
+ * Kernels use the one shape of blocks that NVIDIA's units offer: 16 × 16 × 16, float16 in, float32 out. A GPU with less
+ * workgroup memory than theirs is used without its units.
+ */
+export function unitsOf({ info, features, limits }: GPUAdapter): MatrixUnits {
   // Dawn's own field, which the types do not know yet.
   const { subgroupMatrixConfigs: configs = [] } = info as { subgroupMatrixConfigs?: Iterable<MatrixConfig> }
   const fits = [...configs].some(
     ({ M, N, K, componentType, resultComponentType }) =>
       M === 16 && N === 16 && K === 16 && componentType === 'f16' && resultComponentType === 'f32',
   )
-  return fits && features.has('shader-f16') && info.subgroupMinSize === 32 ? 'native' : 'none'
+  const able = features.has('shader-f16') && info.subgroupMinSize === 32
+  return fits && able && limits.maxComputeWorkgroupStorageSize >= unitWorkgroupBytes ? 'native' : 'none'
 }
 
 interface MatrixConfig {
