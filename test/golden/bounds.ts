@@ -20,6 +20,8 @@ export interface Bounds {
   updatedLoss(largest: number, tokens: number, change: number): number
   /** Of KL by token, relative to the largest, `kl`, which stands between log-probabilities of at most that size. */
   kl(largest: number, kl: number): number
+  /** Of the mean KL, in nats, of tokens up to `kl`. */
+  meanKl(largest: number, kl: number): number
   /** Of log-probabilities up to that size, made of logits up to `largest`. */
   logProbabilities(largest: number, size: number): number
   /**
@@ -39,6 +41,7 @@ const single: Bounds = {
   loss: () => 1e-5,
   updatedLoss: () => 1e-4,
   kl: () => 1e-3,
+  meanKl: () => 1e-5,
   logProbabilities: () => 2e-5,
 }
 
@@ -70,6 +73,9 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
   const logProbability = (largest: number): number => logits * largest
   // The mean of independent errors, relative to the greater of 1 and the loss, which is of the size of its terms.
   const loss = (largest: number, tokens: number): number => logProbability(largest) / Math.sqrt(tokens)
+  // Near 0 KL is x² / 2 of a difference x of two log-probabilities: its error is x times theirs.
+  const kl = (largest: number, most: number): number =>
+    (2 * Math.SQRT2 * logProbability(largest)) / Math.sqrt(2 * most)
   return {
     vision: 2 * off(vision),
     connector: 2 * off(vision + connector),
@@ -81,8 +87,8 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
     groupNorms: group * off(backward),
     loss,
     updatedLoss: (largest, tokens, change) => loss(largest, tokens) + change * 2 * off(backward),
-    // Near 0 KL is x² / 2 of a difference x of two log-probabilities: its error is x times theirs.
-    kl: (largest, kl) => (2 * Math.SQRT2 * logProbability(largest)) / Math.sqrt(2 * kl),
+    kl,
+    meanKl: (largest, most) => kl(largest, most) * most,
     logProbabilities: (largest, size) => logProbability(largest) / size,
     // A derivative of logits is off by what its probability is off: by the logits' absolute error.
     updatedDistance: (largest, keyBiasIn) => {

@@ -363,7 +363,9 @@ async function grpoRows(
       const largestKl = largest(await expected.read('grpo.per_token_kl'))
       const klBound = bounds.kl(largestLogit, largestKl)
       rows.push(await near(expected, 'grpo.per_token_kl', kl, klBound))
-      rows.push(row('grpo.kl', largestError([metrics.kl], [wanted.kl]), Math.max(1e-5, klBound * largestKl)))
+      rows.push(
+        row('grpo.kl', largestError([metrics.kl], [wanted.kl]), bounds.meanKl(largestLogit, largestKl)),
+      )
       rows.push(
         row(
           'grpo.completion_length',
