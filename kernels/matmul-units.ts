@@ -192,6 +192,7 @@ function vectorBuffers(variant: Variant): Record<string, BufferSpec> {
   if (specs.b && bVector && types.b === 'f16') specs.b = { element: 'vec4u', access: 'read' }
   if (!outVector) return specs
   for (const name of ['bias', 'residual']) if (specs[name]) specs[name] = { element: 'vec4f', access: 'read' }
+  if (variant.gate) specs.gate = { element: `vec4<${variant.gate}>`, access: 'read' }
   return { ...specs, out: { element: `vec4<${types.out}>`, access: 'write' } }
 }
 
@@ -200,7 +201,7 @@ function vectorBuffers(variant: Variant): Record<string, BufferSpec> {
  * keeps them. Apart, so that loads need not wait for stores.
  */
 const writeWgsl = (variant: Variant): string => {
-  const { outVector, types, bias, residual, activation } = variant
+  const { outVector, types, bias, residual, activation, gate } = variant
   const type = outVector ? 'vec4f' : 'f32'
   const kept = types.out === 'f16' ? keptWgsl(variant, type) : 'let kept = value;'
   const activated = activation ? 'value = activated(value);' : ''
@@ -216,6 +217,7 @@ fn rest(at: u32, column: u32) -> vec4f {
 fn write(at: u32, column: u32, values: vec4f) {
   var value = values;
   ${activated}
+  ${gate ? 'value *= activated(vec4f(gate[at >> 2u]));' : ''}
   ${kept}
   out[at >> 2u] = vec4<${types.out}>(kept);
 }`
@@ -233,6 +235,7 @@ fn write(at: u32, column: u32, values: vec4f) {
   for (var j = 0u; j < min(4u, params.columns - column); j++) {
     var value = values[j];
     ${activated}
+    ${gate ? 'value *= activated(f32(gate[at + j]));' : ''}
     ${kept}
     out[at + j] = ${types.out}(kept);
   }

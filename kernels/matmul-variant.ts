@@ -15,9 +15,10 @@ export interface Variant {
   bias: boolean
   residual: boolean
   activation?: ActivationName
+  gate?: FloatType
   /** `inner` is a multiple of 8. */
   wholeInner: boolean
-  /** As `aVector`, for out and residual; the number of columns too is a multiple of 4. */
+  /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
   outVector: boolean
   /** Elements of a, and of out, that are cut to float16's range are counted in `saturated`, where products are in float16. */
   counted: boolean
@@ -51,20 +52,21 @@ export const params = {
   ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
 }
 
-export function buffers({ oneTensor, aVector, bVector, bias, residual, counted, types }: Variant) {
+export function buffers({ oneTensor, aVector, bVector, bias, residual, gate, counted, types }: Variant) {
   const element = (type: FloatType, vector: boolean) => (vector ? `vec4<${type}>` : type)
   const spec: Record<string, BufferSpec> = { a: { element: element(types.a, aVector), access: 'read' } }
   if (!oneTensor) spec.b = { element: element(types.b, bVector), access: 'read' }
   if (bias) spec.bias = { element: 'f32', access: 'read' } // (columns)
   if (residual) spec.residual = { element: 'f32', access: 'read' } // as out
+  if (gate) spec.gate = { element: gate, access: 'read' } // as out
   spec.out = { element: types.out, access: 'write' }
   if (counted) spec.saturated = { element: 'atomic<u32>', access: 'write' } // (1)
   return spec
 }
 
 /** WGSL directives that the types need. */
-export const enablesOf = ({ types }: Variant): string =>
-  Object.values(types).includes('f16') ? 'enable f16;\n' : ''
+export const enablesOf = ({ types, gate }: Variant): string =>
+  [...Object.values(types), gate].includes('f16') ? 'enable f16;\n' : ''
 
 /**
  * The same WGSL with constants for the params that are known. Addresses then fold into the loads: 253 instead of 197
@@ -95,14 +97,17 @@ fn finish(at: u32, column: u32, sum: f32) {
   ${variant.residual ? 'value += residual[at];' : ''}
   if (params.accumulate != 0u) { value += f32(out[at]); }
   ${variant.activation ? 'value = activated(value);' : ''}
+  ${variant.gate ? 'value *= activated(f32(gate[at]));' : ''}
   ${variant.types.out === 'f16' ? keptWgsl(variant, 'f32') : 'let kept = value;'}
   out[at] = ${variant.types.out}(kept);
 }
 `
 
-/** WGSL: `activated`, where the product ends in a function. */
-export const activationWgsl = ({ activation }: Variant, type: 'f32' | 'vec4f'): string =>
-  activation ? activatedWgsl(activation, type) : ''
+/** WGSL: `activated`, where the product ends in a function of it or of a gate. */
+export const activationWgsl = ({ activation, gate }: Variant, type: 'f32' | 'vec4f'): string => {
+  const name = gate ? 'silu' : activation
+  return name ? activatedWgsl(name, type) : ''
+}
 
 /** WGSL: `kept`, the `value` within float16's range; counts what was beyond it. */
 export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>

@@ -42,6 +42,8 @@ export interface Matmul<Data = Tensor> {
   scale?: number
   /** Of what would else be written. */
   activation?: ActivationName
+  /** silu(gate) times what else would be written, as in a SwiGLU, instead of an activation. Laid out as `residual`. */
+  gate?: Data
   /** Adds to what `out` holds. */
   accumulate?: boolean
   batch?: { outer: number; inner: number }
@@ -52,14 +54,15 @@ export interface Matmul<Data = Tensor> {
 }
 
 /**
- * out = scale · op(a) op(b) + bias[column] + residual, with `accumulate` + out; with `activation`, that function of it.
+ * out = scale · op(a) op(b) + bias[column] + residual, with `accumulate` + out; with `activation`, that function of it;
+ * with `gate`, times silu(gate).
  * An element is the sum over blocks of 256 k of fused multiply-adds in ascending k: it depends neither on the number
  * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
  * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
  * a device with matrix units rounds all factors to float16, and sums in an order of its own.
  */
 export function matmul(plan: Plan, options: Matmul): void {
-  const { form, rows, columns, inner, bias, residual } = options
+  const { form, rows, columns, inner, bias, residual, gate } = options
   const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
   const batches = batch.outer * batch.inner
   if (rows * columns * batches === 0) return
@@ -87,6 +90,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       bias: bias !== undefined,
       residual: residual !== undefined,
       ...(options.activation && { activation: options.activation }),
+      ...(gate && { gate: floatType(gate) }),
     }
   })
   const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
@@ -105,6 +109,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       ...(oneTensor ? {} : { b: b.tensor }),
       ...(bias && { bias }),
       ...(residual && { residual }),
+      ...(gate && { gate }),
       out: out.tensor,
       ...(plan.saturated && { saturated: plan.saturated }),
     },
@@ -116,7 +121,18 @@ type Values = { [index: number]: number; readonly length: number }
 
 /** The same as plain loops over arrays, into `out`; here a row's default stride is the row's length. */
 export function matmulReference(options: Matmul<Values>): void {
-  const { form, rows, columns, inner, bias, residual, scale = 1, accumulate = false, activation } = options
+  const {
+    form,
+    rows,
+    columns,
+    inner,
+    bias,
+    residual,
+    scale = 1,
+    accumulate = false,
+    activation,
+    gate,
+  } = options
   const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
   const a = placedIn(options.a, form === 'tn' ? rows : inner)
   const b = placedIn(options.b, form === 'nt' ? inner : columns)
@@ -138,6 +154,7 @@ export function matmulReference(options: Matmul<Values>): void {
           const before = accumulate ? out.tensor[at] : 0
           const value = before + scale * sum + (bias ? bias[column] : 0) + (residual ? residual[at] : 0)
           out.tensor[at] = activation ? activations[activation].reference(value) : value
+          if (gate) out.tensor[at] *= activations.silu.reference(gate[at])
         }
 }
 
@@ -235,7 +252,7 @@ function isAligned(operand: Placed<Tensor>, repeat: number, aligned: Aligned): b
 
 /** Throws unless every element that the kernel touches lies in its tensor: kernels check no bounds but the sizes. */
 function expectFits(options: Matmul, a: Placed<Tensor>, b: Placed<Tensor>, out: Placed<Tensor>): void {
-  const { form, rows, columns, inner, bias, residual } = options
+  const { form, rows, columns, inner, bias, residual, gate } = options
   const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
   const expect = (name: string, operand: Placed<Tensor>, height: number, width: number, moved: number) => {
     if (height * width === 0) return
@@ -256,9 +273,11 @@ function expectFits(options: Matmul, a: Placed<Tensor>, b: Placed<Tensor>, out: 
   expect('out', out, rows, columns, 0)
   if (bias) expect('bias', placedIn(bias, columns), 1, columns, 0)
   if (residual) expect('residual', { ...out, tensor: residual }, rows, columns, 0)
+  if (gate) expect('gate', { ...out, tensor: gate }, rows, columns, 0)
+  if (gate && options.activation) throw new Error('matmul: must end in an activation or a gate, not in both')
   if ((batch.outer > 1 && !out.outer) || (batch.inner > 1 && !out.inner) || out.innerDivisor !== 1)
     throw new Error('matmul out: every matrix of the batch must have a place of its own')
-  const [shared] = [bias, residual, out.tensor].filter(
+  const [shared] = [bias, residual, gate, out.tensor].filter(
     (tensor, i, all) => tensor && (tensor === a.tensor || tensor === b.tensor || all.indexOf(tensor) !== i),
   )
   if (shared) throw new Error(`matmul: ${shared.label} is bound twice; only a and b may be the same tensor`)

@@ -3,7 +3,7 @@ import type { ActivationName } from '../elementwise.ts'
 import { matmul } from '../matmul.ts'
 import type { FloatType } from '../matmul-variant.ts'
 import type { Tensor } from '../tensor.ts'
-import { activation as activationLayer } from './activation.ts'
+import { activation as activationLayer, siluMultiply } from './activation.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
 
 export interface LinearOptions {
@@ -14,6 +14,8 @@ export interface LinearOptions {
   type?: FloatType
   /** f(y) in place of y, of which only products may be readers then. */
   activation?: ActivationName
+  /** silu(gate) · y in place of y, the middle of a SwiGLU; likewise. Gate must have no other reader. */
+  gate?: Tensor
 }
 
 /**
@@ -24,7 +26,7 @@ export function linear(
   pass: Pass,
   x: Tensor,
   weight: Parameter,
-  { bias, residual, type, activation }: LinearOptions = {},
+  { bias, residual, type, activation, gate }: LinearOptions = {},
 ): Tensor {
   const { plan } = pass
   const [rows, inputs] = x.shape
@@ -38,7 +40,7 @@ export function linear(
     type,
   )
   // The gradient needs y itself, and an adapter adds to it.
-  const fused = activation && !adapter && !pass.wants(y)
+  const fused = !adapter && !pass.wants(y) && !(gate && pass.wants(gate))
   matmul(plan, {
     form: 'nt',
     rows,
@@ -49,7 +51,8 @@ export function linear(
     out: y,
     ...(bias && { bias: bias.value }),
     ...(residual && { residual }),
-    ...(fused && { activation }),
+    ...(fused && activation && { activation }),
+    ...(fused && gate && { gate }),
   })
   const adapted = adapter && adapt(pass, x, adapter, y)
   pass.onBackward(y, dy => {
@@ -75,7 +78,9 @@ export function linear(
     adapted?.backward(dy)
     if (residual) pass.adopt(residual, dy)
   })
-  return activation && !fused ? activationLayer(pass, activation, y) : y
+  if (fused) return y
+  if (gate) return siluMultiply(pass, gate, y)
+  return activation ? activationLayer(pass, activation, y) : y
 }
 
 /** y += scale · (x · downᵀ) · upᵀ; its backward comes after that of the weight. */

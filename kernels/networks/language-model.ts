@@ -1,4 +1,3 @@
-import { siluMultiply } from '../layers/activation.ts'
 import { attention } from '../layers/attention.ts'
 import { linear } from '../layers/linear.ts'
 import { rmsNorm } from '../layers/norm.ts'
@@ -50,8 +49,8 @@ export function languageModel(
     const feeding = (from: Tensor): Tensor => {
       const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon, type)
       const gate = linear(pass, z, at('mlp.gate_proj.weight'), { type })
-      const up = linear(pass, z, at('mlp.up_proj.weight'), { type })
-      return linear(pass, siluMultiply(pass, gate, up), at('mlp.down_proj.weight'), { residual: from })
+      const gated = linear(pass, z, at('mlp.up_proj.weight'), { type, gate })
+      return linear(pass, gated, at('mlp.down_proj.weight'), { residual: from })
     }
     x = block(pass, recompute, x, attending, feeding)
   }

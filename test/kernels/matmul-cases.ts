@@ -9,16 +9,17 @@ import { close, noise } from './support.ts'
 type Test = Pick<typeof t, 'ok' | 'equal'>
 type Values = Float32Array<ArrayBuffer>
 /** A product whose factors are made up; without layouts they are dense. */
-export type Case = Omit<Matmul<Values>, 'a' | 'b' | 'out' | 'bias' | 'residual'> & {
+export type Case = Omit<Matmul<Values>, 'a' | 'b' | 'out' | 'bias' | 'residual' | 'gate'> & {
   a?: Layout
   b?: Layout
   out?: Layout
   bias?: boolean
   residual?: boolean
+  gate?: boolean
 }
 type Layout = Omit<Operand, 'tensor'>
 
-type Types = { a?: 'f16' | 'f32'; b?: 'f16' | 'f32'; out?: 'f16' | 'f32' }
+type Types = { a?: 'f16' | 'f32'; b?: 'f16' | 'f32'; out?: 'f16' | 'f32'; gate?: 'f16' | 'f32' }
 
 /** Which kernels to ask for, and the relative error allowed. In float16 the factors hold float16 values. */
 interface Precise {
@@ -47,7 +48,7 @@ export async function agree(
 
 function prepare(device: Device, plan: Plan, options: Case, types: Types, seed: number) {
   const { form, rows, columns, inner } = options
-  const { bias: hasBias, residual: hasResidual, ...sizes } = options
+  const { bias: hasBias, residual: hasResidual, gate: hasGate, ...sizes } = options
   const out = layout(options.out, columns)
   const before = rounded(noise(even(extent(options, out, rows, columns, 0) + 9), seed + 1), types.out)
   const data = {
@@ -55,6 +56,7 @@ function prepare(device: Device, plan: Plan, options: Case, types: Types, seed: 
     b: factor(options, 'b', form === 'nt' ? [columns, inner] : [inner, columns], seed + 3, plan.precision),
     ...(hasBias && { bias: noise(columns, seed + 4) }),
     ...(hasResidual && { residual: noise(before.length, seed + 5) }),
+    ...(hasGate && { gate: rounded(noise(before.length, seed + 6), types.gate) }),
   }
   const wanted = Float64Array.from(before)
   matmulReference({ ...sizes, ...data, out: { ...out, tensor: wanted } })
@@ -74,6 +76,7 @@ function prepare(device: Device, plan: Plan, options: Case, types: Types, seed: 
     },
     ...(data.bias && { bias: tensor(data.bias) }),
     ...(data.residual && { residual: tensor(data.residual) }),
+    ...(data.gate && { gate: tensor(data.gate, types.gate) }),
     out: { ...out, tensor: result },
   })
   return { name: `${form} ${rows}x${columns}x${inner}`, out: result, wanted, before }

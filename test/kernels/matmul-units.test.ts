@@ -58,6 +58,13 @@ await t.test('results can be float16, and end in an activation', async t => {
   await agree(t, device, [ended], { precision: 'float16', types, bound: 2 ** -11 })
 })
 
+await t.test('results can be gated by float16 that lie as they do', async t => {
+  const types = { b: 'f16', out: 'f16', gate: 'f16' } as const
+  const half = { precision: 'float16', types, bound: 2 ** -11 } as const
+  await agree(t, device, [{ ...misplaced[0], gate: true }], half)
+  await agree(t, device, [{ form: 'nt', rows: 18, columns: 20, inner: 16, tile, gate: true }], half)
+})
+
 await t.test('wider cuts agree beyond their edges', async t => {
   const wide = { rowSubgroups: 1, columnSubgroups: 2, rowBlocks: 1, columnBlocks: 2, depth: 32 }
   const size = { form: 'nt', rows: 18, columns: 68, inner: 72, tile: wide } as const

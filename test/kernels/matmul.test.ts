@@ -86,6 +86,22 @@ await onEachFamily(t, async (device, t) => {
     )
   })
 
+  await t.test('a product can be gated, wherever it lies', async t => {
+    const size = { form: 'nt', rows: 9, columns: 19, inner: 13, gate: true } as const
+    await agree(t, device, [{ ...size, bias: true, out: { offset: 3, rowStride: 21 } }])
+    await agree(t, device, [{ ...size, rows: 33, columns: 64 }])
+    const [a, out, gate] = [
+      [9, 4],
+      [9, 9],
+      [9, 9],
+    ].map(shape => device.tensor('given', shape))
+    const gated = { form: 'nt', rows: 9, columns: 9, inner: 4, a, b: a, out } as const
+    const plan = new Plan(device)
+    t.throws(() => matmul(plan, { ...gated, gate, activation: 'silu' }), /an activation or a gate/)
+    t.throws(() => matmul(plan, { ...gated, gate: out }), /bound twice/)
+    t.throws(() => matmul(plan, { ...gated, gate: a }), /gate: must hold element 80/)
+  })
+
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
     const misplaced = forms.map(
       (form, i): Case => ({

@@ -33,6 +33,7 @@ await t.test('every product on matrix units is valid WGSL', async t => {
             matmul(plan, { ...sizes, a, b, out })
             matmul(plan, { ...sizes, a, b, out, ...extras, accumulate: true })
             matmul(plan, { ...sizes, a, b, out, ...extras, activation: 'gelu-tanh' })
+            matmul(plan, { ...sizes, a, b, out, gate: plan.tensor('gate', shape, type) })
           }
   })
   t.same(found, [])

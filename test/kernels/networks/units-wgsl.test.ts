@@ -62,11 +62,23 @@ await t.test('a frozen vision tower takes four products a block and no activatio
   const features = outside('features', [selectedTokens(shape.vision), hidden])
   const pixels = outside('pixels', [1, channels, imageSize, imageSize])
   visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
-  const names = plan.segments.flatMap(({ commands }) =>
-    commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),
-  )
+  const names = kernelsOf(plan)
   t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
   t.notOk(names.includes(shape.vision.activation))
+  t.end()
+})
+
+await t.test('a feed-forward part is three products, and its gate apart only where gradients go', t => {
+  const apart = (training: boolean, trained: boolean) => {
+    const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
+    const model = modelOnPaper({ ...options, trained: () => trained, precision: 'float16' })
+    const plan = new Plan(unitsTarget, 'float16')
+    recordForward(plan, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
+    return kernelsOf(plan).filter(name => name === 'silu_multiply').length
+  }
+  t.equal(apart(true, true), shape.language.layers)
+  t.equal(apart(true, false), 0)
+  t.equal(apart(false, true), 0)
   t.end()
 })
 
@@ -84,3 +96,10 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   })
   t.same(found, [])
 })
+
+/** Names of a plan's kernels, in order. */
+function kernelsOf(plan: Plan): string[] {
+  return plan.segments.flatMap(({ commands }) =>
+    commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),
+  )
+}
