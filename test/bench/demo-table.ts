@@ -4,7 +4,6 @@ export interface Score {
   format: number
   /** With zeros instead of what it sees. */
   blind: number
-
   /** 0 where nothing was trained. */
   trainSeconds: number
   testSeconds: number
