@@ -19,7 +19,9 @@ export async function* readPieces(
   const elementBytes = bytesOf(tensor) / size
   const read = (at: number) => {
     const storage = { buffer, offsetBytes: offsetBytes + at * elementBytes }
-    return device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+    reading.catch(() => {}) // one may fail while an earlier one is written: it is heard when its turn comes
+    return reading
   }
   const inFlight: ReturnType<typeof read>[] = []
   try {

@@ -36,3 +36,20 @@ t.test('a reader may leave early, and an abort ends the reading', async t => {
   device.freeTensor(tensor)
   await device.finish()
 })
+
+t.test('a piece that fails while an earlier one is written fails when its turn comes', async t => {
+  const tensor = device.tensor('values', [3 * piece])
+  let reads = 0
+  const failing = {
+    read: async () => {
+      if (reads++ > 0) throw new Error('the device is lost')
+      return new Float32Array(1)
+    },
+  } as object as typeof device // nothing else is asked
+  const pieces = readPieces(failing, tensor)
+  await pieces.next()
+  await new Promise(resolve => setTimeout(resolve, 20)) // Node ends a process that leaves a rejection alone
+  await t.rejects(pieces.next(), /the device is lost/)
+  t.equal(reads, 3)
+  device.freeTensor(tensor)
+})
