@@ -9,7 +9,7 @@ import type { Request } from './generator.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { type Attend, headWeight } from './language-model.ts'
 import { pack } from './packing.ts'
-import { rowSteps, type Steps } from './row-steps.ts'
+import { type Prefill, rowSteps, type Steps } from './row-steps.ts'
 import { visualTokens } from './shape.ts'
 import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
 import type { VideoModel } from './video-model.ts'
@@ -73,7 +73,7 @@ export async function openSlots(
         device.copy(ready.at(first[name]), placed(of), 0, slot * count * (of.shape[1] ?? 1))
       }
       ready.free()
-      const { length } = pack([request], visualTokens(model.shape.connector), model.maxLength).prompts[0]
+      const length = promptLength(model, request)
       compiled.write(drawn.position, new Uint32Array(count), slot * count)
       compiled.write(drawn.seeds, Uint32Array.from(request.seeds), slot * count)
       for (const { into, at, data } of steps.seat(slot, length)) compiled.write(into, data, at)
@@ -116,7 +116,7 @@ export function recordSlots(
 
 interface Seating {
   steps: Steps
-  into: Parameters<Steps['keep']>[3]
+  into: Prefill
   sampling: Sampling
   endId: number
   capacity: number
