@@ -1,5 +1,4 @@
-import type { Context, Fields } from '../../engine/operator.ts'
-import { operator } from '../../engine/operator.ts'
+import { type Context, type Fields, operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { anyButNewline, firstOf, strip } from '../text/python.ts'
