@@ -1,4 +1,4 @@
-import type { FlashAttention } from './flash-attention.ts'
+import type { FlashAttention } from './attention/flash.ts'
 import {
   finishWgsl,
   layoutOf,
@@ -6,12 +6,12 @@ import {
   scoresWgsl,
   sharesWgsl,
   sumWgsl,
-} from './flash-attention-steps.ts'
-import type { FlashCut } from './flash-cuts.ts'
-import { halvesWgsl, hiddenWgsl, rowTileWgsl, staged, unseen } from './flash-parts.ts'
-import { each } from './matmul-variant.ts'
-import { matrixWgsl } from './matrix-units.ts'
-import type { Plan } from './plan.ts'
+} from './attention/flash-steps.ts'
+import type { FlashCut } from './attention/flash-table.ts'
+import { halvesWgsl, hiddenWgsl, rowTileWgsl, staged, unseen } from './attention/flash-shape.ts'
+import { each } from './matmul/variant.ts'
+import { matrixWgsl } from './wgsl/matrix-units.ts'
+import type { Plan } from './plan/plan.ts'
 
 /** The kernel of `flashAttention`. */
 export function flashAttentionWgsl(

@@ -1,5 +1,5 @@
 import type { Context } from '../engine/operator.ts'
-import { type Device, openDevice } from '../kernels/device.ts'
+import { type Device, openDevice } from '../kernels/device/device.ts'
 
 /** The run's one GPU, opened on first use. */
 export function sharedDevice(context: Context): Promise<Device> {

@@ -1,5 +1,5 @@
 // What travels on the edges of our graphs: the value types behind the port kinds.
-import type { Tensor } from '../kernels/tensor.ts'
+import type { Tensor } from '../kernels/device/tensor.ts'
 
 /** Kind `sample`: one question about one clip, as a data set states it. */
 export interface Sample {

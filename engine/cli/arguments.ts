@@ -1,4 +1,4 @@
-import { nearestHint } from '../graph/nearest.ts'
+import { nearestHint } from '../graph/did-you-mean.ts'
 
 /** A flag of a verb. One that takes no value is a switch. */
 export interface Flag {

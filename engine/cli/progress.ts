@@ -1,6 +1,6 @@
 import type { LogLevel } from '../operator.ts'
-import type { Status } from '../run/observe.ts'
-import { number, sparkline } from '../run/report-curve.ts'
+import type { Status } from '../run/record/status.ts'
+import { number, sparkline } from '../run/record/report/curve.ts'
 import type { RunEvent } from '../run/run.ts'
 
 /** Where progress is shown. */

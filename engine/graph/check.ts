@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { Config, Fields, Operator, Resource } from '../operator.ts'
-import { checkBatches } from './batches.ts'
-import { checkConfig, findUnread } from './config.ts'
-import { checkEdges, findUnconnected, lookUp } from './edges.ts'
-import { type ExpandOptions, expand } from './expand.ts'
+import { checkBatches } from './checks/batches.ts'
+import { checkConfig, findUnread } from './checks/config.ts'
+import { checkEdges, findUnconnected, lookUp } from './checks/edges.ts'
+import { type ExpandOptions, expand } from './flatten/expand.ts'
 import {
   type Cadence,
   endName,
@@ -13,15 +13,15 @@ import {
   locate,
   type OnError,
   type Wire,
-} from './flat.ts'
-import { near } from './nearest.ts'
+} from './flatten/flat.ts'
+import { near } from './did-you-mean.ts'
 import { GraphError, type Problem, show } from './problem.ts'
-import { orderResources } from './resources.ts'
+import { orderResources } from './checks/resources.ts'
 import { hideIn, type Secrets } from './secrets.ts'
-import { readSettings } from './set.ts'
-import { dimsOf, sizesOf } from './sizes.ts'
-import { dotted } from './source.ts'
-import { type EdgeTypes, typeEdges } from './types.ts'
+import { readSettings } from './file/settings.ts'
+import { dimsOf, sizesOf } from './checks/sizes.ts'
+import { dotted } from './file/graph-file.ts'
+import { type EdgeTypes, typeEdges } from './checks/types.ts'
 
 /** The operators and resources that graphs may name. */
 export interface Registry {

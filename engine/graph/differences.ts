@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isObject } from './source.ts'
+import { isObject } from './file/graph-file.ts'
 
 /** A place where two values differ: undefined on the side that has nothing there. */
 export interface Difference {

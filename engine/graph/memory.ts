@@ -1,9 +1,9 @@
 import type { MemoryUse, Sizes } from '../operator.ts'
-import { type Loop, loopsOf } from './batches.ts'
+import { type Loop, loopsOf } from './checks/batches.ts'
 import type { Plan, PlannedNode } from './check.ts'
-import { type End, endName, type Wire } from './flat.ts'
-import { outlinesOf, sizesOf } from './sizes.ts'
-import type { ResolvedType } from './types.ts'
+import { type End, endName, type Wire } from './flatten/flat.ts'
+import { outlinesOf, sizesOf } from './checks/sizes.ts'
+import type { ResolvedType } from './checks/types.ts'
 
 /** Memory that a run may take at most, part by part. */
 export interface MemoryPlan {

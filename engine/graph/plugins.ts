@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import type { Registry } from './check.ts'
 import { type Problem, show } from './problem.ts'
-import { isObject, parseSource } from './source.ts'
+import { isObject, parseSource } from './file/graph-file.ts'
 
 /** A plugin that somebody names: `./ops.js` relative to `folder`, or a package that can be found from there. */
 export interface PluginName {

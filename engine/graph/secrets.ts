@@ -1,4 +1,4 @@
-import { isObject } from './source.ts'
+import { isObject } from './file/graph-file.ts'
 
 /** Values from the environment, each with what stands for it in texts: `${env:NAME}`. */
 export type Secrets = ReadonlyMap<string, string>

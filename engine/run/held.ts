@@ -1,4 +1,4 @@
-import type { Lease } from './lease.ts'
+import type { Lease } from './items/lease.ts'
 
 /** Who is responsible for a lease: a node, for those handed to it or made by it and not yet emitted. */
 export interface Holder {

@@ -1,6 +1,6 @@
 import type { PlannedResource } from '../graph/check.ts'
-import { inScope } from '../graph/resources.ts'
-import { resourceContext, type Services } from './context.ts'
+import { inScope } from '../graph/checks/resources.ts'
+import { resourceContext, type Services } from './node/context.ts'
 import { messageOf, RunError } from './error.ts'
 
 /** The opened resources of a run. */

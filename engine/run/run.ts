@@ -2,7 +2,7 @@ import type { Plan } from '../graph/check.ts'
 import type { LogLevel, Progress } from '../operator.ts'
 import type { RunError } from './error.ts'
 import { GraphRun } from './graph-run.ts'
-import type { Status } from './observe.ts'
+import type { Status } from './record/status.ts'
 
 export interface RunOptions {
   seed: number

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { take } from 'rxjs'
 import { loadGraph, type PlannedNode, type Registry } from '../graph/check.ts'
-import { configSchema, defaultCapacity } from '../graph/schema.ts'
+import { configSchema, defaultCapacity } from '../graph/file/schema.ts'
 import { type Operator, operator, type Resource } from '../operator.ts'
 import { type Run, type RunSummary, startRun } from '../run/run.ts'
 

@@ -4,8 +4,8 @@ import {
   activation as activationKernel,
   siluMultiplyBackward,
   siluMultiply as siluMultiplyKernel,
-} from '../elementwise.ts'
-import type { Tensor } from '../tensor.ts'
+} from '../elementwise/activations.ts'
+import type { Tensor } from '../device/tensor.ts'
 import type { Pass } from './pass.ts'
 
 /** f(x), of which only products may be readers. */

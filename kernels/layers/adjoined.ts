@@ -1,4 +1,4 @@
-import { bytesOf } from '../tensor.ts'
+import { bytesOf } from '../device/tensor.ts'
 import type { Parameter } from './pass.ts'
 
 /**

@@ -1,7 +1,7 @@
-import { logProbability, logProbabilityBackward } from '../log-probability.ts'
-import { matmul } from '../matmul.ts'
-import { restrict } from '../support.ts'
-import type { Tensor } from '../tensor.ts'
+import { logProbability, logProbabilityBackward } from '../rows/log-probability.ts'
+import { matmul } from '../matmul/matmul.ts'
+import { restrict } from '../sampling/support.ts'
+import type { Tensor } from '../device/tensor.ts'
 import { gather } from './gather.ts'
 import type { Parameter, Pass } from './pass.ts'
 

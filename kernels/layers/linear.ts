@@ -1,8 +1,8 @@
-import { columnSum } from '../column-sum.ts'
-import type { ActivationName } from '../elementwise.ts'
-import { matmul } from '../matmul.ts'
-import type { FloatType } from '../matmul-variant.ts'
-import type { Tensor } from '../tensor.ts'
+import { columnSum } from '../rows/column-sum.ts'
+import type { ActivationName } from '../elementwise/activations.ts'
+import { matmul } from '../matmul/matmul.ts'
+import type { FloatType } from '../matmul/variant.ts'
+import type { Tensor } from '../device/tensor.ts'
 import { activation as activationLayer, siluMultiply } from './activation.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
 

@@ -1,8 +1,8 @@
-import { copy } from '../copy.ts'
-import { add } from '../elementwise.ts'
-import type { FloatType } from '../matmul-variant.ts'
-import type { Plan } from '../plan.ts'
-import { sizeOf, type Tensor } from '../tensor.ts'
+import { copy } from '../elementwise/copy.ts'
+import { add } from '../elementwise/activations.ts'
+import type { FloatType } from '../matmul/variant.ts'
+import type { Plan } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 /** A weight of the model. It is trained when it has a gradient. */
 export interface Parameter {

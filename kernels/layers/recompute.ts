@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts'
+import type { Tensor } from '../device/tensor.ts'
 import type { Pass } from './pass.ts'
 
 /**

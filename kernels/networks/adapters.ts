@@ -1,8 +1,8 @@
-import type { Device } from '../device.ts'
+import type { Device } from '../device/device.ts'
 import type { Adapter, Parameter } from '../layers/pass.ts'
-import { matmul } from '../matmul.ts'
-import { compile, Plan } from '../plan.ts'
-import type { Tensor } from '../tensor.ts'
+import { matmul } from '../matmul/matmul.ts'
+import { compile, Plan } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
 import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {

@@ -1,4 +1,4 @@
-import type { ActivationName } from '../elementwise.ts'
+import type { ActivationName } from '../elementwise/activations.ts'
 
 /** Sizes of a TinyLLaVA-Video model. */
 export interface ModelShape {

@@ -1,5 +1,5 @@
 // What travels on the edges of evaluation graphs, and what they leave on disk.
-import type { Tensor } from '../../kernels/tensor.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import type { Sample } from '../kinds.ts'
 import type { FrameRule } from '../video/frame-indices.ts'
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { concat, defer, from } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
 import type { ClipQuestions } from './kinds.ts'
-import { agreeOnRecipe, hasResult, openClaims, resultsFolder } from './store.ts'
+import { agreeOnRecipe, hasResult, openClaims, resultsFolder } from './results/store.ts'
 
 /**
  * What another process is at work on is looked at again at the end: it is then done, or left over by a process that

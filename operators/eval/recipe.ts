@@ -1,6 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Benchmark } from './kinds.ts'
-import { agreeOnRecipe, readRecipe } from './store.ts'
+import { agreeOnRecipe, readRecipe } from './results/store.ts'
 
 export default operator({
   summary: 'Gives a new folder of results the recipe of another one with changes.',

@@ -1,7 +1,7 @@
 import { type Config, operator } from '../../engine/operator.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
-import { collect, type Member } from './collect.ts'
+import { collect, type Member } from '../stream/collect.ts'
 import { advantagesOf, estimatorFields, standardSum } from './estimators.ts'
 import { GroupError } from './group-error.ts'
 import { normals } from './normals.ts'

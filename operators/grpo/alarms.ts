@@ -1,5 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
-import { fingerprints } from '../../kernels/networks/fingerprints.ts'
+import { fingerprints } from '../../kernels/networks/training/fingerprints.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { GroupError } from './group-error.ts'
 

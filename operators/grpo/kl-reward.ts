@@ -1,6 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
-import type { LoadedModel } from '../model/load-model.ts'
+import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { groupPort } from '../ports.ts'
 import { withCombined, withNamed } from '../reward/with-reward.ts'
 import { klFields, tokenKl } from './kl.ts'

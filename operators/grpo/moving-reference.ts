@@ -1,11 +1,11 @@
 import type { Config, Fields } from '../../engine/operator.ts'
-import { placed } from '../../kernels/device.ts'
-import { mixWeights } from '../../kernels/networks/mix-weights.ts'
+import { placed } from '../../kernels/device/device.ts'
+import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
-import type { LoadedModel } from '../model/load-model.ts'
-import { openSafetensors, readTensor } from '../model/safetensors.ts'
-import { writeSafetensors } from '../model/safetensors-write.ts'
-import { readPieces, writeTensor } from '../model/tensor-pieces.ts'
+import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { openSafetensors, readTensor } from '../model/files/safetensors.ts'
+import { writeSafetensors } from '../model/files/safetensors-write.ts'
+import { readPieces, writeTensor } from '../model/files/tensor-pieces.ts'
 import { GroupError } from './group-error.ts'
 
 export const referenceFields = {

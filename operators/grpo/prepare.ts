@@ -1,5 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
-import { drawnSupport } from '../../kernels/networks/drawn-support.ts'
+import { drawnSupport } from '../../kernels/networks/training/drawn-support.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { GroupError } from './group-error.ts'

@@ -1,7 +1,7 @@
 import { resource } from '../../engine/operator.ts'
-import { adamWOptimizer, type Optimizer, type Update } from '../../kernels/networks/optimizer.ts'
-import type { LoadedModel } from './load-model.ts'
-import { restoreOptimizer, saveOptimizer } from './save-optimizer.ts'
+import { adamWOptimizer, type Optimizer, type Update } from '../../kernels/networks/training/optimizer.ts'
+import type { LoadedModel } from './checkpoint/load-model.ts'
+import { restoreOptimizer, saveOptimizer } from './checkpoint/save-optimizer.ts'
 import { learningRateAt } from './schedule.ts'
 
 /** An optimizer together with the learning rate of each of its steps. */

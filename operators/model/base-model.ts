@@ -1,9 +1,9 @@
 import { resource } from '../../engine/operator.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
-import type { PaperModel } from '../../kernels/networks/on-paper.ts'
-import { freeIdlePlans } from '../../kernels/plan-reuse.ts'
-import { CheckpointError } from './checkpoint-error.ts'
-import type { LoadedModel } from './load-model.ts'
+import type { PaperModel } from '../../kernels/networks/memory-estimate.ts'
+import { freeIdlePlans } from '../../kernels/plan/reuse.ts'
+import { CheckpointError } from './files/checkpoint-error.ts'
+import type { LoadedModel } from './checkpoint/load-model.ts'
 
 export default resource({
   summary:

@@ -1,5 +1,5 @@
 import { operator } from '../../engine/operator.ts'
-import { bytesOf, sizeOf } from '../../kernels/tensor.ts'
+import { bytesOf, sizeOf } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
 import type { Prompt } from '../kinds.ts'
 import { promptPort } from '../ports.ts'

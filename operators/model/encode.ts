@@ -1,12 +1,12 @@
 import { operator } from '../../engine/operator.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
-import { bytesOf, sizeOf, type Tensor } from '../../kernels/tensor.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
 import { templates } from '../text/template.ts'
-import type { LoadedModel } from './load-model.ts'
+import type { LoadedModel } from './checkpoint/load-model.ts'
 import { visionMemory } from './sizes.ts'
 
 /** The vision tower is frozen, so its features are computed once for a clip however often the prompt is used. */

@@ -2,10 +2,10 @@ import { operator } from '../../engine/operator.ts'
 import { mergeAdapters } from '../../kernels/networks/adapters.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
-import { openAdapter } from './adapter-files.ts'
-import { openCheckpoint } from './checkpoint.ts'
-import { loadModel } from './load-model.ts'
-import { exportModel } from './save-model.ts'
+import { openAdapter } from './checkpoint/adapter-files.ts'
+import { openCheckpoint } from './checkpoint/checkpoint.ts'
+import { loadModel } from './checkpoint/load-model.ts'
+import { exportModel } from './checkpoint/save-model.ts'
 
 /** Sums are float32 and rounded once, to the type that the checkpoint stores. */
 export default operator({

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
-import type { Sampling } from '../../kernels/networks/generator.ts'
+import type { Sampling } from '../../kernels/networks/generation/batch-writer.ts'
 import {
   type Extent,
   generationBytes,
@@ -10,14 +10,14 @@ import {
   passBytes,
   slotBytes,
   visionBytes,
-} from '../../kernels/networks/on-paper.ts'
+} from '../../kernels/networks/memory-estimate.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
-import type { Precision } from '../../kernels/plan.ts'
+import type { Precision } from '../../kernels/plan/plan.ts'
 import { resolvePath } from '../builtin.ts'
-import { type NewAdapter, targetsAmong } from './adapter.ts'
-import { parseModelConfig } from './config.ts'
-import { isTrainedBy, shapeOf, type TrainedPart } from './load-model.ts'
-import { expectedTensors } from './tensor-names.ts'
+import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
+import { parseModelConfig } from './checkpoint/config.ts'
+import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
+import { expectedTensors } from './checkpoint/tensor-names.ts'
 
 /** Tokens of text in a prompt or a conversation that estimates assume: data are not read for them. */
 export const assumedTokens = 256

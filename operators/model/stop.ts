@@ -1,4 +1,4 @@
-import type { Tokenizer } from './tokenizer.ts'
+import type { Tokenizer } from './checkpoint/tokenizer.ts'
 
 /**
  * How many of the ids a completion keeps that must stop at the first of these strings: up to the token that completes

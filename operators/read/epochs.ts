@@ -1,5 +1,5 @@
 import type { SourceItem } from '../../engine/operator.ts'
-import { shuffled } from './shuffle.ts'
+import { shuffled } from '../shuffle.ts'
 
 /** Fields of operators that read a file of data again and again. */
 export const epochFields = {

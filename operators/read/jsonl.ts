@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { operator } from '../../engine/operator.ts'
-import { shuffled } from './shuffle.ts'
+import { shuffled } from '../shuffle.ts'
 
 /** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are passed over. */
 export default operator({

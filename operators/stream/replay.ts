@@ -1,6 +1,6 @@
 import { filter, map, toArray } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
-import { shuffled } from '../read/shuffle.ts'
+import { shuffled } from '../shuffle.ts'
 
 /**
  * What is expensive to make, e.g. the features of a clip, is made once. The first pass waits for the last item, so that

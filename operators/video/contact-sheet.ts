@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import { thumbnail, tile, writeJpeg } from '../eval/contact-sheet.ts'
+import { thumbnail, tile, writeJpeg } from './pictures.ts'
 import type { Clip } from '../kinds.ts'
 import { pickFrames } from './pick-frames.ts'
 

@@ -1,7 +1,7 @@
-import type { Device } from '../../kernels/device.ts'
-import type { Tensor } from '../../kernels/tensor.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import type { Clip } from '../kinds.ts'
-import type { Processor } from '../model/processor.ts'
+import type { Processor } from '../model/checkpoint/processor.ts'
 import { frameResizer, padToSquare } from './frame-resizer.ts'
 
 /** Decodes, resizes and normalises frames, in increasing order, to a tensor (frames, 3, size, size). */

@@ -1,9 +1,9 @@
-import { type Device, placed } from '../../kernels/device.ts'
-import { normalisationTable, normalisePixels } from '../../kernels/normalise-pixels.ts'
-import { compile, Plan } from '../../kernels/plan.ts'
-import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/resize.ts'
-import { bytesOf, type Tensor } from '../../kernels/tensor.ts'
-import type { Processor } from '../model/processor.ts'
+import { type Device, placed } from '../../kernels/device/device.ts'
+import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
+import { compile, Plan } from '../../kernels/plan/plan.ts'
+import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
+import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
+import type { Processor } from '../model/checkpoint/processor.ts'
 
 export interface FrameResizer {
   /** Resizes and normalises one packed RGB frame into frame `at` of a tensor (frames, 3, size, size). */

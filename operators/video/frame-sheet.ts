@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Picture, thumbnail, tile, writeJpeg } from '../eval/contact-sheet.ts'
+import { type Picture, thumbnail, tile, writeJpeg } from './pictures.ts'
 import type { Clip, Sample } from '../kinds.ts'
 
 const columns = 8

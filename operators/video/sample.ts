@@ -1,7 +1,7 @@
 import { operator } from '../../engine/operator.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip, Frames } from '../kinds.ts'
-import type { Processor } from '../model/processor.ts'
+import type { Processor } from '../model/checkpoint/processor.ts'
 import { framesPort, modelDims } from '../ports.ts'
 import { framePixels } from './frame-pixels.ts'
 import { frameSheet } from './frame-sheet.ts'

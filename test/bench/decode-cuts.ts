@@ -1,19 +1,19 @@
-import { blocksOf, squaresOf } from '../../kernels/decode-blocks.ts'
-import { attentionInputs } from '../../kernels/decode-inputs.ts'
-import type { StepTile } from '../../kernels/decode-product-cut.ts'
-import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode-projections.ts'
-import { type StepProductName, stepTileFor } from '../../kernels/decode-table.ts'
-import type { Device } from '../../kernels/device.ts'
+import { blocksOf, squaresOf } from '../../kernels/decode/row-blocks.ts'
+import { attentionInputs } from '../../kernels/decode/query-key-value.ts'
+import type { StepTile } from '../../kernels/decode/product-tile.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode/projections.ts'
+import { type StepProductName, stepTileFor } from '../../kernels/decode/product-table.ts'
+import type { Device } from '../../kernels/device/device.ts'
 import { headWeight, layerWeight } from '../../kernels/networks/language-model.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
-import { compile, Plan } from '../../kernels/plan.ts'
-import type { Tensor } from '../../kernels/tensor.ts'
+import { compile, Plan } from '../../kernels/plan/plan.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 import { randomModel } from './released.ts'
 
 const depths = [32, 64, 128]
 
-/** Every cut of a step's products, and the one that the table has: what kernels/decode-table.ts was made from. */
+/** Every cut of a step's products, and the one that the table has: what kernels/decode/product-table.ts was made from. */
 export async function* decodeCuts(
   device: Device,
   { rounds, config, all }: BenchOptions,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { listCheckpoints } from '../../engine/run/checkpoint-folder.ts'
+import { listCheckpoints } from '../../engine/run/checkpoint/folder.ts'
 import { startFlow } from './flow-process.ts'
 import type { BenchOptions } from './measure.ts'
 import { growth } from './memory.ts'

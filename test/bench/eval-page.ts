@@ -3,7 +3,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { writeReport } from '../../operators/eval/report.ts'
+import { writeReport } from '../../operators/eval/results/report.ts'
 import {
   agreeOnRecipe,
   putResult,
@@ -11,7 +11,7 @@ import {
   readRecipe,
   readResults,
   writeBenchmark,
-} from '../../operators/eval/store.ts'
+} from '../../operators/eval/results/store.ts'
 
 const [from = ''] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'flow-page-'))

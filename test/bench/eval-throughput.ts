@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadGraph } from '../../engine/graph/check.ts'
 import { startRun } from '../../engine/run/run.ts'
-import type { Summary } from '../../operators/eval/summary.ts'
+import type { Summary } from '../../operators/eval/results/summary.ts'
 import { operators, resources } from '../../operators/index.ts'
 import { fixture, repository } from '../fixtures.ts'
 

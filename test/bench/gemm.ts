@@ -1,9 +1,9 @@
-import type { Device } from '../../kernels/device.ts'
-import { fromFloat16, toFloat16 } from '../../kernels/float16.ts'
-import { type Matmul, matmul } from '../../kernels/matmul.ts'
-import { ntTiles, unitTiles } from '../../kernels/matmul-table.ts'
-import { compile, Plan, type Precision } from '../../kernels/plan.ts'
-import type { Tensor } from '../../kernels/tensor.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { fromFloat16, toFloat16 } from '../../kernels/device/float16.ts'
+import { type Matmul, matmul } from '../../kernels/matmul/matmul.ts'
+import { ntTiles, unitTiles } from '../../kernels/matmul/table.ts'
+import { compile, Plan, type Precision } from '../../kernels/plan/plan.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import { noise } from '../kernels/support.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 
@@ -43,7 +43,7 @@ const fewCuts: readonly Cut[] = [4, 8].flatMap(subgroups =>
 const values = noise(1 << 22)
 const halves = Uint16Array.from(values, toFloat16)
 
-/** Products in float16 with float32 sums; with `all`, every cut that fits a shape, to make kernels/matmul-table.ts from. */
+/** Products in float16 with float32 sums; with `all`, every cut that fits a shape, to make kernels/matmul/table.ts from. */
 export async function* gemm(
   device: Device,
   { rounds, all, only }: BenchOptions,

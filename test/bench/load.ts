@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Device } from '../../kernels/device.ts'
-import { openCheckpoint } from '../../operators/model/checkpoint.ts'
-import { loadModel } from '../../operators/model/load-model.ts'
-import { writeNewCheckpoint } from '../../operators/model/new-checkpoint.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
+import { loadModel } from '../../operators/model/checkpoint/load-model.ts'
+import { writeNewCheckpoint } from '../../operators/model/checkpoint/new-checkpoint.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 
 /** Loading a checkpoint that was just written, so that the system still holds it, and the writing itself, once. */

@@ -15,7 +15,7 @@
 //   --set P=VALUE  endure: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
-import { openDevice } from '../../kernels/device.ts'
+import { openDevice } from '../../kernels/device/device.ts'
 import { baseline, ratios } from './baseline.ts'
 import { decode } from './decode.ts'
 import { decodeCuts } from './decode-cuts.ts'

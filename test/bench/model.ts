@@ -1,5 +1,5 @@
-import type { Device } from '../../kernels/device.ts'
-import { adamWOptimizer } from '../../kernels/networks/optimizer.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { adamWOptimizer } from '../../kernels/networks/training/optimizer.ts'
 import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { noise } from '../kernels/support.ts'
 import { encodeFlops, languageFlops } from './floors.ts'

@@ -1,4 +1,4 @@
-import type { Device } from '../../kernels/device.ts'
+import type { Device } from '../../kernels/device/device.ts'
 
 /** What one kernel took in a profiled run. */
 export interface KernelTime {

@@ -1,7 +1,7 @@
-import type { Device } from '../../kernels/device.ts'
+import type { Device } from '../../kernels/device/device.ts'
 import type { ParameterSet } from '../../kernels/networks/parameters.ts'
-import { compile, kernel, Plan } from '../../kernels/plan.ts'
-import { type ElementType, sizeOf } from '../../kernels/tensor.ts'
+import { compile, kernel, Plan } from '../../kernels/plan/plan.ts'
+import { type ElementType, sizeOf } from '../../kernels/device/tensor.ts'
 
 /**
  * Fills weights on the GPU: matrices with uniform numbers of the variance 1 / fan-in, so that signals keep their size

@@ -1,6 +1,6 @@
-import type { Device } from '../../kernels/device.ts'
-import { type Request, write } from '../../kernels/networks/generator.ts'
-import { refillingWriter } from '../../kernels/networks/refill.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { type Request, write } from '../../kernels/networks/generation/batch-writer.ts'
+import { refillingWriter } from '../../kernels/networks/generation/slot-writer.ts'
 import type { BenchOptions, Measurement } from './measure.ts'
 import { randomModel, tokens } from './released.ts'
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Status } from '../../engine/run/observe.ts'
+import type { Status } from '../../engine/run/record/status.ts'
 import type { FlowProcess } from './flow-process.ts'
 
 /** One update of a run, as its files tell it from outside. */

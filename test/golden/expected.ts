@@ -1,4 +1,4 @@
-import { openSafetensors, readTensor } from '../../operators/model/safetensors.ts'
+import { openSafetensors, readTensor } from '../../operators/model/files/safetensors.ts'
 
 /** The tensors of an expected.safetensors; it remembers which were read, so that none goes unchecked. */
 export interface Expected {

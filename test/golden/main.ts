@@ -2,8 +2,8 @@
 // prints name, largest error and bound of each quantity.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Device, openDevice } from '../../kernels/device.ts'
-import type { Precision } from '../../kernels/plan.ts'
+import { type Device, openDevice } from '../../kernels/device/device.ts'
+import type { Precision } from '../../kernels/plan/plan.ts'
 import { checkCheckpoint } from './checkpoint.ts'
 import { checkConnector } from './connector.ts'
 import { checkPixels } from './pixels.ts'

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Device } from '../../kernels/device.ts'
+import type { Device } from '../../kernels/device/device.ts'
 import {
   openSafetensors,
   readBytes,
   readTensor,
   type SafetensorsFile,
-} from '../../operators/model/safetensors.ts'
+} from '../../operators/model/files/safetensors.ts'
 import { frameResizer } from '../../operators/video/frame-resizer.ts'
 import { differences, largestError, type Row, row } from './row.ts'
 

@@ -5,8 +5,8 @@ import { command } from '../../engine/cli/command.ts'
 import { makeEmbedded } from '../../engine/cli/embedded.ts'
 import { resolvePath } from '../../operators/builtin.ts'
 import { operators, resources } from '../../operators/index.ts'
-import { openAdapter } from '../../operators/model/adapter-files.ts'
-import { openCheckpoint } from '../../operators/model/checkpoint.ts'
+import { openAdapter } from '../../operators/model/checkpoint/adapter-files.ts'
+import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { repository } from '../fixtures.ts'
 
 const folder = t.testdir({})

@@ -1,8 +1,8 @@
 import type t from 'tap'
 import type { Test as Subtest } from 'tap'
-import { type Device, type Family, openDevice } from '../../kernels/device.ts'
-import { compile, Plan } from '../../kernels/plan.ts'
-import type { ElementType, Tensor } from '../../kernels/tensor.ts'
+import { type Device, type Family, openDevice } from '../../kernels/device/device.ts'
+import { compile, Plan } from '../../kernels/plan/plan.ts'
+import type { ElementType, Tensor } from '../../kernels/device/tensor.ts'
 import { relativeError } from '../golden/row.ts'
 
 type Test = typeof t

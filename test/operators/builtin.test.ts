@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type BuiltinRecipe, ensureBuiltin, hasBuiltin, resolvePath } from '../../operators/builtin.ts'
-import { openCheckpoint } from '../../operators/model/checkpoint.ts'
+import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import modelRandom from '../../operators/model/random.ts'
 import { parseQuestions } from '../../operators/read/questions.ts'
 import shapesClips from '../../operators/shapes/clips.ts'

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openCheckpoint } from '../../operators/model/checkpoint.ts'
+import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { openExpected } from '../golden/expected.ts'
 import { differences, largestError, type Row, relativeError, row } from '../golden/row.ts'
 import type { ExpectedJson } from './expected-json.ts'

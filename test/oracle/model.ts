@@ -1,5 +1,5 @@
-import type { Checkpoint } from '../../operators/model/checkpoint.ts'
-import type { ModelConfig } from '../../operators/model/config.ts'
+import type { Checkpoint } from '../../operators/model/checkpoint/checkpoint.ts'
+import type { ModelConfig } from '../../operators/model/checkpoint/config.ts'
 import { float16Value } from './float16.ts'
 import * as op from './operations.ts'
 import { constant, type Matrix, Tape, variable } from './tape.ts'

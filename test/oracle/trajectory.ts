@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../../operators/model/checkpoint.ts'
+import type { Checkpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { type AdamWOptions, adamW, gradientNorm } from './adamw.ts'
 import { groupLoss } from './losses.ts'
 import * as model from './model.ts'

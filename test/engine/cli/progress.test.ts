@@ -1,6 +1,6 @@
 import t from 'tap'
 import { duration, logLevels, progressLine } from '../../../engine/cli/progress.ts'
-import type { NodeStatus } from '../../../engine/run/observe.ts'
+import type { NodeStatus } from '../../../engine/run/record/status.ts'
 import type { RunEvent } from '../../../engine/run/run.ts'
 
 function screen(isTTY: boolean) {

@@ -36,27 +36,27 @@ const setUp: {
   setUp(machine: Machine, steps: { install: Step[]; build: Step }): Promise<void>
   checkNode(version: string): void
 } = await load('set-up.mjs')
-const { ffmpeg }: { ffmpeg: Step } = await load('set-up/ffmpeg.mjs')
-const { vulkan }: { vulkan: Step } = await load('set-up/vulkan.mjs')
+const { ffmpeg }: { ffmpeg: Step } = await load('ffmpeg.mjs')
+const { vulkan }: { vulkan: Step } = await load('vulkan.mjs')
 const {
   packages,
   satisfies,
 }: {
   packages: Step
   satisfies(wanted: Record<string, object>, installed: Record<string, object>): boolean
-} = await load('set-up/packages.mjs')
+} = await load('packages.mjs')
 const build: {
   build: Step
   fingerprint(root: string): string
   removeStale(root: string): void
-} = await load('set-up/build.mjs')
+} = await load('build.mjs')
 const {
   openMachine,
   parseRelease,
 }: {
   openMachine(root: string): Machine
   parseRelease(text: string): { id: string; codename: string }
-} = await load('set-up/machine.mjs')
+} = await load('machine.mjs')
 
 const ok: Result = { status: 0, output: '' }
 const failed: Result = { status: 1, output: 'it broke' }

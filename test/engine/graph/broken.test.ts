@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { checkGraph } from '../../../engine/graph/check.ts'
-import { report } from '../../../engine/graph/report.ts'
+import { report } from '../../../engine/graph/problem-report.ts'
 import { fixture } from '../../fixtures.ts'
 import { problemsOf } from '../support.ts'
 import { cases, registry } from './broken-cases.ts'

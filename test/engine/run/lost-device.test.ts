@@ -3,14 +3,14 @@ import t from 'tap'
 import { makeEmbedded } from '../../../engine/cli/embedded.ts'
 import { loadGraph, type Registry } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
-import { checkpointsOf, listCheckpoints, readState } from '../../../engine/run/checkpoint-folder.ts'
-import { cutBack } from '../../../engine/run/files.ts'
+import { checkpointsOf, listCheckpoints, readState } from '../../../engine/run/checkpoint/folder.ts'
+import { cutBack } from '../../../engine/run/record/files.ts'
 import { startRun } from '../../../engine/run/run.ts'
 import { sharedDevice } from '../../../operators/device.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group } from '../../../operators/kinds.ts'
 import { repository } from '../../fixtures.ts'
-import { compare } from './kill-and-resume.ts'
+import { compare } from './checkpoint/kill-and-resume.ts'
 
 /** The reward of the graph; before the given update it loses the GPU. */
 function registryLosing(at: number): Registry {

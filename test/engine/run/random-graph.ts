@@ -1,7 +1,7 @@
 import { bufferCount, concatMap, from, map, mergeMap, type Observable } from 'rxjs'
 import type { Registry } from '../../../engine/graph/check.ts'
 import { type Context, type Item, operator } from '../../../engine/operator.ts'
-import { Lease } from '../../../engine/run/lease.ts'
+import { Lease } from '../../../engine/run/items/lease.ts'
 import { turn } from '../support.ts'
 
 /** What an item carries through a random graph: where it came from and which way it went. */

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { openDevice } from '../../../kernels/device.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
 import { adjoined } from '../../../kernels/layers/adjoined.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { allocateParameters, parameter } from '../../../kernels/networks/parameters.ts'
-import { compile, Plan } from '../../../kernels/plan.ts'
+import { compile, Plan } from '../../../kernels/plan/plan.ts'
 import { close, noise } from '../support.ts'
 
 const device = await openDevice()

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openDevice } from '../../../kernels/device.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
 import { forward } from '../../../kernels/networks/video-model.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
-import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
-import { loadModel } from '../../../operators/model/load-model.ts'
-import { writeNewCheckpoint } from '../../../operators/model/new-checkpoint.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
+import { loadModel } from '../../../operators/model/checkpoint/load-model.ts'
+import { writeNewCheckpoint } from '../../../operators/model/checkpoint/new-checkpoint.ts'
 
 const folder = join(t.testdir(), 'model')
 const config = `${folder}.json`

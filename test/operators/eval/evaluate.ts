@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { type RunSummary, startRun } from '../../../engine/run/run.ts'
 import type { Result } from '../../../operators/eval/kinds.ts'
-import type { Summary } from '../../../operators/eval/summary.ts'
+import type { Summary } from '../../../operators/eval/results/summary.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import { fixture, repository } from '../../fixtures.ts'
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { openDevice } from '../../../kernels/device.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
 import { parameter } from '../../../kernels/networks/parameters.ts'
 import { moveReference, restoreReference, saveReference } from '../../../operators/grpo/moving-reference.ts'
-import { loadModel } from '../../../operators/model/load-model.ts'
+import { loadModel } from '../../../operators/model/checkpoint/load-model.ts'
 import { smallCheckpoint } from '../trajectory.ts'
 
 const folder = t.testdir({})

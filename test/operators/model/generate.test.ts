@@ -6,7 +6,7 @@ import { startRun } from '../../../engine/run/run.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group, Prompt } from '../../../operators/kinds.ts'
-import type { LoadedModel } from '../../../operators/model/load-model.ts'
+import type { LoadedModel } from '../../../operators/model/checkpoint/load-model.ts'
 import { fixture } from '../../fixtures.ts'
 import { noise } from '../../kernels/support.ts'
 

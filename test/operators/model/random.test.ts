@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openCheckpoint } from '../../../operators/model/checkpoint.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
 import modelRandom, { writeRandomCheckpoint } from '../../../operators/model/random.ts'
 
 type RandomConfig = Parameters<typeof writeRandomCheckpoint>[1]

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { openTokenizer } from '../../../operators/model/tokenizer.ts'
+import { openTokenizer } from '../../../operators/model/checkpoint/tokenizer.ts'
 import { promptOf, thinkThenAnswer } from '../../../operators/text/prompt.ts'
 import { renderConversation, templates } from '../../../operators/text/template.ts'
 import { tokenize, tokenizeWithLabels } from '../../../operators/text/tokenize.ts'

@@ -1,0 +1,68 @@
+// Makes a fresh machine ready, then runs the command it is given: node engine/cli/set-up/set-up.mjs SCRIPT [ARGUMENT…]
+// Plain JavaScript without dependencies: it runs before anything is installed or compiled.
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from './build.mjs'
+import { ffmpeg } from './ffmpeg.mjs'
+import { openMachine, SetUpError } from './machine.mjs'
+import { packages } from './packages.mjs'
+import { vulkan } from './vulkan.mjs'
+
+/**
+ * Installs, then compiles. What a step lacks and may not install is reported for all steps at once, with the commands
+ * that install it.
+ */
+export async function setUp(machine, steps = { install: [packages, ffmpeg, vulkan], build }) {
+  checkNode(process.versions.node)
+  const missing = []
+  for (const step of steps.install) {
+    const lacking = await step(machine)
+    if (lacking) missing.push(lacking)
+  }
+  if (missing.length > 0) throw new SetUpError(instructions(missing))
+  await steps.build(machine)
+}
+
+export function checkNode(version) {
+  if (Number.parseInt(version, 10) < 20)
+    throw new SetUpError(`Node ${version} is too old: flow needs Node 20 or newer`)
+}
+
+/** What to tell somebody who refused system packages, or may not install them. */
+export function instructions(missing) {
+  const lines = missing.map(({ what, why, commands }) =>
+    [`missing: ${what} (${why}). Install it:`, ...commands.map(command => `    ${command}`)].join('\n'),
+  )
+  return lines.join('\n')
+}
+
+if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
+  const machine = openMachine(fileURLToPath(new URL('../../../', import.meta.url)))
+  try {
+    await setUp(machine)
+    process.exitCode = await follow(process.argv.slice(2), machine.environment)
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error
+    console.error(`set-up: ${error.message}`)
+    process.exitCode = 1
+  }
+}
+
+/** Runs the command with the environment that set-up found; the exit code is its own. */
+function follow(command, environment) {
+  if (command.length === 0) return 0
+  const child = spawn(process.execPath, command, {
+    stdio: 'inherit',
+    env: { ...process.env, ...environment },
+  })
+  // A terminal sends Ctrl-C to both processes, anything else to this one only. The command decides what it means.
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  process.on('SIGINT', () => terminal || child.kill('SIGINT'))
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  return new Promise((done, fail) => {
+    child.on('error', fail)
+    child.on('exit', (code, signal) => done(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+  })
+}

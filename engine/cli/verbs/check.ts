@@ -1,0 +1,54 @@
+import { checkGraph, type Plan } from '../../graph/check.ts'
+import { type ReportFormat, report } from '../../graph/problem-report.ts'
+import { hide } from '../../graph/secrets.ts'
+import { onlyWord } from '../arguments.ts'
+import { pluginFlag } from '../plug.ts'
+import { setFlag, type Verb, type World } from '../verb.ts'
+
+const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
+
+export const check: Verb = {
+  summary: 'Reports every problem of a graph, and what its data holds.',
+  usage: 'GRAPH',
+  flags: {
+    set: setFlag,
+    plugin: pluginFlag,
+    format: {
+      value: 'FORMAT',
+      choices: formats,
+      description: 'text (the default), json: a list of problems, or github: annotations for a workflow.',
+    },
+  },
+  example: 'npx flow check graphs/grpo.json --set group=4',
+  run: async (words, world) => {
+    const { registry, environment, print, complain } = world
+    const file = onlyWord(words, 'graph file')
+    const format = formats.find(name => name === words.last('format')) ?? 'text'
+    const { plan, problems, warnings } = checkGraph(file, registry, { set: words.all('set'), environment })
+    const found = report(problems, warnings, format)
+    // what programs read goes where they read it
+    if (format !== 'text') print(found)
+    else if (found !== '') complain(found)
+    if (!plan) return 2
+    if (format !== 'text') return 0
+    const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
+    print(`${file}: ok, ${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`)
+    return (await inspectAll(plan, world)) ? 0 : 2
+  },
+}
+
+/** Prints what operators find in their data; false when some cannot be read. */
+async function inspectAll(plan: Plan, { print, complain }: World): Promise<boolean> {
+  let readable = true
+  for (const { name, operator, config } of plan.nodes) {
+    if (!operator.inspect) continue
+    try {
+      for (const line of await operator.inspect(config)) print(hide(`${name}: ${line}`, plan.secrets))
+    } catch (error) {
+      const fault = error instanceof Error ? error.message : String(error)
+      complain(hide(`${name}: ${fault}`, plan.secrets))
+      readable = false
+    }
+  }
+  return readable
+}

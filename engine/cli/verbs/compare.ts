@@ -1,0 +1,31 @@
+import { compareResults, describeComparison } from '../../../operators/eval/results/compare.ts'
+import { UsageError } from '../arguments.ts'
+import type { Verb } from '../verb.ts'
+
+export const compare: Verb = {
+  summary: 'Compares two evaluations question by question.',
+  usage: 'FIRST SECOND',
+  flags: { json: { description: 'Prints JSON.' } },
+  example: [
+    'results() {',
+    '  npx flow run graphs/eval/lvbench.json --set answers=$1 \\',
+    '    --set data=graphs/demo/quiz --set out=results/$1',
+    '}',
+    'results constant; results oracle; npx flow compare results/constant results/oracle',
+  ].join('\n'),
+  run: async (words, { print, complain }) => {
+    const [first, second, ...more] = words.positional
+    if (first === undefined || second === undefined || more.length > 0)
+      throw new UsageError(`must name two folders of results, found ${words.positional.length}`)
+    try {
+      const comparison = compareResults(first, second)
+      if (words.last('json') === undefined) for (const line of describeComparison(comparison)) print(line)
+      else print(JSON.stringify(comparison, null, 2))
+      return 0
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      complain(`${error.message} (${error.code})`)
+      return 1
+    }
+  },
+}

@@ -1,0 +1,89 @@
+import { loadGraph, type Plan } from '../../graph/check.ts'
+import { differences } from '../../graph/differences.ts'
+import { endName, type Wire } from '../../graph/flatten/flat.ts'
+import { planMemory, showBytes } from '../../graph/memory.ts'
+import { show } from '../../graph/problem.ts'
+import { hide } from '../../graph/secrets.ts'
+import { UsageError } from '../arguments.ts'
+import { pluginFlag } from '../plug.ts'
+import { setFlag, type Verb } from '../verb.ts'
+
+export const diff: Verb = {
+  summary: 'Says what differs between two graphs: nodes, config, edges, shapes and memory.',
+  usage: 'GRAPH GRAPH',
+  flags: { plugin: pluginFlag, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
+  example: 'npx flow diff graphs/grpo.json graphs/coldstart.json',
+  run: async (words, { registry, environment, print }) => {
+    const { positional } = words
+    if (positional.length !== 2)
+      throw new UsageError(`must name two graph files, found ${positional.join(' ') || 'nothing'}`)
+    const [before, after] = positional.map(file =>
+      loadGraph(file, registry, { set: words.all('set'), environment }),
+    )
+    const lines = before && after ? compare(before, after) : []
+    const secrets = new Map([...(before?.secrets ?? []), ...(after?.secrets ?? [])])
+    for (const line of lines) print(hide(line, secrets))
+    if (lines.length === 0) print('no difference')
+    return 0
+  },
+}
+
+/** A line for each difference, by part. */
+export function compare(before: Plan, after: Plan): string[] {
+  const [left, right] = [partsOf(before), partsOf(after)]
+  const names = [...new Set([...Object.keys(left), ...Object.keys(right)])]
+  return names.flatMap(name => {
+    const [one, two] = [left[name], right[name]]
+    if (!two) return [`- ${name} (${one?.type})`]
+    if (!one) return [`+ ${name} (${two.type})`]
+    return differences(one, two).map(({ path, before, after }) => {
+      const [was, is] = [before, after].map(value => (value === undefined ? 'nothing' : show(value)))
+      return `~ ${name}: ${path} was ${was}, is ${is}`
+    })
+  })
+}
+
+interface ComparedPart {
+  type: string
+  config: unknown
+  [more: string]: unknown
+}
+
+/** Everything that a graph says, by part, in words that can be compared. */
+function partsOf(plan: Plan): Record<string, ComparedPart> {
+  const parts: Record<string, ComparedPart> = {}
+  const { rows, bytes, hostBytes } = planMemory(plan)
+  const memoryOf = (part: string) =>
+    Object.fromEntries(
+      rows.filter(row => row.part === part).map(({ what, bytes }) => [what, showBytes(bytes)]),
+    )
+  for (const { name, resourceName, config } of plan.resources)
+    parts[`resource ${name}`] = { type: resourceName, config, memory: memoryOf(name) }
+  for (const { name, operatorName, operator, config, onError, wires } of plan.nodes) {
+    const outputs = Object.keys(operator.outputs)
+    parts[`node ${name}`] = {
+      type: operatorName,
+      config,
+      onError,
+      from: Object.fromEntries(wires.map(wire => [`${wire.port} ← ${endName(wire.from)}`, edgeOf(wire)])),
+      shapes: Object.fromEntries(outputs.map(port => [port, plan.types.output({ node: name, port })])),
+      memory: memoryOf(name),
+    }
+    for (const wire of wires) {
+      const edge = `${endName(wire.from)} → ${name}.${wire.port}`
+      const row = rows.find(row => row.part === edge)
+      if (row) parts[`edge ${edge}`] = { type: 'edge', config: {}, memory: showBytes(row.bytes) }
+    }
+  }
+  parts.memory = { type: 'memory', config: {}, gpu: showBytes(bytes), host: showBytes(hostBytes) }
+  if (plan.checkpoint) parts.checkpoint = { type: 'checkpoint', config: plan.checkpoint }
+  return parts
+}
+
+const edgeOf = ({ capacity, whenFull, keep, initial, maxLag }: Wire) => ({
+  capacity,
+  whenFull,
+  keep,
+  initial: initial?.value,
+  maxLag,
+})

@@ -1,0 +1,82 @@
+import { loadGraph, type Plan } from '../../graph/check.ts'
+import { endName } from '../../graph/flatten/flat.ts'
+import {
+  knobsOf,
+  type MemoryPlan,
+  type MemoryRow,
+  planMemory,
+  readBytes,
+  showBytes,
+} from '../../graph/memory.ts'
+import { hide } from '../../graph/secrets.ts'
+import { onlyWord, UsageError } from '../arguments.ts'
+import { pluginFlag } from '../plug.ts'
+import { table } from '../table.ts'
+import { setFlag, type Verb } from '../verb.ts'
+
+export const explain: Verb = {
+  summary: 'Says what travels on the edges of a graph and what memory it takes.',
+  usage: 'GRAPH',
+  flags: { set: setFlag, plugin: pluginFlag },
+  example: 'npx flow explain graphs/grpo.json --set group=4',
+  run: async (words, { registry, environment, print }) => {
+    const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
+    print(plan.summary)
+    print('edges')
+    for (const line of table(edgeRows(plan))) print(line)
+    for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
+    return 0
+  },
+}
+
+function edgeRows(plan: Plan): string[][] {
+  return plan.nodes.flatMap(node =>
+    node.wires.map(wire => [
+      endName(wire.from),
+      `→ ${node.name}.${wire.port}`,
+      plan.types.output(wire.from),
+      wire.keep === 'latest' ? 'latest' : `at most ${wire.capacity.items}`,
+    ]),
+  )
+}
+
+function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): string[] {
+  const on = (device: MemoryRow['device'], title: string, together: number) => {
+    const own = rows.filter(row => row.device === device)
+    const lines = own.map(({ part, what, bytes, kept }) => [
+      part,
+      kept ? `${what}, kept` : what,
+      showBytes(bytes),
+    ])
+    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]])]
+  }
+  return [
+    ...on('gpu', 'GPU memory at most', bytes),
+    ...turns
+      .filter(names => names.length > 1)
+      .map(names => `  ${names.join(', ')} take turns with what they do not keep: the largest counts`),
+    ...on('host', 'host memory beside Node itself at most', hostBytes),
+    ...(unknown.length > 0 ? ['not known'] : []),
+    ...table(unknown.map(({ part, why }) => [part, why])),
+  ]
+}
+
+/** Refuses a plan that may need more than `--memory` allows, with what to lower. */
+export function refuseOverMemory(plan: Plan, limitText: string | undefined): void {
+  if (limitText === undefined) return
+  const limit = readBytes(limitText)
+  if (limit === undefined)
+    throw new UsageError(`--memory: must be bytes such as 8GB or 512MiB, found "${limitText}"`)
+  const memory = planMemory(plan)
+  if (memory.bytes <= limit) return
+  const knobs = knobsOf(memory).slice(0, 3)
+  throw new UsageError(
+    [
+      `--memory: the run may need ${showBytes(memory.bytes)}, more than ${showBytes(limit)}`,
+      ...knobs.map(
+        ({ part, what, bytes, knob }) => `  lower ${knob}: ${part} takes ${showBytes(bytes)} (${what})`,
+      ),
+      '  "flow explain" shows every part',
+    ].join('\n'),
+  )
+}

@@ -1,0 +1,62 @@
+import { loadGraph, type Plan } from '../../graph/check.ts'
+import { drawGraph } from '../../run/record/report/graph-drawing.ts'
+import { onlyWord } from '../arguments.ts'
+import { pluginFlag } from '../plug.ts'
+import { setFlag, type Verb } from '../verb.ts'
+
+export const graph: Verb = {
+  summary: 'Draws a graph: for Mermaid, for Graphviz or as SVG.',
+  usage: 'GRAPH',
+  flags: {
+    format: {
+      value: 'FORMAT',
+      choices: ['mermaid', 'dot', 'svg'],
+      description: 'mermaid (the default), dot or svg.',
+    },
+    set: setFlag,
+    plugin: pluginFlag,
+  },
+  example: 'npx flow graph graphs/grpo.json --format svg > grpo.svg',
+  run: async (words, { registry, environment, print }) => {
+    const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
+    const format = words.last('format')
+    print(format === 'dot' ? dot(plan) : format === 'svg' ? svg(plan) : mermaid(plan))
+    return 0
+  },
+}
+
+function mermaid({ nodes }: Plan): string {
+  const ids = new Map(nodes.map(({ name }, i) => [name, `n${i}`]))
+  const boxes = nodes.map(({ name, operatorName }) => `  ${ids.get(name)}["${name}<br/>${operatorName}"]`)
+  const edges = edgesOf(nodes).map(({ from, to, label, feedback }) => {
+    const arrow = feedback ? '-.->' : '-->'
+    return `  ${ids.get(from)} ${arrow}|"${label}"| ${ids.get(to)}`
+  })
+  return ['flowchart LR', ...boxes, ...edges].join('\n')
+}
+
+function dot({ nodes }: Plan): string {
+  const boxes = nodes.map(
+    ({ name, operatorName }) => `  "${name}" [shape=box, label="${name}\\n${operatorName}"]`,
+  )
+  const edges = edgesOf(nodes).map(({ from, to, label, feedback }) => {
+    const style = feedback ? ', style=dashed, constraint=false' : ''
+    return `  "${from}" -> "${to}" [label="${label}"${style}]`
+  })
+  return ['digraph flow {', '  rankdir=LR', ...boxes, ...edges, '}'].join('\n')
+}
+
+const svg = ({ nodes }: Plan): string =>
+  drawGraph({
+    boxes: nodes.map(({ name, operatorName }) => ({ name, detail: operatorName })),
+    arrows: edgesOf(nodes),
+  })
+
+function edgesOf(nodes: Plan['nodes']) {
+  return nodes.flatMap(node =>
+    node.wires.map(({ from, port, initial }) => {
+      const label = from.port === port ? port : `${from.port} → ${port}`
+      return { from: from.node, to: node.name, label, feedback: initial !== undefined }
+    }),
+  )
+}

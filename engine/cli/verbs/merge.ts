@@ -1,0 +1,29 @@
+import { mergeResults } from '../../../operators/eval/results/merge.ts'
+import { UsageError } from '../arguments.ts'
+import type { Verb } from '../verb.ts'
+
+export const merge: Verb = {
+  summary: 'Joins the results of shards and proves that no question is missing.',
+  usage: 'FOLDER...',
+  flags: { out: { value: 'DIR', description: 'Folder for the whole.' } },
+  example: [
+    'part() {',
+    '  npx flow run graphs/eval/lvbench.json --shard $1/2 \\',
+    '    --set data=graphs/demo/quiz --set answers=oracle --set out=results/part-$1',
+    '}',
+    'part 1; part 2; npx flow merge results/part-1 results/part-2 --out results/whole',
+  ].join('\n'),
+  run: async (words, { print, complain }) => {
+    const out = words.last('out')
+    if (out === undefined) throw new UsageError('--out: must name the folder for the whole')
+    if (words.positional.length === 0) throw new UsageError('must name folders of results, found nothing')
+    try {
+      for (const line of await mergeResults(out, words.positional)) print(line)
+      return 0
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      complain(`${error.message} (${error.code})`)
+      return 1
+    }
+  },
+}

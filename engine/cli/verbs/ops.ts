@@ -1,0 +1,90 @@
+import { nearestHint } from '../../graph/did-you-mean.ts'
+import type { Fields, Operator, Port, Resource } from '../../operator.ts'
+import { UsageError } from '../arguments.ts'
+import { pluginFlag } from '../plug.ts'
+import { table } from '../table.ts'
+import type { Verb } from '../verb.ts'
+
+export const ops: Verb = {
+  summary: 'Lists operators and resources, or describes one.',
+  usage: '[NAME]',
+  flags: { plugin: pluginFlag },
+  example: 'npx flow ops stream.batch',
+  run: async ({ positional }, { registry, print }) => {
+    const { operators, resources } = registry
+    if (positional.length > 1) throw new UsageError(`must name one operator, found ${positional.join(' ')}`)
+    const [name] = positional
+    if (name === undefined) {
+      print('operators')
+      for (const line of table(summaries(operators))) print(line)
+      print('resources')
+      for (const line of table(summaries(resources))) print(line)
+      return 0
+    }
+    const operator = Object.hasOwn(operators, name) ? operators[name] : undefined
+    const resource = Object.hasOwn(resources, name) ? resources[name] : undefined
+    const lines = operator ? describeOperator(name, operator) : resource && describeResource(name, resource)
+    if (!lines) {
+      const hint = nearestHint(name, [...Object.keys(operators), ...Object.keys(resources)])
+      throw new UsageError(
+        `${name}: must be an operator or a resource${hint && ` (${hint})`}; "flow ops" lists them`,
+      )
+    }
+    for (const line of lines) print(line)
+    return 0
+  },
+}
+
+function describeOperator(name: string, { summary, inputs, outputs, config, unordered }: Operator): string[] {
+  return [
+    `${name}: ${summary}`,
+    ...section('inputs', Object.entries(inputs).map(describePort)),
+    ...section('outputs', Object.entries(outputs).map(describePort)),
+    ...section('config', describeFields(config)),
+    unordered
+      ? 'The order of the output is not that of the input.'
+      : 'The output keeps the order of the input.',
+  ]
+}
+
+function describeResource(name: string, { summary, kind, config }: Resource): string[] {
+  return [`${name}: ${summary}`, `kind  ${kind}`, ...section('config', describeFields(config))]
+}
+
+function describePort([name, port]: [string, Port]): string[] {
+  if (typeof port === 'string') return [name, port, '']
+  return [
+    name,
+    port.kind,
+    [port.optional ? 'optional' : '', port.description ?? ''].filter(Boolean).join('; '),
+  ]
+}
+
+/** Name, type, default and description of each field. */
+export function describeFields(fields: Fields): string[][] {
+  return Object.entries(fields).map(([name, field]) => {
+    const fallback = field.default === undefined ? 'required' : JSON.stringify(field.default)
+    return [name, typeText(field), fallback, field.description]
+  })
+}
+
+function typeText(field: Fields[string]): string {
+  if (field.type === 'array') return `list of ${field.items.type}`
+  if (field.type === 'string')
+    return field.enum?.join(' | ') ?? (field.resource ? `name of a ${field.resource}` : 'string')
+  if (field.type !== 'number' && field.type !== 'integer') return field.type
+  const limits = [
+    field.minimum === undefined ? '' : `>= ${field.minimum}`,
+    field.exclusiveMinimum === undefined ? '' : `> ${field.exclusiveMinimum}`,
+    field.maximum === undefined ? '' : `<= ${field.maximum}`,
+  ]
+  return [field.type, ...limits].filter(Boolean).join(' ')
+}
+
+const section = (title: string, rows: string[][]): string[] =>
+  rows.length === 0 ? [] : [title, ...table(rows)]
+
+const summaries = (parts: Readonly<Record<string, { summary: string }>>) =>
+  Object.keys(parts)
+    .sort()
+    .map(name => [name, parts[name].summary])

@@ -1,0 +1,152 @@
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { loadGraph, type Plan } from '../../graph/check.ts'
+import { hide } from '../../graph/secrets.ts'
+import { number } from '../../run/record/report/curve.ts'
+import { type Run, type RunOptions, type RunSummary, startRun } from '../../run/run.ts'
+import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
+import { refuseOverMemory } from './explain.ts'
+import { pluginFlag, statedPlugins } from '../plug.ts'
+import { logLevels, progressLine } from '../progress.ts'
+import { cutBackRun, factsOf, readRun } from '../past-run.ts'
+import { readStatus } from './top.ts'
+import { setFlag, type Verb, type World } from '../verb.ts'
+
+export const run: Verb = {
+  summary: 'Runs a graph and writes a run directory.',
+  usage: 'GRAPH | --resume DIR',
+  flags: {
+    set: setFlag,
+    plugin: pluginFlag,
+    seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
+    shard: { value: 'I/N', description: "Part i of n of the data: sets the graph's param `shard`." },
+    'log-level': {
+      value: 'LEVEL',
+      choices: logLevels,
+      description:
+        'Least level of the log lines shown: debug, info (default), warn or error. log.jsonl has all.',
+    },
+    memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },
+    out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
+    resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
+  },
+  example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',
+  run: async (words, world) => {
+    const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
+    if (!order) return 0
+    const { plan, ...options } = order
+    refuseOverMemory(plan, words.last('memory'))
+    await world.prepare(plan)
+    const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
+    const line = progressLine(world.screen, { level })
+    const started = startRun(plan, { ...options, onEvent: line.event })
+    const forget = listen(started, line.end, world)
+    const summary = await started.done
+    forget()
+    line.end()
+    if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
+    for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
+    world.print(sentence(summary, line.steps))
+    return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
+  },
+}
+
+interface Order extends RunOptions {
+  plan: Plan
+}
+
+function newRun(words: Arguments, { registry, environment }: World): Order {
+  const file = onlyWord(words, 'graph file')
+  const seed = readSeed(words.last('seed') ?? '0')
+  const shard = words.last('shard')
+  const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
+  const plan = loadGraph(file, registry, { set, environment })
+  const directory = words.last('out') ?? freshDirectory(file, new Date())
+  if (existsSync(join(directory, 'manifest.json'))) {
+    throw new UsageError(
+      `--out ${directory}: must be a new folder, found a run in it (--resume goes on with it)`,
+    )
+  }
+  return { plan, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
+}
+
+/** The rest of a run that was stopped; nothing when it was completed. */
+async function oldRun(words: Arguments, world: World): Promise<Order | undefined> {
+  const directory = words.last('resume') ?? ''
+  const given = ['set', 'seed', 'out'].find(flag => words.last(flag) !== undefined)
+  if (given !== undefined || words.positional.length > 0)
+    throw new UsageError(`--resume ${directory}: must stand alone: the run goes on as it began`)
+  const past = readRun(directory, world)
+  if (past.status === 'completed') {
+    world.print(`${directory}: completed before, nothing to do`)
+    return undefined
+  }
+  const { plan, seed } = past
+  return { plan, seed, directory, ...(await cutBackRun(directory, past)) }
+}
+
+/** What the nodes got through in a second, and the time that each had work under way; '' when nothing ran. */
+function ratesOf(directory: string): string {
+  if (!existsSync(join(directory, 'status.json'))) return ''
+  const { nodes } = readStatus(directory)
+  return nodes
+    .map(({ name, rate, workSeconds }) => `${name} ${number(rate)}/s (${workSeconds.toFixed(1)} s)`)
+    .join('  ')
+}
+
+function sentence(summary: RunSummary, steps: number): string {
+  const { status, directory, skipped, dropped, leaked, seconds } = summary
+  const lost = [skipped > 0 && `${skipped} skipped`, dropped > 0 && `${dropped} dropped`].filter(Boolean)
+  return [
+    `${directory}: ${status}`,
+    `${steps} steps`,
+    ...lost,
+    `${leaked} leaked buffers`,
+    `${seconds.toFixed(1)} s`,
+  ].join(', ')
+}
+
+/** The first signal drains, the second frees everything, the third leaves at once. */
+function listen(started: Run, endLine: () => void, { complain }: World): () => void {
+  let signals = 0
+  const interrupted = () => {
+    signals++
+    if (signals === 1) {
+      endLine()
+      complain('stopping: sources end and what is under way drains; press again to abort')
+      started.stop()
+    } else if (signals === 2) {
+      complain('aborting')
+      started.abort()
+    } else {
+      process.exit(130)
+    }
+  }
+  // a fault outside any stream still has to free what the run holds
+  const fault = (error: unknown) => started.abort(error)
+  const signalNames = ['SIGINT', 'SIGTERM'] as const
+  for (const name of signalNames) process.on(name, interrupted)
+  process.on('uncaughtException', fault)
+  return () => {
+    for (const name of signalNames) process.off(name, interrupted)
+    process.off('uncaughtException', fault)
+  }
+}
+
+function readSeed(text: string): number {
+  const seed = Number(text)
+  if (/^\d+$/.test(text) && seed <= 0xffffffff) return seed
+  throw new UsageError(`--seed: must be a whole number from 0 to 4294967295, found "${text}"`)
+}
+
+/** `runs/<graph>-<time>`, with a number behind it when that is taken. */
+function freshDirectory(file: string, time: Date): string {
+  const two = (n: number) => String(n).padStart(2, '0')
+  const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`
+  const clock = `${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`
+  const base = join('runs', `${basename(file, '.json')}-${day}-${clock}`)
+  for (let number = 1; ; number++) {
+    const directory = number === 1 ? base : `${base}-${number}`
+    if (!existsSync(directory)) return directory
+  }
+}

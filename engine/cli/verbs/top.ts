@@ -1,0 +1,127 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import type { Status } from '../../run/record/status.ts'
+import { number } from '../../run/record/report/curve.ts'
+import { type Arguments, type Flag, onlyWord, UsageError } from '../arguments.ts'
+import { duration } from '../progress.ts'
+import type { Verb } from '../verb.ts'
+
+/** A status older than this is that of a run that ended without saying so. */
+const staleMs = 5000
+
+export const waitFlag: Flag = {
+  value: 'SECONDS',
+  description: 'Wait so long for the run to begin (default 0).',
+}
+
+export const top: Verb = {
+  summary: 'Shows what the nodes of a run do, every second while it goes on.',
+  usage: 'RUN',
+  flags: { once: { description: 'Show it once.' }, wait: waitFlag },
+  example: [
+    'npx flow run graphs/grpo.json --set group=2 --out runs/watched > watched.log &',
+    'npx flow top runs/watched --wait 600',
+  ].join('\n'),
+  run: async (words, { print, complain, screen }) => {
+    const directory = onlyWord(words, 'run directory')
+    await waitForRun(directory, words, complain)
+    for (;;) {
+      const status = readStatus(directory)
+      const stale = !status.ended && Date.now() - status.time > staleMs
+      const text = describeStatus(status, stale)
+      const over = status.ended || stale || words.last('once') !== undefined
+      if (!screen.isTTY || over) {
+        print(text)
+        return 0
+      }
+      // from the top left, and nothing below
+      screen.write(`\x1b[H\x1b[2J${text}\n`)
+      await setTimeout(1000)
+    }
+  },
+}
+
+/** Waits as long as `--wait` says for a run to begin. */
+export async function waitForRun(
+  directory: string,
+  words: Arguments,
+  complain: (line: string) => void,
+): Promise<void> {
+  const text = words.last('wait') ?? '0'
+  const seconds = Number(text)
+  if (!(seconds >= 0)) throw new UsageError(`--wait: must be a number of seconds, found "${text}"`)
+  if (seconds > 0 && !existsSync(statusOf(directory))) complain(`waiting for ${directory} to begin`)
+  const until = performance.now() + seconds * 1000
+  while (!existsSync(statusOf(directory)) && performance.now() < until) await setTimeout(100)
+}
+
+const statusOf = (directory: string): string => join(directory, 'status.json')
+
+export function readStatus(directory: string): Status {
+  const path = statusOf(directory)
+  if (!existsSync(path))
+    throw new UsageError(`${directory}: must be a run that has begun, found no status.json in it`)
+  // the run wrote it
+  return JSON.parse(readFileSync(path, 'utf8')) as Status
+}
+
+export function describeStatus(status: Status, stale: boolean): string {
+  const { nodes, edges, live, gauges, metrics, seconds, ended } = status
+  const state = ended ? 'ended' : stale ? `no longer running (process ${status.process})` : 'running'
+  const shown = ['step', 'reward', 'loss', 'tokens_per_second'].flatMap(name =>
+    metrics[name] === undefined ? [] : [`${name} ${number(metrics[name])}`],
+  )
+  const measured = Object.entries(gauges).map(
+    ([name, value]) => `${name} ${name.endsWith('bytes') ? bytes(value) : number(value)}`,
+  )
+  const rows = nodes.map(node => {
+    const waits = node.blockedBy === undefined ? '' : `room at ${node.blockedBy}`
+    return [
+      node.name,
+      node.state,
+      String(node.items),
+      `${number(node.rate)}/s`,
+      `${node.workSeconds.toFixed(1)}s`,
+      percent(node.working),
+      percent(node.blocked),
+      percent(node.waiting),
+      waits,
+    ]
+  })
+  const waiting = edges.map(({ name, size, capacity, bytes: held, passed, dropped }) => [
+    name,
+    `${size}/${capacity}`,
+    bytes(held),
+    `${passed} passed`,
+    dropped > 0 ? `${dropped} dropped` : '',
+  ])
+  return [
+    [state, duration(seconds), ...shown].join('  '),
+    [`${live.items} items alive (peak ${live.peakItems})`, bytes(live.bytes), ...measured].join('  '),
+    '',
+    ...table([['node', 'now', 'items', 'rate', 'work', 'works', 'blocked', 'idle', 'waits for'], ...rows]),
+    '',
+    ...table([['edge', 'holds', 'bytes', '', ''], ...waiting]),
+  ].join('\n')
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)}%`
+
+/** Bytes in binary units. */
+export function bytes(count: number): string {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10))
+  return power === 0
+    ? `${count} B`
+    : `${(count / 1024 ** power).toFixed(1)} ${['', 'K', 'M', 'G', 'T'][power]}iB`
+}
+
+function table(rows: readonly string[][]): string[] {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,69 @@
+import type { Config, Fields } from '../../operator.ts'
+import type { Registry } from '../check.ts'
+import { coerce } from '../file/coerce.ts'
+import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
+import { type Problem, show } from '../problem.ts'
+import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
+import { dotted, isObject, type Path } from '../file/graph-file.ts'
+import { type Validator, validator } from '../file/validate.ts'
+
+const known = new WeakMap<Fields, { schema: Schema; validate: Validator }>()
+
+/** A part's config with defaults filled in and params coerced to the fields' types; reports what the fields refuse. */
+export function checkConfig(
+  part: FlatNode | FlatResource,
+  fields: Fields,
+  problems: Problem[],
+): Config<Fields> {
+  const { schema, validate } = checkOf(fields)
+  const { graph, path } = part.at
+  const pathOf = (steps: Path) => dotted([...path, 'config', ...steps])
+  const coerced = coerceIn(part.config, [], steps => graph.substituted.has(pathOf(steps)), schema)
+  const config = isObject(coerced) ? coerced : {}
+  for (const { path: steps, part: side, code, missing, found, ...rest } of validate(config)) {
+    if (graph.holes.has(pathOf(missing === undefined ? steps : [...steps, missing]))) continue
+    const where = locate(part.at, ['config', ...steps], side)
+    // a config that is left out stands nowhere: then the name of its node is the place
+    const place = missing !== undefined && part.at.source.place([...path, 'config'], 'key')
+    const shown = foundAt(graph, [...path, 'config', ...steps], found)
+    problems.push({ ...rest, ...shown, code: 'bad-config', ...where, ...(place && { place }) })
+  }
+  // what validation let pass has the type that the fields state; with problems it is never used
+  return config as Config<Fields>
+}
+
+function checkOf(fields: Fields) {
+  const found = known.get(fields)
+  if (found) return found
+  const schema = configSchema(fields)
+  const made = { schema, validate: validator(schema) }
+  known.set(fields, made)
+  return made
+}
+
+/** A copy in which the values that came as text have the type that their place asks for. */
+function coerceIn(value: unknown, path: Path, isText: (path: Path) => boolean, schema: Schema): unknown {
+  if (isText(path)) return coerce(value, schemaAt(schema, path))
+  if (Array.isArray(value)) return value.map((item, i) => coerceIn(item, [...path, i], isText, schema))
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, coerceIn(item, [...path, key], isText, schema)]),
+  )
+}
+
+/** Values that the file states for fields that are not read, because another field (`when`) says so. */
+export function findUnread(part: FlatNode | FlatResource, registry: Registry): Problem[] {
+  if (part.broken) return []
+  const table = 'operator' in part ? registry.operators : registry.resources
+  const name = 'operator' in part ? part.operator : part.resource
+  const fields = Object.hasOwn(table, name) ? table[name].config : {}
+  return Object.entries(fields).flatMap(([field, { when = {} }]) => {
+    const other = Object.entries(when).find(([key, wanted]) => {
+      return (part.config[key] ?? fields[key]?.default) !== wanted
+    })
+    if (!other || !(field in part.config) || part.config[field] === fields[field].default) return []
+    const [key, wanted] = other
+    const rule = `must be left out: it is read only when "${key}" is ${show(wanted)}`
+    return [{ code: 'unread-config' as const, ...locate(part.at, ['config', field], 'key'), rule }]
+  })
+}

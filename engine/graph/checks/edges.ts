@@ -1,0 +1,129 @@
+import type { Operator } from '../../operator.ts'
+import type { Registry } from '../check.ts'
+import { findCycles } from './cycles.ts'
+import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
+import { near } from '../did-you-mean.ts'
+import { type Problem, show } from '../problem.ts'
+import { detailsOf } from './types.ts'
+
+/** Every edge starts and ends at a port, every input that is needed has one, every cycle can start. */
+export function checkEdges(nodes: readonly FlatNode[], registry: Registry, problems: Problem[]): void {
+  const byName = new Map(nodes.map(node => [node.name, node]))
+  const operatorOf = (name: string) => {
+    const node = byName.get(name)
+    return node && !node.broken ? lookUp(registry.operators, node.operator) : undefined
+  }
+  for (const node of nodes) {
+    const operator = operatorOf(node.name)
+    if (!operator) continue
+    for (const wire of node.wires) {
+      checkPorts(node, wire, operator, operatorOf(wire.from.node), problems)
+      checkSettings(node, wire, problems)
+    }
+    const stated = node.at.graph.value.nodes
+    for (const [port, input] of Object.entries(operator.inputs)) {
+      const { kind, optional } = detailsOf(input)
+      // an edge from something unknown has been reported and left out of `wires`
+      if (optional || node.wires.some(wire => wire.port === port) || isStated(stated, node, port)) continue
+      const rule = `must connect the input "${port}" (kind "${kind}")`
+      const remedy = `add "${port}": "node.port" to its "from"`
+      problems.push({ code: 'unconnected-input', ...locate(node.at, ['from']), rule, remedy })
+    }
+  }
+  for (const cycle of findCycles(nodes)) {
+    const path = [...cycle.map(wire => wire.from.node), cycle[0].from.node].join(' → ')
+    const rule = 'must have an edge with "initial" in every cycle'
+    const last = cycle[cycle.length - 1]
+    problems.push({
+      code: 'cycle',
+      ...locate(last.at),
+      rule,
+      found: path,
+      hint: 'e.g. { "edge": "node.port", "keep": "latest", "initial": 0 }',
+    })
+  }
+}
+
+/** Outputs that go nowhere, of nodes that do nothing else: their work is lost. */
+export function findUnconnected(
+  nodes: readonly FlatNode[],
+  registry: Registry,
+  outward: ReadonlySet<string>,
+): Problem[] {
+  const connected = new Set(nodes.flatMap(node => node.wires.map(wire => endName(wire.from))))
+  return nodes.flatMap(node => {
+    const operator = node.broken ? undefined : lookUp(registry.operators, node.operator)
+    if (!operator || operator.effects) return []
+    return Object.entries(operator.outputs).flatMap(([port, output]) => {
+      const end = endName({ node: node.name, port })
+      if (connected.has(end) || outward.has(end) || detailsOf(output).optional) return []
+      const rule = `must connect the output "${port}": nothing else comes of it`
+      return [{ code: 'unconnected-output' as const, ...locate(node.at, [], 'key'), rule }]
+    })
+  })
+}
+
+function checkPorts(
+  node: FlatNode,
+  wire: Wire,
+  operator: Operator,
+  producer: Operator | undefined,
+  problems: Problem[],
+): void {
+  const none = (what: string) => ({ hint: `it has no ${what}` })
+  if (!Object.hasOwn(operator.inputs, wire.port)) {
+    const ports = Object.keys(operator.inputs)
+    problems.push({
+      code: 'unknown-port',
+      ...locate(wire.at, [], 'key'),
+      rule: `must be an input of "${node.operator}"`,
+      found: show(wire.port),
+      ...(ports.length === 0 ? none('inputs') : near(wire.port, ports)),
+    })
+  }
+  if (producer && !Object.hasOwn(producer.outputs, wire.from.port)) {
+    const ports = Object.keys(producer.outputs)
+    problems.push({
+      code: 'unknown-port',
+      ...locate(wire.at),
+      rule: `must be an output of "${wire.from.node}"`,
+      found: show(endName(wire.from)),
+      ...(ports.length === 0 ? none('outputs') : near(wire.from.port, ports)),
+    })
+  }
+}
+
+function checkSettings(node: FlatNode, wire: Wire, problems: Problem[]): void {
+  const add = (rule: string, remedy: string) =>
+    problems.push({ code: 'bad-edge', ...locate(wire.at), rule, found: endName(wire.from), remedy })
+  const alone = node.wires.filter(other => other.port === wire.port).length === 1
+  const feedback = wire.keep === 'latest' && wire.initial !== undefined
+  if (wire.keep === 'latest' && !alone)
+    add(
+      'must be the only edge of its input when it keeps the latest',
+      'remove "keep", or the other edges of this input',
+    )
+  if (wire.maxLag !== undefined && !feedback)
+    add(
+      'must have "keep": "latest" and "initial" when it has "maxLag"',
+      'add both, or remove "maxLag": it bounds how far a node runs ahead of a feedback edge',
+    )
+  if (wire.maxLag !== undefined && node.wires.every(other => other.port === wire.port))
+    add(
+      'must stand beside another input when it has "maxLag"',
+      'remove "maxLag": the node has no other input to hold back',
+    )
+}
+
+function isStated(nodes: unknown, node: FlatNode, port: string): boolean {
+  // the part itself, in its own file: prefixed names of sub-graphs are not keys there
+  const name = node.name.slice(node.scope.length)
+  // the structure of a node that is not broken has been checked
+  const own = (nodes as Record<string, { from?: object } | undefined> | undefined)?.[name]
+  return own?.from !== undefined && Object.hasOwn(own.from, port)
+}
+
+/** Own keys only: `constructor` is not an operator. */
+export function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined
+}

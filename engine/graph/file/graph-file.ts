@@ -1,0 +1,152 @@
+import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import type { Place, Problem } from '../problem.ts'
+
+export type Path = readonly (string | number)[]
+
+/** A graph file as read: its JSON value, and where each part of it stands. */
+export interface Source {
+  readonly file: string
+  readonly value: unknown
+  /** Where the value at this path stands (its key when there is one); the nearest enclosing part when there is none. */
+  place(path: Path, part?: 'key' | 'value'): Place
+}
+
+/** Reads strict JSON (no comments, no trailing commas), keeping positions. Every syntax error is a problem. */
+export function parseSource(file: string, text: string): { source?: Source; problems: Problem[] } {
+  const json = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
+  const lines = lineStarts(json)
+  const place = (offset: number) => placeOf(file, lines, offset)
+  const errors: ParseError[] = []
+  const problems: Problem[] = []
+  const problem = (code: Problem['code'], offset: number, rule: string, path = '') =>
+    problems.push({ code, place: place(offset), path, rule })
+
+  let root: Node | undefined
+  try {
+    root = parseTree(json, errors, { disallowComments: true, allowTrailingComma: false })
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    problem('syntax', 0, 'must not be nested this deeply')
+    return { problems }
+  }
+  for (const [i, error] of errors.entries()) {
+    // the parser stumbles again right after a slip: one message a line is enough
+    const again = i > 0 && place(errors[i - 1].offset).line === place(error.offset).line
+    if (!again) problem('syntax', error.offset, syntaxRule(error))
+  }
+  if (!root) {
+    if (problems.length === 0) problem('syntax', 0, 'must hold one JSON object')
+    return { problems }
+  }
+
+  const jsonOf = (node: Node, path: string[]): unknown => {
+    const dotted = path.join('.')
+    if (node.type === 'array')
+      return (node.children ?? []).map((child, i) => jsonOf(child, [...path, String(i)]))
+    if (node.type === 'object') {
+      const entries = new Map<string, unknown>()
+      for (const { key, keyNode, valueNode } of properties(node)) {
+        const own = [...path, key].join('.')
+        if (entries.has(key))
+          problem('duplicate-key', keyNode.offset, 'must not repeat a key of the same object', own)
+        else if (key === '__proto__')
+          problem('syntax', keyNode.offset, 'must not use this reserved name', own)
+        else entries.set(key, valueNode && jsonOf(valueNode, [...path, key]))
+      }
+      return Object.fromEntries(entries)
+    }
+    if (node.type === 'number' && !Number.isFinite(node.value)) {
+      problem('syntax', node.offset, 'must be a number that a double can hold', dotted)
+    }
+    return node.value
+  }
+  const value = jsonOf(root, [])
+  if (problems.length > 0) return { problems }
+  const top = root
+  return {
+    source: { file, value, place: (path, part = 'value') => place(offsetOf(top, path, part)) },
+    problems,
+  }
+}
+
+/** A path as people write it. */
+export const dotted = (path: Path): string => path.join('.')
+
+/** What stands at one step below a JSON value, undefined when there is no such step. */
+export function at(value: unknown, step: string | number): unknown {
+  if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined
+  return isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
+}
+
+/** A JSON object: neither null nor a list. */
+export function isObject(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function offsetOf(root: Node, path: Path, part: 'key' | 'value'): number {
+  let node = root
+  let offset = root.offset
+  for (const step of path) {
+    if (node.type === 'object') {
+      const property = [...properties(node)].find(({ key }) => key === step)
+      if (!property) return offset
+      offset = property.keyNode.offset
+      if (!property.valueNode) return offset
+      node = property.valueNode
+    } else if (node.type === 'array' && typeof step === 'number' && node.children?.[step]) {
+      node = node.children[step]
+      offset = node.offset
+    } else {
+      return offset
+    }
+  }
+  return part === 'value' ? node.offset : offset
+}
+
+function* properties(object: Node): Generator<{ key: string; keyNode: Node; valueNode: Node | undefined }> {
+  for (const property of object.children ?? []) {
+    const [keyNode, valueNode] = property.children ?? []
+    if (keyNode) yield { key: String(keyNode.value), keyNode, valueNode }
+  }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0]
+  for (let i = text.indexOf('\n'); i >= 0; i = text.indexOf('\n', i + 1)) starts.push(i + 1)
+  return starts
+}
+
+function placeOf(file: string, lines: readonly number[], offset: number): Place {
+  let low = 0
+  let high = lines.length - 1
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (lines[middle] <= offset) low = middle
+    else high = middle - 1
+  }
+  return { file, line: low + 1, column: offset - lines[low] + 1 }
+}
+
+const rules: Readonly<Record<string, string>> = {
+  InvalidSymbol: 'must be a JSON value: this word or sign is not',
+  InvalidNumberFormat: 'must be a JSON number: this is not one',
+  PropertyNameExpected: 'must be a key in double quotes (a comma may not end an object)',
+  ValueExpected: 'must be a JSON value (a comma may not end a list)',
+  ColonExpected: 'must be a colon after the key',
+  CommaExpected: 'must be a comma between two values',
+  CloseBraceExpected: 'must be a closing brace',
+  CloseBracketExpected: 'must be a closing bracket',
+  EndOfFileExpected: 'must end here: one JSON object a file',
+  InvalidCommentToken: 'must not be a comment: JSON has none',
+  UnexpectedEndOfComment: 'must not be a comment: JSON has none',
+  UnexpectedEndOfString: 'must end the string with a double quote on the same line',
+  UnexpectedEndOfNumber: 'must be a JSON number: this one stops short',
+  InvalidUnicode: 'must be four hexadecimal digits after \\u',
+  InvalidEscapeCharacter: 'must be one of the escapes that JSON has',
+  InvalidCharacter: 'must escape control characters in a string',
+}
+
+function syntaxRule(error: ParseError): string {
+  const name = printParseErrorCode(error.error)
+  return rules[name] ?? `must be valid JSON (${name})`
+}

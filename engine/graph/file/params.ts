@@ -1,0 +1,105 @@
+import { coerce } from './coerce.ts'
+import { near } from '../did-you-mean.ts'
+import { type Problem, show } from '../problem.ts'
+import type { Schema } from './schema.ts'
+import { isObject, type Source } from './graph-file.ts'
+import { type Validator, validator } from './validate.ts'
+
+/** A param with its value, or without one when nothing gave it (which has been reported). */
+export interface Param {
+  readonly name: string
+  readonly schema: Schema
+  /** Environment variable that may give the value. */
+  readonly env?: string
+  readonly value?: unknown
+  /** The value came from the environment: it is not written into the manifest. */
+  readonly secret: boolean
+}
+
+export type Params = ReadonlyMap<string, Param>
+
+/** A value given from outside the file: `--set` text, or what an enclosing graph passes. */
+export interface Given {
+  readonly value: unknown
+  /** Where it was given, for messages. */
+  readonly problem: Pick<Problem, 'place' | 'path'>
+}
+
+/** Gives every declared param its value: given from outside, else from the environment, else the default. */
+export function resolveParams(
+  source: Source,
+  given: ReadonlyMap<string, Given>,
+  environment: Readonly<Record<string, string | undefined>>,
+): { params: Params; problems: Problem[] } {
+  const problems: Problem[] = []
+  const params = new Map<string, Param>()
+  const declared = isObject(source.value) && isObject(source.value.params) ? source.value.params : {}
+  for (const [name, declaration] of Object.entries(declared)) {
+    if (!isObject(declaration)) continue
+    const { default: fallback, env, description, ...rules } = declaration
+    // the shape of `params` is checked with the rest of the file: here, only what can be read as rules counts
+    const check = rulesCheck(rules)
+    if (!check) continue
+    /** The value, or undefined when it breaks a rule: what uses it is then not complained about as well. */
+    const value = (text: unknown, problem: Given['problem'], secret = false) => {
+      const read = coerce(text, rules)
+      const wrong = check(read)
+      const found = secret ? {} : { found: show(text) }
+      const hint = String(description ?? '')
+      problems.push(
+        ...wrong.map(({ rule }) => ({ code: 'bad-param' as const, ...problem, rule, ...found, hint })),
+      )
+      return wrong.length > 0 ? undefined : read
+    }
+    const own: Given['problem'] = {
+      place: source.place(['params', name, 'default']),
+      path: `params.${name}.default`,
+    }
+    const outside = given.get(name)
+    const variable = typeof env === 'string' ? env : undefined
+    const base = { name, schema: rules, ...(variable !== undefined && { env: variable }) }
+    if (outside) {
+      params.set(name, { ...base, secret: false, value: value(outside.value, outside.problem) })
+    } else if (variable !== undefined && environment[variable] !== undefined) {
+      const path = `\${env:${variable}}`
+      params.set(name, { ...base, secret: true, value: value(environment[variable], { path }, true) })
+    } else if (fallback !== undefined) {
+      params.set(name, { ...base, secret: false, value: value(fallback, own) })
+    } else {
+      const remedy =
+        variable === undefined ? `--set ${name}=VALUE` : `--set ${name}=VALUE or the variable ${variable}`
+      const place = source.place(['params', name], 'key')
+      problems.push({
+        code: 'missing-param',
+        place,
+        path: `params.${name}`,
+        rule: `must be given a value by ${remedy}`,
+      })
+      params.set(name, { ...base, secret: false })
+    }
+  }
+  for (const [name, { problem, value }] of given) {
+    if (name in declared) continue
+    const found = `${name}=${typeof value === 'string' ? value : show(value)}`
+    const rule = 'must name a param of the graph'
+    problems.push({ code: 'unknown-param', ...problem, rule, found, ...near(name, Object.keys(declared)) })
+  }
+  return { params, problems }
+}
+
+/** Compiling rules takes longer than all else in a check: each set of them is compiled once. */
+const compiled = new Map<string, Validator | undefined>()
+
+function rulesCheck(rules: Schema): Validator | undefined {
+  const text = JSON.stringify(rules)
+  if (!compiled.has(text)) compiled.set(text, compileRules(rules))
+  return compiled.get(text)
+}
+
+function compileRules(rules: Schema): Validator | undefined {
+  try {
+    return validator(rules)
+  } catch {
+    return undefined
+  }
+}

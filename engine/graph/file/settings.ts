@@ -1,0 +1,100 @@
+import { coerce } from './coerce.ts'
+import type { Interpolated } from './interpolate.ts'
+import { near } from '../did-you-mean.ts'
+import type { Given } from './params.ts'
+import { type Problem, show } from '../problem.ts'
+import { graphSchema, schemaAt } from './schema.ts'
+import { isObject } from './graph-file.ts'
+
+/** What `--set` gave: params by name, and values for paths such as `nodes.update.config.beta`. */
+export interface Settings {
+  readonly params: ReadonlyMap<string, Given>
+  readonly paths: ReadonlyMap<string, Given>
+}
+
+const pathPattern = /^(nodes|resources|checkpoint)\./
+
+/** Reads `key=value` texts. The last one of a key wins. */
+export function readSettings(texts: readonly string[]): { settings: Settings; problems: Problem[] } {
+  const params = new Map<string, Given>()
+  const paths = new Map<string, Given>()
+  const problems: Problem[] = []
+  for (const text of texts) {
+    const equals = text.indexOf('=')
+    const key = text.slice(0, Math.max(equals, 0)).trim()
+    const problem = { path: `--set ${text}` }
+    if (key === '') {
+      problems.push({ code: 'bad-set', ...problem, rule: 'must be key=value', found: show(text) })
+      continue
+    }
+    const given = { value: text.slice(equals + 1), problem }
+    if (pathPattern.test(key)) paths.set(key, given)
+    else params.set(key, given)
+  }
+  return { settings: { params, paths }, problems }
+}
+
+/** Puts the values for paths into the graph. Everything up to the last two steps must be there. */
+export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given>): void {
+  for (const [key, given] of paths) {
+    const path = key.split('.')
+    if (isWithinSubGraph(graph.value, path)) continue
+    const rule = setIn(graph.value, path, given.value) ?? setIn(graph.shown, path, given.value)
+    if (rule) graph.problems.push({ code: 'bad-set', ...given.problem, ...rule })
+    graph.substituted.add(key)
+    graph.holes.delete(key)
+    graph.secrets.delete(key)
+    graph.given.set(key, given.problem)
+  }
+}
+
+/** Settings for the nodes of the sub-graph `name`: `nodes.name/inner.config.x` is its `nodes.inner.config.x`. */
+export function pathsWithin(paths: ReadonlyMap<string, Given>, name: string): Map<string, Given> {
+  const inner = new Map<string, Given>()
+  for (const [key, given] of paths) {
+    for (const section of ['nodes', 'resources']) {
+      const prefix = `${section}.${name}/`
+      if (key.startsWith(prefix)) inner.set(`${section}.${key.slice(prefix.length)}`, given)
+    }
+  }
+  return inner
+}
+
+function setIn(
+  root: Record<string, unknown>,
+  path: readonly string[],
+  text: unknown,
+): Pick<Problem, 'rule' | 'found' | 'hint' | 'nearest'> | undefined {
+  let here: unknown = root
+  for (const [depth, step] of path.slice(0, -1).entries()) {
+    const container: Record<string, unknown> | unknown[] | undefined =
+      isObject(here) || Array.isArray(here) ? here : undefined
+    // a config or an object edge that the file leaves out may be set all the same
+    const mayBeMissing = depth >= 2 || step === 'checkpoint'
+    if (isObject(container) && !(step in container) && mayBeMissing && depth === path.length - 2)
+      container[step] = {}
+    const next: unknown = Array.isArray(container) ? container[Number(step)] : container?.[step]
+    if (next === undefined) {
+      const known = isObject(container) ? Object.keys(container) : []
+      const rule =
+        depth === 1 ? `must name one of the graph's ${path[0]}` : 'must be a path that the graph has'
+      return { rule, found: show(step), ...near(step, known) }
+    }
+    here = next
+  }
+  const last = path.at(-1) ?? ''
+  if (Array.isArray(here) && here[Number(last)] !== undefined)
+    here[Number(last)] = coerce(text, schemaAt(graphSchema, path.map(digits)))
+  else if (isObject(here)) here[last] = coerce(text, schemaAt(graphSchema, path))
+  else return { rule: 'must be a path to a key of an object', found: show(path.join('.')) }
+  return undefined
+}
+
+/** Whether the path names a node of a sub-graph, which takes it by `pathsWithin`. */
+function isWithinSubGraph(value: Record<string, unknown>, path: readonly string[]): boolean {
+  const [sub, inner] = (path[1] ?? '').split('/')
+  const node = isObject(value.nodes) ? value.nodes[sub ?? ''] : undefined
+  return inner !== undefined && isObject(node) && 'graph' in node
+}
+
+const digits = (step: string) => (/^\d+$/.test(step) ? Number(step) : step)

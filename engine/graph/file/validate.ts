@@ -1,0 +1,149 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import { near } from '../did-you-mean.ts'
+import { type Problem, show } from '../problem.ts'
+import { type Schema, schemaAt } from './schema.ts'
+import { at, type Path } from './graph-file.ts'
+
+/** A rule that a value breaks, at a path below that value. */
+export interface Violation {
+  path: Path
+  /** Whether the key itself is wrong (an unknown name) rather than what stands there. */
+  part: 'key' | 'value'
+  /** The key that is not there. */
+  missing?: string
+  code: Extract<Problem['code'], 'structure' | 'unknown-key' | 'missing-key'>
+  rule: string
+  found?: string
+  hint?: string
+  nearest?: string
+}
+
+const options = {
+  allErrors: true,
+  useDefaults: true,
+  strict: true,
+  strictTypes: false,
+  strictRequired: false,
+  verbose: true,
+} as const
+// What a schema may say is compiled once: that takes longer than most schemas. Ajv keeps every schema that it compiles,
+// so those of graphs, which come and go, each have an Ajv of their own.
+const rules = new Ajv(options)
+
+/** A validator of one schema: fills defaults into the value and returns everything that is wrong with it. */
+export type Validator = (value: unknown) => Violation[]
+
+export function validator(schema: Schema): Validator {
+  rules.validateSchema(schema, true)
+  const check = new Ajv({ ...options, meta: false, validateSchema: false }).compile(schema)
+  return value => {
+    if (check(value)) return []
+    // `if` only says that its branch failed, and `propertyNames` repeats what its inner rule said
+    const errors = (check.errors ?? []).filter(
+      error => error.keyword !== 'if' && error.keyword !== 'propertyNames',
+    )
+    return errors.map(error => violation(schema, value, error))
+  }
+}
+
+function violation(schema: Schema, root: unknown, error: ErrorObject): Violation {
+  const path = pathOf(error.instancePath, root)
+  const { params, data } = error
+  switch (error.keyword) {
+    case 'required':
+      return {
+        path,
+        part: 'value',
+        code: 'missing-key',
+        missing: String(params.missingProperty),
+        rule: `must have "${params.missingProperty}"`,
+        hint: schemaAt(schema, [...path, params.missingProperty])?.description ?? '',
+      }
+    case 'additionalProperties': {
+      const key = String(params.additionalProperty)
+      return unknownKey([...path, key], key, Object.keys(error.parentSchema?.properties ?? {}))
+    }
+    case 'enum':
+      if (error.propertyName !== undefined) {
+        return unknownKey([...path, error.propertyName], error.propertyName, params.allowedValues)
+      }
+      return wrong(
+        schema,
+        path,
+        `must be one of ${params.allowedValues.map(show).join(', ')}`,
+        data,
+        params.allowedValues,
+      )
+    case 'const':
+      return wrong(schema, path, `must be ${show(params.allowedValue)}`, data)
+    case 'pattern':
+      if (error.propertyName !== undefined) {
+        const rule = 'must be a name: a letter, then letters, digits, "_" or "-"'
+        return {
+          path: [...path, error.propertyName],
+          part: 'key',
+          code: 'structure',
+          rule,
+          found: show(error.propertyName),
+        }
+      }
+      return wrong(schema, path, patternRule(String(params.pattern)), data)
+    case 'type':
+      return wrong(schema, path, `must be ${typeNames(params.type)}`, data)
+    case 'minItems':
+      return wrong(
+        schema,
+        path,
+        `must have at least ${params.limit} item${params.limit === 1 ? '' : 's'}`,
+        data,
+      )
+    case 'minProperties':
+      return wrong(schema, path, `must have at least ${params.limit} key`, data)
+    default:
+      return wrong(schema, path, error.message ?? `must meet "${error.keyword}"`, data)
+  }
+}
+
+function wrong(
+  schema: Schema,
+  path: Path,
+  rule: string,
+  data: unknown,
+  known: readonly unknown[] = [],
+): Violation {
+  const names = known.filter(name => typeof name === 'string')
+  const close = typeof data === 'string' ? near(data, names) : { hint: '' }
+  const help = 'nearest' in close ? close : { hint: schemaAt(schema, path)?.description ?? '' }
+  return { path, part: 'value', code: 'structure', rule, found: show(data), ...help }
+}
+
+function unknownKey(path: Path, key: string, known: readonly string[]): Violation {
+  const rule = 'must be a known key'
+  return { path, part: 'key', code: 'unknown-key', rule, found: show(key), ...near(key, known) }
+}
+
+function patternRule(pattern: string): string {
+  if (pattern === '\\S') return 'must not be empty'
+  if (pattern.includes('\\.')) return 'must be "node.port"'
+  return `must match ${pattern}`
+}
+
+function typeNames(type: unknown): string {
+  const types = Array.isArray(type) ? type : String(type).split(',')
+  return types
+    .map(name => (name === 'integer' ? 'a whole number' : /^[aeiou]/.test(name) ? `an ${name}` : `a ${name}`))
+    .join(' or ')
+}
+
+/** A JSON pointer into `root` as steps: numbers in lists, keys in objects. */
+function pathOf(pointer: string, root: unknown): Path {
+  const path: (string | number)[] = []
+  let here = root
+  for (const raw of pointer.split('/').slice(1)) {
+    const key = raw.replaceAll('~1', '/').replaceAll('~0', '~')
+    const step = Array.isArray(here) ? Number(key) : key
+    path.push(step)
+    here = at(here, step)
+  }
+  return path
+}

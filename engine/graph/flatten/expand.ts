@@ -1,0 +1,179 @@
+import { dirname, join } from 'node:path'
+import { type Cadence, foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { type Interpolated, interpolate } from '../file/interpolate.ts'
+import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
+import { type Given, resolveParams } from '../file/params.ts'
+import { type Problem, show } from '../problem.ts'
+import { graphSchema } from '../file/schema.ts'
+import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
+import { dotted, isObject, type Path, parseSource, type Source } from '../file/graph-file.ts'
+import { type Validator, validator } from '../file/validate.ts'
+
+export interface ExpandOptions {
+  settings: Settings
+  environment: Readonly<Record<string, string | undefined>>
+  /** Reads a file's text; throws when it cannot. */
+  read(file: string): string
+  /** Gets the values that came from the environment. */
+  secrets: Map<string, string>
+}
+
+const validate: Validator = validator(graphSchema)
+
+/** Reads a graph and, in place of the nodes that name them, its sub-graphs. Adds what is wrong to `problems`. */
+export function expand(
+  file: string,
+  options: ExpandOptions,
+  problems: Problem[],
+  around: readonly string[] = [],
+): Level | undefined {
+  const parsed = parseSource(file, options.read(file))
+  problems.push(...parsed.problems)
+  const { source } = parsed
+  if (!source) return undefined
+  if (!isObject(source.value)) {
+    problems.push({
+      code: 'structure',
+      place: source.place([]),
+      path: '',
+      rule: 'must be a JSON object',
+      found: show(source.value),
+    })
+    return undefined
+  }
+  const { params, problems: paramProblems } = resolveParams(
+    source,
+    options.settings.params,
+    options.environment,
+  )
+  for (const { env } of [...params.values()].filter(({ secret }) => secret)) {
+    const value = env === undefined ? undefined : options.environment[env]
+    if (value !== undefined) options.secrets.set(value, `\${env:${env}}`)
+  }
+  const graph = interpolate(source, params)
+  applyPaths(graph, options.settings.paths)
+  problems.push(...paramProblems, ...graph.problems)
+  const broken = checkStructure(source, graph, problems)
+
+  const at = (...path: Path): Locator => ({ source, path, graph })
+  const { value } = graph
+  const level: Level = {
+    summary: typeof value.summary === 'string' ? value.summary : '',
+    nodes: [],
+    resources: [],
+    inputs: new Map(),
+    outputs: new Map(),
+    params: Object.fromEntries(
+      [...params.values()].map(p => [p.name, p.secret ? `\${env:${p.env}}` : p.value]),
+    ),
+    // its structure has been checked, with the defaults filled in; a graph with problems does not run
+    checkpoint: value.checkpoint as Cadence | undefined,
+    shown: graph.shown,
+  }
+  for (const [name, part] of entries(value.resources)) {
+    const { resource, config } = part
+    const known = { resource: String(resource), config: isObject(config) ? config : {} }
+    level.resources.push({
+      name,
+      scope: '',
+      ...known,
+      broken: broken('resources', name),
+      at: at('resources', name),
+    })
+  }
+  const subs = new Map<string, Level | undefined>()
+  for (const [name, part] of entries(value.nodes)) {
+    const wrong = broken('nodes', name)
+    const where = at('nodes', name)
+    const wires = wrong ? [] : wiresOf(part.from, where)
+    if (typeof part.graph === 'string') {
+      const inner = wrong
+        ? undefined
+        : expandSub(name, part.graph, part.params, where, options, problems, around)
+      subs.set(name, inner)
+      if (inner) lift(name, inner, wires, level, problems)
+    } else {
+      // the structure says what these may be; a broken node is only remembered by name
+      const { operator, onError, parallel } = part as {
+        operator: string
+        onError: OnError
+        parallel?: number
+      }
+      const config = isObject(part.config) ? part.config : {}
+      const many = parallel === undefined ? {} : { parallel }
+      level.nodes.push({
+        name,
+        scope: '',
+        operator,
+        config,
+        onError,
+        ...many,
+        wires,
+        broken: wrong,
+        at: where,
+      })
+    }
+  }
+  resolveEnds(level, subs, problems)
+  if (!broken('inputs') && !broken('outputs')) declareEnds(level, value, at, subs, problems)
+  return level
+}
+
+/** Reports what the graph's schema says; the result tells whether anything is wrong below a path. */
+function checkStructure(
+  source: Source,
+  graph: Interpolated,
+  problems: Problem[],
+): (...path: string[]) => boolean {
+  const wrong = new Set<string>()
+  for (const { path, part, missing, found, ...rest } of validate(graph.value)) {
+    for (let steps = 1; steps <= path.length; steps++) wrong.add(dotted(path.slice(0, steps)))
+    const isHole = graph.holes.has(dotted(missing === undefined ? path : [...path, missing]))
+    if (isHole) continue
+    problems.push({ ...rest, ...foundAt(graph, path, found), ...locate({ source, path, graph }, [], part) })
+  }
+  return (...path) => wrong.has(dotted(path))
+}
+
+function entries(section: unknown): [string, Record<string | number, unknown>][] {
+  return isObject(section)
+    ? Object.entries(section).flatMap(([name, part]) => (isObject(part) ? [[name, part]] : []))
+    : []
+}
+
+function expandSub(
+  name: string,
+  path: string,
+  params: unknown,
+  at: Locator,
+  options: ExpandOptions,
+  problems: Problem[],
+  around: readonly string[],
+): Level | undefined {
+  const { file } = at.source
+  const inner = join(dirname(file), path)
+  const chain = [...around, file]
+  if (chain.includes(inner)) {
+    const found = [...chain, inner].join(' → ')
+    problems.push({ code: 'bad-sub-graph', ...locate(at, ['graph']), rule: 'must not contain itself', found })
+    return undefined
+  }
+  const given = new Map<string, Given>()
+  for (const [key, value] of Object.entries(isObject(params) ? params : {})) {
+    given.set(key, { value, problem: locate(at, ['params', key]) })
+  }
+  const settings = { params: given, paths: pathsWithin(options.settings.paths, name) }
+  try {
+    return expand(inner, { ...options, settings }, problems, chain)
+  } catch (error) {
+    const hint = error instanceof Error ? error.message : String(error)
+    problems.push({
+      code: 'bad-sub-graph',
+      ...locate(at, ['graph']),
+      rule: 'must be a file that can be read',
+      found: show(path),
+      hint,
+    })
+    return undefined
+  }
+}

@@ -1,0 +1,238 @@
+// Checkpoints are taken when nothing is in flight. Each source gives `every` items and then waits; when all of them
+// and all that descends from them have been released, every queue is empty, every operator idle, and what a resumed
+// run needs is small: how far each source came, the value at the end of each feedback edge, the length of each file,
+// and the state that resources and operators registered with `Context.checkpoint`. That is why the cadence belongs to
+// the graph and not to an operator: only the engine knows such a moment. An operator that holds items back until more
+// come, e.g. for a batch, gets them one by one until nothing is held. So the places of the checkpoints depend on the
+// items alone, never on timing, and a run that was stopped goes through the same states as one that was not.
+// The price is that the work ahead of the slowest node starts anew after each checkpoint.
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Cadence } from '../../graph/flatten/flat.ts'
+import type { Durable } from '../../operator.ts'
+import { checkpointNameOf, type RunState, writeCheckpoint } from './folder.ts'
+import { Cursor } from '../node/cursor.ts'
+import type { Edge } from '../node/edge.ts'
+import { RunError } from '../error.ts'
+import type { Input } from '../node/input.ts'
+import type { Network } from '../node/network.ts'
+import type { Scheduler } from '../node/scheduler.ts'
+
+/** What a checkpoint asks of the run around it. */
+export interface CheckpointHost {
+  readonly directory: string
+  readonly scheduler: Scheduler
+  /** Undefined before the nodes are made. */
+  network(): Network | undefined
+  /** What the engine counts: the rest of the state is filled in here. */
+  counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
+  log(message: string): void
+  fail(error: unknown): void
+}
+
+/** Decides when sources wait, and writes the checkpoints of a run. */
+export class Checkpoints {
+  readonly #cadence: Cadence
+  readonly #host: CheckpointHost
+  readonly #past: RunState | undefined
+  readonly #folder: string | undefined
+  readonly #cursors: Cursor[] = []
+  readonly #durables = new Map<string, Durable>()
+  #saved: string | undefined
+  #best: RunState['best']
+  #metric = { sum: 0, count: 0 }
+  #stopping = false
+  #saving: Promise<void> | undefined
+  #extra = 0
+
+  /** `past` is the state in `folder`, of the checkpoint that the run goes on from. */
+  constructor(cadence: Cadence, host: CheckpointHost, folder?: string, past?: RunState) {
+    this.#cadence = cadence
+    this.#host = host
+    this.#folder = folder
+    this.#past = past
+    this.#best = past?.best
+    this.#saved = past && checkpointNameOf(past.acknowledged)
+  }
+
+  /** Follows one more source of a node. */
+  cursor(node: string): Cursor {
+    const number = this.#cursors.filter(({ name }) => name.split('#')[0] === node).length
+    const name = number === 0 ? node : `${node}#${number}`
+    const cursor = new Cursor(name, this.#stopping ? 0 : this.#round, this.#past?.cursors[name])
+    this.#cursors.push(cursor)
+    return cursor
+  }
+
+  register(part: Part, durable: Durable): void {
+    const folder = folderOf(part)
+    if (this.#durables.has(folder))
+      throw new RunError('operator-misused', `"${part.name}" must register its state for checkpoints once`)
+    this.#durables.set(folder, durable)
+  }
+
+  /** Brings what a part registered to its state at the checkpoint that the run goes on from. */
+  async restore(part: Part): Promise<void> {
+    const durable = this.#durables.get(folderOf(part))
+    if (durable && this.#folder !== undefined) await durable.restore(join(this.#folder, folderOf(part)))
+  }
+
+  /** The value that a feedback edge starts with, or nothing when it starts empty. */
+  initialOf({ wire, name, latest }: Edge): { value: unknown } | undefined {
+    if (!this.#past) return wire.initial
+    return latest && name in this.#past.edges ? { value: this.#past.edges[name] } : undefined
+  }
+
+  /** Lets edges that lead into one input go on taking turns where they were. */
+  restoreTurns(): void {
+    for (const [end, input] of this.#fanIns()) input.turn = this.#past?.turns?.[end] ?? 0
+  }
+
+  /** Takes the metric that decides which checkpoint is the best. */
+  measure(entry: Readonly<Record<string, unknown>>): void {
+    const value = this.#cadence.best === '' ? undefined : entry[this.#cadence.best]
+    if (typeof value !== 'number' || !Number.isFinite(value)) return
+    this.#metric.sum += value
+    this.#metric.count++
+  }
+
+  /** From now on sources wait: the next moment with nothing in flight is the last one. */
+  stop(): void {
+    this.#stopping = true
+    // then the sources end with the checkpoint under way
+    if (this.#saving) return
+    for (const cursor of this.#cursors) cursor.allowance = 0
+  }
+
+  /** The checkpoint that is being written while sources wait. */
+  get saving(): Promise<void> | undefined {
+    return this.#saving
+  }
+
+  /** Called when nothing moves: takes a checkpoint, or lets items through that it needs; false when no source waits. */
+  look(): boolean {
+    const due = this.#due()
+    if (due === 'save') this.#saving ??= this.#saveAndGoOn()
+    if (due === 'more-items') this.#host.network()?.wake()
+    return due !== 'nothing'
+  }
+
+  #due(): 'nothing' | 'more-items' | 'save' {
+    const waiting = this.#cursors.filter(cursor => !cursor.ended && cursor.allowance <= 0)
+    if (waiting.length === 0) return 'nothing'
+    const { nodes, edges } = this.#host.network() ?? { nodes: [], edges: [] }
+    if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
+    for (const cursor of waiting) cursor.allowance = 1
+    if (++this.#extra === manyExtra) {
+      const holders = nodes
+        .filter(node => !node.isEmpty)
+        .map(({ name, held }) => `"${name}" holds ${held.size}`)
+      this.#host.log(
+        `the checkpoint waits for items to leave: after ${manyExtra} more, ${holders.join(', ')}`,
+      )
+    }
+    return 'more-items'
+  }
+
+  async #saveAndGoOn(): Promise<void> {
+    const { scheduler, fail } = this.#host
+    scheduler.begin()
+    try {
+      await this.save()
+    } catch (error) {
+      fail(error)
+    }
+    this.#saving = undefined
+    this.#extra = 0
+    const network = this.#host.network()
+    if (this.#stopping) network?.stopSources()
+    else for (const cursor of this.#cursors) cursor.allowance = this.#round
+    network?.wake()
+    scheduler.end()
+  }
+
+  /** Writes a checkpoint unless nothing was done since the last one. */
+  async save(): Promise<void> {
+    const counts = this.#host.counts()
+    const name = checkpointNameOf(counts.acknowledged)
+    if (name === this.#saved) return
+    const best = this.#bestWith(name)
+    const state: RunState = {
+      version: 1,
+      ...counts,
+      cursors: Object.fromEntries(this.#cursors.map(cursor => [cursor.name, cursor.state])),
+      edges: this.#edgeValues(),
+      turns: Object.fromEntries([...this.#fanIns()].map(([end, { turn }]) => [end, turn])),
+      ...(best && { best }),
+    }
+    const write = async (root: string) => {
+      // Side by side: the disk takes from one while another is on its way from the GPU.
+      const saves = [...this.#durables].map(async ([folder, durable]) => {
+        await mkdir(join(root, folder), { recursive: true })
+        await durable.save(join(root, folder))
+      })
+      const ends = await Promise.allSettled(saves) // nothing may write on where one failed
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
+    }
+    const begin = performance.now()
+    await writeCheckpoint(this.#host.directory, { state, keep: this.#cadence.keep, write })
+    this.#saved = name
+    this.#best = best
+    this.#metric = { sum: 0, count: 0 }
+    this.#host.log(`checkpoint ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)`)
+  }
+
+  get #round(): number {
+    return this.#cadence.every || Number.POSITIVE_INFINITY
+  }
+
+  #bestWith(checkpoint: string): RunState['best'] {
+    const { sum, count } = this.#metric
+    if (count === 0 || (this.#best && this.#best.value >= sum / count)) return this.#best
+    return { checkpoint, value: sum / count }
+  }
+
+  /** Inputs into which several edges lead, by node.port. */
+  #fanIns(): Map<string, Input> {
+    return new Map(
+      this.#inputs()
+        .filter(({ edges }) => edges.length > 1)
+        .map(input => [input.edges[0].end, input]),
+    )
+  }
+
+  #inputs(): readonly Input[] {
+    return this.#host.network()?.nodes.flatMap(node => node.inputs) ?? []
+  }
+
+  #edgeValues(): Record<string, unknown> {
+    const values: Record<string, unknown> = {}
+    for (const input of this.#inputs()) {
+      const [edge] = input.edges
+      if (!edge?.feedback || !input.latestItem) continue
+      const { value } = input.latestItem
+      if (!isDeepStrictEqual(JSON.parse(JSON.stringify({ value })), { value })) {
+        const rule = `edge ${edge.name}: its value must be JSON for a checkpoint to keep it`
+        throw new RunError('checkpoint-failed', rule)
+      }
+      values[edge.name] = value
+    }
+    return values
+  }
+}
+
+/** Items let through for one checkpoint after which the log says what it waits for. */
+const manyExtra = 100
+
+/** A node or resource that has state of its own. */
+export interface Part {
+  readonly kind: 'node' | 'resource'
+  readonly name: string
+}
+
+/** Resources come first in people's minds: `checkpoints/000020/policy`. Names begin with a letter and have no dot. */
+const folderOf = ({ kind, name }: Part): string => {
+  const flat = name.replaceAll('/', '.')
+  return kind === 'resource' ? flat : join('_nodes', flat)
+}

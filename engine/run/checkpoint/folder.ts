@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CursorState } from '../node/cursor.ts'
+import { messageOf, RunError } from '../error.ts'
+
+/** What the engine itself keeps of a run; nodes and resources keep theirs in folders beside it. */
+export interface RunState {
+  readonly version: 1
+  readonly seed: number
+  readonly acknowledged: number
+  readonly skipped: number
+  /** By name of the source. */
+  readonly cursors: Readonly<Record<string, CursorState>>
+  /** What stood at the end of each feedback edge that keeps the latest, by name of the edge. */
+  readonly edges: Readonly<Record<string, unknown>>
+  /** Whose turn it is, of each input into which several edges lead, by node.port. */
+  readonly turns?: Readonly<Record<string, number>>
+  /** Bytes of each of the run's files. */
+  readonly files: Readonly<Record<string, number>>
+  readonly best?: { readonly checkpoint: string; readonly value: number }
+}
+
+const stateFile = 'state.json'
+const checkpointName = /^\d+$/
+
+/** The run's folder of checkpoints, each named by the items acknowledged. */
+export const checkpointsOf = (directory: string): string => join(directory, 'checkpoints')
+
+/** The whole checkpoints of a run, oldest first; what an interrupted save left has another name. */
+export async function listCheckpoints(directory: string): Promise<string[]> {
+  const folder = checkpointsOf(directory)
+  if (!existsSync(folder)) return []
+  const names = (await readdir(folder)).filter(name => checkpointName.test(name))
+  return names.sort((a, b) => Number(a) - Number(b))
+}
+
+/** The engine's own state in a checkpoint's folder. */
+export async function readState(folder: string): Promise<RunState> {
+  const path = join(folder, stateFile)
+  try {
+    // this file is ours and whole, or the folder would not have its name
+    const state = JSON.parse(await readFile(path, 'utf8')) as RunState
+    if (state.version === 1) return state
+    throw new Error(`its version is ${state.version}, this program reads version 1`)
+  } catch (error) {
+    throw new RunError('checkpoint-mismatch', `${path}: cannot be used: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Writes a checkpoint: into a folder with another name, down to the disk, then renamed. Whatever stops it at whatever
+ * byte, the checkpoints before it stay as they were. Afterwards only the newest `keep` stay, and the best one; the link
+ * `last` leads to the newest.
+ */
+export async function writeCheckpoint(
+  directory: string,
+  { state, keep, write }: { state: RunState; keep: number; write: (folder: string) => Promise<void> },
+): Promise<void> {
+  const root = checkpointsOf(directory)
+  const name = checkpointNameOf(state.acknowledged)
+  const partial = join(root, `.partial-${name}`)
+  try {
+    await removeLeftovers(directory)
+    await mkdir(partial, { recursive: true })
+    await write(partial)
+    await writeFile(join(partial, stateFile), `${JSON.stringify(state, null, 2)}\n`)
+    await syncTree(partial)
+    await rename(partial, join(root, name))
+    await linkLast(root, name)
+    await sync(root)
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true }).catch(() => {})
+    throw new RunError('checkpoint-failed', `cannot write ${join(root, name)}: ${remedyOf(error)}`, {
+      cause: error,
+    })
+  }
+  const names = await listCheckpoints(directory)
+  for (const old of names.slice(0, -keep)) if (old !== state.best?.checkpoint) await discard(root, old)
+}
+
+export const checkpointNameOf = (acknowledged: number): string => String(acknowledged).padStart(6, '0')
+
+/** Removes what interrupted saves left. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  const root = checkpointsOf(directory)
+  if (!existsSync(root)) return
+  for (const name of await readdir(root)) {
+    if (name.startsWith('.')) await rm(join(root, name), { recursive: true, force: true })
+  }
+}
+
+/** A folder that is half removed must not look like a checkpoint. */
+export async function discard(root: string, name: string): Promise<void> {
+  const old = join(root, `.old-${name}`)
+  await rename(join(root, name), old)
+  await rm(old, { recursive: true, force: true })
+}
+
+/** For people and for the next stage of a training; nothing of ours reads it, and some file systems have no links. */
+async function linkLast(root: string, name: string): Promise<void> {
+  const link = join(root, '.last')
+  const made = await symlink(name, link, 'dir').then(
+    () => true,
+    () => false,
+  )
+  if (made) await rename(link, join(root, 'last'))
+}
+
+async function syncTree(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) await syncTree(path)
+    else await sync(path)
+  }
+  await sync(folder)
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function remedyOf(error: unknown): string {
+  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+  const remedy = 'the disk is full: free some space, then go on with --resume; earlier checkpoints are whole'
+  return full ? remedy : messageOf(error)
+}

@@ -1,0 +1,203 @@
+import type { DeriveOptions, Item } from '../../operator.ts'
+import { RunError } from '../error.ts'
+import type { Holder } from '../held.ts'
+import type { Ledger } from './ledger.ts'
+import { seedOf } from './seed.ts'
+import type { Trace } from './trace.ts'
+
+/** Told once when a lease that was handed to a holder is given up or released. */
+export interface Leaver {
+  left(): void
+}
+
+type RootOptions = Pick<DeriveOptions, 'bytes' | 'dispose'> & { key: string | number }
+
+/** What an item shares with all that descend from it alone. */
+interface Descent {
+  readonly ledger: Ledger
+  /** Node of the source item. */
+  readonly source: string
+  readonly traces: readonly Trace[]
+}
+
+/**
+ * One reference to a value: the item that operators see. The value is freed when the lease is released and nothing that
+ * descends from it keeps it, and then the values of its parents that it kept.
+ */
+export class Lease<T = unknown> implements Item<T> {
+  readonly value: T
+  readonly #key: string | number
+  readonly bytes: number
+  /** Among the leases of its holder: kept by `Held`. */
+  place = -1
+  readonly #descent: Descent
+  readonly #kept: Lease | undefined
+  #others: readonly Lease[] | undefined
+  readonly #dispose: (() => void) | undefined
+  /** Leases that keep the value alive: this one until it is released, and those that descend from it. */
+  #references = 1
+  /** It stands for the value of the lease that it keeps. */
+  #shares = false
+  #open = true
+  #holder: Holder | undefined
+  #leaver: Leaver | undefined
+
+  private constructor(
+    descent: Descent,
+    value: T,
+    key: string | number,
+    bytes: number,
+    dispose: (() => void) | undefined,
+    holder: Holder | undefined,
+    kept: Lease | undefined,
+  ) {
+    this.value = value
+    this.#key = key
+    this.bytes = bytes
+    this.#descent = descent
+    this.#kept = kept
+    this.#dispose = dispose
+    this.#holder = holder
+    if (kept) kept.#references++
+    const { traces } = descent
+    for (let i = 0; i < traces.length; i++) traces[i].enter()
+    if (holder) holder.held.add(this)
+  }
+
+  /** An item without a parent. */
+  static root<T>(
+    ledger: Ledger,
+    value: T,
+    source: string,
+    { key, bytes = 0, dispose }: RootOptions,
+    traces: readonly Trace[],
+    holder?: Holder,
+  ): Lease<T> {
+    ledger.opened(bytes)
+    return new Lease({ ledger, source, traces }, value, key, bytes, dispose, holder, undefined)
+  }
+
+  get key(): string {
+    return String(this.#key)
+  }
+
+  get traces(): readonly Trace[] {
+    return this.#descent.traces
+  }
+
+  get seed(): number {
+    const { ledger, source } = this.#descent
+    return seedOf(ledger.runSeed, source, this.key)
+  }
+
+  get open(): boolean {
+    return this.#open
+  }
+
+  get holder(): Holder | undefined {
+    return this.#holder
+  }
+
+  derive<U>(value: U, { key, bytes = 0, dispose, keep = true, parents }: DeriveOptions = {}): Lease<U> {
+    if (!this.#open) this.#misused('derive from')
+    const others = parents ? this.#otherParents(parents) : none
+    const descent = others.length > 0 ? this.#join(others) : this.#descent
+    descent.ledger.opened(bytes)
+    const made = new Lease(
+      descent,
+      value,
+      key ?? this.#key,
+      bytes,
+      dispose,
+      this.#holder,
+      keep ? this : undefined,
+    )
+    if (keep && others.length > 0) made.#keep(others)
+    return made
+  }
+
+  /** A second lease of the same value. */
+  fork(traces: readonly Trace[] = this.traces): Lease<T> {
+    if (!this.#open) this.#misused('share')
+    const { value, bytes } = this
+    const descent = { ...this.#descent, traces }
+    const made = new Lease(
+      descent,
+      value,
+      this.#key,
+      bytes,
+      undefined,
+      this.#holder,
+      this.#shares ? this.#kept : this,
+    )
+    made.#shares = true
+    return made
+  }
+
+  /** Passes the responsibility on; `leaver` is told once, when the new holder gives it up or releases it. */
+  moveTo(holder: Holder | undefined, leaver?: Leaver): this {
+    if (!this.#open) this.#misused('pass on')
+    this.#leave()
+    this.#leaver = leaver
+    this.#holder = holder
+    if (holder) holder.held.add(this)
+    return this
+  }
+
+  release(): void {
+    if (!this.#open) this.#misused('release')
+    this.#open = false
+    this.#leave()
+    this.#holder = undefined
+    this.#drop()
+    const { traces } = this
+    for (let i = 0; i < traces.length; i++) traces[i].leave()
+  }
+
+  #otherParents(parents: readonly Item[]): readonly Lease[] {
+    const others = parents.map(leaseOf).filter(parent => parent !== this)
+    for (const parent of others) if (!parent.#open) parent.#misused('derive from')
+    return others
+  }
+
+  #join(others: readonly Lease[]): Descent {
+    const traces = new Set([this, ...others].flatMap(parent => parent.traces))
+    return { ...this.#descent, traces: [...traces] }
+  }
+
+  #keep(others: readonly Lease[]): void {
+    this.#others = others
+    for (const other of others) other.#references++
+  }
+
+  /** One reference less; without any the value is freed. */
+  #drop(): void {
+    if (--this.#references > 0) return
+    if (!this.#shares) this.#descent.ledger.closed(this.bytes, this.#dispose)
+    const kept = this.#kept
+    if (kept) kept.#drop()
+    if (this.#others) for (const other of this.#others) other.#drop()
+  }
+
+  #leave(): void {
+    if (this.#holder) this.#holder.held.remove(this)
+    const leaver = this.#leaver
+    if (leaver === undefined) return
+    this.#leaver = undefined
+    leaver.left()
+  }
+
+  #misused(verb: string): never {
+    throw new RunError('operator-misused', `cannot ${verb} item "${this.key}": it was released before`, this)
+  }
+}
+
+const none: readonly Lease[] = []
+
+/** The lease behind an item; anything else on a stream is a mistake of the operator. */
+export function leaseOf(item: unknown): Lease {
+  if (item instanceof Lease) return item
+  const found = item === null || typeof item !== 'object' ? String(item) : 'an object'
+  const remedy = 'make items with each, source or item.derive'
+  throw new RunError('operator-misused', `must emit items, emitted ${found}: ${remedy}`)
+}

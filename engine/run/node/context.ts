@@ -1,0 +1,75 @@
+import type { PlannedNode } from '../../graph/check.ts'
+import type { Context, Durable, EachOptions, LogLevel, Progress } from '../../operator.ts'
+import type { Part as CheckpointPart } from '../checkpoint/checkpoint.ts'
+import { each } from './each.ts'
+import { emission } from '../items/emission.ts'
+import { RunError } from '../error.ts'
+import type { Host } from './host.ts'
+import type { Lifetimes } from '../lifetimes.ts'
+import { source } from './source.ts'
+
+/** What all nodes and resources of a run share. */
+export interface Services {
+  readonly seed: number
+  readonly directory: string
+  readonly lifetimes: Lifetimes
+  record(stream: string, entry: Readonly<Record<string, unknown>>): void
+  log(message: string, level?: LogLevel, node?: string): void
+  progress(state: Progress): void
+  manifest(key: string, value: unknown): void
+  gauge(name: string, read: () => number): void
+  /** Keeps a part's state in checkpoints. */
+  checkpoint(part: CheckpointPart, state: Durable): void
+  /** The opened resource that a name means for a part in this scope. */
+  resource(name: string, scope: string): unknown
+}
+
+interface Part extends CheckpointPart {
+  scope: string
+  signal: AbortSignal
+}
+
+/** The context of a resource: it has no streams. */
+export function resourceContext(part: Part, services: Services): Context {
+  const onlyNodes = () => {
+    throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
+  }
+  const { seed, directory, lifetimes, record, progress, manifest, gauge } = services
+  return {
+    node: part.name,
+    seed,
+    runDirectory: directory,
+    signal: part.signal,
+    // the caller states the type that the resource's kind stands for
+    resource: <T>(name: string) => services.resource(name, part.scope) as T,
+    shared: (key, open, close) => lifetimes.share(key, open, close),
+    record,
+    log: (message, level) => services.log(`${part.name}: ${message}`, level, part.name),
+    progress,
+    manifest,
+    gauge,
+    checkpoint: state => services.checkpoint(part, state),
+    each: onlyNodes,
+    source: onlyNodes,
+    emit: emission,
+  }
+}
+
+/** The context of a node, and the largest concurrency that its operator asked `each` for. */
+export function nodeContext(
+  host: Host,
+  { scope, parallel }: Pick<PlannedNode, 'scope' | 'parallel'>,
+  services: Services,
+): { context: Context; concurrency: () => number | undefined } {
+  let largest: number | undefined
+  const context: Context = {
+    ...resourceContext({ kind: 'node', name: host.name, scope, signal: host.signal }, services),
+    each: (work, options: EachOptions = {}) => {
+      const concurrency = parallel ?? options.concurrency ?? 1
+      largest = Math.max(largest ?? 1, concurrency)
+      return each(host, work, { ...options, concurrency })
+    },
+    source: pull => source(host, pull),
+  }
+  return { context, concurrency: () => largest }
+}

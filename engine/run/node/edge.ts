@@ -1,0 +1,180 @@
+import type { Wire } from '../../graph/flatten/flat.ts'
+import { RunError } from '../error.ts'
+import type { Lease } from '../items/lease.ts'
+import { Queue } from '../items/queue.ts'
+import { Trace } from '../items/trace.ts'
+
+/** Stands for one driving item that was handed over beside a feedback edge: settled when the edge has answered it. */
+export class Ticket extends Trace {
+  readonly edge: Edge
+  readonly #answered: () => void
+
+  constructor(edge: Edge, answered: () => void) {
+    super()
+    this.edge = edge
+    this.#answered = answered
+  }
+
+  protected override onSettle(): void {
+    this.#answered()
+  }
+}
+
+/** A queue from an output to an input, bounded in items and bytes. It owns what waits on it. */
+export class Edge {
+  readonly name: string
+  readonly consumer: string
+  /** The input that it leads to, as node.port. */
+  readonly end: string
+  readonly wire: Wire
+  /** It starts with a value, so that a cycle may run through it. */
+  readonly feedback: boolean
+  readonly latest: boolean
+  /** Called when the consumer should look: an item came, or the edge closed. */
+  onItem: () => void = () => {}
+  /** Called when a producer that found no room should look again, or nobody listens any more. */
+  onRoom: () => void = () => {}
+  dropped = 0
+  /** Items that were put on it, and taken from it. */
+  passed = 0
+  taken = 0
+  /** Sees every item that is put, while someone looks. */
+  tap: ((item: Lease) => void) | undefined
+  /** Past its capacity it makes its producer wait. */
+  readonly #blocks: boolean
+  readonly #queue = new Queue<Lease>()
+  #bytes = 0
+  #tickets: Ticket[] = []
+  #closed = false
+  #cancelled = false
+  #refused = false
+
+  /** `consumer` is the name of the node that it leads to. */
+  constructor(name: string, wire: Wire, consumer = '') {
+    this.name = name
+    this.consumer = consumer
+    this.end = `${consumer}.${wire.port}`
+    this.wire = wire
+    this.feedback = wire.initial !== undefined
+    this.latest = wire.keep === 'latest'
+    this.#blocks = !this.latest && wire.whenFull === 'block'
+  }
+
+  get size(): number {
+    return this.#queue.size
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Nothing will come any more. */
+  get done(): boolean {
+    return this.#cancelled || (this.#closed && this.size === 0)
+  }
+
+  get cancelled(): boolean {
+    return this.#cancelled
+  }
+
+  /** Whether an item of so many bytes may be put. An empty edge takes one of any size. */
+  hasRoom(bytes = 0): boolean {
+    if (!this.#blocks || this.#cancelled) return true
+    const fits = this.#fits(bytes)
+    if (!fits) this.#refused = true
+    return fits
+  }
+
+  /** It makes its producer wait. */
+  get full(): boolean {
+    return this.#blocks && !this.#cancelled && !this.#fits(0)
+  }
+
+  /**
+   * Takes an item over. Past its capacity it obeys `whenFull`; `block` is kept by producers, who ask `hasRoom`.
+   * Returns the error that ends the run when `whenFull` is `error`.
+   */
+  put(item: Lease): RunError | undefined {
+    if (this.#cancelled || this.#closed) {
+      item.release()
+      return undefined
+    }
+    const lease = this.feedback ? this.#cut(item) : item
+    if (this.latest) this.#dropAll()
+    else if (!this.#fits(lease.bytes) && this.wire.whenFull === 'error') {
+      lease.release()
+      const limit = `${this.wire.capacity.items} items or ${this.wire.capacity.bytes} bytes`
+      return new RunError('edge-full', `edge ${this.name} is full (${limit}) and its "whenFull" is "error"`)
+    } else if (this.wire.whenFull === 'drop-oldest') this.#makeRoom(lease)
+    this.passed++
+    this.tap?.(lease)
+    this.#queue.push(lease)
+    this.#bytes += lease.bytes
+    this.onItem()
+    return undefined
+  }
+
+  take(): Lease | undefined {
+    const lease = this.#shift()
+    if (lease) this.taken++
+    if (this.#refused) {
+      this.#refused = false
+      this.onRoom()
+    }
+    return lease
+  }
+
+  /** The items that came round have been handed to the consumer: what they answer is settled. */
+  answer(): void {
+    if (this.#tickets.length > 0) for (const ticket of this.#tickets.splice(0)) ticket.settle()
+  }
+
+  /** The producer is done: what waits is still delivered. */
+  close(): void {
+    this.#closed = true
+    this.onItem()
+  }
+
+  /** The consumer is done, or the run is: what waits is released, and so is whatever is put later. */
+  cancel(): void {
+    if (this.#cancelled) return
+    this.#cancelled = true
+    for (let lease = this.#shift(); lease; lease = this.#shift()) lease.release()
+    this.#tickets = []
+    this.onRoom()
+  }
+
+  #shift(): Lease | undefined {
+    const lease = this.#queue.shift()
+    if (lease) this.#bytes -= lease.bytes
+    return lease
+  }
+
+  /** A cycle must not make an item descend from all that went round before it: here the line of descent ends. */
+  #cut(item: Lease): Lease {
+    for (const trace of item.traces) {
+      if (trace instanceof Ticket && trace.edge === this) this.#tickets.push(trace)
+    }
+    const lease = item.fork([])
+    item.release()
+    return lease
+  }
+
+  #dropAll(): void {
+    for (let old = this.#shift(); old; old = this.#shift()) old.release()
+  }
+
+  #fits(bytes: number): boolean {
+    const { size } = this
+    const { capacity } = this.wire
+    if (size === 0) return true
+    return size < capacity.items && this.#bytes < capacity.bytes && this.#bytes + bytes <= capacity.bytes
+  }
+
+  #makeRoom(lease: Lease): void {
+    while (!this.#fits(lease.bytes)) {
+      this.#shift()?.release()
+      this.dropped++
+    }
+  }
+}

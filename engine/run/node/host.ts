@@ -1,0 +1,61 @@
+import type { PlannedNode } from '../../graph/check.ts'
+import type { Item } from '../../operator.ts'
+import type { Cursor } from './cursor.ts'
+import type { Holder } from '../held.ts'
+import type { Lease } from '../items/lease.ts'
+import type { Ledger } from '../items/ledger.ts'
+import type { Scheduler } from './scheduler.ts'
+import type { Origin } from '../items/trace.ts'
+
+/** A part of a node that waits for room behind it. */
+export type Waiter = () => void
+
+/** What `each` and `source` use of the node that they run in. */
+export interface Host extends Holder {
+  readonly name: string
+  readonly ledger: Ledger
+  readonly credits: number
+  readonly signal: AbortSignal
+  /** Attempts after the first. */
+  readonly retries: number
+  /** Wait before the second attempt; each later one waits twice as long. */
+  readonly backoffMs: number
+  /** Work began that will `end`: the run is not quiet and the node must not be torn down until then. */
+  begin(): void
+  end(): void
+  /** Looks again soon. */
+  wake(): void
+  /** Whether an item of so many bytes may be emitted. */
+  hasRoom(bytes: number): boolean
+  /** Calls back once there may be room. */
+  whenRoom(waiter: Waiter): void
+  /** All that descends from an item of a source is released. */
+  acknowledged(origin: Origin): void
+  /** Follows a source for checkpoints; undefined when the run takes none. */
+  cursor(): Cursor | undefined
+  /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */
+  failed(error: unknown, item: Item): void
+  /** The operator itself is broken: ends the run. */
+  fail(error: unknown): void
+  addSource(source: SourcePump): void
+}
+
+/** A source inside a node: told to look whether it may go on, and to stop. */
+export interface SourcePump {
+  advance(): void
+  stop(): void
+}
+
+/** What a node asks of the run around it. */
+export interface NodeHost {
+  readonly ledger: Ledger
+  readonly scheduler: Scheduler
+  /** The run must end with this error. */
+  fail(error: unknown): void
+  /** An item was given up: it goes to the dead letters. */
+  skipped(node: PlannedNode, item: Lease, error: unknown): void
+  acknowledged(origin: Origin): void
+  log(message: string): void
+  ended(): void
+  cursor(node: string): Cursor | undefined
+}

@@ -1,0 +1,98 @@
+import { EMPTY } from 'rxjs'
+import type { Plan, PlannedNode } from '../../graph/check.ts'
+import { endName, type Wire } from '../../graph/flatten/flat.ts'
+import { nodeContext, type Services } from './context.ts'
+import { Edge } from './edge.ts'
+import { RunError } from '../error.ts'
+import type { NodeHost } from './host.ts'
+import { Lease } from '../items/lease.ts'
+import { RunningNode } from './node.ts'
+
+/** The nodes of a run and the edges between them. */
+export class Network {
+  readonly nodes: readonly RunningNode[]
+  readonly edges: readonly Edge[]
+  readonly #host: NodeHost
+  #look: () => void = () => {}
+
+  constructor({ nodes }: Plan, host: NodeHost) {
+    const made = new Map(nodes.flatMap(node => node.wires.map(wire => edgeTo(node, wire))))
+    this.edges = [...made.values()]
+    this.nodes = nodes.map(node => {
+      const incoming = node.wires.flatMap(wire => made.get(wire) ?? [])
+      const outgoing = this.edges.filter(edge => edge.wire.from.node === node.name)
+      return new RunningNode(node, incoming, outgoing, host)
+    })
+    this.#host = host
+  }
+
+  /** Puts the first value on each edge that starts with one. */
+  fill(initialOf: (edge: Edge) => { value: unknown } | undefined): void {
+    for (const edge of this.edges) {
+      const initial = initialOf(edge)
+      if (!initial) continue
+      edge.put(Lease.root(this.#host.ledger, initial.value, edge.wire.from.node, { key: 'initial' }, []))
+    }
+  }
+
+  /** Asks each operator for its streams, as long as all goes well. */
+  wire(services: Services, isWell: () => boolean): void {
+    for (const node of this.nodes) {
+      if (!isWell()) return
+      const { context, concurrency } = nodeContext(node, node.planned, services)
+      node.wire(context, concurrency, EMPTY)
+    }
+  }
+
+  wake(): void {
+    for (const node of this.nodes) node.wake()
+  }
+
+  /** Ends the sources as if they had no more. */
+  stopSources(): void {
+    for (const node of this.nodes) node.stop()
+  }
+
+  /** The run is over: frees what waits and what RxJS holds. */
+  cancel(): void {
+    for (const edge of this.edges) edge.cancel()
+    for (const node of this.nodes) node.finish()
+    this.#look()
+  }
+
+  /** A node has ended. */
+  ended(): void {
+    this.#look()
+  }
+
+  /**
+   * Waits until each node has ended; from the moment that `failed` says so for no longer than a number of seconds. What
+   * goes on working then is named, and its items are freed under it.
+   */
+  async allEnded(failed: () => boolean, seconds = 10): Promise<void> {
+    const waiting = () => this.nodes.filter(node => node.state !== 'ended')
+    let deadline: NodeJS.Timeout | undefined
+    let late = false
+    while (waiting().length > 0 && !late) {
+      if (failed()) {
+        deadline ??= setTimeout(() => {
+          late = true
+          this.#look()
+        }, seconds * 1000)
+      }
+      await new Promise<void>(resolve => {
+        this.#look = resolve
+      })
+    }
+    clearTimeout(deadline)
+    for (const node of waiting()) {
+      const message = `node "${node.name}" did not stop when the run ended`
+      this.#host.fail(new RunError('did-not-stop', message, { node: node.name }))
+      node.releaseAll()
+    }
+    for (const edge of this.edges) edge.cancel()
+  }
+}
+
+const edgeTo = (node: PlannedNode, wire: Wire) =>
+  [wire, new Edge(`${endName(wire.from)} → ${node.name}.${wire.port}`, wire, node.name)] as const

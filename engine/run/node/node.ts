@@ -1,0 +1,240 @@
+import type { Observable } from 'rxjs'
+import type { PlannedNode } from '../../graph/check.ts'
+import type { Context, Item, Streams } from '../../operator.ts'
+import type { Cursor } from './cursor.ts'
+import type { Edge } from './edge.ts'
+import { messageOf, RunError } from '../error.ts'
+import { Held } from '../held.ts'
+import type { Host, NodeHost, SourcePump, Waiter } from './host.ts'
+import { Inlet } from './inlet.ts'
+import type { Input } from './input.ts'
+import { type Lease, leaseOf } from '../items/lease.ts'
+import type { Ledger } from '../items/ledger.ts'
+import { Outlet } from './outlet.ts'
+import type { Pump } from './scheduler.ts'
+import type { Origin } from '../items/trace.ts'
+import { WorkClock } from './work-clock.ts'
+
+const defaultCredits = 4
+/** Steps that a node whose own doings wake it takes before others get their turn. */
+const stepsInTurn = 16
+
+/** A node at work: hands items to the operator's streams, owns what is inside, and passes on what comes out. */
+export class RunningNode implements Host, Pump {
+  readonly planned: PlannedNode
+  readonly held = new Held()
+  queued = false
+  credits = defaultCredits
+  state: 'running' | 'ending' | 'ended' = 'running'
+  readonly #inlet: Inlet
+  readonly #outlet: Outlet
+  readonly #host: NodeHost
+  readonly #controller = new AbortController()
+  readonly #sources: SourcePump[] = []
+  readonly #clock = new WorkClock()
+  #wired: Streams = {}
+  #working = 0
+  #pumping = false
+  #woken = false
+
+  constructor(planned: PlannedNode, incoming: readonly Edge[], outgoing: readonly Edge[], host: NodeHost) {
+    this.planned = planned
+    this.#host = host
+    this.#inlet = new Inlet(incoming, this)
+    this.#outlet = new Outlet(Object.keys(planned.operator.outputs), outgoing, this)
+    for (const edge of incoming) edge.onItem = () => this.wake()
+    for (const edge of outgoing) edge.onRoom = () => this.wake()
+  }
+
+  get name(): string {
+    return this.planned.name
+  }
+
+  get inputs(): readonly Input[] {
+    return this.#inlet.inputs
+  }
+
+  get ledger(): Ledger {
+    return this.#host.ledger
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get retries(): number {
+    const { onError } = this.planned
+    return typeof onError === 'object' ? onError.retry : 0
+  }
+
+  get backoffMs(): number {
+    const { onError } = this.planned
+    return typeof onError === 'object' ? (onError.backoffMs ?? 0) : 0
+  }
+
+  /** It holds nothing but the newest items of inputs that keep the latest. */
+  get isEmpty(): boolean {
+    return this.held.size === this.inputs.filter(input => input.latestItem).length
+  }
+
+  /** Pieces of work under way. */
+  get working(): number {
+    return this.#working
+  }
+
+  /** Time with work under way. */
+  get workSeconds(): number {
+    return this.#clock.seconds
+  }
+
+  get isRunning(): boolean {
+    return this.state === 'running'
+  }
+
+  /** Asks the operator for its streams. `empty` stands for inputs that the graph leaves out. */
+  wire(context: Context, concurrency: () => number | undefined, empty: Observable<Item>): void {
+    const { operator, config } = this.planned
+    const streams = this.#inlet.streams(Object.keys(operator.inputs), empty)
+    try {
+      this.#wired = operator.run(streams, config, context)
+      this.credits = Math.max(
+        operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency() ?? defaultCredits,
+        this.planned.parallel ?? 1,
+      )
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  /** Subscribes to the streams: items flow from now on. */
+  start(): void {
+    try {
+      this.#outlet.subscribe(this.#wired)
+      this.wake()
+    } catch (error) {
+      this.fail(error)
+    }
+  }
+
+  pump(): void {
+    // all that is done in this turn counts as one piece of work
+    this.begin()
+    this.#pumping = true
+    this.#woken = true
+    try {
+      for (let steps = 0; this.#woken && steps < stepsInTurn; steps++) {
+        this.#woken = false
+        this.#step()
+      }
+    } finally {
+      this.#pumping = false
+      if (this.#woken) this.wake()
+      this.end()
+    }
+  }
+
+  #step(): void {
+    if (this.#outlet.unwanted) this.finish()
+    if (!this.isRunning) return
+    this.#outlet.callWaiters()
+    for (let i = 0; i < this.#sources.length; i++) this.#sources[i].advance()
+    this.#inlet.advance()
+    if (this.isRunning) this.#inlet.settle()
+  }
+
+  /** First signal: sources end as if they had no more. */
+  stop(): void {
+    for (const source of this.#sources) source.stop()
+  }
+
+  /** Nothing more goes in or comes out, and what RxJS holds is let go; work under way is waited for. */
+  finish(): void {
+    if (!this.isRunning) return
+    this.state = 'ending'
+    this.#controller.abort()
+    for (const source of this.#sources) source.stop()
+    this.#outlet.unsubscribe()
+    this.#inlet.cancel()
+    if (this.#working === 0) this.#end()
+  }
+
+  /** Ends feedback edges into this node when all that comes from outside the cycle has come; tells whether it did. */
+  closeFeedback(): boolean {
+    return this.isRunning && this.#inlet.closeFeedback()
+  }
+
+  /** Releases what the node still holds, even under work that does not end. */
+  releaseAll(): void {
+    for (const lease of this.held.all) if (lease.open) lease.release()
+  }
+
+  begin(): void {
+    if (this.#working++ > 0) return
+    this.#clock.start()
+    this.#host.scheduler.begin()
+  }
+
+  end(): void {
+    if (--this.#working > 0) return
+    this.#clock.stop()
+    this.#host.scheduler.end()
+    if (this.state === 'ending') this.#end()
+  }
+
+  wake(): void {
+    if (this.#pumping) this.#woken = true
+    else if (this.isRunning) this.#host.scheduler.wake(this)
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.#outlet.hasRoom(bytes)
+  }
+
+  whenRoom(waiter: Waiter): void {
+    this.#outlet.whenRoom(waiter)
+  }
+
+  acknowledged(origin: Origin): void {
+    this.#host.acknowledged(origin)
+  }
+
+  failed(error: unknown, item: Item): void {
+    const lease = leaseOf(item)
+    if (this.signal.aborted) this.#host.log(`${this.name}: ended under way: ${messageOf(error)}`)
+    else if (lastResort(this.planned.onError) === 'skip') this.#host.skipped(this.planned, lease, error)
+    else this.fail(error, lease)
+  }
+
+  fail(error: unknown, item?: Lease): void {
+    this.#host.fail(describeFault(this.planned, error, item))
+  }
+
+  cursor(): Cursor | undefined {
+    return this.#host.cursor(this.name)
+  }
+
+  addSource(source: SourcePump): void {
+    this.#sources.push(source)
+  }
+
+  #end(): void {
+    this.state = 'ended'
+    this.releaseAll()
+    this.#outlet.close()
+    this.#host.ended()
+  }
+}
+
+/** What happens when no attempt is left. */
+const lastResort = (onError: PlannedNode['onError']) =>
+  typeof onError === 'object' ? (onError.otherwise ?? 'stop') : onError
+
+function describeFault({ name, operatorName }: PlannedNode, error: unknown, item?: Lease): RunError {
+  const code = error instanceof RunError ? error.code : 'operator-failed'
+  const about = item ? `, item "${item.key}", seed ${item.seed}` : ''
+  return new RunError(code, `node "${name}" (${operatorName})${about}: ${messageOf(error)}`, {
+    node: name,
+    cause: error,
+    ...(item && { key: item.key, seed: item.seed }),
+  })
+}

@@ -1,0 +1,146 @@
+import { Subscriber, type Subscription } from 'rxjs'
+import type { Item, Streams } from '../../operator.ts'
+import type { Edge } from './edge.ts'
+import { RunError } from '../error.ts'
+import type { Holder } from '../held.ts'
+import type { Waiter } from './host.ts'
+import { type Lease, leaseOf } from '../items/lease.ts'
+
+/** What the way out of a node asks of the node. */
+export interface OutletHost extends Holder {
+  readonly isRunning: boolean
+  fail(error: unknown): void
+  /** All streams have completed. */
+  finish(): void
+}
+
+/** The way out of a node: listens to the operator's streams and puts what they emit on the edges. */
+export class Outlet {
+  readonly edges: readonly Edge[]
+  readonly #ports: ReadonlyMap<string, readonly Edge[]>
+  readonly #host: OutletHost
+  readonly #subscriptions: Subscription[] = []
+  readonly #waiters = new Set<Waiter>()
+  #open = 0
+
+  constructor(ports: readonly string[], edges: readonly Edge[], host: OutletHost) {
+    this.edges = edges
+    this.#ports = new Map(ports.map(port => [port, edges.filter(edge => edge.wire.from.port === port)]))
+    this.#host = host
+  }
+
+  subscribe(streams: Streams): void {
+    const wired = Object.entries(streams)
+    if (wired.length === 0)
+      throw new RunError('operator-misused', 'must return a stream for the engine to subscribe to')
+    for (const port of this.#ports.keys()) {
+      if (!(port in streams))
+        throw new RunError('operator-misused', `must return a stream for the output "${port}"`)
+    }
+    this.#open = wired.length
+    for (const [port, stream] of wired) {
+      const edges = this.#ports.get(port)
+      const subscription = stream.subscribe(new Listener(port, edges, this.#host, this.#completed))
+      this.#subscriptions.push(subscription)
+      if (!this.#host.isRunning) subscription.unsubscribe()
+    }
+  }
+
+  unsubscribe(): void {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe()
+  }
+
+  /** Nothing more will come: edges deliver what waits on them. */
+  close(): void {
+    for (const edge of this.edges) edge.close()
+  }
+
+  /** All outputs are connected, and everybody who listened has stopped. */
+  get unwanted(): boolean {
+    for (let i = 0; i < this.edges.length; i++) {
+      const edge = this.edges[i]
+      if (!edge.cancelled || edge.feedback) return false
+    }
+    return this.edges.length > 0 && [...this.#ports.values()].every(edges => edges.length > 0)
+  }
+
+  hasRoom(bytes: number): boolean {
+    const { edges } = this
+    for (let i = 0; i < edges.length; i++) if (!edges[i].hasRoom(bytes)) return false
+    return true
+  }
+
+  whenRoom(waiter: Waiter): void {
+    this.#waiters.add(waiter)
+  }
+
+  /** Tells those who wait for room that there may be some. */
+  callWaiters(): void {
+    if (this.#waiters.size === 0 || !this.hasRoom(0)) return
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter()
+  }
+
+  readonly #completed = (): void => {
+    if (--this.#open === 0) this.#host.finish()
+  }
+}
+
+/** Listens to one of the operator's streams. Every fault is caught: an error is a value. */
+class Listener extends Subscriber<Item> {
+  readonly #port: string
+  /** Undefined for a stream that is not an output. */
+  readonly #edges: readonly Edge[] | undefined
+  readonly #host: OutletHost
+  readonly #completed: () => void
+
+  constructor(port: string, edges: readonly Edge[] | undefined, host: OutletHost, completed: () => void) {
+    super()
+    this.#port = port
+    this.#edges = edges
+    this.#host = host
+    this.#completed = completed
+  }
+
+  protected override _next(item: Item): void {
+    try {
+      this.#put(leaseOf(item))
+    } catch (error) {
+      this.#host.fail(error)
+    }
+  }
+
+  protected override _error(error: unknown): void {
+    this.#host.fail(error)
+    this.unsubscribe()
+  }
+
+  protected override _complete(): void {
+    this.#completed()
+    this.unsubscribe()
+  }
+
+  #put(lease: Lease): void {
+    const edges = this.#edges
+    if (!edges) {
+      const rule = `must emit nothing on "${this.#port}", which is not one of its outputs`
+      throw new RunError('operator-misused', rule)
+    }
+    if (lease.holder !== this.#host) {
+      const rule = `must not emit item "${lease.key}" twice or released: derive another`
+      throw new RunError('operator-misused', rule)
+    }
+    lease.moveTo(undefined)
+    if (edges.length === 1) {
+      const fault = edges[0].put(lease)
+      if (fault) throw fault
+      return
+    }
+    if (edges.length === 0) lease.release()
+    // every copy gets an owner before the first edge may complain
+    const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
+    const faults = edges.flatMap((edge, i) => edge.put(copies[i]) ?? [])
+    if (faults[0]) throw faults[0]
+  }
+}

@@ -1,0 +1,151 @@
+import { Observable, type Subscriber } from 'rxjs'
+import type { Item, SourceItem } from '../../operator.ts'
+import type { Cursor } from './cursor.ts'
+import type { Host, SourcePump } from './host.ts'
+import { Lease, type Leaver } from '../items/lease.ts'
+import { Origin } from '../items/trace.ts'
+
+type Found<T> = SourceItem<T, string | number>
+
+/** The stream behind `Context.source`: see its description in operator.ts. */
+export function source<T>(host: Host, pull: () => AsyncIterable<Found<T>>): Observable<Item<T>> {
+  return new Observable(subscriber => {
+    const source = new RunningSource(host, pull()[Symbol.asyncIterator](), subscriber)
+    host.addSource(source)
+    host.wake()
+    return () => source.stop()
+  })
+}
+
+/** Items that a source gives at most before other nodes get a turn: edges that drop never make it wait. */
+const inOneGo = 32
+/** Of an item whose source is not followed. */
+const nowhere = -1
+
+/** Pulls items while there is room and credit for them. */
+class RunningSource<T> implements SourcePump, Leaver {
+  readonly #host: Host
+  readonly #iterator: AsyncIterator<Found<T>>
+  readonly #subscriber: Subscriber<Item<T>>
+  readonly #cursor: Cursor | undefined
+  /** It was pulled, and waits for room. */
+  #found: Found<T> | undefined
+  #position = nowhere
+  #pulling = false
+  #stopped = false
+  #emitting = false
+  #outstanding = 0
+
+  constructor(host: Host, iterator: AsyncIterator<Found<T>>, subscriber: Subscriber<Item<T>>) {
+    this.#host = host
+    this.#iterator = iterator
+    this.#subscriber = subscriber
+    this.#cursor = host.cursor()
+  }
+
+  advance(): void {
+    if (this.#pulling) return
+    this.#emit()
+    if (this.#wantsMore) void this.#pull()
+  }
+
+  /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    if (this.#found) this.#discard(this.#found)
+    this.#found = undefined
+    void this.#close()
+    this.#subscriber.complete()
+  }
+
+  /** An item has left the node. */
+  left(): void {
+    this.#outstanding--
+    if (!this.#emitting) this.#host.wake()
+  }
+
+  get #wantsMore(): boolean {
+    return !this.#stopped && !this.#found && this.#outstanding < this.#host.credits && this.#host.hasRoom(0)
+  }
+
+  /** Never rejects: what goes wrong ends the run. */
+  async #pull(): Promise<void> {
+    this.#pulling = true
+    this.#host.begin()
+    try {
+      for (let count = 0; this.#wantsMore && count < inOneGo; count++) {
+        const result = await this.#iterator.next()
+        if (result.done) this.#finish()
+        else this.#take(result.value)
+        this.#emit()
+      }
+    } catch (error) {
+      this.#stopped = true
+      if (!this.#host.signal.aborted) this.#host.fail(error)
+    }
+    this.#pulling = false
+    if (this.#wantsMore) this.#host.wake()
+    this.#host.end()
+  }
+
+  /** Keeps an item for emission, unless it was done before the run was resumed or nobody wants it any more. */
+  #take(item: Found<T>): void {
+    const position = this.#stopped ? undefined : this.#cursor ? this.#cursor.find(item.key) : nowhere
+    if (position === undefined) {
+      this.#discard(item)
+    } else {
+      this.#found = item
+      this.#position = position
+    }
+  }
+
+  /** Emits what was found, if it may. */
+  #emit(): void {
+    const item = this.#found
+    const cursor = this.#cursor
+    if (!item || this.#outstanding >= this.#host.credits || !this.#host.hasRoom(item.bytes ?? 0)) return
+    if (cursor) {
+      if (cursor.allowance <= 0) return
+      cursor.allowance--
+    }
+    this.#found = undefined
+    const { ledger, name } = this.#host
+    const origin = new Origin(item.key, this.#position, this.#acknowledge)
+    const lease = Lease.root(ledger, item.value, name, item, [origin])
+    this.#outstanding++
+    this.#emitting = true
+    this.#subscriber.next(lease.moveTo(this.#host, this))
+    this.#emitting = false
+  }
+
+  readonly #acknowledge = (origin: Origin): void => {
+    this.#cursor?.acknowledge(origin.position)
+    this.#host.acknowledged(origin)
+  }
+
+  #finish(): void {
+    if (this.#stopped) return
+    this.#cursor?.end()
+    this.#stopped = true
+    this.#subscriber.complete()
+  }
+
+  async #close(): Promise<void> {
+    this.#host.begin()
+    try {
+      await this.#iterator.return?.()
+    } catch (error) {
+      if (!this.#host.signal.aborted) this.#host.fail(error)
+    }
+    this.#host.end()
+  }
+
+  #discard(item: Found<T>): void {
+    try {
+      item.dispose?.()
+    } catch (error) {
+      this.#host.fail(error)
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, RunError } from '../error.ts'
+
+/** The files of a run. Lines are written at once, whole and in order: what was written survives a crash. */
+export interface RunFiles {
+  readonly directory: string
+  append(name: string, line: string): void
+  /** Replaces a file in one step: a reader sees the old text or the new one. */
+  replace(name: string, text: string): void
+  /** Bytes of every file that lines were appended to, all of them on the disk. */
+  sizes(): Record<string, number>
+  close(): void
+}
+
+/** The log is for people: it tells of what was undone, too. */
+export const logFile = 'log.txt'
+/** The same with time and level, an object a line. */
+export const logEntries = 'log.jsonl'
+
+/**
+ * Makes the run's folder. Faults of the disk become errors that name the file and tell what to do. `known` are the
+ * files of a run that goes on.
+ */
+export function openFiles(directory: string, known: readonly string[] = []): RunFiles {
+  const handles = new Map<string, number>()
+  const names = new Set(known)
+  const guarded = <T>(name: string, write: () => T): T => {
+    try {
+      return write()
+    } catch (error) {
+      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+      const remedy = full
+        ? 'the disk is full: free some space or choose another folder with --out'
+        : messageOf(error)
+      throw new RunError('write-failed', `cannot write ${join(directory, name)}: ${remedy}`, { cause: error })
+    }
+  }
+  guarded('', () => mkdirSync(directory, { recursive: true }))
+  return {
+    directory,
+    append: (name, line) =>
+      guarded(name, () => {
+        const handle = handles.get(name) ?? openSync(join(directory, name), 'a')
+        handles.set(name, handle)
+        names.add(name)
+        const bytes = Buffer.from(`${line}\n`)
+        // a nearly full disk takes a part of a line and says so by the count alone
+        for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done)
+      }),
+    replace: (name, text) =>
+      guarded(name, () => {
+        const path = join(directory, name)
+        writeFileSync(`${path}.tmp`, text, { flush: true })
+        renameSync(`${path}.tmp`, path)
+      }),
+    sizes: () => {
+      for (const [name, handle] of handles) guarded(name, () => fsyncSync(handle))
+      const lines = [...names].filter(
+        name => name !== logFile && name !== logEntries && existsSync(join(directory, name)),
+      )
+      return Object.fromEntries(lines.map(name => [name, statSync(join(directory, name)).size]))
+    },
+    close: () => {
+      for (const handle of handles.values()) closeSync(handle)
+      handles.clear()
+    },
+  }
+}
+
+/** Takes back what was written to a run's files after a checkpoint; files that came later are emptied. */
+export function cutBack(directory: string, sizes: Readonly<Record<string, number>>): void {
+  const isLines = (name: string) => name.endsWith('.jsonl')
+  const names = new Set([...Object.keys(sizes), ...readdirSync(directory).filter(isLines)])
+  for (const name of names) {
+    const path = join(directory, name)
+    const size = sizes[name] ?? 0
+    const found = existsSync(path) ? statSync(path).size : 0
+    if (found < size) {
+      const rule = `${path}: must hold at least the ${size} bytes of the checkpoint, found ${found}`
+      throw new RunError('checkpoint-mismatch', rule)
+    }
+    if (found > size) truncateSync(path, size)
+  }
+}

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { PlannedNode } from '../../graph/check.ts'
+import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
+import type { LogLevel } from '../../operator.ts'
+import { messageOf, RunError } from '../error.ts'
+import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
+import type { Lease } from '../items/lease.ts'
+import { writeReport } from './report/report.ts'
+import type { RunSummary } from '../run.ts'
+import { type EventFile, openEventFile } from './tensorboard.ts'
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** What a run writes about itself into its folder. A fault of the disk ends the run, never the item being worked on. */
+export class Journal {
+  readonly directory: string
+  readonly #files: RunFiles
+  readonly #onFault: (error: unknown) => void
+  readonly #facts: Record<string, unknown> = {}
+  #events: EventFile | undefined
+  #steps = 0
+
+  readonly #secrets: Secrets
+
+  /** `known` are the files of a run that goes on; nothing of `secrets` is written. */
+  constructor(
+    directory: string,
+    known: readonly string[],
+    secrets: Secrets,
+    onFault: (error: unknown) => void,
+  ) {
+    this.directory = directory
+    this.#secrets = secrets
+    this.#files = openFiles(directory, known)
+    this.#onFault = onFault
+  }
+
+  /** Appends to `<stream>.jsonl`; metrics become curves too. */
+  record(stream: string, entry: Entry): void {
+    if (!/^[a-z][a-z0-9-]*$/.test(stream))
+      throw new RunError('operator-misused', `no stream name: "${stream}"`)
+    this.#append(`${stream}.jsonl`, this.#lineOf(entry))
+    if (stream !== 'metrics') return
+    this.#steps = typeof entry.step === 'number' ? entry.step : this.#steps + 1
+    this.#guard(() => {
+      this.#events ??= openEventFile(this.directory)
+      this.#events.scalars(this.#steps, entry)
+    })
+  }
+
+  log(message: string, level: LogLevel, node?: string): void {
+    const shown = hide(message, this.#secrets)
+    this.#append(logEntries, entryOf(shown, level, node))
+    this.#append(logFile, shown)
+  }
+
+  /** Logs what ends the run, with the place in the operator's code. */
+  logFault(fault: RunError): void {
+    const stack = fault.cause instanceof Error ? fault.cause.stack : undefined
+    this.#append(logFile, hide(`${fault.message}${stack ? `\n${stack}` : ''}`, this.#secrets))
+    this.#append(logEntries, entryOf(hide(fault.message, this.#secrets), 'error', fault.node))
+  }
+
+  /** Says in the dead letters which item was given up. */
+  bury(node: PlannedNode, { key, seed }: Lease, error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const letter = { node: node.name, operator: node.operatorName, key, seed, code, error: messageOf(error) }
+    this.#append('dead-letters.jsonl', this.#lineOf(letter))
+  }
+
+  /** Adds facts to `manifest.json`. */
+  state(facts: Entry): void {
+    Object.assign(this.#facts, hideIn(facts, this.#secrets))
+    this.#files.replace('manifest.json', `${JSON.stringify(this.#facts, null, 2)}\n`)
+  }
+
+  /** Bytes of every file, all of them on the disk. */
+  sizes(): Record<string, number> {
+    return this.#files.sizes()
+  }
+
+  /** Adds how the run ended, and makes the page of one that measured something. */
+  async conclude({ error, ...facts }: RunSummary): Promise<void> {
+    this.state({ ...facts, ...(error && { error: { code: error.code, message: error.message } }) })
+    if (['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`))))
+      await writeReport(this.directory)
+  }
+
+  close(): void {
+    this.#files.close()
+    this.#events?.close()
+  }
+
+  #lineOf(entry: Entry): string {
+    const line = JSON.stringify(entry)
+    return this.#secrets.size === 0 ? line : JSON.stringify(hideIn(JSON.parse(line), this.#secrets))
+  }
+
+  #append(name: string, line: string): void {
+    this.#guard(() => this.#files.append(name, line))
+  }
+
+  #guard(write: () => void): void {
+    try {
+      write()
+    } catch (error) {
+      this.#onFault(error)
+    }
+  }
+}
+
+/** A line of the structured log. */
+const entryOf = (message: string, level: LogLevel, node?: string): string =>
+  JSON.stringify({ time: new Date().toISOString(), level, ...(node !== undefined && { node }), message })

@@ -1,0 +1,131 @@
+import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Status } from '../status.ts'
+import type { Series } from './curve.ts'
+import { reportPage } from './page.ts'
+
+/** One line of a stream. */
+export type Entry = Readonly<Record<string, unknown>>
+
+/** What the page is made of. */
+export interface Report {
+  manifest: Entry
+  status: Status | undefined
+  series: Series[]
+  /** Numbers that never changed. */
+  constants: Series[]
+  samples: Sample[]
+  /** How many there are in all. */
+  sampleCount: number
+}
+
+export interface Sample {
+  entry: Entry
+  why: 'newest' | 'best' | 'worst'
+}
+
+const newestCount = 24
+const extremeCount = 8
+
+/** Writes `report.html` into a run's folder from the other files there: one page that needs nothing else. */
+export async function writeReport(directory: string): Promise<string> {
+  const path = join(directory, 'report.html')
+  writeFileSync(path, reportPage(await readReport(directory)))
+  return path
+}
+
+async function readReport(directory: string): Promise<Report> {
+  const steps = new Map<string, { step: number; value: number }[]>()
+  let count = 0
+  for await (const entry of lines(join(directory, 'metrics.jsonl'))) {
+    count++
+    const step = typeof entry.step === 'number' ? entry.step : count
+    for (const [name, value] of Object.entries(entry)) {
+      if (typeof value !== 'number' || !Number.isFinite(value) || name === 'step') continue
+      const points = steps.get(name) ?? []
+      steps.set(name, points)
+      points.push({ step, value })
+    }
+  }
+  const all = [...steps].map(([name, points]) => ({ name, points }))
+  const moves = ({ points }: Series) => points.some(({ value }) => value !== points[0].value)
+  return {
+    manifest: (readJson(join(directory, 'manifest.json')) ?? {}) as Entry,
+    // written by the same program: it is what it claims to be
+    status: readJson(join(directory, 'status.json')) as Status | undefined,
+    series: all.filter(moves),
+    constants: all.filter(one => !moves(one)),
+    ...(await readSamples(join(directory, 'samples.jsonl'))),
+  }
+}
+
+/** The newest, and those with the highest and the lowest `reward`: a number of them that does not grow with the run. */
+async function readSamples(path: string): Promise<{ samples: Sample[]; sampleCount: number }> {
+  const newest: Entry[] = []
+  const best: Entry[] = []
+  const worst: Entry[] = []
+  let sampleCount = 0
+  for await (const entry of lines(path)) {
+    sampleCount++
+    newest.push(entry)
+    if (newest.length > newestCount) newest.shift()
+    const { reward } = entry
+    if (typeof reward !== 'number') continue
+    keep(best, entry, (a, b) => rewardOf(b) - rewardOf(a))
+    keep(worst, entry, (a, b) => rewardOf(a) - rewardOf(b))
+  }
+  const chosen = new Map<Entry, Sample['why']>()
+  const groups = { best, worst, newest: newest.reverse() }
+  for (const why of ['best', 'worst', 'newest'] as const)
+    for (const entry of groups[why]) if (!chosen.has(entry)) chosen.set(entry, why)
+  const folder = dirname(path)
+  return {
+    samples: [...chosen].map(([entry, why]) => ({ entry: withPictures(entry, folder), why })),
+    sampleCount,
+  }
+}
+
+/** Paths of pictures in the run's folder become the pictures themselves. */
+function withPictures(entry: Entry, folder: string): Entry {
+  const fields = Object.entries(entry).map(([name, value]) => {
+    if (typeof value !== 'string' || !picturePath.test(value)) return [name, value]
+    const file = join(folder, value)
+    return [name, existsSync(file) ? `data:image/jpeg;base64,${readFileSync(file, 'base64')}` : value]
+  })
+  return Object.fromEntries(fields)
+}
+
+/** Within the folder: no part of it is `..`. */
+const picturePath = /^(?!.*\.\.)[\w-][\w./-]*\.jpg$/
+
+const rewardOf = ({ reward }: Entry): number => (typeof reward === 'number' ? reward : 0)
+
+function keep(list: Entry[], entry: Entry, compare: (a: Entry, b: Entry) => number): void {
+  if (list.length === extremeCount && compare(list[list.length - 1], entry) <= 0) return
+  list.push(entry)
+  list.sort(compare)
+  if (list.length > extremeCount) list.pop()
+}
+
+/** The objects of a file of JSON lines; a last line that a crash cut short is left out. */
+async function* lines(path: string): AsyncGenerator<Entry> {
+  if (!existsSync(path)) return
+  for await (const line of createInterface({
+    input: createReadStream(path),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
+    let entry: unknown
+    try {
+      entry = JSON.parse(line)
+    } catch {
+      continue
+    }
+    // streams hold one object a line
+    if (typeof entry === 'object' && entry !== null) yield entry as Entry
+  }
+}
+
+function readJson(path: string): unknown {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined
+}

@@ -1,0 +1,77 @@
+import { flashKeyGradients } from './flash-key-gradients.ts'
+import type { AttentionShape, Heads } from './flash-shape.ts'
+import { flashQueryGradients } from './flash-query-gradients.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { spread } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** Where the gradient of some heads goes: columns of a tensor shaped as theirs. */
+export interface HeadsGradient extends Heads {
+  accumulate: boolean
+}
+
+export interface FlashBackward extends AttentionShape {
+  queries: Heads
+  keys: Heads
+  values: Heads
+  /** What `flashAttention` wrote, and its gradient; f32 or f16. */
+  out: Tensor
+  dOut: Tensor
+  logSums: Tensor
+  /** f32; left out where nobody learns. */
+  dQueries?: HeadsGradient | undefined
+  dKeys?: HeadsGradient | undefined
+  dValues?: HeadsGradient | undefined
+}
+
+/**
+ * Gradients of `flashAttention`. With P the probabilities, computed again from the log sums, dP = dO Vᵀ and
+ * dS = scale · P ∘ (dP − Σ dO ∘ O): dQ = dS K, dK = dSᵀ Q, dV = Pᵀ dO. P and dS are rounded to float16.
+ */
+export function flashAttentionBackward(plan: Plan, of: FlashBackward): void {
+  const { batches, heads, rows, headSize, out, dOut } = of
+  const dots = plan.tensor('attention dots', [batches, heads, rows])
+  const count = sizeOf(dots.shape)
+  plan.dispatch(dotsOf(plan.target, out.type, dOut.type), {
+    params: { count, rows, heads, vectors: headSize / 4 },
+    buffers: { outs: out, gradients: dOut, dots },
+    grid: Math.ceil(count / spread(plan.target).width),
+  })
+  flashQueryGradients(plan, of, dots)
+  flashKeyGradients(plan, of, dots)
+}
+
+const kernels = once<ReturnType<typeof dotKernel>>()
+
+const dotsOf = (target: Target, out: string, gradient: string) =>
+  kernels(`${targetKey(target)} ${out} ${gradient}`, () => dotKernel(target, out, gradient))
+
+// One lane a head of a row.
+function dotKernel(target: Target, out: string, gradient: string) {
+  const { width } = spread(target)
+  return kernel({
+    name: 'attention_dots',
+    enables: out === 'f16' || gradient === 'f16' ? 'enable f16;' : '',
+    params: { count: 'u32', rows: 'u32', heads: 'u32', vectors: 'u32' },
+    buffers: {
+      outs: { element: `vec4<${out}>`, access: 'read' }, // (batches, rows, heads, headSize)
+      gradients: { element: `vec4<${gradient}>`, access: 'read' }, // as outs
+      dots: { element: 'f32', access: 'write' }, // (batches, heads, rows)
+    },
+    code: `
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let at = workgroup_index(id) * ${width}u + lane;
+  if (at >= params.count) { return; }
+  let head = at % params.heads;
+  let row = at / params.heads % params.rows;
+  let batch = at / params.heads / params.rows;
+  var sum = 0.0;
+  for (var i = at * params.vectors; i < (at + 1u) * params.vectors; i++) {
+    sum += dot(vec4f(outs[i]), vec4f(gradients[i]));
+  }
+  dots[(batch * params.heads + head) * params.rows + row] = sum;
+}`,
+  })
+}

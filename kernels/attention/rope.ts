@@ -1,0 +1,99 @@
+import type { FloatType } from '../matmul/variant.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { pack, spread } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+export interface Rope {
+  /** (rows, heads · headSize), f32 or f16, rotated in place. */
+  x: Tensor
+  /** u32 (rows) */
+  positions: Tensor
+  /** (maxPositions, headSize / 2) */
+  cosines: Tensor
+  sines: Tensor
+  heads: number
+  headSize: number
+  /** Rotates backwards, which is also the gradient. */
+  inverse: boolean
+}
+
+/** Rotates each pair (x[j], x[j + headSize / 2]) of a head by the angle of its row's position. */
+export function rope(plan: Plan, { x, positions, cosines, sines, heads, headSize, inverse }: Rope): void {
+  if (headSize % 2 !== 0) throw new Error(`rope: headSize must be even, got ${headSize}`)
+  const half = headSize / 2
+  const rows = sizeOf(x.shape) / (heads * headSize)
+  const kept = stored(plan, pack(half).size, { x })
+  plan.dispatch(rotation(plan.target, half, kept, floatTypeOf(x)), {
+    params: { rows, heads, half: half / pack(half).size, direction: inverse ? -1 : 1 },
+    buffers: { x, positions, cosines, sines, ...kept.buffers },
+    grid: rows,
+  })
+}
+
+/** The same arithmetic as plain loops, out of place. */
+export function ropeReference(
+  x: ArrayLike<number>,
+  positions: ArrayLike<number>,
+  cosines: ArrayLike<number>,
+  sines: ArrayLike<number>,
+  { heads, headSize, inverse }: { heads: number; headSize: number; inverse: boolean },
+): number[] {
+  const half = headSize / 2
+  const y = Array.from(x)
+  for (let row = 0; row < positions.length; row++)
+    for (let head = 0; head < heads; head++)
+      for (let j = 0; j < half; j++) {
+        const at = (row * heads + head) * headSize + j
+        const cosine = cosines[positions[row] * half + j]
+        const sine = sines[positions[row] * half + j] * (inverse ? -1 : 1)
+        y[at] = x[at] * cosine - x[at + half] * sine
+        y[at + half] = x[at + half] * cosine + x[at] * sine
+      }
+  return y
+}
+
+const rotations = once<ReturnType<typeof rotationKernel>>()
+
+function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
+  return rotations(`${targetKey(target)} ${size} ${kept.key}`, () => rotationKernel(target, size, kept, type))
+}
+
+// One workgroup a row: lanes stride over the pairs of all heads.
+function rotationKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+  const { width } = spread(target)
+  const { element, declarations, size: packed } = pack(size)
+  return kernel<'rows' | 'heads' | 'half' | 'direction', string>({
+    name: 'rope',
+    enables: kept.enables,
+    params: { rows: 'u32', heads: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
+    buffers: {
+      x: { element: elementOf(type, packed), access: 'write' }, // (rows, heads, 2, half)
+      positions: { element: 'u32', access: 'read' }, // (rows)
+      cosines: { element, access: 'read' }, // (maxPositions, half)
+      sines: { element, access: 'read' }, // (maxPositions, half)
+      ...kept.specs,
+    },
+    code: `${declarations}${kept.functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let pairs = params.heads * params.half;
+  let angles = positions[row] * params.half;
+  for (var pair = lane; pair < pairs; pair += ${width}u) {
+    let head = pair / params.half;
+    let j = pair % params.half;
+    let first = (row * params.heads + head) * 2u * params.half + j;
+    let second = first + params.half;
+    let cosine = cosines[angles + j];
+    let sine = sines[angles + j] * params.direction;
+    let a = number(x[first]);
+    let b = number(x[second]);
+    x[first] = stored_x(a * cosine - b * sine);
+    x[second] = stored_x(b * cosine + a * sine);
+  }
+}`,
+  })
+}

@@ -1,0 +1,165 @@
+import { group } from '../wgsl/workgroup.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { type BufferSpec, kernel, type Plan, type Target } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+export type Mask =
+  | { kind: 'none' }
+  /** u32 (outer): a row sees the keys before its outer index's length. */
+  | { kind: 'lengths'; lengths: Tensor }
+  /** u32 (rows) each: row i sees key j <= i of its own segment and of its segment's parent. */
+  | { kind: 'causal'; segments: Tensor; parents: Tensor }
+
+interface Extents {
+  outer: number
+  inner: number
+  rows: number
+  keys: number
+}
+
+/**
+ * Scores (outer, inner, rows, keys), contiguous, become probabilities over the keys that a row sees, in place.
+ * Hidden keys become exactly 0; a row that sees nothing becomes all 0. With `causal`, keys <= rows.
+ */
+export function softmax(plan: Plan, options: Extents & { scores: Tensor; mask: Mask }): void {
+  const { scores, mask, outer, inner, rows, keys } = options
+  const count = outer * inner * rows
+  const { kind, ...lists } = mask
+  const buffers: Record<string, Tensor> = { scores, ...lists }
+  plan.dispatch(forward(plan.target, kind), {
+    params: { count, rows, keys, rows_of_outer: inner * rows },
+    buffers,
+    grid: count,
+  })
+}
+
+/** dS = scale · P ∘ (dP − Σ P·dP) over each row of keys; `gradient` holds dP and becomes dS, both laid out as scores. */
+export function softmaxBackward(
+  plan: Plan,
+  options: Extents & { probabilities: Tensor; gradient: Tensor; scale: number },
+): void {
+  const { probabilities, gradient, outer, inner, rows, keys, scale } = options
+  const count = outer * inner * rows
+  plan.dispatch(backward(plan.target), {
+    params: { count, keys, scale },
+    buffers: { probabilities, gradient },
+    grid: count,
+  })
+}
+
+/** `softmax` as plain loops: `sees(outer, row, key)` is the mask. */
+export function softmaxReference(
+  scores: ArrayLike<number>,
+  { outer, inner, rows, keys }: Extents,
+  sees: (outer: number, row: number, key: number) => boolean,
+): Float64Array {
+  const probabilities = new Float64Array(scores.length)
+  for (let row = 0; row < outer * inner * rows; row++) {
+    const seen = Array.from({ length: keys }, (_, j) => j).filter(j =>
+      sees(Math.floor(row / (inner * rows)), row % rows, j),
+    )
+    const largest = Math.max(...seen.map(j => scores[row * keys + j]))
+    const weights = seen.map(j => Math.exp(scores[row * keys + j] - largest))
+    const sum = weights.reduce((a, b) => a + b, 0)
+    seen.forEach((j, i) => {
+      probabilities[row * keys + j] = weights[i] / sum
+    })
+  }
+  return probabilities
+}
+
+/** How each mask bounds a row's keys, and which of the keys before `limit` the row sees. */
+const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: string; sees: string }> = {
+  none: { buffers: {}, limit: 'params.keys', sees: 'true' },
+  lengths: {
+    buffers: { lengths: { element: 'u32', access: 'read' } }, // (outer)
+    limit: 'min(lengths[index / params.rows_of_outer], params.keys)',
+    sees: 'true',
+  },
+  causal: {
+    // (rows) each
+    buffers: { segments: { element: 'u32', access: 'read' }, parents: { element: 'u32', access: 'read' } },
+    limit: 'min(index % params.rows + 1u, params.keys)',
+    sees: 'segments[j] == segment || segments[j] == parent',
+  },
+}
+
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
+function forward(target: Target, kind: Mask['kind']) {
+  return forwards(`${targetKey(target)} ${kind}`, () => forwardKernel(target, kind))
+}
+
+// One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
+function forwardKernel(target: Target, kind: Mask['kind']) {
+  const { width, enables, functions } = group(target)
+  const { limit, sees, ...mask } = masks[kind]
+  const scores: BufferSpec = { element: 'f32', access: 'write' } // (outer, inner, rows, keys)
+  const buffers: Record<string, BufferSpec> = { scores, ...mask.buffers }
+  return kernel({
+    name: `softmax_${kind}`,
+    enables,
+    params: { count: 'u32', rows: 'u32', keys: 'u32', rows_of_outer: 'u32' },
+    buffers,
+    code: `${functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let index = workgroup_index(id);
+  if (index >= params.count) { return; }
+  let start = index * params.keys;
+  let limit = ${limit};
+  ${kind === 'causal' ? 'let segment = segments[index % params.rows];\n  let parent = parents[index % params.rows];' : ''}
+  var largest = -3.4e38;
+  for (var j = lane; j < limit; j += ${width}u) {
+    if (${sees}) { largest = max(largest, scores[start + j]); }
+  }
+  largest = group_max(largest, lane);
+  var sum = 0.0;
+  for (var j = lane; j < limit; j += ${width}u) {
+    var weight = 0.0;
+    if (${sees}) { weight = exp(scores[start + j] - largest); }
+    scores[start + j] = weight;
+    sum += weight;
+  }
+  sum = group_sum(sum, lane);
+  let factor = select(0.0, 1.0 / sum, sum > 0.0);
+  for (var j = lane; j < limit; j += ${width}u) { scores[start + j] *= factor; }
+  for (var j = limit + lane; j < params.keys; j += ${width}u) { scores[start + j] = 0.0; }
+}`,
+  })
+}
+
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
+function backward(target: Target) {
+  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+}
+
+// One workgroup a row: lanes stride over the keys.
+function backwardKernel(target: Target) {
+  const { width, enables, functions } = group(target)
+  return kernel({
+    name: 'softmax_backward',
+    enables,
+    params: { count: 'u32', keys: 'u32', scale: 'f32' },
+    buffers: {
+      probabilities: { element: 'f32', access: 'read' }, // (outer, inner, rows, keys)
+      gradient: { element: 'f32', access: 'write' }, // (outer, inner, rows, keys)
+    },
+    code: `${functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let index = workgroup_index(id);
+  if (index >= params.count) { return; }
+  let start = index * params.keys;
+  var sum = 0.0;
+  for (var j = start + lane; j < start + params.keys; j += ${width}u) {
+    sum = fma(probabilities[j], gradient[j], sum);
+  }
+  sum = group_sum(sum, lane);
+  for (var j = start + lane; j < start + params.keys; j += ${width}u) {
+    gradient[j] = params.scale * probabilities[j] * (gradient[j] - sum);
+  }
+}`,
+  })
+}

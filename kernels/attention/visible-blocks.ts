@@ -1,0 +1,115 @@
+import type { Plan } from '../plan/plan.ts'
+import type { Mask } from './softmax.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+/** Blocks of keys that the rows of a tile see: what attention need not look at is not in the list. */
+export interface VisibleBlocks {
+  /** u32 (tiles + 1), rising: where each tile's blocks begin. */
+  starts: Tensor
+  /** u32: number of a block; the top bit says that some of its pairs are hidden. */
+  blocks: Tensor
+}
+
+/** Set in a block's number where some of its keys are hidden from some of its rows. */
+export const partly = 0x80000000
+
+type CausalMask = Extract<Mask, { kind: 'causal' }>
+
+interface Extents {
+  rows: number
+  keyRows: number
+  rowTile: number
+  keyTile: number
+}
+
+/**
+ * For each tile of `rowTile` rows the tiles of `keyTile` keys that any of its rows sees, rising; with `transposed`, for
+ * each tile of keys the tiles of rows that see it.
+ */
+export function visibleBlocks(
+  plan: Plan,
+  mask: CausalMask,
+  extents: Extents,
+  transposed: boolean,
+): VisibleBlocks {
+  // Every layer of a plan asks for the same lists.
+  const known = made.get(mask.segments) ?? new Map<string, VisibleBlocks>()
+  made.set(mask.segments, known)
+  const key = JSON.stringify([extents, transposed])
+  const found = known.get(key) ?? makeBlocks(plan, mask, extents, transposed)
+  known.set(key, found)
+  return found
+}
+
+const made = new WeakMap<Tensor, Map<string, VisibleBlocks>>()
+
+function makeBlocks(plan: Plan, mask: CausalMask, extents: Extents, transposed: boolean): VisibleBlocks {
+  const lists = listBlocks(listOf(plan, mask.segments), listOf(plan, mask.parents), extents)
+  const chosen = transposed ? turned(lists, Math.ceil(extents.keyRows / extents.keyTile)) : lists
+  const starts = [0]
+  for (const list of chosen) starts.push((starts.at(-1) ?? 0) + list.length)
+  const constant = (label: string, data: Uint32Array<ArrayBuffer>) =>
+    plan.constant(label, [data.length], data)
+  const blocks = chosen.flat()
+  return {
+    starts: constant('visible starts', Uint32Array.from(starts)),
+    blocks: constant('visible blocks', Uint32Array.from(blocks.length > 0 ? blocks : [0])),
+  }
+}
+
+/** The visible blocks of each tile of rows. */
+export function listBlocks(
+  segments: ArrayLike<number>,
+  parents: ArrayLike<number>,
+  { rows, keyRows, rowTile, keyTile }: Extents,
+): number[][] {
+  const runs = runsOf(segments, keyRows)
+  return Array.from({ length: Math.ceil(rows / rowTile) }, (_, tile) => {
+    const seen = new Map<number, number>()
+    const end = Math.min((tile + 1) * rowTile, rows)
+    for (let row = tile * rowTile; row < end; row++) {
+      const [own, parent] = [segments[row], parents[row]]
+      for (const id of own === parent ? [own] : [own, parent])
+        for (const run of runs.get(id) ?? []) {
+          const last = Math.min(run.end, row + 1)
+          for (let key = run.start; key < last; ) {
+            const block = Math.floor(key / keyTile)
+            const next = Math.min((block + 1) * keyTile, last)
+            seen.set(block, (seen.get(block) ?? 0) + next - key)
+            key = next
+          }
+        }
+    }
+    const whole = rowTile * keyTile
+    return [...seen]
+      .sort(([a], [b]) => a - b)
+      .map(([block, pairs]) => (pairs === whole ? block : block + partly))
+  })
+}
+
+/** Where rows of each segment lie, as runs of neighbours. */
+function runsOf(segments: ArrayLike<number>, count: number): Map<number, { start: number; end: number }[]> {
+  const runs = new Map<number, { start: number; end: number }[]>()
+  for (let start = 0; start < count; ) {
+    const id = segments[start]
+    let end = start + 1
+    while (end < count && segments[end] === id) end++
+    runs.set(id, [...(runs.get(id) ?? []), { start, end }])
+    start = end
+  }
+  return runs
+}
+
+function turned(lists: readonly number[][], count: number): number[][] {
+  const result: number[][] = Array.from({ length: count }, () => [])
+  lists.forEach((list, tile) => {
+    for (const block of list) result[block % partly].push(block < partly ? tile : tile + partly)
+  })
+  return result
+}
+
+function listOf(plan: Plan, tensor: Tensor): ArrayLike<number> {
+  const data = plan.constants.get(tensor)
+  if (!data) throw new Error(`${tensor.label}: attention in blocks needs a mask that the plan knows`)
+  return data
+}

@@ -1,0 +1,81 @@
+import { pack, spread } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+export interface CacheRows {
+  /** (sequences, width) */
+  from: Tensor
+  /** (sequences, capacity, width) */
+  cache: Tensor
+  /** u32 (sequences): the slot to write; nothing is written at or past the capacity. */
+  position: Tensor
+  sequences: number
+  width: number
+  capacity: number
+}
+
+/** cache[s, position[s]] = from[s]. */
+export function cacheRows(
+  plan: Plan,
+  { from, cache, position, sequences, width, capacity }: CacheRows,
+): void {
+  const { width: lanes, repeat } = spread(plan.target)
+  const packed = pack(width).size
+  plan.dispatch(store(plan.target, width), {
+    params: { sequences, columns: width / packed, capacity },
+    buffers: { source: from, cache, position },
+    grid: Math.ceil((sequences * width) / packed / (lanes * repeat)),
+  })
+}
+
+/** position = min(position + 1, limit) everywhere, so that one compiled step is replayed for each token. */
+export function advance(plan: Plan, { position, limit }: { position: Tensor; limit: number }): void {
+  const count = sizeOf(position.shape)
+  const { width } = spread(plan.target)
+  plan.dispatch(increment(width), {
+    params: { count, limit },
+    buffers: { position },
+    grid: Math.ceil(count / width),
+  })
+}
+
+function store(target: Target, size: number) {
+  const { width, repeat } = spread(target)
+  const { element } = pack(size)
+  return kernel({
+    name: 'cache_rows',
+    params: { sequences: 'u32', columns: 'u32', capacity: 'u32' }, // columns in packs
+    buffers: {
+      source: { element, access: 'read' }, // (sequences, columns)
+      cache: { element, access: 'write' }, // (sequences, capacity, columns)
+      position: { element: 'u32', access: 'read' }, // (sequences)
+    },
+    code: `
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup_index(id) * ${width * repeat}u + lane;
+  let end = min(start + ${width * repeat}u, params.sequences * params.columns);
+  for (var i = start; i < end; i += ${width}u) {
+    let sequence = i / params.columns;
+    let slot = position[sequence];
+    if (slot < params.capacity) {
+      cache[(sequence * params.capacity + slot) * params.columns + i % params.columns] = source[i];
+    }
+  }
+}`,
+  })
+}
+
+function increment(width: number) {
+  return kernel({
+    name: 'advance',
+    params: { count: 'u32', limit: 'u32' },
+    buffers: { position: { element: 'u32', access: 'write' } }, // (count)
+    code: `
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let i = workgroup_index(id) * ${width}u + lane;
+  if (i < params.count) { position[i] = min(position[i] + 1u, params.limit); }
+}`,
+  })
+}

@@ -1,0 +1,42 @@
+import type { StepTile } from './product-tile.ts'
+
+/** The products of a decode step. */
+export type StepProductName = 'qkv' | 'out' | 'gated' | 'down' | 'head'
+
+const byK = (subgroups: number, columnBlocks: number, depth: number): StepTile => {
+  return { subgroups, columnBlocks, depth, divide: 'k' }
+}
+const byColumns = (subgroups: number, columnBlocks: number, depth: number): StepTile => {
+  return { subgroups, columnBlocks, depth, divide: 'columns' }
+}
+
+/**
+ * How the products of a decode step are cut; `few` is up to 16 rows. Microseconds on an H200 (driver 580.159.04,
+ * 2026-11-22, `bench decode-cuts --all`) of the released sizes, 8 rows and 64: qkv 13.5, 28.3; out 11.8, 20.9; gated
+ * 32.6, 92.4; down 25.8, 59.7; head 169, 416.
+ */
+const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>> = {
+  qkv: { few: byK(8, 1, 64), many: byK(4, 2, 64) },
+  out: { few: byK(8, 1, 128), many: byK(8, 1, 64) },
+  gated: { few: byColumns(4, 1, 64), many: byColumns(4, 2, 64) },
+  down: { few: byK(16, 1, 64), many: byK(8, 1, 128) },
+  head: { few: byColumns(2, 1, 128), many: byColumns(8, 1, 64) },
+}
+
+/** The measured cut for so many rows of `inner` numbers and columns by units, narrower where they are not divided. */
+export function stepTileFor(
+  name: StepProductName,
+  rows: number,
+  inner: number,
+  { columns, unit }: { columns: number; unit: number },
+): StepTile {
+  const best = tiles[name][rows <= 16 ? 'few' : 'many']
+  const columnBlocks = unit % (16 * best.columnBlocks) === 0 ? best.columnBlocks : 1
+  if (best.divide === 'columns') {
+    if (Math.ceil(columns / (16 * columnBlocks)) % best.subgroups === 0) return { ...best, columnBlocks }
+    return { ...byK(2, columnBlocks, 64) }
+  }
+  let { subgroups } = best
+  while (subgroups > 2 && (subgroups / 2) * best.depth >= inner) subgroups /= 2
+  return { ...best, columnBlocks, subgroups }
+}

@@ -1,0 +1,195 @@
+import { blockIndexWgsl } from './row-blocks.ts'
+import type { StepProduct } from './product.ts'
+import type { ProductCut } from './product-tile.ts'
+import { each } from '../matmul/variant.ts'
+import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
+
+/** Results that a lane prepares before the sums; beyond, it does so one after the other behind them. */
+const mostPrepared = 4
+
+/**
+ * WGSL of `stepProduct`. In a turn each subgroup puts its weights of a step into workgroup memory, asks for the next, and
+ * multiplies; then a lane finishes a result at a time.
+ */
+export function productWgsl(of: StepProduct, cut: ProductCut, units: BlocksWgsl): string {
+  const { subgroups, columnBlocks, depth, byColumns, lanes, high, rowBlocks, tileRows, rowBlocksHere } = cut
+  const { wide, down, chunks, pitch, staged, block, sums, rowVectors, rowChunks, known } = cut
+  const { stepsOfTurn, isWhole } = cut
+  const isNormed = of.norm !== undefined
+  const names = each(columnBlocks, c => each(rowBlocks, r => `sums${c}_${r}`))
+  const { before, scale } = scaleWgsl(of, cut)
+  const { prepare, finish } = resultsWgsl(of, cut)
+  const fetch = (step: string) => fetchWeights(of, cut, step)
+  const { fetchRows, putRows } = rowsWgsl(cut)
+  const right = (kk: number) =>
+    all(rowBlocks, r => {
+      const place = byColumns
+        ? `${(kk * rowBlocks + r) * high * 2}u`
+        : rowBlockAt(cut, 'step', `${kk}u`, `${r}u`)
+      return `let right${kk}_${r} = ${units.right(place, '2u')};`
+    })
+  const multiply = (kk: number) => `
+    ${all(columnBlocks, c => `let left${kk}_${c} = ${units.left(`own + ${c * 16 * pitch + kk * 2}u`, `${pitch}u`)};`)}
+    ${names.flatMap((line, c) => line.map((name, r) => `${name} = ${units.multiply(`left${kk}_${c}`, `right${kk}_${r}`, name)};`)).join('\n    ')}`
+  return `
+const tile_rows = ${tileRows}u;
+const block_rows = ${high}u;
+var<workgroup> tile: array<vec4u, ${Math.max(subgroups * staged, subgroups * sums)}>;
+${byColumns ? `var<workgroup> row_tile: array<vec4u, ${rowVectors}>;` : ''}
+var<workgroup> scales: array<f32, tile_rows>;
+${isNormed ? `var<workgroup> square_sums: array<f32, ${lanes}>;` : ''}
+var<private> sums_at: u32;
+${units.declarations}
+${blockIndexWgsl(high)}
+fn sum_of(row: u32, column: u32) -> f32 {
+  var sum = 0.0;
+  let at = sums_at + ((column >> 4u) * ${rowBlocks}u + row / ${high}u) * ${block}u + (column & 15u) * ${high / 4}u + (row % ${high}u) / 4u;
+  for (var s = 0u; s < ${known.sharers}; s++) { sum += bitcast<vec4f>(tile[at + s * ${sums}u])[row & 3u]; }
+  return sum;
+}
+fn scale_of(row: u32) -> f32 { return scales[row]; }
+${of.functions ?? ''}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
+  let index = workgroup_index(id);
+  let row_block = index / params.column_groups * ${rowBlocks}u;
+  if (row_block >= params.row_blocks) { return; }
+  let row_base = row_block * ${high}u;
+  let padded = ${rowBlocksHere} * ${high}u;
+  let subgroup = ${units.subgroup};
+  let column_tile = index % params.column_groups${byColumns ? ` * ${subgroups}u + subgroup` : ''};
+  ${of.locate}
+  let own = subgroup * ${staged}u;
+  let lane_row = lane % 32u / ${wide}u;
+  let lane_k = lane % ${wide}u;
+  let first_at = (first + lane_row) * ${known.inner};
+  let second_at = (second + lane_row) * ${known.inner};
+  ${names
+    .flat()
+    .map(name => `var ${name}: Sums;`)
+    .join(' ')}
+  ${each(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
+  ${byColumns ? each(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
+  var step = ${byColumns ? '0u' : 'subgroup'};
+  ${fetch('step')}
+  ${fetchRows('step')}
+  ${before}
+  ${prepare}
+  for (var turn = 0u; turn < ${known.turns}; turn++) {
+    workgroupBarrier();
+    ${isWhole ? '' : `let here = step * ${wide}u + lane_k < ${known.inner};`}
+    ${all(chunks, i => `tile[own + (${i * down}u + lane_row) * ${pitch}u + lane_k] = ${isWhole ? `chunk${i}` : `select(vec4u(), chunk${i}, here)`};`)}
+    ${putRows}
+    ${byColumns ? '' : all(depth / 16, right)}
+    ${fetch(`(step + ${stepsOfTurn}u)`)}
+    ${fetchRows(`(step + ${stepsOfTurn}u)`)}
+    workgroupBarrier();
+    ${all(depth / 16, kk => `${byColumns ? right(kk) : ''}${multiply(kk)}`)}
+    step += ${stepsOfTurn}u;
+  }
+  workgroupBarrier();
+  ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `subgroup * ${sums}u + ${(c * rowBlocks + r) * block}u`, high / 4, name)};`)).join('\n  ')}
+  sums_at = ${byColumns ? `subgroup * ${sums}u` : '0u'};
+  if (lane < tile_rows) {
+    ${scale}
+  }
+  workgroupBarrier();
+  ${finish}
+  ${of.after ?? ''}
+}`
+}
+
+const all = (count: number, line: (i: number) => string): string => each(count, line).join('\n    ')
+
+/** A subgroup's weights of a step, from memory into `chunk0` and so on. */
+function fetchWeights({ weights, weightRows }: StepProduct, cut: ProductCut, step: string): string {
+  const { wide, down, chunks, known } = cut
+  const at = (half: string, i: number) =>
+    weightRows === undefined
+      ? `${half}_at + ${i * down}u * ${known.inner} + k_at`
+      : `min(${half} + ${i * down}u + lane_row, ${weightRows - 1}u) * ${known.inner} + k_at`
+  const parts = weights.map(([a, b]) =>
+    all(chunks, i =>
+      i < chunks / 2
+        ? `chunk${i} = ${a}[${at('first', i)}];`
+        : `chunk${i} = ${b}[${at('second', i - chunks / 2)}];`,
+    ),
+  )
+  return `{
+    let k_at = min(${step} * ${wide}u + lane_k, ${known.inner} - 1u);
+    ${parts.map((code, i) => (i + 1 < parts.length ? `if (part == ${i}u) { ${code} } else` : `{ ${code} }`)).join(' ')}
+    }`
+}
+
+// Where a block of rows lies in `x`.
+const rowBlockAt = ({ depth, high, known, rowBlocksHere }: ProductCut, step: string, kk: string, r: string) =>
+  `(min(${step} * ${depth / 16}u + ${kk}, ${known.k_blocks} - 1u) * ${rowBlocksHere} + min(row_block + ${r}, ${rowBlocksHere} - 1u)) * ${high * 2}u`
+
+/** Where subgroups divide the columns, a step's rows go through workgroup memory, block after block as in memory. */
+function rowsWgsl(cut: ProductCut): { fetchRows(step: string): string; putRows: string } {
+  const { byColumns, lanes, high, rowBlocks, rowVectors, rowChunks } = cut
+  if (!byColumns) return { fetchRows: () => '', putRows: '' }
+  const fetchRows = (step: string) =>
+    all(rowChunks, i => {
+      const vector = `(lane + ${i * lanes}u)`
+      const k = `${vector} / ${rowBlocks * high * 2}u`
+      const place = rowBlockAt(cut, step, k, `${vector} / ${high * 2}u % ${rowBlocks}u`)
+      return `row_chunk${i} = x[${place} + ${vector} % ${high * 2}u];`
+    })
+  const putRows = all(rowChunks, i => {
+    const put = `row_tile[lane + ${i * lanes}u] = row_chunk${i};`
+    return (i + 1) * lanes <= rowVectors ? put : `if (lane + ${i * lanes}u < ${rowVectors}u) { ${put} }`
+  })
+  return { fetchRows, putRows }
+}
+
+/** The scale of a row: before the sums, what is loaded for it, in flight beside the first weights; then its value. */
+function scaleWgsl({ norm }: StepProduct, cut: ProductCut): { before: string; scale: string } {
+  const rowOfLane = 'min(row_base + lane % tile_rows, padded - 1u)'
+  if (!norm) return { before: `let used = squares[${rowOfLane}];`, scale: 'scales[lane] = used;' }
+  const { native, known, extents } = cut
+  const rounds = Math.ceil(extents.square_parts / extents.square_groups)
+  const part = (i: number) => `lane / tile_rows + ${i * extents.square_groups}u`
+  const squareOf = (i: number) =>
+    (i + 1) * extents.square_groups <= extents.square_parts
+      ? `squares[(${part(i)}) * padded + ${rowOfLane}]`
+      : `select(0.0, squares[min(${part(i)}, ${known.square_parts} - 1u) * padded + ${rowOfLane}], ${part(i)} < ${known.square_parts})`
+  const summed = native
+    ? `square_sums[lane] = ${each(rounds, squareOf).join(' + ')};`
+    : `var squared = 0.0;
+  for (var p = lane / tile_rows; p < ${known.square_parts}; p += ${known.square_groups}) { squared += squares[p * padded + ${rowOfLane}]; }
+  square_sums[lane] = squared;`
+  return {
+    before: `let used = squares[${known.square_parts} * padded + ${rowOfLane}];
+  ${summed}`,
+    scale: `var total = 0.0;
+    for (var p = 0u; p < ${known.square_groups}; p++) { total += square_sums[p * tile_rows + lane]; }
+    let exact = inverseSqrt(total / f32(params.normed) + params.epsilon);
+    scales[lane] = exact / used;
+    if (index % params.column_groups == 0u && row_base + lane < padded) { exact_scales[row_base + lane] = exact; }`,
+  }
+}
+
+/** The results that a lane prepares before the sums, where they are few, and finishes behind them. */
+function resultsWgsl(of: StepProduct, cut: ProductCut): { prepare: string; finish: string } {
+  const { results } = of
+  const { byColumns, native, lanes, tileRows } = cut
+  const [worker, workers] = byColumns ? ['lane % 32u', 32] : ['lane', lanes]
+  const items = Math.ceil((tileRows * results) / workers)
+  const place = (suffix: string, item: string) =>
+    `let row${suffix} = min((${item}) / ${results}u, tile_rows - 1u); let column${suffix} = (${item}) % ${results}u;`
+  if (items > (native ? mostPrepared : 1)) {
+    const one = `${place('_', 'item')} ${of.prepare('_')} ${of.finish('_')}`
+    const finish = `for (var item = ${worker}; item < ${tileRows * results}u; item += ${workers}u) { ${one} }`
+    return { prepare: '', finish }
+  }
+  return {
+    prepare: all(items, i => `${place(`_${i}`, `${worker} + ${i * workers}u`)} ${of.prepare(`_${i}`)}`),
+    finish: all(items, i => {
+      const body = of.finish(`_${i}`)
+      return (i + 1) * workers <= tileRows * results
+        ? `{ ${body} }`
+        : `if (${worker} + ${i * workers}u < ${tileRows * results}u) { ${body} }`
+    }),
+  }
+}

@@ -1,0 +1,164 @@
+import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
+import type { StepTile } from './product-tile.ts'
+import type { Plan } from '../plan/plan.ts'
+import { counted } from '../wgsl/float16-stores.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+export interface AddProjection {
+  /** Blocks of the rows to be projected. */
+  from: Tensor
+  inner: number
+  /** float16 (columns, inner) */
+  weight: Tensor
+  /** (rows, columns), added to. */
+  x: Tensor
+  /** (padded rows): scales of the norm before, near enough to write `next` with. */
+  scales: Tensor
+  /** Gain of the norm that comes next: (columns). */
+  gain: Tensor
+  /** Filled with what that norm's reader needs. */
+  next: { rows: Tensor; squares: Tensor }
+  rows: number
+  columns: number
+  tile: StepTile
+}
+
+/** x += from · weightᵀ, and what the next norm needs of x. */
+export function addProjection(plan: Plan, of: AddProjection): void {
+  const { from, inner, weight, x, scales, gain, next, rows, columns, tile } = of
+  const results = tile.columnBlocks * 16
+  const { kernel, ...call } = stepProduct({
+    ...{
+      target: plan.target,
+      name: 'decode_add',
+      tile,
+      rows,
+      inner,
+      results,
+      columnTiles: columns / results,
+    },
+    x: from,
+    squares: scales,
+    weights: [['weight', 'weight']],
+    types: { columns: 'u32' },
+    params: { columns },
+    buffers: {
+      weight: toRead('vec4u', weight),
+      stream: toWrite('f32', x),
+      gain: toRead('f32', gain),
+      next_rows: toWrite('f16', next.rows),
+      next_squares: toWrite('f32', next.squares),
+      ...countedIn(plan),
+    },
+    functions: `${counted(plan).functions}
+var<workgroup> written: array<f32, tile_rows * ${results}>;`,
+    locate: locateWhole(results),
+    prepare: s => `
+    let at${s} = min(row_base + row${s}, params.rows - 1u) * params.columns + first + column${s};
+    let before${s} = stream[at${s}];
+    let gain${s} = gain[first + column${s}];`,
+    finish: s => `
+    var value = 0.0;
+    if (row_base + row${s} < params.rows) {
+      value = before${s} + sum_of(row${s}, column${s});
+      stream[at${s}] = value;
+      let scale = scale_of(row${s});
+      let normed = value * gain${s} * scale;
+      next_rows[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(normed));
+      if (first + column${s} == 0u) { next_squares[params.column_groups * padded + row_base + row${s}] = scale; }
+    }
+    written[row${s} * ${results}u + column${s}] = value * value;`,
+    after: `
+  workgroupBarrier();
+  if (lane < tile_rows && row_base + lane < padded) {
+    var total = 0.0;
+    for (var c = 0u; c < ${results}u; c++) { total += written[lane * ${results}u + c]; }
+    next_squares[column_tile * padded + row_base + lane] = total;
+  }`,
+  })
+  plan.dispatch(kernel, call)
+}
+
+/** WGSL: the columns of a tile lie side by side. */
+const locateWhole = (columns: number): string => `
+  let part = 0u;
+  let first = column_tile * ${columns}u;
+  let second = first + ${columns / 2}u;`
+
+export interface GatedProjection {
+  x: Normed
+  rows: number
+  /** float16 (columns, inner) */
+  gate: Tensor
+  up: Tensor
+  /** Blocks, out. */
+  out: Tensor
+  columns: number
+  tile: StepTile
+}
+
+/** out = silu(x · gateᵀ) · (x · upᵀ) of normed rows, as blocks. */
+export function gatedProjection(plan: Plan, of: GatedProjection): void {
+  const { x, rows, gate, up, out, columns, tile } = of
+  const results = tile.columnBlocks * 8
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_gated', tile, rows, results },
+    columnTiles: columns / results,
+    ...normedRows(x),
+    weights: [['gate', 'up']],
+    buffers: {
+      gate: toRead('vec4u', gate),
+      up: toRead('vec4u', up),
+      out: toWrite('f16', out),
+      ...countedIn(plan),
+    },
+    functions: counted(plan).functions,
+    locate: `
+  let part = 0u;
+  let first = column_tile * ${results}u;
+  let second = first;`,
+    prepare: () => '',
+    finish: s => `
+    if (row_base + row${s} < params.rows) {
+      let scale = scale_of(row${s});
+      let gated = sum_of(row${s}, column${s}) * scale;
+      let value = gated / (1.0 + exp(min(-gated, 87.0))) * sum_of(row${s}, column${s} + ${results}u) * scale;
+      out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(value));
+    }`,
+  })
+  plan.dispatch(kernel, call)
+}
+
+export interface StepLogits {
+  x: Normed
+  rows: number
+  /** float16 (columns, inner) */
+  weight: Tensor
+  /** (rows, columns), out. */
+  logits: Tensor
+  columns: number
+  tile: StepTile
+}
+
+/** logits = x · weightᵀ of normed rows. */
+export function stepLogits(plan: Plan, of: StepLogits): void {
+  const { x, rows, weight, logits, columns, tile } = of
+  const results = tile.columnBlocks * 16
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_logits', tile, rows, results },
+    columnTiles: Math.ceil(columns / results),
+    ...normedRows(x),
+    weights: [['weight', 'weight']],
+    ...(columns % results !== 0 && { weightRows: columns }),
+    types: { columns: 'u32' },
+    params: { columns },
+    buffers: { weight: toRead('vec4u', weight), logits: toWrite('f32', logits) },
+    locate: locateWhole(results),
+    prepare: () => '',
+    finish: s => `
+    if (row_base + row${s} < params.rows && first + column${s} < params.columns) {
+      logits[(row_base + row${s}) * params.columns + first + column${s}] = sum_of(row${s}, column${s}) * scale_of(row${s});
+    }`,
+  })
+  plan.dispatch(kernel, call)
+}

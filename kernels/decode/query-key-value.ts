@@ -1,0 +1,98 @@
+import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
+import type { StepTile } from './product-tile.ts'
+import type { Plan } from '../plan/plan.ts'
+import { counted } from '../wgsl/float16-stores.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+export interface AttentionInputs {
+  x: Normed
+  rows: number
+  /** float16 (heads · headSize, inner) and so on. */
+  queryWeight: Tensor
+  keyWeight: Tensor
+  valueWeight: Tensor
+  /** (heads + 2 · keyValueHeads) · headSize: of queries, keys, values. */
+  bias: Tensor
+  /** (positions, headSize / 2, 2): cosines and sines. */
+  angles: Tensor
+  /** u32 (rows): the position of a row at step 0. */
+  lengths: Tensor
+  /** u32 (rows): the step of each row. */
+  position: Tensor
+  /** float16 (keyValueHeads, rows or more, heads / keyValueHeads, headSize), out. */
+  queries: Tensor
+  /** float16 (2, rows, capacity, keyValueHeads · headSize): keys and values; the slot of the step is written. */
+  cache: Tensor
+  heads: number
+  keyValueHeads: number
+  headSize: number
+  capacity: number
+  tile: StepTile
+}
+
+/** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the cache. */
+export function attentionInputs(plan: Plan, of: AttentionInputs): void {
+  const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
+  const results = tile.columnBlocks * 8
+  const tilesOfHead = headSize / 2 / results
+  const { kernel, ...call } = stepProduct({
+    ...{ target: plan.target, name: 'decode_qkv', tile, rows, results },
+    columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
+    ...normedRows(x),
+    weights: [
+      ['query_weight', 'query_weight'],
+      ['key_weight', 'key_weight'],
+      ['value_weight', 'value_weight'],
+    ],
+    types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32', capacity: 'u32', sequences: 'u32' },
+    params: {
+      ...{ heads, key_value_heads: keyValueHeads, head_size: headSize, capacity },
+      sequences: of.queries.shape[1],
+    },
+    buffers: {
+      query_weight: toRead('vec4u', of.queryWeight),
+      key_weight: toRead('vec4u', of.keyWeight),
+      value_weight: toRead('vec4u', of.valueWeight),
+      bias: toRead('f32', of.bias),
+      angles: toRead('vec2f', of.angles),
+      lengths: toRead('u32', of.lengths),
+      position: toRead('u32', of.position),
+      queries: toWrite('f16', of.queries),
+      cache: toWrite('f16', of.cache),
+      ...countedIn(plan),
+    },
+    functions: counted(plan).functions,
+    locate: `
+  let any_head = column_tile / ${tilesOfHead}u;
+  let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
+  let head = any_head - select(select(0u, params.heads, part == 1u), params.heads + params.key_value_heads, part == 2u);
+  let angle = column_tile % ${tilesOfHead}u * ${results}u;
+  let half = params.head_size / 2u;
+  let first = head * params.head_size + angle;
+  let second = first + half;`,
+    prepare: s => `
+    let sequence${s} = min(row_base + row${s}, params.rows - 1u);
+    let time${s} = position[sequence${s}];
+    let bias_at${s} = any_head * params.head_size + angle + column${s};
+    let biases${s} = vec2f(bias[bias_at${s}], bias[bias_at${s} + half]);
+    let turn${s} = angles[(lengths[sequence${s}] + time${s}) * half + angle + column${s}];`,
+    finish: s => `
+    if (row_base + row${s} < params.rows) {
+      var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};
+      if (part < 2u) { pair = vec2f(pair.x * turn${s}.x - pair.y * turn${s}.y, pair.y * turn${s}.x + pair.x * turn${s}.y); }
+      let stored = vec2<f16>(kept2(pair));
+      if (part == 0u) {
+        let ratio = params.heads / params.key_value_heads;
+        let to = ((head / ratio * params.sequences + sequence${s}) * ratio + head % ratio) * params.head_size + angle + column${s};
+        queries[to] = stored.x;
+        queries[to + half] = stored.y;
+      } else if (time${s} < params.capacity) {
+        let slot = ((part - 1u) * params.rows + sequence${s}) * params.capacity + time${s};
+        let to = (slot * params.key_value_heads + head) * params.head_size + angle + column${s};
+        cache[to] = stored.x;
+        cache[to + half] = stored.y;
+      }
+    }`,
+  })
+  plan.dispatch(kernel, call)
+}

@@ -1,0 +1,130 @@
+import type { DecodeHeads } from './attention.ts'
+import { blockRowsOf } from './row-blocks.ts'
+import { groupParts, keysAtOnce, mostRows } from './shared-prompt-parts.ts'
+import { groupTogether } from './shared-prompt-merge.ts'
+import type { Plan } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** Sequences that share a prompt, side by side in the batch. */
+export interface PromptGroup {
+  /** First row of the prompt in the prefix. */
+  start: number
+  length: number
+  /** Rows that a later prompt in its place may take, the prompt's own rows among them. */
+  room: number
+  /** First of the sequences. */
+  first: number
+  count: number
+}
+
+/** Which workgroup looks at which keys of the prompts, and where a sequence finds what came of it. */
+export interface GroupLists {
+  /** u32 (items, 4): first sequence, rows, first key, keys; an item without keys is passed over. */
+  items: Tensor
+  /** u32 (sequences, 3): first item, how many, place in the group. */
+  places: Tensor
+}
+
+/** The capacity must be a multiple of `keysAtOnce`. */
+export interface GroupAttention extends DecodeHeads {
+  lists: GroupLists
+  /** float16 (keyValueHeads, sequences or more, heads / keyValueHeads, headSize) */
+  queries: Tensor
+  /** float16 (2, rows + keysAtOnce, keyValueHeads · headSize): finite everywhere. */
+  prefix: Tensor
+  /** float16 (2, sequences, capacity, keyValueHeads · headSize): finite everywhere. */
+  cache: Tensor
+  /** u32 (sequences): slots 0 to this one, inclusive, are seen. */
+  position: Tensor
+  /** Blocks of (sequences, heads · headSize), out. */
+  out: Tensor
+  sequences: number
+}
+
+/**
+ * out = softmax(scale · q · kᵀ) · v for each sequence and head over its prompt and then its own tokens. A prompt's keys
+ * are read once for all sequences and query heads that share them. Each workgroup makes the part of some keys; a second
+ * dispatch puts the parts together. Queries, keys, values and weights are float16, scores and sums float32.
+ */
+export function groupAttention(plan: Plan, of: GroupAttention): void {
+  const { lists, sequences, heads, keyValueHeads, headSize, capacity } = of
+  const ratio = heads / keyValueHeads
+  const prefixItems = lists.items.shape[0]
+  const prefixRows = Math.ceil((sequencesAtOnce(ratio) * ratio) / 16) * 16
+  const ownRows = Math.ceil(ratio / 16) * 16
+  const ownChunks = capacity / keysAtOnce
+  const rows = prefixItems * prefixRows + sequences * ownChunks * ownRows
+  const sums = plan.tensor('attention parts', [keyValueHeads, rows, headSize])
+  const weights = plan.tensor('attention weights', [keyValueHeads, rows, 2])
+  const shared = {
+    ...{ sequences, key_value_heads: keyValueHeads, ratio, capacity },
+    ...{ prefix_items: prefixItems, prefix_rows: prefixRows },
+    ...{ own_rows: ownRows, own_chunks: ownChunks, part_rows: rows },
+  }
+  plan.dispatch(groupParts(plan.target, headSize), {
+    params: {
+      ...shared,
+      query_sequences: of.queries.shape[1],
+      prefix_values: sizeOf(of.prefix.shape) / 2 / 8,
+      cache_values: sizeOf(of.cache.shape) / 2 / 8,
+      scale: of.scale,
+    },
+    buffers: {
+      items: lists.items,
+      queries: of.queries,
+      prefix: of.prefix,
+      cache: of.cache,
+      position: of.position,
+      sums,
+      weights,
+    },
+    grid: (prefixItems + sequences * ownChunks) * keyValueHeads,
+  })
+  plan.dispatch(groupTogether(plan.target, headSize, blockRowsOf(sequences)), {
+    params: { ...shared, row_blocks: of.out.shape[1] },
+    buffers: {
+      places: lists.places,
+      position: of.position,
+      sums,
+      weights,
+      out: of.out,
+    },
+    grid: sequences * heads,
+  })
+}
+
+/** Sequences whose rows share a workgroup. */
+const sequencesAtOnce = (ratio: number): number => Math.max(1, Math.floor(mostRows / ratio))
+
+/** Items of one group and places of its sequences, from the group's first item on; `ratio` query heads share a key head. */
+export function groupItems(
+  { start, length, room, first, count }: PromptGroup,
+  firstItem: number,
+  ratio: number,
+): { items: number[]; places: number[] } {
+  const wide = sequencesAtOnce(ratio)
+  const [items, places]: [number[], number[]] = [[], []]
+  for (let s = 0; s < count; s += wide) {
+    const several = Math.min(wide, count - s)
+    for (let i = 0; i < several; i++)
+      places.push(firstItem + items.length / 4, Math.ceil(length / keysAtOnce), i)
+    for (let key = 0; key < room; key += keysAtOnce) {
+      const keys = Math.max(0, Math.min(keysAtOnce, length - key))
+      items.push(first + s, several * ratio, start + key, keys)
+    }
+  }
+  return { items, places }
+}
+
+/** Lists for groups that follow each other in the batch. */
+export function groupLists(plan: Plan, groups: readonly PromptGroup[], ratio: number): GroupLists {
+  const [items, places]: [number[], number[]] = [[], []]
+  for (const group of groups) {
+    const of = groupItems(group, items.length / 4, ratio)
+    items.push(...of.items)
+    places.push(...of.places)
+  }
+  const list = (label: string, values: readonly number[], columns: number) =>
+    plan.constant(label, [values.length / columns, columns], Uint32Array.from(values))
+  return { items: list('attention items', items, 4), places: list('attention places', places, 3) }
+}

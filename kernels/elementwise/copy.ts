@@ -1,0 +1,54 @@
+import type { FloatType } from '../matmul/variant.ts'
+import { type Pack, pack } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+export interface Copy {
+  /** f32 or f16 */
+  from: Tensor
+  /** f32 or f16 */
+  into: Tensor
+  /** First element of `into`. */
+  at?: number
+}
+
+/** into[at + i] = from[i]; as float16 at most the largest one. */
+export function copy(plan: Plan, { from, into, at = 0 }: Copy): void {
+  const count = sizeOf(from.shape)
+  if (at + count > sizeOf(into.shape))
+    throw new Error(`copy: ${into.label} must hold ${at + count} elements, got (${into.shape})`)
+  const packed = pack(count, at)
+  const { size } = packed
+  const kept = stored(plan, size, { into })
+  plan.dispatch(store(plan.target, packed, floatTypeOf(from), floatTypeOf(into), kept), {
+    params: { count: count / size, at: at / size },
+    buffers: { source: from, into, ...kept.buffers },
+    grid: Math.ceil(count / size / (lanesOf(plan.target) * repeat)),
+  })
+}
+
+const repeat = 8
+const lanesOf = ({ family, subgroupSize }: Target): number => (family === 'cpu' ? subgroupSize : 256)
+
+function store(target: Target, { size, declarations }: Pack, from: FloatType, into: FloatType, kept: Stored) {
+  const lanes = lanesOf(target)
+  return kernel({
+    name: `copy_${from}_${into}`,
+    enables: from === 'f16' ? 'enable f16;' : kept.enables,
+    params: { count: 'u32', at: 'u32' },
+    buffers: {
+      source: { element: elementOf(from, size), access: 'read' }, // (count)
+      into: { element: elementOf(into, size), access: 'write' }, // (at + count and more)
+      ...kept.specs,
+    },
+    code: `${declarations}${kept.functions}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = workgroup_index(id) * ${lanes * repeat}u + lane;
+  for (var i = first; i < min(first + ${lanes * repeat}u, params.count); i += ${lanes}u) {
+    into[params.at + i] = stored_into(number(source[i]));
+  }
+}`,
+  })
+}

@@ -1,0 +1,107 @@
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { type Pack, pack, spread } from '../wgsl/packs.ts'
+import { type BufferSpec, type Kernel, kernel, type Plan } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
+export interface Pointwise {
+  name: string
+  reads?: Readonly<Record<string, Tensor>>
+  writes: Readonly<Record<string, Tensor>>
+  /** Read as single numbers, whatever the other tensors are packed in. */
+  tables?: Readonly<Record<string, Tensor>>
+  params?: Readonly<Record<string, number>>
+  /** WGSL functions over `number`, which is f32 or vec4f. */
+  functions?: string
+  /** WGSL statements that run before the lane's elements; a `return` here leaves everything as it is. */
+  before?: string
+  /** WGSL statements for the pack at index `i`, such as `y[i] = 2.0 * x[i];`. */
+  body: string
+}
+
+/** Runs `body` for every pack of the tensors. Throws when their sizes differ. */
+export function pointwise(plan: Plan, of: Pointwise): void {
+  const tensors = { ...of.reads, ...of.writes }
+  const size = commonSize(of.name, Object.values(tensors))
+  const packing = pack(size)
+  const packed = packing.size
+  const { width, repeat } = spread(plan.target)
+  const kept = stored(plan, packed, of.writes)
+  const types = Object.values(of.reads ?? {}).map(floatTypeOf)
+  const keys = [of.reads, of.writes, of.tables, of.params].map(names => Object.keys(names ?? {}))
+  const key = [targetKey(plan.target), of.name, packed, ...keys, types, kept.key, of.before, of.body].join(
+    '|',
+  )
+  const made = kernels(key, () => pointwiseKernel(of, { packing, kept, width, repeat }))
+  plan.dispatch(made, {
+    params: { count: size / packed, ...of.params },
+    buffers: { ...tensors, ...of.tables, ...kept.buffers },
+    grid: Math.ceil(size / packed / (width * repeat)),
+  })
+}
+
+const kernels = once<Kernel>()
+
+function pointwiseKernel(
+  of: Pointwise,
+  { packing, kept, width, repeat }: { packing: Pack; kept: Stored; width: number; repeat: number },
+): Kernel {
+  const specs = (tensors: Readonly<Record<string, Tensor>> | undefined, access: 'read' | 'write') =>
+    Object.fromEntries(
+      Object.entries(tensors ?? {}).map(([name, tensor]): [string, BufferSpec] => {
+        return [name, { element: elementOf(floatTypeOf(tensor), packing.size), access }]
+      }),
+    )
+  const tables = Object.keys(of.tables ?? {}).map((name): [string, BufferSpec] => {
+    return [name, { element: 'f32', access: 'read' }]
+  })
+  const buffers: Record<string, BufferSpec> = {
+    ...specs(of.reads, 'read'),
+    ...specs(of.writes, 'write'),
+    ...Object.fromEntries(tables),
+    ...kept.specs,
+  }
+  const floats = Object.keys(of.params ?? {}).map(name => [name, 'f32'] as const)
+  const params: Record<string, 'u32' | 'f32'> = { count: 'u32', ...Object.fromEntries(floats) }
+  const code = `${packing.declarations}${kept.functions}${of.functions ?? ''}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  ${of.before ?? ''}
+  let start = workgroup_index(id) * ${width * repeat}u + lane;
+  let end = min(start + ${width * repeat}u, params.count);
+  for (var i = start; i < end; i += ${width}u) {
+    ${typed(of)}
+  }
+}`
+  return kernel({ name: of.name, enables: kept.enables || enablesOf(of), params, buffers, code })
+}
+
+/** The body with what it reads as numbers, and what it writes as it is kept. */
+function typed({ reads, writes, body }: Pointwise): string {
+  let text = body
+  const halves = (tensors: Pointwise['writes'] | undefined) =>
+    Object.entries(tensors ?? {}).flatMap(([name, tensor]) => (tensor.type === 'f16' ? [name] : []))
+  for (const name of halves(writes))
+    text = text.replace(
+      new RegExp(`\\b${name}\\[i\\] = ([^;]*);`, 'g'),
+      (_, value: string) =>
+        `${name}[i] = stored_${name}(${value.replaceAll(`${name}[i]`, `number(${name}[i])`)});`,
+    )
+  for (const name of halves(reads))
+    text = text.replaceAll(new RegExp(`\\b${name}\\[i\\]`, 'g'), `number(${name}[i])`)
+  return text
+}
+
+const enablesOf = ({ reads }: Pointwise): string =>
+  Object.values(reads ?? {}).some(({ type }) => type === 'f16') ? 'enable f16;\n' : ''
+
+function commonSize(name: string, tensors: readonly Tensor[]): number {
+  const size = sizeOf(tensors[0].shape)
+  const other = tensors.find(tensor => sizeOf(tensor.shape) !== size)
+  if (other)
+    throw new Error(
+      `${name}: all tensors must have one size, got ${tensors.map(({ label, shape }) => `${label} (${shape.join(', ')})`).join(', ')}`,
+    )
+  return size
+}

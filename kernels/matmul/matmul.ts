@@ -1,0 +1,284 @@
+import { type ActivationName, activations } from '../elementwise/activations.ts'
+import { matmulBroadcast } from './broadcast.ts'
+import { matmulSkinny } from './skinny.ts'
+import { fewTileFor, tileFor } from './table.ts'
+import { matmulTile } from './tile.ts'
+import { matmulUnits, type UnitTile } from './units.ts'
+import { type FewTile, fewFits, matmulUnitsFew } from './units-few.ts'
+import type { FloatType, Tiling, Variant } from './variant.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import type { Plan, Target } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */
+export interface Operand<Data = Tensor> {
+  tensor: Data
+  /** First element. */
+  offset?: number
+  /** Between rows; by default the tensor's last extent. */
+  rowStride?: number
+  /** Between outer batches; by default 0. */
+  outer?: number
+  /** Between inner batches; by default 0. */
+  inner?: number
+  /** The inner index is divided by this first (grouped-query heads share a matrix); by default 1. */
+  innerDivisor?: number
+}
+
+export interface Matmul<Data = Tensor> {
+  /** nt: a (rows, inner), b (columns, inner); nn: a (rows, inner), b (inner, columns); tn: a (inner, rows), b (inner, columns). */
+  form: 'nt' | 'nn' | 'tn'
+  rows: number
+  columns: number
+  inner: number
+  a: Operand<Data> | Data
+  b: Operand<Data> | Data
+  /** No two matrices of the batch may share an element here. */
+  out: Operand<Data> | Data
+  /** (columns) */
+  bias?: Data
+  /** Laid out as `out`, offset included; must be a tensor of its own. */
+  residual?: Data
+  scale?: number
+  /** Of what would else be written. */
+  activation?: ActivationName
+  /** silu(gate) times what else would be written, as in a SwiGLU, instead of an activation. Laid out as `residual`. */
+  gate?: Data
+  /** Adds to what `out` holds. */
+  accumulate?: boolean
+  batch?: { outer: number; inner: number }
+  /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
+  repeat?: { count: number; a: number; b: number }
+  /** How matrix units cut the work, by default what the table says: for measuring and testing. */
+  tile?: UnitTile | FewTile
+}
+
+/**
+ * out = scale · op(a) op(b) + bias[column] + residual, with `accumulate` + out; with `activation`, that function of it;
+ * with `gate`, times silu(gate).
+ * An element is the sum over blocks of 256 k of fused multiply-adds in ascending k: it depends neither on the number
+ * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
+ * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
+ * a device with matrix units rounds all factors to float16, and sums in an order of its own.
+ */
+export function matmul(plan: Plan, options: Matmul): void {
+  const { form, rows, columns, inner, bias, residual, gate } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const batches = batch.outer * batch.inner
+  if (rows * columns * batches === 0) return
+  const [a, b, out] = [located(options.a), located(options.b), located(options.out)]
+  expectFits(options, a, b, out)
+  const oneTensor = a.tensor === b.tensor
+  const { kernel, tileRows, tileColumns } = tiling(plan, options, (aligned: Aligned): Variant => {
+    const [aVector, bVector] = [isAligned(a, repeat.a, aligned), isAligned(b, repeat.b, aligned)]
+    return {
+      form,
+      rows,
+      inner,
+      types: { a: floatType(a.tensor), b: floatType(b.tensor), out: floatType(out.tensor) },
+      wholeInner: inner % 8 === 0,
+      outVector: isAligned(out, 0, () => 4) && columns % 4 === 0,
+      counted:
+        inUnits(plan, inner) &&
+        plan.saturated !== undefined &&
+        (a.tensor.type === 'f32' || out.tensor.type === 'f16'),
+      // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
+      oneTensor,
+      aVector: aVector && (bVector || !oneTensor),
+      bVector: bVector && (aVector || !oneTensor),
+      fixed: fixedSizes(options, a, b, out),
+      bias: bias !== undefined,
+      residual: residual !== undefined,
+      ...(options.activation && { activation: options.activation }),
+      ...(gate && { gate: floatType(gate) }),
+    }
+  })
+  const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
+  plan.dispatch(kernel, {
+    params: {
+      ...{ rows, columns, inner, scale: options.scale ?? 1, accumulate: options.accumulate ? 1 : 0 },
+      ...{ row_tiles: rowTiles, column_tiles: columnTiles, batches, batch_inner: batch.inner },
+      ...{ a_offset: a.offset, a_row: a.rowStride, a_outer: a.outer, a_inner: a.inner },
+      ...{ b_offset: b.offset, b_row: b.rowStride, b_outer: b.outer, b_inner: b.inner },
+      ...{ a_divisor: a.innerDivisor, b_divisor: b.innerDivisor },
+      ...{ out_offset: out.offset, out_row: out.rowStride, out_outer: out.outer, out_inner: out.inner },
+      ...{ repeats: repeat.count, a_repeat: repeat.a, b_repeat: repeat.b },
+    },
+    buffers: {
+      a: a.tensor,
+      ...(oneTensor ? {} : { b: b.tensor }),
+      ...(bias && { bias }),
+      ...(residual && { residual }),
+      ...(gate && { gate }),
+      out: out.tensor,
+      ...(plan.saturated && { saturated: plan.saturated }),
+    },
+    grid: rowTiles * columnTiles * batches,
+  })
+}
+
+type Values = { [index: number]: number; readonly length: number }
+
+/** The same as plain loops over arrays, into `out`; here a row's default stride is the row's length. */
+export function matmulReference(options: Matmul<Values>): void {
+  const {
+    form,
+    rows,
+    columns,
+    inner,
+    bias,
+    residual,
+    scale = 1,
+    accumulate = false,
+    activation,
+    gate,
+  } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const a = placedIn(options.a, form === 'tn' ? rows : inner)
+  const b = placedIn(options.b, form === 'nt' ? inner : columns)
+  const out = placedIn(options.out, columns)
+  for (let outer = 0; outer < batch.outer; outer++)
+    for (let head = 0; head < batch.inner; head++)
+      for (let row = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++) {
+          let sum = 0
+          for (let r = 0; r < repeat.count; r++)
+            for (let k = 0; k < inner; k++) {
+              const left =
+                start(a, outer, head) + (form === 'tn' ? k * a.rowStride + row : row * a.rowStride + k)
+              const right =
+                start(b, outer, head) + (form === 'nt' ? column * b.rowStride + k : k * b.rowStride + column)
+              sum += a.tensor[left + r * repeat.a] * b.tensor[right + r * repeat.b]
+            }
+          const at = start(out, outer, head) + row * out.rowStride + column
+          const before = accumulate ? out.tensor[at] : 0
+          const value = before + scale * sum + (bias ? bias[column] : 0) + (residual ? residual[at] : 0)
+          out.tensor[at] = activation ? activations[activation].reference(value) : value
+          if (gate) out.tensor[at] *= activations.silu.reference(gate[at])
+        }
+}
+
+/**
+ * Params that are sizes of weights, not of data: kernels are compiled for them. Rows of data are not among them, nor
+ * anything of a batch, whose strides are mostly rows.
+ */
+function fixedSizes(
+  { form, columns, inner, rows, batch, repeat, accumulate }: Matmul,
+  a: Placed<Tensor>,
+  b: Placed<Tensor>,
+  out: Placed<Tensor>,
+): Variant['fixed'] {
+  if (batch || repeat) return {}
+  const strides = { a_row: a.rowStride, b_row: b.rowStride, out_row: out.rowStride }
+  const alone = {
+    repeats: 1,
+    a_repeat: 0,
+    b_repeat: 0,
+    batches: 1,
+    batch_inner: 1,
+    a_divisor: 1,
+    b_divisor: 1,
+  }
+  const unmoved = { a_outer: 0, a_inner: 0, b_outer: 0, b_inner: 0, out_outer: 0, out_inner: 0 }
+  const offsets = { a_offset: a.offset, b_offset: b.offset, out_offset: out.offset }
+  const starts = Object.fromEntries(Object.entries(offsets).filter(([, offset]) => offset === 0))
+  const sizes = { accumulate: accumulate ? 1 : 0, ...(form === 'tn' ? { rows } : { inner }) }
+  return { ...strides, columns, ...alone, ...unmoved, ...starts, ...sizes }
+}
+
+/** Elements that one load brings, for which addresses must be aligned. */
+type Aligned = (type: FloatType) => number
+
+/** The kernel for the sizes, the precision and the device. */
+function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
+  const { target } = plan
+  const { form, rows, columns, inner } = options
+  const tilingOf = (kind: string, of: Variant, tile: object | undefined, make: () => Tiling) => {
+    // Kernels differ by rows up to 64 and by what is left of inner, not by the sizes themselves.
+    const sizes = { rows: Math.min(rows, 65), inner: inner % 64, ...(tile ? {} : { fixed: {} }) }
+    return tilings(`${kind} ${targetKey(target)} ${JSON.stringify([{ ...of, ...sizes }, tile])}`, make)
+  }
+  if (inUnits(plan, inner)) {
+    const made = variant(type => (type === 'f16' ? 8 : 4))
+    const few = fewTileFor(rows, columns)
+    // Software adapters, which have loops in the place of units, have too little workgroup memory for more depth.
+    const halves = target.units === 'native' && made.types.a === 'f16' && made.types.b === 'f16'
+    const best = few && fewFits(made, columns, few) ? few : tileFor(form, rows, columns, halves)
+    const tile = options.tile ?? best
+    return tilingOf('units', made, tile, () =>
+      'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile),
+    )
+  }
+  const made = variant(() => 4)
+  const generate = generator(target, form, rows)
+  return tilingOf(generate.name, made, undefined, () => generate(target, made))
+}
+
+const inUnits = ({ precision, target }: Plan, inner: number): boolean =>
+  precision === 'float16' && target.units !== 'none' && inner > 0
+
+const tilings = once<Tiling>()
+
+function generator(target: Target, form: Matmul['form'], rows: number) {
+  if (target.family === 'cpu') return matmulBroadcast
+  return form === 'nt' && rows <= 32 ? matmulSkinny : matmulTile
+}
+
+const floatType = ({ label, type }: Tensor): FloatType => {
+  if (type === 'f32' || type === 'f16') return type
+  throw new Error(`matmul: ${label} must hold f32 or f16, got ${type}`)
+}
+
+type Placed<Data> = Required<Operand<Data>>
+
+const located = (operand: Operand | Tensor): Placed<Tensor> => {
+  const tensor = 'tensor' in operand ? operand.tensor : operand
+  return placedIn(operand, tensor.shape[tensor.shape.length - 1] ?? 1)
+}
+
+function placedIn<Data extends object>(operand: Operand<Data> | Data, rowStride: number): Placed<Data> {
+  const given = 'tensor' in operand ? operand : { tensor: operand }
+  return { offset: 0, rowStride, outer: 0, inner: 0, innerDivisor: 1, ...given }
+}
+
+const start = <Data>(operand: Placed<Data>, outer: number, inner: number): number =>
+  operand.offset + outer * operand.outer + Math.floor(inner / operand.innerDivisor) * operand.inner
+
+/** Whether neighbours in a row can be loaded as one. */
+function isAligned(operand: Placed<Tensor>, repeat: number, aligned: Aligned): boolean {
+  const { tensor, offset, rowStride, outer, inner } = operand
+  return [offset, rowStride, outer, inner, repeat].every(n => n % aligned(floatType(tensor)) === 0)
+}
+
+/** Throws unless every element that the kernel touches lies in its tensor: kernels check no bounds but the sizes. */
+function expectFits(options: Matmul, a: Placed<Tensor>, b: Placed<Tensor>, out: Placed<Tensor>): void {
+  const { form, rows, columns, inner, bias, residual, gate } = options
+  const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
+  const expect = (name: string, operand: Placed<Tensor>, height: number, width: number, moved: number) => {
+    if (height * width === 0) return
+    const corner = (height - 1) * operand.rowStride + width - 1
+    const last = start(operand, batch.outer - 1, batch.inner - 1) + corner + moved
+    const { label, shape } = operand.tensor
+    if (last >= sizeOf(shape))
+      throw new Error(`matmul ${name}: must hold element ${last}, got ${label} (${shape.join(', ')})`)
+  }
+  expect('a', a, form === 'tn' ? inner : rows, form === 'tn' ? rows : inner, (repeat.count - 1) * repeat.a)
+  expect(
+    'b',
+    b,
+    form === 'nt' ? columns : inner,
+    form === 'nt' ? inner : columns,
+    (repeat.count - 1) * repeat.b,
+  )
+  expect('out', out, rows, columns, 0)
+  if (bias) expect('bias', placedIn(bias, columns), 1, columns, 0)
+  if (residual) expect('residual', { ...out, tensor: residual }, rows, columns, 0)
+  if (gate) expect('gate', { ...out, tensor: gate }, rows, columns, 0)
+  if (gate && options.activation) throw new Error('matmul: must end in an activation or a gate, not in both')
+  if ((batch.outer > 1 && !out.outer) || (batch.inner > 1 && !out.inner) || out.innerDivisor !== 1)
+    throw new Error('matmul out: every matrix of the batch must have a place of its own')
+  const [shared] = [bias, residual, gate, out.tensor].filter(
+    (tensor, i, all) => tensor && (tensor === a.tensor || tensor === b.tensor || all.indexOf(tensor) !== i),
+  )
+  if (shared) throw new Error(`matmul: ${shared.label} is bound twice; only a and b may be the same tensor`)
+}

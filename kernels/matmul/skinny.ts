@@ -1,0 +1,66 @@
+import {
+  access,
+  buffers,
+  each,
+  enablesOf,
+  locate,
+  nameOf,
+  params,
+  type Tiling,
+  type Variant,
+} from './variant.ts'
+import { kernel, type Target } from '../plan/plan.ts'
+
+const lanes = 64
+const tileColumns = 4
+
+/**
+ * `nt` products of few rows on GPUs, bound by reading b: a workgroup makes 4 columns of up to 8 rows, its lanes
+ * stride over k four at a time, and what they summed meets in workgroup memory.
+ */
+export function matmulSkinny(_: Target, variant: Variant): Tiling {
+  const tileRows = variant.rows === 1 ? 1 : variant.rows <= 4 ? 4 : 8
+  const results = tileRows * tileColumns
+  const product = (i: number, c: number) => `sum${i}_${c} = fma(left${i}, right${c}, sum${i}_${c});`
+  const rows = each(tileRows, i => i)
+  const columns = each(tileColumns, c => c)
+  const sums = rows.flatMap(i => columns.map(c => `sum${i}_${c}`))
+  return {
+    tileRows,
+    tileColumns,
+    kernel: kernel({
+      name: nameOf(`skinny${tileRows}`, variant),
+      enables: enablesOf(variant),
+      params,
+      buffers: buffers(variant),
+      code: `${access(variant)}
+var<workgroup> partial: array<f32, ${results * (lanes + 1)}>;
+fn until(values: vec4f, k: u32) -> vec4f {
+  return select(vec4f(), values, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.inner));
+}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  ${locate(tileRows, tileColumns)}
+  ${sums.map(name => `var ${name} = vec4f();`).join('\n')}
+  for (var repeat = 0u; repeat < params.repeats; repeat++) {
+    ${rows.map(i => `let a${i} = a_start + repeat * params.a_repeat + min(row + ${i}u, rows - 1u) * params.a_row;`).join('\n')}
+    ${columns.map(c => `let b${c} = b_start + repeat * params.b_repeat + min(column + ${c}u, columns - 1u) * params.b_row;`).join('\n')}
+    for (var k = lane * 4u; k < inner; k += ${lanes * 4}u) {
+      ${rows.map(i => `let left${i} = until(a4_until(a${i} + k, a${i} + inner - 1u), k);`).join('\n')}
+      ${columns.map(c => `let right${c} = until(b4_until(b${c} + k, b${c} + inner - 1u), k);`).join('\n')}
+      ${rows.flatMap(i => columns.map(c => product(i, c))).join('\n')}
+    }
+  }
+  ${sums.map((name, i) => `partial[${i * (lanes + 1)}u + lane] = ${name}.x + ${name}.y + (${name}.z + ${name}.w);`).join('\n')}
+  workgroupBarrier();
+  if (lane >= ${results}u) { return; }
+  let own_row = row + lane / ${tileColumns}u;
+  let own_column = column + lane % ${tileColumns}u;
+  if (own_row >= rows || own_column >= columns) { return; }
+  var sum = 0.0;
+  for (var i = 0u; i < ${lanes}u; i++) { sum += partial[lane * ${lanes + 1}u + i]; }
+  finish(out_start + own_row * params.out_row + own_column, own_column, sum);
+}`,
+    }),
+  }
+}

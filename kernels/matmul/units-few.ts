@@ -1,0 +1,116 @@
+import { chunkWgsl, type Side } from './chunks.ts'
+import {
+  buffers,
+  each,
+  enablesOf,
+  finishWgsl,
+  locate,
+  nameOf,
+  params,
+  type Tiling,
+  type Variant,
+} from './variant.ts'
+import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { type BufferSpec, kernel, type Target } from '../plan/plan.ts'
+
+/** How a workgroup of a product of few rows works: its subgroups divide k, each makes all of the workgroup's blocks. */
+export interface FewTile {
+  subgroups: number
+  /** Blocks of 16 columns. */
+  columnBlocks: number
+}
+
+/** Whether `matmulUnitsFew` can make the product: weights are read in whole blocks, straight from their tensor. */
+export const fewFits = ({ form, inner, types, bVector }: Variant, columns: number, tile: FewTile): boolean =>
+  form === 'nt' &&
+  types.b === 'f16' &&
+  bVector &&
+  inner % (tile.subgroups * 32) === 0 &&
+  columns % (tile.columnBlocks * 16) === 0
+
+/**
+ * `nt` products of at most 64 rows on matrix units, bound by reading b, of float16: each of its elements is read once,
+ * straight into blocks; a goes through workgroup memory, `32 · subgroups` k at a time, and the subgroups' sums meet there.
+ */
+export function matmulUnitsFew(
+  target: Target,
+  variant: Variant,
+  { subgroups, columnBlocks }: FewTile,
+): Tiling {
+  const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
+  const lanes = subgroups * 32
+  const depth = subgroups * 32
+  const side: Side = {
+    ...{ name: 'a', fast: 'k', extent: rowBlocks * 16, depth, lanes },
+    ...{ vector: variant.aVector, type: variant.types.a },
+  }
+  const pitch = depth / 8 + 1
+  const chunks = (rowBlocks * 16 * depth) / 8 / lanes
+  const down = lanes / (depth / 8)
+  // b is the left factor: a block of sums has a row for each column of out, and a column for each row.
+  const units = matrixWgsl(target.units, 'b')
+  const sumsPitch = rowBlocks * 4
+  const sumsOfSubgroup = columnBlocks * 16 * sumsPitch
+  const tileColumns = columnBlocks * 16
+  const names = each(columnBlocks, c => each(rowBlocks, r => `sums${c}_${r}`))
+  const results = rowBlocks * 16 * tileColumns
+  return {
+    tileRows: rowBlocks * 16,
+    tileColumns,
+    kernel: kernel({
+      name: `${nameOf('units_few', variant)}_${rowBlocks * 16}x${tileColumns}x${depth}`,
+      enables: target.units === 'native' ? units.enables : enablesOf(variant),
+      params,
+      buffers: wideBuffers(variant),
+      code: `
+var<workgroup> tile: array<vec4u, ${Math.max(rowBlocks * 16 * pitch, subgroups * sumsOfSubgroup)}>;
+${units.declarations}
+${chunkWgsl(side, 'a', true, variant.counted)}
+${finishWgsl(variant)}
+@compute @workgroup_size(${lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
+  ${locate(rowBlocks * 16, tileColumns)}
+  let subgroup = ${units.subgroup};
+  ${names
+    .flat()
+    .map(name => `var ${name}: Sums;`)
+    .join('\n  ')}
+  let b_pitch = params.b_row / 8u;
+  var b_block = (b_start + column * params.b_row) / 8u + subgroup * 4u;
+  for (var k = 0u; k < inner; k += ${depth}u) {
+    workgroupBarrier();
+    ${each(chunks, i => `tile[(lane / ${depth / 8}u + ${i * down}u) * ${pitch}u + lane % ${depth / 8}u] = halves_a(fetch_a(a_start, row + lane / ${depth / 8}u + ${i * down}u, k + lane % ${depth / 8}u * 8u));`).join('\n    ')}
+    workgroupBarrier();
+    ${each(
+      2,
+      half => `{
+      ${each(columnBlocks, c => `let left${c} = ${units.loadLeft('k', `b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
+      ${each(rowBlocks, r => `{ let right = ${units.loadRight('k', `subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${each(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
+    }`,
+    ).join('\n    ')}
+    b_block += ${depth / 8}u;
+  }
+  workgroupBarrier();
+  ${names.flatMap((line, c) => line.map((name, r) => `${units.store(`subgroup * ${sumsOfSubgroup}u + ${c * 16 * sumsPitch + r * 4}u`, sumsPitch, name)};`)).join('\n  ')}
+  workgroupBarrier();
+  for (var q = lane; q < ${results}u; q += ${lanes}u) {
+    let to_row = row + q / ${tileColumns}u;
+    let to_column = column + q % ${tileColumns}u;
+    if (to_row < rows && to_column < columns) {
+      var sum = 0.0;
+      let at = q % ${tileColumns}u * ${sumsPitch}u + q / ${tileColumns * 4}u;
+      for (var s = 0u; s < ${subgroups}u; s++) { sum += bitcast<vec4f>(tile[at + s * ${sumsOfSubgroup}u])[(q / ${tileColumns}u) & 3u]; }
+      finish(out_start + to_row * params.out_row + to_column, to_column, sum);
+    }
+  }
+}`,
+    }),
+  }
+}
+
+/** The usual bindings, but with the widest loads of the factors. */
+function wideBuffers(variant: Variant): Record<string, BufferSpec> {
+  const wide: BufferSpec = { element: 'vec4u', access: 'read' }
+  const specs = { ...buffers(variant), b: wide }
+  return variant.aVector && variant.types.a === 'f16' ? { ...specs, a: wide } : specs
+}

@@ -1,0 +1,168 @@
+import { type ActivationName, activatedWgsl } from '../elementwise/activations.ts'
+import { largestFloat16 } from '../device/float16.ts'
+import type { BufferSpec, Kernel } from '../plan/plan.ts'
+
+/** What changes a product's WGSL; everything else is a param. */
+export interface Variant {
+  form: 'nt' | 'nn' | 'tn'
+  rows: number
+  inner: number
+  /** b is the tensor bound as a. */
+  oneTensor: boolean
+  /** Strides and offsets are multiples of 4: four neighbours are one load. */
+  aVector: boolean
+  bVector: boolean
+  bias: boolean
+  residual: boolean
+  activation?: ActivationName
+  gate?: FloatType
+  /** `inner` is a multiple of 8. */
+  wholeInner: boolean
+  /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
+  outVector: boolean
+  /** Elements of a, and of out, that are cut to float16's range are counted in `saturated`, where products are in float16. */
+  counted: boolean
+  types: { a: FloatType; b: FloatType; out: FloatType }
+  /** Params that are the same for every product of this shape of weights, by name. */
+  fixed: Readonly<Record<string, number>>
+}
+
+/** Element types of factors and results; sums are always f32. */
+export type FloatType = 'f32' | 'f16'
+
+/** A kernel and the part of `out` that one of its workgroups makes. */
+export interface Tiling {
+  kernel: Kernel
+  tileRows: number
+  tileColumns: number
+}
+
+/** Products of this many k are summed apart, which keeps the error of long sums small. */
+export const blockOfInner = 256
+
+const u32 = 'u32' as const
+const f32 = 'f32' as const
+
+export const params = {
+  ...{ rows: u32, columns: u32, inner: u32, scale: f32, accumulate: u32 },
+  ...{ row_tiles: u32, column_tiles: u32, batches: u32, batch_inner: u32 },
+  ...{ a_offset: u32, a_row: u32, a_outer: u32, a_inner: u32, a_divisor: u32 },
+  ...{ b_offset: u32, b_row: u32, b_outer: u32, b_inner: u32, b_divisor: u32 },
+  ...{ out_offset: u32, out_row: u32, out_outer: u32, out_inner: u32 },
+  ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
+}
+
+export function buffers({ oneTensor, aVector, bVector, bias, residual, gate, counted, types }: Variant) {
+  const element = (type: FloatType, vector: boolean) => (vector ? `vec4<${type}>` : type)
+  const spec: Record<string, BufferSpec> = { a: { element: element(types.a, aVector), access: 'read' } }
+  if (!oneTensor) spec.b = { element: element(types.b, bVector), access: 'read' }
+  if (bias) spec.bias = { element: 'f32', access: 'read' } // (columns)
+  if (residual) spec.residual = { element: 'f32', access: 'read' } // as out
+  if (gate) spec.gate = { element: gate, access: 'read' } // as out
+  spec.out = { element: types.out, access: 'write' }
+  if (counted) spec.saturated = { element: 'atomic<u32>', access: 'write' } // (1)
+  return spec
+}
+
+/** WGSL directives that the types need. */
+export const enablesOf = ({ types, gate }: Variant): string =>
+  [...Object.values(types), gate].includes('f16') ? 'enable f16;\n' : ''
+
+/**
+ * The same WGSL with constants for the params that are known. Addresses then fold into the loads: 253 instead of 197
+ * TFLOPS at nt 8192 × 11008 × 2048 on an H200 (2026-11-22).
+ */
+export const withConstants = (code: string, fixed: Variant['fixed']): string =>
+  code.replace(/params\.(\w+)/g, (text, name: string) => (name in fixed ? `${fixed[name]}u` : text))
+
+/** A name for pipelines in errors and captures. */
+export const nameOf = (kind: string, { form, aVector, bVector, types }: Variant): string =>
+  `matmul_${kind}_${form}_${types.a}${aVector ? 'x4' : ''}_${types.b}${bVector ? 'x4' : ''}`
+
+/**
+ * `a1(at)`, `b1(at)`: one element. `a4(at)`, `b4(at)`: four neighbours; where loads are vectors, `at` is a multiple
+ * of 4. `a4_until(at, last)`, `b4_until`: the same near a row's end, reading nothing outside; what is past `last` is
+ * arbitrary. And `finish`.
+ */
+export const access = (variant: Variant): string => `
+${loads('a', 'a', variant.aVector)}
+${loads('b', variant.oneTensor ? 'a' : 'b', variant.bVector)}
+${finishWgsl(variant)}`
+
+/** `finish(at, column, sum)` writes an element of out. */
+export const finishWgsl = (variant: Variant): string => `${activationWgsl(variant, 'f32')}
+fn finish(at: u32, column: u32, sum: f32) {
+  var value = sum * params.scale;
+  ${variant.bias ? 'value += bias[column];' : ''}
+  ${variant.residual ? 'value += residual[at];' : ''}
+  if (params.accumulate != 0u) { value += f32(out[at]); }
+  ${variant.activation ? 'value = activated(value);' : ''}
+  ${variant.gate ? 'value *= activated(f32(gate[at]));' : ''}
+  ${variant.types.out === 'f16' ? keptWgsl(variant, 'f32') : 'let kept = value;'}
+  out[at] = ${variant.types.out}(kept);
+}
+`
+
+/** WGSL: `activated`, where the product ends in a function of it or of a gate. */
+export const activationWgsl = ({ activation, gate }: Variant, type: 'f32' | 'vec4f'): string => {
+  const name = gate ? 'silu' : activation
+  return name ? activatedWgsl(name, type) : ''
+}
+
+/** WGSL: `kept`, the `value` within float16's range; counts what was beyond it. */
+export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
+  `let kept = ${withinFloat16('value', type)};
+  ${counted ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}`
+
+/** WGSL: the value, or the largest float16 of its sign. */
+export const withinFloat16 = (value: string, type = 'f32'): string =>
+  `clamp(${value}, ${type}(-${largestFloat16}.0), ${type}(${largestFloat16}.0))`
+
+/**
+ * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
+ * through the tiles by bands of so many rows of tiles, so that neighbours share factors in the cache.
+ */
+export const locate = (rows: number, columns: number, band = 1): string => `
+  let index = workgroup_index(id);
+  let tiles = params.row_tiles * params.column_tiles;
+  let batch = index / tiles;
+  if (batch >= params.batches) { return; }
+${
+  band === 1
+    ? `
+  let row = index % tiles / params.column_tiles * ${rows}u;
+  let column = index % params.column_tiles * ${columns}u;`
+    : `
+  let place = index % tiles;
+  let first_row_tile = place / (${band}u * params.column_tiles) * ${band}u;
+  let band = min(${band}u, params.row_tiles - first_row_tile);
+  let row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
+  let column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
+}
+  let outer = batch / params.batch_inner;
+  let head = batch % params.batch_inner;
+  let a_start = params.a_offset + outer * params.a_outer + head / params.a_divisor * params.a_inner;
+  let b_start = params.b_offset + outer * params.b_outer + head / params.b_divisor * params.b_inner;
+  let out_start = params.out_offset + outer * params.out_outer + head * params.out_inner;
+  let rows = params.rows;
+  let columns = params.columns;
+  let inner = params.inner;
+`
+
+/** The numbers 0 to count - 1, for code that is written out. */
+export const each = <T>(count: number, of: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => of(i))
+
+// A binding ends at a multiple of 16 bytes, so a vector whose first element exists can be loaded whole.
+const loads = (name: string, array: string, vector: boolean): string =>
+  vector
+    ? `
+fn ${name}1(at: u32) -> f32 { return f32(${array}[at >> 2u][at & 3u]); }
+fn ${name}4(at: u32) -> vec4f { return vec4f(${array}[at >> 2u]); }
+fn ${name}4_until(at: u32, last: u32) -> vec4f { return vec4f(${array}[at >> 2u]); }`
+    : `
+fn ${name}1(at: u32) -> f32 { return f32(${array}[at]); }
+fn ${name}4(at: u32) -> vec4f { return vec4f(${[0, 1, 2, 3].map(i => `f32(${array}[at + ${i}u])`).join(', ')}); }
+fn ${name}4_until(at: u32, last: u32) -> vec4f {
+  return vec4f(${[0, 1, 2, 3].map(i => `f32(${array}[min(at + ${i}u, last)])`).join(', ')});
+}`

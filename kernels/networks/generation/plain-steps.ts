@@ -1,0 +1,136 @@
+import { advance, cacheRows } from '../../decode/key-value-cache.ts'
+import { copy } from '../../elementwise/copy.ts'
+import { decodeAttention } from '../../decode/attention.ts'
+import { gatherRows } from '../../rows/gather-rows.ts'
+import { logits as logitsLayer } from '../../layers/head.ts'
+import { Pass } from '../../layers/pass.ts'
+import { rotationTables } from '../../layers/rope.ts'
+import type { Plan } from '../../plan/plan.ts'
+import type { Tensor } from '../../device/tensor.ts'
+import { type Attend, embeddingTable, headWeight, languageModel } from '../language-model.ts'
+import type { Packing } from '../packing.ts'
+import type { VideoModel } from '../video-model.ts'
+
+/** What records a step, whatever it is made of. */
+export interface Steps {
+  /** Takes a layer's keys and values of prompts, while they are prefilled. */
+  keep(layer: number, keys: Tensor, values: Tensor, into: Prefill): void
+  /** The logits (sequences, vocabulary) of what follows `ids`. */
+  record(): Tensor
+  /** What the lists of a prompt's sequences must hold before another prompt of that length takes its place. */
+  seat(prompt: number, length: number): readonly Write[]
+}
+
+/** Where prompts are prefilled. */
+export interface Prefill {
+  plan: Plan
+  /** First row that they take among those of all prompts. */
+  start: number
+  /** The places of the steps' tensors, where these belong to another plan. */
+  placed?: (tensor: Tensor) => Tensor
+}
+
+/** Contents of a list of indices from one element on. */
+export interface Write {
+  into: Tensor
+  at: number
+  data: Uint32Array<ArrayBuffer>
+}
+
+/** Rows of the prompts' keys and values that one of them takes, and how many it may take. */
+export interface PromptRows {
+  start: number
+  length: number
+  room: number
+}
+
+export interface Stepping {
+  /** For each sequence, whose prompt it continues; sequences of a prompt lie side by side. */
+  owners: readonly number[]
+  prompts: readonly PromptRows[]
+  /** Of all prompts. */
+  rows: number
+  capacity: number
+  /** u32 (sequences): tokens of each that have keys and values. */
+  position: Tensor
+  ids: Tensor
+}
+
+/** The rows of packed prompts, which nothing comes after. */
+export const promptsOf = ({ prompts, rows }: Packing): Pick<Stepping, 'prompts' | 'rows'> => {
+  return { prompts: prompts.map(prompt => ({ ...prompt, room: prompt.length })), rows }
+}
+
+/** The layers of the whole model over one row a sequence: anywhere, in any precision, with adapters. */
+export function rowSteps(
+  plan: Plan,
+  { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
+  { owners, prompts, rows, capacity, position, ids }: Stepping,
+): Steps {
+  const { heads, keyValueHeads, headSize, hidden, layers, ropeTheta } = language
+  const count = owners.length
+  const width = keyValueHeads * headSize
+  const room = (label: string, shape: readonly number[]) =>
+    Array.from({ length: layers }, () => {
+      const [keys, values] = ['keys', 'values'].map(what => plan.pin(`${label} ${what}`, shape))
+      return { keys, values }
+    })
+  const prefixes = room('prompt', [rows, width])
+  const caches = room('cached', [count, capacity, width])
+  const list = (label: string, values: readonly number[]) =>
+    plan.constant(label, [values.length], Uint32Array.from(values))
+  const lengths = owners.map(owner => prompts[owner].length)
+  const positions = list('positions', lengths)
+  const prefixLengths = list('prefix lengths', lengths)
+  const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
+
+  return {
+    keep(layer, keys, values, { plan, start, placed = same }) {
+      const into = prefixes[layer]
+      copy(plan, { from: keys, into: placed(into.keys), at: start * width })
+      copy(plan, { from: values, into: placed(into.values), at: start * width })
+    },
+    seat(prompt, length) {
+      const at = owners.indexOf(prompt)
+      const data = new Uint32Array(owners.filter(owner => owner === prompt).length).fill(length)
+      return [positions, prefixLengths].map(into => ({ into, at, data }))
+    },
+    record() {
+      const embeddings = plan.tensor('embeddings', [count, hidden])
+      const each = (length: number) => Array.from({ length }, (_, i) => i)
+      gatherRows(plan, {
+        from: embeddingTable(weights).value,
+        into: embeddings,
+        destinations: list('destinations', each(count)),
+        offsets: list('offsets', each(count + 1)),
+        items: ids,
+        segments: count,
+        accumulate: false,
+      })
+      const prefixStarts = list(
+        'prefix starts',
+        owners.map(owner => prompts[owner].start),
+      )
+      const tables = rotationTables(plan, table, headSize, ropeTheta)
+      const attend: Attend = (layer, q, newKeys, newValues) => {
+        const { keys, values } = caches[layer]
+        cacheRows(plan, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
+        cacheRows(plan, { from: newValues, cache: values, position, sequences: count, width, capacity })
+        const out = plan.tensor('attention', q.shape)
+        decodeAttention(plan, {
+          ...{ q, prefixKeys: prefixes[layer].keys, prefixValues: prefixes[layer].values },
+          ...{ prefixStarts, prefixLengths, keys, values, position, out },
+          ...{ sequences: count, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
+        })
+        return out
+      }
+      const pass = new Pass(plan, false)
+      const next = languageModel(pass, weights, language, embeddings, { ...tables, positions }, attend)
+      advance(plan, { position: positions, limit: table - 1 })
+      return logitsLayer(pass, next, headWeight(weights, language))
+    },
+  }
+}
+
+/** Of tensors that belong to the plan itself. */
+export const same = (tensor: Tensor): Tensor => tensor

@@ -1,0 +1,153 @@
+import { advance } from '../../decode/key-value-cache.ts'
+import { gather } from '../../layers/gather.ts'
+import { logits as logitsLayer } from '../../layers/head.ts'
+import { Pass } from '../../layers/pass.ts'
+import { compile, Plan } from '../../plan/plan.ts'
+import type { Tensor } from '../../device/tensor.ts'
+import { blockSteps, canDecodeInBlocks } from './fast-steps.ts'
+import type { Request } from './batch-writer.ts'
+import { hiddenStates } from '../hidden-states.ts'
+import { type Attend, headWeight } from '../language-model.ts'
+import { pack } from '../packing.ts'
+import { type Prefill, rowSteps, type Steps } from './plain-steps.ts'
+import { visualTokens } from '../shape.ts'
+import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
+import type { VideoModel } from '../video-model.ts'
+
+export interface SlotSizes {
+  /** Prompts at once. */
+  slots: number
+  /** Completions of one prompt. */
+  count: number
+  /** Positions of the longest prompt. */
+  room: number
+  /** Tokens of the longest completion. */
+  capacity: number
+}
+
+/** Places on the GPU for prompts and their completions, which are taken one by one while the others go on. */
+export interface Slots {
+  readonly room: number
+  /** Prefills a prompt in place of what the slot held, and draws the first token of its completions. */
+  seat(slot: number, request: Request): Promise<void>
+  /** Draws so many more tokens of every sequence; one that has ended, or none, is drawn for too. */
+  step(count: number): void
+  /** The tokens (slots · count, capacity), by what is submitted so far. */
+  readHistory(): Promise<Int32Array>
+  /** The shares (slots · count, capacity) that they had of what they were drawn from. */
+  readChances(): Promise<Float32Array>
+  free(): void
+}
+
+/** How many positions a prompt takes. */
+export function promptLength({ shape, maxLength }: Omit<VideoModel, 'device'>, request: Request): number {
+  return pack([request], visualTokens(shape.connector), maxLength).rows
+}
+
+/** Positions that slots have for prompts when the longest so far takes these: an eighth more, for those to come. */
+export const roomFor = (length: number): number => Math.ceil((length * 1.125) / 64) * 64
+
+export async function openSlots(
+  model: VideoModel,
+  sizes: SlotSizes,
+  sampling: Sampling,
+  endId: number,
+): Promise<Slots> {
+  const { device, precision } = model
+  const { count, room, capacity } = sizes
+  const plan = new Plan(device, precision)
+  const { drawn, steps } = recordSlots(plan, model, sizes, sampling, endId)
+  const compiled = await compile(device, plan, 'slots')
+  compiled.run(['main'])
+  const placed = (tensor: Tensor) => compiled.at(tensor)
+  return {
+    room,
+    async seat(slot, request) {
+      const prefill = new Plan(device, precision)
+      const into = { plan: prefill, start: slot * room, placed }
+      const first = recordSeating(prefill, model, request, { steps, into, sampling, endId, capacity })
+      const ready = await compile(device, prefill, 'prefill')
+      ready.run()
+      for (const name of ['ids', 'done', 'history', 'chances'] as const) {
+        const of = drawn[name]
+        device.copy(ready.at(first[name]), placed(of), 0, slot * count * (of.shape[1] ?? 1))
+      }
+      ready.free()
+      const length = promptLength(model, request)
+      compiled.write(drawn.position, new Uint32Array(count), slot * count)
+      compiled.write(drawn.seeds, Uint32Array.from(request.seeds), slot * count)
+      for (const { into, at, data } of steps.seat(slot, length)) compiled.write(into, data, at)
+    },
+    step: several => compiled.run(Array.from({ length: several }, () => 'step')),
+    readHistory: () => compiled.readIntegers(drawn.history),
+    readChances: () => compiled.read(drawn.chances),
+    free: () => compiled.free(),
+  }
+}
+
+/** Segment `main` makes ready what steps need; `step` draws a token of every sequence. */
+export function recordSlots(
+  plan: Plan,
+  model: Omit<VideoModel, 'device'>,
+  { slots, count, room, capacity }: SlotSizes,
+  sampling: Sampling,
+  endId: number,
+): { drawn: Drawn; steps: Steps } {
+  const { weights, shape } = model
+  plan.saturated = weights.lossScale?.forwardCuts
+  const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
+  const drawn = nothingDrawn(
+    plan,
+    owners.map(() => 0),
+    capacity,
+  )
+  const { position, ids } = drawn
+  const isFast = canDecodeInBlocks(plan, weights, shape.language)
+  const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
+  const steps = (isFast ? blockSteps : rowSteps)(plan, model, {
+    ...{ owners, prompts, rows: slots * room, capacity, position, ids },
+  })
+  plan.segment('step')
+  const logits = steps.record()
+  advance(plan, { position, limit: capacity })
+  drawNext(plan, logits, drawn, sampling, { endId, isFast })
+  return { drawn, steps }
+}
+
+interface Seating {
+  steps: Steps
+  into: Prefill
+  sampling: Sampling
+  endId: number
+  capacity: number
+}
+
+/** Prefills a prompt and draws the first token of its completions. */
+export function recordSeating(
+  plan: Plan,
+  model: Omit<VideoModel, 'device'>,
+  request: Request,
+  { steps, into, sampling, endId, capacity }: Seating,
+): Drawn {
+  const { weights, shape } = model
+  plan.saturated = weights.lossScale?.forwardCuts
+  const { language } = shape
+  const pass = new Pass(plan, false)
+  const packing = pack([request], visualTokens(shape.connector), model.maxLength)
+  const keep =
+    (attend: Attend): Attend =>
+    (layer, queries, keys, values) => {
+      steps.keep(layer, keys, values, into)
+      return attend(layer, queries, keys, values)
+    }
+  const { hidden } = hiddenStates(pass, weights, shape, [request], packing, keep)
+  const last = gather(
+    pass,
+    hidden,
+    request.seeds.map(() => packing.lastRows[0]),
+  )
+  const drawn = nothingDrawn(plan, request.seeds, capacity)
+  const isFast = canDecodeInBlocks(plan, weights, language)
+  drawNext(plan, logitsLayer(pass, last, headWeight(weights, language)), drawn, sampling, { endId, isFast })
+  return drawn
+}

@@ -1,0 +1,72 @@
+import { drawTokens } from '../../sampling/fast-sample.ts'
+import type { Plan } from '../../plan/plan.ts'
+import { penaliseRepeats, probabilities, sampleTokens } from '../../sampling/sample.ts'
+import type { Tensor } from '../../device/tensor.ts'
+
+export interface Sampling {
+  /** Takes the most likely token; the rest is then without effect. */
+  greedy: boolean
+  temperature: number
+  /** Keeps the k most likely tokens; 0 keeps all. */
+  topK: number
+  /** Keeps the most likely tokens up to this mass; 1 keeps all. */
+  topP: number
+  /** Keeps tokens at least this many times as likely as the likeliest; 0, the default, keeps all. */
+  minP?: number
+  /** Divides the positive logits of tokens that were written before and multiplies the negative ones; default 1. */
+  repetitionPenalty?: number
+}
+
+/** What sequences have drawn so far. */
+export interface Drawn {
+  /** u32 (rows): tokens drawn before the next one is, then those with keys and values. */
+  position: Tensor
+  seeds: Tensor
+  /** u32 (rows): not 0 once a sequence has drawn `endId`. */
+  done: Tensor
+  /** u32 (rows): the last token of each. */
+  ids: Tensor
+  /** u32 (rows, capacity) */
+  history: Tensor
+  /** (rows, capacity): of each token under what it was drawn from; without meaning when greedy. */
+  chances: Tensor
+}
+
+/** State of sequences that have drawn nothing. */
+export function nothingDrawn(plan: Plan, seeds: readonly number[], capacity: number): Drawn {
+  const rows = seeds.length
+  const list = (label: string, data: Uint32Array<ArrayBuffer>) => plan.constant(label, [rows], data)
+  return {
+    position: list('position', new Uint32Array(rows)),
+    seeds: list('seeds', Uint32Array.from(seeds)),
+    done: list('done', new Uint32Array(rows)),
+    ids: list('ids', new Uint32Array(rows)),
+    history: plan.pin('history', [rows, capacity], 'u32'),
+    chances: plan.pin('chances', [rows, capacity]),
+  }
+}
+
+/** Draws the next token of each row of `logits` (rows, vocabulary), which it changes; `isFast` where steps are of blocks. */
+export function drawNext(
+  plan: Plan,
+  logits: Tensor,
+  { position, seeds, done, ids, history, chances }: Drawn,
+  { temperature, topK, topP, minP = 0, repetitionPenalty: penalty = 1, greedy }: Sampling,
+  { endId, isFast }: { endId: number; isFast: boolean },
+): void {
+  const [rows, vocabulary] = logits.shape
+  const capacity = history.shape[1]
+  if (penalty !== 1) penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
+  const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
+  if (isFast) {
+    drawTokens(plan, { logits, chances, greedy, temperature, topK, topP, minP, ...drawn })
+    return
+  }
+  if (greedy) {
+    sampleTokens(plan, { logits, greedy, ...drawn })
+    return
+  }
+  const out = plan.tensor('probabilities', [rows, vocabulary])
+  probabilities(plan, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
+  sampleTokens(plan, { probabilities: out, chances, greedy, ...drawn })
+}

@@ -1,0 +1,50 @@
+import { gather } from '../../layers/gather.ts'
+import { chunked, logits as logitsLayer, type Support } from '../../layers/head.ts'
+import { Pass } from '../../layers/pass.ts'
+import { compile, Plan } from '../../plan/plan.ts'
+import { probabilities } from '../../sampling/probabilities.ts'
+import { supportOf, wordTokens } from '../../sampling/support.ts'
+import type { Sampling } from '../generation/batch-writer.ts'
+import { hiddenStates } from '../hidden-states.ts'
+import { headWeight } from '../language-model.ts'
+import { pack, type Sequence } from '../packing.ts'
+import { visualTokens } from '../shape.ts'
+import type { VideoModel } from '../video-model.ts'
+
+/** What tokens are drawn from. */
+export type Drawing = Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'minP'>
+
+/**
+ * The tokens that top-k, top-p and min-p leave to each supervised token of the sequences, itself included: in a buffer
+ * of its own, in the order of `pack`.
+ */
+export async function drawnSupport(
+  { device, shape, weights, maxLength, precision }: VideoModel,
+  sequences: readonly Sequence[],
+  drawing: Drawing,
+): Promise<Required<Support>> {
+  const { vocabulary } = shape.language
+  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const { supervised } = packing
+  const support = device.tensor('support', [supervised.length, Math.ceil(vocabulary / wordTokens)], 'u32')
+  const plan = new Plan(device, precision)
+  plan.saturated = weights.lossScale?.forwardCuts
+  const pass = new Pass(plan, false)
+  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
+  const targets = plan.constant(
+    'targets',
+    [supervised.length],
+    Uint32Array.from(supervised, ({ target }) => target),
+  )
+  for (const { firstRow, rows } of chunked(supervised.length, vocabulary)) {
+    const own = supervised.slice(firstRow, firstRow + rows).map(({ row }) => row)
+    const logits = logitsLayer(pass, gather(pass, hidden, own), headWeight(weights, shape.language))
+    const out = plan.tensor('probabilities', [rows, vocabulary])
+    probabilities(plan, { logits, out, ...drawing, rows, vocabulary })
+    supportOf(plan, { probabilities: out, targets, support, firstRow, rows, vocabulary })
+  }
+  const compiled = await compile(device, plan, 'support')
+  compiled.run()
+  compiled.free()
+  return support
+}

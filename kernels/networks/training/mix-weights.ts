@@ -1,0 +1,25 @@
+import { compile, Plan } from '../../plan/plan.ts'
+import { pointwise } from '../../elementwise/pointwise.ts'
+import type { VideoModel } from '../video-model.ts'
+
+/** into ← share · from + (1 − share) · into, for each of the weights named, on the GPU. */
+export async function mixWeights(
+  { device, weights: from }: VideoModel,
+  { weights: into }: VideoModel,
+  names: readonly string[],
+  share: number,
+): Promise<void> {
+  const plan = new Plan(device)
+  for (const name of names) {
+    const [source, target] = [from.byName.get(name)?.value, into.byName.get(name)?.value]
+    if (source?.type !== 'f32' || target?.type !== 'f32')
+      throw new Error(`mixWeights: both models must have ${name} in float32`)
+    const body = `target_values[i] = mix(target_values[i], source_values[i], number(${share}));`
+    const [reads, writes] = [{ source_values: source }, { target_values: target }]
+    pointwise(plan, { name: 'mix', reads, writes, body })
+  }
+  const compiled = await compile(device, plan, 'mix of weights')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+}

@@ -1,0 +1,132 @@
+import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'
+import { placed } from '../../device/device.ts'
+import type { Parameter } from '../../layers/pass.ts'
+import { adjustScale, type LossScale } from '../../optimizer/loss-scale.ts'
+import { compile, Plan } from '../../plan/plan.ts'
+import type { Tensor } from '../../device/tensor.ts'
+import type { VideoModel } from '../video-model.ts'
+
+export interface AdamWOptions {
+  beta1: number
+  beta2: number
+  epsilon: number
+  weightDecay: number
+  /** What decays: everything, or all but vectors, which are norms and biases. By default everything. */
+  decayed?: 'all' | 'matrices'
+  /** Gradients longer than this are scaled down to it; 0 never scales. */
+  maxGradientNorm: number
+  /** Where products are in float16: what the loss is multiplied by at first, and after how many updates that doubles. */
+  lossScale?: number
+  lossScaleGrowth?: number
+}
+
+export interface Update {
+  /** Before clipping. */
+  gradientNorm: number
+  /** False when the gradients could not be used; the weights were left as they are. */
+  applied: boolean
+  /** Only with products in float16. */
+  scaling?: {
+    /** What the loss was multiplied by. */
+    scale: number
+    /** True when the update was left out because a smaller scale, which the next one has, may do. */
+    skipped: boolean
+    /** All that were skipped so far. */
+    skippedSteps: number
+    /** How often passes since the last update cut numbers to float16's range. */
+    cuts: number
+  }
+}
+
+/** AdamW with decoupled decay over the trained weights of a model, as torch.optim.AdamW computes it. */
+export interface Optimizer {
+  /** Updates done so far; a training that goes on sets it, and writes the moments. */
+  steps: number
+  /** The running means of a trained weight's gradients and of their squares, in its shape. */
+  moments(of: Parameter): { first: Tensor; second: Tensor }
+  clearGradients(): void
+  step(learningRate: number): Promise<Update>
+  free(): void
+}
+
+const partialsOfSlab = 1024
+
+export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): Promise<Optimizer> {
+  const { device, weights } = model
+  const plan = new Plan(device)
+  const report = plan.pin('report of an update', [8])
+  const { lossScale: scale } = weights
+  const { lossScale: firstScale = 1, lossScaleGrowth: growth = 0 } = options
+  if (scale) device.write(scale.state, Float32Array.of(Math.floor(Math.log2(firstScale)), 0, 0, 0))
+  const step = plan.pin('step', [8])
+  const moments = weights.slabs.map(({ values }) => {
+    return {
+      first: device.tensor('first moments', values.shape),
+      second: device.tensor('second moments', values.shape),
+    }
+  })
+  plan.segment('clear')
+  for (const { gradients } of weights.slabs) plan.fill(gradients)
+  plan.segment('update')
+  recordNorm(
+    plan,
+    weights.slabs.map(slab => slab.gradients),
+    report,
+    scale,
+  )
+  const decayApart = options.decayed === 'matrices'
+  for (const { value, shape, gradient } of weights.byName.values())
+    if (decayApart && gradient && shape.length > 1) decay(plan, { parameters: value, norm: report, step })
+  weights.slabs.forEach(({ values: parameters, gradients }, i) => {
+    const { beta1, beta2, epsilon } = options
+    adamW(plan, { parameters, gradients, ...moments[i], norm: report, step, beta1, beta2, epsilon })
+  })
+  if (scale) adjustScale(plan, { scale, report, growth })
+  const compiled = await compile(device, plan, 'optimizer')
+  const optimizer: Optimizer = {
+    steps: 0,
+    moments({ name, value }) {
+      const { buffer, offsetBytes } = placed(value)
+      const slab = weights.slabs.findIndex(({ values }) => values.storage?.buffer === buffer)
+      const means = moments[slab]
+      if (!means) throw new Error(`the optimizer does not train ${name}`)
+      const at = (label: string, flat: Required<Tensor>): Tensor => {
+        return { ...value, label: `${label} of ${name}`, storage: { ...flat.storage, offsetBytes } }
+      }
+      return { first: at('first moments', means.first), second: at('second moments', means.second) }
+    },
+    clearGradients: () => compiled.run(['clear']),
+    async step(learningRate) {
+      compiled.write(step, stepScalars({ ...options, decayApart }, optimizer.steps + 1, learningRate))
+      compiled.run(['update'])
+      const update = updateOf(await compiled.read(report), scale !== undefined, growth)
+      if (update.applied) optimizer.steps++
+      return update
+    },
+    free() {
+      compiled.free()
+      for (const { first, second } of moments) for (const tensor of [first, second]) device.freeTensor(tensor)
+    },
+  }
+  return optimizer
+}
+
+function recordNorm(
+  plan: Plan,
+  gradients: readonly Tensor[],
+  out: Tensor,
+  scale: LossScale | undefined,
+): void {
+  const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
+  for (const [i, x] of gradients.entries())
+    sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab })
+  gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out, scale })
+}
+
+function updateOf(report: Float32Array, isScaled: boolean, growth: number): Update {
+  const [gradientNorm, used, , scale, cuts, skippedSteps] = report
+  const applied = used === 1
+  if (!isScaled) return { gradientNorm, applied }
+  const skipped = !applied && scale > 1 && growth > 0
+  return { gradientNorm, applied, scaling: { scale, skipped, skippedSteps, cuts } }
+}

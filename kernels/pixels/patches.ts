@@ -1,0 +1,81 @@
+import { spread } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+/**
+ * Cuts frames into patches, row by row: `pixels` (frames, channels, height, width) → `out` (frames · tokens,
+ * channels · patch · patch), a row in the order of a convolution's weight. Pixels that fill no patch are ignored.
+ */
+export function patches(
+  plan: Plan,
+  { pixels, out, patch }: { pixels: Tensor; out: Tensor; patch: number },
+): void {
+  const [frames, channels, height, width] = pixels.shape
+  const [down, across] = [Math.floor(height / patch), Math.floor(width / patch)]
+  const rows = frames * down * across
+  if (out.shape[0] !== rows || out.shape[1] !== channels * patch * patch)
+    throw new Error(
+      `patches: ${out.label} must be (${rows}, ${channels * patch * patch}), got (${out.shape.join(', ')})`,
+    )
+  plan.dispatch(cut(plan.target), {
+    params: { rows, channels, height, width, side: patch, down, across },
+    buffers: { pixels, out },
+    grid: rows,
+  })
+}
+
+/** The same as plain loops. */
+export function patchesReference(
+  pixels: ArrayLike<number>,
+  shape: readonly number[],
+  patch: number,
+): number[] {
+  const [frames, channels, height, width] = shape
+  const out: number[] = []
+  for (let frame = 0; frame < frames; frame++)
+    for (let top = 0; top + patch <= height; top += patch)
+      for (let left = 0; left + patch <= width; left += patch)
+        for (let channel = 0; channel < channels; channel++)
+          for (let y = top; y < top + patch; y++)
+            for (let x = left; x < left + patch; x++)
+              out.push(pixels[((frame * channels + channel) * height + y) * width + x])
+  return out
+}
+
+// One workgroup a patch: lanes stride over its pixels.
+function cut(target: Target) {
+  const { width } = spread(target)
+  return kernel({
+    name: 'patches',
+    params: {
+      rows: 'u32',
+      channels: 'u32',
+      height: 'u32',
+      width: 'u32',
+      side: 'u32',
+      down: 'u32',
+      across: 'u32',
+    },
+    buffers: {
+      pixels: { element: 'f32', access: 'read' }, // (frames, channels, height, width)
+      out: { element: 'f32', access: 'write' }, // (frames · down · across, channels · patch · patch)
+    },
+    code: `
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let tokens = params.down * params.across;
+  let frame = row / tokens;
+  let top = (row % tokens) / params.across * params.side;
+  let left = row % params.across * params.side;
+  let columns = params.channels * params.side * params.side;
+  for (var c = lane; c < columns; c += ${width}u) {
+    let channel = c / (params.side * params.side);
+    let y = top + c / params.side % params.side;
+    let x = left + c % params.side;
+    out[row * columns + c] = pixels[((frame * params.channels + channel) * params.height + y) * params.width + x];
+  }
+}`,
+  })
+}

@@ -1,0 +1,213 @@
+import type { Device } from '../device/device.ts'
+import { kernel, type Plan } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+/** Width and height in pixels. */
+export interface Extent {
+  readonly width: number
+  readonly height: number
+}
+
+/** Weights of one axis: how `output` pixels are made of `input` ones. Built on the host, in float64. */
+export interface ResizeFilter {
+  readonly input: number
+  readonly output: number
+  /** Weights of each output pixel, the longest row's number; unused ones are 0. */
+  readonly taps: number
+  /** (output, 2 + taps): first input pixel, number of weights, weights · 2²². */
+  readonly rows: Int32Array<ArrayBuffer>
+}
+
+const weightBits = 22
+
+/**
+ * Bicubic (a = −0.5) with antialiasing: the kernel is widened by the scale when an axis shrinks. Weights sum to 1 and
+ * are rounded to 22 fractional bits, halves away from zero, as Pillow's 8-bit resampling does.
+ */
+export function bicubicFilter(input: number, output: number): ResizeFilter {
+  const scale = input / output
+  const stretch = Math.max(scale, 1)
+  const support = 2 * stretch
+  const lines = Array.from({ length: output }, (_, x) => {
+    const center = (x + 0.5) * scale
+    const first = Math.max(0, Math.trunc(center - support + 0.5))
+    const end = Math.min(input, Math.trunc(center + support + 0.5))
+    const weights = Array.from({ length: end - first }, (_, j) => cubic((j + first - center + 0.5) / stretch))
+    const sum = weights.reduce((total, weight) => total + weight, 0)
+    return { first, weights: weights.map(weight => toFixed(weight / sum)) }
+  })
+  const taps = Math.max(...lines.map(({ weights }) => weights.length))
+  const rows = new Int32Array(output * (taps + 2))
+  for (const [x, { first, weights }] of lines.entries())
+    rows.set([first, weights.length, ...weights], x * (taps + 2))
+  return { input, output, taps, rows }
+}
+
+function cubic(distance: number): number {
+  const a = -0.5
+  const t = Math.abs(distance)
+  if (t < 1) return ((a + 2) * t - (a + 3)) * t * t + 1
+  return t < 2 ? (((t - 5) * t + 8) * t - 4) * a : 0
+}
+
+const toFixed = (weight: number): number => Math.trunc(weight * 2 ** weightBits + (weight < 0 ? -0.5 : 0.5))
+
+/** The filter as a tensor with a buffer of its own. */
+export const filterTensor = (device: Device, { output, taps, rows }: ResizeFilter): Tensor =>
+  device.tensor('resize filter', [output, taps + 2], 'i32', rows)
+
+/** Words that hold a packed 8-bit RGB picture: one more than it fills, because the kernel reads one ahead. */
+export const packedWords = ({ width, height }: Extent): number => Math.ceil((width * height * 3) / 4) + 1
+
+/**
+ * Resizes a packed 8-bit RGB picture, u32 (`packedWords`), to one u32 a pixel (height, width), red in its lowest byte.
+ * Horizontally first, both passes rounded to 8 bits: not a bit differs from Pillow. An axis of equal size has weights
+ * of exactly 1 and 0, which is the same as leaving its pass out.
+ */
+export function resize(
+  plan: Plan,
+  picture: Tensor,
+  from: Extent,
+  to: Tensor,
+  filters: { x: Tensor; y: Tensor },
+): void {
+  const [height, width] = to.shape
+  const rows = plan.tensor('resized rows', [from.height, width], 'u32')
+  plan.dispatch(horizontal, {
+    params: { from_width: from.width, height: from.height, width, filter_stride: filters.x.shape[1] },
+    buffers: { picture, weights: filters.x, rows },
+    grid: groups(width * Math.ceil(from.height / rowsOfAThread)),
+  })
+  plan.dispatch(vertical, {
+    params: { height, width, filter_stride: filters.y.shape[1] },
+    buffers: { rows, weights: filters.y, pixels: to },
+    grid: groups(width * height),
+  })
+}
+
+/** The same arithmetic as plain loops, packed RGB to packed RGB: what the kernels are tested against. */
+export function resizeReference(picture: Uint8Array, from: Extent, to: Extent): Uint8Array {
+  const rows = new Uint8Array(from.height * to.width * 3)
+  resample(
+    picture,
+    rows,
+    bicubicFilter(from.width, to.width),
+    from.height,
+    [from.width * 3, 3],
+    [to.width * 3, 3],
+  )
+  const pixels = new Uint8Array(to.height * to.width * 3)
+  const rowBytes = to.width * 3
+  resample(rows, pixels, bicubicFilter(from.height, to.height), to.width, [3, rowBytes], [3, rowBytes])
+  return pixels
+}
+
+type Steps = readonly [line: number, pixel: number]
+
+/** One pass over `lines` rows or columns; steps are bytes to the next line and to the next pixel along the axis. */
+function resample(
+  from: Uint8Array,
+  to: Uint8Array,
+  { output, taps, rows }: ResizeFilter,
+  lines: number,
+  [fromLine, fromPixel]: Steps,
+  [toLine, toPixel]: Steps,
+): void {
+  for (let line = 0; line < lines; line++)
+    for (let x = 0; x < output; x++)
+      for (let channel = 0; channel < 3; channel++) {
+        const [first, count] = rows.subarray(x * (taps + 2))
+        let sum = 2 ** (weightBits - 1)
+        for (let j = 0; j < count; j++)
+          sum += from[line * fromLine + (first + j) * fromPixel + channel] * rows[x * (taps + 2) + 2 + j]
+        to[line * toLine + x * toPixel + channel] = Math.min(
+          255,
+          Math.max(0, Math.floor(sum / 2 ** weightBits)),
+        )
+      }
+}
+
+const threads = 64
+const groups = (work: number): number => Math.ceil(work / threads)
+
+const rowsOfAThread = 4
+const overRows = (line: (row: number) => string): string =>
+  Array.from({ length: rowsOfAThread }, (_, row) => line(row)).join('\n')
+
+const rounding = `
+fn to_word(sum: vec3i) -> u32 {
+  let bytes = vec3u(clamp(sum >> vec3u(${weightBits}u), vec3i(0), vec3i(255)));
+  return bytes.x | (bytes.y << 8u) | (bytes.z << 16u);
+}
+fn to_bytes(word: u32) -> vec3i { return vec3i(vec3u(word, word >> 8u, word >> 16u) & vec3u(255u)); }
+`
+
+// A thread makes one column of some rows, so that a weight is loaded once for all of them. A pixel's three bytes lie
+// in one word or two; both are kept while moving along the row, so each pixel costs one load.
+const horizontal = kernel({
+  name: 'resize_horizontal',
+  params: { from_width: 'u32', height: 'u32', width: 'u32', filter_stride: 'u32' },
+  buffers: {
+    picture: { element: 'u32', access: 'read' }, // packed bytes (height, from_width, 3), and a word
+    weights: { element: 'i32', access: 'read' }, // (width, filter_stride)
+    rows: { element: 'u32', access: 'write' }, // (height, width)
+  },
+  code: `${rounding}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let work = workgroup_index(id) * ${threads}u + lane;
+  let x = work % params.width;
+  let y = work / params.width * ${rowsOfAThread}u;
+  if (y >= params.height) { return; }
+  let filter_start = x * params.filter_stride;
+  let first = u32(weights[filter_start]);
+  let count = u32(weights[filter_start + 1u]);
+${overRows(
+  row => `
+  let byte${row} = (min(y + ${row}u, params.height - 1u) * params.from_width + first) * 3u;
+  var at${row} = byte${row} >> 2u;
+  var phase${row} = byte${row} & 3u;
+  var word${row} = picture[at${row}];
+  var sum${row} = vec3i(${2 ** (weightBits - 1)});`,
+)}
+  for (var j = 0u; j < count; j++) {
+    let weight = weights[filter_start + 2u + j];
+${overRows(
+  row => `
+    let next${row} = picture[at${row} + 1u];
+    let pixel${row} = (word${row} >> (8u * phase${row})) | ((next${row} << 1u) << (31u - 8u * phase${row}));
+    sum${row} += to_bytes(pixel${row}) * weight;
+    let over${row} = phase${row} > 0u;
+    word${row} = select(word${row}, next${row}, over${row});
+    at${row} += u32(over${row});
+    phase${row} = (phase${row} + 3u) & 3u;`,
+)}
+  }
+${overRows(row => `  if (y + ${row}u < params.height) { rows[(y + ${row}u) * params.width + x] = to_word(sum${row}); }`)}
+}`,
+})
+
+const vertical = kernel({
+  name: 'resize_vertical',
+  params: { height: 'u32', width: 'u32', filter_stride: 'u32' },
+  buffers: {
+    rows: { element: 'u32', access: 'read' }, // (input height, width)
+    weights: { element: 'i32', access: 'read' }, // (height, filter_stride)
+    pixels: { element: 'u32', access: 'write' }, // (height, width)
+  },
+  code: `${rounding}
+@compute @workgroup_size(${threads})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let work = workgroup_index(id) * ${threads}u + lane;
+  if (work >= params.height * params.width) { return; }
+  let x = work % params.width;
+  let filter_start = work / params.width * params.filter_stride;
+  let first = u32(weights[filter_start]);
+  let count = u32(weights[filter_start + 1u]);
+  var sum = vec3i(${2 ** (weightBits - 1)});
+  for (var j = 0u; j < count; j++) {
+    sum += to_bytes(rows[(first + j) * params.width + x]) * weights[filter_start + 2u + j];
+  }
+  pixels[work] = to_word(sum);
+}`,
+})

@@ -1,0 +1,68 @@
+import { CompiledPlan, type Ready, type Step } from './compiled-plan.ts'
+import { type Device, placed } from '../device/device.ts'
+import { writeScalars } from '../device/kernel.ts'
+import type { Command, Dispatch, Plan } from './plan.ts'
+import { inPlace, place } from './memory.ts'
+import { bytesOf, type Tensor } from '../device/tensor.ts'
+
+/** Places the plan's tensors, compiles its kernels and binds them. */
+export async function compile(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {
+  const places = place(device, plan, label)
+  const dispatches = plan.segments.flatMap(s => s.commands).filter(c => 'dispatch' in c)
+  const scalars = new ArrayBuffer(Math.max(1, dispatches.length) * scalarsBytes)
+  const uniforms = device.gpu.createBuffer({
+    label: `${label} uniforms`,
+    size: scalars.byteLength,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  })
+  let slot = 0
+  const ready = async (command: Command): Promise<Ready> => {
+    if ('fill' in command) {
+      const { buffer, offsetBytes } = placed(inPlace(places, command.fill))
+      return { fill: buffer, at: offsetBytes, bytes: wordsOf(command.fill) }
+    }
+    const { kernel, params, tensors, grid } = command.dispatch
+    const offset = slot++ * scalarsBytes
+    writeScalars(new DataView(scalars, offset, scalarsBytes), kernel, params, grid)
+    const slices = tensors.map(tensor => sliceOf(inPlace(places, tensor)))
+    return {
+      step: await bind(device, command.dispatch, { buffer: uniforms, offset, size: scalarsBytes }, slices),
+    }
+  }
+  const segments = new Map<string, Ready[]>()
+  for (const { name, commands } of plan.segments) segments.set(name, await Promise.all(commands.map(ready)))
+  device.gpu.queue.writeBuffer(uniforms, 0, scalars)
+  for (const [tensor, data] of plan.constants) device.write(inPlace(places, tensor), data)
+  return new CompiledPlan(device, segments, places, uniforms)
+}
+
+/** Room for the params of one dispatch: where a uniform binding may begin. */
+const scalarsBytes = 256
+
+async function bind(
+  device: Device,
+  { kernel, tensors, grid }: Dispatch,
+  scalars: GPUBufferBinding,
+  slices: readonly GPUBufferBinding[],
+): Promise<Step> {
+  const written = new Set(
+    Object.values(kernel.buffers).flatMap((b, i) => (b.access === 'write' ? [slices[i]?.buffer] : [])),
+  )
+  // A buffer may not be read-only and writable in one dispatch, so inputs that share a buffer with an output are declared writable.
+  const writable = slices.map((slice, i) => written.has(slice.buffer) || !tensors[i]?.storage)
+  const { compiled, bindings } = await device.pipelines.get(kernel, writable)
+  const entries = [scalars, ...slices].map((resource, binding) => ({ binding, resource }))
+  return {
+    pipeline: compiled,
+    bindings: device.gpu.createBindGroup({ label: kernel.name, layout: bindings, entries }),
+    grid,
+  }
+}
+
+function sliceOf(tensor: Tensor): GPUBufferBinding {
+  const { buffer, offsetBytes } = placed(tensor)
+  return { buffer, offset: offsetBytes, size: Math.ceil(bytesOf(tensor) / 16) * 16 }
+}
+
+/** What clearing must span, a multiple of 4; nothing else lies in those last bytes. */
+const wordsOf = (tensor: Tensor): number => Math.ceil(bytesOf(tensor) / 4) * 4

@@ -1,0 +1,100 @@
+import { align, type Device } from '../device/device.ts'
+import type { Command, Plan } from './plan.ts'
+import { bytesOf, type Tensor } from '../device/tensor.ts'
+
+/** The memory of a compiled plan: its tensors with their places, and the buffers that these are in. */
+export interface Places {
+  tensors: Map<Tensor, Tensor>
+  buffers: GPUBuffer[]
+}
+
+/** Gives the plan's own tensors memory on the device. */
+export function place(device: Device, plan: Plan, label: string): Places {
+  const { slabs, found } = layOut(plan, device.maxBindingBytes)
+  const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
+  const tensors = new Map<Tensor, Tensor>()
+  for (const [tensor, { slab, offset }] of found)
+    tensors.set(tensor, { ...tensor, storage: { buffer: buffers[slab], offsetBytes: offset } })
+  return { tensors, buffers }
+}
+
+/** The tensor with its place. */
+export const inPlace = ({ tensors }: Places, tensor: Tensor): Tensor =>
+  tensor.storage ? tensor : (tensors.get(tensor) ?? tensor)
+
+/** Bytes of the memory that the plan's own tensors will share, found without a device. */
+export const planBytes = (plan: Plan, maxBindingBytes: number): number =>
+  layOut(plan, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
+
+/** The tensors that the plan has to place, in the order in which they occur. */
+export const ownTensors = (plan: Plan): Tensor[] => lifetimes(plan).map(life => life.tensor)
+
+/** Bytes of each buffer, and where in them the tensors without storage lie. */
+interface Layout {
+  slabs: number[]
+  found: Map<Tensor, { slab: number; offset: number }>
+}
+
+interface Life {
+  tensor: Tensor
+  first: number
+  last: number
+}
+
+/** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
+function layOut(plan: Plan, maxBindingBytes: number): Layout {
+  const lives = lifetimes(plan).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
+  const slabs: { end: number; taken: { life: Life; from: number; to: number }[] }[] = []
+  const found = new Map<Tensor, { slab: number; offset: number }>()
+  for (const life of lives) {
+    const size = Math.max(256, align(bytesOf(life.tensor)))
+    if (size > maxBindingBytes)
+      throw new Error(
+        `${life.tensor.label} (${life.tensor.shape}): ${size} bytes; a binding holds ${maxBindingBytes}`,
+      )
+    let done = false
+    for (let slab = 0; !done; slab++) {
+      slabs[slab] ??= { end: 0, taken: [] }
+      const target = slabs[slab]
+      const offset = gap(target.taken, life, size)
+      if (offset + size > maxBindingBytes) continue
+      target.taken.push({ life, from: offset, to: offset + size })
+      target.end = Math.max(target.end, offset + size)
+      found.set(life.tensor, { slab, offset })
+      done = true
+    }
+  }
+  return { slabs: slabs.map(slab => slab.end), found }
+}
+
+function gap(taken: readonly { life: Life; from: number; to: number }[], life: Life, size: number): number {
+  const busy = taken
+    .filter(t => t.life.first <= life.last && life.first <= t.life.last)
+    .sort((a, b) => a.from - b.from)
+  let offset = 0
+  for (const { from, to } of busy) {
+    if (from - offset >= size) break
+    offset = Math.max(offset, to)
+  }
+  return offset
+}
+
+function lifetimes(plan: Plan): Life[] {
+  const lives = new Map<Tensor, Life>()
+  for (const tensor of plan.pinned) lives.set(tensor, { tensor, first: 0, last: Number.POSITIVE_INFINITY })
+  let time = 0
+  for (const command of plan.segments.flatMap(s => s.commands)) {
+    for (const tensor of touched(command)) {
+      if (tensor.storage) continue
+      const life = lives.get(tensor)
+      if (life) life.last = Math.max(life.last, time)
+      else lives.set(tensor, { tensor, first: time, last: time })
+    }
+    time++
+  }
+  return [...lives.values()]
+}
+
+function touched(command: Command): readonly Tensor[] {
+  return 'dispatch' in command ? command.dispatch.tensors : [command.fill]
+}

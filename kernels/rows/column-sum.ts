@@ -1,0 +1,106 @@
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { type Pack, pack, spread } from '../wgsl/packs.ts'
+import { type BufferSpec, kernel, type Plan, type Target } from '../plan/plan.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
+export function columnSum(plan: Plan, { x, out }: { x: Tensor; out: Tensor }): void {
+  columnSums(plan, { name: 'column_sum', reads: { x }, term: 'x[i]', out })
+}
+
+/** The same arithmetic as plain loops; `out` is what was there before. */
+export function columnSumReference(x: ArrayLike<number>, out: ArrayLike<number>): number[] {
+  const sums = Array.from(out)
+  for (let i = 0; i < x.length; i++) sums[i % sums.length] += x[i]
+  return sums
+}
+
+export interface ColumnSums {
+  name: string
+  /** (rows, columns) */
+  reads: Readonly<Record<string, Tensor>>
+  /** Numbers that belong to rows. */
+  tables?: Readonly<Record<string, Tensor>> | undefined
+  /** WGSL: what the pack at index `i`, in `row`, adds to its column. */
+  term: string
+  /** (columns), added to */
+  out: Tensor
+}
+
+/** Sums a term over rows: chunks of rows first, then their sums, always in one order and without atomics. */
+export function columnSums(plan: Plan, of: ColumnSums): void {
+  const columns = sizeOf(of.out.shape)
+  const rows = sizeOf(Object.values(of.reads)[0].shape) / columns
+  const chunks = rows <= 2 * chunkRows ? 1 : Math.ceil(rows / chunkRows)
+  if (chunks === 1) {
+    dispatch(plan, of, { rows, columns, chunks, accumulate: true })
+    return
+  }
+  const partials = plan.tensor(`${of.name} of chunks`, [chunks, columns])
+  dispatch(plan, { ...of, out: partials }, { rows, columns, chunks, accumulate: false })
+  columnSum(plan, { x: partials, out: of.out })
+}
+
+const chunkRows = 64
+
+// One lane a column pack and a chunk of rows.
+function dispatch(
+  plan: Plan,
+  { name, reads, tables, term, out }: ColumnSums,
+  {
+    rows,
+    columns,
+    chunks,
+    accumulate,
+  }: { rows: number; columns: number; chunks: number; accumulate: boolean },
+): void {
+  const { width } = spread(plan.target)
+  const packs = columns / pack(columns).size
+  const blocks = Math.ceil(packs / width)
+  const names = [Object.keys(reads), Object.keys(tables ?? {})]
+  const key = [targetKey(plan.target), name, pack(columns).size, ...names, term, accumulate].join('|')
+  plan.dispatch(
+    sums(key, () => sumKernel(plan.target, { name, reads, tables, term }, pack(columns), accumulate)),
+    {
+      params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
+      buffers: { ...reads, ...tables, sums: out },
+      grid: chunks * blocks,
+    },
+  )
+}
+
+const sums = once<ReturnType<typeof sumKernel>>()
+
+const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chunk_rows: 'u32' } as const
+
+function sumKernel(
+  target: Target,
+  { name, reads, tables, term }: Pick<ColumnSums, 'name' | 'reads' | 'tables' | 'term'>,
+  { element, declarations }: Pack,
+  accumulate: boolean,
+) {
+  const { width } = spread(target)
+  const specs = (names: object, spec: BufferSpec) =>
+    Object.fromEntries(Object.keys(names).map(key => [key, spec]))
+  const buffers: Record<string, BufferSpec> = {
+    ...specs(reads, { element, access: 'read' }),
+    ...specs(tables ?? {}, { element: 'f32', access: 'read' }),
+    sums: { element, access: 'write' }, // (chunks, columns)
+  }
+  const code = `${declarations}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let chunk = workgroup_index(id) / params.blocks;
+  let c = workgroup_index(id) % params.blocks * ${width}u + lane;
+  if (chunk >= params.chunks || c >= params.columns) { return; }
+  let end = min((chunk + 1u) * params.chunk_rows, params.rows);
+  let place = chunk * params.columns + c;
+  var sum = ${accumulate ? 'sums[place]' : 'number()'};
+  for (var row = chunk * params.chunk_rows; row < end; row++) {
+    let i = row * params.columns + c;
+    sum += ${term};
+  }
+  sums[place] = sum;
+}`
+  return kernel<keyof typeof params, string>({ name, params, buffers, code })
+}

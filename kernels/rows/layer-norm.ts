@@ -1,0 +1,224 @@
+import { columnSum, columnSums } from './column-sum.ts'
+import { group } from '../wgsl/workgroup.ts'
+import type { FloatType } from '../matmul/variant.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { pack } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** y[r, c] = (x[r, c] − mean[r]) · scale[r] · gain[c] + bias[c], scale = 1 / sqrt(variance[r] + epsilon); x (rows, columns). */
+export function layerNorm(
+  plan: Plan,
+  x: Tensor,
+  gain: Tensor,
+  bias: Tensor,
+  y: Tensor,
+  epsilon: number,
+): void {
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  const kept = stored(plan, pack(columns).size, { y })
+  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
+    params: { rows, columns: columns / pack(columns).size, epsilon },
+    buffers: { x, gain, bias, y, ...kept.buffers },
+    grid: rows,
+  })
+}
+
+/** The same arithmetic as plain loops. */
+export function layerNormReference(
+  x: ArrayLike<number>,
+  gain: ArrayLike<number>,
+  bias: ArrayLike<number>,
+  epsilon: number,
+): number[] {
+  const columns = gain.length
+  const y: number[] = []
+  for (let start = 0; start < x.length; start += columns) {
+    const row = Array.from({ length: columns }, (_, c) => x[start + c])
+    const mean = row.reduce((sum, value) => sum + value, 0) / columns
+    const variance = row.reduce((sum, value) => sum + (value - mean) ** 2, 0) / columns
+    row.forEach((value, c) => {
+      y.push(((value - mean) / Math.sqrt(variance + epsilon)) * gain[c] + bias[c])
+    })
+  }
+  return y
+}
+
+export interface LayerNormBackward {
+  /** (rows, columns), as it went in */
+  x: Tensor
+  /** (columns) */
+  gain: Tensor
+  /** (rows, columns) */
+  dy: Tensor
+  /** (rows, columns); absent when nothing before this layer learns */
+  dx?: Tensor | undefined
+  /** Whether `dx` is added to. */
+  accumulate: boolean
+  /** (columns), added to */
+  gainGradient?: Tensor | undefined
+  /** (columns), added to */
+  biasGradient?: Tensor | undefined
+  epsilon: number
+}
+
+/** With n = normalised x and g = dy · gain: dx (+)= scale · (g − mean(g) − n · mean(g · n)), gain′ += Σ dy · n, bias′ += Σ dy. */
+export function layerNormBackward(plan: Plan, of: LayerNormBackward): void {
+  const { x, gain, dy, dx, accumulate, gainGradient, biasGradient, epsilon } = of
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  const params = { rows, columns: columns / pack(columns).size, epsilon }
+  const moments = plan.tensor('layer norm moments', [rows, 2])
+  if (dx)
+    plan.dispatch(backward(plan.target, columns, accumulate), {
+      params,
+      buffers: { x, gain, dy, dx, moments },
+      grid: rows,
+    })
+  else if (gainGradient)
+    plan.dispatch(measure(plan.target, columns), { params, buffers: { x, moments }, grid: rows })
+  if (gainGradient)
+    columnSums(plan, {
+      name: 'layer_norm_gain',
+      reads: { x, dy },
+      tables: { moments },
+      term: 'dy[i] * (x[i] - moments[row * 2u]) * moments[row * 2u + 1u]',
+      out: gainGradient,
+    })
+  if (biasGradient) columnSum(plan, { x: dy, out: biasGradient })
+}
+
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
+}
+
+// One workgroup a row: lanes stride over the columns.
+function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+  const { width, enables } = group(target)
+  const { element, size: packed } = pack(size)
+  return kernel<'rows' | 'columns' | 'epsilon', string>({
+    name: 'layer_norm',
+    enables: kept.enables + enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      bias: { element, access: 'read' }, // (columns)
+      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+      ...kept.specs,
+    },
+    code: `${moments(target, size)}${kept.functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  let of_row = moments_of(start, lane);
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    y[start + c] = stored_y(fma((x[start + c] - of_row.x) * of_row.y, gain[c], bias[c]));
+  }
+}`,
+  })
+}
+
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
+function backward(target: Target, size: number, accumulate: boolean) {
+  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
+    backwardKernel(target, size, accumulate),
+  )
+}
+
+function backwardKernel(target: Target, size: number, accumulate: boolean) {
+  const { width, enables } = group(target)
+  const { element } = pack(size)
+  return kernel({
+    name: 'layer_norm_backward',
+    enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      dy: { element, access: 'read' }, // (rows, columns)
+      dx: { element, access: 'write' }, // (rows, columns)
+      moments: { element: 'f32', access: 'write' }, // (rows, mean and scale)
+    },
+    code: `${moments(target, size)}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  let of_row = moments_of(start, lane);
+  moments[row * 2u] = of_row.x;
+  moments[row * 2u + 1u] = of_row.y;
+  var plain = number();
+  var along = number();
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let outer = dy[start + c] * gain[c];
+    plain += outer;
+    along = fma(outer, (x[start + c] - of_row.x) * of_row.y, along);
+  }
+  let count = count_of_row();
+  let plain_mean = group_sum(total(plain), lane) / count;
+  let along_mean = group_sum(total(along), lane) / count;
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let normal = (x[start + c] - of_row.x) * of_row.y;
+    let slope = of_row.y * (dy[start + c] * gain[c] - plain_mean - normal * along_mean);
+    dx[start + c] = ${accumulate ? 'dx[start + c] + slope' : 'slope'};
+  }
+}`,
+  })
+}
+
+const measures = once<ReturnType<typeof measureKernel>>()
+
+function measure(target: Target, size: number) {
+  return measures(`${targetKey(target)} ${size}`, () => measureKernel(target, size))
+}
+
+function measureKernel(target: Target, size: number) {
+  const { width, enables } = group(target)
+  return kernel({
+    name: 'layer_norm_moments',
+    enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element: pack(size).element, access: 'read' }, // (rows, columns)
+      moments: { element: 'f32', access: 'write' }, // (rows, mean and scale)
+    },
+    code: `${moments(target, size)}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let of_row = moments_of(row * params.columns, lane);
+  moments[row * 2u] = of_row.x;
+  moments[row * 2u + 1u] = of_row.y;
+}`,
+  })
+}
+
+// `moments_of` gives (mean, scale) of a row. The variance is a second pass, so that it does not cancel.
+function moments(target: Target, size: number): string {
+  const { width, functions } = group(target)
+  const { size: packed, declarations } = pack(size)
+  return `${declarations}${functions}
+fn count_of_row() -> f32 { return f32(params.columns * ${packed}u); }
+fn moments_of(start: u32, lane: u32) -> vec2f {
+  var sum = number();
+  for (var c = lane; c < params.columns; c += ${width}u) { sum += x[start + c]; }
+  let mean = group_sum(total(sum), lane) / count_of_row();
+  var squares = number();
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let deviation = x[start + c] - mean;
+    squares = fma(deviation, deviation, squares);
+  }
+  let variance = group_sum(total(squares), lane) / count_of_row();
+  return vec2f(mean, inverseSqrt(variance + params.epsilon));
+}`
+}

@@ -1,0 +1,169 @@
+import { group } from '../wgsl/workgroup.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+/** A chunk of logit rows; what it says of row r stands at `firstRow` + r of the tensors over all rows. */
+export interface LogitRows {
+  /** (rows, vocabulary) */
+  logits: Tensor
+  /** u32 (all rows), each less than `vocabulary`. */
+  targets: Tensor
+  firstRow: number
+  rows: number
+  vocabulary: number
+  /** Divides the logits; z below is logit / temperature. */
+  temperature: number
+  /** (all rows): log Σ exp(z) */
+  logSums: Tensor
+  /** (all rows): −Σ p log p, with p = exp(z − logSums) */
+  entropies: Tensor
+}
+
+/** logProbs[r] = z[r, targets[r]] − logSums[r]; writes it, the log sums and the entropies, at `firstRow` and after. */
+export function logProbability(plan: Plan, options: LogitRows & { logProbs: Tensor }): void {
+  const { logits, targets, firstRow, rows, vocabulary, temperature, logProbs, logSums, entropies } = options
+  plan.dispatch(forward(plan.target), {
+    params: { first_row: firstRow, rows, vocabulary, scale: 1 / temperature },
+    buffers: { logits, targets, logProbs, logSums, entropies },
+    grid: rows,
+  })
+}
+
+/**
+ * Logits become dlogits[r, v] = (coefficients[r] · ([v = targets[r]] − p) − entropyCoefficients[r] · p (log p +
+ * entropies[r])) / temperature.
+ */
+export function logProbabilityBackward(
+  plan: Plan,
+  options: LogitRows & { coefficients: Tensor; entropyCoefficients: Tensor },
+): void {
+  const { firstRow, rows, vocabulary, temperature, ...tensors } = options
+  const { logits, targets, logSums, entropies, coefficients, entropyCoefficients } = tensors
+  const parts = Math.ceil(vocabulary / partSize)
+  plan.dispatch(backward(plan.target), {
+    params: { first_row: firstRow, rows, vocabulary, parts, scale: 1 / temperature },
+    buffers: { logits, targets, logSums, entropies, coefficients, entropyCoefficients },
+    grid: rows * parts,
+  })
+}
+
+/**
+ * Log-probabilities, log sums and entropies of whole rows as plain loops; with `topK`, over the k largest logits only
+ * (0: all), where ties at the smallest of them are kept and a target outside has probability 0.
+ */
+export function logProbabilityReference(
+  logits: ArrayLike<number>,
+  targets: ArrayLike<number>,
+  vocabulary: number,
+  { temperature = 1, topK = 0 }: { temperature?: number; topK?: number } = {},
+): { logProbs: number[]; logSums: number[]; entropies: number[] } {
+  const rows = Array.from(targets, (target, row) => {
+    const scaled = Array.from({ length: vocabulary }, (_, v) => logits[row * vocabulary + v] / temperature)
+    const least = [...scaled].sort((a, b) => b - a)[(topK || vocabulary) - 1]
+    const kept = scaled.filter(z => z >= least)
+    const largest = Math.max(...kept)
+    const logSum = largest + Math.log(kept.reduce((sum, z) => sum + Math.exp(z - largest), 0))
+    const entropy = kept.reduce((sum, z) => sum - Math.exp(z - logSum) * (z - logSum), 0)
+    const logProb = scaled[target] >= least ? scaled[target] - logSum : Number.NEGATIVE_INFINITY
+    return { logProb, logSum, entropy }
+  })
+  return {
+    logProbs: rows.map(row => row.logProb),
+    logSums: rows.map(row => row.logSum),
+    entropies: rows.map(row => row.entropy),
+  }
+}
+
+/** Logits of one row that one workgroup of the backward turns. */
+const partSize = 4096
+
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
+function forward(target: Target) {
+  return forwards(`${targetKey(target)}`, () => forwardKernel(target))
+}
+
+// One workgroup a row. The target's distance from the largest logit comes first: large logits cancel exactly.
+function forwardKernel(target: Target) {
+  const { width, enables, functions } = group(target)
+  return kernel({
+    name: 'log_probability',
+    enables,
+    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', scale: 'f32' },
+    buffers: {
+      logits: { element: 'f32', access: 'read' }, // (rows, vocabulary)
+      targets: { element: 'u32', access: 'read' }, // (all rows)
+      logProbs: { element: 'f32', access: 'write' }, // (all rows)
+      logSums: { element: 'f32', access: 'write' }, // (all rows)
+      entropies: { element: 'f32', access: 'write' }, // (all rows)
+    },
+    code: `${functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.vocabulary;
+  let end = start + params.vocabulary;
+  var largest = -3.4e38;
+  for (var at = start + lane; at < end; at += ${width}u) { largest = max(largest, params.scale * logits[at]); }
+  largest = group_max(largest, lane);
+  var sum = 0.0;
+  var moment = 0.0;
+  for (var at = start + lane; at < end; at += ${width}u) {
+    let below = params.scale * logits[at] - largest;
+    sum += exp(below);
+    moment += exp(below) * below;
+  }
+  sum = group_sum(sum, lane);
+  moment = group_sum(moment, lane);
+  if (lane > 0u) { return; }
+  let to = params.first_row + row;
+  logSums[to] = largest + log(sum);
+  entropies[to] = log(sum) - moment / sum;
+  logProbs[to] = (params.scale * logits[start + min(targets[to], params.vocabulary - 1u)] - largest) - log(sum);
+}`,
+  })
+}
+
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
+function backward(target: Target) {
+  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+}
+
+// One workgroup for each part of a row: lanes stride over it.
+function backwardKernel(target: Target) {
+  const { width } = group(target)
+  return kernel({
+    name: 'log_probability_backward',
+    params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', parts: 'u32', scale: 'f32' },
+    buffers: {
+      logits: { element: 'f32', access: 'write' }, // (rows, vocabulary)
+      targets: { element: 'u32', access: 'read' }, // (all rows)
+      logSums: { element: 'f32', access: 'read' }, // (all rows)
+      entropies: { element: 'f32', access: 'read' }, // (all rows)
+      coefficients: { element: 'f32', access: 'read' }, // (all rows)
+      entropyCoefficients: { element: 'f32', access: 'read' }, // (all rows)
+    },
+    code: `
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id) / params.parts;
+  if (row >= params.rows) { return; }
+  let part = workgroup_index(id) % params.parts * ${partSize}u;
+  let own = params.first_row + row;
+  let wanted = targets[own];
+  let log_sum = logSums[own];
+  let entropy = entropies[own];
+  let coefficient = params.scale * coefficients[own];
+  let entropy_coefficient = params.scale * entropyCoefficients[own];
+  for (var v = part + lane; v < min(part + ${partSize}u, params.vocabulary); v += ${width}u) {
+    let at = row * params.vocabulary + v;
+    let log_p = params.scale * logits[at] - log_sum;
+    let p = exp(log_p);
+    logits[at] = coefficient * (select(0.0, 1.0, v == wanted) - p) - entropy_coefficient * p * (log_p + entropy);
+  }
+}`,
+  })
+}

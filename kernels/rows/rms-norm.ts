@@ -1,0 +1,152 @@
+import { columnSums } from './column-sum.ts'
+import { group } from '../wgsl/workgroup.ts'
+import type { FloatType } from '../matmul/variant.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { pack } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+
+/** y[r, c] = x[r, c] · gain[c] / sqrt(mean over c of x[r, c]² + epsilon), for x (rows, columns) and gain (columns); y f32 or f16. */
+export function rmsNorm(plan: Plan, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  const kept = stored(plan, pack(columns).size, { y })
+  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
+    params: { rows, columns: columns / pack(columns).size, epsilon },
+    buffers: { x, gain, y, ...kept.buffers },
+    grid: rows,
+  })
+}
+
+/** The same arithmetic as plain loops: what the kernel is tested against. */
+export function rmsNormReference(x: ArrayLike<number>, gain: ArrayLike<number>, epsilon: number): number[] {
+  const columns = gain.length
+  const y: number[] = []
+  for (let row = 0; row < x.length / columns; row++) {
+    let squares = 0
+    for (let c = 0; c < columns; c++) squares += x[row * columns + c] ** 2
+    const scale = 1 / Math.sqrt(squares / columns + epsilon)
+    for (let c = 0; c < columns; c++) y.push(x[row * columns + c] * scale * gain[c])
+  }
+  return y
+}
+
+export interface RmsNormBackward {
+  /** (rows, columns), as it went in */
+  x: Tensor
+  /** (columns) */
+  gain: Tensor
+  /** (rows, columns) */
+  dy: Tensor
+  /** (rows, columns) */
+  dx: Tensor
+  /** Whether `dx` is added to. */
+  accumulate: boolean
+  /** (columns), added to */
+  gainGradient?: Tensor | undefined
+  epsilon: number
+}
+
+/** With s = 1 / sqrt(mean(x²) + epsilon), g = dy · gain: dx (+)= s · g − x · s³ · mean(x · g), gain′ += Σ dy · x · s. */
+export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
+  const { x, gain, dy, dx, accumulate, gainGradient, epsilon } = of
+  const columns = sizeOf(gain.shape)
+  const rows = sizeOf(x.shape) / columns
+  const scales = plan.tensor('rms norm scales', [rows])
+  plan.dispatch(backward(plan.target, columns, accumulate), {
+    params: { rows, columns: columns / pack(columns).size, epsilon },
+    buffers: { x, gain, dy, dx, scales },
+    grid: rows,
+  })
+  if (gainGradient)
+    columnSums(plan, {
+      name: 'rms_norm_gain',
+      reads: { x, dy },
+      tables: { scales },
+      term: 'dy[i] * x[i] * scales[row]',
+      out: gainGradient,
+    })
+}
+
+const forwards = once<ReturnType<typeof forwardKernel>>()
+
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
+}
+
+// One workgroup a row: lanes stride over the columns.
+function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+  const { width, enables, functions } = group(target)
+  const { size: packed, element, declarations } = pack(size)
+  return kernel<'rows' | 'columns' | 'epsilon', string>({
+    name: 'rms_norm',
+    enables: kept.enables + enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+      ...kept.specs,
+    },
+    code: `${declarations}${functions}${kept.functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  var squares = number();
+  for (var c = lane; c < params.columns; c += ${width}u) { squares = fma(x[start + c], x[start + c], squares); }
+  let mean = group_sum(total(squares), lane) / f32(params.columns * ${packed}u);
+  let scale = inverseSqrt(mean + params.epsilon);
+  for (var c = lane; c < params.columns; c += ${width}u) { y[start + c] = stored_y(x[start + c] * scale * gain[c]); }
+}`,
+  })
+}
+
+const backwards = once<ReturnType<typeof backwardKernel>>()
+
+function backward(target: Target, size: number, accumulate: boolean) {
+  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
+    backwardKernel(target, size, accumulate),
+  )
+}
+
+function backwardKernel(target: Target, size: number, accumulate: boolean) {
+  const { width, enables, functions } = group(target)
+  const { size: packed, element, declarations } = pack(size)
+  return kernel({
+    name: 'rms_norm_backward',
+    enables,
+    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+    buffers: {
+      x: { element, access: 'read' }, // (rows, columns)
+      gain: { element, access: 'read' }, // (columns)
+      dy: { element, access: 'read' }, // (rows, columns)
+      dx: { element, access: 'write' }, // (rows, columns)
+      scales: { element: 'f32', access: 'write' }, // (rows)
+    },
+    code: `${declarations}${functions}
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let row = workgroup_index(id);
+  if (row >= params.rows) { return; }
+  let start = row * params.columns;
+  let count = f32(params.columns * ${packed}u);
+  var squares = number();
+  var along = number();
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let value = x[start + c];
+    squares = fma(value, value, squares);
+    along = fma(value, dy[start + c] * gain[c], along);
+  }
+  let scale = inverseSqrt(group_sum(total(squares), lane) / count + params.epsilon);
+  let pull = group_sum(total(along), lane) / count * scale * scale * scale;
+  scales[row] = scale;
+  for (var c = lane; c < params.columns; c += ${width}u) {
+    let slope = dy[start + c] * gain[c] * scale - x[start + c] * pull;
+    dx[start + c] = ${accumulate ? 'dx[start + c] + slope' : 'slope'};
+  }
+}`,
+  })
+}

@@ -1,0 +1,104 @@
+import { spread } from '../wgsl/packs.ts'
+import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { bytesOf, type Tensor } from '../device/tensor.ts'
+
+/** How numbers lie in files of weights, little-endian. */
+export type RawFormat = 'F32' | 'F16' | 'BF16'
+
+export interface StoredElements {
+  /** u32: bytes as they were read. */
+  raw: Tensor
+  /** Where the elements begin in it, in units of two bytes. */
+  at: number
+  format: RawFormat
+  count: number
+  /** f32 or f16; takes the elements from element `first` on, which is even. */
+  to: Tensor
+  first: number
+  /** u32 (1): counts what is beyond float16's range, where `to` is float16. */
+  saturated: Tensor
+}
+
+/**
+ * to[first + i] = element i of the raw bytes: widened exactly, or rounded to the nearest float16, ties to even, where
+ * what is beyond the range becomes the largest number with its sign. NaN stays NaN.
+ */
+export function storeElements(plan: Plan, of: StoredElements): void {
+  const { raw, at, format, count, to, first, saturated } = of
+  const isHalf = to.type === 'f16'
+  const words = isHalf ? Math.ceil(count / 2) : count
+  const { width, repeat } = spread(plan.target)
+  plan.dispatch(store(plan.target, format, isHalf), {
+    params: { at, count, words, first: isHalf ? first / 2 : first },
+    buffers: { raw, stored: { ...to, type: 'u32', shape: [Math.ceil(bytesOf(to) / 4)] }, saturated },
+    grid: Math.ceil(words / (width * repeat)),
+  })
+}
+
+// Bits of float32, or of float16, by integers alone: what an adapter does to subnormal numbers has no say.
+function store(target: Target, format: RawFormat, isHalf: boolean) {
+  const { width, repeat } = spread(target)
+  const copied = isHalf && format === 'F16'
+  const element = copied ? 'half(params.at + i)' : isHalf ? `narrowed(${widened[format]})` : widened[format]
+  return kernel({
+    name: `store_${format}_as_${isHalf ? 'f16' : 'f32'}`,
+    params: { at: 'u32', count: 'u32', words: 'u32', first: 'u32' },
+    buffers: {
+      raw: { element: 'u32', access: 'read' },
+      stored: { element: 'u32', access: 'write' },
+      saturated: { element: 'atomic<u32>', access: 'write' },
+    },
+    code: `
+fn half(i: u32) -> u32 { return (raw[i >> 1u] >> ((i & 1u) * 16u)) & 0xffffu; }
+fn from_half(bits: u32) -> u32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let exponent = (bits >> 10u) & 0x1fu;
+  let fraction = bits & 0x3ffu;
+  if (exponent == 0x1fu) { return sign | 0x7f800000u | (fraction << 13u); }
+  if (exponent > 0u) { return sign | ((exponent + 112u) << 23u) | (fraction << 13u); }
+  if (fraction == 0u) { return sign; }
+  let shift = countLeadingZeros(fraction) - 21u;
+  return sign | ((113u - shift) << 23u) | (((fraction << shift) & 0x3ffu) << 13u);
+}
+fn narrowed(word: u32) -> u32 {
+  let sign = (word >> 16u) & 0x8000u;
+  let magnitude = word & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) { return 0x7e00u; }
+  if (magnitude >= 0x477ff000u) {
+    atomicAdd(&saturated[0], 1u);
+    return sign | 0x7bffu;
+  }
+  if (magnitude >= 0x38800000u) {
+    return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u);
+  }
+  let shift = 126u - (magnitude >> 23u);
+  if (shift > 24u) { return sign; }
+  let fraction = (magnitude & 0x7fffffu) | 0x800000u;
+  let floor = fraction >> shift;
+  let rest = fraction & ((1u << shift) - 1u);
+  let middle = 1u << (shift - 1u);
+  return sign | (floor + select(0u, 1u, rest > middle || (rest == middle && (floor & 1u) == 1u)));
+}
+fn element(i: u32) -> u32 { return ${element}; }
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup_index(id) * ${width * repeat}u + lane;
+  let end = min(start + ${width * repeat}u, params.words);
+  for (var i = start; i < end; i += ${width}u) {
+    ${
+      isHalf
+        ? `var word = element(2u * i);
+    if (2u * i + 1u < params.count) { word |= element(2u * i + 1u) << 16u; }
+    stored[params.first + i] = word;`
+        : 'stored[params.first + i] = element(i);'
+    }
+  }
+}`,
+  })
+}
+
+const widened = {
+  BF16: '(half(params.at + i) << 16u)',
+  F16: 'from_half(half(params.at + i))',
+  F32: '(half(params.at + 2u * i) | (half(params.at + 2u * i + 1u) << 16u))',
+} as const satisfies Record<RawFormat, string>

@@ -1,0 +1,69 @@
+import { largestFloat16 } from '../device/float16.ts'
+import { type FloatType, withinFloat16 } from '../matmul/variant.ts'
+import type { Pack } from './packs.ts'
+import type { BufferSpec, Plan } from '../plan/plan.ts'
+import type { Tensor } from '../device/tensor.ts'
+
+/** What kernels over packs need to write tensors of float16 or float32, and to count what float16 cannot hold. */
+export interface Stored {
+  enables: string
+  /** Part of the kernel's key. */
+  key: string
+  /** WGSL: `stored_NAME(number)`, the pack as it is kept: as float16 at most the largest one. */
+  functions: string
+  /** The counter's binding, where there is one. */
+  specs: Record<string, BufferSpec>
+  buffers: Record<string, Tensor>
+}
+
+export function stored(plan: Plan, packed: Pack['size'], written: Readonly<Record<string, Tensor>>): Stored {
+  const types = Object.entries(written).map(([name, tensor]) => [name, floatTypeOf(tensor)] as const)
+  const half = types.some(([, type]) => type === 'f16')
+  const counter = half ? plan.saturated : undefined
+  return {
+    enables: half ? 'enable f16;\n' : '',
+    key: `${types.map(([name, type]) => `${name} ${type}`)} ${counter !== undefined}`,
+    functions: types.map(([name, type]) => storedWgsl(name, type, packed, counter !== undefined)).join(''),
+    specs: counter ? counterSpec : {},
+    buffers: counter ? { saturated: counter } : {},
+  }
+}
+
+/** What kernels need that write float16 by `kept(f32)` or `kept2(vec2f)`: what these cut is counted where the plan counts. */
+export function counted(plan: Plan): Pick<Stored, 'functions' | 'specs' | 'buffers'> {
+  const counter = plan.saturated
+  return {
+    functions: keptWgsl('f32', counter !== undefined) + keptWgsl('vec2f', counter !== undefined),
+    specs: counter ? counterSpec : {},
+    buffers: counter ? { saturated: counter } : {},
+  }
+}
+
+const counterSpec: Record<string, BufferSpec> = { saturated: { element: 'atomic<u32>', access: 'write' } }
+
+/** The WGSL element of a pack of that type. */
+export const elementOf = (type: FloatType, packed: Pack['size']): string =>
+  packed === 4 ? `vec4<${type}>` : type
+
+export function floatTypeOf({ label, type }: Tensor): FloatType {
+  if (type === 'f32' || type === 'f16') return type
+  throw new Error(`${label} must hold f32 or f16, got ${type}`)
+}
+
+function storedWgsl(name: string, type: FloatType, packed: Pack['size'], counts: boolean): string {
+  const element = elementOf(type, packed)
+  if (type === 'f32') return `\nfn stored_${name}(value: number) -> ${element} { return value; }`
+  return `
+fn stored_${name}(value: number) -> ${element} {
+  let kept = clamp(value, number(-${largestFloat16}.0), number(${largestFloat16}.0));
+  ${counts ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}
+  return ${element}(kept);
+}`
+}
+
+const keptWgsl = (type: 'f32' | 'vec2f', counts: boolean): string => `
+fn kept${type === 'f32' ? '' : '2'}(value: ${type}) -> ${type} {
+  let kept = ${withinFloat16('value', type)};
+  ${counts ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}
+  return kept;
+}`

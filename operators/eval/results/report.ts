@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import type { Benchmark } from '../kinds.ts'
+import { page } from './report-page.ts'
+import { embedSheets } from './report-sheets.ts'
+import { csv, markdown, percent } from './report-text.ts'
+import { readRecipe, readResults, readTimings, replaceFile } from './store.ts'
+import { idsOfShard, type Summary, summarise } from './summary.ts'
+
+/**
+ * Writes `results.jsonl` in the order of the benchmark, and the report as JSON, CSV, Markdown and a page that holds
+ * all it shows. Returns the summary and a line about it.
+ */
+export async function writeReport(
+  folder: string,
+  benchmark: Benchmark,
+): Promise<{ summary: Summary; line: string }> {
+  const ids = new Set(idsOfShard(benchmark))
+  const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
+  const summary = summarise(benchmark, readRecipe(folder), results, readTimings(folder))
+  const write = (name: string, text: string) => replaceFile(join(folder, name), text)
+  write('results.jsonl', results.map(result => `${JSON.stringify(result)}\n`).join(''))
+  write('report.json', `${JSON.stringify(summary, null, 2)}\n`)
+  write('report.csv', csv(results))
+  write('report.md', markdown(summary))
+  write('report.html', page(summary, results, await embedSheets(folder, results)))
+  const [headline] = summary.scores
+  const complete =
+    summary.done === summary.expected ? '' : ` (${summary.done} of ${summary.expected} questions)`
+  const line = `${headline?.name} accuracy ${percent(headline?.mean ?? Number.NaN)} %${complete}; see ${join(folder, 'report.html')}`
+  return { summary, line }
+}

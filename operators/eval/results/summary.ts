@@ -1,0 +1,164 @@
+import { type Benchmark, type Headline, type Outcome, outcomes, type Result } from '../kinds.ts'
+import { clusteredMean, type Estimate } from './statistics.ts'
+import type { Recipe, Timing } from './store.ts'
+
+/** Everything that a report says, as data: `report.json`. */
+export interface Summary {
+  benchmark: string
+  headline: Headline
+  recipe: Recipe
+  shard: string
+  /** Questions that this folder should hold, those that it holds, and ids of the first that it lacks. */
+  expected: number
+  done: number
+  missing: readonly string[]
+  excluded: readonly { reason: string; count: number }[]
+  findings: readonly { code: string; count: number }[]
+  outcomes: Readonly<Record<Outcome, number>>
+  /** Letters drawn at random because the output could not be read; they are among right and wrong. */
+  drawn: number
+  /** Questions that no letter can answer; they count as wrong. */
+  unwinnable: number
+  /** Unparsed, truncated and drawn, among all that were answered. */
+  unparsedRate: number
+  /** By the benchmark's average and the others; failures count as wrong in all but the last two, where clips that cannot be seen do not count. */
+  scores: readonly Score[]
+  tables: readonly Table[]
+  speed: Speed
+}
+
+export interface Score extends Estimate {
+  name: string
+  /** Expected of guessing: the mean of 1 / options, averaged in the same way. */
+  chance: number
+}
+
+export interface Table {
+  name: string
+  rows: readonly (Score & { right: number })[]
+}
+
+export interface Speed {
+  /** Mean seconds of a clip in each stage, over the clips that passed it. */
+  secondsPerClip: Readonly<Record<'decode' | 'encode' | 'generate', number | null>>
+  tokens: number
+  tokensPerSecond: number | null
+  clips: number
+}
+
+export function summarise(
+  benchmark: Benchmark,
+  recipe: Recipe,
+  results: readonly Result[],
+  timings: readonly Timing[],
+): Summary {
+  const { name, headline, shard, shards } = benchmark
+  const expected = idsOfShard(benchmark)
+  const done = new Set(results.map(result => result.id))
+  const missing = expected.filter(id => !done.has(id))
+  const unread = results.filter(({ outcome, drawn }) => drawn || isUnread(outcome)).length
+  const answered = results.filter(({ outcome }) => !isFailure(outcome))
+  const groups = [...new Set(results.flatMap(({ groups }) => Object.keys(groups)))]
+  const averages: Headline[] = ['micro', 'tasks', ...groups.map(group => `groups.${group}` as const)]
+  const score = (average: Headline) => scoreOf(average, results, average)
+  const first = averages.filter(average => average === headline)
+  return {
+    ...{ benchmark: name, headline, recipe, shard: `${shard}/${shards}` },
+    ...{ expected: expected.length, done: results.length, missing: missing.slice(0, 20) },
+    excluded: tally(benchmark.excluded.map(({ reason }) => reason)).map(([reason, count]) => ({
+      reason,
+      count,
+    })),
+    findings: tally(benchmark.findings.map(({ code }) => code)).map(([code, count]) => ({ code, count })),
+    // every outcome is a key
+    outcomes: Object.fromEntries(
+      outcomes.map(outcome => [outcome, results.filter(result => result.outcome === outcome).length]),
+    ) as Record<Outcome, number>,
+    drawn: results.filter(({ drawn }) => drawn).length,
+    unwinnable: results.filter(({ answer }) => answer === null).length,
+    unparsedRate: answered.length === 0 ? 0 : unread / answered.length,
+    scores: [
+      ...[...first, ...averages.filter(average => average !== headline)].map(score),
+      scoreOf('winnable questions only', results.filter(isWinnable), 'micro'),
+      scoreOf('answered questions only', answered, 'micro'),
+    ],
+    tables: averages.slice(1).map(average => tableOf(average, results)),
+    speed: speedOf(timings, results),
+  }
+}
+
+/** The questions of a shard: every n-th clip, as readers divide them. */
+export function idsOfShard({ questions, shard, shards }: Benchmark): string[] {
+  const clips = new Map<string, number>()
+  for (const { clip } of questions) if (!clips.has(clip)) clips.set(clip, clips.size)
+  return questions.filter(({ clip }) => (clips.get(clip) ?? 0) % shards === shard - 1).map(({ id }) => id)
+}
+
+export const isFailure = (outcome: Outcome): boolean =>
+  outcome === 'clip-missing' || outcome === 'clip-damaged' || outcome === 'error'
+
+/** Nobody can win a question whose true answer is no option, or whose clip is not there to be seen. */
+const isWinnable = ({ answer, outcome }: Result): boolean =>
+  answer !== null && outcome !== 'clip-missing' && outcome !== 'clip-damaged'
+
+const isUnread = (outcome: Outcome): boolean => outcome === 'unparsed' || outcome === 'truncated'
+
+function scoreOf(name: string, results: readonly Result[], average: Headline): Score {
+  const observe = (value: (result: Result) => number) =>
+    results.flatMap(result =>
+      strataOf(result, average).map(stratum => ({ value: value(result), cluster: result.clip, stratum })),
+    )
+  const estimate = clusteredMean(
+    observe(({ outcome }) => (outcome === 'right' ? 1 : 0)),
+    'share',
+  )
+  const chance = clusteredMean(
+    observe(({ letters }) => 1 / letters.length),
+    'difference',
+  ).mean
+  return { name, ...estimate, observations: results.length, chance }
+}
+
+function tableOf(average: Headline, results: readonly Result[]): Table {
+  const names = [...new Set(results.flatMap(result => strataOf(result, average)))]
+  const rows = names.map(name => {
+    const inRow = results.filter(result => strataOf(result, average).includes(name))
+    return {
+      ...scoreOf(name, inRow, 'micro'),
+      right: inRow.filter(({ outcome }) => outcome === 'right').length,
+    }
+  })
+  return { name: average === 'tasks' ? 'task' : average.slice('groups.'.length), rows }
+}
+
+/** The parts that a question counts in; a question of LVBench may have several tasks. */
+export function strataOf(
+  { tasks, groups }: Pick<Result, 'tasks' | 'groups'>,
+  average: Headline,
+): readonly string[] {
+  if (average === 'micro') return ['']
+  if (average === 'tasks') return tasks
+  return [groups[average.slice('groups.'.length)] ?? 'none']
+}
+
+function speedOf(timings: readonly Timing[], results: readonly Result[]): Speed {
+  const perClip = (stage: 'decode' | 'encode' | 'generate') => {
+    const timed = timings.filter(timing => timing[stage] !== undefined)
+    const clips = new Set(timed.map(({ clip }) => clip)).size
+    return clips === 0 ? null : timed.reduce((sum, timing) => sum + (timing[stage] ?? 0), 0) / clips
+  }
+  const tokens = timings.reduce((sum, timing) => sum + timing.tokens, 0)
+  const generating = timings.reduce((sum, timing) => sum + (timing.generate ?? 0), 0)
+  return {
+    secondsPerClip: { decode: perClip('decode'), encode: perClip('encode'), generate: perClip('generate') },
+    tokens,
+    tokensPerSecond: generating > 0 ? tokens / generating : null,
+    clips: new Set(results.map(({ clip }) => clip)).size,
+  }
+}
+
+function tally(values: readonly string[]): [string, number][] {
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return [...counts]
+}

@@ -1,0 +1,152 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Parameter } from '../../../kernels/layers/pass.ts'
+import { adapterNames } from '../../../kernels/networks/adapters.ts'
+import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
+import { type AdapterSource, adaptable } from './adapter.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
+import { isRecord, readJsonFile } from '../files/json-file.ts'
+import type { LoadedModel } from './load-model.ts'
+import { openSafetensors, readTensor, type SafetensorsFile } from '../files/safetensors.ts'
+import { writeSafetensors } from '../files/safetensors-write.ts'
+import { readPieces, writeTensor } from '../files/tensor-pieces.ts'
+
+/**
+ * Writes the adapter of a model as PEFT does: adapter_config.json and adapter_model.safetensors, in float32. The
+ * folder is made when it is not there; the same adapter gives the same bytes.
+ */
+export async function saveAdapter(
+  { device, weights, adapter, folder: base }: LoadedModel,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (!adapter) throw new Error('saveAdapter: the model has no adapter')
+  await mkdir(folder, { recursive: true })
+  const targets = adaptedWeights(weights)
+  const tensors = matricesOf(weights).map(({ name, value, shape }) => {
+    return { name: prefix + name, shape, dtype: 'F32' as const, chunks: readPieces(device, value, signal) }
+  })
+  await writeSafetensors(join(folder, weightsName), tensors)
+  const config = {
+    peft_type: 'LORA',
+    task_type: null,
+    base_model_name_or_path: base,
+    inference_mode: true,
+    r: adapter.rank,
+    lora_alpha: adapter.alpha,
+    lora_dropout: 0,
+    use_rslora: adapter.rankStabilised,
+    use_dora: false,
+    bias: 'none',
+    fan_in_fan_out: false,
+    init_lora_weights: true,
+    modules_to_save: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+    // Whole names: the vision tower has layers that are called the same.
+    target_modules: targets.map(target => target.replace(/\.weight$/, '')),
+  }
+  await writeFile(join(folder, configName), `${JSON.stringify(config, null, 2)}\n`)
+}
+
+/**
+ * Opens a PEFT folder for the checkpoint that it was made for. Its tensors say which layers are adapted. Throws when one
+ * of them has no place or another shape, and when the config asks for more than plain LoRA.
+ */
+export async function openAdapter(folder: string, checkpoint: Checkpoint): Promise<AdapterSource> {
+  const settings = await readSettings(join(folder, configName))
+  const file = await openSafetensors(join(folder, weightsName))
+  const problems: CheckpointProblem[] = []
+  const rest = new Set(file.tensors.keys())
+  const targets = adaptable(checkpoint).filter(target => {
+    const [outputs = 0, inputs = 0] = checkpoint.tensors.get(target)?.shape ?? []
+    const { down, up } = adapterNames(target)
+    const found = [
+      takeTensor(file, rest, down, [settings.rank, inputs]),
+      takeTensor(file, rest, up, [outputs, settings.rank]),
+    ]
+    const faults = found.flatMap(({ problem }) => (problem ? [problem] : []))
+    const present = found.some(({ present }) => present)
+    if (present) problems.push(...faults)
+    return present
+  })
+  for (const name of rest) {
+    const message = `${file.path}: tensor ${name} belongs to no linear layer of ${checkpoint.folder}`
+    problems.push({ code: 'unknown-tensor', message })
+  }
+  throwProblems(problems)
+  if (targets.length === 0)
+    throw new CheckpointError({ code: 'missing-tensor', message: `${file.path}: holds no adapter` })
+  return { ...settings, targets, read: name => readTensor(file, prefix + name) }
+}
+
+/** Brings a model's adapter to the values that `saveAdapter` wrote. */
+export async function restoreAdapter({ device, weights }: LoadedModel, folder: string): Promise<void> {
+  const file = await openSafetensors(join(folder, weightsName))
+  for (const { name, value } of matricesOf(weights))
+    await writeTensor(device, value, readTensor(file, prefix + name))
+  await device.finish()
+}
+
+const prefix = 'base_model.model.'
+const weightsName = 'adapter_model.safetensors'
+const configName = 'adapter_config.json'
+
+const adaptedWeights = ({ byName }: ParameterSet): string[] =>
+  [...byName.values()].flatMap(({ name, adapter }) => (adapter ? [name] : []))
+
+const matricesOf = ({ byName }: ParameterSet): Parameter[] =>
+  [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : []))
+
+function takeTensor(
+  file: SafetensorsFile,
+  rest: Set<string>,
+  name: string,
+  shape: readonly number[],
+): { present: boolean; problem?: CheckpointProblem } {
+  const entry = file.tensors.get(prefix + name)
+  rest.delete(prefix + name)
+  const tensor = `${file.path}: tensor ${prefix}${name}`
+  const expected = `(${shape.join(', ')})`
+  if (!entry) {
+    const message = `${tensor} of shape ${expected} is missing`
+    return { present: false, problem: { code: 'missing-tensor', message } }
+  }
+  if (entry.shape.join() === shape.join()) return { present: true }
+  const message = `${tensor}: must have shape ${expected}, got (${entry.shape.join(', ')})`
+  return { present: true, problem: { code: 'wrong-shape', message } }
+}
+
+/** PEFT writes only what it wants to: what is missing has PEFT's default. */
+async function readSettings(path: string) {
+  const json = await readJsonFile(path)
+  const config = isRecord(json) ? json : {}
+  const fail = (rule: string) => new CheckpointError({ code: 'bad-config', message: `${path}: ${rule}` })
+  const found = (key: string) => JSON.stringify(config[key])
+  if (config.peft_type !== 'LORA') throw fail(`peft_type must be "LORA", got ${found('peft_type')}`)
+  for (const key of beyondPlain) {
+    const value = config[key]
+    if (!isOff(value)) throw fail(`${key} is not supported, got ${found(key)}`)
+  }
+  const { r: rank = 8, lora_alpha: alpha = 8, use_rslora: rankStabilised = false } = config
+  if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1)
+    throw fail(`r must be a whole number of at least 1, got ${found('r')}`)
+  if (typeof alpha !== 'number' || !(alpha > 0))
+    throw fail(`lora_alpha must be > 0, got ${found('lora_alpha')}`)
+  return { rank, alpha, rankStabilised: rankStabilised === true }
+}
+
+/** What changes the arithmetic of an adapter; all of it must be off. */
+const beyondPlain = [
+  ...['use_dora', 'fan_in_fan_out', 'lora_bias', 'bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern'],
+  ...['layer_replication', 'target_parameters', 'use_qalora', 'use_bdlora', 'alora_invocation_tokens'],
+  ...['arrow_config', 'kasa_config', 'monteclora_config', 'velora_config'],
+]
+
+const isOff = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === false ||
+  value === 'none' ||
+  (typeof value === 'object' && Object.keys(value).length === 0)

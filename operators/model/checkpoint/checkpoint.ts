@@ -1,0 +1,181 @@
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
+import { type ModelConfig, parseModelConfig } from './config.ts'
+import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
+import { fileProblem, isRecord, readJsonFile } from '../files/json-file.ts'
+import { type Processor, parseProcessor } from './processor.ts'
+import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } from '../files/safetensors.ts'
+import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
+import { openTokenizer, type Tokenizer } from './tokenizer.ts'
+
+/** A checkpoint folder, checked as a whole; the weights are still on disk. */
+export interface Checkpoint {
+  readonly folder: string
+  readonly config: ModelConfig
+  readonly tokenizer: Tokenizer
+  readonly processor: Processor
+  /** The tensors that the model computes with, each present and of the right shape. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>
+  /** The files that hold them, and others that the model does not use. */
+  readonly files: readonly SafetensorsFile[]
+  /** Values of one of `tensors` in row-major order, in pieces of at most 16 MiB of the file. */
+  read(name: string): AsyncIterable<Float32Array<ArrayBuffer>>
+}
+
+export interface StoredTensor {
+  readonly shape: readonly number[]
+  readonly dtype: FloatFormat
+}
+
+/**
+ * Opens a Hugging Face folder: config.json, tokenizer.json, tokenizer_config.json, preprocessor_config.json and
+ * model.safetensors or shards with model.safetensors.index.json. Missing, misshapen, duplicate and unreadable tensors
+ * of all files are listed in one error. A tensor with a name that this model does not have is an error too: it means
+ * that config.json does not describe the file, and loading the rest would give silently different numbers.
+ */
+export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  const configPath = join(folder, 'config.json')
+  const processorPath = join(folder, 'preprocessor_config.json')
+  const configJson = await readJsonFile(configPath)
+  const tokenizer = await openTokenizer(folder)
+  const config = parseModelConfig(configPath, configJson, tokenizer)
+  const problems: CheckpointProblem[] = []
+  const processor = parseProcessor(
+    processorPath,
+    await readJsonFile(processorPath),
+    config.vision.imageSize,
+    problems,
+  )
+  const homes = new Map<string, SafetensorsFile>()
+  const files = await openWeights(folder, problems)
+  for (const file of files) {
+    for (const name of file.tensors.keys()) {
+      const other = homes.get(name)
+      if (other) {
+        const message = `${file.path}: tensor ${name} is also in ${basename(other.path)}`
+        problems.push({ code: 'duplicate-tensor', message })
+      } else homes.set(name, file)
+    }
+  }
+  const tensors = matchTensors(folder, config, homes, problems)
+  throwProblems(problems)
+  return {
+    folder,
+    config,
+    tokenizer,
+    processor,
+    tensors,
+    files,
+    read(name) {
+      const file = tensors.has(name) ? homes.get(name) : undefined
+      if (file) return readTensor(file, name)
+      throw new CheckpointError({
+        code: 'missing-tensor',
+        message: `${folder}: the model has no tensor ${name}`,
+      })
+    },
+  }
+}
+
+const singleName = 'model.safetensors'
+const indexName = 'model.safetensors.index.json'
+
+/** One file, or the shards that the index names; a single file wins, as in the library that writes them. */
+export async function openWeights(folder: string, problems: CheckpointProblem[]): Promise<SafetensorsFile[]> {
+  const single = join(folder, singleName)
+  if (await exists(single)) return [await openSafetensors(single)]
+  const indexPath = join(folder, indexName)
+  if (await exists(indexPath)) return openShards(folder, indexPath, problems)
+  const message = `${folder}: no weights; it must hold ${singleName} or ${indexName} with its shards`
+  throw new CheckpointError({ code: 'missing-file', message })
+}
+
+async function openShards(folder: string, indexPath: string, problems: CheckpointProblem[]) {
+  const index = await readJsonFile(indexPath)
+  const map = isRecord(index) ? index.weight_map : undefined
+  if (!isRecord(map)) {
+    throw new CheckpointError({ code: 'bad-index', message: `${indexPath}: weight_map must be an object` })
+  }
+  const namesByShard = new Map<string, string[]>()
+  for (const [name, shard] of Object.entries(map)) {
+    if (typeof shard !== 'string' || shard !== basename(shard) || shard.includes('\\')) {
+      const message = `${indexPath}: tensor ${name} must name a file in the same folder, got ${JSON.stringify(shard)}`
+      problems.push({ code: 'bad-index', message })
+    } else namesByShard.set(shard, [...(namesByShard.get(shard) ?? []), name])
+  }
+  const files: SafetensorsFile[] = []
+  for (const [shard, names] of namesByShard) {
+    const file = await openShard(join(folder, shard), indexPath, problems)
+    if (!file) continue
+    files.push(file)
+    for (const name of names.filter(name => !file.tensors.has(name))) {
+      const message = `${file.path}: no tensor ${name}, which ${indexName} places here`
+      problems.push({ code: 'missing-tensor', message })
+    }
+  }
+  // With a shard that cannot be read, every tensor in it would be reported missing once more.
+  throwProblems(problems)
+  return files
+}
+
+/** A shard that cannot be used is reported, so that the faults of the others are seen in the same run. */
+async function openShard(path: string, indexPath: string, problems: CheckpointProblem[]) {
+  if (!(await exists(path))) {
+    problems.push({
+      code: 'missing-file',
+      message: `${path}: missing shard, named by ${basename(indexPath)}`,
+    })
+    return undefined
+  }
+  try {
+    return await openSafetensors(path)
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error
+    problems.push(...error.problems)
+    return undefined
+  }
+}
+
+function matchTensors(
+  folder: string,
+  config: ModelConfig,
+  homes: ReadonlyMap<string, SafetensorsFile>,
+  problems: CheckpointProblem[],
+): Map<string, StoredTensor> {
+  const tensors = new Map<string, StoredTensor>()
+  const expected = expectedTensors(config)
+  for (const [name, shape] of expected) {
+    const file = homes.get(name)
+    const entry = file?.tensors.get(name)
+    if (!file || !entry) {
+      problems.push({
+        code: 'missing-tensor',
+        message: `${folder}: no tensor ${name} of shape (${shape.join(', ')})`,
+      })
+    } else if (entry.shape.join() !== shape.join()) {
+      const message = `${file.path}: tensor ${name}: config.json says shape (${shape.join(', ')}), got (${entry.shape.join(', ')})`
+      problems.push({ code: 'wrong-shape', message })
+    } else if (!isFloatFormat(entry.dtype)) {
+      problems.push(unsupportedDtype(file.path, name, entry.dtype))
+    } else tensors.set(name, { shape, dtype: entry.dtype })
+  }
+  for (const [name, file] of homes) {
+    if (expected.has(name) || isUnusedTensor(name, config)) continue
+    problems.push({
+      code: 'unknown-tensor',
+      message: `${file.path}: the model that config.json describes has no tensor ${name}`,
+    })
+  }
+  return tensors
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch (cause) {
+    const problem = fileProblem(path, cause)
+    if (problem.code === 'missing-file') return false
+    throw new CheckpointError(problem)
+  }
+}

@@ -1,0 +1,84 @@
+import type { CheckpointErrorCode, CheckpointProblem } from '../files/checkpoint-error.ts'
+import { isRecord } from '../files/json-file.ts'
+
+/** Reads an object's keys one by one; what is wrong is added to `problems` and a harmless value returned. */
+export interface ConfigFields {
+  has(key: string): boolean
+  isNull(key: string): boolean
+  integer(key: string, rule: NumberRule): number
+  number(key: string, rule: NumberRule): number
+  boolean(key: string, fallback: boolean): boolean
+  text(key: string, fallback: string): string
+  oneOf<const T extends string | number | boolean>(key: string, allowed: readonly T[], fallback: T): T
+  /** A key that this implementation has no arithmetic for must be absent, null or one of these values. */
+  only(key: string, ...allowed: readonly unknown[]): void
+  object(key: string): ConfigFields
+  raw(key: string): unknown
+  problem(key: string, message: string, code?: CheckpointErrorCode): void
+}
+
+export interface NumberRule {
+  minimum: number
+  /** Without it the key is required. */
+  fallback?: number
+}
+
+export function configFields(where: string, value: unknown, problems: CheckpointProblem[]): ConfigFields {
+  const record = isRecord(value) ? value : {}
+  const report = (key: string, message: string, code: CheckpointErrorCode = 'bad-config') => {
+    problems.push({ code, message: `${where}${key}: ${message}` })
+  }
+  // Null is how Python's None is written: the same as absent.
+  const raw = (key: string): unknown => record[key] ?? undefined
+  const numeric = (
+    key: string,
+    { minimum, fallback }: NumberRule,
+    kind: string,
+    fits: (n: number) => boolean,
+  ) => {
+    const found = raw(key) ?? fallback
+    if (typeof found === 'number' && fits(found) && found >= minimum) return found
+    report(key, `must be ${kind} of at least ${minimum}, got ${shown(found)}`)
+    return minimum
+  }
+  return {
+    raw,
+    has: key => raw(key) !== undefined,
+    isNull: key => record[key] === null,
+    integer: (key, rule) => numeric(key, rule, 'an integer', Number.isSafeInteger),
+    number: (key, rule) => numeric(key, rule, 'a number', Number.isFinite),
+    boolean(key, fallback) {
+      const found = raw(key) ?? fallback
+      if (typeof found === 'boolean') return found
+      report(key, `must be true or false, got ${shown(found)}`)
+      return fallback
+    },
+    text(key, fallback) {
+      const found = raw(key) ?? fallback
+      if (typeof found === 'string') return found
+      report(key, `must be text, got ${shown(found)}`)
+      return fallback
+    },
+    oneOf(key, allowed, fallback) {
+      const found = raw(key) ?? fallback
+      const match = allowed.find(value => value === found)
+      if (match !== undefined) return match
+      report(key, `${shown(found)} is not supported; supported: ${allowed.join(', ')}`, 'unsupported-model')
+      return fallback
+    },
+    only(key, ...allowed) {
+      const found = raw(key)
+      if (found === undefined || allowed.includes(found)) return
+      const choices = ['absent', ...allowed.map(shown)].join(' or ')
+      report(key, `${shown(found)} is not supported; it must be ${choices}`, 'unsupported-model')
+    },
+    object(key) {
+      const found = raw(key) ?? {}
+      if (!isRecord(found)) report(key, `must be an object, got ${shown(found)}`)
+      return configFields(`${where}${key}.`, found, problems)
+    },
+    problem: report,
+  }
+}
+
+export const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value))

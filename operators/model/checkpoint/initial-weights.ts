@@ -1,0 +1,83 @@
+import { errorFunction } from '../../../kernels/elementwise/activations.ts'
+import { randomOf } from '../../random.ts'
+import { bytesPerElement, type FloatFormat, fromFloat32 } from '../files/float-formats.ts'
+import type { Shape } from './tensor-names.ts'
+
+/**
+ * How a weight of a model that was never trained is drawn, from N(mean, deviation²): matrices with 1 / fan-in, so that
+ * signals keep their size through all layers; latents with 1; norms are one and biases zero.
+ */
+export function initial(name: string, shape: Shape): { mean: number; deviation: number } {
+  if (/[._]bias$/.test(name)) return { mean: 0, deviation: 0 }
+  if (shape.length === 1) return { mean: 1, deviation: 0 }
+  const fanIn = /\.(latents|probe)$/.test(name) ? 1 : elementsOf(shape.slice(1))
+  return { mean: 0, deviation: 1 / Math.sqrt(fanIn) }
+}
+
+/**
+ * A weight as its bytes in a file, drawn by its seed and name, in pieces of at most 8 MiB. A piece is overwritten by the
+ * next but one. Each number is one of 65,536 quantiles of its distribution: that makes billions of them in seconds.
+ */
+export function* initialBytes(
+  name: string,
+  shape: Shape,
+  format: FloatFormat,
+  seed: number,
+): Generator<Uint8Array> {
+  const { mean, deviation } = initial(name, shape)
+  const table = fromFloat32(
+    quantiles().map(value => mean + deviation * value),
+    format,
+  )
+  const Words = bytesPerElement[format] === 2 ? Uint16Array : Uint32Array
+  const words = new Words(table.slice().buffer)
+  const size = elementsOf(shape)
+  const pieces = [0, 1].map(() => new Words(Math.min(size, pieceElements)))
+  let state = randomOf(seed, name).integer(2 ** 32)
+  for (let at = 0, turn = 0; at < size; at += pieceElements, turn = 1 - turn) {
+    const piece = pieces[turn].subarray(0, size - at)
+    state = draw(piece, words, state)
+    yield new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+  }
+}
+
+export const elementsOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
+
+const pieceElements = 2 ** 21
+const quantileCount = 65536
+
+/** Fills a piece, two numbers to a state: a Weyl sequence with MurmurHash3's finaliser, as in `randomOf`. */
+function draw<T extends Uint16Array | Uint32Array>(piece: T, table: T, from: number): number {
+  let state = from
+  for (let i = 0; i < piece.length; i += 2) {
+    state = (state + 0x9e3779b9) | 0
+    let bits = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
+    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
+    bits ^= bits >>> 16
+    piece[i] = table[bits & 0xffff]
+    piece[i + 1] = table[bits >>> 16] // past an odd end, which typed arrays ignore
+  }
+  return state
+}
+
+let made: Float32Array | undefined
+
+/** The middles of 65,536 equally likely parts of N(0, 1), in order. */
+function quantiles(): Float32Array {
+  if (made) return made
+  const values = new Float32Array(quantileCount)
+  const half = quantileCount / 2
+  let value = 0
+  for (let i = 0; i < half; i++) {
+    const wanted = (i + 0.5) / half
+    // Newton's method for erf(value / √2) = wanted, from the quantile before.
+    for (let turn = 0; turn < 4; turn++) {
+      const slope = Math.sqrt(2 / Math.PI) * Math.exp(-(value ** 2) / 2)
+      value += (wanted - errorFunction(value * Math.SQRT1_2)) / slope
+    }
+    values[half + i] = value
+    values[half - 1 - i] = -value
+  }
+  made = values
+  return values
+}

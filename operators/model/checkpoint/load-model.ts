@@ -1,0 +1,140 @@
+import { type Device, DeviceError } from '../../../kernels/device/device.ts'
+import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters.ts'
+import { allocateParameters, type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
+import type { ModelShape } from '../../../kernels/networks/shape.ts'
+import type { VideoModel } from '../../../kernels/networks/video-model.ts'
+import type { Precision } from '../../../kernels/plan/plan.ts'
+import { type AdapterSettings, type AdapterSource, scaleOf } from './adapter.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import { CheckpointError } from '../files/checkpoint-error.ts'
+import type { ModelConfig } from './config.ts'
+import type { Processor } from './processor.ts'
+import { writeTensor } from '../files/tensor-pieces.ts'
+import type { Tokenizer } from './tokenizer.ts'
+import { uploadTensors } from '../files/upload.ts'
+
+/** The parts of a model that can be trained; of the vision tower its blocks from one on, or all of it. */
+export type TrainedPart = 'connector' | 'language' | 'vision' | `vision from ${number}`
+
+/** A model on the GPU with what belongs to it in the checkpoint's folder. */
+export interface LoadedModel extends VideoModel {
+  /** The checkpoint that it was read from. */
+  readonly folder: string
+  readonly config: ModelConfig
+  readonly tokenizer: Tokenizer
+  readonly processor: Processor
+  readonly adapter?: AdapterSettings
+  /** Stored weights beyond float16's range, which became its largest number; 0 in float32. */
+  readonly saturated: number
+  /** Updates done to the weights. */
+  version: number
+}
+
+/** An adapter to load, and whether an optimizer may change it. */
+export interface LoadedAdapter {
+  source: AdapterSource
+  trained: boolean
+}
+
+/**
+ * Streams the weights of a checked checkpoint, and of an adapter, to the GPU; a few pieces of a file are in memory at a
+ * time. A weight is trained or adapted, not both.
+ */
+export async function loadModel(
+  device: Device,
+  checkpoint: Checkpoint,
+  trained: readonly TrainedPart[],
+  precision: Precision = 'float32',
+  adapter?: LoadedAdapter,
+): Promise<LoadedModel> {
+  if (precision === 'float16' && !device.gpu.features.has('shader-f16'))
+    throw new DeviceError(
+      'no-float16',
+      `precision: must be float32 on ${device.info.device}, which has no float16`,
+    )
+
+  const { config, tokenizer, processor, tensors, folder } = checkpoint
+  const isTrained = isTrainedBy(trained)
+  const both = adapter?.source.targets.find(isTrained)
+  if (both) {
+    const message = `${folder}: ${both} is trained itself, so it must not have an adapter; train the other parts only`
+    throw new CheckpointError({ code: 'bad-config', message })
+  }
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
+  const base = allocateParameters(device, shapes, isTrained, precision)
+  const weights = adapter ? adapted(device, base, adapter) : base
+  let saturated = 0
+  try {
+    const places = new Map([...tensors.keys()].map(name => [name, parameter(weights, name).value]))
+    for (const file of checkpoint.files) saturated += await uploadTensors(device, file, places)
+    if (adapter) await writeMatrices(device, weights, adapter.source)
+    await device.finish()
+  } catch (error) {
+    weights.free()
+    throw error
+  }
+  const { maxLength } = config
+  return {
+    device,
+    shape: shapeOf(config),
+    weights,
+    precision,
+    maxLength,
+    config,
+    tokenizer,
+    processor,
+    folder,
+    ...(adapter && { adapter: settingsOf(adapter.source) }),
+    saturated,
+    version: 0,
+  }
+}
+
+function adapted(device: Device, base: ParameterSet, { source, trained }: LoadedAdapter): ParameterSet {
+  const { targets, rank } = source
+  try {
+    return attachAdapters(device, base, { targets, rank, scale: scaleOf(source), trained })
+  } catch (error) {
+    base.free()
+    throw error
+  }
+}
+
+async function writeMatrices(device: Device, weights: ParameterSet, source: AdapterSource): Promise<void> {
+  for (const name of source.targets.flatMap(target => Object.values(adapterNames(target))))
+    await writeTensor(device, parameter(weights, name).value, source.read(name))
+}
+
+const settingsOf = ({ rank, alpha, rankStabilised }: AdapterSource): AdapterSettings => {
+  return { rank, alpha, rankStabilised }
+}
+
+/** Whether a weight belongs to one of the parts. */
+export function isTrainedBy(parts: readonly TrainedPart[]): (name: string) => boolean {
+  return name => {
+    const block = Number(towerBlock.exec(name)?.[1] ?? -1)
+    return parts.some(part => {
+      if (part.startsWith(visionFrom)) return block >= Number(part.slice(visionFrom.length))
+      return name.startsWith(partPrefixes[part])
+    })
+  }
+}
+
+const partPrefixes: Record<string, string> = {
+  connector: 'connector.',
+  language: 'language_model.',
+  vision: 'vision_tower.',
+}
+const visionFrom = 'vision from '
+const towerBlock = /^vision_tower\..*\.encoder\.layers\.(\d+)\./
+
+const activations = { gelu_pytorch_tanh: 'gelu-tanh', gelu: 'gelu-erf' } as const
+
+/** The sizes that kernels need of a configuration. */
+export function shapeOf({ vision, connector, language, featureLayer, select }: ModelConfig): ModelShape {
+  return {
+    vision: { ...vision, blocks: featureLayer, activation: activations[vision.activation], select },
+    connector: { ...connector, groups: connector.group },
+    language,
+  }
+}

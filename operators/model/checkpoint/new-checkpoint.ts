@@ -1,0 +1,71 @@
+import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { resolvePath } from '../../builtin.ts'
+import { CheckpointError } from '../files/checkpoint-error.ts'
+import { parseModelConfig } from './config.ts'
+import { initialBytes } from './initial-weights.ts'
+import { isRecord, readJsonFile } from '../files/json-file.ts'
+import { processorJson } from './processor.ts'
+import type { TensorToWrite } from '../files/safetensors-write.ts'
+import { storedTensors } from './tensor-names.ts'
+import { openTokenizer } from './tokenizer.ts'
+import { usualShardBytes, type WrittenFile, writeShards } from './write-shards.ts'
+
+export const storedTypes = { bfloat16: 'BF16', float16: 'F16', float32: 'F32' } as const
+
+export interface NewCheckpoint {
+  /** A `config.json`, checked as one. */
+  config: string
+  /** Folder with the files of a tokenizer. */
+  tokenizer: string
+  seed: number
+  dtype: keyof typeof storedTypes
+  /** Bytes of tensors in one file, unless a single tensor has more; by default 5 GB, as in released checkpoints. */
+  shardBytes?: number
+}
+
+/**
+ * Writes a model that was never trained as a folder in the released layout: what its configuration describes, with every
+ * tensor that released checkpoints store. The same configuration, seed and type give the same bytes. Yields the files of
+ * weights as they are done; a few megabytes are in memory at a time. Throws before it writes when the folder holds a
+ * checkpoint, or a file of the configuration or tokenizer is at fault.
+ */
+export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): AsyncGenerator<WrittenFile> {
+  const path = resolvePath(of.config)
+  const source = resolvePath(of.tokenizer)
+  const tokenizer = await openTokenizer(source)
+  const json = await readJsonFile(path)
+  const config = parseModelConfig(path, json, tokenizer)
+  await refuseOther(folder)
+  await mkdir(folder, { recursive: true })
+  for (const name of await readdir(source))
+    if (tokenizerFiles.test(name)) await copyFile(join(source, name), join(folder, name))
+  const write = (name: string, value: unknown) =>
+    writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+  await write('preprocessor_config.json', processorJson(config.vision.imageSize))
+  await write('generation_config.json', { bos_token_id: config.eosIds[0], eos_token_id: config.eosIds })
+
+  const format = storedTypes[of.dtype]
+  const tensors = [...storedTensors(config)].map(([name, shape]): TensorToWrite => {
+    return { name, shape, dtype: format, chunks: initialBytes(name, shape, format, of.seed) }
+  })
+  yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
+  // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
+  await write('config.json', { ...(isRecord(json) && json), torch_dtype: of.dtype })
+}
+
+/** Of a tokenizer, beside a model. */
+export const tokenizerFiles =
+  /^((tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|chat_template\.jinja)$/
+
+/** Throws when the folder holds a checkpoint already. */
+export async function refuseOther(folder: string): Promise<void> {
+  const path = join(folder, 'config.json')
+  const there = await stat(path).then(
+    () => true,
+    () => false,
+  )
+  if (!there) return
+  const message = `${path}: is there already; name a folder without a checkpoint`
+  throw new CheckpointError({ code: 'folder-in-use', message })
+}

@@ -1,0 +1,80 @@
+import type { CheckpointProblem } from '../files/checkpoint-error.ts'
+import { type ConfigFields, configFields, shown } from './config-fields.ts'
+import { isRecord } from '../files/json-file.ts'
+
+/**
+ * How frames become pixel values: resize to `size` × `size` with Pillow's bicubic, then
+ * (value · rescaleFactor − mean) / std for each of the channels red, green, blue.
+ */
+export interface Processor {
+  readonly size: number
+  /** False when frames must already have the size. */
+  readonly resize: boolean
+  /** 1 when the file switches rescaling off. */
+  readonly rescaleFactor: number
+  /** Zeros, and ones for `std`, when the file switches normalising off. */
+  readonly mean: readonly [number, number, number]
+  readonly std: readonly [number, number, number]
+}
+
+/**
+ * Checks a parsed `preprocessor_config.json` against the vision tower's image size; absent keys get the defaults of
+ * SiglipImageProcessor. Faults are added to `problems`.
+ */
+export function parseProcessor(
+  path: string,
+  value: unknown,
+  imageSize: number,
+  problems: CheckpointProblem[],
+): Processor {
+  const fields = configFields(`${path}: `, value, problems)
+  fields.only('image_processor_type', 'SiglipImageProcessor', 'SiglipImageProcessorFast')
+  fields.only('resample', 3)
+  fields.only('do_center_crop', false)
+  fields.only('do_pad', false)
+  const rescale = fields.boolean('do_rescale', true)
+  const normalise = fields.boolean('do_normalize', true)
+  return {
+    size: parseSize(fields, imageSize),
+    resize: fields.boolean('do_resize', true),
+    rescaleFactor: rescale ? fields.number('rescale_factor', { minimum: 0, fallback: 1 / 255 }) : 1,
+    mean: normalise ? parseChannels(fields, 'image_mean') : [0, 0, 0],
+    std: normalise ? parseChannels(fields, 'image_std') : [1, 1, 1],
+  }
+}
+
+/** The file of a new model: SigLIP's own constants. */
+export const processorJson = (imageSize: number) => ({
+  do_resize: true,
+  size: { height: imageSize, width: imageSize },
+  resample: 3,
+  do_rescale: true,
+  rescale_factor: 1 / 255,
+  do_normalize: true,
+  image_mean: [0.5, 0.5, 0.5],
+  image_std: [0.5, 0.5, 0.5],
+  image_processor_type: 'SiglipImageProcessor',
+})
+
+function parseSize(fields: ConfigFields, imageSize: number): number {
+  const size = fields.raw('size') ?? 224
+  const [height, width] = isRecord(size) ? [size.height, size.width] : [size, size]
+  if (height !== imageSize || width !== imageSize) {
+    fields.problem(
+      'size',
+      `must be ${imageSize} by ${imageSize} as the vision tower's image_size, got ${shown(size)}`,
+    )
+  }
+  return imageSize
+}
+
+function parseChannels(fields: ConfigFields, key: string): [number, number, number] {
+  const found = fields.raw(key) ?? 0.5
+  const [red, green, blue, ...rest]: unknown[] = Array.isArray(found) ? found : [found, found, found]
+  const isUsable = (n: unknown): n is number => typeof n === 'number' && Number.isFinite(n)
+  if (isUsable(red) && isUsable(green) && isUsable(blue) && rest.length === 0) {
+    if (key !== 'image_std' || (red && green && blue)) return [red, green, blue]
+  }
+  fields.problem(key, `must be a number or three, and not zero for std, got ${shown(found)}`)
+  return [0.5, 0.5, 0.5]
+}

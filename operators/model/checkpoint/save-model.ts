@@ -1,0 +1,122 @@
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Parameter } from '../../../kernels/layers/pass.ts'
+import { parameter } from '../../../kernels/networks/parameters.ts'
+import type { VideoModel } from '../../../kernels/networks/video-model.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import { fromFloat32, isFloatFormat } from '../files/float-formats.ts'
+import type { LoadedModel } from './load-model.ts'
+import { openSafetensors, readBytes, readHeaderBytes, type SafetensorsFile } from '../files/safetensors.ts'
+import { writeSafetensors } from '../files/safetensors-write.ts'
+import { readNumber, writeNumber } from '../files/state-file.ts'
+import { readPieces } from '../files/tensor-pieces.ts'
+import { uploadTensors } from '../files/upload.ts'
+import { writeWholeFile } from '../files/whole-file.ts'
+
+/**
+ * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was
+ * not trained is copied byte for byte. In `exact/` beside it lies what rounding to the stored type would lose.
+ */
+export async function saveModel(
+  checkpoint: Checkpoint,
+  model: LoadedModel,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  await exportModel(checkpoint, model, folder, signal)
+  const exact = join(folder, exactFolder)
+  await mkdir(exact)
+  await writeNumber(join(exact, stateName), 'version', model.version)
+  const rounded = trainedNames(model, checkpoint).filter(
+    name => checkpoint.tensors.get(name)?.dtype !== 'F32',
+  )
+  if (rounded.length === 0) return
+  const tensors = rounded.map(name => {
+    const { value, shape } = parameter(model.weights, name)
+    return { name, shape, dtype: 'F32' as const, chunks: readPieces(model.device, value, signal) }
+  })
+  await writeSafetensors(join(exact, weightsName), tensors)
+}
+
+/** Brings a model that was opened from its first folder to the weights and the version that `saveModel` wrote. */
+export async function restoreModel(model: LoadedModel, folder: string): Promise<void> {
+  const saved = await openCheckpoint(folder)
+  const names = trainedNames(model, saved)
+  const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
+  const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
+  const places = new Map(names.map(name => [name, parameter(model.weights, name).value]))
+  // What rounding lost comes last, over what the stored type holds.
+  for (const file of [...saved.files, ...(exact ? [exact] : [])])
+    await uploadTensors(model.device, file, places)
+  model.version = await readNumber(join(folder, exactFolder, stateName), 'version')
+}
+
+/**
+ * Writes a folder that `openCheckpoint` and every reader of Hugging Face folders reads. Each file of weights has the
+ * header of the one that it came from; what has not changed is copied, and float32 is rounded to nearest, ties to even, where the stored type is narrower.
+ */
+export async function exportModel(
+  checkpoint: Checkpoint,
+  model: VideoModel,
+  folder: string,
+  signal?: AbortSignal,
+  changed: (weight: Parameter) => boolean = ({ gradient }) => gradient !== undefined,
+): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const names = (await readdir(checkpoint.folder)).filter(name => beside.test(name))
+  for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
+  for (const file of checkpoint.files)
+    await writeWholeFile(
+      join(folder, basename(file.path)),
+      fileLike(file, { checkpoint, model, signal, changed }),
+    )
+}
+
+const exactFolder = 'exact'
+const weightsName = 'weights.safetensors'
+const stateName = 'state.json'
+
+/** What belongs to a model and is no weight. */
+const beside =
+  /^((config|generation_config|(pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
+
+interface Sources {
+  checkpoint: Checkpoint
+  model: VideoModel
+  signal: AbortSignal | undefined
+  changed: (weight: Parameter) => boolean
+}
+
+/** A file with the header of another one and the trained tensors of the model. */
+async function* fileLike(file: SafetensorsFile, sources: Sources): AsyncGenerator<Uint8Array> {
+  yield await readHeaderBytes(file)
+  const inOrder = [...file.tensors].sort(([, a], [, b]) => a.begin - b.begin)
+  for (const [name] of inOrder) yield* bytesOf(file, name, sources)
+}
+
+async function* bytesOf(
+  file: SafetensorsFile,
+  name: string,
+  { checkpoint, model, signal, changed }: Sources,
+): AsyncGenerator<Uint8Array> {
+  const own = checkpoint.config.language.tied && name === tiedHead ? embedding : name
+  const weight = model.weights.byName.get(own)
+  const dtype = file.tensors.get(name)?.dtype ?? ''
+  if (!weight || !changed(weight) || !isFloatFormat(dtype)) {
+    for await (const bytes of readBytes(file, name)) {
+      signal?.throwIfAborted()
+      yield bytes
+    }
+  } else {
+    for await (const values of readPieces(model.device, weight.value, signal))
+      yield fromFloat32(values, dtype)
+  }
+}
+
+/** Released folders store a tied head a second time. */
+const tiedHead = 'language_model.lm_head.weight'
+const embedding = 'language_model.model.embed_tokens.weight'
+
+/** The matrices of adapters are no tensors of the checkpoint. */
+const trainedNames = ({ weights }: VideoModel, { tensors }: Checkpoint): string[] =>
+  [...weights.byName.values()].flatMap(({ name, gradient }) => (gradient && tensors.has(name) ? [name] : []))

@@ -1,0 +1,52 @@
+import { Tokenizer as Engine } from '@huggingface/tokenizers'
+import { CheckpointError } from '../files/checkpoint-error.ts'
+import { isRecord } from '../files/json-file.ts'
+import { readTokenizerFiles } from './tokenizer-files.ts'
+
+/** Text to token ids and back, as the checkpoint's tokenizer files say. */
+export interface Tokenizer {
+  /** Ids of the text alone: nothing is added before or after it. Text of a special token becomes its id. */
+  encode(text: string): number[]
+  /** Text of the ids; special tokens and ids that the vocabulary does not hold are left out, bad UTF-8 becomes U+FFFD. */
+  decode(ids: readonly number[]): string
+  idOf(token: string): number | undefined
+  /** The id that `tokenizer_config.json` names as the end of a text. */
+  readonly eosId: number | undefined
+}
+
+/** Opens the tokenizer of a checkpoint's folder. */
+export async function openTokenizer(folder: string): Promise<Tokenizer> {
+  const { path, definition, config } = await readTokenizerFiles(folder)
+  try {
+    return tokenizerOf(new Engine(definition, config), config)
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CheckpointError({
+      code: 'bad-config',
+      message: `${path}: cannot be used as a tokenizer: ${reason}`,
+    })
+  }
+}
+
+function tokenizerOf(engine: Engine, config: Record<string, unknown>): Tokenizer {
+  const special = new Set<number>()
+  for (const [id, token] of engine.get_added_tokens_decoder()) if (token.special) special.add(id)
+  const cleanUp = config.clean_up_tokenization_spaces === true
+  const eosToken = contentOf(config.eos_token)
+  return {
+    encode: text => engine.encode(text, { add_special_tokens: false }).ids,
+    decode(ids) {
+      // The library fails on an empty list and on ids past its vocabulary, which a padded embedding can sample.
+      const known = ids.filter(id => !special.has(id) && engine.id_to_token(id) !== undefined)
+      return known.length ? engine.decode(known, { clean_up_tokenization_spaces: cleanUp }) : ''
+    },
+    idOf: token => engine.token_to_id(token),
+    eosId: eosToken === undefined ? undefined : engine.token_to_id(eosToken),
+  }
+}
+
+/** Tokens are named by their text, or by an object that holds it. */
+function contentOf(token: unknown): string | undefined {
+  const content = isRecord(token) ? token.content : token
+  return typeof content === 'string' ? content : undefined
+}

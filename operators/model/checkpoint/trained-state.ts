@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import type { Durable } from '../../../engine/operator.ts'
+import { restoreAdapter, saveAdapter } from './adapter-files.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { LoadedModel } from './load-model.ts'
+import { restoreModel, saveModel } from './save-model.ts'
+import { readNumber, writeNumber } from '../files/state-file.ts'
+
+/**
+ * What a run's checkpoint keeps of a model. A trained adapter becomes `adapter/`, a PEFT folder; the model's own folder
+ * is written only when weights of it are trained.
+ */
+export function trainedState(
+  checkpoint: Checkpoint,
+  model: LoadedModel,
+  train: readonly string[],
+  signal: AbortSignal,
+): Durable {
+  const hasParts = train.some(part => part !== 'adapter')
+  if (!train.includes('adapter')) {
+    return {
+      save: folder => saveModel(checkpoint, model, folder, signal),
+      restore: folder => restoreModel(model, folder),
+    }
+  }
+  return {
+    async save(folder) {
+      if (hasParts) await saveModel(checkpoint, model, folder, signal)
+      await saveAdapter(model, join(folder, adapterFolder), signal)
+      await writeNumber(join(folder, stateName), 'version', model.version)
+    },
+    async restore(folder) {
+      if (hasParts) await restoreModel(model, folder)
+      await restoreAdapter(model, join(folder, adapterFolder))
+      model.version = await readNumber(join(folder, stateName), 'version')
+    },
+  }
+}
+
+const adapterFolder = 'adapter'
+const stateName = 'state.json'

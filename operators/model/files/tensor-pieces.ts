@@ -1,0 +1,51 @@
+import { type Device, placed } from '../../../kernels/device/device.ts'
+import { toFloat16Bits } from '../../../kernels/device/float16.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
+
+/** Elements of a piece: 16 MiB of float32. */
+const pieceElements = 4 * 2 ** 20
+
+/** Pieces on their way from the GPU while one is written. */
+const piecesInFlight = 3
+
+/** Reads a tensor from the GPU as float32, a few pieces of it in memory at a time. */
+export async function* readPieces(
+  device: Device,
+  tensor: Tensor,
+  signal?: AbortSignal,
+): AsyncGenerator<Float32Array<ArrayBuffer>> {
+  const { buffer, offsetBytes } = placed(tensor)
+  const size = sizeOf(tensor.shape)
+  const elementBytes = bytesOf(tensor) / size
+  const read = (at: number) => {
+    const storage = { buffer, offsetBytes: offsetBytes + at * elementBytes }
+    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+    reading.catch(() => {}) // one may fail while an earlier one is written: it is heard when its turn comes
+    return reading
+  }
+  const inFlight: ReturnType<typeof read>[] = []
+  try {
+    for (let at = 0; at < size || inFlight.length > 0; ) {
+      signal?.throwIfAborted()
+      for (; inFlight.length < piecesInFlight && at < size; at += pieceElements) inFlight.push(read(at))
+      const [next] = inFlight
+      yield await next
+      inFlight.shift()
+    }
+  } finally {
+    await Promise.allSettled(inFlight) // a reader may leave early
+  }
+}
+
+/** Fills a float32 tensor on the GPU with pieces that follow one another. */
+export async function writeTensor(
+  device: Device,
+  tensor: Tensor,
+  pieces: AsyncIterable<Float32Array<ArrayBuffer>>,
+): Promise<void> {
+  let at = 0
+  for await (const values of pieces) {
+    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, at)
+    at += values.length
+  }
+}

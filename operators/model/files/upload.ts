@@ -1,0 +1,120 @@
+import type { FileHandle } from 'node:fs/promises'
+import { align, type Device } from '../../../kernels/device/device.ts'
+import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import { storeElements } from '../../../kernels/weights/store-elements.ts'
+import { sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
+import { CheckpointError } from './checkpoint-error.ts'
+import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
+import { readInto, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
+
+/**
+ * Fills tensors on the GPU (f32, or f16) with those of the same name in the file, converted on the GPU. What is read goes
+ * into memory that the GPU copies from, a few pieces at a time; a piece is read into again when its copy is done. Returns
+ * how many numbers were beyond float16's range and became its largest.
+ */
+export async function uploadTensors(
+  device: Device,
+  file: SafetensorsFile,
+  tensors: ReadonlyMap<string, Tensor>,
+  { largestPiece = 32 * 2 ** 20, piecesInFlight = 4 } = {},
+): Promise<number> {
+  const end = Math.max(8, ...[...file.tensors.values()].map(tensor => tensor.end))
+  const pieceBytes = Math.min(largestPiece, align(end))
+  const pieces = piecesOf(file, tensors, pieceBytes)
+  const raw = device.tensor('raw weights', [pieceBytes / 4], 'u32')
+  const saturated = device.tensor('saturated weights', [1], 'u32')
+  try {
+    await withFile(file.path, async handle => {
+      const loop = () => upload(device, { path: file.path, handle, pieces, pieceBytes, raw, saturated })
+      const ends = await Promise.allSettled(Array.from({ length: piecesInFlight }, loop))
+      for (const end of ends) if (end.status === 'rejected') throw end.reason
+    })
+    const [count] = await device.readIntegers(saturated)
+    return count
+  } finally {
+    device.freeTensor(raw)
+    device.freeTensor(saturated)
+  }
+}
+
+/** A stretch of a file and the elements in it. */
+interface Piece {
+  begin: number
+  end: number
+  parts: { to: Tensor; format: FloatFormat; begin: number; first: number; count: number }[]
+}
+
+interface Loop {
+  path: string
+  handle: FileHandle
+  /** Shared by all loops: each takes the next piece. */
+  pieces: Iterator<Piece>
+  pieceBytes: number
+  raw: Tensor
+  saturated: Tensor
+}
+
+/** Takes pieces until there are none: reads one into mapped memory, then has the GPU copy and convert it. */
+async function upload(device: Device, of: Loop): Promise<void> {
+  const { path, handle, pieces, pieceBytes, raw, saturated } = of
+  const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC
+  const staging = device.gpu.createBuffer({ label: 'weights to upload', size: pieceBytes, usage })
+  try {
+    for (let next = pieces.next(); !next.done; next = pieces.next()) {
+      const { begin, end, parts } = next.value
+      await staging.mapAsync(GPUMapMode.WRITE)
+      await readInto(path, handle, begin, new Uint8Array(staging.getMappedRange(), 0, end - begin))
+      staging.unmap()
+      const plan = new Plan(device)
+      for (const part of parts) storeElements(plan, { ...part, raw, at: (part.begin - begin) / 2, saturated })
+      const compiled = await compile(device, plan, 'upload')
+      const encoder = device.gpu.createCommandEncoder()
+      // One buffer serves all loops, because the queue runs copy and conversion of a piece one after the other.
+      if (raw.storage)
+        encoder.copyBufferToBuffer(staging, 0, raw.storage.buffer, 0, Math.ceil((end - begin) / 4) * 4)
+      device.gpu.queue.submit([encoder.finish()])
+      compiled.run()
+      compiled.free()
+    }
+  } catch (error) {
+    // The other loops find nothing left to do.
+    pieces.return?.()
+    throw error
+  } finally {
+    staging.destroy()
+  }
+}
+
+/** The wanted tensors in the order of the file, cut where a piece is full, a gap lies between them or alignment ends. */
+function* piecesOf(
+  { path, tensors }: SafetensorsFile,
+  wanted: ReadonlyMap<string, Tensor>,
+  pieceBytes: number,
+): Generator<Piece> {
+  let piece: Piece = { begin: 0, end: 0, parts: [] }
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin)
+  for (const [name, { dtype, begin, end }] of inOrder) {
+    const to = wanted.get(name)
+    if (!to) continue
+    if (!isFloatFormat(dtype)) throw new CheckpointError(unsupportedDtype(path, name, dtype))
+    const size = bytesPerElement[dtype]
+    if ((end - begin) / size !== sizeOf(to.shape)) {
+      const message = `${path}: tensor ${name}: must hold ${sizeOf(to.shape)} elements, got ${(end - begin) / size}`
+      throw new CheckpointError({ code: 'wrong-shape', message })
+    }
+    for (let at = begin; at < end; ) {
+      // A cut lies between two words of float16 pairs: 8 bytes are two elements of any format.
+      const room = pieceBytes - (piece.end - piece.begin)
+      const bytes = Math.min(end - at, room - (room % 8))
+      if (piece.end !== at || (at - piece.begin) % 2 !== 0 || bytes <= 0) {
+        if (piece.parts.length > 0) yield piece
+        piece = { begin: at, end: at, parts: [] }
+        continue
+      }
+      piece.parts.push({ to, format: dtype, begin: at, first: (at - begin) / size, count: bytes / size })
+      piece.end += bytes
+      at += bytes
+    }
+  }
+  if (piece.parts.length > 0) yield piece
+}

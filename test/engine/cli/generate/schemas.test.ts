@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv } from 'ajv'
+import t from 'tap'
+import { publishedSchema } from '../../../../engine/graph/file/editor-schema.ts'
+import { operators, resources } from '../../../../operators/index.ts'
+import { repository } from '../../../fixtures.ts'
+
+const published = publishedSchema({ operators, resources })
+
+t.test('schemas/graph.json is what the code says', async t => {
+  const file: unknown = JSON.parse(readFileSync(join(repository, 'schemas/graph.json'), 'utf8'))
+  t.same(file, JSON.parse(JSON.stringify(published)), 'else run: node dist/engine/cli/generate/schemas.js')
+})
+
+t.test('the published schema knows operators, allows params and refuses the rest', async t => {
+  const check = new Ajv({ strictTypes: false, strictRequired: false }).compile(published)
+  const graph = (node: object) => ({ version: 1, summary: 'A test.', nodes: { a: node } })
+  t.ok(check(graph({ operator: 'read.jsonl', config: { path: 'x', limit: 3 } })))
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+  t.ok(check(graph({ operator: 'read.jsonl', config: { path: 'x', limit: '${n}' } })))
+  t.notOk(check(graph({ operator: 'read.jsonl', config: { path: 'x', limit: 'many' } })))
+  t.notOk(check(graph({ operator: 'read.jsonl', config: { path: 'x', limits: 3 } })))
+  t.notOk(check(graph({ operator: 'read.jsonl' })))
+  t.notOk(check(graph({ operator: 'read.json' })))
+})

@@ -1,0 +1,71 @@
+import t from 'tap'
+import { flashAttention } from '../../../kernels/attention/flash.ts'
+import { flashAttentionBackward } from '../../../kernels/attention/flash-backward.ts'
+import type { AttentionShape } from '../../../kernels/attention/flash-shape.ts'
+import type { Plan } from '../../../kernels/plan/plan.ts'
+import { complaints, nullDevice } from '../null-device.ts'
+
+const gpu = await nullDevice()
+t.teardown(() => gpu.destroy())
+
+// Rows of a frame and of a few latents, heads of the vision tower, the connector and the language model.
+const sizes = [
+  { rows: 729, headSize: 72 },
+  { rows: 32, headSize: 64 },
+  { rows: 700, headSize: 128 },
+]
+
+for (const kind of ['none', 'lengths', 'causal'] as const)
+  await t.test(
+    `attention in blocks with mask ${kind} is valid WGSL that fits into workgroup memory`,
+    async t => {
+      const found = await complaints(gpu, plan => {
+        for (const type of ['f32', 'f16'] as const)
+          for (const { rows, headSize } of sizes) {
+            const width = 2 * headSize
+            const fused = plan.tensor('queries, keys and values', [rows, 3 * width], type)
+            const heads = { queries: { tensor: fused }, keys: { tensor: fused, column: width } }
+            const inputs = { ...heads, values: { tensor: fused, column: 2 * width } }
+            const out = plan.tensor('out', [rows, width], type)
+            const gradient = plan.tensor('gradient', [rows, 3 * width])
+            const into = (column: number) => ({ tensor: gradient, column, accumulate: false })
+            const of = {
+              ...{ batches: 1, rows, keyRows: rows, heads: 2, keyValueHeads: 2, headSize, scale: 0.125 },
+              ...{
+                ...inputs,
+                out,
+                logSums: plan.tensor('log sums', [1, 2, rows]),
+                mask: maskOf(plan, kind, rows),
+              },
+            }
+            flashAttention(plan, of)
+            const gradients = { dQueries: into(0), dKeys: into(width), dValues: into(2 * width) }
+            flashAttentionBackward(plan, { ...of, dOut: out, ...gradients })
+          }
+        t.same(tooLarge(plan), [])
+      })
+      t.same(found, [])
+    },
+  )
+
+function maskOf(plan: Plan, kind: AttentionShape['mask']['kind'], rows: number): AttentionShape['mask'] {
+  const list = (label: string, length: number) => plan.constant(label, [length], new Uint32Array(length))
+  if (kind === 'none') return { kind }
+  if (kind === 'lengths') return { kind, lengths: list('lengths', 1) }
+  return { kind, segments: list('segments', rows), parents: list('parents', rows) }
+}
+
+/** Kernels whose workgroups need more memory than the 48 KiB that GPUs with matrix units have. */
+function tooLarge(plan: Plan): string[] {
+  const found: string[] = []
+  for (const { commands } of plan.segments)
+    for (const command of commands) {
+      if (!('dispatch' in command)) continue
+      const { name, code } = command.dispatch.kernel
+      const vectors = Number(/var<workgroup> tile: array<vec4u, (\d+)>/.exec(code)?.[1] ?? 0)
+      const numbers = Number(/var<workgroup> stats: array<f32, (\d+)>/.exec(code)?.[1] ?? 0)
+      // Beside them bounds and grown, in whole vectors.
+      if (vectors * 16 + numbers * 4 + 16 > 48 * 1024) found.push(name)
+    }
+  return found
+}

@@ -1,0 +1,52 @@
+import t from 'tap'
+import { Plan } from '../../../kernels/plan/plan.ts'
+import { rope, ropeReference } from '../../../kernels/attention/rope.ts'
+import { finiteDifferences } from '../finite-differences.ts'
+import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
+
+await onEachFamily(t, async (device, t) => {
+  // the smallest head, an odd half, packed halves, and more pairs than a GPU's workgroup has lanes
+  for (const [rows, heads, headSize] of [
+    [1, 1, 2],
+    [3, 3, 6],
+    [5, 2, 16],
+    [2, 9, 58],
+    [2, 33, 64],
+  ]) {
+    const [maxPositions, half] = [7, headSize / 2]
+    const size = rows * heads * headSize
+    const positions = Uint32Array.from({ length: rows }, (_, row) => (row * 5 + 6) % maxPositions)
+    const angles = noise(maxPositions * half, 2, 6)
+    const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)]
+    const x = noise(size, 1)
+    for (const inverse of [false, true]) {
+      const moved = given(device, [rows, heads * headSize], x)
+      await runOnce(device, plan =>
+        rope(plan, {
+          x: moved,
+          positions: given(device, [rows], positions),
+          cosines: given(device, [maxPositions, half], cosines),
+          sines: given(device, [maxPositions, half], sines),
+          heads,
+          headSize,
+          inverse,
+        }),
+      )
+      const what = `${rows} rows of ${heads} heads of ${headSize}${inverse ? ', inverse' : ''}`
+      const forward = (values: ArrayLike<number>): number[] =>
+        ropeReference(values, positions, cosines, sines, { heads, headSize, inverse: false })
+      const found = await device.read(moved)
+      if (!inverse) close(t, found, forward(x), 3e-7, what)
+      // The inverse is the gradient: on small sizes it is held against differences of the forward rotation.
+      else if (size <= 200) close(t, found, finiteDifferences(forward, x, x), 1e-6, what)
+      else close(t, forward(found), x, 1e-6, `${what} undoes the rotation`)
+    }
+  }
+  t.throws(
+    () => {
+      const x = device.tensor('x', [1, 3])
+      rope(new Plan(device), { x, positions: x, cosines: x, sines: x, heads: 1, headSize: 3, inverse: false })
+    },
+    { message: 'rope: headSize must be even, got 3' },
+  )
+})

@@ -1,0 +1,59 @@
+import t from 'tap'
+import { advance, cacheRows } from '../../../kernels/decode/key-value-cache.ts'
+import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import { given, noise, onEachFamily } from '../support.ts'
+
+await onEachFamily(t, async (device, t) => {
+  for (const [sequences, width, capacity] of [
+    [1, 1, 1],
+    [3, 5, 4],
+    [2, 12, 3],
+    [3, 1028, 2],
+  ] as const) {
+    const from = noise(sequences * width, 1)
+    const cache = given(device, [sequences, capacity, width], new Float32Array(sequences * capacity * width))
+    const position = given(device, [sequences], new Uint32Array(sequences))
+    const plan = new Plan(device)
+    cacheRows(plan, {
+      from: given(device, [sequences, width], from),
+      cache,
+      position,
+      sequences,
+      width,
+      capacity,
+    })
+    advance(plan, { position, limit: capacity + 5 })
+    const compiled = await compile(device, plan, 'test')
+    // One run more than there are slots: what would fall outside must change nothing.
+    for (let step = 0; step <= capacity; step++) {
+      compiled.run()
+      const wanted = Array.from({ length: sequences * capacity * width }, (_, i) => {
+        const [sequence, slot, c] = [
+          Math.floor(i / width / capacity),
+          Math.floor(i / width) % capacity,
+          i % width,
+        ]
+        return slot <= step ? from[sequence * width + c] : 0
+      })
+      t.strictSame(Array.from(await device.read(cache)), wanted, `step ${step} of ${sequences} × ${width}`)
+    }
+    compiled.free()
+  }
+
+  for (const count of [1, 9, 300]) {
+    const before = Uint32Array.from({ length: count }, (_, i) => (i * 7) % 61)
+    const position = given(device, [count], before)
+    const plan = new Plan(device)
+    advance(plan, { position, limit: 60 })
+    const compiled = await compile(device, plan, 'test')
+    compiled.run()
+    compiled.run()
+    const found = await device.readIntegers(position)
+    t.strictSame(
+      Array.from(found),
+      Array.from(before, n => Math.min(n + 2, 60)),
+      `${count} positions advance up to a limit`,
+    )
+    compiled.free()
+  }
+})

@@ -1,0 +1,105 @@
+import t from 'tap'
+import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
+import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
+import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
+import { decodeStart } from '../../../kernels/decode/embed-and-norm.ts'
+import { type StepProductName, stepTileFor } from '../../../kernels/decode/product-table.ts'
+import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
+import type { Plan } from '../../../kernels/plan/plan.ts'
+import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
+import { complaints, nullDevice } from '../null-device.ts'
+
+const gpu = await nullDevice()
+t.teardown(() => gpu.destroy())
+
+// The released sizes, and smaller ones that do not fit the widest cuts.
+const models = [
+  { hidden: 2048, intermediate: 11008, heads: 16, keyValueHeads: 2, headSize: 128, vocabulary: 151936 },
+  { hidden: 48, intermediate: 80, heads: 3, keyValueHeads: 1, headSize: 16, vocabulary: 301 },
+]
+
+for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } of models)
+  for (const rows of [1, 9, 17, 100])
+    t.test(`every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL`, async t => {
+      const found = await complaints(gpu, plan => {
+        const f32 = (shape: readonly number[]) => plan.tensor('given', shape)
+        const half = (shape: readonly number[]) => plan.tensor('given', shape, 'f16')
+        const index = (...shape: number[]) => plan.tensor('given', shape, 'u32')
+        const tile = (name: StepProductName, inner: number, columns: number, unit: number) =>
+          stepTileFor(name, rows, inner, { columns, unit })
+        const normed = () => {
+          const squares = f32(squaresOf(rows, 3))
+          return {
+            rows: half(blocksOf(rows, hidden)),
+            squares,
+            scales: f32([112]),
+            size: hidden,
+            epsilon: 1e-6,
+          }
+        }
+        const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(rows)]
+        for (const type of ['f32', 'f16'] satisfies ElementType[]) {
+          const table = plan.tensor('table', [vocabulary, hidden], type)
+          decodeStart(plan, { ids: index(rows), table, x, gain, normed: normed(), rows })
+        }
+        const width = keyValueHeads * headSize
+        const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
+        const cache = half([2, rows, 64, width])
+        const outputs = (heads + 2 * keyValueHeads) * headSize
+        const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
+        attentionInputs(plan, {
+          ...{
+            ...of,
+            x: normed(),
+            bias: f32([outputs]),
+            angles: f32([99, headSize / 2, 2]),
+            lengths: index(rows),
+          },
+          queryWeight: half([heads * headSize, hidden]),
+          ...{ keyWeight: half([width, hidden]), valueWeight: half([width, hidden]) },
+          tile: tile('qkv', hidden, outputs, headSize),
+        })
+        const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
+        const lists = groupLists(plan, groups, heads / keyValueHeads)
+        const out = half(blocksOf(rows, heads * headSize))
+        groupAttention(plan, { ...of, lists, sequences: rows, prefix: half([2, 134, width]), out, scale: 1 })
+        const add = (name: 'out' | 'down', inner: number) =>
+          addProjection(plan, {
+            ...{
+              from: half(blocksOf(rows, inner)),
+              inner,
+              weight: half([hidden, inner]),
+              x,
+              scales: f32([112]),
+            },
+            ...{ gain, next: normed(), rows, columns: hidden, tile: tile(name, inner, hidden, hidden) },
+          })
+        add('out', heads * headSize)
+        add('down', intermediate)
+        const [gate, up] = [half([intermediate, hidden]), half([intermediate, hidden])]
+        gatedProjection(plan, {
+          ...{ x: normed(), rows, gate, up, out: half(blocksOf(rows, intermediate)), columns: intermediate },
+          tile: tile('gated', hidden, 2 * intermediate, 2 * intermediate),
+        })
+        const logits = f32([rows, vocabulary])
+        const weight = half([vocabulary, hidden])
+        stepLogits(plan, {
+          ...{ x: normed(), rows, weight, logits, columns: vocabulary },
+          tile: tile('head', hidden, vocabulary, 64),
+        })
+        draws(plan, logits, rows, vocabulary)
+      })
+      t.same(found, [])
+    })
+
+function draws(plan: Plan, logits: Tensor, rows: number, vocabulary: number): void {
+  const index = (...shape: number[]) => plan.tensor('given', shape, 'u32')
+  const state = { seeds: index(rows), position: index(rows), done: index(rows), ids: index(rows) }
+  const all = { greedy: false, temperature: 1, topK: 0, topP: 1, minP: 0 }
+  for (const how of [all, { ...all, greedy: true }, { ...all, topK: 5 }])
+    drawTokens(plan, {
+      ...{ logits, ...state, ...how, history: index(rows, 9), chances: plan.tensor('chances', [rows, 9]) },
+      ...{ endId: 1, rows, vocabulary, capacity: 9 },
+    })
+}

@@ -1,0 +1,139 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { advance } from '../../../../kernels/decode/key-value-cache.ts'
+import { type MatrixUnits, openDevice } from '../../../../kernels/device/device.ts'
+import { blockSteps, canDecodeInBlocks } from '../../../../kernels/networks/generation/fast-steps.ts'
+import { pack } from '../../../../kernels/networks/packing.ts'
+import { type Prefill, promptsOf, rowSteps } from '../../../../kernels/networks/generation/plain-steps.ts'
+import { compile, Plan } from '../../../../kernels/plan/plan.ts'
+import { sizeOf, type Tensor } from '../../../../kernels/device/tensor.ts'
+import { newAdapter } from '../../../../operators/model/checkpoint/adapter.ts'
+import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
+import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
+import { relativeError } from '../../../golden/row.ts'
+import { cases } from '../../../oracle/cases.ts'
+import { writeRandomCheckpoint } from '../../../oracle/random-checkpoint.ts'
+import { close, noise } from '../../support.ts'
+
+const folder = join(t.testdir({}), 'checkpoint')
+const text = { hidden_size: 32, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 }
+await writeRandomCheckpoint(folder, {
+  ...cases[0],
+  text: { ...cases[0].text, ...text, num_key_value_heads: 1, head_dim: 16 },
+})
+const checkpoint = await openCheckpoint(folder)
+const owners = [0, 0, 1]
+const drawn = [
+  [7, 300, 7],
+  [12, 0, 91],
+]
+
+const lora = { rank: 8, alpha: 8, targets: ['v_proj', 'down_proj'], seed: 1 }
+
+/** What a model is beside its checkpoint. */
+interface Beside {
+  trained?: readonly 'language'[]
+  /** Gives every layer an adapter whose product is not zero. */
+  adapted?: boolean
+  /** Prompts take their places when the steps are there, prefilled by plans of their own. */
+  seated?: boolean
+}
+
+/** Places without prompts: one of two pieces of keys, of which a prompt will take one. */
+const seats = {
+  prompts: [
+    { start: 0, length: 0, room: 70 },
+    { start: 70, length: 0, room: 3 },
+  ],
+  rows: 73,
+}
+
+/** Logits of two steps behind prompts of made-up keys and values. */
+async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, seated = false }: Beside = {}) {
+  const device = await openDevice({ family: 'gpu', units })
+  try {
+    const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
+    const model = await loadModel(device, checkpoint, trained, 'float16', adapter)
+    for (const { adapter: beside } of model.weights.byName.values())
+      if (beside)
+        device.write(
+          beside.up.value,
+          noise(sizeOf(beside.up.shape), 3).map(value => value / 4),
+        )
+    const { layers, keyValueHeads, headSize } = model.shape.language
+    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
+    const plan = new Plan(device, 'float16')
+    const [position, ids] = [plan.pin('position', [3], 'u32'), plan.pin('ids', [3], 'u32')]
+    const isFast = canDecodeInBlocks(plan, model.weights, model.shape.language)
+    t.equal(isFast, units !== 'none')
+    const record = isFast ? blockSteps : rowSteps
+    const where = seated ? seats : promptsOf(packing)
+    const steps = record(plan, model, { ...where, owners, capacity: 3, position, ids })
+    const width = keyValueHeads * headSize
+    /** Keeps the made-up keys and values of some rows. */
+    const keep = (from: number, count: number, into: Prefill) => {
+      for (let layer = 0; layer < layers; layer++) {
+        const [keys, values] = [0, 1].map(i => {
+          const tensor = into.plan.pin('prefix', [count, width])
+          const all = noise(packing.rows * width, 2 * layer + i + 1)
+          into.plan.constants.set(tensor, all.slice(from * width, (from + count) * width))
+          return tensor
+        })
+        steps.keep(layer, keys, values, into)
+      }
+    }
+    if (!seated) keep(0, packing.rows, { plan, start: 0 })
+    plan.segment('step')
+    const logits = steps.record()
+    plan.pinned.add(logits)
+    advance(plan, { position, limit: 3 })
+    const compiled = await compile(device, plan, 'test')
+    compiled.write(position, new Uint32Array(3))
+    compiled.run(['main'])
+    for (const [i, { start, length }] of (seated ? packing.prompts : []).entries()) {
+      const prefill = new Plan(device, 'float16')
+      const placed = (tensor: Tensor) => compiled.at(tensor)
+      keep(start, length, { plan: prefill, start: seats.prompts[i].start, placed })
+      const ready = await compile(device, prefill, 'prefill')
+      ready.run()
+      ready.free()
+      for (const { into, at, data } of steps.seat(i, length)) compiled.write(into, data, at)
+    }
+    const found: number[] = []
+    for (const tokens of drawn) {
+      compiled.write(ids, Uint32Array.from(tokens))
+      compiled.run(['step'])
+      found.push(...(await compiled.read(logits)))
+    }
+    return found
+  } finally {
+    device.close()
+  }
+}
+
+const plain = logitsOf('none')
+
+t.test('steps in blocks compute what steps in rows compute', async t => {
+  const wanted = await plain
+  const inSeats = await logitsOf('emulated', { seated: true })
+  close(t, inSeats, wanted, 2e-3, 'frozen weights in float16, prompts that came later')
+  close(t, await logitsOf('emulated', { trained: ['language'] }), wanted, 2e-3, 'copies of trained weights')
+})
+
+t.test('steps in blocks read sums of weights and adapters', async t => {
+  const wanted = await logitsOf('none', { adapted: true })
+  const found = await logitsOf('emulated', { adapted: true })
+  close(t, found, wanted, 2e-3, 'the same logits')
+  t.same(likeliest(found), likeliest(wanted), 'the same tokens when nothing is drawn')
+  t.ok(relativeError(wanted, await plain) > 0.1, 'the adapter matters')
+})
+
+/** The token of each row. */
+function likeliest(logits: readonly number[]): number[] {
+  const rows = owners.length * drawn.length
+  const vocabulary = logits.length / rows
+  return Array.from({ length: rows }, (_, row) => {
+    const own = logits.slice(row * vocabulary, (row + 1) * vocabulary)
+    return own.indexOf(Math.max(...own))
+  })
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { Pass } from '../../../kernels/layers/pass.ts'
+import { recordGeneration } from '../../../kernels/networks/generation/batch-writer.ts'
+import { modelOnPaper } from '../../../kernels/networks/memory-estimate.ts'
+import { imageToken } from '../../../kernels/networks/packing.ts'
+import { selectedTokens } from '../../../kernels/networks/shape.ts'
+import { recordForward } from '../../../kernels/networks/video-model.ts'
+import { visionTower } from '../../../kernels/networks/vision-tower.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
+import { resolvePath } from '../../../operators/builtin.ts'
+import { parseModelConfig } from '../../../operators/model/checkpoint/config.ts'
+import { shapeOf } from '../../../operators/model/checkpoint/load-model.ts'
+import { expectedTensors } from '../../../operators/model/checkpoint/tensor-names.ts'
+import { complaints, nullDevice, unitsTarget } from '../null-device.ts'
+
+// The released widths with one layer each: kernels differ by widths, not by depth.
+const json = JSON.parse(readFileSync(resolvePath('builtin:configurations/released.json'), 'utf8'))
+json.text_config.num_hidden_layers = 1
+json.num_resampler_layers = 1
+const config = parseModelConfig('released.json', json, { eosId: 151643, idOf: () => undefined })
+const shape = { ...shapeOf(config), vision: { ...shapeOf(config).vision, blocks: 1 } }
+const model = modelOnPaper({
+  shape,
+  weights: expectedTensors(config),
+  trained: name => !name.startsWith('vision_tower.'),
+  precision: 'float16',
+  maxLength: 3072,
+})
+const gpu = await nullDevice()
+t.teardown(() => gpu.destroy())
+
+// What is not in a plan's memory; nothing of it is read here.
+const outside = (label: string, extents: number[]) => {
+  return { label, shape: extents, type: 'f32' as const, storage: { buffer: {} as GPUBuffer, offsetBytes: 0 } }
+}
+
+await t.test('training at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const features = outside('features', [2 * selectedTokens(shape.vision), shape.vision.hidden])
+  const completions = [new Array(40).fill(1), new Array(33).fill(2)]
+  const sequence = { ids: [1, imageToken, 2], features, completions }
+  const found = await complaints(gpu, plan => {
+    recordForward(plan, model, [sequence], true, 1)
+  })
+  t.same(found, [])
+})
+
+await t.test('encoding at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const { channels, imageSize, hidden } = shape.vision
+  const pixels = outside('pixels', [2, channels, imageSize, imageSize])
+  const found = await complaints(gpu, plan => {
+    plan.saturated = model.weights.lossScale?.forwardCuts
+    const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
+    visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+  })
+  t.same(found, [])
+})
+
+await t.test('a frozen vision tower takes four products a block and no activation apart', t => {
+  const { channels, imageSize, hidden } = shape.vision
+  const plan = new Plan(unitsTarget, 'float16')
+  const features = outside('features', [selectedTokens(shape.vision), hidden])
+  const pixels = outside('pixels', [1, channels, imageSize, imageSize])
+  visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+  const names = kernelsOf(plan)
+  t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
+  t.notOk(names.includes(shape.vision.activation))
+  t.end()
+})
+
+await t.test('a feed-forward part is three products, and its gate apart only where gradients go', t => {
+  const apart = (training: boolean, trained: boolean) => {
+    const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
+    const model = modelOnPaper({ ...options, trained: () => trained, precision: 'float16' })
+    const plan = new Plan(unitsTarget, 'float16')
+    recordForward(plan, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
+    return kernelsOf(plan).filter(name => name === 'silu_multiply').length
+  }
+  t.equal(apart(true, true), shape.language.layers)
+  t.equal(apart(true, false), 0)
+  t.equal(apart(false, true), 0)
+  t.end()
+})
+
+await t.test('an adapter at the released widths is valid WGSL for a GPU with matrix units', async t => {
+  const weights = expectedTensors(config)
+  const targets = [...weights.keys()].filter(name => /layers\.0\..*_proj\.weight$/.test(name))
+  const adapter = { targets, rank: 16, scale: 2, trained: true }
+  const options = { shape, weights, trained: () => false, precision: 'float16', maxLength: 3072 } as const
+  const adapted = modelOnPaper({ ...options, adapter })
+  const ids = [1, 2, 3]
+  const found = await complaints(gpu, plan => {
+    recordForward(plan, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)
+    const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
+    recordGeneration(plan, adapted, [{ ids, seeds: [1, 2] }], [0, 0], sampling, 4, 0)
+  })
+  t.same(found, [])
+})
+
+/** Names of a plan's kernels, in order. */
+function kernelsOf(plan: Plan): string[] {
+  return plan.segments.flatMap(({ commands }) =>
+    commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),
+  )
+}

@@ -1,0 +1,78 @@
+import t from 'tap'
+import { adamW, adamWReference, gradientNorm, stepScalars, sumOfSquares } from '../../../kernels/optimizer/adamw.ts'
+import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import { close, given, noise, onEachFamily } from '../support.ts'
+
+const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8]
+const largest = (values: ArrayLike<number>): number => Math.hypot(...Array.from(values))
+
+await onEachFamily(t, async (device, t) => {
+  for (const sizes of [[1], [5, 8], [1031, 516], [3, 1]] as const) {
+    for (const maxGradientNorm of [0, 0.5, 1e6]) {
+      const options = { beta1, beta2, epsilon, weightDecay: 0.1, maxGradientNorm }
+      const partialsOfSlice = 3
+      const plan = new Plan(device)
+      const step = plan.pin('step', [8])
+      const norm = plan.pin('norm', [3])
+      const slices = sizes.map((size, i) => ({
+        parameters: given(device, [size], noise(size, i + 1)),
+        gradients: plan.pin('gradients', [size]),
+        first: given(device, [size], new Float32Array(size)),
+        second: given(device, [size], new Float32Array(size)),
+      }))
+      const partials = plan.tensor('partials', [sizes.length * partialsOfSlice])
+      slices.forEach(({ gradients }, i) => {
+        sumOfSquares(plan, { x: gradients, partials, first: i * partialsOfSlice, count: partialsOfSlice })
+      })
+      gradientNorm(plan, { partials, count: sizes.length * partialsOfSlice, out: norm })
+      for (const slice of slices) adamW(plan, { ...slice, norm, step, beta1, beta2, epsilon })
+      const compiled = await compile(device, plan, 'test')
+      const wanted = sizes.map((size, i) => ({
+        parameters: Float64Array.from(noise(size, i + 1)),
+        first: new Float64Array(size),
+        second: new Float64Array(size),
+      }))
+      const update = async (
+        gradients: readonly Float32Array<ArrayBuffer>[],
+        learningRate: number,
+        at: number,
+      ) => {
+        compiled.write(step, stepScalars(options, at, learningRate))
+        slices.forEach((slice, i) => {
+          compiled.write(slice.gradients, gradients[i])
+        })
+        compiled.run()
+        return compiled.read(norm)
+      }
+      const what = `${sizes.join(' and ')} parameters, clipped at ${maxGradientNorm}`
+      // One plan is replayed with another learning rate each time.
+      for (const [i, learningRate] of [1e-3, 5e-3, 2e-2].entries()) {
+        const gradients = sizes.map((size, j) => noise(size, 10 * i + j + 5, 3))
+        const length = largest(gradients.flatMap(slice => [...slice]))
+        const found = await update(gradients, learningRate, i + 1)
+        close(t, found, [length, 1, 1], 1e-6, `norm ${i + 1} of ${what}`)
+        wanted.forEach((slice, j) => {
+          adamWReference(slice, gradients[j], length, { ...options, learningRate }, i + 1)
+        })
+      }
+      for (const [i, slice] of slices.entries())
+        close(t, await device.read(slice.parameters), wanted[i].parameters, 1e-6, `slice ${i} of ${what}`)
+
+      for (const poison of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const before = await Promise.all(
+          slices.flatMap(s => [s.parameters, s.first, s.second].map(x => device.read(x))),
+        )
+        const gradients = sizes.map((size, j) => noise(size, j + 90))
+        const last = gradients[gradients.length - 1]
+        last[last.length - 1] = poison
+        const found = await update(gradients, 1e-2, 4)
+        t.equal(found[1], 0, `${poison} is seen`)
+        const after = await Promise.all(
+          slices.flatMap(s => [s.parameters, s.first, s.second].map(x => device.read(x))),
+        )
+        t.strictSame(after, before, `${poison} in one slice leaves every slice as it was: ${what}`)
+      }
+      compiled.free()
+    }
+  }
+})

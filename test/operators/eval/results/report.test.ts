@@ -1,0 +1,106 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import t from 'tap'
+import { tile, writeJpeg } from '../../../../operators/video/pictures.ts'
+import type { Benchmark, Result } from '../../../../operators/eval/kinds.ts'
+import { writeReport } from '../../../../operators/eval/results/report.ts'
+import { agreeOnRecipe, appendTiming, putResult, writeBenchmark } from '../../../../operators/eval/results/store.ts'
+
+const result = (i: number, clip: string, rest: Partial<Result> = {}): Result => ({
+  id: `made/${i}`,
+  benchmark: 'made',
+  tasks: [`task ${i % 3}`],
+  groups: { duration: i % 2 === 0 ? 'short' : 'long' },
+  clip,
+  question: 'Which?\nA. x\nB. y',
+  options: ['x', 'y'],
+  letters: ['A', 'B'],
+  answer: 'A',
+  outcome: i % 4 === 0 ? 'right' : 'wrong',
+  chosen: i % 4 === 0 ? 'A' : 'B',
+  drawn: false,
+  output: '<think> hm, "quotes" & </script> </think><answer> A </answer>',
+  tokens: 12,
+  finished: true,
+  prompt: 'USER: <image>\nWhich?\nA. x\nB. y ASSISTANT:',
+  indices: [0, 1],
+  framesPerSecond: 2,
+  sheet: null,
+  message: null,
+  ...rest,
+})
+
+async function report(folder: string, results: readonly Result[], more: readonly string[] = []) {
+  const questions = [...results.map(({ id, clip }) => ({ id, clip })), ...more.map(id => ({ id, clip: id }))]
+  const excluded = [{ id: 'made/x', reason: 'open-ended' }]
+  const rest = { excluded, findings: [], shard: 1, shards: 1 }
+  const benchmark: Benchmark = { name: 'made', headline: 'tasks', questions, ...rest }
+  agreeOnRecipe(folder, { model: 'none' })
+  writeBenchmark(folder, benchmark)
+  for (const one of results) {
+    putResult(folder, one)
+    appendTiming(folder, { id: one.id, clip: one.clip, tokens: 12, decode: 0.5, generate: 2 })
+  }
+  return writeReport(folder, benchmark)
+}
+
+t.test('every part of the report tells the same', async t => {
+  const folder = t.testdir()
+  const results = Array.from({ length: 6 }, (_, i) => result(i, `clip ${i >> 1}`))
+  const { summary, line } = await report(folder, results, ['made/lost'])
+  t.match(summary, { done: 6, expected: 7, missing: ['made/lost'], outcomes: { right: 2, wrong: 4 } })
+  t.match(summary.speed, { tokens: 72, tokensPerSecond: 6, secondsPerClip: { decode: 1, encode: null } })
+  t.match(line, /^tasks accuracy 33\.3 % \(6 of 7 questions\)/)
+  t.match(
+    readFileSync(join(folder, 'report.md'), 'utf8'),
+    /6 of 7 questions: INCOMPLETE[\s\S]*\| tasks \| 33\.3 \|/,
+  )
+  const rows = readFileSync(join(folder, 'report.csv'), 'utf8').trim().split('\n')
+  t.equal(rows.length, 7)
+  t.ok(rows[1]?.endsWith('"<think> hm, ""quotes"" & </script> </think><answer> A </answer>"'))
+  const html = readFileSync(join(folder, 'report.html'), 'utf8')
+  t.match(html, /incomplete: 6 of 7 questions/)
+  t.notMatch(html, /(src|href)="http/)
+  const packed = /id="data">([^<]*)</.exec(html)?.[1] ?? ''
+  t.match(JSON.parse(gunzipSync(Buffer.from(packed, 'base64')).toString()), [
+    { id: 'made/0', outcome: 'right' },
+  ])
+})
+
+t.test(
+  'a page of many questions stays small: its pictures are made smaller, what does not fit is a link',
+  async t => {
+    const folder = t.testdir()
+    const random = makeRandom(1)
+    const noisy = (level: number) => {
+      const pixels = new Uint8Array(128 * 72 * 3).map((_, i) => (level + random(60) + i / 300) & 0xff)
+      return { width: 128, height: 72, pixels }
+    }
+    const sheet = tile(
+      Array.from({ length: 16 }, (_, i) => noisy(i * 9)),
+      4,
+    )
+    await writeJpeg(join(folder, 'frames/0.jpg'), sheet)
+    const bytes = readFileSync(join(folder, 'frames/0.jpg'))
+    // words that differ from question to question, as those of a model do
+    const words = () => Array.from({ length: 120 }, () => random(4096).toString(36)).join(' ')
+    const results = Array.from({ length: 300 }, (_, i) => {
+      writeFileSync(join(folder, `frames/${i}.jpg`), bytes)
+      return result(i, `clip ${i}`, { sheet: `frames/${i}.jpg`, output: words() })
+    })
+    await report(folder, results)
+    const size = statSync(join(folder, 'report.html')).size
+    t.ok(bytes.length * results.length > 5_000_000)
+    t.ok(size < 5_000_000, `${size} bytes`)
+    t.ok(size > 2_000_000, `what fits is shown: ${size} bytes`)
+  },
+)
+
+function makeRandom(seed: number): (limit: number) => number {
+  let state = seed
+  return limit => {
+    state = (state * 48271) % 2147483647
+    return state % limit
+  }
+}
