@@ -1,6 +1,8 @@
 import { GraphError } from '../graph/problem.ts'
 import { report } from '../graph/problem-report.ts'
 import { hint, readArguments, UsageError } from './arguments.ts'
+import { plug } from './plug.ts'
+import type { Verb, World } from './verb.ts'
 import { check } from './verbs/check.ts'
 import { compare } from './verbs/compare.ts'
 import { diff } from './verbs/diff.ts'
@@ -10,12 +12,10 @@ import { describeVerb, makeHelp } from './verbs/help.ts'
 import { merge } from './verbs/merge.ts'
 import { make } from './verbs/new.ts'
 import { ops } from './verbs/ops.ts'
-import { plug } from './plug.ts'
 import { replay } from './verbs/replay.ts'
 import { run } from './verbs/run.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
-import type { Verb, World } from './verb.ts'
 
 const others: Readonly<Record<string, Verb>> = {
   run,

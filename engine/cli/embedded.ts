@@ -1,5 +1,6 @@
 import { ensureBuiltin, madeBuiltins } from '../../operators/builtin.ts'
-import { loadGraph, type Plan, type Registry } from '../graph/check.ts'
+import { loadGraph } from '../graph/check.ts'
+import type { Plan, Registry } from '../graph/plan.ts'
 import { startRun } from '../run/run.ts'
 
 /** Makes the embedded data and model when a graph that is about to run names them and they are not there yet. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Registry } from '../graph/check.ts'
+import type { Registry } from '../graph/plan.ts'
 import { type PluginName, pluginsOf, withPlugins } from '../graph/plugins.ts'
 import type { Arguments, Flag } from './arguments.ts'
 

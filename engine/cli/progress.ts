@@ -1,7 +1,7 @@
 import type { LogLevel } from '../operator.ts'
-import type { Status } from '../run/record/status.ts'
 import { number, sparkline } from '../run/record/report/curve.ts'
-import type { RunEvent } from '../run/run.ts'
+import type { Status } from '../run/record/status.ts'
+import type { RunEvent } from '../run/summary.ts'
 
 /** Where progress is shown. */
 export interface Screen {

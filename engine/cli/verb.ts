@@ -1,4 +1,4 @@
-import type { Plan, Registry } from '../graph/check.ts'
+import type { Plan, Registry } from '../graph/plan.ts'
 import type { Arguments, Flag } from './arguments.ts'
 import type { Screen } from './progress.ts'
 

@@ -1,9 +1,9 @@
 import type { MemoryUse, Sizes } from '../operator.ts'
 import { type Loop, loopsOf } from './checks/batches.ts'
-import type { Plan, PlannedNode } from './check.ts'
-import { type End, endName, type Wire } from './flatten/flat.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import type { ResolvedType } from './checks/types.ts'
+import { type End, endName, type Wire } from './flatten/flat.ts'
+import type { Plan, PlannedNode } from './plan.ts'
 
 /** Memory that a run may take at most, part by part. */
 export interface MemoryPlan {

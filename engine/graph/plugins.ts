@@ -3,9 +3,9 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
-import type { Registry } from './check.ts'
-import { type Problem, show } from './problem.ts'
 import { isObject, parseSource } from './file/graph-file.ts'
+import type { Registry } from './plan.ts'
+import { type Problem, show } from './problem.ts'
 
 /** A plugin that somebody names: `./ops.js` relative to `folder`, or a package that can be found from there. */
 export interface PluginName {

@@ -1,7 +1,7 @@
-import type { PlannedResource } from '../graph/check.ts'
 import { inScope } from '../graph/checks/resources.ts'
-import { resourceContext, type Services } from './node/context.ts'
+import type { PlannedResource } from '../graph/plan.ts'
 import { messageOf, RunError } from './error.ts'
+import { resourceContext, type Services } from './node/context.ts'
 
 /** The opened resources of a run. */
 export class Resources {

@@ -1,61 +1,251 @@
-import type { Plan } from '../graph/check.ts'
-import type { LogLevel, Progress } from '../operator.ts'
-import type { RunError } from './error.ts'
-import { GraphRun } from './graph-run.ts'
-import type { Status } from './record/status.ts'
-
-export interface RunOptions {
-  seed: number
-  /** Folder for the run's files; made when it is missing. */
-  directory: string
-  onEvent?: (event: RunEvent) => void
-  /** Seconds without any event, while RxJS holds items that a timer might free, until the run counts as stalled. */
-  stallSeconds?: number
-  /** Seconds that work under way gets to end after an abort, before its items are freed under it. */
-  abortSeconds?: number
-  /** Folder of the checkpoint to go on from, with `seed` as it was; the run's files have been cut back to it. */
-  from?: string
-  /** Facts for the manifest beside the engine's own. */
-  facts?: Readonly<Record<string, unknown>>
-}
-
-export type RunEvent =
-  | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
-  | { type: 'log'; message: string; level: LogLevel; node?: string }
-  | { type: 'progress'; state: Progress }
-  | { type: 'acknowledged'; key: string }
-  | { type: 'status'; status: Status }
-
-/** How a run ended. It never throws: an error is a value here. */
-export interface RunSummary {
-  /** `stopped`: the sources were stopped from outside, everything drained, and the state is in a checkpoint if the graph has any. */
-  status: 'completed' | 'stopped' | 'failed' | 'aborted'
-  error?: RunError
-  directory: string
-  seconds: number
-  /** Source items of which every descendant was released without a failure. */
-  acknowledged: number
-  /** Items that failed and went to the dead letters. */
-  skipped: number
-  /** Items that full edges dropped. */
-  dropped: number
-  /** Values never freed; more than zero is an error of its own. */
-  leaked: number
-  peakItems: number
-  peakBytes: number
-}
-
-/** A run under way. */
-export interface Run {
-  readonly done: Promise<RunSummary>
-  /** Ends the sources; what is under way drains. */
-  stop(): void
-  /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
-  abort(error?: unknown): void
-}
+import type { Plan, PlannedNode } from '../graph/plan.ts'
+import { hide } from '../graph/secrets.ts'
+import type { Durable, LogLevel, Progress } from '../operator.ts'
+import { Checkpoints } from './checkpoint/checkpoint.ts'
+import { type RunState, readState } from './checkpoint/folder.ts'
+import { messageOf, RunError } from './error.ts'
+import type { Lease } from './items/lease.ts'
+import { Ledger } from './items/ledger.ts'
+import { Origin } from './items/trace.ts'
+import { Lifetimes } from './lifetimes.ts'
+import type { CheckpointPart, Services } from './node/context.ts'
+import type { Cursor } from './node/cursor.ts'
+import type { NodeHost } from './node/host.ts'
+import { Network } from './node/network.ts'
+import { Scheduler } from './node/scheduler.ts'
+import { StallWatch } from './node/stall.ts'
+import { Journal } from './record/journal.ts'
+import { describeRun } from './record/manifest.ts'
+import { type Observer, observe } from './record/status.ts'
+import { Resources } from './resources.ts'
+import type { Run, RunOptions, RunSummary } from './summary.ts'
 
 /** Starts a checked graph. */
 export function startRun(plan: Plan, options: RunOptions): Run {
   const run = new GraphRun(plan, options)
   return { done: run.run(), stop: () => run.stop(), abort: error => run.abort(error) }
+}
+
+/** A run from its first file to its summary: opens what the graph needs, lets items flow, and ends it whatever happens. */
+class GraphRun implements NodeHost, Services {
+  readonly seed: number
+  readonly directory: string
+  readonly ledger: Ledger
+  readonly scheduler = new Scheduler(() => this.#quiet())
+  readonly lifetimes = new Lifetimes()
+  readonly #plan: Plan
+  readonly #options: RunOptions
+  readonly #started = new Date()
+  readonly #stall: StallWatch
+  readonly #controller = new AbortController()
+  readonly #resources: Resources
+  readonly #gauges = new Map<string, () => number>()
+  #journal: Journal | undefined
+  #observer: Observer | undefined
+  #network: Network | undefined
+  #stopped = false
+  #error: RunError | undefined
+  #acknowledged = 0
+  #skipped = 0
+  #checkpoints: Checkpoints | undefined
+
+  constructor(plan: Plan, options: RunOptions) {
+    this.#plan = plan
+    this.#options = options
+    this.#resources = new Resources(plan.resources)
+    this.#stall = new StallWatch(this, options.stallSeconds)
+    this.seed = options.seed
+    this.directory = options.directory
+    this.ledger = new Ledger(options.seed, error => {
+      this.fail(new RunError('operator-failed', `disposing a value: ${messageOf(error)}`, { cause: error }))
+    })
+  }
+
+  async run(): Promise<RunSummary> {
+    const begin = performance.now()
+    try {
+      const { from, facts } = this.#options
+      const past = from === undefined ? undefined : await readState(from)
+      this.#journal = new Journal(
+        this.directory,
+        Object.keys(past?.files ?? {}),
+        this.#plan.secrets,
+        error => {
+          if (!this.#error) this.fail(error)
+        },
+      )
+      this.#acknowledged = past?.acknowledged ?? 0
+      this.#skipped = past?.skipped ?? 0
+      this.#checkpoints = this.#makeCheckpoints(from, past)
+      this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
+      await this.#resources.open(this, this.#controller.signal, async name =>
+        this.#checkpoints?.restore({ kind: 'resource', name }),
+      )
+      if (!this.#error) await this.#runNetwork()
+      if (!this.#error) await this.#checkpoints?.save()
+    } catch (error) {
+      this.fail(error)
+    }
+    await this.#checkpoints?.saving
+    for (const error of await this.lifetimes.closeAll()) this.fail(error)
+    if (this.ledger.live > 0) this.fail(new RunError('leak', `${this.ledger.live} values were never freed`))
+    this.#stall.end()
+    const seconds = (performance.now() - begin) / 1000
+    try {
+      await this.#journal?.conclude(this.#summary(seconds))
+    } catch (error) {
+      this.fail(error)
+    }
+    this.#journal?.close()
+    return this.#summary(seconds)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    if (this.#checkpoints) this.#checkpoints.stop()
+    else this.#network?.stopSources()
+    this.#network?.wake()
+  }
+
+  abort(error: unknown = new RunError('aborted', 'the run was aborted')): void {
+    this.fail(error)
+  }
+
+  fail(error: unknown): void {
+    const first = this.#error === undefined
+    const fault =
+      error instanceof RunError ? error : new RunError('operator-failed', messageOf(error), { cause: error })
+    this.#error ??= fault
+    // a full disk may be the very error: then the log cannot take it, and the summary still has it
+    this.#journal?.logFault(fault)
+    if (!first) return
+    this.#controller.abort()
+    this.#network?.cancel()
+  }
+
+  ended(): void {
+    this.#network?.ended()
+  }
+
+  skipped(node: PlannedNode, item: Lease, error: unknown): void {
+    this.#skipped++
+    for (const trace of item.traces) if (trace instanceof Origin) trace.failed = true
+    this.#journal?.bury(node, item, error)
+    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
+  }
+
+  acknowledged(origin: Origin): void {
+    if (origin.failed || this.#error) return
+    this.#acknowledged++
+    this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key) })
+  }
+
+  cursor(node: string): Cursor | undefined {
+    return this.#checkpoints?.cursor(node)
+  }
+
+  checkpoint(part: CheckpointPart, state: Durable): void {
+    this.#checkpoints?.register(part, state)
+  }
+
+  record = (stream: string, entry: Readonly<Record<string, unknown>>): void => {
+    this.#journal?.record(stream, entry)
+    if (stream === 'metrics') {
+      this.#checkpoints?.measure(entry)
+      this.#observer?.metrics(entry)
+    }
+    this.#options.onEvent?.({ type: 'record', stream, entry })
+  }
+
+  gauge = (name: string, read: () => number): void => {
+    this.#gauges.set(name, read)
+  }
+
+  log = (text: string, level: LogLevel = 'info', node?: string): void => {
+    const message = hide(text, this.#plan.secrets)
+    this.#journal?.log(message, level, node)
+    this.#options.onEvent?.({ type: 'log', message, level, ...(node !== undefined && { node }) })
+  }
+
+  progress = (state: Progress): void => {
+    this.#options.onEvent?.({ type: 'progress', state })
+  }
+
+  manifest = (key: string, value: unknown): void => {
+    this.#journal?.state({ [key]: value })
+  }
+
+  resource(name: string, scope: string): unknown {
+    return this.#resources.find(name, scope)
+  }
+
+  /** Wires and starts all nodes and waits until each has ended. */
+  async #runNetwork(): Promise<void> {
+    const network = new Network(this.#plan, this)
+    const { nodes, edges } = network
+    this.#network = network
+    network.fill(edge => (this.#checkpoints ? this.#checkpoints.initialOf(edge) : edge.wire.initial))
+    this.#checkpoints?.restoreTurns()
+    network.wire(this, () => !this.#error)
+    for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
+    this.#observer = observe({
+      directory: this.directory,
+      ledger: this.ledger,
+      nodes,
+      edges,
+      gauges: this.#gauges,
+      secrets: this.#plan.secrets,
+      fail: error => this.fail(error),
+      onStatus: status => this.#options.onEvent?.({ type: 'status', status }),
+    })
+    for (const node of nodes) if (!this.#error) node.start()
+    if (this.#error) network.cancel()
+    if (this.#stopped) this.stop()
+    await network.allEnded(() => this.#error !== undefined, this.#options.abortSeconds)
+    this.#observer.end()
+  }
+
+  /** Nothing is under way: either a cycle may be closed now, or the run waits for something that will not come. */
+  #quiet(): void {
+    const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
+    if (this.#error || nodes.every(node => !node.isRunning)) return
+    if (this.#checkpoints?.look()) return
+    if (nodes.filter(node => node.closeFeedback()).length > 0) return
+    this.#stall.look(nodes, edges)
+  }
+
+  #makeCheckpoints(from: string | undefined, past: RunState | undefined): Checkpoints | undefined {
+    const { checkpoint } = this.#plan
+    if (!checkpoint) return undefined
+    const host = {
+      directory: this.directory,
+      scheduler: this.scheduler,
+      network: () => this.#network,
+      counts: () => {
+        const files = this.#journal?.sizes() ?? {}
+        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.#skipped, files }
+      },
+      log: this.log,
+      fail: (error: unknown) => this.fail(error),
+    }
+    return new Checkpoints(checkpoint, host, from, past)
+  }
+
+  #summary(seconds: number): RunSummary {
+    const error = this.#error
+    const { live: leaked, peakLive: peakItems, peakBytes } = this.ledger
+    const ended = this.#stopped ? 'stopped' : 'completed'
+    return {
+      status: !error ? ended : error.code === 'aborted' ? 'aborted' : 'failed',
+      ...(error && { error }),
+      directory: this.directory,
+      seconds,
+      acknowledged: this.#acknowledged,
+      skipped: this.#skipped,
+      dropped: this.#network?.edges.reduce((sum, edge) => sum + edge.dropped, 0) ?? 0,
+      leaked,
+      peakItems,
+      peakBytes,
+    }
+  }
 }

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { take } from 'rxjs'
-import { loadGraph, type PlannedNode, type Registry } from '../graph/check.ts'
+import { loadGraph } from '../graph/check.ts'
 import { configSchema, defaultCapacity } from '../graph/file/schema.ts'
+import type { PlannedNode, Registry } from '../graph/plan.ts'
 import { type Operator, operator, type Resource } from '../operator.ts'
-import { type Run, type RunSummary, startRun } from '../run/run.ts'
+import { startRun } from '../run/run.ts'
+import type { Run, RunSummary } from '../run/summary.ts'
 
 export interface ConformanceOptions {
   /** For fields without a default. */

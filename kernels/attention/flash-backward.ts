@@ -1,29 +1,11 @@
-import { flashKeyGradients } from './flash-key-gradients.ts'
-import type { AttentionShape, Heads } from './flash-shape.ts'
-import { flashQueryGradients } from './flash-query-gradients.ts'
+import { kernel, type Target } from '../device/kernel.ts'
+import { sizeOf } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
-
-/** Where the gradient of some heads goes: columns of a tensor shaped as theirs. */
-export interface HeadsGradient extends Heads {
-  accumulate: boolean
-}
-
-export interface FlashBackward extends AttentionShape {
-  queries: Heads
-  keys: Heads
-  values: Heads
-  /** What `flashAttention` wrote, and its gradient; f32 or f16. */
-  out: Tensor
-  dOut: Tensor
-  logSums: Tensor
-  /** f32; left out where nobody learns. */
-  dQueries?: HeadsGradient | undefined
-  dKeys?: HeadsGradient | undefined
-  dValues?: HeadsGradient | undefined
-}
+import { flashKeyGradients } from './flash-key-gradients.ts'
+import { flashQueryGradients } from './flash-query-gradients.ts'
+import type { FlashBackward } from './flash-shape.ts'
 
 /**
  * Gradients of `flashAttention`. With P the probabilities, computed again from the log sums, dP = dO Vᵀ and

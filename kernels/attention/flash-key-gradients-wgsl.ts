@@ -1,9 +1,9 @@
-import type { FlashBackward } from './flash-backward.ts'
-import { halvesWgsl, headVectors, keyStartsWgsl, logOfE, seesWgsl, staged } from './flash-shape.ts'
 import { largestFloat16 } from '../device/float16.ts'
-import { each } from '../matmul/variant.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
 import type { Plan } from '../plan/plan.ts'
+import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { each } from '../wgsl/text.ts'
+import type { FlashBackward } from './flash-shape.ts'
+import { halvesWgsl, headVectors, keyStartsWgsl, logOfE, seesWgsl, staged } from './flash-shape.ts'
 
 export const keyTile = 64
 export const rowTile = 32

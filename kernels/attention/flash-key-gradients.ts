@@ -1,9 +1,9 @@
-import { columnSum } from '../rows/column-sum.ts'
-import type { FlashBackward, HeadsGradient } from './flash-backward.ts'
-import { bindGradients, flashKernel } from './flash-launch.ts'
-import { flashKeyGradientsWgsl, keyTile, rowTile, type Write } from './flash-key-gradients-wgsl.ts'
-import type { Plan } from '../plan/plan.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { columnSum } from '../rows/column-sum.ts'
+import { flashKeyGradientsWgsl, keyTile, rowTile, type Write } from './flash-key-gradients-wgsl.ts'
+import { bindGradients, flashKernel } from './flash-launch.ts'
+import type { FlashBackward, HeadsGradient } from './flash-shape.ts'
 
 /**
  * dK and dV: a workgroup makes 64 keys of a key head, going through the rows of all query heads that share it, 32 at a

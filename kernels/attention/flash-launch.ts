@@ -1,10 +1,11 @@
-import type { AttentionShape, QueriesKeysValues } from './flash-shape.ts'
 import { largestFloat16 } from '../device/float16.ts'
-import { withConstants } from '../matmul/variant.ts'
+import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
+import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
-import { type BufferSpec, type Kernel, kernel, type Plan } from '../plan/plan.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { withConstants } from '../wgsl/text.ts'
+import type { AttentionShape, QueriesKeysValues } from './flash-shape.ts'
 import { visibleBlocks } from './visible-blocks.ts'
 
 /** A kernel of attention in blocks, and how it is started. */

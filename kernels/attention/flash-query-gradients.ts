@@ -1,5 +1,9 @@
-import type { FlashBackward } from './flash-backward.ts'
+import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { each } from '../wgsl/text.ts'
 import { bindGradients, flashKernel } from './flash-launch.ts'
+import type { FlashBackward } from './flash-shape.ts'
 import {
   halvesWgsl,
   headVectors,
@@ -9,10 +13,6 @@ import {
   rowTileWgsl,
   staged,
 } from './flash-shape.ts'
-import { each } from '../matmul/variant.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import type { Plan } from '../plan/plan.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 const rowTile = 64
 const keyTile = 32

@@ -1,7 +1,8 @@
-import { each, withinFloat16 } from '../matmul/variant.ts'
-import type { Plan } from '../plan/plan.ts'
-import type { Mask } from './softmax.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { withinFloat16 } from '../wgsl/float16-stores.ts'
+import { each } from '../wgsl/text.ts'
+import type { Mask } from './softmax.ts'
 
 /** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
 export interface Heads {
@@ -166,3 +167,22 @@ export const logOfE = Math.LOG2E
 /** Stands for minus infinity among scores; a row that sees nothing keeps `unseen` as its largest. */
 export const hiddenScore = -1e30
 export const unseen = -1e29
+
+/** Where the gradient of some heads goes: columns of a tensor shaped as theirs. */
+export interface HeadsGradient extends Heads {
+  accumulate: boolean
+}
+
+export interface FlashBackward extends AttentionShape {
+  queries: Heads
+  keys: Heads
+  values: Heads
+  /** What `flashAttention` wrote, and its gradient; f32 or f16. */
+  out: Tensor
+  dOut: Tensor
+  logSums: Tensor
+  /** f32; left out where nobody learns. */
+  dQueries?: HeadsGradient | undefined
+  dKeys?: HeadsGradient | undefined
+  dValues?: HeadsGradient | undefined
+}

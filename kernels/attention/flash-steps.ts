@@ -1,8 +1,7 @@
-import type { FlashAttention } from './flash.ts'
-import type { FlashCut } from './flash-table.ts'
-import { headVectors, hiddenScore, unseen } from './flash-shape.ts'
-import { each } from '../matmul/variant.ts'
 import type { MatrixWgsl } from '../wgsl/matrix-units.ts'
+import { each } from '../wgsl/text.ts'
+import { headVectors, hiddenScore, unseen } from './flash-shape.ts'
+import type { FlashAttention, FlashCut } from './flash-table.ts'
 
 /** How far, in powers of two, a score may exceed the largest at the last rescaling: 2^11 still is well inside float16. */
 const slack = 11

@@ -1,5 +1,6 @@
-import type { AttentionShape } from './flash-shape.ts'
-import type { Target } from '../plan/plan.ts'
+import type { Target } from '../device/kernel.ts'
+import type { Tensor } from '../device/tensor.ts'
+import type { AttentionShape, Heads } from './flash-shape.ts'
 
 /** How `flashAttention` cuts the work of a head. */
 export interface FlashCut {
@@ -37,4 +38,15 @@ const small: FlashCut = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
 export function cutOf({ mask, rows, headSize }: AttentionShape, { units }: Target): FlashCut {
   if (units === 'emulated') return small
   return mask.kind !== 'causal' && rows > 128 && headSize <= 80 ? wide : narrow
+}
+export interface FlashAttention extends AttentionShape {
+  queries: Heads
+  keys: Heads
+  values: Heads
+  /** (batches · rows, heads · headSize), f32 or f16 */
+  out: Tensor
+  /** (batches, heads, rows): log Σ exp of each row's scores */
+  logSums: Tensor
+  /** By default what the table says: for measuring and testing. */
+  cut?: FlashCut
 }

@@ -1,9 +1,10 @@
-import type { FloatType } from '../matmul/variant.ts'
+import { kernel, type Target } from '../device/kernel.ts'
+import type { FloatType } from '../device/tensor.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { pack, spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 export interface Rope {
   /** (rows, heads · headSize), f32 or f16, rotated in place. */

@@ -1,7 +1,8 @@
-import { group } from '../wgsl/workgroup.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { type BufferSpec, kernel, type Plan, type Target } from '../plan/plan.ts'
+import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 export type Mask =
   | { kind: 'none' }

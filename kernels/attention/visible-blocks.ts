@@ -1,6 +1,6 @@
+import type { Tensor } from '../device/tensor.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { Mask } from './softmax.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 /** Blocks of keys that the rows of a tile see: what attention need not look at is not in the list. */
 export interface VisibleBlocks {

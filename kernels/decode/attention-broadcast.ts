@@ -1,7 +1,6 @@
-import type { DecodeKernel } from './attention.ts'
-import { group } from '../wgsl/workgroup.ts'
+import type { DecodeKernel, Target } from '../device/kernel.ts'
 import { pack } from '../wgsl/packs.ts'
-import type { Target } from '../plan/plan.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 /**
  * For software adapters: one subgroup a head. Each lane scores a key of its own; then the lanes share the weights and

@@ -1,7 +1,6 @@
-import type { DecodeKernel } from './attention.ts'
-import { group } from '../wgsl/workgroup.ts'
+import type { DecodeKernel, Target } from '../device/kernel.ts'
 import { pack } from '../wgsl/packs.ts'
-import type { Target } from '../plan/plan.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 /**
  * For GPUs: one workgroup a head, over the rows of the prompt and then its own. Each lane scores a key; the weights go

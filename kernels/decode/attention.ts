@@ -1,8 +1,9 @@
+import { type BufferSpec, kernel } from '../device/kernel.ts'
+import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { pack } from '../wgsl/packs.ts'
 import { decodeBroadcast } from './attention-broadcast.ts'
 import { decodeTile } from './attention-tile.ts'
-import { pack } from '../wgsl/packs.ts'
-import { type BufferSpec, kernel, type Plan } from '../plan/plan.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 /** What attention of one new token of each sequence is cut by. */
 export interface DecodeHeads {
@@ -100,12 +101,6 @@ export function decodeAttention(plan: Plan, of: DecodeAttention): void {
     },
     grid: sequences * heads,
   })
-}
-
-/** A family's kernel: one workgroup a sequence and head. */
-export interface DecodeKernel {
-  enables: string
-  code: string
 }
 
 /** Plain data of the same names. */

@@ -1,9 +1,10 @@
-import { blockIndexWgsl, blockRowsOf } from './row-blocks.ts'
-import type { Normed } from './product.ts'
-import { group } from '../wgsl/workgroup.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { counted, type Stored } from '../wgsl/float16-stores.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { counted, type Stored } from '../wgsl/float16-stores.ts'
+import { group } from '../wgsl/workgroup.ts'
+import type { Normed } from './product.ts'
+import { blockIndexWgsl, blockRowsOf } from './row-blocks.ts'
 
 export interface DecodeStart {
   /** u32 (rows) */

@@ -1,6 +1,7 @@
-import { pack, spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { pack, spread } from '../wgsl/packs.ts'
 
 export interface CacheRows {
   /** (sequences, width) */

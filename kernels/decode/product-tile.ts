@@ -1,5 +1,6 @@
+import type { BufferSpec, Target } from '../device/kernel.ts'
+import type { Tensor } from '../device/tensor.ts'
 import { blockRowsOf } from './row-blocks.ts'
-import type { StepProduct } from './product.ts'
 
 /** How a workgroup of a product of a decode step works. */
 export interface StepTile {
@@ -109,4 +110,46 @@ export function productCut({
     },
     rowBlocksHere: native && allBlocks === 1 ? '1u' : 'params.row_blocks',
   }
+}
+export interface StepProduct {
+  target: Target
+  name: string
+  tile: StepTile
+  rows: number
+  /** Extent of the sums. */
+  inner: number
+  /** Columns by tiles, each of which a workgroup makes, or a subgroup where these divide the columns. */
+  columnTiles: number
+  /** Results of a row in a tile: a lane finishes one at a time. */
+  results: number
+  /**
+   * Weights (outputs, inner) by part: the first and the second half of a tile's columns read rows of these buffers,
+   * from `first` and `second` on. Only where subgroups divide k there may be several parts.
+   */
+  weights: readonly (readonly [string, string])[]
+  /** Rows of the weights, where tiles may go beyond. */
+  weightRows?: number
+  /** WGSL that from `column_tile` makes `let part`, `let first` and `let second`. */
+  locate: string
+  /**
+   * WGSL for the result of `row` and `column` in the tile, the names of which end in the suffix: loads that need no
+   * sums, made before them, of any `row` below `tile_rows`.
+   */
+  prepare(suffix: string): string
+  /** WGSL for the same result, with `sum_of(row, column)` and `scale_of(row)`; its row may be none of the rows. */
+  finish(suffix: string): string
+  /** WGSL after all results, for all lanes. */
+  after?: string
+  functions?: string
+  params?: Readonly<Record<string, number>>
+  types?: Readonly<Record<string, 'u32' | 'i32' | 'f32'>>
+  buffers: Readonly<Record<string, BufferSpec & { tensor: Tensor }>>
+  /** Blocks of the rows, bound as `x`. */
+  x: Tensor
+  /**
+   * What `scale_of` says, bound as `squares`: with `norm`, how the exact scale of the rows' norm differs from the one they
+   * were written with, found from sums of squares; the exact one is left in `scales` too. Else the number there.
+   */
+  squares: Tensor
+  norm?: { size: number; epsilon: number; scales: Tensor }
 }

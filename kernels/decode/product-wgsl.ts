@@ -1,8 +1,7 @@
-import { blockIndexWgsl } from './row-blocks.ts'
-import type { StepProduct } from './product.ts'
-import type { ProductCut } from './product-tile.ts'
-import { each } from '../matmul/variant.ts'
 import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
+import { each } from '../wgsl/text.ts'
+import type { ProductCut, StepProduct } from './product-tile.ts'
+import { blockIndexWgsl } from './row-blocks.ts'
 
 /** Results that a lane prepares before the sums; beyond, it does so one after the other behind them. */
 const mostPrepared = 4

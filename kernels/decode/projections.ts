@@ -1,8 +1,8 @@
-import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
-import type { StepTile } from './product-tile.ts'
+import type { Tensor } from '../device/tensor.ts'
 import type { Plan } from '../plan/plan.ts'
 import { counted } from '../wgsl/float16-stores.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
+import type { StepTile } from './product-tile.ts'
 
 export interface AddProjection {
   /** Blocks of the rows to be projected. */

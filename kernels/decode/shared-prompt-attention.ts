@@ -1,9 +1,9 @@
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { DecodeHeads } from './attention.ts'
 import { blockRowsOf } from './row-blocks.ts'
-import { groupParts, keysAtOnce, mostRows } from './shared-prompt-parts.ts'
 import { groupTogether } from './shared-prompt-merge.ts'
-import type { Plan } from '../plan/plan.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { groupParts, keysAtOnce, mostRows } from './shared-prompt-parts.ts'
 
 /** Sequences that share a prompt, side by side in the batch. */
 export interface PromptGroup {

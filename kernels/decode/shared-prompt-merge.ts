@@ -1,8 +1,8 @@
+import { kernel, type Target } from '../device/kernel.ts'
+import { withinFloat16 } from '../wgsl/float16-stores.ts'
+import { group } from '../wgsl/workgroup.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 import { partSizes } from './shared-prompt-parts.ts'
-import { group } from '../wgsl/workgroup.ts'
-import { withinFloat16 } from '../matmul/variant.ts'
-import { kernel, type Target } from '../plan/plan.ts'
 
 /**
  * Puts the parts of a sequence's prompt and own tokens together, each weighed by its highest score and mass. One workgroup

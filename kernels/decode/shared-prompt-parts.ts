@@ -1,6 +1,6 @@
-import { each } from '../matmul/variant.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
-import { kernel, type Target } from '../plan/plan.ts'
+import { each } from '../wgsl/text.ts'
 
 /** Rows of queries that a workgroup looks at, at most. */
 export const mostRows = 64

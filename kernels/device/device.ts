@@ -11,9 +11,6 @@ import { fromFloat16 } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
-export type { Family, MatrixUnits } from './adapter.ts'
-export { DeviceError } from './device-error.ts'
-
 export interface DeviceOptions {
   /** Part of an adapter's name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
   adapter?: string

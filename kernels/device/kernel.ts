@@ -76,3 +76,9 @@ export function writeScalars(
     else view.setUint32(4 + i * 4, value, true)
   })
 }
+
+/** A family's kernel: one workgroup a sequence and head. */
+export interface DecodeKernel {
+  enables: string
+  code: string
+}

@@ -26,3 +26,6 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 export const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * elementBytes[tensor.type]
+
+/** Element types of factors and results; sums are always f32. */
+export type FloatType = 'f32' | 'f16'

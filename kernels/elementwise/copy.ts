@@ -1,8 +1,9 @@
-import type { FloatType } from '../matmul/variant.ts'
-import { type Pack, pack } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { kernel, type Target } from '../device/kernel.ts'
+import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import { type Pack, pack } from '../wgsl/packs.ts'
 
 export interface Copy {
   /** f32 or f16 */

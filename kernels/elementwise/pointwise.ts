@@ -1,8 +1,9 @@
+import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { type Pack, pack, spread } from '../wgsl/packs.ts'
-import { type BufferSpec, type Kernel, kernel, type Plan } from '../plan/plan.ts'
-import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 /** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
 export interface Pointwise {

@@ -1,11 +1,11 @@
+import type { Tensor } from '../device/tensor.ts'
 import {
-  type ActivationName,
   activationBackward,
   activation as activationKernel,
   siluMultiplyBackward,
   siluMultiply as siluMultiplyKernel,
 } from '../elementwise/activations.ts'
-import type { Tensor } from '../device/tensor.ts'
+import type { ActivationName } from '../wgsl/activation-functions.ts'
 import type { Pass } from './pass.ts'
 
 /** f(x), of which only products may be readers. */

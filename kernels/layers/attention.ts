@@ -1,9 +1,9 @@
 import { flashAttention } from '../attention/flash.ts'
 import { flashAttentionBackward } from '../attention/flash-backward.ts'
 import { type AttentionShape, flashFits, type Heads } from '../attention/flash-shape.ts'
-import { matmul, type Operand } from '../matmul/matmul.ts'
 import { softmax, softmaxBackward } from '../attention/softmax.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { matmul, type Operand } from '../matmul/matmul.ts'
 import type { Pass } from './pass.ts'
 
 export interface AttentionOptions extends AttentionShape {

@@ -1,6 +1,6 @@
-import { gatherRows } from '../rows/gather-rows.ts'
-import type { Plan } from '../plan/plan.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { gatherRows } from '../rows/gather-rows.ts'
 import type { Parameter, Pass } from './pass.ts'
 
 /** Row numbers: where each gathered row goes and where it comes from; -1 makes a row of zeros. */

@@ -1,7 +1,7 @@
-import { logProbability, logProbabilityBackward } from '../rows/log-probability.ts'
-import { matmul } from '../matmul/matmul.ts'
-import { restrict } from '../sampling/support.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { matmul } from '../matmul/matmul.ts'
+import { logProbability, logProbabilityBackward } from '../rows/log-probability.ts'
+import { restrict } from '../sampling/support.ts'
 import { gather } from './gather.ts'
 import type { Parameter, Pass } from './pass.ts'
 

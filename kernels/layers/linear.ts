@@ -1,8 +1,7 @@
-import { columnSum } from '../rows/column-sum.ts'
-import type { ActivationName } from '../elementwise/activations.ts'
+import type { FloatType, Tensor } from '../device/tensor.ts'
 import { matmul } from '../matmul/matmul.ts'
-import type { FloatType } from '../matmul/variant.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { columnSum } from '../rows/column-sum.ts'
+import type { ActivationName } from '../wgsl/activation-functions.ts'
 import { activation as activationLayer, siluMultiply } from './activation.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
 

@@ -1,7 +1,6 @@
+import type { FloatType, Tensor } from '../device/tensor.ts'
 import { layerNormBackward, layerNorm as layerNormKernel } from '../rows/layer-norm.ts'
-import type { FloatType } from '../matmul/variant.ts'
 import { rmsNormBackward, rmsNorm as rmsNormKernel } from '../rows/rms-norm.ts'
-import type { Tensor } from '../device/tensor.ts'
 import type { Parameter, Pass } from './pass.ts'
 
 /** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns); kept as `type`. */

@@ -1,8 +1,8 @@
-import { copy } from '../elementwise/copy.ts'
-import { add } from '../elementwise/activations.ts'
-import type { FloatType } from '../matmul/variant.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { add } from '../elementwise/activations.ts'
+import { copy } from '../elementwise/copy.ts'
+import type { Plan } from '../plan/plan.ts'
 
 /** A weight of the model. It is trained when it has a gradient. */
 export interface Parameter {

@@ -1,6 +1,6 @@
-import type { Plan } from '../plan/plan.ts'
 import { rope as ropeKernel } from '../attention/rope.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Pass } from './pass.ts'
 
 export interface Rotation {

@@ -1,8 +1,9 @@
+import { kernel, type Target } from '../device/kernel.ts'
+import { each } from '../wgsl/text.ts'
 import {
   access,
   blockOfInner,
   buffers,
-  each,
   enablesOf,
   locate,
   nameOf,
@@ -10,7 +11,6 @@ import {
   type Tiling,
   type Variant,
 } from './variant.ts'
-import { kernel, type Target } from '../plan/plan.ts'
 
 /**
  * Products for software adapters, where a load costs as much as 24 multiply-adds and a barrier far more.

@@ -1,4 +1,6 @@
-import { each, type FloatType, withinFloat16 } from './variant.ts'
+import type { FloatType } from '../device/tensor.ts'
+import { withinFloat16 } from '../wgsl/float16-stores.ts'
+import { each } from '../wgsl/text.ts'
 
 /** One factor's part of a step: `extent` rows (of b: columns) × `depth` k. */
 export interface Side {

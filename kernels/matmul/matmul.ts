@@ -1,14 +1,16 @@
-import { type ActivationName, activations } from '../elementwise/activations.ts'
+import type { Target } from '../device/kernel.ts'
+import type { FloatType } from '../device/tensor.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { type ActivationName, activations } from '../wgsl/activation-functions.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
 import { matmulBroadcast } from './broadcast.ts'
 import { matmulSkinny } from './skinny.ts'
 import { fewTileFor, tileFor } from './table.ts'
 import { matmulTile } from './tile.ts'
 import { matmulUnits, type UnitTile } from './units.ts'
 import { type FewTile, fewFits, matmulUnitsFew } from './units-few.ts'
-import type { FloatType, Tiling, Variant } from './variant.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import type { Plan, Target } from '../plan/plan.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Tiling, Variant } from './variant.ts'
 
 /** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */
 export interface Operand<Data = Tensor> {

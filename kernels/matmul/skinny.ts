@@ -1,15 +1,6 @@
-import {
-  access,
-  buffers,
-  each,
-  enablesOf,
-  locate,
-  nameOf,
-  params,
-  type Tiling,
-  type Variant,
-} from './variant.ts'
-import { kernel, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
+import { each } from '../wgsl/text.ts'
+import { access, buffers, enablesOf, locate, nameOf, params, type Tiling, type Variant } from './variant.ts'
 
 const lanes = 64
 const tileColumns = 4

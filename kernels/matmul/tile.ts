@@ -1,8 +1,9 @@
+import { kernel, type Target } from '../device/kernel.ts'
+import { each } from '../wgsl/text.ts'
 import {
   access,
   blockOfInner,
   buffers,
-  each,
   enablesOf,
   locate,
   nameOf,
@@ -10,7 +11,6 @@ import {
   type Tiling,
   type Variant,
 } from './variant.ts'
-import { kernel, type Target } from '../plan/plan.ts'
 
 const tile = 64 // rows and columns of a workgroup's part of the result
 const depth = 16 // k that are in workgroup memory at a time

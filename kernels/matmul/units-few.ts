@@ -1,7 +1,9 @@
+import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { each } from '../wgsl/text.ts'
 import { chunkWgsl, type Side } from './chunks.ts'
 import {
   buffers,
-  each,
   enablesOf,
   finishWgsl,
   locate,
@@ -10,8 +12,6 @@ import {
   type Tiling,
   type Variant,
 } from './variant.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { type BufferSpec, kernel, type Target } from '../plan/plan.ts'
 
 /** How a workgroup of a product of few rows works: its subgroups divide k, each makes all of the workgroup's blocks. */
 export interface FewTile {

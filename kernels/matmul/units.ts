@@ -1,8 +1,10 @@
+import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { each, withConstants } from '../wgsl/text.ts'
 import { blockOfHalves, chunkLoads, chunkWgsl, type Side } from './chunks.ts'
 import {
   activationWgsl,
   buffers,
-  each,
   enablesOf,
   keptWgsl,
   locate,
@@ -10,10 +12,7 @@ import {
   params,
   type Tiling,
   type Variant,
-  withConstants,
 } from './variant.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { type BufferSpec, kernel, type Target } from '../plan/plan.ts'
 
 /** How a workgroup's part of the result is cut: subgroups over rows and columns, and each one's 16 × 16 blocks. */
 export interface UnitTile {

@@ -1,6 +1,7 @@
-import { type ActivationName, activatedWgsl } from '../elementwise/activations.ts'
-import { largestFloat16 } from '../device/float16.ts'
-import type { BufferSpec, Kernel } from '../plan/plan.ts'
+import type { BufferSpec, Kernel } from '../device/kernel.ts'
+import type { FloatType } from '../device/tensor.ts'
+import { type ActivationName, activatedWgsl } from '../wgsl/activation-functions.ts'
+import { withinFloat16 } from '../wgsl/float16-stores.ts'
 
 /** What changes a product's WGSL; everything else is a param. */
 export interface Variant {
@@ -26,9 +27,6 @@ export interface Variant {
   /** Params that are the same for every product of this shape of weights, by name. */
   fixed: Readonly<Record<string, number>>
 }
-
-/** Element types of factors and results; sums are always f32. */
-export type FloatType = 'f32' | 'f16'
 
 /** A kernel and the part of `out` that one of its workgroups makes. */
 export interface Tiling {
@@ -67,13 +65,6 @@ export function buffers({ oneTensor, aVector, bVector, bias, residual, gate, cou
 /** WGSL directives that the types need. */
 export const enablesOf = ({ types, gate }: Variant): string =>
   [...Object.values(types), gate].includes('f16') ? 'enable f16;\n' : ''
-
-/**
- * The same WGSL with constants for the params that are known. Addresses then fold into the loads: 253 instead of 197
- * TFLOPS at nt 8192 × 11008 × 2048 on an H200 (2026-11-22).
- */
-export const withConstants = (code: string, fixed: Variant['fixed']): string =>
-  code.replace(/params\.(\w+)/g, (text, name: string) => (name in fixed ? `${fixed[name]}u` : text))
 
 /** A name for pipelines in errors and captures. */
 export const nameOf = (kind: string, { form, aVector, bVector, types }: Variant): string =>
@@ -114,10 +105,6 @@ export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
   `let kept = ${withinFloat16('value', type)};
   ${counted ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}`
 
-/** WGSL: the value, or the largest float16 of its sign. */
-export const withinFloat16 = (value: string, type = 'f32'): string =>
-  `clamp(${value}, ${type}(-${largestFloat16}.0), ${type}(${largestFloat16}.0))`
-
 /**
  * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
  * through the tiles by bands of so many rows of tiles, so that neighbours share factors in the cache.
@@ -148,10 +135,6 @@ ${
   let columns = params.columns;
   let inner = params.inner;
 `
-
-/** The numbers 0 to count - 1, for code that is written out. */
-export const each = <T>(count: number, of: (i: number) => T): T[] =>
-  Array.from({ length: count }, (_, i) => of(i))
 
 // A binding ends at a multiple of 16 bytes, so a vector whose first element exists can be loaded whole.
 const loads = (name: string, array: string, vector: boolean): string =>

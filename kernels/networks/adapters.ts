@@ -1,8 +1,9 @@
 import type { Device } from '../device/device.ts'
+import type { Tensor } from '../device/tensor.ts'
 import type { Adapter, Parameter } from '../layers/pass.ts'
 import { matmul } from '../matmul/matmul.ts'
-import { compile, Plan } from '../plan/plan.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { compile } from '../plan/compile.ts'
+import { Plan } from '../plan/plan.ts'
 import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {

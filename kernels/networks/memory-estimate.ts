@@ -1,14 +1,18 @@
 // What passes of a model take, found by recording them for no device.
-import { Pass } from '../layers/pass.ts'
-import { Plan, type Precision, planBytes, type Target } from '../plan/plan.ts'
+
+import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { Pass } from '../layers/pass.ts'
+import { planBytes } from '../plan/memory.ts'
+import { Plan, type Precision } from '../plan/plan.ts'
 import { type AdapterSizes, attachAdapters } from './adapters.ts'
+import { recordGeneration } from './generation/batch-writer.ts'
 import { canDecodeInBlocks } from './generation/fast-steps.ts'
-import { recordGeneration, type Sampling } from './generation/batch-writer.ts'
+import { recordSeating, recordSlots, roomFor } from './generation/slots.ts'
+import type { Sampling } from './generation/token-drawing.ts'
 import { imageToken } from './packing.ts'
 import { allocateParameters, type Memory } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
-import { recordSeating, recordSlots, roomFor } from './generation/slots.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
 import { trainsVision, visionTower } from './vision-tower.ts'
 

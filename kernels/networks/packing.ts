@@ -1,6 +1,6 @@
+import type { Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
 import type { Supervised } from '../layers/head.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 /** Stands in token ids where the visual tokens of the clip go. */
 export const imageToken = -200

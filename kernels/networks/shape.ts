@@ -1,4 +1,4 @@
-import type { ActivationName } from '../elementwise/activations.ts'
+import type { ActivationName } from '../wgsl/activation-functions.ts'
 
 /** Sizes of a TinyLLaVA-Video model. */
 export interface ModelShape {

@@ -1,9 +1,10 @@
+import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { pointwise } from '../elementwise/pointwise.ts'
+import type { Plan } from '../plan/plan.ts'
+import { pack } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { type LossScale, scaleWgsl } from './loss-scale.ts'
-import { pack } from '../wgsl/packs.ts'
-import { type BufferSpec, kernel, type Plan, type Target } from '../plan/plan.ts'
-import { pointwise } from '../elementwise/pointwise.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 export interface SumOfSquares {
   x: Tensor

@@ -1,6 +1,7 @@
-import { kernel, type Plan } from '../plan/plan.ts'
-import { pointwise } from '../elementwise/pointwise.ts'
+import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { pointwise } from '../elementwise/pointwise.ts'
+import type { Plan } from '../plan/plan.ts'
 
 /**
  * What keeps training in float16 within its range: derivatives of the loss are multiplied by a scale, so that small ones

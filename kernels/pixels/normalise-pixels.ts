@@ -1,5 +1,6 @@
-import { kernel, type Plan } from '../plan/plan.ts'
+import { kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 
 export interface Normalisation {
   readonly rescaleFactor: number

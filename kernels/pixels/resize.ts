@@ -1,6 +1,7 @@
 import type { Device } from '../device/device.ts'
-import { kernel, type Plan } from '../plan/plan.ts'
+import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 
 /** Width and height in pixels. */
 export interface Extent {

@@ -1,9 +1,9 @@
-import { CompiledPlan, type Ready, type Step } from './compiled-plan.ts'
 import { type Device, placed } from '../device/device.ts'
 import { writeScalars } from '../device/kernel.ts'
-import type { Command, Dispatch, Plan } from './plan.ts'
-import { inPlace, place } from './memory.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
+import { CompiledPlan, type Ready, type Step } from './compiled-plan.ts'
+import { inPlace, place } from './memory.ts'
+import type { Command, Dispatch, Plan } from './plan.ts'
 
 /** Places the plan's tensors, compiles its kernels and binds them. */
 export async function compile(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {

@@ -1,6 +1,6 @@
 import type { Device, HostArray } from '../device/device.ts'
-import { inPlace, type Places } from './memory.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { inPlace, type Places } from './memory.ts'
 
 /** A dispatch, bound. */
 export interface Step {

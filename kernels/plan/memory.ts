@@ -1,6 +1,6 @@
 import { align, type Device } from '../device/device.ts'
-import type { Command, Plan } from './plan.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
+import type { Command, Plan } from './plan.ts'
 
 /** The memory of a compiled plan: its tensors with their places, and the buffers that these are in. */
 export interface Places {

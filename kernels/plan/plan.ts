@@ -2,11 +2,6 @@ import type { HostArray } from '../device/device.ts'
 import type { Kernel, Target } from '../device/kernel.ts'
 import type { ElementType, Tensor } from '../device/tensor.ts'
 
-export { compile } from './compile.ts'
-export type { CompiledPlan } from './compiled-plan.ts'
-export { type BufferSpec, declare, type Kernel, kernel, type Target } from '../device/kernel.ts'
-export { ownTensors, planBytes } from './memory.ts'
-
 export interface Call<P extends string, B extends string> {
   params: Readonly<Record<P, number>>
   buffers: Readonly<Record<B, Tensor>>

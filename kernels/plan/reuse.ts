@@ -1,6 +1,10 @@
 import type { Device } from '../device/device.ts'
-import { type CompiledPlan, compile, type Kernel, ownTensors, type Plan } from './plan.ts'
+import type { Kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import { compile } from './compile.ts'
+import type { CompiledPlan } from './compiled-plan.ts'
+import { ownTensors } from './memory.ts'
+import type { Plan } from './plan.ts'
 
 /** A compiled plan that nobody uses at present, with the tensors that it was made for. */
 interface Idle {

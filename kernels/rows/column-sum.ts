@@ -1,7 +1,8 @@
+import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { type Pack, pack, spread } from '../wgsl/packs.ts'
-import { type BufferSpec, kernel, type Plan, type Target } from '../plan/plan.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 /** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
 export function columnSum(plan: Plan, { x, out }: { x: Tensor; out: Tensor }): void {

@@ -1,7 +1,8 @@
+import { kernel, type Target } from '../device/kernel.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { pack, spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
 
 export interface GatherRows {
   /** (n, columns), f32 or f16 */

@@ -1,11 +1,12 @@
-import { columnSum, columnSums } from './column-sum.ts'
-import { group } from '../wgsl/workgroup.ts'
-import type { FloatType } from '../matmul/variant.ts'
+import { kernel, type Target } from '../device/kernel.ts'
+import type { FloatType } from '../device/tensor.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
 import { once, targetKey } from '../wgsl/memoize.ts'
 import { pack } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
-import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { group } from '../wgsl/workgroup.ts'
+import { columnSum, columnSums } from './column-sum.ts'
 
 /** y[r, c] = (x[r, c] − mean[r]) · scale[r] · gain[c] + bias[c], scale = 1 / sqrt(variance[r] + epsilon); x (rows, columns). */
 export function layerNorm(

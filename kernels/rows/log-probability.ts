@@ -1,7 +1,8 @@
-import { group } from '../wgsl/workgroup.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { once, targetKey } from '../wgsl/memoize.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 /** A chunk of logit rows; what it says of row r stands at `firstRow` + r of the tensors over all rows. */
 export interface LogitRows {

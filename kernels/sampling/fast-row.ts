@@ -1,9 +1,9 @@
+import { kernel } from '../device/kernel.ts'
 import { cutWgsl } from './fast-cut.ts'
 import { lanes, lanesWgsl, teams } from './fast-lanes.ts'
 import { listWgsl } from './fast-list.ts'
 import { accessWgsl, span } from './fast-spans.ts'
 import { thresholdWgsl } from './fast-threshold.ts'
-import { kernel } from '../plan/plan.ts'
 
 /** Draws a token of each row from its spans. One workgroup a row, some neighbouring spans a lane. */
 export const drawRow = (mode: 'greedy' | 'plain' | 'cut') =>

@@ -1,8 +1,8 @@
+import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import { drawRow } from './fast-row.ts'
 import { span, spanLanes, summariseSpans } from './fast-spans.ts'
-import type { Plan } from '../plan/plan.ts'
 import type { Draw } from './sample.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 export interface DrawTokens extends Draw {
   /** (rows, vocabulary) */

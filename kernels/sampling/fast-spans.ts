@@ -1,5 +1,5 @@
+import { kernel } from '../device/kernel.ts'
 import { pack } from '../wgsl/packs.ts'
-import { kernel } from '../plan/plan.ts'
 
 /** Tokens that are summed up as one. */
 export const span = 32

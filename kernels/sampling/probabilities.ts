@@ -1,7 +1,8 @@
-import { group } from '../wgsl/workgroup.ts'
-import { pack } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { pack } from '../wgsl/packs.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 export interface Probabilities {
   /** (rows, vocabulary) */

@@ -1,5 +1,6 @@
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 
 export interface PenaliseRepeats {
   /** (rows, vocabulary), changed in place */

@@ -1,9 +1,7 @@
-import { group } from '../wgsl/workgroup.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-
-export { probabilities, probabilitiesReference } from './probabilities.ts'
-export { penaliseRepeats, penaliseRepeatsReference } from './repetition-penalty.ts'
+import type { Plan } from '../plan/plan.ts'
+import { group } from '../wgsl/workgroup.ts'
 
 /** State of the sequences that is drawn with and changed. */
 export interface Draw {

@@ -1,6 +1,7 @@
-import { spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { spread } from '../wgsl/packs.ts'
 
 /** Tokens of a vocabulary in one word of a support. */
 export const wordTokens = 32

@@ -1,6 +1,7 @@
-import { spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { spread } from '../wgsl/packs.ts'
 
 /**
  * sums[index] += Σ over i of (bits(x[i]) ^ i · 2654435761) · 747796405, modulo 2^32: two tensors that differ in one

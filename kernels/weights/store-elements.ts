@@ -1,6 +1,7 @@
-import { spread } from '../wgsl/packs.ts'
-import { kernel, type Plan, type Target } from '../plan/plan.ts'
+import { kernel, type Target } from '../device/kernel.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
+import { spread } from '../wgsl/packs.ts'
 
 /** How numbers lie in files of weights, little-endian. */
 export type RawFormat = 'F32' | 'F16' | 'BF16'

@@ -1,8 +1,8 @@
 import { largestFloat16 } from '../device/float16.ts'
-import { type FloatType, withinFloat16 } from '../matmul/variant.ts'
+import type { BufferSpec } from '../device/kernel.ts'
+import type { FloatType, Tensor } from '../device/tensor.ts'
+import type { Plan } from '../plan/plan.ts'
 import type { Pack } from './packs.ts'
-import type { BufferSpec, Plan } from '../plan/plan.ts'
-import type { Tensor } from '../device/tensor.ts'
 
 /** What kernels over packs need to write tensors of float16 or float32, and to count what float16 cannot hold. */
 export interface Stored {
@@ -67,3 +67,7 @@ fn kept${type === 'f32' ? '' : '2'}(value: ${type}) -> ${type} {
   ${counts ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}
   return kept;
 }`
+
+/** WGSL: the value, or the largest float16 of its sign. */
+export const withinFloat16 = (value: string, type = 'f32'): string =>
+  `clamp(${value}, ${type}(-${largestFloat16}.0), ${type}(${largestFloat16}.0))`

@@ -1,4 +1,4 @@
-import type { MatrixUnits } from '../device/device.ts'
+import type { MatrixUnits } from '../device/adapter.ts'
 
 /** An array of vec4u, each of 8 float16, and how blocks lie in it: rows of k, or of the product's rows or columns. */
 export interface BlockSource {

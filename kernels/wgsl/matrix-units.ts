@@ -1,4 +1,4 @@
-import type { MatrixUnits } from '../device/device.ts'
+import type { MatrixUnits } from '../device/adapter.ts'
 
 /** How a factor's blocks lie in memory: `k` the fast index, or the row (of b: the column) of the product. */
 export type Fast = 'k' | 'index'

@@ -1,4 +1,4 @@
-import type { Target } from '../plan/plan.ts'
+import type { Target } from '../device/kernel.ts'
 
 /**
  * Makes what belongs to a key once, and gives the same object ever after. Kernels made so are known to a device by

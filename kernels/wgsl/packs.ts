@@ -1,4 +1,4 @@
-import type { Target } from '../plan/plan.ts'
+import type { Target } from '../device/kernel.ts'
 
 /** How many numbers one lane reads and writes at once. */
 export interface Pack {

@@ -1,4 +1,4 @@
-import type { Target } from '../plan/plan.ts'
+import type { Target } from '../device/kernel.ts'
 
 /** A workgroup that works on one row: its width and the WGSL it needs to sum and compare over its lanes. */
 export interface Group {

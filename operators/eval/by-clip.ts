@@ -1,6 +1,7 @@
 import { Observable } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import type { ClipQuestions, Question } from './kinds.ts'
+import type { Question } from '../read/benchmark-kinds.ts'
+import type { ClipQuestions } from './kinds.ts'
 
 /** Readers of benchmarks emit the questions of one clip in a row; the questions are small, the clip is what counts. */
 export default operator({

@@ -1,7 +1,7 @@
 import { type Emission, operator } from '../../engine/operator.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
-import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { modelDims } from '../ports.ts'

@@ -1,5 +1,5 @@
 import { operator } from '../../engine/operator.ts'
-import type { Benchmark } from './kinds.ts'
+import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { agreeOnRecipe, readRecipe } from './results/store.ts'
 
 export default operator({

@@ -1,9 +1,9 @@
 import { concat, defer, from, ignoreElements, merge } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import type { Benchmark } from './kinds.ts'
+import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { writeReport } from './results/report.ts'
-import type { Scored } from './score.ts'
 import { appendTiming, putResult, resultsFolder, writeBenchmark } from './results/store.ts'
+import type { Scored } from './score.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
 export default operator({

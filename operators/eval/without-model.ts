@@ -1,7 +1,8 @@
 import type { OperatorFunction } from 'rxjs'
 import type { Context, Emission, Item } from '../../engine/operator.ts'
+import type { Question } from '../read/benchmark-kinds.ts'
 import { renderPrompt, templates } from '../text/template.ts'
-import type { Answer, Question, Watched } from './kinds.ts'
+import type { Answer, Watched } from './kinds.ts'
 
 /** Answers every pending question of a clip with what `say` says about it, in place of a model. */
 export function answering(

@@ -1,7 +1,7 @@
 import type { Config, Fields } from '../../engine/operator.ts'
 import { placed } from '../../kernels/device/device.ts'
-import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
+import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { openSafetensors, readTensor } from '../model/files/safetensors.ts'
 import { writeSafetensors } from '../model/files/safetensors-write.ts'

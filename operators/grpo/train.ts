@@ -1,6 +1,6 @@
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import type { Sequence } from '../../kernels/networks/packing.ts'
 import { type Forward, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
-import type { Tensor } from '../../kernels/device/tensor.ts'
 import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'

@@ -2,8 +2,8 @@ import { operator } from '../../engine/operator.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
 import type { Prompt } from '../kinds.ts'
 import { strip } from '../text/python.ts'
-import { drawingFields } from './drawing-fields.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
+import { drawingFields } from './drawing-fields.ts'
 import { completionSeeds } from './seeds.ts'
 
 /** It ends at the end of text, the keyword that the published inference stops at. The answer is recorded too. */

@@ -2,8 +2,8 @@ import { resource } from '../../engine/operator.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
 import type { PaperModel } from '../../kernels/networks/memory-estimate.ts'
 import { freeIdlePlans } from '../../kernels/plan/reuse.ts'
-import { CheckpointError } from './files/checkpoint-error.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
+import { CheckpointError } from './files/checkpoint-error.ts'
 
 export default resource({
   summary:

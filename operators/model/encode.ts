@@ -1,7 +1,7 @@
 import { operator } from '../../engine/operator.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
-import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, thinkThenAnswer } from '../text/prompt.ts'

@@ -8,10 +8,10 @@ import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './checkpoint/adapter.ts'
 import { openAdapter } from './checkpoint/adapter-files.ts'
 import { openCheckpoint } from './checkpoint/checkpoint.ts'
-import { CheckpointError } from './files/checkpoint-error.ts'
 import { type LoadedModel, loadModel, type TrainedPart } from './checkpoint/load-model.ts'
-import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 import { trainedState } from './checkpoint/trained-state.ts'
+import { CheckpointError } from './files/checkpoint-error.ts'
+import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 
 const fields = {
   path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },

@@ -7,9 +7,9 @@ import { parseModelConfig } from './checkpoint/config.ts'
 import { newConfigJson } from './checkpoint/config-json.ts'
 import { elementsOf, initial } from './checkpoint/initial-weights.ts'
 import { processorJson } from './checkpoint/processor.ts'
-import { type TensorToWrite, writeSafetensors } from './files/safetensors-write.ts'
 import { expectedTensors, type Shape } from './checkpoint/tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './checkpoint/tokenizer.ts'
+import { type TensorToWrite, writeSafetensors } from './files/safetensors-write.ts'
 
 const size = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, default: value, description }) as const

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
-import type { Sampling } from '../../kernels/networks/generation/batch-writer.ts'
+import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import {
   type Extent,
   generationBytes,

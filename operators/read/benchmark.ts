@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
 import { EvaluationError } from '../eval/evaluation-error.ts'
-import type { Benchmark, Finding, Headline, Question } from '../eval/kinds.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
+import type { Benchmark, Finding, Headline, Question } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /** A benchmark as read from its folder. */

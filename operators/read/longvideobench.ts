@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import type { Question } from '../eval/kinds.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -14,6 +13,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
+import type { Question } from './benchmark-kinds.ts'
 
 const config = {
   ...benchmarkFields,

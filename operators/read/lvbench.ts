@@ -1,6 +1,5 @@
 import { relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import type { Finding, Question } from '../eval/kinds.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -14,6 +13,7 @@ import {
   text,
   unknownFields,
 } from './benchmark.ts'
+import type { Finding, Question } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /** A question may belong to several types and counts in each of them. */

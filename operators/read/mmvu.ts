@@ -1,6 +1,5 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import type { Finding, Question } from '../eval/kinds.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -12,6 +11,7 @@ import {
   text,
   unknownFields,
 } from './benchmark.ts'
+import type { Finding, Question } from './benchmark-kinds.ts'
 
 /** Open-ended questions are not asked: the published scripts skip them, and only a judge could score them. */
 export default operator({

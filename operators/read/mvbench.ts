@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import type { Finding, FrameSettings, Question } from '../eval/kinds.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -21,6 +20,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
+import type { Finding, FrameSettings, Question } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { operator } from '../../engine/operator.ts'
-import type { Answer, Benchmark, FailureOutcome, Result } from '../eval/kinds.ts'
+import type { Answer, FailureOutcome, Result } from '../eval/kinds.ts'
 import { readBenchmark, readResults } from '../eval/results/store.ts'
 import { isFailure } from '../eval/results/summary.ts'
+import type { Benchmark } from './benchmark-kinds.ts'
 
 /** Scoring them anew needs neither clips nor a model. */
 export default operator({

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { operator } from '../../engine/operator.ts'
-import type { Finding, Question } from '../eval/kinds.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -16,6 +15,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
+import type { Finding, Question } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 const config = {

@@ -1,10 +1,10 @@
 import { operator } from '../../engine/operator.ts'
-import { collect, type Member } from '../stream/collect.ts'
 import type { Example } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { learnMemory } from '../model/sizes.ts'
 import { examplePort } from '../ports.ts'
+import { collect, type Member } from '../stream/collect.ts'
 import { learn } from './train.ts'
 
 /** The last batch may be short, and so may the last update: nothing is left out. */

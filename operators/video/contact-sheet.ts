@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import { thumbnail, tile, writeJpeg } from './pictures.ts'
 import type { Clip } from '../kinds.ts'
 import { pickFrames } from './pick-frames.ts'
+import { thumbnail, tile, writeJpeg } from './pictures.ts'
 
 /** Give it the same frames as `video.sample`: it decodes them for itself. */
 export default operator({

@@ -1,8 +1,9 @@
 import { type Device, placed } from '../../kernels/device/device.ts'
-import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
-import { compile, Plan } from '../../kernels/plan/plan.ts'
-import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
+import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
+import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
+import { compile } from '../../kernels/plan/compile.ts'
+import { Plan } from '../../kernels/plan/plan.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
 
 export interface FrameResizer {

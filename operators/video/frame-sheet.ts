@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Picture, thumbnail, tile, writeJpeg } from './pictures.ts'
 import type { Clip, Sample } from '../kinds.ts'
+import { type Picture, thumbnail, tile, writeJpeg } from './pictures.ts'
 
 const columns = 8
 

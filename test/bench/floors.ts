@@ -1,5 +1,5 @@
-import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { sizeOf } from '../../kernels/device/tensor.ts'
+import type { VideoModel } from '../../kernels/networks/video-model.ts'
 
 /** Numbers in the matrices of linear layers whose names begin so. */
 export function linearSize({ weights }: VideoModel, prefix: string): number {

@@ -1,9 +1,10 @@
 import type { Device } from '../../kernels/device/device.ts'
 import { fromFloat16, toFloat16 } from '../../kernels/device/float16.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
 import { type Matmul, matmul } from '../../kernels/matmul/matmul.ts'
 import { ntTiles, unitTiles } from '../../kernels/matmul/table.ts'
-import { compile, Plan, type Precision } from '../../kernels/plan/plan.ts'
-import type { Tensor } from '../../kernels/device/tensor.ts'
+import { compile } from '../../kernels/plan/compile.ts'
+import { Plan, type Precision } from '../../kernels/plan/plan.ts'
 import { noise } from '../kernels/support.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 

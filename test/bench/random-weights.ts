@@ -1,7 +1,9 @@
 import type { Device } from '../../kernels/device/device.ts'
-import type { ParameterSet } from '../../kernels/networks/parameters.ts'
-import { compile, kernel, Plan } from '../../kernels/plan/plan.ts'
+import { kernel } from '../../kernels/device/kernel.ts'
 import { type ElementType, sizeOf } from '../../kernels/device/tensor.ts'
+import type { ParameterSet } from '../../kernels/networks/parameters.ts'
+import { compile } from '../../kernels/plan/compile.ts'
+import { Plan } from '../../kernels/plan/plan.ts'
 
 /**
  * Fills weights on the GPU: matrices with uniform numbers of the variance 1 / fan-in, so that signals keep their size

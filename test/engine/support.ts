@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { map } from 'rxjs'
 import type { Test } from 'tap'
-import { type CheckOptions, checkGraph, loadGraph, type Registry } from '../../engine/graph/check.ts'
+import { type CheckOptions, checkGraph, loadGraph } from '../../engine/graph/check.ts'
+import type { Registry } from '../../engine/graph/plan.ts'
 import { describe } from '../../engine/graph/problem.ts'
 import { type Context, operator, resource } from '../../engine/operator.ts'
-import { type Run, type RunOptions, type RunSummary, startRun } from '../../engine/run/run.ts'
+import { startRun } from '../../engine/run/run.ts'
+import type { Run, RunOptions, RunSummary } from '../../engine/run/summary.ts'
 
 /** Buffers that a test's operators make: what the engine must free. */
 export class Buffers {

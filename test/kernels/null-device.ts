@@ -1,6 +1,6 @@
 import { create, globals } from 'webgpu'
-import type { Kernel, Target } from '../../kernels/plan/plan.ts'
-import { declare, Plan, type Precision } from '../../kernels/plan/plan.ts'
+import { declare, type Kernel, type Target } from '../../kernels/device/kernel.ts'
+import { Plan, type Precision } from '../../kernels/plan/plan.ts'
 
 /** A GPU with matrix units, as far as kernels are concerned. */
 export const unitsTarget: Target = { family: 'gpu', units: 'native', subgroupSize: 32 }

@@ -1,8 +1,10 @@
 import type t from 'tap'
 import type { Test as Subtest } from 'tap'
-import { type Device, type Family, openDevice } from '../../kernels/device/device.ts'
-import { compile, Plan } from '../../kernels/plan/plan.ts'
+import type { Family } from '../../kernels/device/adapter.ts'
+import { type Device, openDevice } from '../../kernels/device/device.ts'
 import type { ElementType, Tensor } from '../../kernels/device/tensor.ts'
+import { compile } from '../../kernels/plan/compile.ts'
+import { Plan } from '../../kernels/plan/plan.ts'
 import { relativeError } from '../golden/row.ts'
 
 type Test = typeof t

@@ -7,7 +7,11 @@ import { repository } from '../fixtures.ts'
 
 t.test('operators/README.md is what the operators say of themselves', async t => {
   const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
-  t.equal(withReference(page, { operators, resources }), page, 'else run: node dist/engine/cli/generate/reference.js')
+  t.equal(
+    withReference(page, { operators, resources }),
+    page,
+    'else run: node dist/engine/cli/generate/reference.js',
+  )
   for (const name of [...Object.keys(operators), ...Object.keys(resources)])
     t.ok(page.includes(`\n### ${name}\n`), name)
 })

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
-import { loadGraph, type Registry } from '../../engine/graph/check.ts'
+import { loadGraph } from '../../engine/graph/check.ts'
+import type { Registry } from '../../engine/graph/plan.ts'
 import { operator } from '../../engine/operator.ts'
-import { type RunSummary, startRun } from '../../engine/run/run.ts'
+import { startRun } from '../../engine/run/run.ts'
+import type { RunSummary } from '../../engine/run/summary.ts'
 
 export interface GraphRun extends RunSummary {
   /** Keys and values that reached `collect` nodes, in order. */

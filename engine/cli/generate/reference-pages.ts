@@ -1,5 +1,5 @@
-import type { Registry } from '../../graph/check.ts'
 import { detailsOf } from '../../graph/checks/types.ts'
+import type { Registry } from '../../graph/plan.ts'
 import type { Fields, Operator, Port, Resource } from '../../operator.ts'
 import { describeFields } from '../verbs/ops.ts'
 

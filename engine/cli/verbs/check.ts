@@ -1,4 +1,5 @@
-import { checkGraph, type Plan } from '../../graph/check.ts'
+import { checkGraph } from '../../graph/check.ts'
+import type { Plan } from '../../graph/plan.ts'
 import { type ReportFormat, report } from '../../graph/problem-report.ts'
 import { hide } from '../../graph/secrets.ts'
 import { onlyWord } from '../arguments.ts'

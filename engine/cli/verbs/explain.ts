@@ -1,4 +1,4 @@
-import { loadGraph, type Plan } from '../../graph/check.ts'
+import { loadGraph } from '../../graph/check.ts'
 import { endName } from '../../graph/flatten/flat.ts'
 import {
   knobsOf,
@@ -8,6 +8,7 @@ import {
   readBytes,
   showBytes,
 } from '../../graph/memory.ts'
+import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'

@@ -1,4 +1,5 @@
-import { loadGraph, type Plan } from '../../graph/check.ts'
+import { loadGraph } from '../../graph/check.ts'
+import type { Plan } from '../../graph/plan.ts'
 import { drawGraph } from '../../run/record/report/graph-drawing.ts'
 import { onlyWord } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'

@@ -1,5 +1,9 @@
+import {
+  type NewCheckpoint,
+  storedTypes,
+  writeNewCheckpoint,
+} from '../../../operators/model/checkpoint/new-checkpoint.ts'
 import { CheckpointError } from '../../../operators/model/files/checkpoint-error.ts'
-import { type NewCheckpoint, storedTypes, writeNewCheckpoint } from '../../../operators/model/checkpoint/new-checkpoint.ts'
 import { type Arguments, type Flag, UsageError } from '../arguments.ts'
 
 export const checkpointFlags: Readonly<Record<string, Flag>> = {

@@ -5,10 +5,11 @@ import { differences } from '../../graph/differences.ts'
 import { show } from '../../graph/problem.ts'
 import { hide, hideIn } from '../../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState } from '../../run/checkpoint/folder.ts'
-import { type RunSummary, startRun } from '../../run/run.ts'
+import { startRun } from '../../run/run.ts'
+import type { RunSummary } from '../../run/summary.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
-import { pluginFlag } from '../plug.ts'
 import { type PastRun, readRun } from '../past-run.ts'
+import { pluginFlag } from '../plug.ts'
 import type { Verb, World } from '../verb.ts'
 
 /** One line that a run recorded. */

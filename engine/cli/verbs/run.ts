@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { loadGraph, type Plan } from '../../graph/check.ts'
+import { loadGraph } from '../../graph/check.ts'
+import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { number } from '../../run/record/report/curve.ts'
-import { type Run, type RunOptions, type RunSummary, startRun } from '../../run/run.ts'
+import { startRun } from '../../run/run.ts'
+import type { Run, RunOptions, RunSummary } from '../../run/summary.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
-import { refuseOverMemory } from './explain.ts'
+import { cutBackRun, factsOf, readRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
-import { cutBackRun, factsOf, readRun } from '../past-run.ts'
-import { readStatus } from './top.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
+import { refuseOverMemory } from './explain.ts'
+import { readStatus } from './top.ts'
 
 export const run: Verb = {
   summary: 'Runs a graph and writes a run directory.',

@@ -1,5 +1,5 @@
-import type { PlannedNode } from '../check.ts'
 import { endName, locate, type Wire } from '../flatten/flat.ts'
+import type { PlannedNode } from '../plan.ts'
 import type { Problem } from '../problem.ts'
 
 /**

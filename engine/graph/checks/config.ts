@@ -1,11 +1,11 @@
 import type { Config, Fields } from '../../operator.ts'
-import type { Registry } from '../check.ts'
 import { coerce } from '../file/coerce.ts'
-import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
-import { type Problem, show } from '../problem.ts'
-import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
 import { dotted, isObject, type Path } from '../file/graph-file.ts'
+import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
 import { type Validator, validator } from '../file/validate.ts'
+import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
+import type { Registry } from '../plan.ts'
+import { type Problem, show } from '../problem.ts'
 
 const known = new WeakMap<Fields, { schema: Schema; validate: Validator }>()
 

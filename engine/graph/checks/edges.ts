@@ -1,9 +1,9 @@
 import type { Operator } from '../../operator.ts'
-import type { Registry } from '../check.ts'
-import { findCycles } from './cycles.ts'
-import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
 import { near } from '../did-you-mean.ts'
+import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
+import type { Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
+import { findCycles } from './cycles.ts'
 import { detailsOf } from './types.ts'
 
 /** Every edge starts and ends at a port, every input that is needed has one, every cycle can start. */

@@ -1,7 +1,7 @@
 import type { Fields } from '../../operator.ts'
-import type { PlannedResource, Registry } from '../check.ts'
-import { type FlatNode, type FlatResource, type Level, locate } from '../flatten/flat.ts'
 import { near } from '../did-you-mean.ts'
+import { type FlatNode, type FlatResource, type Level, locate } from '../flatten/flat.ts'
+import type { PlannedResource, Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { Known, Sizes } from '../../operator.ts'
-import type { PlannedNode, PlannedResource } from '../check.ts'
+import type { PlannedNode, PlannedResource } from '../plan.ts'
 import { inScope } from './resources.ts'
 
 /** What resources say of themselves without being opened, by the name that a part in a scope gives them. */

@@ -1,4 +1,4 @@
-import type { Registry } from '../check.ts'
+import type { Registry } from '../plan.ts'
 import { configSchema, graphSchema, type Schema } from './schema.ts'
 
 /**

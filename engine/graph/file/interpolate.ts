@@ -1,9 +1,9 @@
-import { coerce } from './coerce.ts'
 import { near } from '../did-you-mean.ts'
-import type { Param, Params } from './params.ts'
 import { type Problem, show } from '../problem.ts'
-import { graphSchema, schemaAt } from './schema.ts'
+import { coerce } from './coerce.ts'
 import { dotted, isObject, type Path, type Source } from './graph-file.ts'
+import type { Param, Params } from './params.ts'
+import { graphSchema, schemaAt } from './schema.ts'
 
 /** The parts of a graph in which `${name}` means something. */
 const sections = ['resources', 'nodes', 'checkpoint'] as const

@@ -1,8 +1,8 @@
-import { coerce } from './coerce.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
-import type { Schema } from './schema.ts'
+import { coerce } from './coerce.ts'
 import { isObject, type Source } from './graph-file.ts'
+import type { Schema } from './schema.ts'
 import { type Validator, validator } from './validate.ts'
 
 /** A param with its value, or without one when nothing gave it (which has been reported). */

@@ -1,10 +1,10 @@
-import { coerce } from './coerce.ts'
-import type { Interpolated } from './interpolate.ts'
 import { near } from '../did-you-mean.ts'
-import type { Given } from './params.ts'
 import { type Problem, show } from '../problem.ts'
-import { graphSchema, schemaAt } from './schema.ts'
+import { coerce } from './coerce.ts'
 import { isObject } from './graph-file.ts'
+import type { Interpolated } from './interpolate.ts'
+import type { Given } from './params.ts'
+import { graphSchema, schemaAt } from './schema.ts'
 
 /** What `--set` gave: params by name, and values for paths such as `nodes.update.config.beta`. */
 export interface Settings {

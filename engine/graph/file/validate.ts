@@ -1,8 +1,8 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
-import { type Schema, schemaAt } from './schema.ts'
 import { at, type Path } from './graph-file.ts'
+import { type Schema, schemaAt } from './schema.ts'
 
 /** A rule that a value breaks, at a path below that value. */
 export interface Violation {

@@ -1,13 +1,13 @@
 import { dirname, join } from 'node:path'
-import { type Cadence, foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { dotted, isObject, type Path, parseSource, type Source } from '../file/graph-file.ts'
 import { type Interpolated, interpolate } from '../file/interpolate.ts'
-import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
 import { type Given, resolveParams } from '../file/params.ts'
-import { type Problem, show } from '../problem.ts'
 import { graphSchema } from '../file/schema.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
-import { dotted, isObject, type Path, parseSource, type Source } from '../file/graph-file.ts'
 import { type Validator, validator } from '../file/validate.ts'
+import { type Problem, show } from '../problem.ts'
+import { type Cadence, foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
 
 export interface ExpandOptions {
   settings: Settings

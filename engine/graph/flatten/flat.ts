@@ -1,7 +1,7 @@
-import type { Interpolated } from '../file/interpolate.ts'
-import type { Problem } from '../problem.ts'
-import { defaultCapacity } from '../file/schema.ts'
 import { dotted, isObject, type Path, type Source } from '../file/graph-file.ts'
+import type { Interpolated } from '../file/interpolate.ts'
+import { defaultCapacity } from '../file/schema.ts'
+import type { Problem } from '../problem.ts'
 
 /** A graph with its sub-graphs put in place: plain nodes with prefixed names (`clips/decode`). */
 export interface Level {

@@ -1,7 +1,7 @@
-import { type End, endName, endOf, type Level, type Locator, locate, type Wire } from './flat.ts'
 import { near } from '../did-you-mean.ts'
-import { type Problem, show } from '../problem.ts'
 import { isObject, type Path } from '../file/graph-file.ts'
+import { type Problem, show } from '../problem.ts'
+import { type End, endName, endOf, type Level, type Locator, locate, type Wire } from './flat.ts'
 
 type Subs = ReadonlyMap<string, Level | undefined>
 

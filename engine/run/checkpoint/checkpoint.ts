@@ -11,13 +11,14 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Cadence } from '../../graph/flatten/flat.ts'
 import type { Durable } from '../../operator.ts'
-import { checkpointNameOf, type RunState, writeCheckpoint } from './folder.ts'
+import { RunError } from '../error.ts'
+import type { CheckpointPart } from '../node/context.ts'
 import { Cursor } from '../node/cursor.ts'
 import type { Edge } from '../node/edge.ts'
-import { RunError } from '../error.ts'
 import type { Input } from '../node/input.ts'
 import type { Network } from '../node/network.ts'
 import type { Scheduler } from '../node/scheduler.ts'
+import { checkpointNameOf, type RunState, writeCheckpoint } from './folder.ts'
 
 /** What a checkpoint asks of the run around it. */
 export interface CheckpointHost {
@@ -65,7 +66,7 @@ export class Checkpoints {
     return cursor
   }
 
-  register(part: Part, durable: Durable): void {
+  register(part: CheckpointPart, durable: Durable): void {
     const folder = folderOf(part)
     if (this.#durables.has(folder))
       throw new RunError('operator-misused', `"${part.name}" must register its state for checkpoints once`)
@@ -73,7 +74,7 @@ export class Checkpoints {
   }
 
   /** Brings what a part registered to its state at the checkpoint that the run goes on from. */
-  async restore(part: Part): Promise<void> {
+  async restore(part: CheckpointPart): Promise<void> {
     const durable = this.#durables.get(folderOf(part))
     if (durable && this.#folder !== undefined) await durable.restore(join(this.#folder, folderOf(part)))
   }
@@ -225,14 +226,8 @@ export class Checkpoints {
 /** Items let through for one checkpoint after which the log says what it waits for. */
 const manyExtra = 100
 
-/** A node or resource that has state of its own. */
-export interface Part {
-  readonly kind: 'node' | 'resource'
-  readonly name: string
-}
-
 /** Resources come first in people's minds: `checkpoints/000020/policy`. Names begin with a letter and have no dot. */
-const folderOf = ({ kind, name }: Part): string => {
+const folderOf = ({ kind, name }: CheckpointPart): string => {
   const flat = name.replaceAll('/', '.')
   return kind === 'resource' ? flat : join('_nodes', flat)
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { CursorState } from '../node/cursor.ts'
 import { messageOf, RunError } from '../error.ts'
+import type { CursorState } from '../node/cursor.ts'
 
 /** What the engine itself keeps of a run; nodes and resources keep theirs in folders beside it. */
 export interface RunState {

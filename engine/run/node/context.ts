@@ -1,11 +1,10 @@
-import type { PlannedNode } from '../../graph/check.ts'
+import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Durable, EachOptions, LogLevel, Progress } from '../../operator.ts'
-import type { Part as CheckpointPart } from '../checkpoint/checkpoint.ts'
-import { each } from './each.ts'
-import { emission } from '../items/emission.ts'
 import { RunError } from '../error.ts'
-import type { Host } from './host.ts'
+import { emission } from '../items/emission.ts'
 import type { Lifetimes } from '../lifetimes.ts'
+import { each } from './each.ts'
+import type { Host } from './host.ts'
 import { source } from './source.ts'
 
 /** What all nodes and resources of a run share. */
@@ -24,13 +23,20 @@ export interface Services {
   resource(name: string, scope: string): unknown
 }
 
-interface Part extends CheckpointPart {
+/** A node or resource that has state of its own. */
+export interface CheckpointPart {
+  readonly kind: 'node' | 'resource'
+  readonly name: string
+}
+
+/** A part with the sub-graph that it stands in. */
+interface ScopedPart extends CheckpointPart {
   scope: string
   signal: AbortSignal
 }
 
 /** The context of a resource: it has no streams. */
-export function resourceContext(part: Part, services: Services): Context {
+export function resourceContext(part: ScopedPart, services: Services): Context {
   const onlyNodes = () => {
     throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
   }

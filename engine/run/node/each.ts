@@ -1,8 +1,8 @@
 import { Observable, type OperatorFunction, Subscriber } from 'rxjs'
 import type { EachOptions, Emission, Item, Result } from '../../operator.ts'
 import { allDerived, derived, isList } from '../items/emission.ts'
-import type { Host } from './host.ts'
 import type { Lease } from '../items/lease.ts'
+import type { Host } from './host.ts'
 
 type Work<A, B> = (value: A, item: Item<A>) => Result<B> | Promise<Result<B>>
 

@@ -1,11 +1,10 @@
-import type { PlannedNode } from '../../graph/check.ts'
+import type { PlannedNode } from '../../graph/plan.ts'
 import type { Item } from '../../operator.ts'
-import type { Cursor } from './cursor.ts'
-import type { Holder } from '../held.ts'
-import type { Lease } from '../items/lease.ts'
+import type { Holder, Lease } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
-import type { Scheduler } from './scheduler.ts'
 import type { Origin } from '../items/trace.ts'
+import type { Cursor } from './cursor.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** A part of a node that waits for room behind it. */
 export type Waiter = () => void

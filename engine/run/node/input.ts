@@ -1,8 +1,7 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item } from '../../operator.ts'
+import type { Holder, Lease, Leaver } from '../items/lease.ts'
 import { type Edge, Ticket } from './edge.ts'
-import type { Holder } from '../held.ts'
-import type { Lease, Leaver } from '../items/lease.ts'
 
 /** What an input asks of the node around it. */
 export interface InputHost extends Holder {

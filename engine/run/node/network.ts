@@ -1,11 +1,11 @@
 import { EMPTY } from 'rxjs'
-import type { Plan, PlannedNode } from '../../graph/check.ts'
 import { endName, type Wire } from '../../graph/flatten/flat.ts'
+import type { Plan, PlannedNode } from '../../graph/plan.ts'
+import { RunError } from '../error.ts'
+import { Lease } from '../items/lease.ts'
 import { nodeContext, type Services } from './context.ts'
 import { Edge } from './edge.ts'
-import { RunError } from '../error.ts'
 import type { NodeHost } from './host.ts'
-import { Lease } from '../items/lease.ts'
 import { RunningNode } from './node.ts'
 
 /** The nodes of a run and the edges between them. */

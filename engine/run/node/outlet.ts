@@ -1,10 +1,10 @@
 import { Subscriber, type Subscription } from 'rxjs'
 import type { Item, Streams } from '../../operator.ts'
-import type { Edge } from './edge.ts'
 import { RunError } from '../error.ts'
-import type { Holder } from '../held.ts'
-import type { Waiter } from './host.ts'
+import type { Holder } from '../items/lease.ts'
 import { type Lease, leaseOf } from '../items/lease.ts'
+import type { Edge } from './edge.ts'
+import type { Waiter } from './host.ts'
 
 /** What the way out of a node asks of the node. */
 export interface OutletHost extends Holder {

@@ -1,9 +1,9 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item, SourceItem } from '../../operator.ts'
-import type { Cursor } from './cursor.ts'
-import type { Host, SourcePump } from './host.ts'
 import { Lease, type Leaver } from '../items/lease.ts'
 import { Origin } from '../items/trace.ts'
+import type { Cursor } from './cursor.ts'
+import type { Host, SourcePump } from './host.ts'
 
 type Found<T> = SourceItem<T, string | number>
 

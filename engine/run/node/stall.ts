@@ -1,5 +1,5 @@
-import type { Edge } from './edge.ts'
 import { RunError } from '../error.ts'
+import type { Edge } from './edge.ts'
 import type { RunningNode } from './node.ts'
 import type { Scheduler } from './scheduler.ts'
 

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PlannedNode } from '../../graph/check.ts'
+import type { PlannedNode } from '../../graph/plan.ts'
 import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { LogLevel } from '../../operator.ts'
 import { messageOf, RunError } from '../error.ts'
-import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
 import type { Lease } from '../items/lease.ts'
+import type { RunSummary } from '../summary.ts'
+import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
 import { writeReport } from './report/report.ts'
-import type { RunSummary } from '../run.ts'
 import { type EventFile, openEventFile } from './tensorboard.ts'
 
 type Entry = Readonly<Record<string, unknown>>

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { Plan } from '../../graph/check.ts'
+import type { Plan } from '../../graph/plan.ts'
 
 const run = promisify(execFile)
 const gitDeadlineMs = 5000

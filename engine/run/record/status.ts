@@ -1,8 +1,8 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Secrets } from '../../graph/secrets.ts'
-import type { Edge } from '../node/edge.ts'
 import type { Ledger } from '../items/ledger.ts'
+import type { Edge } from '../node/edge.ts'
 import type { RunningNode } from '../node/node.ts'
 import { openTaps } from './tap.ts'
 

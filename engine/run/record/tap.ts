@@ -1,8 +1,8 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
-import type { Edge } from '../node/edge.ts'
 import type { Lease } from '../items/lease.ts'
+import type { Edge } from '../node/edge.ts'
 
 /** A tap that nobody asks for any more is closed after this time. */
 const forgetMs = 5000

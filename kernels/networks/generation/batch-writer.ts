@@ -1,19 +1,18 @@
 import { advance } from '../../decode/key-value-cache.ts'
+import type { Tensor } from '../../device/tensor.ts'
 import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
-import { compile, Plan } from '../../plan/plan.ts'
-import type { Tensor } from '../../device/tensor.ts'
-import { blockSteps, canDecodeInBlocks } from './fast-steps.ts'
+import { compile } from '../../plan/compile.ts'
+import { Plan } from '../../plan/plan.ts'
 import { hiddenStates } from '../hidden-states.ts'
 import { type Attend, headWeight } from '../language-model.ts'
 import { pack, type Sequence } from '../packing.ts'
-import { promptsOf, rowSteps } from './plain-steps.ts'
 import { visualTokens } from '../shape.ts'
-import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
 import type { VideoModel } from '../video-model.ts'
-
-export type { Sampling } from './token-drawing.ts'
+import { blockSteps, canDecodeInBlocks } from './fast-steps.ts'
+import { promptsOf, rowSteps } from './plain-steps.ts'
+import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
 
 /** A completion in tokens. */
 export interface Written {

@@ -1,7 +1,14 @@
-import { blockSize, ending, type GenerateOptions, noToken, type Request, type Written } from './batch-writer.ts'
+import type { VideoModel } from '../video-model.ts'
+import {
+  blockSize,
+  ending,
+  type GenerateOptions,
+  noToken,
+  type Request,
+  type Written,
+} from './batch-writer.ts'
 import { openSlots, promptLength, roomFor, type Slots } from './slots.ts'
 import type { Sampling } from './token-drawing.ts'
-import type { VideoModel } from '../video-model.ts'
 
 /** The completions of a prompt, with what is known about their making. */
 export interface WrittenGroup {

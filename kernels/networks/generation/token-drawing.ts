@@ -1,7 +1,9 @@
-import { drawTokens } from '../../sampling/fast-sample.ts'
-import type { Plan } from '../../plan/plan.ts'
-import { penaliseRepeats, probabilities, sampleTokens } from '../../sampling/sample.ts'
 import type { Tensor } from '../../device/tensor.ts'
+import type { Plan } from '../../plan/plan.ts'
+import { drawTokens } from '../../sampling/fast-sample.ts'
+import { probabilities } from '../../sampling/probabilities.ts'
+import { penaliseRepeats } from '../../sampling/repetition-penalty.ts'
+import { sampleTokens } from '../../sampling/sample.ts'
 
 export interface Sampling {
   /** Takes the most likely token; the rest is then without effect. */

@@ -1,5 +1,6 @@
+import { compile } from '../../plan/compile.ts'
+import { Plan } from '../../plan/plan.ts'
 import { checksum } from '../../weights/checksum.ts'
-import { compile, Plan } from '../../plan/plan.ts'
 import type { VideoModel } from '../video-model.ts'
 
 /** A checksum of each trained weight by name, of its bits as they are once all work given to the GPU so far is done. */

@@ -1,5 +1,6 @@
-import { compile, Plan } from '../../plan/plan.ts'
 import { pointwise } from '../../elementwise/pointwise.ts'
+import { compile } from '../../plan/compile.ts'
+import { Plan } from '../../plan/plan.ts'
 import type { VideoModel } from '../video-model.ts'
 
 /** into ← share · from + (1 − share) · into, for each of the weights named, on the GPU. */

@@ -1,9 +1,10 @@
-import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'
 import { placed } from '../../device/device.ts'
-import type { Parameter } from '../../layers/pass.ts'
-import { adjustScale, type LossScale } from '../../optimizer/loss-scale.ts'
-import { compile, Plan } from '../../plan/plan.ts'
 import type { Tensor } from '../../device/tensor.ts'
+import type { Parameter } from '../../layers/pass.ts'
+import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'
+import { adjustScale, type LossScale } from '../../optimizer/loss-scale.ts'
+import { compile } from '../../plan/compile.ts'
+import { Plan } from '../../plan/plan.ts'
 import type { VideoModel } from '../video-model.ts'
 
 export interface AdamWOptions {

@@ -1,5 +1,6 @@
+import type { Headline } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Headline, Result } from '../kinds.ts'
+import type { Result } from '../kinds.ts'
 import { percent } from './report-text.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import { readBenchmark, readRecipe, readResults, recipeDifferences } from './store.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Benchmark } from '../kinds.ts'
+import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { page } from './report-page.ts'
 import { embedSheets } from './report-sheets.ts'
 import { csv, markdown, percent } from './report-text.ts'

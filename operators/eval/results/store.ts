@@ -15,8 +15,9 @@ import {
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
+import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Benchmark, Result, StageSeconds } from '../kinds.ts'
+import type { Result, StageSeconds } from '../kinds.ts'
 
 /** What a question cost; not part of its result, because it differs from run to run. */
 export interface Timing extends StageSeconds {

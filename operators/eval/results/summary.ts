@@ -1,4 +1,5 @@
-import { type Benchmark, type Headline, type Outcome, outcomes, type Result } from '../kinds.ts'
+import type { Benchmark, Headline } from '../../read/benchmark-kinds.ts'
+import { type Outcome, outcomes, type Result } from '../kinds.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import type { Recipe, Timing } from './store.ts'
 

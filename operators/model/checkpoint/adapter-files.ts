@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
-import { type AdapterSource, adaptable } from './adapter.ts'
-import type { Checkpoint } from './checkpoint.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { isRecord, readJsonFile } from '../files/json-file.ts'
-import type { LoadedModel } from './load-model.ts'
 import { openSafetensors, readTensor, type SafetensorsFile } from '../files/safetensors.ts'
 import { writeSafetensors } from '../files/safetensors-write.ts'
 import { readPieces, writeTensor } from '../files/tensor-pieces.ts'
+import { type AdapterSource, adaptable } from './adapter.ts'
+import type { Checkpoint } from './checkpoint.ts'
+import type { LoadedModel } from './load-model.ts'
 
 /**
  * Writes the adapter of a model as PEFT does: adapter_config.json and adapter_model.safetensors, in float32. The

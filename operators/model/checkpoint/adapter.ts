@@ -1,7 +1,7 @@
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
 import { randomOf } from '../../random.ts'
-import type { Checkpoint } from './checkpoint.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
+import type { Checkpoint } from './checkpoint.ts'
 
 /** How an adapter's product is scaled. */
 export interface AdapterSettings {

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
-import { type ModelConfig, parseModelConfig } from './config.ts'
 import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
 import { fileProblem, isRecord, readJsonFile } from '../files/json-file.ts'
-import { type Processor, parseProcessor } from './processor.ts'
 import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } from '../files/safetensors.ts'
+import { type ModelConfig, parseModelConfig } from './config.ts'
+import { type Processor, parseProcessor } from './processor.ts'
 import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './tokenizer.ts'
 

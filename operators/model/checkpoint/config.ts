@@ -1,6 +1,6 @@
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
-import { type ConfigFields, configFields, shown } from './config-fields.ts'
 import { isRecord } from '../files/json-file.ts'
+import { type ConfigFields, configFields, shown } from './config-fields.ts'
 
 /** Everything in `config.json` that has an effect on the numbers, complete and checked. */
 export interface ModelConfig {

@@ -1,4 +1,4 @@
-import { errorFunction } from '../../../kernels/elementwise/activations.ts'
+import { errorFunction } from '../../../kernels/wgsl/activation-functions.ts'
 import { randomOf } from '../../random.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from '../files/float-formats.ts'
 import type { Shape } from './tensor-names.ts'

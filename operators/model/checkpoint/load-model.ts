@@ -1,17 +1,18 @@
-import { type Device, DeviceError } from '../../../kernels/device/device.ts'
+import type { Device } from '../../../kernels/device/device.ts'
+import { DeviceError } from '../../../kernels/device/device-error.ts'
 import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters.ts'
 import { allocateParameters, type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
 import type { Precision } from '../../../kernels/plan/plan.ts'
+import { CheckpointError } from '../files/checkpoint-error.ts'
+import { writeTensor } from '../files/tensor-pieces.ts'
+import { uploadTensors } from '../files/upload.ts'
 import { type AdapterSettings, type AdapterSource, scaleOf } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { CheckpointError } from '../files/checkpoint-error.ts'
 import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
-import { writeTensor } from '../files/tensor-pieces.ts'
 import type { Tokenizer } from './tokenizer.ts'
-import { uploadTensors } from '../files/upload.ts'
 
 /** The parts of a model that can be trained; of the vision tower its blocks from one on, or all of it. */
 export type TrainedPart = 'connector' | 'language' | 'vision' | `vision from ${number}`

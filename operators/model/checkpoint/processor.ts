@@ -1,6 +1,6 @@
 import type { CheckpointProblem } from '../files/checkpoint-error.ts'
-import { type ConfigFields, configFields, shown } from './config-fields.ts'
 import { isRecord } from '../files/json-file.ts'
+import { type ConfigFields, configFields, shown } from './config-fields.ts'
 
 /**
  * How frames become pixel values: resize to `size` × `size` with Pillow's bicubic, then

@@ -3,15 +3,15 @@ import { basename, join } from 'node:path'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { parameter } from '../../../kernels/networks/parameters.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { fromFloat32, isFloatFormat } from '../files/float-formats.ts'
-import type { LoadedModel } from './load-model.ts'
 import { openSafetensors, readBytes, readHeaderBytes, type SafetensorsFile } from '../files/safetensors.ts'
 import { writeSafetensors } from '../files/safetensors-write.ts'
 import { readNumber, writeNumber } from '../files/state-file.ts'
 import { readPieces } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
+import type { LoadedModel } from './load-model.ts'
 
 /**
  * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was

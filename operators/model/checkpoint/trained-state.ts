@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { Durable } from '../../../engine/operator.ts'
+import { readNumber, writeNumber } from '../files/state-file.ts'
 import { restoreAdapter, saveAdapter } from './adapter-files.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LoadedModel } from './load-model.ts'
 import { restoreModel, saveModel } from './save-model.ts'
-import { readNumber, writeNumber } from '../files/state-file.ts'
 
 /**
  * What a run's checkpoint keeps of a model. A trained adapter becomes `adapter/`, a PEFT folder; the model's own folder

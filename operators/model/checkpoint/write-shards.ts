@@ -1,8 +1,8 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bytesPerElement } from '../files/float-formats.ts'
-import { elementsOf } from './initial-weights.ts'
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write.ts'
+import { elementsOf } from './initial-weights.ts'
 
 /** A file of weights that was written. */
 export interface WrittenFile {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { duration, logLevels, progressLine } from '../../../engine/cli/progress.ts'
 import type { NodeStatus } from '../../../engine/run/record/status.ts'
-import type { RunEvent } from '../../../engine/run/run.ts'
+import type { RunEvent } from '../../../engine/run/summary.ts'
 
 function screen(isTTY: boolean) {
   let text = ''

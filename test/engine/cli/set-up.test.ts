@@ -31,7 +31,7 @@ interface Machine {
 type Step = (machine: Machine) => Promise<Missing | undefined>
 
 // Set-up runs before anything is compiled, so it is JavaScript, and its types are stated here.
-const load = (name: string) => import(pathToFileURL(join(repository, 'engine/cli', name)).href)
+const load = (name: string) => import(pathToFileURL(join(repository, 'engine/cli/set-up', name)).href)
 const setUp: {
   setUp(machine: Machine, steps: { install: Step[]; build: Step }): Promise<void>
   checkNode(version: string): void

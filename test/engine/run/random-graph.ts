@@ -1,5 +1,5 @@
 import { bufferCount, concatMap, from, map, mergeMap, type Observable } from 'rxjs'
-import type { Registry } from '../../../engine/graph/check.ts'
+import type { Registry } from '../../../engine/graph/plan.ts'
 import { type Context, type Item, operator } from '../../../engine/operator.ts'
 import { Lease } from '../../../engine/run/items/lease.ts'
 import { turn } from '../support.ts'

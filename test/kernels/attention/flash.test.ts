@@ -1,14 +1,15 @@
 import t from 'tap'
-import { openDevice } from '../../../kernels/device/device.ts'
 import { flashAttention } from '../../../kernels/attention/flash.ts'
 import { flashAttentionBackward } from '../../../kernels/attention/flash-backward.ts'
-import type { FlashCut } from '../../../kernels/attention/flash-table.ts'
 import type { AttentionShape } from '../../../kernels/attention/flash-shape.ts'
-import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import type { FlashCut } from '../../../kernels/attention/flash-table.ts'
 import type { Mask } from '../../../kernels/attention/softmax.ts'
-import { attentionReference, type Sees } from './attention-reference.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
+import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { close, noise } from '../support.ts'
+import { attentionReference, type Sees } from './attention-reference.ts'
 
 // Each kind of kernel takes seconds to compile for a software adapter.
 t.setTimeout(240_000)

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Plan } from '../../../kernels/plan/plan.ts'
 import { rope, ropeReference } from '../../../kernels/attention/rope.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { advance, cacheRows } from '../../../kernels/decode/key-value-cache.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { given, noise, onEachFamily } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {

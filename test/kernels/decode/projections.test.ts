@@ -1,12 +1,13 @@
 import t, { type Test } from 'tap'
-import { blockRowsOf, blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
-import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
-import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
 import { decodeStart } from '../../../kernels/decode/embed-and-norm.ts'
+import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
+import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
+import { blockRowsOf, blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { type Device, openDevice } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { close, given, noise } from '../support.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })

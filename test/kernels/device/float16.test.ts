@@ -1,6 +1,5 @@
 import t from 'tap'
-import { fromFloat16, toFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
-import { roundToFloat16 } from '../../../kernels/networks/float16.ts'
+import { fromFloat16, roundToFloat16, toFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { noise } from '../support.ts'
 
 t.test('every float16 survives the way to a number and back', async t => {

@@ -1,16 +1,18 @@
 import t from 'tap'
 import {
-  type ActivationName,
   activation,
   activationBackward,
-  activations,
   add,
   addTable,
-  errorFunction,
   siluMultiply,
   siluMultiplyBackward,
 } from '../../../kernels/elementwise/activations.ts'
 import { Plan } from '../../../kernels/plan/plan.ts'
+import {
+  type ActivationName,
+  activations,
+  errorFunction,
+} from '../../../kernels/wgsl/activation-functions.ts'
 import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 

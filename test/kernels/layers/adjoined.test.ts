@@ -4,7 +4,8 @@ import { adjoined } from '../../../kernels/layers/adjoined.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { allocateParameters, parameter } from '../../../kernels/networks/parameters.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { close, noise } from '../support.ts'
 
 const device = await openDevice()

@@ -1,9 +1,10 @@
 import type t from 'tap'
 import type { Device } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16 } from '../../../kernels/device/float16.ts'
-import { type Matmul, matmul, matmulReference, type Operand } from '../../../kernels/matmul/matmul.ts'
-import { compile, Plan, type Precision } from '../../../kernels/plan/plan.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
+import { type Matmul, matmul, matmulReference, type Operand } from '../../../kernels/matmul/matmul.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan, type Precision } from '../../../kernels/plan/plan.ts'
 import { close, noise } from '../support.ts'
 
 type Test = Pick<typeof t, 'ok' | 'equal'>

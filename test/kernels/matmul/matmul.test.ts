@@ -1,8 +1,8 @@
 import t from 'tap'
 import { matmul, matmulReference } from '../../../kernels/matmul/matmul.ts'
 import { Plan } from '../../../kernels/plan/plan.ts'
-import { agree, type Case, run } from './matmul-cases.ts'
 import { close, noise, onEachFamily } from '../support.ts'
+import { agree, type Case, run } from './matmul-cases.ts'
 
 // Sizes around one lane, a quad, the rows and columns of a workgroup and a tile; some strides forbid vector loads.
 // Compiling costs more than running: the cases share a few variants.

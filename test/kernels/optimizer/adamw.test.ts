@@ -1,6 +1,13 @@
 import t from 'tap'
-import { adamW, adamWReference, gradientNorm, stepScalars, sumOfSquares } from '../../../kernels/optimizer/adamw.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import {
+  adamW,
+  adamWReference,
+  gradientNorm,
+  stepScalars,
+  sumOfSquares,
+} from '../../../kernels/optimizer/adamw.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { close, given, noise, onEachFamily } from '../support.ts'
 
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8]

@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import type { Device } from '../../../kernels/device/device.ts'
-import { normalisationTable, normalisePixels, normaliseReference } from '../../../kernels/pixels/normalise-pixels.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
+import {
+  normalisationTable,
+  normalisePixels,
+  normaliseReference,
+} from '../../../kernels/pixels/normalise-pixels.ts'
 import {
   bicubicFilter,
   type Extent,
@@ -11,6 +14,8 @@ import {
   resize,
   resizeReference,
 } from '../../../kernels/pixels/resize.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
 import { fixture } from '../../fixtures.ts'
 import { noise, onEachFamily } from '../support.ts'
 

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
-import { drawReference, probabilitiesReference, uniform } from '../../../kernels/sampling/sample.ts'
+import { probabilitiesReference } from '../../../kernels/sampling/probabilities.ts'
+import { drawReference, uniform } from '../../../kernels/sampling/sample.ts'
 import { close, given, noise, runOnce } from '../support.ts'
 
 const device = await openDevice({ family: 'gpu' })

@@ -1,16 +1,11 @@
 import t from 'tap'
 import { advance } from '../../../kernels/decode/key-value-cache.ts'
 import type { Device } from '../../../kernels/device/device.ts'
-import { compile, Plan } from '../../../kernels/plan/plan.ts'
-import {
-  drawReference,
-  penaliseRepeats,
-  penaliseRepeatsReference,
-  probabilities,
-  probabilitiesReference,
-  sampleTokens,
-  uniform,
-} from '../../../kernels/sampling/sample.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
+import { Plan } from '../../../kernels/plan/plan.ts'
+import { probabilities, probabilitiesReference } from '../../../kernels/sampling/probabilities.ts'
+import { penaliseRepeats, penaliseRepeatsReference } from '../../../kernels/sampling/repetition-penalty.ts'
+import { drawReference, sampleTokens, uniform } from '../../../kernels/sampling/sample.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 const endId = 2

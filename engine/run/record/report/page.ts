@@ -1,7 +1,6 @@
-import { drawGraph, escapeMarkup } from './graph-drawing.ts'
 import type { Status } from '../status.ts'
-import type { Entry, Report, Sample } from './report.ts'
-import { drawCurve, number } from './curve.ts'
+import { drawCurve, number, type Series } from './curve.ts'
+import { drawGraph, escapeMarkup } from './graph-drawing.ts'
 
 /** The page as one text, without scripts and without anything to load. */
 export function reportPage({ manifest, status, series, constants, samples, sampleCount }: Report): string {
@@ -175,3 +174,23 @@ tr{display:block;padding:8px 0;border-bottom:1px solid var(--line)}
 td{display:inline-block;border:0;padding:2px 14px 2px 0}td[data-name=""]{display:block}
 td:empty{display:none}td[data-name]:not([data-name=""])::before{content:attr(data-name);display:block;font-size:11px;color:var(--soft)}
 }`
+
+/** One line of a stream. */
+export type Entry = Readonly<Record<string, unknown>>
+
+/** What the page is made of. */
+export interface Report {
+  manifest: Entry
+  status: Status | undefined
+  series: Series[]
+  /** Numbers that never changed. */
+  constants: Series[]
+  samples: Sample[]
+  /** How many there are in all. */
+  sampleCount: number
+}
+
+export interface Sample {
+  entry: Entry
+  why: 'newest' | 'best' | 'worst'
+}

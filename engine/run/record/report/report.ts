@@ -3,27 +3,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Status } from '../status.ts'
 import type { Series } from './curve.ts'
-import { reportPage } from './page.ts'
-
-/** One line of a stream. */
-export type Entry = Readonly<Record<string, unknown>>
-
-/** What the page is made of. */
-export interface Report {
-  manifest: Entry
-  status: Status | undefined
-  series: Series[]
-  /** Numbers that never changed. */
-  constants: Series[]
-  samples: Sample[]
-  /** How many there are in all. */
-  sampleCount: number
-}
-
-export interface Sample {
-  entry: Entry
-  why: 'newest' | 'best' | 'worst'
-}
+import { type Entry, type Report, reportPage, type Sample } from './page.ts'
 
 const newestCount = 24
 const extremeCount = 8

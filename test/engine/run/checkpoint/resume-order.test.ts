@@ -5,7 +5,8 @@ import { loadGraph } from '../../../../engine/graph/check.ts'
 import { operator } from '../../../../engine/operator.ts'
 import { checkpointsOf, listCheckpoints } from '../../../../engine/run/checkpoint/folder.ts'
 import { cutBack } from '../../../../engine/run/record/files.ts'
-import { type Run, startRun } from '../../../../engine/run/run.ts'
+import { startRun } from '../../../../engine/run/run.ts'
+import type { Run } from '../../../../engine/run/summary.ts'
 import { graphText } from '../../support.ts'
 
 const range = operator({

@@ -1,9 +1,9 @@
 import t from 'tap'
 import type { Wire } from '../../../../engine/graph/flatten/flat.ts'
-import { Edge } from '../../../../engine/run/node/edge.ts'
 import { Lease } from '../../../../engine/run/items/lease.ts'
 import { Ledger } from '../../../../engine/run/items/ledger.ts'
 import { Origin } from '../../../../engine/run/items/trace.ts'
+import { Edge } from '../../../../engine/run/node/edge.ts'
 
 const ledger = () =>
   new Ledger(1, error => {

@@ -6,7 +6,8 @@ import { loadGraph } from '../../../../engine/graph/check.ts'
 import { type Item, operator } from '../../../../engine/operator.ts'
 import { checkpointsOf, listCheckpoints } from '../../../../engine/run/checkpoint/folder.ts'
 import { cutBack } from '../../../../engine/run/record/files.ts'
-import { type Run, type RunOptions, startRun } from '../../../../engine/run/run.ts'
+import { startRun } from '../../../../engine/run/run.ts'
+import type { Run, RunOptions } from '../../../../engine/run/summary.ts'
 import { Buffers, graphText, turn } from '../../support.ts'
 
 /** The completions of one prompt: one item, so that no edge, error or checkpoint can come between them. */

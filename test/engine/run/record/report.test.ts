@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { sparkline } from '../../../../engine/run/record/report/curve.ts'
 import { drawGraph } from '../../../../engine/run/record/report/graph-drawing.ts'
 import { writeReport } from '../../../../engine/run/record/report/report.ts'
-import { sparkline } from '../../../../engine/run/record/report/curve.ts'
 
 const lines = (entries: readonly object[]): string =>
   entries.map(entry => `${JSON.stringify(entry)}\n`).join('')

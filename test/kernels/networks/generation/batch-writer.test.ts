@@ -1,14 +1,12 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../../kernels/device/device.ts'
-import { generate, type Sampling, write } from '../../../../kernels/networks/generation/batch-writer.ts'
+import { generate, write } from '../../../../kernels/networks/generation/batch-writer.ts'
+import type { Sampling } from '../../../../kernels/networks/generation/token-drawing.ts'
 import { forward } from '../../../../kernels/networks/video-model.ts'
-import {
-  drawReference,
-  penaliseRepeatsReference,
-  probabilitiesReference,
-  uniform,
-} from '../../../../kernels/sampling/sample.ts'
+import { probabilitiesReference } from '../../../../kernels/sampling/probabilities.ts'
+import { penaliseRepeatsReference } from '../../../../kernels/sampling/repetition-penalty.ts'
+import { drawReference, uniform } from '../../../../kernels/sampling/sample.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
 import { stopOf, textUntil } from '../../../../operators/model/stop.ts'

@@ -2,10 +2,16 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
-import { tile, writeJpeg } from '../../../../operators/video/pictures.ts'
-import type { Benchmark, Result } from '../../../../operators/eval/kinds.ts'
+import type { Result } from '../../../../operators/eval/kinds.ts'
 import { writeReport } from '../../../../operators/eval/results/report.ts'
-import { agreeOnRecipe, appendTiming, putResult, writeBenchmark } from '../../../../operators/eval/results/store.ts'
+import {
+  agreeOnRecipe,
+  appendTiming,
+  putResult,
+  writeBenchmark,
+} from '../../../../operators/eval/results/store.ts'
+import type { Benchmark } from '../../../../operators/read/benchmark-kinds.ts'
+import { tile, writeJpeg } from '../../../../operators/video/pictures.ts'
 
 const result = (i: number, clip: string, rest: Partial<Result> = {}): Result => ({
   id: `made/${i}`,

@@ -1,6 +1,9 @@
 import t from 'tap'
-import type { CheckpointError, CheckpointProblem } from '../../../../operators/model/files/checkpoint-error.ts'
 import { parseProcessor } from '../../../../operators/model/checkpoint/processor.ts'
+import type {
+  CheckpointError,
+  CheckpointProblem,
+} from '../../../../operators/model/files/checkpoint-error.ts'
 import { parse, tinyConfig } from './tiny-checkpoint.ts'
 
 const { text_config: text, vision_config: vision } = tinyConfig

@@ -5,7 +5,10 @@ import { packageFolder } from '../../../../operators/builtin.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { parseModelConfig } from '../../../../operators/model/checkpoint/config.ts'
 import { initialBytes } from '../../../../operators/model/checkpoint/initial-weights.ts'
-import { type NewCheckpoint, writeNewCheckpoint } from '../../../../operators/model/checkpoint/new-checkpoint.ts'
+import {
+  type NewCheckpoint,
+  writeNewCheckpoint,
+} from '../../../../operators/model/checkpoint/new-checkpoint.ts'
 import { expectedTensors, storedTensors } from '../../../../operators/model/checkpoint/tensor-names.ts'
 import type { WrittenFile } from '../../../../operators/model/checkpoint/write-shards.ts'
 

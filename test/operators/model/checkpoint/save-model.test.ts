@@ -10,13 +10,13 @@ import {
   writeCheckpoint,
 } from '../../../../engine/run/checkpoint/folder.ts'
 import { openDevice } from '../../../../kernels/device/device.ts'
-import { adamWOptimizer } from '../../../../kernels/networks/training/optimizer.ts'
 import { parameter } from '../../../../kernels/networks/parameters.ts'
+import { adamWOptimizer } from '../../../../kernels/networks/training/optimizer.ts'
 import { type Checkpoint, openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { type LoadedModel, loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
-import { openSafetensors, readBytes } from '../../../../operators/model/files/safetensors.ts'
 import { restoreModel, saveModel } from '../../../../operators/model/checkpoint/save-model.ts'
 import { restoreOptimizer, saveOptimizer } from '../../../../operators/model/checkpoint/save-optimizer.ts'
+import { openSafetensors, readBytes } from '../../../../operators/model/files/safetensors.ts'
 import { noise } from '../../../kernels/support.ts'
 import { type TinyOptions, temporaryFolder, writeTiny } from './tiny-checkpoint.ts'
 

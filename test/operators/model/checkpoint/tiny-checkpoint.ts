@@ -2,8 +2,8 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ModelConfig, parseModelConfig } from '../../../../operators/model/checkpoint/config.ts'
-import { writeSafetensors } from '../../../../operators/model/files/safetensors-write.ts'
 import { expectedTensors } from '../../../../operators/model/checkpoint/tensor-names.ts'
+import { writeSafetensors } from '../../../../operators/model/files/safetensors-write.ts'
 import { fixture } from '../../../fixtures.ts'
 
 /** As Hugging Face writes it for a small model; the keys that may be left out are left out. */

@@ -1,0 +1,53 @@
+import type { Config, Fields, Operator, Resource } from '../operator.ts'
+import type { EdgeTypes } from './checks/types.ts'
+import type { Cadence, OnError, Wire } from './flatten/flat.ts'
+import type { Problem } from './problem.ts'
+import type { Secrets } from './secrets.ts'
+
+/** The operators and resources that graphs may name. */
+export interface Registry {
+  readonly operators: Readonly<Record<string, Operator>>
+  readonly resources: Readonly<Record<string, Resource>>
+  /** What is wrong with plugins that should have filled it: reported with every graph. */
+  readonly problems?: readonly Problem[]
+}
+
+/** A graph that may run: everything known, everything filled in. */
+export interface Plan {
+  readonly file: string
+  readonly summary: string
+  readonly params: Readonly<Record<string, unknown>>
+  readonly nodes: readonly PlannedNode[]
+  /** In the order in which they open: a resource comes after those that its config names. */
+  readonly resources: readonly PlannedResource[]
+  /** When the run keeps its state; undefined: never. */
+  readonly checkpoint?: Cadence
+  /** What travels on the edges. */
+  readonly types: EdgeTypes
+  /** The graph with params in place, as the manifest keeps it. */
+  readonly shown: unknown
+  /** What no file or message of a run shows. */
+  readonly secrets: Secrets
+}
+
+export interface PlannedNode {
+  readonly name: string
+  /** Prefix of the sub-graph that it stands in: names of resources are looked up there first. */
+  readonly scope: string
+  readonly operatorName: string
+  readonly operator: Operator
+  readonly config: Config<Fields>
+  readonly onError: OnError
+  /** Items worked on at the same time, instead of what the operator asks for. */
+  readonly parallel?: number
+  readonly wires: readonly Wire[]
+}
+
+export interface PlannedResource {
+  readonly name: string
+  /** Prefix of the sub-graph that it stands in: names of resources are looked up there first. */
+  readonly scope: string
+  readonly resourceName: string
+  readonly resource: Resource
+  readonly config: Config<Fields>
+}

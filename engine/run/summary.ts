@@ -1,0 +1,53 @@
+import type { LogLevel, Progress } from '../operator.ts'
+import type { RunError } from './error.ts'
+import type { Status } from './record/status.ts'
+
+export interface RunOptions {
+  seed: number
+  /** Folder for the run's files; made when it is missing. */
+  directory: string
+  onEvent?: (event: RunEvent) => void
+  /** Seconds without any event, while RxJS holds items that a timer might free, until the run counts as stalled. */
+  stallSeconds?: number
+  /** Seconds that work under way gets to end after an abort, before its items are freed under it. */
+  abortSeconds?: number
+  /** Folder of the checkpoint to go on from, with `seed` as it was; the run's files have been cut back to it. */
+  from?: string
+  /** Facts for the manifest beside the engine's own. */
+  facts?: Readonly<Record<string, unknown>>
+}
+
+export type RunEvent =
+  | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
+  | { type: 'log'; message: string; level: LogLevel; node?: string }
+  | { type: 'progress'; state: Progress }
+  | { type: 'acknowledged'; key: string }
+  | { type: 'status'; status: Status }
+
+/** How a run ended. It never throws: an error is a value here. */
+export interface RunSummary {
+  /** `stopped`: the sources were stopped from outside, everything drained, and the state is in a checkpoint if the graph has any. */
+  status: 'completed' | 'stopped' | 'failed' | 'aborted'
+  error?: RunError
+  directory: string
+  seconds: number
+  /** Source items of which every descendant was released without a failure. */
+  acknowledged: number
+  /** Items that failed and went to the dead letters. */
+  skipped: number
+  /** Items that full edges dropped. */
+  dropped: number
+  /** Values never freed; more than zero is an error of its own. */
+  leaked: number
+  peakItems: number
+  peakBytes: number
+}
+
+/** A run under way. */
+export interface Run {
+  readonly done: Promise<RunSummary>
+  /** Ends the sources; what is under way drains. */
+  stop(): void
+  /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
+  abort(error?: unknown): void
+}
