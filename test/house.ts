@@ -1,0 +1,150 @@
+// npm run house: the rules of the tree. Prints what breaks one, and exits 1 if anything does.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import ts from 'typescript'
+import { repository } from './fixtures.ts'
+
+const longestFile = 300
+const longestFunction = 100
+const longestPreset = 40
+
+/** A rule that is broken, and where. */
+export interface Fault {
+  rule: string
+  where: string
+}
+
+/** Everything in the tree of `root` that breaks a rule. */
+export function faultsOfTree(root: string): Fault[] {
+  const sources = readSources(root)
+  const imports = new Map(sources.map(source => [source.path, importsOf(source)]))
+  return [
+    ...circlesOf(imports).map(where => ({ rule: 'import circle', where })),
+    ...[...imports].flatMap(([path, targets]) => brokenRules(path, targets)),
+    ...circlesOf(operatorFolders(imports)).map(where => ({ rule: 'folders of operators in a loop', where })),
+    ...sources.flatMap(longParts),
+    ...longPresets(root),
+  ]
+}
+
+interface Source {
+  path: string
+  text: string
+  tree: ts.SourceFile
+}
+
+function readSources(root: string): Source[] {
+  return ['engine', 'operators', 'kernels', 'test']
+    .flatMap(folder => filesIn(root, folder))
+    .filter(path => /\.(ts|mjs)$/.test(path))
+    .map(path => {
+      const text = readFileSync(join(root, path), 'utf8')
+      return { path, text, tree: ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true) }
+    })
+}
+
+function filesIn(root: string, folder: string): string[] {
+  if (!existsSync(join(root, folder))) return []
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => relative(root, join(entry.parentPath, entry.name)))
+    .sort()
+}
+
+/** Paths of the files that a file imports or re-exports, types included. */
+function importsOf({ path, text }: Source): string[] {
+  return ts
+    .preProcessFile(text)
+    .importedFiles.filter(({ fileName }) => fileName.startsWith('.'))
+    .map(({ fileName }) => normalize(join(dirname(path), fileName)))
+}
+
+function brokenRules(path: string, targets: readonly string[]): Fault[] {
+  const forbidden = path.startsWith('engine/cli/')
+    ? []
+    : path.startsWith('engine/')
+      ? ['operators/', 'kernels/']
+      : path.startsWith('kernels/')
+        ? ['engine/', 'operators/']
+        : []
+  return targets
+    .filter(target => forbidden.some(folder => target.startsWith(folder)))
+    .map(target => ({ rule: 'import in the wrong direction', where: `${path} imports ${target}` }))
+}
+
+/** Which folders inside operators/ each of them imports. */
+function operatorFolders(imports: ReadonlyMap<string, readonly string[]>): Map<string, string[]> {
+  const folderOf = (path: string) => /^(operators\/[^/]+)\//.exec(path)?.[1]
+  const folders = new Map<string, string[]>()
+  for (const [path, targets] of imports) {
+    const from = folderOf(path)
+    if (!from) continue
+    const others = targets.map(folderOf).filter(folder => folder !== undefined && folder !== from)
+    folders.set(from, [...(folders.get(from) ?? []), ...(others as string[])])
+  }
+  return folders
+}
+
+/** Each strongly connected set of more than one name, as one line (Tarjan 1972). */
+export function circlesOf(edges: ReadonlyMap<string, readonly string[]>): string[] {
+  const index = new Map<string, number>()
+  const low = new Map<string, number>()
+  const stack: string[] = []
+  const circles: string[] = []
+  const visit = (name: string): number => {
+    index.set(name, index.size)
+    let lowest = index.size - 1
+    stack.push(name)
+    for (const next of edges.get(name) ?? []) {
+      if (next === name) circles.push(`${name} -> itself`)
+      else if (!index.has(next)) lowest = Math.min(lowest, visit(next))
+      else if (stack.includes(next)) lowest = Math.min(lowest, index.get(next) ?? lowest)
+    }
+    low.set(name, lowest)
+    if (lowest === index.get(name)) {
+      const set = stack.splice(stack.indexOf(name))
+      if (set.length > 1) circles.push(set.sort().join(' <-> '))
+    }
+    return lowest
+  }
+  for (const name of edges.keys()) if (!index.has(name)) visit(name)
+  return circles
+}
+
+function longParts({ path, text, tree }: Source): Fault[] {
+  const faults: Fault[] = []
+  const lines = text.trimEnd().split('\n').length
+  if (lines > longestFile) faults.push({ rule: `file over ${longestFile} lines`, where: `${path}: ${lines}` })
+  const look = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node)) {
+      const first = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1
+      const last = tree.getLineAndCharacterOfPosition(node.end).line + 1
+      if (last - first + 1 > longestFunction)
+        faults.push({
+          rule: `function over ${longestFunction} lines`,
+          where: `${path}:${first}: ${last - first + 1}`,
+        })
+    }
+    ts.forEachChild(node, look)
+  }
+  look(tree)
+  return faults
+}
+
+/** Presets, controls and benchmark graphs say only what they change. */
+function longPresets(root: string): Fault[] {
+  return ['graphs/presets', 'graphs/controls', 'graphs/eval', 'graphs/examples']
+    .flatMap(folder => filesIn(root, folder))
+    .filter(path => path.endsWith('.json'))
+    .map(path => ({ path, lines: readFileSync(join(root, path), 'utf8').trimEnd().split('\n').length }))
+    .filter(({ lines }) => lines > longestPreset)
+    .map(({ path, lines }) => ({ rule: `preset over ${longestPreset} lines`, where: `${path}: ${lines}` }))
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const faults = faultsOfTree(repository)
+  for (const { rule, where } of faults) console.log(`${rule}: ${where}`)
+  console.log(faults.length === 0 ? 'the house is in order' : `${faults.length} faults`)
+  process.exitCode = faults.length === 0 ? 0 : 1
+}
