@@ -1,7 +1,7 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
+import type { Recording } from '../plan/recording.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { spread } from '../wgsl/packs.ts'
 import { flashKeyGradients } from './flash-key-gradients.ts'
 import { flashQueryGradients } from './flash-query-gradients.ts'
@@ -11,20 +11,20 @@ import type { FlashBackward } from './flash-shape.ts'
  * Gradients of `flashAttention`. With P the probabilities, computed again from the log sums, dP = dO Vᵀ and
  * dS = scale · P ∘ (dP − Σ dO ∘ O): dQ = dS K, dK = dSᵀ Q, dV = Pᵀ dO. P and dS are rounded to float16.
  */
-export function flashAttentionBackward(plan: Plan, of: FlashBackward): void {
+export function flashAttentionBackward(recording: Recording, of: FlashBackward): void {
   const { batches, heads, rows, headSize, out, dOut } = of
-  const dots = plan.tensor('attention dots', [batches, heads, rows])
+  const dots = recording.tensor('attention dots', [batches, heads, rows])
   const count = sizeOf(dots.shape)
-  plan.dispatch(dotsOf(plan.target, out.type, dOut.type), {
+  recording.dispatch(dotsOf(recording.target, out.type, dOut.type), {
     params: { count, rows, heads, vectors: headSize / 4 },
     buffers: { outs: out, gradients: dOut, dots },
-    grid: Math.ceil(count / spread(plan.target).width),
+    grid: Math.ceil(count / spread(recording.target).width),
   })
-  flashQueryGradients(plan, of, dots)
-  flashKeyGradients(plan, of, dots)
+  flashQueryGradients(recording, of, dots)
+  flashKeyGradients(recording, of, dots)
 }
 
-const kernels = once<ReturnType<typeof dotKernel>>()
+const kernels = memoize<ReturnType<typeof dotKernel>>()
 
 const dotsOf = (target: Target, out: string, gradient: string) =>
   kernels(`${targetKey(target)} ${out} ${gradient}`, () => dotKernel(target, out, gradient))

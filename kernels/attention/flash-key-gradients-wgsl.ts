@@ -1,7 +1,7 @@
 import { largestFloat16 } from '../device/float16.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import type { FlashBackward } from './flash-shape.ts'
 import { halvesWgsl, headVectors, keyStartsWgsl, logOfE, seesWgsl, staged } from './flash-shape.ts'
 
@@ -19,12 +19,12 @@ export interface Write {
 
 /** The kernel of `flashKeyGradients`; where it `counts`, a lane tells once whether slopes of scores were cut to float16's range. */
 export function flashKeyGradientsWgsl(
-  plan: Plan,
+  recording: Recording,
   { headSize, mask }: FlashBackward,
   { q, k, v, g }: Record<'q' | 'k' | 'v' | 'g', string>,
   { loads, writes, counts }: { loads: string; writes: readonly Write[]; counts: boolean },
 ): string {
-  const units = matrixWgsl(plan.target.units)
+  const units = matrixWgsl(recording.target.units)
   const listed = mask.kind === 'causal'
   const { pitch, blocks: depth } = headVectors(headSize)
   const part = { lanes, headSize }
@@ -36,27 +36,27 @@ export function flashKeyGradientsWgsl(
   const scores = 2 * rowTile * pitch
   const slopes = scores + keyTile * pitchOfScores
   const end = slopes + keyTile * pitchOfScores
-  const native = plan.target.units === 'native'
+  const native = recording.target.units === 'native'
   const [keysAt, valuesAt] = native ? [0, 0] : [end, end + keyTile * pitch]
   const vectors = Math.max(end, valuesAt + keyTile * pitch)
   const half = Math.ceil(depth / 2)
   const blocksOf = (name: string, at: number) =>
-    each(
+    unroll(
       depth,
       d =>
         `let ${name}${d} = ${units.loadLeft('k', `${at}u + keys16 * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)};`,
     ).join('\n  ')
   const product = (left: string, at: number, name: string) =>
-    each(
+    unroll(
       depth,
       d =>
         `${name} = ${units.multiply(`${left}${d}`, units.loadRight('k', `${at}u + side * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`), name)};`,
     ).join('\n      ')
   const gather = (left: number, at: number, name: string) =>
-    each(
+    unroll(
       2,
       j => `{ let left = ${units.loadLeft('k', `${left}u + strip + ${j * 4 + 1}u`, `${pitchOfScores}u`)};
-      ${each(half, i => `${name}${i} = ${units.multiply('left', units.loadRight('index', `${at + j * 16 * pitch + i * 4}u + side * 2u`, `${pitch}u`), `${name}${i}`)};`).join('\n      ')} }`,
+      ${unroll(half, i => `${name}${i} = ${units.multiply('left', units.loadRight('index', `${at + j * 16 * pitch + i * 4}u + side * 2u`, `${pitch}u`), `${name}${i}`)};`).join('\n      ')} }`,
     ).join('\n    ')
   const tileOf = (counter: string) => (listed ? `blocks[range.x + ${counter} % width]` : `${counter} % width`)
   const fetches = `
@@ -114,7 +114,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${values.pad(`${valuesAt}u`)}
   workgroupBarrier();
   ${blocksOf('value_block', valuesAt)}
-  ${each(half, i => `var for_keys${i} = Sums(); var for_values${i} = Sums();`).join(' ')}
+  ${unroll(half, i => `var for_keys${i} = Sums(); var for_values${i} = Sums();`).join(' ')}
   ${queries.declare}
   ${gradients.declare}
   var stat = 0.0;
@@ -155,16 +155,16 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       ${units.store(`${slopes}u + strip + side * 4u`, pitchOfScores, 'slopes')};
     }
     workgroupBarrier();
-    ${each(
+    ${unroll(
       2,
       i => `let at${i} = quarter * 8u + ${i * 4}u;
     // Rounding of huge scores must not make a probability greater than 1, let alone infinite.
     var share${i} = exp2(min(bitcast<vec4f>(tile[${scores}u + own + ${i}u]) * params.scale * ${logOfE} - vec4f(stats[at${i}], stats[at${i} + 1u], stats[at${i} + 2u], stats[at${i} + 3u]), vec4f()));`,
     ).join('\n    ')}
     if (hides) {
-      ${each(2, i => each(4, j => `if (!sees(first_row + at${i} + ${j}u, key, length)) { share${i}[${j}] = 0.0; }`).join('\n      ')).join('\n      ')}
+      ${unroll(2, i => unroll(4, j => `if (!sees(first_row + at${i} + ${j}u, key, length)) { share${i}[${j}] = 0.0; }`).join('\n      ')).join('\n      ')}
     }
-    ${each(2, i => `let slope${i} = share${i} * (bitcast<vec4f>(tile[${slopes}u + own + ${i}u]) - vec4f(stats[${rowTile}u + at${i}], stats[${rowTile + 1}u + at${i}], stats[${rowTile + 2}u + at${i}], stats[${rowTile + 3}u + at${i}])) * params.scale;`).join('\n    ')}
+    ${unroll(2, i => `let slope${i} = share${i} * (bitcast<vec4f>(tile[${slopes}u + own + ${i}u]) - vec4f(stats[${rowTile}u + at${i}], stats[${rowTile + 1}u + at${i}], stats[${rowTile + 2}u + at${i}], stats[${rowTile + 3}u + at${i}])) * params.scale;`).join('\n    ')}
     ${counts ? 'steepest = max(steepest, max(abs(slope0), abs(slope1)));' : ''}
     tile[${scores}u + packed] = halves(share0, share1);
     tile[${slopes}u + packed] = halves(slope0, slope1);
@@ -175,7 +175,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${counts ? `if (any(steepest > vec4f(${largestFloat16}.0))) { atomicAdd(&saturated[0], 1u); }` : ''}
   let to_k = (part * params.part_rows + batch * params.key_rows + key) * params.k_row + params.k_column + key_head * ${headSize}u;
   let to_v = (part * params.part_rows + batch * params.key_rows + key) * params.v_row + params.v_column + key_head * ${headSize}u;
-  ${each(
+  ${unroll(
     half,
     i => `workgroupBarrier();
   ${units.store(`${scores}u + strip + side * 4u`, pitchOfScores, `for_keys${i}`)};

@@ -1,5 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { columnSum } from '../rows/column-sum.ts'
 import { flashKeyGradientsWgsl, keyTile, rowTile, type Write } from './flash-key-gradients-wgsl.ts'
 import { bindGradients, flashKernel } from './flash-launch.ts'
@@ -10,25 +10,25 @@ import type { FlashBackward, HeadsGradient } from './flash-shape.ts'
  * time. Everything is turned: scores have a row for each key. A pair of subgroups shares 16 keys; each makes the scores
  * of half of the rows, and the sums of every other 16 columns.
  */
-export function flashKeyGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
+export function flashKeyGradients(recording: Recording, of: FlashBackward, dots: Tensor): void {
   const parts = partsOf(of)
   if (parts === 1) {
-    record(plan, of, dots, parts)
+    record(recording, of, dots, parts)
     return
   }
   const partly = (gradient: HeadsGradient | undefined): HeadsGradient | undefined => {
     const shape = gradient && [parts * gradient.tensor.shape[0], gradient.tensor.shape[1]]
-    return shape && { tensor: plan.tensor('parts of a gradient', shape), accumulate: false }
+    return shape && { tensor: recording.tensor('parts of a gradient', shape), accumulate: false }
   }
   const [dKeys, dValues] = [partly(of.dKeys), partly(of.dValues)]
-  record(plan, { ...of, dKeys, dValues }, dots, parts)
+  record(recording, { ...of, dKeys, dValues }, dots, parts)
   for (const [from, to] of [
     [dKeys, of.dKeys],
     [dValues, of.dValues],
   ]) {
     if (!from || !to) continue
-    if (!to.accumulate) plan.fill(to.tensor)
-    columnSum(plan, { x: from.tensor, out: to.tensor })
+    if (!to.accumulate) recording.fill(to.tensor)
+    columnSum(recording, { x: from.tensor, out: to.tensor })
   }
 }
 
@@ -44,10 +44,10 @@ function partsOf({ batches, keyRows, heads, keyValueHeads, headSize, ...of }: Fl
   return alone && workgroups < enoughWorkgroups ? heads / keyValueHeads : 1
 }
 
-function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): void {
+function record(recording: Recording, of: FlashBackward, dots: Tensor, parts: number): void {
   const { dKeys, dValues, batches, rows, keyRows, heads, keyValueHeads, scale } = of
   if (!dKeys && !dValues) return
-  const { bindings, names } = bindGradients(plan, of, dots, { rowTile, keyTile, transposed: true })
+  const { bindings, names } = bindGradients(recording, of, dots, { rowTile, keyTile, transposed: true })
   const into = { element: 'vec4f', access: 'write' } as const
   const writes: Write[] = []
   if (dKeys) {
@@ -61,7 +61,7 @@ function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): voi
   }
   const counts = bindings.counts()
   const tiles = Math.ceil(keyRows / keyTile)
-  flashKernel(plan, of, {
+  flashKernel(recording, of, {
     ...{ name: 'flash_key_gradients', bindings, tiles, scale },
     workgroups: tiles * keyValueHeads * parts * batches,
     variant: [writes, names],
@@ -69,6 +69,6 @@ function record(plan: Plan, of: FlashBackward, dots: Tensor, parts: number): voi
       ...{ key_heads: keyValueHeads, row_tiles: Math.ceil(rows / rowTile) },
       ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
     },
-    code: () => flashKeyGradientsWgsl(plan, of, names, { loads: bindings.loads, writes, counts }),
+    code: () => flashKeyGradientsWgsl(recording, of, names, { loads: bindings.loads, writes, counts }),
   })
 }

@@ -1,9 +1,9 @@
 import { largestFloat16 } from '../device/float16.ts'
 import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { withConstants } from '../wgsl/text.ts'
 import type { AttentionShape, QueriesKeysValues } from './flash-shape.ts'
 import { visibleBlocks } from './visible-blocks.ts'
@@ -29,9 +29,13 @@ export interface FlashCall {
  * `key_rows`, `tiles`, `scale`, `heads`, `ratio` (query heads of a key head), and of q, k and v each the length of a row
  * and the first column.
  */
-export function flashKernel(plan: Plan, of: AttentionShape & QueriesKeysValues, call: FlashCall): void {
+export function flashKernel(
+  recording: Recording,
+  of: AttentionShape & QueriesKeysValues,
+  call: FlashCall,
+): void {
   const { bindings, params: own = {} } = call
-  const { target } = plan
+  const { target } = recording
   const { rows, keyRows, mask, headSize } = of
   const name = `${call.name}_${mask.kind}_${headSize}`
   const fixed = fixedParams(of)
@@ -45,14 +49,14 @@ export function flashKernel(plan: Plan, of: AttentionShape & QueriesKeysValues, 
     }),
   )
   const { workgroups, tiles, scale } = call
-  plan.dispatch(made, {
+  recording.dispatch(made, {
     params: { count: workgroups, rows, key_rows: keyRows, tiles, scale, ...own, ...fixed },
     buffers: bindings.tensors,
     grid: workgroups,
   })
 }
 
-const kernels = once<Kernel>()
+const kernels = memoize<Kernel>()
 
 const u32 = 'u32' as const
 
@@ -78,9 +82,9 @@ diagnostic(off, subgroup_uniformity);
 diagnostic(off, chromium.subgroup_matrix_uniformity);`
 
 /** What every kernel of attention in blocks reads: heads, and whatever tells which blocks its tiles see. */
-export function bindHeads(plan: Plan, of: AttentionShape & QueriesKeysValues, tiles: FlashTiles) {
+export function bindHeads(recording: Recording, of: AttentionShape & QueriesKeysValues, tiles: FlashTiles) {
   const { mask, rows, keyRows } = of
-  const bindings = new Bindings(plan.saturated)
+  const bindings = new Bindings(recording.saturated)
   const names = {
     q: bindings.read('queries', of.queries.tensor),
     k: bindings.read('keys', of.keys.tensor),
@@ -91,7 +95,7 @@ export function bindHeads(plan: Plan, of: AttentionShape & QueriesKeysValues, ti
       bindings.add(name, tensor, { element: 'u32', access: 'read' })
   }
   if (mask.kind === 'causal') {
-    const { starts, blocks } = visibleBlocks(plan, mask, { rows, keyRows, ...tiles }, tiles.transposed)
+    const { starts, blocks } = visibleBlocks(recording, mask, { rows, keyRows, ...tiles }, tiles.transposed)
     lists({ starts, blocks, segments: mask.segments, parents: mask.parents })
   }
   if (mask.kind === 'lengths') lists({ lengths: mask.lengths })
@@ -100,12 +104,12 @@ export function bindHeads(plan: Plan, of: AttentionShape & QueriesKeysValues, ti
 
 /** As `bindHeads`, with what the gradients of attention read besides: `g` names the gradient of its result. */
 export function bindGradients(
-  plan: Plan,
+  recording: Recording,
   of: AttentionShape & QueriesKeysValues & { dOut: Tensor; logSums: Tensor },
   dots: Tensor,
   tiles: FlashTiles,
 ) {
-  const { bindings, names } = bindHeads(plan, of, tiles)
+  const { bindings, names } = bindHeads(recording, of, tiles)
   const g = bindings.read('gradients', of.dOut)
   for (const [name, tensor] of Object.entries({ logSums: of.logSums, dots }))
     bindings.add(name, tensor, { element: 'f32', access: 'read' })

@@ -1,7 +1,7 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import { bindGradients, flashKernel } from './flash-launch.ts'
 import type { FlashBackward } from './flash-shape.ts'
 import {
@@ -20,29 +20,29 @@ const lanes = 128
 const pitchOfScores = keyTile / 4 + 1
 
 /** dQ: a workgroup makes 64 rows of a head, its subgroups 16 each, going through the keys 32 at a time. */
-export function flashQueryGradients(plan: Plan, of: FlashBackward, dots: Tensor): void {
+export function flashQueryGradients(recording: Recording, of: FlashBackward, dots: Tensor): void {
   const { dQueries, batches, rows, heads, scale } = of
   if (!dQueries) return
-  const { bindings, names } = bindGradients(plan, of, dots, { rowTile, keyTile, transposed: false })
+  const { bindings, names } = bindGradients(recording, of, dots, { rowTile, keyTile, transposed: false })
   bindings.add('out', dQueries.tensor, { element: 'vec4f', access: 'write' })
   const { accumulate } = dQueries
   const tiles = Math.ceil(rows / rowTile)
-  flashKernel(plan, of, {
+  flashKernel(recording, of, {
     ...{ name: 'flash_query_gradients', bindings, tiles, workgroups: tiles * heads * batches, scale },
     variant: [accumulate, names],
     params: { out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
-    code: () => source(plan, of, names, bindings.loads, accumulate),
+    code: () => source(recording, of, names, bindings.loads, accumulate),
   })
 }
 
 function source(
-  plan: Plan,
+  recording: Recording,
   { headSize, mask }: FlashBackward,
   { q, k, v, g }: Record<'q' | 'k' | 'v' | 'g', string>,
   loads: string,
   accumulate: boolean,
 ): string {
-  const units = matrixWgsl(plan.target.units)
+  const units = matrixWgsl(recording.target.units)
   const listed = mask.kind === 'causal'
   const { pitch, blocks: depth } = headVectors(headSize)
   const part = { lanes, headSize }
@@ -55,20 +55,20 @@ function source(
   const slopes = scores + rowTile * pitchOfScores
   const end = slopes + rowTile * pitchOfScores
   // Units keep blocks of queries in registers; loops in their place read them from memory each time.
-  const native = plan.target.units === 'native'
+  const native = recording.target.units === 'native'
   const [queriesAt, gradientsAt] = native ? [0, 0] : [end, end + rowTile * pitch]
   const vectors = Math.max(end, gradientsAt + rowTile * pitch)
-  const sums = each(depth, d => `sums${d}`)
-  const four = each(4, i => i)
+  const sums = unroll(depth, d => `sums${d}`)
+  const four = unroll(4, i => i)
   const blocksOf = (name: string, at: number) =>
-    each(
+    unroll(
       depth,
       d =>
         `let ${name}${d} = ${units.loadLeft('k', `${at}u + subgroup * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)};`,
     ).join('\n  ')
   const product = (left: string, at: number, name: string) =>
-    each(depth, d =>
-      each(
+    unroll(depth, d =>
+      unroll(
         2,
         j =>
           `${name}${j} = ${units.multiply(`${left}${d}`, units.loadRight('k', `${at + j * 16 * pitch + d * 2}u`, `${pitch}u`), `${name}${j}`)};`,
@@ -159,14 +159,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     tile[${scores}u + own] = halves(s0, s1);
     tile[${scores}u + own + 1u] = halves(s2, s3);
     workgroupBarrier();
-    ${each(
+    ${unroll(
       2,
       j => `{ let slope = ${units.loadLeft('k', `${scores}u + strip + ${j * 4}u`, `${pitchOfScores}u`)};
       ${sums.map((name, d) => `${name} = ${units.multiply('slope', units.loadRight('index', `${j * 16 * pitch + d * 2}u`, `${pitch}u`), name)};`).join('\n      ')} }`,
     ).join('\n    ')}
   }
   let to = (batch * params.rows + row) * params.out_row + params.out_column + head * ${headSize}u;
-  ${each(
+  ${unroll(
     Math.ceil(depth / 2),
     group => `workgroupBarrier();
   ${sums

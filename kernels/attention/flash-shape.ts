@@ -1,7 +1,7 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import type { Mask } from './softmax.ts'
 
 /** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
@@ -32,10 +32,10 @@ export interface AttentionShape {
 }
 
 /** Whether attention can be computed in blocks: in float16, on matrix units, with heads that are read 8 numbers at a time. */
-export function flashFits(plan: Plan, shape: AttentionShape, heads: readonly Heads[]): boolean {
-  const { target, precision } = plan
+export function flashFits(recording: Recording, shape: AttentionShape, heads: readonly Heads[]): boolean {
+  const { target, precision } = recording
   const even = heads.every(({ tensor, column = 0 }) => column % 8 === 0 && tensor.shape[1] % 8 === 0)
-  const known = shape.mask.kind !== 'causal' || plan.constants.has(shape.mask.segments)
+  const known = shape.mask.kind !== 'causal' || recording.constants.has(shape.mask.segments)
   return (
     precision === 'float16' &&
     target.units !== 'none' &&
@@ -84,15 +84,15 @@ export function staged({ name, source, tileRows, lanes, headSize }: Staged) {
   const index = (i: number) => (i === 0 ? 'lane' : `(lane + ${i * lanes}u)`)
   const inside = (i: number) => ((i + 1) * lanes <= all ? '' : `if (${index(i)} < ${all}u) `)
   return {
-    declare: each(count, i => `var ${name}${i}: vec4u;`).join('\n  '),
+    declare: unroll(count, i => `var ${name}${i}: vec4u;`).join('\n  '),
     /** Rows beyond `lastRow` repeat it. */
     fetch: (firstRow: string, lastRow: string, start: string, stride: string) =>
-      each(count, i => {
+      unroll(count, i => {
         const row = `min(${firstRow} + ${index(i)} / ${wide}u, ${lastRow})`
         return `${inside(i)}{ ${name}${i} = load_${source}(${start} + ${row} * ${stride} + ${index(i)} % ${wide}u * 8u); }`
       }).join('\n    '),
     put: (at: string) =>
-      each(
+      unroll(
         count,
         i =>
           `${inside(i)}{ tile[${at} + ${index(i)} / ${wide}u * ${pitch}u + ${index(i)} % ${wide}u] = ${name}${i}; }`,

@@ -1,5 +1,5 @@
 import type { MatrixWgsl } from '../wgsl/matrix-units.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import { headVectors, hiddenScore, unseen } from './flash-shape.ts'
 import type { FlashAttention, FlashCut } from './flash-table.ts'
 
@@ -27,7 +27,7 @@ export function layoutOf({ headSize }: FlashAttention, { subgroups, rowBlocks, k
     ...{ values, scores, linePitch, end: scores + rowTile * linePitch },
     /** A subgroup's scores. Its probabilities take their place, each lane's where its scores began. */
     strip: `${scores}u + subgroup * ${rowBlocks * 16 * linePitch}u`,
-    sums: each(rowBlocks, r => each(depth, d => `sums${r}_${d}`)),
+    sums: unroll(rowBlocks, r => unroll(depth, d => `sums${r}_${d}`)),
   }
 }
 
@@ -36,7 +36,7 @@ export function scoresWgsl(
   units: MatrixWgsl,
   { rowBlocks, keyBlocks, depth, pitch, strip, linePitch, values }: Layout,
 ): string {
-  const open = each(rowBlocks, r => each(keyBlocks, j => `scores${r}_${j}`))
+  const open = unroll(rowBlocks, r => unroll(keyBlocks, j => `scores${r}_${j}`))
   const multiply = (d: number) => (j: number) =>
     `{ let right = ${units.loadRight('k', `${j * 16 * pitch + d * 2}u`, `${pitch}u`)}; ${open.map((line, r) => `${line[j]} = ${units.multiply(`query${r}_${d}`, 'right', line[j])};`).join(' ')} }`
   return `{
@@ -44,7 +44,7 @@ export function scoresWgsl(
         .flat()
         .map(name => `var ${name} = Sums();`)
         .join(' ')}
-      ${each(depth, d => each(keyBlocks, multiply(d)).join('\n      ')).join('\n      ')}
+      ${unroll(depth, d => unroll(keyBlocks, multiply(d)).join('\n      ')).join('\n      ')}
       // Where keys have a room of their own, probabilities may still be read.
       ${values === 0 ? '' : 'workgroupBarrier();'}
       ${open.flatMap((line, r) => line.map((name, j) => `${units.store(`${strip} + ${r * 16 * linePitch + j * 4}u`, linePitch, name)};`)).join('\n      ')}
@@ -53,7 +53,7 @@ export function scoresWgsl(
 
 /** Makes probabilities of a lane's scores. */
 export function sharesWgsl({ lineVectors, sharing }: Layout): string {
-  const all = each(lineVectors, i => `s${i}`)
+  const all = unroll(lineVectors, i => `s${i}`)
   return `${all.map((s, i) => `var ${s} = bitcast<vec4f>(tile[own + (${i}u ^ twist)]);`).join('\n    ')}
     if (hides) {
       let key = first_key + side * ${lineVectors * 4}u;
@@ -72,7 +72,7 @@ export function sharesWgsl({ lineVectors, sharing }: Layout): string {
     // Rounding of huge scores must not make more of them than the slack.
     ${all.map(s => `${s} = exp2(min(fma(${s}, vec4f(params.scale), vec4f(-largest)), vec4f(${slack}.0)));`).join('\n    ')}
     total = total * shrink + dot(${folded(all, (a, b) => `(${a} + ${b})`)}, vec4f(1.0));
-    ${each(lineVectors / 2, i => `let shares${i} = packed_halves(${all[2 * i]}, ${all[2 * i + 1]});`).join('\n    ')}
+    ${unroll(lineVectors / 2, i => `let shares${i} = packed_halves(${all[2 * i]}, ${all[2 * i + 1]});`).join('\n    ')}
     ${putShares(lineVectors)}`
 }
 
@@ -85,7 +85,7 @@ function folded(names: readonly string[], join: (a: string, b: string) => string
 }
 
 const putShares = (lineVectors: number): string =>
-  each(lineVectors / 2, i => `tile[own + (${i}u ^ (twist / 2u))] = shares${i};`).join('\n    ')
+  unroll(lineVectors / 2, i => `tile[own + (${i}u ^ (twist / 2u))] = shares${i};`).join('\n    ')
 
 /** Scales the rows of all sums, through the room of the scores; probabilities go back there afterwards. */
 export function rescaleWgsl(units: MatrixWgsl, layout: Layout): string {
@@ -113,7 +113,7 @@ export function sumWgsl(units: MatrixWgsl, layout: Layout, j: number): string {
   )
   const right = (d: number) => units.loadRight('index', `${values + j * 16 * pitch + d * 2}u`, `${pitch}u`)
   return `{ ${lefts.join(' ')}
-      ${each(layout.depth, d => `{ let right = ${right(d)}; ${sums.map((line, r) => `${line[d]} = ${units.multiply(`left${r}`, 'right', line[d])};`).join(' ')} }`).join('\n      ')} }`
+      ${unroll(layout.depth, d => `{ let right = ${right(d)}; ${sums.map((line, r) => `${line[d]} = ${units.multiply(`left${r}`, 'right', line[d])};`).join(' ')} }`).join('\n      ')} }`
 }
 
 /** Writes the sums over the totals, and the log sums. */
@@ -146,7 +146,7 @@ function groups(
   { sums, depth, keyBlocks }: Layout,
   code: (names: string[][], first: number) => string,
 ): string {
-  const starts = each(Math.ceil(depth / keyBlocks), group => group * keyBlocks)
+  const starts = unroll(Math.ceil(depth / keyBlocks), group => group * keyBlocks)
   return starts
     .map(first =>
       code(

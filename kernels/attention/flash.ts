@@ -1,6 +1,6 @@
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import { bindHeads, flashKernel } from './flash-launch.ts'
 import { halvesWgsl, hiddenWgsl, logOfE, rowTileWgsl, staged, unseen } from './flash-shape.ts'
 import { finishWgsl, layoutOf, rescaleWgsl, scoresWgsl, sharesWgsl, sumWgsl } from './flash-steps.ts'
@@ -13,25 +13,25 @@ import { cutOf, type FlashAttention, type FlashCut } from './flash-table.ts'
  * cannot be changed but through workgroup memory. Probabilities are rounded to float16, sums are float32. `scale` is
  * positive.
  */
-export function flashAttention(plan: Plan, of: FlashAttention): void {
-  const { out, logSums, batches, rows, heads, cut = cutOf(of, plan.target) } = of
+export function flashAttention(recording: Recording, of: FlashAttention): void {
+  const { out, logSums, batches, rows, heads, cut = cutOf(of, recording.target) } = of
   const { keyTile } = cut
   const rowTile = cut.subgroups * cut.rowBlocks * 16
-  const { bindings, names } = bindHeads(plan, of, { rowTile, keyTile, transposed: false })
+  const { bindings, names } = bindHeads(recording, of, { rowTile, keyTile, transposed: false })
   bindings.add('out', out, { element: out.type === 'f16' ? 'vec4u' : 'vec4f', access: 'write' })
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
-  flashKernel(plan, of, {
+  flashKernel(recording, of, {
     ...{ name: 'flash_attention', bindings, tiles, workgroups: tiles * heads * batches },
     variant: [cut, names],
     scale: of.scale * logOfE,
-    code: () => flashAttentionWgsl(plan, of, cut, names, bindings.loads),
+    code: () => flashAttentionWgsl(recording, of, cut, names, bindings.loads),
   })
 }
 /** The kernel of `flashAttention`. */
 
 export function flashAttentionWgsl(
-  plan: Plan,
+  recording: Recording,
   of: FlashAttention,
   cut: FlashCut,
   { q, k, v }: Record<'q' | 'k' | 'v', string>,
@@ -39,7 +39,7 @@ export function flashAttentionWgsl(
 ): string {
   const { headSize, mask } = of
   const { rowBlocks, keyTile, turns } = cut
-  const units = matrixWgsl(plan.target.units)
+  const units = matrixWgsl(recording.target.units)
   const listed = mask.kind === 'causal'
   const layout = layoutOf(of, cut)
   const { rowTile, lanes, pitch, sharing, lineVectors } = layout
@@ -48,7 +48,7 @@ export function flashAttentionWgsl(
   const keys = staged({ ...part, name: 'key', source: k, tileRows: keyTile })
   const values = staged({ ...part, name: 'value', source: v, tileRows: keyTile })
   // Units keep blocks of queries in registers; loops in their place read them from memory each time.
-  const queriesAt = plan.target.units === 'native' ? 0 : layout.end
+  const queriesAt = recording.target.units === 'native' ? 0 : layout.end
   const vectors = Math.max(layout.end, queriesAt + rowTile * pitch)
   const valuesAt = `${layout.values}u`
   const sums = layout.sums.flat()
@@ -109,7 +109,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       if (lane == 0u) { grown = 0u; }
       ${rescaleWgsl(units, layout)}
     }
-    ${each(layout.keyBlocks, j => sumWgsl(units, layout, j)).join('\n    ')}
+    ${unroll(layout.keyBlocks, j => sumWgsl(units, layout, j)).join('\n    ')}
   }
   ${finishWgsl(units, layout, of)}
 }`

@@ -1,10 +1,10 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { pack, spread } from '../wgsl/packs.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { spread, vectorise } from '../wgsl/packs.ts'
 
 export interface Rope {
   /** (rows, heads · headSize), f32 or f16, rotated in place. */
@@ -21,13 +21,16 @@ export interface Rope {
 }
 
 /** Rotates each pair (x[j], x[j + headSize / 2]) of a head by the angle of its row's position. */
-export function rope(plan: Plan, { x, positions, cosines, sines, heads, headSize, inverse }: Rope): void {
+export function rope(
+  recording: Recording,
+  { x, positions, cosines, sines, heads, headSize, inverse }: Rope,
+): void {
   if (headSize % 2 !== 0) throw new Error(`rope: headSize must be even, got ${headSize}`)
   const half = headSize / 2
   const rows = sizeOf(x.shape) / (heads * headSize)
-  const kept = stored(plan, pack(half).size, { x })
-  plan.dispatch(rotation(plan.target, half, kept, floatTypeOf(x)), {
-    params: { rows, heads, half: half / pack(half).size, direction: inverse ? -1 : 1 },
+  const kept = stored(recording, vectorise(half).size, { x })
+  recording.dispatch(rotation(recording.target, half, kept, floatTypeOf(x)), {
+    params: { rows, heads, half: half / vectorise(half).size, direction: inverse ? -1 : 1 },
     buffers: { x, positions, cosines, sines, ...kept.buffers },
     grid: rows,
   })
@@ -55,7 +58,7 @@ export function ropeReference(
   return y
 }
 
-const rotations = once<ReturnType<typeof rotationKernel>>()
+const rotations = memoize<ReturnType<typeof rotationKernel>>()
 
 function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
   return rotations(`${targetKey(target)} ${size} ${kept.key}`, () => rotationKernel(target, size, kept, type))
@@ -64,7 +67,7 @@ function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
 // One workgroup a row: lanes stride over the pairs of all heads.
 function rotationKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width } = spread(target)
-  const { element, declarations, size: packed } = pack(size)
+  const { element, declarations, size: packed } = vectorise(size)
   return kernel<'rows' | 'heads' | 'half' | 'direction', string>({
     name: 'rope',
     enables: kept.enables,

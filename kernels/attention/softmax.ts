@@ -1,7 +1,7 @@
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
+import type { Recording } from '../plan/recording.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 export type Mask =
@@ -22,12 +22,12 @@ interface Extents {
  * Scores (outer, inner, rows, keys), contiguous, become probabilities over the keys that a row sees, in place.
  * Hidden keys become exactly 0; a row that sees nothing becomes all 0. With `causal`, keys <= rows.
  */
-export function softmax(plan: Plan, options: Extents & { scores: Tensor; mask: Mask }): void {
+export function softmax(recording: Recording, options: Extents & { scores: Tensor; mask: Mask }): void {
   const { scores, mask, outer, inner, rows, keys } = options
   const count = outer * inner * rows
   const { kind, ...lists } = mask
   const buffers: Record<string, Tensor> = { scores, ...lists }
-  plan.dispatch(forward(plan.target, kind), {
+  recording.dispatch(forward(recording.target, kind), {
     params: { count, rows, keys, rows_of_outer: inner * rows },
     buffers,
     grid: count,
@@ -36,12 +36,12 @@ export function softmax(plan: Plan, options: Extents & { scores: Tensor; mask: M
 
 /** dS = scale · P ∘ (dP − Σ P·dP) over each row of keys; `gradient` holds dP and becomes dS, both laid out as scores. */
 export function softmaxBackward(
-  plan: Plan,
+  recording: Recording,
   options: Extents & { probabilities: Tensor; gradient: Tensor; scale: number },
 ): void {
   const { probabilities, gradient, outer, inner, rows, keys, scale } = options
   const count = outer * inner * rows
-  plan.dispatch(backward(plan.target), {
+  recording.dispatch(backward(recording.target), {
     params: { count, keys, scale },
     buffers: { probabilities, gradient },
     grid: count,
@@ -85,7 +85,7 @@ const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: 
   },
 }
 
-const forwards = once<ReturnType<typeof forwardKernel>>()
+const forwards = memoize<ReturnType<typeof forwardKernel>>()
 
 function forward(target: Target, kind: Mask['kind']) {
   return forwards(`${targetKey(target)} ${kind}`, () => forwardKernel(target, kind))
@@ -130,7 +130,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-const backwards = once<ReturnType<typeof backwardKernel>>()
+const backwards = memoize<ReturnType<typeof backwardKernel>>()
 
 function backward(target: Target) {
   return backwards(`${targetKey(target)}`, () => backwardKernel(target))

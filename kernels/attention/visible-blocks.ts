@@ -1,5 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import type { Mask } from './softmax.ts'
 
 /** Blocks of keys that the rows of a tile see: what attention need not look at is not in the list. */
@@ -27,7 +27,7 @@ interface Extents {
  * each tile of keys the tiles of rows that see it.
  */
 export function visibleBlocks(
-  plan: Plan,
+  recording: Recording,
   mask: CausalMask,
   extents: Extents,
   transposed: boolean,
@@ -36,20 +36,25 @@ export function visibleBlocks(
   const known = made.get(mask.segments) ?? new Map<string, VisibleBlocks>()
   made.set(mask.segments, known)
   const key = JSON.stringify([extents, transposed])
-  const found = known.get(key) ?? makeBlocks(plan, mask, extents, transposed)
+  const found = known.get(key) ?? makeBlocks(recording, mask, extents, transposed)
   known.set(key, found)
   return found
 }
 
 const made = new WeakMap<Tensor, Map<string, VisibleBlocks>>()
 
-function makeBlocks(plan: Plan, mask: CausalMask, extents: Extents, transposed: boolean): VisibleBlocks {
-  const lists = listBlocks(listOf(plan, mask.segments), listOf(plan, mask.parents), extents)
+function makeBlocks(
+  recording: Recording,
+  mask: CausalMask,
+  extents: Extents,
+  transposed: boolean,
+): VisibleBlocks {
+  const lists = listBlocks(listOf(recording, mask.segments), listOf(recording, mask.parents), extents)
   const chosen = transposed ? turned(lists, Math.ceil(extents.keyRows / extents.keyTile)) : lists
   const starts = [0]
   for (const list of chosen) starts.push((starts.at(-1) ?? 0) + list.length)
   const constant = (label: string, data: Uint32Array<ArrayBuffer>) =>
-    plan.constant(label, [data.length], data)
+    recording.constant(label, [data.length], data)
   const blocks = chosen.flat()
   return {
     starts: constant('visible starts', Uint32Array.from(starts)),
@@ -108,8 +113,8 @@ function turned(lists: readonly number[][], count: number): number[][] {
   return result
 }
 
-function listOf(plan: Plan, tensor: Tensor): ArrayLike<number> {
-  const data = plan.constants.get(tensor)
+function listOf(recording: Recording, tensor: Tensor): ArrayLike<number> {
+  const data = recording.constants.get(tensor)
   if (!data) throw new Error(`${tensor.label}: attention in blocks needs a mask that the plan knows`)
   return data
 }

@@ -1,5 +1,5 @@
 import type { DecodeKernel, Target } from '../device/kernel.ts'
-import { pack } from '../wgsl/packs.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 /**
@@ -9,7 +9,7 @@ import { group } from '../wgsl/workgroup.ts'
  */
 export function decodeBroadcast(target: Target, headSize: number): DecodeKernel {
   const { width, enables, functions } = group(target)
-  const packs = headSize / pack(headSize).size
+  const packs = headSize / vectorise(headSize).size
   const slots = Math.ceil(packs / width)
 
   const rows = (keys: string, values: string): string => `

@@ -1,7 +1,7 @@
 import { type BufferSpec, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { pack } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { decodeBroadcast } from './attention-broadcast.ts'
 import { decodeTile } from './attention-tile.ts'
 
@@ -37,7 +37,7 @@ export interface DecodeAttention extends DecodeHeads {
 const largestHead = 256
 
 /** out = softmax(scale · q · kᵀ) · v for each sequence and head, over its prompt and then its own tokens, in one pass. */
-export function decodeAttention(plan: Plan, of: DecodeAttention): void {
+export function decodeAttention(recording: Recording, of: DecodeAttention): void {
   const { sequences, heads, keyValueHeads, headSize, capacity, scale } = of
   if (heads % keyValueHeads !== 0)
     throw new Error(
@@ -46,11 +46,11 @@ export function decodeAttention(plan: Plan, of: DecodeAttention): void {
   if (headSize > largestHead)
     throw new Error(`decodeAttention: headSize must be at most ${largestHead}, got ${headSize}`)
   const { q, prefixKeys, prefixValues, prefixStarts, prefixLengths, keys, values, position, out } = of
-  const generate = plan.target.family === 'cpu' ? decodeBroadcast : decodeTile
-  const { enables, code } = generate(plan.target, headSize)
-  const { size, element, declarations } = pack(headSize)
+  const generate = recording.target.family === 'cpu' ? decodeBroadcast : decodeTile
+  const { enables, code } = generate(recording.target, headSize)
+  const { size, element, declarations } = vectorise(headSize)
   const packs = headSize / size // of one head
-  const packsOfLane = Math.ceil(packs / plan.target.subgroupSize)
+  const packsOfLane = Math.ceil(packs / recording.target.subgroupSize)
   const read = { element, access: 'read' } satisfies BufferSpec
   const index = { element: 'u32', access: 'read' } satisfies BufferSpec
   const decode = kernel({
@@ -78,7 +78,7 @@ export function decodeAttention(plan: Plan, of: DecodeAttention): void {
     },
     code: declarations + code,
   })
-  plan.dispatch(decode, {
+  recording.dispatch(decode, {
     params: {
       sequences,
       heads,

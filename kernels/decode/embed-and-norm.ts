@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { counted, type Stored } from '../wgsl/float16-stores.ts'
 import { group } from '../wgsl/workgroup.ts'
 import type { Normed } from './product.ts'
@@ -21,11 +21,11 @@ export interface DecodeStart {
 }
 
 /** x = table[ids], and what the first norm's reader needs of it. */
-export function decodeStart(plan: Plan, of: DecodeStart): void {
+export function decodeStart(recording: Recording, of: DecodeStart): void {
   const { ids, table, x, gain, normed, rows } = of
   const { size, epsilon } = normed
-  const cuts = counted(plan)
-  plan.dispatch(start(plan.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32', cuts), {
+  const cuts = counted(recording)
+  recording.dispatch(start(recording.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32', cuts), {
     params: { rows, columns: size, row_blocks: normed.rows.shape[1], epsilon },
     buffers: { ids, table, x, gain, next_rows: normed.rows, next_squares: normed.squares, ...cuts.buffers },
     grid: rows,

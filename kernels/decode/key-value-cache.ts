@@ -1,7 +1,7 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { pack, spread } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { spread, vectorise } from '../wgsl/packs.ts'
 
 export interface CacheRows {
   /** (sequences, width) */
@@ -17,12 +17,12 @@ export interface CacheRows {
 
 /** cache[s, position[s]] = from[s]. */
 export function cacheRows(
-  plan: Plan,
+  recording: Recording,
   { from, cache, position, sequences, width, capacity }: CacheRows,
 ): void {
-  const { width: lanes, repeat } = spread(plan.target)
-  const packed = pack(width).size
-  plan.dispatch(store(plan.target, width), {
+  const { width: lanes, repeat } = spread(recording.target)
+  const packed = vectorise(width).size
+  recording.dispatch(store(recording.target, width), {
     params: { sequences, columns: width / packed, capacity },
     buffers: { source: from, cache, position },
     grid: Math.ceil((sequences * width) / packed / (lanes * repeat)),
@@ -30,10 +30,13 @@ export function cacheRows(
 }
 
 /** position = min(position + 1, limit) everywhere, so that one compiled step is replayed for each token. */
-export function advance(plan: Plan, { position, limit }: { position: Tensor; limit: number }): void {
+export function advance(
+  recording: Recording,
+  { position, limit }: { position: Tensor; limit: number },
+): void {
   const count = sizeOf(position.shape)
-  const { width } = spread(plan.target)
-  plan.dispatch(increment(width), {
+  const { width } = spread(recording.target)
+  recording.dispatch(increment(width), {
     params: { count, limit },
     buffers: { position },
     grid: Math.ceil(count / width),
@@ -42,7 +45,7 @@ export function advance(plan: Plan, { position, limit }: { position: Tensor; lim
 
 function store(target: Target, size: number) {
   const { width, repeat } = spread(target)
-  const { element } = pack(size)
+  const { element } = vectorise(size)
   return kernel({
     name: 'cache_rows',
     params: { sequences: 'u32', columns: 'u32', capacity: 'u32' }, // columns in packs

@@ -1,5 +1,5 @@
 import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import type { ProductCut, StepProduct } from './product-tile.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 
@@ -15,7 +15,7 @@ export function productWgsl(of: StepProduct, cut: ProductCut, units: BlocksWgsl)
   const { wide, down, chunks, pitch, staged, block, sums, rowVectors, rowChunks, known } = cut
   const { stepsOfTurn, isWhole } = cut
   const isNormed = of.norm !== undefined
-  const names = each(columnBlocks, c => each(rowBlocks, r => `sums${c}_${r}`))
+  const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
   const { before, scale } = scaleWgsl(of, cut)
   const { prepare, finish } = resultsWgsl(of, cut)
   const fetch = (step: string) => fetchWeights(of, cut, step)
@@ -67,8 +67,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     .flat()
     .map(name => `var ${name}: Sums;`)
     .join(' ')}
-  ${each(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
-  ${byColumns ? each(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
+  ${unroll(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
+  ${byColumns ? unroll(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
   var step = ${byColumns ? '0u' : 'subgroup'};
   ${fetch('step')}
   ${fetchRows('step')}
@@ -98,7 +98,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 }`
 }
 
-const all = (count: number, line: (i: number) => string): string => each(count, line).join('\n    ')
+const all = (count: number, line: (i: number) => string): string => unroll(count, line).join('\n    ')
 
 /** A subgroup's weights of a step, from memory into `chunk0` and so on. */
 function fetchWeights({ weights, weightRows }: StepProduct, cut: ProductCut, step: string): string {
@@ -154,7 +154,7 @@ function scaleWgsl({ norm }: StepProduct, cut: ProductCut): { before: string; sc
       ? `squares[(${part(i)}) * padded + ${rowOfLane}]`
       : `select(0.0, squares[min(${part(i)}, ${known.square_parts} - 1u) * padded + ${rowOfLane}], ${part(i)} < ${known.square_parts})`
   const summed = native
-    ? `square_sums[lane] = ${each(rounds, squareOf).join(' + ')};`
+    ? `square_sums[lane] = ${unroll(rounds, squareOf).join(' + ')};`
     : `var squared = 0.0;
   for (var p = lane / tile_rows; p < ${known.square_parts}; p += ${known.square_groups}) { squared += squares[p * padded + ${rowOfLane}]; }
   square_sums[lane] = squared;`

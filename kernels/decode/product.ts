@@ -1,6 +1,6 @@
 import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { productCut, type StepProduct } from './product-tile.ts'
 import { productWgsl } from './product-wgsl.ts'
@@ -81,5 +81,5 @@ export const toRead = (element: string, tensor: Tensor) => ({ element, access: '
 export const toWrite = (element: string, tensor: Tensor) => ({ element, access: 'write', tensor }) as const
 
 /** Where the product's own WGSL counts what it cuts to float16's range, if the plan counts. */
-export const countedIn = ({ saturated }: Plan) =>
+export const countedIn = ({ saturated }: Recording) =>
   saturated ? { saturated: toWrite('atomic<u32>', saturated) } : {}

@@ -1,5 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
 import type { StepTile } from './product-tile.ts'
@@ -24,12 +24,12 @@ export interface AddProjection {
 }
 
 /** x += from · weightᵀ, and what the next norm needs of x. */
-export function addProjection(plan: Plan, of: AddProjection): void {
+export function addProjection(recording: Recording, of: AddProjection): void {
   const { from, inner, weight, x, scales, gain, next, rows, columns, tile } = of
   const results = tile.columnBlocks * 16
   const { kernel, ...call } = stepProduct({
     ...{
-      target: plan.target,
+      target: recording.target,
       name: 'decode_add',
       tile,
       rows,
@@ -48,9 +48,9 @@ export function addProjection(plan: Plan, of: AddProjection): void {
       gain: toRead('f32', gain),
       next_rows: toWrite('f16', next.rows),
       next_squares: toWrite('f32', next.squares),
-      ...countedIn(plan),
+      ...countedIn(recording),
     },
-    functions: `${counted(plan).functions}
+    functions: `${counted(recording).functions}
 var<workgroup> written: array<f32, tile_rows * ${results}>;`,
     locate: locateWhole(results),
     prepare: s => `
@@ -76,7 +76,7 @@ var<workgroup> written: array<f32, tile_rows * ${results}>;`,
     next_squares[column_tile * padded + row_base + lane] = total;
   }`,
   })
-  plan.dispatch(kernel, call)
+  recording.dispatch(kernel, call)
 }
 
 /** WGSL: the columns of a tile lie side by side. */
@@ -98,11 +98,11 @@ export interface GatedProjection {
 }
 
 /** out = silu(x · gateᵀ) · (x · upᵀ) of normed rows, as blocks. */
-export function gatedProjection(plan: Plan, of: GatedProjection): void {
+export function gatedProjection(recording: Recording, of: GatedProjection): void {
   const { x, rows, gate, up, out, columns, tile } = of
   const results = tile.columnBlocks * 8
   const { kernel, ...call } = stepProduct({
-    ...{ target: plan.target, name: 'decode_gated', tile, rows, results },
+    ...{ target: recording.target, name: 'decode_gated', tile, rows, results },
     columnTiles: columns / results,
     ...normedRows(x),
     weights: [['gate', 'up']],
@@ -110,9 +110,9 @@ export function gatedProjection(plan: Plan, of: GatedProjection): void {
       gate: toRead('vec4u', gate),
       up: toRead('vec4u', up),
       out: toWrite('f16', out),
-      ...countedIn(plan),
+      ...countedIn(recording),
     },
-    functions: counted(plan).functions,
+    functions: counted(recording).functions,
     locate: `
   let part = 0u;
   let first = column_tile * ${results}u;
@@ -126,7 +126,7 @@ export function gatedProjection(plan: Plan, of: GatedProjection): void {
       out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(value));
     }`,
   })
-  plan.dispatch(kernel, call)
+  recording.dispatch(kernel, call)
 }
 
 export interface StepLogits {
@@ -141,11 +141,11 @@ export interface StepLogits {
 }
 
 /** logits = x · weightᵀ of normed rows. */
-export function stepLogits(plan: Plan, of: StepLogits): void {
+export function stepLogits(recording: Recording, of: StepLogits): void {
   const { x, rows, weight, logits, columns, tile } = of
   const results = tile.columnBlocks * 16
   const { kernel, ...call } = stepProduct({
-    ...{ target: plan.target, name: 'decode_logits', tile, rows, results },
+    ...{ target: recording.target, name: 'decode_logits', tile, rows, results },
     columnTiles: Math.ceil(columns / results),
     ...normedRows(x),
     weights: [['weight', 'weight']],
@@ -160,5 +160,5 @@ export function stepLogits(plan: Plan, of: StepLogits): void {
       logits[(row_base + row${s}) * params.columns + first + column${s}] = sum_of(row${s}, column${s}) * scale_of(row${s});
     }`,
   })
-  plan.dispatch(kernel, call)
+  recording.dispatch(kernel, call)
 }

@@ -1,5 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
 import type { StepTile } from './product-tile.ts'
@@ -31,12 +31,12 @@ export interface AttentionInputs {
 }
 
 /** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the cache. */
-export function attentionInputs(plan: Plan, of: AttentionInputs): void {
+export function attentionInputs(recording: Recording, of: AttentionInputs): void {
   const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
   const results = tile.columnBlocks * 8
   const tilesOfHead = headSize / 2 / results
   const { kernel, ...call } = stepProduct({
-    ...{ target: plan.target, name: 'decode_qkv', tile, rows, results },
+    ...{ target: recording.target, name: 'decode_qkv', tile, rows, results },
     columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
     ...normedRows(x),
     weights: [
@@ -59,9 +59,9 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
       position: toRead('u32', of.position),
       queries: toWrite('f16', of.queries),
       cache: toWrite('f16', of.cache),
-      ...countedIn(plan),
+      ...countedIn(recording),
     },
-    functions: counted(plan).functions,
+    functions: counted(recording).functions,
     locate: `
   let any_head = column_tile / ${tilesOfHead}u;
   let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
@@ -94,5 +94,5 @@ export function attentionInputs(plan: Plan, of: AttentionInputs): void {
       }
     }`,
   })
-  plan.dispatch(kernel, call)
+  recording.dispatch(kernel, call)
 }

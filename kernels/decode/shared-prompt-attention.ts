@@ -1,5 +1,5 @@
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import type { DecodeHeads } from './attention.ts'
 import { blockRowsOf } from './row-blocks.ts'
 import { groupTogether } from './shared-prompt-merge.ts'
@@ -46,7 +46,7 @@ export interface GroupAttention extends DecodeHeads {
  * are read once for all sequences and query heads that share them. Each workgroup makes the part of some keys; a second
  * dispatch puts the parts together. Queries, keys, values and weights are float16, scores and sums float32.
  */
-export function groupAttention(plan: Plan, of: GroupAttention): void {
+export function groupAttention(recording: Recording, of: GroupAttention): void {
   const { lists, sequences, heads, keyValueHeads, headSize, capacity } = of
   const ratio = heads / keyValueHeads
   const prefixItems = lists.items.shape[0]
@@ -54,14 +54,14 @@ export function groupAttention(plan: Plan, of: GroupAttention): void {
   const ownRows = Math.ceil(ratio / 16) * 16
   const ownChunks = capacity / keysAtOnce
   const rows = prefixItems * prefixRows + sequences * ownChunks * ownRows
-  const sums = plan.tensor('attention parts', [keyValueHeads, rows, headSize])
-  const weights = plan.tensor('attention weights', [keyValueHeads, rows, 2])
+  const sums = recording.tensor('attention parts', [keyValueHeads, rows, headSize])
+  const weights = recording.tensor('attention weights', [keyValueHeads, rows, 2])
   const shared = {
     ...{ sequences, key_value_heads: keyValueHeads, ratio, capacity },
     ...{ prefix_items: prefixItems, prefix_rows: prefixRows },
     ...{ own_rows: ownRows, own_chunks: ownChunks, part_rows: rows },
   }
-  plan.dispatch(groupParts(plan.target, headSize), {
+  recording.dispatch(groupParts(recording.target, headSize), {
     params: {
       ...shared,
       query_sequences: of.queries.shape[1],
@@ -80,7 +80,7 @@ export function groupAttention(plan: Plan, of: GroupAttention): void {
     },
     grid: (prefixItems + sequences * ownChunks) * keyValueHeads,
   })
-  plan.dispatch(groupTogether(plan.target, headSize, blockRowsOf(sequences)), {
+  recording.dispatch(groupTogether(recording.target, headSize, blockRowsOf(sequences)), {
     params: { ...shared, row_blocks: of.out.shape[1] },
     buffers: {
       places: lists.places,
@@ -117,7 +117,7 @@ export function groupItems(
 }
 
 /** Lists for groups that follow each other in the batch. */
-export function groupLists(plan: Plan, groups: readonly PromptGroup[], ratio: number): GroupLists {
+export function groupLists(recording: Recording, groups: readonly PromptGroup[], ratio: number): GroupLists {
   const [items, places]: [number[], number[]] = [[], []]
   for (const group of groups) {
     const of = groupItems(group, items.length / 4, ratio)
@@ -125,6 +125,6 @@ export function groupLists(plan: Plan, groups: readonly PromptGroup[], ratio: nu
     places.push(...of.places)
   }
   const list = (label: string, values: readonly number[], columns: number) =>
-    plan.constant(label, [values.length / columns, columns], Uint32Array.from(values))
+    recording.constant(label, [values.length / columns, columns], Uint32Array.from(values))
   return { items: list('attention items', items, 4), places: list('attention places', places, 3) }
 }

@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 
 /** Rows of queries that a workgroup looks at, at most. */
 export const mostRows = 64
@@ -28,7 +28,7 @@ export function groupParts(target: Target, headSize: number) {
   const depth = headSize / 16
   const vectors = headSize / 8 // of a row
   const pitch = vectors + 1 // against bank conflicts
-  const columnBlocks = each(Math.ceil(depth / 4), i => i)
+  const columnBlocks = unroll(Math.ceil(depth / 4), i => i)
   const units = matrixBlocks(target.units, {
     left: [
       { array: 'rows_tile', fast: 'k' },
@@ -41,7 +41,7 @@ export function groupParts(target: Target, headSize: number) {
     tiles: ['rows_tile'],
     outputs: ['sums'],
   })
-  const chunks = each(Math.ceil((keysAtOnce * vectors) / pieceLanes), i => i)
+  const chunks = unroll(Math.ceil((keysAtOnce * vectors) / pieceLanes), i => i)
   const isWhole = (keysAtOnce * vectors) % pieceLanes === 0
   const guarded = (i: number, line: string) =>
     isWhole ? line : `if (lane + ${i * pieceLanes}u < ${keysAtOnce * vectors}u) { ${line} }`
@@ -133,7 +133,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   workgroupBarrier();
   var points: Sums;
   if (works) {
-    ${each(depth, d => `{ let query = ${units.left(`rows_of * ${pitch}u + ${d * 2}u`, `${pitch}u`)}; let key = ${units.right(`share * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)}; points = ${units.multiply('query', 'key', 'points')}; }`).join('\n    ')}
+    ${unroll(depth, d => `{ let query = ${units.left(`rows_of * ${pitch}u + ${d * 2}u`, `${pitch}u`)}; let key = ${units.right(`share * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)}; points = ${units.multiply('query', 'key', 'points')}; }`).join('\n    ')}
   }
   workgroupBarrier();
   ${put('keys_tile', 'value')}
@@ -156,11 +156,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   workgroupBarrier();
   lane_values[lane] = dot(a + b, vec4f(1.0));
   if (works) {
-    ${each(4, k => `let weight${k} = ${units.left(`rows_of * ${sharePitch}u + ${k * 2}u`, `${sharePitch}u`, 1)};`).join('\n    ')}
+    ${unroll(4, k => `let weight${k} = ${units.left(`rows_of * ${sharePitch}u + ${k * 2}u`, `${sharePitch}u`, 1)};`).join('\n    ')}
     ${columnBlocks
       .map(
         i => `var made${i}: Sums;
-    ${each(4, k => `{ let value = ${units.right(`${k * 16 * pitch}u + min(share + ${i * 4}u, ${depth - 1}u) * 2u`, `${pitch}u`, 1)}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, 1)}; }`).join('\n    ')}
+    ${unroll(4, k => `{ let value = ${units.right(`${k * 16 * pitch}u + min(share + ${i * 4}u, ${depth - 1}u) * 2u`, `${pitch}u`, 1)}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, 1)}; }`).join('\n    ')}
     ${(i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `}{ ${units.storeTo('sums', `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
       )
       .join('\n    ')}

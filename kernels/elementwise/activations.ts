@@ -1,23 +1,23 @@
 import { kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { type ActivationName, activations, functions, logistic } from '../wgsl/activation-functions.ts'
-import { pack, spread } from '../wgsl/packs.ts'
+import { spread, vectorise } from '../wgsl/packs.ts'
 import { pointwise } from './pointwise.ts'
 
 /** y = f(x), element by element. */
-export function activation(plan: Plan, name: ActivationName, x: Tensor, y: Tensor): void {
+export function activation(recording: Recording, name: ActivationName, x: Tensor, y: Tensor): void {
   const body = `let x = inputs[i]; y[i] = ${activations[name].value};`
-  pointwise(plan, { name, reads: { inputs: x }, writes: { y }, functions: functions[name], body })
+  pointwise(recording, { name, reads: { inputs: x }, writes: { y }, functions: functions[name], body })
 }
 
 /** dx (+)= dy · f′(x). */
 export function activationBackward(
-  plan: Plan,
+  recording: Recording,
   name: ActivationName,
   { x, dy, dx, accumulate }: { x: Tensor; dy: Tensor; dx: Tensor; accumulate: boolean },
 ): void {
-  pointwise(plan, {
+  pointwise(recording, {
     name: `${name} backward`,
     reads: { inputs: x, dy },
     writes: { dx },
@@ -27,18 +27,24 @@ export function activationBackward(
 }
 
 /** y = silu(gate) · up. */
-export function siluMultiply(plan: Plan, gate: Tensor, up: Tensor, y: Tensor): void {
+export function siluMultiply(recording: Recording, gate: Tensor, up: Tensor, y: Tensor): void {
   const body = `let x = gate[i]; y[i] = ${activations.silu.value} * up[i];`
-  pointwise(plan, { name: 'silu_multiply', reads: { gate, up }, writes: { y }, functions: logistic, body })
+  pointwise(recording, {
+    name: 'silu_multiply',
+    reads: { gate, up },
+    writes: { y },
+    functions: logistic,
+    body,
+  })
 }
 
 /** dGate = dy · up · silu′(gate), dUp = dy · silu(gate). */
 export function siluMultiplyBackward(
-  plan: Plan,
+  recording: Recording,
   { gate, up, dy, dGate, dUp }: { gate: Tensor; up: Tensor; dy: Tensor; dGate: Tensor; dUp: Tensor },
 ): void {
   const { value, slope } = activations.silu
-  pointwise(plan, {
+  pointwise(recording, {
     name: 'silu_multiply_backward',
     reads: { gate, up, dy },
     writes: { gate_gradient: dGate, up_gradient: dUp },
@@ -52,16 +58,16 @@ export function siluMultiplyBackward(
 }
 
 /** into += from. */
-export function add(plan: Plan, from: Tensor, into: Tensor): void {
+export function add(recording: Recording, from: Tensor, into: Tensor): void {
   const body = 'into[i] = into[i] + source[i];'
-  pointwise(plan, { name: 'add', reads: { source: from }, writes: { into }, body })
+  pointwise(recording, { name: 'add', reads: { source: from }, writes: { into }, body })
 }
 
 /** x[r] += table[r mod period], for x (rows, columns) and table (period, columns): position embeddings. */
-export function addTable(plan: Plan, { x, table }: { x: Tensor; table: Tensor }): void {
+export function addTable(recording: Recording, { x, table }: { x: Tensor; table: Tensor }): void {
   const [size, period] = [sizeOf(x.shape), sizeOf(table.shape)]
-  const { size: packed, element, declarations } = pack(size, period)
-  const { width, repeat } = spread(plan.target)
+  const { size: packed, element, declarations } = vectorise(size, period)
+  const { width, repeat } = spread(recording.target)
   const tabled = kernel({
     name: 'add_table',
     params: { count: 'u32', period: 'u32' },
@@ -74,7 +80,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var i = start; i < end; i += ${width}u) { x[i] = x[i] + table[i % params.period]; }
 }`,
   })
-  plan.dispatch(tabled, {
+  recording.dispatch(tabled, {
     params: { count: size / packed, period: period / packed },
     buffers: { x, table },
     grid: Math.ceil(size / packed / (width * repeat)),

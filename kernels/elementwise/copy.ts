@@ -1,9 +1,9 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { type Pack, pack } from '../wgsl/packs.ts'
+import { type Pack, vectorise } from '../wgsl/packs.ts'
 
 export interface Copy {
   /** f32 or f16 */
@@ -15,17 +15,17 @@ export interface Copy {
 }
 
 /** into[at + i] = from[i]; as float16 at most the largest one. */
-export function copy(plan: Plan, { from, into, at = 0 }: Copy): void {
+export function copy(recording: Recording, { from, into, at = 0 }: Copy): void {
   const count = sizeOf(from.shape)
   if (at + count > sizeOf(into.shape))
     throw new Error(`copy: ${into.label} must hold ${at + count} elements, got (${into.shape})`)
-  const packed = pack(count, at)
+  const packed = vectorise(count, at)
   const { size } = packed
-  const kept = stored(plan, size, { into })
-  plan.dispatch(store(plan.target, packed, floatTypeOf(from), floatTypeOf(into), kept), {
+  const kept = stored(recording, size, { into })
+  recording.dispatch(store(recording.target, packed, floatTypeOf(from), floatTypeOf(into), kept), {
     params: { count: count / size, at: at / size },
     buffers: { source: from, into, ...kept.buffers },
-    grid: Math.ceil(count / size / (lanesOf(plan.target) * repeat)),
+    grid: Math.ceil(count / size / (lanesOf(recording.target) * repeat)),
   })
 }
 

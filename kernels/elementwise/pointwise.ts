@@ -1,9 +1,9 @@
 import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { type Pack, pack, spread } from '../wgsl/packs.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
 export interface Pointwise {
@@ -22,27 +22,34 @@ export interface Pointwise {
 }
 
 /** Runs `body` for every pack of the tensors. Throws when their sizes differ. */
-export function pointwise(plan: Plan, of: Pointwise): void {
+export function pointwise(recording: Recording, of: Pointwise): void {
   const tensors = { ...of.reads, ...of.writes }
   const size = commonSize(of.name, Object.values(tensors))
-  const packing = pack(size)
+  const packing = vectorise(size)
   const packed = packing.size
-  const { width, repeat } = spread(plan.target)
-  const kept = stored(plan, packed, of.writes)
+  const { width, repeat } = spread(recording.target)
+  const kept = stored(recording, packed, of.writes)
   const types = Object.values(of.reads ?? {}).map(floatTypeOf)
   const keys = [of.reads, of.writes, of.tables, of.params].map(names => Object.keys(names ?? {}))
-  const key = [targetKey(plan.target), of.name, packed, ...keys, types, kept.key, of.before, of.body].join(
-    '|',
-  )
+  const key = [
+    targetKey(recording.target),
+    of.name,
+    packed,
+    ...keys,
+    types,
+    kept.key,
+    of.before,
+    of.body,
+  ].join('|')
   const made = kernels(key, () => pointwiseKernel(of, { packing, kept, width, repeat }))
-  plan.dispatch(made, {
+  recording.dispatch(made, {
     params: { count: size / packed, ...of.params },
     buffers: { ...tensors, ...of.tables, ...kept.buffers },
     grid: Math.ceil(size / packed / (width * repeat)),
   })
 }
 
-const kernels = once<Kernel>()
+const kernels = memoize<Kernel>()
 
 function pointwiseKernel(
   of: Pointwise,

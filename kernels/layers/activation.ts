@@ -10,24 +10,24 @@ import type { Pass } from './pass.ts'
 
 /** f(x), of which only products may be readers. */
 export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor {
-  const y = pass.output(name, x.shape, [x], [], pass.plan.factorType)
-  activationKernel(pass.plan, name, x, y)
+  const y = pass.output(name, x.shape, [x], [], pass.recording.factorType)
+  activationKernel(pass.recording, name, x, y)
   pass.onBackward(y, dy => {
     const { gradient: dx, accumulate } = pass.into(x)
-    activationBackward(pass.plan, name, { x, dy, dx, accumulate })
+    activationBackward(pass.recording, name, { x, dy, dx, accumulate })
   })
   return y
 }
 
 /** silu(gate) · up, the middle of a SwiGLU, for products to read. Gate and up must have no other reader. */
 export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
-  const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.plan.factorType)
-  siluMultiplyKernel(pass.plan, gate, up, y)
+  const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.recording.factorType)
+  siluMultiplyKernel(pass.recording, gate, up, y)
   for (const x of [gate, up, y]) pass.halveGradient(x)
   pass.onBackward(y, dy => {
     const dGate = pass.into(gate).gradient
     const dUp = pass.into(up).gradient
-    siluMultiplyBackward(pass.plan, { gate, up, dy, dGate, dUp })
+    siluMultiplyBackward(pass.recording, { gate, up, dy, dGate, dUp })
   })
   return y
 }

@@ -17,17 +17,17 @@ export interface AttentionOptions extends AttentionShape {
  * needs is kept: on matrix units the sums of each row, else the probabilities. Only products may read the result.
  */
 export function attention(pass: Pass, options: AttentionOptions): Tensor {
-  const { plan } = pass
+  const { recording } = pass
   const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } =
     options
   const inputs = [queries.tensor, keys.tensor, values.tensor]
   const ratio = heads / keyValueHeads
   const width = heads * headSize
-  const fits = flashFits(plan, options, [queries, keys, values])
+  const fits = flashFits(recording, options, [queries, keys, values])
   const y = pass.output('attention', [batches * rows, width], inputs, [], fits ? 'f16' : 'f32')
   if (fits) {
-    const logSums = plan.tensor('log sums', [batches, heads, rows])
-    flashAttention(plan, { ...options, out: y, logSums })
+    const logSums = recording.tensor('log sums', [batches, heads, rows])
+    flashAttention(recording, { ...options, out: y, logSums })
     pass.onBackward(y, dOut => {
       const targets = gradientsOf(pass, inputs)
       const into = ({ tensor, column = 0 }: Heads) => {
@@ -35,11 +35,11 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
         return target && { tensor: target.gradient, column, accumulate: target.accumulate }
       }
       const gradients = { dQueries: into(queries), dKeys: into(keys), dValues: into(values) }
-      flashAttentionBackward(plan, { ...options, out: y, dOut, logSums, ...gradients })
+      flashAttentionBackward(recording, { ...options, out: y, dOut, logSums, ...gradients })
     })
     return y
   }
-  const scores = plan.tensor('attention scores', [batches, heads, rows, keyRows])
+  const scores = recording.tensor('attention scores', [batches, heads, rows, keyRows])
   const batch = { outer: batches, inner: heads }
 
   const q = side(queries, rows, headSize)
@@ -48,7 +48,7 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   const score = (tensor: Tensor): Operand => square(tensor, heads, rows, keyRows)
   const across = (tensor: Tensor): Operand => side({ tensor }, rows, headSize)
 
-  matmul(plan, {
+  matmul(recording, {
     form: 'nt',
     rows,
     columns: keyRows,
@@ -59,8 +59,8 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     scale,
     batch,
   })
-  softmax(plan, { scores, outer: batches, inner: heads, rows, keys: keyRows, mask })
-  matmul(plan, {
+  softmax(recording, { scores, outer: batches, inner: heads, rows, keys: keyRows, mask })
+  matmul(recording, {
     form: 'nn',
     rows,
     columns: headSize,
@@ -72,9 +72,18 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
   })
 
   pass.onBackward(y, dy => {
-    const dScores = plan.tensor('d attention scores', scores.shape)
+    const dScores = recording.tensor('d attention scores', scores.shape)
     const a = across(dy)
-    matmul(plan, { form: 'nt', rows, columns: keyRows, inner: headSize, a, b: v, out: score(dScores), batch })
+    matmul(recording, {
+      form: 'nt',
+      rows,
+      columns: keyRows,
+      inner: headSize,
+      a,
+      b: v,
+      out: score(dScores),
+      batch,
+    })
     const targets = gradientsOf(pass, inputs)
     // Heads that share a key head sum their gradients into it.
     const shared = { outer: batches, inner: keyValueHeads }
@@ -87,7 +96,7 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
       const out = side({ ...into, tensor: target.gradient }, keyRows, headSize)
       const { accumulate } = target
       const shape = { rows: keyRows, columns: headSize, inner: rows }
-      matmul(plan, {
+      matmul(recording, {
         form: 'tn',
         ...shape,
         a: stacked(from),
@@ -99,7 +108,7 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
       })
     }
     transposed(scores, across(dy), values)
-    softmaxBackward(plan, {
+    softmaxBackward(recording, {
       probabilities: scores,
       gradient: dScores,
       outer: batches,
@@ -113,7 +122,7 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     if (!target) return
     const out = side({ ...queries, tensor: target.gradient }, rows, headSize)
     const { accumulate } = target
-    matmul(plan, {
+    matmul(recording, {
       form: 'nn',
       rows,
       columns: headSize,

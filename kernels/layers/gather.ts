@@ -1,5 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { gatherRows } from '../rows/gather-rows.ts'
 import type { Parameter, Pass } from './pass.ts'
 
@@ -32,18 +32,18 @@ export function gatherInto(
   pairs: readonly RowPair[],
 ): Tensor | undefined {
   const source = 'value' in from ? from.value : from
-  const read = record(pass.plan, source, into, pairs, false)
+  const read = record(pass.recording, source, into, pairs, false)
   pass.onBackward(into, gradient => {
     const back = inverse(pairs)
     if ('value' in from) {
-      if (from.gradient) record(pass.plan, gradient, from.gradient, back, true)
+      if (from.gradient) record(pass.recording, gradient, from.gradient, back, true)
       return
     }
     if (!pass.wants(from)) return
     const target = pass.into(from)
     // Rows that nobody gathered get a zero gradient: they appear in no pair, so the whole is cleared first.
-    if (!target.accumulate) pass.plan.fill(target.gradient)
-    record(pass.plan, gradient, target.gradient, back, true)
+    if (!target.accumulate) pass.recording.fill(target.gradient)
+    record(pass.recording, gradient, target.gradient, back, true)
   })
   return read
 }
@@ -54,7 +54,7 @@ function inverse(pairs: readonly RowPair[]): RowPair[] {
 
 /** Pairs with the same destination are summed in the order given. */
 function record(
-  plan: Plan,
+  recording: Recording,
   from: Tensor,
   into: Tensor,
   pairs: readonly RowPair[],
@@ -72,10 +72,10 @@ function record(
   const items = [...sums.values()].flat()
   const list = (label: string, values: Iterable<number>): Tensor => {
     const data = Uint32Array.from(values)
-    return plan.constant(label, [data.length], data)
+    return recording.constant(label, [data.length], data)
   }
   const read = list('items', items.length > 0 ? items : [0])
-  gatherRows(plan, {
+  gatherRows(recording, {
     from,
     into,
     destinations: list('destinations', sums.keys()),

@@ -36,7 +36,7 @@ export function logProbabilities(
   temperature: number,
   support?: Support,
 ): LogProbabilities {
-  const { plan } = pass
+  const { recording } = pass
   const count = supervised.length
   const [vocabulary, width] = weight.shape
   const x = gather(
@@ -45,28 +45,28 @@ export function logProbabilities(
     supervised.map(s => s.row),
     'supervised rows',
   )
-  const targets = plan.constant(
+  const targets = recording.constant(
     'targets',
     [count],
     Uint32Array.from(supervised, s => s.target),
   )
   const logProbs = pass.output('log-probabilities', [count], [x], [weight])
-  const logSums = plan.tensor('log sums', [count])
-  const entropies = plan.pin('entropies', [count])
-  const coefficients = plan.pin('coefficients', [count])
-  const entropyCoefficients = plan.pin('entropy coefficients', [count])
-  plan.pinned.add(logProbs)
+  const logSums = recording.tensor('log sums', [count])
+  const entropies = recording.pin('entropies', [count])
+  const coefficients = recording.pin('coefficients', [count])
+  const entropyCoefficients = recording.pin('entropy coefficients', [count])
+  recording.pinned.add(logProbs)
   const shared = { targets, vocabulary, temperature, logSums, entropies }
-  const chunks = chunked(count, vocabulary, plan.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
+  const chunks = chunked(count, vocabulary, recording.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
     offset: firstRow * width,
     rowStride: width,
   })
   const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
-    const logits = plan.tensor('logits', [rows, vocabulary])
+    const logits = recording.tensor('logits', [rows, vocabulary])
     const a = rowsOf(x, firstRow)
-    matmul(plan, {
+    matmul(recording, {
       form: 'nt',
       rows,
       columns: vocabulary,
@@ -75,12 +75,12 @@ export function logProbabilities(
       b: pass.factor(weight, count),
       out: logits,
     })
-    if (support) restrict(plan, { logits, support, firstRow, rows, vocabulary })
+    if (support) restrict(recording, { logits, support, firstRow, rows, vocabulary })
     return logits
   }
   for (const chunk of chunks) {
     const logits = logitsOf(chunk)
-    logProbability(plan, { logits, ...shared, ...chunk, logProbs })
+    logProbability(recording, { logits, ...shared, ...chunk, logProbs })
   }
   pass.coefficients(logProbs, coefficients)
   pass.onBackward(logProbs, () => {
@@ -89,11 +89,11 @@ export function logProbabilities(
       const { firstRow, rows } = chunk
       // Computed again rather than kept; overwritten by their own gradient.
       const logits = logitsOf(chunk)
-      logProbabilityBackward(plan, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
+      logProbabilityBackward(recording, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
       if (target) {
         const out = rowsOf(target.gradient, firstRow)
         const { accumulate } = target
-        matmul(plan, {
+        matmul(recording, {
           form: 'nn',
           rows,
           columns: width,
@@ -107,7 +107,7 @@ export function logProbabilities(
       if (weight.gradient) {
         const b = rowsOf(x, firstRow)
         const out = weight.gradient
-        matmul(plan, {
+        matmul(recording, {
           form: 'tn',
           rows: vocabulary,
           columns: width,
@@ -127,8 +127,8 @@ export function logProbabilities(
 export function logits(pass: Pass, hidden: Tensor, weight: Parameter): Tensor {
   const [rows, inner] = hidden.shape
   const columns = weight.shape[0]
-  const out = pass.plan.tensor('logits', [rows, columns])
-  matmul(pass.plan, { form: 'nt', rows, columns, inner, a: hidden, b: pass.factor(weight, rows), out })
+  const out = pass.recording.tensor('logits', [rows, columns])
+  matmul(pass.recording, { form: 'nt', rows, columns, inner, a: hidden, b: pass.factor(weight, rows), out })
   return out
 }
 

@@ -27,7 +27,7 @@ export function linear(
   weight: Parameter,
   { bias, residual, type, activation, gate }: LinearOptions = {},
 ): Tensor {
-  const { plan } = pass
+  const { recording } = pass
   const [rows, inputs] = x.shape
   const outputs = weight.shape[0]
   const { adapter } = weight
@@ -40,7 +40,7 @@ export function linear(
   )
   // The gradient needs y itself, and an adapter adds to it.
   const fused = !adapter && !pass.wants(y) && !(gate && pass.wants(gate))
-  matmul(plan, {
+  matmul(recording, {
     form: 'nt',
     rows,
     columns: outputs,
@@ -57,7 +57,7 @@ export function linear(
   pass.onBackward(y, dy => {
     if (weight.gradient) {
       const out = flat(weight.gradient, outputs, inputs)
-      matmul(plan, {
+      matmul(recording, {
         form: 'tn',
         rows: outputs,
         columns: inputs,
@@ -68,11 +68,20 @@ export function linear(
         accumulate: true,
       })
     }
-    if (bias?.gradient) columnSum(plan, { x: dy, out: bias.gradient })
+    if (bias?.gradient) columnSum(recording, { x: dy, out: bias.gradient })
     if (pass.wants(x)) {
       const { gradient, accumulate } = pass.into(x)
       const b = pass.factor(weight, rows)
-      matmul(plan, { form: 'nn', rows, columns: inputs, inner: outputs, a: dy, b, out: gradient, accumulate })
+      matmul(recording, {
+        form: 'nn',
+        rows,
+        columns: inputs,
+        inner: outputs,
+        a: dy,
+        b,
+        out: gradient,
+        accumulate,
+      })
     }
     adapted?.backward(dy)
     if (residual) pass.adopt(residual, dy)
@@ -84,13 +93,13 @@ export function linear(
 
 /** y += scale · (x · downᵀ) · upᵀ; its backward comes after that of the weight. */
 function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
-  const { plan } = pass
+  const { recording } = pass
   const [rows, inputs] = x.shape
   const [outputs, rank] = up.shape
-  const low = plan.tensor(down.name, [rows, rank])
+  const low = recording.tensor(down.name, [rows, rank])
   const [a, b] = [down.value, up.value]
-  matmul(plan, { form: 'nt', rows, columns: rank, inner: inputs, a: x, b: a, out: low })
-  matmul(plan, {
+  matmul(recording, { form: 'nt', rows, columns: rank, inner: inputs, a: x, b: a, out: low })
+  matmul(recording, {
     form: 'nt',
     rows,
     columns: outputs,
@@ -105,19 +114,19 @@ function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
     backward(dy: Tensor): void {
       if (up.gradient) {
         const sizes = { rows: outputs, columns: rank, inner: rows }
-        matmul(plan, { form: 'tn', ...sizes, a: dy, b: low, out: up.gradient, scale, accumulate: true })
+        matmul(recording, { form: 'tn', ...sizes, a: dy, b: low, out: up.gradient, scale, accumulate: true })
       }
       if (!down.gradient && !pass.wants(x)) return
-      const dLow = plan.tensor(`d ${down.name}`, [rows, rank])
-      matmul(plan, { form: 'nn', rows, columns: rank, inner: outputs, a: dy, b, out: dLow, scale })
+      const dLow = recording.tensor(`d ${down.name}`, [rows, rank])
+      matmul(recording, { form: 'nn', rows, columns: rank, inner: outputs, a: dy, b, out: dLow, scale })
       if (down.gradient) {
         const out = down.gradient
         const sizes = { rows: rank, columns: inputs, inner: rows }
-        matmul(plan, { form: 'tn', ...sizes, a: dLow, b: x, out, accumulate: true })
+        matmul(recording, { form: 'tn', ...sizes, a: dLow, b: x, out, accumulate: true })
       }
       if (pass.wants(x)) {
         const { gradient, accumulate } = pass.into(x)
-        matmul(plan, {
+        matmul(recording, {
           form: 'nn',
           rows,
           columns: inputs,

@@ -12,11 +12,11 @@ export function rmsNorm(
   type: FloatType = 'f32',
 ): Tensor {
   const y = pass.output(gain.name, x.shape, [x], [gain], type)
-  rmsNormKernel(pass.plan, x, gain.value, y, epsilon)
+  rmsNormKernel(pass.recording, x, gain.value, y, epsilon)
   pass.onBackward(y, dy => {
     const { gradient: dx, accumulate } = pass.into(x)
     const gainGradient = gain.gradient
-    rmsNormBackward(pass.plan, {
+    rmsNormBackward(pass.recording, {
       x,
       gain: gain.value,
       dy,
@@ -39,10 +39,10 @@ export function layerNorm(
   type: FloatType = 'f32',
 ): Tensor {
   const y = pass.output(gain.name, x.shape, [x], [gain, bias], type)
-  layerNormKernel(pass.plan, x, gain.value, bias.value, y, epsilon)
+  layerNormKernel(pass.recording, x, gain.value, bias.value, y, epsilon)
   pass.onBackward(y, dy => {
     const target = pass.wants(x) ? pass.into(x) : undefined
-    layerNormBackward(pass.plan, {
+    layerNormBackward(pass.recording, {
       x,
       gain: gain.value,
       dy,

@@ -2,7 +2,7 @@ import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import { add } from '../elementwise/activations.ts'
 import { copy } from '../elementwise/copy.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 
 /** A weight of the model. It is trained when it has a gradient. */
 export interface Parameter {
@@ -30,7 +30,7 @@ export interface Adapter {
  * lead to a trained parameter.
  */
 export class Pass {
-  readonly plan: Plan
+  readonly recording: Recording
   /** False for inference: no backward is kept, whatever the parameters. */
   readonly training: boolean
   readonly #wanted = new Set<Tensor>()
@@ -41,8 +41,8 @@ export class Pass {
   /** How many `recomputed` forwards are being recorded, whose backward is not kept. */
   #passing = 0
 
-  constructor(plan: Plan, training: boolean) {
-    this.plan = plan
+  constructor(recording: Recording, training: boolean) {
+    this.recording = recording
     this.training = training
   }
 
@@ -54,7 +54,7 @@ export class Pass {
     parameters: readonly (Parameter | undefined)[] = [],
     type: FloatType = 'f32',
   ): Tensor {
-    const tensor = this.plan.tensor(label, shape, type)
+    const tensor = this.recording.tensor(label, shape, type)
     const wanted = inputs.some(x => x && this.#wanted.has(x)) || parameters.some(p => p?.gradient)
     if (this.training && wanted) this.#wanted.add(tensor)
     return tensor
@@ -66,15 +66,16 @@ export class Pass {
    * (outputs, channels, patch, patch) is a matrix (outputs, channels · patch · patch).
    */
   factor({ name, value }: Parameter, rows: number): Tensor {
-    const { plan } = this
+    const { recording } = this
     const outputs = value.shape[0]
     const shape = [outputs, sizeOf(value.shape) / outputs]
     // Few rows read a weight hardly more often than rounding it does.
-    if (rows <= 64 || plan.factorType === value.type || plan.factorType === 'f32') return { ...value, shape }
+    if (rows <= 64 || recording.factorType === value.type || recording.factorType === 'f32')
+      return { ...value, shape }
     const known = this.#factors.get(value)
     if (known) return known
-    const factor = plan.tensor(`${name} as float16`, shape, 'f16')
-    copy(plan, { from: value, into: factor })
+    const factor = recording.tensor(`${name} as float16`, shape, 'f16')
+    copy(recording, { from: value, into: factor })
     this.#factors.set(value, factor)
     return factor
   }
@@ -97,7 +98,7 @@ export class Pass {
     const known = this.#gradients.get(tensor)
     if (known) return { gradient: known, accumulate: true }
     const type = this.#halved.has(tensor) ? tensor.type : 'f32'
-    const gradient = this.plan.tensor(`d ${tensor.label}`, tensor.shape, type)
+    const gradient = this.recording.tensor(`d ${tensor.label}`, tensor.shape, type)
     this.#gradients.set(tensor, gradient)
     return { gradient, accumulate: false }
   }
@@ -116,7 +117,7 @@ export class Pass {
   adopt(tensor: Tensor, gradient: Tensor): void {
     if (!this.wants(tensor)) return
     const known = this.#gradients.get(tensor)
-    if (known) add(this.plan, gradient, known)
+    if (known) add(this.recording, gradient, known)
     else this.#gradients.set(tensor, gradient)
   }
 
@@ -129,14 +130,14 @@ export class Pass {
     this.#passing++
     const output = record()
     this.#passing--
-    const { saturated } = this.plan
+    const { saturated } = this.recording
     this.onBackward(output, gradient => {
       const rest = this.#backward
       this.#backward = []
-      const counted = this.plan.saturated
-      this.plan.saturated = saturated
+      const counted = this.recording.saturated
+      this.recording.saturated = saturated
       const again = record()
-      this.plan.saturated = counted
+      this.recording.saturated = counted
       this.adopt(again, gradient)
       this.backward()
       this.#backward = rest

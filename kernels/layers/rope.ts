@@ -1,6 +1,6 @@
 import { rope as ropeKernel } from '../attention/rope.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import type { Pass } from './pass.ts'
 
 export interface Rotation {
@@ -13,13 +13,13 @@ export interface Rotation {
 
 /** Rotates the heads of x (rows, heads · headSize) in place by the angles of their positions. */
 export function rope(pass: Pass, x: Tensor, rotation: Rotation, heads: number, headSize: number): void {
-  ropeKernel(pass.plan, { x, ...rotation, heads, headSize, inverse: false })
-  pass.onBackward(x, dx => ropeKernel(pass.plan, { x: dx, ...rotation, heads, headSize, inverse: true }))
+  ropeKernel(pass.recording, { x, ...rotation, heads, headSize, inverse: false })
+  pass.onBackward(x, dx => ropeKernel(pass.recording, { x: dx, ...rotation, heads, headSize, inverse: true }))
 }
 
 /** Tables of cos and sin of position · theta^(-2j / headSize), computed in float64. */
 export function rotationTables(
-  plan: Plan,
+  recording: Recording,
   count: number,
   headSize: number,
   theta: number,
@@ -30,7 +30,7 @@ export function rotationTables(
     Float32Array.from({ length: count * half }, (_, i) => f(angle(i)))
   const shape = [count, half]
   return {
-    cosines: plan.constant('cosines', shape, table(Math.cos)),
-    sines: plan.constant('sines', shape, table(Math.sin)),
+    cosines: recording.constant('cosines', shape, table(Math.cos)),
+    sines: recording.constant('sines', shape, table(Math.sin)),
   }
 }

@@ -1,5 +1,5 @@
 import { kernel, type Target } from '../device/kernel.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import {
   access,
   blockOfInner,
@@ -78,13 +78,13 @@ const axes = ['x', 'y', 'z', 'w']
 
 const nt: MakeBody = (_, tileRows, lanes) => {
   const count = columnsOfLane(tileRows)
-  const own = each(count, v => v)
+  const own = unroll(count, v => v)
   const multiply = (load: (of: string) => string, steps: readonly string[]) => `
     ${rowLoads(tileRows, lanes, load('a'))}
     ${own.map(v => `let right${v} = ${load('b')}(b_at + column${v} * b_row + k);`).join('\n')}
     ${steps
       .flatMap(step =>
-        each(
+        unroll(
           tileRows,
           i => `{ let left = ${rowShare(tileRows, lanes, i, step)};
           ${own.map(v => `sum${i}_${v} = fma(left, right${v}${step}, sum${i}_${v});`).join(' ')} }`,
@@ -94,7 +94,7 @@ const nt: MakeBody = (_, tileRows, lanes) => {
   return {
     places: `${rowPlaces(tileRows, lanes)}
       ${own.map(v => `let column${v} = min(column + ${v * lanes}u + lane, columns - 1u);`).join('\n')}`,
-    sums: each(tileRows, i => own.map(v => ({ name: `sum${i}_${v}`, type: 'f32' }))).flat(),
+    sums: unroll(tileRows, i => own.map(v => ({ name: `sum${i}_${v}`, type: 'f32' }))).flat(),
     step: 4,
     multiply: multiply(
       of => `${of}4`,
@@ -102,7 +102,7 @@ const nt: MakeBody = (_, tileRows, lanes) => {
     ),
     multiplyOne: multiply(of => `${of}1`, ['']),
     write: `
-      let totals = array(${each(tileRows, i => own.map(v => `total_sum${i}_${v}`))
+      let totals = array(${unroll(tileRows, i => own.map(v => `total_sum${i}_${v}`))
         .flat()
         .join(', ')});
       for (var i = 0u; i < min(${tileRows}u, rows - row); i++) {
@@ -120,7 +120,7 @@ const nn: MakeBody = (_, tileRows, lanes) => {
     ${steps
       .flatMap((step, u) => [
         right(u),
-        ...each(
+        ...unroll(
           tileRows,
           i => `sum${i} = fma(vec4f(${rowShare(tileRows, lanes, i, step)}), right${u}, sum${i});`,
         ),
@@ -128,7 +128,7 @@ const nn: MakeBody = (_, tileRows, lanes) => {
       .join('\n')}`
   return {
     places: `${rowPlaces(tileRows, lanes)} ${quadPlace}`,
-    sums: each(tileRows, i => ({ name: `sum${i}`, type: 'vec4f' })),
+    sums: unroll(tileRows, i => ({ name: `sum${i}`, type: 'vec4f' })),
     step: 4,
     multiply: multiply(
       'a4',
@@ -146,10 +146,10 @@ const tn: MakeBody = (_, tileRows, lanes) => {
   const groups = Math.ceil(quads / lanes)
   const multiply = (count: number) => `
     let k_own = (k + ${count === 1 ? '0u' : `min(lane / ${quads}u, ${count - 1}u)`}) * a_row;
-    ${each(groups, g => `let left${g} = a4_until(a_at + k_own + row${g}, a_at + k_own + rows - 1u);`).join('\n')}
-    ${each(count, u => [
+    ${unroll(groups, g => `let left${g} = a4_until(a_at + k_own + row${g}, a_at + k_own + rows - 1u);`).join('\n')}
+    ${unroll(count, u => [
       `let right${u} = ${quadOfColumns(`b_at + (k + ${u}u) * b_row`)};`,
-      ...each(tileRows, i => {
+      ...unroll(tileRows, i => {
         const quad = u * quads + Math.floor(i / 4)
         const left = `subgroupBroadcast(left${Math.floor(quad / lanes)}.${axes[i % 4]}, ${quad % lanes}u)`
         return `sum${i} = fma(vec4f(${left}), right${u}, sum${i});`
@@ -158,11 +158,11 @@ const tn: MakeBody = (_, tileRows, lanes) => {
       .flat()
       .join('\n')}`
   return {
-    places: `${each(
+    places: `${unroll(
       groups,
       g => `let row${g} = min(row + (lane + ${g * lanes}u) % ${quads}u * 4u, (rows - 1u) & ~3u);`,
     ).join('\n')} ${quadPlace}`,
-    sums: each(tileRows, i => ({ name: `sum${i}`, type: 'vec4f' })),
+    sums: unroll(tileRows, i => ({ name: `sum${i}`, type: 'vec4f' })),
     step,
     multiply: multiply(step),
     multiplyOne: multiply(1),
@@ -174,13 +174,13 @@ const bodies = { nt, nn, tn }
 
 // Lanes beyond the tile's rows, or the matrix's, load a row again.
 const rowPlaces = (tileRows: number, lanes: number): string =>
-  each(
+  unroll(
     Math.ceil(tileRows / lanes),
     g => `let row${g} = min(row + ${tileRows === 1 ? '0u' : `${g * lanes}u + lane`}, rows - 1u) * a_row;`,
   ).join('\n')
 
 const rowLoads = (tileRows: number, lanes: number, load: string): string =>
-  each(Math.ceil(tileRows / lanes), g => `let left${g} = ${load}(a_at + row${g} + k);`).join('\n')
+  unroll(Math.ceil(tileRows / lanes), g => `let left${g} = ${load}(a_at + row${g} + k);`).join('\n')
 
 const rowShare = (tileRows: number, lanes: number, i: number, step: string): string =>
   tileRows === 1 ? `left0${step}` : `subgroupBroadcast(left${Math.floor(i / lanes)}${step}, ${i % lanes}u)`
@@ -193,7 +193,7 @@ const quadOfColumns = (row: string): string => `b4_until(${row} + quad, ${row} +
 
 // Loops of unknown length over an array: compilers would unroll others, and the stores took most of the compilation.
 const writeQuads = (tileRows: number): string => `
-  let totals = array(${each(tileRows, i => `total_sum${i}`).join(', ')});
+  let totals = array(${unroll(tileRows, i => `total_sum${i}`).join(', ')});
   for (var i = 0u; i < min(${tileRows}u, rows - row); i++) {
     for (var to = own_column; to < min(own_column + 4u, columns); to++) {
       finish(out_start + (row + i) * params.out_row + to, to, totals[i][to - own_column]);

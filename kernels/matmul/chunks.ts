@@ -1,6 +1,6 @@
 import type { FloatType } from '../device/tensor.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 
 /** One factor's part of a step: `extent` rows (of b: columns) × `depth` k. */
 export interface Side {
@@ -35,7 +35,7 @@ export function chunkLoads(side: Side, first: number) {
   const count = (extent * depth) / halves / lanes
   if (!Number.isInteger(count) || lanes % wide !== 0)
     throw new Error(`matmul ${name}: ${extent} × ${depth} do not divide among ${lanes} lanes`)
-  const chunks = each(count, i => i)
+  const chunks = unroll(count, i => i)
   const down = lanes / wide // rows of the part that all lanes bring at once
   const row = (i: number) => `lane / ${wide}u + ${i * down}u`
   const column = `lane % ${wide}u`
@@ -67,7 +67,7 @@ export function chunkWgsl(side: Side, array: string, wholeInner: boolean, counte
       ? `${array}[first >> 3u]`
       : vector
         ? `Chunk_${name}(${array}[first >> 2u], ${array}[min(first + 4u, last & ~3u) >> 2u])`
-        : `Chunk_${name}(${[0, 4].map(i => `vec4f(${each(4, j => `f32(${array}[min(first + ${i + j}u, last)])`).join(', ')})`).join(', ')})`
+        : `Chunk_${name}(${[0, 4].map(i => `vec4f(${unroll(4, j => `f32(${array}[min(first + ${i + j}u, last)])`).join(', ')})`).join(', ')})`
   const declared =
     type === 'f16' && vector
       ? `alias Chunk_${name} = vec4u;`

@@ -1,9 +1,9 @@
 import type { Target } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { type ActivationName, activations } from '../wgsl/activation-functions.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { matmulBroadcast } from './broadcast.ts'
 import { matmulSkinny } from './skinny.ts'
 import { fewTileFor, tileFor } from './table.ts'
@@ -63,7 +63,7 @@ export interface Matmul<Data = Tensor> {
  * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
  * a device with matrix units rounds all factors to float16, and sums in an order of its own.
  */
-export function matmul(plan: Plan, options: Matmul): void {
+export function matmul(recording: Recording, options: Matmul): void {
   const { form, rows, columns, inner, bias, residual, gate } = options
   const { batch = { outer: 1, inner: 1 }, repeat = { count: 1, a: 0, b: 0 } } = options
   const batches = batch.outer * batch.inner
@@ -71,7 +71,7 @@ export function matmul(plan: Plan, options: Matmul): void {
   const [a, b, out] = [located(options.a), located(options.b), located(options.out)]
   expectFits(options, a, b, out)
   const oneTensor = a.tensor === b.tensor
-  const { kernel, tileRows, tileColumns } = tiling(plan, options, (aligned: Aligned): Variant => {
+  const { kernel, tileRows, tileColumns } = tiling(recording, options, (aligned: Aligned): Variant => {
     const [aVector, bVector] = [isAligned(a, repeat.a, aligned), isAligned(b, repeat.b, aligned)]
     return {
       form,
@@ -81,8 +81,8 @@ export function matmul(plan: Plan, options: Matmul): void {
       wholeInner: inner % 8 === 0,
       outVector: isAligned(out, 0, () => 4) && columns % 4 === 0,
       counted:
-        inUnits(plan, inner) &&
-        plan.saturated !== undefined &&
+        inUnits(recording, inner) &&
+        recording.saturated !== undefined &&
         (a.tensor.type === 'f32' || out.tensor.type === 'f16'),
       // WebGPU lets no two writable bindings overlap: a tensor that is both a and b is bound once, as one type.
       oneTensor,
@@ -96,7 +96,7 @@ export function matmul(plan: Plan, options: Matmul): void {
     }
   })
   const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
-  plan.dispatch(kernel, {
+  recording.dispatch(kernel, {
     params: {
       ...{ rows, columns, inner, scale: options.scale ?? 1, accumulate: options.accumulate ? 1 : 0 },
       ...{ row_tiles: rowTiles, column_tiles: columnTiles, batches, batch_inner: batch.inner },
@@ -113,7 +113,7 @@ export function matmul(plan: Plan, options: Matmul): void {
       ...(residual && { residual }),
       ...(gate && { gate }),
       out: out.tensor,
-      ...(plan.saturated && { saturated: plan.saturated }),
+      ...(recording.saturated && { saturated: recording.saturated }),
     },
     grid: rowTiles * columnTiles * batches,
   })
@@ -192,15 +192,15 @@ function fixedSizes(
 type Aligned = (type: FloatType) => number
 
 /** The kernel for the sizes, the precision and the device. */
-function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
-  const { target } = plan
+function tiling(recording: Recording, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
+  const { target } = recording
   const { form, rows, columns, inner } = options
   const tilingOf = (kind: string, of: Variant, tile: object | undefined, make: () => Tiling) => {
     // Kernels differ by rows up to 64 and by what is left of inner, not by the sizes themselves.
     const sizes = { rows: Math.min(rows, 65), inner: inner % 64, ...(tile ? {} : { fixed: {} }) }
     return tilings(`${kind} ${targetKey(target)} ${JSON.stringify([{ ...of, ...sizes }, tile])}`, make)
   }
-  if (inUnits(plan, inner)) {
+  if (inUnits(recording, inner)) {
     const made = variant(type => (type === 'f16' ? 8 : 4))
     const few = fewTileFor(rows, columns)
     // Software adapters, which have loops in the place of units, have too little workgroup memory for more depth.
@@ -216,10 +216,10 @@ function tiling(plan: Plan, options: Matmul, variant: (aligned: Aligned) => Vari
   return tilingOf(generate.name, made, undefined, () => generate(target, made))
 }
 
-const inUnits = ({ precision, target }: Plan, inner: number): boolean =>
+const inUnits = ({ precision, target }: Recording, inner: number): boolean =>
   precision === 'float16' && target.units !== 'none' && inner > 0
 
-const tilings = once<Tiling>()
+const tilings = memoize<Tiling>()
 
 function generator(target: Target, form: Matmul['form'], rows: number) {
   if (target.family === 'cpu') return matmulBroadcast

@@ -1,5 +1,5 @@
 import { kernel, type Target } from '../device/kernel.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import { access, buffers, enablesOf, locate, nameOf, params, type Tiling, type Variant } from './variant.ts'
 
 const lanes = 64
@@ -13,8 +13,8 @@ export function matmulSkinny(_: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 ? 1 : variant.rows <= 4 ? 4 : 8
   const results = tileRows * tileColumns
   const product = (i: number, c: number) => `sum${i}_${c} = fma(left${i}, right${c}, sum${i}_${c});`
-  const rows = each(tileRows, i => i)
-  const columns = each(tileColumns, c => c)
+  const rows = unroll(tileRows, i => i)
+  const columns = unroll(tileColumns, c => c)
   const sums = rows.flatMap(i => columns.map(c => `sum${i}_${c}`))
   return {
     tileRows,

@@ -1,5 +1,5 @@
 import { kernel, type Target } from '../device/kernel.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import {
   access,
   blockOfInner,
@@ -22,7 +22,7 @@ const pitch = tile / 4 + 1 // one more than a row of four-vectors, against bank 
  * the slow index; the next blocks are fetched while these are multiplied.
  */
 export function matmulTile(_: Target, variant: Variant): Tiling {
-  const sums = each(4, i => [`sum${i}_0`, `sum${i}_1`]).flat()
+  const sums = unroll(4, i => [`sum${i}_0`, `sum${i}_1`]).flat()
   return {
     tileRows: tile,
     tileColumns: tile,
@@ -64,7 +64,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
             let left = a_tile[u * ${pitch}u + own_row];
             let right0 = b_tile[u * ${pitch}u + own_column];
             let right1 = b_tile[u * ${pitch}u + 8u + own_column];
-            ${each(4, i => [0, 1].map(v => `sum${i}_${v} = fma(vec4f(left[${i}]), right${v}, sum${i}_${v});`))
+            ${unroll(4, i =>
+              [0, 1].map(v => `sum${i}_${v} = fma(vec4f(left[${i}]), right${v}, sum${i}_${v});`),
+            )
               .flat()
               .join('\n')}
           }
@@ -72,9 +74,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
         workgroupBarrier();
         if (k >= end) { break; }
         if (lane < 64u) {
-          ${each(4, u => `a_tile[(a_k + ${u}u) * ${pitch}u + a_quad] = next[${u}];`).join('\n')}
+          ${unroll(4, u => `a_tile[(a_k + ${u}u) * ${pitch}u + a_quad] = next[${u}];`).join('\n')}
         } else {
-          ${each(4, u => `b_tile[(b_k + ${u}u) * ${pitch}u + b_quad] = next[${u}];`).join('\n')}
+          ${unroll(4, u => `b_tile[(b_k + ${u}u) * ${pitch}u + b_quad] = next[${u}];`).join('\n')}
         }
         workgroupBarrier();
       }
@@ -101,7 +103,7 @@ const extentOf = (name: 'a' | 'b') => (name === 'a' ? 'params.rows' : 'params.co
 // Column u of the result holds k + u of four rows (of b: columns), of which k is the fast index: what is outside is 0.
 const alongRows = (name: 'a' | 'b'): string => `
 fn load_${name}(at: u32, first: u32, k: u32) -> mat4x4f {
-  return transpose(mat4x4f(${each(4, i => `row_of_${name}(at, first + ${i}u, k)`).join(', ')}));
+  return transpose(mat4x4f(${unroll(4, i => `row_of_${name}(at, first + ${i}u, k)`).join(', ')}));
 }
 fn row_of_${name}(at: u32, index: u32, k: u32) -> vec4f {
   let start = at + min(index, ${extentOf(name)} - 1u) * params.${name}_row;
@@ -113,7 +115,7 @@ fn row_of_${name}(at: u32, index: u32, k: u32) -> vec4f {
 // The same where rows (of b: columns) are the fast index.
 const acrossRows = (name: 'a' | 'b'): string => `
 fn load_${name}(at: u32, first: u32, k: u32) -> mat4x4f {
-  return mat4x4f(${each(4, u => `row_of_${name}(at, first, k + ${u}u)`).join(', ')});
+  return mat4x4f(${unroll(4, u => `row_of_${name}(at, first, k + ${u}u)`).join(', ')});
 }
 fn row_of_${name}(at: u32, first: u32, k: u32) -> vec4f {
   let start = at + min(k, params.inner - 1u) * params.${name}_row;

@@ -1,6 +1,6 @@
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { each } from '../wgsl/text.ts'
+import { unroll } from '../wgsl/text.ts'
 import { chunkWgsl, type Side } from './chunks.ts'
 import {
   buffers,
@@ -52,7 +52,7 @@ export function matmulUnitsFew(
   const sumsPitch = rowBlocks * 4
   const sumsOfSubgroup = columnBlocks * 16 * sumsPitch
   const tileColumns = columnBlocks * 16
-  const names = each(columnBlocks, c => each(rowBlocks, r => `sums${c}_${r}`))
+  const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
   const results = rowBlocks * 16 * tileColumns
   return {
     tileRows: rowBlocks * 16,
@@ -79,13 +79,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var b_block = (b_start + column * params.b_row) / 8u + subgroup * 4u;
   for (var k = 0u; k < inner; k += ${depth}u) {
     workgroupBarrier();
-    ${each(chunks, i => `tile[(lane / ${depth / 8}u + ${i * down}u) * ${pitch}u + lane % ${depth / 8}u] = halves_a(fetch_a(a_start, row + lane / ${depth / 8}u + ${i * down}u, k + lane % ${depth / 8}u * 8u));`).join('\n    ')}
+    ${unroll(chunks, i => `tile[(lane / ${depth / 8}u + ${i * down}u) * ${pitch}u + lane % ${depth / 8}u] = halves_a(fetch_a(a_start, row + lane / ${depth / 8}u + ${i * down}u, k + lane % ${depth / 8}u * 8u));`).join('\n    ')}
     workgroupBarrier();
-    ${each(
+    ${unroll(
       2,
       half => `{
-      ${each(columnBlocks, c => `let left${c} = ${units.loadLeft('k', `b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
-      ${each(rowBlocks, r => `{ let right = ${units.loadRight('k', `subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${each(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
+      ${unroll(columnBlocks, c => `let left${c} = ${units.loadLeft('k', `b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
+      ${unroll(rowBlocks, r => `{ let right = ${units.loadRight('k', `subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${unroll(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
     }`,
     ).join('\n    ')}
     b_block += ${depth / 8}u;

@@ -1,6 +1,6 @@
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { each, withConstants } from '../wgsl/text.ts'
+import { unroll, withConstants } from '../wgsl/text.ts'
 import { blockOfHalves, chunkLoads, chunkWgsl, type Side } from './chunks.ts'
 import {
   activationWgsl,
@@ -75,23 +75,23 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
   const stripRows = rowSubgroups * 16
   const stripVectors = stripRows * stripPitch
   const vectors = Math.max(a.vectors + b.vectors, parts * stripVectors)
-  const sums = each(rowBlocks, i => each(columnBlocks, j => `sums${i}_${j}`))
+  const sums = unroll(rowBlocks, i => unroll(columnBlocks, j => `sums${i}_${j}`))
   // Where a subgroup's first block of each factor begins, and how far the next block and the next 16 k are.
   const kOfPart = depth / 16 / parts
   const start = (fast: 'k' | 'index', pitch: number, which: string, blocks: number) =>
     `${which} * ${blocks * 16 * (fast === 'k' ? pitch : 1 / vectorHalves)}u + part * ${kOfPart * 16 * (fast === 'k' ? 1 / vectorHalves : pitch)}u`
   const step = (fast: 'k' | 'index', pitch: number, block: number, k: number) =>
     fast === 'k' ? block * 16 * pitch + (k * 16) / vectorHalves : (block * 16) / vectorHalves + k * 16 * pitch
-  const multiply = each(
+  const multiply = unroll(
     kOfPart,
     k => `{
-      ${each(rowBlocks, i => `let left${i} = ${units.loadLeft(fastA, `a_block + ${step(fastA, a.pitch, i, k)}u`, `${a.pitch}u`)};`).join('\n      ')}
-      ${each(columnBlocks, j => `{ let right = ${units.loadRight(fastB, `b_block + ${step(fastB, b.pitch, j, k)}u`, `${b.pitch}u`)}; ${each(rowBlocks, i => `${sums[i][j]} = ${units.multiply(`left${i}`, 'right', sums[i][j])};`).join(' ')} }`).join('\n      ')}
+      ${unroll(rowBlocks, i => `let left${i} = ${units.loadLeft(fastA, `a_block + ${step(fastA, a.pitch, i, k)}u`, `${a.pitch}u`)};`).join('\n      ')}
+      ${unroll(columnBlocks, j => `{ let right = ${units.loadRight(fastB, `b_block + ${step(fastB, b.pitch, j, k)}u`, `${b.pitch}u`)}; ${unroll(rowBlocks, i => `${sums[i][j]} = ${units.multiply(`left${i}`, 'right', sums[i][j])};`).join(' ')} }`).join('\n      ')}
     }`,
   ).join('\n    ')
   // Each lane writes four neighbours at a time. What is added to them is fetched while blocks are stored, and all of a
   // strip at once; element by element that is too much code.
-  const quads = each((stripRows * tileColumns) / 4 / lanes, q => q)
+  const quads = unroll((stripRows * tileColumns) / 4 / lanes, q => q)
   const prepare = (q: number, at: string, i: number): string => `
     let r${q} = (${at}) / ${tileColumns / 4}u;
     let c${q} = (${at}) % ${tileColumns / 4}u;
@@ -102,7 +102,7 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
     var rest${q} = vec4f();
     if (inside${q}) { rest${q} = rest(at${q}, column${q}); }`
   const sumOf = (q: number) =>
-    each(
+    unroll(
       parts,
       part => `bitcast<vec4f>(tile[${part * stripVectors}u + r${q} * ${stripPitch}u + c${q}])`,
     ).join(' + ')
@@ -110,7 +110,7 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
     if (inside${q}) { write(at${q}, column${q}, sum${q} * params.scale + rest${q}); }`
   const store = (i: number) => `
     workgroupBarrier();
-    ${each(columnBlocks, j => `${units.store(`strip_block + ${j * 4}u`, stripPitch, sums[i][j])};`).join('\n    ')}
+    ${unroll(columnBlocks, j => `${units.store(`strip_block + ${j * 4}u`, stripPitch, sums[i][j])};`).join('\n    ')}
     workgroupBarrier();`
   const strip = (i: number): string =>
     variant.outVector
@@ -168,7 +168,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${fetch}
     ${multiply}
   }
-  ${each(rowBlocks, strip).join('\n')}
+  ${unroll(rowBlocks, strip).join('\n')}
 }`
   return {
     tileRows,

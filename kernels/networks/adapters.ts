@@ -3,7 +3,7 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Adapter, Parameter } from '../layers/pass.ts'
 import { matmul } from '../matmul/matmul.ts'
 import { compile } from '../plan/compile.ts'
-import { Plan } from '../plan/plan.ts'
+import { Recording } from '../plan/recording.ts'
 import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {
@@ -69,19 +69,19 @@ export function withoutAdapters({ byName, lossScale }: ParameterSet): ParameterS
 
 /** Adds scale · up · down to every adapted weight on the GPU; the set then serves without its adapters. */
 export async function mergeAdapters(device: Device, { byName }: ParameterSet): Promise<void> {
-  const plan = new Plan(device)
+  const recording = new Recording(device)
   for (const { value, adapter } of byName.values()) {
-    if (adapter) addAdapter(plan, adapter, value)
+    if (adapter) addAdapter(recording, adapter, value)
   }
-  const compiled = await compile(device, plan, 'merge')
+  const compiled = await compile(device, recording, 'merge')
   compiled.run()
   await device.finish()
   compiled.free()
 }
 
 /** into += scale · up · down, for the matrix (outputs, inputs) that the adapter is beside, or a copy of it in float16. */
-export function addAdapter(plan: Plan, { down, up, scale }: Adapter, into: Tensor): void {
+export function addAdapter(recording: Recording, { down, up, scale }: Adapter, into: Tensor): void {
   const [[rows, inner], [, columns]] = [up.shape, down.shape]
   const factors = { a: up.value, b: down.value }
-  matmul(plan, { form: 'nn', rows, columns, inner, ...factors, out: into, scale, accumulate: true })
+  matmul(recording, { form: 'nn', rows, columns, inner, ...factors, out: into, scale, accumulate: true })
 }

@@ -7,7 +7,7 @@ import { gatherInto, type RowPair } from '../layers/gather.ts'
 import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
-import { once } from '../wgsl/memoize.ts'
+import { memoize } from '../wgsl/memoize.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
 import { type ConnectorShape, visualTokens } from './shape.ts'
 
@@ -25,7 +25,7 @@ export function groupResampler(
   shape: ConnectorShape,
   features: Tensor,
 ): Tensor {
-  const { plan } = pass
+  const { recording } = pass
   const { groups, latents: count, heads, headSize } = shape
   const at = (name: string) => parameter(weights, `${prefix}.${name}`)
   const runs = split(features.shape[0], groups)
@@ -41,12 +41,12 @@ export function groupResampler(
     latents,
     Array.from({ length: groups * count }, (_, to) => ({ to, from: to % count })),
   )
-  const lengths = plan.constant(
+  const lengths = recording.constant(
     'key lengths',
     [groups],
     Uint32Array.from(runs, run => count + run.length),
   )
-  const norm = (x: Tensor, name: string, type: FloatType = plan.factorType) =>
+  const norm = (x: Tensor, name: string, type: FloatType = recording.factorType) =>
     layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon, type)
 
   for (let i = 0; i < shape.layers; i++) {
@@ -82,9 +82,9 @@ export function groupResampler(
   }
   const out = norm(latents, 'norm', 'f32')
   const rows = visualTokens(shape)
-  addTable(plan, {
+  addTable(recording, {
     x: out,
-    table: plan.constant(
+    table: recording.constant(
       'positional table',
       [rows, hidden],
       tables(`${rows} ${hidden}`, () => positionalTable(rows, hidden)),
@@ -94,7 +94,7 @@ export function groupResampler(
 }
 
 /** A million sines and cosines take longer than recording the rest. */
-const tables = once<Float32Array<ArrayBuffer>>()
+const tables = memoize<Float32Array<ArrayBuffer>>()
 
 /** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {

@@ -30,7 +30,7 @@ export function hiddenStates(
   wrap?: (attend: Attend) => Attend,
   recompute: Recompute = 'none',
 ): HiddenStates {
-  const { plan } = pass
+  const { recording } = pass
   const table = embeddingTable(weights)
   const visuals = sequences.map(sequence => {
     const { pixels } = sequence
@@ -43,7 +43,7 @@ export function hiddenStates(
     if (visual) gatherInto(pass, visual, embeddings, packing.visual[i])
   })
   const list = (label: string, values: readonly number[]) =>
-    plan.constant(label, [values.length], Uint32Array.from(values))
+    recording.constant(label, [values.length], Uint32Array.from(values))
   const mask: Mask = {
     kind: 'causal',
     segments: list('segments', packing.segments),
@@ -51,13 +51,13 @@ export function hiddenStates(
   }
   const { headSize, ropeTheta } = shape.language
   const rotation: Rotation = {
-    ...rotationTables(plan, Math.max(...packing.positions) + 1, headSize, ropeTheta),
+    ...rotationTables(recording, Math.max(...packing.positions) + 1, headSize, ropeTheta),
     positions: list('positions', packing.positions),
   }
   const within = attendWithin(pass, shape.language, mask)
   const attend = wrap?.(within) ?? within
   // Who wraps may keep keys and values for later, which is done in float32.
-  const type = wrap ? 'f32' : plan.factorType
+  const type = wrap ? 'f32' : recording.factorType
   const hidden = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute, type)
   return { embeddings, hidden, tokens }
 }

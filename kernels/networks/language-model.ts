@@ -29,7 +29,7 @@ export function languageModel(
   attended: FloatType = 'f32',
 ): Tensor {
   const { heads, keyValueHeads, headSize, normEpsilon } = shape
-  const type = pass.plan.factorType
+  const type = pass.recording.factorType
   let x = embeddings
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => layerWeight(weights, i, name)

@@ -4,13 +4,13 @@ import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { Pass } from '../layers/pass.ts'
 import { planBytes } from '../plan/memory.ts'
-import { Plan, type Precision } from '../plan/plan.ts'
+import { type Precision, Recording } from '../plan/recording.ts'
 import { type AdapterSizes, attachAdapters } from './adapters.ts'
 import { recordGeneration } from './generation/batch-writer.ts'
 import { canDecodeInBlocks } from './generation/fast-steps.ts'
 import { recordSeating, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
-import { imageToken } from './packing.ts'
+import { imagePlaceholderId } from './packing.ts'
 import { allocateParameters, type Memory } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
@@ -62,11 +62,11 @@ export function modelOnPaper(options: PaperOptions): PaperModel {
 export function visionBytes({ shape, weights, precision }: PaperModel, frames: number): number {
   const { vision } = shape
   const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
-  const plan = new Plan(targetOf(precision), precision)
+  const recording = new Recording(targetOf(precision), precision)
   const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
   const features = outside('features', [count * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
-  return planBytes(plan, maxBindingBytes)
+  visionTower(new Pass(recording, false), weights, vision, pixels, features, 0)
+  return planBytes(recording, maxBindingBytes)
 }
 
 /** Sequences alike: their prompts' ids in text beside the frames of a clip, and completions of that length. */
@@ -80,14 +80,14 @@ export interface Extent {
 
 /** One pass over sequences, with its backward when it trains. Every token of completions is supervised. */
 export function passBytes(model: PaperModel, extent: Extent, training: boolean): number {
-  const plan = new Plan(targetOf(model.precision), model.precision)
+  const recording = new Recording(targetOf(model.precision), model.precision)
   const completions = Array.from({ length: extent.completions }, () => ids(extent.length))
   const sequences = Array.from({ length: extent.sequences }, () => ({
     ...promptOf(model, extent),
     completions,
   }))
-  recordForward(plan, model, sequences, training, 1)
-  return planBytes(plan, maxBindingBytes)
+  recordForward(recording, model, sequences, training, 1)
+  return planBytes(recording, maxBindingBytes)
 }
 
 /** Writing completions of sequences as one batch: all of it, and the keys and values in that. */
@@ -96,12 +96,12 @@ export function generationBytes(
   extent: Extent,
   sampling: Sampling,
 ): { total: number; cache: number } {
-  const plan = new Plan(targetOf(model.precision), model.precision)
+  const recording = new Recording(targetOf(model.precision), model.precision)
   const seeds = ids(extent.completions)
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
   const owners = requests.flatMap((_, i) => seeds.map(() => i))
-  recordGeneration(plan, model, requests, owners, sampling, extent.length, 0)
-  return { total: planBytes(plan, maxBindingBytes), cache: cacheBytes(plan, model, extent) }
+  recordGeneration(recording, model, requests, owners, sampling, extent.length, 0)
+  return { total: planBytes(recording, maxBindingBytes), cache: cacheBytes(recording, model, extent) }
 }
 
 /** Writing completions in so many slots: all of it while one is prefilled, and the keys and values in that. */
@@ -110,24 +110,24 @@ export function slotBytes(
   extent: Extent,
   sampling: Sampling,
 ): { total: number; cache: number } {
-  const [plan, prefill] = [0, 1].map(() => new Plan(targetOf(model.precision), model.precision))
+  const [recording, prefill] = [0, 1].map(() => new Recording(targetOf(model.precision), model.precision))
   const { sequences: slots, completions: count, length: capacity } = extent
   const room = roomFor(visualTokens(model.shape.connector) + extent.textTokens)
-  const { steps } = recordSlots(plan, model, { slots, count, room, capacity }, sampling, 0)
+  const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
   const placed = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
-  const into = { plan: prefill, start: 0, placed }
+  const into = { recording: prefill, start: 0, placed }
   const request = { ...promptOf(model, extent), seeds: ids(count) }
   recordSeating(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
-  const total = planBytes(plan, maxBindingBytes) + planBytes(prefill, maxBindingBytes)
-  return { total, cache: cacheBytes(plan, model, extent) }
+  const total = planBytes(recording, maxBindingBytes) + planBytes(prefill, maxBindingBytes)
+  return { total, cache: cacheBytes(recording, model, extent) }
 }
 
-function cacheBytes(plan: Plan, model: PaperModel, extent: Extent): number {
+function cacheBytes(recording: Recording, model: PaperModel, extent: Extent): number {
   const { layers, keyValueHeads, headSize } = model.shape.language
   const positions =
     extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
     extent.sequences * extent.completions * extent.length
-  const bytes = canDecodeInBlocks(plan, model.weights, model.shape.language) ? 2 : 4
+  const bytes = canDecodeInBlocks(recording, model.weights, model.shape.language) ? 2 : 4
   return 2 * layers * keyValueHeads * headSize * positions * bytes
 }
 
@@ -135,10 +135,10 @@ function promptOf({ shape: { vision }, weights }: PaperModel, { textTokens, fram
   if (trainsVision(weights)) {
     const { channels, imageSize } = vision
     const pixels = outside('pixels', [frames, channels, imageSize, imageSize])
-    return { ids: [imageToken, ...ids(textTokens)], pixels }
+    return { ids: [imagePlaceholderId, ...ids(textTokens)], pixels }
   }
   const features = outside('features', [frames * selectedTokens(vision), vision.hidden])
-  return { ids: [imageToken, ...ids(textTokens)], features }
+  return { ids: [imagePlaceholderId, ...ids(textTokens)], features }
 }
 
 const ids = (count: number): number[] => new Array(count).fill(0)

@@ -3,7 +3,7 @@ import type { RowPair } from '../layers/gather.ts'
 import type { Supervised } from '../layers/head.ts'
 
 /** Stands in token ids where the visual tokens of the clip go. */
-export const imageToken = -200
+export const imagePlaceholderId = -200
 
 /** Marks a label that is not learned. */
 export const ignoredLabel = -100
@@ -69,7 +69,7 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
     const visual: RowPair[] = []
     const labels: number[] = []
     sequence.ids.forEach((id, i) => {
-      const isImage = id === imageToken
+      const isImage = id === imagePlaceholderId
       for (let v = 0; v < (isImage ? visualTokens : 1) && packing.rows - start < maxLength; v++) {
         const to = addRow(prompt, packing.rows - start)
         if (isImage) visual.push({ to, from: v })

@@ -2,7 +2,7 @@ import { align, type Device } from '../device/device.ts'
 import { type ElementType, elementBytes, sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Parameter } from '../layers/pass.ts'
 import type { LossScale } from '../optimizer/loss-scale.ts'
-import type { Precision } from '../plan/plan.ts'
+import type { Precision } from '../plan/recording.ts'
 
 /** What hands out buffers: a device, or a count of their bytes. */
 export type Memory = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>

@@ -5,11 +5,11 @@ import { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
 import { applyScale } from '../optimizer/loss-scale.ts'
 import { compile } from '../plan/compile.ts'
-import { Plan, type Precision } from '../plan/plan.ts'
+import { type Precision, Recording } from '../plan/recording.ts'
 import { compileOrReuse } from '../plan/reuse.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-model.ts'
-import { imageToken, pack, type Sequence } from './packing.ts'
+import { imagePlaceholderId, pack, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
 import { type ModelShape, selectedTokens, tokensOfFrame, type VisionShape, visualTokens } from './shape.ts'
 import { visionTower } from './vision-tower.ts'
@@ -36,8 +36,8 @@ export async function encodeFrames(
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
-    const { plan, ...own } = visionPlan(device, weights, shape.vision, precision, count)
-    const compiled = await compileOrReuse(device, plan, 'vision tower', weights)
+    const { recording, ...own } = visionPlan(device, weights, shape.vision, precision, count)
+    const compiled = await compileOrReuse(device, recording, 'vision tower', weights)
     device.copy(pixels, compiled.at(own.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
     device.copy(compiled.at(own.features), features, 0, start * tokens * shape.vision.hidden)
@@ -47,7 +47,7 @@ export async function encodeFrames(
 }
 
 interface VisionPlan {
-  plan: Plan
+  recording: Recording
   pixels: Tensor
   features: Tensor
 }
@@ -65,12 +65,12 @@ function visionPlan(
   const key = `${frames} ${precision}`
   const found = known.get(key)
   if (found) return found
-  const plan = new Plan(device, precision)
-  plan.saturated = weights.lossScale?.forwardCuts
-  const pixels = plan.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
-  const features = plan.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(plan, false), weights, vision, pixels, features, 0)
-  const made = { plan, pixels, features }
+  const recording = new Recording(device, precision)
+  recording.saturated = weights.lossScale?.forwardCuts
+  const pixels = recording.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
+  const features = recording.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
+  visionTower(new Pass(recording, false), weights, vision, pixels, features, 0)
+  const made = { recording, pixels, features }
   known.set(key, made)
   return made
 }
@@ -103,9 +103,9 @@ export async function forward(
   support?: Support,
 ): Promise<Forward> {
   const { device } = model
-  const { plan, packing, outputs, ids } = recorded(model, sequences, training, temperature, support)
+  const { recording, packing, outputs, ids } = recorded(model, sequences, training, temperature, support)
   const label = training ? 'training pass' : 'log-probabilities'
-  const compiled = await compileOrReuse(device, plan, label, model.weights)
+  const compiled = await compileOrReuse(device, recording, label, model.weights)
   for (const [tensor, data] of ids) compiled.write(tensor, data)
   compiled.run(['main'])
   return {
@@ -121,7 +121,7 @@ export async function forward(
 }
 
 interface Recorded {
-  plan: Plan
+  recording: Recording
   tokens: Tensor | undefined
   outputs: ReturnType<typeof recordForward>['outputs']
 }
@@ -139,19 +139,19 @@ function recorded(
 ) {
   const { device, shape, weights, precision, maxLength } = model
   const anew = () => {
-    const plan = new Plan(device, precision)
-    return { plan, ...recordForward(plan, model, sequences, training, temperature, support) }
+    const recording = new Recording(device, precision)
+    return { recording, ...recordForward(recording, model, sequences, training, temperature, support) }
   }
-  const isPlain = ({ ids, labels }: Sequence) => !labels && !ids.includes(imageToken)
+  const isPlain = ({ ids, labels }: Sequence) => !labels && !ids.includes(imagePlaceholderId)
   if (training || support || !sequences.every(isPlain)) return { ...anew(), ids: [] }
   const lengths = sequences.map(({ ids, completions }) => [ids.length, completions?.map(c => c.length)])
   const key = JSON.stringify([precision, temperature, maxLength, lengths])
   const known = forwardPlans.get(weights) ?? new Map<string, Recorded>()
   forwardPlans.set(weights, known)
   const found = known.get(key)
-  const { plan, outputs, tokens } = found ?? anew()
+  const { recording, outputs, tokens } = found ?? anew()
   if (!found) {
-    known.set(key, { plan, outputs, tokens })
+    known.set(key, { recording, outputs, tokens })
     const [oldest] = known.keys()
     if (known.size > mostRecorded && oldest !== undefined) known.delete(oldest)
   }
@@ -160,8 +160,8 @@ function recorded(
     [outputs.targets, Uint32Array.from(packing.supervised, s => s.target)],
   ]
   if (tokens) ids.push([tokens, Uint32Array.from(packing.tokens, token => token.from)])
-  for (const [tensor, data] of ids) plan.constants.set(tensor, data)
-  return { plan, packing, outputs, ids }
+  for (const [tensor, data] of ids) recording.constants.set(tensor, data)
+  return { recording, packing, outputs, ids }
 }
 
 const forwardPlans = new WeakMap<ParameterSet, Map<string, Recorded>>()
@@ -171,7 +171,7 @@ const mostRecorded = 16
 
 /** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
 export function recordForward(
-  plan: Plan,
+  recording: Recording,
   { shape, weights, maxLength, recompute = 'none' }: Omit<VideoModel, 'device'>,
   sequences: readonly Sequence[],
   training: boolean,
@@ -179,16 +179,16 @@ export function recordForward(
   support?: Support,
 ) {
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
-  const pass = new Pass(plan, training)
-  plan.saturated = weights.lossScale?.forwardCuts
+  const pass = new Pass(recording, training)
+  recording.saturated = weights.lossScale?.forwardCuts
   const { hidden, tokens } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
   const head = headWeight(weights, shape.language)
   const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
-  plan.segment('backward')
+  recording.segment('backward')
   const { lossScale } = weights
   if (training && lossScale) {
-    plan.saturated = lossScale.backwardCuts
-    for (const x of [outputs.coefficients, outputs.entropyCoefficients]) applyScale(plan, x, lossScale)
+    recording.saturated = lossScale.backwardCuts
+    for (const x of [outputs.coefficients, outputs.entropyCoefficients]) applyScale(recording, x, lossScale)
   }
   pass.backward()
   return { packing, outputs, tokens }
@@ -205,14 +205,14 @@ export interface PromptStates {
 export async function promptStates(model: VideoModel, prompt: Sequence): Promise<PromptStates> {
   const { device, shape, weights } = model
   const packing = pack([prompt], visualTokens(shape.connector), model.maxLength)
-  const plan = new Plan(device, model.precision)
-  plan.saturated = weights.lossScale?.forwardCuts
-  const pass = new Pass(plan, false)
+  const recording = new Recording(device, model.precision)
+  recording.saturated = weights.lossScale?.forwardCuts
+  const pass = new Pass(recording, false)
   const { embeddings, hidden } = hiddenStates(pass, weights, shape, [prompt], packing)
   const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))
-  plan.pinned.add(embeddings)
-  plan.pinned.add(logits)
-  const compiled = await compile(device, plan, 'prompt')
+  recording.pinned.add(embeddings)
+  recording.pinned.add(logits)
+  const compiled = await compile(device, recording, 'prompt')
   compiled.run()
   const states = { embeddings: await compiled.read(embeddings), logits: await compiled.read(logits) }
   compiled.free()

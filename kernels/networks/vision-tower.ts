@@ -53,21 +53,21 @@ function selectedRows(shape: VisionShape, frames: number): number[] {
 }
 
 function allTokens(pass: Pass, weights: ParameterSet, shape: VisionShape, pixels: Tensor): Tensor {
-  const { plan } = pass
+  const { recording } = pass
   const tokens = tokensOfFrame(shape)
   const frames = pixels.shape[0]
   const at = (name: string) => parameter(weights, `${prefix}.${name}`)
   const patchWeights = shape.channels * shape.patchSize ** 2
-  const patched = plan.tensor('patches', [frames * tokens, patchWeights])
-  patches(plan, { pixels, out: patched, patch: shape.patchSize })
+  const patched = recording.tensor('patches', [frames * tokens, patchWeights])
+  patches(recording, { pixels, out: patched, patch: shape.patchSize })
   let x = linear(pass, patched, at('embeddings.patch_embedding.weight'), {
     bias: at('embeddings.patch_embedding.bias'),
   })
   const positions = at('embeddings.position_embedding.weight')
-  addTable(plan, { x, table: positions.value })
+  addTable(recording, { x, table: positions.value })
   // Every frame has a row of its own for each row of the table.
   pass.onBackward(x, dx => {
-    if (positions.gradient) columnSum(plan, { x: dx, out: positions.gradient })
+    if (positions.gradient) columnSum(recording, { x: dx, out: positions.gradient })
   })
   for (let i = 0; i < shape.blocks; i++)
     x = block(pass, shape, frames, x, name => at(`encoder.layers.${i}.${name}`))
@@ -83,7 +83,7 @@ function block(
 ): Tensor {
   const { heads, hidden, normEpsilon } = shape
   const tokens = x.shape[0] / frames
-  const type = pass.plan.factorType
+  const type = pass.recording.factorType
   const project = (input: Tensor, name: string, options: LinearOptions = { type }) =>
     linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...options })
   const h = layerNorm(pass, x, at('layer_norm1.weight'), at('layer_norm1.bias'), normEpsilon, type)

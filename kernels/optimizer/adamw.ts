@@ -1,8 +1,8 @@
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import { pointwise } from '../elementwise/pointwise.ts'
-import type { Plan } from '../plan/plan.ts'
-import { pack } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { type LossScale, scaleWgsl } from './loss-scale.ts'
 
@@ -17,11 +17,11 @@ export interface SumOfSquares {
 }
 
 /** partials[first + k] = Σ x[i]² over the parts of x that workgroup k strides over. */
-export function sumOfSquares(plan: Plan, { x, partials, first = 0, count }: SumOfSquares): void {
+export function sumOfSquares(recording: Recording, { x, partials, first = 0, count }: SumOfSquares): void {
   const sums = count ?? sizeOf(partials.shape) - first
   const size = sizeOf(x.shape)
-  plan.dispatch(squares(plan.target, size), {
-    params: { size: size / pack(size).size, first, sums },
+  recording.dispatch(squares(recording.target, size), {
+    params: { size: size / vectorise(size).size, first, sums },
     buffers: { x, partials },
     grid: sums,
   })
@@ -41,12 +41,12 @@ export interface GradientNorm {
  * when the norm is not finite (squares beyond float32's range count as that), nor when a backward cut something to
  * float16's range that a smaller scale would have kept.
  */
-export function gradientNorm(plan: Plan, { partials, count, out, scale }: GradientNorm): void {
+export function gradientNorm(recording: Recording, { partials, count, out, scale }: GradientNorm): void {
   const call = { params: { count }, grid: 1 }
-  if (!scale) plan.dispatch(root(plan.target, plain), { ...call, buffers: { partials, out } })
+  if (!scale) recording.dispatch(root(recording.target, plain), { ...call, buffers: { partials, out } })
   else {
     const buffers = { partials, out, state: scale.state, cuts: scale.backwardCuts }
-    plan.dispatch(root(plan.target, scaled), { ...call, buffers })
+    recording.dispatch(root(recording.target, scaled), { ...call, buffers })
   }
 }
 
@@ -86,9 +86,9 @@ export interface AdamW {
  * One update with decoupled decay (torch.optim.AdamW), the gradients scaled by min(1, max / (norm + 1e-6)) before
  * (torch.nn.utils.clip_grad_norm_). Changes nothing when the norm is not finite.
  */
-export function adamW(plan: Plan, of: AdamW): void {
+export function adamW(recording: Recording, of: AdamW): void {
   const { parameters, gradients, first, second, norm, step, beta1, beta2, epsilon } = of
-  pointwise(plan, {
+  pointwise(recording, {
     name: 'adamw',
     reads: { gradients },
     writes: { parameters, first, second },
@@ -112,10 +112,10 @@ export function adamW(plan: Plan, of: AdamW): void {
 
 /** parameters *= 1 - rate · weightDecay, for those that decay when not all do. Comes before `adamW`. */
 export function decay(
-  plan: Plan,
+  recording: Recording,
   { parameters, norm, step }: Pick<AdamW, 'parameters' | 'norm' | 'step'>,
 ): void {
-  pointwise(plan, {
+  pointwise(recording, {
     name: 'decay',
     writes: { parameters },
     tables: { norm, scalars: step },
@@ -148,7 +148,7 @@ export function adamWReference(
 // One workgroup a partial sum.
 function squares(target: Target, size: number) {
   const { width, enables, functions } = group(target)
-  const { element, declarations } = pack(size)
+  const { element, declarations } = vectorise(size)
   return kernel({
     name: 'sum_of_squares',
     enables,

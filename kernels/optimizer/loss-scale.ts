@@ -1,7 +1,7 @@
 import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { pointwise } from '../elementwise/pointwise.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 
 /**
  * What keeps training in float16 within its range: derivatives of the loss are multiplied by a scale, so that small ones
@@ -19,9 +19,9 @@ export interface LossScale {
 export const scaleWgsl = 'bitcast<f32>((u32(state[0]) + 127u) << 23u)'
 
 /** x *= scale. */
-export function applyScale(plan: Plan, x: Tensor, { state }: LossScale): void {
+export function applyScale(recording: Recording, x: Tensor, { state }: LossScale): void {
   const body = `x[i] = x[i] * ${scaleWgsl};`
-  pointwise(plan, { name: 'scale_loss', writes: { x }, tables: { state }, body })
+  pointwise(recording, { name: 'scale_loss', writes: { x }, tables: { state }, body })
 }
 
 /**
@@ -30,11 +30,11 @@ export function applyScale(plan: Plan, x: Tensor, { state }: LossScale): void {
  * writes the scale that it had, the cuts and all skipped updates so far behind report[2].
  */
 export function adjustScale(
-  plan: Plan,
+  recording: Recording,
   { scale, report, growth }: { scale: LossScale; report: Tensor; growth: number },
 ): void {
   const { state, forwardCuts, backwardCuts } = scale
-  plan.dispatch(adjust, {
+  recording.dispatch(adjust, {
     params: { growth },
     buffers: { state, forward_cuts: forwardCuts, backward_cuts: backwardCuts, report },
     grid: 1,

@@ -1,6 +1,6 @@
 import { kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 
 export interface Normalisation {
   readonly rescaleFactor: number
@@ -22,9 +22,9 @@ export function normalisationTable({ rescaleFactor, mean, std }: Normalisation):
 }
 
 /** y[c, i] = table[c, byte c of pixels[i]], for pixels u32 (height, width), table (3, 256) and y (3, height, width). */
-export function normalisePixels(plan: Plan, pixels: Tensor, table: Tensor, y: Tensor): void {
+export function normalisePixels(recording: Recording, pixels: Tensor, table: Tensor, y: Tensor): void {
   const count = sizeOf(pixels.shape)
-  plan.dispatch(normalise, {
+  recording.dispatch(normalise, {
     params: { count },
     buffers: { pixels, table, y },
     grid: Math.ceil(count / threads),

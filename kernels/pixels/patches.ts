@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /**
@@ -8,7 +8,7 @@ import { spread } from '../wgsl/packs.ts'
  * channels · patch · patch), a row in the order of a convolution's weight. Pixels that fill no patch are ignored.
  */
 export function patches(
-  plan: Plan,
+  recording: Recording,
   { pixels, out, patch }: { pixels: Tensor; out: Tensor; patch: number },
 ): void {
   const [frames, channels, height, width] = pixels.shape
@@ -18,7 +18,7 @@ export function patches(
     throw new Error(
       `patches: ${out.label} must be (${rows}, ${channels * patch * patch}), got (${out.shape.join(', ')})`,
     )
-  plan.dispatch(cut(plan.target), {
+  recording.dispatch(cut(recording.target), {
     params: { rows, channels, height, width, side: patch, down, across },
     buffers: { pixels, out },
     grid: rows,

@@ -1,7 +1,7 @@
 import type { Device } from '../device/device.ts'
 import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 
 /** Width and height in pixels. */
 export interface Extent {
@@ -66,20 +66,20 @@ export const packedWords = ({ width, height }: Extent): number => Math.ceil((wid
  * of exactly 1 and 0, which is the same as leaving its pass out.
  */
 export function resize(
-  plan: Plan,
+  recording: Recording,
   picture: Tensor,
   from: Extent,
   to: Tensor,
   filters: { x: Tensor; y: Tensor },
 ): void {
   const [height, width] = to.shape
-  const rows = plan.tensor('resized rows', [from.height, width], 'u32')
-  plan.dispatch(horizontal, {
+  const rows = recording.tensor('resized rows', [from.height, width], 'u32')
+  recording.dispatch(horizontal, {
     params: { from_width: from.width, height: from.height, width, filter_stride: filters.x.shape[1] },
     buffers: { picture, weights: filters.x, rows },
     grid: groups(width * Math.ceil(from.height / rowsOfAThread)),
   })
-  plan.dispatch(vertical, {
+  recording.dispatch(vertical, {
     params: { height, width, filter_stride: filters.y.shape[1] },
     buffers: { rows, weights: filters.y, pixels: to },
     grid: groups(width * height),

@@ -1,14 +1,18 @@
 import { type Device, placed } from '../device/device.ts'
 import { writeScalars } from '../device/kernel.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
-import { CompiledPlan, type Ready, type Step } from './compiled-plan.ts'
+import { CompiledRecording, type Ready, type Step } from './compiled-recording.ts'
 import { inPlace, place } from './memory.ts'
-import type { Command, Dispatch, Plan } from './plan.ts'
+import type { Command, Dispatch, Recording } from './recording.ts'
 
 /** Places the plan's tensors, compiles its kernels and binds them. */
-export async function compile(device: Device, plan: Plan, label: string): Promise<CompiledPlan> {
-  const places = place(device, plan, label)
-  const dispatches = plan.segments.flatMap(s => s.commands).filter(c => 'dispatch' in c)
+export async function compile(
+  device: Device,
+  recording: Recording,
+  label: string,
+): Promise<CompiledRecording> {
+  const places = place(device, recording, label)
+  const dispatches = recording.segments.flatMap(s => s.commands).filter(c => 'dispatch' in c)
   const scalars = new ArrayBuffer(Math.max(1, dispatches.length) * scalarsBytes)
   const uniforms = device.gpu.createBuffer({
     label: `${label} uniforms`,
@@ -30,10 +34,11 @@ export async function compile(device: Device, plan: Plan, label: string): Promis
     }
   }
   const segments = new Map<string, Ready[]>()
-  for (const { name, commands } of plan.segments) segments.set(name, await Promise.all(commands.map(ready)))
+  for (const { name, commands } of recording.segments)
+    segments.set(name, await Promise.all(commands.map(ready)))
   device.gpu.queue.writeBuffer(uniforms, 0, scalars)
-  for (const [tensor, data] of plan.constants) device.write(inPlace(places, tensor), data)
-  return new CompiledPlan(device, segments, places, uniforms)
+  for (const [tensor, data] of recording.constants) device.write(inPlace(places, tensor), data)
+  return new CompiledRecording(device, segments, places, uniforms)
 }
 
 /** Room for the params of one dispatch: where a uniform binding may begin. */

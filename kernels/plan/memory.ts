@@ -1,6 +1,6 @@
 import { align, type Device } from '../device/device.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
-import type { Command, Plan } from './plan.ts'
+import type { Command, Recording } from './recording.ts'
 
 /** The memory of a compiled plan: its tensors with their places, and the buffers that these are in. */
 export interface Places {
@@ -9,8 +9,8 @@ export interface Places {
 }
 
 /** Gives the plan's own tensors memory on the device. */
-export function place(device: Device, plan: Plan, label: string): Places {
-  const { slabs, found } = layOut(plan, device.maxBindingBytes)
+export function place(device: Device, recording: Recording, label: string): Places {
+  const { slabs, found } = layOut(recording, device.maxBindingBytes)
   const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
   const tensors = new Map<Tensor, Tensor>()
   for (const [tensor, { slab, offset }] of found)
@@ -23,11 +23,11 @@ export const inPlace = ({ tensors }: Places, tensor: Tensor): Tensor =>
   tensor.storage ? tensor : (tensors.get(tensor) ?? tensor)
 
 /** Bytes of the memory that the plan's own tensors will share, found without a device. */
-export const planBytes = (plan: Plan, maxBindingBytes: number): number =>
-  layOut(plan, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
+export const planBytes = (recording: Recording, maxBindingBytes: number): number =>
+  layOut(recording, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
 
 /** The tensors that the plan has to place, in the order in which they occur. */
-export const ownTensors = (plan: Plan): Tensor[] => lifetimes(plan).map(life => life.tensor)
+export const ownTensors = (recording: Recording): Tensor[] => lifetimes(recording).map(life => life.tensor)
 
 /** Bytes of each buffer, and where in them the tensors without storage lie. */
 interface Layout {
@@ -42,8 +42,8 @@ interface Life {
 }
 
 /** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
-function layOut(plan: Plan, maxBindingBytes: number): Layout {
-  const lives = lifetimes(plan).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
+function layOut(recording: Recording, maxBindingBytes: number): Layout {
+  const lives = lifetimes(recording).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
   const slabs: { end: number; taken: { life: Life; from: number; to: number }[] }[] = []
   const found = new Map<Tensor, { slab: number; offset: number }>()
   for (const life of lives) {
@@ -79,11 +79,12 @@ function gap(taken: readonly { life: Life; from: number; to: number }[], life: L
   return offset
 }
 
-function lifetimes(plan: Plan): Life[] {
+function lifetimes(recording: Recording): Life[] {
   const lives = new Map<Tensor, Life>()
-  for (const tensor of plan.pinned) lives.set(tensor, { tensor, first: 0, last: Number.POSITIVE_INFINITY })
+  for (const tensor of recording.pinned)
+    lives.set(tensor, { tensor, first: 0, last: Number.POSITIVE_INFINITY })
   let time = 0
-  for (const command of plan.segments.flatMap(s => s.commands)) {
+  for (const command of recording.segments.flatMap(s => s.commands)) {
     for (const tensor of touched(command)) {
       if (tensor.storage) continue
       const life = lives.get(tensor)

@@ -2,16 +2,16 @@ import type { Device } from '../device/device.ts'
 import type { Kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { compile } from './compile.ts'
-import type { CompiledPlan } from './compiled-plan.ts'
+import type { CompiledRecording } from './compiled-recording.ts'
 import { ownTensors } from './memory.ts'
-import type { Plan } from './plan.ts'
+import type { Recording } from './recording.ts'
 
 /** A compiled plan that nobody uses at present, with the tensors that it was made for. */
 interface Idle {
-  compiled: CompiledPlan
+  compiled: CompiledRecording
   tensors: readonly Tensor[]
   /** Whose constants it holds. */
-  plan: Plan
+  recording: Recording
   key: string
   owner: object
   label: string
@@ -32,11 +32,11 @@ const mostIdle = ({ units, liveBytes }: Device): number =>
  */
 export async function compileOrReuse(
   device: Device,
-  plan: Plan,
+  recording: Recording,
   label: string,
   owner: object,
-): Promise<CompiledPlan> {
-  const { key, tensors } = signatureOf(plan)
+): Promise<CompiledRecording> {
+  const { key, tensors } = signatureOf(recording)
   const waiting = idlePlans.get(device) ?? []
   idlePlans.set(device, waiting)
   const isAlike = (idle: Idle) => idle.owner === owner && idle.label === label
@@ -44,14 +44,14 @@ export async function compileOrReuse(
   const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
   if (found) wake(device, found.compiled.bytes)
   else drop(device, isAlike)
-  const own = found ?? { compiled: await compile(device, plan, label), tensors, plan }
-  if (own.plan !== plan)
-    for (const [tensor, data] of plan.constants)
+  const own = found ?? { compiled: await compile(device, recording, label), tensors, recording }
+  if (own.recording !== recording)
+    for (const [tensor, data] of recording.constants)
       own.compiled.write(own.tensors[tensors.indexOf(tensor)], data)
   return own.compiled.standIn(own.tensors, tensors, () => {
     wake(device, -own.compiled.bytes)
     drop(device, isAlike)
-    waiting.push({ compiled: own.compiled, tensors: own.tensors, plan, key, owner, label })
+    waiting.push({ compiled: own.compiled, tensors: own.tensors, recording, key, owner, label })
     drop(device, () => device.idleBytes > mostIdle(device))
   })
 }
@@ -80,9 +80,9 @@ function wake(device: Device, bytes: number): void {
 const idlePlans = new WeakMap<Device, Idle[]>()
 
 /** Two plans with one signature differ in nothing but the contents of their constants. */
-function signatureOf(plan: Plan): Signature {
-  const known = signatures.get(plan) ?? newSignature(plan)
-  signatures.set(plan, known)
+function signatureOf(recording: Recording): Signature {
+  const known = signatures.get(recording) ?? newSignature(recording)
+  signatures.set(recording, known)
   return known
 }
 
@@ -92,21 +92,21 @@ interface Signature {
   tensors: readonly Tensor[]
 }
 
-const signatures = new WeakMap<Plan, Signature>()
+const signatures = new WeakMap<Recording, Signature>()
 
-function newSignature(plan: Plan): Signature {
+function newSignature(recording: Recording): Signature {
   const numbers = new Map<Tensor, number>()
-  const tensors = ownTensors(plan)
+  const tensors = ownTensors(recording)
   tensors.forEach((tensor, i) => {
     numbers.set(tensor, i)
   })
   const tensorKey = (tensor: Tensor): string => {
     const { storage, shape, type } = tensor
     if (storage) return `${bufferNumbers(storage.buffer)}+${storage.offsetBytes}:${shape}`
-    return `${numbers.get(tensor)}${plan.pinned.has(tensor) ? 'p' : ''}${type}:${shape}`
+    return `${numbers.get(tensor)}${recording.pinned.has(tensor) ? 'p' : ''}${type}:${shape}`
   }
-  const parts = [...plan.pinned].map(tensorKey)
-  for (const { name, commands } of plan.segments) {
+  const parts = [...recording.pinned].map(tensorKey)
+  for (const { name, commands } of recording.segments) {
     parts.push(name)
     for (const command of commands) {
       if ('fill' in command) parts.push(`fill ${tensorKey(command.fill)}`)

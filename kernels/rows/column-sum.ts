@@ -1,12 +1,12 @@
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { type Pack, pack, spread } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
-export function columnSum(plan: Plan, { x, out }: { x: Tensor; out: Tensor }): void {
-  columnSums(plan, { name: 'column_sum', reads: { x }, term: 'x[i]', out })
+export function columnSum(recording: Recording, { x, out }: { x: Tensor; out: Tensor }): void {
+  columnSums(recording, { name: 'column_sum', reads: { x }, term: 'x[i]', out })
 }
 
 /** The same arithmetic as plain loops; `out` is what was there before. */
@@ -29,24 +29,24 @@ export interface ColumnSums {
 }
 
 /** Sums a term over rows: chunks of rows first, then their sums, always in one order and without atomics. */
-export function columnSums(plan: Plan, of: ColumnSums): void {
+export function columnSums(recording: Recording, of: ColumnSums): void {
   const columns = sizeOf(of.out.shape)
   const rows = sizeOf(Object.values(of.reads)[0].shape) / columns
   const chunks = rows <= 2 * chunkRows ? 1 : Math.ceil(rows / chunkRows)
   if (chunks === 1) {
-    dispatch(plan, of, { rows, columns, chunks, accumulate: true })
+    dispatch(recording, of, { rows, columns, chunks, accumulate: true })
     return
   }
-  const partials = plan.tensor(`${of.name} of chunks`, [chunks, columns])
-  dispatch(plan, { ...of, out: partials }, { rows, columns, chunks, accumulate: false })
-  columnSum(plan, { x: partials, out: of.out })
+  const partials = recording.tensor(`${of.name} of chunks`, [chunks, columns])
+  dispatch(recording, { ...of, out: partials }, { rows, columns, chunks, accumulate: false })
+  columnSum(recording, { x: partials, out: of.out })
 }
 
 const chunkRows = 64
 
 // One lane a column pack and a chunk of rows.
 function dispatch(
-  plan: Plan,
+  recording: Recording,
   { name, reads, tables, term, out }: ColumnSums,
   {
     rows,
@@ -55,13 +55,17 @@ function dispatch(
     accumulate,
   }: { rows: number; columns: number; chunks: number; accumulate: boolean },
 ): void {
-  const { width } = spread(plan.target)
-  const packs = columns / pack(columns).size
+  const { width } = spread(recording.target)
+  const packs = columns / vectorise(columns).size
   const blocks = Math.ceil(packs / width)
   const names = [Object.keys(reads), Object.keys(tables ?? {})]
-  const key = [targetKey(plan.target), name, pack(columns).size, ...names, term, accumulate].join('|')
-  plan.dispatch(
-    sums(key, () => sumKernel(plan.target, { name, reads, tables, term }, pack(columns), accumulate)),
+  const key = [targetKey(recording.target), name, vectorise(columns).size, ...names, term, accumulate].join(
+    '|',
+  )
+  recording.dispatch(
+    sums(key, () =>
+      sumKernel(recording.target, { name, reads, tables, term }, vectorise(columns), accumulate),
+    ),
     {
       params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
       buffers: { ...reads, ...tables, sums: out },
@@ -70,7 +74,7 @@ function dispatch(
   )
 }
 
-const sums = once<ReturnType<typeof sumKernel>>()
+const sums = memoize<ReturnType<typeof sumKernel>>()
 
 const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chunk_rows: 'u32' } as const
 

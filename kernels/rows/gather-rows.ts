@@ -1,8 +1,8 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { pack, spread } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { spread, vectorise } from '../wgsl/packs.ts'
 
 export interface GatherRows {
   /** (n, columns), f32 or f16 */
@@ -24,13 +24,13 @@ export interface GatherRows {
  * segment is a gather; many are a scatter-add in a fixed order, so that sums do not depend on timing. An empty segment
  * writes zeros. Rows that no segment names are left as they are.
  */
-export function gatherRows(plan: Plan, of: GatherRows): void {
+export function gatherRows(recording: Recording, of: GatherRows): void {
   const { from, into, destinations, offsets, items, segments, accumulate } = of
   const columns = from.shape[from.shape.length - 1]
   if (sizeOf(into.shape) % columns !== 0)
     throw new Error(`gatherRows: both must have ${columns} columns, got ${into.label} (${into.shape})`)
-  plan.dispatch(gather(plan.target, columns, from.type === 'f16', accumulate), {
-    params: { segments, columns: columns / pack(columns).size },
+  recording.dispatch(gather(recording.target, columns, from.type === 'f16', accumulate), {
+    params: { segments, columns: columns / vectorise(columns).size },
     buffers: { source: from, into, destinations, offsets, items },
     grid: segments,
   })
@@ -55,17 +55,17 @@ export function gatherRowsReference(
   return result
 }
 
-const gathers = once<ReturnType<typeof gatherKernel>>()
+const gathers = memoize<ReturnType<typeof gatherKernel>>()
 
 function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
-  const key = `${targetKey(target)} ${pack(size).size} ${half} ${accumulate}`
+  const key = `${targetKey(target)} ${vectorise(size).size} ${half} ${accumulate}`
   return gathers(key, () => gatherKernel(target, size, half, accumulate))
 }
 
 // One workgroup a segment: lanes stride over the columns.
 function gatherKernel(target: Target, size: number, half: boolean, accumulate: boolean) {
   const { width } = spread(target)
-  const { size: packed, element, declarations } = pack(size)
+  const { size: packed, element, declarations } = vectorise(size)
   const halves = packed === 4 ? 'vec4<f16>' : 'f16'
   return kernel({
     name: 'gather_rows',

@@ -1,16 +1,16 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { pack } from '../wgsl/packs.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { columnSum, columnSums } from './column-sum.ts'
 
 /** y[r, c] = (x[r, c] − mean[r]) · scale[r] · gain[c] + bias[c], scale = 1 / sqrt(variance[r] + epsilon); x (rows, columns). */
 export function layerNorm(
-  plan: Plan,
+  recording: Recording,
   x: Tensor,
   gain: Tensor,
   bias: Tensor,
@@ -19,9 +19,9 @@ export function layerNorm(
 ): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const kept = stored(plan, pack(columns).size, { y })
-  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
-    params: { rows, columns: columns / pack(columns).size, epsilon },
+  const kept = stored(recording, vectorise(columns).size, { y })
+  recording.dispatch(forward(recording.target, columns, kept, floatTypeOf(y)), {
+    params: { rows, columns: columns / vectorise(columns).size, epsilon },
     buffers: { x, gain, bias, y, ...kept.buffers },
     grid: rows,
   })
@@ -66,32 +66,32 @@ export interface LayerNormBackward {
 }
 
 /** With n = normalised x and g = dy · gain: dx (+)= scale · (g − mean(g) − n · mean(g · n)), gain′ += Σ dy · n, bias′ += Σ dy. */
-export function layerNormBackward(plan: Plan, of: LayerNormBackward): void {
+export function layerNormBackward(recording: Recording, of: LayerNormBackward): void {
   const { x, gain, dy, dx, accumulate, gainGradient, biasGradient, epsilon } = of
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const params = { rows, columns: columns / pack(columns).size, epsilon }
-  const moments = plan.tensor('layer norm moments', [rows, 2])
+  const params = { rows, columns: columns / vectorise(columns).size, epsilon }
+  const moments = recording.tensor('layer norm moments', [rows, 2])
   if (dx)
-    plan.dispatch(backward(plan.target, columns, accumulate), {
+    recording.dispatch(backward(recording.target, columns, accumulate), {
       params,
       buffers: { x, gain, dy, dx, moments },
       grid: rows,
     })
   else if (gainGradient)
-    plan.dispatch(measure(plan.target, columns), { params, buffers: { x, moments }, grid: rows })
+    recording.dispatch(measure(recording.target, columns), { params, buffers: { x, moments }, grid: rows })
   if (gainGradient)
-    columnSums(plan, {
+    columnSums(recording, {
       name: 'layer_norm_gain',
       reads: { x, dy },
       tables: { moments },
       term: 'dy[i] * (x[i] - moments[row * 2u]) * moments[row * 2u + 1u]',
       out: gainGradient,
     })
-  if (biasGradient) columnSum(plan, { x: dy, out: biasGradient })
+  if (biasGradient) columnSum(recording, { x: dy, out: biasGradient })
 }
 
-const forwards = once<ReturnType<typeof forwardKernel>>()
+const forwards = memoize<ReturnType<typeof forwardKernel>>()
 
 function forward(target: Target, size: number, kept: Stored, type: FloatType) {
   return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
@@ -100,7 +100,7 @@ function forward(target: Target, size: number, kept: Stored, type: FloatType) {
 // One workgroup a row: lanes stride over the columns.
 function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables } = group(target)
-  const { element, size: packed } = pack(size)
+  const { element, size: packed } = vectorise(size)
   return kernel<'rows' | 'columns' | 'epsilon', string>({
     name: 'layer_norm',
     enables: kept.enables + enables,
@@ -126,7 +126,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-const backwards = once<ReturnType<typeof backwardKernel>>()
+const backwards = memoize<ReturnType<typeof backwardKernel>>()
 
 function backward(target: Target, size: number, accumulate: boolean) {
   return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
@@ -136,7 +136,7 @@ function backward(target: Target, size: number, accumulate: boolean) {
 
 function backwardKernel(target: Target, size: number, accumulate: boolean) {
   const { width, enables } = group(target)
-  const { element } = pack(size)
+  const { element } = vectorise(size)
   return kernel({
     name: 'layer_norm_backward',
     enables,
@@ -176,7 +176,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-const measures = once<ReturnType<typeof measureKernel>>()
+const measures = memoize<ReturnType<typeof measureKernel>>()
 
 function measure(target: Target, size: number) {
   return measures(`${targetKey(target)} ${size}`, () => measureKernel(target, size))
@@ -189,7 +189,7 @@ function measureKernel(target: Target, size: number) {
     enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
     buffers: {
-      x: { element: pack(size).element, access: 'read' }, // (rows, columns)
+      x: { element: vectorise(size).element, access: 'read' }, // (rows, columns)
       moments: { element: 'f32', access: 'write' }, // (rows, mean and scale)
     },
     code: `${moments(target, size)}
@@ -207,7 +207,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 // `moments_of` gives (mean, scale) of a row. The variance is a second pass, so that it does not cancel.
 function moments(target: Target, size: number): string {
   const { width, functions } = group(target)
-  const { size: packed, declarations } = pack(size)
+  const { size: packed, declarations } = vectorise(size)
   return `${declarations}${functions}
 fn count_of_row() -> f32 { return f32(params.columns * ${packed}u); }
 fn moments_of(start: u32, lane: u32) -> vec2f {

@@ -1,7 +1,7 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
+import type { Recording } from '../plan/recording.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 /** A chunk of logit rows; what it says of row r stands at `firstRow` + r of the tensors over all rows. */
@@ -22,9 +22,9 @@ export interface LogitRows {
 }
 
 /** logProbs[r] = z[r, targets[r]] − logSums[r]; writes it, the log sums and the entropies, at `firstRow` and after. */
-export function logProbability(plan: Plan, options: LogitRows & { logProbs: Tensor }): void {
+export function logProbability(recording: Recording, options: LogitRows & { logProbs: Tensor }): void {
   const { logits, targets, firstRow, rows, vocabulary, temperature, logProbs, logSums, entropies } = options
-  plan.dispatch(forward(plan.target), {
+  recording.dispatch(forward(recording.target), {
     params: { first_row: firstRow, rows, vocabulary, scale: 1 / temperature },
     buffers: { logits, targets, logProbs, logSums, entropies },
     grid: rows,
@@ -36,13 +36,13 @@ export function logProbability(plan: Plan, options: LogitRows & { logProbs: Tens
  * entropies[r])) / temperature.
  */
 export function logProbabilityBackward(
-  plan: Plan,
+  recording: Recording,
   options: LogitRows & { coefficients: Tensor; entropyCoefficients: Tensor },
 ): void {
   const { firstRow, rows, vocabulary, temperature, ...tensors } = options
   const { logits, targets, logSums, entropies, coefficients, entropyCoefficients } = tensors
   const parts = Math.ceil(vocabulary / partSize)
-  plan.dispatch(backward(plan.target), {
+  recording.dispatch(backward(recording.target), {
     params: { first_row: firstRow, rows, vocabulary, parts, scale: 1 / temperature },
     buffers: { logits, targets, logSums, entropies, coefficients, entropyCoefficients },
     grid: rows * parts,
@@ -79,7 +79,7 @@ export function logProbabilityReference(
 /** Logits of one row that one workgroup of the backward turns. */
 const partSize = 4096
 
-const forwards = once<ReturnType<typeof forwardKernel>>()
+const forwards = memoize<ReturnType<typeof forwardKernel>>()
 
 function forward(target: Target) {
   return forwards(`${targetKey(target)}`, () => forwardKernel(target))
@@ -127,7 +127,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-const backwards = once<ReturnType<typeof backwardKernel>>()
+const backwards = memoize<ReturnType<typeof backwardKernel>>()
 
 function backward(target: Target) {
   return backwards(`${targetKey(target)}`, () => backwardKernel(target))

@@ -1,20 +1,20 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { once, targetKey } from '../wgsl/memoize.ts'
-import { pack } from '../wgsl/packs.ts'
+import { memoize, targetKey } from '../wgsl/memoize.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { columnSums } from './column-sum.ts'
 
 /** y[r, c] = x[r, c] · gain[c] / sqrt(mean over c of x[r, c]² + epsilon), for x (rows, columns) and gain (columns); y f32 or f16. */
-export function rmsNorm(plan: Plan, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
+export function rmsNorm(recording: Recording, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const kept = stored(plan, pack(columns).size, { y })
-  plan.dispatch(forward(plan.target, columns, kept, floatTypeOf(y)), {
-    params: { rows, columns: columns / pack(columns).size, epsilon },
+  const kept = stored(recording, vectorise(columns).size, { y })
+  recording.dispatch(forward(recording.target, columns, kept, floatTypeOf(y)), {
+    params: { rows, columns: columns / vectorise(columns).size, epsilon },
     buffers: { x, gain, y, ...kept.buffers },
     grid: rows,
   })
@@ -50,18 +50,18 @@ export interface RmsNormBackward {
 }
 
 /** With s = 1 / sqrt(mean(x²) + epsilon), g = dy · gain: dx (+)= s · g − x · s³ · mean(x · g), gain′ += Σ dy · x · s. */
-export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
+export function rmsNormBackward(recording: Recording, of: RmsNormBackward): void {
   const { x, gain, dy, dx, accumulate, gainGradient, epsilon } = of
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const scales = plan.tensor('rms norm scales', [rows])
-  plan.dispatch(backward(plan.target, columns, accumulate), {
-    params: { rows, columns: columns / pack(columns).size, epsilon },
+  const scales = recording.tensor('rms norm scales', [rows])
+  recording.dispatch(backward(recording.target, columns, accumulate), {
+    params: { rows, columns: columns / vectorise(columns).size, epsilon },
     buffers: { x, gain, dy, dx, scales },
     grid: rows,
   })
   if (gainGradient)
-    columnSums(plan, {
+    columnSums(recording, {
       name: 'rms_norm_gain',
       reads: { x, dy },
       tables: { scales },
@@ -70,7 +70,7 @@ export function rmsNormBackward(plan: Plan, of: RmsNormBackward): void {
     })
 }
 
-const forwards = once<ReturnType<typeof forwardKernel>>()
+const forwards = memoize<ReturnType<typeof forwardKernel>>()
 
 function forward(target: Target, size: number, kept: Stored, type: FloatType) {
   return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
@@ -79,7 +79,7 @@ function forward(target: Target, size: number, kept: Stored, type: FloatType) {
 // One workgroup a row: lanes stride over the columns.
 function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables, functions } = group(target)
-  const { size: packed, element, declarations } = pack(size)
+  const { size: packed, element, declarations } = vectorise(size)
   return kernel<'rows' | 'columns' | 'epsilon', string>({
     name: 'rms_norm',
     enables: kept.enables + enables,
@@ -105,7 +105,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-const backwards = once<ReturnType<typeof backwardKernel>>()
+const backwards = memoize<ReturnType<typeof backwardKernel>>()
 
 function backward(target: Target, size: number, accumulate: boolean) {
   return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
@@ -115,7 +115,7 @@ function backward(target: Target, size: number, accumulate: boolean) {
 
 function backwardKernel(target: Target, size: number, accumulate: boolean) {
   const { width, enables, functions } = group(target)
-  const { size: packed, element, declarations } = pack(size)
+  const { size: packed, element, declarations } = vectorise(size)
   return kernel({
     name: 'rms_norm_backward',
     enables,

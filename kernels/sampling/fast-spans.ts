@@ -1,5 +1,5 @@
 import { kernel } from '../device/kernel.ts'
-import { pack } from '../wgsl/packs.ts'
+import { vectorise } from '../wgsl/packs.ts'
 
 /** Tokens that are summed up as one. */
 export const span = 32
@@ -13,10 +13,10 @@ export const summariseSpans = (vocabulary: number) =>
     name: 'draw_summaries',
     params: { rows: 'u32', columns: 'u32', spans: 'u32', coldness: 'f32' } as const,
     buffers: {
-      logits: { element: pack(vocabulary).element, access: 'read' }, // (rows, columns)
+      logits: { element: vectorise(vocabulary).element, access: 'read' }, // (rows, columns)
       summaries: { element: 'vec2f', access: 'write' }, // (rows, spans)
     },
-    code: `${accessWgsl(pack(vocabulary).size === 4)}
+    code: `${accessWgsl(vectorise(vocabulary).size === 4)}
 @compute @workgroup_size(${spanLanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = workgroup_index(id) * ${spanLanes}u + lane;

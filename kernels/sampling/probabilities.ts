@@ -1,7 +1,7 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
-import { pack } from '../wgsl/packs.ts'
+import type { Recording } from '../plan/recording.ts'
+import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 export interface Probabilities {
@@ -21,16 +21,16 @@ export interface Probabilities {
 }
 
 /** out = softmax(logits / temperature) over what top-k, top-p, then min-p leave: Hugging Face's order; the rest is 0. */
-export function probabilities(plan: Plan, of: Probabilities): void {
+export function probabilities(recording: Recording, of: Probabilities): void {
   const { logits, out, temperature, topK, topP, minP = 0, rows, vocabulary } = of
   if (!(temperature > 0)) throw new Error(`probabilities: temperature must be > 0, got ${temperature}`)
   if (!(Number.isInteger(topK) && topK >= 0)) throw new Error(`probabilities: topK must be >= 0, got ${topK}`)
   if (!(topP > 0 && topP <= 1)) throw new Error(`probabilities: topP must be in (0, 1], got ${topP}`)
   if (!(minP >= 0 && minP <= 1)) throw new Error(`probabilities: minP must be in [0, 1], got ${minP}`)
-  plan.dispatch(warp(plan.target, vocabulary), {
+  recording.dispatch(warp(recording.target, vocabulary), {
     params: {
       rows,
-      columns: vocabulary / pack(vocabulary).size,
+      columns: vocabulary / vectorise(vocabulary).size,
       coldness: 1 / temperature,
       top_k: topK < vocabulary ? topK : 0,
       top_p: topP,
@@ -66,7 +66,7 @@ const gpuWidth = 256
 // param, because drivers unroll loops of known length, which here takes them seconds.
 function warp(target: Target, size: number) {
   const { width, enables, functions } = group(target, gpuWidth)
-  const { size: packed, element, declarations } = pack(size)
+  const { size: packed, element, declarations } = vectorise(size)
   const rowLoop = `var c = lane; c < params.columns; c += ${width}u`
   return kernel({
     name: 'probabilities',

@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 
 export interface PenaliseRepeats {
   /** (rows, vocabulary), changed in place */
@@ -20,10 +20,10 @@ export interface PenaliseRepeats {
  * Of every token in a row's history, once however often it is there: logit / penalty when positive, else
  * logit · penalty, as Hugging Face's processor computes it, which sees no prompt that comes as embeddings.
  */
-export function penaliseRepeats(plan: Plan, of: PenaliseRepeats): void {
+export function penaliseRepeats(recording: Recording, of: PenaliseRepeats): void {
   const { logits, history, position, penalty, rows, vocabulary, capacity } = of
   if (!(penalty > 0)) throw new Error(`penaliseRepeats: penalty must be > 0, got ${penalty}`)
-  plan.dispatch(penalise(plan.target), {
+  recording.dispatch(penalise(recording.target), {
     params: { rows, columns: vocabulary, capacity, penalty },
     buffers: { logits, history, position },
     grid: rows,

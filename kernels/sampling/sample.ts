@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 /** State of the sequences that is drawn with and changed. */
@@ -32,17 +32,17 @@ export type SampleTokens = Draw &
  * The next token of each row. Greedy takes the first of the largest logits. Else the first token at which the running
  * sum of probabilities passes u · their sum, u drawn from seed and position alone: a row's place in the batch has no effect.
  */
-export function sampleTokens(plan: Plan, of: SampleTokens): void {
+export function sampleTokens(recording: Recording, of: SampleTokens): void {
   const { seeds, position, done, ids, history, endId, rows, vocabulary, capacity } = of
   const params = { rows, columns: vocabulary, capacity, end_id: endId }
   if (of.greedy)
-    plan.dispatch(likeliest(plan.target), {
+    recording.dispatch(likeliest(recording.target), {
       params,
       buffers: { logits: of.logits, position, done, ids, history },
       grid: rows,
     })
   else
-    plan.dispatch(chance(plan.target), {
+    recording.dispatch(chance(recording.target), {
       params,
       buffers: { probabilities: of.probabilities, seeds, position, done, ids, history, chances: of.chances },
       grid: rows,

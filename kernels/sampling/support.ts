@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /** Tokens of a vocabulary in one word of a support. */
@@ -16,12 +16,15 @@ export interface SupportRows {
 }
 
 /** Sets the bits of tokens whose probability is not 0, and of each row's target. */
-export function supportOf(plan: Plan, of: SupportRows & { probabilities: Tensor; targets: Tensor }): void {
+export function supportOf(
+  recording: Recording,
+  of: SupportRows & { probabilities: Tensor; targets: Tensor },
+): void {
   const { probabilities, targets, support, firstRow, rows, vocabulary } = of
   const words = Math.ceil(vocabulary / wordTokens)
-  const { width } = spread(plan.target)
+  const { width } = spread(recording.target)
   const parts = Math.ceil(words / width)
-  plan.dispatch(gatherBits(plan.target), {
+  recording.dispatch(gatherBits(recording.target), {
     params: { first_row: firstRow, rows, vocabulary, words, parts },
     buffers: { probabilities, targets, support },
     grid: rows * parts,
@@ -29,12 +32,12 @@ export function supportOf(plan: Plan, of: SupportRows & { probabilities: Tensor;
 }
 
 /** Logits (rows, vocabulary) outside of the support become so small that they count as impossible. */
-export function restrict(plan: Plan, of: SupportRows & { logits: Tensor }): void {
+export function restrict(recording: Recording, of: SupportRows & { logits: Tensor }): void {
   const { logits, support, firstRow, rows, vocabulary } = of
   const words = Math.ceil(vocabulary / wordTokens)
-  const { width, repeat } = spread(plan.target)
+  const { width, repeat } = spread(recording.target)
   const parts = Math.ceil(vocabulary / (width * repeat))
-  plan.dispatch(mask(plan.target), {
+  recording.dispatch(mask(recording.target), {
     params: { first_row: firstRow, rows, vocabulary, words, parts },
     buffers: { logits, support },
     grid: rows * parts,

@@ -1,16 +1,19 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /**
  * sums[index] += Σ over i of (bits(x[i]) ^ i · 2654435761) · 747796405, modulo 2^32: two tensors that differ in one
  * element never have the same sum, others by chance in one of 2^32 cases.
  */
-export function checksum(plan: Plan, { x, sums, index }: { x: Tensor; sums: Tensor; index: number }): void {
+export function checksum(
+  recording: Recording,
+  { x, sums, index }: { x: Tensor; sums: Tensor; index: number },
+): void {
   const size = sizeOf(x.shape)
-  const { width } = spread(plan.target)
-  plan.dispatch(sumOfBits(plan.target), {
+  const { width } = spread(recording.target)
+  recording.dispatch(sumOfBits(recording.target), {
     params: { size, index },
     buffers: { bits: x, sums },
     grid: Math.ceil(size / (width * elementsOfLane)),

@@ -1,6 +1,6 @@
 import { kernel, type Target } from '../device/kernel.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /** How numbers lie in files of weights, little-endian. */
@@ -24,12 +24,12 @@ export interface StoredElements {
  * to[first + i] = element i of the raw bytes: widened exactly, or rounded to the nearest float16, ties to even, where
  * what is beyond the range becomes the largest number with its sign. NaN stays NaN.
  */
-export function storeElements(plan: Plan, of: StoredElements): void {
+export function storeElements(recording: Recording, of: StoredElements): void {
   const { raw, at, format, count, to, first, saturated } = of
   const isHalf = to.type === 'f16'
   const words = isHalf ? Math.ceil(count / 2) : count
-  const { width, repeat } = spread(plan.target)
-  plan.dispatch(store(plan.target, format, isHalf), {
+  const { width, repeat } = spread(recording.target)
+  recording.dispatch(store(recording.target, format, isHalf), {
     params: { at, count, words, first: isHalf ? first / 2 : first },
     buffers: { raw, stored: { ...to, type: 'u32', shape: [Math.ceil(bytesOf(to) / 4)] }, saturated },
     grid: Math.ceil(words / (width * repeat)),

@@ -1,7 +1,7 @@
 import { largestFloat16 } from '../device/float16.ts'
 import type { BufferSpec } from '../device/kernel.ts'
 import type { FloatType, Tensor } from '../device/tensor.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Recording } from '../plan/recording.ts'
 import type { Pack } from './packs.ts'
 
 /** What kernels over packs need to write tensors of float16 or float32, and to count what float16 cannot hold. */
@@ -16,10 +16,14 @@ export interface Stored {
   buffers: Record<string, Tensor>
 }
 
-export function stored(plan: Plan, packed: Pack['size'], written: Readonly<Record<string, Tensor>>): Stored {
+export function stored(
+  recording: Recording,
+  packed: Pack['size'],
+  written: Readonly<Record<string, Tensor>>,
+): Stored {
   const types = Object.entries(written).map(([name, tensor]) => [name, floatTypeOf(tensor)] as const)
   const half = types.some(([, type]) => type === 'f16')
-  const counter = half ? plan.saturated : undefined
+  const counter = half ? recording.saturated : undefined
   return {
     enables: half ? 'enable f16;\n' : '',
     key: `${types.map(([name, type]) => `${name} ${type}`)} ${counter !== undefined}`,
@@ -30,8 +34,8 @@ export function stored(plan: Plan, packed: Pack['size'], written: Readonly<Recor
 }
 
 /** What kernels need that write float16 by `kept(f32)` or `kept2(vec2f)`: what these cut is counted where the plan counts. */
-export function counted(plan: Plan): Pick<Stored, 'functions' | 'specs' | 'buffers'> {
-  const counter = plan.saturated
+export function counted(recording: Recording): Pick<Stored, 'functions' | 'specs' | 'buffers'> {
+  const counter = recording.saturated
   return {
     functions: keptWgsl('f32', counter !== undefined) + keptWgsl('vec2f', counter !== undefined),
     specs: counter ? counterSpec : {},

@@ -4,7 +4,7 @@ import type { Target } from '../device/kernel.ts'
  * Makes what belongs to a key once, and gives the same object ever after. Kernels made so are known to a device by
  * identity: their source is written, and looked up, a single time.
  */
-export function once<Value>(): (key: string, make: () => Value) => Value {
+export function memoize<Value>(): (key: string, make: () => Value) => Value {
   const known = new Map<string, Value>()
   return (key, make) => {
     const found = known.get(key)

@@ -8,5 +8,5 @@ export const withConstants = (code: string, fixed: Variant['fixed']): string =>
   code.replace(/params\.(\w+)/g, (text, name: string) => (name in fixed ? `${fixed[name]}u` : text))
 
 /** The numbers 0 to count - 1, for code that is written out. */
-export const each = <T>(count: number, of: (i: number) => T): T[] =>
+export const unroll = <T>(count: number, of: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => of(i))

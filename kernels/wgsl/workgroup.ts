@@ -1,7 +1,7 @@
 import type { Target } from '../device/kernel.ts'
 
 /** A workgroup that works on one row: its width and the WGSL it needs to sum and compare over its lanes. */
-export interface Group {
+export interface WorkgroupKit {
   width: number
   enables: string
   /** Defines `group_sum(value, lane)` and `group_max(value, lane)`: every lane gets the result, which may steer control flow. Call them from uniform control flow. */
@@ -9,11 +9,11 @@ export interface Group {
 }
 
 /** One subgroup without barriers on software adapters, a tree over workgroup memory on GPUs, there `gpuWidth` wide. */
-export function group(target: Target, gpuWidth = 128): Group {
+export function group(target: Target, gpuWidth = 128): WorkgroupKit {
   return target.family === 'cpu' ? subgroup(target.subgroupSize) : tree(gpuWidth)
 }
 
-const subgroup = (width: number): Group => ({
+const subgroup = (width: number): WorkgroupKit => ({
   width,
   // A workgroup is one subgroup here, so what its operations return is uniform, which compilers cannot know.
   enables: 'enable subgroups;\ndiagnostic(off, subgroup_uniformity);',
@@ -23,7 +23,7 @@ fn group_max(value: f32, lane: u32) -> f32 { return subgroupMax(value); }
 `,
 })
 
-const tree = (width: number): Group => ({
+const tree = (width: number): WorkgroupKit => ({
   width,
   enables: '',
   functions: `

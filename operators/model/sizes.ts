@@ -12,7 +12,7 @@ import {
   visionBytes,
 } from '../../kernels/networks/memory-estimate.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
-import type { Precision } from '../../kernels/plan/plan.ts'
+import type { Precision } from '../../kernels/plan/recording.ts'
 import { resolvePath } from '../builtin.ts'
 import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
 import { parseModelConfig } from './checkpoint/config.ts'

@@ -39,7 +39,7 @@ export const templates = {
   },
 } as const satisfies Record<string, Template>
 
-export const imageToken = '<image>'
+export const imageMarker = '<image>'
 
 /** A whole conversation as text: the system's words once, then each question with its answer. */
 export function renderConversation(template: Template, messages: readonly Message[]): string {
@@ -57,8 +57,8 @@ export function renderPrompt(template: Template, question: string): string {
 
 /** Frames come first in a question, wherever `<image>` was written. */
 function renderQuestion(template: Template, question: string): string {
-  if (!question.includes(imageToken)) return fill(template.user, question)
-  const words = strip(question.replaceAll(imageToken, ''))
+  if (!question.includes(imageMarker)) return fill(template.user, question)
+  const words = strip(question.replaceAll(imageMarker, ''))
   return fill(template.user, strip(fill(template.image, words)))
 }
 

@@ -1,4 +1,4 @@
-import { imageToken, type Template } from './template.ts'
+import { imageMarker, type Template } from './template.ts'
 import { TextError } from './text-error.ts'
 
 /** Stands in ids where the visual tokens go. */
@@ -13,7 +13,7 @@ export interface TextEncoder {
 
 /** Ids of a rendered text: the pieces around each `<image>` are encoded apart and joined by -200. */
 export function tokenize(tokenizer: TextEncoder, text: string): number[] {
-  const [first = '', ...rest] = text.split(imageToken)
+  const [first = '', ...rest] = text.split(imageMarker)
   const ids = tokenizer.encode(first)
   for (const piece of rest) ids.push(imageId, ...tokenizer.encode(piece))
   return ids
@@ -32,7 +32,7 @@ export function tokenizeWithLabels(
 ): { ids: number[]; labels: number[] } {
   const ids = tokenize(tokenizer, text)
   const labels = [...ids]
-  if (template.separator === '') labels.fill(ignoredLabel, 0, tokenize(tokenizer, imageToken).length)
+  if (template.separator === '') labels.fill(ignoredLabel, 0, tokenize(tokenizer, imageMarker).length)
   else {
     const counted = maskQuestions(tokenizer, template, text, labels)
     if (counted !== ids.length) {

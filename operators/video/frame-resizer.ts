@@ -3,7 +3,7 @@ import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
 import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan } from '../../kernels/plan/plan.ts'
+import { Recording } from '../../kernels/plan/recording.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
 
 export interface FrameResizer {
@@ -25,10 +25,10 @@ export async function frameResizer(
     throw new Error(
       `frames are ${from.width} × ${from.height}; do_resize is off, so they must be ${size} × ${size}`,
     )
-  const plan = new Plan(device)
-  const picture = plan.pin('picture', [packedWords(from)], 'u32')
-  const pixels = plan.pin('resized', [size, size], 'u32')
-  const values = plan.pin('pixel values', [3, size, size])
+  const recording = new Recording(device)
+  const picture = recording.pin('picture', [packedWords(from)], 'u32')
+  const pixels = recording.pin('resized', [size, size], 'u32')
+  const values = recording.pin('pixel values', [3, size, size])
   const filters = {
     x: filterTensor(device, bicubicFilter(from.width, size)),
     y: filterTensor(device, bicubicFilter(from.height, size)),
@@ -37,9 +37,9 @@ export async function frameResizer(
   const free = () => {
     for (const tensor of [filters.x, filters.y, table]) device.freeTensor(tensor)
   }
-  resize(plan, picture, from, pixels, filters)
-  normalisePixels(plan, pixels, table, values)
-  const compiled = await compile(device, plan, 'resize').catch((error: unknown) => {
+  resize(recording, picture, from, pixels, filters)
+  normalisePixels(recording, pixels, table, values)
+  const compiled = await compile(device, recording, 'resize').catch((error: unknown) => {
     free()
     throw error
   })

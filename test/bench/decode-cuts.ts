@@ -8,7 +8,7 @@ import type { Tensor } from '../../kernels/device/tensor.ts'
 import { headWeight, layerWeight } from '../../kernels/networks/language-model.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan } from '../../kernels/plan/plan.ts'
+import { Recording } from '../../kernels/plan/recording.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 import { randomModel } from './released.ts'
 
@@ -33,10 +33,10 @@ export async function* decodeCuts(
         const bytes = 2 * columns * inner
         const label = `${name} ${rows}: ${tile.subgroups} subgroups by ${tile.divide}, ${16 * tile.columnBlocks} columns, ${tile.depth} deep`
         try {
-          const plan = new Plan(device, 'float16')
-          for (const layer of weights === 'one' ? [0, 0, 0] : layers) record(plan, layer, tile)
-          const count = plan.segments[0].commands.length
-          const compiled = await compile(device, plan, 'cut')
+          const recording = new Recording(device, 'float16')
+          for (const layer of weights === 'one' ? [0, 0, 0] : layers) record(recording, layer, tile)
+          const count = recording.segments[0].commands.length
+          const compiled = await compile(device, recording, 'cut')
           // Bursts of tens of milliseconds, since an idle GPU needs that long to reach its clock.
           const repeats = Math.ceil(0.02 / (count * (bytes / 3e12)))
           const seconds = await measure(rounds, async () => {
@@ -69,7 +69,7 @@ interface Product {
   inner: number
   unit: number
   weights: 'one' | 'layers'
-  record(plan: Plan, layer: number, tile: StepTile): void
+  record(recording: Recording, layer: number, tile: StepTile): void
 }
 
 /** The products of the model's step over made-up rows. */
@@ -93,7 +93,7 @@ function products({ device, shape: { language }, weights }: VideoModel, rows: nu
   const add = (name: 'out' | 'down', weight: string, from: Tensor): Product => ({
     ...{ name, wide: false, columns: hidden, inner: from.shape[0] * 16, unit: hidden },
     weights: 'layers',
-    record(plan, layer, tile) {
+    record(recording, layer, tile) {
       const inner = from.shape[0] * 16
       const parts = hidden / (16 * tile.columnBlocks)
       const next = {
@@ -102,7 +102,7 @@ function products({ device, shape: { language }, weights }: VideoModel, rows: nu
       }
       const stream = tensor('stream', [rows, hidden])
       const gain = tensor('gain', [hidden])
-      addProjection(plan, {
+      addProjection(recording, {
         ...{ from, inner, weight: of(layer, weight), x: stream, scales, gain, next, rows, columns: hidden },
         tile,
       })
@@ -111,8 +111,8 @@ function products({ device, shape: { language }, weights }: VideoModel, rows: nu
   return [
     {
       ...{ name: 'qkv', wide: false, columns: outputs, inner: hidden, unit: headSize, weights: 'layers' },
-      record(plan, layer, tile) {
-        attentionInputs(plan, {
+      record(recording, layer, tile) {
+        attentionInputs(recording, {
           ...{ x, rows, heads, keyValueHeads, headSize, capacity: 64, tile },
           queryWeight: of(layer, 'self_attn.q_proj'),
           keyWeight: of(layer, 'self_attn.k_proj'),
@@ -130,18 +130,18 @@ function products({ device, shape: { language }, weights }: VideoModel, rows: nu
     {
       ...{ name: 'gated', wide: true, columns: 2 * intermediate, inner: hidden, unit: 2 * intermediate },
       weights: 'layers',
-      record(plan, layer, tile) {
+      record(recording, layer, tile) {
         const [gate, up] = [of(layer, 'mlp.gate_proj'), of(layer, 'mlp.up_proj')]
-        gatedProjection(plan, { x, rows, gate, up, out: gated, columns: intermediate, tile })
+        gatedProjection(recording, { x, rows, gate, up, out: gated, columns: intermediate, tile })
       },
     },
     add('down', 'mlp.down_proj', gated),
     {
       ...{ name: 'head', wide: true, columns: vocabulary, inner: hidden, unit: 64, weights: 'one' },
-      record(plan, _, tile) {
+      record(recording, _, tile) {
         const logits = tensor('logits', [rows, vocabulary])
         const weight = headWeight(weights, language).value
-        stepLogits(plan, { x, rows, weight, logits, columns: vocabulary, tile })
+        stepLogits(recording, { x, rows, weight, logits, columns: vocabulary, tile })
       },
     },
   ]

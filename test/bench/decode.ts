@@ -2,7 +2,7 @@ import type { Device } from '../../kernels/device/device.ts'
 import { generate, type Request, recordGeneration } from '../../kernels/networks/generation/batch-writer.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan } from '../../kernels/plan/plan.ts'
+import { Recording } from '../../kernels/plan/recording.ts'
 import { decodeBytes } from './floors.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 import { profile, profileLines } from './profile.ts'
@@ -44,9 +44,9 @@ export async function* decode(
 async function kernels(model: VideoModel, requests: readonly Request[]): Promise<string[]> {
   const { device, precision } = model
   const owners = requests.flatMap(({ seeds }, i) => seeds.map(() => i))
-  const plan = new Plan(device, precision)
-  recordGeneration(plan, model, requests, owners, sampling, long, endId)
-  const compiled = await compile(device, plan, 'generation')
+  const recording = new Recording(device, precision)
+  recordGeneration(recording, model, requests, owners, sampling, long, endId)
+  const compiled = await compile(device, recording, 'generation')
   const steps = (count: number) => compiled.run(Array.from({ length: count }, () => 'step'))
   compiled.run(['main'])
   steps(64)

@@ -4,7 +4,7 @@ import type { Tensor } from '../../kernels/device/tensor.ts'
 import { type Matmul, matmul } from '../../kernels/matmul/matmul.ts'
 import { ntTiles, unitTiles } from '../../kernels/matmul/table.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan, type Precision } from '../../kernels/plan/plan.ts'
+import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 import { noise } from '../kernels/support.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 
@@ -90,13 +90,13 @@ async function product(
   // Bursts of tens of milliseconds, since an idle GPU needs that long to reach its clock.
   const estimate = Math.max(flops / 2e14, bytes / 3e12, 4e-6) * copies
   const repeats = Math.max(1, Math.round((device.units === 'none' ? 0.001 : 0.03) / estimate))
-  const plan = new Plan(device, precision)
+  const recording = new Recording(device, precision)
   for (let i = 0; i < repeats; i++)
     for (const b of weights)
-      matmul(plan, { form, rows, columns, inner, a, b, out, ...(cut && { tile: cut }) })
+      matmul(recording, { form, rows, columns, inner, a, b, out, ...(cut && { tile: cut }) })
   const label = `${name} ${form} ${rows}x${columns}x${inner}${cut ? ` ${cutName(cut)}` : ''}`
   try {
-    const compiled = await compile(device, plan, 'bench')
+    const compiled = await compile(device, recording, 'bench')
     const seconds = await measure(rounds, async () => {
       compiled.run()
       await device.finish()

@@ -3,14 +3,14 @@ import { kernel } from '../../kernels/device/kernel.ts'
 import { type ElementType, sizeOf } from '../../kernels/device/tensor.ts'
 import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan } from '../../kernels/plan/plan.ts'
+import { Recording } from '../../kernels/plan/recording.ts'
 
 /**
  * Fills weights on the GPU: matrices with uniform numbers of the variance 1 / fan-in, so that signals keep their size
  * through layers that were never trained; gains with 1; biases stay 0.
  */
 export async function fillRandom(device: Device, { byName }: ParameterSet): Promise<void> {
-  const plan = new Plan(device)
+  const recording = new Recording(device)
   let seed = 0
   for (const { name, shape, value } of byName.values()) {
     seed++
@@ -18,13 +18,13 @@ export async function fillRandom(device: Device, { byName }: ParameterSet): Prom
     const isVector = shape.length === 1
     const scale = isVector ? 0 : Math.sqrt(3 / sizeOf(shape.slice(1)))
     const words = value.type === 'f16' ? sizeOf(shape) / 2 : sizeOf(shape)
-    plan.dispatch(uniform[value.type === 'f16' ? 'f16' : 'f32'], {
+    recording.dispatch(uniform[value.type === 'f16' ? 'f16' : 'f32'], {
       params: { words, seed: Math.imul(seed, 2654435761) >>> 0, scale, offset: isVector ? 1 : 0 },
       buffers: { values: value },
       grid: Math.ceil(words / (width * wordsOfLane)),
     })
   }
-  const compiled = await compile(device, plan, 'random weights')
+  const compiled = await compile(device, recording, 'random weights')
   compiled.run()
   await device.finish()
   compiled.free()

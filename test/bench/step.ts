@@ -2,7 +2,7 @@ import type { Config } from '../../engine/operator.ts'
 import type { Device } from '../../kernels/device/device.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
-import { imageToken } from '../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../kernels/networks/packing.ts'
 import { visualTokens } from '../../kernels/networks/shape.ts'
 import { adamWOptimizer } from '../../kernels/networks/training/optimizer.ts'
 import { encodeFrames, type VideoModel } from '../../kernels/networks/video-model.ts'
@@ -41,7 +41,7 @@ export async function* step(
   const vocabulary = policy.shape.language.vocabulary
   const text = Math.max(2, promptRows - visualTokens(policy.shape.connector))
   const ids = Array.from(noise(text, 1), value => Math.floor((value / 2 + 0.5) * (vocabulary - 1)))
-  ids[10 % text] = imageToken
+  ids[10 % text] = imagePlaceholderId
   const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
 
   const phases = ['encode', 'generate', 'reference', 'update', 'whole step'] as const

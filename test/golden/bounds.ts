@@ -1,5 +1,5 @@
 import type { ModelShape } from '../../kernels/networks/shape.ts'
-import type { Precision } from '../../kernels/plan/plan.ts'
+import type { Precision } from '../../kernels/plan/recording.ts'
 
 /** What each quantity of a checkpoint may be off by; relative to a tensor's largest value where nothing else is said. */
 export interface Bounds {

@@ -9,7 +9,7 @@ import type { Sequence } from '../../kernels/networks/packing.ts'
 import { adamWOptimizer } from '../../kernels/networks/training/optimizer.ts'
 import { encodeFrames, forward, promptStates } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan, type Precision } from '../../kernels/plan/plan.ts'
+import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 import { probabilities } from '../../kernels/sampling/probabilities.ts'
 import { groupStatistics } from '../../operators/grpo/estimators.ts'
 import { grpoLoss } from '../../operators/grpo/loss.ts'
@@ -110,10 +110,10 @@ async function visionRows(
   const frames = device.tensor('frames', expected.shape('frames'), 'f32', await expected.read('frames'))
   const features = await encodeFrames(model, frames)
   const rows = [await near(expected, 'vision.features', await device.read(features), bounds.vision)]
-  const plan = new Plan(device, precision)
-  const out = groupResampler(new Pass(plan, false), weights, shape.connector, features)
-  plan.pinned.add(out)
-  const compiled = await compile(device, plan, 'connector')
+  const recording = new Recording(device, precision)
+  const out = groupResampler(new Pass(recording, false), weights, shape.connector, features)
+  recording.pinned.add(out)
+  const compiled = await compile(device, recording, 'connector')
   compiled.run()
   rows.push(await near(expected, 'connector.out', await compiled.read(out), bounds.connector))
   compiled.free()
@@ -172,11 +172,11 @@ async function sampled(
 ): Promise<Float32Array> {
   const { temperature, topK, topP } = samplingOf(name)
   const vocabulary = logits.length
-  const plan = new Plan(device)
-  const input = plan.constant('logits', [1, vocabulary], logits)
-  const out = plan.pin('probabilities', [1, vocabulary])
-  probabilities(plan, { logits: input, out, temperature, topK, topP, rows: 1, vocabulary })
-  const compiled = await compile(device, plan, 'sampling')
+  const recording = new Recording(device)
+  const input = recording.constant('logits', [1, vocabulary], logits)
+  const out = recording.pin('probabilities', [1, vocabulary])
+  probabilities(recording, { logits: input, out, temperature, topK, topP, rows: 1, vocabulary })
+  const compiled = await compile(device, recording, 'sampling')
   compiled.run()
   const result = await compiled.read(out)
   compiled.free()

@@ -7,7 +7,7 @@ import { Pass } from '../../kernels/layers/pass.ts'
 import { groupResampler } from '../../kernels/networks/group-resampler.ts'
 import { allocateParameters, parameter } from '../../kernels/networks/parameters.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan, type Precision } from '../../kernels/plan/plan.ts'
+import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 import { connectorRoundings, off } from './bounds.ts'
 import { type Row, relativeError, row } from './row.ts'
 
@@ -40,9 +40,9 @@ export async function checkConnector(folder: string, device: Device, precision: 
     const { value } = parameter(weights, name)
     device.write(value, value.type === 'f16' ? toFloat16Bits(values) : values)
   }
-  const plan = new Plan(device, precision)
+  const recording = new Recording(device, precision)
   const shape = [config.tokens, config.vision_hidden_size]
-  const input = plan.constant(
+  const input = recording.constant(
     'input',
     shape,
     Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(0.11 * i)),
@@ -54,9 +54,9 @@ export async function checkConnector(folder: string, device: Device, precision: 
     heads: 8,
     headSize: 64,
   }
-  const out = groupResampler(new Pass(plan, false), weights, connector, input)
-  plan.pinned.add(out)
-  const compiled = await compile(device, plan, 'miniature connector')
+  const out = groupResampler(new Pass(recording, false), weights, connector, input)
+  recording.pinned.add(out)
+  const compiled = await compile(device, recording, 'miniature connector')
   compiled.run()
   const found = await compiled.read(out)
   compiled.free()

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Device, openDevice } from '../../kernels/device/device.ts'
-import type { Precision } from '../../kernels/plan/plan.ts'
+import type { Precision } from '../../kernels/plan/recording.ts'
 import { checkCheckpoint } from './checkpoint.ts'
 import { checkConnector } from './connector.ts'
 import { checkPixels } from './pixels.ts'

@@ -1,6 +1,6 @@
 import { create, globals } from 'webgpu'
 import { declare, type Kernel, type Target } from '../../kernels/device/kernel.ts'
-import { Plan, type Precision } from '../../kernels/plan/plan.ts'
+import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 
 /** A GPU with matrix units, as far as kernels are concerned. */
 export const unitsTarget: Target = { family: 'gpu', units: 'native', subgroupSize: 32 }
@@ -25,13 +25,13 @@ export async function nullDevice(): Promise<GPUDevice> {
  */
 export async function complaints(
   gpu: GPUDevice,
-  record: (plan: Plan) => void,
+  record: (recording: Recording) => void,
   precision: Precision = 'float16',
 ): Promise<string[]> {
-  const plan = new Plan(unitsTarget, precision)
-  record(plan)
+  const recording = new Recording(unitsTarget, precision)
+  record(recording)
   const kernels = new Map<string, Kernel>()
-  for (const { commands } of plan.segments)
+  for (const { commands } of recording.segments)
     for (const command of commands)
       if ('dispatch' in command) kernels.set(command.dispatch.kernel.code, command.dispatch.kernel)
   const found: string[] = []

@@ -4,7 +4,7 @@ import type { Family } from '../../kernels/device/adapter.ts'
 import { type Device, openDevice } from '../../kernels/device/device.ts'
 import type { ElementType, Tensor } from '../../kernels/device/tensor.ts'
 import { compile } from '../../kernels/plan/compile.ts'
-import { Plan } from '../../kernels/plan/plan.ts'
+import { Recording } from '../../kernels/plan/recording.ts'
 import { relativeError } from '../golden/row.ts'
 
 type Test = typeof t
@@ -56,10 +56,10 @@ export function given(
 }
 
 /** Records, compiles and runs a plan once. */
-export async function runOnce(device: Device, record: (plan: Plan) => void): Promise<void> {
-  const plan = new Plan(device)
-  record(plan)
-  const compiled = await compile(device, plan, 'test')
+export async function runOnce(device: Device, record: (recording: Recording) => void): Promise<void> {
+  const recording = new Recording(device)
+  record(recording)
+  const compiled = await compile(device, recording, 'test')
   compiled.run()
   await device.finish()
   compiled.free()

@@ -4,7 +4,7 @@ import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { compile } from '../../plan/compile.ts'
-import { Plan } from '../../plan/plan.ts'
+import { Recording } from '../../plan/recording.ts'
 import { hiddenStates } from '../hidden-states.ts'
 import { type Attend, headWeight } from '../language-model.ts'
 import { pack, type Sequence } from '../packing.ts'
@@ -72,10 +72,18 @@ export async function write(
   options: GenerateOptions,
 ): Promise<Written[][]> {
   const { maxNewTokens, endIds, signal, onTokens, stop } = options
-  const plan = new Plan(model.device, model.precision)
+  const recording = new Recording(model.device, model.precision)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
-  const state = recordGeneration(plan, model, requests, owners, sampling, maxNewTokens, endIds[0] ?? noToken)
-  const compiled = await compile(model.device, plan, 'generation')
+  const state = recordGeneration(
+    recording,
+    model,
+    requests,
+    owners,
+    sampling,
+    maxNewTokens,
+    endIds[0] ?? noToken,
+  )
+  const compiled = await compile(model.device, recording, 'generation')
   const rowsOf = (history: Int32Array, written: number): Ending[] =>
     owners.map((_, row) =>
       ending(history.subarray(row * maxNewTokens, row * maxNewTokens + written), options),
@@ -116,7 +124,7 @@ export async function write(
 
 /** Segment `main` prefills and draws the first token; `step` draws one more. */
 export function recordGeneration(
-  plan: Plan,
+  recording: Recording,
   model: Omit<VideoModel, 'device'>,
   requests: readonly Request[],
   owners: readonly number[],
@@ -126,20 +134,20 @@ export function recordGeneration(
 ): Drawn {
   const { shape, weights } = model
   const { language } = shape
-  plan.saturated = weights.lossScale?.forwardCuts
-  const pass = new Pass(plan, false)
+  recording.saturated = weights.lossScale?.forwardCuts
+  const pass = new Pass(recording, false)
   const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
   const seeds = requests.flatMap(request => request.seeds)
-  const drawn = nothingDrawn(plan, seeds, capacity)
+  const drawn = nothingDrawn(recording, seeds, capacity)
   const { position, ids } = drawn
-  const isFast = canDecodeInBlocks(plan, weights, language)
-  const steps = (isFast ? blockSteps : rowSteps)(plan, model, {
+  const isFast = canDecodeInBlocks(recording, weights, language)
+  const steps = (isFast ? blockSteps : rowSteps)(recording, model, {
     ...{ owners, ...promptsOf(packing), capacity, position, ids },
   })
   const keep =
     (attend: Attend): Attend =>
     (layer, queries, keys, values) => {
-      steps.keep(layer, keys, values, { plan, start: 0 })
+      steps.keep(layer, keys, values, { recording, start: 0 })
       return attend(layer, queries, keys, values)
     }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
@@ -148,12 +156,12 @@ export function recordGeneration(
     hidden,
     owners.map(owner => packing.lastRows[owner]),
   )
-  const draw = (logits: Tensor) => drawNext(plan, logits, drawn, sampling, { endId, isFast })
+  const draw = (logits: Tensor) => drawNext(recording, logits, drawn, sampling, { endId, isFast })
   draw(logitsLayer(pass, last, headWeight(weights, language)))
 
-  plan.segment('step')
+  recording.segment('step')
   const logits = steps.record()
-  advance(plan, { position, limit: capacity })
+  advance(recording, { position, limit: capacity })
   draw(logits)
   return drawn
 }

@@ -9,7 +9,7 @@ import { keysAtOnce } from '../../decode/shared-prompt-parts.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import type { Parameter } from '../../layers/pass.ts'
-import type { Plan } from '../../plan/plan.ts'
+import type { Recording } from '../../plan/recording.ts'
 import { addAdapter } from '../adapters.ts'
 import { embeddingTable, headWeight, lastNorm, layerWeight } from '../language-model.ts'
 import type { ParameterSet } from '../parameters.ts'
@@ -28,12 +28,16 @@ const matrices = [
 ]
 
 /** Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
-export function canDecodeInBlocks(plan: Plan, weights: ParameterSet, language: LanguageShape): boolean {
+export function canDecodeInBlocks(
+  recording: Recording,
+  weights: ParameterSet,
+  language: LanguageShape,
+): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
   return (
-    plan.target.units !== 'none' &&
-    plan.precision === 'float16' &&
+    recording.target.units !== 'none' &&
+    recording.precision === 'float16' &&
     layers > 0 &&
     heads / keyValueHeads <= 64 &&
     headSize <= 256 &&
@@ -47,7 +51,7 @@ export function canDecodeInBlocks(plan: Plan, weights: ParameterSet, language: L
  * adapter, which is added to the copy.
  */
 export function blockSteps(
-  plan: Plan,
+  recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
   of: Stepping,
 ): Steps {
@@ -58,44 +62,44 @@ export function blockSteps(
     return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
   })
   const ratio = heads / keyValueHeads
-  const lists = groupLists(plan, groups, ratio)
+  const lists = groupLists(recording, groups, ratio)
   const capacity = Math.ceil(of.capacity / keysAtOnce) * keysAtOnce
   const width = keyValueHeads * headSize
   const each = <T>(make: (layer: number) => T): T[] => Array.from({ length: layers }, (_, i) => make(i))
   const cleared = (label: string, shape: readonly number[]): Tensor => {
-    const tensor = pinned(plan, label, shape)
-    plan.fill(tensor) // whole blocks are read, and what lies past the end must be finite
+    const tensor = pinned(recording, label, shape)
+    recording.fill(tensor) // whole blocks are read, and what lies past the end must be finite
     return tensor
   }
   const prefix = each(() => cleared('prefix', [2, prefixRows + keysAtOnce, width]))
   const cache = each(() => cleared('cache', [2, rows, capacity, width]))
   const halves = each(layer => {
-    const made = matrices.map(name => halved(plan, layerWeight(weights, layer, `${name}.weight`)))
+    const made = matrices.map(name => halved(recording, layerWeight(weights, layer, `${name}.weight`)))
     return { q: made[0], k: made[1], v: made[2], o: made[3], gate: made[4], up: made[5], down: made[6] }
   })
-  const head = halved(plan, headWeight(weights, language))
+  const head = halved(recording, headWeight(weights, language))
   const biases = each(layer => {
-    const joined = plan.pin('biases', [(heads + 2 * keyValueHeads) * headSize])
+    const joined = recording.pin('biases', [(heads + 2 * keyValueHeads) * headSize])
     let at = 0
     for (const name of matrices.slice(0, 3)) {
       const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
-      copy(plan, { from: value, into: joined, at })
+      copy(recording, { from: value, into: joined, at })
       at += shape[0]
     }
     return joined
   })
   // Sequences that have ended stay at the position behind their last one.
-  const angles = rotations(plan, Math.max(...groups.map(({ room }) => room)) + of.capacity + 1, language)
-  const lengths = plan.constant(
+  const angles = rotations(recording, Math.max(...groups.map(({ room }) => room)) + of.capacity + 1, language)
+  const lengths = recording.constant(
     'lengths',
     [rows],
     Uint32Array.from(owners, owner => prompts[owner].length),
   )
 
   const normed = (parts: number): Normed => ({
-    rows: pinlessHalves(plan, 'normed rows', blocksOf(rows, hidden)),
-    squares: plan.tensor('squares', squaresOf(rows, parts)),
-    scales: plan.tensor('scales', [squaresOf(rows, 1)[1]]),
+    rows: pinlessHalves(recording, 'normed rows', blocksOf(rows, hidden)),
+    squares: recording.tensor('squares', squaresOf(rows, parts)),
+    scales: recording.tensor('scales', [squaresOf(rows, 1)[1]]),
     size: hidden,
     epsilon,
   })
@@ -103,10 +107,10 @@ export function blockSteps(
     layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
 
   return {
-    keep(layer, keys, values, { plan, start, placed = same }) {
+    keep(layer, keys, values, { recording, start, placed = same }) {
       const into = placed(prefix[layer])
-      copy(plan, { from: keys, into, at: start * width })
-      copy(plan, { from: values, into, at: (prefixRows + keysAtOnce + start) * width })
+      copy(recording, { from: keys, into, at: start * width })
+      copy(recording, { from: values, into, at: (prefixRows + keysAtOnce + start) * width })
     },
     seat(prompt, length) {
       const group = { ...groups[prompt], length }
@@ -120,9 +124,9 @@ export function blockSteps(
       ]
     },
     record() {
-      const x = plan.tensor('residual stream', [rows, hidden])
+      const x = recording.tensor('residual stream', [rows, hidden])
       const start = normed(1)
-      decodeStart(plan, {
+      decodeStart(recording, {
         ids,
         table: embeddingTable(weights).value,
         x,
@@ -135,7 +139,7 @@ export function blockSteps(
         const inner = from.shape[0] * 16
         const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
         const next = normed(hidden / (16 * tile.columnBlocks))
-        addProjection(plan, {
+        addProjection(recording, {
           from,
           inner,
           weight,
@@ -151,8 +155,8 @@ export function blockSteps(
       }
       for (let layer = 0; layer < layers; layer++) {
         const { q, k, v, o, gate, up, down } = halves[layer]
-        const queries = pinlessHalves(plan, 'queries', [keyValueHeads, rows, ratio, headSize])
-        attentionInputs(plan, {
+        const queries = pinlessHalves(recording, 'queries', [keyValueHeads, rows, ratio, headSize])
+        attentionInputs(recording, {
           ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },
           ...{ queryWeight: q, keyWeight: k, valueWeight: v, bias: biases[layer] },
           ...{ angles, lengths, position, queries, cache: cache[layer] },
@@ -161,23 +165,23 @@ export function blockSteps(
             unit: headSize,
           }),
         })
-        const attended = pinlessHalves(plan, 'attended', blocksOf(rows, heads * headSize))
-        groupAttention(plan, {
+        const attended = pinlessHalves(recording, 'attended', blocksOf(rows, heads * headSize))
+        groupAttention(recording, {
           ...{ lists, queries, prefix: prefix[layer], cache: cache[layer], position, out: attended },
           ...{ sequences: rows, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
         })
         const gain = layerWeight(weights, layer, 'post_attention_layernorm.weight').value
         add('out', attended, o, gain)
         const columns = gate.shape[0]
-        const out = pinlessHalves(plan, 'gated', blocksOf(rows, columns))
-        gatedProjection(plan, {
+        const out = pinlessHalves(recording, 'gated', blocksOf(rows, columns))
+        gatedProjection(recording, {
           ...{ x: before, rows, gate, up, out, columns },
           tile: stepTileFor('gated', rows, hidden, { columns: 2 * columns, unit: 2 * columns }),
         })
         add('down', out, down, gainOf(layer + 1))
       }
-      const logits = plan.tensor('logits', [rows, vocabulary])
-      stepLogits(plan, {
+      const logits = recording.tensor('logits', [rows, vocabulary])
+      stepLogits(recording, {
         ...{ x: before, rows, weight: head, logits, columns: vocabulary },
         tile: stepTileFor('head', rows, hidden, { columns: vocabulary, unit: 64 }),
       })
@@ -187,21 +191,22 @@ export function blockSteps(
 }
 
 /** The weight itself where it is float16 and alone, else a copy that lives as long as the plan: rounded once, with its adapter. */
-function halved(plan: Plan, { value, shape, adapter }: Parameter): Tensor {
+function halved(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
   if (value.type === 'f16' && !adapter) return value
-  const half = pinned(plan, value.label, shape)
-  copy(plan, { from: value, into: half })
-  if (adapter) addAdapter(plan, adapter, half)
+  const half = pinned(recording, value.label, shape)
+  copy(recording, { from: value, into: half })
+  if (adapter) addAdapter(recording, adapter, half)
   return half
 }
 
-const pinned = (plan: Plan, label: string, shape: readonly number[]): Tensor => plan.pin(label, shape, 'f16')
+const pinned = (recording: Recording, label: string, shape: readonly number[]): Tensor =>
+  recording.pin(label, shape, 'f16')
 
-const pinlessHalves = (plan: Plan, label: string, shape: readonly number[]): Tensor =>
-  plan.tensor(label, shape, 'f16')
+const pinlessHalves = (recording: Recording, label: string, shape: readonly number[]): Tensor =>
+  recording.tensor(label, shape, 'f16')
 
 /** Cosines and sines by position and half of a head, computed in float64. */
-function rotations(plan: Plan, count: number, { headSize, ropeTheta }: LanguageShape): Tensor {
+function rotations(recording: Recording, count: number, { headSize, ropeTheta }: LanguageShape): Tensor {
   const half = headSize / 2
   const data = new Float32Array(count * half * 2)
   for (let i = 0; i < count * half; i++) {
@@ -209,5 +214,5 @@ function rotations(plan: Plan, count: number, { headSize, ropeTheta }: LanguageS
     data[2 * i] = Math.cos(angle)
     data[2 * i + 1] = Math.sin(angle)
   }
-  return plan.constant('angles', [count, half, 2], data)
+  return recording.constant('angles', [count, half, 2], data)
 }

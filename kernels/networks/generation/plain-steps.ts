@@ -5,7 +5,7 @@ import { copy } from '../../elementwise/copy.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { rotationTables } from '../../layers/rope.ts'
-import type { Plan } from '../../plan/plan.ts'
+import type { Recording } from '../../plan/recording.ts'
 import { gatherRows } from '../../rows/gather-rows.ts'
 import { type Attend, embeddingTable, headWeight, languageModel } from '../language-model.ts'
 import type { Packing } from '../packing.ts'
@@ -23,7 +23,7 @@ export interface Steps {
 
 /** Where prompts are prefilled. */
 export interface Prefill {
-  plan: Plan
+  recording: Recording
   /** First row that they take among those of all prompts. */
   start: number
   /** The places of the steps' tensors, where these belong to another plan. */
@@ -63,7 +63,7 @@ export const promptsOf = ({ prompts, rows }: Packing): Pick<Stepping, 'prompts' 
 
 /** The layers of the whole model over one row a sequence: anywhere, in any precision, with adapters. */
 export function rowSteps(
-  plan: Plan,
+  recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
   { owners, prompts, rows, capacity, position, ids }: Stepping,
 ): Steps {
@@ -72,23 +72,23 @@ export function rowSteps(
   const width = keyValueHeads * headSize
   const room = (label: string, shape: readonly number[]) =>
     Array.from({ length: layers }, () => {
-      const [keys, values] = ['keys', 'values'].map(what => plan.pin(`${label} ${what}`, shape))
+      const [keys, values] = ['keys', 'values'].map(what => recording.pin(`${label} ${what}`, shape))
       return { keys, values }
     })
   const prefixes = room('prompt', [rows, width])
   const caches = room('cached', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
-    plan.constant(label, [values.length], Uint32Array.from(values))
+    recording.constant(label, [values.length], Uint32Array.from(values))
   const lengths = owners.map(owner => prompts[owner].length)
   const positions = list('positions', lengths)
   const prefixLengths = list('prefix lengths', lengths)
   const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
 
   return {
-    keep(layer, keys, values, { plan, start, placed = same }) {
+    keep(layer, keys, values, { recording, start, placed = same }) {
       const into = prefixes[layer]
-      copy(plan, { from: keys, into: placed(into.keys), at: start * width })
-      copy(plan, { from: values, into: placed(into.values), at: start * width })
+      copy(recording, { from: keys, into: placed(into.keys), at: start * width })
+      copy(recording, { from: values, into: placed(into.values), at: start * width })
     },
     seat(prompt, length) {
       const at = owners.indexOf(prompt)
@@ -96,9 +96,9 @@ export function rowSteps(
       return [positions, prefixLengths].map(into => ({ into, at, data }))
     },
     record() {
-      const embeddings = plan.tensor('embeddings', [count, hidden])
+      const embeddings = recording.tensor('embeddings', [count, hidden])
       const each = (length: number) => Array.from({ length }, (_, i) => i)
-      gatherRows(plan, {
+      gatherRows(recording, {
         from: embeddingTable(weights).value,
         into: embeddings,
         destinations: list('destinations', each(count)),
@@ -111,22 +111,22 @@ export function rowSteps(
         'prefix starts',
         owners.map(owner => prompts[owner].start),
       )
-      const tables = rotationTables(plan, table, headSize, ropeTheta)
+      const tables = rotationTables(recording, table, headSize, ropeTheta)
       const attend: Attend = (layer, q, newKeys, newValues) => {
         const { keys, values } = caches[layer]
-        cacheRows(plan, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
-        cacheRows(plan, { from: newValues, cache: values, position, sequences: count, width, capacity })
-        const out = plan.tensor('attention', q.shape)
-        decodeAttention(plan, {
+        cacheRows(recording, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
+        cacheRows(recording, { from: newValues, cache: values, position, sequences: count, width, capacity })
+        const out = recording.tensor('attention', q.shape)
+        decodeAttention(recording, {
           ...{ q, prefixKeys: prefixes[layer].keys, prefixValues: prefixes[layer].values },
           ...{ prefixStarts, prefixLengths, keys, values, position, out },
           ...{ sequences: count, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
         })
         return out
       }
-      const pass = new Pass(plan, false)
+      const pass = new Pass(recording, false)
       const next = languageModel(pass, weights, language, embeddings, { ...tables, positions }, attend)
-      advance(plan, { position: positions, limit: table - 1 })
+      advance(recording, { position: positions, limit: table - 1 })
       return logitsLayer(pass, next, headWeight(weights, language))
     },
   }

@@ -4,7 +4,7 @@ import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { compile } from '../../plan/compile.ts'
-import { Plan } from '../../plan/plan.ts'
+import { Recording } from '../../plan/recording.ts'
 import { hiddenStates } from '../hidden-states.ts'
 import { type Attend, headWeight } from '../language-model.ts'
 import { pack } from '../packing.ts'
@@ -56,16 +56,16 @@ export async function openSlots(
 ): Promise<Slots> {
   const { device, precision } = model
   const { count, room, capacity } = sizes
-  const plan = new Plan(device, precision)
-  const { drawn, steps } = recordSlots(plan, model, sizes, sampling, endId)
-  const compiled = await compile(device, plan, 'slots')
+  const recording = new Recording(device, precision)
+  const { drawn, steps } = recordSlots(recording, model, sizes, sampling, endId)
+  const compiled = await compile(device, recording, 'slots')
   compiled.run(['main'])
   const placed = (tensor: Tensor) => compiled.at(tensor)
   return {
     room,
     async seat(slot, request) {
-      const prefill = new Plan(device, precision)
-      const into = { plan: prefill, start: slot * room, placed }
+      const prefill = new Recording(device, precision)
+      const into = { recording: prefill, start: slot * room, placed }
       const first = recordSeating(prefill, model, request, { steps, into, sampling, endId, capacity })
       const ready = await compile(device, prefill, 'prefill')
       ready.run()
@@ -88,30 +88,30 @@ export async function openSlots(
 
 /** Segment `main` makes ready what steps need; `step` draws a token of every sequence. */
 export function recordSlots(
-  plan: Plan,
+  recording: Recording,
   model: Omit<VideoModel, 'device'>,
   { slots, count, room, capacity }: SlotSizes,
   sampling: Sampling,
   endId: number,
 ): { drawn: Drawn; steps: Steps } {
   const { weights, shape } = model
-  plan.saturated = weights.lossScale?.forwardCuts
+  recording.saturated = weights.lossScale?.forwardCuts
   const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
   const drawn = nothingDrawn(
-    plan,
+    recording,
     owners.map(() => 0),
     capacity,
   )
   const { position, ids } = drawn
-  const isFast = canDecodeInBlocks(plan, weights, shape.language)
+  const isFast = canDecodeInBlocks(recording, weights, shape.language)
   const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
-  const steps = (isFast ? blockSteps : rowSteps)(plan, model, {
+  const steps = (isFast ? blockSteps : rowSteps)(recording, model, {
     ...{ owners, prompts, rows: slots * room, capacity, position, ids },
   })
-  plan.segment('step')
+  recording.segment('step')
   const logits = steps.record()
-  advance(plan, { position, limit: capacity })
-  drawNext(plan, logits, drawn, sampling, { endId, isFast })
+  advance(recording, { position, limit: capacity })
+  drawNext(recording, logits, drawn, sampling, { endId, isFast })
   return { drawn, steps }
 }
 
@@ -125,15 +125,15 @@ interface Seating {
 
 /** Prefills a prompt and draws the first token of its completions. */
 export function recordSeating(
-  plan: Plan,
+  recording: Recording,
   model: Omit<VideoModel, 'device'>,
   request: Request,
   { steps, into, sampling, endId, capacity }: Seating,
 ): Drawn {
   const { weights, shape } = model
-  plan.saturated = weights.lossScale?.forwardCuts
+  recording.saturated = weights.lossScale?.forwardCuts
   const { language } = shape
-  const pass = new Pass(plan, false)
+  const pass = new Pass(recording, false)
   const packing = pack([request], visualTokens(shape.connector), model.maxLength)
   const keep =
     (attend: Attend): Attend =>
@@ -147,8 +147,11 @@ export function recordSeating(
     hidden,
     request.seeds.map(() => packing.lastRows[0]),
   )
-  const drawn = nothingDrawn(plan, request.seeds, capacity)
-  const isFast = canDecodeInBlocks(plan, weights, language)
-  drawNext(plan, logitsLayer(pass, last, headWeight(weights, language)), drawn, sampling, { endId, isFast })
+  const drawn = nothingDrawn(recording, request.seeds, capacity)
+  const isFast = canDecodeInBlocks(recording, weights, language)
+  drawNext(recording, logitsLayer(pass, last, headWeight(weights, language)), drawn, sampling, {
+    endId,
+    isFast,
+  })
   return drawn
 }

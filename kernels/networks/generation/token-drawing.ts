@@ -1,5 +1,5 @@
 import type { Tensor } from '../../device/tensor.ts'
-import type { Plan } from '../../plan/plan.ts'
+import type { Recording } from '../../plan/recording.ts'
 import { drawTokens } from '../../sampling/fast-sample.ts'
 import { probabilities } from '../../sampling/probabilities.ts'
 import { penaliseRepeats } from '../../sampling/repetition-penalty.ts'
@@ -35,22 +35,22 @@ export interface Drawn {
 }
 
 /** State of sequences that have drawn nothing. */
-export function nothingDrawn(plan: Plan, seeds: readonly number[], capacity: number): Drawn {
+export function nothingDrawn(recording: Recording, seeds: readonly number[], capacity: number): Drawn {
   const rows = seeds.length
-  const list = (label: string, data: Uint32Array<ArrayBuffer>) => plan.constant(label, [rows], data)
+  const list = (label: string, data: Uint32Array<ArrayBuffer>) => recording.constant(label, [rows], data)
   return {
     position: list('position', new Uint32Array(rows)),
     seeds: list('seeds', Uint32Array.from(seeds)),
     done: list('done', new Uint32Array(rows)),
     ids: list('ids', new Uint32Array(rows)),
-    history: plan.pin('history', [rows, capacity], 'u32'),
-    chances: plan.pin('chances', [rows, capacity]),
+    history: recording.pin('history', [rows, capacity], 'u32'),
+    chances: recording.pin('chances', [rows, capacity]),
   }
 }
 
 /** Draws the next token of each row of `logits` (rows, vocabulary), which it changes; `isFast` where steps are of blocks. */
 export function drawNext(
-  plan: Plan,
+  recording: Recording,
   logits: Tensor,
   { position, seeds, done, ids, history, chances }: Drawn,
   { temperature, topK, topP, minP = 0, repetitionPenalty: penalty = 1, greedy }: Sampling,
@@ -58,17 +58,18 @@ export function drawNext(
 ): void {
   const [rows, vocabulary] = logits.shape
   const capacity = history.shape[1]
-  if (penalty !== 1) penaliseRepeats(plan, { logits, history, position, penalty, rows, vocabulary, capacity })
+  if (penalty !== 1)
+    penaliseRepeats(recording, { logits, history, position, penalty, rows, vocabulary, capacity })
   const drawn = { seeds, position, done, ids, history, endId, rows, vocabulary, capacity }
   if (isFast) {
-    drawTokens(plan, { logits, chances, greedy, temperature, topK, topP, minP, ...drawn })
+    drawTokens(recording, { logits, chances, greedy, temperature, topK, topP, minP, ...drawn })
     return
   }
   if (greedy) {
-    sampleTokens(plan, { logits, greedy, ...drawn })
+    sampleTokens(recording, { logits, greedy, ...drawn })
     return
   }
-  const out = plan.tensor('probabilities', [rows, vocabulary])
-  probabilities(plan, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
-  sampleTokens(plan, { probabilities: out, chances, greedy, ...drawn })
+  const out = recording.tensor('probabilities', [rows, vocabulary])
+  probabilities(recording, { logits, out, temperature, topK, topP, minP, rows, vocabulary })
+  sampleTokens(recording, { probabilities: out, chances, greedy, ...drawn })
 }

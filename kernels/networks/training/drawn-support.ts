@@ -2,7 +2,7 @@ import { gather } from '../../layers/gather.ts'
 import { chunked, logits as logitsLayer, type Support } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { compile } from '../../plan/compile.ts'
-import { Plan } from '../../plan/plan.ts'
+import { Recording } from '../../plan/recording.ts'
 import { probabilities } from '../../sampling/probabilities.ts'
 import { supportOf, wordTokens } from '../../sampling/support.ts'
 import type { Sampling } from '../generation/token-drawing.ts'
@@ -28,11 +28,11 @@ export async function drawnSupport(
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const { supervised } = packing
   const support = device.tensor('support', [supervised.length, Math.ceil(vocabulary / wordTokens)], 'u32')
-  const plan = new Plan(device, precision)
-  plan.saturated = weights.lossScale?.forwardCuts
-  const pass = new Pass(plan, false)
+  const recording = new Recording(device, precision)
+  recording.saturated = weights.lossScale?.forwardCuts
+  const pass = new Pass(recording, false)
   const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
-  const targets = plan.constant(
+  const targets = recording.constant(
     'targets',
     [supervised.length],
     Uint32Array.from(supervised, ({ target }) => target),
@@ -40,11 +40,11 @@ export async function drawnSupport(
   for (const { firstRow, rows } of chunked(supervised.length, vocabulary)) {
     const own = supervised.slice(firstRow, firstRow + rows).map(({ row }) => row)
     const logits = logitsLayer(pass, gather(pass, hidden, own), headWeight(weights, shape.language))
-    const out = plan.tensor('probabilities', [rows, vocabulary])
-    probabilities(plan, { logits, out, ...drawing, rows, vocabulary })
-    supportOf(plan, { probabilities: out, targets, support, firstRow, rows, vocabulary })
+    const out = recording.tensor('probabilities', [rows, vocabulary])
+    probabilities(recording, { logits, out, ...drawing, rows, vocabulary })
+    supportOf(recording, { probabilities: out, targets, support, firstRow, rows, vocabulary })
   }
-  const compiled = await compile(device, plan, 'support')
+  const compiled = await compile(device, recording, 'support')
   compiled.run()
   compiled.free()
   return support

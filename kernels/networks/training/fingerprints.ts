@@ -1,5 +1,5 @@
 import { compile } from '../../plan/compile.ts'
-import { Plan } from '../../plan/plan.ts'
+import { Recording } from '../../plan/recording.ts'
 import { checksum } from '../../weights/checksum.ts'
 import type { VideoModel } from '../video-model.ts'
 
@@ -7,11 +7,11 @@ import type { VideoModel } from '../video-model.ts'
 export async function fingerprints({ device, weights }: VideoModel): Promise<Map<string, number>> {
   const trained = [...weights.byName.values()].filter(({ gradient }) => gradient)
   if (trained.length === 0) return new Map()
-  const plan = new Plan(device)
-  const sums = plan.pin('checksums', [trained.length], 'u32')
-  plan.fill(sums)
-  for (const [index, { value }] of trained.entries()) checksum(plan, { x: value, sums, index })
-  const compiled = await compile(device, plan, 'fingerprints')
+  const recording = new Recording(device)
+  const sums = recording.pin('checksums', [trained.length], 'u32')
+  recording.fill(sums)
+  for (const [index, { value }] of trained.entries()) checksum(recording, { x: value, sums, index })
+  const compiled = await compile(device, recording, 'fingerprints')
   try {
     compiled.run()
     const found = await compiled.readIntegers(sums)

@@ -4,7 +4,7 @@ import type { Parameter } from '../../layers/pass.ts'
 import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'
 import { adjustScale, type LossScale } from '../../optimizer/loss-scale.ts'
 import { compile } from '../../plan/compile.ts'
-import { Plan } from '../../plan/plan.ts'
+import { Recording } from '../../plan/recording.ts'
 import type { VideoModel } from '../video-model.ts'
 
 export interface AdamWOptions {
@@ -54,36 +54,37 @@ const partialsOfSlab = 1024
 
 export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): Promise<Optimizer> {
   const { device, weights } = model
-  const plan = new Plan(device)
-  const report = plan.pin('report of an update', [8])
+  const recording = new Recording(device)
+  const report = recording.pin('report of an update', [8])
   const { lossScale: scale } = weights
   const { lossScale: firstScale = 1, lossScaleGrowth: growth = 0 } = options
   if (scale) device.write(scale.state, Float32Array.of(Math.floor(Math.log2(firstScale)), 0, 0, 0))
-  const step = plan.pin('step', [8])
+  const step = recording.pin('step', [8])
   const moments = weights.slabs.map(({ values }) => {
     return {
       first: device.tensor('first moments', values.shape),
       second: device.tensor('second moments', values.shape),
     }
   })
-  plan.segment('clear')
-  for (const { gradients } of weights.slabs) plan.fill(gradients)
-  plan.segment('update')
+  recording.segment('clear')
+  for (const { gradients } of weights.slabs) recording.fill(gradients)
+  recording.segment('update')
   recordNorm(
-    plan,
+    recording,
     weights.slabs.map(slab => slab.gradients),
     report,
     scale,
   )
   const decayApart = options.decayed === 'matrices'
   for (const { value, shape, gradient } of weights.byName.values())
-    if (decayApart && gradient && shape.length > 1) decay(plan, { parameters: value, norm: report, step })
+    if (decayApart && gradient && shape.length > 1)
+      decay(recording, { parameters: value, norm: report, step })
   weights.slabs.forEach(({ values: parameters, gradients }, i) => {
     const { beta1, beta2, epsilon } = options
-    adamW(plan, { parameters, gradients, ...moments[i], norm: report, step, beta1, beta2, epsilon })
+    adamW(recording, { parameters, gradients, ...moments[i], norm: report, step, beta1, beta2, epsilon })
   })
-  if (scale) adjustScale(plan, { scale, report, growth })
-  const compiled = await compile(device, plan, 'optimizer')
+  if (scale) adjustScale(recording, { scale, report, growth })
+  const compiled = await compile(device, recording, 'optimizer')
   const optimizer: Optimizer = {
     steps: 0,
     moments({ name, value }) {
@@ -113,15 +114,15 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
 }
 
 function recordNorm(
-  plan: Plan,
+  recording: Recording,
   gradients: readonly Tensor[],
   out: Tensor,
   scale: LossScale | undefined,
 ): void {
-  const partials = plan.tensor('partial sums', [gradients.length * partialsOfSlab])
+  const partials = recording.tensor('partial sums', [gradients.length * partialsOfSlab])
   for (const [i, x] of gradients.entries())
-    sumOfSquares(plan, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab })
-  gradientNorm(plan, { partials, count: gradients.length * partialsOfSlab, out, scale })
+    sumOfSquares(recording, { x, partials, first: i * partialsOfSlab, count: partialsOfSlab })
+  gradientNorm(recording, { partials, count: gradients.length * partialsOfSlab, out, scale })
 }
 
 function updateOf(report: Float32Array, isScaled: boolean, growth: number): Update {

@@ -4,7 +4,7 @@ import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters
 import { allocateParameters, type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
-import type { Precision } from '../../../kernels/plan/plan.ts'
+import type { Precision } from '../../../kernels/plan/recording.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { writeTensor } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { align, type Device } from '../../../kernels/device/device.ts'
 import { sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { storeElements } from '../../../kernels/weights/store-elements.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
@@ -66,9 +66,10 @@ async function upload(device: Device, of: Loop): Promise<void> {
       await staging.mapAsync(GPUMapMode.WRITE)
       await readInto(path, handle, begin, new Uint8Array(staging.getMappedRange(), 0, end - begin))
       staging.unmap()
-      const plan = new Plan(device)
-      for (const part of parts) storeElements(plan, { ...part, raw, at: (part.begin - begin) / 2, saturated })
-      const compiled = await compile(device, plan, 'upload')
+      const recording = new Recording(device)
+      for (const part of parts)
+        storeElements(recording, { ...part, raw, at: (part.begin - begin) / 2, saturated })
+      const compiled = await compile(device, recording, 'upload')
       const encoder = device.gpu.createCommandEncoder()
       // One buffer serves all loops, because the queue runs copy and conversion of a piece one after the other.
       if (raw.storage)

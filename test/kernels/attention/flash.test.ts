@@ -7,7 +7,7 @@ import type { Mask } from '../../../kernels/attention/softmax.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, noise } from '../support.ts'
 import { attentionReference, type Sees } from './attention-reference.ts'
 
@@ -62,12 +62,12 @@ for (const of of cases)
       noise(batches * keyRows * width, 2).map((x, i) => (of.growth ? ((x + 1) * i) / (keyRows * width) : x)),
     )
     const values = rounded(noise(batches * keyRows * width, 3))
-    const plan = new Plan(device, 'float16')
+    const recording = new Recording(device, 'float16')
     const given = (label: string, [height, columns]: [number, number], data: Float32Array<ArrayBuffer>) =>
       device.tensor(label, [height, columns], of.type, of.type === 'f16' ? toFloat16Bits(data) : data)
-    const { mask, sees } = maskOf(plan, of)
-    const out = plan.pin('out', [batches * rows, heads * headSize])
-    const logSums = plan.pin('log sums', [batches, heads, rows])
+    const { mask, sees } = maskOf(recording, of)
+    const out = recording.pin('out', [batches * rows, heads * headSize])
+    const logSums = recording.pin('log sums', [batches, heads, rows])
     const shape = { batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask }
     const inputs = {
       queries: { tensor: given('queries', [batches * rows, heads * headSize], queries) },
@@ -75,19 +75,19 @@ for (const of of cases)
       values: { tensor: given('values', [batches * keyRows, width], values) },
     }
     const cut = of.cut && { cut: of.cut }
-    flashAttention(plan, { ...shape, ...inputs, out, logSums, ...cut })
+    flashAttention(recording, { ...shape, ...inputs, out, logSums, ...cut })
     const dOut = rounded(noise(batches * rows * heads * headSize, 4))
     const [dQueries, dKeys, dValues] = [inputs.queries, inputs.keys, inputs.values].map(({ tensor }, i) => {
-      const gradient = plan.pin('gradient', tensor.shape)
+      const gradient = recording.pin('gradient', tensor.shape)
       return { tensor: gradient, accumulate: i === 1 }
     })
-    plan.fill(dKeys.tensor)
+    recording.fill(dKeys.tensor)
     if (backward)
-      flashAttentionBackward(plan, {
+      flashAttentionBackward(recording, {
         ...{ ...shape, ...inputs, out, logSums, dQueries, dKeys, dValues },
         dOut: given('d out', [batches * rows, heads * headSize], dOut),
       })
-    const compiled = await compile(device, plan, 'test')
+    const compiled = await compile(device, recording, 'test')
     compiled.run()
     t.teardown(() => compiled.free())
     const wanted = attentionReference(of, { queries, keys, values }, scale, sees, dOut)
@@ -105,18 +105,21 @@ function rounded(values: Float32Array<ArrayBuffer>, factor = 1): Float32Array<Ar
 }
 
 // A prompt of 70 with two completions of 40 behind it; in other masks the second batch is shorter.
-function maskOf(plan: Plan, { mask: kind, rows, keyRows, batches }: Case): { mask: Mask; sees: Sees } {
+function maskOf(
+  recording: Recording,
+  { mask: kind, rows, keyRows, batches }: Case,
+): { mask: Mask; sees: Sees } {
   if (kind === 'none') return { mask: { kind }, sees: () => true }
   if (kind === 'lengths') {
     const lengths = Uint32Array.from({ length: batches }, (_, i) => (i === 0 ? keyRows : 3))
     return {
-      mask: { kind, lengths: plan.constant('lengths', [batches], lengths) },
+      mask: { kind, lengths: recording.constant('lengths', [batches], lengths) },
       sees: (batch, _, key) => key < lengths[batch],
     }
   }
   const segments = Uint32Array.from({ length: rows }, (_, i) => (i < 70 ? 0 : i < 110 ? 1 : 2))
   const parents = new Uint32Array(rows)
-  const list = (label: string, data: Uint32Array<ArrayBuffer>) => plan.constant(label, [rows], data)
+  const list = (label: string, data: Uint32Array<ArrayBuffer>) => recording.constant(label, [rows], data)
   return {
     mask: { kind, segments: list('segments', segments), parents: list('parents', parents) },
     sees: (_, row, key) => key <= row && (segments[key] === segments[row] || segments[key] === 0),

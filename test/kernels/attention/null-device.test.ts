@@ -2,7 +2,7 @@ import t from 'tap'
 import { flashAttention } from '../../../kernels/attention/flash.ts'
 import { flashAttentionBackward } from '../../../kernels/attention/flash-backward.ts'
 import type { AttentionShape } from '../../../kernels/attention/flash-shape.ts'
-import type { Plan } from '../../../kernels/plan/plan.ts'
+import type { Recording } from '../../../kernels/plan/recording.ts'
 import { complaints, nullDevice } from '../null-device.ts'
 
 const gpu = await nullDevice()
@@ -19,46 +19,50 @@ for (const kind of ['none', 'lengths', 'causal'] as const)
   await t.test(
     `attention in blocks with mask ${kind} is valid WGSL that fits into workgroup memory`,
     async t => {
-      const found = await complaints(gpu, plan => {
+      const found = await complaints(gpu, recording => {
         for (const type of ['f32', 'f16'] as const)
           for (const { rows, headSize } of sizes) {
             const width = 2 * headSize
-            const fused = plan.tensor('queries, keys and values', [rows, 3 * width], type)
+            const fused = recording.tensor('queries, keys and values', [rows, 3 * width], type)
             const heads = { queries: { tensor: fused }, keys: { tensor: fused, column: width } }
             const inputs = { ...heads, values: { tensor: fused, column: 2 * width } }
-            const out = plan.tensor('out', [rows, width], type)
-            const gradient = plan.tensor('gradient', [rows, 3 * width])
+            const out = recording.tensor('out', [rows, width], type)
+            const gradient = recording.tensor('gradient', [rows, 3 * width])
             const into = (column: number) => ({ tensor: gradient, column, accumulate: false })
             const of = {
               ...{ batches: 1, rows, keyRows: rows, heads: 2, keyValueHeads: 2, headSize, scale: 0.125 },
               ...{
                 ...inputs,
                 out,
-                logSums: plan.tensor('log sums', [1, 2, rows]),
-                mask: maskOf(plan, kind, rows),
+                logSums: recording.tensor('log sums', [1, 2, rows]),
+                mask: maskOf(recording, kind, rows),
               },
             }
-            flashAttention(plan, of)
+            flashAttention(recording, of)
             const gradients = { dQueries: into(0), dKeys: into(width), dValues: into(2 * width) }
-            flashAttentionBackward(plan, { ...of, dOut: out, ...gradients })
+            flashAttentionBackward(recording, { ...of, dOut: out, ...gradients })
           }
-        t.same(tooLarge(plan), [])
+        t.same(tooLarge(recording), [])
       })
       t.same(found, [])
     },
   )
 
-function maskOf(plan: Plan, kind: AttentionShape['mask']['kind'], rows: number): AttentionShape['mask'] {
-  const list = (label: string, length: number) => plan.constant(label, [length], new Uint32Array(length))
+function maskOf(
+  recording: Recording,
+  kind: AttentionShape['mask']['kind'],
+  rows: number,
+): AttentionShape['mask'] {
+  const list = (label: string, length: number) => recording.constant(label, [length], new Uint32Array(length))
   if (kind === 'none') return { kind }
   if (kind === 'lengths') return { kind, lengths: list('lengths', 1) }
   return { kind, segments: list('segments', rows), parents: list('parents', rows) }
 }
 
 /** Kernels whose workgroups need more memory than the 48 KiB that GPUs with matrix units have. */
-function tooLarge(plan: Plan): string[] {
+function tooLarge(recording: Recording): string[] {
   const found: string[] = []
-  for (const { commands } of plan.segments)
+  for (const { commands } of recording.segments)
     for (const command of commands) {
       if (!('dispatch' in command)) continue
       const { name, code } = command.dispatch.kernel

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { rope, ropeReference } from '../../../kernels/attention/rope.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
@@ -21,8 +21,8 @@ await onEachFamily(t, async (device, t) => {
     const x = noise(size, 1)
     for (const inverse of [false, true]) {
       const moved = given(device, [rows, heads * headSize], x)
-      await runOnce(device, plan =>
-        rope(plan, {
+      await runOnce(device, recording =>
+        rope(recording, {
           x: moved,
           positions: given(device, [rows], positions),
           cosines: given(device, [maxPositions, half], cosines),
@@ -45,7 +45,15 @@ await onEachFamily(t, async (device, t) => {
   t.throws(
     () => {
       const x = device.tensor('x', [1, 3])
-      rope(new Plan(device), { x, positions: x, cosines: x, sines: x, heads: 1, headSize: 3, inverse: false })
+      rope(new Recording(device), {
+        x,
+        positions: x,
+        cosines: x,
+        sines: x,
+        heads: 1,
+        headSize: 3,
+        inverse: false,
+      })
     },
     { message: 'rope: headSize must be even, got 3' },
   )

@@ -47,7 +47,7 @@ await onEachFamily(t, async (device, t) => {
     const values = noise(outer * inner * rows * keys, keys, 30)
     // the tensors are longer than the scores: what follows them must stay
     const scores = given(device, [values.length + 3], Float32Array.of(...values, 5, 6, 7))
-    await runOnce(device, plan => softmax(plan, { scores, ...extents, mask }))
+    await runOnce(device, recording => softmax(recording, { scores, ...extents, mask }))
     const wanted = softmaxReference(values, extents, sees)
     const all = await device.read(scores)
     const found = all.subarray(0, values.length)
@@ -61,8 +61,8 @@ await onEachFamily(t, async (device, t) => {
     const gradient = noise(values.length, 7)
     const buffer = given(device, [values.length + 3], Float32Array.of(...gradient, 5, 6, 7))
     const scale = 0.25
-    await runOnce(device, plan => {
-      softmaxBackward(plan, { probabilities: scores, gradient: buffer, ...extents, scale })
+    await runOnce(device, recording => {
+      softmaxBackward(recording, { probabilities: scores, gradient: buffer, ...extents, scale })
     })
     t.same(await device.read(scores), all, `${name}: the backward keeps the probabilities`)
     // of a row's loss Σ gradient · softmax(scale · x) at scale · x = scores

@@ -38,8 +38,8 @@ await onEachFamily(t, async (device, t) => {
     const q = noise(sequences * heads * headSize, 5, spread)
     const shape = { heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 }
     const out = device.tensor('out', [sequences, heads * headSize])
-    await runOnce(device, plan =>
-      decodeAttention(plan, {
+    await runOnce(device, recording =>
+      decodeAttention(recording, {
         q: given(device, [sequences, heads * headSize], q),
         prefixKeys: given(device, [prefixRows, width], prefixKeys),
         prefixValues: given(device, [prefixRows, width], prefixValues),

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { advance, cacheRows } from '../../../kernels/decode/key-value-cache.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { given, noise, onEachFamily } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
@@ -14,8 +14,8 @@ await onEachFamily(t, async (device, t) => {
     const from = noise(sequences * width, 1)
     const cache = given(device, [sequences, capacity, width], new Float32Array(sequences * capacity * width))
     const position = given(device, [sequences], new Uint32Array(sequences))
-    const plan = new Plan(device)
-    cacheRows(plan, {
+    const recording = new Recording(device)
+    cacheRows(recording, {
       from: given(device, [sequences, width], from),
       cache,
       position,
@@ -23,8 +23,8 @@ await onEachFamily(t, async (device, t) => {
       width,
       capacity,
     })
-    advance(plan, { position, limit: capacity + 5 })
-    const compiled = await compile(device, plan, 'test')
+    advance(recording, { position, limit: capacity + 5 })
+    const compiled = await compile(device, recording, 'test')
     // One run more than there are slots: what would fall outside must change nothing.
     for (let step = 0; step <= capacity; step++) {
       compiled.run()
@@ -44,9 +44,9 @@ await onEachFamily(t, async (device, t) => {
   for (const count of [1, 9, 300]) {
     const before = Uint32Array.from({ length: count }, (_, i) => (i * 7) % 61)
     const position = given(device, [count], before)
-    const plan = new Plan(device)
-    advance(plan, { position, limit: 60 })
-    const compiled = await compile(device, plan, 'test')
+    const recording = new Recording(device)
+    advance(recording, { position, limit: 60 })
+    const compiled = await compile(device, recording, 'test')
     compiled.run()
     compiled.run()
     const found = await device.readIntegers(position)

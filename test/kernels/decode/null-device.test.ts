@@ -6,7 +6,7 @@ import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
 import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
-import type { Plan } from '../../../kernels/plan/plan.ts'
+import type { Recording } from '../../../kernels/plan/recording.ts'
 import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
 import { complaints, nullDevice } from '../null-device.ts'
 
@@ -22,10 +22,10 @@ const models = [
 for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } of models)
   for (const rows of [1, 9, 17, 100])
     t.test(`every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL`, async t => {
-      const found = await complaints(gpu, plan => {
-        const f32 = (shape: readonly number[]) => plan.tensor('given', shape)
-        const half = (shape: readonly number[]) => plan.tensor('given', shape, 'f16')
-        const index = (...shape: number[]) => plan.tensor('given', shape, 'u32')
+      const found = await complaints(gpu, recording => {
+        const f32 = (shape: readonly number[]) => recording.tensor('given', shape)
+        const half = (shape: readonly number[]) => recording.tensor('given', shape, 'f16')
+        const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')
         const tile = (name: StepProductName, inner: number, columns: number, unit: number) =>
           stepTileFor(name, rows, inner, { columns, unit })
         const normed = () => {
@@ -40,15 +40,15 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
         }
         const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(rows)]
         for (const type of ['f32', 'f16'] satisfies ElementType[]) {
-          const table = plan.tensor('table', [vocabulary, hidden], type)
-          decodeStart(plan, { ids: index(rows), table, x, gain, normed: normed(), rows })
+          const table = recording.tensor('table', [vocabulary, hidden], type)
+          decodeStart(recording, { ids: index(rows), table, x, gain, normed: normed(), rows })
         }
         const width = keyValueHeads * headSize
         const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
         const cache = half([2, rows, 64, width])
         const outputs = (heads + 2 * keyValueHeads) * headSize
         const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
-        attentionInputs(plan, {
+        attentionInputs(recording, {
           ...{
             ...of,
             x: normed(),
@@ -61,11 +61,18 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           tile: tile('qkv', hidden, outputs, headSize),
         })
         const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
-        const lists = groupLists(plan, groups, heads / keyValueHeads)
+        const lists = groupLists(recording, groups, heads / keyValueHeads)
         const out = half(blocksOf(rows, heads * headSize))
-        groupAttention(plan, { ...of, lists, sequences: rows, prefix: half([2, 134, width]), out, scale: 1 })
+        groupAttention(recording, {
+          ...of,
+          lists,
+          sequences: rows,
+          prefix: half([2, 134, width]),
+          out,
+          scale: 1,
+        })
         const add = (name: 'out' | 'down', inner: number) =>
-          addProjection(plan, {
+          addProjection(recording, {
             ...{
               from: half(blocksOf(rows, inner)),
               inner,
@@ -78,28 +85,34 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
         add('out', heads * headSize)
         add('down', intermediate)
         const [gate, up] = [half([intermediate, hidden]), half([intermediate, hidden])]
-        gatedProjection(plan, {
+        gatedProjection(recording, {
           ...{ x: normed(), rows, gate, up, out: half(blocksOf(rows, intermediate)), columns: intermediate },
           tile: tile('gated', hidden, 2 * intermediate, 2 * intermediate),
         })
         const logits = f32([rows, vocabulary])
         const weight = half([vocabulary, hidden])
-        stepLogits(plan, {
+        stepLogits(recording, {
           ...{ x: normed(), rows, weight, logits, columns: vocabulary },
           tile: tile('head', hidden, vocabulary, 64),
         })
-        draws(plan, logits, rows, vocabulary)
+        draws(recording, logits, rows, vocabulary)
       })
       t.same(found, [])
     })
 
-function draws(plan: Plan, logits: Tensor, rows: number, vocabulary: number): void {
-  const index = (...shape: number[]) => plan.tensor('given', shape, 'u32')
+function draws(recording: Recording, logits: Tensor, rows: number, vocabulary: number): void {
+  const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')
   const state = { seeds: index(rows), position: index(rows), done: index(rows), ids: index(rows) }
   const all = { greedy: false, temperature: 1, topK: 0, topP: 1, minP: 0 }
   for (const how of [all, { ...all, greedy: true }, { ...all, topK: 5 }])
-    drawTokens(plan, {
-      ...{ logits, ...state, ...how, history: index(rows, 9), chances: plan.tensor('chances', [rows, 9]) },
+    drawTokens(recording, {
+      ...{
+        logits,
+        ...state,
+        ...how,
+        history: index(rows, 9),
+        chances: recording.tensor('chances', [rows, 9]),
+      },
       ...{ endId: 1, rows, vocabulary, capacity: 9 },
     })
 }

@@ -7,7 +7,7 @@ import { type Device, openDevice } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, given, noise } from '../support.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
@@ -80,10 +80,10 @@ const dot = (size: number, a: (k: number) => number, b: (k: number) => number): 
   return sum
 }
 
-async function once(target: Device, record: (plan: Plan) => void): Promise<void> {
-  const plan = new Plan(target, 'float16')
-  record(plan)
-  const compiled = await compile(target, plan, 'test')
+async function once(target: Device, record: (recording: Recording) => void): Promise<void> {
+  const recording = new Recording(target, 'float16')
+  record(recording)
+  const compiled = await compile(target, recording, 'test')
   compiled.run()
   await target.finish()
   compiled.free()
@@ -116,8 +116,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     const x = normed(rows, inner, 1)
     const weight = halved(noise(columns * inner, 4))
     const logits = device.tensor('logits', [rows, columns])
-    await once(device, plan =>
-      stepLogits(plan, {
+    await once(device, recording =>
+      stepLogits(recording, {
         ...{ x: x.tensors, rows, weight: half([columns, inner], weight), logits, columns, tile },
       }),
     )
@@ -139,8 +139,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     const x = normed(rows, inner, 2)
     const [gate, up] = [5, 6].map(seed => halved(noise(columns * inner, seed)))
     const out = empty(blocksOf(rows, 32))
-    await once(device, plan =>
-      gatedProjection(plan, {
+    await once(device, recording =>
+      gatedProjection(recording, {
         ...{ x: x.tensors, rows, gate: half([columns, inner], gate), up: half([columns, inner], up) },
         ...{ out, columns, tile },
       }),
@@ -173,8 +173,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       rows: empty(blocksOf(rows, columns)),
       squares: device.tensor('squares', squaresOf(rows, columns / 16)),
     }
-    await once(device, plan =>
-      addProjection(plan, {
+    await once(device, recording =>
+      addProjection(recording, {
         ...{ from: blocks(rows, inner, rowsIn), inner, weight: half([columns, inner], weight), x },
         ...{
           scales: given(device, [padded], scales),
@@ -227,8 +227,8 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     const [queryWeight, keyWeight, valueWeight] = weights.map(data =>
       half([data.length / inner, inner], data),
     )
-    await once(device, plan =>
-      attentionInputs(plan, {
+    await once(device, recording =>
+      attentionInputs(recording, {
         ...{ x: x.tensors, rows, queryWeight, keyWeight, valueWeight, queries, cache, tile },
         bias: given(device, [outputs], bias),
         angles: given(device, [12, headSize / 2, 2], angles),
@@ -285,8 +285,8 @@ await t.test('a step starts with embeddings and their exact norm', async t => {
     const x = device.tensor('x', [rows, columns])
     const normedRows = empty(blocksOf(rows, columns))
     const squares = device.tensor('squares', squaresOf(rows, 1))
-    await once(device, plan =>
-      decodeStart(plan, {
+    await once(device, recording =>
+      decodeStart(recording, {
         ids: given(device, [rows], ids),
         table:
           type === 'f16' ? half([vocabulary, columns], table) : given(device, [vocabulary, columns], table),

@@ -81,10 +81,10 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
       for (let i = 0; i < size; i++) data[i] *= spread / 2 // keys; rounding stays what it was where spread is even
     const out = device.tensor('out', blocksOf(sequences, heads * headSize), 'f16')
     const scale = headSize ** -0.5
-    await runOnce(device, plan =>
-      groupAttention(plan, {
+    await runOnce(device, recording =>
+      groupAttention(recording, {
         ...{
-          lists: groupLists(plan, made, ratio),
+          lists: groupLists(recording, made, ratio),
           out,
           sequences,
           heads,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { kernel } from '../../../kernels/device/kernel.ts'
 import { matmul } from '../../../kernels/matmul/matmul.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { unitsTarget } from '../null-device.ts'
 
 const definition = () => ({
@@ -34,15 +34,15 @@ for (const target of [
   unitsTarget,
 ])
   t.test(`products of every size keep few kernels: ${target.family}, units ${target.units}`, async t => {
-    const plan = new Plan(target, 'float16')
-    const weight = plan.tensor('weight', [64, 64])
+    const recording = new Recording(target, 'float16')
+    const weight = recording.tensor('weight', [64, 64])
     for (let size = 1; size <= 130; size++) {
-      const [data, out] = [plan.tensor('data', [size, 64]), plan.tensor('out', [size, 64])]
-      matmul(plan, { form: 'nt', rows: size, columns: 64, inner: 64, a: data, b: weight, out })
-      matmul(plan, { form: 'tn', rows: 64, columns: 64, inner: size, a: data, b: out, out: weight })
+      const [data, out] = [recording.tensor('data', [size, 64]), recording.tensor('out', [size, 64])]
+      matmul(recording, { form: 'nt', rows: size, columns: 64, inner: 64, a: data, b: weight, out })
+      matmul(recording, { form: 'tn', rows: 64, columns: 64, inner: size, a: data, b: out, out: weight })
     }
     const kernels = new Set(
-      plan.segments.flatMap(({ commands }) =>
+      recording.segments.flatMap(({ commands }) =>
         commands.map(c => ('dispatch' in c ? c.dispatch.kernel : undefined)),
       ),
     )

@@ -7,7 +7,7 @@ import {
   siluMultiply,
   siluMultiplyBackward,
 } from '../../../kernels/elementwise/activations.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import {
   type ActivationName,
   activations,
@@ -36,10 +36,10 @@ await onEachFamily(t, async (device, t) => {
       const [x, dy] = [given(device, [size], values), given(device, [size], outer)]
       const [y, written] = [device.tensor('y', [size]), given(device, [size], before)]
       const added = given(device, [size], before)
-      await runOnce(device, plan => {
-        activation(plan, name, x, y)
-        activationBackward(plan, name, { x, dy, dx: written, accumulate: false })
-        activationBackward(plan, name, { x, dy, dx: added, accumulate: true })
+      await runOnce(device, recording => {
+        activation(recording, name, x, y)
+        activationBackward(recording, name, { x, dy, dx: written, accumulate: false })
+        activationBackward(recording, name, { x, dy, dx: added, accumulate: true })
       })
       near(t, await device.read(y), Array.from(values, reference), 3e-7, `${name} of ${size}`)
       const slopes = Array.from(
@@ -57,7 +57,7 @@ await onEachFamily(t, async (device, t) => {
     }
     const extreme = new Float32Array([-1e4, -100, -0, 0, 1e-6, 100, 1e4])
     const y = device.tensor('y', [7])
-    await runOnce(device, plan => activation(plan, name, given(device, [7], extreme), y))
+    await runOnce(device, recording => activation(recording, name, given(device, [7], extreme), y))
     const limits = Array.from(extreme, v => (Math.abs(v) >= 100 ? Math.max(v, 0) : reference(v)))
     const found = await device.read(y)
     t.ok(
@@ -71,10 +71,10 @@ await onEachFamily(t, async (device, t) => {
     const [gates, ups] = [given(device, [size], gate), given(device, [size], up)]
     const [y, dGate, dUp] = ['y', 'dGate', 'dUp'].map(label => device.tensor(label, [size]))
     const into = given(device, [size], dy)
-    await runOnce(device, plan => {
-      siluMultiply(plan, gates, ups, y)
-      siluMultiplyBackward(plan, { gate: gates, up: ups, dy: given(device, [size], dy), dGate, dUp })
-      add(plan, ups, into)
+    await runOnce(device, recording => {
+      siluMultiply(recording, gates, ups, y)
+      siluMultiplyBackward(recording, { gate: gates, up: ups, dy: given(device, [size], dy), dGate, dUp })
+      add(recording, ups, into)
     })
     const { reference } = activations.silu
     const product = (g: number, u: number): number => reference(g) * u
@@ -108,15 +108,15 @@ await onEachFamily(t, async (device, t) => {
   ]) {
     const [x, table] = [noise(rows * columns, 1), noise(period * columns, 2)]
     const moved = given(device, [rows, columns], x)
-    await runOnce(device, plan =>
-      addTable(plan, { x: moved, table: given(device, [period, columns], table) }),
+    await runOnce(device, recording =>
+      addTable(recording, { x: moved, table: given(device, [period, columns], table) }),
     )
     const wanted = x.map((v, i) => v + table[(Math.floor(i / columns) % period) * columns + (i % columns)])
     close(t, await device.read(moved), wanted, 1e-7, `table of ${period} on ${rows} rows`)
   }
 
   t.throws(
-    () => add(new Plan(device), device.tensor('short', [3]), device.tensor('long', [4])),
+    () => add(new Recording(device), device.tensor('short', [3]), device.tensor('long', [4])),
     { message: 'add: all tensors must have one size, got short (3), long (4)' },
     'sizes that differ are an error',
   )

@@ -5,7 +5,7 @@ import { linear } from '../../../kernels/layers/linear.ts'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { allocateParameters, parameter } from '../../../kernels/networks/parameters.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, noise } from '../support.ts'
 
 const device = await openDevice()
@@ -29,14 +29,14 @@ await t.test('one product over two neighbours makes the columns of both', async 
   const both = adjoined([first, second])
   if (!both) throw new Error('the two lie one behind the other')
   t.same(both.shape, [24, 16])
-  const plan = new Plan(device)
+  const recording = new Recording(device)
   const x = device.tensor('x', [5, 16], 'f32', noise(80, 3))
   const found = [both, first, second].map(weight => {
-    const y = linear(new Pass(plan, false), x, weight)
-    plan.pinned.add(y)
+    const y = linear(new Pass(recording, false), x, weight)
+    recording.pinned.add(y)
     return y
   })
-  const compiled = await compile(device, plan, 'test')
+  const compiled = await compile(device, recording, 'test')
   compiled.run()
   const [joint, left, right] = await Promise.all(found.map(y => compiled.read(y)))
   const wanted = Array.from({ length: 5 }, (_, row) => [

@@ -4,7 +4,7 @@ import { fromFloat16, toFloat16 } from '../../../kernels/device/float16.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { type Matmul, matmul, matmulReference, type Operand } from '../../../kernels/matmul/matmul.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan, type Precision } from '../../../kernels/plan/plan.ts'
+import { type Precision, Recording } from '../../../kernels/plan/recording.ts'
 import { close, noise } from '../support.ts'
 
 type Test = Pick<typeof t, 'ok' | 'equal'>
@@ -36,9 +36,9 @@ export async function agree(
   cases: readonly Case[],
   { precision, types, bound }: Precise = { precision: 'float32', types: {}, bound: 2e-6 },
 ): Promise<void> {
-  const plan = new Plan(device, precision)
-  const made = cases.map((each, i) => prepare(device, plan, each, types, i + 1))
-  await run(device, plan)
+  const recording = new Recording(device, precision)
+  const made = cases.map((each, i) => prepare(device, recording, each, types, i + 1))
+  await run(device, recording)
   for (const { name, out, wanted, before } of made) {
     const found = await device.read(out)
     close(t, found, wanted, bound, name)
@@ -47,14 +47,20 @@ export async function agree(
   }
 }
 
-function prepare(device: Device, plan: Plan, options: Case, types: Types, seed: number) {
+function prepare(device: Device, recording: Recording, options: Case, types: Types, seed: number) {
   const { form, rows, columns, inner } = options
   const { bias: hasBias, residual: hasResidual, gate: hasGate, ...sizes } = options
   const out = layout(options.out, columns)
   const before = rounded(noise(even(extent(options, out, rows, columns, 0) + 9), seed + 1), types.out)
   const data = {
-    a: factor(options, 'a', form === 'tn' ? [inner, rows] : [rows, inner], seed + 2, plan.precision),
-    b: factor(options, 'b', form === 'nt' ? [columns, inner] : [inner, columns], seed + 3, plan.precision),
+    a: factor(options, 'a', form === 'tn' ? [inner, rows] : [rows, inner], seed + 2, recording.precision),
+    b: factor(
+      options,
+      'b',
+      form === 'nt' ? [columns, inner] : [inner, columns],
+      seed + 3,
+      recording.precision,
+    ),
     ...(hasBias && { bias: noise(columns, seed + 4) }),
     ...(hasResidual && { residual: noise(before.length, seed + 5) }),
     ...(hasGate && { gate: rounded(noise(before.length, seed + 6), types.gate) }),
@@ -69,7 +75,7 @@ function prepare(device: Device, plan: Plan, options: Case, types: Types, seed: 
       type === 'f16' ? Uint16Array.from(values, toFloat16) : values,
     )
   const result = tensor(before, types.out)
-  matmul(plan, {
+  matmul(recording, {
     ...{
       ...sizes,
       a: { ...data.a, tensor: tensor(data.a.tensor, types.a) },
@@ -127,8 +133,8 @@ function extent(options: Case, at: Required<Layout>, rows: number, columns: numb
 }
 
 /** Runs the plan once. */
-export async function run(device: Device, plan: Plan): Promise<void> {
-  const compiled = await compile(device, plan, 'test')
+export async function run(device: Device, recording: Recording): Promise<void> {
+  const compiled = await compile(device, recording, 'test')
   compiled.run()
   await device.finish()
   compiled.free()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { matmul, matmulReference } from '../../../kernels/matmul/matmul.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, noise, onEachFamily } from '../support.ts'
 import { agree, type Case, run } from './matmul-cases.ts'
 
@@ -96,10 +96,10 @@ await onEachFamily(t, async (device, t) => {
       [9, 9],
     ].map(shape => device.tensor('given', shape))
     const gated = { form: 'nt', rows: 9, columns: 9, inner: 4, a, b: a, out } as const
-    const plan = new Plan(device)
-    t.throws(() => matmul(plan, { ...gated, gate, activation: 'silu' }), /an activation or a gate/)
-    t.throws(() => matmul(plan, { ...gated, gate: out }), /bound twice/)
-    t.throws(() => matmul(plan, { ...gated, gate: a }), /gate: must hold element 80/)
+    const recording = new Recording(device)
+    t.throws(() => matmul(recording, { ...gated, gate, activation: 'silu' }), /an activation or a gate/)
+    t.throws(() => matmul(recording, { ...gated, gate: out }), /bound twice/)
+    t.throws(() => matmul(recording, { ...gated, gate: a }), /gate: must hold element 80/)
   })
 
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
@@ -119,11 +119,11 @@ await onEachFamily(t, async (device, t) => {
   await t.test('one tensor can be both factors', async t => {
     const values = noise(20 * 8)
     const out = device.tensor('out', [20, 20])
-    const plan = new Plan(device)
-    const held = plan.constant('held', [20, 8], values)
+    const recording = new Recording(device)
+    const held = recording.constant('held', [20, 8], values)
     const sizes = { form: 'nt', rows: 20, columns: 20, inner: 4 } as const
-    matmul(plan, { ...sizes, a: held, b: { tensor: held, offset: 4 }, out })
-    await run(device, plan)
+    matmul(recording, { ...sizes, a: held, b: { tensor: held, offset: 4 }, out })
+    await run(device, recording)
     const wanted = new Float64Array(400)
     const b = { tensor: values, offset: 4, rowStride: 8 }
     matmulReference({ ...sizes, a: { tensor: values, rowStride: 8 }, b, out: wanted })
@@ -137,10 +137,10 @@ await onEachFamily(t, async (device, t) => {
       const a = device.tensor('a', form === 'tn' ? [inner, 4] : [4, inner], 'f32', values)
       const b = device.tensor('b', form === 'nt' ? [4, inner] : [inner, 4], 'f32', values.slice().reverse())
       const out = device.tensor('out', [4, 4])
-      const plan = new Plan(device)
+      const recording = new Recording(device)
       const sizes = { form, rows: 4, columns: 4, inner }
-      matmul(plan, { ...sizes, a, b, out })
-      await run(device, plan)
+      matmul(recording, { ...sizes, a, b, out })
+      await run(device, recording)
       const wanted = new Float64Array(16)
       matmulReference({ ...sizes, a: values, b: values.slice().reverse(), out: wanted })
       close(t, await device.read(out), wanted, 2e-6, form)
@@ -159,11 +159,16 @@ await onEachFamily(t, async (device, t) => {
       [2, 10],
     ] as const) {
       const out = device.tensor('out', [outer, rows, columns])
-      const plan = new Plan(device)
+      const recording = new Recording(device)
       const strides = { outer: rows * inner, inner: 0 }
       const sizes = { form: 'nt', rows, columns, inner, batch: { outer, inner: 1 } } as const
-      matmul(plan, { ...sizes, a: { tensor: a, ...strides }, b, out: { tensor: out, outer: rows * columns } })
-      await run(device, plan)
+      matmul(recording, {
+        ...sizes,
+        a: { tensor: a, ...strides },
+        b,
+        out: { tensor: out, outer: rows * columns },
+      })
+      await run(device, recording)
       found.push(await device.read(out))
     }
     for (const values of found) t.same(values, found[0].subarray(0, values.length))
@@ -172,15 +177,16 @@ await onEachFamily(t, async (device, t) => {
   await t.test('what lies outside a tensor is refused', async t => {
     const small = device.tensor('small', [4, 4])
     const big = device.tensor('big', [8, 8])
-    const plan = new Plan(device)
+    const recording = new Recording(device)
     const sizes = { form: 'nt', rows: 4, columns: 4, inner: 4, b: big } as const
     t.throws(
-      () => matmul(plan, { ...sizes, a: { tensor: small, offset: 1 }, out: device.tensor('out', [4, 4]) }),
+      () =>
+        matmul(recording, { ...sizes, a: { tensor: small, offset: 1 }, out: device.tensor('out', [4, 4]) }),
       { message: 'matmul a: must hold element 16, got small (4, 4)' },
     )
-    t.throws(() => matmul(plan, { ...sizes, a: small, out: big, batch: { outer: 2, inner: 1 } }), {
+    t.throws(() => matmul(recording, { ...sizes, a: small, out: big, batch: { outer: 2, inner: 1 } }), {
       message: 'matmul out: every matrix of the batch must have a place of its own',
     })
-    t.throws(() => matmul(plan, { ...sizes, a: small, out: small }), /small is bound twice/)
+    t.throws(() => matmul(recording, { ...sizes, a: small, out: small }), /small is bound twice/)
   })
 })

@@ -10,7 +10,7 @@ import { matmul } from '../../../kernels/matmul/matmul.ts'
 import { generate } from '../../../kernels/networks/generation/batch-writer.ts'
 import { encodeFrames, forward } from '../../../kernels/networks/video-model.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../../operators/model/checkpoint/load-model.ts'
 import { fixture } from '../../fixtures.ts'
@@ -35,10 +35,10 @@ for (const rows of [5, 70])
       const b = device.tensor('b', [columns, inner], 'f32', new Float32Array(columns * inner).fill(1))
       const out = device.tensor('out', [rows, columns])
       const saturated = device.tensor('cuts', [1], 'u32')
-      const plan = new Plan(device, 'float16')
-      plan.saturated = saturated
-      matmul(plan, { form: 'nt', rows, columns, inner, a, b, out })
-      const compiled = await compile(device, plan, 'test')
+      const recording = new Recording(device, 'float16')
+      recording.saturated = saturated
+      matmul(recording, { form: 'nt', rows, columns, inner, a, b, out })
+      const compiled = await compile(device, recording, 'test')
       compiled.run()
       const [cuts] = await device.readIntegers(saturated)
       t.equal(cuts > 0, largest > 65504, `${largest}`)
@@ -58,10 +58,10 @@ t.test('products of a backward stay finite whichever factor leaves the range', a
       const b = device.tensor('b', [16, 16], 'f32', values('b'))
       const out = device.tensor('out', [16, 16])
       const saturated = device.tensor('cuts', [1], 'u32')
-      const plan = new Plan(device, 'float16')
-      plan.saturated = saturated
-      matmul(plan, { form, rows, columns, inner, a, b, out, tile })
-      const compiled = await compile(device, plan, 'test')
+      const recording = new Recording(device, 'float16')
+      recording.saturated = saturated
+      matmul(recording, { form, rows, columns, inner, a, b, out, tile })
+      const compiled = await compile(device, recording, 'test')
       compiled.run()
       t.ok((await device.read(out)).every(Number.isFinite), `${form}, ${huge}`)
       // The left factor of a backward is the derivative, which a smaller scale of the loss brings back.
@@ -77,8 +77,8 @@ t.test(
   { skip },
   async t => {
     const [rows, width, inner] = [3, 16, 32]
-    const plan = new Plan(real, 'float16')
-    const pass = new Pass(plan, true)
+    const recording = new Recording(real, 'float16')
+    const pass = new Pass(recording, true)
     const forwardCuts = real.tensor('forward cuts', [1], 'u32')
     const backwardCuts = real.tensor('backward cuts', [1], 'u32')
     const trained = (name: string, shape: [number, number], scale: number): Parameter => {
@@ -92,17 +92,17 @@ t.test(
     ]
     const [up, gate, down] = weights
     const x = real.tensor('x', [rows, width], 'f32', noise(rows * width, 9))
-    plan.saturated = forwardCuts
+    recording.saturated = forwardCuts
     // Products of about 1e5 · 1e5, which go into the last layer.
     const middle = siluMultiply(pass, linear(pass, x, gate), linear(pass, x, up))
     const y = linear(pass, middle, down)
-    const coefficients = plan.pin('coefficients', [rows, width])
-    plan.pinned.add(y)
+    const coefficients = recording.pin('coefficients', [rows, width])
+    recording.pinned.add(y)
     pass.coefficients(y, coefficients)
-    plan.segment('backward')
-    plan.saturated = backwardCuts
+    recording.segment('backward')
+    recording.saturated = backwardCuts
     pass.backward()
-    const compiled = await compile(real, plan, 'test')
+    const compiled = await compile(real, recording, 'test')
     compiled.write(coefficients, noise(rows * width, 4))
     compiled.run()
     const found = await compiled.read(y)

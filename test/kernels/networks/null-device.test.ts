@@ -3,11 +3,11 @@ import t from 'tap'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { recordGeneration } from '../../../kernels/networks/generation/batch-writer.ts'
 import { modelOnPaper } from '../../../kernels/networks/memory-estimate.ts'
-import { imageToken } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { recordForward } from '../../../kernels/networks/video-model.ts'
 import { visionTower } from '../../../kernels/networks/vision-tower.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { parseModelConfig } from '../../../operators/model/checkpoint/config.ts'
 import { shapeOf } from '../../../operators/model/checkpoint/load-model.ts'
@@ -38,9 +38,9 @@ const outside = (label: string, extents: number[]) => {
 await t.test('training at the released widths is valid WGSL for a GPU with matrix units', async t => {
   const features = outside('features', [2 * selectedTokens(shape.vision), shape.vision.hidden])
   const completions = [new Array(40).fill(1), new Array(33).fill(2)]
-  const sequence = { ids: [1, imageToken, 2], features, completions }
-  const found = await complaints(gpu, plan => {
-    recordForward(plan, model, [sequence], true, 1)
+  const sequence = { ids: [1, imagePlaceholderId, 2], features, completions }
+  const found = await complaints(gpu, recording => {
+    recordForward(recording, model, [sequence], true, 1)
   })
   t.same(found, [])
 })
@@ -48,21 +48,21 @@ await t.test('training at the released widths is valid WGSL for a GPU with matri
 await t.test('encoding at the released widths is valid WGSL for a GPU with matrix units', async t => {
   const { channels, imageSize, hidden } = shape.vision
   const pixels = outside('pixels', [2, channels, imageSize, imageSize])
-  const found = await complaints(gpu, plan => {
-    plan.saturated = model.weights.lossScale?.forwardCuts
+  const found = await complaints(gpu, recording => {
+    recording.saturated = model.weights.lossScale?.forwardCuts
     const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
-    visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
+    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features, 0)
   })
   t.same(found, [])
 })
 
 await t.test('a frozen vision tower takes four products a block and no activation apart', t => {
   const { channels, imageSize, hidden } = shape.vision
-  const plan = new Plan(unitsTarget, 'float16')
+  const recording = new Recording(unitsTarget, 'float16')
   const features = outside('features', [selectedTokens(shape.vision), hidden])
   const pixels = outside('pixels', [1, channels, imageSize, imageSize])
-  visionTower(new Pass(plan, false), model.weights, shape.vision, pixels, features, 0)
-  const names = kernelsOf(plan)
+  visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features, 0)
+  const names = kernelsOf(recording)
   t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
   t.notOk(names.includes(shape.vision.activation))
   t.end()
@@ -72,9 +72,9 @@ await t.test('a feed-forward part is three products, and its gate apart only whe
   const apart = (training: boolean, trained: boolean) => {
     const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
     const model = modelOnPaper({ ...options, trained: () => trained, precision: 'float16' })
-    const plan = new Plan(unitsTarget, 'float16')
-    recordForward(plan, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
-    return kernelsOf(plan).filter(name => name === 'silu_multiply').length
+    const recording = new Recording(unitsTarget, 'float16')
+    recordForward(recording, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
+    return kernelsOf(recording).filter(name => name === 'silu_multiply').length
   }
   t.equal(apart(true, true), shape.language.layers)
   t.equal(apart(true, false), 0)
@@ -89,17 +89,17 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   const options = { shape, weights, trained: () => false, precision: 'float16', maxLength: 3072 } as const
   const adapted = modelOnPaper({ ...options, adapter })
   const ids = [1, 2, 3]
-  const found = await complaints(gpu, plan => {
-    recordForward(plan, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)
+  const found = await complaints(gpu, recording => {
+    recordForward(recording, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)
     const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
-    recordGeneration(plan, adapted, [{ ids, seeds: [1, 2] }], [0, 0], sampling, 4, 0)
+    recordGeneration(recording, adapted, [{ ids, seeds: [1, 2] }], [0, 0], sampling, 4, 0)
   })
   t.same(found, [])
 })
 
 /** Names of a plan's kernels, in order. */
-function kernelsOf(plan: Plan): string[] {
-  return plan.segments.flatMap(({ commands }) =>
+function kernelsOf(recording: Recording): string[] {
+  return recording.segments.flatMap(({ commands }) =>
     commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),
   )
 }

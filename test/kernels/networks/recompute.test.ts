@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import type { Recompute } from '../../../kernels/layers/recompute.ts'
-import { imageToken } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { forward, type VideoModel } from '../../../kernels/networks/video-model.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
@@ -35,7 +35,7 @@ async function trained(model: VideoModel, recompute: Recompute) {
   const shape = [4 * selectedTokens(vision), vision.hidden]
   const features = device.tensor('features', shape, 'f32', noise(shape[0] * shape[1], 3))
   const completions = [Array.from({ length: 33 }, (_, i) => 7 * i + 1), [5, 6, 7]]
-  const sequence = { ids: [1, 2, imageToken, 3], features, completions }
+  const sequence = { ids: [1, 2, imagePlaceholderId, 3], features, completions }
   const before = device.liveBytes
   const pass = await forward({ ...model, recompute }, [sequence], true)
   const bytes = device.liveBytes - before

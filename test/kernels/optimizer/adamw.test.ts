@@ -7,7 +7,7 @@ import {
   sumOfSquares,
 } from '../../../kernels/optimizer/adamw.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, given, noise, onEachFamily } from '../support.ts'
 
 const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8]
@@ -18,22 +18,27 @@ await onEachFamily(t, async (device, t) => {
     for (const maxGradientNorm of [0, 0.5, 1e6]) {
       const options = { beta1, beta2, epsilon, weightDecay: 0.1, maxGradientNorm }
       const partialsOfSlice = 3
-      const plan = new Plan(device)
-      const step = plan.pin('step', [8])
-      const norm = plan.pin('norm', [3])
+      const recording = new Recording(device)
+      const step = recording.pin('step', [8])
+      const norm = recording.pin('norm', [3])
       const slices = sizes.map((size, i) => ({
         parameters: given(device, [size], noise(size, i + 1)),
-        gradients: plan.pin('gradients', [size]),
+        gradients: recording.pin('gradients', [size]),
         first: given(device, [size], new Float32Array(size)),
         second: given(device, [size], new Float32Array(size)),
       }))
-      const partials = plan.tensor('partials', [sizes.length * partialsOfSlice])
+      const partials = recording.tensor('partials', [sizes.length * partialsOfSlice])
       slices.forEach(({ gradients }, i) => {
-        sumOfSquares(plan, { x: gradients, partials, first: i * partialsOfSlice, count: partialsOfSlice })
+        sumOfSquares(recording, {
+          x: gradients,
+          partials,
+          first: i * partialsOfSlice,
+          count: partialsOfSlice,
+        })
       })
-      gradientNorm(plan, { partials, count: sizes.length * partialsOfSlice, out: norm })
-      for (const slice of slices) adamW(plan, { ...slice, norm, step, beta1, beta2, epsilon })
-      const compiled = await compile(device, plan, 'test')
+      gradientNorm(recording, { partials, count: sizes.length * partialsOfSlice, out: norm })
+      for (const slice of slices) adamW(recording, { ...slice, norm, step, beta1, beta2, epsilon })
+      const compiled = await compile(device, recording, 'test')
       const wanted = sizes.map((size, i) => ({
         parameters: Float64Array.from(noise(size, i + 1)),
         first: new Float64Array(size),

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { patches, patchesReference } from '../../../kernels/pixels/patches.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
@@ -14,8 +14,8 @@ await onEachFamily(t, async (device, t) => {
     const pixels = noise(frames * channels * height * width, 1)
     const rows = frames * Math.floor(height / patch) * Math.floor(width / patch)
     const out = device.tensor('out', [rows, channels * patch * patch])
-    await runOnce(device, plan =>
-      patches(plan, { pixels: given(device, [frames, channels, height, width], pixels), out, patch }),
+    await runOnce(device, recording =>
+      patches(recording, { pixels: given(device, [frames, channels, height, width], pixels), out, patch }),
     )
     const wanted = patchesReference(pixels, [frames, channels, height, width], patch)
     t.strictSame(
@@ -26,7 +26,7 @@ await onEachFamily(t, async (device, t) => {
   }
   t.throws(
     () =>
-      patches(new Plan(device), {
+      patches(new Recording(device), {
         pixels: device.tensor('pixels', [1, 3, 8, 8]),
         out: device.tensor('out', [1, 48]),
         patch: 4,

@@ -15,7 +15,7 @@ import {
   resizeReference,
 } from '../../../kernels/pixels/resize.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { fixture } from '../../fixtures.ts'
 import { noise, onEachFamily } from '../support.ts'
 
@@ -26,20 +26,20 @@ const picture = ({ width, height }: Extent, seed: number): Uint8Array =>
   Uint8Array.from(noise(width * height * 3, seed, 1020), value => Math.min(255, Math.max(0, value + 128)))
 
 async function onGpu(device: Device, bytes: Uint8Array, from: Extent, to: Extent) {
-  const plan = new Plan(device)
+  const recording = new Recording(device)
   const words = new Uint32Array(packedWords(from))
   new Uint8Array(words.buffer).set(bytes)
   const input = device.tensor('picture', [words.length], 'u32', words)
-  const pixels = plan.pin('pixels', [to.height, to.width], 'u32')
-  const values = plan.pin('values', [3, to.height, to.width])
+  const pixels = recording.pin('pixels', [to.height, to.width], 'u32')
+  const values = recording.pin('values', [3, to.height, to.width])
   const filters = {
     x: filterTensor(device, bicubicFilter(from.width, to.width)),
     y: filterTensor(device, bicubicFilter(from.height, to.height)),
   }
   const normalisation = device.tensor('table', [3, 256], 'f32', table)
-  resize(plan, input, from, pixels, filters)
-  normalisePixels(plan, pixels, normalisation, values)
-  const compiled = await compile(device, plan, 'test')
+  resize(recording, input, from, pixels, filters)
+  normalisePixels(recording, pixels, normalisation, values)
+  const compiled = await compile(device, recording, 'test')
   compiled.run()
   const rgbx = new Uint8Array((await compiled.readIntegers(pixels)).buffer)
   const result = { bytes: rgbx.filter((_, i) => i % 4 !== 3), values: await compiled.read(values) }

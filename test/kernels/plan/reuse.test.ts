@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { add } from '../../../kernels/elementwise/activations.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { compileOrReuse, freeIdlePlans } from '../../../kernels/plan/reuse.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
@@ -14,11 +14,11 @@ async function added(
   from: number[],
   mine: object = owner,
 ): Promise<{ total: number[]; free: () => void; buffers: unknown }> {
-  const plan = new Plan(device)
+  const recording = new Recording(device)
   const size = from.length
-  const total = plan.constant('total', [size], new Float32Array(size).fill(1))
-  add(plan, plan.constant('from', [size], Float32Array.from(from)), total)
-  const compiled = await compileOrReuse(device, plan, 'test', mine)
+  const total = recording.constant('total', [size], new Float32Array(size).fill(1))
+  add(recording, recording.constant('from', [size], Float32Array.from(from)), total)
+  const compiled = await compileOrReuse(device, recording, 'test', mine)
   compiled.run()
   return {
     total: Array.from(await compiled.read(total)),
@@ -90,9 +90,9 @@ await t.test('one plan of an owner waits, until the owner ends', async t => {
 await t.test('nothing waits on a device without matrix units', async t => {
   const plain = await openDevice({ family: 'gpu', units: 'none' })
   t.teardown(() => plain.close())
-  const plan = new Plan(plain)
-  plan.fill(plan.pin('zeros', [4]))
-  const compiled = await compileOrReuse(plain, plan, 'test', owner)
+  const recording = new Recording(plain)
+  recording.fill(recording.pin('zeros', [4]))
+  const compiled = await compileOrReuse(plain, recording, 'test', owner)
   compiled.free()
   t.same([plain.idleBytes, plain.liveBytes], [0, 0])
 })

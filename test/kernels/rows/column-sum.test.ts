@@ -14,7 +14,7 @@ await onEachFamily(t, async (device, t) => {
   ] as const) {
     const [x, before] = [noise(rows * columns, 1), noise(columns, 2)]
     const out = given(device, [columns], before)
-    await runOnce(device, plan => columnSum(plan, { x: given(device, [rows, columns], x), out }))
+    await runOnce(device, recording => columnSum(recording, { x: given(device, [rows, columns], x), out }))
     close(t, await device.read(out), columnSumReference(x, before), 1e-5, `(${rows}, ${columns})`)
   }
 })

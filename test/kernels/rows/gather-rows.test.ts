@@ -17,8 +17,8 @@ await onEachFamily(t, async (device, t) => {
     const into = given(device, [before.length / columns, columns], before)
     const segments = lists.destinations.length
     const source = given(device, [from.length / columns, columns], from)
-    await runOnce(device, plan =>
-      gatherRows(plan, { from: source, into, destinations, offsets, items, segments, accumulate }),
+    await runOnce(device, recording =>
+      gatherRows(recording, { from: source, into, destinations, offsets, items, segments, accumulate }),
     )
     return device.read(into)
   }

@@ -17,9 +17,9 @@ await onEachFamily(t, async (device, t) => {
     const x = noise(rows * columns, 1).map(v => v + 10) // a mean far from zero: a one-pass variance would cancel
     const [gain, bias] = [noise(columns, 2), noise(columns, 3)]
     const y = device.tensor('y', [rows, columns])
-    await runOnce(device, plan =>
+    await runOnce(device, recording =>
       layerNorm(
-        plan,
+        recording,
         given(device, [rows, columns], x),
         given(device, [columns], gain),
         given(device, [columns], bias),

@@ -24,7 +24,7 @@ await onEachFamily(t, async (device, t) => {
     const [logProbs, logSums, entropies] = guards.map(guard => given(device, [all], guard))
     const sizes = { firstRow, rows, vocabulary, temperature }
     const shared = { logits, targets: given(device, [all], targets), ...sizes, logSums, entropies }
-    await runOnce(device, plan => logProbability(plan, { ...shared, logProbs }))
+    await runOnce(device, recording => logProbability(recording, { ...shared, logProbs }))
 
     const own = targets.subarray(firstRow, firstRow + rows)
     const wanted = logProbabilityReference(values, own, vocabulary, { temperature })
@@ -47,11 +47,11 @@ await onEachFamily(t, async (device, t) => {
     if (vocabulary === 1) t.same((await device.read(logProbs)).subarray(2, 6), new Float32Array(4))
 
     const [coefficients, entropyCoefficients] = [noise(all, 3), noise(all, 5)]
-    await runOnce(device, plan => {
+    await runOnce(device, recording => {
       const [forLogProbs, forEntropies] = [coefficients, entropyCoefficients].map(c =>
         given(device, [all], c),
       )
-      logProbabilityBackward(plan, {
+      logProbabilityBackward(recording, {
         ...shared,
         coefficients: forLogProbs,
         entropyCoefficients: forEntropies,

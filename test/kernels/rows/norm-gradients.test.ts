@@ -35,8 +35,8 @@ await onEachFamily(t, async (device, t) => {
 
     for (const accumulate of [false, true]) {
       const [dx, gainGradient] = [full(before), column(before.slice(0, columns))]
-      await runOnce(device, plan =>
-        rmsNormBackward(plan, { x: inputs, gain: gains, dy, dx, accumulate, gainGradient, epsilon }),
+      await runOnce(device, recording =>
+        rmsNormBackward(recording, { x: inputs, gain: gains, dy, dx, accumulate, gainGradient, epsilon }),
       )
       const what = `${shape}${accumulate ? ', added' : ''}`
       near(t, await device.read(dx), accumulate ? plus(rmsSlopes) : rmsSlopes, `rms norm ${what}`)
@@ -48,8 +48,8 @@ await onEachFamily(t, async (device, t) => {
         column(before.slice(0, columns)),
         column(before.slice(0, columns)),
       ]
-      await runOnce(device, plan =>
-        layerNormBackward(plan, {
+      await runOnce(device, recording =>
+        layerNormBackward(recording, {
           x: inputs,
           gain: gains,
           dy,
@@ -66,8 +66,8 @@ await onEachFamily(t, async (device, t) => {
       near(t, await device.read(biasGradient), plus(layerBias), `layer norm's bias ${what}`)
     }
     const gainGradient = column(before.slice(0, columns))
-    await runOnce(device, plan =>
-      layerNormBackward(plan, { x: inputs, gain: gains, dy, accumulate: false, gainGradient, epsilon }),
+    await runOnce(device, recording =>
+      layerNormBackward(recording, { x: inputs, gain: gains, dy, accumulate: false, gainGradient, epsilon }),
     )
     near(t, await device.read(gainGradient), plus(layerGain), `layer norm's gain alone ${shape}`)
   }

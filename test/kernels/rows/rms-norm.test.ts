@@ -13,8 +13,8 @@ await onEachFamily(t, async (device, t) => {
     const x = noise(rows * columns, 1)
     const gain = noise(columns, 2)
     const y = device.tensor('y', [rows, columns])
-    await runOnce(device, plan =>
-      rmsNorm(plan, given(device, [rows, columns], x), given(device, [columns], gain), y, 1e-6),
+    await runOnce(device, recording =>
+      rmsNorm(recording, given(device, [rows, columns], x), given(device, [columns], gain), y, 1e-6),
     )
     close(t, await device.read(y), rmsNormReference(x, gain, 1e-6), 1e-6, `(${rows}, ${columns})`)
   }

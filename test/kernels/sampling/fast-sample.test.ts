@@ -26,8 +26,8 @@ async function drawn(logits: Float32Array<ArrayBuffer>, rows: number, how: How, 
   const done = given(device, [rows], new Uint32Array(rows).fill(ended))
   const [ids, history] = [rows, rows * capacity].map(size => given(device, [size], new Uint32Array(size)))
   const chances = given(device, [rows, capacity], new Float32Array(rows * capacity))
-  await runOnce(device, plan =>
-    drawTokens(plan, {
+  await runOnce(device, recording =>
+    drawTokens(recording, {
       ...{ logits: given(device, [rows, vocabulary], logits), chances, ...how, rows, vocabulary },
       ...{
         seeds: given(device, [rows], seeds),

@@ -2,7 +2,7 @@ import t from 'tap'
 import { advance } from '../../../kernels/decode/key-value-cache.ts'
 import type { Device } from '../../../kernels/device/device.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { probabilities, probabilitiesReference } from '../../../kernels/sampling/probabilities.ts'
 import { penaliseRepeats, penaliseRepeatsReference } from '../../../kernels/sampling/repetition-penalty.ts'
 import { drawReference, sampleTokens, uniform } from '../../../kernels/sampling/sample.ts'
@@ -49,7 +49,9 @@ await onEachFamily(t, async (device, t) => {
     const vocabulary = logits.length / rows
     const out = device.tensor('out', [rows, vocabulary])
     const full = given(device, [rows, vocabulary], logits)
-    await runOnce(device, plan => probabilities(plan, { logits: full, out, ...how, rows, vocabulary }))
+    await runOnce(device, recording =>
+      probabilities(recording, { logits: full, out, ...how, rows, vocabulary }),
+    )
     return device.read(out)
   }
   // one token, odd, packed, one more than a GPU's workgroup
@@ -148,10 +150,10 @@ await onEachFamily(t, async (device, t) => {
     [rows, vocabulary],
     Float32Array.from({ length: 10 }, (_, i) => (i % 5 === endId ? 0 : 1)),
   )
-  const plan = new Plan(device)
-  sampleTokens(plan, { greedy: false, probabilities: full, ...state, endId, rows, vocabulary, capacity })
-  advance(plan, { position: state.position, limit: 99 })
-  const compiled = await compile(device, plan, 'test')
+  const recording = new Recording(device)
+  sampleTokens(recording, { greedy: false, probabilities: full, ...state, endId, rows, vocabulary, capacity })
+  advance(recording, { position: state.position, limit: 99 })
+  const compiled = await compile(device, recording, 'test')
   for (let step = 0; step <= capacity; step++) compiled.run()
   const wanted = [4, 5].flatMap(seed =>
     Array.from({ length: capacity }, (_, i) => drawReference([1, 1, 0, 1, 1], uniform(seed, i))),
@@ -176,8 +178,8 @@ await onEachFamily(t, async (device, t) => {
     const history = given(device, [2, places], tokens)
     const position = given(device, [2], Uint32Array.of(written, written))
     const size = { rows: 2, vocabulary, capacity: places }
-    await runOnce(device, plan =>
-      penaliseRepeats(plan, { logits: full, history, position, penalty, ...size }),
+    await runOnce(device, recording =>
+      penaliseRepeats(recording, { logits: full, history, position, penalty, ...size }),
     )
     const wanted = [0, 1].flatMap(row =>
       penaliseRepeatsReference(
@@ -193,7 +195,7 @@ await onEachFamily(t, async (device, t) => {
     t.throws(
       () => {
         const how = { temperature: 1, topK: 0, topP: 1, [key]: value }
-        probabilities(new Plan(device), { logits: full, out: full, ...how, rows, vocabulary })
+        probabilities(new Recording(device), { logits: full, out: full, ...how, rows, vocabulary })
       },
       new RegExp(`${key} must be`),
     )
@@ -221,8 +223,8 @@ async function draw(
   const source = greedy
     ? ({ greedy, logits: weights } as const)
     : ({ greedy, probabilities: weights } as const)
-  await runOnce(device, plan =>
-    sampleTokens(plan, { ...source, ...state, endId, rows, vocabulary, capacity }),
+  await runOnce(device, recording =>
+    sampleTokens(recording, { ...source, ...state, endId, rows, vocabulary, capacity }),
   )
   const [ids, ended] = await Promise.all([state.ids, state.done].map(tensor => device.readIntegers(tensor)))
   const all = await device.read(state.chances)

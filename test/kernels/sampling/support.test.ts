@@ -31,12 +31,12 @@ await onEachFamily(t, async (device, t) => {
     const entropyCoefficients = noise(all, 5)
     const at = { firstRow, rows, vocabulary }
     const shared = { logits, targets, ...at, temperature, logSums, entropies }
-    await runOnce(device, plan => {
-      probabilities(plan, { logits, out, temperature, topK, topP: 1, rows, vocabulary })
-      supportOf(plan, { probabilities: out, targets, support, ...at })
-      restrict(plan, { logits, support, ...at })
-      logProbability(plan, { ...shared, logProbs })
-      logProbabilityBackward(plan, {
+    await runOnce(device, recording => {
+      probabilities(recording, { logits, out, temperature, topK, topP: 1, rows, vocabulary })
+      supportOf(recording, { probabilities: out, targets, support, ...at })
+      restrict(recording, { logits, support, ...at })
+      logProbability(recording, { ...shared, logProbs })
+      logProbabilityBackward(recording, {
         ...shared,
         coefficients: given(device, [all], coefficients),
         entropyCoefficients: given(device, [all], entropyCoefficients),

@@ -5,9 +5,9 @@ import { given, noise, onEachFamily, runOnce } from '../support.ts'
 await onEachFamily(t, async (device, t) => {
   const sumsOf = async (...tensors: Float32Array<ArrayBuffer>[]) => {
     const sums = given(device, [tensors.length], new Uint32Array(tensors.length))
-    await runOnce(device, plan => {
+    await runOnce(device, recording => {
       for (const [index, x] of tensors.entries())
-        checksum(plan, { x: given(device, [x.length], x), sums, index })
+        checksum(recording, { x: given(device, [x.length], x), sums, index })
     })
     return Array.from(await device.readIntegers(sums), sum => sum >>> 0)
   }

@@ -51,8 +51,8 @@ await onEachFamily(t, async (device, t) => {
         const size = first + count + 3
         const to = device.tensor('to', [size], type)
         const saturated = device.tensor('saturated', [1], 'u32')
-        await runOnce(device, plan =>
-          storeElements(plan, { raw, at: skipped, format, count, to, first, saturated }),
+        await runOnce(device, recording =>
+          storeElements(recording, { raw, at: skipped, format, count, to, first, saturated }),
         )
         const wide = toFloat32(bytes.slice(), format).subarray(0, count)
         const wanted = type === 'f32' ? new Uint32Array(wide.buffer, 0, count) : toFloat16Bits(wide)

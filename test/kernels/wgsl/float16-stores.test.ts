@@ -9,7 +9,7 @@ import { toFloat16Bits } from '../../../kernels/device/float16.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { copy } from '../../../kernels/elementwise/copy.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
-import { Plan } from '../../../kernels/plan/plan.ts'
+import { Recording } from '../../../kernels/plan/recording.ts'
 import { noise } from '../support.ts'
 
 // Each kind of kernel takes seconds to compile for a software adapter.
@@ -24,12 +24,12 @@ const filled = (shape: readonly number[], value: number, type: 'f32' | 'f16' = '
 }
 
 /** Runs what is recorded; the cuts that it counted. */
-async function cutsOf(record: (plan: Plan) => void): Promise<number> {
-  const plan = new Plan(device, 'float16')
+async function cutsOf(record: (recording: Recording) => void): Promise<number> {
+  const recording = new Recording(device, 'float16')
   const saturated = device.tensor('cuts', [1], 'u32')
-  plan.saturated = saturated
-  record(plan)
-  const compiled = await compile(device, plan, 'test')
+  recording.saturated = saturated
+  record(recording)
+  const compiled = await compile(device, recording, 'test')
   compiled.run()
   const [cuts] = await device.readIntegers(saturated)
   compiled.free()
@@ -41,7 +41,7 @@ await t.test('a copy to float16 counts what it cuts, alone and four at a time', 
   for (const count of [5, 8])
     for (const value of [65504, 1e5]) {
       const into = device.tensor('into', [count], 'f16')
-      const cuts = await cutsOf(plan => copy(plan, { from: filled([count], value), into }))
+      const cuts = await cutsOf(recording => copy(recording, { from: filled([count], value), into }))
       t.equal(cuts, value > 65504 ? (count === 5 ? 5 : 2) : 0, `${count} times ${value}`)
       t.ok((await device.read(into)).every(found => found === 65504))
     }
@@ -52,8 +52,8 @@ await t.test('a step of decoding counts what it cuts of its first norm', async t
   for (const gain of [1, 1e5]) {
     const rows = device.tensor('rows', blocksOf(1, columns), 'f16')
     const squares = device.tensor('squares', squaresOf(1, 1))
-    const cuts = await cutsOf(plan =>
-      decodeStart(plan, {
+    const cuts = await cutsOf(recording =>
+      decodeStart(recording, {
         ids: device.tensor('ids', [1], 'u32'),
         table: filled([2, columns], 2),
         x: device.tensor('x', [1, columns]),
@@ -73,8 +73,8 @@ await t.test('a step of decoding counts what it cuts of gated products', async t
   squares.fill(inner, 0, squares.length / 2).fill(1, squares.length / 2)
   for (const weight of [1, 100]) {
     const out = device.tensor('out', blocksOf(1, columns), 'f16')
-    const cuts = await cutsOf(plan =>
-      gatedProjection(plan, {
+    const cuts = await cutsOf(recording =>
+      gatedProjection(recording, {
         x: {
           rows: filled(blocksOf(1, inner), 1, 'f16'),
           squares: device.tensor('squares', squaresOf(1, 1), 'f32', squares),
@@ -107,7 +107,7 @@ await t.test('attention counts what it cuts, and stays finite', async t => {
   for (const { name, cuts, ...scales } of cases) {
     const given = (label: string, seed: number, scale: number) =>
       device.tensor(label, [rows, heads * headSize], 'f32', noise(size, seed, 2 * scale))
-    const plan = new Plan(device, 'float16')
+    const recording = new Recording(device, 'float16')
     const counters = [0, 1].map(() => device.tensor('cuts', [1], 'u32'))
     const shape = { batches: 1, rows, keyRows: rows, heads, keyValueHeads: heads, headSize, scale: 0.25 }
     const of = {
@@ -115,20 +115,21 @@ await t.test('attention counts what it cuts, and stays finite', async t => {
       queries: { tensor: given('queries', 1, scales.queries) },
       keys: { tensor: given('keys', 2, scales.queries) },
       values: { tensor: given('values', 3, scales.values) },
-      out: plan.pin('out', [rows, heads * headSize], 'f16'),
-      logSums: plan.pin('log sums', [1, heads, rows]),
+      out: recording.pin('out', [rows, heads * headSize], 'f16'),
+      logSums: recording.pin('log sums', [1, heads, rows]),
     }
     const into = () => {
-      const tensor = plan.pin('gradient', [rows, heads * headSize])
-      plan.fill(tensor)
+      const tensor = recording.pin('gradient', [rows, heads * headSize])
+      recording.fill(tensor)
       return { tensor, accumulate: true }
     }
     const gradients = { dQueries: into(), dKeys: into(), dValues: into() }
-    plan.saturated = counters[0]
-    flashAttention(plan, of)
-    plan.saturated = counters[1]
-    if (backward) flashAttentionBackward(plan, { ...of, ...gradients, dOut: given('slope', 4, scales.slope) })
-    const compiled = await compile(device, plan, 'test')
+    recording.saturated = counters[0]
+    flashAttention(recording, of)
+    recording.saturated = counters[1]
+    if (backward)
+      flashAttentionBackward(recording, { ...of, ...gradients, dOut: given('slope', 4, scales.slope) })
+    const compiled = await compile(device, recording, 'test')
     compiled.run()
     for (const tensor of [of.out, ...Object.values(gradients).map(gradient => gradient.tensor)])
       t.ok((await compiled.read(tensor)).every(Number.isFinite), `${name}: ${tensor.label}`)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { write } from '../../../kernels/networks/generation/batch-writer.ts'
-import { imageToken } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import type { LossOptions } from '../../../operators/grpo/loss.ts'
 import { type PrepareOptions, prepare } from '../../../operators/grpo/prepare.ts'
 import { type Part, updateOnce } from '../../../operators/grpo/train.ts'
@@ -36,7 +36,7 @@ const policy = await loadModel(device, checkpoint, ['connector', 'language'])
 t.teardown(() => device.close())
 
 const features = given(device, [4, 16, 16], noise(4 * 16 * 16, 9))
-const prompt = [7, 8, imageToken, 9, 10, 11]
+const prompt = [7, 8, imagePlaceholderId, 9, 10, 11]
 const lengths = [5, 1, 9, 3]
 const completions = lengths.map((length, i): Partial<Completion> => {
   const ids = Array.from({ length }, (_, t) => 20 + ((i * 53 + t * 17) % 300))

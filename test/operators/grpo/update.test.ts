@@ -4,7 +4,7 @@ import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
 import { startRun } from '../../../engine/run/run.ts'
-import { imageToken } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import { sharedDevice } from '../../../operators/device.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group } from '../../../operators/kinds.ts'
@@ -46,7 +46,7 @@ const source = operator({
         ])
         const values = noise(4 * 16 * 16, i)
         const features = device.tensor('features', [4, 16, 16], 'f32', values)
-        const prompt = { ...group.prompt, ids: [7, imageToken, 8 + i], features }
+        const prompt = { ...group.prompt, ids: [7, imagePlaceholderId, 8 + i], features }
         const { buffer } = features.storage
         const dispose = () => device.free(buffer)
         yield { key: `group ${i}`, value: { ...group, prompt }, dispose }

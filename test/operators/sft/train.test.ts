@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
-import { imageToken, type Sequence } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId, type Sequence } from '../../../kernels/networks/packing.ts'
 import type { Sample } from '../../../operators/kinds.ts'
 import type { ScheduledOptimizer } from '../../../operators/model/adamw.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
@@ -38,7 +38,7 @@ t.teardown(() => device.close())
 
 /** A conversation of noise whose last `learned` tokens are labelled. */
 function sequence(seed: number, length: number, learned: number): Sequence {
-  const ids = [3, imageToken, ...Array.from({ length }, (_, i) => 20 + ((seed * 53 + i * 17) % 300))]
+  const ids = [3, imagePlaceholderId, ...Array.from({ length }, (_, i) => 20 + ((seed * 53 + i * 17) % 300))]
   const labels = ids.map((id, i) => (i >= ids.length - learned ? id : -100))
   return { ids, labels, features: given(device, [4, 16, 16], noise(4 * 16 * 16, seed)) }
 }
@@ -104,7 +104,8 @@ t.test('a conversation needs one clip and an answer', t => {
   const example = (sample: Partial<Sample>) =>
     exampleOf(model.tokenizer, 'qwen2_base', { video: 'a.mp4', question: '', fields: {}, ...sample }, 'k')
   t.equal(
-    example({ conversations: messages('<image>\nIs it?') }).ids.filter(id => id === imageToken).length,
+    example({ conversations: messages('<image>\nIs it?') }).ids.filter(id => id === imagePlaceholderId)
+      .length,
     1,
   )
   t.throws(() => example({ conversations: messages('Is it?') }), {

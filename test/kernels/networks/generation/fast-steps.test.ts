@@ -8,7 +8,7 @@ import { blockSteps, canDecodeInBlocks } from '../../../../kernels/networks/gene
 import { type Prefill, promptsOf, rowSteps } from '../../../../kernels/networks/generation/plain-steps.ts'
 import { pack } from '../../../../kernels/networks/packing.ts'
 import { compile } from '../../../../kernels/plan/compile.ts'
-import { Plan } from '../../../../kernels/plan/plan.ts'
+import { Recording } from '../../../../kernels/plan/recording.ts'
 import { newAdapter } from '../../../../operators/model/checkpoint/adapter.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
@@ -64,38 +64,38 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
         )
     const { layers, keyValueHeads, headSize } = model.shape.language
     const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
-    const plan = new Plan(device, 'float16')
-    const [position, ids] = [plan.pin('position', [3], 'u32'), plan.pin('ids', [3], 'u32')]
-    const isFast = canDecodeInBlocks(plan, model.weights, model.shape.language)
+    const recording = new Recording(device, 'float16')
+    const [position, ids] = [recording.pin('position', [3], 'u32'), recording.pin('ids', [3], 'u32')]
+    const isFast = canDecodeInBlocks(recording, model.weights, model.shape.language)
     t.equal(isFast, units !== 'none')
     const record = isFast ? blockSteps : rowSteps
     const where = seated ? seats : promptsOf(packing)
-    const steps = record(plan, model, { ...where, owners, capacity: 3, position, ids })
+    const steps = record(recording, model, { ...where, owners, capacity: 3, position, ids })
     const width = keyValueHeads * headSize
     /** Keeps the made-up keys and values of some rows. */
     const keep = (from: number, count: number, into: Prefill) => {
       for (let layer = 0; layer < layers; layer++) {
         const [keys, values] = [0, 1].map(i => {
-          const tensor = into.plan.pin('prefix', [count, width])
+          const tensor = into.recording.pin('prefix', [count, width])
           const all = noise(packing.rows * width, 2 * layer + i + 1)
-          into.plan.constants.set(tensor, all.slice(from * width, (from + count) * width))
+          into.recording.constants.set(tensor, all.slice(from * width, (from + count) * width))
           return tensor
         })
         steps.keep(layer, keys, values, into)
       }
     }
-    if (!seated) keep(0, packing.rows, { plan, start: 0 })
-    plan.segment('step')
+    if (!seated) keep(0, packing.rows, { recording, start: 0 })
+    recording.segment('step')
     const logits = steps.record()
-    plan.pinned.add(logits)
-    advance(plan, { position, limit: 3 })
-    const compiled = await compile(device, plan, 'test')
+    recording.pinned.add(logits)
+    advance(recording, { position, limit: 3 })
+    const compiled = await compile(device, recording, 'test')
     compiled.write(position, new Uint32Array(3))
     compiled.run(['main'])
     for (const [i, { start, length }] of (seated ? packing.prompts : []).entries()) {
-      const prefill = new Plan(device, 'float16')
+      const prefill = new Recording(device, 'float16')
       const placed = (tensor: Tensor) => compiled.at(tensor)
-      keep(start, length, { plan: prefill, start: seats.prompts[i].start, placed })
+      keep(start, length, { recording: prefill, start: seats.prompts[i].start, placed })
       const ready = await compile(device, prefill, 'prefill')
       ready.run()
       ready.free()

@@ -5,7 +5,7 @@ import { type Device, openDevice } from '../../../../kernels/device/device.ts'
 import { sizeOf } from '../../../../kernels/device/tensor.ts'
 import { adapterNames, mergeAdapters, withoutAdapters } from '../../../../kernels/networks/adapters.ts'
 import { generate } from '../../../../kernels/networks/generation/batch-writer.ts'
-import { imageToken } from '../../../../kernels/networks/packing.ts'
+import { imagePlaceholderId } from '../../../../kernels/networks/packing.ts'
 import { parameter } from '../../../../kernels/networks/parameters.ts'
 import { adamWOptimizer } from '../../../../kernels/networks/training/optimizer.ts'
 import { forward, promptStates } from '../../../../kernels/networks/video-model.ts'
@@ -45,7 +45,7 @@ const every = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', '
 const fresh = { rank: 3, alpha: 6, targets: every, seed: 5 }
 
 const clip = noise(4 * 16 * 16, 9)
-const ids = [7, 8, imageToken, 9, 10, 11]
+const ids = [7, 8, imagePlaceholderId, 9, 10, 11]
 const completions = [[20, 91, 35, 62], [44], [12, 13, 14]]
 
 /** The base with a trained adapter whose second matrices are not zero, so that it changes what the model says. */

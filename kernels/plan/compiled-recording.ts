@@ -13,7 +13,7 @@ export interface Step {
 export type Ready = { step: Step } | { fill: GPUBuffer; at: number; bytes: number }
 
 /** A plan with memory and bindings, replayed in a tight loop. */
-export class CompiledPlan {
+export class CompiledRecording {
   readonly device: Device
   readonly #segments: Map<string, Ready[]>
   readonly #places: Places
@@ -36,13 +36,13 @@ export class CompiledPlan {
   }
 
   /** The same memory and bindings for a plan that differs in its tensors' identity only: `mine[i]` stands for `theirs[i]`. */
-  standIn(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledPlan {
+  standIn(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledRecording {
     const tensors = new Map<Tensor, Tensor>()
     theirs.forEach((tensor, i) => {
       tensors.set(tensor, this.at(mine[i]))
     })
     const places = { tensors, buffers: this.#places.buffers }
-    return new CompiledPlan(this.device, this.#segments, places, this.#uniforms, release)
+    return new CompiledRecording(this.device, this.#segments, places, this.#uniforms, release)
   }
 
   /** Bytes of the memory that the plan's own tensors share. */

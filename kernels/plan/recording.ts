@@ -33,7 +33,7 @@ export interface Segment {
  * A list of dispatches over tensors, recorded once and replayed often. Tensors made by `tensor` have no place yet:
  * `compile` gives each one memory from its first to its last use, so that the peak is what is alive at once.
  */
-export class Plan {
+export class Recording {
   /** What kernels are generated for. */
   readonly target: Target
   readonly precision: Precision
