@@ -1,30 +1,35 @@
 import type { SourceItem } from '../../engine/operator.ts'
 import { shuffled } from '../shuffle.ts'
 
-/** Fields of operators that read a file of data again and again. */
+/** Fields of operators that pass over their items several times. */
+export const passFields = {
+  shuffle: {
+    type: 'boolean',
+    default: false,
+    description: "Random order, a new one in each pass; it depends on the run's seed.",
+  },
+  epochs: {
+    type: 'integer',
+    minimum: 0,
+    default: 1,
+    description: 'Passes over the file; 0 repeats it without end.',
+  },
+  limit: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description: 'Items taken in all passes together; 0 takes all.',
+  },
+} as const
+
+/** Fields of operators that read a file of rows about clips several times. */
 export const epochFields = {
   root: {
     type: 'string',
     default: '',
     description: "Folder that the clips' names start from; empty for the folder of the file.",
   },
-  shuffle: {
-    type: 'boolean',
-    default: false,
-    description: "Random order, another one each epoch; it depends on the run's seed.",
-  },
-  epochs: {
-    type: 'integer',
-    minimum: 0,
-    default: 1,
-    description: 'Passes over the file; 0 goes on without end.',
-  },
-  limit: {
-    type: 'integer',
-    minimum: 0,
-    default: 0,
-    description: 'Samples taken in all passes together; 0 takes all.',
-  },
+  ...passFields,
 } as const
 
 /** The samples of all passes, keyed by pass and sample. */

@@ -2,38 +2,29 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { operator } from '../../engine/operator.ts'
 import { shuffled } from '../shuffle.ts'
+import { passFields } from './epochs.ts'
 
-/** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are passed over. */
+/** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are skipped. */
 export default operator({
   summary: 'Reads a file of JSON lines, one item a line.',
   config: {
     path: { type: 'string', description: 'File with one JSON value a line.' },
-    shuffle: {
-      type: 'boolean',
-      default: false,
-      description: "Take the lines in an order that the run's seed decides.",
-    },
-    limit: { type: 'integer', minimum: 0, default: 0, description: 'Lines taken in one pass; 0 takes all.' },
-    epochs: {
-      type: 'integer',
-      minimum: 0,
-      default: 1,
-      description: 'Passes over the file; 0 goes on without end.',
-    },
+    ...passFields,
   },
   inputs: {},
   outputs: { items: 'any' },
   run: (_, { path, shuffle, limit, epochs }, context) => {
     async function* pull() {
+      let left = limit || Number.POSITIVE_INFINITY
       for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
-        let taken = 0
+        let isEmpty = true
         const lines = shuffle ? shuffled(await all(linesOf(path)), context.seed, epoch) : linesOf(path)
         for await (const { text, number } of lines) {
-          if (limit > 0 && taken === limit) break
-          taken++
           yield { key: `${epoch}:${number}`, value: parse(text, path, number) }
+          if (--left === 0) return
+          isEmpty = false
         }
-        if (taken === 0) throw new Error(`${path}: must hold at least one line of JSON`)
+        if (isEmpty) throw new Error(`${path}: must hold at least one line of JSON`)
       }
     }
     return { items: context.source(pull) }

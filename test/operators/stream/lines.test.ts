@@ -61,8 +61,10 @@ t.test(
   },
 )
 
-t.test('limit, epochs', async t => {
-  t.same((await through(t, numbers(5), { limit: 2, epochs: 3 })).lines, [0, 1, 0, 1, 0, 1])
+t.test('limit counts the items of all passes together, as in every reader', async t => {
+  t.same((await through(t, numbers(5), { limit: 2, epochs: 3 })).lines, [0, 1])
+  t.same((await through(t, numbers(2), { limit: 5, epochs: 3 })).lines, [0, 1, 0, 1, 0])
+  t.same((await through(t, numbers(2), { limit: 3, epochs: 0 })).lines, [0, 1, 0])
   t.same((await through(t, numbers(2), { limit: 9 })).lines, [0, 1])
 })
 
