@@ -136,7 +136,7 @@ export class Device {
 
   /** Writes `data` at element `at` of the tensor. */
   write(tensor: Tensor, data: HostArray, at = 0): void {
-    const { buffer, offsetBytes } = placed(tensor)
+    const { buffer, offsetBytes } = storageOf(tensor)
     const size = elementBytes[tensor.type]
     if (data.BYTES_PER_ELEMENT !== size)
       throw new DeviceError(
@@ -153,7 +153,7 @@ export class Device {
 
   /** Copies what fits from element `start` of one tensor to element `at` of another of its type, in place in the order of work. */
   copy(source: Tensor, into: Tensor, start = 0, at = 0): void {
-    const [a, b] = [placed(source), placed(into)]
+    const [a, b] = [storageOf(source), storageOf(into)]
     const size = elementBytes[into.type]
     const count = Math.min(sizeOf(source.shape) - start, sizeOf(into.shape) - at)
     const encoder = this.gpu.createCommandEncoder()
@@ -179,7 +179,7 @@ export class Device {
   }
 
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
-    const { buffer, offsetBytes } = placed(tensor)
+    const { buffer, offsetBytes } = storageOf(tensor)
     const size = bytesOf(tensor)
     const staging = this.gpu.createBuffer({
       size: align(size),
@@ -221,7 +221,7 @@ export class Device {
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
 
 /** Where a tensor lives; an error for a plan's tensor that no compiler has placed yet. */
-export function placed(tensor: Tensor) {
+export function storageOf(tensor: Tensor) {
   if (!tensor.storage)
     throw new DeviceError('not-placed', `${tensor.label}: belongs to a plan; read it through the plan`)
   return tensor.storage

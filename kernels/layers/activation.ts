@@ -23,7 +23,7 @@ export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor 
 export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
   const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.recording.factorType)
   siluMultiplyKernel(pass.recording, gate, up, y)
-  for (const x of [gate, up, y]) pass.halveGradient(x)
+  for (const x of [gate, up, y]) pass.keepGradientType(x)
   pass.onBackward(y, dy => {
     const dGate = pass.into(gate).gradient
     const dUp = pass.into(up).gradient

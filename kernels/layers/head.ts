@@ -6,7 +6,7 @@ import { gather } from './gather.ts'
 import type { Parameter, Pass } from './pass.ts'
 
 /** A row of hidden states and the token id that it should predict. */
-export interface Supervised {
+export interface SupervisedToken {
   row: number
   target: number
 }
@@ -32,7 +32,7 @@ export function logProbabilities(
   pass: Pass,
   hidden: Tensor,
   weight: Parameter,
-  supervised: readonly Supervised[],
+  supervised: readonly SupervisedToken[],
   temperature: number,
   support?: Support,
 ): LogProbabilities {
@@ -57,7 +57,7 @@ export function logProbabilities(
   const entropyCoefficients = recording.pin('entropy coefficients', [count])
   recording.pinned.add(logProbs)
   const shared = { targets, vocabulary, temperature, logSums, entropies }
-  const chunks = chunked(count, vocabulary, recording.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
+  const chunks = rowChunks(count, vocabulary, recording.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
     offset: firstRow * width,
@@ -138,7 +138,7 @@ export interface Chunk {
 }
 
 /** Runs of rows whose logits, so many numbers at most, are computed at once: whole tiles of products where there are some. */
-export function chunked(count: number, vocabulary: number, most = 2 ** 25): Chunk[] {
+export function rowChunks(count: number, vocabulary: number, most = 2 ** 25): Chunk[] {
   const fitting = Math.max(1, Math.floor(most / vocabulary))
   const size = fitting > 128 ? fitting - (fitting % 128) : fitting
   return Array.from({ length: Math.ceil(count / size) }, (_, i) => {

@@ -104,7 +104,7 @@ export class Pass {
   }
 
   /** Keeps the gradient in the tensor's own type: only for tensors whose gradient has one writer, and products as readers or kernels that can. */
-  halveGradient(tensor: Tensor): void {
+  keepGradientType(tensor: Tensor): void {
     this.#halved.add(tensor)
   }
 

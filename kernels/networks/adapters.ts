@@ -4,7 +4,7 @@ import type { Adapter, Parameter } from '../layers/pass.ts'
 import { matmul } from '../matmul/matmul.ts'
 import { compile } from '../plan/compile.ts'
 import { Recording } from '../plan/recording.ts'
-import { allocateParameters, type Memory, type ParameterSet, parameter } from './parameters.ts'
+import { type Allocator, allocateParameters, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {
   /** Names of the weights that get an adapter; each runs through a linear layer. */
@@ -24,7 +24,7 @@ export function adapterNames(target: string): { down: string; up: string } {
 
 /** The set with adapters beside some of its weights, which own memory of their own. Their contents are zero. */
 export function attachAdapters(
-  device: Memory,
+  device: Allocator,
   base: ParameterSet,
   { targets, rank, scale, trained }: AdapterSizes,
 ): ParameterSet {

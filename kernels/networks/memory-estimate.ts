@@ -3,27 +3,27 @@
 import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { Pass } from '../layers/pass.ts'
-import { planBytes } from '../plan/memory.ts'
+import { recordingBytes } from '../plan/memory.ts'
 import { type Precision, Recording } from '../plan/recording.ts'
 import { type AdapterSizes, attachAdapters } from './adapters.ts'
 import { recordGeneration } from './generation/batch-writer.ts'
-import { canDecodeInBlocks } from './generation/fast-steps.ts'
-import { recordSeating, recordSlots, roomFor } from './generation/slots.ts'
+import { canStepFast } from './generation/fast-steps.ts'
+import { recordPrefill, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
 import { imagePlaceholderId } from './packing.ts'
-import { allocateParameters, type Memory } from './parameters.ts'
+import { type Allocator, allocateParameters } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
 import { trainsVision, visionTower } from './vision-tower.ts'
 
 /** A model whose weights have places but no contents. */
-export interface PaperModel extends Omit<VideoModel, 'device'> {
+export interface DevicelessModel extends Omit<VideoModel, 'device'> {
   readonly weightBytes: number
   /** Of the gradients of trained weights. */
   readonly gradientBytes: number
 }
 
-export interface PaperOptions {
+export interface DevicelessModelOptions {
   shape: ModelShape
   /** Shapes of the weights by name. */
   weights: ReadonlyMap<string, readonly number[]>
@@ -41,10 +41,10 @@ const targetOf = (precision: Precision): Target => {
 /** What most of them offer, less a little. */
 const maxBindingBytes = 2 ** 31 - 4
 
-export function modelOnPaper(options: PaperOptions): PaperModel {
+export function devicelessModel(options: DevicelessModelOptions): DevicelessModel {
   const { shape, precision, maxLength, adapter } = options
   const bytes = { weights: 0, gradients: 0 }
-  const memory: Memory = {
+  const memory: Allocator = {
     maxBindingBytes,
     maxBufferBytes: Number.POSITIVE_INFINITY,
     allocate: (label, size) => {
@@ -59,14 +59,14 @@ export function modelOnPaper(options: PaperOptions): PaperModel {
 }
 
 /** The vision tower over the frames of one clip. */
-export function visionBytes({ shape, weights, precision }: PaperModel, frames: number): number {
+export function visionBytes({ shape, weights, precision }: DevicelessModel, frames: number): number {
   const { vision } = shape
   const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
   const recording = new Recording(targetOf(precision), precision)
   const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
   const features = outside('features', [count * selectedTokens(vision), vision.hidden])
   visionTower(new Pass(recording, false), weights, vision, pixels, features, 0)
-  return planBytes(recording, maxBindingBytes)
+  return recordingBytes(recording, maxBindingBytes)
 }
 
 /** Sequences alike: their prompts' ids in text beside the frames of a clip, and completions of that length. */
@@ -79,7 +79,7 @@ export interface Extent {
 }
 
 /** One pass over sequences, with its backward when it trains. Every token of completions is supervised. */
-export function passBytes(model: PaperModel, extent: Extent, training: boolean): number {
+export function passBytes(model: DevicelessModel, extent: Extent, training: boolean): number {
   const recording = new Recording(targetOf(model.precision), model.precision)
   const completions = Array.from({ length: extent.completions }, () => ids(extent.length))
   const sequences = Array.from({ length: extent.sequences }, () => ({
@@ -87,12 +87,12 @@ export function passBytes(model: PaperModel, extent: Extent, training: boolean):
     completions,
   }))
   recordForward(recording, model, sequences, training, 1)
-  return planBytes(recording, maxBindingBytes)
+  return recordingBytes(recording, maxBindingBytes)
 }
 
 /** Writing completions of sequences as one batch: all of it, and the keys and values in that. */
 export function generationBytes(
-  model: PaperModel,
+  model: DevicelessModel,
   extent: Extent,
   sampling: Sampling,
 ): { total: number; cache: number } {
@@ -101,12 +101,12 @@ export function generationBytes(
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
   const owners = requests.flatMap((_, i) => seeds.map(() => i))
   recordGeneration(recording, model, requests, owners, sampling, extent.length, 0)
-  return { total: planBytes(recording, maxBindingBytes), cache: cacheBytes(recording, model, extent) }
+  return { total: recordingBytes(recording, maxBindingBytes), cache: cacheBytes(recording, model, extent) }
 }
 
 /** Writing completions in so many slots: all of it while one is prefilled, and the keys and values in that. */
 export function slotBytes(
-  model: PaperModel,
+  model: DevicelessModel,
   extent: Extent,
   sampling: Sampling,
 ): { total: number; cache: number } {
@@ -117,21 +117,21 @@ export function slotBytes(
   const placed = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
   const into = { recording: prefill, start: 0, placed }
   const request = { ...promptOf(model, extent), seeds: ids(count) }
-  recordSeating(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
-  const total = planBytes(recording, maxBindingBytes) + planBytes(prefill, maxBindingBytes)
+  recordPrefill(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
+  const total = recordingBytes(recording, maxBindingBytes) + recordingBytes(prefill, maxBindingBytes)
   return { total, cache: cacheBytes(recording, model, extent) }
 }
 
-function cacheBytes(recording: Recording, model: PaperModel, extent: Extent): number {
+function cacheBytes(recording: Recording, model: DevicelessModel, extent: Extent): number {
   const { layers, keyValueHeads, headSize } = model.shape.language
   const positions =
     extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
     extent.sequences * extent.completions * extent.length
-  const bytes = canDecodeInBlocks(recording, model.weights, model.shape.language) ? 2 : 4
+  const bytes = canStepFast(recording, model.weights, model.shape.language) ? 2 : 4
   return 2 * layers * keyValueHeads * headSize * positions * bytes
 }
 
-function promptOf({ shape: { vision }, weights }: PaperModel, { textTokens, frames }: Extent) {
+function promptOf({ shape: { vision }, weights }: DevicelessModel, { textTokens, frames }: Extent) {
   if (trainsVision(weights)) {
     const { channels, imageSize } = vision
     const pixels = outside('pixels', [frames, channels, imageSize, imageSize])

@@ -1,6 +1,6 @@
 import type { Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
-import type { Supervised } from '../layers/head.ts'
+import type { SupervisedToken } from '../layers/head.ts'
 
 /** Stands in token ids where the visual tokens of the clip go. */
 export const imagePlaceholderId = -200
@@ -40,7 +40,7 @@ export interface Packing {
   /** For each sequence: rows of its prompt, as first row and count. */
   prompts: { start: number; length: number }[]
   /** Labels of a sequence first, then its completions token by token. */
-  supervised: Supervised[]
+  supervisedTokens: SupervisedToken[]
 }
 
 /** Packs the sequences. A spliced prompt longer than `maxLength` loses its end, as in the released system. */
@@ -54,7 +54,7 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
     parents: [],
     lastRows: [],
     prompts: [],
-    supervised: [],
+    supervisedTokens: [],
   }
   let segments = 0
   for (const sequence of sequences) {
@@ -82,12 +82,12 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
     packing.prompts.push({ start, length })
     packing.lastRows.push(packing.rows - 1)
     labels.forEach((target, i) => {
-      if (i > 0 && target !== ignoredLabel) packing.supervised.push({ row: start + i - 1, target })
+      if (i > 0 && target !== ignoredLabel) packing.supervisedTokens.push({ row: start + i - 1, target })
     })
     for (const completion of sequence.completions ?? []) {
       const segment = segments++
       completion.forEach((target, i) => {
-        packing.supervised.push({ row: i === 0 ? start + length - 1 : packing.rows - 1, target })
+        packing.supervisedTokens.push({ row: i === 0 ? start + length - 1 : packing.rows - 1, target })
         // The last token predicts nothing that is supervised, so it needs no row.
         if (i + 1 < completion.length) packing.tokens.push({ to: addRow(segment, length + i), from: target })
       })

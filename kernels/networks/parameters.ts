@@ -5,7 +5,7 @@ import type { LossScale } from '../optimizer/loss-scale.ts'
 import type { Precision } from '../plan/recording.ts'
 
 /** What hands out buffers: a device, or a count of their bytes. */
-export type Memory = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>
+export type Allocator = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>
 
 /** Weights side by side in a few large buffers, so that an optimizer updates each buffer in one dispatch. */
 export interface ParameterSet {
@@ -22,7 +22,7 @@ export interface ParameterSet {
  * everything else in float32: an optimizer's small steps vanish in float16. Contents are zero.
  */
 export function allocateParameters(
-  device: Memory,
+  device: Allocator,
   shapes: ReadonlyMap<string, readonly number[]>,
   trained: (name: string) => boolean,
   precision: Precision = 'float32',
@@ -30,13 +30,13 @@ export function allocateParameters(
   const byName = new Map<string, Parameter>()
   const buffers: GPUBuffer[] = []
   const slabs: { values: Tensor; gradients: Tensor }[] = []
-  const halved = (name: string) =>
+  const isFloat16 = (name: string) =>
     precision === 'float16' && !trained(name) && isMatrix(name, shapes.get(name) ?? [])
   for (const { training, type } of kinds) {
     const names = [...shapes.keys()].filter(
-      name => trained(name) === training && halved(name) === (type === 'f16'),
+      name => trained(name) === training && isFloat16(name) === (type === 'f16'),
     )
-    for (const part of packed(device, shapes, names, type)) {
+    for (const part of layOutSlabs(device, shapes, names, type)) {
       const values = device.allocate('weights', part.bytes)
       const gradients = training ? device.allocate('gradients', part.bytes) : undefined
       buffers.push(values, ...(gradients ? [gradients] : []))
@@ -70,7 +70,7 @@ export function allocateParameters(
 }
 
 /** A scale of 1, which an optimizer may raise, and no cuts: all zeros. */
-function newLossScale(memory: Memory) {
+function newLossScale(memory: Allocator) {
   const tensor = (label: string, size: number, type: ElementType) => {
     const buffer = memory.allocate(label, size * elementBytes[type])
     return { label, shape: [size], type, storage: { buffer, offsetBytes: 0 } }
@@ -102,19 +102,19 @@ export function parameter(set: ParameterSet, name: string): Parameter {
   return found
 }
 
-interface Part {
+interface SlabLayout {
   bytes: number
   places: { name: string; offsetBytes: number }[]
 }
 
-function packed(
-  device: Memory,
+function layOutSlabs(
+  device: Allocator,
   shapes: ReadonlyMap<string, readonly number[]>,
   names: readonly string[],
   type: ElementType,
-): Part[] {
+): SlabLayout[] {
   const limit = Math.min(device.maxBindingBytes, device.maxBufferBytes)
-  const parts: Part[] = []
+  const parts: SlabLayout[] = []
   for (const name of names) {
     const bytes = align(sizeOf(shapes.get(name) ?? []) * elementBytes[type])
     if (bytes > limit)

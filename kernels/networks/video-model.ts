@@ -36,7 +36,7 @@ export async function encodeFrames(
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
-    const { recording, ...own } = visionPlan(device, weights, shape.vision, precision, count)
+    const { recording, ...own } = visionRecording(device, weights, shape.vision, precision, count)
     const compiled = await compileOrReuse(device, recording, 'vision tower', weights)
     device.copy(pixels, compiled.at(own.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
@@ -46,22 +46,22 @@ export async function encodeFrames(
   return features
 }
 
-interface VisionPlan {
+interface VisionRecording {
   recording: Recording
   pixels: Tensor
   features: Tensor
 }
 
 /** The tower over so many frames, recorded once for a set of weights. */
-function visionPlan(
+function visionRecording(
   device: Device,
   weights: ParameterSet,
   vision: VisionShape,
   precision: Precision,
   frames: number,
-): VisionPlan {
-  const known = visionPlans.get(weights) ?? new Map<string, VisionPlan>()
-  visionPlans.set(weights, known)
+): VisionRecording {
+  const known = visionRecordings.get(weights) ?? new Map<string, VisionRecording>()
+  visionRecordings.set(weights, known)
   const key = `${frames} ${precision}`
   const found = known.get(key)
   if (found) return found
@@ -75,7 +75,7 @@ function visionPlan(
   return made
 }
 
-const visionPlans = new WeakMap<ParameterSet, Map<string, VisionPlan>>()
+const visionRecordings = new WeakMap<ParameterSet, Map<string, VisionRecording>>()
 
 /** A pass whose forward has run. */
 export interface Forward {
@@ -103,7 +103,13 @@ export async function forward(
   support?: Support,
 ): Promise<Forward> {
   const { device } = model
-  const { recording, packing, outputs, ids } = recorded(model, sequences, training, temperature, support)
+  const { recording, packing, outputs, ids } = forwardRecording(
+    model,
+    sequences,
+    training,
+    temperature,
+    support,
+  )
   const label = training ? 'training pass' : 'log-probabilities'
   const compiled = await compileOrReuse(device, recording, label, model.weights)
   for (const [tensor, data] of ids) compiled.write(tensor, data)
@@ -111,7 +117,7 @@ export async function forward(
   return {
     logProbs: await compiled.read(outputs.logProbs),
     entropies: await compiled.read(outputs.entropies),
-    backward(coefficients, entropyCoefficients = new Float32Array(packing.supervised.length)) {
+    backward(coefficients, entropyCoefficients = new Float32Array(packing.supervisedTokens.length)) {
       compiled.write(outputs.coefficients, coefficients)
       compiled.write(outputs.entropyCoefficients, entropyCoefficients)
       compiled.run(['backward'])
@@ -120,7 +126,7 @@ export async function forward(
   }
 }
 
-interface Recorded {
+interface RecordedForward {
   recording: Recording
   tokens: Tensor | undefined
   outputs: ReturnType<typeof recordForward>['outputs']
@@ -130,7 +136,7 @@ interface Recorded {
  * The plan of a forward, and the ids to write before it runs. Without a backward ids decide nothing but contents: plans
  * for the same lengths are recorded once, which takes as long as running a short one.
  */
-function recorded(
+function forwardRecording(
   model: VideoModel,
   sequences: readonly Sequence[],
   training: boolean,
@@ -146,8 +152,8 @@ function recorded(
   if (training || support || !sequences.every(isPlain)) return { ...anew(), ids: [] }
   const lengths = sequences.map(({ ids, completions }) => [ids.length, completions?.map(c => c.length)])
   const key = JSON.stringify([precision, temperature, maxLength, lengths])
-  const known = forwardPlans.get(weights) ?? new Map<string, Recorded>()
-  forwardPlans.set(weights, known)
+  const known = forwardRecordings.get(weights) ?? new Map<string, RecordedForward>()
+  forwardRecordings.set(weights, known)
   const found = known.get(key)
   const { recording, outputs, tokens } = found ?? anew()
   if (!found) {
@@ -157,14 +163,14 @@ function recorded(
   }
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const ids: [Tensor, Uint32Array<ArrayBuffer>][] = [
-    [outputs.targets, Uint32Array.from(packing.supervised, s => s.target)],
+    [outputs.targets, Uint32Array.from(packing.supervisedTokens, s => s.target)],
   ]
   if (tokens) ids.push([tokens, Uint32Array.from(packing.tokens, token => token.from)])
   for (const [tensor, data] of ids) recording.constants.set(tensor, data)
   return { recording, packing, outputs, ids }
 }
 
-const forwardPlans = new WeakMap<ParameterSet, Map<string, Recorded>>()
+const forwardRecordings = new WeakMap<ParameterSet, Map<string, RecordedForward>>()
 
 /** Recorded forwards that a set of weights keeps; they hold no memory of the GPU. */
 const mostRecorded = 16
@@ -183,7 +189,7 @@ export function recordForward(
   recording.saturated = weights.lossScale?.forwardCuts
   const { hidden, tokens } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
   const head = headWeight(weights, shape.language)
-  const outputs = logProbabilities(pass, hidden, head, packing.supervised, temperature, support)
+  const outputs = logProbabilities(pass, hidden, head, packing.supervisedTokens, temperature, support)
   recording.segment('backward')
   const { lossScale } = weights
   if (training && lossScale) {

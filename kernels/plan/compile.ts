@@ -1,8 +1,8 @@
-import { type Device, placed } from '../device/device.ts'
+import { type Device, storageOf } from '../device/device.ts'
 import { writeScalars } from '../device/kernel.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
-import { CompiledRecording, type Ready, type Step } from './compiled-recording.ts'
-import { inPlace, place } from './memory.ts'
+import { type BoundDispatch, CompiledRecording, type EncodableCommand } from './compiled-recording.ts'
+import { allocateTensors, withStorage } from './memory.ts'
 import type { Command, Dispatch, Recording } from './recording.ts'
 
 /** Places the plan's tensors, compiles its kernels and binds them. */
@@ -11,7 +11,7 @@ export async function compile(
   recording: Recording,
   label: string,
 ): Promise<CompiledRecording> {
-  const places = place(device, recording, label)
+  const places = allocateTensors(device, recording, label)
   const dispatches = recording.segments.flatMap(s => s.commands).filter(c => 'dispatch' in c)
   const scalars = new ArrayBuffer(Math.max(1, dispatches.length) * scalarsBytes)
   const uniforms = device.gpu.createBuffer({
@@ -20,24 +20,24 @@ export async function compile(
     usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
   })
   let slot = 0
-  const ready = async (command: Command): Promise<Ready> => {
+  const ready = async (command: Command): Promise<EncodableCommand> => {
     if ('fill' in command) {
-      const { buffer, offsetBytes } = placed(inPlace(places, command.fill))
+      const { buffer, offsetBytes } = storageOf(withStorage(places, command.fill))
       return { fill: buffer, at: offsetBytes, bytes: wordsOf(command.fill) }
     }
     const { kernel, params, tensors, grid } = command.dispatch
     const offset = slot++ * scalarsBytes
     writeScalars(new DataView(scalars, offset, scalarsBytes), kernel, params, grid)
-    const slices = tensors.map(tensor => sliceOf(inPlace(places, tensor)))
+    const slices = tensors.map(tensor => sliceOf(withStorage(places, tensor)))
     return {
       step: await bind(device, command.dispatch, { buffer: uniforms, offset, size: scalarsBytes }, slices),
     }
   }
-  const segments = new Map<string, Ready[]>()
+  const segments = new Map<string, EncodableCommand[]>()
   for (const { name, commands } of recording.segments)
     segments.set(name, await Promise.all(commands.map(ready)))
   device.gpu.queue.writeBuffer(uniforms, 0, scalars)
-  for (const [tensor, data] of recording.constants) device.write(inPlace(places, tensor), data)
+  for (const [tensor, data] of recording.constants) device.write(withStorage(places, tensor), data)
   return new CompiledRecording(device, segments, places, uniforms)
 }
 
@@ -49,7 +49,7 @@ async function bind(
   { kernel, tensors, grid }: Dispatch,
   scalars: GPUBufferBinding,
   slices: readonly GPUBufferBinding[],
-): Promise<Step> {
+): Promise<BoundDispatch> {
   const written = new Set(
     Object.values(kernel.buffers).flatMap((b, i) => (b.access === 'write' ? [slices[i]?.buffer] : [])),
   )
@@ -65,7 +65,7 @@ async function bind(
 }
 
 function sliceOf(tensor: Tensor): GPUBufferBinding {
-  const { buffer, offsetBytes } = placed(tensor)
+  const { buffer, offsetBytes } = storageOf(tensor)
   return { buffer, offset: offsetBytes, size: Math.ceil(bytesOf(tensor) / 16) * 16 }
 }
 

@@ -1,30 +1,30 @@
 import type { Device, HostArray } from '../device/device.ts'
 import type { Tensor } from '../device/tensor.ts'
-import { inPlace, type Places } from './memory.ts'
+import { type TensorMemory, withStorage } from './memory.ts'
 
 /** A dispatch, bound. */
-export interface Step {
+export interface BoundDispatch {
   pipeline: GPUComputePipeline
   bindings: GPUBindGroup
   grid: readonly [number, number, number]
 }
 
 /** A command that can be encoded as it is. */
-export type Ready = { step: Step } | { fill: GPUBuffer; at: number; bytes: number }
+export type EncodableCommand = { step: BoundDispatch } | { fill: GPUBuffer; at: number; bytes: number }
 
 /** A plan with memory and bindings, replayed in a tight loop. */
 export class CompiledRecording {
   readonly device: Device
-  readonly #segments: Map<string, Ready[]>
-  readonly #places: Places
+  readonly #segments: Map<string, EncodableCommand[]>
+  readonly #places: TensorMemory
   readonly #uniforms: GPUBuffer
   readonly #release: (() => void) | undefined
 
   /** `release` is called in place of giving the memory back. */
   constructor(
     device: Device,
-    segments: Map<string, Ready[]>,
-    places: Places,
+    segments: Map<string, EncodableCommand[]>,
+    places: TensorMemory,
     uniforms: GPUBuffer,
     release?: () => void,
   ) {
@@ -36,7 +36,7 @@ export class CompiledRecording {
   }
 
   /** The same memory and bindings for a plan that differs in its tensors' identity only: `mine[i]` stands for `theirs[i]`. */
-  standIn(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledRecording {
+  rebind(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledRecording {
     const tensors = new Map<Tensor, Tensor>()
     theirs.forEach((tensor, i) => {
       tensors.set(tensor, this.at(mine[i]))
@@ -76,7 +76,7 @@ export class CompiledRecording {
 
   /** The same tensor with its place; only pinned tensors keep their contents between dispatches. */
   at(tensor: Tensor): Tensor {
-    return inPlace(this.#places, tensor)
+    return withStorage(this.#places, tensor)
   }
 
   write(tensor: Tensor, data: HostArray, at = 0): void {

@@ -3,13 +3,13 @@ import { bytesOf, type Tensor } from '../device/tensor.ts'
 import type { Command, Recording } from './recording.ts'
 
 /** The memory of a compiled plan: its tensors with their places, and the buffers that these are in. */
-export interface Places {
+export interface TensorMemory {
   tensors: Map<Tensor, Tensor>
   buffers: GPUBuffer[]
 }
 
 /** Gives the plan's own tensors memory on the device. */
-export function place(device: Device, recording: Recording, label: string): Places {
+export function allocateTensors(device: Device, recording: Recording, label: string): TensorMemory {
   const { slabs, found } = layOut(recording, device.maxBindingBytes)
   const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
   const tensors = new Map<Tensor, Tensor>()
@@ -19,15 +19,16 @@ export function place(device: Device, recording: Recording, label: string): Plac
 }
 
 /** The tensor with its place. */
-export const inPlace = ({ tensors }: Places, tensor: Tensor): Tensor =>
+export const withStorage = ({ tensors }: TensorMemory, tensor: Tensor): Tensor =>
   tensor.storage ? tensor : (tensors.get(tensor) ?? tensor)
 
 /** Bytes of the memory that the plan's own tensors will share, found without a device. */
-export const planBytes = (recording: Recording, maxBindingBytes: number): number =>
+export const recordingBytes = (recording: Recording, maxBindingBytes: number): number =>
   layOut(recording, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
 
 /** The tensors that the plan has to place, in the order in which they occur. */
-export const ownTensors = (recording: Recording): Tensor[] => lifetimes(recording).map(life => life.tensor)
+export const tensorsToPlace = (recording: Recording): Tensor[] =>
+  lifetimes(recording).map(life => life.tensor)
 
 /** Bytes of each buffer, and where in them the tensors without storage lie. */
 interface Layout {
@@ -35,7 +36,7 @@ interface Layout {
   found: Map<Tensor, { slab: number; offset: number }>
 }
 
-interface Life {
+interface Lifetime {
   tensor: Tensor
   first: number
   last: number
@@ -44,7 +45,7 @@ interface Life {
 /** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
 function layOut(recording: Recording, maxBindingBytes: number): Layout {
   const lives = lifetimes(recording).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
-  const slabs: { end: number; taken: { life: Life; from: number; to: number }[] }[] = []
+  const slabs: { end: number; taken: { life: Lifetime; from: number; to: number }[] }[] = []
   const found = new Map<Tensor, { slab: number; offset: number }>()
   for (const life of lives) {
     const size = Math.max(256, align(bytesOf(life.tensor)))
@@ -67,7 +68,11 @@ function layOut(recording: Recording, maxBindingBytes: number): Layout {
   return { slabs: slabs.map(slab => slab.end), found }
 }
 
-function gap(taken: readonly { life: Life; from: number; to: number }[], life: Life, size: number): number {
+function gap(
+  taken: readonly { life: Lifetime; from: number; to: number }[],
+  life: Lifetime,
+  size: number,
+): number {
   const busy = taken
     .filter(t => t.life.first <= life.last && life.first <= t.life.last)
     .sort((a, b) => a.from - b.from)
@@ -79,8 +84,8 @@ function gap(taken: readonly { life: Life; from: number; to: number }[], life: L
   return offset
 }
 
-function lifetimes(recording: Recording): Life[] {
-  const lives = new Map<Tensor, Life>()
+function lifetimes(recording: Recording): Lifetime[] {
+  const lives = new Map<Tensor, Lifetime>()
   for (const tensor of recording.pinned)
     lives.set(tensor, { tensor, first: 0, last: Number.POSITIVE_INFINITY })
   let time = 0

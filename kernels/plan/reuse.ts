@@ -3,7 +3,7 @@ import type { Kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { compile } from './compile.ts'
 import type { CompiledRecording } from './compiled-recording.ts'
-import { ownTensors } from './memory.ts'
+import { tensorsToPlace } from './memory.ts'
 import type { Recording } from './recording.ts'
 
 /** A compiled plan that nobody uses at present, with the tensors that it was made for. */
@@ -37,8 +37,8 @@ export async function compileOrReuse(
   owner: object,
 ): Promise<CompiledRecording> {
   const { key, tensors } = signatureOf(recording)
-  const waiting = idlePlans.get(device) ?? []
-  idlePlans.set(device, waiting)
+  const waiting = idleRecordings.get(device) ?? []
+  idleRecordings.set(device, waiting)
   const isAlike = (idle: Idle) => idle.owner === owner && idle.label === label
   const at = waiting.findIndex(idle => isAlike(idle) && idle.key === key)
   const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
@@ -48,7 +48,7 @@ export async function compileOrReuse(
   if (own.recording !== recording)
     for (const [tensor, data] of recording.constants)
       own.compiled.write(own.tensors[tensors.indexOf(tensor)], data)
-  return own.compiled.standIn(own.tensors, tensors, () => {
+  return own.compiled.rebind(own.tensors, tensors, () => {
     wake(device, -own.compiled.bytes)
     drop(device, isAlike)
     waiting.push({ compiled: own.compiled, tensors: own.tensors, recording, key, owner, label })
@@ -57,13 +57,13 @@ export async function compileOrReuse(
 }
 
 /** Gives back what waits to be used again by its owner, who ends. */
-export function freeIdlePlans(device: Device, owner: object): void {
+export function freeIdleRecordings(device: Device, owner: object): void {
   drop(device, idle => idle.owner === owner)
 }
 
 /** Asks about what waits from the oldest on, each when those before it are gone. */
 function drop(device: Device, isOver: (idle: Idle) => boolean): void {
-  const waiting = idlePlans.get(device) ?? []
+  const waiting = idleRecordings.get(device) ?? []
   for (const idle of [...waiting]) {
     if (!isOver(idle)) continue
     waiting.splice(waiting.indexOf(idle), 1)
@@ -77,7 +77,7 @@ function wake(device: Device, bytes: number): void {
   device.idleBytes -= bytes
 }
 
-const idlePlans = new WeakMap<Device, Idle[]>()
+const idleRecordings = new WeakMap<Device, Idle[]>()
 
 /** Two plans with one signature differ in nothing but the contents of their constants. */
 function signatureOf(recording: Recording): Signature {
@@ -96,7 +96,7 @@ const signatures = new WeakMap<Recording, Signature>()
 
 function newSignature(recording: Recording): Signature {
   const numbers = new Map<Tensor, number>()
-  const tensors = ownTensors(recording)
+  const tensors = tensorsToPlace(recording)
   tensors.forEach((tensor, i) => {
     numbers.set(tensor, i)
   })

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
 import { operator } from '../../engine/operator.ts'
-import { type Request, type Written, write } from '../../kernels/networks/generation/batch-writer.ts'
-import { refillingWriter, type WrittenGroup } from '../../kernels/networks/generation/slot-writer.ts'
+import {
+  type Completion,
+  type PromptRequest,
+  writeCompletions,
+} from '../../kernels/networks/generation/batch-writer.ts'
+import { type CompletionGroup, slotWriter } from '../../kernels/networks/generation/slot-writer.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { drawingFields } from '../model/drawing-fields.ts'
@@ -57,7 +61,7 @@ export default operator({
     const inSlots = async (asked: readonly Asked[]) => {
       const model = context.resource<LoadedModel>(name)
       const limits = { maxNewTokens, endIds: model.config.eosIds, signal: context.signal }
-      writer ??= refillingWriter(model, sampling, { ...limits, slots, count: 1 })
+      writer ??= slotWriter(model, sampling, { ...limits, slots, count: 1 })
       return emitted(await answersInSlots(model, asked, writer, context))
     }
     if (slots > 0) return { answers: lists.pipe(context.each(inSlots, { concurrency: 2 })) }
@@ -104,7 +108,7 @@ async function answersTo(
 ): Promise<Answer[]> {
   const started = performance.now()
   const requests = asked.map(one => requestOf(one, seed))
-  const written = await write(model, requests, sampling, {
+  const written = await writeCompletions(model, requests, sampling, {
     maxNewTokens,
     endIds: model.config.eosIds,
     signal,
@@ -114,7 +118,7 @@ async function answersTo(
   return asked.map((one, i) => answerOf(model, one, written[i][0], generateSeconds))
 }
 
-type Writer = (request: Request) => Promise<WrittenGroup>
+type Writer = (request: PromptRequest) => Promise<CompletionGroup>
 
 /** What is wrong with one question is its own failure. */
 function answersInSlots(
@@ -135,11 +139,11 @@ function answersInSlots(
   )
 }
 
-const requestOf = ({ ids, features, question }: Asked, seed: number): Request => {
+const requestOf = ({ ids, features, question }: Asked, seed: number): PromptRequest => {
   return { ids, features, seeds: completionSeeds(seedOf(seed, question.sample.fields.id), 1) }
 }
 
-function answerOf(model: LoadedModel, one: Asked, { ids }: Written, generate: number): Answer {
+function answerOf(model: LoadedModel, one: Asked, { ids }: Completion, generate: number): Answer {
   const finished = model.config.eosIds.includes(ids[ids.length - 1] ?? -1)
   const reply = { text: strip(model.tokenizer.decode(ids)), tokens: ids.length, finished }
   return { ...known(one), reply, seconds: { ...one.seconds, generate } }

@@ -1,5 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
-import { placed } from '../../kernels/device/device.ts'
+import { storageOf } from '../../kernels/device/device.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
 import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
@@ -65,7 +65,7 @@ function movingNames(policy: LoadedModel, reference: LoadedModel): string[] {
   return [...policy.weights.byName.values()].flatMap(({ name, value, gradient }) => {
     if (!gradient) return []
     const other = reference.weights.byName.get(name)?.value
-    if (other?.type === 'f32' && placed(other).buffer !== placed(value).buffer) return [name]
+    if (other?.type === 'f32' && storageOf(other).buffer !== storageOf(value).buffer) return [name]
     const found = other ? (other.type === 'f32' ? "is the policy's" : 'is float16') : 'is missing'
     throw new GroupError(
       'bad-reference',

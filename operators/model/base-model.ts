@@ -1,7 +1,7 @@
 import { resource } from '../../engine/operator.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
-import type { PaperModel } from '../../kernels/networks/memory-estimate.ts'
-import { freeIdlePlans } from '../../kernels/plan/reuse.ts'
+import type { DevicelessModel } from '../../kernels/networks/memory-estimate.ts'
+import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { CheckpointError } from './files/checkpoint-error.ts'
 
@@ -14,7 +14,7 @@ export default resource({
   },
   sizes: ({ model }, sizes) => sizes(model),
   outline: ({ model }, outline) => {
-    const paper = outline<PaperModel>(model)
+    const paper = outline<DevicelessModel>(model)
     return { ...paper, weights: withoutAdapters(paper.weights) }
   },
   memory: () => [],
@@ -27,5 +27,5 @@ export default resource({
     const message = `resource ${name} must have an adapter and train nothing else, but ${found}; open its checkpoint a second time instead`
     throw new CheckpointError({ code: 'bad-config', message })
   },
-  close: ({ device, weights }) => freeIdlePlans(device, weights),
+  close: ({ device, weights }) => freeIdleRecordings(device, weights),
 })

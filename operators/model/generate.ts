@@ -1,6 +1,10 @@
 import { operator } from '../../engine/operator.ts'
-import { type GenerateOptions, type Request, write } from '../../kernels/networks/generation/batch-writer.ts'
-import { refillingWriter, type WrittenGroup } from '../../kernels/networks/generation/slot-writer.ts'
+import {
+  type GenerateOptions,
+  type PromptRequest,
+  writeCompletions,
+} from '../../kernels/networks/generation/batch-writer.ts'
+import { type CompletionGroup, slotWriter } from '../../kernels/networks/generation/slot-writer.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import type { Completion, Group, Prompt } from '../kinds.ts'
 import { groupPort, modelDims, promptPort } from '../ports.ts'
@@ -83,7 +87,7 @@ export default operator({
       const { eosIds: endIds } = model.config
       const limits = { maxNewTokens, endIds, signal: context.signal, ...(stop ? { stop } : {}) }
       if (slots === 1) return aloneWriter(model, sampling, limits)
-      return refillingWriter(model, sampling, { ...limits, slots, count })
+      return slotWriter(model, sampling, { ...limits, slots, count })
     }
     const groupFor = async (prompt: Prompt, { seed }: { seed: number }): Promise<Group> => {
       const model = context.resource<LoadedModel>(name)
@@ -99,13 +103,13 @@ export default operator({
   },
 })
 
-type Writer = (request: Request) => Promise<WrittenGroup>
+type Writer = (request: PromptRequest) => Promise<CompletionGroup>
 
 /** One prompt at a time, as a batch of its own. */
 function aloneWriter(model: LoadedModel, sampling: Sampling, limits: GenerateOptions): Writer {
   return async request => {
     const started = performance.now()
-    const [completions] = await write(model, [request], sampling, limits)
+    const [completions] = await writeCompletions(model, [request], sampling, limits)
     return { completions, version: model.version, seconds: (performance.now() - started) / 1000 }
   }
 }

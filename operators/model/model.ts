@@ -1,8 +1,8 @@
 import { type Config, resource } from '../../engine/operator.ts'
 import type { Device } from '../../kernels/device/device.ts'
-import type { PaperModel } from '../../kernels/networks/memory-estimate.ts'
+import type { DevicelessModel } from '../../kernels/networks/memory-estimate.ts'
 import type { ParameterSet } from '../../kernels/networks/parameters.ts'
-import { freeIdlePlans } from '../../kernels/plan/reuse.ts'
+import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './checkpoint/adapter.ts'
@@ -110,7 +110,7 @@ export default resource({
     return model
   },
   async close({ device, weights, warn }) {
-    freeIdlePlans(device, weights)
+    freeIdleRecordings(device, weights)
     try {
       const cuts = await cutsOf(device, weights)
       if (cuts > 0) warn(`activations were cut to float16's range ${cuts} times that no update reported`)
@@ -133,7 +133,7 @@ async function cutsOf(device: Device, { lossScale }: ParameterSet): Promise<numb
 type ModelFields = Config<typeof fields>
 
 /** An adapter that is read is not counted: its folder says how large it is. */
-function paperOf(config: ModelFields): PaperModel {
+function paperOf(config: ModelFields): DevicelessModel {
   const { path, train, precision, adapter, recompute } = config
   const made = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
   return { ...outlineOf({ path, train: partsOf(config), precision, adapter: made }), recompute }

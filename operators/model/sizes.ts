@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import {
+  type DevicelessModel,
+  devicelessModel,
   type Extent,
   generationBytes,
-  modelOnPaper,
-  type PaperModel,
   passBytes,
   slotBytes,
   visionBytes,
@@ -31,7 +31,7 @@ export interface OutlineOptions {
 }
 
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
-export function outlineOf({ path, train, precision, adapter }: OutlineOptions): PaperModel {
+export function outlineOf({ path, train, precision, adapter }: OutlineOptions): DevicelessModel {
   const file = join(resolvePath(path), 'config.json')
   const config = parseModelConfig(file, JSON.parse(readFileSync(file, 'utf8')), {
     eosId: 0,
@@ -47,11 +47,11 @@ export function outlineOf({ path, train, precision, adapter }: OutlineOptions): 
   }
   const { maxLength } = config
   const trained = isTrainedBy(train)
-  return modelOnPaper({ shape: shapeOf(config), weights, trained, precision, maxLength, adapter: beside })
+  return devicelessModel({ shape: shapeOf(config), weights, trained, precision, maxLength, adapter: beside })
 }
 
 /** Extents that ports name, and the number of trained weights. */
-export const modelSizes = ({ shape: { vision }, gradientBytes }: PaperModel): Sizes => ({
+export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel): Sizes => ({
   imageSize: vision.imageSize,
   frameTokens: selectedTokens(vision),
   visionHidden: vision.hidden,
@@ -59,7 +59,7 @@ export const modelSizes = ({ shape: { vision }, gradientBytes }: PaperModel): Si
 })
 
 /** Weights, and gradients of the trained parts. */
-export function weightsMemory({ weightBytes, gradientBytes }: PaperModel): MemoryUse[] {
+export function weightsMemory({ weightBytes, gradientBytes }: DevicelessModel): MemoryUse[] {
   return [
     { what: 'weights', bytes: weightBytes },
     ...(gradientBytes > 0 ? [{ what: 'gradients', bytes: gradientBytes, knob: 'train' }] : []),
@@ -67,14 +67,14 @@ export function weightsMemory({ weightBytes, gradientBytes }: PaperModel): Memor
 }
 
 /** The vision tower over the frames of one clip. */
-export function visionMemory(model: PaperModel, frames: number | undefined): MemoryUse[] {
+export function visionMemory(model: DevicelessModel, frames: number | undefined): MemoryUse[] {
   const bytes = visionBytes(model, known(frames, 'frames'))
   return [{ what: 'activations of the vision tower', bytes, kept: true }]
 }
 
 /** Writing completions of so many prompts at once. */
 export function generateMemory(
-  model: PaperModel,
+  model: DevicelessModel,
   about: GroupExtent,
   sampling: Sampling,
   slots: number,
@@ -89,7 +89,7 @@ export function generateMemory(
 
 /** Writing one answer to each of a list of questions as one batch, or of so many in slots. */
 export function answerMemory(
-  model: PaperModel,
+  model: DevicelessModel,
   {
     questions,
     frames,
@@ -109,20 +109,24 @@ export function answerMemory(
 }
 
 /** A forward that keeps what its backward needs, over a prompt with its completions. */
-export function trainMemory(model: PaperModel, about: GroupExtent): MemoryUse[] {
+export function trainMemory(model: DevicelessModel, about: GroupExtent): MemoryUse[] {
   return [
     { what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true), kept: true },
   ]
 }
 
 /** A forward over the same that only gives its log-probabilities. */
-export function scoreMemory(model: PaperModel, about: GroupExtent, whose: string): MemoryUse[] {
+export function scoreMemory(model: DevicelessModel, about: GroupExtent, whose: string): MemoryUse[] {
   const bytes = passBytes(model, extentOf(about), false)
   return [{ what: `log-probabilities of the ${whose}`, bytes, kept: true }]
 }
 
 /** The same over conversations that are learned from. */
-export function learnMemory(model: PaperModel, examples: number, frames: number | undefined): MemoryUse[] {
+export function learnMemory(
+  model: DevicelessModel,
+  examples: number,
+  frames: number | undefined,
+): MemoryUse[] {
   const extent = { sequences: examples, frames: known(frames, 'frames'), completions: 1 }
   const bytes = passBytes(model, { ...extent, textTokens: 1, length: assumedTokens }, true)
   return [

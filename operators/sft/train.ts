@@ -64,7 +64,7 @@ async function accumulate(batch: readonly Sequence[], model: VideoModel, divideB
 
 /** Labels that are left when sequences are cut to the model's length. */
 function labelledTokens(batch: readonly Sequence[], { shape, maxLength }: VideoModel): number {
-  const count = pack(batch, visualTokens(shape.connector), maxLength).supervised.length
+  const count = pack(batch, visualTokens(shape.connector), maxLength).supervisedTokens.length
   if (count > 0) return count
   throw new ExampleError('nothing-to-learn', `no answer starts within the model's ${maxLength} tokens`)
 }

@@ -1,4 +1,4 @@
-import { type Device, placed } from '../../kernels/device/device.ts'
+import { type Device, storageOf } from '../../kernels/device/device.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
 import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
@@ -64,7 +64,7 @@ export async function frameResizer(
 }
 
 function copy(device: Device, frame: Tensor, into: Tensor, at: number): void {
-  const [source, target] = [placed(frame), placed(into)]
+  const [source, target] = [storageOf(frame), storageOf(into)]
   const size = bytesOf(frame)
   const encoder = device.gpu.createCommandEncoder()
   encoder.copyBufferToBuffer(

@@ -1,5 +1,9 @@
 import type { Device } from '../../kernels/device/device.ts'
-import { generate, type Request, recordGeneration } from '../../kernels/networks/generation/batch-writer.ts'
+import {
+  generate,
+  type PromptRequest,
+  recordGeneration,
+} from '../../kernels/networks/generation/batch-writer.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
@@ -41,7 +45,7 @@ export async function* decode(
 }
 
 /** Where the time of a step goes, and what the host spends on it. */
-async function kernels(model: VideoModel, requests: readonly Request[]): Promise<string[]> {
+async function kernels(model: VideoModel, requests: readonly PromptRequest[]): Promise<string[]> {
   const { device, precision } = model
   const owners = requests.flatMap(({ seeds }, i) => seeds.map(() => i))
   const recording = new Recording(device, precision)

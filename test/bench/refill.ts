@@ -1,6 +1,6 @@
 import type { Device } from '../../kernels/device/device.ts'
-import { type Request, write } from '../../kernels/networks/generation/batch-writer.ts'
-import { refillingWriter } from '../../kernels/networks/generation/slot-writer.ts'
+import { type PromptRequest, writeCompletions } from '../../kernels/networks/generation/batch-writer.ts'
+import { slotWriter } from '../../kernels/networks/generation/slot-writer.ts'
 import type { BenchOptions, Measurement } from './measure.ts'
 import { randomModel, tokens } from './released.ts'
 
@@ -21,7 +21,7 @@ function stop(ids: readonly number[]): number | undefined {
 export async function* refill(device: Device, { rounds, config }: BenchOptions): AsyncGenerator<Measurement> {
   const model = Object.assign(await randomModel(device, 'none', config), { version: 0 })
   const { vocabulary } = model.shape.language
-  const requests = Array.from({ length: 24 }, (_, i): Request => {
+  const requests = Array.from({ length: 24 }, (_, i): PromptRequest => {
     const length = (device.units === 'none' ? 40 : 580) + ((i * 13) % 40)
     return { ids: tokens(length, i + 1).map(id => id % vocabulary), seeds: [i] }
   })
@@ -30,12 +30,14 @@ export async function* refill(device: Device, { rounds, config }: BenchOptions):
     const rows: number[][] = []
     for (let i = 0; i < requests.length; i += size)
       rows.push(
-        ...(await write(model, requests.slice(i, i + size), sampling, limits)).map(([{ ids }]) => ids),
+        ...(await writeCompletions(model, requests.slice(i, i + size), sampling, limits)).map(
+          ([{ ids }]) => ids,
+        ),
       )
     return rows
   }
   const inSlots = (slots: number) => async () => {
-    const one = refillingWriter(model, sampling, { ...limits, slots, count: 1 })
+    const one = slotWriter(model, sampling, { ...limits, slots, count: 1 })
     return (await Promise.all(requests.map(one))).map(({ completions: [{ ids }] }) => ids)
   }
   const ways = {

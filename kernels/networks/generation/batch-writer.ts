@@ -10,12 +10,12 @@ import { type Attend, headWeight } from '../language-model.ts'
 import { pack, type Sequence } from '../packing.ts'
 import { visualTokens } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
-import { blockSteps, canDecodeInBlocks } from './fast-steps.ts'
-import { promptsOf, rowSteps } from './plain-steps.ts'
-import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
+import { canStepFast, fastSteps } from './fast-steps.ts'
+import { plainSteps, promptsOf } from './plain-steps.ts'
+import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 /** A completion in tokens. */
-export interface Written {
+export interface Completion {
   /** Ended by one of `endIds`, by a stop, or cut at `maxNewTokens`. */
   ids: number[]
   /** Log-probability of each id under the distribution that it was drawn from; of greedy ones there is none. */
@@ -25,7 +25,7 @@ export interface Written {
 }
 
 /** One prompt and the seeds of the completions wanted for it. */
-export interface Request extends Sequence {
+export interface PromptRequest extends Sequence {
   /** One 32-bit seed a completion; its tokens depend on nothing else but prompt, weights and sampling. */
   seeds: readonly number[]
 }
@@ -53,11 +53,11 @@ export const blockSize = 8
 /** Writes completions as `write` does; only their token ids, for each request and seed. */
 export async function generate(
   model: VideoModel,
-  requests: readonly Request[],
+  requests: readonly PromptRequest[],
   sampling: Sampling,
   options: GenerateOptions,
 ): Promise<number[][][]> {
-  const written = await write(model, requests, sampling, options)
+  const written = await writeCompletions(model, requests, sampling, options)
   return written.map(rows => rows.map(({ ids }) => ids))
 }
 
@@ -65,12 +65,12 @@ export async function generate(
  * Writes completions for all requests as one batch: each prompt is prefilled once, its keys and values are shared by
  * its completions. Returns them for each request and seed.
  */
-export async function write(
+export async function writeCompletions(
   model: VideoModel,
-  requests: readonly Request[],
+  requests: readonly PromptRequest[],
   sampling: Sampling,
   options: GenerateOptions,
-): Promise<Written[][]> {
+): Promise<Completion[][]> {
   const { maxNewTokens, endIds, signal, onTokens, stop } = options
   const recording = new Recording(model.device, model.precision)
   const owners = requests.flatMap((request, i) => request.seeds.map(() => i))
@@ -86,7 +86,7 @@ export async function write(
   const compiled = await compile(model.device, recording, 'generation')
   const rowsOf = (history: Int32Array, written: number): Ending[] =>
     owners.map((_, row) =>
-      ending(history.subarray(row * maxNewTokens, row * maxNewTokens + written), options),
+      truncateAtEnd(history.subarray(row * maxNewTokens, row * maxNewTokens + written), options),
     )
   const look = async (written: number): Promise<boolean> => {
     if (!stop) return (await compiled.readIntegers(state.done)).every(flag => flag !== 0)
@@ -100,7 +100,7 @@ export async function write(
     while (written < maxNewTokens && !signal?.aborted) {
       if (onTokens) {
         const history = await compiled.readIntegers(state.history)
-        onTokens(ending(history.subarray(0, written), options).ids)
+        onTokens(truncateAtEnd(history.subarray(0, written), options).ids)
       }
       const steps = Math.min(onTokens ? 1 : blockSize, maxNewTokens - written)
       compiled.run(Array.from({ length: steps }, () => 'step'))
@@ -112,7 +112,7 @@ export async function write(
     await ended
     const history = await compiled.readIntegers(state.history)
     const chances = sampling.greedy ? undefined : await compiled.read(state.chances)
-    const completions = rowsOf(history, written).map((row, i): Written => {
+    const completions = rowsOf(history, written).map((row, i): Completion => {
       const own = chances?.subarray(i * maxNewTokens, i * maxNewTokens + row.ids.length)
       return own ? { ...row, logProbs: Array.from(own, Math.log) } : row
     })
@@ -126,28 +126,28 @@ export async function write(
 export function recordGeneration(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  requests: readonly Request[],
+  requests: readonly PromptRequest[],
   owners: readonly number[],
   sampling: Sampling,
   capacity: number,
   endId: number,
-): Drawn {
+): DrawState {
   const { shape, weights } = model
   const { language } = shape
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
   const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
   const seeds = requests.flatMap(request => request.seeds)
-  const drawn = nothingDrawn(recording, seeds, capacity)
+  const drawn = initialDrawState(recording, seeds, capacity)
   const { position, ids } = drawn
-  const isFast = canDecodeInBlocks(recording, weights, language)
-  const steps = (isFast ? blockSteps : rowSteps)(recording, model, {
+  const isFast = canStepFast(recording, weights, language)
+  const steps = (isFast ? fastSteps : plainSteps)(recording, model, {
     ...{ owners, ...promptsOf(packing), capacity, position, ids },
   })
   const keep =
     (attend: Attend): Attend =>
     (layer, queries, keys, values) => {
-      steps.keep(layer, keys, values, { recording, start: 0 })
+      steps.storePrompt(layer, keys, values, { recording, start: 0 })
       return attend(layer, queries, keys, values)
     }
   const { hidden } = hiddenStates(pass, weights, shape, requests, packing, keep)
@@ -160,7 +160,7 @@ export function recordGeneration(
   draw(logitsLayer(pass, last, headWeight(weights, language)))
 
   recording.segment('step')
-  const logits = steps.record()
+  const logits = steps.recordStep()
   advance(recording, { position, limit: capacity })
   draw(logits)
   return drawn
@@ -172,7 +172,7 @@ export interface Ending {
 }
 
 /** Cuts what was drawn after the end, or where a stop says. */
-export function ending(
+export function truncateAtEnd(
   drawn: Int32Array,
   { endIds, stop }: Pick<GenerateOptions, 'endIds' | 'stop'>,
 ): Ending {

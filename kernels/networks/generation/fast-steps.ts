@@ -15,7 +15,7 @@ import { embeddingTable, headWeight, lastNorm, layerWeight } from '../language-m
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
-import { type Stepping, type Steps, same } from './plain-steps.ts'
+import { type StepOptions, type Steps, unchanged } from './plain-steps.ts'
 
 const matrices = [
   'self_attn.q_proj',
@@ -28,11 +28,7 @@ const matrices = [
 ]
 
 /** Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
-export function canDecodeInBlocks(
-  recording: Recording,
-  weights: ParameterSet,
-  language: LanguageShape,
-): boolean {
+export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageShape): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
   return (
@@ -50,10 +46,10 @@ export function canDecodeInBlocks(
  * side by side, and float16 copies of the matrices that are kept in float32 because they are trained, or that have an
  * adapter, which is added to the copy.
  */
-export function blockSteps(
+export function fastSteps(
   recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
-  of: Stepping,
+  of: StepOptions,
 ): Steps {
   const { owners, prompts, rows: prefixRows, position, ids } = of
   const rows = owners.length
@@ -107,12 +103,12 @@ export function blockSteps(
     layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
 
   return {
-    keep(layer, keys, values, { recording, start, placed = same }) {
+    storePrompt(layer, keys, values, { recording, start, placed = unchanged }) {
       const into = placed(prefix[layer])
       copy(recording, { from: keys, into, at: start * width })
       copy(recording, { from: values, into, at: (prefixRows + keysAtOnce + start) * width })
     },
-    seat(prompt, length) {
+    promptWrites(prompt, length) {
       const group = { ...groups[prompt], length }
       const before = groups.slice(0, prompt).flatMap(one => groupItems(one, 0, ratio).items)
       const firstItem = before.length / 4
@@ -123,7 +119,7 @@ export function blockSteps(
         { into: lists.places, at: group.first * 3, data: Uint32Array.from(places) },
       ]
     },
-    record() {
+    recordStep() {
       const x = recording.tensor('residual stream', [rows, hidden])
       const start = normed(1)
       decodeStart(recording, {

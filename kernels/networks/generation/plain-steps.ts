@@ -14,15 +14,15 @@ import type { VideoModel } from '../video-model.ts'
 /** What records a step, whatever it is made of. */
 export interface Steps {
   /** Takes a layer's keys and values of prompts, while they are prefilled. */
-  keep(layer: number, keys: Tensor, values: Tensor, into: Prefill): void
+  storePrompt(layer: number, keys: Tensor, values: Tensor, into: PrefillTarget): void
   /** The logits (sequences, vocabulary) of what follows `ids`. */
-  record(): Tensor
+  recordStep(): Tensor
   /** What the lists of a prompt's sequences must hold before another prompt of that length takes its place. */
-  seat(prompt: number, length: number): readonly Write[]
+  promptWrites(prompt: number, length: number): readonly ListWrite[]
 }
 
 /** Where prompts are prefilled. */
-export interface Prefill {
+export interface PrefillTarget {
   recording: Recording
   /** First row that they take among those of all prompts. */
   start: number
@@ -31,7 +31,7 @@ export interface Prefill {
 }
 
 /** Contents of a list of indices from one element on. */
-export interface Write {
+export interface ListWrite {
   into: Tensor
   at: number
   data: Uint32Array<ArrayBuffer>
@@ -44,7 +44,7 @@ export interface PromptRows {
   room: number
 }
 
-export interface Stepping {
+export interface StepOptions {
   /** For each sequence, whose prompt it continues; sequences of a prompt lie side by side. */
   owners: readonly number[]
   prompts: readonly PromptRows[]
@@ -57,15 +57,15 @@ export interface Stepping {
 }
 
 /** The rows of packed prompts, which nothing comes after. */
-export const promptsOf = ({ prompts, rows }: Packing): Pick<Stepping, 'prompts' | 'rows'> => {
+export const promptsOf = ({ prompts, rows }: Packing): Pick<StepOptions, 'prompts' | 'rows'> => {
   return { prompts: prompts.map(prompt => ({ ...prompt, room: prompt.length })), rows }
 }
 
 /** The layers of the whole model over one row a sequence: anywhere, in any precision, with adapters. */
-export function rowSteps(
+export function plainSteps(
   recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
-  { owners, prompts, rows, capacity, position, ids }: Stepping,
+  { owners, prompts, rows, capacity, position, ids }: StepOptions,
 ): Steps {
   const { heads, keyValueHeads, headSize, hidden, layers, ropeTheta } = language
   const count = owners.length
@@ -85,17 +85,17 @@ export function rowSteps(
   const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
 
   return {
-    keep(layer, keys, values, { recording, start, placed = same }) {
+    storePrompt(layer, keys, values, { recording, start, placed = unchanged }) {
       const into = prefixes[layer]
       copy(recording, { from: keys, into: placed(into.keys), at: start * width })
       copy(recording, { from: values, into: placed(into.values), at: start * width })
     },
-    seat(prompt, length) {
+    promptWrites(prompt, length) {
       const at = owners.indexOf(prompt)
       const data = new Uint32Array(owners.filter(owner => owner === prompt).length).fill(length)
       return [positions, prefixLengths].map(into => ({ into, at, data }))
     },
-    record() {
+    recordStep() {
       const embeddings = recording.tensor('embeddings', [count, hidden])
       const each = (length: number) => Array.from({ length }, (_, i) => i)
       gatherRows(recording, {
@@ -133,4 +133,4 @@ export function rowSteps(
 }
 
 /** Of tensors that belong to the plan itself. */
-export const same = (tensor: Tensor): Tensor => tensor
+export const unchanged = (tensor: Tensor): Tensor => tensor

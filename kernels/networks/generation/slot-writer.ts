@@ -1,18 +1,18 @@
 import type { VideoModel } from '../video-model.ts'
 import {
   blockSize,
-  ending,
+  type Completion,
   type GenerateOptions,
   noToken,
-  type Request,
-  type Written,
+  type PromptRequest,
+  truncateAtEnd,
 } from './batch-writer.ts'
 import { openSlots, promptLength, roomFor, type Slots } from './slots.ts'
 import type { Sampling } from './token-drawing.ts'
 
 /** The completions of a prompt, with what is known about their making. */
-export interface WrittenGroup {
-  completions: Written[]
+export interface CompletionGroup {
+  completions: Completion[]
   /** Of the weights that wrote it. */
   version: number
   /** Its share of the time: that from its prefill until its last token was seen, divided by the slots. */
@@ -29,23 +29,23 @@ export interface RefillOptions extends Pick<GenerateOptions, 'maxNewTokens' | 'e
 /** A model whose weights may change between groups. */
 type ChangingModel = VideoModel & { readonly version: number }
 
-interface Job {
-  request: Request
+interface WaitingPrompt {
+  request: PromptRequest
   length: number
-  resolve(group: WrittenGroup): void
+  resolve(group: CompletionGroup): void
   reject(error: unknown): void
 }
 
-interface Seated extends Job {
+interface RunningPrompt extends WaitingPrompt {
   since: number
   /** Tokens drawn of each sequence. */
   written: number
 }
 
 /** What was to be read after a block, and of whom. */
-interface Look {
+interface Snapshot {
   read: Promise<readonly [history: Int32Array, chances: Float32Array | undefined]>
-  seats: readonly (Seated | undefined)[]
+  running: readonly (RunningPrompt | undefined)[]
   written: readonly number[]
 }
 
@@ -55,23 +55,23 @@ interface Look {
  * late. A group is written by one version of the weights: once they change, nobody is seated until all have ended. Memory
  * is taken while somebody is seated. An error of one prompt's prefill is its own; others, and an abort, end all.
  */
-export function refillingWriter(
+export function slotWriter(
   model: ChangingModel,
   sampling: Sampling,
   options: RefillOptions,
-): (request: Request) => Promise<WrittenGroup> {
-  const waiting: Job[] = []
+): (request: PromptRequest) => Promise<CompletionGroup> {
+  const waiting: WaitingPrompt[] = []
   let longest = 0
   let isAtWork = false
   const work = async (): Promise<void> => {
     if (isAtWork) return
     isAtWork = true
     while (waiting.length > 0)
-      await writeWhileSeated(model, sampling, { ...options, room: roomFor(longest) }, waiting)
+      await runSlots(model, sampling, { ...options, room: roomFor(longest) }, waiting)
     isAtWork = false
   }
   return request =>
-    new Promise<WrittenGroup>((resolve, reject) => {
+    new Promise<CompletionGroup>((resolve, reject) => {
       if (request.seeds.length !== options.count)
         throw new Error(`seeds: must be ${options.count} of a prompt, got ${request.seeds.length}`)
       const length = promptLength(model, request)
@@ -82,30 +82,30 @@ export function refillingWriter(
 }
 
 /** Opens slots, and serves those who wait until nobody is seated any more. */
-async function writeWhileSeated(
+async function runSlots(
   model: ChangingModel,
   sampling: Sampling,
   options: RefillOptions & { room: number },
-  waiting: Job[],
+  waiting: WaitingPrompt[],
 ): Promise<void> {
   const { count, room, maxNewTokens: capacity, endIds, signal } = options
   const { version } = model
-  const seats: (Seated | undefined)[] = Array.from({ length: options.slots }, () => undefined)
+  const seats: (RunningPrompt | undefined)[] = Array.from({ length: options.slots }, () => undefined)
   const isSeated = () => seats.some(seat => seat)
   // Who waits for the last answer may close the device then: it is given when nothing is under way any more.
   const answers: (() => void)[] = []
   let slots: Slots | undefined
-  let before: Look | undefined
+  let before: Snapshot | undefined
   try {
     const sizes = { slots: options.slots, count, room, capacity }
     slots = await openSlots(model, sizes, sampling, endIds[0] ?? noToken)
     for (;;) {
       signal?.throwIfAborted()
-      if (model.version === version) answers.push(...(await takeSeats(slots, seats, waiting)))
+      if (model.version === version) answers.push(...(await admitWaiting(slots, seats, waiting)))
       if (!isSeated()) break
       slots.step(blockSize)
-      const now = lookAt(slots, seats, sampling.greedy, capacity)
-      if (before) answers.push(...leaveSeats(await before.read, before, seats, options, version))
+      const now = takeSnapshot(slots, seats, sampling.greedy, capacity)
+      if (before) answers.push(...freeEnded(await before.read, before, seats, options, version))
       before = now
       if (isSeated() || waiting.length > 0) for (const answer of answers.splice(0)) answer()
     }
@@ -119,10 +119,10 @@ async function writeWhileSeated(
 }
 
 /** Seats those who wait, in their order, where there is a place that is large enough. Returns the refusals. */
-async function takeSeats(
+async function admitWaiting(
   slots: Slots,
-  seats: (Seated | undefined)[],
-  waiting: Job[],
+  seats: (RunningPrompt | undefined)[],
+  waiting: WaitingPrompt[],
 ): Promise<(() => void)[]> {
   const refusals: (() => void)[] = []
   for (let place = seats.indexOf(undefined); place >= 0; place = seats.indexOf(undefined)) {
@@ -130,7 +130,7 @@ async function takeSeats(
     const [job] = waiting.splice(0, 1)
     const since = performance.now()
     try {
-      await slots.seat(place, job.request)
+      await slots.admit(place, job.request)
       seats[place] = { ...job, since, written: 1 }
     } catch (error) {
       refusals.push(() => job.reject(error))
@@ -140,35 +140,35 @@ async function takeSeats(
 }
 
 /** Starts to read what was written by a block that was just begun. */
-function lookAt(
+function takeSnapshot(
   slots: Slots,
-  seats: readonly (Seated | undefined)[],
+  seats: readonly (RunningPrompt | undefined)[],
   greedy: boolean,
   capacity: number,
-): Look {
+): Snapshot {
   for (const seat of seats) if (seat) seat.written = Math.min(seat.written + blockSize, capacity)
   const read = Promise.all([slots.readHistory(), greedy ? undefined : slots.readChances()])
   read.catch(() => {}) // whoever awaits it later gets the error
-  return { read, seats: [...seats], written: seats.map(seat => seat?.written ?? 0) }
+  return { read, running: [...seats], written: seats.map(seat => seat?.written ?? 0) }
 }
 
 /** Frees the seats of those who had ended by then. Returns their answers. */
-function leaveSeats(
-  [history, chances]: Awaited<Look['read']>,
-  look: Look,
-  seats: (Seated | undefined)[],
+function freeEnded(
+  [history, chances]: Awaited<Snapshot['read']>,
+  look: Snapshot,
+  seats: (RunningPrompt | undefined)[],
   options: RefillOptions,
   version: number,
 ): (() => void)[] {
   const { count, maxNewTokens: capacity } = options
   const answers: (() => void)[] = []
-  for (const [place, job] of look.seats.entries()) {
+  for (const [place, job] of look.running.entries()) {
     if (!job || seats[place] !== job) continue
     const written = look.written[place]
     const rows = Array.from({ length: count }, (_, i) => (place * count + i) * capacity)
-    const endings = rows.map(at => ending(history.subarray(at, at + written), options))
+    const endings = rows.map(at => truncateAtEnd(history.subarray(at, at + written), options))
     if (written < capacity && !endings.every(({ finished }) => finished)) continue
-    const completions = endings.map((row, i): Written => {
+    const completions = endings.map((row, i): Completion => {
       const own = chances?.subarray(rows[i], rows[i] + row.ids.length)
       return own ? { ...row, logProbs: Array.from(own, Math.log) } : row
     })

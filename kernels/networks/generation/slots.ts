@@ -10,10 +10,10 @@ import { type Attend, headWeight } from '../language-model.ts'
 import { pack } from '../packing.ts'
 import { visualTokens } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
-import type { Request } from './batch-writer.ts'
-import { blockSteps, canDecodeInBlocks } from './fast-steps.ts'
-import { type Prefill, rowSteps, type Steps } from './plain-steps.ts'
-import { type Drawn, drawNext, nothingDrawn, type Sampling } from './token-drawing.ts'
+import type { PromptRequest } from './batch-writer.ts'
+import { canStepFast, fastSteps } from './fast-steps.ts'
+import { type PrefillTarget, plainSteps, type Steps } from './plain-steps.ts'
+import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 export interface SlotSizes {
   /** Prompts at once. */
@@ -30,7 +30,7 @@ export interface SlotSizes {
 export interface Slots {
   readonly room: number
   /** Prefills a prompt in place of what the slot held, and draws the first token of its completions. */
-  seat(slot: number, request: Request): Promise<void>
+  admit(slot: number, request: PromptRequest): Promise<void>
   /** Draws so many more tokens of every sequence; one that has ended, or none, is drawn for too. */
   step(count: number): void
   /** The tokens (slots · count, capacity), by what is submitted so far. */
@@ -41,7 +41,10 @@ export interface Slots {
 }
 
 /** How many positions a prompt takes. */
-export function promptLength({ shape, maxLength }: Omit<VideoModel, 'device'>, request: Request): number {
+export function promptLength(
+  { shape, maxLength }: Omit<VideoModel, 'device'>,
+  request: PromptRequest,
+): number {
   return pack([request], visualTokens(shape.connector), maxLength).rows
 }
 
@@ -63,10 +66,10 @@ export async function openSlots(
   const placed = (tensor: Tensor) => compiled.at(tensor)
   return {
     room,
-    async seat(slot, request) {
+    async admit(slot, request) {
       const prefill = new Recording(device, precision)
       const into = { recording: prefill, start: slot * room, placed }
-      const first = recordSeating(prefill, model, request, { steps, into, sampling, endId, capacity })
+      const first = recordPrefill(prefill, model, request, { steps, into, sampling, endId, capacity })
       const ready = await compile(device, prefill, 'prefill')
       ready.run()
       for (const name of ['ids', 'done', 'history', 'chances'] as const) {
@@ -77,7 +80,7 @@ export async function openSlots(
       const length = promptLength(model, request)
       compiled.write(drawn.position, new Uint32Array(count), slot * count)
       compiled.write(drawn.seeds, Uint32Array.from(request.seeds), slot * count)
-      for (const { into, at, data } of steps.seat(slot, length)) compiled.write(into, data, at)
+      for (const { into, at, data } of steps.promptWrites(slot, length)) compiled.write(into, data, at)
     },
     step: several => compiled.run(Array.from({ length: several }, () => 'step')),
     readHistory: () => compiled.readIntegers(drawn.history),
@@ -93,43 +96,43 @@ export function recordSlots(
   { slots, count, room, capacity }: SlotSizes,
   sampling: Sampling,
   endId: number,
-): { drawn: Drawn; steps: Steps } {
+): { drawn: DrawState; steps: Steps } {
   const { weights, shape } = model
   recording.saturated = weights.lossScale?.forwardCuts
   const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
-  const drawn = nothingDrawn(
+  const drawn = initialDrawState(
     recording,
     owners.map(() => 0),
     capacity,
   )
   const { position, ids } = drawn
-  const isFast = canDecodeInBlocks(recording, weights, shape.language)
+  const isFast = canStepFast(recording, weights, shape.language)
   const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
-  const steps = (isFast ? blockSteps : rowSteps)(recording, model, {
+  const steps = (isFast ? fastSteps : plainSteps)(recording, model, {
     ...{ owners, prompts, rows: slots * room, capacity, position, ids },
   })
   recording.segment('step')
-  const logits = steps.record()
+  const logits = steps.recordStep()
   advance(recording, { position, limit: capacity })
   drawNext(recording, logits, drawn, sampling, { endId, isFast })
   return { drawn, steps }
 }
 
-interface Seating {
+interface PrefillOptions {
   steps: Steps
-  into: Prefill
+  into: PrefillTarget
   sampling: Sampling
   endId: number
   capacity: number
 }
 
 /** Prefills a prompt and draws the first token of its completions. */
-export function recordSeating(
+export function recordPrefill(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  request: Request,
-  { steps, into, sampling, endId, capacity }: Seating,
-): Drawn {
+  request: PromptRequest,
+  { steps, into, sampling, endId, capacity }: PrefillOptions,
+): DrawState {
   const { weights, shape } = model
   recording.saturated = weights.lossScale?.forwardCuts
   const { language } = shape
@@ -138,7 +141,7 @@ export function recordSeating(
   const keep =
     (attend: Attend): Attend =>
     (layer, queries, keys, values) => {
-      steps.keep(layer, keys, values, into)
+      steps.storePrompt(layer, keys, values, into)
       return attend(layer, queries, keys, values)
     }
   const { hidden } = hiddenStates(pass, weights, shape, [request], packing, keep)
@@ -147,8 +150,8 @@ export function recordSeating(
     hidden,
     request.seeds.map(() => packing.lastRows[0]),
   )
-  const drawn = nothingDrawn(recording, request.seeds, capacity)
-  const isFast = canDecodeInBlocks(recording, weights, language)
+  const drawn = initialDrawState(recording, request.seeds, capacity)
+  const isFast = canStepFast(recording, weights, language)
   drawNext(recording, logitsLayer(pass, last, headWeight(weights, language)), drawn, sampling, {
     endId,
     isFast,

@@ -20,7 +20,7 @@ export interface Sampling {
 }
 
 /** What sequences have drawn so far. */
-export interface Drawn {
+export interface DrawState {
   /** u32 (rows): tokens drawn before the next one is, then those with keys and values. */
   position: Tensor
   seeds: Tensor
@@ -35,7 +35,11 @@ export interface Drawn {
 }
 
 /** State of sequences that have drawn nothing. */
-export function nothingDrawn(recording: Recording, seeds: readonly number[], capacity: number): Drawn {
+export function initialDrawState(
+  recording: Recording,
+  seeds: readonly number[],
+  capacity: number,
+): DrawState {
   const rows = seeds.length
   const list = (label: string, data: Uint32Array<ArrayBuffer>) => recording.constant(label, [rows], data)
   return {
@@ -52,7 +56,7 @@ export function nothingDrawn(recording: Recording, seeds: readonly number[], cap
 export function drawNext(
   recording: Recording,
   logits: Tensor,
-  { position, seeds, done, ids, history, chances }: Drawn,
+  { position, seeds, done, ids, history, chances }: DrawState,
   { temperature, topK, topP, minP = 0, repetitionPenalty: penalty = 1, greedy }: Sampling,
   { endId, isFast }: { endId: number; isFast: boolean },
 ): void {

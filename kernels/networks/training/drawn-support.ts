@@ -1,5 +1,5 @@
 import { gather } from '../../layers/gather.ts'
-import { chunked, logits as logitsLayer, type Support } from '../../layers/head.ts'
+import { logits as logitsLayer, rowChunks, type Support } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { compile } from '../../plan/compile.ts'
 import { Recording } from '../../plan/recording.ts'
@@ -26,7 +26,7 @@ export async function drawnSupport(
 ): Promise<Required<Support>> {
   const { vocabulary } = shape.language
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
-  const { supervised } = packing
+  const { supervisedTokens: supervised } = packing
   const support = device.tensor('support', [supervised.length, Math.ceil(vocabulary / wordTokens)], 'u32')
   const recording = new Recording(device, precision)
   recording.saturated = weights.lossScale?.forwardCuts
@@ -37,7 +37,7 @@ export async function drawnSupport(
     [supervised.length],
     Uint32Array.from(supervised, ({ target }) => target),
   )
-  for (const { firstRow, rows } of chunked(supervised.length, vocabulary)) {
+  for (const { firstRow, rows } of rowChunks(supervised.length, vocabulary)) {
     const own = supervised.slice(firstRow, firstRow + rows).map(({ row }) => row)
     const logits = logitsLayer(pass, gather(pass, hidden, own), headWeight(weights, shape.language))
     const out = recording.tensor('probabilities', [rows, vocabulary])

@@ -1,4 +1,4 @@
-import { placed } from '../../device/device.ts'
+import { storageOf } from '../../device/device.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import type { Parameter } from '../../layers/pass.ts'
 import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'
@@ -88,7 +88,7 @@ export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): 
   const optimizer: Optimizer = {
     steps: 0,
     moments({ name, value }) {
-      const { buffer, offsetBytes } = placed(value)
+      const { buffer, offsetBytes } = storageOf(value)
       const slab = weights.slabs.findIndex(({ values }) => values.storage?.buffer === buffer)
       const means = moments[slab]
       if (!means) throw new Error(`the optimizer does not train ${name}`)

@@ -1,4 +1,4 @@
-import { type Device, placed } from '../../../kernels/device/device.ts'
+import { type Device, storageOf } from '../../../kernels/device/device.ts'
 import { toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 
@@ -14,7 +14,7 @@ export async function* readPieces(
   tensor: Tensor,
   signal?: AbortSignal,
 ): AsyncGenerator<Float32Array<ArrayBuffer>> {
-  const { buffer, offsetBytes } = placed(tensor)
+  const { buffer, offsetBytes } = storageOf(tensor)
   const size = sizeOf(tensor.shape)
   const elementBytes = bytesOf(tensor) / size
   const read = (at: number) => {

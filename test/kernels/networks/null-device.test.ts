@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { recordGeneration } from '../../../kernels/networks/generation/batch-writer.ts'
-import { modelOnPaper } from '../../../kernels/networks/memory-estimate.ts'
+import { devicelessModel } from '../../../kernels/networks/memory-estimate.ts'
 import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { recordForward } from '../../../kernels/networks/video-model.ts'
@@ -20,7 +20,7 @@ json.text_config.num_hidden_layers = 1
 json.num_resampler_layers = 1
 const config = parseModelConfig('released.json', json, { eosId: 151643, idOf: () => undefined })
 const shape = { ...shapeOf(config), vision: { ...shapeOf(config).vision, blocks: 1 } }
-const model = modelOnPaper({
+const model = devicelessModel({
   shape,
   weights: expectedTensors(config),
   trained: name => !name.startsWith('vision_tower.'),
@@ -71,7 +71,7 @@ await t.test('a frozen vision tower takes four products a block and no activatio
 await t.test('a feed-forward part is three products, and its gate apart only where gradients go', t => {
   const apart = (training: boolean, trained: boolean) => {
     const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
-    const model = modelOnPaper({ ...options, trained: () => trained, precision: 'float16' })
+    const model = devicelessModel({ ...options, trained: () => trained, precision: 'float16' })
     const recording = new Recording(unitsTarget, 'float16')
     recordForward(recording, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
     return kernelsOf(recording).filter(name => name === 'silu_multiply').length
@@ -87,7 +87,7 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   const targets = [...weights.keys()].filter(name => /layers\.0\..*_proj\.weight$/.test(name))
   const adapter = { targets, rank: 16, scale: 2, trained: true }
   const options = { shape, weights, trained: () => false, precision: 'float16', maxLength: 3072 } as const
-  const adapted = modelOnPaper({ ...options, adapter })
+  const adapted = devicelessModel({ ...options, adapter })
   const ids = [1, 2, 3]
   const found = await complaints(gpu, recording => {
     recordForward(recording, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)

@@ -7,7 +7,7 @@ t.test('completions share their prompt and each continues its positions', async 
   t.same(packing.positions, [0, 1, 2, 3])
   t.same(packing.segments, [0, 0, 1, 1])
   t.same(packing.parents, [0, 0, 0, 0])
-  t.same(packing.supervised, [
+  t.same(packing.supervisedTokens, [
     { row: 1, target: 7 },
     { row: 2, target: 8 },
     { row: 3, target: 9 },
@@ -33,13 +33,13 @@ t.test('the visual tokens take the place of the image token', async t => {
 
 t.test('a label supervises the row before it, never a visual token', async t => {
   const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, -100, 3] }], 2, 100)
-  t.same(packing.supervised, [{ row: 3, target: 3 }])
+  t.same(packing.supervisedTokens, [{ row: 3, target: 3 }])
 })
 
 t.test('a prompt that is too long loses its end, and the labels there', async t => {
   const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, 2, 3] }], 2, 4)
   t.equal(packing.rows, 4)
-  t.same(packing.supervised, [{ row: 2, target: 2 }])
+  t.same(packing.supervisedTokens, [{ row: 2, target: 2 }])
 })
 
 t.test('sequences begin anew and do not see each other', async t => {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { add } from '../../../kernels/elementwise/activations.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
-import { compileOrReuse, freeIdlePlans } from '../../../kernels/plan/reuse.ts'
+import { compileOrReuse, freeIdleRecordings } from '../../../kernels/plan/reuse.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
@@ -67,7 +67,7 @@ await t.test('a plan of other sizes gets memory of its own', async t => {
 })
 
 await t.test('one plan of an owner waits, until the owner ends', async t => {
-  freeIdlePlans(device, owner)
+  freeIdleRecordings(device, owner)
   t.same([device.idleBytes, device.liveBytes], [0, 0])
   const [first, second] = [await added([1]), await added([1, 2, 3])]
   const both = device.liveBytes
@@ -81,9 +81,9 @@ await t.test('one plan of an owner waits, until the owner ends', async t => {
   const theirs = await added([1, 2, 3], other)
   theirs.free()
   t.ok(device.idleBytes > both / 2, 'what another owner has given back waits beside it')
-  freeIdlePlans(device, owner)
+  freeIdleRecordings(device, owner)
   t.equal(device.idleBytes, both / 2)
-  freeIdlePlans(device, other)
+  freeIdleRecordings(device, other)
   t.same([device.idleBytes, device.liveBytes], [0, 0])
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
-import { write } from '../../../kernels/networks/generation/batch-writer.ts'
+import { writeCompletions } from '../../../kernels/networks/generation/batch-writer.ts'
 import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import type { LossOptions } from '../../../operators/grpo/loss.ts'
 import { type PrepareOptions, prepare } from '../../../operators/grpo/prepare.ts'
@@ -130,7 +130,7 @@ t.test(
   async t => {
     const drawing = { temperature: 0.7, topK: 12, topP: 0.9, minP: 0.02 }
     const request = { ids: prompt, features, seeds: [1, 2, 3] }
-    const [written] = await write(
+    const [written] = await writeCompletions(
       policy,
       [request],
       { greedy: false, ...drawing },

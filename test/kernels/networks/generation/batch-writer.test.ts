@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../../kernels/device/device.ts'
-import { generate, write } from '../../../../kernels/networks/generation/batch-writer.ts'
+import { generate, writeCompletions } from '../../../../kernels/networks/generation/batch-writer.ts'
 import type { Sampling } from '../../../../kernels/networks/generation/token-drawing.ts'
 import { forward } from '../../../../kernels/networks/video-model.ts'
 import { probabilitiesReference } from '../../../../kernels/sampling/probabilities.ts'
@@ -36,7 +36,10 @@ const samplings: Sampling[] = [
 ]
 for (const sampling of samplings)
   t.test(`draws by ${JSON.stringify(sampling)} are those of the oracle`, async t => {
-    const written = await write(model, requests.slice(0, 1), sampling, { ...limits, maxNewTokens: 9 })
+    const written = await writeCompletions(model, requests.slice(0, 1), sampling, {
+      ...limits,
+      maxNewTokens: 9,
+    })
     const { repetitionPenalty: penalty = 1 } = sampling
     for (const [i, { ids, logProbs }] of written[0].entries()) {
       const chances = ids.map((_, at) => {
@@ -56,7 +59,7 @@ for (const sampling of samplings)
 
 t.test('without cuts the log-probabilities are those that training sees', async t => {
   const sampling = { ...everything, temperature: 1.3 }
-  const [rows] = await write(model, requests.slice(2), sampling, limits)
+  const [rows] = await writeCompletions(model, requests.slice(2), sampling, limits)
   const sequence = { ids: prompts[2], completions: rows.map(row => row.ids) }
   const pass = await forward(model, [sequence], false, 1.3)
   pass.free()
@@ -66,7 +69,10 @@ t.test('without cuts the log-probabilities are those that training sees', async 
 })
 
 t.test('without tokens that end it a completion is as long as it may be', async t => {
-  const [rows] = await write(model, requests.slice(0, 1), everything, { maxNewTokens: 5, endIds: [] })
+  const [rows] = await writeCompletions(model, requests.slice(0, 1), everything, {
+    maxNewTokens: 5,
+    endIds: [],
+  })
   t.same(
     rows.map(({ ids, finished }) => [ids.length, finished]),
     rows.map(() => [5, false]),
@@ -74,10 +80,10 @@ t.test('without tokens that end it a completion is as long as it may be', async 
 })
 
 t.test('a completion does not depend on its batch', async t => {
-  const together = await write(model, requests, samplings[2], limits)
+  const together = await writeCompletions(model, requests, samplings[2], limits)
   for (const [i, request] of requests.entries()) {
     const seed = request.seeds[1]
-    const [[alone]] = await write(model, [{ ...request, seeds: [seed] }], samplings[2], limits)
+    const [[alone]] = await writeCompletions(model, [{ ...request, seeds: [seed] }], samplings[2], limits)
     t.same(together[i][1].ids, alone.ids)
     const worst = (alone.logProbs ?? [9]).map((v, at) => Math.abs(v - (together[i][1].logProbs?.[at] ?? 9)))
     t.ok(Math.max(...worst) < 1e-5)
@@ -89,17 +95,17 @@ t.test('a penalty keeps greedy decoding from repeating itself', async t => {
   const repeats = (ids: readonly number[]) => ids.length - new Set(ids).size
   const [[plain]] = await generate(model, requests.slice(0, 1), greedy, limits)
   const punished = { ...greedy, repetitionPenalty: 50 }
-  const [[one]] = await write(model, requests.slice(0, 1), punished, limits)
+  const [[one]] = await writeCompletions(model, requests.slice(0, 1), punished, limits)
   t.ok(repeats(plain) > repeats(one.ids), `${repeats(plain)} > ${repeats(one.ids)}`)
   t.equal(one.logProbs, undefined, 'what is not drawn has no log-probability')
 })
 
 t.test('a stop ends each completion where its text first holds it, and nothing else', async t => {
-  const free = await write(model, requests.slice(0, 1), everything, limits)
+  const free = await writeCompletions(model, requests.slice(0, 1), everything, limits)
   const text = model.tokenizer.decode(free[0][0].ids)
   const stops = [text.slice(4, 7), text.slice(8, 10)]
   const stop = stopOf(model.tokenizer, stops)
-  const stopped = await write(model, requests.slice(0, 1), everything, { ...limits, stop })
+  const stopped = await writeCompletions(model, requests.slice(0, 1), everything, { ...limits, stop })
   for (const [i, row] of stopped[0].entries()) {
     const whole = free[0][i]
     const kept = stop(whole.ids)

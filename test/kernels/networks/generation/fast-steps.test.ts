@@ -4,8 +4,12 @@ import { advance } from '../../../../kernels/decode/key-value-cache.ts'
 import type { MatrixUnits } from '../../../../kernels/device/adapter.ts'
 import { openDevice } from '../../../../kernels/device/device.ts'
 import { sizeOf, type Tensor } from '../../../../kernels/device/tensor.ts'
-import { blockSteps, canDecodeInBlocks } from '../../../../kernels/networks/generation/fast-steps.ts'
-import { type Prefill, promptsOf, rowSteps } from '../../../../kernels/networks/generation/plain-steps.ts'
+import { canStepFast, fastSteps } from '../../../../kernels/networks/generation/fast-steps.ts'
+import {
+  type PrefillTarget,
+  plainSteps,
+  promptsOf,
+} from '../../../../kernels/networks/generation/plain-steps.ts'
 import { pack } from '../../../../kernels/networks/packing.ts'
 import { compile } from '../../../../kernels/plan/compile.ts'
 import { Recording } from '../../../../kernels/plan/recording.ts'
@@ -66,14 +70,14 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
     const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
     const recording = new Recording(device, 'float16')
     const [position, ids] = [recording.pin('position', [3], 'u32'), recording.pin('ids', [3], 'u32')]
-    const isFast = canDecodeInBlocks(recording, model.weights, model.shape.language)
+    const isFast = canStepFast(recording, model.weights, model.shape.language)
     t.equal(isFast, units !== 'none')
-    const record = isFast ? blockSteps : rowSteps
+    const record = isFast ? fastSteps : plainSteps
     const where = seated ? seats : promptsOf(packing)
     const steps = record(recording, model, { ...where, owners, capacity: 3, position, ids })
     const width = keyValueHeads * headSize
     /** Keeps the made-up keys and values of some rows. */
-    const keep = (from: number, count: number, into: Prefill) => {
+    const keep = (from: number, count: number, into: PrefillTarget) => {
       for (let layer = 0; layer < layers; layer++) {
         const [keys, values] = [0, 1].map(i => {
           const tensor = into.recording.pin('prefix', [count, width])
@@ -81,12 +85,12 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
           into.recording.constants.set(tensor, all.slice(from * width, (from + count) * width))
           return tensor
         })
-        steps.keep(layer, keys, values, into)
+        steps.storePrompt(layer, keys, values, into)
       }
     }
     if (!seated) keep(0, packing.rows, { recording, start: 0 })
     recording.segment('step')
-    const logits = steps.record()
+    const logits = steps.recordStep()
     recording.pinned.add(logits)
     advance(recording, { position, limit: 3 })
     const compiled = await compile(device, recording, 'test')
@@ -99,7 +103,7 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
       const ready = await compile(device, prefill, 'prefill')
       ready.run()
       ready.free()
-      for (const { into, at, data } of steps.seat(i, length)) compiled.write(into, data, at)
+      for (const { into, at, data } of steps.promptWrites(i, length)) compiled.write(into, data, at)
     }
     const found: number[] = []
     for (const tokens of drawn) {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { openDevice } from '../../../../kernels/device/device.ts'
-import { write } from '../../../../kernels/networks/generation/batch-writer.ts'
-import { type RefillOptions, refillingWriter } from '../../../../kernels/networks/generation/slot-writer.ts'
+import { writeCompletions } from '../../../../kernels/networks/generation/batch-writer.ts'
+import { type RefillOptions, slotWriter } from '../../../../kernels/networks/generation/slot-writer.ts'
 import type { Sampling } from '../../../../kernels/networks/generation/token-drawing.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
@@ -30,11 +30,11 @@ const limits: Omit<RefillOptions, 'slots'> = { count: 2, maxNewTokens: 29, endId
 
 for (const sampling of [drawing, { ...drawing, greedy: true, repetitionPenalty: 3 }])
   t.test(`completions ${sampling.greedy ? 'taken' : 'drawn'} in slots are those of a batch`, async t => {
-    const wanted = await write(model, requests, sampling, limits)
+    const wanted = await writeCompletions(model, requests, sampling, limits)
     t.ok(new Set(wanted.flat().map(row => row.ids.length)).size > 3, 'lengths differ')
     for (const slots of [1, 3]) {
       const before = device.liveBytes
-      const one = refillingWriter(model, sampling, { ...limits, slots })
+      const one = slotWriter(model, sampling, { ...limits, slots })
       const found = await Promise.all(requests.map(one))
       t.equal(device.liveBytes, before, 'nothing is left on the GPU')
       for (const [i, { completions, version }] of found.entries()) {
@@ -57,9 +57,9 @@ for (const sampling of [drawing, { ...drawing, greedy: true, repetitionPenalty: 
 t.test(
   'one that comes late takes a place that is free, and one that is too long waits for a larger one',
   async t => {
-    const one = refillingWriter(model, drawing, { ...limits, slots: 2 })
+    const one = slotWriter(model, drawing, { ...limits, slots: 2 })
     const [short, next, long] = [requests[1], requests[3], requests[4]]
-    const [wanted] = await write(model, [long], drawing, limits)
+    const [wanted] = await writeCompletions(model, [long], drawing, limits)
     const first = one(short)
     const second = one(next)
     const others = first.then(() => Promise.all([one(requests[5]), one(long)]))
@@ -80,7 +80,7 @@ t.test('a group is written by one version of the weights', async t => {
   }
   // The weights change when the first two are looked at.
   const endless = { count: 2, maxNewTokens: 40, endIds: [], slots: 2, stop: update }
-  const one = refillingWriter(changing, drawing, endless)
+  const one = slotWriter(changing, drawing, endless)
   const found = await Promise.all(requests.slice(0, 4).map(async request => (await one(request)).version))
   // The two that were seated went on to their end.
   t.same(found, [4, 4, 5, 5])
@@ -90,7 +90,7 @@ t.test('an abort in the middle ends all, and gives the memory back', async t => 
   const controller = new AbortController()
   const before = device.liveBytes
   const endless = { count: 2, maxNewTokens: 2000, endIds: [], slots: 2, signal: controller.signal }
-  const one = refillingWriter(model, drawing, endless)
+  const one = slotWriter(model, drawing, endless)
   const all = Promise.allSettled(requests.slice(0, 4).map(one))
   setTimeout(() => controller.abort(), 300)
   t.same(
@@ -101,7 +101,7 @@ t.test('an abort in the middle ends all, and gives the memory back', async t => 
 })
 
 t.test('what is wrong with one prompt is its own failure', async t => {
-  const one = refillingWriter(model, drawing, { ...limits, slots: 2 })
+  const one = slotWriter(model, drawing, { ...limits, slots: 2 })
   const before = device.liveBytes
   const broken = {
     ...requests[0],
