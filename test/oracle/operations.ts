@@ -1,3 +1,5 @@
+import { addNormSlope, byRow, gainBackward, mean } from './norm-slopes.ts'
+import { type Block, rearrange } from './rearrange.ts'
 import type { Matrix, Shape, Tape } from './tape.ts'
 
 /** nn: a·b, nt: a·bᵀ, tn: aᵀ·b. */
@@ -153,54 +155,6 @@ export function layerNorm(tape: Tape, x: Matrix, gain: Matrix, bias: Matrix, eps
   })
 }
 
-interface Normal {
-  values: Float64Array
-  /** One for each row. */
-  scales: number[]
-}
-
-function byRow(
-  { shape: [rows, columns], data }: Matrix,
-  normalise: (row: Float64Array) => { values: Float64Array; scale: number },
-): Normal {
-  const normal: Normal = { values: new Float64Array(data.length), scales: [] }
-  for (let row = 0; row < rows; row++) {
-    const { values, scale } = normalise(data.subarray(row * columns, (row + 1) * columns))
-    normal.values.set(values, row * columns)
-    normal.scales.push(scale)
-  }
-  return normal
-}
-
-/** Adds to the gain's gradient; returns the derivative of the normal values. */
-function gainBackward(
-  dy: Float64Array,
-  gain: Matrix,
-  values: Float64Array,
-  columns: number,
-): Float64Array<ArrayBuffer> {
-  if (gain.gradient) for (let i = 0; i < dy.length; i++) gain.gradient[i % columns] += dy[i] * values[i]
-  return Float64Array.from(dy, (value, i) => value * gain.data[i % columns])
-}
-
-/** dx += scale · (dn − n · mean(dn · n) [− mean(dn)]), by row, for normal values n. */
-function addNormSlope(
-  { shape: [rows, columns], gradient }: Matrix,
-  inner: Float64Array,
-  { values, scales }: Normal,
-  centred: boolean,
-): void {
-  if (!gradient) return
-  for (let row = 0; row < rows; row++) {
-    const at = row * columns
-    const dn = inner.subarray(at, at + columns)
-    const along = mean(dn.map((value, j) => value * values[at + j]))
-    const shift = centred ? mean(dn) : 0
-    for (let j = 0; j < columns; j++)
-      gradient[at + j] += scales[row] * (dn[j] - values[at + j] * along - shift)
-  }
-}
-
 /** x · Φ(x) by its approximation with a hyperbolic tangent. */
 export function geluTanh(tape: Tape, x: Matrix): Matrix {
   const c = Math.sqrt(2 / Math.PI)
@@ -321,35 +275,6 @@ function pointwise(
     if (x.gradient) for (let i = 0; i < dy.length; i++) x.gradient[i] += dy[i] * slope(x.data[i])
   })
 }
-
-/** A rectangle of `part` with the place where it goes in a result. */
-interface Block {
-  part: Matrix
-  from: Shape
-  to: Shape
-  size: Shape
-}
-
-/** A result made of blocks; its gradient goes back to where the values came from. */
-function rearrange(tape: Tape, shape: Shape, blocks: readonly Block[]): Matrix {
-  const y = new Float64Array(shape[0] * shape[1])
-  const visitRows = (move: (part: Matrix, at: number, to: number, length: number) => void): void => {
-    for (const { part, from, to, size } of blocks)
-      for (let row = 0; row < size[0]; row++) {
-        const at = (from[0] + row) * part.shape[1] + from[1]
-        move(part, at, (to[0] + row) * shape[1] + to[1], size[1])
-      }
-  }
-  visitRows(({ data }, at, to, length) => y.set(data.subarray(at, at + length), to))
-  const parts = blocks.map(({ part }) => part)
-  return tape.result(shape, y, parts, dy => {
-    visitRows(({ gradient }, at, to, length) => {
-      if (gradient) for (let i = 0; i < length; i++) gradient[at + i] += dy[to + i]
-    })
-  })
-}
-
-const mean = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / values.length
 
 function expectEqual(operation: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${operation}: sizes ${found} and ${expected} must be equal`)
