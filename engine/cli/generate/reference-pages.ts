@@ -3,23 +3,41 @@ import type { Registry } from '../../graph/plan.ts'
 import type { Fields, Operator, Port, Resource } from '../../operator.ts'
 import { describeFields } from '../verbs/ops.ts'
 
-const begin = '<!-- What follows is written by engine/cli/generate/reference.ts. -->'
-
-/** A page with what stands after the mark replaced by the reference of all operators and resources. */
-export function withReference(page: string, { operators, resources }: Registry): string {
-  const at = page.indexOf(begin)
-  const own = at < 0 ? `${page.trimEnd()}\n\n` : page.slice(0, at)
-  const names = (table: object) => Object.keys(table).sort()
+/** The reference of all operators and resources: a table of contents by folder, then a section for each. */
+export function referencePage({ operators, resources }: Registry): string {
+  const folders = new Map<string, string[]>()
+  for (const name of Object.keys(operators).sort())
+    folders.set(folderOf(name), [...(folders.get(folderOf(name)) ?? []), name])
+  const resourceNames = Object.keys(resources).sort()
   return [
-    `${own}${begin}`,
-    '## Operators',
-    ...names(operators).map(name => operatorPage(name, operators[name])),
+    '# Reference of operators and resources',
+    'Generated from the code by `node dist/engine/cli/generate/reference.js`; do not edit. `npx flow ops NAME` shows the same in a terminal. How to write an operator: [README.md](README.md).',
+    contents(folders, resourceNames),
+    ...[...folders].flatMap(([folder, names]) => [
+      `## ${folder}`,
+      ...names.map(name => operatorPage(name, operators[name])),
+    ]),
     '## Resources',
-    ...names(resources).map(name => resourcePage(name, resources[name])),
+    ...resourceNames.map(name => resourcePage(name, resources[name])),
   ]
     .join('\n\n')
     .concat('\n')
 }
+
+const folderOf = (name: string): string => name.split('.', 1).join()
+
+function contents(folders: ReadonlyMap<string, readonly string[]>, resourceNames: readonly string[]): string {
+  const row = (title: string, names: readonly string[]) => `| ${title} | ${names.map(link).join(' · ')} |`
+  return [
+    '| folder | operators |',
+    '| --- | --- |',
+    ...[...folders].map(([folder, names]) => row(`[${folder}](#${folder})`, names)),
+    row('[resources](#resources)', resourceNames),
+  ].join('\n')
+}
+
+/** Pages make the anchor of a heading from its text without dots. */
+const link = (name: string): string => `[${name}](#${name.replaceAll('.', '')})`
 
 function operatorPage(name: string, { summary, inputs, outputs, config, unordered }: Operator): string {
   return [

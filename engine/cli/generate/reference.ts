@@ -1,7 +1,6 @@
-// Writes the lists of operators and resources in operators/README.md: node dist/engine/cli/generate/reference.js
-import { readFileSync, writeFileSync } from 'node:fs'
+// Writes operators/REFERENCE.md from the code: node dist/engine/cli/generate/reference.js
+import { writeFileSync } from 'node:fs'
 import { operators, resources } from '../../../operators/index.ts'
-import { withReference } from './reference-pages.ts'
+import { referencePage } from './reference-pages.ts'
 
-const file = 'operators/README.md'
-writeFileSync(file, withReference(readFileSync(file, 'utf8'), { operators, resources }))
+writeFileSync('operators/REFERENCE.md', referencePage({ operators, resources }))
