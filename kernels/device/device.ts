@@ -9,6 +9,7 @@ import {
 import { DeviceError } from './device-error.ts'
 import { fromFloat16 } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
+import { pollGently } from './polling.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 export interface DeviceOptions {
@@ -40,6 +41,7 @@ export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const wanted = options.adapter ?? process.env.FLOW_ADAPTER
   const checked = await requestAdapter(wanted, false)
+  if (isSoftware(checked)) pollGently()
   const trusted = options.trusted ?? !(process.env.FLOW_CHECKS || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
