@@ -1,4 +1,5 @@
 import { nearestHint } from '../graph/did-you-mean.ts'
+import { CodedError } from '../shared/errors.ts'
 
 /** A flag of a verb. One that takes no value is a switch. */
 export interface Flag {
@@ -19,12 +20,9 @@ export interface Arguments {
 }
 
 /** The command line asks for something that does not exist: exit code 2. */
-export class UsageError extends Error {
-  readonly code = 'bad-usage'
-
+export class UsageError extends CodedError<'bad-usage'> {
   constructor(message: string) {
-    super(message)
-    this.name = 'UsageError'
+    super('bad-usage', message)
   }
 }
 

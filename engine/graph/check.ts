@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { messageOf } from '../shared/errors.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected, lookUp } from './checks/edges.ts'
@@ -55,7 +56,7 @@ function checkWith(
   try {
     level = expand(file, { settings, environment: options.environment ?? {}, read, secrets }, problems)
   } catch (error) {
-    const found = error instanceof Error ? error.message : String(error)
+    const found = messageOf(error)
     const rule = 'must be a file that can be read'
     return { problems: [{ code: 'unreadable-file', path: file, rule, found }], warnings: [] }
   }

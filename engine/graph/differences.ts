@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { isObject } from './file/graph-file.ts'
+import { isObject } from '../shared/json.ts'
 
 /** A place where two values differ: undefined on the side that has nothing there. */
 export interface Difference {

@@ -1,4 +1,6 @@
 import type { MemoryUse, Sizes } from '../operator.ts'
+import { showBytes } from '../shared/bytes.ts'
+import { messageOf } from '../shared/errors.ts'
 import { type Loop, loopsOf } from './checks/batches.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import type { ResolvedType } from './checks/types.ts'
@@ -44,7 +46,7 @@ export function planMemory(plan: Plan): MemoryPlan {
         return { part: name, device: 'gpu', ...use, ...path }
       })
     } catch (error) {
-      unknown.push({ part: name, why: error instanceof Error ? error.message : String(error) })
+      unknown.push({ part: name, why: messageOf(error) })
       return []
     }
   }
@@ -170,21 +172,4 @@ function tensorBytes({ dtype, shape }: ResolvedType): number | 'unknown' {
     bytes *= extent
   }
   return bytes
-}
-
-const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const
-
-/** Bytes for people, in decimal units: `53.7 MB`. */
-export function showBytes(bytes: number): string {
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)))
-  const value = bytes / 1000 ** power
-  return `${power === 0 ? value : Number(value.toPrecision(3))} ${units[power]}`
-}
-
-/** Reads `8GB`, `512 MiB` or a number of bytes; undefined when it is none of these. */
-export function readBytes(text: string): number | undefined {
-  const [, digits, prefix, binary] = /^(\d+(?:\.\d+)?) ?(?:([kmgt]?)(i?)b)?$/i.exec(text.trim()) ?? []
-  if (digits === undefined) return undefined
-  const power = ['', 'k', 'm', 'g', 't'].indexOf((prefix ?? '').toLowerCase())
-  return Math.floor(Number(digits) * (binary ? 1024 : 1000) ** power)
 }

@@ -3,7 +3,9 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
-import { isObject, parseSource } from './file/graph-file.ts'
+import { messageOf } from '../shared/errors.ts'
+import { isObject } from '../shared/json.ts'
+import { parseSource } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 
@@ -53,7 +55,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       loaded.add(url)
       module = await import(url)
     } catch (error) {
-      const [hint] = (error instanceof Error ? error.message : String(error)).split('\n')
+      const [hint] = messageOf(error).split('\n')
       bad('must be a module that can be loaded', show(name), { hint })
       continue
     }

@@ -1,3 +1,5 @@
+import { CodedError } from '../shared/errors.ts'
+
 /** One thing wrong with a graph: a stable code for programs, a place and a sentence for people. */
 export interface Problem {
   code: ProblemCode
@@ -66,14 +68,11 @@ export type ProblemCode =
 export type WarningCode = 'unconnected-output' | 'unread-config'
 
 /** A graph that must not run, with everything that is wrong with it. */
-export class GraphError extends Error {
-  readonly code = 'invalid-graph'
-
+export class GraphError extends CodedError<'invalid-graph'> {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map(describe).join('\n'))
-    this.name = 'GraphError'
+    super('invalid-graph', problems.map(describe).join('\n'))
     this.problems = problems
   }
 }

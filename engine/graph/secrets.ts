@@ -1,4 +1,4 @@
-import { isObject } from './file/graph-file.ts'
+import { isObject } from '../shared/json.ts'
 
 /** Values from the environment, each with what stands for it in texts: `${env:NAME}`. */
 export type Secrets = ReadonlyMap<string, string>

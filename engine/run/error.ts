@@ -1,14 +1,13 @@
-/** What ended a run: a stable code, and the node and item when they are known. */
-export class RunError extends Error {
-  readonly code: RunErrorCode
+import { CodedError } from '../shared/errors.ts'
+
+/** The error that ended a run: a stable code, and the node and the item when they are known. */
+export class RunError extends CodedError<RunErrorCode> {
   readonly node: string | undefined
   readonly key: string | undefined
   readonly seed: number | undefined
 
   constructor(code: RunErrorCode, message: string, about: About = {}) {
-    super(message, about.cause === undefined ? {} : { cause: about.cause })
-    this.name = 'RunError'
-    this.code = code
+    super(code, message, about)
     this.node = about.node
     this.key = about.key
     this.seed = about.seed
@@ -32,8 +31,6 @@ interface About {
   node?: string
   key?: string
   seed?: number
+  remedy?: string
   cause?: unknown
 }
-
-/** The sentence of anything that was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

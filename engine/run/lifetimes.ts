@@ -1,4 +1,5 @@
-import { messageOf, RunError } from './error.ts'
+import { messageOf } from '../shared/errors.ts'
+import { RunError } from './error.ts'
 
 /** Things that were opened and must be closed, the last one first, whatever happens. */
 export class Lifetimes {

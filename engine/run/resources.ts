@@ -1,6 +1,7 @@
 import { inScope } from '../graph/checks/resources.ts'
 import type { PlannedResource } from '../graph/plan.ts'
-import { messageOf, RunError } from './error.ts'
+import { messageOf } from '../shared/errors.ts'
+import { RunError } from './error.ts'
 import { resourceContext, type Services } from './node/context.ts'
 
 /** The opened resources of a run. */

@@ -9,6 +9,7 @@ import type { PlannedNode, Registry } from '../graph/plan.ts'
 import { type Operator, operator, type Resource } from '../operator.ts'
 import { startRun } from '../run/run.ts'
 import type { Run, RunSummary } from '../run/summary.ts'
+import { messageOf } from '../shared/errors.ts'
 
 export interface ConformanceOptions {
   /** For fields without a default. */
@@ -75,7 +76,7 @@ function shapeFaults({ summary, config, inputs, outputs }: Operator): string[] {
     const required = Object.keys(config).filter(name => config[name].default === undefined)
     if (required.length === 0 && !validate({})) faults.push('config: its defaults must satisfy its own rules')
   } catch (error) {
-    faults.push(`config: must be a schema: ${error instanceof Error ? error.message : error}`)
+    faults.push(`config: must be a schema: ${messageOf(error)}`)
   }
   for (const port of [...Object.keys(inputs), ...Object.keys(outputs)])
     if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(port))
@@ -130,7 +131,7 @@ async function attempt(
     if (planned && feed.blocked && held > mostHeld(planned))
       faults.push(`${what}: must hold back what feeds it, took ${held} items`)
   } catch (error) {
-    faults.push(`${what}: ${error instanceof Error ? error.message : error}`)
+    faults.push(`${what}: ${messageOf(error)}`)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -2,6 +2,7 @@ import { checkGraph } from '../../graph/check.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { type ReportFormat, report } from '../../graph/problem-report.ts'
 import { hide } from '../../graph/secrets.ts'
+import { messageOf } from '../../shared/errors.ts'
 import { onlyWord } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
@@ -46,7 +47,7 @@ async function inspectAll(plan: Plan, { print, complain }: World): Promise<boole
     try {
       for (const line of await operator.inspect(config)) print(hide(`${name}: ${line}`, plan.secrets))
     } catch (error) {
-      const fault = error instanceof Error ? error.message : String(error)
+      const fault = messageOf(error)
       complain(hide(`${name}: ${fault}`, plan.secrets))
       readable = false
     }

@@ -1,18 +1,12 @@
 import { loadGraph } from '../../graph/check.ts'
 import { endName } from '../../graph/flatten/flat.ts'
-import {
-  knobsOf,
-  type MemoryPlan,
-  type MemoryRow,
-  planMemory,
-  readBytes,
-  showBytes,
-} from '../../graph/memory.ts'
+import { knobsOf, type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
+import { readBytes, showBytes } from '../../shared/bytes.ts'
+import { table } from '../../shared/table.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'
-import { table } from '../table.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
@@ -24,7 +18,7 @@ export const explain: Verb = {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
     print(plan.summary)
     print('edges')
-    for (const line of table(edgeRows(plan))) print(line)
+    for (const line of table(edgeRows(plan), '  ')) print(line)
     for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
     return 0
   },
@@ -49,7 +43,7 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
       kept ? `${what}, kept` : what,
       showBytes(bytes),
     ])
-    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]])]
+    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]], '  ')]
   }
   return [
     ...on('gpu', 'GPU memory at most', bytes),
@@ -58,7 +52,10 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
       .map(names => `  ${names.join(', ')} take turns with what they do not keep: the largest counts`),
     ...on('host', 'host memory beside Node itself at most', hostBytes),
     ...(unknown.length > 0 ? ['not known'] : []),
-    ...table(unknown.map(({ part, why }) => [part, why])),
+    ...table(
+      unknown.map(({ part, why }) => [part, why]),
+      '  ',
+    ),
   ]
 }
 

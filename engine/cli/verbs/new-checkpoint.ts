@@ -4,6 +4,7 @@ import {
   writeNewCheckpoint,
 } from '../../../operators/model/checkpoint/new-checkpoint.ts'
 import { CheckpointError } from '../../../operators/model/files/checkpoint-error.ts'
+import { showBytes } from '../../shared/bytes.ts'
 import { type Arguments, type Flag, UsageError } from '../arguments.ts'
 
 export const checkpointFlags: Readonly<Record<string, Flag>> = {
@@ -37,15 +38,13 @@ export async function newCheckpoint(words: Arguments, print: (line: string) => v
   try {
     const tokenizer = words.last('tokenizer') ?? 'builtin:tokenizer'
     for await (const { path, bytes } of writeNewCheckpoint(out, { config, tokenizer, seed, dtype })) {
-      print(`wrote ${path}, ${megabytes(bytes)}`)
+      print(`wrote ${path}, ${showBytes(bytes)}`)
       total += bytes
     }
   } catch (error) {
     if (error instanceof CheckpointError) throw new UsageError(error.message)
     throw error
   }
-  print(`${out} is whole: ${megabytes(total)} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  print(`${out} is whole: ${showBytes(total)} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return 0
 }
-
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`

@@ -1,8 +1,8 @@
 import { nearestHint } from '../../graph/did-you-mean.ts'
 import type { Fields, Operator, Port, Resource } from '../../operator.ts'
+import { table } from '../../shared/table.ts'
 import { UsageError } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'
-import { table } from '../table.ts'
 import type { Verb } from '../verb.ts'
 
 export const ops: Verb = {
@@ -16,9 +16,9 @@ export const ops: Verb = {
     const [name] = positional
     if (name === undefined) {
       print('operators')
-      for (const line of table(summaries(operators))) print(line)
+      for (const line of table(summaries(operators), '  ')) print(line)
       print('resources')
-      for (const line of table(summaries(resources))) print(line)
+      for (const line of table(summaries(resources), '  ')) print(line)
       return 0
     }
     const operator = Object.hasOwn(operators, name) ? operators[name] : undefined
@@ -82,7 +82,7 @@ function typeText(field: Fields[string]): string {
 }
 
 const section = (title: string, rows: string[][]): string[] =>
-  rows.length === 0 ? [] : [title, ...table(rows)]
+  rows.length === 0 ? [] : [title, ...table(rows, '  ')]
 
 const summaries = (parts: Readonly<Record<string, { summary: string }>>) =>
   Object.keys(parts)

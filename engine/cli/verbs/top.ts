@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { number } from '../../run/record/report/curve.ts'
 import type { Status } from '../../run/record/status.ts'
+import { showBytes } from '../../shared/bytes.ts'
+import { table } from '../../shared/table.ts'
 import { type Arguments, type Flag, onlyWord, UsageError } from '../arguments.ts'
 import { duration } from '../progress.ts'
 import type { Verb } from '../verb.ts'
@@ -73,7 +75,7 @@ export function describeStatus(status: Status, stale: boolean): string {
     metrics[name] === undefined ? [] : [`${name} ${number(metrics[name])}`],
   )
   const measured = Object.entries(gauges).map(
-    ([name, value]) => `${name} ${name.endsWith('bytes') ? bytes(value) : number(value)}`,
+    ([name, value]) => `${name} ${name.endsWith('bytes') ? showBytes(value) : number(value)}`,
   )
   const rows = nodes.map(node => {
     const waits = node.blockedBy === undefined ? '' : `room at ${node.blockedBy}`
@@ -92,13 +94,13 @@ export function describeStatus(status: Status, stale: boolean): string {
   const waiting = edges.map(({ name, size, capacity, bytes: held, passed, dropped }) => [
     name,
     `${size}/${capacity}`,
-    bytes(held),
+    showBytes(held),
     `${passed} passed`,
     dropped > 0 ? `${dropped} dropped` : '',
   ])
   return [
     [state, duration(seconds), ...shown].join('  '),
-    [`${live.items} items alive (peak ${live.peakItems})`, bytes(live.bytes), ...measured].join('  '),
+    [`${live.items} items alive (peak ${live.peakItems})`, showBytes(live.bytes), ...measured].join('  '),
     '',
     ...table([['node', 'now', 'items', 'rate', 'work', 'works', 'blocked', 'idle', 'waits for'], ...rows]),
     '',
@@ -107,21 +109,3 @@ export function describeStatus(status: Status, stale: boolean): string {
 }
 
 const percent = (share: number): string => `${Math.round(share * 100)}%`
-
-/** Bytes in binary units. */
-export function bytes(count: number): string {
-  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10))
-  return power === 0
-    ? `${count} B`
-    : `${(count / 1024 ** power).toFixed(1)} ${['', 'K', 'M', 'G', 'T'][power]}iB`
-}
-
-function table(rows: readonly string[][]): string[] {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map(row => row[column].length)))
-  return rows.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]))
-      .join('  ')
-      .trimEnd(),
-  )
-}

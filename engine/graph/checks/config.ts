@@ -1,6 +1,7 @@
 import type { Config, Fields } from '../../operator.ts'
+import { isObject } from '../../shared/json.ts'
 import { coerce } from '../file/coerce.ts'
-import { dotted, isObject, type Path } from '../file/graph-file.ts'
+import { dotted, type Path } from '../file/graph-file.ts'
 import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
 import { type Validator, validator } from '../file/validate.ts'
 import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'

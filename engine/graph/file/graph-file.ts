@@ -1,4 +1,5 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import { isObject } from '../../shared/json.ts'
 import type { Place, Problem } from '../problem.ts'
 
 export type Path = readonly (string | number)[]
@@ -76,11 +77,6 @@ export const dotted = (path: Path): string => path.join('.')
 export function at(value: unknown, step: string | number): unknown {
   if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined
   return isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
-}
-
-/** A JSON object: neither null nor a list. */
-export function isObject(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function offsetOf(root: Node, path: Path, part: 'key' | 'value'): number {

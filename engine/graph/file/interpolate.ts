@@ -1,7 +1,8 @@
+import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
-import { dotted, isObject, type Path, type Source } from './graph-file.ts'
+import { dotted, type Path, type Source } from './graph-file.ts'
 import type { Param, Params } from './params.ts'
 import { graphSchema, schemaAt } from './schema.ts'
 

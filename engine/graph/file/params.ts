@@ -1,7 +1,8 @@
+import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
-import { isObject, type Source } from './graph-file.ts'
+import type { Source } from './graph-file.ts'
 import type { Schema } from './schema.ts'
 import { type Validator, validator } from './validate.ts'
 

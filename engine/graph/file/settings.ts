@@ -1,7 +1,7 @@
+import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
-import { isObject } from './graph-file.ts'
 import type { Interpolated } from './interpolate.ts'
 import type { Given } from './params.ts'
 import { graphSchema, schemaAt } from './schema.ts'

@@ -1,5 +1,7 @@
 import { dirname, join } from 'node:path'
-import { dotted, isObject, type Path, parseSource, type Source } from '../file/graph-file.ts'
+import { messageOf } from '../../shared/errors.ts'
+import { isObject } from '../../shared/json.ts'
+import { dotted, type Path, parseSource, type Source } from '../file/graph-file.ts'
 import { type Interpolated, interpolate } from '../file/interpolate.ts'
 import { type Given, resolveParams } from '../file/params.ts'
 import { graphSchema } from '../file/schema.ts'
@@ -166,7 +168,7 @@ function expandSub(
   try {
     return expand(inner, { ...options, settings }, problems, chain)
   } catch (error) {
-    const hint = error instanceof Error ? error.message : String(error)
+    const hint = messageOf(error)
     problems.push({
       code: 'bad-sub-graph',
       ...locate(at, ['graph']),

@@ -1,4 +1,5 @@
-import { dotted, isObject, type Path, type Source } from '../file/graph-file.ts'
+import { isObject } from '../../shared/json.ts'
+import { dotted, type Path, type Source } from '../file/graph-file.ts'
 import type { Interpolated } from '../file/interpolate.ts'
 import { defaultCapacity } from '../file/schema.ts'
 import type { Problem } from '../problem.ts'

@@ -1,5 +1,6 @@
+import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
-import { isObject, type Path } from '../file/graph-file.ts'
+import type { Path } from '../file/graph-file.ts'
 import { type Problem, show } from '../problem.ts'
 import { type End, endName, endOf, type Level, type Locator, locate, type Wire } from './flat.ts'
 

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, RunError } from '../error.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
+import { sync, syncFolder } from '../../shared/replace-file.ts'
+import { RunError } from '../error.ts'
 import type { CursorState } from '../node/cursor.ts'
 
 /** What the engine itself keeps of a run; nodes and resources keep theirs in folders beside it. */
@@ -70,7 +72,7 @@ export async function writeCheckpoint(
     await syncTree(partial)
     await rename(partial, join(root, name))
     await linkLast(root, name)
-    await sync(root)
+    syncFolder(root)
   } catch (error) {
     await rm(partial, { recursive: true, force: true }).catch(() => {})
     throw new RunError('checkpoint-failed', `cannot write ${join(root, name)}: ${remedyOf(error)}`, {
@@ -115,20 +117,11 @@ async function syncTree(folder: string): Promise<void> {
     if (entry.isDirectory()) await syncTree(path)
     else await sync(path)
   }
-  await sync(folder)
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  syncFolder(folder)
 }
 
 function remedyOf(error: unknown): string {
-  const full = error instanceof Error && 'code' in error && error.code === 'ENOSPC'
+  const full = codeOf(error) === 'ENOSPC'
   const remedy = 'the disk is full: free some space, then go on with --resume; earlier checkpoints are whole'
   return full ? remedy : messageOf(error)
 }

@@ -5,14 +5,14 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  renameSync,
   statSync,
   truncateSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf, RunError } from '../error.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
+import { replaceFile } from '../../shared/replace-file.ts'
+import { RunError } from '../error.ts'
 
 /** The files of a run. Lines are written at once, whole and in order: what was written survives a crash. */
 export interface RunFiles {
@@ -41,7 +41,7 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
     try {
       return write()
     } catch (error) {
-      const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+      const full = codeOf(error) === 'ENOSPC'
       const remedy = full
         ? 'the disk is full: free some space or choose another folder with --out'
         : messageOf(error)
@@ -60,12 +60,7 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
         // a nearly full disk takes a part of a line and says so by the count alone
         for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done)
       }),
-    replace: (name, text) =>
-      guarded(name, () => {
-        const path = join(directory, name)
-        writeFileSync(`${path}.tmp`, text, { flush: true })
-        renameSync(`${path}.tmp`, path)
-      }),
+    replace: (name, text) => guarded(name, () => replaceFile(join(directory, name), text)),
     sizes: () => {
       for (const [name, handle] of handles) guarded(name, () => fsyncSync(handle))
       const lines = [...names].filter(

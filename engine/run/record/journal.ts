@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { PlannedNode } from '../../graph/plan.ts'
 import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { LogLevel } from '../../operator.ts'
-import { messageOf, RunError } from '../error.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
+import { RunError } from '../error.ts'
 import type { Lease } from '../items/lease.ts'
 import type { RunSummary } from '../summary.ts'
 import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
@@ -64,8 +65,15 @@ export class Journal {
 
   /** Says in the dead letters which item was given up. */
   bury(node: PlannedNode, { key, seed }: Lease, error: unknown): void {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    const letter = { node: node.name, operator: node.operatorName, key, seed, code, error: messageOf(error) }
+    const { name, operatorName } = node
+    const letter = {
+      node: name,
+      operator: operatorName,
+      key,
+      seed,
+      code: codeOf(error),
+      error: messageOf(error),
+    }
     this.#append('dead-letters.jsonl', this.#lineOf(letter))
   }
 

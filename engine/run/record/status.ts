@@ -1,6 +1,6 @@
-import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Secrets } from '../../graph/secrets.ts'
+import { replaceFile } from '../../shared/replace-file.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Edge } from '../node/edge.ts'
 import type { RunningNode } from '../node/node.ts'
@@ -180,9 +180,7 @@ export function observe({
   }
   // a status is worth nothing after a crash: it need not be forced to the disk
   const write = (status: Status) => {
-    const path = join(directory, 'status.json')
-    writeFileSync(`${path}.tmp`, JSON.stringify(status))
-    renameSync(`${path}.tmp`, path)
+    replaceFile(join(directory, 'status.json'), JSON.stringify(status), { durable: false })
   }
   const timer = setInterval(look, lookMs)
   timer.unref()

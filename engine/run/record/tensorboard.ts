@@ -1,6 +1,7 @@
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { messageOf, RunError } from '../error.ts'
+import { messageOf } from '../../shared/errors.ts'
+import { RunError } from '../error.ts'
 
 /** A file of TensorBoard events: https://github.com/tensorflow/tensorboard, `event.proto` in TFRecords. */
 export interface EventFile {

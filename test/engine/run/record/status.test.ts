@@ -63,7 +63,7 @@ t.test('a run tells how it gets on, shows items to who asks, and writes its end'
   t.ok(slower.workSeconds > 0)
   t.ok(slower.working > count.working, 'the slow one works most')
   t.equal(count.blockedBy, 'slow')
-  t.match(describeStatus(last, false), /^ended .*reward 1\n0 items alive .*gpu bytes 2\.0 KiB/)
+  t.match(describeStatus(last, false), /^ended .*reward 1\n0 items alive .*gpu bytes 2\.05 kB/)
   t.ok(readdirSync(directory).some(name => name.startsWith('events.out.tfevents')))
   t.ok(existsSync(join(directory, 'report.html')))
 })

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { CodedError, codeOf, messageOf } from './errors.ts'
+
+/** A JSON object: neither null nor a list. */
+export function isObject(value: unknown): value is Record<string | number, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export type JsonFileCode = 'missing-file' | 'unreadable-file' | 'torn-file'
+
+/**
+ * The object in a JSON file that a program wrote with `replaceFile`. A file that holds anything else was damaged after
+ * it was written, e.g. by a power cut or a full disk: the error `torn-file` names it.
+ */
+export function readJsonObject(path: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    const missing = codeOf(error) === 'ENOENT'
+    throw new CodedError<JsonFileCode>(
+      missing ? 'missing-file' : 'unreadable-file',
+      missing ? `${path}: no such file` : `${path}: cannot be read: ${messageOf(error)}`,
+      { cause: error },
+    )
+  }
+  const value = parse(text)
+  if (isObject(value)) return value
+  const found = text === '' ? 'nothing' : `${text.length} characters that are not one`
+  throw new CodedError<JsonFileCode>('torn-file', `${path}: must hold a JSON object, found ${found}`)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
