@@ -5,7 +5,7 @@
 //   --control-seeds 1                a run with random rewards and a supervised one for each of these
 //   --out DIR                        where runs are kept (default runs/demo-HASH, HASH of graphs and checkpoint)
 //   --done                           runs nothing: a table of what is done, which says what is not
-//   --write                          puts the table into README.md and the picture into graphs/demo/curve.svg
+//   --write                          puts the table into graphs/demo/README.md and the picture into graphs/demo/curve.svg
 //   --rebuild                        instead: makes the shipped checkpoint anew from random weights and compares bytes
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -66,7 +66,7 @@ function demonstrate(): void {
   console.log(table)
   const picture = curves(cold, rows)
   if (values.write) {
-    const readme = join(packageFolder, 'README.md')
+    const readme = join(packageFolder, 'graphs/demo/README.md')
     writeFileSync(readme, between('demo', readFileSync(readme, 'utf8'), table))
     writeFileSync(join(packageFolder, 'graphs/demo/curve.svg'), picture)
   }
