@@ -220,15 +220,22 @@ export interface SourceItem<T, K extends string | number = string> extends Omit<
 export type Result<B> = B | Emission<B> | undefined | readonly (B | Emission<B>)[]
 
 // biome-ignore lint/suspicious/noExplicitAny: an operator states the value type of each of its streams itself.
-export type Streams = Readonly<Record<string, Observable<Item<any>>>>
+export type Stream = Observable<Item<any>>
+
+export type Streams = Readonly<Record<string, Stream>>
+
+export type Ports = Readonly<Record<string, Port>>
+
+/** A stream for each port. */
+export type StreamsOf<P extends Ports> = { readonly [K in keyof P]: Stream }
 
 /** Everything about an operator: validation, `flow ops`, the reference page and `schemas/` come from this object. */
-export interface Operator<F extends Fields = Fields> {
+export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   /** One sentence: what it does. */
   readonly summary: string
   readonly config: F
-  readonly inputs: Readonly<Record<string, Port>>
-  readonly outputs: Readonly<Record<string, Port>>
+  readonly inputs: I
+  readonly outputs: Ports
   /** Set when the output order is not the input order. */
   readonly unordered?: boolean
   /**
@@ -256,7 +263,7 @@ export interface Operator<F extends Fields = Fields> {
    * be passed on as it is; an item dropped without `release` keeps its credit until the node ends (use `each` and
    * return undefined to filter). An optional input that the graph leaves out is an empty stream.
    */
-  run(inputs: Streams, config: Config<F>, context: Context): Streams
+  run(inputs: StreamsOf<I>, config: Config<F>, context: Context): Streams
 }
 
 /** Something with a lifetime that nodes share and the graph names: a model, an optimizer. */
@@ -275,6 +282,8 @@ export interface Resource<F extends Fields = Fields, T = unknown> {
   close(value: T): void | Promise<void>
 }
 
-export const operator = <const F extends Fields>(definition: Operator<F>): Operator<F> => definition
+export const operator = <const F extends Fields, const I extends Ports>(
+  definition: Operator<F, I>,
+): Operator<F, I> => definition
 
 export const resource = <const F extends Fields, T>(definition: Resource<F, T>): Resource<F, T> => definition
