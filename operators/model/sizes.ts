@@ -58,10 +58,10 @@ export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel
   trained: gradientBytes / 4,
 })
 
-/** Weights, and gradients of the trained parts. */
-export function weightsMemory({ weightBytes, gradientBytes }: DevicelessModel): MemoryUse[] {
+/** Weights, and gradients of the trained parts; `note` says what the products are planned in. */
+export function weightsMemory({ weightBytes, gradientBytes }: DevicelessModel, note: string): MemoryUse[] {
   return [
-    { what: 'weights', bytes: weightBytes },
+    { what: `weights; ${note}`, bytes: weightBytes },
     ...(gradientBytes > 0 ? [{ what: 'gradients', bytes: gradientBytes, knob: 'train' }] : []),
   ]
 }

@@ -21,6 +21,20 @@ const device = await openDevice()
 t.teardown(() => device.close())
 const model = await loadModel(device, checkpoint, ['connector'], 'float16')
 
+const config = {
+  path: folder,
+  train: [],
+  visionTune: 'frozen',
+  visionTuneFrom: 0,
+  precision: 'float16',
+  recompute: 'none',
+  adapter: '',
+  loraRank: 8,
+  loraAlpha: 16,
+  loraTargets: ['q_proj'],
+  loraSeed: 0,
+} as const
+
 t.test('frozen matrices are kept in float16, trained ones are not', async t => {
   const weights = [...model.weights.byName.values()]
   t.ok(weights.some(({ value }) => value.type === 'f16'))
@@ -45,19 +59,6 @@ t.test(
       shared: (async () => device) as (typeof plainContext)['shared'], // the one thing that is shared is the device
       log: (...words: unknown[]) => said.push(words),
     }
-    const config = {
-      path: folder,
-      train: [],
-      visionTune: 'frozen',
-      visionTuneFrom: 0,
-      precision: 'float16',
-      recompute: 'none',
-      adapter: '',
-      loraRank: 8,
-      loraAlpha: 16,
-      loraTargets: ['q_proj'],
-      loraSeed: 0,
-    } as const
     for (const cuts of [0, 3]) {
       const opened = await modelResource.open(config, context)
       const counter = opened.weights.lossScale?.forwardCuts
@@ -67,5 +68,28 @@ t.test(
     t.same(said, [
       [`${folder}: activations were cut to float16's range 3 times that no update reported`, 'warn'],
     ])
+  },
+)
+
+t.test(
+  'a model of precision auto says that products are in float32 where there are no matrix units',
+  async t => {
+    for (const [units, said] of [
+      ['none', [`${folder}: products are in float32: ${device.info.device} has no matrix units for float16`]],
+      ['emulated', []],
+    ] as const) {
+      const adapter = await openDevice({ family: 'gpu', units })
+      t.teardown(() => adapter.close())
+      const words: string[] = []
+      const context = {
+        ...plainContext,
+        shared: (async () => adapter) as (typeof plainContext)['shared'], // the one thing that is shared is the device
+        log: (message: string) => words.push(message),
+      }
+      const opened = await modelResource.open({ ...config, precision: 'auto' }, context)
+      t.equal(opened.precision, units === 'none' ? 'float32' : 'float16')
+      t.same(words, said)
+      await modelResource.close(opened)
+    }
   },
 )
