@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { operator } from '../../engine/operator.ts'
 import {
   type Completion,
+  type GenerateOptions,
   type PromptRequest,
   writeCompletions,
 } from '../../kernels/networks/generation/batch-writer.ts'
@@ -11,15 +11,18 @@ import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { drawingFields } from '../model/drawing-fields.ts'
 import { completionSeeds } from '../model/seeds.ts'
 import { answerMemory } from '../model/sizes.ts'
+import type { QuestionWith } from '../question.ts'
 import { strip } from '../text/python.ts'
-import type { Answer, Asked } from './kinds.ts'
+import type { AskedQuestion } from './encode.ts'
+import { seedOf } from './question-seed.ts'
 
 /**
  * Greedy answers do not depend on the batch: the arithmetic of a row is the same in batches of up to 32. Drawn answers
  * depend on the run's seed and the question's id alone.
  */
 export default operator({
-  summary: 'Writes one answer for each of a list of questions, as one batch or in places that are refilled.',
+  summary:
+    'Writes one answer to each of a list of questions: all as one batch, or in slots that are refilled.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that answers.' },
     maxNewTokens: {
@@ -55,38 +58,27 @@ export default operator({
     ),
   run: ({ lists }, { model: name, maxNewTokens, decoding, slots, ...custom }, context) => {
     const sampling = samplingOf(decoding, custom)
+    const { seed, signal } = context
+    const limitsOf = ({ config }: LoadedModel) => ({ maxNewTokens, endIds: config.eosIds, signal })
+    const emitted = (answers: readonly AnsweredQuestion[]) =>
+      answers.map(answer => context.emit(answer, { key: answer.fields.id, keep: false }))
     let writer: Writer | undefined
-    const emitted = (answers: readonly Answer[]) =>
-      answers.map(answer => context.emit(answer, { key: answer.question.fields.id, keep: false }))
-    const inSlots = async (asked: readonly Asked[]) => {
+    const inSlots = async (asked: readonly AskedQuestion[]) => {
       const model = context.resource<LoadedModel>(name)
-      const limits = { maxNewTokens, endIds: model.config.eosIds, signal: context.signal }
-      writer ??= slotWriter(model, sampling, { ...limits, slots, count: 1 })
-      return emitted(await answersInSlots(model, asked, writer, context))
+      writer ??= slotWriter(model, sampling, { ...limitsOf(model), slots, count: 1 })
+      return emitted(await answersInSlots(model, asked, writer, seed))
     }
+    const asBatch = async (asked: readonly AskedQuestion[]) => {
+      const model = context.resource<LoadedModel>(name)
+      return emitted(await answersAsBatch(model, asked, sampling, { ...limitsOf(model), seed }))
+    }
+    // of two lists at once, so that the next one takes the slots of those that have ended
     if (slots > 0) return { answers: lists.pipe(context.each(inSlots, { concurrency: 2 })) }
-    return {
-      answers: lists.pipe(
-        context.each(async (asked: readonly Asked[]) => {
-          const model = context.resource<LoadedModel>(name)
-          const ask = (list: readonly Asked[]) =>
-            answersTo(model, list, sampling, { maxNewTokens, seed: context.seed, signal: context.signal })
-          const answers = await ask(asked).catch(async (error: unknown) => {
-            if (isFatal(error, context.signal)) throw error
-            // one of them is at fault: alone, the others are answered
-            const alone: Answer[] = []
-            for (const one of asked)
-              alone.push(
-                ...(await ask([one]).catch((reason: unknown) => [failed(one, reason, context.signal)])),
-              )
-            return alone
-          })
-          return emitted(answers)
-        }),
-      ),
-    }
+    return { answers: lists.pipe(context.each(asBatch)) }
   },
 })
+
+type AnsweredQuestion = QuestionWith<'shown' | 'prompt' | 'reply'>
 
 const published = { greedy: false, temperature: 1, topK: 50, topP: 1 }
 const decodings = { strict: { ...published, greedy: true }, published, custom: undefined }
@@ -94,81 +86,54 @@ const decodings = { strict: { ...published, greedy: true }, published, custom: u
 const samplingOf = (decoding: keyof typeof decodings, custom: Omit<Sampling, 'greedy'>): Sampling =>
   decodings[decoding] ?? { greedy: false, ...custom }
 
-interface Limits {
-  maxNewTokens: number
+interface Limits extends GenerateOptions {
   seed: number
   signal: AbortSignal
 }
 
-async function answersTo(
+async function answersAsBatch(
   model: LoadedModel,
-  asked: readonly Asked[],
+  asked: readonly AskedQuestion[],
   sampling: Sampling,
-  { maxNewTokens, seed, signal }: Limits,
-): Promise<Answer[]> {
+  { seed, ...limits }: Limits,
+): Promise<AnsweredQuestion[]> {
   const started = performance.now()
-  const requests = asked.map(one => requestOf(one, seed))
-  const written = await writeCompletions(model, requests, sampling, {
-    maxNewTokens,
-    endIds: model.config.eosIds,
-    signal,
-  })
-  signal.throwIfAborted()
-  const generateSeconds = (performance.now() - started) / 1000 / asked.length
-  return asked.map((one, i) => answerOf(model, one, written[i][0], generateSeconds))
+  const requests = asked.map(question => requestOf(question, seed))
+  const written = await writeCompletions(model, requests, sampling, limits)
+  limits.signal.throwIfAborted()
+  const seconds = (performance.now() - started) / 1000 / asked.length
+  return asked.map((question, i) => answered(model, question, written[i]?.[0], seconds))
 }
 
 type Writer = (request: PromptRequest) => Promise<CompletionGroup>
 
-/** What is wrong with one question is its own failure. */
 function answersInSlots(
   model: LoadedModel,
-  asked: readonly Asked[],
+  asked: readonly AskedQuestion[],
   writer: Writer,
-  { seed, signal }: Pick<Limits, 'seed' | 'signal'>,
-): Promise<Answer[]> {
+  seed: number,
+): Promise<AnsweredQuestion[]> {
   return Promise.all(
-    asked.map(async one => {
-      try {
-        const { completions, seconds } = await writer(requestOf(one, seed))
-        return answerOf(model, one, completions[0], seconds)
-      } catch (error) {
-        return failed(one, error, signal)
-      }
+    asked.map(async question => {
+      const { completions, seconds } = await writer(requestOf(question, seed))
+      return answered(model, question, completions[0], seconds)
     }),
   )
 }
 
-const requestOf = ({ ids, features, question }: Asked, seed: number): PromptRequest => {
-  return { ids, features, seeds: completionSeeds(seedOf(seed, question.sample.fields.id), 1) }
+const requestOf = ({ input, fields }: AskedQuestion, seed: number): PromptRequest => {
+  return { ...input, seeds: completionSeeds(seedOf(seed, fields.id), 1) }
 }
 
-function answerOf(model: LoadedModel, one: Asked, { ids }: Completion, generate: number): Answer {
-  const finished = model.config.eosIds.includes(ids[ids.length - 1] ?? -1)
+function answered(
+  model: LoadedModel,
+  { input: _, ...question }: AskedQuestion,
+  completion: Pick<Completion, 'ids'> | undefined,
+  generate: number,
+): AnsweredQuestion {
+  if (!completion) throw new Error(`${question.fields.id}: no completion was written`)
+  const { ids } = completion
+  const finished = model.config.eosIds.includes(ids.at(-1) ?? -1)
   const reply = { text: strip(model.tokenizer.decode(ids)), tokens: ids.length, finished }
-  return { ...known(one), reply, seconds: { ...one.seconds, generate } }
-}
-
-/** A 32-bit seed from the run's seed and a question's id. */
-export function seedOf(seed: number, id: string): number {
-  return createHash('sha256').update(`${seed}:${id}`).digest().readUInt32LE(0)
-}
-
-function failed(one: Asked, error: unknown, signal: AbortSignal): Answer {
-  if (isFatal(error, signal)) throw error
-  const message = error instanceof Error ? error.message : String(error)
-  return { ...known(one), failure: { outcome: 'error', message }, seconds: one.seconds }
-}
-
-function known({ question, prompt }: Asked): Pick<Answer, 'question' | 'asked'> {
-  const { sample, indices, framesPerSecond, sheet } = question
-  return {
-    question: sample,
-    asked: { prompt, indices, framesPerSecond, ...(sheet !== undefined && { sheet }) },
-  }
-}
-
-function isFatal(error: unknown, signal: AbortSignal): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return signal.aborted || code === 'device-lost' || code === 'gpu-error'
+  return { ...question, reply, seconds: { ...question.seconds, generate } }
 }

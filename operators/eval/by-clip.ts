@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import type { Question } from '../read/benchmark-kinds.ts'
-import type { ClipQuestions } from './kinds.ts'
+import type { Question } from '../question.ts'
+import type { ClipQuestions } from './clip-questions.ts'
 
 /** Readers of benchmarks emit the questions of one clip in a row; the questions are small, the clip is what counts. */
 export default operator({
@@ -15,9 +15,7 @@ export default operator({
       const flush = () => {
         const [first] = open
         if (!first) return
-        const questions = open.map(item => item.value)
-        const pending = questions.map(({ fields }) => fields.id)
-        const value = { video: first.value.video, questions, pending }
+        const value = { video: first.value.video, questions: open.map(item => item.value) }
         subscriber.next(first.derive(value, { key: value.video, parents: open.slice(1) }))
         for (const item of open) item.release()
         open = []

@@ -1,14 +1,16 @@
 import { type Emission, operator } from '../../engine/operator.ts'
+import { storageOf } from '../../kernels/device/device.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { modelDims } from '../ports.ts'
+import type { QuestionWith } from '../question.ts'
 import { promptOf } from '../text/prompt.ts'
 import { templates } from '../text/template.ts'
+import { pendingOf, type WatchedClip } from './clip-questions.ts'
 import type { FeatureCache } from './feature-cache.ts'
-import type { Asked, AskedQuestion, Watched } from './kinds.ts'
 
 /** Frames are encoded once for a clip; questions that see the same frames share the features. */
 export default operator({
@@ -40,30 +42,28 @@ export default operator({
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ watched }, { model: name, template, cache, visual }, context) => {
-    const encode = async (clip: Watched): Promise<Emission<Asked>[]> => {
+    const encode = async (clip: WatchedClip): Promise<Emission<AskedQuestion>[]> => {
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()
-      const all = visual === 'zero' ? nothingOf(model, clip) : await featuresOf(model, clip)
+      const all = visual === 'zero' ? featuresOfZeros(model, clip) : await featuresOf(model, clip)
       if (visual === 'frames' && clip.featureKey !== undefined && !clip.features)
         await context.resource<FeatureCache>(cache).put(clip.featureKey, await device.read(all))
       await device.finish()
-      const seconds = { ...clip.seconds, encode: (performance.now() - started) / 1000 }
+      const encode = (performance.now() - started) / 1000
       const free = (features: Tensor) => device.freeTensor(features)
       const shared = counted(() => free(all))
-      const asked = clip.questions.filter(({ sample }) => clip.pending.includes(sample.fields.id))
-      const emissions = asked.map((question, i) => {
-        const seesAll = question.indices.join() === clip.frames.join()
-        const features = seesAll ? all : gathered(model, all, clip.frames, question)
+      const emissions = pendingOf(clip.questions).map((question, i) => {
+        const { indices, text } = question.shown
+        const seesAll = indices.join() === clip.frames.join()
+        const features = seesAll ? all : gathered(model, all, clip.frames, indices)
         const dispose = seesAll ? shared.take() : () => free(features)
-        const { text: prompt, ids } = promptOf(model.tokenizer, templates[template], question.text, wording)
-        const value: Asked = { question, prompt, ids, features, seconds: i === 0 ? seconds : {} }
-        return context.emit(value, {
-          key: question.sample.fields.id,
-          bytes: bytesOf(features),
-          dispose,
-          keep: false,
-        })
+        const { text: prompt, ids } = promptOf(model.tokenizer, templates[template], text, wording)
+        const seconds = i === 0 ? { ...question.seconds, encode } : {}
+        return context.emit(
+          { ...question, prompt, input: { ids, features }, seconds },
+          { key: question.fields.id, bytes: bytesOf(features), dispose, keep: false },
+        )
       })
       shared.done()
       return emissions
@@ -72,8 +72,14 @@ export default operator({
   },
 })
 
+/** Kind `asked`. */
+export type AskedQuestion = QuestionWith<'shown' | 'prompt' | 'input'>
+
 /** Features of all frames of a clip: from the cache, or computed. */
-async function featuresOf(model: LoadedModel, { video, pixels, features, frames }: Watched): Promise<Tensor> {
+async function featuresOf(
+  model: LoadedModel,
+  { video, pixels, features, frames }: WatchedClip,
+): Promise<Tensor> {
   const { device, shape } = model
   const rows = frames.length * selectedTokens(shape.vision)
   if (features) return device.tensor('cached features', [rows, shape.vision.hidden], 'f32', features)
@@ -81,9 +87,9 @@ async function featuresOf(model: LoadedModel, { video, pixels, features, frames 
   throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
 }
 
-function nothingOf({ device, shape }: LoadedModel, { frames }: Watched): Required<Tensor> {
+function featuresOfZeros({ device, shape }: LoadedModel, { frames }: WatchedClip): Required<Tensor> {
   const size = [frames.length * selectedTokens(shape.vision), shape.vision.hidden]
-  return device.tensor('features of nothing', size, 'f32', new Float32Array(sizeOf(size)))
+  return device.tensor('features of zeros', size, 'f32', new Float32Array(sizeOf(size)))
 }
 
 /** The question's words are complete already. */
@@ -104,21 +110,17 @@ function counted(free: () => void): { take(): () => void; done(): void } {
   }
 }
 
-/** The features of the frames that a question sees, in its order, copied from those of all frames of the clip. */
+/** The features of some frames of a clip, in the order of `indices`, copied from those of all its `frames`. */
 function gathered(
-  model: LoadedModel,
+  { device, shape }: LoadedModel,
   all: Tensor,
   frames: readonly number[],
-  question: AskedQuestion,
+  indices: readonly number[],
 ): Tensor {
-  const { device } = model
-  const [rows, columns] = all.shape
-  const tokens = rows / frames.length
-  const { indices } = question
+  const [tokens, columns] = [selectedTokens(shape.vision), shape.vision.hidden]
   const out = device.tensor('features of a question', [indices.length * tokens, columns])
   const size = tokens * columns * 4
-  const [from, into] = [all.storage, out.storage]
-  if (!from || !into) throw new Error('features must have buffers')
+  const [from, into] = [storageOf(all), storageOf(out)]
   const encoder = device.gpu.createCommandEncoder()
   for (const [i, index] of indices.entries()) {
     const source = from.offsetBytes + frames.indexOf(index) * size

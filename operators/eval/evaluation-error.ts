@@ -1,6 +1,6 @@
 /**
  * An evaluation that cannot go on, told in one line. Codes: `other-recipe`, `incomplete`, `conflict`, `no-results`,
- * `bad-results`, `bad-shard`, `no-held-out`.
+ * `bad-results`, `no-held-out`.
  */
 export class EvaluationError extends Error {
   readonly code: string

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { concat, defer, from } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import type { ClipQuestions } from './kinds.ts'
+import { type ClipQuestions, pendingOf } from './clip-questions.ts'
 import { agreeOnRecipe, hasResult, openClaims, resultsFolder } from './results/store.ts'
 
 /**
- * What another process is at work on is looked at again at the end: it is then done, or left over by a process that
- * is gone. A folder with results of another recipe ends the run.
+ * Clips that another process has claimed are looked at again at the end: by then they are done, or their process is
+ * gone. A folder with results of another recipe ends the run.
  */
 export default operator({
   summary: 'Passes on the clips that have questions without a result, and claims them for this process.',
@@ -20,13 +20,13 @@ export default operator({
       type: 'number',
       exclusiveMinimum: 0,
       default: 600,
-      description: 'Age at which a claim of a process that cannot be seen, or that hangs, is void.',
+      description: 'Age after which a claim of a process on another machine, or of one that hangs, is void.',
     },
     lookEverySeconds: {
       type: 'number',
       exclusiveMinimum: 0,
       default: 0.5,
-      description: 'Time between two looks at what others are at work on.',
+      description: 'Time between two looks at the clips that other processes have claimed.',
     },
   },
   inputs: { clips: 'clip-questions' },
@@ -34,21 +34,26 @@ export default operator({
   run: ({ clips }, { folder: given, recipe, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)
     const claims = openClaims(folder, claimSeconds)
-    const missing = ({ questions }: ClipQuestions): string[] =>
-      questions.map(({ fields }) => fields.id).filter(id => !hasResult(folder, id))
+    const marked = ({ video, questions }: ClipQuestions): ClipQuestions => ({
+      video,
+      questions: questions.map(question => ({
+        ...question,
+        hasResult: hasResult(folder, question.fields.id),
+      })),
+    })
     const later: Item<ClipQuestions>[] = []
     const first = context.each((clip: ClipQuestions, item): ClipQuestions | undefined => {
-      const pending = missing(clip)
-      if (pending.length === 0) return undefined
-      if (claims.take(clip.video)) return { ...clip, pending }
+      const now = marked(clip)
+      if (pendingOf(now.questions).length === 0) return undefined
+      if (claims.take(clip.video)) return now
       later.push(item.derive(clip))
       return undefined
     })
     const second = context.each(async (clip: ClipQuestions): Promise<ClipQuestions | undefined> => {
       for (;;) {
-        const pending = missing(clip)
-        if (pending.length === 0) return undefined
-        if (claims.take(clip.video)) return { ...clip, pending }
+        const now = marked(clip)
+        if (pendingOf(now.questions).length === 0) return undefined
+        if (claims.take(clip.video)) return now
         await delay(lookEverySeconds * 1000, undefined, { signal: context.signal })
       }
     })

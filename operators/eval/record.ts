@@ -1,9 +1,10 @@
 import { concat, defer, from, ignoreElements, merge } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
+import type { QuestionWith } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { writeReport } from './results/report.ts'
+import { resultOf } from './results/result.ts'
 import { appendTiming, putResult, resultsFolder, writeBenchmark } from './results/store.ts'
-import type { Scored } from './score.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
 export default operator({
@@ -25,10 +26,11 @@ export default operator({
       }),
     )
     const commit = results.pipe(
-      context.each(({ result, seconds }: Scored) => {
+      context.each((question: QuestionWith<'verdict'>) => {
+        const result = resultOf(question)
         if (putResult(folder, result)) {
           const { id, clip, tokens } = result
-          appendTiming(folder, { id, clip, tokens, ...seconds })
+          appendTiming(folder, { id, clip, tokens, ...question.seconds })
           context.record('results', { id, outcome: result.outcome })
         }
         context.progress({ done: ++done })

@@ -1,6 +1,6 @@
 import { operator } from '../../engine/operator.ts'
-import { seedOf } from './answer.ts'
-import type { Answer, Outcome, Result } from './kinds.ts'
+import type { Outcome, Question, QuestionWith, Verdict } from '../question.ts'
+import { seedOf } from './question-seed.ts'
 import { type ScorerName, scorers } from './scorers.ts'
 
 /** A pure function of the answers: stored ones are scored anew with `read.results`, without a model. */
@@ -18,19 +18,14 @@ export default operator({
   outputs: { results: 'result' },
   run: ({ answers }, { scorer }, context) => ({
     results: answers.pipe(
-      context.each((answer: Answer) => ({
-        result: scored(answer, { scorer, seed: context.seed }),
-        seconds: answer.seconds,
-      })),
+      context.each((question: Question): QuestionWith<'verdict'> => {
+        const { failure } = question
+        const failed = failure && { outcome: failure.outcome, chosen: null, drawn: false }
+        return { ...question, verdict: failed ?? judge(question, { scorer, seed: context.seed }) }
+      }),
     ),
   }),
 })
-
-/** Kind `result` on edges: with what it cost. */
-export interface Scored {
-  result: Result
-  seconds: Answer['seconds']
-}
 
 export interface ScoreSettings {
   scorer: ScorerName
@@ -38,34 +33,11 @@ export interface ScoreSettings {
   seed: number
 }
 
-export function scored({ question, asked, reply, failure }: Answer, settings: ScoreSettings): Result {
-  const { id, benchmark, tasks, groups, letters, options, answer } = question.fields
-  const about = { id, benchmark, tasks, groups, clip: question.fields.clip, question: question.question }
-  const verdict = reply ? judge(reply, { letters, options, answer, id }, settings) : undefined
-  const failed = { outcome: failure?.outcome ?? 'error', chosen: null, drawn: false } as const
-  return {
-    ...about,
-    options,
-    letters,
-    answer,
-    ...(failure || !verdict ? failed : verdict),
-    output: reply?.text ?? null,
-    tokens: reply?.tokens ?? 0,
-    finished: reply?.finished ?? false,
-    prompt: asked?.prompt ?? null,
-    indices: asked?.indices ?? [],
-    framesPerSecond: asked?.framesPerSecond ?? null,
-    sheet: asked?.sheet ?? null,
-    message: failure?.message ?? null,
-  }
-}
-
-function judge(
-  { text, finished }: { text: string; finished: boolean },
-  { letters, options, answer, id }: Pick<Result, 'letters' | 'options' | 'answer' | 'id'>,
-  { scorer, seed }: ScoreSettings,
-): { outcome: Outcome; chosen: string | null; drawn: boolean } {
-  const parsed = scorers[scorer](text, { letters, options })
+/** The verdict on a question that was answered. */
+export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettings): Verdict {
+  const { id, letters, options, answer } = fields
+  if (!reply) throw new Error(`${id}: a question to be scored must have a reply or a failure`)
+  const parsed = scorers[scorer](reply.text, { letters, options })
   const outcome = (letter: string | undefined): Outcome =>
     letter !== undefined && letter === answer ? 'right' : 'wrong'
   if ('letter' in parsed) return { outcome: outcome(parsed.letter), chosen: parsed.letter, drawn: false }
@@ -74,5 +46,5 @@ function judge(
     const letter = letters[seedOf(seed, `draw:${id}`) % letters.length]
     return { outcome: outcome(letter), chosen: letter ?? null, drawn: true }
   }
-  return { outcome: finished ? 'unparsed' : 'truncated', chosen: null, drawn: false }
+  return { outcome: reply.finished ? 'unparsed' : 'truncated', chosen: null, drawn: false }
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Question } from '../read/benchmark-kinds.ts'
+import type { Question } from '../question.ts'
 
 /** A line of subtitles; an end that is not stated is undefined. */
 export interface Cue {

@@ -1,20 +1,17 @@
-import { join } from 'node:path'
 import { filter, share } from 'rxjs'
 import { type Emission, type Item, operator } from '../../engine/operator.ts'
-import { sharedDevice } from '../device.ts'
-import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
-import type { Question } from '../read/benchmark-kinds.ts'
+import type { Question } from '../question.ts'
 import { sortedUnique } from '../video/frame-indices.ts'
-import { framePixels } from '../video/frame-pixels.ts'
 import { openClip } from '../video/open-clip.ts'
-import { pickFrames } from '../video/pick-frames.ts'
-import { type Picture, thumbnail, tile, writeJpeg } from '../video/pictures.ts'
 import { VideoError } from '../video/video-error.ts'
+import { type ClipQuestions, pendingOf, type WatchedClip } from './clip-questions.ts'
 import type { FeatureCache } from './feature-cache.ts'
-import type { Answer, AskedQuestion, ClipQuestions, FailureOutcome, Watched } from './kinds.ts'
-import { fileName, resultsFolder } from './results/store.ts'
-import { wordsOf } from './subtitles.ts'
+import { failedQuestions } from './outcome.ts'
+import { chooseFrames } from './question-frames.ts'
+import { withSheets } from './question-sheets.ts'
+import { resultsFolder } from './results/store.ts'
+import { recall, watchFrames } from './watch-frames.ts'
 
 const config = {
   folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
@@ -75,11 +72,11 @@ const config = {
 
 /**
  * However many questions a clip has and however their frames differ, the frames that any of them sees are decoded once.
- * All questions count, done or not, so that a run that was stopped sees what an undisturbed one sees.
+ * All questions count, with a result or without, so that a run that was stopped sees what an undisturbed one sees.
  */
 export default operator({
   summary:
-    'Decodes the frames of each clip for all its questions; what cannot be used is an answer of its own.',
+    'Decodes the frames of each clip for all its questions; a clip that cannot be used is an outcome of its questions.',
   config,
   inputs: { clips: 'clip-questions' },
   outputs: { watched: { kind: 'watched', shape: ['F'] }, failures: 'answer' },
@@ -92,171 +89,57 @@ export default operator({
       : [{ what: 'pixels of clips', bytes: frames * 3 * imageSize ** 2 * 4 }]
   },
   run: ({ clips }, settings, context) => {
-    const folder = resultsFolder(settings.folder, context)
     const { signal } = context
-    const watch = async (clip: ClipQuestions): Promise<Emission<Watched | Answer>[]> => {
+    const { profile, aspect, sheetWidth } = settings
+    const folder = resultsFolder(settings.folder, context)
+    const failed = (questions: readonly Question[], error: unknown) =>
+      failedQuestions(questions, error).map(question =>
+        context.emit<WatchedClip | Question>(question, { key: question.fields.id }),
+      )
+
+    const watch = async (clip: ClipQuestions): Promise<Emission<WatchedClip | Question>[]> => {
+      const model = settings.model === '' ? undefined : context.resource<LoadedModel>(settings.model)
+      const cache = model && settings.cache !== '' && context.resource<FeatureCache>(settings.cache)
+      const { video, questions } = clip
       const started = performance.now()
-      const failed = (questions: readonly Question[], error: unknown) => {
-        const failure = { outcome: outcomeOf(error, signal), message: messageOf(error) }
-        return questions
-          .filter(({ fields }) => clip.pending.includes(fields.id))
-          .map(question =>
-            context.emit<Watched | Answer>({ question, failure, seconds: {} }, { key: question.fields.id }),
-          )
-      }
       try {
-        const [sample] = clip.questions
-        const opened = await openClip(clip.video, sample, { ...settings, signal })
-        if (opened.damage !== undefined && settings.profile === 'strict')
-          throw new VideoError('decode-failed', `${clip.video}: damaged; ffmpeg said: ${opened.damage}`)
-        const { asked, faults } = await choose(opened, clip.questions, settings)
+        const [sample] = questions
+        if (!sample) return []
+        const opened = await openClip(video, sample, { ...settings, signal })
+        if (opened.damage !== undefined && profile === 'strict')
+          throw new VideoError('damaged', `${video}: damaged: ${opened.damage}`)
+        const { shown, faults } = await chooseFrames(opened, questions, settings)
         const failures = faults.flatMap(({ question, error }) => failed([question], error))
-        if (asked.length === 0) return failures
-        const frames = sortedUnique(asked.flatMap(({ indices }) => indices))
-        const thumbnails = new Map<number, Picture>()
-        const known = await recall(opened.path, frames)
-        const isDrawn = known?.features && settings.sheetWidth === 0
-        const pixels = isDrawn ? undefined : await decode(opened, frames, thumbnails, !known?.features)
-        const questions = await withSheets(sample.fields.clip, asked, thumbnails)
-        const seconds = { decode: (performance.now() - started) / 1000 }
-        const { video, pending } = clip
-        const watched: Watched = { video, pending, questions, frames, seconds, ...known, ...pixels?.value }
+        if (shown.length === 0) return failures
+        const frames = sortedUnique(shown.flatMap(question => question.shown.indices))
+        const cached = cache ? await recall(cache, opened.path, frames, aspect) : undefined
+        const isDecoded = !cached?.features || sheetWidth > 0
+        const seen = isDecoded
+          ? await watchFrames(opened, frames, cached?.features ? undefined : model, settings, context)
+          : undefined
+        const sheeted = await withSheets(folder, shown, seen?.thumbnails, signal).catch((error: unknown) => {
+          seen?.pixels?.options.dispose()
+          throw error
+        })
+        const [first] = pendingOf(sheeted)
+        if (first) first.seconds = { decode: (performance.now() - started) / 1000 }
+        const watched: WatchedClip = { video, questions: sheeted, frames, ...cached, ...seen?.pixels?.value }
         return [
-          context.emit<Watched | Answer>(watched, { key: video, keep: false, ...pixels?.options }),
+          context.emit<WatchedClip | Question>(watched, {
+            key: video,
+            keep: false,
+            ...seen?.pixels?.options,
+          }),
           ...failures,
         ]
       } catch (error) {
-        if (isFatal(error, signal)) throw error
-        return failed(clip.questions, error)
+        signal.throwIfAborted()
+        return failed(questions, error)
       }
-    }
-
-    /** What the cache has for these frames, and the name that they have there. */
-    const recall = async (path: string, frames: readonly number[]) => {
-      if (settings.model === '' || settings.cache === '') return undefined
-      const cache = context.resource<FeatureCache>(settings.cache)
-      const featureKey = await cache.keyOf(path, frames, settings.aspect)
-      if (featureKey === undefined) return undefined
-      const features = await cache.get(featureKey)
-      return { featureKey, ...(features && { features }) }
-    }
-
-    /** The pixels for the model, if there is one, and small pictures for the sheets, in one pass. */
-    const decode = async (
-      clip: Clip,
-      frames: readonly number[],
-      thumbnails: Map<number, Picture>,
-      forModel: boolean,
-    ) => {
-      const { width, height } = clip
-      const keep = (i: number, pixels: Uint8Array) => {
-        if (settings.sheetWidth > 0)
-          thumbnails.set(frames[i] ?? 0, thumbnail({ width, height, pixels }, settings.sheetWidth))
-      }
-      if (settings.model === '' || !forModel) {
-        let i = 0
-        for await (const frame of clip.frames(frames, signal)) keep(i++, frame)
-        return undefined
-      }
-      const { processor } = context.resource<LoadedModel>(settings.model)
-      const device = await sharedDevice(context)
-      const how = { processor, aspect: settings.aspect }
-      const pixels = await framePixels(device, tapped(clip, keep), frames, how, signal)
-      const bytes = frames.length * 3 * processor.size ** 2 * 4
-      return { value: { pixels }, options: { bytes, dispose: () => device.freeTensor(pixels) } }
-    }
-
-    const withSheets = async (
-      clip: string,
-      asked: readonly AskedQuestion[],
-      thumbnails: ReadonlyMap<number, Picture>,
-    ): Promise<AskedQuestion[]> => {
-      if (settings.sheetWidth === 0) return [...asked]
-      const written = new Map<string, string>()
-      const out: AskedQuestion[] = []
-      for (const question of asked) {
-        const shown = question.indices.join(',')
-        let sheet = written.get(shown)
-        if (sheet === undefined) {
-          sheet = `frames/${fileName(`${clip}\n${shown}`)}.jpg`
-          const pictures = question.indices.flatMap(index => thumbnails.get(index) ?? [])
-          await writeJpeg(join(folder, sheet), tile(pictures, sheetColumns), 5, signal)
-          written.set(shown, sheet)
-        }
-        out.push({ ...question, sheet })
-      }
-      return out
     }
 
     const all = clips.pipe(context.each(watch, { concurrency: settings.concurrency }), share())
-    const isWatched = ({ value }: Item<Watched | Answer>) => 'frames' in value
+    const isWatched = ({ value }: Item<WatchedClip | Question>) => 'frames' in value
     return { watched: all.pipe(filter(isWatched)), failures: all.pipe(filter(item => !isWatched(item))) }
   },
 })
-
-/** Frames in one row of a contact sheet. */
-export const sheetColumns = 4
-
-interface Choice {
-  asked: AskedQuestion[]
-  faults: { question: Question; error: unknown }[]
-}
-
-type Settings = { count: number; mode: 'count' | 'one-a-second'; maxFrames: number }
-
-/** Which frames each question is asked about, and the words that it is asked with. */
-async function choose(clip: Clip, questions: readonly Question[], settings: Settings): Promise<Choice> {
-  const choice: Choice = { asked: [], faults: [] }
-  for (const sample of questions) {
-    try {
-      const { count, mode, maxFrames } = settings
-      const indices = pickFrames({ ...clip, sample }, { ...sample.fields.frames, count, mode, maxFrames })
-      const seconds = indices.map(index => index / clip.framesPerSecond)
-      const stated = sample.fields.duration
-      const durationSeconds = typeof stated === 'number' ? stated : clip.durationSeconds
-      const text = await wordsOf(sample, { seconds, durationSeconds })
-      choice.asked.push({ sample, text, indices, framesPerSecond: clip.framesPerSecond })
-    } catch (error) {
-      choice.faults.push({ question: sample, error })
-    }
-  }
-  return choice
-}
-
-/** The same clip, with each frame shown to `see` on its way. */
-function tapped(clip: Clip, see: (i: number, frame: Uint8Array) => void): Clip {
-  return {
-    ...clip,
-    async *frames(indices, signal) {
-      let i = 0
-      for await (const frame of clip.frames(indices, signal)) {
-        see(i++, frame)
-        yield frame
-      }
-    },
-  }
-}
-
-function outcomeOf(error: unknown, signal: AbortSignal): FailureOutcome {
-  if (isFatal(error, signal)) throw error
-  if (!(error instanceof VideoError)) return 'error'
-  if (error.code === 'no-file') return 'clip-missing'
-  return error.code === 'bad-bounds' || error.code === 'bad-index' ? 'error' : 'clip-damaged'
-}
-
-/** Not about the clip: nothing can be decoded here, or the run is ending, or the device is gone. */
-function isFatal(error: unknown, signal: AbortSignal): boolean {
-  if (signal.aborted) return true
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return [
-    'no-ffmpeg',
-    'aborted',
-    'encode-failed',
-    'device-lost',
-    'gpu-error',
-    'no-adapter',
-    'ENOSPC',
-  ].includes(String(code))
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

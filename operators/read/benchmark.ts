@@ -2,9 +2,9 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
-import { EvaluationError } from '../eval/evaluation-error.ts'
+import type { Question } from '../question.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
-import type { Benchmark, Finding, Headline, Question } from './benchmark-kinds.ts'
+import type { Benchmark, Finding, Headline } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /** A benchmark as read from its folder. */
@@ -86,7 +86,7 @@ export function parseShard(text: string): { shard: number; shards: number } {
   const [, i, n] = /^(\d+)\/(\d+)$/.exec(text) ?? []
   const [shard, shards] = [Number(i), Number(n)]
   if (shard >= 1 && shard <= shards) return { shard, shards }
-  throw new EvaluationError('bad-shard', `shard: must be i/N with i from 1 to N, found "${text}"`)
+  throw new ReadError('bad-shard', `shard: must be i/N with i from 1 to N, found "${text}"`)
 }
 
 /** Every fault that the questions show without decoding anything. */

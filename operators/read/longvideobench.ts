@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -13,7 +14,6 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
-import type { Question } from './benchmark-kinds.ts'
 
 const config = {
   ...benchmarkFields,

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -13,7 +14,7 @@ import {
   text,
   unknownFields,
 } from './benchmark.ts'
-import type { Finding, Question } from './benchmark-kinds.ts'
+import type { Finding } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /** A question may belong to several types and counts in each of them. */

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -17,7 +18,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
-import type { Finding, Question } from './benchmark-kinds.ts'
+import type { Finding } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /** Generation tasks have no candidates and are not asked. The accuracy quoted is the mean over the tasks. */

@@ -1,5 +1,6 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -11,7 +12,7 @@ import {
   text,
   unknownFields,
 } from './benchmark.ts'
-import type { Finding, Question } from './benchmark-kinds.ts'
+import type { Finding } from './benchmark-kinds.ts'
 
 /** Open-ended questions are not asked: the published scripts skip them, and only a judge could score them. */
 export default operator({

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import type { FrameSettings, Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -20,7 +21,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
-import type { Finding, FrameSettings, Question } from './benchmark-kinds.ts'
+import type { Finding } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 /**

@@ -1,6 +1,6 @@
 /**
  * A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`,
- * `bad-conversation`, `no-conversations`, `duplicate-id`.
+ * `bad-conversation`, `no-conversations`, `duplicate-id`, `bad-shard`.
  */
 export class ReadError extends Error {
   readonly code: string

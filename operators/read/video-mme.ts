@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
@@ -15,7 +16,7 @@ import {
   texts,
   unknownFields,
 } from './benchmark.ts'
-import type { Finding, Question } from './benchmark-kinds.ts'
+import type { Finding } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
 
 const config = {

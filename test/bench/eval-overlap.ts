@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { loadGraph } from '../../engine/graph/check.ts'
 import { operator } from '../../engine/operator.ts'
 import { startRun } from '../../engine/run/run.ts'
-import type { Watched } from '../../operators/eval/kinds.ts'
+import type { WatchedClip } from '../../operators/eval/clip-questions.ts'
 import { operators, resources } from '../../operators/index.ts'
 import { fixture } from '../fixtures.ts'
 
@@ -21,7 +21,7 @@ const slow = operator({
   outputs: {},
   run: ({ watched }, { milliseconds }, context) => ({
     done: watched.pipe(
-      context.each(async (_: Watched) => {
+      context.each(async (_: WatchedClip) => {
         if (waited++ === 0) first = performance.now()
         await delay(milliseconds)
         return undefined

@@ -1,7 +1,7 @@
 import type { Headline } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Result } from '../kinds.ts'
 import { percent } from './report-text.ts'
+import type { Result } from './result.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import { readBenchmark, readRecipe, readResults, recipeDifferences } from './store.ts'
 import { strataOf } from './summary.ts'

@@ -2,8 +2,8 @@ import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Result } from '../kinds.ts'
 import { writeReport } from './report.ts'
+import type { Result } from './result.ts'
 import {
   agreeOnRecipe,
   appendTiming,

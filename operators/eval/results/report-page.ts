@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
-import type { Result } from '../kinds.ts'
 import { script, style } from './report-assets.ts'
 import { percent } from './report-text.ts'
+import type { Result } from './result.ts'
 import type { Score, Summary } from './summary.ts'
 
 /** A page that needs nothing but itself: questions packed inside, contact sheets as data. */

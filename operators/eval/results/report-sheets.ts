@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { scaledJpegs } from '../../video/pictures.ts'
-import type { Result } from '../kinds.ts'
+import type { Result } from './result.ts'
 
 /** Bytes that a page of a thousand questions may have, and each question of a longer one. */
 const pageBytes = 4_900_000

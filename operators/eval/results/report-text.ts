@@ -1,4 +1,4 @@
-import type { Result } from '../kinds.ts'
+import type { Result } from './result.ts'
 import type { Score, Summary } from './summary.ts'
 
 /** The summary for people, as Markdown. */

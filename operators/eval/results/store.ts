@@ -15,9 +15,10 @@ import {
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
+import type { StageSeconds } from '../../question.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Result, StageSeconds } from '../kinds.ts'
+import type { Result } from './result.ts'
 
 /** What a question cost; not part of its result, because it differs from run to run. */
 export interface Timing extends StageSeconds {

@@ -1,5 +1,6 @@
+import { type Outcome, outcomes } from '../../question.ts'
 import type { Benchmark, Headline } from '../../read/benchmark-kinds.ts'
-import { type Outcome, outcomes, type Result } from '../kinds.ts'
+import { isFailure, type Result } from './result.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import type { Recipe, Timing } from './store.ts'
 
@@ -94,9 +95,6 @@ export function idsOfShard({ questions, shard, shards }: Benchmark): string[] {
   for (const { clip } of questions) if (!clips.has(clip)) clips.set(clip, clips.size)
   return questions.filter(({ clip }) => (clips.get(clip) ?? 0) % shards === shard - 1).map(({ id }) => id)
 }
-
-export const isFailure = (outcome: Outcome): boolean =>
-  outcome === 'clip-missing' || outcome === 'clip-damaged' || outcome === 'error'
 
 /** Nobody can win a question whose true answer is no option, or whose clip is not there to be seen. */
 const isWinnable = ({ answer, outcome }: Result): boolean =>

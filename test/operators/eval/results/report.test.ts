@@ -2,8 +2,8 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
-import type { Result } from '../../../../operators/eval/kinds.ts'
 import { writeReport } from '../../../../operators/eval/results/report.ts'
+import type { Result } from '../../../../operators/eval/results/result.ts'
 import {
   agreeOnRecipe,
   appendTiming,

@@ -1,0 +1,32 @@
+import { join } from 'node:path'
+import type { QuestionWith } from '../question.ts'
+import { type Picture, tile, writeJpeg } from '../video/pictures.ts'
+import { fileName } from './results/store.ts'
+
+/** Frames in one row of a contact sheet. */
+const columns = 4
+
+/** Writes a contact sheet of the frames that each question sees; questions that see the same ones share it. */
+export async function withSheets(
+  folder: string,
+  questions: readonly QuestionWith<'shown'>[],
+  thumbnails: ReadonlyMap<number, Picture> | undefined,
+  signal: AbortSignal,
+): Promise<QuestionWith<'shown'>[]> {
+  if (!thumbnails?.size) return questions.map(question => ({ ...question }))
+  const written = new Map<string, string>()
+  const out: QuestionWith<'shown'>[] = []
+  for (const question of questions) {
+    const { shown, fields } = question
+    const frames = shown.indices.join(',')
+    let sheet = written.get(frames)
+    if (sheet === undefined) {
+      sheet = `frames/${fileName(`${fields.clip}\n${frames}`)}.jpg`
+      const pictures = shown.indices.flatMap(index => thumbnails.get(index) ?? [])
+      await writeJpeg(join(folder, sheet), tile(pictures, columns), 5, signal)
+      written.set(frames, sheet)
+    }
+    out.push({ ...question, shown: { ...shown, sheet } })
+  }
+  return out
+}

@@ -1,0 +1,127 @@
+// A question of a benchmark, from the file that it is read from to its result.
+import type { Tensor } from '../kernels/device/tensor.ts'
+import type { Sample } from './kinds.ts'
+import type { FrameRule } from './video/frame-indices.ts'
+
+/**
+ * Readers of benchmarks make it (kind `sample`, its key is its id); each operator of an evaluation then adds the field
+ * that it is about (kinds `asked`, `answer` and `result`), and `eval.record` writes it to disk.
+ */
+export interface Question extends Sample {
+  fields: QuestionFields
+  /** `eval.pending`: it has a result already. It is not asked again, but its clip's frames are chosen as if it were. */
+  hasResult?: boolean
+  /** `eval.watch`: the words and the frames that it is asked with. Absent when the clip could not be used. */
+  shown?: Shown
+  /** `eval.encode`: the rendered template. */
+  prompt?: string
+  /** `eval.encode`: what the model reads; freed when the answer is there. */
+  input?: ModelInput
+  /** `eval.answer`, `eval.oracle`, `eval.constant`: what came of asking. */
+  reply?: Reply
+  /** `eval.watch`: why it was not asked. */
+  failure?: Failure
+  /** `eval.score`: what became of it. */
+  verdict?: Verdict
+  /** Time that it is charged with; what a clip costs is charged to the first of its questions that is asked. */
+  seconds?: StageSeconds
+}
+
+/** A question that has been through the stages which add these fields. */
+export type QuestionWith<Field extends keyof Question> = Question & Required<Pick<Question, Field>>
+
+/** A row of a benchmark, in the form that all benchmarks share. */
+export interface QuestionFields extends Readonly<Record<string, unknown>> {
+  /** Unique in all benchmarks, e.g. `mlvu/1_plotQA/0`. */
+  id: string
+  benchmark: string
+  /** Path of the clip in the benchmark's folder. */
+  clip: string
+  /** What a question is about; LVBench gives it several. */
+  tasks: readonly string[]
+  /** Other ways to divide the questions: `duration`, `domain`, … */
+  groups: Readonly<Record<string, string>>
+  options: readonly string[]
+  /** Letters of the options, in order. */
+  letters: readonly string[]
+  /** The true letter; null when no letter can be right. */
+  answer: string | null
+  /** Which frames this question is asked about. */
+  frames: FrameSettings
+  /** Where subtitles are, and how they join the question. */
+  subtitles?: Subtitles
+}
+
+export interface FrameSettings {
+  rule: FrameRule
+  unique: boolean
+  /** Keeps rule M to the fields `start` and `end`. */
+  bounded: boolean
+}
+
+export interface Subtitles {
+  path: string
+  /** `list`: the lines spoken while a frame is shown, before the question. `interleaved`: in turn with the frames. */
+  form: 'list' | 'interleaved'
+  /** Seconds of the subtitles' clock at the start of the clip. */
+  startSeconds: number
+}
+
+export interface Shown {
+  /** The words after the frames. */
+  text: string
+  /** Frame numbers, in order; repeats count. */
+  indices: readonly number[]
+  /** Average frames a second of the clip. */
+  framesPerSecond: number
+  /** Contact sheet of the frames, relative to the folder of the results. */
+  sheet?: string
+}
+
+export interface ModelInput {
+  ids: readonly number[]
+  /** (frames · tokens, vision hidden), on the GPU. */
+  features: Tensor
+}
+
+export interface Reply {
+  text: string
+  tokens: number
+  /** False when the token limit cut it. */
+  finished: boolean
+}
+
+/** Something about the clip or the row that keeps the question from being asked. */
+export interface Failure {
+  outcome: FailureOutcome
+  message: string
+}
+
+export interface Verdict {
+  outcome: Outcome
+  /** The letter read from the output; null when there is none. */
+  chosen: string | null
+  /** The letter was drawn at random, as the published scripts do when they cannot read the output. */
+  drawn: boolean
+}
+
+export interface StageSeconds {
+  decode?: number
+  encode?: number
+  generate?: number
+}
+
+export type FailureOutcome = 'clip-missing' | 'clip-damaged' | 'error'
+
+/** How a question ended. Only `right` counts as correct; all others are wrong in the usual accuracy. */
+export type Outcome = 'right' | 'wrong' | 'unparsed' | 'truncated' | FailureOutcome
+
+export const outcomes: readonly Outcome[] = [
+  'right',
+  'wrong',
+  'unparsed',
+  'truncated',
+  'clip-missing',
+  'clip-damaged',
+  'error',
+]
