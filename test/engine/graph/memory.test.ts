@@ -229,7 +229,7 @@ t.test('an evaluation counts its model, its frames and the answers of a batch', 
     ['evaluation/answers', 'KV cache'],
   ])
     t.ok(
-      memory.rows.some(row => row.part === part && row.what === what && row.bytes > 0),
+      memory.rows.some(row => row.part === part && row.what.startsWith(what) && row.bytes > 0),
       `${part}: ${what}`,
     )
   t.ok(memoryOf('batch=16').bytes > memory.bytes)
