@@ -1,7 +1,6 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { spread } from '../wgsl/packs.ts'
 import { flashKeyGradients } from './flash-key-gradients.ts'
 import { flashQueryGradients } from './flash-query-gradients.ts'
@@ -24,15 +23,10 @@ export function flashAttentionBackward(recording: Recording, of: FlashBackward):
   flashKeyGradients(recording, of, dots)
 }
 
-const kernels = memoize<ReturnType<typeof dotKernel>>()
-
-const dotsOf = (target: Target, out: string, gradient: string) =>
-  kernels(`${targetKey(target)} ${out} ${gradient}`, () => dotKernel(target, out, gradient))
-
 // One lane a head of a row.
-function dotKernel(target: Target, out: string, gradient: string) {
+function dotsOf(target: Target, out: string, gradient: string) {
   const { width } = spread(target)
-  return kernel({
+  return kernel(['attention_dots', targetKey(target), out, gradient], () => ({
     name: 'attention_dots',
     enables: out === 'f16' || gradient === 'f16' ? 'enable f16;' : '',
     params: { count: 'u32', rows: 'u32', heads: 'u32', vectors: 'u32' },
@@ -55,5 +49,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   dots[(batch * params.heads + head) * params.rows + row] = sum;
 }`,
-  })
+  }))
 }

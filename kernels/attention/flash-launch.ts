@@ -1,9 +1,8 @@
 import { largestFloat16 } from '../device/float16.ts'
-import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
+import { type BufferSpec, kernel, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { matrixWgsl } from '../wgsl/matrix-units.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { withConstants } from '../wgsl/text.ts'
 import type { AttentionShape, QueriesKeysValues } from './flash-shape.ts'
 import { visibleBlocks } from './visible-blocks.ts'
@@ -39,24 +38,21 @@ export function flashKernel(
   const { rows, keyRows, mask, headSize } = of
   const name = `${call.name}_${mask.kind}_${headSize}`
   const fixed = fixedParams(of)
-  const made = kernels(JSON.stringify([targetKey(target), name, call.variant, bindings.key, fixed]), () =>
-    kernel({
-      name,
-      enables: `${matrixWgsl(target.units).enables}\n${flashDirectives}`,
-      params: { ...sharedParams, ...Object.fromEntries(Object.keys(own).map(name => [name, u32])) },
-      buffers: bindings.specs,
-      code: withConstants(call.code(), fixed),
-    }),
-  )
+  const variant = JSON.stringify([call.variant, fixed])
+  const flash = kernel<string, string>([name, targetKey(target), bindings.key, variant], () => ({
+    name,
+    enables: `${matrixWgsl(target.units).enables}\n${flashDirectives}`,
+    params: { ...sharedParams, ...Object.fromEntries(Object.keys(own).map(name => [name, u32])) },
+    buffers: bindings.specs,
+    code: withConstants(call.code(), fixed),
+  }))
   const { workgroups, tiles, scale } = call
-  recording.dispatch(made, {
+  recording.dispatch(flash, {
     params: { count: workgroups, rows, key_rows: keyRows, tiles, scale, ...own, ...fixed },
     buffers: bindings.tensors,
     grid: workgroups,
   })
 }
-
-const kernels = memoize<Kernel>()
 
 const u32 = 'u32' as const
 

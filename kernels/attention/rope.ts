@@ -1,9 +1,8 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { spread, vectorise } from '../wgsl/packs.ts'
 
 export interface Rope {
@@ -58,28 +57,24 @@ export function ropeReference(
   return y
 }
 
-const rotations = memoize<ReturnType<typeof rotationKernel>>()
-
-function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
-  return rotations(`${targetKey(target)} ${size} ${kept.key}`, () => rotationKernel(target, size, kept, type))
-}
-
 // One workgroup a row: lanes stride over the pairs of all heads.
-function rotationKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width } = spread(target)
   const { element, declarations, size: packed } = vectorise(size)
-  return kernel<'rows' | 'heads' | 'half' | 'direction', string>({
-    name: 'rope',
-    enables: kept.enables,
-    params: { rows: 'u32', heads: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
-    buffers: {
-      x: { element: elementOf(type, packed), access: 'write' }, // (rows, heads, 2, half)
-      positions: { element: 'u32', access: 'read' }, // (rows)
-      cosines: { element, access: 'read' }, // (maxPositions, half)
-      sines: { element, access: 'read' }, // (maxPositions, half)
-      ...kept.specs,
-    },
-    code: `${declarations}${kept.functions}
+  return kernel<'rows' | 'heads' | 'half' | 'direction', string>(
+    ['rope', targetKey(target), packed, kept.key],
+    () => ({
+      name: 'rope',
+      enables: kept.enables,
+      params: { rows: 'u32', heads: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
+      buffers: {
+        x: { element: elementOf(type, packed), access: 'write' }, // (rows, heads, 2, half)
+        positions: { element: 'u32', access: 'read' }, // (rows)
+        cosines: { element, access: 'read' }, // (maxPositions, half)
+        sines: { element, access: 'read' }, // (maxPositions, half)
+        ...kept.specs,
+      },
+      code: `${declarations}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -99,5 +94,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     x[second] = stored_x(b * cosine + a * sine);
   }
 }`,
-  })
+    }),
+  )
 }

@@ -1,7 +1,6 @@
-import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { type BufferSpec, kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 export type Mask =
@@ -85,19 +84,13 @@ const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: 
   },
 }
 
-const forwards = memoize<ReturnType<typeof forwardKernel>>()
-
-function forward(target: Target, kind: Mask['kind']) {
-  return forwards(`${targetKey(target)} ${kind}`, () => forwardKernel(target, kind))
-}
-
 // One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
-function forwardKernel(target: Target, kind: Mask['kind']) {
+function forward(target: Target, kind: Mask['kind']) {
   const { width, enables, functions } = group(target)
   const { limit, sees, ...mask } = masks[kind]
   const scores: BufferSpec = { element: 'f32', access: 'write' } // (outer, inner, rows, keys)
   const buffers: Record<string, BufferSpec> = { scores, ...mask.buffers }
-  return kernel({
+  return kernel(['softmax', targetKey(target), kind], () => ({
     name: `softmax_${kind}`,
     enables,
     params: { count: 'u32', rows: 'u32', keys: 'u32', rows_of_outer: 'u32' },
@@ -127,19 +120,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var j = lane; j < limit; j += ${width}u) { scores[start + j] *= factor; }
   for (var j = limit + lane; j < params.keys; j += ${width}u) { scores[start + j] = 0.0; }
 }`,
-  })
-}
-
-const backwards = memoize<ReturnType<typeof backwardKernel>>()
-
-function backward(target: Target) {
-  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+  }))
 }
 
 // One workgroup a row: lanes stride over the keys.
-function backwardKernel(target: Target) {
+function backward(target: Target) {
   const { width, enables, functions } = group(target)
-  return kernel({
+  return kernel(['softmax_backward', targetKey(target)], () => ({
     name: 'softmax_backward',
     enables,
     params: { count: 'u32', keys: 'u32', scale: 'f32' },
@@ -162,5 +149,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     gradient[j] = params.scale * probabilities[j] * (gradient[j] - sum);
   }
 }`,
-  })
+  }))
 }

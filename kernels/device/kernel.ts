@@ -25,22 +25,50 @@ export interface Target {
 }
 
 /**
- * Declares a kernel; the names of its params and buffers are checked at every dispatch. The same definition gives the
- * same object however often it is written, so what is kept for kernels grows with what they say, not with their makers.
+ * Declares a kernel; the compiler checks the names of its params and buffers at every dispatch. Equal definitions give
+ * the same object, so a device compiles each text once.
  */
-export function kernel<P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B> {
-  const { code, ...rest } = definition
-  const key = JSON.stringify(rest)
-  const ofCode = declared.get(code) ?? new Map<string, Kernel>()
-  declared.set(code, ofCode)
-  const known = ofCode.get(key)
-  if (known) return known as Kernel<P, B> // its names are those of the definition: they are in the key
-  ofCode.set(key, definition)
-  return definition
+export function kernel<P extends string, B extends string>(definition: Kernel<P, B>): Kernel<P, B>
+/**
+ * The same, but `define` runs only the first time that a key is used: a training pass asks for the same few kernels
+ * thousands of times, and writing their WGSL again would double the time to record it. The key starts with the kernel's
+ * name and holds everything that `define` depends on.
+ */
+export function kernel<P extends string, B extends string>(
+  key: KernelKey,
+  define: () => Kernel<P, B>,
+): Kernel<P, B>
+export function kernel(first: Kernel | KernelKey, define?: () => Kernel): Kernel {
+  if (!define) return declared(first as Kernel) // the first overload
+  const key = (first as KernelKey).join('|') // the second
+  let keyed = ofKeys.get(key)
+  if (!keyed) {
+    keyed = declared(define())
+    ofKeys.set(key, keyed)
+  }
+  return keyed
 }
 
-/** By code, then by all else: the text of a kernel is kept once. */
-const declared = new Map<string, Map<string, Kernel>>()
+export type KernelKey = readonly (string | number | boolean | undefined)[]
+
+const ofKeys = new Map<string, Kernel>()
+
+/** By code, then by everything else: the text of a kernel is kept once. */
+const definitions = new Map<string, Map<string, Kernel>>()
+
+function declared(definition: Kernel): Kernel {
+  const { code, ...rest } = definition
+  const key = JSON.stringify(rest)
+  const ofCode = definitions.get(code) ?? new Map<string, Kernel>()
+  definitions.set(code, ofCode)
+  const equal = ofCode.get(key) ?? definition
+  ofCode.set(key, equal)
+  return equal
+}
+
+/** What a target changes in a kernel, as a part of its key. */
+export const targetKey = ({ family, units, subgroupSize }: Target): string =>
+  `${family} ${units} ${subgroupSize}`
 
 /** The WGSL before a kernel's own code: directives, params and bindings. */
 export function declare(kernel: Kernel, writable: readonly boolean[]): string {

@@ -1,8 +1,7 @@
-import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
+import { type BufferSpec, type Kernel, kernel, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
@@ -30,26 +29,24 @@ export function pointwise(recording: Recording, of: Pointwise): void {
   const { width, repeat } = spread(recording.target)
   const kept = stored(recording, packed, of.writes)
   const types = Object.values(of.reads ?? {}).map(floatTypeOf)
-  const keys = [of.reads, of.writes, of.tables, of.params].map(names => Object.keys(names ?? {}))
+  const names = [of.reads, of.writes, of.tables, of.params].map(record => `${Object.keys(record ?? {})}`)
   const key = [
-    targetKey(recording.target),
     of.name,
+    targetKey(recording.target),
     packed,
-    ...keys,
-    types,
+    ...names,
+    `${types}`,
     kept.key,
     of.before,
     of.body,
-  ].join('|')
-  const made = kernels(key, () => pointwiseKernel(of, { packing, kept, width, repeat }))
-  recording.dispatch(made, {
+  ]
+  const define = () => pointwiseKernel(of, { packing, kept, width, repeat })
+  recording.dispatch(kernel(key, define), {
     params: { count: size / packed, ...of.params },
     buffers: { ...tensors, ...of.tables, ...kept.buffers },
     grid: Math.ceil(size / packed / (width * repeat)),
   })
 }
-
-const kernels = memoize<Kernel>()
 
 function pointwiseKernel(
   of: Pointwise,
@@ -82,7 +79,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${typed(of)}
   }
 }`
-  return kernel({ name: of.name, enables: kept.enables || enablesOf(of), params, buffers, code })
+  return { name: of.name, enables: kept.enables || enablesOf(of), params, buffers, code }
 }
 
 /** The body with what it reads as numbers, and what it writes as it is kept. */

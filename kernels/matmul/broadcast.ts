@@ -1,4 +1,4 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { type KernelKey, kernel, type Target } from '../device/kernel.ts'
 import { unroll } from '../wgsl/text.ts'
 import {
   access,
@@ -17,20 +17,23 @@ import {
  * A workgroup is one subgroup. Its lanes load different rows of a and share them by broadcast; each lane owns its
  * columns of the result: some that are a subgroup apart for `nt`, four neighbours for `nn` and `tn`.
  */
-export function matmulBroadcast({ subgroupSize: lanes }: Target, variant: Variant): Tiling {
+export function matmulBroadcast(key: KernelKey, { subgroupSize: lanes }: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 && variant.form !== 'tn' ? 1 : variant.rows <= 8 ? 8 : 16
-  const body = bodies[variant.form](variant, tileRows, lanes)
   const tileColumns = lanes * (variant.form === 'nt' ? columnsOfLane(tileRows) : 4)
+  const define = () => ({
+    name: nameOf(`broadcast${tileRows}`, variant),
+    enables: `${enablesOf(variant)}enable subgroups;`,
+    params,
+    buffers: buffers(variant),
+    code: broadcastWgsl(variant, lanes, tileRows, tileColumns),
+  })
+  return { tileRows, tileColumns, kernel: kernel(key, define) }
+}
+
+function broadcastWgsl(variant: Variant, lanes: number, tileRows: number, tileColumns: number): string {
+  const body = bodies[variant.form](variant, tileRows, lanes)
   const sums = body.sums.map(({ name, type }) => `var total_${name} = ${type}();`).join('\n')
-  return {
-    tileRows,
-    tileColumns,
-    kernel: kernel({
-      name: nameOf(`broadcast${tileRows}`, variant),
-      enables: `${enablesOf(variant)}enable subgroups;`,
-      params,
-      buffers: buffers(variant),
-      code: `${access(variant)}
+  return `${access(variant)}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   ${locate(tileRows, tileColumns)}
@@ -53,9 +56,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       ${body.sums.map(({ name }) => `total_${name} += ${name};`).join('\n')}
   }
   ${body.write}
-}`,
-    }),
-  }
+}`
 }
 
 /** Of `nt` products: with one row, loads of b are all there is, and more of them share the load of a. */

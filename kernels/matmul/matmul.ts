@@ -1,9 +1,8 @@
-import type { Target } from '../device/kernel.ts'
+import { type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { type ActivationName, activations } from '../wgsl/activation-functions.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { matmulBroadcast } from './broadcast.ts'
 import { matmulSkinny } from './skinny.ts'
 import { fewTileFor, tileFor } from './table.ts'
@@ -195,31 +194,28 @@ type Aligned = (type: FloatType) => number
 function tiling(recording: Recording, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
   const { target } = recording
   const { form, rows, columns, inner } = options
-  const tilingOf = (kind: string, of: Variant, tile: object | undefined, make: () => Tiling) => {
-    // Kernels differ by rows up to 64 and by what is left of inner, not by the sizes themselves.
+  const keyOf = (kind: string, of: Variant, tile?: object) => {
+    // Kernels differ by rows up to 64 and by the remainder of inner, not by the sizes themselves.
     const sizes = { rows: Math.min(rows, 65), inner: inner % 64, ...(tile ? {} : { fixed: {} }) }
-    return tilings(`${kind} ${targetKey(target)} ${JSON.stringify([{ ...of, ...sizes }, tile])}`, make)
+    return [`matmul ${kind}`, targetKey(target), JSON.stringify([{ ...of, ...sizes }, tile])]
   }
   if (inUnits(recording, inner)) {
-    const made = variant(type => (type === 'f16' ? 8 : 4))
+    const of = variant(type => (type === 'f16' ? 8 : 4))
     const few = fewTileFor(rows, columns)
     // Software adapters, which have loops in the place of units, have too little workgroup memory for more depth.
-    const halves = target.units === 'native' && made.types.a === 'f16' && made.types.b === 'f16'
-    const best = few && fewFits(made, columns, few) ? few : tileFor(form, rows, columns, halves)
+    const halves = target.units === 'native' && of.types.a === 'f16' && of.types.b === 'f16'
+    const best = few && fewFits(of, columns, few) ? few : tileFor(form, rows, columns, halves)
     const tile = options.tile ?? best
-    return tilingOf('units', made, tile, () =>
-      'subgroups' in tile ? matmulUnitsFew(target, made, tile) : matmulUnits(target, made, tile),
-    )
+    const key = keyOf('units', of, tile)
+    return 'subgroups' in tile ? matmulUnitsFew(key, target, of, tile) : matmulUnits(key, target, of, tile)
   }
-  const made = variant(() => 4)
+  const of = variant(() => 4)
   const generate = generator(target, form, rows)
-  return tilingOf(generate.name, made, undefined, () => generate(target, made))
+  return generate(keyOf(generate.name, of), target, of)
 }
 
 const inUnits = ({ precision, target }: Recording, inner: number): boolean =>
   precision === 'float16' && target.units !== 'none' && inner > 0
-
-const tilings = memoize<Tiling>()
 
 function generator(target: Target, form: Matmul['form'], rows: number) {
   if (target.family === 'cpu') return matmulBroadcast

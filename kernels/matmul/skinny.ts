@@ -1,4 +1,4 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { type KernelKey, kernel, type Target } from '../device/kernel.ts'
 import { unroll } from '../wgsl/text.ts'
 import { access, buffers, enablesOf, locate, nameOf, params, type Tiling, type Variant } from './variant.ts'
 
@@ -9,22 +9,25 @@ const tileColumns = 4
  * `nt` products of few rows on GPUs, bound by reading b: a workgroup makes 4 columns of up to 8 rows, its lanes
  * stride over k four at a time, and what they summed meets in workgroup memory.
  */
-export function matmulSkinny(_: Target, variant: Variant): Tiling {
+export function matmulSkinny(key: KernelKey, _: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 ? 1 : variant.rows <= 4 ? 4 : 8
+  const define = () => ({
+    name: nameOf(`skinny${tileRows}`, variant),
+    enables: enablesOf(variant),
+    params,
+    buffers: buffers(variant),
+    code: skinnyWgsl(variant, tileRows),
+  })
+  return { tileRows, tileColumns, kernel: kernel(key, define) }
+}
+
+function skinnyWgsl(variant: Variant, tileRows: number): string {
   const results = tileRows * tileColumns
   const product = (i: number, c: number) => `sum${i}_${c} = fma(left${i}, right${c}, sum${i}_${c});`
   const rows = unroll(tileRows, i => i)
   const columns = unroll(tileColumns, c => c)
   const sums = rows.flatMap(i => columns.map(c => `sum${i}_${c}`))
-  return {
-    tileRows,
-    tileColumns,
-    kernel: kernel({
-      name: nameOf(`skinny${tileRows}`, variant),
-      enables: enablesOf(variant),
-      params,
-      buffers: buffers(variant),
-      code: `${access(variant)}
+  return `${access(variant)}
 var<workgroup> partial: array<f32, ${results * (lanes + 1)}>;
 fn until(values: vec4f, k: u32) -> vec4f {
   return select(vec4f(), values, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(params.inner));
@@ -51,7 +54,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var sum = 0.0;
   for (var i = 0u; i < ${lanes}u; i++) { sum += partial[lane * ${lanes + 1}u + i]; }
   finish(out_start + own_row * params.out_row + own_column, own_column, sum);
-}`,
-    }),
-  }
+}`
 }

@@ -1,4 +1,4 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { type KernelKey, kernel, type Target } from '../device/kernel.ts'
 import { unroll } from '../wgsl/text.ts'
 import {
   access,
@@ -21,17 +21,20 @@ const pitch = tile / 4 + 1 // one more than a row of four-vectors, against bank 
  * For 16 k at a time, half of the threads bring a 4 × 4 block of a each, the other half one of b, turned so that k is
  * the slow index; the next blocks are fetched while these are multiplied.
  */
-export function matmulTile(_: Target, variant: Variant): Tiling {
+export function matmulTile(key: KernelKey, _: Target, variant: Variant): Tiling {
+  const define = () => ({
+    name: nameOf('tile', variant),
+    enables: enablesOf(variant),
+    params,
+    buffers: buffers(variant),
+    code: tileWgsl(variant),
+  })
+  return { tileRows: tile, tileColumns: tile, kernel: kernel(key, define) }
+}
+
+function tileWgsl(variant: Variant): string {
   const sums = unroll(4, i => [`sum${i}_0`, `sum${i}_1`]).flat()
-  return {
-    tileRows: tile,
-    tileColumns: tile,
-    kernel: kernel({
-      name: nameOf('tile', variant),
-      enables: enablesOf(variant),
-      params,
-      buffers: buffers(variant),
-      code: `${access(variant)}
+  return `${access(variant)}
 var<workgroup> a_tile: array<vec4f, ${depth * pitch}>;
 var<workgroup> b_tile: array<vec4f, ${depth * pitch}>;
 ${variant.form === 'tn' ? acrossRows('a') : alongRows('a')}
@@ -93,9 +96,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       }
     }
   }
-}`,
-    }),
-  }
+}`
 }
 
 const extentOf = (name: 'a' | 'b') => (name === 'a' ? 'params.rows' : 'params.columns')

@@ -1,5 +1,5 @@
-import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { type BufferSpec, type KernelKey, kernel, type Target } from '../device/kernel.ts'
+import { type MatrixWgsl, matrixWgsl } from '../wgsl/matrix-units.ts'
 import { unroll } from '../wgsl/text.ts'
 import { chunkWgsl, type Side } from './chunks.ts'
 import {
@@ -32,11 +32,23 @@ export const fewFits = ({ form, inner, types, bVector }: Variant, columns: numbe
  * `nt` products of at most 64 rows on matrix units, bound by reading b, of float16: each of its elements is read once,
  * straight into blocks; a goes through workgroup memory, `32 · subgroups` k at a time, and the subgroups' sums meet there.
  */
-export function matmulUnitsFew(
-  target: Target,
-  variant: Variant,
-  { subgroups, columnBlocks }: FewTile,
-): Tiling {
+export function matmulUnitsFew(key: KernelKey, target: Target, variant: Variant, tile: FewTile): Tiling {
+  const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
+  const [tileRows, tileColumns] = [rowBlocks * 16, tile.columnBlocks * 16]
+  const define = () => {
+    const units = matrixWgsl(target.units, 'b')
+    return {
+      name: `${nameOf('units_few', variant)}_${tileRows}x${tileColumns}x${tile.subgroups * 32}`,
+      enables: target.units === 'native' ? units.enables : enablesOf(variant),
+      params,
+      buffers: wideBuffers(variant),
+      code: unitsFewWgsl(units, variant, tile),
+    }
+  }
+  return { tileRows, tileColumns, kernel: kernel(key, define) }
+}
+
+function unitsFewWgsl(units: MatrixWgsl, variant: Variant, { subgroups, columnBlocks }: FewTile): string {
   const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
   const lanes = subgroups * 32
   const depth = subgroups * 32
@@ -48,21 +60,12 @@ export function matmulUnitsFew(
   const chunks = (rowBlocks * 16 * depth) / 8 / lanes
   const down = lanes / (depth / 8)
   // b is the left factor: a block of sums has a row for each column of out, and a column for each row.
-  const units = matrixWgsl(target.units, 'b')
   const sumsPitch = rowBlocks * 4
   const sumsOfSubgroup = columnBlocks * 16 * sumsPitch
   const tileColumns = columnBlocks * 16
   const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
   const results = rowBlocks * 16 * tileColumns
-  return {
-    tileRows: rowBlocks * 16,
-    tileColumns,
-    kernel: kernel({
-      name: `${nameOf('units_few', variant)}_${rowBlocks * 16}x${tileColumns}x${depth}`,
-      enables: target.units === 'native' ? units.enables : enablesOf(variant),
-      params,
-      buffers: wideBuffers(variant),
-      code: `
+  return `
 var<workgroup> tile: array<vec4u, ${Math.max(rowBlocks * 16 * pitch, subgroups * sumsOfSubgroup)}>;
 ${units.declarations}
 ${chunkWgsl(side, 'a', true, variant.counted)}
@@ -103,9 +106,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       finish(out_start + to_row * params.out_row + to_column, to_column, sum);
     }
   }
-}`,
-    }),
-  }
+}`
 }
 
 /** The usual bindings, but with the widest loads of the factors. */

@@ -1,5 +1,5 @@
-import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
+import { type BufferSpec, type KernelKey, kernel, type Target } from '../device/kernel.ts'
+import { type MatrixWgsl, matrixWgsl } from '../wgsl/matrix-units.ts'
 import { unroll, withConstants } from '../wgsl/text.ts'
 import { blockOfHalves, chunkLoads, chunkWgsl, type Side } from './chunks.ts'
 import {
@@ -33,7 +33,24 @@ const vectorHalves = 8
  * becomes the largest float16), sums are float32. The next k are fetched while these are multiplied. Results go
  * through workgroup memory, since blocks of results cannot be read element by element.
  */
-export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): Tiling {
+export function matmulUnits(key: KernelKey, target: Target, variant: Variant, tile: UnitTile): Tiling {
+  const tileRows = tile.rowSubgroups * tile.rowBlocks * 16
+  const tileColumns = tile.columnSubgroups * tile.columnBlocks * 16
+  const { depth, parts = 1 } = tile
+  const define = () => {
+    const units = matrixWgsl(target.units)
+    return {
+      name: `${nameOf('units', variant)}_${tileRows}x${tileColumns}x${depth}${parts > 1 ? `by${parts}` : ''}`,
+      enables: target.units === 'native' ? units.enables : enablesOf(variant),
+      params,
+      buffers: vectorBuffers(variant),
+      code: withConstants(unitsWgsl(units, variant, tile), variant.fixed),
+    }
+  }
+  return { tileRows, tileColumns, kernel: kernel(key, define) }
+}
+
+function unitsWgsl(units: MatrixWgsl, variant: Variant, tile: UnitTile): string {
   const { rowSubgroups, columnSubgroups, rowBlocks, columnBlocks, depth, parts = 1 } = tile
   const tileRows = rowSubgroups * rowBlocks * 16
   const tileColumns = columnSubgroups * columnBlocks * 16
@@ -70,7 +87,6 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
     } else {
     ${fetchAll(false)}
     }`
-  const units = matrixWgsl(target.units)
   const stripPitch = tileColumns / 4 + 1
   const stripRows = rowSubgroups * 16
   const stripVectors = stripRows * stripPitch
@@ -127,7 +143,7 @@ export function matmulUnits(target: Target, variant: Variant, tile: UnitTile): T
     let sum0 = ${sumOf(0)};
     ${finish(0)}
   }`
-  const code = `
+  return `
 var<workgroup> tile: array<vec4u, ${vectors}>;
 ${units.declarations}
 ${chunkWgsl(sideA, 'a', variant.wholeInner, variant.counted)}
@@ -170,17 +186,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   ${unroll(rowBlocks, strip).join('\n')}
 }`
-  return {
-    tileRows,
-    tileColumns,
-    kernel: kernel({
-      name: `${nameOf('units', variant)}_${tileRows}x${tileColumns}x${depth}${parts > 1 ? `by${parts}` : ''}`,
-      enables: target.units === 'native' ? units.enables : enablesOf(variant),
-      params,
-      buffers: vectorBuffers(variant),
-      code: withConstants(code, variant.fixed),
-    }),
-  }
 }
 
 /** The usual bindings, but with the widest loads and stores that strides and sizes allow. */

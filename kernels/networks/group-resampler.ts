@@ -7,7 +7,6 @@ import { gatherInto, type RowPair } from '../layers/gather.ts'
 import { linear } from '../layers/linear.ts'
 import { layerNorm } from '../layers/norm.ts'
 import type { Pass } from '../layers/pass.ts'
-import { memoize } from '../wgsl/memoize.ts'
 import { type ParameterSet, parameter } from './parameters.ts'
 import { type ConnectorShape, visualTokens } from './shape.ts'
 
@@ -84,17 +83,20 @@ export function groupResampler(
   const rows = visualTokens(shape)
   addTable(recording, {
     x: out,
-    table: recording.constant(
-      'positional table',
-      [rows, hidden],
-      tables(`${rows} ${hidden}`, () => positionalTable(rows, hidden)),
-    ),
+    table: recording.constant('positional table', [rows, hidden], cachedTable(rows, hidden)),
   })
   return out
 }
 
-/** A million sines and cosines take longer than recording the rest. */
-const tables = memoize<Float32Array<ArrayBuffer>>()
+/** A million sines and cosines take longer than recording the rest of a pass, so each table is made once. */
+function cachedTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
+  const key = `${rows} ${columns}`
+  const table = tables.get(key) ?? positionalTable(rows, columns)
+  tables.set(key, table)
+  return table
+}
+
+const tables = new Map<string, Float32Array<ArrayBuffer>>()
 
 /** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {

@@ -1,7 +1,6 @@
-import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
+import { type BufferSpec, kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
@@ -58,23 +57,13 @@ function dispatch(
   const { width } = spread(recording.target)
   const packs = columns / vectorise(columns).size
   const blocks = Math.ceil(packs / width)
-  const names = [Object.keys(reads), Object.keys(tables ?? {})]
-  const key = [targetKey(recording.target), name, vectorise(columns).size, ...names, term, accumulate].join(
-    '|',
-  )
-  recording.dispatch(
-    sums(key, () =>
-      sumKernel(recording.target, { name, reads, tables, term }, vectorise(columns), accumulate),
-    ),
-    {
-      params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
-      buffers: { ...reads, ...tables, sums: out },
-      grid: chunks * blocks,
-    },
-  )
+  const of = { name, reads, tables, term }
+  recording.dispatch(sumKernel(recording.target, of, vectorise(columns), accumulate), {
+    params: { rows, columns: packs, chunks, blocks, chunk_rows: chunks === 1 ? rows : chunkRows },
+    buffers: { ...reads, ...tables, sums: out },
+    grid: chunks * blocks,
+  })
 }
-
-const sums = memoize<ReturnType<typeof sumKernel>>()
 
 const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chunk_rows: 'u32' } as const
 
@@ -84,15 +73,17 @@ function sumKernel(
   { element, declarations }: Pack,
   accumulate: boolean,
 ) {
-  const { width } = spread(target)
-  const specs = (names: object, spec: BufferSpec) =>
-    Object.fromEntries(Object.keys(names).map(key => [key, spec]))
-  const buffers: Record<string, BufferSpec> = {
-    ...specs(reads, { element, access: 'read' }),
-    ...specs(tables ?? {}, { element: 'f32', access: 'read' }),
-    sums: { element, access: 'write' }, // (chunks, columns)
-  }
-  const code = `${declarations}
+  const names = `${Object.keys(reads)} ${Object.keys(tables ?? {})}`
+  return kernel([name, targetKey(target), element, names, term, accumulate], () => {
+    const { width } = spread(target)
+    const specs = (names: object, spec: BufferSpec) =>
+      Object.fromEntries(Object.keys(names).map(key => [key, spec]))
+    const buffers: Record<string, BufferSpec> = {
+      ...specs(reads, { element, access: 'read' }),
+      ...specs(tables ?? {}, { element: 'f32', access: 'read' }),
+      sums: { element, access: 'write' }, // (chunks, columns)
+    }
+    const code = `${declarations}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let chunk = workgroup_index(id) / params.blocks;
@@ -107,5 +98,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
   sums[place] = sum;
 }`
-  return kernel<keyof typeof params, string>({ name, params, buffers, code })
+    return { name, params, buffers, code }
+  })
 }

@@ -1,7 +1,6 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { spread, vectorise } from '../wgsl/packs.ts'
 
 export interface GatherRows {
@@ -55,19 +54,12 @@ export function gatherRowsReference(
   return result
 }
 
-const gathers = memoize<ReturnType<typeof gatherKernel>>()
-
-function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
-  const key = `${targetKey(target)} ${vectorise(size).size} ${half} ${accumulate}`
-  return gathers(key, () => gatherKernel(target, size, half, accumulate))
-}
-
 // One workgroup a segment: lanes stride over the columns.
-function gatherKernel(target: Target, size: number, half: boolean, accumulate: boolean) {
+function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
   const { width } = spread(target)
   const { size: packed, element, declarations } = vectorise(size)
   const halves = packed === 4 ? 'vec4<f16>' : 'f16'
-  return kernel({
+  return kernel(['gather_rows', targetKey(target), packed, half, accumulate], () => ({
     name: 'gather_rows',
     ...(half && { enables: 'enable f16;' }),
     params: { segments: 'u32', columns: 'u32' }, // columns in packs
@@ -92,5 +84,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     into[start + c] = sum;
   }
 }`,
-  })
+  }))
 }

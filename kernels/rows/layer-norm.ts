@@ -1,9 +1,8 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { columnSum, columnSums } from './column-sum.ts'
@@ -91,28 +90,24 @@ export function layerNormBackward(recording: Recording, of: LayerNormBackward): 
   if (biasGradient) columnSum(recording, { x: dy, out: biasGradient })
 }
 
-const forwards = memoize<ReturnType<typeof forwardKernel>>()
-
-function forward(target: Target, size: number, kept: Stored, type: FloatType) {
-  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
-}
-
 // One workgroup a row: lanes stride over the columns.
-function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables } = group(target)
   const { element, size: packed } = vectorise(size)
-  return kernel<'rows' | 'columns' | 'epsilon', string>({
-    name: 'layer_norm',
-    enables: kept.enables + enables,
-    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
-    buffers: {
-      x: { element, access: 'read' }, // (rows, columns)
-      gain: { element, access: 'read' }, // (columns)
-      bias: { element, access: 'read' }, // (columns)
-      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
-      ...kept.specs,
-    },
-    code: `${moments(target, size)}${kept.functions}
+  return kernel<'rows' | 'columns' | 'epsilon', string>(
+    ['layer_norm', targetKey(target), packed, kept.key],
+    () => ({
+      name: 'layer_norm',
+      enables: kept.enables + enables,
+      params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+      buffers: {
+        x: { element, access: 'read' }, // (rows, columns)
+        gain: { element, access: 'read' }, // (columns)
+        bias: { element, access: 'read' }, // (columns)
+        y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+        ...kept.specs,
+      },
+      code: `${moments(target, size)}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -123,21 +118,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     y[start + c] = stored_y(fma((x[start + c] - of_row.x) * of_row.y, gain[c], bias[c]));
   }
 }`,
-  })
-}
-
-const backwards = memoize<ReturnType<typeof backwardKernel>>()
-
-function backward(target: Target, size: number, accumulate: boolean) {
-  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
-    backwardKernel(target, size, accumulate),
+    }),
   )
 }
 
-function backwardKernel(target: Target, size: number, accumulate: boolean) {
+function backward(target: Target, size: number, accumulate: boolean) {
   const { width, enables } = group(target)
   const { element } = vectorise(size)
-  return kernel({
+  return kernel(['layer_norm_backward', targetKey(target), element, accumulate], () => ({
     name: 'layer_norm_backward',
     enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
@@ -173,18 +161,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     dx[start + c] = ${accumulate ? 'dx[start + c] + slope' : 'slope'};
   }
 }`,
-  })
+  }))
 }
-
-const measures = memoize<ReturnType<typeof measureKernel>>()
 
 function measure(target: Target, size: number) {
-  return measures(`${targetKey(target)} ${size}`, () => measureKernel(target, size))
-}
-
-function measureKernel(target: Target, size: number) {
   const { width, enables } = group(target)
-  return kernel({
+  return kernel(['layer_norm_moments', targetKey(target), vectorise(size).size], () => ({
     name: 'layer_norm_moments',
     enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
@@ -201,7 +183,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   moments[row * 2u] = of_row.x;
   moments[row * 2u + 1u] = of_row.y;
 }`,
-  })
+  }))
 }
 
 // `moments_of` gives (mean, scale) of a row. The variance is a second pass, so that it does not cancel.

@@ -1,7 +1,6 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { group } from '../wgsl/workgroup.ts'
 
 /** A chunk of logit rows; what it says of row r stands at `firstRow` + r of the tensors over all rows. */
@@ -79,16 +78,10 @@ export function logProbabilityReference(
 /** Logits of one row that one workgroup of the backward turns. */
 const partSize = 4096
 
-const forwards = memoize<ReturnType<typeof forwardKernel>>()
-
-function forward(target: Target) {
-  return forwards(`${targetKey(target)}`, () => forwardKernel(target))
-}
-
 // One workgroup a row. The target's distance from the largest logit comes first: large logits cancel exactly.
-function forwardKernel(target: Target) {
+function forward(target: Target) {
   const { width, enables, functions } = group(target)
-  return kernel({
+  return kernel(['log_probability', targetKey(target)], () => ({
     name: 'log_probability',
     enables,
     params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', scale: 'f32' },
@@ -124,19 +117,13 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   entropies[to] = log(sum) - moment / sum;
   logProbs[to] = (params.scale * logits[start + min(targets[to], params.vocabulary - 1u)] - largest) - log(sum);
 }`,
-  })
-}
-
-const backwards = memoize<ReturnType<typeof backwardKernel>>()
-
-function backward(target: Target) {
-  return backwards(`${targetKey(target)}`, () => backwardKernel(target))
+  }))
 }
 
 // One workgroup for each part of a row: lanes stride over it.
-function backwardKernel(target: Target) {
+function backward(target: Target) {
   const { width } = group(target)
-  return kernel({
+  return kernel(['log_probability_backward', targetKey(target)], () => ({
     name: 'log_probability_backward',
     params: { first_row: 'u32', rows: 'u32', vocabulary: 'u32', parts: 'u32', scale: 'f32' },
     buffers: {
@@ -166,5 +153,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     logits[at] = coefficient * (select(0.0, 1.0, v == wanted) - p) - entropy_coefficient * p * (log_p + entropy);
   }
 }`,
-  })
+  }))
 }

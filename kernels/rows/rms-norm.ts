@@ -1,9 +1,8 @@
-import { kernel, type Target } from '../device/kernel.ts'
+import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
-import { memoize, targetKey } from '../wgsl/memoize.ts'
 import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 import { columnSums } from './column-sum.ts'
@@ -70,27 +69,23 @@ export function rmsNormBackward(recording: Recording, of: RmsNormBackward): void
     })
 }
 
-const forwards = memoize<ReturnType<typeof forwardKernel>>()
-
-function forward(target: Target, size: number, kept: Stored, type: FloatType) {
-  return forwards(`${targetKey(target)} ${size} ${kept.key}`, () => forwardKernel(target, size, kept, type))
-}
-
 // One workgroup a row: lanes stride over the columns.
-function forwardKernel(target: Target, size: number, kept: Stored, type: FloatType) {
+function forward(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = vectorise(size)
-  return kernel<'rows' | 'columns' | 'epsilon', string>({
-    name: 'rms_norm',
-    enables: kept.enables + enables,
-    params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
-    buffers: {
-      x: { element, access: 'read' }, // (rows, columns)
-      gain: { element, access: 'read' }, // (columns)
-      y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
-      ...kept.specs,
-    },
-    code: `${declarations}${functions}${kept.functions}
+  return kernel<'rows' | 'columns' | 'epsilon', string>(
+    ['rms_norm', targetKey(target), packed, kept.key],
+    () => ({
+      name: 'rms_norm',
+      enables: kept.enables + enables,
+      params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
+      buffers: {
+        x: { element, access: 'read' }, // (rows, columns)
+        gain: { element, access: 'read' }, // (columns)
+        y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
+        ...kept.specs,
+      },
+      code: `${declarations}${functions}${kept.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);
@@ -102,21 +97,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let scale = inverseSqrt(mean + params.epsilon);
   for (var c = lane; c < params.columns; c += ${width}u) { y[start + c] = stored_y(x[start + c] * scale * gain[c]); }
 }`,
-  })
-}
-
-const backwards = memoize<ReturnType<typeof backwardKernel>>()
-
-function backward(target: Target, size: number, accumulate: boolean) {
-  return backwards(`${targetKey(target)} ${size} ${accumulate}`, () =>
-    backwardKernel(target, size, accumulate),
+    }),
   )
 }
 
-function backwardKernel(target: Target, size: number, accumulate: boolean) {
+function backward(target: Target, size: number, accumulate: boolean) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = vectorise(size)
-  return kernel({
+  return kernel(['rms_norm_backward', targetKey(target), packed, accumulate], () => ({
     name: 'rms_norm_backward',
     enables,
     params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
@@ -149,5 +137,5 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     dx[start + c] = ${accumulate ? 'dx[start + c] + slope' : 'slope'};
   }
 }`,
-  })
+  }))
 }

@@ -15,6 +15,19 @@ t.test('a definition written again is the kernel that there is', async t => {
   t.equal(kernel(definition()), kernel(definition()))
 })
 
+t.test('a key defines its kernel once, and shares it with equal definitions', async t => {
+  let calls = 0
+  const keyed = (...key: (string | number)[]) =>
+    kernel(key, () => {
+      calls++
+      return definition()
+    })
+  t.equal(keyed('twice', 1), keyed('twice', 1))
+  t.equal(calls, 1, 'the second call asks nobody')
+  t.equal(keyed('twice', 2), kernel(definition()), 'another key with an equal definition')
+  t.equal(calls, 2)
+})
+
 t.test('a definition that differs anywhere is another kernel', async t => {
   const others = [
     { ...definition(), name: 'double' },
