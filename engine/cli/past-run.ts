@@ -9,6 +9,7 @@ import { hideIn } from '../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState, removeLeftovers } from '../run/checkpoint/folder.ts'
 import { cutBack } from '../run/record/files.ts'
 import { UsageError } from './arguments.ts'
+import { readOrRecall } from './graph-texts.ts'
 import type { StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
@@ -22,10 +23,13 @@ export interface PastRun {
 
 /** Facts for the manifest that `readRun` needs. */
 export const factsOf = (plan: Plan, set: readonly string[], plugins: readonly StoredPlugin[]) => {
-  return { set, plugins, structure: structureOf(plan) }
+  return { set, plugins, structure: structureOf(plan), sources: Object.fromEntries(plan.sources) }
 }
 
-/** Reads the manifest of a run and loads its graph, which must be what it was. */
+/**
+ * Reads the manifest of a run and loads its graph, which must be what it was. The manifest has the text of each graph
+ * file: it is used in place of one that can no longer be read.
+ */
 export function readRun(directory: string, { registry, environment }: World): PastRun {
   const path = join(directory, 'manifest.json')
   if (!existsSync(path))
@@ -35,7 +39,7 @@ export function readRun(directory: string, { registry, environment }: World): Pa
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || typeof seed !== 'number' || !Array.isArray(set))
     throw new UsageError(`${path}: must say "graph", "seed" and "set"; an older program wrote it`)
-  const plan = loadGraph(graph, registry, { set: set.map(String), environment })
+  const plan = loadGraph(graph, registry, { set: set.map(String), environment, read: readOrRecall(facts) })
   const changes = differences(facts.resolved, hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets))
   if (changes.length > 0 || facts.structure !== structureOf(plan)) {
     const places = changes.map(({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`)
@@ -57,8 +61,11 @@ export async function cutBackRun(directory: string, { plan, facts }: PastRun) {
   cutBack(directory, from === undefined ? {} : (await readState(from)).files)
   const before = Array.isArray(facts.resumed) ? facts.resumed : []
   const resumed = [...before, { checkpoint: name ?? null, at: new Date().toISOString() }]
-  const { set, plugins, structure, started } = facts
-  return { ...(from !== undefined && { from }), facts: { set, plugins, structure, started, resumed } }
+  const { set, plugins, structure, sources, started } = facts
+  return {
+    ...(from !== undefined && { from }),
+    facts: { set, plugins, structure, sources, started, resumed },
+  }
 }
 
 /** Nodes and edges, and the config in sub-graphs: all that the graph as shown in the manifest does not hold. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Registry } from '../graph/plan.ts'
 import { type PluginName, pluginsOf, withPlugins } from '../graph/plugins.ts'
 import type { Arguments, Flag } from './arguments.ts'
+import { readOrRecall } from './graph-texts.ts'
 
 export const pluginFlag: Flag = {
   value: 'MODULE',
@@ -32,10 +33,12 @@ function pluginsIn(word: string): PluginName[] {
   const path = join(word, 'manifest.json')
   if (!existsSync(path)) return []
   // the file is ours, and it is replaced as a whole
-  const { graph, plugins = [] } = JSON.parse(readFileSync(path, 'utf8')) as {
+  const manifest = JSON.parse(readFileSync(path, 'utf8')) as {
     graph?: string
     plugins?: StoredPlugin[]
+    sources?: Record<string, string>
   }
+  const { graph, plugins = [] } = manifest
   const stored = plugins.map((plugin, i) => ({ ...plugin, problem: { path: `${path} plugins.${i}` } }))
-  return [...stored, ...(graph === undefined ? [] : pluginsOf(graph))]
+  return [...stored, ...(graph === undefined ? [] : pluginsOf(graph, readOrRecall(manifest)))]
 }

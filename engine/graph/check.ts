@@ -51,7 +51,12 @@ function checkWith(
 ): Checked {
   const { settings, problems } = readSettings(options.set ?? [])
   problems.push(...(registry.problems ?? []))
-  const read = options.read ?? (name => readFileSync(name, 'utf8'))
+  const sources = new Map<string, string>()
+  const read = (name: string) => {
+    const text = options.read ? options.read(name) : readFileSync(name, 'utf8')
+    sources.set(name, text)
+    return text
+  }
   let level: Level | undefined
   try {
     level = expand(file, { settings, environment: options.environment ?? {}, read, secrets }, problems)
@@ -60,7 +65,8 @@ function checkWith(
     const rule = 'must be a file that can be read'
     return { problems: [{ code: 'unreadable-file', path: file, rule, found }], warnings: [] }
   }
-  if (!level) return { problems, warnings: [] }
+  const files = [...sources.keys()]
+  if (!level) return { problems: inOrder(problems, files), warnings: [] }
 
   const resources = level.resources.flatMap(part => planResource(part, registry, problems))
   const nodes = level.nodes.flatMap(part => planNode(part, registry, problems))
@@ -73,14 +79,26 @@ function checkWith(
   )
   checkBatches(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
-  const warnings = inOrder([
+  const remarks = [
     ...findUnconnected(level.nodes, registry, outward),
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
-  ])
-  if (problems.length > 0) return { problems: inOrder(problems), warnings }
+  ]
+  const warnings = inOrder(remarks, files)
+  if (problems.length > 0) return { problems: inOrder(problems, files), warnings }
   const { summary, params, checkpoint, shown } = level
   const cadence = checkpoint && { checkpoint }
-  const plan = { file, summary, params, nodes, resources: ordered, types, ...cadence, shown, secrets }
+  const plan = {
+    file,
+    sources,
+    summary,
+    params,
+    nodes,
+    resources: ordered,
+    types,
+    ...cadence,
+    shown,
+    secrets,
+  }
   return { plan, problems, warnings }
 }
 
@@ -125,9 +143,8 @@ function planResource(part: FlatResource, registry: Registry, problems: Problem[
   return [{ name: part.name, scope: part.scope, resourceName: part.resource, resource, config }]
 }
 
-/** As a reader meets them: the command line first, then by file and position. */
-function inOrder(problems: readonly Problem[]): Problem[] {
-  const files = [...new Set(problems.map(problem => problem.place?.file ?? ''))]
+/** Problems in the order in which a reader meets them: the command line first, then by file as read, then by position. */
+function inOrder(problems: readonly Problem[], files: readonly string[]): Problem[] {
   const rank = ({ place }: Problem) => (place ? files.indexOf(place.file) + 1 : 0)
   return [...problems].sort(
     (a, b) =>

@@ -15,6 +15,8 @@ export interface Registry {
 /** A graph that may run: everything known, everything filled in. */
 export interface Plan {
   readonly file: string
+  /** The text of every graph file that was read: `file`, those that it extends and its sub-graphs. */
+  readonly sources: ReadonlyMap<string, string>
   readonly summary: string
   readonly params: Readonly<Record<string, unknown>>
   readonly nodes: readonly PlannedNode[]

@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { isObject } from '../shared/json.ts'
-import { parseSource } from './file/graph-file.ts'
+import { pathFrom, readSource } from './file/extends.ts'
+import type { Source } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 
@@ -17,22 +18,33 @@ export interface PluginName {
   readonly problem: Pick<Problem, 'place' | 'path'>
 }
 
-/** What the graph files name under `plugins`, those of their sub-graphs included. A file that cannot be read has none. */
-export function pluginsOf(file: string, seen = new Set<string>()): PluginName[] {
+/**
+ * The plugins that a graph file, the files that it extends and its sub-graphs name. A file that cannot be read, or is
+ * wrong, names none: the check of the graph reports it.
+ */
+export function pluginsOf(file: string, read = readIfThere, seen = new Set<string>()): PluginName[] {
   const path = resolve(file)
   if (seen.has(path)) return []
   seen.add(path)
-  const { source } = parseSource(file, readIfThere(path))
+  const source = sourceOf(file, read)
   if (!source || !isObject(source.value)) return []
   const { plugins, nodes } = source.value
-  const own = (Array.isArray(plugins) ? plugins : []).flatMap((name, i): PluginName[] => {
+  const names = (Array.isArray(plugins) ? plugins : []).flatMap((name, i): PluginName[] => {
     const problem = { place: source.place(['plugins', i]), path: `plugins.${i}` }
     return typeof name === 'string' ? [{ name, folder: dirname(path), problem }] : []
   })
-  const parts = Object.values(isObject(nodes) ? nodes : {}).flatMap(node => {
-    return isObject(node) && typeof node.graph === 'string' ? [join(dirname(file), node.graph)] : []
-  })
-  return [...own, ...parts.flatMap(part => pluginsOf(part, seen))]
+  const subGraphs = Object.values(isObject(nodes) ? nodes : {}).flatMap(node =>
+    isObject(node) && typeof node.graph === 'string' ? [pathFrom(file, node.graph)] : [],
+  )
+  return [...names, ...subGraphs.flatMap(subGraph => pluginsOf(subGraph, read, seen))]
+}
+
+function sourceOf(file: string, read: (file: string) => string): Source | undefined {
+  try {
+    return readSource(file, read, [])
+  } catch {
+    return undefined
+  }
 }
 
 /**
@@ -55,7 +67,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       loaded.add(url)
       module = await import(url)
     } catch (error) {
-      const [hint] = messageOf(error).split('\n')
+      const [hint = ''] = messageOf(error).split('\n')
       bad('must be a module that can be loaded', show(name), { hint })
       continue
     }
@@ -79,12 +91,12 @@ function adopt<T>(
   given: unknown,
   into: Record<string, T>,
   fits: (value: unknown) => value is T,
-  kind: string,
+  kind: 'operator' | 'resource',
   bad: (rule: string, found: string) => void,
 ): void {
+  const article = kind === 'operator' ? 'an' : 'a'
   for (const [name, part] of Object.entries(isObject(given) ? given : {})) {
-    if (Object.hasOwn(into, name))
-      bad(`must not name an ${kind} that is there already`.replace('an r', 'a r'), show(name))
+    if (Object.hasOwn(into, name)) bad(`must not name ${article} ${kind} that is there already`, show(name))
     else if (!fits(part)) bad(`must hold what ${kind}() returns`, show(name))
     else into[name] = part
   }

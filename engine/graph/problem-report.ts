@@ -104,6 +104,7 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   cycle: 'give one edge of the cycle an "initial" value',
   'batch-never-fills': 'raise "maxLag", or lower the size of the batch',
   'bad-sub-graph': 'correct the path, which is relative to this file',
+  'bad-extends': 'correct the path, which is relative to this file',
   'unconnected-output': 'connect it, or remove the node',
   'unread-config': 'remove it, or change the field that decides whether it is read',
 }

@@ -62,6 +62,7 @@ export type ProblemCode =
   | 'cycle'
   | 'batch-never-fills'
   | 'bad-sub-graph'
+  | 'bad-extends'
   | WarningCode
 
 /** What a run does not mind, but its author may. */

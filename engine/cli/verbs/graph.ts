@@ -1,12 +1,14 @@
 import { loadGraph } from '../../graph/check.ts'
+import { readSettings } from '../../graph/file/settings.ts'
 import type { Plan } from '../../graph/plan.ts'
+import { resolvedGraph } from '../../graph/resolved.ts'
 import { drawGraph } from '../../run/record/report/graph-drawing.ts'
 import { onlyWord } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const graph: Verb = {
-  summary: 'Draws a graph: for Mermaid, for Graphviz or as SVG.',
+  summary: 'Draws a graph, or prints it as one file together with the files that it extends.',
   usage: 'GRAPH',
   flags: {
     format: {
@@ -14,12 +16,20 @@ export const graph: Verb = {
       choices: ['mermaid', 'dot', 'svg'],
       description: 'mermaid (the default), dot or svg.',
     },
+    resolved: {
+      description: 'Print the graph as one JSON file: what it extends and --set are merged into it.',
+    },
     set: setFlag,
     plugin: pluginFlag,
   },
   example: 'npx flow graph graphs/grpo.json --format svg > grpo.svg',
   run: async (words, { registry, environment, print }) => {
-    const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
+    const set = words.all('set')
+    const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set, environment })
+    if (words.last('resolved') !== undefined) {
+      print(JSON.stringify(resolvedGraph(plan, readSettings(set).settings), null, 2))
+      return 0
+    }
     const format = words.last('format')
     print(format === 'dot' ? dot(plan) : format === 'svg' ? svg(plan) : mermaid(plan))
     return 0

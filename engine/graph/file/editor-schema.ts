@@ -1,48 +1,85 @@
+import type { Operator, Resource } from '../../operator.ts'
 import type { Registry } from '../plan.ts'
-import { configSchema, graphSchema, type Schema } from './schema.ts'
+import { graphSchema } from './graph-schema.ts'
+import { configSchema, type Schema } from './schema.ts'
 
 /**
- * The schema of graph files for editors: that of the engine, and for each operator and resource what its config may
- * hold. A string `${name}` is allowed wherever a param may stand.
+ * The schema of graph files for editors: that of the engine, and for each operator and resource the fields of its
+ * config. A string `${name}` is allowed in place of any value that a param may give. A file that extends another may
+ * leave everything out, and may say null.
  */
 export function publishedSchema({ operators, resources }: Registry): object {
-  const { nodes, resources: resourceMap, checkpoint, ...properties } = graphSchema.properties ?? {}
-  const node = childOf(nodes)
-  const resource = childOf(resourceMap)
+  const { properties: stated = {}, required, ...rules } = graphSchema
+  const { nodes, resources: resourceMap, checkpoint, ...rest } = stated
+  const node = withParams(childOf(nodes))
+  const resource = withParams(childOf(resourceMap))
+  const partsOf = (operator: object[], type: object[]) => ({
+    nodes: { ...nodes, additionalProperties: { ...node, allOf: operator } },
+    resources: { ...resourceMap, additionalProperties: { ...resource, allOf: type } },
+  })
+  const whole = {
+    ...rest,
+    ...(checkpoint && { checkpoint: withParams(checkpoint) }),
+    ...partsOf(
+      [choiceOf('operator', operators), ...configs('operator', operators)],
+      [choiceOf('resource', resources), ...configs('resource', resources)],
+    ),
+  }
+  const parts = partsOf([choiceOf('operator', operators)], [choiceOf('resource', resources)])
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'A graph of flow',
-    ...graphSchema,
-    properties: {
-      ...properties,
-      ...(checkpoint && { checkpoint: withParams(checkpoint) }),
-      resources: {
-        ...resourceMap,
-        additionalProperties: { ...withParams(resource), allOf: configs('resource', resources) },
-      },
-      nodes: {
-        ...nodes,
-        additionalProperties: { ...withParams(node), allOf: configs('operator', operators) },
-      },
-    },
+    ...rules,
+    properties: Object.fromEntries(
+      Object.entries(stated).map(([key, { description = '' }]) => [key, { description }]),
+    ),
+    if: { required: ['extends'] },
+    // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
+    then: { properties: mapSchemas({ ...whole, ...parts }, changesOf) },
+    else: { required, properties: whole },
   }
 }
+
+/** The schema of the changes to a value that `schema` describes: any part may be left out, and null removes it. */
+function changesOf(schema: Schema): Schema {
+  const { description, properties, additionalProperties, allOf, anyOf, ...rest } = schema
+  const { required: _, if: __, then: ___, else: ____, default: _____, minProperties: ______, ...rules } = rest
+  const changes: Schema = {
+    ...rules,
+    ...(properties && { properties: mapSchemas(properties, changesOf) }),
+    ...(typeof additionalProperties === 'object'
+      ? { additionalProperties: changesOf(additionalProperties) }
+      : additionalProperties !== undefined && { additionalProperties }),
+    ...(allOf && { allOf }),
+    ...(anyOf && { anyOf }),
+  }
+  return { ...(description !== undefined && { description }), anyOf: [changes, { type: 'null' }] }
+}
+
+const mapSchemas = (schemas: Readonly<Record<string, Schema>>, change: (schema: Schema) => Schema) =>
+  Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [key, change(schema)]))
 
 function childOf(schema: Schema | undefined): Schema {
   return typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : {}
 }
 
-/** One rule a name: when the part names it, its config is this. Names are offered, though a param may choose. */
+/** Offers the names of all parts, though a param may give the name. */
+function choiceOf(
+  key: 'operator' | 'resource',
+  parts: Registry['operators'] | Registry['resources'],
+): Schema {
+  const names = Object.keys(parts).sort()
+  // an empty `enum` is not a schema
+  return { properties: { [key]: { anyOf: names.length > 0 ? [{ enum: names }, reference] : [reference] } } }
+}
+
+/** One rule for each name: the fields of its config. */
 function configs(
   key: 'operator' | 'resource',
   parts: Registry['operators'] | Registry['resources'],
 ): object[] {
-  const names = Object.keys(parts).sort()
-  // an empty `enum` is not a schema
-  const choices = names.length > 0 ? [{ enum: names }, reference] : [reference]
-  const choice = { properties: { [key]: { anyOf: choices } } }
-  const rules = names.map(name => {
-    const { summary, config } = parts[name]
+  const sorted = Object.entries<Operator | Resource>(parts).sort(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.map(([name, { summary, config }]) => {
     const { required, ...rest } = configSchema(config)
     const schema = { ...withParams(rest), description: summary, ...(required?.length && { required }) }
     return {
@@ -51,18 +88,17 @@ function configs(
       then: { ...(required?.length && { required: ['config'] }), properties: { config: schema } },
     }
   })
-  return [choice, ...rules]
 }
 
 const reference = { type: 'string', pattern: '\\$\\{[^{}]+\\}' } as const
 
-/** The same schema with a param allowed in place of every number, switch, choice and list. */
+/** The same schema with `${name}` allowed in place of every number, boolean, choice and list. */
 function withParams(schema: Schema): Schema {
-  const { properties, items, additionalProperties, ...own } = schema
-  const inner: Schema = {
-    ...own,
+  const { properties, items, additionalProperties, ...rules } = schema
+  return {
+    ...rules,
     ...(properties && {
-      properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, leaf(value)])),
+      properties: mapSchemas(properties, leaf),
     }),
     ...(items && { items: leaf(items) }),
     ...(additionalProperties !== undefined && {
@@ -70,7 +106,6 @@ function withParams(schema: Schema): Schema {
         typeof additionalProperties === 'object' ? leaf(additionalProperties) : additionalProperties,
     }),
   }
-  return inner
 }
 
 function leaf(schema: Schema): Schema {

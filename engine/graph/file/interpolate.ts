@@ -3,8 +3,9 @@ import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
 import { dotted, type Path, type Source } from './graph-file.ts'
+import { graphSchema } from './graph-schema.ts'
 import type { Param, Params } from './params.ts'
-import { graphSchema, schemaAt } from './schema.ts'
+import { schemaAt } from './schema.ts'
 
 /** The parts of a graph in which `${name}` means something. */
 const sections = ['resources', 'nodes', 'checkpoint'] as const

@@ -2,9 +2,10 @@ import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
+import { graphSchema } from './graph-schema.ts'
 import type { Interpolated } from './interpolate.ts'
 import type { Given } from './params.ts'
-import { graphSchema, schemaAt } from './schema.ts'
+import { schemaAt } from './schema.ts'
 
 /** What `--set` gave: params by name, and values for paths such as `nodes.update.config.beta`. */
 export interface Settings {
@@ -46,6 +47,28 @@ export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given
     graph.secrets.delete(key)
     graph.given.set(key, given.problem)
   }
+}
+
+/**
+ * A graph file's value with settings written into it: params get the new default. `typed` gives the value of a config
+ * field as its operator reads it. Settings for the nodes inside a sub-graph are left out: they are in another file.
+ */
+export function withSettings(
+  value: Record<string, unknown>,
+  { params, paths }: Settings,
+  typed: (path: readonly string[]) => unknown,
+): Record<string, unknown> {
+  const changed = structuredClone(value)
+  const declared = isObject(changed.params) ? changed.params : {}
+  for (const [name, given] of params) {
+    const param = declared[name]
+    if (isObject(param)) param.default = coerce(given.value, param)
+  }
+  for (const [key, given] of paths) {
+    const path = key.split('.')
+    if (!isWithinSubGraph(changed, path)) setIn(changed, path, typed(path) ?? given.value)
+  }
+  return changed
 }
 
 /** Settings for the nodes of the sub-graph `name`: `nodes.name/inner.config.x` is its `nodes.inner.config.x`. */

@@ -1,10 +1,10 @@
-import { dirname, join } from 'node:path'
 import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
-import { dotted, type Path, parseSource, type Source } from '../file/graph-file.ts'
+import { pathFrom, readSource } from '../file/extends.ts'
+import { dotted, type Path, type Source } from '../file/graph-file.ts'
+import { graphSchema } from '../file/graph-schema.ts'
 import { type Interpolated, interpolate } from '../file/interpolate.ts'
 import { type Given, resolveParams } from '../file/params.ts'
-import { graphSchema } from '../file/schema.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
 import { type Validator, validator } from '../file/validate.ts'
 import { type Problem, show } from '../problem.ts'
@@ -29,20 +29,8 @@ export function expand(
   problems: Problem[],
   around: readonly string[] = [],
 ): Level | undefined {
-  const parsed = parseSource(file, options.read(file))
-  problems.push(...parsed.problems)
-  const { source } = parsed
+  const source = readSource(file, options.read, problems)
   if (!source) return undefined
-  if (!isObject(source.value)) {
-    problems.push({
-      code: 'structure',
-      place: source.place([]),
-      path: '',
-      rule: 'must be a JSON object',
-      found: show(source.value),
-    })
-    return undefined
-  }
   const { params, problems: paramProblems } = resolveParams(
     source,
     options.settings.params,
@@ -153,7 +141,7 @@ function expandSub(
   around: readonly string[],
 ): Level | undefined {
   const { file } = at.source
-  const inner = join(dirname(file), path)
+  const inner = pathFrom(file, path)
   const chain = [...around, file]
   if (chain.includes(inner)) {
     const found = [...chain, inner].join(' → ')

@@ -1,7 +1,7 @@
 import { isObject } from '../../shared/json.ts'
 import { dotted, type Path, type Source } from '../file/graph-file.ts'
+import { defaultCapacity } from '../file/graph-schema.ts'
 import type { Interpolated } from '../file/interpolate.ts'
-import { defaultCapacity } from '../file/schema.ts'
 import type { Problem } from '../problem.ts'
 
 /** A graph with its sub-graphs put in place: plain nodes with prefixed names (`clips/decode`). */

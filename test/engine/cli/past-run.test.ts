@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { command } from '../../../engine/cli/command.ts'
@@ -215,4 +215,38 @@ t.test('diff says what differs between two graphs', async t => {
   t.match(text, /^~ checkpoint: config\.every was 2, is 3$/m)
   t.match(await call(['diff', file, file]), { code: 0, text: /^no difference$/m })
   t.match(await call(['diff', file]), { code: 2, text: /must name two graph files/ })
+})
+
+t.test(
+  'a run of a graph that extends another goes on, even when the files are gone, but not when they differ',
+  async t => {
+    const { file, run, lines } = graphIn(t)
+    const derived = file.replace('g.json', 'derived.json')
+    writeFileSync(derived, '{ "extends": "g.json", "nodes": { "first": { "config": { "count": 8 } } } }')
+    await call(['run', derived, '--out', run], { at: 3 })
+    const before = readFileSync(file, 'utf8')
+    t.match(JSON.parse(readFileSync(join(run, 'manifest.json'), 'utf8')), {
+      resolved: { summary: 'Counts.', nodes: { first: { operator: 'stream.take', config: { count: 8 } } } },
+    })
+    writeFileSync(file, before.replace('"count":9', '"count":10'))
+    t.match(await call(['run', '--resume', run]), {
+      code: 2,
+      text: /must be as it was when .* nodes\.rows\.config\.count was 9, is 10/,
+    })
+    rmSync(file)
+    rmSync(derived)
+    t.match(await call(['run', '--resume', run]), { code: 0, text: /: completed/ })
+    t.equal(readFileSync(lines, 'utf8'), '0\n1\n2\n3\n4\n5\n6\n7\n')
+  },
+)
+
+t.test('diff, check and graph --resolved take a graph that extends another', async t => {
+  const { file } = graphIn(t)
+  const derived = file.replace('g.json', 'derived.json')
+  writeFileSync(derived, '{ "extends": "g.json", "nodes": { "first": { "config": { "count": 8 } } } }')
+  t.match(await call(['diff', file, derived]), { text: /^~ node first: config\.count was 7, is 8\n$/ })
+  t.match(await call(['check', derived]), { code: 0, text: /derived\.json: ok, 4 nodes/ })
+  t.match(await call(['explain', derived]), { code: 0, text: /^Counts\.\nedges/ })
+  const { text } = await call(['graph', '--resolved', derived, '--set', 'nodes.rows.config.count=5'])
+  t.match(JSON.parse(text), { nodes: { rows: { config: { count: 5 } }, first: { config: { count: 8 } } } })
 })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import t from 'tap'
@@ -23,4 +23,33 @@ t.test('the published schema knows operators, allows params and refuses the rest
   t.notOk(check(graph({ operator: 'read.jsonl', config: { path: 'x', limits: 3 } })))
   t.notOk(check(graph({ operator: 'read.jsonl' })))
   t.notOk(check(graph({ operator: 'read.json' })))
+})
+
+t.test('in a file that extends another, everything may be left out and null removes', async t => {
+  const check = new Ajv({ strictTypes: false, strictRequired: false }).compile(published)
+  t.ok(check({ extends: '../grpo.json' }))
+  t.ok(
+    check({
+      extends: '../grpo.json',
+      nodes: { update: { config: { beta: 0 } }, old: null },
+      checkpoint: null,
+    }),
+  )
+  t.ok(check({ extends: '../grpo.json', params: { group: { default: 4 } } }))
+  t.notOk(check({ extends: '../grpo.json', nods: {} }))
+  t.notOk(check({ extends: '../grpo.json', nodes: { update: { operator: 'grpo.updte' } } }))
+  t.notOk(check({ extends: 3 }))
+})
+
+t.test('the published schema accepts every graph of ours', async t => {
+  const check = new Ajv({ strictTypes: false, strictRequired: false }).compile(published)
+  const folder = join(repository, 'graphs')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.json'),
+  )
+  for (const file of files)
+    t.ok(
+      check(JSON.parse(readFileSync(join(folder, file), 'utf8'))),
+      `${file}: ${JSON.stringify(check.errors)}`,
+    )
 })

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { at } from '../graph/file/graph-file.ts'
+
+/** Reads a graph file, or gives the text that a manifest has of it when it cannot be read. */
+export function readOrRecall({ sources }: Readonly<Record<string, unknown>>): (file: string) => string {
+  return file => {
+    try {
+      return readFileSync(file, 'utf8')
+    } catch (error) {
+      const text = at(sources, file)
+      if (typeof text === 'string') return text
+      throw error
+    }
+  }
+}
