@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { CodedError } from '../engine/shared/errors.ts'
 
 /** The package's folder, from the sources and from dist alike. */
 export const packageFolder = findPackage(dirname(fileURLToPath(import.meta.url)))
@@ -88,13 +89,7 @@ export function resolvePath(path: string): string {
 }
 
 /** `unknown-builtin`, `no-builtin`. */
-export class BuiltinError extends Error {
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
+export class BuiltinError extends CodedError {}
 
 const isKeyOf = <T extends object>(object: T, key: string): key is string & keyof T =>
   Object.hasOwn(object, key)

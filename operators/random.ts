@@ -1,3 +1,4 @@
+import { hashText, mixBits } from '../engine/shared/hash.ts'
 /** A seeded stream of random numbers: the same seed gives the same stream on every machine. */
 export interface Random {
   /** In [0, 1). */
@@ -12,11 +13,11 @@ export interface Random {
 
 /** Opens the stream of a seed; further parts, e.g. a name, give streams of their own. */
 export function randomOf(seed: number, ...parts: readonly (string | number)[]): Random {
-  let state = hash(`${seed}\0${parts.join('\0')}`)
+  let state = hashText(`${seed}\0${parts.join('\0')}`)
   // Weyl sequence with MurmurHash3's finaliser: every 32-bit state once.
   const bits = () => {
     state = (state + 0x9e3779b9) >>> 0
-    return mix(state)
+    return mixBits(state)
   }
   const uniform = () => bits() / 2 ** 32
   const integer = (count: number) => Math.floor(uniform() * count)
@@ -31,17 +32,4 @@ export function randomOf(seed: number, ...parts: readonly (string | number)[]): 
       return shuffled
     },
   }
-}
-
-function hash(text: string): number {
-  let bits = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(text)) bits = Math.imul(bits ^ byte, 0x01000193)
-  return mix(bits)
-}
-
-function mix(value: number): number {
-  let bits = value >>> 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return (bits ^ (bits >>> 16)) >>> 0
 }

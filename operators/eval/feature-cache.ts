@@ -1,8 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resource } from '../../engine/operator.ts'
+import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
 
 /** Vision features on disk. Any number of processes may use one folder: a file is whole or not there. */
@@ -66,9 +67,8 @@ export async function openFeatureCache(
       }
     },
     async put(key, features) {
-      const partial = `${pathOf(key)}.${randomUUID()}.part`
-      await writeFile(partial, new Uint8Array(features.buffer, features.byteOffset, features.byteLength))
-      await rename(partial, pathOf(key))
+      const bytes = new Uint8Array(features.buffer, features.byteOffset, features.byteLength)
+      await replaceFileBy(pathOf(key), partial => writeFile(partial, bytes))
       await shrink(folder, maxBytes)
     },
   }
@@ -81,7 +81,7 @@ async function shrink(folder: string, maxBytes: number): Promise<void> {
     const path = join(folder, name)
     const found = await stat(path).catch(() => undefined) // another process may have removed it
     if (!found) continue
-    const isLeftOver = name.endsWith('.part') && Date.now() - found.mtimeMs > 3_600_000
+    const isLeftOver = isPartial(name) && Date.now() - found.mtimeMs > 3_600_000
     if (isLeftOver) await rm(path, { force: true })
     else if (name.endsWith('.f32')) files.push({ path, size: found.size, usedMs: found.mtimeMs })
   }
@@ -95,7 +95,7 @@ async function shrink(folder: string, maxBytes: number): Promise<void> {
 
 /** Names, sizes and times of the weights: features of other weights are never taken. */
 async function stateOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter(name => /\.(safetensors|json)$/.test(name)).sort()
+  const names = (await readdir(folder)).filter(name => /^[^.].*\.(safetensors|json)$/.test(name)).sort()
   return Promise.all(
     names.map(async name => {
       const { size, mtimeMs } = await stat(join(folder, name))

@@ -1,3 +1,4 @@
+import { messageOf } from '../../engine/shared/errors.ts'
 import type { Failure, FailureOutcome, Question } from '../question.ts'
 
 /** What is wrong with a clip, or with what a row says about it: trying again with the same files gives the same. */
@@ -22,7 +23,7 @@ export function failureOf(error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const outcome = Object.hasOwn(outcomes, code) ? outcomes[code] : undefined
   if (outcome === undefined) throw error
-  return { outcome, message: error instanceof Error ? error.message : String(error) }
+  return { outcome, message: messageOf(error) }
 }
 
 /** What becomes of questions that `error` keeps from being asked; those with a result keep it. */

@@ -1,23 +1,19 @@
-/** What a group of completions lacks for the next step of GRPO, or what went wrong with it. */
-export class GroupError extends Error {
-  override readonly name = 'GroupError'
-  readonly code:
-    | 'small-group'
-    | 'missing-reward'
-    | 'missing-advantage'
-    | 'missing-reference'
-    | 'bad-reference'
-    | 'missing-log-probs'
-    | 'not-finite'
-    | 'trained-vision'
-    | 'nothing-to-learn'
-    | 'uniform-rewards'
-    | 'all-truncated'
-    | 'still-reward'
-    | 'still-parameter'
+import { CodedError } from '../../engine/shared/errors.ts'
 
-  constructor(code: GroupError['code'], message: string) {
-    super(message)
-    this.code = code
-  }
-}
+/** What a group of completions lacks for the next step of GRPO, or what went wrong with it. */
+export class GroupError extends CodedError<GroupErrorCode> {}
+
+export type GroupErrorCode =
+  | 'small-group'
+  | 'missing-reward'
+  | 'missing-advantage'
+  | 'missing-reference'
+  | 'bad-reference'
+  | 'missing-log-probs'
+  | 'not-finite'
+  | 'trained-vision'
+  | 'nothing-to-learn'
+  | 'uniform-rewards'
+  | 'all-truncated'
+  | 'still-reward'
+  | 'still-parameter'

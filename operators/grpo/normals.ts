@@ -1,3 +1,4 @@
+import { mixBits } from '../../engine/shared/hash.ts'
 /** Independent draws from the standard normal distribution; the same seed gives the same draws on every run. */
 export function normals(seed: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => {
@@ -9,11 +10,4 @@ export function normals(seed: number, count: number): number[] {
 
 /** In [0, 1): draw number `index` of a seed, without state, by two rounds of the 32-bit finaliser of MurmurHash3. */
 const uniform = (seed: number, index: number): number =>
-  mix(mix(seed ^ 0x9e3779b9) ^ mix(index + 1)) / 2 ** 32
-
-function mix(value: number): number {
-  let bits = value >>> 0
-  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
-  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-  return (bits ^ (bits >>> 16)) >>> 0
-}
+  mixBits(mixBits(seed ^ 0x9e3779b9) ^ mixBits(index + 1)) / 2 ** 32

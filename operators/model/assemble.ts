@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Config, operator } from '../../engine/operator.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import { resolvePath } from '../builtin.ts'
 import { openWeights } from './checkpoint/checkpoint.ts'
 import { parseModelConfig } from './checkpoint/config.ts'
@@ -12,7 +13,7 @@ import { openTokenizer, type Tokenizer } from './checkpoint/tokenizer.ts'
 import { usualShardBytes, writeShards } from './checkpoint/write-shards.ts'
 import { type CheckpointProblem, throwProblems } from './files/checkpoint-error.ts'
 import { isFloatFormat } from './files/float-formats.ts'
-import { isRecord, readJsonFile } from './files/json-file.ts'
+import { readJsonFile } from './files/json-file.ts'
 import { readTensor, type SafetensorsFile } from './files/safetensors.ts'
 import type { TensorToWrite } from './files/safetensors-write.ts'
 
@@ -136,10 +137,10 @@ async function configJson(
   const [tower, text] = await Promise.all(
     [vision, language].map(async folder => {
       const json = await readJsonFile(join(folder, 'config.json'))
-      return isRecord(json) ? json : {}
+      return isObject(json) ? json : {}
     }),
   )
-  const visionConfig = isRecord(tower.vision_config) ? tower.vision_config : tower
+  const visionConfig = isObject(tower.vision_config) ? tower.vision_config : tower
   const halves = { text, vision: { ...visionConfig, model_type: 'siglip_vision_model' } }
   return newConfigJson({ languageName: 'qwen2', visionName: 'siglip', ...halves, eosId }, config)
 }

@@ -2,6 +2,8 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline } from './benchmark-kinds.ts'
@@ -175,7 +177,7 @@ export type Row = Readonly<Record<string, unknown>>
 /** The rows of a JSON file with an array of objects. */
 export async function readRows(path: string): Promise<Row[]> {
   const value = parseJson(path, await readText(path))
-  if (Array.isArray(value) && value.every(isRow)) return value
+  if (Array.isArray(value) && value.every(isObject)) return value
   throw new ReadError('bad-question', `${path}: must be a JSON array of objects`)
 }
 
@@ -183,7 +185,7 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('no-file', `${path}: cannot be read: ${reason}`)
   }
 }
@@ -192,13 +194,10 @@ export function parseJson(path: string, text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('bad-question', `${path}: must be JSON: ${reason}`)
   }
 }
-
-export const isRow = (value: unknown): value is Row =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A text field that must be there. */
 export function text(row: Row, field: string, where: string): string {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { operator } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
 import { shuffled } from '../shuffle.ts'
 import { passFields } from './epochs.ts'
 
@@ -53,7 +54,7 @@ function parse(text: string, path: string, number: number): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new Error(`${path}:${number}: must be one JSON value a line: ${reason}`)
   }
 }

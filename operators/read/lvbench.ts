@@ -1,12 +1,12 @@
 import { relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
   firstPlace,
   inspectBenchmark,
-  isRow,
   parseJson,
   type ReadBenchmark,
   type Row,
@@ -36,7 +36,7 @@ export async function readLvbench(settings: { path: string; instruction: string 
   const clips = lines.flatMap((line, i) => {
     if (line.trim() === '') return []
     const clip = parseJson(`${file}:${i + 1}`, line)
-    if (isRow(clip) && Array.isArray(clip.qa) && clip.qa.every(isRow)) return [{ clip, rows: clip.qa }]
+    if (isObject(clip) && Array.isArray(clip.qa) && clip.qa.every(isObject)) return [{ clip, rows: clip.qa }]
     throw new ReadError('bad-question', `${file}:${i + 1}: must be an object with a list qa`)
   })
   const findings: Finding[] = [

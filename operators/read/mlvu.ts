@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
   firstPlace,
   inspectBenchmark,
-  isRow,
   letterOf,
   lettersOf,
   parseJson,
@@ -106,7 +106,7 @@ async function annotationFiles(path: string): Promise<{ file: string; rows: Row[
     for (const name of names.filter(name => name.endsWith('.json')).sort()) {
       const file = join(folder, name)
       const value = parseJson(join(path, file), await readText(join(path, file)))
-      if (Array.isArray(value) && value.every(isRow)) found.push({ file, rows: value })
+      if (Array.isArray(value) && value.every(isObject)) found.push({ file, rows: value })
     }
   }
   if (found.length > 0) return found

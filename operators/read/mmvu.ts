@@ -1,11 +1,11 @@
 import { basename, dirname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
   inspectBenchmark,
-  isRow,
   type ReadBenchmark,
   type Row,
   readRows,
@@ -46,7 +46,7 @@ function questionOf(
   where: string,
   { path, instruction }: { path: string; instruction: string },
 ): Question {
-  const choices = Object.entries(isRow(row.choices) ? row.choices : {})
+  const choices = Object.entries(isObject(row.choices) ? row.choices : {})
   const letters = choices.map(([letter]) => letter)
   const options = choices.map(([, option]) => String(option))
   const address = text(row, 'video', where)

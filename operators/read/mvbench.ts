@@ -2,13 +2,14 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { FrameSettings, Question } from '../question.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
   firstPlace,
   inspectBenchmark,
-  isRow,
   letterOf,
   lettersOf,
   parseJson,
@@ -130,7 +131,7 @@ interface Task {
 async function plainTasks(path: string): Promise<Task[]> {
   const json = join(path, 'json')
   const names = await readdir(json).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('no-file', `${path}: must hold json/ or test.json: ${reason}`)
   })
   const found = names.filter(name => name.endsWith('.json')).map(name => name.slice(0, -5))
@@ -145,12 +146,13 @@ async function plainTasks(path: string): Promise<Task[]> {
 
 async function cutTasks(file: string): Promise<Task[]> {
   const value = parseJson(file, await readText(file))
-  const { root, meta } = isRow(value) ? value : {}
-  if (!isRow(root) || !isRow(meta))
+  const { root, meta } = isObject(value) ? value : {}
+  if (!isObject(root) || !isObject(meta))
     throw new ReadError('bad-question', `${file}: must be an object with root and meta`)
   return Object.entries(meta).map(([task, rows]) => {
     const folder = root[task]
-    if (typeof folder === 'string' && Array.isArray(rows) && rows.every(isRow)) return { task, folder, rows }
+    if (typeof folder === 'string' && Array.isArray(rows) && rows.every(isObject))
+      return { task, folder, rows }
     throw new ReadError('bad-question', `${file}: ${task} must have a folder in root and a list in meta`)
   })
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { ReadError } from './read-error.ts'
@@ -19,7 +20,7 @@ export async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
   }
 }
@@ -36,7 +37,7 @@ export function parseJson<T>(text: string, expect: (value: unknown) => T): T | s
   try {
     return expect(JSON.parse(text))
   } catch (error) {
-    return `not JSON: ${error instanceof Error ? error.message : String(error)}`
+    return `not JSON: ${messageOf(error)}`
   }
 }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { parquetReadObjects } from 'hyparquet'
 import { operator } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
 import type { Question } from '../question.ts'
 import {
   benchmarkFields,
@@ -102,7 +103,7 @@ function questionOf(
 
 async function readParquet(file: string): Promise<Row[]> {
   const bytes = await readFile(file).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
   })
   try {
@@ -111,7 +112,7 @@ async function readParquet(file: string): Promise<Row[]> {
     const whole = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
     return await parquetReadObjects({ file: whole })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new ReadError('bad-question', `${file}: must be a Parquet file: ${reason}`)
   }
 }

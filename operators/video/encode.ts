@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Pictures } from '../kinds.ts'
 import { runFfmpeg, whatFfmpegSaid } from './ffmpeg.ts'
@@ -70,15 +70,13 @@ export async function encodeVideo(path: string, pictures: Pictures, options: Enc
     throw new VideoError('bad-frame', `${path}: ${found}`)
   }
   await mkdir(dirname(path), { recursive: true })
-  // Two nodes may write the same clip at once: each its own file, and the later whole one stays.
-  const partial = join(dirname(path), `.part-${randomUUID()}-${basename(path)}`)
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${width}x${height}`]
   const rate = ['-framerate', String(framesPerSecond), '-i', 'pipe:0']
   const output = ['-c:v', codec, '-q:v', String(quality), '-pix_fmt', 'yuv420p']
   // The same pictures give the same bytes: no version in the file, no threads that cut it differently.
   const exact = ['-threads', '1', '-fflags', '+bitexact', '-flags:v', '+bitexact']
-  const args = [...input, ...rate, ...output, ...exact, '-y', `file:${partial}`]
-  try {
+  await replaceFileBy(path, async partial => {
+    const args = [...input, ...rate, ...output, ...exact, '-y', `file:${partial}`]
     const running = runFfmpeg(args, { subject: path, deadlineSeconds, signal, input: toAsync(frames) })
     let step = await running.next()
     while (!step.done) step = await running.next()
@@ -90,11 +88,7 @@ export async function encodeVideo(path: string, pictures: Pictures, options: Enc
         `${path}: ffmpeg could not encode it with ${codec}; it said: ${said}`,
       )
     }
-    await rename(partial, path)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
+  })
 }
 
 async function* toAsync<T>(list: readonly T[]): AsyncGenerator<T> {

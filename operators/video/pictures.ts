@@ -1,5 +1,6 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { passthrough, runFfmpeg, whatFfmpegSaid } from './ffmpeg.ts'
 import { VideoError } from './video-error.ts'
 
@@ -60,25 +61,18 @@ export async function writeJpeg(
 ): Promise<void> {
   const { width, height, pixels } = picture
   await mkdir(dirname(path), { recursive: true })
-  const partial = `${path}.${process.pid}.part`
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${width}x${height}`, '-i', 'pipe:0']
   const exact = ['-threads', '1', '-fflags', '+bitexact', '-flags:v', '+bitexact']
   const output = ['-frames:v', '1', '-pix_fmt', 'yuvj420p', '-q:v', String(quality), ...exact]
-  const args = [...input, ...output, '-f', 'mjpeg', '-y', `file:${partial}`]
-  try {
+  await replaceFileBy(path, async partial => {
+    const args = [...input, ...output, '-f', 'mjpeg', '-y', `file:${partial}`]
     const running = runFfmpeg(args, { subject: path, deadlineSeconds: 30, signal, input: listed([pixels]) })
     let step = await running.next()
     while (!step.done) step = await running.next()
-    if (step.value.exitCode !== 0)
-      throw new VideoError(
-        'encode-failed',
-        `${path}: ffmpeg said: ${whatFfmpegSaid(step.value.log, partial)}`,
-      )
-    await rename(partial, path)
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
+    const { exitCode, log } = step.value
+    if (exitCode !== 0)
+      throw new VideoError('encode-failed', `${path}: ffmpeg said: ${whatFfmpegSaid(log, partial)}`)
+  })
 }
 
 /** JPEG files of one size, each scaled to a width, by one process. */

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { page } from './report-page.ts'
 import { embedSheets } from './report-sheets.ts'
 import { csv, markdown, percent } from './report-text.ts'
-import { readRecipe, readResults, readTimings, replaceFile } from './store.ts'
+import { readRecipe, readResults, readTimings } from './store.ts'
 import { idsOfShard, type Summary, summarise } from './summary.ts'
 
 /**

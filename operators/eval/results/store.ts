@@ -6,7 +6,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -15,6 +14,8 @@ import {
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
+import { codeOf } from '../../../engine/shared/errors.ts'
+import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { StageSeconds } from '../../question.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
@@ -89,6 +90,7 @@ export function recipeDifferences(one: Recipe, other: Recipe): string[] {
 }
 
 export function writeBenchmark(folder: string, benchmark: Benchmark): void {
+  mkdirSync(folder, { recursive: true })
   replaceFile(join(folder, 'benchmark.json'), `${JSON.stringify(benchmark)}\n`)
 }
 
@@ -166,14 +168,6 @@ function holderOf(path: string): string {
   }
 }
 
-/** Replaces a file in one step: a reader sees the old text or the new one. */
-export function replaceFile(path: string, text: string | Uint8Array): void {
-  mkdirSync(dirname(path), { recursive: true })
-  const partial = `${path}.${randomUUID()}.part`
-  writeFileSync(partial, text)
-  renameSync(partial, path)
-}
-
 /** Makes a file with this text unless it is there. A link to a written file is made whole or not at all. */
 function putIfAbsent(path: string, text: string): boolean {
   mkdirSync(dirname(path), { recursive: true })
@@ -183,7 +177,7 @@ function putIfAbsent(path: string, text: string): boolean {
     linkSync(partial, path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   } finally {
     unlinkSync(partial)

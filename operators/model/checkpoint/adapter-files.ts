@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject } from '../../../engine/shared/json.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
-import { isRecord, readJsonFile } from '../files/json-file.ts'
+import { readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile } from '../files/safetensors.ts'
 import { writeSafetensors } from '../files/safetensors-write.ts'
 import { readPieces, writeTensor } from '../files/tensor-pieces.ts'
@@ -121,7 +122,7 @@ function takeTensor(
 /** PEFT writes only what it wants to: what is missing has PEFT's default. */
 async function readSettings(path: string) {
   const json = await readJsonFile(path)
-  const config = isRecord(json) ? json : {}
+  const config = isObject(json) ? json : {}
   const fail = (rule: string) => new CheckpointError({ code: 'bad-config', message: `${path}: ${rule}` })
   const found = (key: string) => JSON.stringify(config[key])
   if (config.peft_type !== 'LORA') throw fail(`peft_type must be "LORA", got ${found('peft_type')}`)

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
-import { fileProblem, isRecord, readJsonFile } from '../files/json-file.ts'
+import { fileProblem, readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } from '../files/safetensors.ts'
 import { type ModelConfig, parseModelConfig } from './config.ts'
 import { type Processor, parseProcessor } from './processor.ts'
@@ -93,8 +94,8 @@ export async function openWeights(folder: string, problems: CheckpointProblem[])
 
 async function openShards(folder: string, indexPath: string, problems: CheckpointProblem[]) {
   const index = await readJsonFile(indexPath)
-  const map = isRecord(index) ? index.weight_map : undefined
-  if (!isRecord(map)) {
+  const map = isObject(index) ? index.weight_map : undefined
+  if (!isObject(map)) {
     throw new CheckpointError({ code: 'bad-index', message: `${indexPath}: weight_map must be an object` })
   }
   const namesByShard = new Map<string, string[]>()

@@ -1,5 +1,5 @@
+import { isObject } from '../../../engine/shared/json.ts'
 import type { CheckpointErrorCode, CheckpointProblem } from '../files/checkpoint-error.ts'
-import { isRecord } from '../files/json-file.ts'
 
 /** Reads an object's keys one by one; what is wrong is added to `problems` and a harmless value returned. */
 export interface ConfigFields {
@@ -24,7 +24,7 @@ export interface NumberRule {
 }
 
 export function configFields(where: string, value: unknown, problems: CheckpointProblem[]): ConfigFields {
-  const record = isRecord(value) ? value : {}
+  const record = isObject(value) ? value : {}
   const report = (key: string, message: string, code: CheckpointErrorCode = 'bad-config') => {
     problems.push({ code, message: `${where}${key}: ${message}` })
   }
@@ -74,7 +74,7 @@ export function configFields(where: string, value: unknown, problems: Checkpoint
     },
     object(key) {
       const found = raw(key) ?? {}
-      if (!isRecord(found)) report(key, `must be an object, got ${shown(found)}`)
+      if (!isObject(found)) report(key, `must be an object, got ${shown(found)}`)
       return configFields(`${where}${key}.`, found, problems)
     },
     problem: report,

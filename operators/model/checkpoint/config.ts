@@ -1,5 +1,5 @@
+import { isObject } from '../../../engine/shared/json.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
-import { isRecord } from '../files/json-file.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
 
 /** Everything in `config.json` that has an effect on the numbers, complete and checked. */
@@ -79,7 +79,7 @@ export interface TokenIds {
  */
 export function parseModelConfig(path: string, value: unknown, tokens: TokenIds): ModelConfig {
   const problems: CheckpointProblem[] = []
-  if (!isRecord(value)) throwProblems([{ code: 'bad-config', message: `${path}: must hold an object` }])
+  if (!isObject(value)) throwProblems([{ code: 'bad-config', message: `${path}: must hold an object` }])
   const fields = configFields(`${path}: `, value, problems)
   const text = fields.object('text_config')
   checkArchitecture(fields)

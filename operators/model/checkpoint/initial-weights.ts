@@ -1,3 +1,4 @@
+import { mixBits } from '../../../engine/shared/hash.ts'
 import { errorFunction } from '../../../kernels/wgsl/activation-functions.ts'
 import { randomOf } from '../../random.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from '../files/float-formats.ts'
@@ -51,9 +52,7 @@ function draw<T extends Uint16Array | Uint32Array>(piece: T, table: T, from: num
   let state = from
   for (let i = 0; i < piece.length; i += 2) {
     state = (state + 0x9e3779b9) | 0
-    let bits = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
-    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)
-    bits ^= bits >>> 16
+    const bits = mixBits(state)
     piece[i] = table[bits & 0xffff]
     piece[i + 1] = table[bits >>> 16] // past an odd end, which typed arrays ignore
   }

@@ -1,8 +1,9 @@
 import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject } from '../../../engine/shared/json.ts'
 import { resolvePath } from '../../builtin.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
-import { isRecord, readJsonFile } from '../files/json-file.ts'
+import { readJsonFile } from '../files/json-file.ts'
 import type { TensorToWrite } from '../files/safetensors-write.ts'
 import { parseModelConfig } from './config.ts'
 import { initialBytes } from './initial-weights.ts'
@@ -51,7 +52,7 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
   })
   yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
   // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
-  await write('config.json', { ...(isRecord(json) && json), torch_dtype: of.dtype })
+  await write('config.json', { ...(isObject(json) && json), torch_dtype: of.dtype })
 }
 
 /** Of a tokenizer, beside a model. */

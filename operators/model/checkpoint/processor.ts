@@ -1,5 +1,5 @@
+import { isObject } from '../../../engine/shared/json.ts'
 import type { CheckpointProblem } from '../files/checkpoint-error.ts'
-import { isRecord } from '../files/json-file.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
 
 /**
@@ -58,7 +58,7 @@ export const processorJson = (imageSize: number) => ({
 
 function parseSize(fields: ConfigFields, imageSize: number): number {
   const size = fields.raw('size') ?? 224
-  const [height, width] = isRecord(size) ? [size.height, size.width] : [size, size]
+  const [height, width] = isObject(size) ? [size.height, size.width] : [size, size]
   if (height !== imageSize || width !== imageSize) {
     fields.problem(
       'size',

@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
-import { fileProblem, isRecord, readJsonFile } from '../files/json-file.ts'
+import { fileProblem, readJsonFile } from '../files/json-file.ts'
 
 export interface TokenizerFiles {
   /** For messages: the file that holds the vocabulary. */
@@ -63,15 +64,15 @@ function parseMerges(text: string): string[] {
 
 /** `added_tokens_decoder` keeps the tokens by id. */
 function addedTokens(config: Record<string, unknown>): object[] {
-  const byId = isRecord(config.added_tokens_decoder) ? config.added_tokens_decoder : {}
+  const byId = isObject(config.added_tokens_decoder) ? config.added_tokens_decoder : {}
   return Object.entries(byId).flatMap(([id, token]) =>
-    isRecord(token) ? [{ ...token, id: Number(id) }] : [],
+    isObject(token) ? [{ ...token, id: Number(id) }] : [],
   )
 }
 
 async function readObject(path: string): Promise<Record<string, unknown>> {
   const value = await readJsonFile(path)
-  if (isRecord(value)) return value
+  if (isObject(value)) return value
   throw new CheckpointError({ code: 'bad-config', message: `${path}: must hold an object` })
 }
 

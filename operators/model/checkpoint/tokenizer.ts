@@ -1,6 +1,7 @@
 import { Tokenizer as Engine } from '@huggingface/tokenizers'
+import { messageOf } from '../../../engine/shared/errors.ts'
+import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
-import { isRecord } from '../files/json-file.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
 
 /** Text to token ids and back, as the checkpoint's tokenizer files say. */
@@ -20,7 +21,7 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   try {
     return tokenizerOf(new Engine(definition, config), config)
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
+    const reason = messageOf(cause)
     throw new CheckpointError({
       code: 'bad-config',
       message: `${path}: cannot be used as a tokenizer: ${reason}`,
@@ -47,6 +48,6 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>): Tokenizer
 
 /** Tokens are named by their text, or by an object that holds it. */
 function contentOf(token: unknown): string | undefined {
-  const content = isRecord(token) ? token.content : token
+  const content = isObject(token) ? token.content : token
   return typeof content === 'string' ? content : undefined
 }

@@ -1,3 +1,5 @@
+import { CodedError } from '../../../engine/shared/errors.ts'
+
 export type CheckpointErrorCode =
   | 'missing-file'
   | 'unreadable-file'
@@ -23,16 +25,12 @@ export interface CheckpointProblem {
   readonly message: string
 }
 
-/** Everything that is wrong with a checkpoint, found before any of it is used; the message has a line a problem. */
-export class CheckpointError extends Error {
-  override readonly name = 'CheckpointError'
-  /** The first problem's code. */
-  readonly code: CheckpointErrorCode
+/** Everything that is wrong with a checkpoint, found before any of it is used; the code is that of the first problem, the message has a line for each. */
+export class CheckpointError extends CodedError<CheckpointErrorCode> {
   readonly problems: readonly [CheckpointProblem, ...CheckpointProblem[]]
 
   constructor(...problems: [CheckpointProblem, ...CheckpointProblem[]]) {
-    super(problems.map(problem => problem.message).join('\n'))
-    this.code = problems[0].code
+    super(problems[0].code, problems.map(problem => problem.message).join('\n'))
     this.problems = problems
   }
 }

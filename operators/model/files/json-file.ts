@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { messageOf } from '../../../engine/shared/errors.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 
 /** A JSON file's value; a missing or malformed file is a `CheckpointError` with its path. */
@@ -20,10 +21,5 @@ export function fileProblem(path: string, cause: unknown) {
     : ({ code: 'unreadable-file', message: `${path}: cannot be read: ${messageOf(cause)}` } as const)
 }
 
-export const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 const isMissing = (cause: unknown) =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')
-
-const messageOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))

@@ -1,7 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from './checkpoint-error.ts'
 import { bytesPerElement, isFloatFormat, toFloat32 } from './float-formats.ts'
-import { fileProblem, isRecord } from './json-file.ts'
+import { fileProblem } from './json-file.ts'
 
 /** A safetensors file whose header has been checked against its size; no tensor has been read. */
 export interface SafetensorsFile {
@@ -128,7 +129,7 @@ function parseHeader(path: string, text: string, size: number): SafetensorsFile 
 function parseRecord(path: string, text: string): Record<string, unknown> {
   try {
     const header: unknown = JSON.parse(text)
-    if (isRecord(header)) return header
+    if (isObject(header)) return header
   } catch {
     // Falls through: both are the same fault to the reader.
   }
@@ -137,7 +138,7 @@ function parseRecord(path: string, text: string): Record<string, unknown> {
 
 /** The entry, or what is wrong with it. */
 function parseEntry(value: unknown, dataBegin: number): TensorEntry | string {
-  if (!isRecord(value)) return `must be an object, got ${JSON.stringify(value)}`
+  if (!isObject(value)) return `must be an object, got ${JSON.stringify(value)}`
   const { dtype, shape, data_offsets: offsets } = value
   const width = typeof dtype === 'string' ? elementBytes[dtype] : undefined
   if (typeof dtype !== 'string' || width === undefined) return `unknown dtype ${JSON.stringify(dtype)}`
@@ -231,7 +232,7 @@ const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every(count => Number.isSafeInteger(count) && count >= 0)
 
 const stringsOf = (value: unknown): Record<string, string> =>
-  isRecord(value)
+  isObject(value)
     ? Object.fromEntries(
         Object.entries(value).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
       )

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
+import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
-import { isRecord, readJsonFile } from './json-file.ts'
+import { readJsonFile } from './json-file.ts'
 
 /** Writes one counter of a checkpoint. */
 export const writeNumber = (path: string, name: string, value: number): Promise<void> =>
@@ -8,7 +9,7 @@ export const writeNumber = (path: string, name: string, value: number): Promise<
 
 export async function readNumber(path: string, name: string): Promise<number> {
   const state = await readJsonFile(path)
-  const value = isRecord(state) ? state[name] : undefined
+  const value = isObject(state) ? state[name] : undefined
   if (typeof value === 'number') return value
   throw new CheckpointError({ code: 'bad-config', message: `${path}: ${name} must be a number` })
 }

@@ -1,18 +1,16 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
+import { replaceFileBy } from '../../../engine/shared/replace-file.ts'
 
 /** Writes a file piece by piece; it appears under its name only when it is whole. */
 export async function writeWholeFile(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-  const partial = `${path}.partial`
-  const handle = await open(partial, 'w')
-  try {
-    for await (const bytes of pieces) await writeFully(handle, bytes)
-  } catch (error) {
-    await handle.close()
-    await rm(partial, { force: true })
-    throw error
-  }
-  await handle.close()
-  await rename(partial, path)
+  await replaceFileBy(path, async partial => {
+    const handle = await open(partial, 'w')
+    try {
+      for await (const bytes of pieces) await writeFully(handle, bytes)
+    } finally {
+      await handle.close()
+    }
+  })
 }
 
 /** One write may take less than it is given. */
