@@ -5,13 +5,13 @@ import { type BoundDispatch, CompiledRecording, type EncodableCommand } from './
 import { allocateTensors, withStorage } from './memory.ts'
 import type { Command, Dispatch, Recording } from './recording.ts'
 
-/** Places the plan's tensors, compiles its kernels and binds them. */
+/** Gives the recording's tensors memory, compiles its kernels and binds them. */
 export async function compile(
   device: Device,
   recording: Recording,
   label: string,
 ): Promise<CompiledRecording> {
-  const places = allocateTensors(device, recording, label)
+  const memory = allocateTensors(device, recording, label)
   const dispatches = recording.segments.flatMap(s => s.commands).filter(c => 'dispatch' in c)
   const scalars = new ArrayBuffer(Math.max(1, dispatches.length) * scalarsBytes)
   const uniforms = device.gpu.createBuffer({
@@ -19,29 +19,34 @@ export async function compile(
     size: scalars.byteLength,
     usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
   })
-  let slot = 0
-  const ready = async (command: Command): Promise<EncodableCommand> => {
+  let count = 0
+  const encodable = async (command: Command): Promise<EncodableCommand> => {
     if ('fill' in command) {
-      const { buffer, offsetBytes } = storageOf(withStorage(places, command.fill))
-      return { fill: buffer, at: offsetBytes, bytes: wordsOf(command.fill) }
+      const { buffer, offsetBytes } = storageOf(withStorage(memory, command.fill))
+      return { fill: buffer, at: offsetBytes, bytes: clearedBytes(command.fill) }
     }
     const { kernel, params, tensors, grid } = command.dispatch
-    const offset = slot++ * scalarsBytes
+    const offset = count++ * scalarsBytes
     writeScalars(new DataView(scalars, offset, scalarsBytes), kernel, params, grid)
-    const slices = tensors.map(tensor => sliceOf(withStorage(places, tensor)))
+    const slices = tensors.map(tensor => sliceOf(withStorage(memory, tensor)))
     return {
-      step: await bind(device, command.dispatch, { buffer: uniforms, offset, size: scalarsBytes }, slices),
+      dispatch: await bind(
+        device,
+        command.dispatch,
+        { buffer: uniforms, offset, size: scalarsBytes },
+        slices,
+      ),
     }
   }
   const segments = new Map<string, EncodableCommand[]>()
   for (const { name, commands } of recording.segments)
-    segments.set(name, await Promise.all(commands.map(ready)))
+    segments.set(name, await Promise.all(commands.map(encodable)))
   device.gpu.queue.writeBuffer(uniforms, 0, scalars)
-  for (const [tensor, data] of recording.constants) device.write(withStorage(places, tensor), data)
-  return new CompiledRecording(device, segments, places, uniforms)
+  for (const [tensor, data] of recording.constants) device.write(withStorage(memory, tensor), data)
+  return new CompiledRecording(device, segments, memory, uniforms)
 }
 
-/** Room for the params of one dispatch: where a uniform binding may begin. */
+/** Bytes between the params of two dispatches: WebGPU lets a uniform binding start at multiples of 256. */
 const scalarsBytes = 256
 
 async function bind(
@@ -69,5 +74,5 @@ function sliceOf(tensor: Tensor): GPUBufferBinding {
   return { buffer, offset: offsetBytes, size: Math.ceil(bytesOf(tensor) / 16) * 16 }
 }
 
-/** What clearing must span, a multiple of 4; nothing else lies in those last bytes. */
-const wordsOf = (tensor: Tensor): number => Math.ceil(bytesOf(tensor) / 4) * 4
+/** Bytes to clear, a multiple of 4 as WebGPU demands; no other tensor uses the last ones. */
+const clearedBytes = (tensor: Tensor): number => Math.ceil(bytesOf(tensor) / 4) * 4

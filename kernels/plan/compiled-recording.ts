@@ -2,52 +2,52 @@ import type { Device, HostArray } from '../device/device.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { type TensorMemory, withStorage } from './memory.ts'
 
-/** A dispatch, bound. */
+/** A dispatch with its pipeline and bindings. */
 export interface BoundDispatch {
   pipeline: GPUComputePipeline
   bindings: GPUBindGroup
   grid: readonly [number, number, number]
 }
 
-/** A command that can be encoded as it is. */
-export type EncodableCommand = { step: BoundDispatch } | { fill: GPUBuffer; at: number; bytes: number }
+/** A command that is ready to be encoded. */
+export type EncodableCommand = { dispatch: BoundDispatch } | { fill: GPUBuffer; at: number; bytes: number }
 
-/** A plan with memory and bindings, replayed in a tight loop. */
+/** A recording with memory and bindings, ready to run. */
 export class CompiledRecording {
   readonly device: Device
   readonly #segments: Map<string, EncodableCommand[]>
-  readonly #places: TensorMemory
+  readonly #memory: TensorMemory
   readonly #uniforms: GPUBuffer
   readonly #release: (() => void) | undefined
 
-  /** `release` is called in place of giving the memory back. */
+  /** With `release`, `free` calls it and keeps the memory. */
   constructor(
     device: Device,
     segments: Map<string, EncodableCommand[]>,
-    places: TensorMemory,
+    memory: TensorMemory,
     uniforms: GPUBuffer,
     release?: () => void,
   ) {
     this.device = device
     this.#segments = segments
-    this.#places = places
+    this.#memory = memory
     this.#uniforms = uniforms
     this.#release = release
   }
 
-  /** The same memory and bindings for a plan that differs in its tensors' identity only: `mine[i]` stands for `theirs[i]`. */
+  /** The same memory and bindings for an equal recording of other tensor objects: `theirs[i]` gets the memory of `mine[i]`. */
   rebind(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledRecording {
     const tensors = new Map<Tensor, Tensor>()
     theirs.forEach((tensor, i) => {
       tensors.set(tensor, this.at(mine[i]))
     })
-    const places = { tensors, buffers: this.#places.buffers }
-    return new CompiledRecording(this.device, this.#segments, places, this.#uniforms, release)
+    const memory = { tensors, buffers: this.#memory.buffers }
+    return new CompiledRecording(this.device, this.#segments, memory, this.#uniforms, release)
   }
 
-  /** Bytes of the memory that the plan's own tensors share. */
+  /** Bytes of the buffers that the tensors share. */
   get bytes(): number {
-    return this.#places.buffers.reduce((sum, buffer) => sum + buffer.size, 0)
+    return this.#memory.buffers.reduce((sum, buffer) => sum + buffer.size, 0)
   }
 
   /** Runs the named segments (by default all, in order) in one submit. */
@@ -56,13 +56,14 @@ export class CompiledRecording {
     let pass: GPUComputePassEncoder | undefined
     for (const name of names) {
       const commands = this.#segments.get(name)
-      if (!commands) throw new Error(`no segment "${name}"; known: ${[...this.#segments.keys()].join(', ')}`)
+      if (!commands)
+        throw new Error(`no segment "${name}"; segments: ${[...this.#segments.keys()].join(', ')}`)
       for (const command of commands) {
-        if ('step' in command) {
+        if ('dispatch' in command) {
           pass ??= encoder.beginComputePass()
-          pass.setPipeline(command.step.pipeline)
-          pass.setBindGroup(0, command.step.bindings)
-          pass.dispatchWorkgroups(...command.step.grid)
+          pass.setPipeline(command.dispatch.pipeline)
+          pass.setBindGroup(0, command.dispatch.bindings)
+          pass.dispatchWorkgroups(...command.dispatch.grid)
           continue
         }
         pass?.end()
@@ -74,9 +75,9 @@ export class CompiledRecording {
     this.device.gpu.queue.submit([encoder.finish()])
   }
 
-  /** The same tensor with its place; only pinned tensors keep their contents between dispatches. */
+  /** The tensor with its storage. Only pinned tensors keep their contents after the dispatches that use them. */
   at(tensor: Tensor): Tensor {
-    return withStorage(this.#places, tensor)
+    return withStorage(this.#memory, tensor)
   }
 
   write(tensor: Tensor, data: HostArray, at = 0): void {
@@ -96,7 +97,7 @@ export class CompiledRecording {
       this.#release()
       return
     }
-    for (const buffer of this.#places.buffers) this.device.free(buffer)
+    for (const buffer of this.#memory.buffers) this.device.free(buffer)
     this.#uniforms.destroy()
   }
 }

@@ -2,77 +2,83 @@ import { align, type Device } from '../device/device.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
 import type { Command, Recording } from './recording.ts'
 
-/** The memory of a compiled plan: its tensors with their places, and the buffers that these are in. */
+/** The memory of a compiled recording: each tensor with its storage, and the buffers that hold them. */
 export interface TensorMemory {
   tensors: Map<Tensor, Tensor>
   buffers: GPUBuffer[]
 }
 
-/** Gives the plan's own tensors memory on the device. */
+/** Gives memory on the device to the tensors of a recording that have none. */
 export function allocateTensors(device: Device, recording: Recording, label: string): TensorMemory {
-  const { slabs, found } = layOut(recording, device.maxBindingBytes)
+  const { slabs, locations } = layOut(recording, device.maxBindingBytes)
   const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
   const tensors = new Map<Tensor, Tensor>()
-  for (const [tensor, { slab, offset }] of found)
+  for (const [tensor, { slab, offset }] of locations)
     tensors.set(tensor, { ...tensor, storage: { buffer: buffers[slab], offsetBytes: offset } })
   return { tensors, buffers }
 }
 
-/** The tensor with its place. */
+/** The tensor with its storage. */
 export const withStorage = ({ tensors }: TensorMemory, tensor: Tensor): Tensor =>
   tensor.storage ? tensor : (tensors.get(tensor) ?? tensor)
 
-/** Bytes of the memory that the plan's own tensors will share, found without a device. */
+/** Bytes that `allocateTensors` would take, computed without a device. */
 export const recordingBytes = (recording: Recording, maxBindingBytes: number): number =>
   layOut(recording, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
 
-/** The tensors that the plan has to place, in the order in which they occur. */
+/** The tensors of a recording that need memory, in the order in which they occur. */
 export const tensorsToPlace = (recording: Recording): Tensor[] =>
   lifetimes(recording).map(life => life.tensor)
 
-/** Bytes of each buffer, and where in them the tensors without storage lie. */
+/** Bytes of each buffer (slab), and the buffer and offset of each tensor. */
 interface Layout {
   slabs: number[]
-  found: Map<Tensor, { slab: number; offset: number }>
+  locations: Map<Tensor, { slab: number; offset: number }>
 }
 
+/** A tensor with the numbers of the first and last command that use it. */
 interface Lifetime {
   tensor: Tensor
   first: number
   last: number
 }
 
-/** Gives every tensor without storage a place that overlaps no other tensor alive at the same time: largest first. */
+/**
+ * Finds a location for each tensor without storage, the largest first: the lowest offset where it overlaps no tensor that is
+ * alive at the same time.
+ */
 function layOut(recording: Recording, maxBindingBytes: number): Layout {
   const lives = lifetimes(recording).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
-  const slabs: { end: number; taken: { life: Lifetime; from: number; to: number }[] }[] = []
-  const found = new Map<Tensor, { slab: number; offset: number }>()
+  const slabs: { end: number; taken: Range[] }[] = []
+  const locations = new Map<Tensor, { slab: number; offset: number }>()
   for (const life of lives) {
     const size = Math.max(256, align(bytesOf(life.tensor)))
     if (size > maxBindingBytes)
       throw new Error(
         `${life.tensor.label} (${life.tensor.shape}): ${size} bytes; a binding holds ${maxBindingBytes}`,
       )
-    let done = false
-    for (let slab = 0; !done; slab++) {
+    for (let slab = 0; !locations.has(life.tensor); slab++) {
       slabs[slab] ??= { end: 0, taken: [] }
       const target = slabs[slab]
       const offset = gap(target.taken, life, size)
       if (offset + size > maxBindingBytes) continue
       target.taken.push({ life, from: offset, to: offset + size })
       target.end = Math.max(target.end, offset + size)
-      found.set(life.tensor, { slab, offset })
-      done = true
+      locations.set(life.tensor, { slab, offset })
     }
   }
-  return { slabs: slabs.map(slab => slab.end), found }
+  return { slabs: slabs.map(slab => slab.end), locations }
 }
 
-function gap(
-  taken: readonly { life: Lifetime; from: number; to: number }[],
-  life: Lifetime,
-  size: number,
-): number {
+/** Bytes of a slab that a tensor takes during its life. */
+interface Range {
+  life: Lifetime
+  from: number
+  to: number
+}
+
+/** The lowest offset with `size` bytes that no tensor takes during `life`. */
+function gap(taken: readonly Range[], life: Lifetime, size: number): number {
   const busy = taken
     .filter(t => t.life.first <= life.last && life.first <= t.life.last)
     .sort((a, b) => a.from - b.from)

@@ -12,7 +12,7 @@ export interface Call<P extends string, B extends string> {
 /** What matrix products round their factors to. Sums, norms, probabilities and losses are float32 always. */
 export type Precision = 'float32' | 'float16'
 
-/** One kernel with all that it is given. */
+/** One kernel with its params, tensors and workgroups. */
 export interface Dispatch {
   kernel: Kernel
   params: Readonly<Record<string, number>>
@@ -20,29 +20,30 @@ export interface Dispatch {
   grid: readonly [number, number, number]
 }
 
-/** What a plan lists: a dispatch, or a tensor to set to zero. */
+/** One entry of a recording: a dispatch, or a tensor to set to zero. */
 export type Command = { dispatch: Dispatch } | { fill: Tensor }
 
-/** Commands that can be run apart. */
+/** Commands that can be run without those of other segments. */
 export interface Segment {
   name: string
   commands: Command[]
 }
 
 /**
- * A list of dispatches over tensors, recorded once and replayed often. Tensors made by `tensor` have no place yet:
- * `compile` gives each one memory from its first to its last use, so that the peak is what is alive at once.
+ * A list of dispatches over tensors, recorded once and replayed often. A tensor from `tensor` has no memory yet: `compile`
+ * gives it memory from its first to its last use, so the peak is the size of the tensors that are alive together.
  */
 export class Recording {
-  /** What kernels are generated for. */
+  /** The kind of GPU for which kernels are generated. */
   readonly target: Target
   readonly precision: Precision
   /**
-   * u32 (1): where kernels add how often what they rounded had to be cut to float16's range; by default nowhere. They do
-   * where numbers become float16 first: left factors of products (eight neighbours at a time), results kept in float16,
-   * copies, heads that attention reads as float32 and the slopes of its scores, rows of decode steps. Not counted, because it
-   * cannot be: probabilities, and what attention gives, an average of numbers within the range. Nor right factors: they are
-   * weights, or activations that are a left factor elsewhere; others has only attention with heads that 8 does not divide.
+   * u32 (1): a counter to which kernels add the number of values that they had to clamp to float16's range. Undefined: they
+   * do not count. Values are counted where they are first rounded to float16: left factors of products (eight neighbours
+   * count as one), results kept in float16, copies, float32 heads that attention reads, gradients of its scores, rows of
+   * decode steps. Probabilities and the output of attention (an average of values within the range) cannot leave the range.
+   * Right factors are not counted: they are weights, or activations that are also a left factor; the only others are those
+   * of attention with a head size that 8 does not divide.
    */
   saturated: Tensor | undefined
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
@@ -54,24 +55,24 @@ export class Recording {
     this.precision = precision
   }
 
-  /** What products round their factors to anyway: the type to keep what only products, and kernels that can, will read. */
+  /** The type to which products round their factors: tensors that only products and the like read may be kept in it. */
   get factorType(): 'f16' | 'f32' {
     return this.precision === 'float16' && this.target.units !== 'none' ? 'f16' : 'f32'
   }
 
-  /** A tensor that lives from its first to its last use in this plan. */
+  /** A tensor that has memory from its first to its last use in this recording. */
   tensor(label: string, shape: readonly number[], type: ElementType = 'f32'): Tensor {
     return { label, shape, type }
   }
 
-  /** A tensor that keeps its place for the life of the compiled plan: what the host writes or reads, and state. */
+  /** A tensor that keeps its memory as long as the compiled recording lives: the host reads or writes it, or it is state. */
   pin(label: string, shape: readonly number[], type: ElementType = 'f32'): Tensor {
     const tensor = this.tensor(label, shape, type)
     this.pinned.add(tensor)
     return tensor
   }
 
-  /** A pinned tensor that starts with these contents: index lists, tables, state of a loop. */
+  /** A pinned tensor with contents at the start: index lists, tables, state of a loop. */
   constant(label: string, shape: readonly number[], data: HostArray): Tensor {
     const tensor = this.pin(
       label,
@@ -82,7 +83,7 @@ export class Recording {
     return tensor
   }
 
-  /** What follows can be run apart, under this name; tensors stay alive across segments in the order of recording. */
+  /** Starts a segment: later commands can be run by its name. Tensors stay alive across segments, in recording order. */
   segment(name: string): void {
     this.segments.push({ name, commands: [] })
   }

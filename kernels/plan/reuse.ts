@@ -6,11 +6,11 @@ import type { CompiledRecording } from './compiled-recording.ts'
 import { tensorsToPlace } from './memory.ts'
 import type { Recording } from './recording.ts'
 
-/** A compiled plan that nobody uses at present, with the tensors that it was made for. */
-interface Idle {
+/** A compiled recording that nobody uses now, with the tensors for which it was compiled. */
+interface IdleRecording {
   compiled: CompiledRecording
   tensors: readonly Tensor[]
-  /** Whose constants it holds. */
+  /** The recording whose constants the memory holds. */
   recording: Recording
   key: string
   owner: object
@@ -18,17 +18,17 @@ interface Idle {
 }
 
 /**
- * How much memory may wait to be used again: a third of what is in use, which is mostly weights. None where there are
- * no matrix units: there kernels take so long that it gains nothing.
+ * The most memory that may stay idle: a third of the memory in use, which is mostly weights. GPUs without matrix units keep
+ * none: their kernels take so long that reuse gains nothing.
  */
-const mostIdle = ({ units, liveBytes }: Device): number =>
+const maxIdleBytes = ({ units, liveBytes }: Device): number =>
   units === 'none' ? 0 : Math.max(2 ** 28, liveBytes / 3)
 
 /**
- * As `compile`, but what `free` gives back waits for the next plan that does the same with the same weights: recording
- * is cheap beside placing, binding and allocating. A pinned tensor without contents of its own then holds what the last
- * run left. The memory that waits counts as free: one plan of a label for each owner, e.g. a set of weights, and the
- * oldest goes when there is too much of it.
+ * As `compile`, but `free` keeps the compiled recording idle, and the next equal recording with the same weights takes it
+ * over: recording takes little time compared to allocating, compiling and binding. A pinned tensor without contents of its
+ * own then holds the values of the last run. Idle memory counts as free. Each owner, e.g. a set of weights, keeps one idle
+ * recording of a label; beyond `maxIdleBytes` the oldest are freed.
  */
 export async function compileOrReuse(
   device: Device,
@@ -37,58 +37,58 @@ export async function compileOrReuse(
   owner: object,
 ): Promise<CompiledRecording> {
   const { key, tensors } = signatureOf(recording)
-  const waiting = idleRecordings.get(device) ?? []
-  idleRecordings.set(device, waiting)
-  const isAlike = (idle: Idle) => idle.owner === owner && idle.label === label
-  const at = waiting.findIndex(idle => isAlike(idle) && idle.key === key)
-  const found = waiting.splice(at, at < 0 ? 0 : 1).at(0)
-  if (found) wake(device, found.compiled.bytes)
-  else drop(device, isAlike)
-  const own = found ?? { compiled: await compile(device, recording, label), tensors, recording }
-  if (own.recording !== recording)
+  const idle = idleRecordings.get(device) ?? []
+  idleRecordings.set(device, idle)
+  const isOfOwner = (one: IdleRecording) => one.owner === owner && one.label === label
+  const index = idle.findIndex(one => isOfOwner(one) && one.key === key)
+  const [reused] = index < 0 ? [] : idle.splice(index, 1)
+  if (reused) moveToLive(device, reused.compiled.bytes)
+  else freeIdle(device, isOfOwner)
+  const source = reused ?? { compiled: await compile(device, recording, label), tensors, recording }
+  if (source.recording !== recording)
     for (const [tensor, data] of recording.constants)
-      own.compiled.write(own.tensors[tensors.indexOf(tensor)], data)
-  return own.compiled.rebind(own.tensors, tensors, () => {
-    wake(device, -own.compiled.bytes)
-    drop(device, isAlike)
-    waiting.push({ compiled: own.compiled, tensors: own.tensors, recording, key, owner, label })
-    drop(device, () => device.idleBytes > mostIdle(device))
+      source.compiled.write(source.tensors[tensors.indexOf(tensor)], data)
+  return source.compiled.rebind(source.tensors, tensors, () => {
+    moveToLive(device, -source.compiled.bytes)
+    freeIdle(device, isOfOwner)
+    idle.push({ compiled: source.compiled, tensors: source.tensors, recording, key, owner, label })
+    freeIdle(device, () => device.idleBytes > maxIdleBytes(device))
   })
 }
 
-/** Gives back what waits to be used again by its owner, who ends. */
+/** Frees the idle recordings of an owner, which will use none of them again. */
 export function freeIdleRecordings(device: Device, owner: object): void {
-  drop(device, idle => idle.owner === owner)
+  freeIdle(device, one => one.owner === owner)
 }
 
-/** Asks about what waits from the oldest on, each when those before it are gone. */
-function drop(device: Device, isOver: (idle: Idle) => boolean): void {
-  const waiting = idleRecordings.get(device) ?? []
-  for (const idle of [...waiting]) {
-    if (!isOver(idle)) continue
-    waiting.splice(waiting.indexOf(idle), 1)
-    wake(device, idle.compiled.bytes)
-    idle.compiled.free()
+/** Frees the idle recordings that `mustGo` selects. It is asked from the oldest on, each time after the ones before are freed. */
+function freeIdle(device: Device, mustGo: (one: IdleRecording) => boolean): void {
+  const idle = idleRecordings.get(device) ?? []
+  for (const one of [...idle]) {
+    if (!mustGo(one)) continue
+    idle.splice(idle.indexOf(one), 1)
+    moveToLive(device, one.compiled.bytes)
+    one.compiled.free()
   }
 }
 
-function wake(device: Device, bytes: number): void {
+function moveToLive(device: Device, bytes: number): void {
   device.liveBytes += bytes
   device.idleBytes -= bytes
 }
 
-const idleRecordings = new WeakMap<Device, Idle[]>()
+const idleRecordings = new WeakMap<Device, IdleRecording[]>()
 
-/** Two plans with one signature differ in nothing but the contents of their constants. */
+/** Two recordings with the same signature differ only in the contents of their constants. */
 function signatureOf(recording: Recording): Signature {
-  const known = signatures.get(recording) ?? newSignature(recording)
-  signatures.set(recording, known)
-  return known
+  const signature = signatures.get(recording) ?? newSignature(recording)
+  signatures.set(recording, signature)
+  return signature
 }
 
 interface Signature {
   key: string
-  /** The tensors that the plan has to place. */
+  /** The tensors of the recording that need memory. */
   tensors: readonly Tensor[]
 }
 
@@ -127,13 +127,13 @@ function newSignature(recording: Recording): Signature {
 const kernelNumbers = numbering<Kernel>()
 const bufferNumbers = numbering<GPUBuffer>()
 
-/** Numbers objects in the order in which they are asked for; forgets those that are gone. */
+/** Numbers objects in the order in which they are first seen, without keeping them alive. */
 function numbering<Value extends object>(): (value: Value) => number {
   let count = 0
-  const known = new WeakMap<Value, number>()
+  const numbers = new WeakMap<Value, number>()
   return value => {
-    const number = known.get(value) ?? ++count
-    known.set(value, number)
+    const number = numbers.get(value) ?? ++count
+    numbers.set(value, number)
     return number
   }
 }
