@@ -8,7 +8,7 @@ import {
 import type { ActivationName } from '../wgsl/activation-functions.ts'
 import type { Pass } from './pass.ts'
 
-/** f(x), of which only products may be readers. */
+/** f(x), which only products may read. */
 export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor {
   const y = pass.output(name, x.shape, [x], [], pass.recording.factorType)
   activationKernel(pass.recording, name, x, y)
@@ -19,7 +19,7 @@ export function activation(pass: Pass, name: ActivationName, x: Tensor): Tensor 
   return y
 }
 
-/** silu(gate) · up, the middle of a SwiGLU, for products to read. Gate and up must have no other reader. */
+/** silu(gate) · up, the middle of a SwiGLU (Shazeer, arXiv:2002.05202), which only products may read. Nothing else may read gate and up. */
 export function siluMultiply(pass: Pass, gate: Tensor, up: Tensor): Tensor {
   const y = pass.output('silu multiply', gate.shape, [gate, up], [], pass.recording.factorType)
   siluMultiplyKernel(pass.recording, gate, up, y)

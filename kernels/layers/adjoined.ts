@@ -2,8 +2,8 @@ import { bytesOf } from '../device/tensor.ts'
 import type { Parameter } from './pass.ts'
 
 /**
- * One parameter for several that lie one behind the other in memory, their first extents added: what reads all of them
- * then does so in one product. Undefined where they lie apart, or where a gradient or an adapter is one's own.
+ * One parameter that spans several which follow each other in memory, the sum of their rows high: one product then reads all
+ * of them. Undefined if there is a gap between them, or if one has a gradient or an adapter.
  */
 export function adjoined(parameters: readonly Parameter[]): Parameter | undefined {
   const [{ name, shape, value }] = parameters
@@ -11,15 +11,15 @@ export function adjoined(parameters: readonly Parameter[]): Parameter | undefine
   const inner = shape.slice(1)
   let end = value.storage.offsetBytes
   for (const { value: next, gradient, adapter } of parameters) {
-    const behind = next.storage?.buffer === value.storage.buffer && next.storage.offsetBytes === end
-    const alike = next.type === value.type && String(next.shape.slice(1)) === String(inner)
-    if (!behind || !alike || gradient || adapter) return undefined
+    const follows = next.storage?.buffer === value.storage.buffer && next.storage.offsetBytes === end
+    const isAlike = next.type === value.type && String(next.shape.slice(1)) === String(inner)
+    if (!follows || !isAlike || gradient || adapter) return undefined
     end += bytesOf(next)
   }
-  const whole = [parameters.reduce((sum, each) => sum + each.shape[0], 0), ...inner]
+  const joined = [parameters.reduce((sum, one) => sum + one.shape[0], 0), ...inner]
   return {
     name: `${name} and ${parameters.length - 1} more`,
-    shape: whole,
-    value: { ...value, shape: whole },
+    shape: joined,
+    value: { ...value, shape: joined },
   }
 }

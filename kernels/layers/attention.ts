@@ -13,41 +13,43 @@ export interface AttentionOptions extends AttentionShape {
 }
 
 /**
- * softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize). What the backward
- * needs is kept: on matrix units the sums of each row, else the probabilities. Only products may read the result.
+ * softmax(scale · Q Kᵀ + mask) V for every head: (batches · rows, heads · headSize), which only products may read. For the
+ * backward, matrix units keep the sums of each row (flash attention, Dao et al., arXiv:2205.14135); other GPUs keep the
+ * probabilities.
  */
 export function attention(pass: Pass, options: AttentionOptions): Tensor {
-  const { recording } = pass
-  const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale, mask } =
-    options
+  const { queries, keys, values, batches, rows, heads, headSize } = options
+  const fits = flashFits(pass.recording, options, [queries, keys, values])
   const inputs = [queries.tensor, keys.tensor, values.tensor]
-  const ratio = heads / keyValueHeads
-  const width = heads * headSize
-  const fits = flashFits(recording, options, [queries, keys, values])
-  const y = pass.output('attention', [batches * rows, width], inputs, [], fits ? 'f16' : 'f32')
-  if (fits) {
-    const logSums = recording.tensor('log sums', [batches, heads, rows])
-    flashAttention(recording, { ...options, out: y, logSums })
-    pass.onBackward(y, dOut => {
-      const targets = gradientsOf(pass, inputs)
-      const into = ({ tensor, column = 0 }: Heads) => {
-        const target = targets.get(tensor)
-        return target && { tensor: target.gradient, column, accumulate: target.accumulate }
-      }
-      const gradients = { dQueries: into(queries), dKeys: into(keys), dValues: into(values) }
-      flashAttentionBackward(recording, { ...options, out: y, dOut, logSums, ...gradients })
-    })
-    return y
-  }
-  const scores = recording.tensor('attention scores', [batches, heads, rows, keyRows])
+  const y = pass.output('attention', [batches * rows, heads * headSize], inputs, [], fits ? 'f16' : 'f32')
+  if (fits) recordFlash(pass, options, y)
+  else recordProducts(pass, options, y)
+  return y
+}
+
+function recordFlash(pass: Pass, options: AttentionOptions, y: Tensor): void {
+  const { recording } = pass
+  const { queries, keys, values, batches, rows, heads } = options
+  const logSums = recording.tensor('log sums', [batches, heads, rows])
+  flashAttention(recording, { ...options, out: y, logSums })
+  pass.onBackward(y, dOut => {
+    const targets = gradientTargets(pass, options)
+    const into = ({ tensor, column = 0 }: Heads) => {
+      const target = targets.get(tensor)
+      return target && { tensor: target.gradient, column, accumulate: target.accumulate }
+    }
+    const gradients = { dQueries: into(queries), dKeys: into(keys), dValues: into(values) }
+    flashAttentionBackward(recording, { ...options, out: y, dOut, logSums, ...gradients })
+  })
+}
+
+/** Attention as two products with a softmax between them. */
+function recordProducts(pass: Pass, options: AttentionOptions, y: Tensor): void {
+  const { recording } = pass
+  const { batches, rows, keyRows, heads, headSize, scale, mask } = options
+  const probabilities = recording.tensor('attention scores', [batches, heads, rows, keyRows])
+  const { q, k, v, square, across } = operandsOf(options)
   const batch = { outer: batches, inner: heads }
-
-  const q = side(queries, rows, headSize)
-  const k = { ...side(keys, keyRows, headSize), innerDivisor: ratio }
-  const v = { ...side(values, keyRows, headSize), innerDivisor: ratio }
-  const score = (tensor: Tensor): Operand => square(tensor, heads, rows, keyRows)
-  const across = (tensor: Tensor): Operand => side({ tensor }, rows, headSize)
-
   matmul(recording, {
     form: 'nt',
     rows,
@@ -55,99 +57,117 @@ export function attention(pass: Pass, options: AttentionOptions): Tensor {
     inner: headSize,
     a: q,
     b: k,
-    out: score(scores),
+    out: square(probabilities),
     scale,
     batch,
   })
-  softmax(recording, { scores, outer: batches, inner: heads, rows, keys: keyRows, mask })
+  softmax(recording, { scores: probabilities, outer: batches, inner: heads, rows, keys: keyRows, mask })
   matmul(recording, {
     form: 'nn',
     rows,
     columns: headSize,
     inner: keyRows,
-    a: score(scores),
+    a: square(probabilities),
     b: v,
     out: across(y),
     batch,
   })
-
-  pass.onBackward(y, dy => {
-    const dScores = recording.tensor('d attention scores', scores.shape)
-    const a = across(dy)
-    matmul(recording, {
-      form: 'nt',
-      rows,
-      columns: keyRows,
-      inner: headSize,
-      a,
-      b: v,
-      out: score(dScores),
-      batch,
-    })
-    const targets = gradientsOf(pass, inputs)
-    // Heads that share a key head sum their gradients into it.
-    const shared = { outer: batches, inner: keyValueHeads }
-    const stacked = (tensor: Tensor): Operand => ({ ...score(tensor), inner: ratio * rows * keyRows })
-    const grouped = (operand: Operand): Operand => ({ ...operand, inner: ratio * headSize })
-    const repeat = { count: ratio, a: rows * keyRows, b: headSize }
-    const transposed = (from: Tensor, b: Operand, into: Heads) => {
-      const target = targets.get(into.tensor)
-      if (!target) return
-      const out = side({ ...into, tensor: target.gradient }, keyRows, headSize)
-      const { accumulate } = target
-      const shape = { rows: keyRows, columns: headSize, inner: rows }
-      matmul(recording, {
-        form: 'tn',
-        ...shape,
-        a: stacked(from),
-        b: grouped(b),
-        out,
-        accumulate,
-        batch: shared,
-        repeat,
-      })
-    }
-    transposed(scores, across(dy), values)
-    softmaxBackward(recording, {
-      probabilities: scores,
-      gradient: dScores,
-      outer: batches,
-      inner: heads,
-      rows,
-      keys: keyRows,
-      scale,
-    })
-    transposed(dScores, q, keys)
-    const target = targets.get(queries.tensor)
-    if (!target) return
-    const out = side({ ...queries, tensor: target.gradient }, rows, headSize)
-    const { accumulate } = target
-    matmul(recording, {
-      form: 'nn',
-      rows,
-      columns: headSize,
-      inner: keyRows,
-      a: score(dScores),
-      b: k,
-      out,
-      accumulate,
-      batch,
-    })
-  })
-  return y
+  pass.onBackward(y, dy => recordProductsBackward(pass, options, probabilities, dy))
 }
 
-/** Where the gradients of those that want one go; keys and values may be columns of one tensor: it is asked for once. */
-function gradientsOf(pass: Pass, inputs: readonly Tensor[]) {
-  const wanted = [...new Set(inputs)].filter(x => pass.wants(x))
+/** With P = softmax(S), S = scale · Q Kᵀ: dV = Pᵀ dY, dP = dY Vᵀ, dS from dP and P, dK = dSᵀ Q, dQ = dS K. */
+function recordProductsBackward(
+  pass: Pass,
+  options: AttentionOptions,
+  probabilities: Tensor,
+  dy: Tensor,
+): void {
+  const { recording } = pass
+  const { queries, keys, values, batches, rows, keyRows, heads, keyValueHeads, headSize, scale } = options
+  const { q, k, v, square, across } = operandsOf(options)
+  const ratio = heads / keyValueHeads
+  const batch = { outer: batches, inner: heads }
+  const dScores = recording.tensor('d attention scores', probabilities.shape)
+  matmul(recording, {
+    form: 'nt',
+    rows,
+    columns: keyRows,
+    inner: headSize,
+    a: across(dy),
+    b: v,
+    out: square(dScores),
+    batch,
+  })
+  const targets = gradientTargets(pass, options)
+  /** fromᵀ · b; query heads that share a key head sum their products into its gradient. */
+  const transposed = (from: Tensor, b: Operand, into: Heads) => {
+    const target = targets.get(into.tensor)
+    if (!target) return
+    matmul(recording, {
+      form: 'tn',
+      rows: keyRows,
+      columns: headSize,
+      inner: rows,
+      a: { ...square(from), inner: ratio * rows * keyRows },
+      b: { ...b, inner: ratio * headSize },
+      out: headsOperand({ ...into, tensor: target.gradient }, keyRows, headSize),
+      accumulate: target.accumulate,
+      batch: { outer: batches, inner: keyValueHeads },
+      repeat: { count: ratio, a: rows * keyRows, b: headSize },
+    })
+  }
+  transposed(probabilities, across(dy), values)
+  softmaxBackward(recording, {
+    probabilities,
+    gradient: dScores,
+    outer: batches,
+    inner: heads,
+    rows,
+    keys: keyRows,
+    scale,
+  })
+  transposed(dScores, q, keys)
+  const target = targets.get(queries.tensor)
+  if (!target) return
+  matmul(recording, {
+    form: 'nn',
+    rows,
+    columns: headSize,
+    inner: keyRows,
+    a: square(dScores),
+    b: k,
+    out: headsOperand({ ...queries, tensor: target.gradient }, rows, headSize),
+    accumulate: target.accumulate,
+    batch,
+  })
+}
+
+/** The inputs of attention as operands of products: one matrix for each batch and head. */
+function operandsOf(options: AttentionOptions) {
+  const { queries, keys, values, rows, keyRows, heads, keyValueHeads, headSize } = options
+  const innerDivisor = heads / keyValueHeads
+  return {
+    q: headsOperand(queries, rows, headSize),
+    k: { ...headsOperand(keys, keyRows, headSize), innerDivisor },
+    v: { ...headsOperand(values, keyRows, headSize), innerDivisor },
+    /** Scores or probabilities (batches, heads, rows, keyRows). */
+    square: (tensor: Tensor): Operand => {
+      return { tensor, rowStride: keyRows, outer: heads * rows * keyRows, inner: rows * keyRows }
+    },
+    /** The output or its gradient (batches · rows, heads · headSize). */
+    across: (tensor: Tensor): Operand => headsOperand({ tensor }, rows, headSize),
+  }
+}
+
+/** The gradients to write. Keys and values may be columns of one tensor, which has one gradient. */
+function gradientTargets(pass: Pass, { queries, keys, values }: AttentionOptions) {
+  const tensors = new Set([queries.tensor, keys.tensor, values.tensor])
+  const wanted = [...tensors].filter(x => pass.wants(x))
   return new Map(wanted.map(x => [x, pass.into(x)]))
 }
 
-function side({ tensor, column = 0 }: Heads, rows: number, headSize: number): Operand {
+/** Heads that lie next to each other in the rows of a tensor. */
+function headsOperand({ tensor, column = 0 }: Heads, rows: number, headSize: number): Operand {
   const rowStride = tensor.shape[1]
   return { tensor, offset: column, rowStride, outer: rows * rowStride, inner: headSize }
-}
-
-function square(tensor: Tensor, heads: number, rows: number, keyRows: number): Operand {
-  return { tensor, rowStride: keyRows, outer: heads * rows * keyRows, inner: rows * keyRows }
 }

@@ -22,8 +22,8 @@ export function gather(pass: Pass, from: Tensor, rows: readonly number[], label 
 }
 
 /**
- * Writes rows of `from` into rows of `into`, each row of `into` once; gradients flow back as sums. The list of the rows
- * that are read, in the order of the pairs, is returned; a plan without a backward may be run with other contents of it.
+ * Writes rows of `from` into rows of `into`, each row of `into` at most once; gradients are summed back into `from`. Returns
+ * the list of the rows that are read, in the order of the pairs: without a backward, its contents may be changed before a run.
  */
 export function gatherInto(
   pass: Pass,
@@ -41,7 +41,7 @@ export function gatherInto(
     }
     if (!pass.wants(from)) return
     const target = pass.into(from)
-    // Rows that nobody gathered get a zero gradient: they appear in no pair, so the whole is cleared first.
+    // Rows that were not gathered are in no pair; clearing the tensor first gives them a gradient of zero.
     if (!target.accumulate) pass.recording.fill(target.gradient)
     record(pass.recording, gradient, target.gradient, back, true)
   })

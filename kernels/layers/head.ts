@@ -11,6 +11,13 @@ export interface SupervisedToken {
   target: number
 }
 
+export interface SupervisedTokens {
+  tokens: readonly SupervisedToken[]
+  temperature: number
+  /** The distribution is over these tokens; by default over the whole vocabulary. */
+  support?: Support | undefined
+}
+
 export interface LogProbabilities {
   /** u32 (supervised rows) */
   targets: Tensor
@@ -18,37 +25,35 @@ export interface LogProbabilities {
   logProbs: Tensor
   /** (supervised rows): entropy of the same distribution. */
   entropies: Tensor
-  /** (supervised rows): dLoss / dlogProb, written by the host before the backward runs. */
+  /** (supervised rows): dLoss / dlogProb, which the host writes before the backward runs. */
   coefficients: Tensor
   /** (supervised rows): dLoss / dentropy, likewise. */
   entropyCoefficients: Tensor
 }
 
-/** u32 (supervised rows, ⌈vocabulary / 32⌉): one bit for each token that a distribution is over. */
+/** u32 (supervised rows, ⌈vocabulary / 32⌉): for each row, the tokens that its distribution is over, as bits. */
 export type Support = Tensor
 
-/** Log-probabilities of the targets under weight (vocabulary, hidden), on the supervised rows of hidden (rows, hidden) only; with `support`, over its tokens. */
+/** Log-probabilities of the supervised tokens under weight (vocabulary, hidden): only the supervised rows of hidden (rows, hidden) are multiplied. */
 export function logProbabilities(
   pass: Pass,
   hidden: Tensor,
   weight: Parameter,
-  supervised: readonly SupervisedToken[],
-  temperature: number,
-  support?: Support,
+  { tokens, temperature, support }: SupervisedTokens,
 ): LogProbabilities {
   const { recording } = pass
-  const count = supervised.length
+  const count = tokens.length
   const [vocabulary, width] = weight.shape
   const x = gather(
     pass,
     hidden,
-    supervised.map(s => s.row),
+    tokens.map(token => token.row),
     'supervised rows',
   )
   const targets = recording.constant(
     'targets',
     [count],
-    Uint32Array.from(supervised, s => s.target),
+    Uint32Array.from(tokens, token => token.target),
   )
   const logProbs = pass.output('log-probabilities', [count], [x], [weight])
   const logSums = recording.tensor('log sums', [count])
@@ -87,7 +92,7 @@ export function logProbabilities(
     const target = pass.wants(x) ? pass.into(x) : undefined
     for (const chunk of chunks) {
       const { firstRow, rows } = chunk
-      // Computed again rather than kept; overwritten by their own gradient.
+      // The logits are computed again instead of kept, and then overwritten by their gradient.
       const logits = logitsOf(chunk)
       logProbabilityBackward(recording, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
       if (target) {
@@ -137,9 +142,9 @@ export interface Chunk {
   rows: number
 }
 
-/** Runs of rows whose logits, so many numbers at most, are computed at once: whole tiles of products where there are some. */
-export function rowChunks(count: number, vocabulary: number, most = 2 ** 25): Chunk[] {
-  const fitting = Math.max(1, Math.floor(most / vocabulary))
+/** Ranges of rows that have at most `maxLogits` logits; a range of more than 128 rows is a multiple of 128, the height of a tile of products. */
+export function rowChunks(count: number, vocabulary: number, maxLogits = 2 ** 25): Chunk[] {
+  const fitting = Math.max(1, Math.floor(maxLogits / vocabulary))
   const size = fitting > 128 ? fitting - (fitting % 128) : fitting
   return Array.from({ length: Math.ceil(count / size) }, (_, i) => {
     return { firstRow: i * size, rows: Math.min(size, count - i * size) }

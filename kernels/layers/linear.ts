@@ -7,19 +7,19 @@ import type { Adapter, Parameter, Pass } from './pass.ts'
 
 export interface LinearOptions {
   bias?: Parameter | undefined
-  /** f32 */
+  /** f32 (rows, outputs): added to y. */
   residual?: Tensor
-  /** What y is kept as, by default f32. */
+  /** Type of y, by default f32. */
   type?: FloatType
-  /** f(y) in place of y, of which only products may be readers then. */
+  /** Returns f(y), which only products may read. */
   activation?: ActivationName
-  /** silu(gate) · y in place of y, the middle of a SwiGLU; likewise. Gate must have no other reader. */
+  /** Returns silu(gate) · y, the middle of a SwiGLU, which only products may read. Nothing else may read gate. */
   gate?: Tensor
 }
 
 /**
- * y = x · weightᵀ (+ bias) (+ residual), for x (rows, inputs), weight (outputs, inputs), residual (rows, outputs). With
- * an adapter, + scale · (x · downᵀ) · upᵀ: the sum of the two matrices never exists.
+ * y = x · weightᵀ (+ bias) (+ residual), for x (rows, inputs) and weight (outputs, inputs). With an adapter,
+ * + scale · (x · downᵀ) · upᵀ (LoRA, Hu et al., arXiv:2106.09685); the sum weight + scale · up · down is never computed.
  */
 export function linear(
   pass: Pass,
@@ -38,7 +38,7 @@ export function linear(
     [weight, bias, adapter?.down, adapter?.up],
     type,
   )
-  // The gradient needs y itself, and an adapter adds to it.
+  // The product computes the function too, unless its backward needs y, or an adapter adds to y first.
   const fused = !adapter && !pass.wants(y) && !(gate && pass.wants(gate))
   matmul(recording, {
     form: 'nt',
@@ -91,7 +91,7 @@ export function linear(
   return activation ? activationLayer(pass, activation, y) : y
 }
 
-/** y += scale · (x · downᵀ) · upᵀ; its backward comes after that of the weight. */
+/** y += scale · (x · downᵀ) · upᵀ. The caller records the backward after that of the weight. */
 function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
   const { recording } = pass
   const [rows, inputs] = x.shape
@@ -141,7 +141,7 @@ function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
   }
 }
 
-/** A convolution's weight (outputs, channels, patch, patch) is a matrix (outputs, channels·patch·patch). */
+/** A convolution's weight (outputs, channels, patch, patch) as a matrix (outputs, channels · patch · patch). */
 const flat = (tensor: Tensor, rows: number, columns: number): Tensor => ({
   ...tensor,
   shape: [rows, columns],

@@ -3,7 +3,7 @@ import { layerNormBackward, layerNorm as layerNormKernel } from '../rows/layer-n
 import { rmsNormBackward, rmsNorm as rmsNormKernel } from '../rows/rms-norm.ts'
 import type { Parameter, Pass } from './pass.ts'
 
-/** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns); kept as `type`. */
+/** Root-mean-square norm of each row of x (rows, columns), scaled by gain (columns); the result has type `type`. */
 export function rmsNorm(
   pass: Pass,
   x: Tensor,
@@ -29,17 +29,24 @@ export function rmsNorm(
   return y
 }
 
-/** Layer norm of each row of x (rows, columns) with gain and bias (columns); kept as `type`. */
+export interface LayerNormOptions {
+  /** (columns) */
+  gain: Parameter
+  /** (columns) */
+  bias: Parameter
+  epsilon: number
+  /** Type of the result, by default f32. */
+  type?: FloatType
+}
+
+/** Layer norm of each row of x (rows, columns). */
 export function layerNorm(
   pass: Pass,
   x: Tensor,
-  gain: Parameter,
-  bias: Parameter,
-  epsilon: number,
-  type: FloatType = 'f32',
+  { gain, bias, epsilon, type = 'f32' }: LayerNormOptions,
 ): Tensor {
   const y = pass.output(gain.name, x.shape, [x], [gain, bias], type)
-  layerNormKernel(pass.recording, x, gain.value, bias.value, y, epsilon)
+  layerNormKernel(pass.recording, { x, gain: gain.value, bias: bias.value, y, epsilon })
   pass.onBackward(y, dy => {
     const target = pass.wants(x) ? pass.into(x) : undefined
     layerNormBackward(pass.recording, {

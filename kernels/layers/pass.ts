@@ -11,7 +11,7 @@ export interface Parameter {
   readonly value: Tensor
   /** Accumulates over passes until the optimizer clears it. */
   readonly gradient?: Tensor
-  /** What a linear layer adds to this weight. */
+  /** Added to this weight by the linear layer that uses it. */
   readonly adapter?: Adapter
 }
 
@@ -25,28 +25,28 @@ export interface Adapter {
 }
 
 /**
- * One pass over a network while its plan is recorded. Each layer records its forward dispatches at once and hands in
- * its written backward, which `backward` records in reverse order. Gradients are recorded only towards tensors that
- * lead to a trained parameter.
+ * One pass over a network while it is recorded. Each layer records the dispatches of its forward and registers a function that
+ * records those of its backward; `backward` calls these functions in reverse order. Gradients are recorded only for tensors
+ * that are computed from a trained parameter.
  */
 export class Pass {
   readonly recording: Recording
-  /** False for inference: no backward is kept, whatever the parameters. */
+  /** False for inference: no backward is registered, even if parameters are trained. */
   readonly training: boolean
   readonly #wanted = new Set<Tensor>()
   readonly #gradients = new Map<Tensor, Tensor>()
   readonly #factors = new Map<Tensor, Tensor>()
   readonly #halved = new Set<Tensor>()
   #backward: (() => void)[] = []
-  /** How many `recomputed` forwards are being recorded, whose backward is not kept. */
-  #passing = 0
+  /** The depth of nested `recomputed` forwards: while it is not 0, no backward is registered. */
+  #recomputedDepth = 0
 
   constructor(recording: Recording, training: boolean) {
     this.recording = recording
     this.training = training
   }
 
-  /** A layer's output, of which the gradient is f32; it wants one when an input or a parameter does. */
+  /** A layer's output. It wants a gradient (f32) if an input wants one or a parameter has one. */
   output(
     label: string,
     shape: readonly number[],
@@ -61,19 +61,19 @@ export class Pass {
   }
 
   /**
-   * A weight as the matrix (outputs, inputs) that products of so many rows should read: a trained one, which is kept in
-   * float32, is rounded once a pass where products are in float16, not each time that it is read. A convolution's weight
-   * (outputs, channels, patch, patch) is a matrix (outputs, channels · patch · patch).
+   * A weight as the matrix (outputs, inputs) for products with `rows` rows. With products in float16, a trained weight, which
+   * is stored in float32, is rounded once a pass instead of each time that it is read. A convolution's weight (outputs,
+   * channels, patch, patch) becomes a matrix (outputs, channels · patch · patch).
    */
   factor({ name, value }: Parameter, rows: number): Tensor {
     const { recording } = this
     const outputs = value.shape[0]
     const shape = [outputs, sizeOf(value.shape) / outputs]
-    // Few rows read a weight hardly more often than rounding it does.
+    // A product of few rows reads the weight about as often as rounding it would.
     if (rows <= 64 || recording.factorType === value.type || recording.factorType === 'f32')
       return { ...value, shape }
-    const known = this.#factors.get(value)
-    if (known) return known
+    const earlier = this.#factors.get(value)
+    if (earlier) return earlier
     const factor = recording.tensor(`${name} as float16`, shape, 'f16')
     copy(recording, { from: value, into: factor })
     this.#factors.set(value, factor)
@@ -84,63 +84,63 @@ export class Pass {
     return this.#wanted.has(tensor)
   }
 
-  /** Hands in the backward of the layer that made `output`; it is skipped when nobody asks for that gradient. */
+  /** Registers the backward of the layer that computes `output`; it is skipped if the output gets no gradient. */
   onBackward(output: Tensor, record: (gradient: Tensor) => void): void {
-    if (!this.wants(output) || this.#passing > 0) return
+    if (!this.wants(output) || this.#recomputedDepth > 0) return
     this.#backward.push(() => {
       const gradient = this.#gradients.get(output)
       if (gradient) record(gradient)
     })
   }
 
-  /** Where to write a contribution to the gradient of `tensor`; the first one overwrites, later ones accumulate. */
+  /** The tensor to which a layer writes its part of the gradient of `tensor`: the first part overwrites, later ones are added. */
   into(tensor: Tensor): { gradient: Tensor; accumulate: boolean } {
-    const known = this.#gradients.get(tensor)
-    if (known) return { gradient: known, accumulate: true }
+    const earlier = this.#gradients.get(tensor)
+    if (earlier) return { gradient: earlier, accumulate: true }
     const type = this.#halved.has(tensor) ? tensor.type : 'f32'
     const gradient = this.recording.tensor(`d ${tensor.label}`, tensor.shape, type)
     this.#gradients.set(tensor, gradient)
     return { gradient, accumulate: false }
   }
 
-  /** Keeps the gradient in the tensor's own type: only for tensors whose gradient has one writer, and products as readers or kernels that can. */
+  /** Gives the gradient the type of the tensor: only if one layer writes it, and products, or kernels that accept float16, read it. */
   keepGradientType(tensor: Tensor): void {
     this.#halved.add(tensor)
   }
 
-  /** Begins the backward at `tensor`: its gradient is what the host writes into `coefficients`. */
+  /** Starts the backward at `tensor`: the host writes its gradient into `coefficients`. */
   coefficients(tensor: Tensor, coefficients: Tensor): void {
     this.#gradients.set(tensor, coefficients)
   }
 
-  /** Passes a gradient on unchanged. Only for a layer that has no further use for it: the tensor itself is handed over. */
+  /** Passes a gradient on unchanged. The layer may not use it afterwards: the tensor itself becomes the gradient of `tensor`. */
   adopt(tensor: Tensor, gradient: Tensor): void {
     if (!this.wants(tensor)) return
-    const known = this.#gradients.get(tensor)
-    if (known) add(this.recording, gradient, known)
+    const earlier = this.#gradients.get(tensor)
+    if (earlier) add(this.recording, gradient, earlier)
     else this.#gradients.set(tensor, gradient)
   }
 
   /**
-   * The output of the layers that `record` records, of which nothing is kept: the backward records them once more. The
-   * gradients are the same to the bit, for the price of a second forward.
+   * The output of the layers that `record` records. Their activations are not kept: the backward records the layers once more
+   * (gradient checkpointing, Chen et al., arXiv:1604.06174). The gradients are the same to the bit.
    */
   recomputed(record: () => Tensor): Tensor {
     if (!this.training) return record()
-    this.#passing++
+    this.#recomputedDepth++
     const output = record()
-    this.#passing--
+    this.#recomputedDepth--
     const { saturated } = this.recording
     this.onBackward(output, gradient => {
-      const rest = this.#backward
+      const earlierLayers = this.#backward
       this.#backward = []
-      const counted = this.recording.saturated
+      const ofBackward = this.recording.saturated
       this.recording.saturated = saturated
-      const again = record()
-      this.recording.saturated = counted
-      this.adopt(again, gradient)
+      const secondOutput = record()
+      this.recording.saturated = ofBackward
+      this.adopt(secondOutput, gradient)
       this.backward()
-      this.#backward = rest
+      this.#backward = earlierLayers
     })
     return output
   }

@@ -2,12 +2,12 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Pass } from './pass.ts'
 
 /**
- * Which activations of a block are not kept for the backward but computed again there: none, those of its feed-forward
- * part, which are the largest, or all but its input.
+ * The activations of a block that the backward computes again instead of keeping them: none, those of the feed-forward half,
+ * which are the largest, or all but the block's input.
  */
 export type Recompute = 'none' | 'mlp' | 'full'
 
-/** The two halves of a block one after the other. */
+/** A block: the attention half, then the feed-forward half. */
 export function block(
   pass: Pass,
   recompute: Recompute,

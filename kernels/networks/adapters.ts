@@ -7,22 +7,22 @@ import { Recording } from '../plan/recording.ts'
 import { type Allocator, allocateParameters, type ParameterSet, parameter } from './parameters.ts'
 
 export interface AdapterSizes {
-  /** Names of the weights that get an adapter; each runs through a linear layer. */
+  /** Names of the weights that get an adapter; each is the weight of a linear layer. */
   targets: readonly string[]
   rank: number
-  /** Multiplies the product of the two matrices. */
+  /** Factor of the product of the two matrices. */
   scale: number
   /** Whether the matrices get gradients. */
   trained: boolean
 }
 
-/** Names of the matrices beside a weight, as PEFT calls them. */
+/** Names of a weight's adapter matrices, as the library PEFT writes them. */
 export function adapterNames(target: string): { down: string; up: string } {
   const module = target.replace(/\.weight$/, '')
   return { down: `${module}.lora_A.weight`, up: `${module}.lora_B.weight` }
 }
 
-/** The set with adapters beside some of its weights, which own memory of their own. Their contents are zero. */
+/** The same weights with adapters for some of them. The adapters' memory is new and filled with zeros. */
 export function attachAdapters(
   device: Allocator,
   base: ParameterSet,
@@ -53,7 +53,7 @@ export function attachAdapters(
   }
 }
 
-/** The same weights without their adapters: a view that frees nothing. */
+/** The same weights without their adapters; `free` of the result does nothing. */
 export function withoutAdapters({ byName, lossScale }: ParameterSet): ParameterSet {
   const matrices = new Set(
     [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : [])),
@@ -67,7 +67,7 @@ export function withoutAdapters({ byName, lossScale }: ParameterSet): ParameterS
   return { byName: plain, slabs: [], ...(lossScale && { lossScale }), free() {} }
 }
 
-/** Adds scale · up · down to every adapted weight on the GPU; the set then serves without its adapters. */
+/** Adds scale · up · down to every weight that has an adapter, on the GPU. Use the set without its adapters afterwards. */
 export async function mergeAdapters(device: Device, { byName }: ParameterSet): Promise<void> {
   const recording = new Recording(device)
   for (const { value, adapter } of byName.values()) {
@@ -79,7 +79,7 @@ export async function mergeAdapters(device: Device, { byName }: ParameterSet): P
   compiled.free()
 }
 
-/** into += scale · up · down, for the matrix (outputs, inputs) that the adapter is beside, or a copy of it in float16. */
+/** into += scale · up · down, where `into` is the adapter's weight (outputs, inputs) or a float16 copy of it. */
 export function addAdapter(recording: Recording, { down, up, scale }: Adapter, into: Tensor): void {
   const [[rows, inner], [, columns]] = [up.shape, down.shape]
   const factors = { a: up.value, b: down.value }

@@ -14,9 +14,9 @@ const prefix = 'connector._connector'
 const normEpsilon = 1e-5
 
 /**
- * The group resampler: features of one clip (tokens, vision hidden) to visual tokens (groups · latents, hidden). The
- * tokens are cut into consecutive groups; in each, the learned latents attend to the group's tokens and to themselves.
- * All groups run in one batch; shorter ones are padded with keys that a length mask hides.
+ * The group resampler: from features of one clip (tokens, vision hidden) to visual tokens (groups · latents, hidden). The
+ * tokens are split into consecutive groups; in each, the learned latents attend to the group's tokens and to themselves.
+ * All groups run in one dispatch; shorter ones are padded with keys that a length mask hides.
  */
 export function groupResampler(
   pass: Pass,
@@ -46,14 +46,19 @@ export function groupResampler(
     Uint32Array.from(runs, run => count + run.length),
   )
   const norm = (x: Tensor, name: string, type: FloatType = recording.factorType) =>
-    layerNorm(pass, x, at(`${name}.weight`), at(`${name}.bias`), normEpsilon, type)
+    layerNorm(pass, x, {
+      gain: at(`${name}.weight`),
+      bias: at(`${name}.bias`),
+      epsilon: normEpsilon,
+      type,
+    })
 
   for (let i = 0; i < shape.layers; i++) {
     const z = norm(latents, `layers.${i}.0.norm_latents`)
     const keyWeight = at(`layers.${i}.0.to_kv.weight`)
     const fromMedia = linear(pass, norm(media, `layers.${i}.0.norm_media`), keyWeight)
     const fromLatents = linear(pass, z, keyWeight)
-    // A group's keys: its latents, its run of tokens, then zeros up to the longest group.
+    // The keys of a group: its latents, its tokens, then zeros up to the length of the longest group.
     const keys = pass.output(
       'keys and values',
       [groups * keyRows, 2 * heads * headSize],
@@ -61,7 +66,7 @@ export function groupResampler(
     )
     gatherInto(pass, fromLatents, keys, latentRows(groups, count, keyRows))
     gatherInto(pass, fromMedia, keys, mediaRows(runs, count, keyRows))
-    const mixed = attention(pass, {
+    const attended = attention(pass, {
       queries: { tensor: linear(pass, z, at(`layers.${i}.0.to_q.weight`)) },
       keys: { tensor: keys },
       values: { tensor: keys, column: heads * headSize },
@@ -74,7 +79,7 @@ export function groupResampler(
       scale: headSize ** -0.5,
       mask: { kind: 'lengths', lengths },
     })
-    latents = linear(pass, mixed, at(`layers.${i}.0.to_out.weight`), { residual: latents })
+    latents = linear(pass, attended, at(`layers.${i}.0.to_out.weight`), { residual: latents })
     const wide = linear(pass, norm(latents, `layers.${i}.1.0`), at(`layers.${i}.1.1.weight`))
     const narrow = at(`layers.${i}.1.3.weight`)
     latents = linear(pass, activation(pass, 'gelu-erf', wide), narrow, { residual: latents })
@@ -88,7 +93,7 @@ export function groupResampler(
   return out
 }
 
-/** A million sines and cosines take longer than recording the rest of a pass, so each table is made once. */
+/** The table is computed once: its million sines and cosines take longer than recording all other parts. */
 function cachedTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
   const key = `${rows} ${columns}`
   const table = tables.get(key) ?? positionalTable(rows, columns)
@@ -98,10 +103,10 @@ function cachedTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
 
 const tables = new Map<string, Float32Array<ArrayBuffer>>()
 
-/** sin and cos of p · 10000^(-2i/columns) in even and odd columns, rounded to float16 as the released system stores it. */
+/** sin (even columns) and cos (odd columns) of p · 10000^(−2i / columns), rounded to float16 as in the released system (Vaswani et al., arXiv:1706.03762, 3.5). */
 export function positionalTable(rows: number, columns: number): Float32Array<ArrayBuffer> {
   const value = (p: number, c: number): number => {
-    // Rounded after every step: some values lie so near the middle of two float16 that it decides between them.
+    // Each step is rounded as there: some values are so near the middle of two float16 that this decides between them.
     const exponent = Math.fround((c - (c % 2)) * Math.fround(-Math.log(10000) / columns))
     const angle = Math.fround(p * Math.fround(Math.exp(exponent)))
     return roundToFloat16(Math.fround(c % 2 === 0 ? Math.sin(angle) : Math.cos(angle)))
@@ -109,7 +114,7 @@ export function positionalTable(rows: number, columns: number): Float32Array<Arr
   return Float32Array.from({ length: rows * columns }, (_, i) => value(Math.floor(i / columns), i % columns))
 }
 
-/** Consecutive runs of nearly equal length; the first ones are one longer when it does not divide. */
+/** Consecutive ranges of nearly equal length; if `groups` does not divide `total`, the first ones are longer by one. */
 function split(total: number, groups: number): { start: number; length: number }[] {
   const base = Math.floor(total / groups)
   const longer = total % groups

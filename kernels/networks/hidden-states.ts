@@ -16,19 +16,24 @@ export interface HiddenStates {
   embeddings: Tensor
   /** (rows, hidden): after the last norm. */
   hidden: Tensor
-  /** u32: the ids of the packing's tokens; none when there are none. */
+  /** u32: the ids of the packing's text tokens; undefined if it has none. */
   tokens: Tensor | undefined
 }
 
-/** Connector, splice and language model over packed sequences. `wrap` may stand around the usual attention among rows. */
+export interface HiddenStatesOptions {
+  sequences: readonly Sequence[]
+  /** The packing of the sequences. */
+  packing: Packing
+  /** Called with the keys and values of a layer before its rows attend. */
+  onKeysAndValues?: (layer: number, keys: Tensor, values: Tensor) => void
+  recompute?: Recompute
+}
+
+/** Runs connector, splice and language model over packed sequences. */
 export function hiddenStates(
   pass: Pass,
-  weights: ParameterSet,
-  shape: ModelShape,
-  sequences: readonly Sequence[],
-  packing: Packing,
-  wrap?: (attend: Attend) => Attend,
-  recompute: Recompute = 'none',
+  { weights, shape }: { weights: ParameterSet; shape: ModelShape },
+  { sequences, packing, onKeysAndValues, recompute = 'none' }: HiddenStatesOptions,
 ): HiddenStates {
   const { recording } = pass
   const table = embeddingTable(weights)
@@ -54,10 +59,14 @@ export function hiddenStates(
     ...rotationTables(recording, Math.max(...packing.positions) + 1, headSize, ropeTheta),
     positions: list('positions', packing.positions),
   }
-  const within = attendWithin(pass, shape.language, mask)
-  const attend = wrap?.(within) ?? within
-  // Who wraps may keep keys and values for later, which is done in float32.
-  const type = wrap ? 'f32' : recording.factorType
-  const hidden = languageModel(pass, weights, shape.language, embeddings, rotation, attend, recompute, type)
+  const attendWithinRows = attendWithin(pass, shape.language, mask)
+  const attend: Attend = (layer, queries, keys, values) => {
+    onKeysAndValues?.(layer, keys, values)
+    return attendWithinRows(layer, queries, keys, values)
+  }
+  // Keys and values that are stored for later are copied from float32.
+  const attendedType = onKeysAndValues ? 'f32' : recording.factorType
+  const options = { embeddings, rotation, attend, recompute, attendedType }
+  const hidden = languageModel(pass, weights, shape.language, options)
   return { embeddings, hidden, tokens }
 }

@@ -11,22 +11,29 @@ import type { LanguageShape } from './shape.ts'
 
 const prefix = 'language_model.model'
 
-/** How one layer's rows attend: over the rows of the pass, or over a cache. Gets rotated queries and keys (rows, heads · headSize). */
+/**
+ * The attention of one layer, to the rows of the pass or to a cache: (rows, heads · headSize) from queries and keys of these
+ * shapes, already rotated.
+ */
 export type Attend = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor
 
-/**
- * Qwen2's blocks and last norm: embeddings (rows, hidden) to hidden states (rows, hidden). Queries, keys and values are
- * kept as `attended`.
- */
+export interface LanguageModelOptions {
+  /** (rows, hidden) */
+  embeddings: Tensor
+  rotation: Rotation
+  attend: Attend
+  /** By default nothing is recomputed. */
+  recompute?: Recompute
+  /** Type of queries, keys and values; by default f32. */
+  attendedType?: FloatType
+}
+
+/** Qwen2's blocks and last norm: hidden states (rows, hidden). */
 export function languageModel(
   pass: Pass,
   weights: ParameterSet,
   shape: LanguageShape,
-  embeddings: Tensor,
-  rotation: Rotation,
-  attend: Attend,
-  recompute: Recompute = 'none',
-  attended: FloatType = 'f32',
+  { embeddings, rotation, attend, recompute = 'none', attendedType = 'f32' }: LanguageModelOptions,
 ): Tensor {
   const { heads, keyValueHeads, headSize, normEpsilon } = shape
   const type = pass.recording.factorType
@@ -34,8 +41,8 @@ export function languageModel(
   for (let i = 0; i < shape.layers; i++) {
     const at = (name: string) => layerWeight(weights, i, name)
     const biased = (input: Tensor, name: string) =>
-      linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), type: attended })
-    const attending = (from: Tensor): Tensor => {
+      linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), type: attendedType })
+    const attentionHalf = (from: Tensor): Tensor => {
       const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon, type)
       const queries = biased(h, 'self_attn.q_proj')
       const keys = biased(h, 'self_attn.k_proj')
@@ -45,18 +52,18 @@ export function languageModel(
       const attended = attend(i, queries, keys, values)
       return linear(pass, attended, at('self_attn.o_proj.weight'), { residual: from })
     }
-    const feeding = (from: Tensor): Tensor => {
+    const feedForwardHalf = (from: Tensor): Tensor => {
       const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon, type)
       const gate = linear(pass, z, at('mlp.gate_proj.weight'), { type })
       const gated = linear(pass, z, at('mlp.up_proj.weight'), { type, gate })
       return linear(pass, gated, at('mlp.down_proj.weight'), { residual: from })
     }
-    x = block(pass, recompute, x, attending, feeding)
+    x = block(pass, recompute, x, attentionHalf, feedForwardHalf)
   }
   return rmsNorm(pass, x, lastNorm(weights), normEpsilon)
 }
 
-/** Attention among the rows of the pass. */
+/** Attention of the rows of the pass to each other. */
 export function attendWithin(pass: Pass, shape: LanguageShape, mask: Mask): Attend {
   const { heads, keyValueHeads, headSize } = shape
   return (_, queries, keys, values) =>

@@ -1,4 +1,4 @@
-// What passes of a model take, found by recording them for no device.
+// The GPU memory of passes of a model, computed from their recordings: no device is opened, nothing is allocated or run.
 
 import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
@@ -16,10 +16,10 @@ import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
 import { trainsVision, visionTower } from './vision-tower.ts'
 
-/** A model whose weights have places but no contents. */
+/** A model whose weights have shapes but no memory: its passes can be recorded, not run. */
 export interface DevicelessModel extends Omit<VideoModel, 'device'> {
   readonly weightBytes: number
-  /** Of the gradients of trained weights. */
+  /** Bytes of the gradients of trained weights. */
   readonly gradientBytes: number
 }
 
@@ -33,18 +33,18 @@ export interface DevicelessModelOptions {
   adapter?: AdapterSizes | undefined
 }
 
-/** Kernels of a hardware GPU, with matrix units for float16, which gains little without them. */
+/** The GPU for which passes are recorded: with matrix units if products are in float16. */
 const targetOf = (precision: Precision): Target => {
   return { family: 'gpu', units: precision === 'float16' ? 'native' : 'none', subgroupSize: 32 }
 }
 
-/** What most of them offer, less a little. */
+/** Bytes of the largest binding on most GPUs. */
 const maxBindingBytes = 2 ** 31 - 4
 
 export function devicelessModel(options: DevicelessModelOptions): DevicelessModel {
   const { shape, precision, maxLength, adapter } = options
   const bytes = { weights: 0, gradients: 0 }
-  const memory: Allocator = {
+  const counter: Allocator = {
     maxBindingBytes,
     maxBufferBytes: Number.POSITIVE_INFINITY,
     allocate: (label, size) => {
@@ -53,23 +53,23 @@ export function devicelessModel(options: DevicelessModelOptions): DevicelessMode
     },
     free() {},
   }
-  const base = allocateParameters(memory, options.weights, options.trained, precision)
-  const weights = adapter ? attachAdapters(memory, base, adapter) : base
+  const base = allocateParameters(counter, options.weights, options.trained, precision)
+  const weights = adapter ? attachAdapters(counter, base, adapter) : base
   return { shape, weights, precision, maxLength, weightBytes: bytes.weights, gradientBytes: bytes.gradients }
 }
 
-/** The vision tower over the frames of one clip. */
+/** Bytes of the vision tower over the frames of one clip. */
 export function visionBytes({ shape, weights, precision }: DevicelessModel, frames: number): number {
   const { vision } = shape
   const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
   const recording = new Recording(targetOf(precision), precision)
   const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
   const features = outside('features', [count * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(recording, false), weights, vision, pixels, features, 0)
+  visionTower(new Pass(recording, false), weights, vision, pixels, features)
   return recordingBytes(recording, maxBindingBytes)
 }
 
-/** Sequences alike: their prompts' ids in text beside the frames of a clip, and completions of that length. */
+/** The size of a pass over equal sequences: text tokens and frames of each prompt, number and length of its completions. */
 export interface Extent {
   sequences: number
   textTokens: number
@@ -78,7 +78,7 @@ export interface Extent {
   length: number
 }
 
-/** One pass over sequences, with its backward when it trains. Every token of completions is supervised. */
+/** Bytes of one pass over sequences, with the backward when it trains. Every token of the completions is supervised. */
 export function passBytes(model: DevicelessModel, extent: Extent, training: boolean): number {
   const recording = new Recording(targetOf(model.precision), model.precision)
   const completions = Array.from({ length: extent.completions }, () => ids(extent.length))
@@ -86,11 +86,11 @@ export function passBytes(model: DevicelessModel, extent: Extent, training: bool
     ...promptOf(model, extent),
     completions,
   }))
-  recordForward(recording, model, sequences, training, 1)
+  recordForward(recording, model, { sequences, training, temperature: 1 })
   return recordingBytes(recording, maxBindingBytes)
 }
 
-/** Writing completions of sequences as one batch: all of it, and the keys and values in that. */
+/** Bytes of writing the completions of all sequences side by side: in total, and for keys and values. */
 export function generationBytes(
   model: DevicelessModel,
   extent: Extent,
@@ -99,12 +99,11 @@ export function generationBytes(
   const recording = new Recording(targetOf(model.precision), model.precision)
   const seeds = ids(extent.completions)
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
-  const owners = requests.flatMap((_, i) => seeds.map(() => i))
-  recordGeneration(recording, model, requests, owners, sampling, extent.length, 0)
+  recordGeneration(recording, model, { requests, sampling, capacity: extent.length, endId: 0 })
   return { total: recordingBytes(recording, maxBindingBytes), cache: cacheBytes(recording, model, extent) }
 }
 
-/** Writing completions in so many slots: all of it while one is prefilled, and the keys and values in that. */
+/** Bytes of writing completions with a slot for each sequence, while one is prefilled: in total, and for keys and values. */
 export function slotBytes(
   model: DevicelessModel,
   extent: Extent,
@@ -114,8 +113,8 @@ export function slotBytes(
   const { sequences: slots, completions: count, length: capacity } = extent
   const room = roomFor(visualTokens(model.shape.connector) + extent.textTokens)
   const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
-  const placed = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
-  const into = { recording: prefill, start: 0, placed }
+  const locate = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
+  const into = { recording: prefill, start: 0, locate }
   const request = { ...promptOf(model, extent), seeds: ids(count) }
   recordPrefill(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
   const total = recordingBytes(recording, maxBindingBytes) + recordingBytes(prefill, maxBindingBytes)
@@ -143,10 +142,10 @@ function promptOf({ shape: { vision }, weights }: DevicelessModel, { textTokens,
 
 const ids = (count: number): number[] => new Array(count).fill(0)
 
-/** A tensor that a plan does not place. */
+/** A tensor that needs no memory of the recording. */
 const outside = (label: string, shape: readonly number[]): Tensor => {
   return { label, shape, type: 'f32', storage: { buffer: noBuffer, offsetBytes: 0 } }
 }
 
-// on paper nothing is written or run: only that a tensor has a buffer counts
+// Nothing is written or run, so no method of the buffer is called: it only marks a tensor as one that has memory.
 const noBuffer = {} as GPUBuffer

@@ -2,48 +2,57 @@ import type { Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
 import type { SupervisedToken } from '../layers/head.ts'
 
-/** Stands in token ids where the visual tokens of the clip go. */
+/** The token id that is replaced by the visual tokens of the clip. */
 export const imagePlaceholderId = -200
 
-/** Marks a label that is not learned. */
+/** The label of a position that is not supervised. */
 export const ignoredLabel = -100
 
-/** A prompt with what was written after it. */
+/** A prompt and its completions. */
 export interface Sequence {
-  /** Token ids; -200 once at most, where the visual tokens go. */
+  /** Token ids, with `imagePlaceholderId` at most once, where the visual tokens go. */
   ids: readonly number[]
-  /** Vision features of the clip (tokens, vision hidden); these or `pixels` are needed when -200 occurs. */
+  /** Vision features of the clip (tokens, vision hidden); these or `pixels` are needed if `ids` has the placeholder. */
   features?: Tensor
-  /** (frames, channels, size, size): the tower is then a part of the pass, as its training needs. */
+  /** (frames, channels, size, size): the vision tower then runs in the pass, so that it can be trained. */
   pixels?: Tensor
-  /** As many as `ids`: what each position should be, -100 to leave it out. */
+  /** For each of `ids`, the token that it should be, or `ignoredLabel`. */
   labels?: readonly number[]
-  /** Each continues the prompt by itself and is supervised whole. */
+  /** Each continues the prompt; all its tokens are supervised. */
   completions?: readonly (readonly number[])[]
 }
 
 /**
- * Sequences side by side in one list of rows, without padding. A row sees the earlier rows of its own segment and of
- * its parent segment: completions share the one copy of their prompt, and sequences do not see each other.
+ * Sequences packed into one list of rows, without padding. A prompt is a segment, and so is each completion; the parent of
+ * both is the prompt. A row attends to the earlier rows of its segment and to those of its parent: completions share one copy
+ * of their prompt, and sequences do not see each other.
+ *
+ *   row       0  1  2 │ 3  4 │ 5  │ 6  7 │ 8 …
+ *   token     p  q  r │ a  b │ x  │ s  t │ u …     two prompts, p q r and s t; completions a b c and x y of the first
+ *   segment   0  0  0 │ 1  1 │ 2  │ 3  3 │ 4 …
+ *   parent    0  0  0 │ 0  0 │ 0  │ 3  3 │ 3 …
+ *   position  0  1  2 │ 3  4 │ 3  │ 0  1 │ 2 …
+ *
+ * The row of r predicts a and x, the row of a predicts b. The last tokens, c and y, predict nothing and get no row.
  */
 export interface Packing {
   rows: number
-  /** Row and token id. */
+  /** Row and id of each text token. */
   tokens: RowPair[]
-  /** For each sequence: row and visual token. */
+  /** For each sequence, row and index of each visual token. */
   visual: RowPair[][]
   positions: number[]
   segments: number[]
   parents: number[]
-  /** For each sequence: the row that predicts what follows the prompt. */
+  /** For each sequence, the last row of its prompt, which predicts the first token of each completion. */
   lastRows: number[]
-  /** For each sequence: rows of its prompt, as first row and count. */
+  /** For each sequence, first row and number of rows of its prompt. */
   prompts: { start: number; length: number }[]
-  /** Labels of a sequence first, then its completions token by token. */
+  /** Sequence by sequence: the labels of its prompt, then the tokens of its completions. */
   supervisedTokens: SupervisedToken[]
 }
 
-/** Packs the sequences. A spliced prompt longer than `maxLength` loses its end, as in the released system. */
+/** Packs the sequences. A prompt with its visual tokens is truncated to `maxLength` positions, as in the released system. */
 export function pack(sequences: readonly Sequence[], visualTokens: number, maxLength: number): Packing {
   const packing: Packing = {
     rows: 0,
@@ -88,7 +97,6 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
       const segment = segments++
       completion.forEach((target, i) => {
         packing.supervisedTokens.push({ row: i === 0 ? start + length - 1 : packing.rows - 1, target })
-        // The last token predicts nothing that is supervised, so it needs no row.
         if (i + 1 < completion.length) packing.tokens.push({ to: addRow(segment, length + i), from: target })
       })
     }

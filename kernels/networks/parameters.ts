@@ -4,22 +4,22 @@ import type { Parameter } from '../layers/pass.ts'
 import type { LossScale } from '../optimizer/loss-scale.ts'
 import type { Precision } from '../plan/recording.ts'
 
-/** What hands out buffers: a device, or a count of their bytes. */
+/** Allocates buffers: a device, or a counter of bytes. */
 export type Allocator = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>
 
-/** Weights side by side in a few large buffers, so that an optimizer updates each buffer in one dispatch. */
+/** Weights that share a few large buffers (slabs), so that an optimizer updates each buffer in one dispatch. */
 export interface ParameterSet {
   readonly byName: ReadonlyMap<string, Parameter>
-  /** Flat tensors that cover the trained weights and, in the same layout, their gradients. */
+  /** The buffers of the trained weights as flat tensors and, in the same layout, those of their gradients. */
   readonly slabs: readonly { values: Tensor; gradients: Tensor }[]
-  /** What the gradients are multiplied by; only with products in float16. */
+  /** The factor of the gradients; undefined unless products are in float16. */
   readonly lossScale?: LossScale
   free(): void
 }
 
 /**
- * Makes room for the named weights; those that `trained` accepts get gradients. Frozen matrices are kept in `precision`,
- * everything else in float32: an optimizer's small steps vanish in float16. Contents are zero.
+ * Allocates the named weights, filled with zeros; those that `trained` accepts get gradients. Frozen matrices are stored in
+ * `precision`, all other weights in float32, because the small steps of an optimizer vanish in float16.
  */
 export function allocateParameters(
   device: Allocator,
@@ -32,19 +32,19 @@ export function allocateParameters(
   const slabs: { values: Tensor; gradients: Tensor }[] = []
   const isFloat16 = (name: string) =>
     precision === 'float16' && !trained(name) && isMatrix(name, shapes.get(name) ?? [])
-  for (const { training, type } of kinds) {
+  for (const { training, type } of slabKinds) {
     const names = [...shapes.keys()].filter(
       name => trained(name) === training && isFloat16(name) === (type === 'f16'),
     )
-    for (const part of layOutSlabs(device, shapes, names, type)) {
-      const values = device.allocate('weights', part.bytes)
-      const gradients = training ? device.allocate('gradients', part.bytes) : undefined
+    for (const slab of layOutSlabs(device, shapes, names, type)) {
+      const values = device.allocate('weights', slab.bytes)
+      const gradients = training ? device.allocate('gradients', slab.bytes) : undefined
       buffers.push(values, ...(gradients ? [gradients] : []))
       const flat = (label: string, buffer: GPUBuffer): Tensor => {
-        return { label, shape: [part.bytes / 4], type: 'f32', storage: { buffer, offsetBytes: 0 } }
+        return { label, shape: [slab.bytes / 4], type: 'f32', storage: { buffer, offsetBytes: 0 } }
       }
       if (gradients) slabs.push({ values: flat('weights', values), gradients: flat('gradients', gradients) })
-      for (const { name, offsetBytes } of part.places) {
+      for (const { name, offsetBytes } of slab.weights) {
         const shape = shapes.get(name) ?? []
         const at = (label: string, buffer: GPUBuffer): Tensor => ({
           label,
@@ -69,10 +69,10 @@ export function allocateParameters(
   }
 }
 
-/** A scale of 1, which an optimizer may raise, and no cuts: all zeros. */
-function newLossScale(memory: Allocator) {
+/** A scale of 1, which an optimizer may raise, and counters of clamped values; all bytes are zero. */
+function newLossScale(allocator: Allocator) {
   const tensor = (label: string, size: number, type: ElementType) => {
-    const buffer = memory.allocate(label, size * elementBytes[type])
+    const buffer = allocator.allocate(label, size * elementBytes[type])
     return { label, shape: [size], type, storage: { buffer, offsetBytes: 0 } }
   }
   return {
@@ -82,29 +82,30 @@ function newLossScale(memory: Allocator) {
   } satisfies LossScale
 }
 
-const kinds = [
+/** Weights of a slab are alike in these. */
+const slabKinds = [
   { training: true, type: 'f32' },
   { training: false, type: 'f32' },
   { training: false, type: 'f16' },
 ] as const
 
-/** Whether a weight is a factor of products whose rows matrix units read 8 at a time. */
+/** Whether a weight is a factor of products with rows that matrix units can read 8 elements at a time. */
 const isMatrix = (name: string, [, ...inner]: readonly number[]): boolean =>
   name.endsWith('.weight') &&
   !name.endsWith('position_embedding.weight') &&
   inner.length > 0 &&
   sizeOf(inner) % 8 === 0
 
-/** The weight of that name; a missing one is a mistake of ours, since the checkpoint was checked before. */
+/** The weight of this name. A missing one is a fault of the program, since the checkpoint was checked when it was opened. */
 export function parameter(set: ParameterSet, name: string): Parameter {
-  const found = set.byName.get(name)
-  if (!found) throw new Error(`no parameter ${name}`)
-  return found
+  const weight = set.byName.get(name)
+  if (!weight) throw new Error(`no parameter ${name}`)
+  return weight
 }
 
 interface SlabLayout {
   bytes: number
-  places: { name: string; offsetBytes: number }[]
+  weights: { name: string; offsetBytes: number }[]
 }
 
 function layOutSlabs(
@@ -114,18 +115,18 @@ function layOutSlabs(
   type: ElementType,
 ): SlabLayout[] {
   const limit = Math.min(device.maxBindingBytes, device.maxBufferBytes)
-  const parts: SlabLayout[] = []
+  const slabs: SlabLayout[] = []
   for (const name of names) {
     const bytes = align(sizeOf(shapes.get(name) ?? []) * elementBytes[type])
     if (bytes > limit)
       throw new Error(`${name} (${shapes.get(name)}): ${bytes} bytes; a binding of this GPU holds ${limit}`)
-    let part = parts.at(-1)
-    if (!part || part.bytes + bytes > limit) {
-      part = { bytes: 0, places: [] }
-      parts.push(part)
+    let slab = slabs.at(-1)
+    if (!slab || slab.bytes + bytes > limit) {
+      slab = { bytes: 0, weights: [] }
+      slabs.push(slab)
     }
-    part.places.push({ name, offsetBytes: part.bytes })
-    part.bytes += bytes
+    slab.weights.push({ name, offsetBytes: slab.bytes })
+    slab.bytes += bytes
   }
-  return parts
+  return slabs
 }

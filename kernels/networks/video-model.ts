@@ -19,28 +19,26 @@ export interface VideoModel {
   readonly device: Device
   readonly shape: ModelShape
   readonly weights: ParameterSet
-  /** What products are computed in; weights that are not trained are kept in it. */
+  /** Type in which products are computed and frozen matrices are stored. */
   readonly precision: Precision
-  /** What a training pass computes again instead of keeping it; by default nothing. */
+  /** Activations that a training pass computes again instead of keeping them; by default none. */
   readonly recompute?: Recompute
-  /** Positions of a spliced prompt; what is beyond is cut from its end. */
+  /** Most positions of a prompt with its visual tokens; a longer one is truncated at the end. */
   readonly maxLength: number
 }
 
 /** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
-export async function encodeFrames(
-  { device, shape, weights, precision }: VideoModel,
-  pixels: Tensor,
-): Promise<Required<Tensor>> {
+export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
+  const { device, shape, weights } = model
   const frames = pixels.shape[0]
   const tokens = selectedTokens(shape.vision)
   const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
-    const { recording, ...own } = visionRecording(device, weights, shape.vision, precision, count)
+    const { recording, ...tensors } = visionRecording(model, count)
     const compiled = await compileOrReuse(device, recording, 'vision tower', weights)
-    device.copy(pixels, compiled.at(own.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
+    device.copy(pixels, compiled.at(tensors.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
-    device.copy(compiled.at(own.features), features, 0, start * tokens * shape.vision.hidden)
+    device.copy(compiled.at(tensors.features), features, 0, start * tokens * shape.vision.hidden)
     compiled.free()
   }
   return features
@@ -52,48 +50,43 @@ interface VisionRecording {
   features: Tensor
 }
 
-/** The tower over so many frames, recorded once for a set of weights. */
-function visionRecording(
-  device: Device,
-  weights: ParameterSet,
-  vision: VisionShape,
-  precision: Precision,
-  frames: number,
-): VisionRecording {
-  const known = visionRecordings.get(weights) ?? new Map<string, VisionRecording>()
-  visionRecordings.set(weights, known)
+/** The vision tower over a number of frames, recorded once for a set of weights. */
+function visionRecording({ device, weights, shape, precision }: VideoModel, frames: number): VisionRecording {
+  const { vision } = shape
+  const recordings = visionRecordings.get(weights) ?? new Map<string, VisionRecording>()
+  visionRecordings.set(weights, recordings)
   const key = `${frames} ${precision}`
-  const found = known.get(key)
-  if (found) return found
+  const earlier = recordings.get(key)
+  if (earlier) return earlier
   const recording = new Recording(device, precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pixels = recording.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
   const features = recording.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(recording, false), weights, vision, pixels, features, 0)
-  const made = { recording, pixels, features }
-  known.set(key, made)
-  return made
+  visionTower(new Pass(recording, false), weights, vision, pixels, features)
+  const result = { recording, pixels, features }
+  recordings.set(key, result)
+  return result
 }
 
 const visionRecordings = new WeakMap<ParameterSet, Map<string, VisionRecording>>()
 
 /** A pass whose forward has run. */
 export interface Forward {
-  /** Log-probability of each supervised token, in the order of `pack`. */
+  /** Log-probability of each supervised token, in the order of `Packing.supervisedTokens`. */
   logProbs: Float32Array
-  /** Entropy of the distribution that each of them is drawn from. */
+  /** Entropy of the distribution from which each of them is drawn. */
   entropies: Float32Array
   /**
-   * Adds the gradients of Σ coefficients · logProbs + Σ entropyCoefficients · entropies to the trained parameters, times
-   * their loss scale when they have one. At most once.
+   * Adds the gradients of Σ coefficients · logProbs + Σ entropyCoefficients · entropies, times the loss scale if the weights
+   * have one, to those of the trained weights. At most once.
    */
   backward(coefficients: Float32Array<ArrayBuffer>, entropyCoefficients?: Float32Array<ArrayBuffer>): void
   free(): void
 }
 
 /**
- * Log-probabilities of everything supervised in the sequences, of logits divided by `temperature`, over all tokens or
- * those of a `support`; with `training`, ready for the backward.
+ * Log-probabilities of all supervised tokens of the sequences: log softmax of the logits divided by `temperature`, over the
+ * whole vocabulary or the tokens of a `support`. With `training`, `backward` can follow.
  */
 export async function forward(
   model: VideoModel,
@@ -103,13 +96,8 @@ export async function forward(
   support?: Support,
 ): Promise<Forward> {
   const { device } = model
-  const { recording, packing, outputs, ids } = forwardRecording(
-    model,
-    sequences,
-    training,
-    temperature,
-    support,
-  )
+  const options = { sequences, training, temperature, support }
+  const { recording, packing, outputs, ids } = forwardRecording(model, options)
   const label = training ? 'training pass' : 'log-probabilities'
   const compiled = await compileOrReuse(device, recording, label, model.weights)
   for (const [tensor, data] of ids) compiled.write(tensor, data)
@@ -126,6 +114,14 @@ export async function forward(
   }
 }
 
+/** As the arguments of `forward`. */
+export interface ForwardOptions {
+  sequences: readonly Sequence[]
+  training: boolean
+  temperature: number
+  support?: Support | undefined
+}
+
 interface RecordedForward {
   recording: Recording
   tokens: Tensor | undefined
@@ -133,33 +129,28 @@ interface RecordedForward {
 }
 
 /**
- * The plan of a forward, and the ids to write before it runs. Without a backward ids decide nothing but contents: plans
- * for the same lengths are recorded once, which takes as long as running a short one.
+ * The recording of a forward, and the ids to write before it runs. Recording takes as long as running a short pass. Without a
+ * backward, ids change only the contents of constants, so sequences of the same lengths use an earlier recording.
  */
-function forwardRecording(
-  model: VideoModel,
-  sequences: readonly Sequence[],
-  training: boolean,
-  temperature: number,
-  support?: Support,
-) {
+function forwardRecording(model: VideoModel, options: ForwardOptions) {
   const { device, shape, weights, precision, maxLength } = model
-  const anew = () => {
+  const { sequences, training, temperature, support } = options
+  const recordNew = () => {
     const recording = new Recording(device, precision)
-    return { recording, ...recordForward(recording, model, sequences, training, temperature, support) }
+    return { recording, ...recordForward(recording, model, options) }
   }
   const isPlain = ({ ids, labels }: Sequence) => !labels && !ids.includes(imagePlaceholderId)
-  if (training || support || !sequences.every(isPlain)) return { ...anew(), ids: [] }
+  if (training || support || !sequences.every(isPlain)) return { ...recordNew(), ids: [] }
   const lengths = sequences.map(({ ids, completions }) => [ids.length, completions?.map(c => c.length)])
   const key = JSON.stringify([precision, temperature, maxLength, lengths])
-  const known = forwardRecordings.get(weights) ?? new Map<string, RecordedForward>()
-  forwardRecordings.set(weights, known)
-  const found = known.get(key)
-  const { recording, outputs, tokens } = found ?? anew()
-  if (!found) {
-    known.set(key, { recording, outputs, tokens })
-    const [oldest] = known.keys()
-    if (known.size > mostRecorded && oldest !== undefined) known.delete(oldest)
+  const recordings = forwardRecordings.get(weights) ?? new Map<string, RecordedForward>()
+  forwardRecordings.set(weights, recordings)
+  const earlier = recordings.get(key)
+  const { recording, outputs, tokens } = earlier ?? recordNew()
+  if (!earlier) {
+    recordings.set(key, { recording, outputs, tokens })
+    const [oldest] = recordings.keys()
+    if (recordings.size > maxRecordings && oldest !== undefined) recordings.delete(oldest)
   }
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const ids: [Tensor, Uint32Array<ArrayBuffer>][] = [
@@ -172,24 +163,23 @@ function forwardRecording(
 
 const forwardRecordings = new WeakMap<ParameterSet, Map<string, RecordedForward>>()
 
-/** Recorded forwards that a set of weights keeps; they hold no memory of the GPU. */
-const mostRecorded = 16
+/** Recorded forwards that are kept for a set of weights; they hold no memory of the GPU. */
+const maxRecordings = 16
 
 /** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
 export function recordForward(
   recording: Recording,
-  { shape, weights, maxLength, recompute = 'none' }: Omit<VideoModel, 'device'>,
-  sequences: readonly Sequence[],
-  training: boolean,
-  temperature: number,
-  support?: Support,
+  model: Omit<VideoModel, 'device'>,
+  { sequences, training, temperature, support }: ForwardOptions,
 ) {
+  const { shape, weights, maxLength, recompute = 'none' } = model
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const pass = new Pass(recording, training)
   recording.saturated = weights.lossScale?.forwardCuts
-  const { hidden, tokens } = hiddenStates(pass, weights, shape, sequences, packing, undefined, recompute)
+  const { hidden, tokens } = hiddenStates(pass, model, { sequences, packing, recompute })
   const head = headWeight(weights, shape.language)
-  const outputs = logProbabilities(pass, hidden, head, packing.supervisedTokens, temperature, support)
+  const supervised = { tokens: packing.supervisedTokens, temperature, support }
+  const outputs = logProbabilities(pass, hidden, head, supervised)
   recording.segment('backward')
   const { lossScale } = weights
   if (training && lossScale) {
@@ -214,7 +204,7 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
   const recording = new Recording(device, model.precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
-  const { embeddings, hidden } = hiddenStates(pass, weights, shape, [prompt], packing)
+  const { embeddings, hidden } = hiddenStates(pass, model, { sequences: [prompt], packing })
   const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))
   recording.pinned.add(embeddings)
   recording.pinned.add(logits)
@@ -225,7 +215,7 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
   return states
 }
 
-/** Runs of frames whose attention scores fit into one binding and whose pixels start at an allowed offset. */
+/** Ranges of frames whose attention scores fit into one binding and whose pixels start at an offset that WebGPU allows. */
 export function framesAtOnce(
   maxBindingBytes: number,
   vision: VisionShape,

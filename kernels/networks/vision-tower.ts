@@ -13,13 +13,13 @@ import { selectedTokens, tokensOfFrame, type VisionShape } from './shape.ts'
 
 const prefix = 'vision_tower._vision_tower.vision_model'
 
-/** Whether an optimizer changes weights of the tower: its features are then computed within the pass that trains it. */
+/** Whether weights of the tower are trained: its features are then computed in the pass that trains it. */
 export const trainsVision = ({ byName }: ParameterSet): boolean =>
   [...byName.values()].some(({ name, gradient }) => gradient && name.startsWith(prefix))
 
 /**
- * SigLIP up to its feature layer: pixels (frames, channels, size, size) to rows of features (frames · tokens, hidden)
- * from `firstRow` on. Blocks past the feature layer, the last norm and the pooling head are never computed.
+ * SigLIP up to its feature layer: from pixels (frames, channels, size, size) to features (frames · tokens, hidden). The
+ * blocks after the feature layer, the last norm and the pooling head are never computed.
  */
 export function visionTower(
   pass: Pass,
@@ -27,13 +27,12 @@ export function visionTower(
   shape: VisionShape,
   pixels: Tensor,
   features: Tensor,
-  firstRow: number,
 ): void {
-  const pairs = selectedRows(shape, pixels.shape[0]).map((from, to) => ({ to: firstRow + to, from }))
+  const pairs = selectedRows(shape, pixels.shape[0]).map((from, to) => ({ to, from }))
   gatherInto(pass, allTokens(pass, weights, shape, pixels), features, pairs)
 }
 
-/** The same as a part of a pass, with its gradients: (frames · tokens, hidden). */
+/** The same features as a tensor of the pass, through which gradients flow: (frames · tokens, hidden). */
 export function visionFeatures(
   pass: Pass,
   weights: ParameterSet,
@@ -44,11 +43,11 @@ export function visionFeatures(
   return gather(pass, x, selectedRows(shape, pixels.shape[0]), 'vision features')
 }
 
-/** Rows of all tokens that `select` keeps. */
+/** The rows that `select` keeps, among those of all tokens. */
 function selectedRows(shape: VisionShape, frames: number): number[] {
-  const [tokens, kept] = [tokensOfFrame(shape), selectedTokens(shape)]
-  return Array.from({ length: frames * kept }, (_, i) => {
-    return Math.floor(i / kept) * tokens + tokens - kept + (i % kept)
+  const [tokens, selected] = [tokensOfFrame(shape), selectedTokens(shape)]
+  return Array.from({ length: frames * selected }, (_, i) => {
+    return Math.floor(i / selected) * tokens + tokens - selected + (i % selected)
   })
 }
 
@@ -65,7 +64,7 @@ function allTokens(pass: Pass, weights: ParameterSet, shape: VisionShape, pixels
   })
   const positions = at('embeddings.position_embedding.weight')
   addTable(recording, { x, table: positions.value })
-  // Every frame has a row of its own for each row of the table.
+  // Each row of the table was added to a row of every frame, so its gradient sums over the frames.
   pass.onBackward(x, dx => {
     if (positions.gradient) columnSum(recording, { x: dx, out: positions.gradient })
   })
@@ -86,7 +85,14 @@ function block(
   const type = pass.recording.factorType
   const project = (input: Tensor, name: string, options: LinearOptions = { type }) =>
     linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...options })
-  const h = layerNorm(pass, x, at('layer_norm1.weight'), at('layer_norm1.bias'), normEpsilon, type)
+  const norm = (input: Tensor, name: string) =>
+    layerNorm(pass, input, {
+      gain: at(`${name}.weight`),
+      bias: at(`${name}.bias`),
+      epsilon: normEpsilon,
+      type,
+    })
+  const h = norm(x, 'layer_norm1')
   const headSize = hidden / heads
   const names = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']
   const weight = adjoined(names.map(name => at(`${name}.weight`)))
@@ -95,8 +101,10 @@ function block(
   const [queries, keys, values] = names.map((name, i) =>
     joint ? { tensor: joint, column: i * hidden } : { tensor: project(h, name) },
   )
-  const mixed = attention(pass, {
-    ...{ queries, keys, values },
+  const attended = attention(pass, {
+    queries,
+    keys,
+    values,
     batches: frames,
     rows: tokens,
     keyRows: tokens,
@@ -106,8 +114,8 @@ function block(
     scale: headSize ** -0.5,
     mask: { kind: 'none' },
   })
-  const y = project(mixed, 'self_attn.out_proj', { residual: x })
-  const z = layerNorm(pass, y, at('layer_norm2.weight'), at('layer_norm2.bias'), normEpsilon, type)
+  const y = project(attended, 'self_attn.out_proj', { residual: x })
+  const z = norm(y, 'layer_norm2')
   const wide = project(z, 'mlp.fc1', { type, activation: shape.activation })
   return project(wide, 'mlp.fc2', { residual: y })
 }

@@ -89,30 +89,27 @@ export function resize(
 /** The same arithmetic as plain loops, packed RGB to packed RGB: what the kernels are tested against. */
 export function resizeReference(picture: Uint8Array, from: Extent, to: Extent): Uint8Array {
   const rows = new Uint8Array(from.height * to.width * 3)
-  resample(
-    picture,
-    rows,
-    bicubicFilter(from.width, to.width),
-    from.height,
-    [from.width * 3, 3],
-    [to.width * 3, 3],
-  )
+  const source = { bytes: picture, steps: [from.width * 3, 3] } as const
+  const target = { bytes: rows, steps: [to.width * 3, 3] } as const
+  resample(source, target, bicubicFilter(from.width, to.width), from.height)
   const pixels = new Uint8Array(to.height * to.width * 3)
-  const rowBytes = to.width * 3
-  resample(rows, pixels, bicubicFilter(from.height, to.height), to.width, [3, rowBytes], [3, rowBytes])
+  const steps = [3, to.width * 3] as const
+  resample({ bytes: rows, steps }, { bytes: pixels, steps }, bicubicFilter(from.height, to.height), to.width)
   return pixels
 }
 
-type Steps = readonly [line: number, pixel: number]
+/** A picture as lines along the axis that is resized: steps are bytes to the next line, and to the next pixel of a line. */
+interface Lines {
+  bytes: Uint8Array
+  steps: readonly [line: number, pixel: number]
+}
 
-/** One pass over `lines` rows or columns; steps are bytes to the next line and to the next pixel along the axis. */
+/** Resizes each line, a row or a column. */
 function resample(
-  from: Uint8Array,
-  to: Uint8Array,
+  { bytes: from, steps: [fromLine, fromPixel] }: Lines,
+  { bytes: to, steps: [toLine, toPixel] }: Lines,
   { output, taps, rows }: ResizeFilter,
   lines: number,
-  [fromLine, fromPixel]: Steps,
-  [toLine, toPixel]: Steps,
 ): void {
   for (let line = 0; line < lines; line++)
     for (let x = 0; x < output; x++)

@@ -8,14 +8,7 @@ import { group } from '../wgsl/workgroup.ts'
 import { columnSum, columnSums } from './column-sum.ts'
 
 /** y[r, c] = (x[r, c] − mean[r]) · scale[r] · gain[c] + bias[c], scale = 1 / sqrt(variance[r] + epsilon); x (rows, columns). */
-export function layerNorm(
-  recording: Recording,
-  x: Tensor,
-  gain: Tensor,
-  bias: Tensor,
-  y: Tensor,
-  epsilon: number,
-): void {
+export function layerNorm(recording: Recording, { x, gain, bias, y, epsilon }: LayerNorm): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
   const kept = stored(recording, vectorise(columns).size, { y })
@@ -24,6 +17,18 @@ export function layerNorm(
     buffers: { x, gain, bias, y, ...kept.buffers },
     grid: rows,
   })
+}
+
+export interface LayerNorm {
+  /** (rows, columns) */
+  x: Tensor
+  /** (columns) */
+  gain: Tensor
+  /** (columns) */
+  bias: Tensor
+  /** (rows, columns) */
+  y: Tensor
+  epsilon: number
 }
 
 /** The same arithmetic as plain loops. */

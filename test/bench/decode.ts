@@ -47,9 +47,8 @@ export async function* decode(
 /** Where the time of a step goes, and what the host spends on it. */
 async function kernels(model: VideoModel, requests: readonly PromptRequest[]): Promise<string[]> {
   const { device, precision } = model
-  const owners = requests.flatMap(({ seeds }, i) => seeds.map(() => i))
   const recording = new Recording(device, precision)
-  recordGeneration(recording, model, requests, owners, sampling, long, endId)
+  recordGeneration(recording, model, { requests, sampling, capacity: long, endId })
   const compiled = await compile(device, recording, 'generation')
   const steps = (count: number) => compiled.run(Array.from({ length: count }, () => 'step'))
   compiled.run(['main'])

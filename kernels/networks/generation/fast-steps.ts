@@ -15,9 +15,9 @@ import { embeddingTable, headWeight, lastNorm, layerWeight } from '../language-m
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
-import { type StepOptions, type Steps, unchanged } from './plain-steps.ts'
+import { type PromptRows, type StepOptions, type Steps, unchanged } from './plain-steps.ts'
 
-const matrices = [
+const matrixNames = [
   'self_attn.q_proj',
   'self_attn.k_proj',
   'self_attn.v_proj',
@@ -27,7 +27,7 @@ const matrices = [
   'mlp.down_proj',
 ]
 
-/** Whether a step can be made of few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
+/** Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
 export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageShape): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
@@ -42,58 +42,139 @@ export function canStepFast(recording: Recording, weights: ParameterSet, languag
 }
 
 /**
- * Steps of few dispatches. Makes ready, in the plan's current segment, what they need: room for keys and values, biases
- * side by side, and float16 copies of the matrices that are kept in float32 because they are trained, or that have an
- * adapter, which is added to the copy.
+ * Steps of few dispatches. The current segment gets the commands that prepare their tensors: room for keys and values, the
+ * biases of a layer as one list, and float16 copies of the matrices that are in float32 because they are trained, or that
+ * have an adapter, whose product is added to the copy.
  */
 export function fastSteps(
   recording: Recording,
-  { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
-  of: StepOptions,
+  model: Pick<VideoModel, 'weights' | 'shape'>,
+  options: StepOptions,
 ): Steps {
-  const { owners, prompts, rows: prefixRows, position, ids } = of
-  const rows = owners.length
-  const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
+  const tensors = prepare(recording, model, options)
+  const { groups, lists, lengths, prefixes, ratio, width } = tensors
+  return {
+    storePrompt(layer, keys, values, { recording, start, locate = unchanged }) {
+      const into = locate(prefixes[layer])
+      copy(recording, { from: keys, into, at: start * width })
+      copy(recording, { from: values, into, at: (options.rows + keysAtOnce + start) * width })
+    },
+    promptWrites(prompt, length) {
+      const group = { ...groups[prompt], length }
+      const itemsBefore = groups.slice(0, prompt).flatMap(one => groupItems(one, 0, ratio).items)
+      const firstItem = itemsBefore.length / 4
+      const { items, places } = groupItems(group, firstItem, ratio)
+      return [
+        { into: lengths, at: group.first, data: new Uint32Array(group.count).fill(length) },
+        { into: lists.items, at: firstItem * 4, data: Uint32Array.from(items) },
+        { into: lists.places, at: group.first * 3, data: Uint32Array.from(places) },
+      ]
+    },
+    recordStep: () => recordStep(recording, model, options, tensors),
+  }
+}
+
+/** The float16 matrices (outputs, inputs) of a layer. */
+interface LayerMatrices {
+  q: Tensor
+  k: Tensor
+  v: Tensor
+  o: Tensor
+  gate: Tensor
+  up: Tensor
+  down: Tensor
+}
+
+/** The tensors and sizes that all steps of a recording share. */
+interface StepTensors {
+  /** Each prompt's sequences. */
+  groups: readonly (PromptRows & { first: number; count: number })[]
+  lists: ReturnType<typeof groupLists>
+  /** u32 (sequences): positions of the prompt of each. */
+  lengths: Tensor
+  /** Cosines and sines of the rotations, by position. */
+  angles: Tensor
+  /** By layer: keys, then values, of the prompts (2, rows, width). */
+  prefixes: readonly Tensor[]
+  /** By layer: keys, then values, of the completions (2, sequences, capacity, width). */
+  caches: readonly Tensor[]
+  /** By layer. */
+  matrices: readonly LayerMatrices[]
+  /** By layer: biases of queries, keys and values. */
+  biases: readonly Tensor[]
+  head: Tensor
+  /** Completion tokens for which a cache has room, a multiple of `keysAtOnce`. */
+  capacity: number
+  /** Query heads of a key head. */
+  ratio: number
+  /** Numbers in the keys of one row. */
+  width: number
+}
+
+function prepare(
+  recording: Recording,
+  { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
+  options: StepOptions,
+): StepTensors {
+  const { owners, prompts } = options
+  const { layers, heads, keyValueHeads, headSize } = language
   const groups = prompts.map((prompt, i) => {
     return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
   })
   const ratio = heads / keyValueHeads
   const lists = groupLists(recording, groups, ratio)
-  const capacity = Math.ceil(of.capacity / keysAtOnce) * keysAtOnce
+  const capacity = Math.ceil(options.capacity / keysAtOnce) * keysAtOnce
   const width = keyValueHeads * headSize
-  const each = <T>(make: (layer: number) => T): T[] => Array.from({ length: layers }, (_, i) => make(i))
+  const byLayer = <T>(of: (layer: number) => T): T[] => Array.from({ length: layers }, (_, i) => of(i))
   const cleared = (label: string, shape: readonly number[]): Tensor => {
-    const tensor = pinned(recording, label, shape)
-    recording.fill(tensor) // whole blocks are read, and what lies past the end must be finite
+    const tensor = recording.pin(label, shape, 'f16')
+    recording.fill(tensor) // whole blocks are read, and the rows past the end must be finite
     return tensor
   }
-  const prefix = each(() => cleared('prefix', [2, prefixRows + keysAtOnce, width]))
-  const cache = each(() => cleared('cache', [2, rows, capacity, width]))
-  const halves = each(layer => {
-    const made = matrices.map(name => halved(recording, layerWeight(weights, layer, `${name}.weight`)))
-    return { q: made[0], k: made[1], v: made[2], o: made[3], gate: made[4], up: made[5], down: made[6] }
+  const prefixes = byLayer(() => cleared('prefix', [2, options.rows + keysAtOnce, width]))
+  const caches = byLayer(() => cleared('cache', [2, owners.length, capacity, width]))
+  const matrices = byLayer((layer): LayerMatrices => {
+    const [q, k, v, o, gate, up, down] = matrixNames.map(name =>
+      inFloat16(recording, layerWeight(weights, layer, `${name}.weight`)),
+    )
+    return { q, k, v, o, gate, up, down }
   })
-  const head = halved(recording, headWeight(weights, language))
-  const biases = each(layer => {
-    const joined = recording.pin('biases', [(heads + 2 * keyValueHeads) * headSize])
-    let at = 0
-    for (const name of matrices.slice(0, 3)) {
-      const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
-      copy(recording, { from: value, into: joined, at })
-      at += shape[0]
-    }
-    return joined
-  })
-  // Sequences that have ended stay at the position behind their last one.
-  const angles = rotations(recording, Math.max(...groups.map(({ room }) => room)) + of.capacity + 1, language)
-  const lengths = recording.constant(
-    'lengths',
-    [rows],
-    Uint32Array.from(owners, owner => prompts[owner].length),
+  const head = inFloat16(recording, headWeight(weights, language))
+  const biases = byLayer(layer =>
+    joinedBiases(recording, weights, layer, (heads + 2 * keyValueHeads) * headSize),
   )
+  // A sequence that has ended stays at the position after its last token.
+  const positions = Math.max(...groups.map(({ room }) => room)) + options.capacity + 1
+  const angles = rotations(recording, positions, language)
+  const promptLengths = Uint32Array.from(owners, owner => prompts[owner].length)
+  const lengths = recording.constant('lengths', [owners.length], promptLengths)
+  return { groups, lists, lengths, angles, prefixes, caches, matrices, biases, head, capacity, ratio, width }
+}
 
+function joinedBiases(recording: Recording, weights: ParameterSet, layer: number, size: number): Tensor {
+  const joined = recording.pin('biases', [size])
+  let at = 0
+  for (const name of matrixNames.slice(0, 3)) {
+    const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
+    copy(recording, { from: value, into: joined, at })
+    at += shape[0]
+  }
+  return joined
+}
+
+/** One step of all sequences: embedding, layers, head. */
+function recordStep(
+  recording: Recording,
+  { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
+  { owners, position, ids }: StepOptions,
+  tensors: StepTensors,
+): Tensor {
+  const rows = owners.length
+  const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
+  const { lists, lengths, angles, prefixes, caches, matrices, biases, capacity, ratio } = tensors
+  const temporary = (label: string, shape: readonly number[]) => recording.tensor(label, shape, 'f16')
   const normed = (parts: number): Normed => ({
-    rows: pinlessHalves(recording, 'normed rows', blocksOf(rows, hidden)),
+    rows: temporary('normed rows', blocksOf(rows, hidden)),
     squares: recording.tensor('squares', squaresOf(rows, parts)),
     scales: recording.tensor('scales', [squaresOf(rows, 1)[1]]),
     size: hidden,
@@ -102,104 +183,86 @@ export function fastSteps(
   const gainOf = (layer: number) =>
     layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
 
-  return {
-    storePrompt(layer, keys, values, { recording, start, placed = unchanged }) {
-      const into = placed(prefix[layer])
-      copy(recording, { from: keys, into, at: start * width })
-      copy(recording, { from: values, into, at: (prefixRows + keysAtOnce + start) * width })
-    },
-    promptWrites(prompt, length) {
-      const group = { ...groups[prompt], length }
-      const before = groups.slice(0, prompt).flatMap(one => groupItems(one, 0, ratio).items)
-      const firstItem = before.length / 4
-      const { items, places } = groupItems(group, firstItem, ratio)
-      return [
-        { into: lengths, at: group.first, data: new Uint32Array(group.count).fill(length) },
-        { into: lists.items, at: firstItem * 4, data: Uint32Array.from(items) },
-        { into: lists.places, at: group.first * 3, data: Uint32Array.from(places) },
-      ]
-    },
-    recordStep() {
-      const x = recording.tensor('residual stream', [rows, hidden])
-      const start = normed(1)
-      decodeStart(recording, {
-        ids,
-        table: embeddingTable(weights).value,
-        x,
-        gain: gainOf(0),
-        normed: start,
-        rows,
-      })
-      let before = start
-      const add = (name: 'out' | 'down', from: Tensor, weight: Tensor, gain: Tensor): void => {
-        const inner = from.shape[0] * 16
-        const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
-        const next = normed(hidden / (16 * tile.columnBlocks))
-        addProjection(recording, {
-          from,
-          inner,
-          weight,
-          x,
-          scales: before.scales,
-          gain,
-          next,
-          rows,
-          columns: hidden,
-          tile,
-        })
-        before = next
-      }
-      for (let layer = 0; layer < layers; layer++) {
-        const { q, k, v, o, gate, up, down } = halves[layer]
-        const queries = pinlessHalves(recording, 'queries', [keyValueHeads, rows, ratio, headSize])
-        attentionInputs(recording, {
-          ...{ x: before, rows, heads, keyValueHeads, headSize, capacity },
-          ...{ queryWeight: q, keyWeight: k, valueWeight: v, bias: biases[layer] },
-          ...{ angles, lengths, position, queries, cache: cache[layer] },
-          tile: stepTileFor('qkv', rows, hidden, {
-            columns: (heads + 2 * keyValueHeads) * headSize,
-            unit: headSize,
-          }),
-        })
-        const attended = pinlessHalves(recording, 'attended', blocksOf(rows, heads * headSize))
-        groupAttention(recording, {
-          ...{ lists, queries, prefix: prefix[layer], cache: cache[layer], position, out: attended },
-          ...{ sequences: rows, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
-        })
-        const gain = layerWeight(weights, layer, 'post_attention_layernorm.weight').value
-        add('out', attended, o, gain)
-        const columns = gate.shape[0]
-        const out = pinlessHalves(recording, 'gated', blocksOf(rows, columns))
-        gatedProjection(recording, {
-          ...{ x: before, rows, gate, up, out, columns },
-          tile: stepTileFor('gated', rows, hidden, { columns: 2 * columns, unit: 2 * columns }),
-        })
-        add('down', out, down, gainOf(layer + 1))
-      }
-      const logits = recording.tensor('logits', [rows, vocabulary])
-      stepLogits(recording, {
-        ...{ x: before, rows, weight: head, logits, columns: vocabulary },
-        tile: stepTileFor('head', rows, hidden, { columns: vocabulary, unit: 64 }),
-      })
-      return logits
-    },
+  const x = recording.tensor('residual stream', [rows, hidden])
+  let input = normed(1)
+  decodeStart(recording, {
+    ids,
+    table: embeddingTable(weights).value,
+    x,
+    gain: gainOf(0),
+    normed: input,
+    rows,
+  })
+  /** Adds a product to the residual stream, whose norm is then the next input. */
+  const add = (name: 'out' | 'down', from: Tensor, weight: Tensor, gain: Tensor): void => {
+    const inner = from.shape[0] * 16
+    const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
+    const next = normed(hidden / (16 * tile.columnBlocks))
+    const { scales } = input
+    addProjection(recording, { from, inner, weight, x, scales, gain, next, rows, columns: hidden, tile })
+    input = next
   }
+  for (let layer = 0; layer < layers; layer++) {
+    const { q, k, v, o, gate, up, down } = matrices[layer]
+    const cache = caches[layer]
+    const queries = temporary('queries', [keyValueHeads, rows, ratio, headSize])
+    attentionInputs(recording, {
+      x: input,
+      rows,
+      heads,
+      keyValueHeads,
+      headSize,
+      capacity,
+      queryWeight: q,
+      keyWeight: k,
+      valueWeight: v,
+      bias: biases[layer],
+      angles,
+      lengths,
+      position,
+      queries,
+      cache,
+      tile: stepTileFor('qkv', rows, hidden, {
+        columns: (heads + 2 * keyValueHeads) * headSize,
+        unit: headSize,
+      }),
+    })
+    const attended = temporary('attended', blocksOf(rows, heads * headSize))
+    groupAttention(recording, {
+      lists,
+      queries,
+      prefix: prefixes[layer],
+      cache,
+      position,
+      out: attended,
+      sequences: rows,
+      heads,
+      keyValueHeads,
+      headSize,
+      capacity,
+      scale: headSize ** -0.5,
+    })
+    add('out', attended, o, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
+    const columns = gate.shape[0]
+    const gated = temporary('gated', blocksOf(rows, columns))
+    const tile = stepTileFor('gated', rows, hidden, { columns: 2 * columns, unit: 2 * columns })
+    gatedProjection(recording, { x: input, rows, gate, up, out: gated, columns, tile })
+    add('down', gated, down, gainOf(layer + 1))
+  }
+  const logits = recording.tensor('logits', [rows, vocabulary])
+  const tile = stepTileFor('head', rows, hidden, { columns: vocabulary, unit: 64 })
+  stepLogits(recording, { x: input, rows, weight: tensors.head, logits, columns: vocabulary, tile })
+  return logits
 }
 
-/** The weight itself where it is float16 and alone, else a copy that lives as long as the plan: rounded once, with its adapter. */
-function halved(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
+/** The weight itself if it is in float16 and has no adapter; else a float16 copy, made in the current segment, with the adapter added. */
+function inFloat16(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
   if (value.type === 'f16' && !adapter) return value
-  const half = pinned(recording, value.label, shape)
+  const half = recording.pin(value.label, shape, 'f16')
   copy(recording, { from: value, into: half })
   if (adapter) addAdapter(recording, adapter, half)
   return half
 }
-
-const pinned = (recording: Recording, label: string, shape: readonly number[]): Tensor =>
-  recording.pin(label, shape, 'f16')
-
-const pinlessHalves = (recording: Recording, label: string, shape: readonly number[]): Tensor =>
-  recording.tensor(label, shape, 'f16')
 
 /** Cosines and sines by position and half of a head, computed in float64. */
 function rotations(recording: Recording, count: number, { headSize, ropeTheta }: LanguageShape): Tensor {

@@ -11,33 +11,33 @@ import { type Attend, embeddingTable, headWeight, languageModel } from '../langu
 import type { Packing } from '../packing.ts'
 import type { VideoModel } from '../video-model.ts'
 
-/** What records a step, whatever it is made of. */
+/** Records decode steps, each of which computes the logits of the next token of every sequence. */
 export interface Steps {
-  /** Takes a layer's keys and values of prompts, while they are prefilled. */
+  /** Records copying a layer's keys and values of prompts, while these are prefilled. */
   storePrompt(layer: number, keys: Tensor, values: Tensor, into: PrefillTarget): void
-  /** The logits (sequences, vocabulary) of what follows `ids`. */
+  /** Records one step: the logits (sequences, vocabulary) of the token after `ids`. */
   recordStep(): Tensor
-  /** What the lists of a prompt's sequences must hold before another prompt of that length takes its place. */
+  /** The writes that tell the steps that a prompt of this length takes the place of an earlier one. */
   promptWrites(prompt: number, length: number): readonly ListWrite[]
 }
 
-/** Where prompts are prefilled. */
+/** Where a prefill puts the keys and values of prompts. */
 export interface PrefillTarget {
   recording: Recording
-  /** First row that they take among those of all prompts. */
+  /** First row to write, in the rows of all prompts. */
   start: number
-  /** The places of the steps' tensors, where these belong to another plan. */
-  placed?: (tensor: Tensor) => Tensor
+  /** Gives storage to the tensors of the steps if these belong to another recording. */
+  locate?: (tensor: Tensor) => Tensor
 }
 
-/** Contents of a list of indices from one element on. */
+/** Elements to write into a list of indices, from element `at` on. */
 export interface ListWrite {
   into: Tensor
   at: number
   data: Uint32Array<ArrayBuffer>
 }
 
-/** Rows of the prompts' keys and values that one of them takes, and how many it may take. */
+/** The rows that a prompt takes in the keys and values of all prompts; it may take up to `room`. */
 export interface PromptRows {
   start: number
   length: number
@@ -45,23 +45,25 @@ export interface PromptRows {
 }
 
 export interface StepOptions {
-  /** For each sequence, whose prompt it continues; sequences of a prompt lie side by side. */
+  /** For each sequence, the index of the prompt that it continues; sequences of a prompt are neighbours. */
   owners: readonly number[]
   prompts: readonly PromptRows[]
-  /** Of all prompts. */
+  /** Rows of all prompts. */
   rows: number
+  /** Tokens of the longest completion. */
   capacity: number
-  /** u32 (sequences): tokens of each that have keys and values. */
+  /** u32 (sequences): completion tokens of each that have keys and values. */
   position: Tensor
+  /** u32 (sequences): the last token of each. */
   ids: Tensor
 }
 
-/** The rows of packed prompts, which nothing comes after. */
+/** The rows of packed prompts, which leave no room for longer ones. */
 export const promptsOf = ({ prompts, rows }: Packing): Pick<StepOptions, 'prompts' | 'rows'> => {
   return { prompts: prompts.map(prompt => ({ ...prompt, room: prompt.length })), rows }
 }
 
-/** The layers of the whole model over one row a sequence: anywhere, in any precision, with adapters. */
+/** Steps that run the layers of the model on one row for each sequence: on any GPU, in any precision, with adapters. */
 export function plainSteps(
   recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
@@ -72,7 +74,7 @@ export function plainSteps(
   const width = keyValueHeads * headSize
   const room = (label: string, shape: readonly number[]) =>
     Array.from({ length: layers }, () => {
-      const [keys, values] = ['keys', 'values'].map(what => recording.pin(`${label} ${what}`, shape))
+      const [keys, values] = ['keys', 'values'].map(name => recording.pin(`${label} ${name}`, shape))
       return { keys, values }
     })
   const prefixes = room('prompt', [rows, width])
@@ -85,10 +87,10 @@ export function plainSteps(
   const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
 
   return {
-    storePrompt(layer, keys, values, { recording, start, placed = unchanged }) {
+    storePrompt(layer, keys, values, { recording, start, locate = unchanged }) {
       const into = prefixes[layer]
-      copy(recording, { from: keys, into: placed(into.keys), at: start * width })
-      copy(recording, { from: values, into: placed(into.values), at: start * width })
+      copy(recording, { from: keys, into: locate(into.keys), at: start * width })
+      copy(recording, { from: values, into: locate(into.values), at: start * width })
     },
     promptWrites(prompt, length) {
       const at = owners.indexOf(prompt)
@@ -97,12 +99,12 @@ export function plainSteps(
     },
     recordStep() {
       const embeddings = recording.tensor('embeddings', [count, hidden])
-      const each = (length: number) => Array.from({ length }, (_, i) => i)
+      const upTo = (length: number) => Array.from({ length }, (_, i) => i)
       gatherRows(recording, {
         from: embeddingTable(weights).value,
         into: embeddings,
-        destinations: list('destinations', each(count)),
-        offsets: list('offsets', each(count + 1)),
+        destinations: list('destinations', upTo(count)),
+        offsets: list('offsets', upTo(count + 1)),
         items: ids,
         segments: count,
         accumulate: false,
@@ -118,19 +120,32 @@ export function plainSteps(
         cacheRows(recording, { from: newValues, cache: values, position, sequences: count, width, capacity })
         const out = recording.tensor('attention', q.shape)
         decodeAttention(recording, {
-          ...{ q, prefixKeys: prefixes[layer].keys, prefixValues: prefixes[layer].values },
-          ...{ prefixStarts, prefixLengths, keys, values, position, out },
-          ...{ sequences: count, heads, keyValueHeads, headSize, capacity, scale: headSize ** -0.5 },
+          q,
+          prefixKeys: prefixes[layer].keys,
+          prefixValues: prefixes[layer].values,
+          prefixStarts,
+          prefixLengths,
+          keys,
+          values,
+          position,
+          out,
+          sequences: count,
+          heads,
+          keyValueHeads,
+          headSize,
+          capacity,
+          scale: headSize ** -0.5,
         })
         return out
       }
       const pass = new Pass(recording, false)
-      const next = languageModel(pass, weights, language, embeddings, { ...tables, positions }, attend)
+      const rotation = { ...tables, positions }
+      const next = languageModel(pass, weights, language, { embeddings, rotation, attend })
       advance(recording, { position: positions, limit: table - 1 })
       return logitsLayer(pass, next, headWeight(weights, language))
     },
   }
 }
 
-/** Of tensors that belong to the plan itself. */
+/** `locate` of tensors that belong to the recording itself. */
 export const unchanged = (tensor: Tensor): Tensor => tensor

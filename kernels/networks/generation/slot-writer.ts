@@ -6,23 +6,24 @@ import {
   noToken,
   type PromptRequest,
   truncateAtEnd,
+  withLogProbs,
 } from './batch-writer.ts'
 import { openSlots, promptLength, roomFor, type Slots } from './slots.ts'
 import type { Sampling } from './token-drawing.ts'
 
-/** The completions of a prompt, with what is known about their making. */
+/** The completions of a prompt. */
 export interface CompletionGroup {
   completions: Completion[]
-  /** Of the weights that wrote it. */
+  /** Version of the weights that wrote them. */
   version: number
-  /** Its share of the time: that from its prefill until its last token was seen, divided by the slots. */
+  /** Its share of the time: the time from the start of its prefill until its end was seen, divided by the slots. */
   seconds: number
 }
 
 export interface RefillOptions extends Pick<GenerateOptions, 'maxNewTokens' | 'endIds' | 'signal' | 'stop'> {
-  /** Prompts at once. */
+  /** Prompts that are continued at the same time. */
   slots: number
-  /** Completions of every prompt. */
+  /** Completions of a prompt. */
   count: number
 }
 
@@ -31,29 +32,37 @@ type ChangingModel = VideoModel & { readonly version: number }
 
 interface WaitingPrompt {
   request: PromptRequest
+  /** Positions that it takes. */
   length: number
   resolve(group: CompletionGroup): void
   reject(error: unknown): void
 }
 
+/** A prompt in a slot. */
 interface RunningPrompt extends WaitingPrompt {
+  /** When its prefill began, in milliseconds. */
   since: number
-  /** Tokens drawn of each sequence. */
-  written: number
+  /** Tokens drawn for each of its completions. */
+  drawn: number
 }
 
-/** What was to be read after a block, and of whom. */
+/** By slot; undefined where it is empty. */
+type RunningPrompts = (RunningPrompt | undefined)[]
+
+/** The state after a block: a read of the tokens that is still in flight, and the prompts whose tokens they are. */
 interface Snapshot {
   read: Promise<readonly [history: Int32Array, chances: Float32Array | undefined]>
-  running: readonly (RunningPrompt | undefined)[]
-  written: readonly number[]
+  running: Readonly<RunningPrompts>
+  /** By slot: tokens drawn for each completion. */
+  drawn: readonly number[]
 }
 
 /**
- * Writes completions as `write` does, of many prompts at once: when all completions of a prompt have ended, the prompt
- * that waits longest takes its place while the others go on. The GPU never waits for a read-back: an end is seen a block
- * late. A group is written by one version of the weights: once they change, nobody is seated until all have ended. Memory
- * is taken while somebody is seated. An error of one prompt's prefill is its own; others, and an abort, end all.
+ * Returns a function that writes the completions of one prompt as `writeCompletions` does, of many prompts at the same time:
+ * when all completions of a prompt have ended, the prompt that has waited longest takes its slot, and the others continue. The
+ * GPU never waits for a read-back, so an end is seen one block late. A group is written by one version of the weights: after
+ * they change, no prompt is admitted until all running ones have ended. GPU memory is taken only while a prompt runs. An
+ * error in one prompt's prefill rejects that prompt; any other error, and an abort, rejects all.
  */
 export function slotWriter(
   model: ChangingModel,
@@ -62,13 +71,13 @@ export function slotWriter(
 ): (request: PromptRequest) => Promise<CompletionGroup> {
   const waiting: WaitingPrompt[] = []
   let longest = 0
-  let isAtWork = false
-  const work = async (): Promise<void> => {
-    if (isAtWork) return
-    isAtWork = true
+  let isRunning = false
+  const run = async (): Promise<void> => {
+    if (isRunning) return
+    isRunning = true
     while (waiting.length > 0)
       await runSlots(model, sampling, { ...options, room: roomFor(longest) }, waiting)
-    isAtWork = false
+    isRunning = false
   }
   return request =>
     new Promise<CompletionGroup>((resolve, reject) => {
@@ -77,11 +86,11 @@ export function slotWriter(
       const length = promptLength(model, request)
       longest = Math.max(longest, length)
       waiting.push({ request, length, resolve, reject })
-      void work()
+      void run()
     })
 }
 
-/** Opens slots, and serves those who wait until nobody is seated any more. */
+/** Opens slots, and admits waiting prompts until none runs any more. */
 async function runSlots(
   model: ChangingModel,
   sampling: Sampling,
@@ -90,91 +99,86 @@ async function runSlots(
 ): Promise<void> {
   const { count, room, maxNewTokens: capacity, endIds, signal } = options
   const { version } = model
-  const seats: (RunningPrompt | undefined)[] = Array.from({ length: options.slots }, () => undefined)
-  const isSeated = () => seats.some(seat => seat)
-  // Who waits for the last answer may close the device then: it is given when nothing is under way any more.
+  const running: RunningPrompts = Array.from({ length: options.slots }, () => undefined)
+  const isAnyRunning = () => running.some(prompt => prompt)
+  // After the last answer its receiver may close the device, so that answer is given when the device has no work left.
   const answers: (() => void)[] = []
   let slots: Slots | undefined
-  let before: Snapshot | undefined
+  let previous: Snapshot | undefined
   try {
     const sizes = { slots: options.slots, count, room, capacity }
     slots = await openSlots(model, sizes, sampling, endIds[0] ?? noToken)
     for (;;) {
       signal?.throwIfAborted()
-      if (model.version === version) answers.push(...(await admitWaiting(slots, seats, waiting)))
-      if (!isSeated()) break
+      if (model.version === version) answers.push(...(await admitWaiting(slots, running, waiting)))
+      if (!isAnyRunning()) break
       slots.step(blockSize)
-      const now = takeSnapshot(slots, seats, sampling.greedy, capacity)
-      if (before) answers.push(...freeEnded(await before.read, before, seats, options, version))
-      before = now
-      if (isSeated() || waiting.length > 0) for (const answer of answers.splice(0)) answer()
+      const snapshot = takeSnapshot(slots, running, sampling.greedy, capacity)
+      if (previous) answers.push(...freeEnded(await previous.read, previous, running, options, version))
+      previous = snapshot
+      if (isAnyRunning() || waiting.length > 0) for (const answer of answers.splice(0)) answer()
     }
-    await before?.read
+    await previous?.read
   } catch (error) {
-    for (const job of [...seats, ...waiting.splice(0)]) if (job) answers.push(() => job.reject(error))
+    for (const prompt of [...running, ...waiting.splice(0)])
+      if (prompt) answers.push(() => prompt.reject(error))
   } finally {
     slots?.free()
     for (const answer of answers) answer()
   }
 }
 
-/** Seats those who wait, in their order, where there is a place that is large enough. Returns the refusals. */
+/** Admits waiting prompts, in order, as long as a slot is empty and large enough. Returns the rejections. */
 async function admitWaiting(
   slots: Slots,
-  seats: (RunningPrompt | undefined)[],
+  running: RunningPrompts,
   waiting: WaitingPrompt[],
 ): Promise<(() => void)[]> {
-  const refusals: (() => void)[] = []
-  for (let place = seats.indexOf(undefined); place >= 0; place = seats.indexOf(undefined)) {
+  const rejections: (() => void)[] = []
+  for (let slot = running.indexOf(undefined); slot >= 0; slot = running.indexOf(undefined)) {
     if (waiting.length === 0 || waiting[0].length > slots.room) break
-    const [job] = waiting.splice(0, 1)
+    const [prompt] = waiting.splice(0, 1)
     const since = performance.now()
     try {
-      await slots.admit(place, job.request)
-      seats[place] = { ...job, since, written: 1 }
+      await slots.admit(slot, prompt.request)
+      running[slot] = { ...prompt, since, drawn: 1 }
     } catch (error) {
-      refusals.push(() => job.reject(error))
+      rejections.push(() => prompt.reject(error))
     }
   }
-  return refusals
+  return rejections
 }
 
-/** Starts to read what was written by a block that was just begun. */
-function takeSnapshot(
-  slots: Slots,
-  seats: readonly (RunningPrompt | undefined)[],
-  greedy: boolean,
-  capacity: number,
-): Snapshot {
-  for (const seat of seats) if (seat) seat.written = Math.min(seat.written + blockSize, capacity)
+/** Starts to read the tokens up to the end of the block that was just submitted. */
+function takeSnapshot(slots: Slots, running: RunningPrompts, greedy: boolean, capacity: number): Snapshot {
+  for (const prompt of running) if (prompt) prompt.drawn = Math.min(prompt.drawn + blockSize, capacity)
   const read = Promise.all([slots.readHistory(), greedy ? undefined : slots.readChances()])
-  read.catch(() => {}) // whoever awaits it later gets the error
-  return { read, running: [...seats], written: seats.map(seat => seat?.written ?? 0) }
+  read.catch(() => {}) // the error reaches the caller that awaits the read later
+  return { read, running: [...running], drawn: running.map(prompt => prompt?.drawn ?? 0) }
 }
 
-/** Frees the seats of those who had ended by then. Returns their answers. */
+/** Frees the slots whose completions had all ended at the snapshot. Returns the answers. */
 function freeEnded(
   [history, chances]: Awaited<Snapshot['read']>,
-  look: Snapshot,
-  seats: (RunningPrompt | undefined)[],
+  snapshot: Snapshot,
+  running: RunningPrompts,
   options: RefillOptions,
   version: number,
 ): (() => void)[] {
   const { count, maxNewTokens: capacity } = options
   const answers: (() => void)[] = []
-  for (const [place, job] of look.running.entries()) {
-    if (!job || seats[place] !== job) continue
-    const written = look.written[place]
-    const rows = Array.from({ length: count }, (_, i) => (place * count + i) * capacity)
-    const endings = rows.map(at => truncateAtEnd(history.subarray(at, at + written), options))
-    if (written < capacity && !endings.every(({ finished }) => finished)) continue
-    const completions = endings.map((row, i): Completion => {
-      const own = chances?.subarray(rows[i], rows[i] + row.ids.length)
-      return own ? { ...row, logProbs: Array.from(own, Math.log) } : row
-    })
-    const seconds = (performance.now() - job.since) / 1000 / options.slots
-    seats[place] = undefined
-    answers.push(() => job.resolve({ completions, version, seconds }))
+  for (const [slot, prompt] of snapshot.running.entries()) {
+    if (!prompt || running[slot] !== prompt) continue
+    const drawn = snapshot.drawn[slot]
+    const starts = Array.from({ length: count }, (_, i) => (slot * count + i) * capacity)
+    const rows = starts.map(at => truncateAtEnd(history.subarray(at, at + drawn), options))
+    if (drawn < capacity && !rows.every(({ finished }) => finished)) continue
+    const completions = rows.map((row, i) =>
+      withLogProbs(row, chances?.subarray(starts[i], starts[i] + row.ids.length)),
+    )
+    const seconds = (performance.now() - prompt.since) / 1000 / options.slots
+    running[slot] = undefined
+    answers.push(() => prompt.resolve({ completions, version, seconds }))
   }
   return answers
 }

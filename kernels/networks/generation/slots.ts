@@ -6,7 +6,7 @@ import { Pass } from '../../layers/pass.ts'
 import { compile } from '../../plan/compile.ts'
 import { Recording } from '../../plan/recording.ts'
 import { hiddenStates } from '../hidden-states.ts'
-import { type Attend, headWeight } from '../language-model.ts'
+import { headWeight } from '../language-model.ts'
 import { pack } from '../packing.ts'
 import { visualTokens } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
@@ -16,9 +16,9 @@ import { type PrefillTarget, plainSteps, type Steps } from './plain-steps.ts'
 import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 export interface SlotSizes {
-  /** Prompts at once. */
+  /** Prompts that are continued at the same time. */
   slots: number
-  /** Completions of one prompt. */
+  /** Completions of a prompt. */
   count: number
   /** Positions of the longest prompt. */
   room: number
@@ -26,21 +26,21 @@ export interface SlotSizes {
   capacity: number
 }
 
-/** Places on the GPU for prompts and their completions, which are taken one by one while the others go on. */
+/** Places on the GPU, each for a prompt and its completions: one gets a new prompt while the others continue. */
 export interface Slots {
   readonly room: number
-  /** Prefills a prompt in place of what the slot held, and draws the first token of its completions. */
+  /** Prefills a prompt into a slot, in place of an earlier one, and draws the first token of its completions. */
   admit(slot: number, request: PromptRequest): Promise<void>
-  /** Draws so many more tokens of every sequence; one that has ended, or none, is drawn for too. */
+  /** Draws `count` more tokens of every sequence, also of those that have ended and of empty slots. */
   step(count: number): void
-  /** The tokens (slots · count, capacity), by what is submitted so far. */
+  /** The tokens (slots · count, capacity) that the steps submitted so far draw. */
   readHistory(): Promise<Int32Array>
-  /** The shares (slots · count, capacity) that they had of what they were drawn from. */
+  /** The probability (slots · count, capacity) of each in the distribution from which it was drawn. */
   readChances(): Promise<Float32Array>
   free(): void
 }
 
-/** How many positions a prompt takes. */
+/** The number of positions that a prompt takes. */
 export function promptLength(
   { shape, maxLength }: Omit<VideoModel, 'device'>,
   request: PromptRequest,
@@ -48,8 +48,8 @@ export function promptLength(
   return pack([request], visualTokens(shape.connector), maxLength).rows
 }
 
-/** Positions that slots have for prompts when the longest so far takes these: an eighth more, for those to come. */
-export const roomFor = (length: number): number => Math.ceil((length * 1.125) / 64) * 64
+/** Positions for the prompts of a slot: an eighth more than the longest prompt so far, since a later one may be longer. */
+export const roomFor = (longest: number): number => Math.ceil((longest * 1.125) / 64) * 64
 
 export async function openSlots(
   model: VideoModel,
@@ -60,62 +60,65 @@ export async function openSlots(
   const { device, precision } = model
   const { count, room, capacity } = sizes
   const recording = new Recording(device, precision)
-  const { drawn, steps } = recordSlots(recording, model, sizes, sampling, endId)
+  const { state, steps } = recordSlots(recording, model, sizes, sampling, endId)
   const compiled = await compile(device, recording, 'slots')
   compiled.run(['main'])
-  const placed = (tensor: Tensor) => compiled.at(tensor)
+  const locate = (tensor: Tensor) => compiled.at(tensor)
   return {
     room,
     async admit(slot, request) {
       const prefill = new Recording(device, precision)
-      const into = { recording: prefill, start: slot * room, placed }
+      const into = { recording: prefill, start: slot * room, locate }
       const first = recordPrefill(prefill, model, request, { steps, into, sampling, endId, capacity })
-      const ready = await compile(device, prefill, 'prefill')
-      ready.run()
+      const compiledPrefill = await compile(device, prefill, 'prefill')
+      compiledPrefill.run()
       for (const name of ['ids', 'done', 'history', 'chances'] as const) {
-        const of = drawn[name]
-        device.copy(ready.at(first[name]), placed(of), 0, slot * count * (of.shape[1] ?? 1))
+        const tensor = state[name]
+        device.copy(compiledPrefill.at(first[name]), locate(tensor), 0, slot * count * (tensor.shape[1] ?? 1))
       }
-      ready.free()
+      compiledPrefill.free()
       const length = promptLength(model, request)
-      compiled.write(drawn.position, new Uint32Array(count), slot * count)
-      compiled.write(drawn.seeds, Uint32Array.from(request.seeds), slot * count)
+      compiled.write(state.position, new Uint32Array(count), slot * count)
+      compiled.write(state.seeds, Uint32Array.from(request.seeds), slot * count)
       for (const { into, at, data } of steps.promptWrites(slot, length)) compiled.write(into, data, at)
     },
-    step: several => compiled.run(Array.from({ length: several }, () => 'step')),
-    readHistory: () => compiled.readIntegers(drawn.history),
-    readChances: () => compiled.read(drawn.chances),
+    step: steps => compiled.run(Array.from({ length: steps }, () => 'step')),
+    readHistory: () => compiled.readIntegers(state.history),
+    readChances: () => compiled.read(state.chances),
     free: () => compiled.free(),
   }
 }
 
-/** Segment `main` makes ready what steps need; `step` draws a token of every sequence. */
+/** Segment `main` prepares the tensors of the steps; `step` draws a token of every sequence. */
 export function recordSlots(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
   { slots, count, room, capacity }: SlotSizes,
   sampling: Sampling,
   endId: number,
-): { drawn: DrawState; steps: Steps } {
+): { state: DrawState; steps: Steps } {
   const { weights, shape } = model
   recording.saturated = weights.lossScale?.forwardCuts
   const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
-  const drawn = initialDrawState(
-    recording,
-    owners.map(() => 0),
-    capacity,
-  )
-  const { position, ids } = drawn
+  const seeds = owners.map(() => 0)
+  const state = initialDrawState(recording, seeds, capacity)
+  const { position, ids } = state
   const isFast = canStepFast(recording, weights, shape.language)
   const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
-  const steps = (isFast ? fastSteps : plainSteps)(recording, model, {
-    ...{ owners, prompts, rows: slots * room, capacity, position, ids },
+  const recordSteps = isFast ? fastSteps : plainSteps
+  const steps = recordSteps(recording, model, {
+    owners,
+    prompts,
+    rows: slots * room,
+    capacity,
+    position,
+    ids,
   })
   recording.segment('step')
   const logits = steps.recordStep()
   advance(recording, { position, limit: capacity })
-  drawNext(recording, logits, drawn, sampling, { endId, isFast })
-  return { drawn, steps }
+  drawNext(recording, logits, state, sampling, { endId, isFast })
+  return { state, steps }
 }
 
 interface PrefillOptions {
@@ -138,23 +141,19 @@ export function recordPrefill(
   const { language } = shape
   const pass = new Pass(recording, false)
   const packing = pack([request], visualTokens(shape.connector), model.maxLength)
-  const keep =
-    (attend: Attend): Attend =>
-    (layer, queries, keys, values) => {
-      steps.storePrompt(layer, keys, values, into)
-      return attend(layer, queries, keys, values)
-    }
-  const { hidden } = hiddenStates(pass, weights, shape, [request], packing, keep)
+  const { hidden } = hiddenStates(pass, model, {
+    sequences: [request],
+    packing,
+    onKeysAndValues: (layer, keys, values) => steps.storePrompt(layer, keys, values, into),
+  })
   const last = gather(
     pass,
     hidden,
     request.seeds.map(() => packing.lastRows[0]),
   )
-  const drawn = initialDrawState(recording, request.seeds, capacity)
+  const state = initialDrawState(recording, request.seeds, capacity)
   const isFast = canStepFast(recording, weights, language)
-  drawNext(recording, logitsLayer(pass, last, headWeight(weights, language)), drawn, sampling, {
-    endId,
-    isFast,
-  })
-  return drawn
+  const logits = logitsLayer(pass, last, headWeight(weights, language))
+  drawNext(recording, logits, state, sampling, { endId, isFast })
+  return state
 }

@@ -6,22 +6,22 @@ import { penaliseRepeats } from '../../sampling/repetition-penalty.ts'
 import { sampleTokens } from '../../sampling/sample.ts'
 
 export interface Sampling {
-  /** Takes the most likely token; the rest is then without effect. */
+  /** Takes the most likely token; of the other fields only `repetitionPenalty` then has an effect. */
   greedy: boolean
   temperature: number
   /** Keeps the k most likely tokens; 0 keeps all. */
   topK: number
-  /** Keeps the most likely tokens up to this mass; 1 keeps all. */
+  /** Keeps the most likely tokens until their probabilities add up to this; 1 keeps all. */
   topP: number
-  /** Keeps tokens at least this many times as likely as the likeliest; 0, the default, keeps all. */
+  /** Keeps the tokens whose probability is at least this share of the largest one; 0, the default, keeps all. */
   minP?: number
-  /** Divides the positive logits of tokens that were written before and multiplies the negative ones; default 1. */
+  /** Divides the positive logits, and multiplies the negative ones, of tokens already in the completion; default 1. */
   repetitionPenalty?: number
 }
 
-/** What sequences have drawn so far. */
+/** The tokens that sequences have drawn so far, on the GPU. */
 export interface DrawState {
-  /** u32 (rows): tokens drawn before the next one is, then those with keys and values. */
+  /** u32 (rows): the number of tokens of each that have keys and values: all drawn ones but the last. */
   position: Tensor
   seeds: Tensor
   /** u32 (rows): not 0 once a sequence has drawn `endId`. */
@@ -30,11 +30,11 @@ export interface DrawState {
   ids: Tensor
   /** u32 (rows, capacity) */
   history: Tensor
-  /** (rows, capacity): of each token under what it was drawn from; without meaning when greedy. */
+  /** (rows, capacity): probability of each token in the distribution from which it was drawn; undefined values when greedy. */
   chances: Tensor
 }
 
-/** State of sequences that have drawn nothing. */
+/** The state of sequences that have drawn no token. */
 export function initialDrawState(
   recording: Recording,
   seeds: readonly number[],
@@ -52,7 +52,7 @@ export function initialDrawState(
   }
 }
 
-/** Draws the next token of each row of `logits` (rows, vocabulary), which it changes; `isFast` where steps are of blocks. */
+/** Draws the next token of each row of `logits` (rows, vocabulary), which it overwrites; `isFast` if `fastSteps` record the steps. */
 export function drawNext(
   recording: Recording,
   logits: Tensor,

@@ -12,18 +12,19 @@ import { pack, type Sequence } from '../packing.ts'
 import { visualTokens } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
 
-/** What tokens are drawn from. */
+/** The fields of `Sampling` that decide from which tokens one is drawn. */
 export type Drawing = Pick<Sampling, 'temperature' | 'topK' | 'topP' | 'minP'>
 
 /**
- * The tokens that top-k, top-p and min-p leave to each supervised token of the sequences, itself included: in a buffer
- * of its own, in the order of `pack`.
+ * For each supervised token of the sequences, the tokens that top-k, top-p and min-p leave to be drawn in its place, and the
+ * token itself: in a buffer of its own, in the order of `Packing.supervisedTokens`.
  */
 export async function drawnSupport(
-  { device, shape, weights, maxLength, precision }: VideoModel,
+  model: VideoModel,
   sequences: readonly Sequence[],
   drawing: Drawing,
 ): Promise<Required<Support>> {
+  const { device, shape, weights, maxLength, precision } = model
   const { vocabulary } = shape.language
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const { supervisedTokens: supervised } = packing
@@ -31,15 +32,15 @@ export async function drawnSupport(
   const recording = new Recording(device, precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
-  const { hidden } = hiddenStates(pass, weights, shape, sequences, packing)
+  const { hidden } = hiddenStates(pass, model, { sequences, packing })
   const targets = recording.constant(
     'targets',
     [supervised.length],
     Uint32Array.from(supervised, ({ target }) => target),
   )
   for (const { firstRow, rows } of rowChunks(supervised.length, vocabulary)) {
-    const own = supervised.slice(firstRow, firstRow + rows).map(({ row }) => row)
-    const logits = logitsLayer(pass, gather(pass, hidden, own), headWeight(weights, shape.language))
+    const chunkRows = supervised.slice(firstRow, firstRow + rows).map(({ row }) => row)
+    const logits = logitsLayer(pass, gather(pass, hidden, chunkRows), headWeight(weights, shape.language))
     const out = recording.tensor('probabilities', [rows, vocabulary])
     probabilities(recording, { logits, out, ...drawing, rows, vocabulary })
     supportOf(recording, { probabilities: out, targets, support, firstRow, rows, vocabulary })

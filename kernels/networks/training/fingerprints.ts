@@ -3,7 +3,7 @@ import { Recording } from '../../plan/recording.ts'
 import { checksum } from '../../weights/checksum.ts'
 import type { VideoModel } from '../video-model.ts'
 
-/** A checksum of each trained weight by name, of its bits as they are once all work given to the GPU so far is done. */
+/** A checksum of the bits of each trained weight, by name, after all work that was submitted to the GPU so far. */
 export async function fingerprints({ device, weights }: VideoModel): Promise<Map<string, number>> {
   const trained = [...weights.byName.values()].filter(({ gradient }) => gradient)
   if (trained.length === 0) return new Map()
@@ -14,8 +14,8 @@ export async function fingerprints({ device, weights }: VideoModel): Promise<Map
   const compiled = await compile(device, recording, 'fingerprints')
   try {
     compiled.run()
-    const found = await compiled.readIntegers(sums)
-    return new Map(trained.map(({ name }, i) => [name, found[i] >>> 0]))
+    const values = await compiled.readIntegers(sums)
+    return new Map(trained.map(({ name }, i) => [name, values[i] >>> 0]))
   } finally {
     compiled.free()
   }

@@ -3,7 +3,7 @@ import { compile } from '../../plan/compile.ts'
 import { Recording } from '../../plan/recording.ts'
 import type { VideoModel } from '../video-model.ts'
 
-/** into ← share · from + (1 − share) · into, for each of the weights named, on the GPU. */
+/** Sets each named weight of `into` to share · from + (1 − share) · into, on the GPU. */
 export async function mixWeights(
   { device, weights: from }: VideoModel,
   { weights: into }: VideoModel,

@@ -12,36 +12,37 @@ export interface AdamWOptions {
   beta2: number
   epsilon: number
   weightDecay: number
-  /** What decays: everything, or all but vectors, which are norms and biases. By default everything. */
+  /** The weights that decay: all, or only the matrices, so neither norms nor biases. By default all. */
   decayed?: 'all' | 'matrices'
-  /** Gradients longer than this are scaled down to it; 0 never scales. */
+  /** Gradients with a larger norm are scaled down to this norm; 0 never scales. */
   maxGradientNorm: number
-  /** Where products are in float16: what the loss is multiplied by at first, and after how many updates that doubles. */
+  /** With products in float16, the factor of the loss in the first update. */
   lossScale?: number
+  /** After this many updates without overflow the loss scale doubles. */
   lossScaleGrowth?: number
 }
 
 export interface Update {
   /** Before clipping. */
   gradientNorm: number
-  /** False when the gradients could not be used; the weights were left as they are. */
+  /** False if the gradients were not finite; the weights are then unchanged. */
   applied: boolean
   /** Only with products in float16. */
   scaling?: {
-    /** What the loss was multiplied by. */
+    /** The factor of the loss. */
     scale: number
-    /** True when the update was left out because a smaller scale, which the next one has, may do. */
+    /** True if the update was skipped, and the next one has a smaller scale that may avoid the overflow. */
     skipped: boolean
-    /** All that were skipped so far. */
+    /** Updates skipped so far. */
     skippedSteps: number
-    /** How often passes since the last update cut numbers to float16's range. */
+    /** Values that the passes since the last update clamped to float16's range. */
     cuts: number
   }
 }
 
-/** AdamW with decoupled decay over the trained weights of a model, as torch.optim.AdamW computes it. */
+/** AdamW (Loshchilov & Hutter, arXiv:1711.05101) over the trained weights of a model, computed as by torch.optim.AdamW. */
 export interface Optimizer {
-  /** Updates done so far; a training that goes on sets it, and writes the moments. */
+  /** Updates done so far. A training that is resumed sets it, and writes the moments. */
   steps: number
   /** The running means of a trained weight's gradients and of their squares, in its shape. */
   moments(of: Parameter): { first: Tensor; second: Tensor }
@@ -50,6 +51,7 @@ export interface Optimizer {
   free(): void
 }
 
+/** Partial sums of squares for each slab of gradients. */
 const partialsOfSlab = 1024
 
 export async function adamWOptimizer(model: VideoModel, options: AdamWOptions): Promise<Optimizer> {

@@ -40,7 +40,7 @@ await t.test('training at the released widths is valid WGSL for a GPU with matri
   const completions = [new Array(40).fill(1), new Array(33).fill(2)]
   const sequence = { ids: [1, imagePlaceholderId, 2], features, completions }
   const found = await complaints(gpu, recording => {
-    recordForward(recording, model, [sequence], true, 1)
+    recordForward(recording, model, { sequences: [sequence], training: true, temperature: 1 })
   })
   t.same(found, [])
 })
@@ -51,7 +51,7 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
   const found = await complaints(gpu, recording => {
     recording.saturated = model.weights.lossScale?.forwardCuts
     const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
-    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features, 0)
+    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
   })
   t.same(found, [])
 })
@@ -61,7 +61,7 @@ await t.test('a frozen vision tower takes four products a block and no activatio
   const recording = new Recording(unitsTarget, 'float16')
   const features = outside('features', [selectedTokens(shape.vision), hidden])
   const pixels = outside('pixels', [1, channels, imageSize, imageSize])
-  visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features, 0)
+  visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
   const names = kernelsOf(recording)
   t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
   t.notOk(names.includes(shape.vision.activation))
@@ -73,7 +73,8 @@ await t.test('a feed-forward part is three products, and its gate apart only whe
     const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
     const model = devicelessModel({ ...options, trained: () => trained, precision: 'float16' })
     const recording = new Recording(unitsTarget, 'float16')
-    recordForward(recording, model, [{ ids: [1, 2, 3], completions: [[4]] }], training, 1)
+    const sequences = [{ ids: [1, 2, 3], completions: [[4]] }]
+    recordForward(recording, model, { sequences, training, temperature: 1 })
     return kernelsOf(recording).filter(name => name === 'silu_multiply').length
   }
   t.equal(apart(true, true), shape.language.layers)
@@ -90,9 +91,11 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   const adapted = devicelessModel({ ...options, adapter })
   const ids = [1, 2, 3]
   const found = await complaints(gpu, recording => {
-    recordForward(recording, adapted, [{ ids, completions: [[4], [5, 6]] }], true, 1)
+    const sequences = [{ ids, completions: [[4], [5, 6]] }]
+    recordForward(recording, adapted, { sequences, training: true, temperature: 1 })
     const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
-    recordGeneration(recording, adapted, [{ ids, seeds: [1, 2] }], [0, 0], sampling, 4, 0)
+    const requests = [{ ids, seeds: [1, 2] }]
+    recordGeneration(recording, adapted, { requests, sampling, capacity: 4, endId: 0 })
   })
   t.same(found, [])
 })

@@ -18,14 +18,13 @@ await onEachFamily(t, async (device, t) => {
     const [gain, bias] = [noise(columns, 2), noise(columns, 3)]
     const y = device.tensor('y', [rows, columns])
     await runOnce(device, recording =>
-      layerNorm(
-        recording,
-        given(device, [rows, columns], x),
-        given(device, [columns], gain),
-        given(device, [columns], bias),
+      layerNorm(recording, {
+        x: given(device, [rows, columns], x),
+        gain: given(device, [columns], gain),
+        bias: given(device, [columns], bias),
         y,
-        1e-5,
-      ),
+        epsilon: 1e-5,
+      }),
     )
     close(t, await device.read(y), layerNormReference(x, gain, bias, 1e-5), 1e-5, `(${rows}, ${columns})`)
   }

@@ -36,17 +36,17 @@ const drawn = [
 
 const lora = { rank: 8, alpha: 8, targets: ['v_proj', 'down_proj'], seed: 1 }
 
-/** What a model is beside its checkpoint. */
-interface Beside {
+/** How the model differs from its checkpoint. */
+interface Variant {
   trained?: readonly 'language'[]
-  /** Gives every layer an adapter whose product is not zero. */
+  /** Every layer has an adapter whose product is not zero. */
   adapted?: boolean
-  /** Prompts take their places when the steps are there, prefilled by plans of their own. */
-  seated?: boolean
+  /** Prompts are prefilled by recordings of their own after the steps are recorded, as in slots. */
+  admitted?: boolean
 }
 
-/** Places without prompts: one of two pieces of keys, of which a prompt will take one. */
-const seats = {
+/** Two empty slots. */
+const slots = {
   prompts: [
     { start: 0, length: 0, room: 70 },
     { start: 70, length: 0, room: 3 },
@@ -54,17 +54,20 @@ const seats = {
   rows: 73,
 }
 
-/** Logits of two steps behind prompts of made-up keys and values. */
-async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, seated = false }: Beside = {}) {
+/** Logits of two steps after prompts whose keys and values are noise. */
+async function logitsOf(
+  units: MatrixUnits,
+  { trained = [], adapted = false, admitted = false }: Variant = {},
+) {
   const device = await openDevice({ family: 'gpu', units })
   try {
     const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
     const model = await loadModel(device, checkpoint, trained, 'float16', adapter)
-    for (const { adapter: beside } of model.weights.byName.values())
-      if (beside)
+    for (const { adapter: weightAdapter } of model.weights.byName.values())
+      if (weightAdapter)
         device.write(
-          beside.up.value,
-          noise(sizeOf(beside.up.shape), 3).map(value => value / 4),
+          weightAdapter.up.value,
+          noise(sizeOf(weightAdapter.up.shape), 3).map(value => value / 4),
         )
     const { layers, keyValueHeads, headSize } = model.shape.language
     const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
@@ -73,11 +76,11 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
     const isFast = canStepFast(recording, model.weights, model.shape.language)
     t.equal(isFast, units !== 'none')
     const record = isFast ? fastSteps : plainSteps
-    const where = seated ? seats : promptsOf(packing)
-    const steps = record(recording, model, { ...where, owners, capacity: 3, position, ids })
+    const prompts = admitted ? slots : promptsOf(packing)
+    const steps = record(recording, model, { ...prompts, owners, capacity: 3, position, ids })
     const width = keyValueHeads * headSize
-    /** Keeps the made-up keys and values of some rows. */
-    const keep = (from: number, count: number, into: PrefillTarget) => {
+    /** Stores the noise that serves as keys and values of some rows. */
+    const store = (from: number, count: number, into: PrefillTarget) => {
       for (let layer = 0; layer < layers; layer++) {
         const [keys, values] = [0, 1].map(i => {
           const tensor = into.recording.pin('prefix', [count, width])
@@ -88,7 +91,7 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
         steps.storePrompt(layer, keys, values, into)
       }
     }
-    if (!seated) keep(0, packing.rows, { recording, start: 0 })
+    if (!admitted) store(0, packing.rows, { recording, start: 0 })
     recording.segment('step')
     const logits = steps.recordStep()
     recording.pinned.add(logits)
@@ -96,50 +99,50 @@ async function logitsOf(units: MatrixUnits, { trained = [], adapted = false, sea
     const compiled = await compile(device, recording, 'test')
     compiled.write(position, new Uint32Array(3))
     compiled.run(['main'])
-    for (const [i, { start, length }] of (seated ? packing.prompts : []).entries()) {
+    for (const [i, { start, length }] of (admitted ? packing.prompts : []).entries()) {
       const prefill = new Recording(device, 'float16')
-      const placed = (tensor: Tensor) => compiled.at(tensor)
-      keep(start, length, { recording: prefill, start: seats.prompts[i].start, placed })
-      const ready = await compile(device, prefill, 'prefill')
-      ready.run()
-      ready.free()
+      const locate = (tensor: Tensor) => compiled.at(tensor)
+      store(start, length, { recording: prefill, start: slots.prompts[i].start, locate })
+      const compiledPrefill = await compile(device, prefill, 'prefill')
+      compiledPrefill.run()
+      compiledPrefill.free()
       for (const { into, at, data } of steps.promptWrites(i, length)) compiled.write(into, data, at)
     }
-    const found: number[] = []
+    const stepLogits: number[] = []
     for (const tokens of drawn) {
       compiled.write(ids, Uint32Array.from(tokens))
       compiled.run(['step'])
-      found.push(...(await compiled.read(logits)))
+      stepLogits.push(...(await compiled.read(logits)))
     }
-    return found
+    return stepLogits
   } finally {
     device.close()
   }
 }
 
-const plain = logitsOf('none')
+const plainLogits = logitsOf('none')
 
-t.test('steps in blocks compute what steps in rows compute', async t => {
-  const wanted = await plain
-  const inSeats = await logitsOf('emulated', { seated: true })
-  close(t, inSeats, wanted, 2e-3, 'frozen weights in float16, prompts that came later')
+t.test('fast steps compute the logits that plain steps compute', async t => {
+  const wanted = await plainLogits
+  const inSlots = await logitsOf('emulated', { admitted: true })
+  close(t, inSlots, wanted, 2e-3, 'frozen weights in float16, prompts that are admitted later')
   close(t, await logitsOf('emulated', { trained: ['language'] }), wanted, 2e-3, 'copies of trained weights')
 })
 
-t.test('steps in blocks read sums of weights and adapters', async t => {
+t.test('fast steps multiply by the sum of weight and adapter', async t => {
   const wanted = await logitsOf('none', { adapted: true })
   const found = await logitsOf('emulated', { adapted: true })
   close(t, found, wanted, 2e-3, 'the same logits')
   t.same(likeliest(found), likeliest(wanted), 'the same tokens when nothing is drawn')
-  t.ok(relativeError(wanted, await plain) > 0.1, 'the adapter matters')
+  t.ok(relativeError(wanted, await plainLogits) > 0.1, 'the adapter matters')
 })
 
-/** The token of each row. */
+/** The most likely token of each row. */
 function likeliest(logits: readonly number[]): number[] {
   const rows = owners.length * drawn.length
   const vocabulary = logits.length / rows
   return Array.from({ length: rows }, (_, row) => {
-    const own = logits.slice(row * vocabulary, (row + 1) * vocabulary)
-    return own.indexOf(Math.max(...own))
+    const ofRow = logits.slice(row * vocabulary, (row + 1) * vocabulary)
+    return ofRow.indexOf(Math.max(...ofRow))
   })
 }
