@@ -88,8 +88,7 @@ export function resolvePath(path: string): string {
   )
 }
 
-/** `unknown-builtin`, `no-builtin`. */
-export class BuiltinError extends CodedError {}
+export class BuiltinError extends CodedError<'unknown-builtin' | 'no-builtin'> {}
 
 const isKeyOf = <T extends object>(object: T, key: string): key is string & keyof T =>
   Object.hasOwn(object, key)

@@ -1,4 +1,5 @@
 import { hashText, mixBits } from '../engine/shared/hash.ts'
+
 /** A seeded stream of random numbers: the same seed gives the same stream on every machine. */
 export interface Random {
   /** In [0, 1). */

@@ -1,14 +1,15 @@
 import { type Emission, operator } from '../../engine/operator.ts'
 import { storageOf } from '../../kernels/device/device.ts'
-import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
+import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { visionMemory } from '../model/sizes.ts'
+import { featureShape, zeroFeatures } from '../model/zero-features.ts'
 import { modelDims } from '../ports.ts'
 import type { QuestionWith } from '../question.ts'
 import { promptOf } from '../text/prompt.ts'
-import { templates } from '../text/template.ts'
+import { templateField, templates } from '../text/template.ts'
 import { pendingOf, type WatchedClip } from './clip-questions.ts'
 import type { FeatureCache } from './feature-cache.ts'
 
@@ -23,12 +24,7 @@ export default operator({
       default: '',
       description: 'Where new features are kept; the same as that of `eval.watch`.',
     },
-    template: {
-      type: 'string',
-      enum: ['qwen2_base', 'pretrain'],
-      default: 'qwen2_base',
-      description: 'Conversation template.',
-    },
+    template: templateField,
     visual: {
       type: 'string',
       enum: ['frames', 'zero'],
@@ -46,7 +42,10 @@ export default operator({
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()
-      const all = visual === 'zero' ? featuresOfZeros(model, clip) : await featuresOf(model, clip)
+      const all =
+        visual === 'zero'
+          ? zeroFeatures(device, featureShape(model, clip.frames.length))
+          : await featuresOf(model, clip)
       if (visual === 'frames' && clip.featureKey !== undefined && !clip.features)
         await context.resource<FeatureCache>(cache).put(clip.featureKey, await device.read(all))
       await device.finish()
@@ -80,16 +79,10 @@ async function featuresOf(
   model: LoadedModel,
   { video, pixels, features, frames }: WatchedClip,
 ): Promise<Tensor> {
-  const { device, shape } = model
-  const rows = frames.length * selectedTokens(shape.vision)
-  if (features) return device.tensor('cached features', [rows, shape.vision.hidden], 'f32', features)
+  if (features)
+    return model.device.tensor('cached features', featureShape(model, frames.length), 'f32', features)
   if (pixels) return encodeFrames(model, pixels)
   throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
-}
-
-function featuresOfZeros({ device, shape }: LoadedModel, { frames }: WatchedClip): Required<Tensor> {
-  const size = [frames.length * selectedTokens(shape.vision), shape.vision.hidden]
-  return device.tensor('features of zeros', size, 'f32', new Float32Array(sizeOf(size)))
 }
 
 /** The question's words are complete already. */

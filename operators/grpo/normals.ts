@@ -1,4 +1,5 @@
 import { mixBits } from '../../engine/shared/hash.ts'
+
 /** Independent draws from the standard normal distribution; the same seed gives the same draws on every run. */
 export function normals(seed: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => {
@@ -8,6 +9,6 @@ export function normals(seed: number, count: number): number[] {
   })
 }
 
-/** In [0, 1): draw number `index` of a seed, without state, by two rounds of the 32-bit finaliser of MurmurHash3. */
+/** In [0, 1): draw number `index` of a seed, without state. */
 const uniform = (seed: number, index: number): number =>
   mixBits(mixBits(seed ^ 0x9e3779b9) ^ mixBits(index + 1)) / 2 ** 32

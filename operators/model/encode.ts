@@ -1,38 +1,34 @@
 import { operator } from '../../engine/operator.ts'
-import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
-import { selectedTokens } from '../../kernels/networks/shape.ts'
+import { at } from '../../engine/shared/at.ts'
+import { bytesOf } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
-import { templates } from '../text/template.ts'
+import { templateField, templates } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { visionMemory } from './sizes.ts'
+import { featureShape, zeroFeatures } from './zero-features.ts'
 
-/** The vision tower is frozen, so its features are computed once for a clip however often the prompt is used. */
+/** The vision tower is frozen, so a clip's features are computed once, however often the prompt is used. */
 export default operator({
   summary: 'Runs the vision tower over the frames and renders the question as a prompt.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that reads the prompt.' },
-    template: {
-      type: 'string',
-      enum: ['qwen2_base', 'pretrain'],
-      default: 'qwen2_base',
-      description: 'Conversation template.',
-    },
+    template: templateField,
     instruction: {
       type: 'string',
       default: thinkThenAnswer,
-      description: 'What is asked for after the question.',
+      description: 'Text after the question that says how to answer.',
     },
     visual: {
       type: 'string',
       enum: ['frames', 'zero'],
       default: 'frames',
       description:
-        'What the model is shown: the frames, or zeros in place of their features, which hide the video but not that there is one.',
+        'What the model sees: the frames, or zeros instead of their features, which hide the video but not that there is one.',
     },
-    joint: { type: 'string', default: ' ', description: 'Stands between the question and the instruction.' },
+    joint: { type: 'string', default: ' ', description: 'Text between the question and the instruction.' },
   },
   inputs: { frames: framesPort },
   outputs: { prompts: promptPort },
@@ -43,7 +39,10 @@ export default operator({
       context.each(async ({ sample, pixels }: Frames) => {
         const model = context.resource<LoadedModel>(name)
         const { text, ids } = promptOf(model.tokenizer, templates[template], sample.question, wording)
-        const features = visual === 'zero' ? zeros(model, pixels) : await encodeFrames(model, pixels)
+        const features =
+          visual === 'zero'
+            ? zeroFeatures(model.device, featureShape(model, at(pixels.shape, 0)))
+            : await encodeFrames(model, pixels)
         const prompt: Prompt = { sample, text, ids, features }
         const dispose = () => model.device.freeTensor(features)
         return context.emit(prompt, { bytes: bytesOf(features), dispose, keep: false })
@@ -51,9 +50,3 @@ export default operator({
     ),
   }),
 })
-
-/** Features as the tower would give them, of nothing. */
-function zeros({ device, shape }: LoadedModel, { shape: [frames] }: Tensor): Tensor {
-  const size = [frames * selectedTokens(shape.vision), shape.vision.hidden]
-  return device.tensor('features of nothing', size, 'f32', new Float32Array(sizeOf(size)))
-}

@@ -1,11 +1,12 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Config, operator } from '../../engine/operator.ts'
+import { sizeOf } from '../../kernels/device/tensor.ts'
 import { resolvePath } from '../builtin.ts'
 import { randomOf } from '../random.ts'
 import { parseModelConfig } from './checkpoint/config.ts'
 import { newConfigJson } from './checkpoint/config-json.ts'
-import { elementsOf, initial } from './checkpoint/initial-weights.ts'
+import { initial } from './checkpoint/initial-weights.ts'
 import { processorJson } from './checkpoint/processor.ts'
 import { expectedTensors, type Shape } from './checkpoint/tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './checkpoint/tokenizer.ts'
@@ -101,7 +102,7 @@ function randomTensor(
   shape: Shape,
   { seed, positionScale }: Config<typeof fields>,
 ): Float32Array {
-  const values = new Float32Array(elementsOf(shape))
+  const values = new Float32Array(sizeOf(shape))
   const { mean, deviation } = initial(name, shape)
   if (deviation === 0) return values.fill(mean)
   const random = randomOf(seed, name)

@@ -7,25 +7,20 @@ import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { Tokenizer } from '../model/checkpoint/tokenizer.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
-import { renderConversation, type TemplateName, templates } from '../text/template.ts'
+import { renderConversation, type TemplateName, templateField, templates } from '../text/template.ts'
 import { ignoredLabel, imageId, tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
 
 /**
- * The features of a frozen tower are computed once for a clip however often it is learned from. One that is trained
- * computes them in each pass, from the pixels.
+ * A frozen vision tower computes a clip's features here, once, however often the example is used. A trained one computes
+ * them from the pixels in each pass.
  */
 export default operator({
   summary:
-    'Runs the vision tower over the frames, unless it is trained, and renders the conversation with its labels.',
+    'Renders the conversation with its labels and, unless the vision tower is trained, runs the tower over the frames.',
   config: {
-    model: { type: 'string', resource: 'model', description: 'The model that is to learn.' },
-    template: {
-      type: 'string',
-      enum: ['qwen2_base', 'pretrain'],
-      default: 'qwen2_base',
-      description: 'Conversation template; pretrain learns captions from the frames alone.',
-    },
+    model: { type: 'string', resource: 'model', description: 'The model that learns.' },
+    template: templateField,
   },
   inputs: { frames: framesPort },
   outputs: { examples: examplePort },
@@ -46,7 +41,7 @@ export default operator({
   }),
 })
 
-/** Text, ids and labels of a sample's conversation (Specification 3.1 to 3.3). */
+/** Text, ids and labels of a sample's conversation. Throws unless it has one clip and an answer. */
 export function exampleOf(
   tokenizer: Tokenizer,
   template: TemplateName,
@@ -64,6 +59,9 @@ export function exampleOf(
   if (images !== 1)
     throw new ExampleError('image-count', `sample ${key} (${video}): must have one <image>, found ${images}`)
   if (labels.every(label => label === ignoredLabel))
-    throw new ExampleError('nothing-to-learn', `sample ${key} (${video}): no answer to learn in it`)
+    throw new ExampleError(
+      'nothing-to-learn',
+      `sample ${key} (${video}): must have an answer to learn, found none`,
+    )
   return { text, ids, labels }
 }

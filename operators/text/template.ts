@@ -1,17 +1,18 @@
+import type { Field } from '../../engine/operator.ts'
 import type { Message } from '../kinds.ts'
 import { strip } from './python.ts'
 import { TextError } from './text-error.ts'
 
-/** How a conversation becomes text; `{content}` stands for the message. */
+/** How a conversation becomes text; the message takes the place of `{content}`. */
 export interface Template {
   readonly system: string
   /** Wraps a question that had `<image>` in it. */
   readonly image: string
   readonly user: string
   readonly assistant: string
-  /** Stands between a question and its answer in the rendered text; labels are cut by it. */
+  /** Text between a question and its answer; labels are cut at it. */
   readonly separator: string
-  /** Ends an answer; empty when none is taught. */
+  /** Ends an answer; empty when the model does not learn to end. */
   readonly endOfText: string
 }
 
@@ -39,9 +40,18 @@ export const templates = {
   },
 } as const satisfies Record<string, Template>
 
+/** Config field of operators that render conversations. */
+export const templateField = {
+  type: 'string',
+  enum: ['qwen2_base', 'pretrain'],
+  default: 'qwen2_base',
+  description:
+    'Conversation template; `pretrain` leaves out the question, to learn captions from the frames alone.',
+} as const satisfies Field
+
 export const imageMarker = '<image>'
 
-/** A whole conversation as text: the system's words once, then each question with its answer. */
+/** A whole conversation as text: the system text once, then each question with its answer. */
 export function renderConversation(template: Template, messages: readonly Message[]): string {
   const rounds = roundsOf(messages).map(([question, answer]) => {
     return renderQuestion(template, question) + fill(template.assistant, answer)
@@ -49,13 +59,13 @@ export function renderConversation(template: Template, messages: readonly Messag
   return template.system + rounds.join('')
 }
 
-/** A question that awaits its answer: the text ends with the cue to speak, the answer's form up to its first colon. */
+/** A question without its answer: the text ends with the assistant's cue, its form up to the first colon. */
 export function renderPrompt(template: Template, question: string): string {
   const cue = /^[^:]*:/.exec(template.assistant)?.[0] ?? ''
   return template.system + renderQuestion(template, question) + cue
 }
 
-/** Frames come first in a question, wherever `<image>` was written. */
+/** Frames come first in a question, wherever `<image>` is written in it. */
 function renderQuestion(template: Template, question: string): string {
   if (!question.includes(imageMarker)) return fill(template.user, question)
   const words = strip(question.replaceAll(imageMarker, ''))
@@ -63,8 +73,8 @@ function renderQuestion(template: Template, question: string): string {
 }
 
 /**
- * Questions with their answers. As in the published code only the first message's role counts: unless it asks, it is
- * skipped, and the others ask and answer in turn whatever their roles say.
+ * Questions with their answers. As in the published code only the first message's role counts: it is skipped unless it
+ * is human or user; the others are questions and answers in turn, whatever their roles are.
  */
 function roundsOf(messages: readonly Message[]): [question: string, answer: string][] {
   const first = messages[0]?.from
@@ -81,5 +91,5 @@ function roundsOf(messages: readonly Message[]): [question: string, answer: stri
   )
 }
 
-/** A function as replacement: a plain string would give `$` in the content a meaning. */
+/** The replacement is a function because `$` has a meaning in a replacement string. */
 const fill = (form: string, content: string): string => form.replace('{content}', () => content)

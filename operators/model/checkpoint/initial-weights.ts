@@ -1,4 +1,5 @@
 import { mixBits } from '../../../engine/shared/hash.ts'
+import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { errorFunction } from '../../../kernels/wgsl/activation-functions.ts'
 import { randomOf } from '../../random.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from '../files/float-formats.ts'
@@ -11,7 +12,7 @@ import type { Shape } from './tensor-names.ts'
 export function initial(name: string, shape: Shape): { mean: number; deviation: number } {
   if (/[._]bias$/.test(name)) return { mean: 0, deviation: 0 }
   if (shape.length === 1) return { mean: 1, deviation: 0 }
-  const fanIn = /\.(latents|probe)$/.test(name) ? 1 : elementsOf(shape.slice(1))
+  const fanIn = /\.(latents|probe)$/.test(name) ? 1 : sizeOf(shape.slice(1))
   return { mean: 0, deviation: 1 / Math.sqrt(fanIn) }
 }
 
@@ -32,7 +33,7 @@ export function* initialBytes(
   )
   const Words = bytesPerElement[format] === 2 ? Uint16Array : Uint32Array
   const words = new Words(table.slice().buffer)
-  const size = elementsOf(shape)
+  const size = sizeOf(shape)
   const pieces = [0, 1].map(() => new Words(Math.min(size, pieceElements)))
   let state = randomOf(seed, name).integer(2 ** 32)
   for (let at = 0, turn = 0; at < size; at += pieceElements, turn = 1 - turn) {
@@ -42,12 +43,10 @@ export function* initialBytes(
   }
 }
 
-export const elementsOf = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1)
-
 const pieceElements = 2 ** 21
 const quantileCount = 65536
 
-/** Fills a piece, two numbers to a state: a Weyl sequence with MurmurHash3's finaliser, as in `randomOf`. */
+/** Fills a piece, two numbers from each state of a Weyl sequence, as in `randomOf`. Returns the last state. */
 function draw<T extends Uint16Array | Uint32Array>(piece: T, table: T, from: number): number {
   let state = from
   for (let i = 0; i < piece.length; i += 2) {
@@ -59,11 +58,11 @@ function draw<T extends Uint16Array | Uint32Array>(piece: T, table: T, from: num
   return state
 }
 
-let made: Float32Array | undefined
+let cached: Float32Array | undefined
 
 /** The middles of 65,536 equally likely parts of N(0, 1), in order. */
 function quantiles(): Float32Array {
-  if (made) return made
+  if (cached) return cached
   const values = new Float32Array(quantileCount)
   const half = quantileCount / 2
   let value = 0
@@ -77,6 +76,6 @@ function quantiles(): Float32Array {
     values[half + i] = value
     values[half - 1 - i] = -value
   }
-  made = values
+  cached = values
   return values
 }

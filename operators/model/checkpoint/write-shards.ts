@@ -1,8 +1,8 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { bytesPerElement } from '../files/float-formats.ts'
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write.ts'
-import { elementsOf } from './initial-weights.ts'
 
 /** A file of weights that was written. */
 export interface WrittenFile {
@@ -13,7 +13,7 @@ export interface WrittenFile {
 /** Bytes of tensors in one file of a released checkpoint. */
 export const usualShardBytes = 5e9
 
-/** Writes tensors as one file, or as shards of at most so many bytes with their index. Yields the files as they are done. */
+/** Writes tensors as one file, or as shards of at most `limit` bytes with an index. Yields the files as they are done. */
 export async function* writeShards(
   folder: string,
   tensors: readonly TensorToWrite[],
@@ -33,7 +33,7 @@ export async function* writeShards(
   await writeFile(join(folder, 'model.safetensors.index.json'), `${index}\n`)
 }
 
-/** Tensors in the order of the model, as many to a file as it holds. */
+/** Tensors in the order of the model, as many in a file as fit. */
 function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWrite[][] {
   const shards: TensorToWrite[][] = []
   let bytes = Number.POSITIVE_INFINITY
@@ -49,7 +49,7 @@ function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWri
   return shards
 }
 
-const storedBytes = ({ shape, dtype }: TensorToWrite): number => elementsOf(shape) * bytesPerElement[dtype]
+const storedBytes = ({ shape, dtype }: TensorToWrite): number => sizeOf(shape) * bytesPerElement[dtype]
 
 const shardName = (i: number, count: number): string =>
   count === 1

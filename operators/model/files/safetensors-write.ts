@@ -1,3 +1,4 @@
+import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from './float-formats.ts'
 import { writeWholeFile } from './whole-file.ts'
 
@@ -34,7 +35,7 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   for (const { name, shape, dtype } of tensors) {
     if (Object.hasOwn(header, name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
     const begin = end
-    end += elementsOf(shape) * bytesPerElement[dtype]
+    end += sizeOf(shape) * bytesPerElement[dtype]
     header[name] = { dtype, shape, data_offsets: [begin, end] }
   }
   const text = JSON.stringify(header)
@@ -53,10 +54,8 @@ async function* bytesOf({ name, shape, dtype, chunks }: TensorToWrite): AsyncGen
     yield bytes
     written += bytes.length / bytesPerElement[dtype]
   }
-  if (written === elementsOf(shape)) return
+  if (written === sizeOf(shape)) return
   throw new Error(
-    `writeSafetensors: tensor ${name}: shape (${shape.join(', ')}) has ${elementsOf(shape)} values, got ${written}`,
+    `writeSafetensors: tensor ${name}: shape (${shape.join(', ')}) has ${sizeOf(shape)} values, got ${written}`,
   )
 }
-
-const elementsOf = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1)
