@@ -9,9 +9,20 @@ export default operator({
   config: {
     scorer: {
       type: 'string',
-      enum: ['published', 'strict', 'option', 'video-mme', 'mvbench', 'mlvu', 'lvbench'],
+      enum: [
+        'published',
+        'strict',
+        'tolerant',
+        'option',
+        'video-mme',
+        'mvbench',
+        'mlvu',
+        'mlvu-test',
+        'lvbench',
+      ],
       default: 'strict',
-      description: 'How an output is read. published and option draw a letter where they can read none.',
+      description:
+        'How an output is read. published and option draw a letter where they can read none; tolerant reads free text.',
     },
   },
   inputs: { answers: 'answer' },
@@ -40,7 +51,10 @@ export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettin
   const parsed = scorers[scorer](reply.text, { letters, options })
   const outcome = (letter: string | undefined): Outcome =>
     letter !== undefined && letter === answer ? 'right' : 'wrong'
-  if ('letter' in parsed) return { outcome: outcome(parsed.letter), chosen: parsed.letter, drawn: false }
+  if ('letter' in parsed) {
+    const isRight = answer !== null && (parsed.rightFor ?? [parsed.letter]).includes(answer)
+    return { outcome: isRight ? 'right' : 'wrong', chosen: isRight ? answer : parsed.letter, drawn: false }
+  }
   // an empty tag is never drawn for: it says that there is no answer
   if ('random' in parsed) {
     const letter = letters[seedOf(seed, `draw:${id}`) % letters.length]

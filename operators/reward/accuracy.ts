@@ -1,7 +1,8 @@
 import { type Context, type Fields, operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
-import { anyButNewline, firstOf, strip } from '../text/python.ts'
+import { answerBetweenTags } from '../text/answer-tags.ts'
+import { firstOf, strip } from '../text/python.ts'
 import { formulaOf } from './formula.ts'
 import { formulas } from './formulas.ts'
 import { solutionOf, withNamed } from './with-reward.ts'
@@ -64,7 +65,7 @@ export async function accuraciesOf(
 /**
  * The rules for text: 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case
  * differ. The answer is what stands between the first answer tags that are on one line, or the whole completion without
- * such tags; the solution is read the same way (Specification 5.5).
+ * such tags; the solution is read the same way.
  */
 export function accuracyReward(completion: string, solution: string): 0 | 1 {
   const truth = answerOf(solution)
@@ -72,6 +73,4 @@ export function accuracyReward(completion: string, solution: string): 0 | 1 {
   return answer !== '' && (answer === truth || firstOf(answer) === truth) ? 1 : 0
 }
 
-const answerPattern = new RegExp(`<answer>(${anyButNewline}*?)</answer>`)
-
-const answerOf = (text: string): string => strip(answerPattern.exec(text)?.[1] ?? text)
+const answerOf = (text: string): string => strip(answerBetweenTags(text, { edges: false }) ?? text)

@@ -1,7 +1,8 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
-import { countOf, lengthOf, strip, whitespace } from '../text/python.ts'
+import { between } from '../text/answer-tags.ts'
+import { lengthOf, strip } from '../text/python.ts'
 import { withNamed } from './with-reward.ts'
 
 export const formatFields = {
@@ -45,16 +46,18 @@ export interface FormatOptions {
 
 /**
  * 0 unless the whole completion is one `<think>…</think>` and one `<answer>…</answer>` with only whitespace between;
- * then `baseline` + `lengthBonus` · min(length of the stripped thinking / `lengthCap`, 1) (Specification 5.5).
+ * then `baseline` + `lengthBonus` · min(length of the stripped thinking / `lengthCap`, 1).
  */
 export function formatReward(
   completion: string,
   { baseline, lengthBonus, lengthCap }: FormatOptions,
 ): number {
-  const thinking = form.exec(completion)?.[1]
-  if (thinking === undefined || tags.some(tag => countOf(completion, tag) !== 1)) return 0
+  const thinking = between(completion, '<think>', '</think>')
+  const answer = between(completion, '<answer>', '</answer>')
+  if (thinking === undefined || answer === undefined) return 0
+  const head = `<think>${thinking}</think>`
+  const tail = `<answer>${answer}</answer>`
+  if (!completion.startsWith(head) || !completion.endsWith(tail)) return 0
+  if (strip(completion.slice(head.length, -tail.length)) !== '') return 0
   return baseline + lengthBonus * Math.min(lengthOf(strip(thinking)) / lengthCap, 1)
 }
-
-const tags = ['<think>', '</think>', '<answer>', '</answer>']
-const form = new RegExp(`^<think>(.*?)</think>[${whitespace}]*<answer>.*?</answer>$`, 's')

@@ -10,19 +10,42 @@ const mostCharacters = 400
  */
 export function formulaOf(text: string): string | undefined {
   if (letteredOption.test(text)) return undefined
-  const found = boxed(text) ?? lastMatch(text, environment) ?? bare(text) ?? lastMatch(text, number)
+  const found = boxed(text) ?? lastEnvironment(text) ?? bare(text) ?? lastNumber(text)
   const formula = found && plain(found)
   return formula && formula.length <= mostCharacters ? formula : undefined
 }
 
 const letteredOption = /^\s*\(?[A-Z](?:[.):]|\s*$)/
-const environment = /\$\$?([^$]+?)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]/gs
 const number = /(?<![\w.])([-+]?\d[\d,]*(?:\.\d+)?(?:\/\d+)?\s*\\?%?)/g
 
-function lastMatch(text: string, pattern: RegExp): string | undefined {
-  const last = [...text.matchAll(pattern)].at(-1)
-  return last?.slice(1).find(part => part !== undefined)
+function lastNumber(text: string): string | undefined {
+  let last: string | undefined
+  for (const [, found] of text.matchAll(number)) last = found
+  return last
 }
+
+/** What stands in the last of `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]`; a sign without its other half is passed over. */
+function lastEnvironment(text: string): string | undefined {
+  let last: string | undefined
+  const unclosed = new Set<string>()
+  const signs = /\$|\\[([]/g
+  for (let found = signs.exec(text); found; found = signs.exec(text)) {
+    const [sign] = found
+    if (unclosed.has(sign)) continue
+    const closing = closings[sign] ?? sign
+    let start = signs.lastIndex
+    if (sign === '$' && text[start] === '$') start++
+    // one character at least stands inside
+    const end = text.indexOf(closing, sign === '$' ? start : start + 1)
+    if (end < 0) unclosed.add(sign)
+    if (end <= start) continue
+    last = text.slice(start, end)
+    signs.lastIndex = end + (sign === '$' && text[end + 1] === '$' ? 2 : closing.length)
+  }
+  return last
+}
+
+const closings: Readonly<Record<string, string>> = { '\\(': '\\)', '\\[': '\\]' }
 
 /** What stands between the braces of the last `\boxed`, which may hold further braces. */
 function boxed(text: string): string | undefined {
