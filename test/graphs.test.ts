@@ -1,28 +1,17 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkGraph } from '../engine/graph/check.ts'
 import { describe } from '../engine/graph/problem.ts'
 import { operators, resources } from '../operators/index.ts'
 import { repository } from './fixtures.ts'
+import { graphsFolder, readGraph, runnable, settingsFor } from './graphs/graph-files.ts'
 
-interface Graph {
-  summary: string
-  params?: Record<string, { type: string; enum?: string[]; default?: unknown }>
-}
-
-const folder = join(repository, 'graphs')
-const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
-  name.endsWith('.json'),
-)
-// Parts have inputs, so they are checked where a graph includes them.
-const graphs = files.filter(name => !name.startsWith('parts/'))
-
-for (const file of graphs) {
-  t.test(`graphs/${file} has no problem`, t => {
-    const path = join(folder, file)
-    const graph: Graph = JSON.parse(readFileSync(path, 'utf8'))
-    const { problems } = checkGraph(path, { operators, resources }, { set: missing(graph) })
+for (const name of runnable) {
+  t.test(`graphs/${name} has no problem`, t => {
+    const graph = readGraph(name)
+    const file = join(graphsFolder, name)
+    const { problems } = checkGraph(file, { operators, resources }, { set: settingsFor(graph) })
     t.equal(problems.map(describe).join('\n'), '')
     t.match(graph.summary, /^[A-Z].*\.$/, 'its summary is a sentence')
     t.end()
@@ -35,12 +24,3 @@ t.test('the graph of the README has no problem', t => {
   t.equal(problems.map(describe).join('\n'), '')
   t.end()
 })
-
-/** Some value for each param that has no default. */
-function missing({ params = {} }: Graph): string[] {
-  const open = Object.entries(params).filter(([, { default: value }]) => value === undefined)
-  return open.map(([name, param]) => {
-    const first = param.enum?.[0]
-    return `${name}=${first ?? (param.type === 'string' ? 'somewhere' : 1)}`
-  })
-}

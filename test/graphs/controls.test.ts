@@ -1,24 +1,19 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import t from 'tap'
-import { repository } from '../fixtures.ts'
+import { readGraph } from './graph-files.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: graphs are compared as they are written
-const read = (name: string): any => JSON.parse(readFileSync(join(repository, 'graphs', name), 'utf8'))
-const { $schema: _, summary: __, ...recipe } = read('grpo.json')
+const { summary: _, ...recipe } = readGraph('grpo.json')
 
 t.test('the blind control is the recipe without the frames', async t => {
-  const { $schema, summary, ...blind } = read('controls/blind.json')
-  t.equal(blind.nodes.prompts.config.visual, 'zero')
-  delete blind.nodes.prompts.config.visual
-  t.same(blind, recipe)
+  const { summary, ...blind } = readGraph('controls/blind.json')
+  const { prompts } = recipe.nodes
+  const config = { ...prompts?.config, visual: 'zero' }
+  t.same(blind, { ...recipe, nodes: { ...recipe.nodes, prompts: { ...prompts, config } } })
 })
 
-t.test('the control with random rewards is the recipe with another reward behind its own', async t => {
-  const { $schema, summary, ...random } = read('controls/random-reward.json')
-  const { scores, rewards } = random.nodes
+t.test('the control with random rewards is the recipe with another reward after its own', async t => {
+  const { summary, ...control } = readGraph('controls/random-reward.json')
+  const { scores, rewards } = control.nodes
   t.match(rewards, { operator: 'reward.random', from: { groups: 'scores.groups' } })
-  random.nodes.rewards = scores
-  delete random.nodes.scores
-  t.same(random, recipe)
+  t.same(scores, recipe.nodes.rewards)
+  t.same(control, { ...recipe, nodes: { ...recipe.nodes, scores, rewards } })
 })

@@ -42,18 +42,29 @@ export function publishedSchema({ operators, resources }: Registry): object {
 
 /** The schema of the changes to a value that `schema` describes: any part may be left out, and null removes it. */
 function changesOf(schema: Schema): Schema {
-  const { description, properties, additionalProperties, allOf, anyOf, ...rest } = schema
-  const { required: _, if: __, then: ___, else: ____, default: _____, minProperties: ______, ...rules } = rest
-  const changes: Schema = {
+  const { description, ...rules } = schema
+  return { ...(description !== undefined && { description }), anyOf: [partOf(rules), { type: 'null' }] }
+}
+
+function partOf(schema: Schema): Schema {
+  const { properties, additionalProperties, anyOf, ...others } = schema
+  const {
+    required: _,
+    if: __,
+    then: ___,
+    else: ____,
+    default: _____,
+    minProperties: ______,
+    ...rules
+  } = others
+  return {
     ...rules,
     ...(properties && { properties: mapSchemas(properties, changesOf) }),
     ...(typeof additionalProperties === 'object'
       ? { additionalProperties: changesOf(additionalProperties) }
       : additionalProperties !== undefined && { additionalProperties }),
-    ...(allOf && { allOf }),
-    ...(anyOf && { anyOf }),
+    ...(anyOf && { anyOf: anyOf.map(partOf) }),
   }
-  return { ...(description !== undefined && { description }), anyOf: [changes, { type: 'null' }] }
 }
 
 const mapSchemas = (schemas: Readonly<Record<string, Schema>>, change: (schema: Schema) => Schema) =>
