@@ -7,11 +7,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { CodedError } from '../engine/shared/errors.ts'
-
-/** The package's folder, from the sources and from dist alike. */
-export const packageFolder = findPackage(dirname(fileURLToPath(import.meta.url)))
+import { packageFolder } from '../engine/shared/package-folder.ts'
 
 /** How the embedded data is made: the graph file, its params, and where the run may write. */
 export interface BuiltinRecipe {
@@ -109,11 +106,4 @@ function cacheFolder(): string {
   // Others may own what is installed; a checkout keeps its own.
   const installed = packageFolder.split(/[\\/]/).includes('node_modules')
   return installed ? join(homedir(), '.cache/flow') : join(packageFolder, '.cache/flow')
-}
-
-function findPackage(folder: string): string {
-  if (existsSync(join(folder, 'package.json'))) return folder
-  const parent = dirname(folder)
-  if (parent === folder) throw new Error('operators/builtin.ts: no package.json in any folder above')
-  return findPackage(parent)
 }

@@ -1,6 +1,8 @@
 import { GraphError } from '../graph/problem.ts'
 import { report } from '../graph/problem-report.ts'
+import { codeOf, messageOf } from '../shared/errors.ts'
 import { hint, readArguments, UsageError } from './arguments.ts'
+import { describeVerb } from './help-text.ts'
 import { plug } from './plug.ts'
 import type { Verb, World } from './verb.ts'
 import { check } from './verbs/check.ts'
@@ -8,7 +10,7 @@ import { compare } from './verbs/compare.ts'
 import { diff } from './verbs/diff.ts'
 import { explain } from './verbs/explain.ts'
 import { graph } from './verbs/graph.ts'
-import { describeVerb, makeHelp } from './verbs/help.ts'
+import { makeHelp } from './verbs/help.ts'
 import { merge } from './verbs/merge.ts'
 import { make } from './verbs/new.ts'
 import { ops } from './verbs/ops.ts'
@@ -34,7 +36,7 @@ const others: Readonly<Record<string, Verb>> = {
 /** Every verb of the command line. */
 export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 
-/** Runs the verb that the words ask for; a wrong command or graph becomes a complaint and exit code 2. */
+/** Runs the verb that the words ask for; a wrong command or graph ends with exit code 2, any other fault with 1. */
 export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
   const name = word === '--help' || word === '-h' ? 'help' : word
   try {
@@ -47,8 +49,10 @@ export async function command([word = 'help', ...words]: readonly string[], worl
     const read = readArguments(name, words, verb.flags)
     return await verb.run(read, { ...world, registry: await plug(world.registry, read) })
   } catch (error) {
-    if (!(error instanceof GraphError) && !(error instanceof UsageError)) throw error
-    world.complain(error instanceof GraphError ? report(error.problems, []) : error.message)
-    return 2
+    const code = codeOf(error)
+    if (code === undefined) throw error
+    if (error instanceof GraphError) world.complain(report(error.problems, []))
+    else world.complain(error instanceof UsageError ? error.message : `${messageOf(error)} (${code})`)
+    return error instanceof GraphError || error instanceof UsageError ? 2 : 1
   }
 }

@@ -1,14 +1,13 @@
 #!/usr/bin/env node
-import { operators, resources } from '../../operators/index.ts'
 import { command } from './command.ts'
 import { makeEmbedded } from './embedded.ts'
+import { registry } from './registry.ts'
 
 // a reader such as `head` may leave early: that is no fault of ours
 process.stdout.on('error', error => {
   if ('code' in error && error.code === 'EPIPE') process.exit(0)
   throw error
 })
-const registry = { operators, resources }
 const complain = (line: string) => process.stderr.write(`${line}\n`)
 const code = await command(process.argv.slice(2), {
   registry,

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageFolder } from '../../operators/builtin.ts'
+import { packageFolder } from '../../engine/shared/package-folder.ts'
 
 const graphs = join(packageFolder, 'graphs/demo')
 export const coldStart = join(packageFolder, 'operators/shapes/cold-start')

@@ -1,7 +1,7 @@
 import { detailsOf } from '../../graph/checks/types.ts'
 import type { Registry } from '../../graph/plan.ts'
 import type { Fields, Operator, Port, Resource } from '../../operator.ts'
-import { describeFields } from '../verbs/ops.ts'
+import { describeFields } from '../describe-fields.ts'
 
 /** The reference of all operators and resources: a table of contents by folder, then a section for each. */
 export function referencePage({ operators, resources }: Registry): string {

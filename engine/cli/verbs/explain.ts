@@ -1,11 +1,11 @@
 import { loadGraph } from '../../graph/check.ts'
 import { endName } from '../../graph/flatten/flat.ts'
-import { knobsOf, type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
+import { type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
-import { readBytes, showBytes } from '../../shared/bytes.ts'
+import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
-import { onlyWord, UsageError } from '../arguments.ts'
+import { onlyWord } from '../arguments.ts'
 import { pluginFlag } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
@@ -57,24 +57,4 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
       '  ',
     ),
   ]
-}
-
-/** Refuses a plan that may need more than `--memory` allows, with what to lower. */
-export function refuseOverMemory(plan: Plan, limitText: string | undefined): void {
-  if (limitText === undefined) return
-  const limit = readBytes(limitText)
-  if (limit === undefined)
-    throw new UsageError(`--memory: must be bytes such as 8GB or 512MiB, found "${limitText}"`)
-  const memory = planMemory(plan)
-  if (memory.bytes <= limit) return
-  const knobs = knobsOf(memory).slice(0, 3)
-  throw new UsageError(
-    [
-      `--memory: the run may need ${showBytes(memory.bytes)}, more than ${showBytes(limit)}`,
-      ...knobs.map(
-        ({ part, what, bytes, knob }) => `  lower ${knob}: ${part} takes ${showBytes(bytes)} (${what})`,
-      ),
-      '  "flow explain" shows every part',
-    ].join('\n'),
-  )
 }

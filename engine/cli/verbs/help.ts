@@ -1,12 +1,8 @@
-import { relative } from 'node:path'
-import { packageFolder } from '../../../operators/builtin.ts'
 import { hint, UsageError } from '../arguments.ts'
+import { describeVerb, describeVerbs } from '../help-text.ts'
 import type { Verb } from '../verb.ts'
 
-/** Characters in a line of help. */
-const columns = 100
-
-/** The verb `help` over the others, and the text for `--help` of one. */
+/** The verb `help`, which explains the other verbs. */
 export function makeHelp(verbs: Readonly<Record<string, Verb>>): Verb {
   return {
     summary: 'Explains the verbs, or one of them.',
@@ -14,63 +10,10 @@ export function makeHelp(verbs: Readonly<Record<string, Verb>>): Verb {
     flags: {},
     example: 'npx flow help run',
     run: async ({ positional: [name] }, { print }) => {
-      if (name === undefined) print(overview(verbs))
+      if (name === undefined) print(describeVerbs(verbs))
       else if (Object.hasOwn(verbs, name)) print(describeVerb(name, verbs[name]))
       else throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
       return 0
     },
   }
-}
-
-function overview(verbs: Readonly<Record<string, Verb>>): string {
-  return [
-    'flow runs dataflow graphs that train and evaluate a video-reasoning model.',
-    '',
-    ...beside(Object.entries(verbs).map(([name, { summary }]) => [`flow ${name}`, summary])),
-    '',
-    '"flow help VERB" explains one. Exit codes: 0 fine, 1 the run failed, 2 wrong graph or command,',
-    '130 interrupted.',
-  ].join('\n')
-}
-
-/** The text for `--help` of a verb: one screen. */
-export function describeVerb(name: string, { summary, usage, flags, example }: Verb): string {
-  const rows = Object.entries(flags).map(([flag, { value, description }]): [string, string] => [
-    `--${flag}${value ? ` ${value}` : ''}`,
-    description,
-  ])
-  return [
-    `flow ${name} ${usage}${rows.length > 0 ? ' [flags]' : ''}`,
-    ...wrap(summary, columns),
-    ...(rows.length > 0 ? ['', ...beside(rows)] : []),
-    '',
-    'Example:',
-    example.replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
-  ].join('\n')
-}
-
-/** Terms with their explanations beside them, within the columns. */
-function beside(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([term]) => term.length))
-  return rows.flatMap(([term, text]) =>
-    wrap(text, columns - width - 4).map((line, i) => `  ${(i === 0 ? term : '').padEnd(width)}  ${line}`),
-  )
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= width)
-      lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(word)
-  }
-  return lines
-}
-
-/** Where our graphs are, seen from the working directory, as a shell reads it. */
-function graphsFolder(): string {
-  const absolute = `${packageFolder}/graphs`
-  const near = relative(process.cwd(), absolute)
-  return (near.startsWith('..') ? absolute : near).replaceAll(/[^\w/.-]/g, '\\$&')
 }

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { apiVersion } from '../../operator.ts'
 import { UsageError } from '../arguments.ts'
+import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
 import type { Verb } from '../verb.ts'
-import { checkpointFlags, newCheckpoint } from './new-checkpoint.ts'
 
 export const make: Verb = {
   summary: 'Writes a working operator or graph with its test, or a checkpoint with random weights.',

@@ -1,7 +1,8 @@
 import { nearestHint } from '../../graph/did-you-mean.ts'
-import type { Fields, Operator, Port, Resource } from '../../operator.ts'
+import type { Operator, Port, Resource } from '../../operator.ts'
 import { table } from '../../shared/table.ts'
 import { UsageError } from '../arguments.ts'
+import { describeFields } from '../describe-fields.ts'
 import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
@@ -58,27 +59,6 @@ function describePort([name, port]: [string, Port]): string[] {
     port.kind,
     [port.optional ? 'optional' : '', port.description ?? ''].filter(Boolean).join('; '),
   ]
-}
-
-/** Name, type, default and description of each field. */
-export function describeFields(fields: Fields): string[][] {
-  return Object.entries(fields).map(([name, field]) => {
-    const fallback = field.default === undefined ? 'required' : JSON.stringify(field.default)
-    return [name, typeText(field), fallback, field.description]
-  })
-}
-
-function typeText(field: Fields[string]): string {
-  if (field.type === 'array') return `list of ${field.items.type}`
-  if (field.type === 'string')
-    return field.enum?.join(' | ') ?? (field.resource ? `name of a ${field.resource}` : 'string')
-  if (field.type !== 'number' && field.type !== 'integer') return field.type
-  const limits = [
-    field.minimum === undefined ? '' : `>= ${field.minimum}`,
-    field.exclusiveMinimum === undefined ? '' : `> ${field.exclusiveMinimum}`,
-    field.maximum === undefined ? '' : `<= ${field.maximum}`,
-  ]
-  return [field.type, ...limits].filter(Boolean).join(' ')
 }
 
 const section = (title: string, rows: string[][]): string[] =>

@@ -7,12 +7,12 @@ import { number } from '../../run/record/report/curve.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunOptions, RunSummary } from '../../run/summary.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
+import { readStatus } from '../live-run.ts'
+import { refuseOverMemory } from '../memory-limit.ts'
 import { cutBackRun, factsOf, readRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
-import { refuseOverMemory } from './explain.ts'
-import { readStatus } from './top.ts'
 
 export const run: Verb = {
   summary: 'Runs a graph and writes a run directory.',

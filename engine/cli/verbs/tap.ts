@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { askTap, stopTap } from '../../run/record/tap.ts'
 import { hint, UsageError } from '../arguments.ts'
+import { readStatus, waitFlag, waitForRun } from '../live-run.ts'
 import type { Verb } from '../verb.ts'
-import { readStatus, waitFlag, waitForRun } from './top.ts'
 
 const pollMs = 200
 

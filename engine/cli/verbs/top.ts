@@ -1,21 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { number } from '../../run/record/report/curve.ts'
 import type { Status } from '../../run/record/status.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
-import { type Arguments, type Flag, onlyWord, UsageError } from '../arguments.ts'
+import { onlyWord } from '../arguments.ts'
+import { readStatus, waitFlag, waitForRun } from '../live-run.ts'
 import { duration } from '../progress.ts'
 import type { Verb } from '../verb.ts'
 
 /** A status older than this is that of a run that ended without saying so. */
 const staleMs = 5000
-
-export const waitFlag: Flag = {
-  value: 'SECONDS',
-  description: 'Wait so long for the run to begin (default 0).',
-}
 
 export const top: Verb = {
   summary: 'Shows what the nodes of a run do, every second while it goes on.',
@@ -42,30 +36,6 @@ export const top: Verb = {
       await setTimeout(1000)
     }
   },
-}
-
-/** Waits as long as `--wait` says for a run to begin. */
-export async function waitForRun(
-  directory: string,
-  words: Arguments,
-  complain: (line: string) => void,
-): Promise<void> {
-  const text = words.last('wait') ?? '0'
-  const seconds = Number(text)
-  if (!(seconds >= 0)) throw new UsageError(`--wait: must be a number of seconds, found "${text}"`)
-  if (seconds > 0 && !existsSync(statusOf(directory))) complain(`waiting for ${directory} to begin`)
-  const until = performance.now() + seconds * 1000
-  while (!existsSync(statusOf(directory)) && performance.now() < until) await setTimeout(100)
-}
-
-const statusOf = (directory: string): string => join(directory, 'status.json')
-
-export function readStatus(directory: string): Status {
-  const path = statusOf(directory)
-  if (!existsSync(path))
-    throw new UsageError(`${directory}: must be a run that has begun, found no status.json in it`)
-  // the run wrote it
-  return JSON.parse(readFileSync(path, 'utf8')) as Status
 }
 
 export function describeStatus(status: Status, stale: boolean): string {

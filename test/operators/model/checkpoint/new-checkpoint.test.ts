@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { packageFolder } from '../../../../operators/builtin.ts'
+import { packageFolder } from '../../../../engine/shared/package-folder.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { parseModelConfig } from '../../../../operators/model/checkpoint/config.ts'
 import { initialBytes } from '../../../../operators/model/checkpoint/initial-weights.ts'

@@ -2,10 +2,10 @@ import {
   type NewCheckpoint,
   storedTypes,
   writeNewCheckpoint,
-} from '../../../operators/model/checkpoint/new-checkpoint.ts'
-import { CheckpointError } from '../../../operators/model/files/checkpoint-error.ts'
-import { showBytes } from '../../shared/bytes.ts'
-import { type Arguments, type Flag, UsageError } from '../arguments.ts'
+} from '../../operators/model/checkpoint/new-checkpoint.ts'
+import { CheckpointError } from '../../operators/model/files/checkpoint-error.ts'
+import { showBytes } from '../shared/bytes.ts'
+import { type Arguments, type Flag, UsageError } from './arguments.ts'
 
 export const checkpointFlags: Readonly<Record<string, Flag>> = {
   config: {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../../../engine/cli/command.ts'
-import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
+import { command } from '../../../engine/cli/command.ts'
+import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
 
 async function call(...words: readonly string[]) {
   const lines: string[] = []

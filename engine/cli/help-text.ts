@@ -1,0 +1,60 @@
+import { relative } from 'node:path'
+import { packageFolder } from '../shared/package-folder.ts'
+import type { Verb } from './verb.ts'
+
+/** Characters in a line of help. */
+const columns = 100
+
+/** The text of `flow help`: all verbs. */
+export function describeVerbs(verbs: Readonly<Record<string, Verb>>): string {
+  return [
+    'flow runs dataflow graphs that train and evaluate a video-reasoning model.',
+    '',
+    ...definitions(Object.entries(verbs).map(([name, { summary }]) => [`flow ${name}`, summary])),
+    '',
+    '"flow help VERB" explains one. Exit codes: 0 fine, 1 the run failed, 2 wrong graph or command,',
+    '130 interrupted.',
+  ].join('\n')
+}
+
+/** The text for `--help` of a verb: one screen. */
+export function describeVerb(name: string, { summary, usage, flags, example }: Verb): string {
+  const rows = Object.entries(flags).map(([flag, { value, description }]): [string, string] => [
+    `--${flag}${value ? ` ${value}` : ''}`,
+    description,
+  ])
+  return [
+    `flow ${name} ${usage}${rows.length > 0 ? ' [flags]' : ''}`,
+    ...wrap(summary, columns),
+    ...(rows.length > 0 ? ['', ...definitions(rows)] : []),
+    '',
+    'Example:',
+    example.replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
+  ].join('\n')
+}
+
+/** A line for each term and its explanation, wrapped to the columns. */
+function definitions(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([term]) => term.length))
+  return rows.flatMap(([term, text]) =>
+    wrap(text, columns - width - 4).map((line, i) => `  ${(i === 0 ? term : '').padEnd(width)}  ${line}`),
+  )
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}
+
+/** Where our graphs are, seen from the working directory, as a shell reads it. */
+function graphsFolder(): string {
+  const absolute = `${packageFolder}/graphs`
+  const near = relative(process.cwd(), absolute)
+  return (near.startsWith('..') ? absolute : near).replaceAll(/[^\w/.-]/g, '\\$&')
+}

@@ -1,0 +1,24 @@
+import { knobsOf, planMemory } from '../graph/memory.ts'
+import type { Plan } from '../graph/plan.ts'
+import { readBytes, showBytes } from '../shared/bytes.ts'
+import { UsageError } from './arguments.ts'
+
+/** Refuses a plan that may need more than `--memory` allows, with what to lower. */
+export function refuseOverMemory(plan: Plan, limitText: string | undefined): void {
+  if (limitText === undefined) return
+  const limit = readBytes(limitText)
+  if (limit === undefined)
+    throw new UsageError(`--memory: must be bytes such as 8GB or 512MiB, found "${limitText}"`)
+  const memory = planMemory(plan)
+  if (memory.bytes <= limit) return
+  const knobs = knobsOf(memory).slice(0, 3)
+  throw new UsageError(
+    [
+      `--memory: the run may need ${showBytes(memory.bytes)}, more than ${showBytes(limit)}`,
+      ...knobs.map(
+        ({ part, what, bytes, knob }) => `  lower ${knob}: ${part} takes ${showBytes(bytes)} (${what})`,
+      ),
+      '  "flow explain" shows every part',
+    ].join('\n'),
+  )
+}
