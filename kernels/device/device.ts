@@ -7,7 +7,7 @@ import {
   unitsOf,
 } from './adapter.ts'
 import { DeviceError } from './device-error.ts'
-import { fromFloat16 } from './float16.ts'
+import { fromFloat16Bits } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
 import { pollGently } from './polling.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
@@ -173,7 +173,7 @@ export class Device {
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     const bytes = await this.readBytes(tensor)
     if (tensor.type !== 'f16') return new Float32Array(bytes)
-    return Float32Array.from(new Uint16Array(bytes), fromFloat16)
+    return fromFloat16Bits(new Uint16Array(bytes))
   }
 
   async readIntegers(tensor: Tensor): Promise<Int32Array<ArrayBuffer>> {

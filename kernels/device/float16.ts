@@ -1,7 +1,9 @@
-/** Largest finite float16. What would leave the range is stored as this, with its sign. */
+// Conversions between numbers and IEEE 754 binary16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits.
+
+/** Largest finite float16. Values outside the range are stored as this, with their sign. */
 export const largestFloat16 = 65504
 
-/** The value of an IEEE half given by its bits: 1 sign, 5 exponent (bias 15), 10 fraction. */
+/** The value of a float16 given by its bits. */
 export function fromFloat16(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 0x1f
@@ -10,7 +12,17 @@ export function fromFloat16(bits: number): number {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction)
 }
 
-/** The nearest float16 of each value as bits, ties to even; beyond the range, the largest finite one. NaN stays NaN. */
+/** The values of many float16, looked up in a table of all 65,536. */
+export function fromFloat16Bits(halves: Uint16Array): Float32Array<ArrayBuffer> {
+  table ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => fromFloat16(bits))
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) values[i] = table[halves[i]]
+  return values
+}
+
+let table: Float32Array<ArrayBuffer> | undefined
+
+/** The bits of the float16 nearest to each value, ties to even; outside the range, of the largest finite one. NaN stays NaN. */
 export function toFloat16Bits(values: Float32Array): Uint16Array<ArrayBuffer> {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const halves = new Uint16Array(words.length)
@@ -38,17 +50,8 @@ function subnormal(magnitude: number): number {
   return rest > half || (rest === half && floor % 2 === 1) ? floor + 1 : floor
 }
 
+/** As `toFloat16Bits`, of one value. */
 export const toFloat16 = (value: number): number => toFloat16Bits(Float32Array.of(value))[0]
-/** The nearest float16 value, ties to even, as a number; beyond its range, infinity. */
-export function roundToFloat16(x: number): number {
-  const magnitude = Math.abs(x)
-  if (!Number.isFinite(x) || x === 0) return x
-  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude)))
-  const step = 2 ** (exponent - 10)
-  const scaled = x / step
-  const floor = Math.floor(scaled)
-  const rest = scaled - floor
-  const up = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0)
-  const rounded = (up ? floor + 1 : floor) * step
-  return Math.abs(rounded) > 65504 ? Math.sign(x) * Number.POSITIVE_INFINITY : rounded
-}
+
+/** The value of the float16 nearest to `value`. */
+export const roundToFloat16 = (value: number): number => fromFloat16(toFloat16(value))

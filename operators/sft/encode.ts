@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import { bytesOf } from '../../kernels/device/tensor.ts'
+import { ignoredLabel, imagePlaceholderId } from '../../kernels/networks/packing.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import { trainsVision } from '../../kernels/networks/vision-tower.ts'
 import type { Example, Frames, Sample } from '../kinds.ts'
@@ -8,7 +9,7 @@ import type { Tokenizer } from '../model/checkpoint/tokenizer.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
 import { renderConversation, type TemplateName, templateField, templates } from '../text/template.ts'
-import { ignoredLabel, imageId, tokenizeWithLabels } from '../text/tokenize.ts'
+import { tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
 
 /**
@@ -55,7 +56,7 @@ export function exampleOf(
     )
   const text = renderConversation(templates[template], conversations)
   const { ids, labels } = tokenizeWithLabels(tokenizer, templates[template], text, key)
-  const images = ids.filter(id => id === imageId).length
+  const images = ids.filter(id => id === imagePlaceholderId).length
   if (images !== 1)
     throw new ExampleError('image-count', `sample ${key} (${video}): must have one <image>, found ${images}`)
   if (labels.every(label => label === ignoredLabel))

@@ -1,11 +1,6 @@
+import { ignoredLabel, imagePlaceholderId } from '../../kernels/networks/packing.ts'
 import { imageMarker, type Template } from './template.ts'
 import { TextError } from './text-error.ts'
-
-/** Stands in ids where the visual tokens go. */
-export const imageId = -200
-
-/** Stands in labels where nothing is learnt. */
-export const ignoredLabel = -100
 
 export interface TextEncoder {
   encode(text: string): number[]
@@ -15,7 +10,7 @@ export interface TextEncoder {
 export function tokenize(tokenizer: TextEncoder, text: string): number[] {
   const [first = '', ...rest] = text.split(imageMarker)
   const ids = tokenizer.encode(first)
-  for (const piece of rest) ids.push(imageId, ...tokenizer.encode(piece))
+  for (const piece of rest) ids.push(imagePlaceholderId, ...tokenizer.encode(piece))
   return ids
 }
 

@@ -1,4 +1,4 @@
-import { toFloat16 } from '../../../kernels/device/float16.ts'
+import { fromFloat16Bits, toFloat16 } from '../../../kernels/device/float16.ts'
 
 /** Element types that a checkpoint's weights may have, by their safetensors name. */
 export type FloatFormat = 'F32' | 'F16' | 'BF16'
@@ -12,9 +12,9 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, format: FloatFormat): 
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()
   if (format === 'F32') return new Float32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4)
   const halves = new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2)
+  if (format === 'F16') return fromFloat16Bits(halves)
   const words = new Uint32Array(halves.length)
-  if (format === 'BF16') for (let i = 0; i < halves.length; i++) words[i] = (halves[i] ?? 0) << 16
-  else for (let i = 0; i < halves.length; i++) words[i] = float16ToFloat32Bits(halves[i] ?? 0)
+  for (let i = 0; i < halves.length; i++) words[i] = (halves[i] ?? 0) << 16
   return new Float32Array(words.buffer)
 }
 
@@ -34,17 +34,4 @@ export function fromFloat32(values: Float32Array, format: FloatFormat): Uint8Arr
       (word & 0x7fffffff) > 0x7f800000 ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16
   }
   return new Uint8Array(halves.buffer)
-}
-
-/** The float32 with the value of an IEEE half, both as bits: 1 sign, 5 exponent (bias 15), 10 fraction. */
-function float16ToFloat32Bits(half: number): number {
-  const sign = (half & 0x8000) << 16
-  const exponent = (half >>> 10) & 0x1f
-  const fraction = half & 0x3ff
-  if (exponent === 0x1f) return sign | 0x7f800000 | (fraction << 13)
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13)
-  if (fraction === 0) return sign
-  // A subnormal half is fraction * 2^-24: shift its highest bit to the implicit place.
-  const shift = Math.clz32(fraction) - 21
-  return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13)
 }
