@@ -5,12 +5,12 @@ import { DeviceError } from './device-error.ts'
 export type Family = 'cpu' | 'gpu'
 
 /**
- * Who multiplies blocks of 16 × 16 float16: nobody, a GPU's matrix units, or loops in their place, which let the
- * kernels around them be tested where there are no such units.
+ * How blocks of 16 × 16 float16 are multiplied: not at all, by a GPU's matrix units, or by loops that replace these, so that
+ * kernels for matrix units can be tested on a GPU without them.
  */
 export type MatrixUnits = 'none' | 'native' | 'emulated'
 
-/** Asks Dawn for the adapter whose name has `wanted` in it, else the fastest; `trusted` as in `DeviceOptions`. */
+/** Asks Dawn for the adapter whose name contains `wanted`, by default for the fastest; `trusted` as in `DeviceOptions`. */
 export async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
   const adapter = await instance(wanted, trusted)
     .requestAdapter({ powerPreference: 'high-performance' })
@@ -29,7 +29,7 @@ export function chosenFamily(adapter: GPUAdapter): Family {
   return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
 }
 
-/** The most workgroup memory of a kernel on matrix units: the largest cuts of products and of attention stay below. */
+/** Workgroup memory that kernels for matrix units may use: the largest tiles of products and of attention need less. */
 const unitWorkgroupBytes = 48 * 1024
 
 /**

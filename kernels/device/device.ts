@@ -20,9 +20,9 @@ export interface DeviceOptions {
   /** Matrix units; by default the GPU's when it has them. */
   units?: MatrixUnits
   /**
-   * True leaves out Dawn's checks of every index in a kernel: matrix products are then half as fast again. Our kernels
-   * stay inside their tensors by themselves, which the tests show with the checks on. By default true on hardware,
-   * unless `FLOW_CHECKS` is set.
+   * True leaves out Dawn's check of every index in a kernel, which makes matrix products 1.5 times as fast. The kernels stay
+   * inside their tensors without it; the tests show this with the checks on. By default true on hardware, unless
+   * `FLOW_CHECKS` is set.
    */
   trusted?: boolean
 }
@@ -60,7 +60,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
 }
 
-/** An opened GPU: its buffers are counted, its validation errors are kept and thrown at the next read. */
+/** An opened GPU. It counts the bytes of its buffers, and throws the first validation error at the next read. */
 export class Device {
   readonly gpu: GPUDevice
   readonly family: Family
@@ -71,7 +71,7 @@ export class Device {
   readonly subgroupSize: number
   /** Bytes of all live buffers. */
   liveBytes = 0
-  /** Bytes of buffers that nobody uses, kept to be used again; they are not live. */
+  /** Bytes of buffers that are kept for reuse; `liveBytes` does not count them. */
   idleBytes = 0
   peakBytes = 0
   #failure: Error | undefined
@@ -119,7 +119,7 @@ export class Device {
     buffer.destroy()
   }
 
-  /** A tensor with a buffer of its own: what travels on edges. Give it back with `freeTensor`. */
+  /** A tensor with a buffer of its own, as it travels between operators. Free it with `freeTensor`. */
   tensor(
     label: string,
     shape: readonly number[],
@@ -153,7 +153,10 @@ export class Device {
     this.gpu.queue.writeBuffer(buffer, offsetBytes + at * size, data.buffer, data.byteOffset, data.byteLength)
   }
 
-  /** Copies what fits from element `start` of one tensor to element `at` of another of its type, in place in the order of work. */
+  /**
+   * Copies as many elements as fit from element `start` of one tensor to element `at` of another of the same type, after all
+   * work submitted so far.
+   */
   copy(source: Tensor, into: Tensor, start = 0, at = 0): void {
     const [a, b] = [storageOf(source), storageOf(into)]
     const size = elementBytes[into.type]
@@ -169,7 +172,7 @@ export class Device {
     this.gpu.queue.submit([encoder.finish()])
   }
 
-  /** The tensor's elements, once all work submitted so far is done. Throws what went wrong on the GPU since the last read. */
+  /** The tensor's elements after all work submitted so far. Throws the first error on the GPU since the last read. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
     const bytes = await this.readBytes(tensor)
     if (tensor.type !== 'f16') return new Float32Array(bytes)
@@ -201,7 +204,7 @@ export class Device {
     }
   }
 
-  /** Waits for all submitted work; throws what went wrong. */
+  /** Waits for all submitted work; throws the first error. */
   async finish(): Promise<void> {
     await this.gpu.queue.onSubmittedWorkDone()
     this.check()
@@ -222,10 +225,13 @@ export class Device {
 
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
 
-/** Where a tensor lives; an error for a plan's tensor that no compiler has placed yet. */
+/** The part of a buffer that holds a tensor; an error if the tensor belongs to a recording and has no memory yet. */
 export function storageOf(tensor: Tensor) {
   if (!tensor.storage)
-    throw new DeviceError('not-placed', `${tensor.label}: belongs to a plan; read it through the plan`)
+    throw new DeviceError(
+      'not-placed',
+      `${tensor.label}: has no memory of its own; read it through its compiled recording`,
+    )
   return tensor.storage
 }
 

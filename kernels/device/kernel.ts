@@ -1,6 +1,6 @@
 import type { Family, MatrixUnits } from './adapter.ts'
 
-/** A compute kernel as data. `code` is WGSL with an entry point `main`; `declare` writes what stands before it. */
+/** A compute kernel as data. `code` is WGSL with an entry point `main`; `declare` writes the declarations before it. */
 export interface Kernel<P extends string = string, B extends string = string> {
   readonly name: string
   /** Scalars, in `params.NAME`. */
@@ -17,7 +17,7 @@ export interface BufferSpec {
   readonly access: 'read' | 'write'
 }
 
-/** What a kernel's WGSL depends on; a `Device` is one. */
+/** The properties of a GPU on which the WGSL of kernels depends; a `Device` has them. */
 export interface Target {
   readonly family: Family
   readonly units: MatrixUnits
@@ -87,7 +87,7 @@ fn workgroup_index(id: vec3u) -> u32 { return id.y * params.grid_width + id.x; }
 `
 }
 
-/** Writes what the WGSL calls `params`; an error for a number that is missing or not finite. */
+/** Writes the uniform that the WGSL calls `params`; throws if a number is missing or not finite. */
 export function writeScalars(
   view: DataView,
   kernel: Kernel,

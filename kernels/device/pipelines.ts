@@ -1,6 +1,6 @@
 import { declare, type Kernel } from './kernel.ts'
 
-/** A compiled kernel and what its bindings look like. */
+/** A compiled kernel and the layout of its bindings. */
 export interface Pipeline {
   readonly compiled: GPUComputePipeline
   readonly bindings: GPUBindGroupLayout
@@ -19,10 +19,10 @@ export class Pipelines {
   /** The kernel, compiled at the first call; `writable` says which of its storage bindings are read_write. */
   get(kernel: Kernel, writable: readonly boolean[]): Promise<Pipeline> {
     const key = writable.map(Number).join('')
-    const known = this.#ofKernels.get(kernel) ?? new Map<string, Promise<Pipeline>>()
-    this.#ofKernels.set(kernel, known)
-    const pipeline = known.get(key) ?? this.#compiled(kernel, key, writable)
-    known.set(key, pipeline)
+    const pipelines = this.#ofKernels.get(kernel) ?? new Map<string, Promise<Pipeline>>()
+    this.#ofKernels.set(kernel, pipelines)
+    const pipeline = pipelines.get(key) ?? this.#compiled(kernel, key, writable)
+    pipelines.set(key, pipeline)
     return pipeline
   }
 

@@ -4,8 +4,8 @@ export type ElementType = keyof typeof elementBytes
 export const elementBytes = { f32: 4, f16: 2, u32: 4, i32: 4 } as const
 
 /**
- * A dense row-major array. With `storage` it lives in that part of a GPU buffer; without, it
- * belongs to a plan, whose compiler decides where it lives.
+ * A dense row-major array. With `storage` it is that part of a GPU buffer; without, it belongs to a recording, and `compile`
+ * gives it memory.
  */
 export interface Tensor {
   readonly label: string
