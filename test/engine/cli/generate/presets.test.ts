@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { withPresets } from '../../../../engine/cli/generate/presets-page.ts'
+import { checkGraph } from '../../../../engine/graph/check.ts'
+import { describe } from '../../../../engine/graph/problem.ts'
+import { operators, resources } from '../../../../operators/index.ts'
+import { repository } from '../../../fixtures.ts'
+
+const page = readFileSync(join(repository, 'graphs/README.md'), 'utf8')
+const marks = '<!-- presets: written by engine/cli/generate/presets.ts -->\n<!-- /presets -->'
+
+t.test('graphs/README.md lists the graphs as they are', async t => {
+  const now = withPresets(page, join(repository, 'graphs'))
+  t.equal(now, page, 'else run: node dist/engine/cli/generate/presets.js')
+})
+
+t.test('a table says what each graph changes, after the graph that it extends', async t => {
+  const graph = (value: object) => JSON.stringify({ summary: 'Why.', ...value })
+  const folder = t.testdir({
+    presets: {
+      'a.json': graph({ extends: 'b.json', nodes: { n: { config: { beta: 0.5, gamma: null } } } }),
+      'b.json': graph({
+        extends: '../grpo.json',
+        params: {
+          p: { default: 3 },
+          q: null,
+          r: { type: 'string', default: 'x|y' },
+          s: { description: 'S.' },
+        },
+        checkpoint: null,
+        nodes: {
+          m: { operator: 'stream.take', config: { count: 1 } },
+          old: null,
+          n: { from: { i: 'm.items' } },
+        },
+      }),
+    },
+    controls: {},
+    eval: {},
+  })
+  const rows = withPresets(`Before.\n${marks}\nAfter.\n`, folder)
+    .split('\n')
+    .filter(line => line.startsWith('| ['))
+  t.same(rows, [
+    '| [presets/b](presets/b.json) | `grpo` | Why. | `p = 3`, no param `q`, param `r = "x\\|y"`, no `checkpoint`, `m`: `stream.take`, no `old`, `n.i = "m.items"` |',
+    '| [presets/a](presets/a.json) | `presets/b` | Why. | `n.beta = 0.5`, no `n.gamma` |',
+  ])
+})
+
+t.test('the complete graphs of graphs/README.md have no problem', async t => {
+  const files = new Map<string, string>()
+  for (const [, name = '', text = ''] of page.matchAll(/`(\w+\.json)`[^`]*\n\n```json\n([\s\S]*?)```/g))
+    files.set(name, text)
+  t.same([...files.keys()], ['first.json', 'take.json', 'part.json', 'whole.json', 'shuffled.json'])
+  const read = (name: string) => files.get(name) ?? ''
+  for (const name of files.keys()) {
+    // a part has an open input, so it is checked where it is used
+    if (name === 'part.json') continue
+    const { problems, warnings } = checkGraph(name, { operators, resources }, { read })
+    t.same([...problems, ...warnings].map(describe), [])
+  }
+})
