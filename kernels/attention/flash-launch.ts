@@ -2,9 +2,8 @@ import { largestFloat16 } from '../device/float16.ts'
 import { type BufferSpec, kernel, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
 import { withConstants } from '../wgsl/text.ts'
-import type { AttentionShape, QueriesKeysValues } from './flash-shape.ts'
+import { type AttentionShape, flashBlocks, type QueriesKeysValues } from './flash-shape.ts'
 import { visibleBlocks } from './visible-blocks.ts'
 
 /** A kernel of attention in blocks, and how it is started. */
@@ -41,7 +40,7 @@ export function flashKernel(
   const variant = JSON.stringify([call.variant, fixed])
   const flash = kernel<string, string>([name, targetKey(target), bindings.key, variant], () => ({
     name,
-    enables: `${matrixWgsl(target.units).enables}\n${flashDirectives}`,
+    enables: `${flashBlocks(target.units).enables}\n${flashDirectives}`,
     params: { ...sharedParams, ...Object.fromEntries(Object.keys(own).map(name => [name, u32])) },
     buffers: bindings.specs,
     code: withConstants(call.code(), fixed),

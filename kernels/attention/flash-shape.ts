@@ -1,6 +1,8 @@
+import type { MatrixUnits } from '../device/adapter.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
+import { type BlocksWgsl, matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
 import type { Mask } from './softmax.ts'
 
@@ -44,6 +46,17 @@ export function flashFits(recording: Recording, shape: AttentionShape, heads: re
     shape.headSize % 8 === 0 &&
     shape.headSize <= 128
   )
+}
+
+/** Pairs of blocks: products that sum over the numbers of a head (scores), and over the keys or rows of a tile. */
+export const alongHead = 0
+export const alongTile = 1
+
+/** Blocks of all attention kernels: everything goes through the workgroup's `tile`. */
+export const flashBlocks = (units: MatrixUnits): BlocksWgsl => {
+  const rows = { array: 'tile', fast: 'k' } as const
+  const columns = { array: 'tile', fast: 'index' } as const
+  return matrixBlocks(units, { left: [rows, rows], right: [rows, columns], tiles: ['tile'] })
 }
 
 /** WGSL: 8 numbers as float16, within its range; `packed_halves` where they are. */

@@ -1,6 +1,6 @@
-import type { MatrixWgsl } from '../wgsl/matrix-units.ts'
+import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
-import { headVectors, hiddenScore, unseen } from './flash-shape.ts'
+import { alongHead, alongTile, headVectors, hiddenScore, unseen } from './flash-shape.ts'
 import type { FlashAttention, FlashCut } from './flash-table.ts'
 
 /** How far, in powers of two, a score may exceed the largest at the last rescaling: 2^11 still is well inside float16. */
@@ -33,12 +33,12 @@ export function layoutOf({ headSize }: FlashAttention, { subgroups, rowBlocks, k
 
 /** Multiplies queries and keys, and writes the scores. */
 export function scoresWgsl(
-  units: MatrixWgsl,
+  units: BlocksWgsl,
   { rowBlocks, keyBlocks, depth, pitch, strip, linePitch, values }: Layout,
 ): string {
   const open = unroll(rowBlocks, r => unroll(keyBlocks, j => `scores${r}_${j}`))
   const multiply = (d: number) => (j: number) =>
-    `{ let right = ${units.loadRight('k', `${j * 16 * pitch + d * 2}u`, `${pitch}u`)}; ${open.map((line, r) => `${line[j]} = ${units.multiply(`query${r}_${d}`, 'right', line[j])};`).join(' ')} }`
+    `{ let right = ${units.right(`${j * 16 * pitch + d * 2}u`, `${pitch}u`, alongHead)}; ${open.map((line, r) => `${line[j]} = ${units.multiply(`query${r}_${d}`, 'right', line[j], alongHead)};`).join(' ')} }`
   return `{
       ${open
         .flat()
@@ -47,7 +47,7 @@ export function scoresWgsl(
       ${unroll(depth, d => unroll(keyBlocks, multiply(d)).join('\n      ')).join('\n      ')}
       // Where keys have a room of their own, probabilities may still be read.
       ${values === 0 ? '' : 'workgroupBarrier();'}
-      ${open.flatMap((line, r) => line.map((name, j) => `${units.store(`${strip} + ${r * 16 * linePitch + j * 4}u`, linePitch, name)};`)).join('\n      ')}
+      ${open.flatMap((line, r) => line.map((name, j) => `${units.store('tile', `${strip} + ${r * 16 * linePitch + j * 4}u`, linePitch, name)};`)).join('\n      ')}
     }`
 }
 
@@ -88,14 +88,14 @@ const putShares = (lineVectors: number): string =>
   unroll(lineVectors / 2, i => `tile[own + (${i}u ^ (twist / 2u))] = shares${i};`).join('\n    ')
 
 /** Scales the rows of all sums, through the room of the scores; probabilities go back there afterwards. */
-export function rescaleWgsl(units: MatrixWgsl, layout: Layout): string {
+export function rescaleWgsl(units: BlocksWgsl, layout: Layout): string {
   return `${groups(
     layout,
     names => `${storeAll(units, layout, names)}
       workgroupBarrier();
       for (var i = 0u; i < ${layout.lineVectors}u; i++) { tile[own + i] = bitcast<vec4u>(bitcast<vec4f>(tile[own + i]) * shrink); }
       workgroupBarrier();
-      ${names.flatMap((line, r) => line.map((name, i) => `${name} = ${units.loadSums(placeOf(layout, r, i), layout.linePitch)};`)).join(' ')}
+      ${names.flatMap((line, r) => line.map((name, i) => `${name} = ${units.load('tile', placeOf(layout, r, i), layout.linePitch)};`)).join(' ')}
       workgroupBarrier();`,
   )}
       ${putShares(layout.lineVectors)}
@@ -103,21 +103,21 @@ export function rescaleWgsl(units: MatrixWgsl, layout: Layout): string {
 }
 
 /** Adds the products of probabilities and 16 of the values. */
-export function sumWgsl(units: MatrixWgsl, layout: Layout, j: number): string {
+export function sumWgsl(units: BlocksWgsl, layout: Layout, j: number): string {
   const { sums, strip, linePitch, pitch, values, sharing, keyBlocks, lineVectors } = layout
   const ofLane = keyBlocks / sharing
   const at = Math.floor(j / ofLane) * lineVectors + (j % ofLane) * 2
   const lefts = sums.map(
     (_, r) =>
-      `let left${r} = ${units.loadLeft('k', `${strip} + ${r * 16 * linePitch + at}u`, `${linePitch}u`)};`,
+      `let left${r} = ${units.left(`${strip} + ${r * 16 * linePitch + at}u`, `${linePitch}u`, alongTile)};`,
   )
-  const right = (d: number) => units.loadRight('index', `${values + j * 16 * pitch + d * 2}u`, `${pitch}u`)
+  const right = (d: number) => units.right(`${values + j * 16 * pitch + d * 2}u`, `${pitch}u`, alongTile)
   return `{ ${lefts.join(' ')}
-      ${unroll(layout.depth, d => `{ let right = ${right(d)}; ${sums.map((line, r) => `${line[d]} = ${units.multiply(`left${r}`, 'right', line[d])};`).join(' ')} }`).join('\n      ')} }`
+      ${unroll(layout.depth, d => `{ let right = ${right(d)}; ${sums.map((line, r) => `${line[d]} = ${units.multiply(`left${r}`, 'right', line[d], alongTile)};`).join(' ')} }`).join('\n      ')} }`
 }
 
 /** Writes the sums over the totals, and the log sums. */
-export function finishWgsl(units: MatrixWgsl, layout: Layout, { out, headSize }: FlashAttention): string {
+export function finishWgsl(units: BlocksWgsl, layout: Layout, { out, headSize }: FlashAttention): string {
   const { sharing, lineVectors } = layout
   return `${sharing === 2 ? 'total += subgroupShuffleXor(total, 1u);' : ''}
   let inverse = select(0.0, 1.0 / total, total > 0.0);
@@ -157,10 +157,10 @@ function groups(
     .join('\n  ')
 }
 
-const storeAll = (units: MatrixWgsl, layout: Layout, names: string[][]): string =>
+const storeAll = (units: BlocksWgsl, layout: Layout, names: string[][]): string =>
   names
     .flatMap((line, r) =>
-      line.map((name, i) => `${units.store(placeOf(layout, r, i), layout.linePitch, name)};`),
+      line.map((name, i) => `${units.store('tile', placeOf(layout, r, i), layout.linePitch, name)};`),
     )
     .join(' ')
 

@@ -1,8 +1,7 @@
 import type { Recording } from '../plan/recording.ts'
-import { matrixWgsl } from '../wgsl/matrix-units.ts'
 import { unroll } from '../wgsl/text.ts'
 import { bindHeads, flashKernel } from './flash-launch.ts'
-import { halvesWgsl, hiddenWgsl, logOfE, rowTileWgsl, staged, unseen } from './flash-shape.ts'
+import { flashBlocks, halvesWgsl, hiddenWgsl, logOfE, rowTileWgsl, staged, unseen } from './flash-shape.ts'
 import { finishWgsl, layoutOf, rescaleWgsl, scoresWgsl, sharesWgsl, sumWgsl } from './flash-steps.ts'
 import { cutOf, type FlashAttention, type FlashCut } from './flash-table.ts'
 
@@ -39,7 +38,7 @@ export function flashAttentionWgsl(
 ): string {
   const { headSize, mask } = of
   const { rowBlocks, keyTile, turns } = cut
-  const units = matrixWgsl(recording.target.units)
+  const units = flashBlocks(recording.target.units)
   const listed = mask.kind === 'causal'
   const layout = layoutOf(of, cut)
   const { rowTile, lanes, pitch, sharing, lineVectors } = layout
@@ -83,7 +82,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${queries.put(`${queriesAt}u`)}
   ${queries.pad(`${queriesAt}u`)}
   workgroupBarrier();
-  ${layout.sums.flatMap((line, r) => line.map((_, d) => `let query${r}_${d} = ${units.loadLeft('k', `${queriesAt}u + subgroup * ${rowBlocks * 16 * pitch}u + ${r * 16 * pitch + d * 2}u`, `${pitch}u`)};`)).join('\n  ')}
+  ${layout.sums.flatMap((line, r) => line.map((_, d) => `let query${r}_${d} = ${units.left(`${queriesAt}u + subgroup * ${rowBlocks * 16 * pitch}u + ${r * 16 * pitch + d * 2}u`, `${pitch}u`)};`)).join('\n  ')}
   ${sums.map(name => `var ${name}: Sums;`).join(' ')}
   workgroupBarrier();
   ${keys.pad('0u')}

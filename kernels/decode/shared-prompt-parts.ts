@@ -161,7 +161,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
       .map(
         i => `var made${i}: Sums;
     ${unroll(4, k => `{ let value = ${units.right(`${k * 16 * pitch}u + min(share + ${i * 4}u, ${depth - 1}u) * 2u`, `${pitch}u`, 1)}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, 1)}; }`).join('\n    ')}
-    ${(i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `}{ ${units.storeTo('sums', `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
+    ${(i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `}{ ${units.store('sums', `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
       )
       .join('\n    ')}
   }

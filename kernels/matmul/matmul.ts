@@ -7,8 +7,9 @@ import { matmulBroadcast } from './broadcast.ts'
 import { matmulSkinny } from './skinny.ts'
 import { fewTileFor, tileFor } from './table.ts'
 import { matmulTile } from './tile.ts'
-import { matmulUnits, type UnitTile } from './units.ts'
+import { matmulUnits } from './units.ts'
 import { type FewTile, fewFits, matmulUnitsFew } from './units-few.ts'
+import type { UnitTile } from './units-layout.ts'
 import type { Tiling, Variant } from './variant.ts'
 
 /** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */

@@ -1,5 +1,5 @@
-import type { UnitTile } from './units.ts'
 import type { FewTile } from './units-few.ts'
+import type { UnitTile } from './units-layout.ts'
 
 const square = (blocks: number): UnitTile => ({
   ...{ rowSubgroups: 2, columnSubgroups: 2 },

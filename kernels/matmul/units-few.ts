@@ -1,5 +1,5 @@
 import { type BufferSpec, type KernelKey, kernel, type Target } from '../device/kernel.ts'
-import { type MatrixWgsl, matrixWgsl } from '../wgsl/matrix-units.ts'
+import { type BlocksWgsl, matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
 import { chunkWgsl, type Side } from './chunks.ts'
 import {
@@ -36,7 +36,11 @@ export function matmulUnitsFew(key: KernelKey, target: Target, variant: Variant,
   const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
   const [tileRows, tileColumns] = [rowBlocks * 16, tile.columnBlocks * 16]
   const define = () => {
-    const units = matrixWgsl(target.units, 'b')
+    const units = matrixBlocks(target.units, {
+      left: [{ array: 'b', fast: 'k' }],
+      right: [{ array: 'tile', fast: 'k' }],
+      tiles: ['tile'],
+    })
     return {
       name: `${nameOf('units_few', variant)}_${tileRows}x${tileColumns}x${tile.subgroups * 32}`,
       enables: target.units === 'native' ? units.enables : enablesOf(variant),
@@ -48,7 +52,7 @@ export function matmulUnitsFew(key: KernelKey, target: Target, variant: Variant,
   return { tileRows, tileColumns, kernel: kernel(key, define) }
 }
 
-function unitsFewWgsl(units: MatrixWgsl, variant: Variant, { subgroups, columnBlocks }: FewTile): string {
+function unitsFewWgsl(units: BlocksWgsl, variant: Variant, { subgroups, columnBlocks }: FewTile): string {
   const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
   const lanes = subgroups * 32
   const depth = subgroups * 32
@@ -87,14 +91,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${unroll(
       2,
       half => `{
-      ${unroll(columnBlocks, c => `let left${c} = ${units.loadLeft('k', `b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
-      ${unroll(rowBlocks, r => `{ let right = ${units.loadRight('k', `subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${unroll(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
+      ${unroll(columnBlocks, c => `let left${c} = ${units.left(`b_block + ${c * 16}u * b_pitch + ${half * 2}u`, 'b_pitch')};`).join('\n      ')}
+      ${unroll(rowBlocks, r => `{ let right = ${units.right(`subgroup * 4u + ${r * 16 * pitch + half * 2}u`, `${pitch}u`)}; ${unroll(columnBlocks, c => `${names[c][r]} = ${units.multiply(`left${c}`, 'right', names[c][r])};`).join(' ')} }`).join('\n      ')}
     }`,
     ).join('\n    ')}
     b_block += ${depth / 8}u;
   }
   workgroupBarrier();
-  ${names.flatMap((line, c) => line.map((name, r) => `${units.store(`subgroup * ${sumsOfSubgroup}u + ${c * 16 * sumsPitch + r * 4}u`, sumsPitch, name)};`)).join('\n  ')}
+  ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `subgroup * ${sumsOfSubgroup}u + ${c * 16 * sumsPitch + r * 4}u`, sumsPitch, name)};`)).join('\n  ')}
   workgroupBarrier();
   for (var q = lane; q < ${results}u; q += ${lanes}u) {
     let to_row = row + q / ${tileColumns}u;
