@@ -1,4 +1,5 @@
 import { type Config, operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { collect, type Member } from '../stream/collect.ts'
@@ -13,25 +14,25 @@ const fields = {
     enum: ['error', 'leave-out'],
     default: 'error',
     description:
-      'A completion that no reward applies to stops the run, or counts in no mean and has the advantage 0.',
+      'What happens to a completion that no reward applies to: it stops the run (error), or it counts in no mean and has the advantage 0 (leave-out).',
   },
   noise: {
     type: 'number',
     minimum: 0,
     default: 0.02,
     description:
-      'Standard deviation of the noise added to each advantage, so that a group of equal rewards still counts.',
+      'Standard deviation of the noise added to each advantage, so that a group of equal rewards still gives a gradient.',
   },
   groupsPerBatch: {
     type: 'integer',
     minimum: 1,
     default: 1,
-    description: 'Groups that are held until all are there, and make up a batch.',
+    description: 'Groups in a batch; they wait until the batch is complete.',
   },
 } as const
 
 export default operator({
-  summary: "Measures each completion's reward against the mean of its group, in standard deviations.",
+  summary: 'Sets the advantage of each completion: (reward − mean of its group) / standard deviation.',
   config: fields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
@@ -50,7 +51,7 @@ export default operator({
   }),
 })
 
-/** Of all completions that count. One that does not, or is alone in its group then, is not there. */
+/** Advantages of the completions that count. The map lacks those that do not, and a completion that is alone in its group. */
 function advantagesByCompletion(
   batch: readonly Member<Group>[],
   config: Config<typeof fields>,
@@ -68,8 +69,12 @@ function advantagesByCompletion(
   const measured = counted.map(({ completions, key }) => {
     return { rewards: rewardsOf(completions, key, config), lengths: completions.map(({ ids }) => ids.length) }
   })
-  const found = measured.length > 0 ? advantagesOf(measured, config) : []
-  return new Map(counted.flatMap(({ completions }, g) => completions.map((one, i) => [one, found[g][i]])))
+  const advantages = measured.length > 0 ? advantagesOf(measured, config) : []
+  return new Map(
+    counted.flatMap(({ completions }, g) =>
+      completions.map((completion, i) => [completion, at(at(advantages, g), i)] as const),
+    ),
+  )
 }
 
 function withAdvantages(
@@ -77,10 +82,11 @@ function withAdvantages(
   advantages: ReadonlyMap<Completion, number>,
   noise: number,
 ): Group {
-  const draws = normals(seed, noise > 0 ? value.completions.length : 0)
+  const draws = noise > 0 ? normals(seed, value.completions.length) : undefined
   const completions = value.completions.map((completion, i) => {
     const advantage = advantages.get(completion)
-    return { ...completion, advantage: advantage === undefined ? 0 : advantage + noise * (draws[i] ?? 0) }
+    if (advantage === undefined || !draws) return { ...completion, advantage: advantage ?? 0 }
+    return { ...completion, advantage: advantage + noise * at(draws, i) }
   })
   return { ...value, completions }
 }
@@ -90,9 +96,9 @@ function rewardsOf(
   key: string,
   { rewards: names, weights, epsilon, deviation }: Config<typeof fields>,
 ): number[] {
-  if (names.length === 0) return completions.map(completion => known(completion.reward, key, 'reward'))
+  if (names.length === 0) return completions.map(completion => given(completion.reward, key, 'reward'))
   const named = (name: string) => (completion: Completion) =>
-    known(completion.rewards?.[name], key, `reward "${name}"`)
+    given(completion.rewards?.[name], key, `reward "${name}"`)
   const columns = names.map(name => completions.map(named(name)))
   return standardSum(
     columns,
@@ -102,7 +108,7 @@ function rewardsOf(
   )
 }
 
-function known(value: number | null | undefined, key: string, name: string): number {
+function given(value: number | null | undefined, key: string, name: string): number {
   if (typeof value === 'number') return value
   throw new GroupError(
     'missing-reward',

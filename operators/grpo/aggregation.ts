@@ -6,26 +6,27 @@ export const aggregationFields = {
     enum: ['sequence-mean', 'token-mean', 'sequence-sum', 'sum'],
     default: 'sequence-mean',
     description:
-      'Token losses become one number as the mean over completions of their token means; the mean over all tokens; the mean over completions of their sums, or the sum of all, each divided by `length`.',
+      'How token losses become one number. sequence-mean: mean over completions of the mean over their tokens. token-mean: mean over all tokens. sequence-sum: mean over completions of the sum over their tokens, divided by `length`. sum: sum over all tokens, divided by `length`.',
   },
   length: {
     type: 'number',
     exclusiveMinimum: 0,
     default: 1,
-    description: 'Divides sums, e.g. the largest length of a completion.',
+    description: 'What sums are divided by, e.g. the largest number of tokens in a completion.',
   },
   emptySequences: {
     type: 'string',
     enum: ['count', 'drop'],
     default: 'count',
     description:
-      'Whether a completion without a token that counts is one of those that means over completions divide by.',
+      'Whether means over completions count (count) or leave out (drop) a completion none of whose tokens count.',
   },
   divisor: {
     type: 'string',
     enum: ['update', 'group'],
     default: 'update',
-    description: 'Means are over everything in the update, or are taken by group and then averaged.',
+    description:
+      'update: means are over the whole update. group: means are over each group, then averaged over the groups.',
   },
 } as const satisfies Fields
 
@@ -33,26 +34,26 @@ export type AggregationOptions = Config<typeof aggregationFields>
 
 /** What the means of an update divide by. */
 export interface Counts {
-  sequences: number
+  completions: number
   tokens: number
 }
 
-/** The counts of all sequences together, from how many tokens of each count. */
+/** Counts of completions and tokens, from the number of tokens of each completion that count. */
 export function countsOf(lengths: readonly number[], { emptySequences }: AggregationOptions): Counts {
-  const sequences = emptySequences === 'drop' ? lengths.filter(length => length > 0).length : lengths.length
-  return { sequences, tokens: lengths.reduce((total, length) => total + length, 0) }
+  const completions = emptySequences === 'drop' ? lengths.filter(length => length > 0).length : lengths.length
+  return { completions, tokens: lengths.reduce((total, length) => total + length, 0) }
 }
 
-/** Weight of a token's loss in a sequence of `length` tokens that count (reference/grpo 2.12). */
-export function tokenWeight(length: number, step: Counts, options: AggregationOptions): number {
-  const sequences = Math.max(step.sequences, 1)
+/** Weight of a token's loss in a completion of `length` tokens that count. */
+export function tokenWeight(length: number, totals: Counts, options: AggregationOptions): number {
+  const completions = Math.max(totals.completions, 1)
   switch (options.aggregation) {
     case 'sequence-mean':
-      return 1 / sequences / Math.max(length, 1)
+      return 1 / completions / Math.max(length, 1)
     case 'token-mean':
-      return 1 / Math.max(step.tokens, 1)
+      return 1 / Math.max(totals.tokens, 1)
     case 'sequence-sum':
-      return 1 / sequences / options.length
+      return 1 / completions / options.length
     case 'sum':
       return 1 / options.length
   }

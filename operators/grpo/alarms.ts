@@ -3,59 +3,59 @@ import { fingerprints } from '../../kernels/networks/training/fingerprints.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { GroupError } from './group-error.ts'
 
-const limit = (what: string) =>
+const limit = (event: string) =>
   ({
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: `${what} that stop the run; 0: none do.`,
+    description: `Stop the run after this many ${event}; 0: never.`,
   }) as const
 
 export const alarmFields = {
-  uniformBatches: limit('Batches in a row in each of whose groups all rewards are equal'),
-  truncatedBatches: limit('Batches in a row of whose completions the length limit cut every one'),
-  stillRewardBatches: limit('Batches in a row whose mean reward is that of the batch before'),
+  uniformBatches: limit('batches in a row in which the rewards of each group are all equal'),
+  truncatedBatches: limit('batches in a row in which every completion was cut at the length limit'),
+  stillRewardBatches: limit('batches in a row with the same mean reward as the batch before'),
   stillParameterUpdates: limit(
-    'Updates, of those with a gradient and at least a tenth of the peak rate, in which some trained weight has never changed',
+    'updates (of those with a gradient and at least a tenth of the peak learning rate) in which some trained weight has not changed',
   ),
 } as const satisfies Fields
 
 export type AlarmOptions = Config<typeof alarmFields>
 
-/** What alarms look at, by the names of `metrics.jsonl`. */
+/** The metrics that alarms look at, by their names in `metrics.jsonl`. */
 export interface BatchMetrics {
   reward: number
   frac_reward_zero_std: number
   truncated: number
 }
 
-export interface UpdateMade {
+export interface UpdateResult {
   gradientNorm: number
   learningRate: number
-  /** The largest rate of the schedule: at the end of one, steps are lost in rounding as they should be. */
+  /** The largest rate of the schedule. Near the end of a schedule, small steps are lost in rounding, which is no fault. */
   peakLearningRate: number
 }
 
 export interface Alarms {
-  /** Once a batch, before its updates. */
+  /** Called once a batch. */
   batch(metrics: BatchMetrics): void
-  /** Before the first update of a run, so that there is something to compare with. */
+  /** Called before the first update of a run: remembers the weights to compare with. */
   begin(): Promise<void>
-  /** After each update. */
-  update(of: UpdateMade): Promise<void>
+  /** Called after each update. */
+  update(result: UpdateResult): Promise<void>
 }
 
-/** What alarms have counted so far, as a checkpoint keeps it. */
+/** The counts so far, saved in checkpoints. */
 export interface AlarmState {
   /** Batches in a row of each kind. */
   uniform: number
   truncated: number
   still: number
-  /** Of the batch before; null before the first one. */
+  /** Mean reward of the batch before; null before the first one. */
   reward: number | null
   /** Updates that should have changed weights. */
   updates: number
-  /** Checksums of weights that have not changed yet, as they were in the beginning; null before it. */
+  /** Checksums of the weights that have not changed since the first update; null before it. */
   unchanged: Readonly<Record<string, number>> | null
 }
 
@@ -68,7 +68,7 @@ export const nothingCounted: Readonly<AlarmState> = {
   unchanged: null,
 }
 
-/** Counts in `state` what goes wrong in a row and throws a `GroupError` at the limit. */
+/** Counts in `state` how often each thing went wrong in a row; throws a `GroupError` at the limit. */
 export function alarms(
   options: AlarmOptions,
   policy: VideoModel,
@@ -126,7 +126,7 @@ const allTruncated = (batches: number): string =>
   `every completion of ${batches} batches in a row was cut by the length limit (truncatedBatches); raise maxNewTokens, or start from a model that ends its answers`
 
 const stillReward = (reward: number, batches: number): string =>
-  `the mean reward was ${reward} in ${batches} batches in a row (stillRewardBatches); look at what the rewards are given and what they say`
+  `the mean reward was ${reward} in ${batches} batches in a row (stillRewardBatches); check what the reward operators get and give`
 
 function stillParameters(unchanged: readonly string[], all: number, updates: number): string {
   const names = unchanged.slice(0, 3).join(', ') + (unchanged.length > 3 ? ', …' : '')

@@ -1,4 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { GroupError } from './group-error.ts'
 
 export const estimatorFields = {
@@ -7,39 +8,40 @@ export const estimatorFields = {
     enum: ['mean', 'leave-one-out', 'length-weighted', 'runner-up', 'batch', 'none'],
     default: 'mean',
     description:
-      "What a reward is measured from: the group's mean, the mean of the others, the mean weighted by length, for the best alone the second best (the others get 0), the mean of the whole batch, or 0.",
+      "What is subtracted from a reward. mean: the group's mean. leave-one-out: the mean of the others in the group. length-weighted: the group's mean weighted by length. runner-up: the second best, for the best alone; the others get 0. batch: the mean of the whole batch. none: nothing.",
   },
   scale: {
     type: 'string',
     enum: ['group', 'batch', 'batch-advantage', 'token', 'nonzero', 'none'],
     default: 'group',
     description:
-      'What it is divided by: the standard deviation of the rewards of the group or of the batch, that of the batch after taking off the baseline, that over tokens (then also centred), the share of rewards that are not 0, or 1.',
+      'What the difference is divided by. group, batch: the standard deviation of the rewards of the group or the batch. batch-advantage: that of the differences in the batch. token: that over tokens, after the mean over tokens is subtracted. nonzero: the share of rewards that are not 0. none: nothing.',
   },
   deviation: {
     type: 'string',
     enum: ['unbiased', 'population'],
     default: 'unbiased',
-    description: 'Standard deviations divide by one less than the count, or by the count.',
+    description:
+      'Whether standard deviations divide by the count less one (unbiased) or by the count (population).',
   },
   epsilon: {
     type: 'number',
     minimum: 0,
     default: 1e-4,
-    description: 'Added to the standard deviation; over tokens, to its square.',
+    description: 'Added to the standard deviation; with scale token, to the variance.',
   },
   rewards: {
     type: 'array',
     items: { type: 'string' },
     default: [],
     description:
-      'Names of rewards, each of which is first measured in standard deviations from its mean in the group; their weighted sum is then the reward. None: the combined reward as it is.',
+      'Names of rewards that are each normalised in the group, (reward − mean) / standard deviation, before their weighted sum becomes the reward. Empty: the combined reward.',
   },
   weights: {
     type: 'array',
     items: { type: 'number' },
     default: [],
-    description: 'Weights of those rewards, in the same order.',
+    description: 'Weights of those rewards, in the same order; 1 for each that is left out.',
   },
 } as const satisfies Fields
 
@@ -51,7 +53,7 @@ export interface RewardedGroup {
   lengths: readonly number[]
 }
 
-/** Advantages by group and completion; the groups together are the batch (reference/grpo 2.5). */
+/** Advantages by group and completion; the groups together are the batch. */
 export function advantagesOf(groups: readonly RewardedGroup[], options: EstimatorOptions): number[][] {
   const rewards = groups.flatMap(group => group.rewards)
   const batchMean = mean(rewards)
@@ -61,7 +63,7 @@ export function advantagesOf(groups: readonly RewardedGroup[], options: Estimato
   switch (options.scale) {
     case 'group':
       return centred.map((group, g) => {
-        const by = groupStatistics(groups[g].rewards, deviation).standardDeviation + epsilon
+        const by = groupStatistics(at(groups, g).rewards, deviation).standardDeviation + epsilon
         return group.map(value => value / by)
       })
     case 'batch':
@@ -77,7 +79,7 @@ export function advantagesOf(groups: readonly RewardedGroup[], options: Estimato
   }
 }
 
-/** Weighted sum of several rewards by completion, each first measured in standard deviations of its group. */
+/** Weighted sum of several rewards by completion, each normalised in the group first (GDPO). */
 export function standardSum(
   rewards: readonly (readonly number[])[],
   weights: readonly number[],
@@ -88,7 +90,9 @@ export function standardSum(
     const { mean, standardDeviation } = groupStatistics(values, deviation)
     return values.map(value => (value - mean) / (standardDeviation + epsilon))
   })
-  return rewards[0].map((_, i) => scores.reduce((sum, values, k) => sum + weights[k] * values[i], 0))
+  return at(rewards, 0).map((_, i) =>
+    scores.reduce((sum, values, k) => sum + at(weights, k) * at(values, i), 0),
+  )
 }
 
 /** Mean and standard deviation of at least two rewards. */
@@ -127,10 +131,10 @@ const baselines: Record<EstimatorOptions['baseline'], Baseline> = {
   },
   'length-weighted': from(({ rewards, lengths }) => {
     const tokens = lengths.reduce((sum, length) => sum + length, 0)
-    return rewards.reduce((sum, reward, i) => sum + lengths[i] * reward, 0) / Math.max(tokens, 1)
+    return rewards.reduce((sum, reward, i) => sum + at(lengths, i) * reward, 0) / Math.max(tokens, 1)
   }),
   'runner-up': ({ rewards }) => {
-    const [best, second] = [...rewards].sort((a, b) => b - a)
+    const [best = 0, second = best] = [...rewards].sort((a, b) => b - a)
     const first = rewards.indexOf(best)
     return rewards.map((_, i) => (i === first ? best - second : 0))
   },
@@ -148,7 +152,7 @@ function whitened(
   const lengths = groups.flatMap(group => group.lengths)
   const tokens = lengths.reduce((sum, length) => sum + length, 0)
   const over = (of: (value: number) => number) =>
-    values.flat().reduce((sum, value, i) => sum + lengths[i] * of(value), 0)
+    values.flat().reduce((sum, value, i) => sum + at(lengths, i) * of(value), 0)
   const center = over(value => value) / tokens
   const variance = over(value => (value - center) ** 2) / divisorOf(tokens, deviation)
   return values.map(group => group.map(value => (value - center) / Math.sqrt(variance + epsilon)))

@@ -4,30 +4,31 @@ import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
 
-/** What is left flows on, so that an update waits until it has enough groups (dynamic sampling). */
+/** An update waits until it has enough groups, so dropped ones are replaced (dynamic sampling, DAPO, arXiv:2503.14476). */
 export default operator({
-  summary: 'Drops groups that nothing can be learned from.',
+  summary: 'Drops groups of which nothing can be learned, e.g. because all rewards are equal.',
   config: {
     keep: {
       type: 'string',
       enum: ['varied', 'range'],
       default: 'varied',
-      description: 'Groups whose rewards differ, or whose mean reward is between `low` and `high`.',
+      description:
+        'Which groups to keep: those whose rewards differ (varied), or whose mean reward is between `low` and `high` (range).',
     },
     reward: { type: 'string', default: '', description: 'Name of a reward; empty for the combined one.' },
-    low: { type: 'number', default: 0.01, description: 'Range: the mean must be larger.' },
-    high: { type: 'number', default: 0.99, description: 'Range: the mean must be smaller.' },
+    low: { type: 'number', default: 0.01, description: 'range: the mean must be greater than this.' },
+    high: { type: 'number', default: 0.99, description: 'range: the mean must be less than this.' },
     mostDropped: {
       type: 'integer',
       minimum: 0,
       default: 0,
-      description: 'Groups dropped one after another that are too many; 0 for no limit.',
+      description: 'Groups in a row that may not all be dropped; 0 for no limit.',
     },
     exhausted: {
       type: 'string',
       enum: ['error', 'keep'],
       default: 'error',
-      description: 'What becomes of the last of too many: it stops the run, or is kept.',
+      description: 'What happens to the last of these: it stops the run (error), or it is kept.',
     },
   },
   inputs: { groups: groupPort },
@@ -36,7 +37,7 @@ export default operator({
     const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {
       const rewards = group.completions.map(({ reward, rewards }) => (name ? rewards?.[name] : reward))
-      const useful = teaches(rewards.map(known(name, key)), options)
+      const useful = teaches(rewards.map(given(name, key)), options)
       const isOver = !useful && mostDropped > 0 && dropped.value + 1 >= mostDropped
       const kept = useful || (isOver && exhausted === 'keep')
       context.record('groups', { key, kept, rewards })
@@ -44,7 +45,7 @@ export default operator({
       if (isOver && !kept)
         throw new GroupError(
           'nothing-to-learn',
-          `the last ${dropped.value} groups were all dropped: ${options.keep}`,
+          `the last ${dropped.value} groups were all dropped (mostDropped): keep is "${options.keep}"; look at the rewards, raise the temperature, or set exhausted to "keep"`,
         )
       return kept ? group : undefined
     }
@@ -58,14 +59,14 @@ export interface FilterOptions {
   high: number
 }
 
-/** Whether a group of rewards is kept (reference/grpo 2.11). */
+/** Whether a group with these rewards is kept. */
 export function teaches(rewards: readonly number[], { keep, low, high }: FilterOptions): boolean {
   if (keep === 'varied') return rewards.some(reward => reward !== rewards[0])
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length
   return mean > low && mean < high
 }
 
-const known = (name: string, key: string) => (reward: number | null | undefined) => {
+const given = (name: string, key: string) => (reward: number | null | undefined) => {
   if (typeof reward === 'number') return reward
   throw new GroupError(
     'missing-reward',

@@ -30,17 +30,17 @@ export function groupMetrics(groups: readonly Group[]): Record<string, number> &
   }
 }
 
-/** How long the groups took to write, and tokens written in a second of it. */
+/** Seconds that generation of the groups took, and tokens per second. */
 export function generationPace(groups: readonly Group[]): Record<string, number> {
   const seconds = groups.reduce((sum, group) => sum + group.generateSeconds, 0)
   const tokens = groups.flatMap(group => group.completions).reduce((sum, { ids }) => sum + ids.length, 0)
   return { generate_seconds: seconds, tokens_per_second: tokens / Math.max(seconds, 1e-9) }
 }
 
-/** What `samples.jsonl` keeps of each completion. */
+/** The lines of `samples.jsonl` about the completions of a group. */
 export function sampleRecords({ prompt, completions }: Group): Record<string, unknown>[] {
   const { question, solution, video, fields } = prompt.sample
-  // A picture that video.sample has kept.
+  // A picture of the frames, if video.sample has saved one.
   const frames = typeof fields.frames === 'string' ? { frames: fields.frames } : {}
   return completions.map(({ text, ids, finished, rewards, reward, advantage }, index) => {
     const tokens = ids.length
@@ -48,15 +48,15 @@ export function sampleRecords({ prompt, completions }: Group): Record<string, un
   })
 }
 
-/** 0 for a completion alone: it has nothing to differ from. */
+/** 0 for a group of one completion. */
 const deviationOf = (completions: readonly Completion[]) => {
   const rewards = completions.flatMap(rewardOf)
   return rewards.length < 2 ? 0 : groupStatistics(rewards).standardDeviation
 }
 
-/** None for a completion that no reward applies to. */
+/** Empty for a completion that no reward applies to. */
 const rewardOf = ({ reward }: Completion): number[] => (reward === undefined ? [] : [reward])
 
-/** 0 of nothing. */
+/** 0 for an empty list. */
 const mean = (values: readonly number[]) =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1)

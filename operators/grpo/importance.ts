@@ -6,33 +6,33 @@ export const importanceFields = {
     enum: ['none', 'token', 'sequence', 'sequence-mean'],
     default: 'none',
     description:
-      'Correction for completions drawn from other probabilities than the trained ones: by token, by the product of a completion, or by its geometric mean.',
+      'Importance weights for completions that were drawn with other probabilities than training computes: for each token, for the product over a completion (sequence), or for its geometric mean (sequence-mean).',
   },
   importanceMode: {
     type: 'string',
     enum: ['truncate', 'mask'],
     default: 'truncate',
-    description: 'A weight out of bounds becomes the bound, or 0.',
+    description: 'A weight out of bounds becomes the bound (truncate) or 0 (mask).',
   },
-  importanceLow: { type: 'number', minimum: 0, default: 0, description: 'Least weight.' },
+  importanceLow: { type: 'number', minimum: 0, default: 0, description: 'Smallest weight.' },
   importanceHigh: { type: 'number', minimum: 0, default: 2, description: 'Largest weight.' },
   importanceOfKl: {
     type: 'boolean',
     default: false,
-    description: 'Weigh the KL term too, not only the policy term.',
+    description: 'Whether the weights apply to the KL term too, not only to the policy term.',
   },
   offPolicyThreshold: {
     type: 'number',
     minimum: 0,
     default: 0,
     description:
-      'A completion of negative advantage is left out when its mean log-probability fell by more than this; 0 leaves out none.',
+      'A completion of negative advantage is left out if its mean log-probability has fallen by more than this since it was drawn; 0 leaves out none.',
   },
 } as const satisfies Fields
 
 export type ImportanceOptions = Config<typeof importanceFields>
 
-/** Weight of every token from old − sampler of one sequence (reference/grpo 2.8). */
+/** Weight of every token of a completion: exp(old − sampler) of the token, or of all together. */
 export function importanceWeights(
   differences: Float64Array,
   mask: ArrayLike<number>,
@@ -49,7 +49,7 @@ export function importanceWeights(
   })
 }
 
-/** Whether the policy term of a sequence counts; `gains` are policy − sampler, or policy − old, by token. */
+/** Whether the policy term of a completion counts; `gains` are policy − sampler, or policy − old, by token. */
 export function isOnPolicy(
   gains: Float64Array,
   mask: ArrayLike<number>,

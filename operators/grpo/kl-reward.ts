@@ -1,29 +1,33 @@
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { groupPort } from '../ports.ts'
 import { withCombined, withNamed } from '../reward/with-reward.ts'
 import { klFields, tokenKl } from './kl.ts'
-import { prepareFields } from './prepare.ts'
-import { logProbsOf } from './train.ts'
+import { logProbRows, prepareFields } from './prepare.ts'
 
 const { klClamp, klExponentClamp, klEstimator } = klFields
 
 /**
- * The divergence in the reward instead of in the loss, whose `beta` is then 0 (reference/grpo 2.9). It stands before
- * `grpo.advantage`, and is taken from the policy as it is when the group comes by.
+ * The divergence as part of the reward instead of the loss, whose `beta` is then 0, as in RLHF (Ouyang et al. 2022,
+ * arXiv:2203.02155). Goes before `grpo.advantage`; uses the policy's weights at the time the group arrives.
  */
 export default operator({
   summary:
-    'Takes the KL divergence from a reference, summed over the tokens of a completion, off its reward.',
+    'Subtracts the KL divergence from a reference model, summed over the tokens of a completion, from its reward.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The policy.' },
-    reference: { type: 'string', resource: 'model', description: 'The model that it is measured from.' },
+    reference: {
+      type: 'string',
+      resource: 'model',
+      description: 'The model that the divergence is measured from.',
+    },
     weight: {
       type: 'number',
       minimum: 0,
       default: 0.05,
-      description: 'Times the divergence is what is taken off.',
+      description: 'Factor of the divergence.',
     },
     temperature: prepareFields.temperature,
     klEstimator: { ...klEstimator, default: 'k1' },
@@ -36,23 +40,23 @@ export default operator({
     groups: groups.pipe(
       context.each(async (group: Group) => {
         const { prompt, completions } = group
-        const part = {
+        const share = {
           sequence: {
             ids: prompt.ids,
             features: prompt.features,
             completions: completions.map(({ ids }) => ids),
           },
         }
-        const policy = await logProbsOf(context.resource<LoadedModel>(model), part, temperature)
-        const reference = await logProbsOf(context.resource<LoadedModel>(other), part, temperature)
+        const policy = await logProbRows(context.resource<LoadedModel>(model), share, temperature)
+        const reference = await logProbRows(context.resource<LoadedModel>(other), share, temperature)
         const sums = policy.map((row, i) =>
           row.reduce((sum, logProb, t) => {
-            const kl = tokenKl(logProb - reference[i][t], { ...estimate, beta: weight, klTimesRatio: false })
-            return sum + kl.value
+            const difference = logProb - at(at(reference, i), t)
+            return sum + tokenKl(difference, { ...estimate, beta: weight, klTimesRatio: false }).value
           }, 0),
         )
         return withCombined(withNamed(group, 'kl', sums), ({ reward }, i) =>
-          reward === undefined ? undefined : reward - weight * sums[i],
+          reward === undefined ? undefined : reward - weight * at(sums, i),
         )
       }),
     ),

@@ -1,4 +1,5 @@
 import type { Config } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { aggregationFields, type Counts, countsOf, tokenWeight } from './aggregation.ts'
 import { entropyFields, entropyThreshold } from './entropy.ts'
 import { importanceFields, importanceWeights, isOnPolicy } from './importance.ts'
@@ -18,35 +19,36 @@ export const lossFields = {
 
 export type LossOptions = Config<typeof lossFields>
 
-/** By sequence and token; all sequences of the step, or a part of them. */
-export interface LossBatch {
-  /** Log-probabilities. */
+/** Numbers about completions: one row a completion, one number a token. */
+export type Rows = readonly ArrayLike<number>[]
+
+/** The completions of an update, or of one share of it. */
+export interface LossRows {
+  /** Log-probabilities that the loss is differentiated by. */
   policy: Rows
-  /** Log-probabilities at the first pass over the batch; null when that is this one: the ratio is then 1 with its gradient. */
+  /** Log-probabilities of the first pass over the batch. Null when this is that pass: the ratio is then 1, with its gradient. */
   old: Rows | null
-  /** Null when there is no reference model; the KL weight must then be 0. */
+  /** Log-probabilities of the reference model. Null without one; the KL weight must then be 0. */
   reference: Rows | null
   /** Log-probabilities that the completions were drawn with; without them importance weights are 1. */
   sampler?: Rows | null
-  /** Of the policy; needed when one of the entropy options is on. */
+  /** Entropies of the policy; needed when one of the entropy options is on. */
   entropies?: Rows | null
-  /** One for each sequence. */
+  /** One for each completion. */
   advantages: readonly number[]
   /** 1 for tokens that count, up to and including the end of text, else 0. */
   mask: Rows
 }
 
-export type Rows = readonly ArrayLike<number>[]
-
-/** Of the whole step, when the batch is a part of it: losses, derivatives and metrics of the parts then add up. */
-export interface Step extends Counts {
+/** Of the whole update, when the rows are one share of it: losses, derivatives and metrics of the shares then add up. */
+export interface UpdateTotals extends Counts {
   /** Needed with `topEntropy`. */
   entropyThreshold?: number
 }
 
 export interface Loss {
   loss: number
-  /** Derivative of the loss with respect to each policy log-probability; 0 where the mask is. */
+  /** Derivative of the loss with respect to each policy log-probability; 0 where the mask is 0. */
   dLogProbs: Float64Array[]
 }
 
@@ -57,55 +59,55 @@ export interface GrpoLoss extends Loss {
 }
 
 export interface GrpoMetrics {
-  /** Mean over sequences of each one's mean KL over its tokens; 0 without a reference. */
+  /** Mean over completions of each one's mean KL over its tokens; 0 without a reference. */
   kl: number
-  /** Share of tokens whose ratio went past the bound that its advantage pushes it to; then the two bounds apart. */
+  /** Share of tokens whose ratio went beyond the bound in the direction of its advantage; then for each bound. */
   clipRatio: number
   clipLow: number
   clipHigh: number
   /** Mean over tokens; 0 without entropies. */
   entropy: number
-  /** Mean number of tokens that count in a sequence. */
+  /** Mean number of tokens of a completion that count. */
   completionLength: number
 }
 
 /**
  * The loss with its derivative, in float64. By default, for every token, −ρA + β·k with ρ = exp(policy − old) and
- * k = exp(reference − policy) − (reference − policy) − 1 (Specification 5.8). In general: the surrogate of the ratio,
- * times the masks and the importance weight, plus the KL term; summed with the weights of the aggregation.
+ * k = exp(reference − policy) − (reference − policy) − 1, i.e. GRPO (Shao et al. 2024, arXiv:2402.03300, equations 3
+ * and 4) without clipping. In general: the surrogate of the ratio, times the masks and the importance weight, plus the
+ * KL term; summed with the weights of the aggregation.
  */
-export function grpoLoss(batch: LossBatch, options: LossOptions, step?: Step): GrpoLoss {
-  checkBatch(batch, options)
-  const { mask, entropies } = batch
-  const lengths = mask.map(row => sum(row))
-  const whole: Step = step ?? {
+export function grpoLoss(rows: LossRows, options: LossOptions, totals?: UpdateTotals): GrpoLoss {
+  checkRows(rows, options)
+  const { mask, entropies } = rows
+  const lengths = mask.map(row => Array.from(row).reduce((sum, counts) => sum + counts, 0))
+  const all: UpdateTotals = totals ?? {
     ...countsOf(lengths, options),
     entropyThreshold: entropyThreshold(entropies ?? [], mask, options.topEntropy),
   }
-  const tokens = Math.max(whole.tokens, 1)
+  const [completions, tokens] = [Math.max(all.completions, 1), Math.max(all.tokens, 1)]
   const dEntropy = -options.entropyCoefficient / tokens
   const metrics = { kl: 0, clipRatio: 0, clipLow: 0, clipHigh: 0, entropy: 0, completionLength: 0 }
   let loss = 0
-  const dLogProbs = batch.policy.map((_, i) => {
-    const length = lengths[i]
-    const sequence = sequenceLoss(batch, i, options, whole.entropyThreshold)
-    const weight = tokenWeight(length, whole, options)
-    loss += weight * sequence.loss
-    metrics.kl += sequence.kl / Math.max(length, 1) / Math.max(whole.sequences, 1)
-    metrics.clipLow += sequence.clipped.low / tokens
-    metrics.clipHigh += sequence.clipped.high / tokens
-    metrics.completionLength += length / Math.max(whole.sequences, 1)
-    metrics.entropy += sequence.entropy / tokens
-    return sequence.dLogProbs.map(slope => weight * slope)
+  const dLogProbs = lengths.map((length, i) => {
+    const completion = completionLoss(rowsAt(rows, i), options, all.entropyThreshold)
+    const weight = tokenWeight(length, all, options)
+    loss += weight * completion.loss
+    metrics.kl += completion.kl / Math.max(length, 1) / completions
+    metrics.clipLow += completion.clipped.low / tokens
+    metrics.clipHigh += completion.clipped.high / tokens
+    metrics.completionLength += length / completions
+    metrics.entropy += completion.entropy / tokens
+    return completion.dLogProbs.map(slope => weight * slope)
   })
   metrics.clipRatio = metrics.clipLow + metrics.clipHigh
   return { loss: loss - options.entropyCoefficient * metrics.entropy, dLogProbs, dEntropy, metrics }
 }
 
-/** Shapes come from this program, so a mismatch is a fault of the caller. */
-function checkBatch({ advantages, ...rows }: LossBatch, options: LossOptions): void {
+/** The rows come from this program, so a mismatch is a fault of the caller. */
+function checkRows({ advantages, ...rows }: LossRows, options: LossOptions): void {
   const { policy, reference, entropies } = rows
-  if (policy.length === 0) throw new Error('grpoLoss: a batch needs at least one sequence, got none')
+  if (policy.length === 0) throw new Error('grpoLoss: needs at least one completion, got none')
   if (options.beta !== 0 && !reference)
     throw new Error(`grpoLoss: beta ${options.beta} needs reference log-probabilities, got null`)
   if ((options.topEntropy < 1 || options.entropyCoefficient > 0) && !entropies)
@@ -113,69 +115,86 @@ function checkBatch({ advantages, ...rows }: LossBatch, options: LossOptions): v
   if (advantages.length !== policy.length) {
     throw new Error(`grpoLoss advantages: expected ${policy.length}, got ${advantages.length}`)
   }
-  for (const [name, found] of Object.entries(rows)) {
-    if (!found) continue
+  for (const [name, given] of Object.entries(rows)) {
+    if (!given) continue
     const lengths = (of: Rows) => of.map(row => row.length).join(', ')
-    if (lengths(found) !== lengths(policy))
+    if (lengths(given) !== lengths(policy))
       throw new Error(
-        `grpoLoss ${name}: expected rows of (${lengths(policy)}) tokens, got (${lengths(found)})`,
+        `grpoLoss ${name}: expected rows of (${lengths(policy)}) tokens, got (${lengths(given)})`,
       )
   }
 }
 
-function sum(values: ArrayLike<number>): number {
-  let total = 0
-  for (let i = 0; i < values.length; i++) total += values[i]
-  return total
+/** The rows of one completion, with the defaults of those that are left out. */
+interface CompletionRows {
+  policy: Float64Array
+  old: ArrayLike<number>
+  reference: ArrayLike<number> | null
+  sampler: ArrayLike<number>
+  entropies: ArrayLike<number> | null
+  advantage: number
+  mask: ArrayLike<number>
 }
-/** Sums over the tokens of one sequence that count. */
 
-export interface SequenceLoss {
+/** `checkRows` has checked that every list has a row for each completion. */
+function rowsAt(
+  { policy, old, reference, sampler, entropies, ...rest }: LossRows,
+  i: number,
+): CompletionRows {
+  const now = Float64Array.from(at(policy, i))
+  const before = old ? at(old, i) : now
+  return {
+    policy: now,
+    old: before,
+    reference: reference && at(reference, i),
+    sampler: sampler ? at(sampler, i) : before,
+    entropies: entropies ? at(entropies, i) : null,
+    advantage: at(rest.advantages, i),
+    mask: at(rest.mask, i),
+  }
+}
+
+/** Sums over the tokens of one completion that count. */
+interface CompletionLoss {
   loss: number
   kl: number
   entropy: number
   clipped: { low: number; high: number }
   dLogProbs: Float64Array
 }
-/**
- * Loss of sequence `i` before its weight. A token's policy term counts only on policy and at `threshold` or more of
- * entropy, times its importance weight; the KL term always does (the order of reference/grpo 2.8).
- */
 
-export function sequenceLoss(
-  { policy, old: before, reference, sampler, entropies, ...batch }: LossBatch,
-  i: number,
+/**
+ * Loss of one completion before its weight. For each token: the policy term, if the completion is on policy and the
+ * token's entropy is at least `threshold`, times its importance weight; plus the KL term, which always counts.
+ */
+function completionLoss(
+  { policy, old, reference, sampler, entropies, advantage, mask }: CompletionRows,
   options: LossOptions,
   threshold = Number.NEGATIVE_INFINITY,
-): SequenceLoss {
-  const advantage = batch.advantages[i]
-  const mask = batch.mask[i]
-  const now = Float64Array.from(policy[i])
-  const old = before?.[i] ?? now
-  const drawn = sampler?.[i] ?? old
-  const less = (other: ArrayLike<number>) => now.map((logProb, t) => logProb - other[t])
+): CompletionLoss {
+  const less = (other: ArrayLike<number>) => policy.map((logProb, t) => logProb - at(other, t))
   const ratios = logRatios(less(old), mask, advantage, options)
-  const difference = now.map((_, t) => old[t] - drawn[t])
-  const importance = importanceWeights(difference, mask, options)
-  const isKept = isOnPolicy(less(drawn), mask, advantage, options)
-  const found = { loss: 0, kl: 0, entropy: 0, clipped: { low: 0, high: 0 } }
-  const [alongRatio, alongPolicy] = [new Float64Array(now.length), new Float64Array(now.length)]
-  now.forEach((logProb, t) => {
+  const drift = policy.map((_, t) => at(old, t) - at(sampler, t))
+  const importance = importanceWeights(drift, mask, options)
+  const isKept = isOnPolicy(less(sampler), mask, advantage, options)
+  const sums = { loss: 0, kl: 0, entropy: 0, clipped: { low: 0, high: 0 } }
+  const [alongRatio, alongPolicy] = [new Float64Array(policy.length), new Float64Array(policy.length)]
+  policy.forEach((logProb, t) => {
     if (!mask[t]) return
-    const logRatio = ratios.values[t]
-    const entropy = entropies?.[i][t] ?? 0
+    const logRatio = at(ratios.values, t)
+    const entropy = entropies ? at(entropies, t) : 0
     const term = policyTerm(logRatio, logProb, advantage, options)
-    const weight = isKept && entropy >= threshold ? importance[t] : 0
-    const kl = reference ? tokenKl(logProb - reference[i][t], options) : { value: 0, slope: 0 }
-    const beta = options.beta * (options.importanceOfKl ? importance[t] : 1)
+    const weight = isKept && entropy >= threshold ? at(importance, t) : 0
+    const kl = reference ? tokenKl(logProb - at(reference, t), options) : { value: 0, slope: 0 }
+    const beta = options.beta * (options.importanceOfKl ? at(importance, t) : 1)
     const times = options.klTimesRatio ? Math.exp(logRatio) : 1
-    found.loss += weight * term.value + beta * kl.value * times
+    sums.loss += weight * term.value + beta * kl.value * times
     alongRatio[t] = weight * term.alongRatio + (options.klTimesRatio ? beta * kl.value * times : 0)
     alongPolicy[t] = weight * term.alongPolicy + beta * kl.slope * times
-    found.kl += kl.value
-    found.entropy += entropy
-    if (term.clipped) found.clipped[term.clipped]++
+    sums.kl += kl.value
+    sums.entropy += entropy
+    if (term.clipped) sums.clipped[term.clipped]++
   })
   const throughRatio = ratios.pullBack(alongRatio)
-  return { ...found, dLogProbs: alongPolicy.map((slope, t) => slope + throughRatio[t]) }
+  return { ...sums, dLogProbs: alongPolicy.map((slope, t) => slope + at(throughRatio, t)) }
 }

@@ -13,20 +13,20 @@ export const referenceFields = {
     type: 'integer',
     minimum: 0,
     default: 0,
-    description: 'Updates after which the reference moves towards the policy; 0: it never does.',
+    description: 'Move the reference towards the policy each time this number of updates is done; 0: never.',
   },
   referenceShare: {
     type: 'number',
     minimum: 0,
     maximum: 1,
     default: 0.6,
-    description: "The policy's share in the reference's weights then: 1 copies it.",
+    description: "The policy's share in the moved reference's weights; 1 copies the policy.",
   },
 } as const satisfies Fields
 
 export type ReferenceOptions = Config<typeof referenceFields>
 
-/** Moves the reference when it is its turn: share · policy + (1 − share) · reference (reference/grpo 2.9). */
+/** Moves the reference after every `referenceEvery` updates to share · policy + (1 − share) · reference (TR-DPO, arXiv:2404.09656). */
 export async function moveReference(
   policy: LoadedModel,
   reference: LoadedModel,
@@ -36,7 +36,7 @@ export async function moveReference(
   await mixWeights(policy, reference, movingNames(policy, reference), referenceShare)
 }
 
-/** Writes the weights that have moved, exactly. */
+/** Writes the weights that move, in float32 and so without loss. */
 export async function saveReference(
   policy: LoadedModel,
   reference: LoadedModel,
@@ -60,16 +60,16 @@ export async function restoreReference(
   await reference.device.finish()
 }
 
-/** The trained weights. The reference must have its own of each, in the precision of small steps. */
+/** Names of the trained weights. The reference must have a float32 copy of each: float16 would lose small moves. */
 function movingNames(policy: LoadedModel, reference: LoadedModel): string[] {
   return [...policy.weights.byName.values()].flatMap(({ name, value, gradient }) => {
     if (!gradient) return []
     const other = reference.weights.byName.get(name)?.value
     if (other?.type === 'f32' && storageOf(other).buffer !== storageOf(value).buffer) return [name]
-    const found = other ? (other.type === 'f32' ? "is the policy's" : 'is float16') : 'is missing'
+    const state = other ? (other.type === 'f32' ? "is the policy's" : 'is float16') : 'is missing'
     throw new GroupError(
       'bad-reference',
-      `referenceEvery: a reference that moves must have weights of its own in float32, but ${name} ${found}; open the checkpoint a second time with precision float32`,
+      `referenceEvery: a reference that moves must have weights of its own in float32, but ${name} ${state}; open the checkpoint a second time with precision float32`,
     )
   })
 }

@@ -9,6 +9,6 @@ export function normals(seed: number, count: number): number[] {
   })
 }
 
-/** In [0, 1): draw number `index` of a seed, without state. */
+/** Draw number `index` of a seed, in [0, 1): a hash, so there is no state. */
 const uniform = (seed: number, index: number): number =>
   mixBits(mixBits(seed ^ 0x9e3779b9) ^ mixBits(index + 1)) / 2 ** 32

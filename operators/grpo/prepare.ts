@@ -1,78 +1,113 @@
 import type { Config, Fields } from '../../engine/operator.ts'
+import type { Tensor } from '../../kernels/device/tensor.ts'
+import type { Sequence } from '../../kernels/networks/packing.ts'
 import { drawnSupport } from '../../kernels/networks/training/drawn-support.ts'
-import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { GroupError } from './group-error.ts'
-import { logProbsOf, type Part, type TrainOptions } from './train.ts'
+import type { ImportanceOptions } from './importance.ts'
+import type { LossRows } from './loss.ts'
 
 export const prepareFields = {
   temperature: {
     type: 'number',
     exclusiveMinimum: 0,
     default: 1,
-    description: 'Divides the logits before their log-probabilities are taken.',
+    description: 'Divides the logits before the log-probabilities are computed; set it as in model.generate.',
   },
   topK: {
     type: 'integer',
     minimum: 0,
     default: 0,
     description:
-      'Log-probabilities are over the k tokens that were most likely before the first update on a batch, and the token itself: state what the completions were drawn with. 0: over all.',
+      'Log-probabilities are over the k tokens that were most likely before the first update on a batch, and the token itself; set it as in model.generate. 0: over all tokens.',
   },
   topP: {
     type: 'number',
     exclusiveMinimum: 0,
     maximum: 1,
     default: 1,
-    description: 'Likewise over the most likely tokens up to this probability together; 1: over all.',
+    description:
+      'The same, over the most likely tokens that together have this probability; 1: over all tokens.',
   },
   minP: {
     type: 'number',
     minimum: 0,
     maximum: 1,
     default: 0,
-    description: 'Likewise over tokens at least this many times as likely as the likeliest; 0: over all.',
+    description:
+      'The same, over tokens that have at least this fraction of the probability of the most likely one; 0: over all tokens.',
   },
   truncated: {
     type: 'string',
     enum: ['keep', 'mask'],
     default: 'keep',
-    description: 'Whether the tokens of a completion that the length limit cut count in the loss.',
+    description:
+      'Whether a completion that was cut at the length limit counts in the loss (keep) or not (mask).',
   },
   endToken: {
     type: 'string',
     enum: ['count', 'leave-out'],
     default: 'count',
-    description: 'Whether the end of text that a completion wrote is one of the tokens of the loss.',
+    description: 'Whether the end-of-text token of a completion counts in the loss.',
   },
 } as const satisfies Fields
 
-export type PrepareOptions = Config<typeof prepareFields> & Pick<TrainOptions, 'importance'>
+export type PrepareOptions = Config<typeof prepareFields> & Pick<ImportanceOptions, 'importance'>
 
-/** What the updates on a group have in common; runs the reference, when there is one, over it. */
+/** One group's share of an update: its completions after their prompt, and a row of numbers for each completion. */
+export interface UpdateShare {
+  sequence: Sequence
+  /** The tokens that log-probabilities are over; without it, all. The owner frees it. */
+  support?: Required<Tensor>
+  /** The rows of the loss that all updates on the group have in common. */
+  rows: Omit<LossRows, 'policy' | 'entropies'>
+}
+
+/** Makes a group's share of its updates; runs the reference model over it if there is one. */
 export async function prepare(
   { prompt, completions }: Group,
   policy: VideoModel,
   reference: VideoModel | null,
   options: PrepareOptions,
   endIds: readonly number[] = [],
-): Promise<Part> {
+): Promise<UpdateShare> {
   const { temperature, importance, topK, topP, minP } = options
   const ids = completions.map(completion => completion.ids)
   const sequence = { ids: prompt.ids, features: prompt.features, completions: ids }
-  const batch = {
+  const rows = {
     advantages: completions.map(advantageOf),
     mask: completions.map(completion => maskOf(completion, endIds, options)),
     reference: null,
     old: null,
-    sampler: importance === 'none' ? null : completions.map(logProbsOfCompletion),
+    sampler: importance === 'none' ? null : completions.map(samplerRow),
   }
   const isPartial = topK > 0 || topP < 1 || minP > 0
   const support = isPartial ? await drawnSupport(policy, [sequence], options) : undefined
-  const part: Part = { sequence, ...(support && { support }), batch }
+  const share: UpdateShare = { sequence, ...(support && { support }), rows }
   return reference
-    ? { ...part, batch: { ...batch, reference: await logProbsOf(reference, part, temperature) } }
-    : part
+    ? { ...share, rows: { ...rows, reference: await logProbRows(reference, share, temperature) } }
+    : share
+}
+
+/** A model's log-probabilities of the completions of a sequence, one row a completion. */
+export async function logProbRows(
+  model: VideoModel,
+  { sequence, support }: Pick<UpdateShare, 'sequence' | 'support'>,
+  temperature: number,
+): Promise<Float32Array[]> {
+  const pass = await forward(model, [sequence], false, temperature, support)
+  pass.free()
+  return rowsOf(pass.logProbs, sequence)
+}
+
+/** Cuts the numbers of all supervised tokens of a sequence into one row a completion. */
+export function rowsOf(values: Float32Array, { completions = [] }: Sequence): Float32Array[] {
+  let end = 0
+  return completions.map(({ length }) => {
+    end += length
+    return values.subarray(end - length, end)
+  })
 }
 
 function maskOf(
@@ -81,7 +116,8 @@ function maskOf(
   { truncated, endToken }: PrepareOptions,
 ): Uint8Array {
   const mask = new Uint8Array(ids.length).fill(finished || truncated === 'keep' ? 1 : 0)
-  if (endToken === 'leave-out' && endIds.includes(ids[ids.length - 1])) mask[ids.length - 1] = 0
+  const last = ids.at(-1)
+  if (endToken === 'leave-out' && last !== undefined && endIds.includes(last)) mask[ids.length - 1] = 0
   return mask
 }
 
@@ -93,10 +129,10 @@ function advantageOf({ advantage }: Completion): number {
   )
 }
 
-function logProbsOfCompletion({ logProbs }: Completion): readonly number[] {
+function samplerRow({ logProbs }: Completion): readonly number[] {
   if (logProbs) return logProbs
   throw new GroupError(
     'missing-log-probs',
-    'a completion has no log-probabilities of its generator; set importance to "none"',
+    'importance weights need the log-probabilities that completions were drawn with, but a completion has none; set importance to "none"',
   )
 }

@@ -1,4 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 
 export const surrogateFields = {
   surrogate: {
@@ -6,48 +7,49 @@ export const surrogateFields = {
     enum: ['unclipped', 'clip', 'cispo', 'sapo', 'vespo', 'reinforce'],
     default: 'unclipped',
     description:
-      'What is minimised for each token, from its ratio ρ and advantage A: −ρA, or a bounded form of it.',
+      'What is minimised for each token, from its ratio ρ and advantage A: −ρA (unclipped), or a form of it that bounds the ratio.',
   },
-  clipLow: { type: 'number', minimum: 0, default: 0.2, description: 'How far a ratio may fall.' },
-  clipHigh: { type: 'number', minimum: 0, default: 0.2, description: 'How far a ratio may rise.' },
+  clipLow: { type: 'number', minimum: 0, default: 0.2, description: 'How far a ratio may fall below 1.' },
+  clipHigh: { type: 'number', minimum: 0, default: 0.2, description: 'How far a ratio may rise above 1.' },
   clipBounds: {
     type: 'string',
     enum: ['relative', 'absolute'],
     default: 'relative',
-    description: 'Ratios stay from 1 − clipLow to 1 + clipHigh, or from clipLow to clipHigh.',
+    description:
+      'relative: ratios are clipped to 1 − clipLow and 1 + clipHigh. absolute: to clipLow and clipHigh.',
   },
   delta: {
     type: 'number',
     minimum: 0,
     default: 0,
-    description: 'Clip: the ratio of the unclipped product is at most this; 0 has no such bound.',
+    description: 'clip: largest ratio in the unclipped product; 0 for no limit.',
   },
   dualClip: {
     type: 'number',
     minimum: 0,
     default: 0,
-    description: 'Clip: a token of negative advantage costs at most this times −A; 0 has no such bound.',
+    description: 'clip: largest loss of a token of negative advantage, in multiples of −A; 0 for no limit.',
   },
   sapoTemperatures: {
     type: 'array',
     items: { type: 'number' },
     minItems: 2,
     default: [1, 1.05],
-    description: 'SAPO: steepness of the gate for positive and for other advantages.',
+    description: 'sapo: steepness of the gate for positive and for other advantages.',
   },
   vespoPositive: {
     type: 'array',
     items: { type: 'number' },
     minItems: 2,
     default: [2, 3],
-    description: 'VESPO: exponent k and rate λ of the weight for advantages of at least 0.',
+    description: 'vespo: exponent k and rate λ of the weight for advantages of at least 0.',
   },
   vespoNegative: {
     type: 'array',
     items: { type: 'number' },
     minItems: 2,
     default: [3, 2],
-    description: 'VESPO: exponent k and rate λ of the weight for negative advantages.',
+    description: 'vespo: exponent k and rate λ of the weight for negative advantages.',
   },
 } as const satisfies Fields
 
@@ -55,15 +57,18 @@ export type SurrogateOptions = Config<typeof surrogateFields>
 
 export interface TokenTerm {
   value: number
-  /** Derivative of the value along the log ratio. */
+  /** Derivative of the value by the log ratio. */
   alongRatio: number
-  /** Derivative of the value along the policy's log-probability itself, the ratio held constant. */
+  /** Derivative of the value by the policy's log-probability, with the ratio held constant. */
   alongPolicy: number
-  /** The bound that cut the ratio against the push of the advantage. */
+  /** The bound that clipped the ratio in the direction of the advantage. */
   clipped?: 'low' | 'high' | undefined
 }
 
-/** The policy term of one token (reference/grpo 2.7). */
+/**
+ * The policy term of one token. clip: PPO (Schulman et al. 2017, arXiv:1707.06347), with separate bounds as in DAPO
+ * (Yu et al. 2025, arXiv:2503.14476). cispo: MiniMax-M1 (2025, arXiv:2506.13585).
+ */
 export const policyTerm: Term = (logRatio, logProb, advantage, options) =>
   terms[options.surrogate](logRatio, logProb, advantage, options)
 
@@ -95,8 +100,8 @@ const cispo: Term = (logRatio, logProb, advantage, options) => {
   return { ...weighted(Math.min(Math.max(ratio, low), high), logProb, advantage), clipped }
 }
 
-const sapo: Term = (logRatio, _, advantage, { sapoTemperatures: [positive, other] }) => {
-  const temperature = advantage > 0 ? positive : other
+const sapo: Term = (logRatio, _, advantage, { sapoTemperatures }) => {
+  const temperature = at(sapoTemperatures, advantage > 0 ? 0 : 1)
   const ratio = Math.exp(logRatio)
   const gate = 1 / (1 + Math.exp(-temperature * (ratio - 1)))
   const alongRatio = -4 * gate * (1 - gate) * ratio * advantage
@@ -104,7 +109,8 @@ const sapo: Term = (logRatio, _, advantage, { sapoTemperatures: [positive, other
 }
 
 const vespo: Term = (logRatio, logProb, advantage, { vespoPositive, vespoNegative }) => {
-  const [exponent, rate] = advantage >= 0 ? vespoPositive : vespoNegative
+  const constants = advantage >= 0 ? vespoPositive : vespoNegative
+  const [exponent, rate] = [at(constants, 0), at(constants, 1)]
   const weight = Math.exp(rate + exponent * logRatio - rate * Math.exp(logRatio))
   return weighted(weight, logProb, advantage)
 }

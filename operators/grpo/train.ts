@@ -1,41 +1,35 @@
-import type { Tensor } from '../../kernels/device/tensor.ts'
-import type { Sequence } from '../../kernels/networks/packing.ts'
+import { at } from '../../engine/shared/at.ts'
 import { type Forward, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'
 import { GroupError } from './group-error.ts'
-import { type GrpoLoss, grpoLoss, type LossBatch, type LossOptions, type Step } from './loss.ts'
+import { type GrpoLoss, grpoLoss, type LossOptions, type UpdateTotals } from './loss.ts'
+import { rowsOf, type UpdateShare } from './prepare.ts'
 
 export interface TrainOptions extends LossOptions {
   /** Divides the logits. */
   temperature: number
 }
 
-/** A group as its updates see it. */
-export interface Part {
-  sequence: Sequence
-  /** What log-probabilities are over; nothing: all tokens. The owner frees it. */
-  support?: Required<Tensor>
-  batch: Omit<LossBatch, 'policy' | 'entropies'>
-}
-
 /**
- * One step of the optimizer on the gradients of all parts together. Each part is one pass; loss and gradients do not
- * depend on how completions are divided among them. The first log-probabilities of a part become its old ones.
+ * One step of the optimizer on the gradients of all shares together. Each share is one forward and backward pass; loss
+ * and gradients do not depend on how completions are divided into shares. The log-probabilities of a share's first pass
+ * become its old ones.
  */
 export async function updateOnce(
-  parts: readonly Part[],
+  shares: readonly UpdateShare[],
   policy: VideoModel,
   optimizer: ScheduledOptimizer,
   options: TrainOptions,
-): Promise<Record<string, number>> {
-  const steps = await stepsOf(parts, policy, options)
+): Promise<UpdateMetrics> {
+  const totals = await totalsOf(shares, policy, options)
   try {
     const losses: GrpoLoss[] = []
-    for (const [i, part] of parts.entries()) losses.push(await accumulate(part, policy, options, steps[i]))
+    for (const [i, share] of shares.entries())
+      losses.push(await addGradients(share, policy, options, at(totals, i)))
     const sum = (of: (loss: GrpoLoss) => number) => losses.reduce((total, loss) => total + of(loss), 0)
-    const loss = sum(part => part.loss)
+    const loss = sum(share => share.loss)
     const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
     if (!applied && !scaling?.skipped)
       throw new GroupError(
@@ -57,86 +51,79 @@ export async function updateOnce(
   }
 }
 
-/** Log-probabilities of the completions of a sequence, by completion. */
-export async function logProbsOf(
-  model: VideoModel,
-  { sequence, support }: Pick<Part, 'sequence' | 'support'>,
-  temperature: number,
-) {
-  const pass = await forward(model, [sequence], false, temperature, support)
-  pass.free()
-  return byCompletion(pass.logProbs, sequence)
+/** An update by the names of `metrics.jsonl`. */
+export interface UpdateMetrics extends Readonly<Record<string, number>> {
+  readonly loss: number
+  readonly kl: number
+  readonly grad_norm: number
+  readonly entropy: number
 }
 
-/** Adds the gradients of one part. A part whose loss nothing changes, e.g. without advantages or KL, has no backward. */
-async function accumulate(
-  part: Part,
+/**
+ * What the means of each share divide by, and the entropy threshold of all shares together. Both are needed before the
+ * first backward pass.
+ */
+async function totalsOf(
+  shares: readonly UpdateShare[],
   policy: VideoModel,
   options: TrainOptions,
-  step: Step,
-): Promise<GrpoLoss> {
-  const pass: Forward = await forward(policy, [part.sequence], true, options.temperature, part.support)
-  try {
-    const logProbs = byCompletion(pass.logProbs, part.sequence)
-    const entropies = byCompletion(pass.entropies, part.sequence)
-    const found = grpoLoss({ ...part.batch, policy: logProbs, entropies }, options, step)
-    part.batch.old ??= logProbs
-    const coefficients = Float32Array.from(found.dLogProbs.flatMap(row => [...row]))
-    if (found.dEntropy !== 0) {
-      const counted = part.batch.mask.flatMap(row => Array.from(row))
-      pass.backward(
-        coefficients,
-        Float32Array.from(counted, m => m * found.dEntropy),
-      )
-    } else if (coefficients.some(coefficient => coefficient !== 0)) pass.backward(coefficients)
-    return found
-  } finally {
-    pass.free()
-  }
-}
-
-/** What each part's means divide by, and the entropy that counts, which all parts have in common. */
-async function stepsOf(
-  parts: readonly Part[],
-  policy: VideoModel,
-  options: TrainOptions,
-): Promise<readonly Step[]> {
-  const lengths = parts.map(part =>
-    part.batch.mask.map(row => Array.from(row).reduce((sum, m) => sum + m, 0)),
+): Promise<readonly UpdateTotals[]> {
+  const lengths = shares.map(share =>
+    share.rows.mask.map(row => Array.from(row).reduce((sum, counts) => sum + counts, 0)),
   )
   const threshold =
-    options.topEntropy < 1 ? await thresholdOf(parts, policy, options) : Number.NEGATIVE_INFINITY
-  const whole = { ...countsOf(lengths.flat(), options), entropyThreshold: threshold }
-  if (options.divisor === 'update') return parts.map(() => whole)
-  return lengths.map(own => {
-    const { sequences, tokens } = countsOf(own, options)
-    return { sequences: sequences * parts.length, tokens: tokens * parts.length, entropyThreshold: threshold }
+    options.topEntropy < 1 ? await thresholdOf(shares, policy, options) : Number.NEGATIVE_INFINITY
+  const update = { ...countsOf(lengths.flat(), options), entropyThreshold: threshold }
+  if (options.divisor === 'update') return shares.map(() => update)
+  return lengths.map(ofShare => {
+    const { completions, tokens } = countsOf(ofShare, options)
+    const { length } = shares
+    return { completions: completions * length, tokens: tokens * length, entropyThreshold: threshold }
   })
 }
 
-/** Takes a pass over each part before the first backward: the quantile is one of all tokens of the update. */
+/** A quantile over all tokens of the update, so it takes a forward pass over each share. */
 async function thresholdOf(
-  parts: readonly Part[],
+  shares: readonly UpdateShare[],
   policy: VideoModel,
   { temperature, topEntropy }: TrainOptions,
 ): Promise<number> {
   const entropies: Float32Array[] = []
-  for (const { sequence, support } of parts) {
+  for (const { sequence, support } of shares) {
     const pass = await forward(policy, [sequence], false, temperature, support)
     pass.free()
-    entropies.push(...byCompletion(pass.entropies, sequence))
+    entropies.push(...rowsOf(pass.entropies, sequence))
   }
   return entropyThreshold(
     entropies,
-    parts.flatMap(part => part.batch.mask),
+    shares.flatMap(share => share.rows.mask),
     topEntropy,
   )
 }
 
-function byCompletion(values: Float32Array, { completions = [] }: Sequence): Float32Array[] {
-  let end = 0
-  return completions.map(({ length }) => {
-    end += length
-    return values.subarray(end - length, end)
-  })
+/** Forward, loss and backward of one share. A share whose loss has no slope, e.g. without advantages and KL, has no backward. */
+async function addGradients(
+  share: UpdateShare,
+  policy: VideoModel,
+  options: TrainOptions,
+  totals: UpdateTotals,
+): Promise<GrpoLoss> {
+  const pass: Forward = await forward(policy, [share.sequence], true, options.temperature, share.support)
+  try {
+    const logProbs = rowsOf(pass.logProbs, share.sequence)
+    const entropies = rowsOf(pass.entropies, share.sequence)
+    const loss = grpoLoss({ ...share.rows, policy: logProbs, entropies }, options, totals)
+    share.rows.old ??= logProbs
+    const coefficients = Float32Array.from(loss.dLogProbs.flatMap(row => [...row]))
+    if (loss.dEntropy !== 0) {
+      const counted = share.rows.mask.flatMap(row => Array.from(row))
+      pass.backward(
+        coefficients,
+        Float32Array.from(counted, counts => counts * loss.dEntropy),
+      )
+    } else if (coefficients.some(coefficient => coefficient !== 0)) pass.backward(coefficients)
+    return loss
+  } finally {
+    pass.free()
+  }
 }

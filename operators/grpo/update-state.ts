@@ -19,11 +19,11 @@ export interface UpdateState {
   alarms: AlarmState
 }
 
-/** What updates hand on to one another besides the weights; part of the run's checkpoints where there is such a thing. */
+/** State from update to update besides the weights; saved in the run's checkpoints if the options use any. */
 export function updateState(options: StateOptions, context: Context): UpdateState {
   const { entropyTarget, entropyCoefficient, referenceEvery, beta } = options
   const moves = beta > 0 && referenceEvery > 0
-  // Larger than any entropy: nothing is below the target before the first update.
+  // Larger than any entropy, so the first update is above the target.
   const state: UpdateState = {
     entropy: { coefficient: entropyCoefficient, entropy: Number.MAX_VALUE },
     alarms: { ...nothingCounted },
@@ -46,7 +46,7 @@ export function updateState(options: StateOptions, context: Context): UpdateStat
         if (moves) await restoreReference(...models(), join(folder, referenceName))
         const coefficient = await readNumber(join(folder, 'coefficient.json'), 'coefficient')
         state.entropy = { coefficient, entropy: await readNumber(join(folder, 'entropy.json'), 'entropy') }
-        // the file is ours, and whole: a checkpoint that is not has another name
+        // `save` wrote this file, and an incomplete checkpoint is never restored
         state.alarms = (await readJsonFile(join(folder, alarmsName))) as AlarmState
       },
     })

@@ -12,33 +12,34 @@ import { GroupError } from './group-error.ts'
 import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
 import { lossFields } from './loss.ts'
 import { moveReference, referenceFields } from './moving-reference.ts'
-import { prepare, prepareFields } from './prepare.ts'
-import { type Part, updateOnce } from './train.ts'
+import { prepare, prepareFields, type UpdateShare } from './prepare.ts'
+import { updateOnce } from './train.ts'
 import { updateState } from './update-state.ts'
 
-/** The prompt of a group is run once with all its completions behind it. */
+/** A group is one sequence, its prompt followed by all its completions, so the prompt is computed once. */
 export default operator({
-  summary: 'Updates the policy with the GRPO loss of groups and reports it.',
+  summary: 'Updates the policy with the gradient of the GRPO loss of groups, and records metrics.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The policy.' },
     reference: {
       type: 'string',
       resource: 'model',
       default: '',
-      description: 'The frozen model that the KL divergence is measured from; needed when beta is not 0.',
+      description: 'The frozen model that the KL divergence is measured from; required unless beta is 0.',
     },
     optimizer: { type: 'string', resource: 'optimizer', description: "The policy's optimizer." },
     groupsPerUpdate: {
       type: 'integer',
       minimum: 1,
       default: 1,
-      description: 'Groups whose gradients are added up for one update; the last update may have fewer.',
+      description: 'Groups whose gradients are summed for one update; the last update may have fewer.',
     },
     updatesPerBatch: {
       type: 'integer',
       minimum: 1,
       default: 1,
-      description: 'Updates on the same groups; from the second on the ratio is to the policy of the first.',
+      description:
+        'Updates on the same groups; from the second one on, the ratio is to the policy of the first.',
     },
     ...prepareFields,
     ...lossFields,
@@ -62,7 +63,7 @@ export default operator({
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(
         'missing-reference',
-        `beta ${config.beta} needs a reference; name a model or set beta to 0`,
+        `beta ${config.beta} needs a reference model, but reference is empty; name a model or set beta to 0`,
       )
     const begun = performance.now()
     const state = updateState(config, context)
@@ -75,26 +76,26 @@ export default operator({
       if (trainsVision(policy.weights))
         throw new GroupError(
           'trained-vision',
-          `model ${config.model}: visionTune must be frozen here: prompts come with features that no longer change`,
+          `model ${config.model}: visionTune must be "frozen" for grpo.update, because the features of prompts are computed before; found a trained vision tower`,
         )
       watch ??= alarms(config, policy, state.alarms)
       await watch.begin()
-      const shared = {
+      const batchMetrics = {
         ...groupMetrics(values),
         policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
         key: batch.map(member => member.key).join(' '),
         ...generationPace(values),
       }
       let started = performance.now()
-      const parts: Part[] = []
+      const shares: UpdateShare[] = []
       try {
         for (const group of values)
-          parts.push(await prepare(group, policy, reference, config, policy.config.eosIds))
+          shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
         for (let i = 0; i < config.updatesPerBatch; i++) {
           const learningRate = optimizer.learningRate()
           const entropyCoefficient = entropyWeight(state.entropy, config)
           const options = { ...config, entropyCoefficient }
-          const result = await updateOnce(parts, policy, optimizer, options)
+          const result = await updateOnce(shares, policy, optimizer, options)
           policy.version++
           state.entropy = steered(state.entropy, result.entropy, config)
           if (reference) await moveReference(policy, reference, config)
@@ -103,7 +104,7 @@ export default operator({
           context.record('metrics', {
             step: policy.version,
             ...result,
-            ...shared,
+            ...batchMetrics,
             ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
             learning_rate: learningRate,
             update_seconds: (now - started) / 1000,
@@ -114,12 +115,12 @@ export default operator({
           await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
         }
       } finally {
-        for (const { support } of parts) if (support) policy.device.freeTensor(support)
+        for (const { support } of shares) if (support) policy.device.freeTensor(support)
       }
       for (const { value, key } of batch)
         for (const record of sampleRecords(value))
           context.record('samples', { step: policy.version, key, ...record })
-      watch.batch(shared)
+      watch.batch(batchMetrics)
       return policy.version
     }
     return {

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Durable } from '../../../engine/operator.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
-import { type AlarmOptions, alarms, type UpdateMade } from '../../../operators/grpo/alarms.ts'
+import { type AlarmOptions, alarms, type UpdateResult } from '../../../operators/grpo/alarms.ts'
 import { groupMetrics } from '../../../operators/grpo/group-metrics.ts'
 import { updateState } from '../../../operators/grpo/update-state.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
@@ -72,7 +72,7 @@ t.test('a mean reward that never moves stops a run', async t => {
 })
 
 /** Runs updates that change every trained weight by its last bit but those named. */
-async function updates(count: number, still: RegExp, of: UpdateMade) {
+async function updates(count: number, still: RegExp, of: UpdateResult) {
   const watch = alarms({ ...off, stillParameterUpdates: 3 }, model)
   await watch.begin()
   for (let i = 0; i < count; i++) {

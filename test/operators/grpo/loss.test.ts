@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { countsOf } from '../../../operators/grpo/aggregation.ts'
 import { advantagesOf } from '../../../operators/grpo/estimators.ts'
-import { grpoLoss, type LossBatch, type LossOptions } from '../../../operators/grpo/loss.ts'
+import { grpoLoss, type LossOptions, type LossRows } from '../../../operators/grpo/loss.ts'
 import { fixture } from '../../fixtures.ts'
 import { lossOptions } from './loss-options.ts'
 
@@ -28,7 +28,7 @@ const advantages = advantagesOf(groups, {
   deviation: 'unbiased',
   epsilon: 1e-4,
 }).flat()
-const batch: LossBatch = { policy: pi, old, reference: ref, advantages, mask }
+const batch: LossRows = { policy: pi, old, reference: ref, advantages, mask }
 const withEntropy = { ...batch, entropies: entropy }
 const withSampler = { ...batch, sampler }
 const clip = { beta: 0, surrogate: 'clip', clipLow: 0.2, clipHigh: 0.28 } as const
@@ -46,7 +46,7 @@ const worst = (found: readonly ArrayLike<number>[], expected: readonly ArrayLike
     ),
   )
 
-const cases: [string, LossBatch, Partial<LossOptions>][] = [
+const cases: [string, LossRows, Partial<LossOptions>][] = [
   ['grpo', batch, { ...clip, beta: 0.04 }],
   ['dapo', batch, tokenMean],
   ['bnpo', batch, tokenMean],
@@ -113,7 +113,7 @@ for (const klEstimator of ['k1', 'abs', 'k2', 'k3', 'k3+'] as const) {
 }
 
 t.test('the published miniature: loss, KL and derivatives', async t => {
-  const miniature: LossBatch = {
+  const miniature: LossRows = {
     policy: [
       [-0.5, -1.25, -0.1, -2.0],
       [-0.3, -0.7, -3.0, -0.2],
@@ -142,7 +142,7 @@ t.test('the published miniature: loss, KL and derivatives', async t => {
 
 for (const aggregation of ['sequence-mean', 'token-mean'] as const) {
   const options = lossOptions({ ...clip, aggregation })
-  const parts = golden.accumulation.micro.map(([from, to]): LossBatch => {
+  const parts = golden.accumulation.micro.map(([from, to]): LossRows => {
     const slice = <T>(rows: readonly T[]) => rows.slice(from, to)
     return {
       policy: slice(pi),
@@ -155,8 +155,8 @@ for (const aggregation of ['sequence-mean', 'token-mean'] as const) {
   const expected = golden.accumulation[aggregation === 'token-mean' ? 'token_mean' : 'seq_mean']
 
   t.test(`parts of a step add up to the whole: ${aggregation}`, async t => {
-    const step = countsOf(mask.map(total), options)
-    const found = parts.map(part => grpoLoss(part, options, step))
+    const totals = countsOf(mask.map(total), options)
+    const found = parts.map(part => grpoLoss(part, options, totals))
     const loss = total(found.map(part => part.loss))
     t.ok(Math.abs(loss - expected.correct_global) < 1e-14, `${loss}`)
     const whole = grpoLoss(batch, options)
@@ -251,5 +251,5 @@ t.test('rows that do not fit together are errors', async t => {
     message: 'grpoLoss: beta 0.1 needs reference log-probabilities, got null',
   })
   const empty = { policy: [], old: null, reference: null, advantages: [], mask: [] }
-  t.throws(() => grpoLoss(empty, plain), { message: /at least one sequence/ })
+  t.throws(() => grpoLoss(empty, plain), { message: /at least one completion/ })
 })

@@ -74,17 +74,17 @@ t.test('the KL is cut before or after its estimate', async t => {
 t.test(
   'a plain sum has no divisor but the length: the number of sequences times the mean of sums',
   async t => {
-    const step = { sequences: 8, tokens: 33 }
-    const sum = tokenWeight(4, step, lossOptions({ aggregation: 'sum', length: 8 }))
-    const mean = tokenWeight(4, step, lossOptions({ aggregation: 'sequence-sum', length: 8 }))
+    const totals = { completions: 8, tokens: 33 }
+    const sum = tokenWeight(4, totals, lossOptions({ aggregation: 'sum', length: 8 }))
+    const mean = tokenWeight(4, totals, lossOptions({ aggregation: 'sequence-sum', length: 8 }))
     t.equal(sum, 8 * mean)
   },
 )
 
 t.test('empty completions count or not', async t => {
-  t.same(countsOf([3, 0, 1], lossOptions()), { sequences: 3, tokens: 4 })
-  t.same(countsOf([3, 0, 1], lossOptions({ emptySequences: 'drop' })), { sequences: 2, tokens: 4 })
-  t.equal(tokenWeight(0, { sequences: 0, tokens: 0 }, lossOptions()), 1, 'nothing divides by 0')
+  t.same(countsOf([3, 0, 1], lossOptions()), { completions: 3, tokens: 4 })
+  t.same(countsOf([3, 0, 1], lossOptions({ emptySequences: 'drop' })), { completions: 2, tokens: 4 })
+  t.equal(tokenWeight(0, { completions: 0, tokens: 0 }, lossOptions()), 1, 'nothing divides by 0')
 })
 
 t.test('the entropy that counts is an interpolated quantile of the tokens that count', async t => {

@@ -3,8 +3,8 @@ import { openDevice } from '../../../kernels/device/device.ts'
 import { writeCompletions } from '../../../kernels/networks/generation/batch-writer.ts'
 import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import type { LossOptions } from '../../../operators/grpo/loss.ts'
-import { type PrepareOptions, prepare } from '../../../operators/grpo/prepare.ts'
-import { type Part, updateOnce } from '../../../operators/grpo/train.ts'
+import { type PrepareOptions, prepare, type UpdateShare } from '../../../operators/grpo/prepare.ts'
+import { updateOnce } from '../../../operators/grpo/train.ts'
 import type { Completion, Group } from '../../../operators/kinds.ts'
 import type { ScheduledOptimizer } from '../../../operators/model/adamw.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
@@ -57,9 +57,9 @@ const rows = completions.map(completion => groupOfSome([completion]))
 /** Loss and gradients of one update, the weights left as they are. */
 async function gradientsOf(groups: readonly Group[], changes: Partial<LossOptions & PrepareOptions>) {
   const options = { ...lossOptions(), ...preparing, ...changes }
-  const parts: Part[] = []
+  const shares: UpdateShare[] = []
   for (const group of groups)
-    parts.push(await prepare(group, policy, options.beta > 0 ? reference : null, options))
+    shares.push(await prepare(group, policy, options.beta > 0 ? reference : null, options))
   let gradients: number[] = []
   const clearGradients = () => {
     for (const { gradients } of policy.weights.slabs)
@@ -80,8 +80,8 @@ async function gradientsOf(groups: readonly Group[], changes: Partial<LossOption
       return { gradientNorm: Math.hypot(...gradients), applied: true }
     },
   }
-  const metrics = await updateOnce(parts, policy, optimizer, options)
-  return { metrics, gradients, parts }
+  const metrics = await updateOnce(shares, policy, optimizer, options)
+  return { metrics, gradients, shares }
 }
 
 // Another model than the policy, so that there is a KL.
@@ -109,7 +109,7 @@ const losses: Record<string, Partial<LossOptions & PrepareOptions>> = {
   'sum of sequence ratios': { ratio: 'sequence', aggregation: 'sequence-sum', surrogate: 'clip', length: 9 },
 }
 for (const [name, options] of Object.entries(losses)) {
-  t.test(`parts of an update give its loss and gradients, and so do full rows: ${name}`, async t => {
+  t.test(`shares of an update give its loss and gradients, and so do full rows: ${name}`, async t => {
     const wanted = await gradientsOf(whole, options)
     t.ok(
       wanted.gradients.some(gradient => Math.abs(gradient) > 1e-3),
@@ -118,9 +118,9 @@ for (const [name, options] of Object.entries(losses)) {
     for (const groups of [halves, rows]) {
       const found = await gradientsOf(groups, options)
       const error = Math.abs(found.metrics.loss / wanted.metrics.loss - 1)
-      t.ok(error <= 1e-6, `${groups.length} parts: loss ${error.toExponential(1)}`)
+      t.ok(error <= 1e-6, `${groups.length} shares: loss ${error.toExponential(1)}`)
       const worst = distance(found.gradients, wanted.gradients)
-      t.ok(worst <= 1e-6, `${groups.length} parts: gradients ${worst.toExponential(1)}`)
+      t.ok(worst <= 1e-6, `${groups.length} shares: gradients ${worst.toExponential(1)}`)
     }
   })
 }
@@ -138,8 +138,8 @@ t.test(
     )
     const group = groupOfSome(written.map((one, i) => ({ ...one, advantage: i - 1 })))
     for (const options of [drawing, { temperature: 0.7 }]) {
-      const { parts } = await gradientsOf([group], { beta: 0, ...options })
-      const found = parts[0].batch.old ?? []
+      const { shares } = await gradientsOf([group], { beta: 0, ...options })
+      const found = shares[0].rows.old ?? []
       const worst = Math.max(
         ...written.flatMap(({ logProbs = [] }, i) =>
           logProbs.map((value, t) => Math.abs(value - found[i][t])),
@@ -151,7 +151,7 @@ t.test(
   },
 )
 
-t.test("means of the parts' own means are another loss with other gradients", async t => {
+t.test("means of the shares' own means are another loss with other gradients", async t => {
   const wanted = await gradientsOf(whole, {})
   const naive = await gradientsOf(halves, { divisor: 'group' })
   t.ok(Math.abs(naive.metrics.loss / wanted.metrics.loss - 1) > 0.01)
@@ -170,19 +170,19 @@ t.test('without advantages and KL there is no gradient at all', async t => {
 })
 
 t.test('the first pass is the old policy of the updates that follow', async t => {
-  const { parts } = await gradientsOf(whole, { beta: 0 })
+  const { shares } = await gradientsOf(whole, { beta: 0 })
   t.same(
-    parts[0].batch.old?.map(row => row.length),
+    shares[0].rows.old?.map(row => row.length),
     lengths,
   )
-  t.equal(parts[0].batch.reference, null)
+  t.equal(shares[0].rows.reference, null)
 })
 
 t.test('truncated completions may be left out, and then do not matter', async t => {
   const options = { ...lossOptions(), ...preparing, truncated: 'mask' } as const
-  const { batch } = await prepare(whole[0], policy, null, options)
+  const { rows } = await prepare(whole[0], policy, null, options)
   t.same(
-    batch.mask.map(row => Array.from(row)),
+    rows.mask.map(row => Array.from(row)),
     [[1, 1, 1, 1, 1], [1], Array(9).fill(0), [1, 1, 1]],
   )
 })
@@ -194,9 +194,9 @@ t.test('the end of text may be left out', async t => {
     { ids: [9, 5], advantage: 1, finished: false },
     { ids: [9], advantage: 1 },
   ])
-  const { batch } = await prepare(ends, policy, null, options, [8, 9])
+  const { rows } = await prepare(ends, policy, null, options, [8, 9])
   t.same(
-    batch.mask.map(row => Array.from(row)),
+    rows.mask.map(row => Array.from(row)),
     [[1, 1, 0], [1, 1], [0]],
   )
 })
@@ -209,5 +209,5 @@ t.test('what a group lacks is an error', async t => {
     code: 'missing-log-probs',
   })
   const given = groupOf([{ ids: [1], advantage: 1, logProbs: [-0.5] }])
-  t.same((await prepare(given, policy, null, weighted)).batch.sampler, [[-0.5]])
+  t.same((await prepare(given, policy, null, weighted)).rows.sampler, [[-0.5]])
 })
