@@ -11,6 +11,7 @@ const outcomes: Readonly<Record<string, FailureOutcome>> = {
   'no-frame-rate': 'clip-damaged',
   'decode-failed': 'clip-damaged',
   'bad-folder': 'clip-damaged',
+  'bad-subtitles': 'error',
   'bad-bounds': 'error',
   'bad-index': 'error',
 }

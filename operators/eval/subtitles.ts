@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { messageOf } from '../../engine/shared/errors.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
-
-/** A line of subtitles; an end that is not stated is undefined. */
-export interface Cue {
-  startSeconds: number
-  endSeconds: number | undefined
-  text: string
-}
+import { decodeSubtitles } from '../text/decode-text.ts'
+import { EvaluationError } from './evaluation-error.ts'
+import { type Cue, parseTimedText } from './timed-text.ts'
 
 /** Where the frames that a question is asked about stand in the clip. */
 export interface FrameTimes {
@@ -18,7 +16,7 @@ export interface FrameTimes {
 export async function wordsOf({ question, fields }: Question, times: FrameTimes): Promise<string> {
   const { subtitles } = fields
   if (!subtitles) return question
-  const cues = parseCues(await readFile(subtitles.path, 'utf8'))
+  const cues = await readCues(subtitles.path)
   if (subtitles.form === 'list') return withList(question, cues, times)
   // The published template moves `<image>` to the front, so that the line where it stood is only its label.
   return `subtitles:${interleaved(cues, times, subtitles.startSeconds)}\nquestion: \n${question}`
@@ -33,7 +31,7 @@ function withList(question: string, cues: readonly Cue[], { seconds, durationSec
   return ["This video's subtitles are listed below:", ...spoken.map(cue => cue.text), question].join('\n')
 }
 
-/** Marks of the frames and the lines between them, without separators (Specification 6.7). */
+/** Marks of the frames and the lines between them, without separators. */
 export function interleaved(
   cues: readonly Cue[],
   { seconds, durationSeconds }: FrameTimes,
@@ -54,27 +52,32 @@ export function interleaved(
 
 const frameMark = '[image]'
 
-/** Cues of an SRT file, or of LongVideoBench's JSON in either spelling. */
+/** Cues of an SRT or WebVTT file, or of LongVideoBench's JSON in either spelling. */
 export function parseCues(text: string): Cue[] {
-  return text.trimStart().startsWith('[') ? parseJsonCues(text) : parseSrt(text)
+  if (text.trimStart().startsWith('[')) return parseJsonCues(text)
+  return parseTimedText(text)
 }
 
-function parseSrt(text: string): Cue[] {
-  return text.split(/\r?\n\r?\n+/).flatMap(block => {
-    const lines = block.trim().split(/\r?\n/)
-    const at = lines.findIndex(line => line.includes('-->'))
-    if (at < 0) return []
-    const [start = '', end = ''] = (lines[at] ?? '').split('-->')
-    const words = lines.slice(at + 1).join(' ')
-    const cue = words.replace(/<[^>]*>/g, '').trim()
-    return [{ startSeconds: clock(start), endSeconds: clock(end), text: cue }]
-  })
+async function readCues(path: string): Promise<Cue[]> {
+  const text = decodeSubtitles(await readFile(path))
+  const fault = (reason: string) => new EvaluationError('bad-subtitles', `${path}: ${reason}`)
+  if (text === undefined)
+    throw fault(
+      'subtitles must be UTF-8, UTF-16, Windows-1252 or GB18030, and are none of them: convert them with iconv -f ENCODING -t UTF-8',
+    )
+  try {
+    return parseCues(text)
+  } catch (error) {
+    throw fault(`subtitles must be SRT, WebVTT or the JSON of LongVideoBench: ${messageOf(error)}`)
+  }
 }
 
 function parseJsonCues(text: string): Cue[] {
-  // both spellings are checked field by field below
-  const rows = JSON.parse(text) as readonly Readonly<Record<string, unknown>>[]
-  return rows.map(({ timestamp, text: words, start, end, line }) => {
+  const rows: unknown = JSON.parse(text)
+  if (!Array.isArray(rows)) throw new Error('must be a list')
+  return rows.map((row: unknown, i) => {
+    if (!isObject(row)) throw new Error(`item ${i} must be an object`)
+    const { timestamp, text: words, start, end, line } = row
     if (!Array.isArray(timestamp))
       return { startSeconds: clock(String(start)), endSeconds: clock(String(end)), text: String(line) }
     const [from, to] = timestamp
