@@ -3,7 +3,7 @@ import { CodedError } from '../shared/errors.ts'
 
 /** A flag of a verb. One that takes no value is a switch. */
 export interface Flag {
-  /** What stands for the value in the help, e.g. `DIR`. */
+  /** Name of the value in the help, e.g. `DIR`. */
   value?: string
   /** May be given more than once. */
   many?: boolean
@@ -26,7 +26,7 @@ export class UsageError extends CodedError<'bad-usage'> {
   }
 }
 
-/** Reads `--flag value`, `--flag=value` and plain words; what follows `--` is plain. */
+/** Reads `--flag value`, `--flag=value` and plain words; all words after `--` are plain. */
 export function readArguments(
   verb: string,
   words: readonly string[],
@@ -34,10 +34,10 @@ export function readArguments(
 ): Arguments {
   const values = new Map<string, string[]>()
   const positional: string[] = []
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]
+  const rest = [...words]
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word === '--') {
-      positional.push(...words.slice(i + 1))
+      positional.push(...rest)
       break
     }
     if (!word.startsWith('-') || word === '-') {
@@ -50,14 +50,14 @@ export function readArguments(
       throw new UsageError(`${word}: must be a flag of "flow ${verb}"${hint(name, Object.keys(flags))}`)
     if (!flag.value && inline !== undefined)
       throw new UsageError(`--${name}: takes no value, found "${inline}"`)
-    const value = flag.value ? (inline ?? words[++i]) : ''
+    const value = flag.value ? (inline ?? rest.shift()) : ''
     if (value === undefined) throw new UsageError(`--${name}: must be followed by ${flag.value}`)
     if (flag.choices && !flag.choices.includes(value)) {
       throw new UsageError(`--${name}: must be one of ${flag.choices.join(', ')}, found "${value}"`)
     }
-    const known = values.get(name) ?? []
-    if (known.length > 0 && !flag.many) throw new UsageError(`--${name}: must be given once`)
-    values.set(name, [...known, value])
+    const earlier = values.get(name) ?? []
+    if (earlier.length > 0 && !flag.many) throw new UsageError(`--${name}: must be given once`)
+    values.set(name, [...earlier, value])
   }
   return { positional, all: flag => values.get(flag) ?? [], last: flag => values.get(flag)?.at(-1) }
 }
@@ -70,7 +70,8 @@ export function hint(name: string, known: readonly string[]): string {
 
 /** The one word that a verb needs. */
 export function onlyWord({ positional }: Arguments, what: string): string {
-  if (positional.length === 1) return positional[0]
+  const [word, ...more] = positional
+  if (word !== undefined && more.length === 0) return word
   const found = positional.length === 0 ? 'nothing' : positional.join(' ')
   throw new UsageError(`must name one ${what}, found ${found}`)
 }

@@ -10,14 +10,14 @@ export interface Screen {
   write(text: string): unknown
 }
 
-/** Shows how a run gets on: one line that is rewritten on a terminal, a line for each update elsewhere. */
+/** Shows the progress of a run: one line that is rewritten on a terminal, a new line for each update elsewhere. */
 export interface ProgressLine {
   event(event: RunEvent): void
   /** Ends the line that is being rewritten, so that other text can follow. */
   end(): void
   /** Updates seen: the last `step` of the metrics, or their number. */
   readonly steps: number
-  /** The reward of each update, or where there is none the loss, as a line of characters; '' before the second. */
+  /** The rewards of all updates, or else their losses, as a line of characters; '' before the second update. */
   readonly curve: string
 }
 
@@ -26,7 +26,7 @@ export function progressLine(
   { level = 'info', now = () => performance.now() }: ProgressOptions = {},
 ): ProgressLine {
   let steps = 0
-  /** The newest update, and what the nodes get through. */
+  /** The newest update, and the items per second of each node. */
   let update = ''
   let rates = ''
   let ratesShown = now()
@@ -53,7 +53,7 @@ export function progressLine(
       const value = numberIn(entry, key)
       if (value !== undefined) appendTo(history, key, value)
     }
-    // the first update pays for compilation: the pace counts from its end
+    // the first update includes compilation, so the pace counts from its end
     first ??= { step: steps, at: now() }
     const done = steps - first.step
     const pace = done > 0 ? (now() - first.at) / 1000 / done : undefined
@@ -76,8 +76,9 @@ export function progressLine(
     get curve() {
       const key = curved.find(key => (history.get(key)?.length ?? 0) > 1)
       const values = key === undefined ? [] : (history.get(key) ?? [])
-      if (key === undefined) return ''
-      return `${key} ${number(values[0])} ${sparkline(values)} ${number(values[values.length - 1])}`
+      const [first, last] = [values[0], values.at(-1)]
+      if (first === undefined || last === undefined) return ''
+      return `${key} ${number(first)} ${sparkline(values)} ${number(last)}`
     },
     event: event => {
       if (event.type === 'progress') total = event.state.total ?? total
@@ -107,29 +108,30 @@ export interface ProgressOptions {
   now?: () => number
 }
 
-/** From the least to the most grave. */
+/** From the lowest to the highest. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]
 
-/** Elsewhere than on a terminal, rates are shown so often. */
+/** Time between two lines of rates where the output is no terminal. */
 const quietMs = 10_000
 
-/** Statuses, one a second, that rates are taken over: work of several seconds an item must not read as 0. */
+/** Rates are means over this many statuses, one each second: work of several seconds an item must not read as 0. */
 const ratesWindow = 20
 
-/** Items in a second of each node that has any, the one that works most first: it sets the pace. */
+/** Items per second of each node that has handled any; the busiest first, as it sets the pace. */
 function ratesOver(statuses: readonly Status[]): string {
-  const now = statuses[statuses.length - 1]
+  const now = statuses.at(-1)
+  if (!now) return ''
   const before = statuses.length > ratesWindow ? statuses[0] : undefined
   const seconds = now.seconds - (before?.seconds ?? 0)
   return now.nodes
-    .map((node, i) => ({ ...node, rate: (node.items - (before?.nodes[i].items ?? 0)) / seconds }))
+    .map((node, i) => ({ ...node, rate: (node.items - (before?.nodes[i]?.items ?? 0)) / seconds }))
     .filter(({ items }) => items > 0)
     .sort((a, b) => b.working - a.working)
     .map(({ name, rate }) => `${name} ${number(rate)}/s`)
     .join('  ')
 }
 
-/** The first of these that a run has is drawn at its end. */
+/** At the end of a run the first of these that it has is drawn. */
 const curved = ['reward', 'loss'] as const
 
 /** Metrics on the line: key, label, digits after the point. */
@@ -144,7 +146,7 @@ function numberIn(entry: Readonly<Record<string, unknown>>, key: string): number
   return typeof value === 'number' ? value : undefined
 }
 
-/** Small numbers as powers of ten: a loss of 1e-8 must not read as 0. */
+/** Small numbers as powers of ten, so that a loss of 1e-8 does not read as 0. */
 function format(value: number, digits: number): string {
   if (value !== 0 && Math.abs(value) < 10 ** -digits) return value.toExponential(1)
   return value.toFixed(digits)

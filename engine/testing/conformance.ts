@@ -25,9 +25,9 @@ export interface ConformanceOptions {
 
 /**
  * Checks what every operator owes to the graphs around it, in runs of the engine: a config that is a schema, ports with
- * names, an end after its inputs end (with many items, with one, with none), a failure or an abort under way that
- * leaves nothing behind, a consumer that leaves early, and a consumer that stands still, past which no more than edges
- * and credits allow may flow. Returns what is wrong, a sentence each: nothing for an operator that conforms.
+ * names, an end after its inputs end (with many items, with one, with none), a failure or an abort during the
+ * run that frees every item, a consumer that leaves early, and a consumer that stops taking items, before which only as
+ * many items as edges and credits allow may wait. Returns one sentence for each fault: none for an operator that conforms.
  */
 export async function faultsOf(subject: Operator, options: ConformanceOptions = {}): Promise<string[]> {
   const shape = shapeFaults(subject)
@@ -37,17 +37,17 @@ export async function faultsOf(subject: Operator, options: ConformanceOptions = 
   await trial('many items', { status: 'completed', copies: 12 })
   await trial('one item', { status: 'completed', copies: 1 })
   await trial('no item', { status: 'completed', copies: 0 })
-  await trial('an abort under way', { status: 'aborted', copies: 40, act: run => run.abort() })
+  await trial('an abort during the run', { status: 'aborted', copies: 40, act: run => run.abort() })
   await trial('a failure elsewhere', {
     status: 'failed',
     copies: 40,
     act: run => run.abort(new Error('elsewhere')),
   })
-  await trial('a stop under way', { status: 'stopped', copies: 40, act: run => run.stop() })
+  await trial('a stop during the run', { status: 'stopped', copies: 40, act: run => run.stop() })
   if (Object.keys(subject.outputs).length > 0) {
     await trial('a consumer that leaves', { status: 'completed', copies: 40, take: 1 })
     if (Object.keys(subject.inputs).length > 0)
-      await trial('a consumer that stands still', { status: 'aborted', copies: 400, block: true })
+      await trial('a consumer that stops taking items', { status: 'aborted', copies: 400, block: true })
   }
   return faults
 }
@@ -74,7 +74,7 @@ function shapeFaults({ summary, config, inputs, outputs }: Operator): string[] {
     const validate = new Ajv({ strict: true, strictTypes: false, useDefaults: true }).compile(
       configSchema(config),
     )
-    const required = Object.keys(config).filter(name => config[name].default === undefined)
+    const required = Object.values(config).filter(field => field.default === undefined)
     if (required.length === 0 && !validate({})) faults.push('config: its defaults must satisfy its own rules')
   } catch (error) {
     faults.push(`config: must be a schema: ${messageOf(error)}`)
@@ -104,11 +104,11 @@ async function attempt(
     const run = startRun(plan, { seed: 1, directory, abortSeconds: 5 })
     const { act, block } = how
     if (act) setTimeout(() => act(run), 5)
-    let held = 0
+    let taken = 0
     // long enough for anything that flows on without being asked
     if (block)
       setTimeout(() => {
-        held = feed.given
+        taken = feed.given
         run.abort()
       }, 300)
     const late = setTimeout(
@@ -129,8 +129,8 @@ async function attempt(
     if (leaked > 0 || feed.live > 0)
       faults.push(`${what}: must release every item, ${Math.max(leaked, feed.live)} are left`)
     const planned = plan.nodes.find(node => node.operatorName === 'subject')
-    if (planned && feed.blocked && held > mostHeld(planned))
-      faults.push(`${what}: must hold back what feeds it, took ${held} items`)
+    if (planned && feed.blocked && taken > mostHeld(planned))
+      faults.push(`${what}: must hold back what feeds it, took ${taken} items`)
   } catch (error) {
     faults.push(`${what}: ${messageOf(error)}`)
   } finally {
@@ -138,7 +138,7 @@ async function attempt(
   }
 }
 
-/** Items that edges and credits allow between the sources and a consumer that stands still, and some to spare. */
+/** An upper bound of the items that edges and credits allow between the sources and a consumer that takes none. */
 function mostHeld({ operator: { credits, collects, inputs }, config }: PlannedNode): number {
   const batch = collects?.(config) ?? 1
   const inside = credits?.(config) ?? collects?.(config) ?? 16
@@ -205,6 +205,6 @@ function taker({ take: count, block }: Trial, feed: Feed): Operator {
 interface Feed {
   given: number
   live: number
-  /** A consumer stands still. */
+  /** A consumer has stopped taking items. */
   blocked: boolean
 }

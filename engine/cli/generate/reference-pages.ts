@@ -15,10 +15,10 @@ export function referencePage({ operators, resources }: Registry): string {
     contents(folders, resourceNames),
     ...[...folders].flatMap(([folder, names]) => [
       `## ${folder}`,
-      ...names.map(name => operatorPage(name, operators[name])),
+      ...names.flatMap(name => (operators[name] ? [operatorPage(name, operators[name])] : [])),
     ]),
     '## Resources',
-    ...resourceNames.map(name => resourcePage(name, resources[name])),
+    ...resourceNames.flatMap(name => (resources[name] ? [resourcePage(name, resources[name])] : [])),
   ]
     .join('\n\n')
     .concat('\n')

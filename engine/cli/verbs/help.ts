@@ -10,8 +10,9 @@ export function makeHelp(verbs: Readonly<Record<string, Verb>>): Verb {
     flags: {},
     example: 'npx flow help run',
     run: async ({ positional: [name] }, { print }) => {
+      const verb = name !== undefined && Object.hasOwn(verbs, name) ? verbs[name] : undefined
       if (name === undefined) print(describeVerbs(verbs))
-      else if (Object.hasOwn(verbs, name)) print(describeVerb(name, verbs[name]))
+      else if (verb) print(describeVerb(name, verb))
       else throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
       return 0
     },

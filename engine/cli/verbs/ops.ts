@@ -65,6 +65,6 @@ const section = (title: string, rows: string[][]): string[] =>
   rows.length === 0 ? [] : [title, ...table(rows, '  ')]
 
 const summaries = (parts: Readonly<Record<string, { summary: string }>>) =>
-  Object.keys(parts)
-    .sort()
-    .map(name => [name, parts[name].summary])
+  Object.entries(parts)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { summary }]) => [name, summary])

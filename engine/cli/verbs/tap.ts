@@ -8,10 +8,10 @@ import type { Verb } from '../verb.ts'
 const pollMs = 200
 
 export const tap: Verb = {
-  summary: 'Shows samples of what comes to an input of a run that goes on.',
+  summary: 'Shows items arriving at an input of a running graph.',
   usage: 'RUN NODE.PORT',
   flags: {
-    count: { value: 'N', description: 'Samples to show (default 5).' },
+    count: { value: 'N', description: 'Items to show (default 5).' },
     wait: waitFlag,
   },
   example: [
@@ -20,7 +20,7 @@ export const tap: Verb = {
   ].join('\n'),
   run: async (words, { print, complain }) => {
     const [directory, end, ...more] = words.positional
-    if (end === undefined || more.length > 0)
+    if (directory === undefined || end === undefined || more.length > 0)
       throw new UsageError('must name a run directory and an input, as node.port')
     await waitForRun(directory, words, complain)
     const { edges } = readStatus(directory)
@@ -32,7 +32,7 @@ export const tap: Verb = {
     let shown = 0
     try {
       for (;;) {
-        // before the file: what came until the end is shown
+        // read before the file, so that items which arrive before the end are shown
         const { ended } = readStatus(directory)
         const file = askTap(directory, end)
         const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
@@ -40,7 +40,7 @@ export const tap: Verb = {
         shown = Math.max(shown, Math.min(lines.length, count))
         if (shown === count) return 0
         if (ended) {
-          complain(`${directory}: the run ended after ${shown} samples`)
+          complain(`${directory}: the run ended after ${shown} items`)
           return 0
         }
         await setTimeout(pollMs)

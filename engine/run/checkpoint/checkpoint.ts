@@ -20,13 +20,13 @@ import type { Network } from '../node/network.ts'
 import type { Scheduler } from '../node/scheduler.ts'
 import { checkpointNameOf, type RunState, writeCheckpoint } from './folder.ts'
 
-/** What a checkpoint asks of the run around it. */
+/** The run, as its checkpoints see it. */
 export interface CheckpointHost {
   readonly directory: string
   readonly scheduler: Scheduler
-  /** Undefined before the nodes are made. */
+  /** Undefined before the nodes exist. */
   network(): Network | undefined
-  /** What the engine counts: the rest of the state is filled in here. */
+  /** The part of the state that the run itself counts. */
   counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
   log(message: string): void
   fail(error: unknown): void
@@ -101,7 +101,7 @@ export class Checkpoints {
   /** From now on sources wait: the next moment with nothing in flight is the last one. */
   stop(): void {
     this.#stopping = true
-    // then the sources end with the checkpoint under way
+    // the sources end with the checkpoint that is being written
     if (this.#saving) return
     for (const cursor of this.#cursors) cursor.allowance = 0
   }
@@ -125,12 +125,12 @@ export class Checkpoints {
     const { nodes, edges } = this.#host.network() ?? { nodes: [], edges: [] }
     if (nodes.every(node => node.isEmpty) && edges.every(edge => edge.size === 0)) return 'save'
     for (const cursor of waiting) cursor.allowance = 1
-    if (++this.#extra === manyExtra) {
+    if (++this.#extra === extraBeforeLog) {
       const holders = nodes
         .filter(node => !node.isEmpty)
-        .map(({ name, held }) => `"${name}" holds ${held.size}`)
+        .map(({ name, ownedLeases }) => `"${name}" holds ${ownedLeases.size}`)
       this.#host.log(
-        `the checkpoint waits for items to leave: after ${manyExtra} more, ${holders.join(', ')}`,
+        `the checkpoint waits for items to leave: after ${extraBeforeLog} more, ${holders.join(', ')}`,
       )
     }
     return 'more-items'
@@ -199,7 +199,7 @@ export class Checkpoints {
     return new Map(
       this.#inputs()
         .filter(({ edges }) => edges.length > 1)
-        .map(input => [input.edges[0].end, input]),
+        .flatMap(input => input.edges.slice(0, 1).map(({ end }): [string, Input] => [end, input])),
     )
   }
 
@@ -223,10 +223,10 @@ export class Checkpoints {
   }
 }
 
-/** Items let through for one checkpoint after which the log says what it waits for. */
-const manyExtra = 100
+/** After this many more items the log says what the checkpoint waits for. */
+const extraBeforeLog = 100
 
-/** Resources come first in people's minds: `checkpoints/000020/policy`. Names begin with a letter and have no dot. */
+/** A resource's folder has its name: `checkpoints/000020/policy`. Names begin with a letter, so `_nodes` cannot clash. */
 const folderOf = ({ kind, name }: CheckpointPart): string => {
   const flat = name.replaceAll('/', '.')
   return kind === 'resource' ? flat : join('_nodes', flat)

@@ -4,7 +4,7 @@ import type { Ledger } from './ledger.ts'
 import { seedOf } from './seed.ts'
 import type { Trace } from './trace.ts'
 
-/** Told once when a lease that was handed to a holder is given up or released. */
+/** Notified once when a lease leaves the holder it was handed to: passed on or released. */
 export interface Leaver {
   left(): void
 }
@@ -27,7 +27,7 @@ export class Lease<T = unknown> implements Item<T> {
   readonly value: T
   readonly #key: string | number
   readonly bytes: number
-  /** Among the leases of its holder: kept by `Held`. */
+  /** Index among the leases of its holder; only `OwnedLeases` sets it. */
   place = -1
   readonly #descent: Descent
   readonly #kept: Lease | undefined
@@ -35,7 +35,7 @@ export class Lease<T = unknown> implements Item<T> {
   readonly #dispose: (() => void) | undefined
   /** Leases that keep the value alive: this one until it is released, and those that descend from it. */
   #references = 1
-  /** It stands for the value of the lease that it keeps. */
+  /** It is a second lease of the value of the lease that it keeps. */
   #shares = false
   #open = true
   #holder: Holder | undefined
@@ -59,8 +59,8 @@ export class Lease<T = unknown> implements Item<T> {
     this.#holder = holder
     if (kept) kept.#references++
     const { traces } = descent
-    for (let i = 0; i < traces.length; i++) traces[i].enter()
-    if (holder) holder.held.add(this)
+    for (const trace of traces) trace.enter()
+    if (holder) holder.ownedLeases.add(this)
   }
 
   /** An item without a parent. */
@@ -102,7 +102,7 @@ export class Lease<T = unknown> implements Item<T> {
     const others = parents ? this.#otherParents(parents) : none
     const descent = others.length > 0 ? this.#join(others) : this.#descent
     descent.ledger.opened(bytes)
-    const made = new Lease(
+    const child = new Lease(
       descent,
       value,
       key ?? this.#key,
@@ -111,8 +111,8 @@ export class Lease<T = unknown> implements Item<T> {
       this.#holder,
       keep ? this : undefined,
     )
-    if (keep && others.length > 0) made.#keep(others)
-    return made
+    if (keep && others.length > 0) child.#keep(others)
+    return child
   }
 
   /** A second lease of the same value. */
@@ -120,7 +120,7 @@ export class Lease<T = unknown> implements Item<T> {
     if (!this.#open) this.#misused('share')
     const { value, bytes } = this
     const descent = { ...this.#descent, traces }
-    const made = new Lease(
+    const second = new Lease(
       descent,
       value,
       this.#key,
@@ -129,17 +129,17 @@ export class Lease<T = unknown> implements Item<T> {
       this.#holder,
       this.#shares ? this.#kept : this,
     )
-    made.#shares = true
-    return made
+    second.#shares = true
+    return second
   }
 
-  /** Passes the responsibility on; `leaver` is told once, when the new holder gives it up or releases it. */
+  /** Makes another holder the owner; `leaver` is notified once, when the new owner passes it on or releases it. */
   moveTo(holder: Holder | undefined, leaver?: Leaver): this {
     if (!this.#open) this.#misused('pass on')
     this.#leave()
     this.#leaver = leaver
     this.#holder = holder
-    if (holder) holder.held.add(this)
+    if (holder) holder.ownedLeases.add(this)
     return this
   }
 
@@ -150,7 +150,7 @@ export class Lease<T = unknown> implements Item<T> {
     this.#holder = undefined
     this.#drop()
     const { traces } = this
-    for (let i = 0; i < traces.length; i++) traces[i].leave()
+    for (const trace of traces) trace.leave()
   }
 
   #otherParents(parents: readonly Item[]): readonly Lease[] {
@@ -169,7 +169,7 @@ export class Lease<T = unknown> implements Item<T> {
     for (const other of others) other.#references++
   }
 
-  /** One reference less; without any the value is freed. */
+  /** Gives up one reference; the last one frees the value. */
   #drop(): void {
     if (--this.#references > 0) return
     if (!this.#shares) this.#descent.ledger.closed(this.bytes, this.#dispose)
@@ -179,7 +179,7 @@ export class Lease<T = unknown> implements Item<T> {
   }
 
   #leave(): void {
-    if (this.#holder) this.#holder.held.remove(this)
+    if (this.#holder) this.#holder.ownedLeases.remove(this)
     const leaver = this.#leaver
     if (leaver === undefined) return
     this.#leaver = undefined
@@ -187,32 +187,30 @@ export class Lease<T = unknown> implements Item<T> {
   }
 
   #misused(verb: string): never {
-    throw new RunError('operator-misused', `cannot ${verb} item "${this.key}": it was released before`, this)
+    throw new RunError('operator-misused', `cannot ${verb} item "${this.key}": it was already released`, this)
   }
 }
 
 const none: readonly Lease[] = []
 
-/** The lease behind an item; anything else on a stream is a mistake of the operator. */
+/** An item as the lease that it is; anything else on a stream is a mistake of the operator. */
 export function leaseOf(item: unknown): Lease {
   if (item instanceof Lease) return item
   const found = item === null || typeof item !== 'object' ? String(item) : 'an object'
   const remedy = 'make items with each, source or item.derive'
   throw new RunError('operator-misused', `must emit items, emitted ${found}: ${remedy}`)
 }
-/** Who is responsible for a lease: a node, for those handed to it or made by it and not yet emitted. */
-
+/** The owner of a lease: a node owns the items handed to it, and those it made until it emits them. */
 export interface Holder {
-  readonly held: Held
+  readonly ownedLeases: OwnedLeases
 }
-/** The leases that a holder answers for, in no order. Each knows its place: joining and leaving cost no search. */
-
-export class Held {
+/** The leases that a holder owns, in no order. Each knows its index, so adding and removing need no search. */
+export class OwnedLeases {
   size = 0
   /** Longer than `size` at times: an array that shrinks and grows again costs more than it saves. */
   readonly #leases: (Lease | undefined)[] = []
 
-  /** Those there now: the list may change while one goes through them. */
+  /** A copy of the list: leases may be added or removed while the caller iterates. */
   get all(): readonly Lease[] {
     return this.#leases.filter(lease => lease !== undefined)
   }

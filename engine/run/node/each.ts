@@ -6,7 +6,7 @@ import type { Host } from './host.ts'
 
 type Work<A, B> = (value: A, item: Item<A>) => Result<B> | Promise<Result<B>>
 
-/** The operator behind `Context.each`: see its description in operator.ts. */
+/** Implements `Context.each`, which operator.ts describes. */
 export function each<A, B>(
   host: Host,
   work: Work<A, B>,
@@ -110,8 +110,12 @@ class Each<A, B> extends Subscriber<Item<A>> {
   }
 
   #advance(): void {
-    while (this.#started < Math.min(this.#concurrency, this.#jobs.length))
-      this.#attempt(this.#jobs[this.#started++], this.#host.retries)
+    while (this.#started < this.#concurrency) {
+      const job = this.#jobs[this.#started]
+      if (!job) break
+      this.#started++
+      this.#attempt(job, this.#host.retries)
+    }
     this.#emit()
   }
 
@@ -165,7 +169,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
     }
     this.#host.end()
     if (!this.#output.closed) this.#emit()
-    // the node is ending: what the work made after all is not wanted
+    // the node is ending, so a late result is freed
     else for (const lease of job.results) if (lease.open) lease.release()
   }
 

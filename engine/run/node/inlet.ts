@@ -3,13 +3,13 @@ import type { Item, Streams } from '../../operator.ts'
 import type { Edge } from './edge.ts'
 import { Gate, Input, type InputHost } from './input.ts'
 
-/** What the way into a node asks of the node. */
+/** The node, as its inlet sees it. */
 export interface InletHost extends InputHost {
   readonly isRunning: boolean
   hasRoom(bytes: number): boolean
 }
 
-/** The way into a node: its inputs, and in which order they hand items over. */
+/** All inputs of a node, and the order in which they hand items to it. */
 export class Inlet {
   readonly inputs: readonly Input[]
   readonly #latest: readonly Input[]
@@ -32,27 +32,27 @@ export class Inlet {
     for (const edge of incoming) this.#addGates(edge)
   }
 
-  /** The streams that an operator is given. `empty` stands for inputs that the graph leaves out. */
+  /** The streams that an operator is given. `empty` is the stream of inputs that the graph leaves out. */
   streams(ports: readonly string[], empty: Observable<Item>): Streams {
     return Object.fromEntries(
       ports.map(port => [port, this.inputs.find(input => input.port === port)?.stream ?? empty]),
     )
   }
 
-  /** Hands over what there is, as far as it may. */
+  /** Hands over all items that the node may take now. */
   advance(): void {
     this.#refresh()
     if (this.#ready()) this.#deliver()
   }
 
-  /** Completes the streams to which nothing more can come. */
+  /** Completes the streams that can get no more items. */
   settle(): void {
     const driversDone =
       this.#latest.length > 0 && this.#drivers.length > 0 && this.#drivers.every(isCompleted)
-    for (let i = 0; i < this.inputs.length; i++) if (this.#host.isRunning) this.inputs[i].settle(driversDone)
+    for (const input of this.inputs) if (this.#host.isRunning) input.settle(driversDone)
   }
 
-  /** Ends feedback edges when all that comes from outside the cycle has come; tells whether it did. */
+  /** Ends feedback edges once every item from outside the cycle has arrived; returns whether it ended any. */
   closeFeedback(): boolean {
     if (!this.inputs.every(input => input.done)) return false
     const open = this.inputs.flatMap(input => input.edges).filter(edge => edge.feedback && !edge.done)
@@ -76,21 +76,21 @@ export class Inlet {
   #deliver(): void {
     for (let moved = true; moved; ) {
       moved = false
-      for (let i = 0; i < this.#drivers.length; i++) {
+      for (const driver of this.#drivers) {
         if (!this.#host.isRunning || !this.#host.hasRoom(0)) return
-        if (this.#drivers[i].deliver()) moved = true
+        if (driver.deliver()) moved = true
         this.#refresh()
       }
     }
   }
 
   #refresh(): void {
-    for (let i = 0; i < this.#latest.length; i++) this.#latest[i].refresh()
+    for (const input of this.#latest) input.refresh()
   }
 
   /** Every latest value that work needs is there. */
   #ready(): boolean {
-    for (let i = 0; i < this.#latest.length; i++) if (!this.#latest[i].ready) return false
+    for (const input of this.#latest) if (!input.ready) return false
     return true
   }
 }

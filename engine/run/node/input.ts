@@ -3,7 +3,7 @@ import type { Item } from '../../operator.ts'
 import type { Holder, Lease, Leaver } from '../items/lease.ts'
 import { type Edge, Ticket } from './edge.ts'
 
-/** What an input asks of the node around it. */
+/** The node, as its inputs see it. */
 export interface InputHost extends Holder {
   readonly credits: number
   wake(): void
@@ -20,10 +20,10 @@ export class Input implements Leaver {
   readonly stream: Observable<Item>
   /** Index of the edge that is asked first for the next item: edges take turns. */
   turn = 0
-  /** Feedback edges beside this input that limit how far it may run ahead. */
+  /** Gates of feedback edges: they limit how far this input may run ahead of the loop. */
   gates: readonly Gate[] = []
   readonly #host: InputHost
-  /** Replaced, never changed: one may leave while an item is handed over. */
+  /** Replaced, never changed: a subscriber may leave while an item is handed over. */
   #subscribers: readonly Subscriber<Item>[] = []
   #subscribed = false
   #completed = false
@@ -43,7 +43,7 @@ export class Input implements Leaver {
     return this.#completed
   }
 
-  /** Everything that comes from outside its cycle has come. */
+  /** No more items can come from outside its cycle. */
   get done(): boolean {
     return this.edges.every(edge => edge.done || edge.feedback)
   }
@@ -61,21 +61,21 @@ export class Input implements Leaver {
     return this.#current?.open ? this.#current : undefined
   }
 
-  /** A latest value is there, or will never be. */
+  /** The latest value has arrived, or never will. */
   get ready(): boolean {
     return this.#current !== undefined || this.edges.every(edge => edge.done)
   }
 
-  /** Hands over one item if there is one and it may; tells whether it did. */
+  /** Hands over one item if one waits and may pass; returns whether it did. */
   deliver(): boolean {
     if (this.#completed || this.#subscribers.length === 0 || this.#outstanding >= this.#host.credits)
       return false
-    for (let i = 0; i < this.gates.length; i++) if (!this.gates[i].open) return false
-    for (let i = 0; i < this.edges.length; i++) {
+    for (const gate of this.gates) if (!gate.open) return false
+    for (let count = this.edges.length; count > 0; count--) {
       const edge = this.edges[this.turn]
-      if (++this.turn === this.edges.length) this.turn = 0
-      const lease = edge.take()
-      if (!lease) continue
+      if (++this.turn >= this.edges.length) this.turn = 0
+      const lease = edge?.take()
+      if (!edge || !lease) continue
       this.#hand(this.#pass(lease))
       edge.answer()
       return true
@@ -83,11 +83,11 @@ export class Input implements Leaver {
     return false
   }
 
-  /** Replaces the latest value when a newer one has come. */
+  /** Replaces the latest value by a newer one that has arrived. */
   refresh(): void {
     const [edge] = this.edges
-    const lease = edge.take()
-    if (!lease) return
+    const lease = edge?.take()
+    if (!edge || !lease) return
     const old = this.#current
     this.#current = lease.moveTo(this.#host)
     for (const subscriber of this.#subscribers) subscriber.next(lease)
@@ -95,7 +95,7 @@ export class Input implements Leaver {
     edge.answer()
   }
 
-  /** Completes the stream when nothing more can come. */
+  /** Completes the stream when no more items can come. */
   settle(driversDone: boolean): void {
     if (this.#completed || (!this.latest && !this.#subscribed)) return
     if (!this.#over() && !(this.latest && driversDone)) return
@@ -104,7 +104,7 @@ export class Input implements Leaver {
     for (const subscriber of this.#subscribers) subscriber.complete()
   }
 
-  /** Nobody listens any more: edges release what waits, and their producers learn of it. */
+  /** Called when no subscriber is left: edges release waiting items and tell their producers. */
   cancel(): void {
     this.#completed = true
     for (const edge of this.edges) edge.cancel()
@@ -125,7 +125,7 @@ export class Input implements Leaver {
     }
   }
 
-  /** The item under one more trace for each gate that it passes. */
+  /** The item with one more trace for each gate that it passes. */
   #pass(lease: Lease): Lease {
     if (this.gates.length === 0) return lease
     const passed = lease.fork([...lease.traces, ...this.gates.map(gate => gate.ticket())])
@@ -135,39 +135,43 @@ export class Input implements Leaver {
 
   #hand(lease: Lease): void {
     const subscribers = this.#subscribers
+    const [first] = subscribers
     this.#outstanding++
-    if (subscribers.length === 1) {
+    if (first && subscribers.length === 1) {
       lease.moveTo(this.#host, this)
       this.#handing = true
-      subscribers[0].next(lease)
+      first.next(lease)
       this.#handing = false
       return
     }
-    const leases = subscribers.map((_, i) => (i === 0 ? lease : lease.fork()))
-    let left = leases.length
+    const copies = subscribers.map(subscriber => ({
+      subscriber,
+      lease: subscriber === first ? lease : lease.fork(),
+    }))
+    let left = copies.length
     const leaver = {
       left: () => {
         if (--left === 0) this.left()
       },
     }
-    for (const one of leases) one.moveTo(this.#host, leaver)
-    for (const [i, subscriber] of subscribers.entries()) subscriber.next(leases[i])
+    for (const { lease } of copies) lease.moveTo(this.#host, leaver)
+    for (const { subscriber, lease } of copies) subscriber.next(lease)
   }
 
   /** An item that was handed over has left the node. */
   left(): void {
     this.#outstanding--
-    // one that leaves while it is handed over leaves to the node, which looks for the next one anyway
+    // no need to wake the node while it is handing an item over: it looks for the next one afterwards
     if (!this.#handing) this.#host.wake()
   }
 
   #over(): boolean {
-    for (let i = 0; i < this.edges.length; i++) if (!this.edges[i].done) return false
+    for (const edge of this.edges) if (!edge.done) return false
     return true
   }
 }
 
-/** Holds an input back until the feedback edge beside it has answered all but `maxLag` of what was handed over. */
+/** Holds an input back while more than `maxLag` of the items handed over wait for an answer on a feedback edge. */
 export class Gate {
   readonly edge: Edge
   readonly #maxLag: number

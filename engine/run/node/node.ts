@@ -3,7 +3,7 @@ import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { RunError } from '../error.ts'
-import { Held, type Lease, leaseOf } from '../items/lease.ts'
+import { type Lease, leaseOf, OwnedLeases } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
@@ -16,13 +16,13 @@ import type { Pump } from './scheduler.ts'
 import { WorkClock } from './work-clock.ts'
 
 const defaultCredits = 4
-/** Steps that a node whose own doings wake it takes before others get their turn. */
+/** Steps that a node which wakes itself takes before other nodes get a turn. */
 const stepsInTurn = 16
 
 /** A node at work: hands items to the operator's streams, owns what is inside, and passes on what comes out. */
 export class RunningNode implements Host, Pump {
   readonly planned: PlannedNode
-  readonly held = new Held()
+  readonly ownedLeases = new OwnedLeases()
   queued = false
   credits = defaultCredits
   state: 'running' | 'ending' | 'ended' = 'running'
@@ -74,15 +74,15 @@ export class RunningNode implements Host, Pump {
 
   /** It holds nothing but the newest items of inputs that keep the latest. */
   get isEmpty(): boolean {
-    return this.held.size === this.inputs.filter(input => input.latestItem).length
+    return this.ownedLeases.size === this.inputs.filter(input => input.latestItem).length
   }
 
-  /** Pieces of work under way. */
+  /** Calls of the operator that have not finished. */
   get working(): number {
     return this.#working
   }
 
-  /** Time with work under way. */
+  /** Time in which at least one call of the operator was running. */
   get workSeconds(): number {
     return this.#clock.seconds
   }
@@ -91,7 +91,7 @@ export class RunningNode implements Host, Pump {
     return this.state === 'running'
   }
 
-  /** Asks the operator for its streams. `empty` stands for inputs that the graph leaves out. */
+  /** Asks the operator for its streams. `empty` is the stream of inputs that the graph leaves out. */
   wire(context: Context, concurrency: () => number | undefined, empty: Observable<Item>): void {
     const { operator, config } = this.planned
     const streams = this.#inlet.streams(Object.keys(operator.inputs), empty)
@@ -137,7 +137,7 @@ export class RunningNode implements Host, Pump {
     if (this.#outlet.unwanted) this.finish()
     if (!this.isRunning) return
     this.#outlet.callWaiters()
-    for (let i = 0; i < this.#sources.length; i++) this.#sources[i].advance()
+    for (const source of this.#sources) source.advance()
     this.#inlet.advance()
     if (this.isRunning) this.#inlet.settle()
   }
@@ -147,7 +147,7 @@ export class RunningNode implements Host, Pump {
     for (const source of this.#sources) source.stop()
   }
 
-  /** Nothing more goes in or comes out, and what RxJS holds is let go; work under way is waited for. */
+  /** Stops input and output and frees what RxJS holds; work that has begun is awaited. */
   finish(): void {
     if (!this.isRunning) return
     this.state = 'ending'
@@ -165,7 +165,7 @@ export class RunningNode implements Host, Pump {
 
   /** Releases what the node still holds, even under work that does not end. */
   releaseAll(): void {
-    for (const lease of this.held.all) if (lease.open) lease.release()
+    for (const lease of this.ownedLeases.all) if (lease.open) lease.release()
   }
 
   begin(): void {
@@ -200,7 +200,8 @@ export class RunningNode implements Host, Pump {
 
   failed(error: unknown, item: Item): void {
     const lease = leaseOf(item)
-    if (this.signal.aborted) this.#host.log(`${this.name}: ended under way: ${messageOf(error)}`)
+    if (this.signal.aborted)
+      this.#host.log(`${this.name}: its work ended after the abort: ${messageOf(error)}`)
     else if (lastResort(this.planned.onError) === 'skip') this.#host.skipped(this.planned, lease, error)
     else this.fail(error, lease)
   }

@@ -50,23 +50,21 @@ export class Outlet {
     for (const subscription of this.#subscriptions) subscription.unsubscribe()
   }
 
-  /** Nothing more will come: edges deliver what waits on them. */
+  /** No more items will come: edges still deliver those that wait. */
   close(): void {
     for (const edge of this.edges) edge.close()
   }
 
-  /** All outputs are connected, and everybody who listened has stopped. */
+  /** Every output is connected, and every consumer has stopped listening. */
   get unwanted(): boolean {
-    for (let i = 0; i < this.edges.length; i++) {
-      const edge = this.edges[i]
+    for (const edge of this.edges) {
       if (!edge.cancelled || edge.feedback) return false
     }
     return this.edges.length > 0 && [...this.#ports.values()].every(edges => edges.length > 0)
   }
 
   hasRoom(bytes: number): boolean {
-    const { edges } = this
-    for (let i = 0; i < edges.length; i++) if (!edges[i].hasRoom(bytes)) return false
+    for (const edge of this.edges) if (!edge.hasRoom(bytes)) return false
     return true
   }
 
@@ -74,7 +72,7 @@ export class Outlet {
     this.#waiters.add(waiter)
   }
 
-  /** Tells those who wait for room that there may be some. */
+  /** Calls the waiters when there may be room. */
   callWaiters(): void {
     if (this.#waiters.size === 0 || !this.hasRoom(0)) return
     const waiters = [...this.#waiters]
@@ -132,15 +130,16 @@ class Listener extends Subscriber<Item> {
       throw new RunError('operator-misused', rule)
     }
     lease.moveTo(undefined)
-    if (edges.length === 1) {
-      const fault = edges[0].put(lease)
+    const [first] = edges
+    if (first && edges.length === 1) {
+      const fault = first.put(lease)
       if (fault) throw fault
       return
     }
     if (edges.length === 0) lease.release()
     // every copy gets an owner before the first edge may complain
-    const copies = edges.map((_, i) => (i === 0 ? lease : lease.fork()))
-    const faults = edges.flatMap((edge, i) => edge.put(copies[i]) ?? [])
+    const copies = edges.map(edge => ({ edge, copy: edge === first ? lease : lease.fork() }))
+    const faults = copies.flatMap(({ edge, copy }) => edge.put(copy) ?? [])
     if (faults[0]) throw faults[0]
   }
 }

@@ -3,7 +3,7 @@ import type { Edge } from './edge.ts'
 import type { RunningNode } from './node.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** Ends a run that waits for what will not come. */
+/** Ends a run in which nothing can happen any more. */
 export class StallWatch {
   readonly #run: { readonly scheduler: Scheduler; fail(error: RunError): void }
   readonly #seconds: number
@@ -15,7 +15,7 @@ export class StallWatch {
     this.#seconds = seconds
   }
 
-  /** Called when nothing is under way. */
+  /** Called when no node works and none can be woken. */
   look(nodes: readonly RunningNode[], edges: readonly Edge[]): void {
     const { certain, text } = stallReason(nodes, edges)
     const stalled = () => this.#run.fail(new RunError('stalled', `the run stalled: ${text}`))
@@ -38,7 +38,7 @@ export class StallWatch {
 }
 
 /**
- * Why nothing happens, given that no work and no pull of a source is under way. Certain when every node that runs
+ * Why nothing happens, given that no operator and no source is working. Certain when every node that runs
  * waits for input and holds nothing; otherwise an RxJS operator inside one may still act, by a timer of its own.
  */
 function stallReason(
@@ -46,9 +46,9 @@ function stallReason(
   edges: readonly Edge[],
 ): { certain: boolean; text: string } {
   const running = nodes.filter(node => node.state === 'running')
-  const held = (node: RunningNode) => node.inputs.reduce((sum, input) => sum + input.outstanding, 0)
+  const heldItems = (node: RunningNode) => node.inputs.reduce((sum, input) => sum + input.outstanding, 0)
   const certain = running.every(
-    node => held(node) === 0 && node.inputs.some(input => !input.latest && input.waiting),
+    node => heldItems(node) === 0 && node.inputs.some(input => !input.latest && input.waiting),
   )
   const parts = running.flatMap(node => {
     const full = edges.find(edge => edge.wire.from.node === node.name && !edge.hasRoom())
@@ -62,7 +62,7 @@ function stallReason(
       const gate = input.gates.find(gate => !gate.open)
       if (gate && input.edges.some(edge => edge.size > 0)) {
         return [
-          `${port} waits for the feedback edge ${gate.edge.name} (maxLag ${gate.edge.wire.maxLag}: a batch behind it needs more)`,
+          `${port} waits for the feedback edge ${gate.edge.name} (maxLag ${gate.edge.wire.maxLag}: a batch after it needs more)`,
         ]
       }
       const waits = input.edges.filter(edge => edge.size > 0)
@@ -72,6 +72,6 @@ function stallReason(
   const text =
     parts.length > 0
       ? parts.join('; ')
-      : `nothing comes to ${running.map(node => `"${node.name}"`).join(', ')}`
+      : `no item reaches ${running.map(node => `"${node.name}"`).join(', ')}`
   return { certain, text }
 }

@@ -10,7 +10,7 @@ export interface EventFile {
   close(): void
 }
 
-/** Opens a new event file in a folder. Tags are the names of the numbers behind `prefix`, as published: `train/loss`. */
+/** Opens a new event file in a folder. Tags are `prefix` and the name of the number, as published: `train/loss`. */
 export function openEventFile(directory: string, prefix = 'train/', now = () => Date.now()): EventFile {
   const seconds = Math.floor(now() / 1000)
   const path = join(directory, `${fileStart}${String(seconds).padStart(10, '0')}.flow.${process.pid}`)
@@ -61,7 +61,7 @@ function maskedCrc(data: Uint8Array): number {
 /** The Castagnoli polynomial, reflected: 0x82f63b78. */
 export function crc32c(data: Uint8Array): number {
   let crc = 0xffffffff
-  for (const byte of data) crc = (crc >>> 8) ^ table[(crc ^ byte) & 0xff]
+  for (const byte of data) crc = (crc >>> 8) ^ (table[(crc ^ byte) & 0xff] ?? 0) // the table has 256 entries
   return (crc ^ 0xffffffff) >>> 0
 }
 

@@ -11,7 +11,7 @@ const height = 150
 const plot = { left: 60, right: 6, top: 10, bottom: 18 }
 const mostPoints = 400
 
-/** A figure with the curve: thin as measured, thick as the mean of what is near. */
+/** A figure with two curves: thin as measured, thick as a moving mean. */
 export function drawCurve({ name, points }: Series): string {
   const steps = points.map(({ step }) => step)
   const values = points.map(({ value }) => value)
@@ -22,13 +22,14 @@ export function drawCurve({ name, points }: Series): string {
   const y = (value: number) =>
     height - plot.bottom - ((value - low) / (high - low || 1)) * (height - plot.top - plot.bottom)
   const line = (list: readonly number[]) =>
-    thin(points.map((_, i) => i))
-      .map(i => `${x(steps[i]).toFixed(1)},${y(list[i]).toFixed(1)}`)
+    thin(list.map((value, i) => ({ step: steps[i] ?? firstStep, value })))
+      .map(({ step, value }) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`)
       .join(' ')
+  const [first, last] = [values[0], values.at(-1)].map(value => (value === undefined ? '' : number(value)))
   const smooth = points.length >= 12 ? smoothed(values) : undefined
   return [
-    `<figure><figcaption><span>${escapeMarkup(name)}</span><b>${number(values[values.length - 1])}</b></figcaption>`,
-    `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(`${name}, ${number(values[0])} to ${number(values[values.length - 1])}`)}">`,
+    `<figure><figcaption><span>${escapeMarkup(name)}</span><b>${last}</b></figcaption>`,
+    `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(`${name}, ${first} to ${last}`)}">`,
     `<path class="axis" d="M${plot.left} ${height - plot.bottom}H${width - plot.right}"/>`,
     `<polyline class="${smooth ? 'raw' : 'curve'}" points="${line(values)}"/>`,
     smooth ? `<polyline class="curve" points="${line(smooth)}"/>` : '',
@@ -43,24 +44,26 @@ export function drawCurve({ name, points }: Series): string {
 /** Mean over a window of a tenth of the run, centred. */
 function smoothed(values: readonly number[]): number[] {
   const half = Math.max(1, Math.round(values.length / 20))
-  const sums = [0]
-  for (const value of values) sums.push(sums[sums.length - 1] + value)
+  const sums = new Float64Array(values.length + 1)
+  values.forEach((value, i) => {
+    sums[i + 1] = (sums[i] ?? 0) + value
+  })
   return values.map((_, i) => {
     const [from, to] = [Math.max(0, i - half), Math.min(values.length, i + half + 1)]
-    return (sums[to] - sums[from]) / (to - from)
+    return ((sums[to] ?? 0) - (sums[from] ?? 0)) / (to - from)
   })
 }
 
 /** Evenly spaced elements, the first and the last among them. */
 function thin<T>(list: readonly T[]): T[] {
   if (list.length <= mostPoints) return [...list]
-  return Array.from(
-    { length: mostPoints },
-    (_, i) => list[Math.round((i * (list.length - 1)) / (mostPoints - 1))],
+  const chosen = new Set(
+    Array.from({ length: mostPoints }, (_, i) => Math.round((i * (list.length - 1)) / (mostPoints - 1))),
   )
+  return list.filter((_, i) => chosen.has(i))
 }
 
-/** Four digits, as short as they allow. */
+/** A number in at most four significant digits. */
 export const number = (value: number): string => {
   if (Number.isInteger(value) && Math.abs(value) < 1e7) return String(value)
   const size = Math.abs(value)

@@ -10,35 +10,32 @@ const passing = 28
 const gap = { x: 28, y: 36 }
 const margin = 16
 
-/** Draws a graph from top to bottom as SVG: layers by the longest way from a source; arrows pass layers beside the boxes. */
+/** Draws a graph from top to bottom as SVG: layers by the longest way from a source; arrows pass layers next to the boxes. */
 export function drawGraph({ boxes, arrows }: Drawing): string {
   const forward = arrows.filter(arrow => !arrow.feedback && arrow.from !== arrow.to)
   const depth = depths(
     boxes.map(({ name }) => name),
     forward,
   )
-  const layers: string[][] = []
-  for (const [name, layer] of depth) {
-    while (layers.length <= layer) layers.push([])
-    layers[layer].push(name)
-  }
+  const layers = Array.from({ length: Math.max(-1, ...depth.values()) + 1 }, (): string[] => [])
+  for (const [name, layer] of depth) layers[layer]?.push(name)
   const ways = forward.map(({ from, to, label }, i) => {
     const way = [from]
     for (let layer = (depth.get(from) ?? 0) + 1; layer < (depth.get(to) ?? 0); layer++) {
       way.push(`${i} passes ${layer}`)
-      layers[layer].push(`${i} passes ${layer}`)
+      layers[layer]?.push(`${i} passes ${layer}`)
     }
     return { way: [...way, to], label }
   })
   const isBox = (name: string) => depth.has(name)
-  const links = ways.flatMap(({ way }) => way.slice(1).map((to, i) => ({ from: way[i], to })))
+  const links = ways.flatMap(({ way }) => way.slice(1).map((to, i) => ({ from: way[i] ?? to, to })))
   const order = ordered(layers, links)
   const widthOf = (name: string) => (isBox(name) ? box.width : passing)
   const widths = order.map(layer => layer.reduce((sum, name) => sum + widthOf(name) + gap.x, -gap.x))
   const inner = Math.max(0, ...widths)
   const at = new Map<string, Place>()
   order.forEach((layer, row) => {
-    let x = margin + (inner - widths[row]) / 2
+    let x = margin + (inner - (widths[row] ?? inner)) / 2
     for (const name of layer) {
       at.set(name, { x: x + widthOf(name) / 2, y: margin + row * (box.height + gap.y) })
       x += widthOf(name) + gap.x
@@ -102,6 +99,7 @@ interface Place {
 /** From the first box down to the last, past the layers between. */
 function arrow(places: readonly Place[], label: string | undefined, way: readonly string[]): string {
   const [start, ...rest] = places
+  if (!start) return ''
   let d = `M${start.x} ${start.y + box.height}`
   let from = start
   for (const place of rest) {
@@ -113,7 +111,7 @@ function arrow(places: readonly Place[], label: string | undefined, way: readonl
   return pathOf('arrow', d, `${way[0]} → ${way[way.length - 1]}${label ? `: ${label}` : ''}`)
 }
 
-/** Out of the right side of one box and into that of another, along a lane beside all boxes. */
+/** Out of the right side of one box and into that of another, along a lane to the right of all boxes. */
 function around(a: Place, b: Place, lane: number, title: string): string {
   const [x0, y0] = [a.x + box.width / 2, a.y + box.height / 2]
   const [x1, y1] = [b.x + box.width / 2, b.y + box.height / 2]
@@ -125,7 +123,7 @@ function around(a: Place, b: Place, lane: number, title: string): string {
 const pathOf = (kind: string, d: string, title: string): string =>
   `<path class="${kind}" d="${d}" marker-end="url(#head)"><title>${escapeMarkup(title)}</title></path>`
 
-/** Each name as far down as the longest way to it is long. */
+/** The layer of each name: the length of the longest path to it. */
 function depths(names: readonly string[], arrows: Drawing['arrows']): Map<string, number> {
   const depth = new Map(names.map(name => [name, 0]))
   // as many rounds as the longest way; more would be a cycle, which the check of graphs excludes
@@ -137,7 +135,7 @@ function depths(names: readonly string[], arrows: Drawing['arrows']): Map<string
   return depth
 }
 
-/** Places in a layer by the mean place of what leads there, so that few arrows cross. */
+/** Orders each layer by the mean position of the predecessors, so that few arrows cross. */
 function ordered(layers: readonly string[][], links: readonly { from: string; to: string }[]): string[][] {
   const place = new Map<string, number>()
   return layers.map(layer => {

@@ -15,7 +15,7 @@ export function reportPage({ manifest, status, series, constants, samples, sampl
     errorOf(manifest),
     ...section('Curves', series.length > 0 && `<div class="curves">${series.map(drawCurve).join('')}</div>`),
     constants.length > 0
-      ? `<p class="constants">Never changed: ${constants.map(({ name, points }) => `<code>${escapeMarkup(name)} ${number(points[0].value)}</code>`).join(' ')}</p>`
+      ? `<p class="constants">Never changed: ${constants.map(({ name, points }) => `<code>${escapeMarkup(name)} ${points.slice(0, 1).map(({ value }) => number(value))}</code>`).join(' ')}</p>`
       : '',
     ...section('Nodes', status && nodeTable(status)),
     ...section('Graph', status && `<div class="wide">${graphOf(status)}</div>`),
@@ -90,7 +90,7 @@ function graphOf({ nodes, edges }: Status): string {
   })
 }
 
-/** Short values become columns; long texts and pictures stand below each other in the last one. */
+/** Short values become columns; long texts and pictures share the last column, one below the other. */
 function sampleTable(samples: readonly Sample[], count: number): string {
   const flat = samples.map(({ entry, why }) => ({ cells: flatten({ shown: why, ...entry }) }))
   const names = [...new Set(flat.flatMap(({ cells }) => [...cells.keys()]))]
@@ -178,7 +178,7 @@ td:empty{display:none}td[data-name]:not([data-name=""])::before{content:attr(dat
 /** One line of a stream. */
 export type Entry = Readonly<Record<string, unknown>>
 
-/** What the page is made of. */
+/** The data that the page shows. */
 export interface Report {
   manifest: Entry
   status: Status | undefined

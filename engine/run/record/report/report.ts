@@ -29,7 +29,7 @@ async function readReport(directory: string): Promise<Report> {
     }
   }
   const all = [...steps].map(([name, points]) => ({ name, points }))
-  const moves = ({ points }: Series) => points.some(({ value }) => value !== points[0].value)
+  const moves = ({ points }: Series) => new Set(points.map(({ value }) => value)).size > 1
   return {
     manifest: (readJson(join(directory, 'manifest.json')) ?? {}) as Entry,
     // written by the same program: it is what it claims to be
@@ -82,7 +82,8 @@ const picturePath = /^(?!.*\.\.)[\w-][\w./-]*\.jpg$/
 const rewardOf = ({ reward }: Entry): number => (typeof reward === 'number' ? reward : 0)
 
 function keep(list: Entry[], entry: Entry, compare: (a: Entry, b: Entry) => number): void {
-  if (list.length === extremeCount && compare(list[list.length - 1], entry) <= 0) return
+  const last = list[extremeCount - 1]
+  if (last && compare(last, entry) <= 0) return
   list.push(entry)
   list.sort(compare)
   if (list.length > extremeCount) list.pop()
