@@ -3,39 +3,57 @@ import { basename, dirname, join } from 'node:path'
 import { apiVersion } from '../../operator.ts'
 import { UsageError } from '../arguments.ts'
 import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
+import { kernelFiles, type NewFiles } from '../new-kernel.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
-  summary: 'Writes a working operator or graph with its test, or a checkpoint with random weights.',
-  usage: 'operator NAME | graph NAME | checkpoint',
+  summary: 'Writes a working operator, graph or kernel with its test, or a checkpoint with random weights.',
+  usage: 'operator NAME | graph NAME | kernel NAME | checkpoint',
   flags: {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },
+    room: {
+      value: 'ROOM',
+      description:
+        'For a kernel of flow itself: the folder of kernels/ that holds it (default: elementwise).',
+    },
     ...checkpointFlags,
   },
   example: `npx flow new operator my.shout --out my-operators
+npx flow new kernel leaky-relu --out my-kernels
 npx flow new checkpoint --config builtin:configurations/small.json --out my-model`,
   run: async (words, { print }) => {
     if (words.positional.join(' ') === 'checkpoint') return newCheckpoint(words, print)
-    const [what, name, ...rest] = words.positional
-    if ((what !== 'operator' && what !== 'graph') || name === undefined || rest.length > 0)
+    const [kind, name, ...rest] = words.positional
+    if (
+      (kind !== 'operator' && kind !== 'graph' && kind !== 'kernel') ||
+      name === undefined ||
+      rest.length > 0
+    )
       throw new UsageError(
-        `must be "operator NAME", "graph NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
+        `must be "operator NAME", "graph NAME", "kernel NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
       )
-    if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
-      throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
-    const folder = words.last('out') ?? '.'
-    const files = what === 'operator' ? operatorFiles(name) : graphFiles(name)
-    const paths = Object.keys(files).map(file => join(folder, file))
-    const taken = paths.find(path => existsSync(path))
-    if (taken !== undefined) throw new UsageError(`${taken}: must not be there yet`)
-    for (const [file, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, file)), { recursive: true })
-      writeFileSync(join(folder, file), text)
+    const { files, test } =
+      kind === 'kernel'
+        ? kernelFiles(name, words.last('room'), words.last('out'))
+        : moduleFiles(kind, name, words.last('out') ?? '.')
+    const existing = Object.keys(files).find(path => existsSync(path))
+    if (existing !== undefined) throw new UsageError(`${existing}: must not be there yet`)
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, text)
+      print(`wrote ${path}`)
     }
-    for (const path of paths) print(`wrote ${path}`)
-    print(`test it: node --test ${paths.at(-1)}`)
+    print(`test it: ${test}`)
     return 0
   },
+}
+
+function moduleFiles(kind: 'operator' | 'graph', name: string, folder: string): NewFiles {
+  if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
+    throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
+  const texts = Object.entries(kind === 'operator' ? operatorFiles(name) : graphFiles(name))
+  const files = Object.fromEntries(texts.map(([file, text]) => [join(folder, file), text]))
+  return { files, test: `node --test ${Object.keys(files).at(-1)}` }
 }
 
 function operatorFiles(name: string): Record<string, string> {

@@ -1,0 +1,214 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { UsageError } from './arguments.ts'
+
+/** Files to write, by path, and the command that tests them. */
+export interface NewFiles {
+  files: Readonly<Record<string, string>>
+  test: string
+}
+
+/**
+ * `flow new kernel`: in a checkout of flow, a kernel in `kernels/ROOM` with its test; elsewhere, or with `out`, a module with
+ * its test that imports `flow/kernels`.
+ */
+export function kernelFiles(name: string, room: string | undefined, out: string | undefined): NewFiles {
+  checkName(name)
+  const root = out === undefined ? repositoryAbove(process.cwd()) : undefined
+  if (root === undefined) {
+    if (room !== undefined)
+      throw new UsageError(
+        '--room: is for kernels of flow itself, so it needs a checkout of flow and no --out',
+      )
+    const folder = out ?? '.'
+    const test = join(folder, `${name}.test.js`)
+    return {
+      files: { [join(folder, `${name}.js`)]: kernelModule(name), [test]: pluginTest(name) },
+      test: `node --test ${test}`,
+    }
+  }
+  const rooms = readdirSync(join(root, 'kernels'), { withFileTypes: true }).filter(e => e.isDirectory())
+  const inRoom = room ?? 'elementwise'
+  if (!rooms.some(({ name }) => name === inRoom))
+    throw new UsageError(
+      `--room: must be a folder of kernels/ (${rooms.map(({ name }) => name).join(', ')}), found ${inRoom}`,
+    )
+  const base = relative(process.cwd(), root)
+  return {
+    files: {
+      [join(base, 'kernels', inRoom, `${name}.ts`)]: kernelModule(name, 'typed'),
+      [join(base, 'test/kernels', inRoom, `${name}.test.ts`)]: repositoryTest(name, inRoom),
+    },
+    test: `npx tsc -p tsconfig.json && node dist/test/run.js kernels/${inRoom}/${name}`,
+  }
+}
+
+/** The checkout of flow that holds this folder. */
+function repositoryAbove(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    const file = join(at, 'package.json')
+    if (existsSync(file) && existsSync(join(at, 'kernels/device')) && existsSync(join(at, 'test/kernels')))
+      return JSON.parse(readFileSync(file, 'utf8')).name === 'flow' ? at : undefined
+    if (at === dirname(at)) return undefined
+  }
+}
+
+function checkName(name: string): void {
+  if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name) || name.length > 30)
+    throw new UsageError(
+      `${name}: must be a kernel's name: at most 30 lower-case letters, digits and "-", such as leaky-relu`,
+    )
+  if (usedNames.has(camel(name)) || isReserved(camel(name)))
+    throw new UsageError(`${name}: must be another name: the written code uses this one itself`)
+}
+
+/** Names that the templates use for something else. */
+const usedNames = new Set(
+  'assert close compile complaints count define device family given group kernel noise recording size spread target tensor test values wgsl'.split(
+    ' ',
+  ),
+)
+
+function isReserved(word: string): boolean {
+  try {
+    new Function(`'use strict'; let ${word}`)
+    return false
+  } catch {
+    return true
+  }
+}
+
+const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+
+/** The kernel with its reference, in TypeScript for flow itself, else in JavaScript. */
+function kernelModule(name: string, typed?: 'typed'): string {
+  const call = camel(name)
+  const type = `${call[0].toUpperCase()}${call.slice(1)}Call`
+  const t = (text: string) => (typed ? text : '')
+  const imports = typed
+    ? `import { kernel, type Target, targetKey } from '../device/kernel.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
+import type { Recording } from '../plan/recording.ts'
+import { spread } from '../wgsl/packs.ts'`
+    : `import { kernel, sizeOf, spread, targetKey } from 'flow/kernels'`
+  const parameters = [`recording${t(': Recording')}`, `{ x, y, factor }${t(`: ${type}`)}`]
+  const signature = fitting(`export function ${call}(`, parameters, `)${t(': void')}`)
+  return `${imports}
+
+// The idea in one sentence: every element is multiplied by a factor.
+//
+//   y[i] = factor · x[i]                        name the paper or equation of a formula that has one
+//
+//   lane     0  1  2  …  width − 1              a workgroup computes width · repeat elements: neighbouring lanes
+//   element  0  1  2  …  width − 1              read neighbouring elements, so that a subgroup reads one piece of
+//            width …     2 · width − 1          memory, and each lane computes \`repeat\` of them
+${t(`
+export interface ${type} {
+  /** f32, of any shape */
+  x: Tensor
+  /** f32, of the shape of x */
+  y: Tensor
+  factor: number
+}
+`)}
+/** y = factor · x. */
+${signature} {
+  const count = sizeOf(x.shape)
+  const { width, repeat } = spread(recording.target)
+  recording.dispatch(define(recording.target), {
+    params: { count, factor },
+    buffers: { x, y },
+    grid: Math.ceil(count / (width * repeat)),
+  })
+}
+
+/** The same arithmetic as a plain loop: the test compares the kernel with it. */
+export function ${call}Reference(x${t(': ArrayLike<number>')}, factor${t(': number')})${t(': number[]')} {
+  return Array.from(x, value => factor * value)
+}
+
+function define(target${t(': Target')}) {
+  const { width, repeat } = spread(target)
+  return kernel(['${name}', targetKey(target)], () => ({
+    name: '${name}',
+    params: { count: 'u32', factor: 'f32' },
+    buffers: {
+      x: { element: 'f32', access: 'read' }, // (count)
+      y: { element: 'f32', access: 'write' }, // (count)
+    },
+    code: \`
+@compute @workgroup_size(\${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup_index(id) * \${width * repeat}u + lane;
+  let end = min(start + \${width * repeat}u, params.count);
+  for (var i = start; i < end; i += \${width}u) { y[i] = params.factor * x[i]; }
+}\`,
+  }))
+}
+`
+}
+
+/** A list in one line of at most 110 characters, or else an item a line, as the formatter writes it. */
+function fitting(before: string, items: readonly string[], after: string, padding = ''): string {
+  const line = `${before}${padding}${items.join(', ')}${padding}${after}`
+  return line.length + 2 > 110 ? `${before}\n${items.map(item => `  ${item},\n`).join('')}${after}` : line
+}
+
+function repositoryTest(name: string, room: string): string {
+  const call = camel(name)
+  const names = [call, `${call}Reference`]
+  const imported = fitting('import {', names, `} from '../../../kernels/${room}/${name}.ts'`, ' ')
+  return `import t from 'tap'
+${imported}
+import { complaints, nullDevice } from '../null-device.ts'
+import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
+
+await onEachFamily(t, async (device, t) => {
+  // One element, a few, the elements of a workgroup of either family, and one more.
+  for (const size of [1, 5, 256, 257, 1025]) {
+    const values = noise(size)
+    const y = device.tensor('y', [size])
+    const tensors = { x: given(device, [size], values), y }
+    await runOnce(device, recording => ${call}(recording, { ...tensors, factor: 0.5 }))
+    const wanted = ${call}Reference(values, 0.5)
+    close(t, await device.read(y), wanted, 1e-6, \`\${size} elements are multiplied by the factor:\`)
+  }
+})
+
+t.test('the kernel is valid WGSL on a GPU with matrix units', async t => {
+  const gpu = await nullDevice()
+  const errors = await complaints(gpu, recording => {
+    const [x, y] = ['x', 'y'].map(label => recording.tensor(label, [1025]))
+    ${call}(recording, { x, y, factor: 0.5 })
+  })
+  t.same(errors, [])
+  gpu.destroy()
+})
+`
+}
+
+function pluginTest(name: string): string {
+  const call = camel(name)
+  return `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { compile, openDevice, Recording } from 'flow/kernels'
+import { ${call}, ${call}Reference } from './${name}.js'
+
+for (const family of ['cpu', 'gpu'])
+  test(\`\${family} kernels multiply each element by the factor\`, async () => {
+    const device = await openDevice({ family })
+    try {
+      const values = Float32Array.from({ length: 1025 }, (_, i) => i - 500)
+      const x = device.tensor('x', [1025], 'f32', values)
+      const y = device.tensor('y', [1025])
+      const recording = new Recording(device)
+      ${call}(recording, { x, y, factor: 0.5 })
+      const compiled = await compile(device, recording, 'test')
+      compiled.run()
+      assert.deepEqual([...(await device.read(y))], ${call}Reference(values, 0.5))
+    } finally {
+      device.close()
+    }
+  })
+`
+}
