@@ -1,6 +1,25 @@
 import { kernel, type Target } from '../device/kernel.ts'
-import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
+import { type BlocksWgsl, matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
+
+// First of the two kernels of `groupAttention`. The keys that a batch looks at, the prompts' and each sequence's own, are
+// divided into pieces of 64. One workgroup takes a piece and a key head, and all rows of queries that see it, at most 64:
+//
+//                    64 keys                              headSize
+//               ┌────┬────┬────┬────┐                ┌──┬──┬──┬──┬──┐
+//   16 rows of  │ s0 │ s1 │ s2 │ s3 │    16 rows of  │s0│s1│s2│s3│s0│…  Subgroups s0 to s3 share 16 rows: each scores 16
+//   queries     ├────┼────┼────┼────┤    sums        ├──┼──┼──┼──┼──┤   of the keys, then makes every fourth 16 columns.
+//               │ s4 │ s5 │ s6 │ s7 │                │s4│s5│s6│s7│s4│…
+//
+//   load      queries and keys, through registers into workgroup memory; values wait in registers
+//   score     S = Q Kᵀ on matrix units
+//   weigh     of each row the highest score m, the weights exp(scale · S − m) as float16, and their sum, the mass
+//   multiply  weights times values on matrix units
+//   finish    sums, m and mass of each row go to memory; `shared-prompt-merge.ts` puts the pieces of a sequence together
+//
+// This is the softmax in parts of Milakov and Gimelshein (2018), as in split-k ("flash") decoding. The reference is
+// `decodeAttentionReference`. 64 rows × 64 keys: with a head of 128 that is 17 KiB of queries and 17 KiB of keys, which
+// two workgroups of 512 lanes can hold on one multiprocessor.
 
 /** Rows of queries that a workgroup looks at, at most. */
 export const mostRows = 64
@@ -18,17 +37,8 @@ export const partSizes = {
   ...{ prefix_items: u32, prefix_rows: u32, own_rows: u32, own_chunks: u32, part_rows: u32 },
 }
 
-/**
- * Scores, weights and weighted sums of a piece of keys, for the rows that look at it: each row's highest score, the mass
- * of its weights and the sum of its values, all relative to that score. One workgroup a piece and a key head, four
- * subgroups for each 16 rows. Queries and keys go through workgroup memory; a subgroup scores 16 of the keys; values and
- * weights take their place; then it makes every fourth block of 16 columns of the values.
- */
+/** The kernel for heads of `headSize`, a multiple of 16. */
 export function groupParts(target: Target, headSize: number) {
-  const depth = headSize / 16
-  const vectors = headSize / 8 // of a row
-  const pitch = vectors + 1 // against bank conflicts
-  const columnBlocks = unroll(Math.ceil(depth / 4), i => i)
   const units = matrixBlocks(target.units, {
     left: [
       { array: 'rows_tile', fast: 'k' },
@@ -41,23 +51,6 @@ export function groupParts(target: Target, headSize: number) {
     tiles: ['rows_tile'],
     outputs: ['sums'],
   })
-  const chunks = unroll(Math.ceil((keysAtOnce * vectors) / pieceLanes), i => i)
-  const isWhole = (keysAtOnce * vectors) % pieceLanes === 0
-  const guarded = (i: number, line: string) =>
-    isWhole ? line : `if (lane + ${i * pieceLanes}u < ${keysAtOnce * vectors}u) { ${line} }`
-  const row = (i: number) => `(lane + ${i * pieceLanes}u) / ${vectors}u`
-  const vector = (i: number) => `(lane + ${i * pieceLanes}u) % ${vectors}u`
-  const put = (array: string, name: string) =>
-    chunks.map(i => guarded(i, `${array}[${row(i)} * ${pitch}u + ${vector(i)}] = ${name}${i};`)).join('\n  ')
-  const fetch = (array: string, values: string) =>
-    chunks
-      .map(
-        i => `let at${i} = key_at + min(${row(i)}, ${keysAtOnce - 1}u) * key_pitch + ${vector(i)};
-    key${i} = ${array}[at${i}]; value${i} = ${array}[at${i} + ${values}];`,
-      )
-      .join('\n    ')
-  const scorePitch = keysAtOnce / 4 + 1
-  const sharePitch = keysAtOnce / 8 + 1
   return kernel({
     name: `decode_attention_parts_${headSize}`,
     enables:
@@ -74,15 +67,51 @@ export function groupParts(target: Target, headSize: number) {
       sums: { element: 'f32', access: 'write' }, // (keyValueHeads, rows of all pieces, headSize)
       weights: { element: 'vec2f', access: 'write' }, // (keyValueHeads, rows of all pieces): highest score, mass
     },
-    code: `
-var<workgroup> rows_tile: array<vec4u, ${mostRows * Math.max(pitch, scorePitch)}>; // queries, then scores, then weights
-var<workgroup> keys_tile: array<vec4u, ${keysAtOnce * pitch}>; // keys, then values
+    code: partsWgsl(units, layoutOf(headSize)),
+  })
+}
+
+/** Multiplies queries by keys (pair 0 of the blocks), and weights by values (pair 1). */
+const [scoring, summing] = [0, 1]
+
+type Layout = ReturnType<typeof layoutOf>
+
+/** Sizes of what lies in workgroup memory, in vectors of 8 float16 or 4 float32; pitches go from row to row. */
+function layoutOf(headSize: number) {
+  const vectors = headSize / 8
+  return {
+    headSize,
+    /** Blocks of 16 numbers of a head. */
+    depth: headSize / 16,
+    /** Vectors of a row, and from row to row: one more, against bank conflicts. */
+    vectors,
+    pitch: vectors + 1,
+    scorePitch: keysAtOnce / 4 + 1,
+    weightPitch: keysAtOnce / 8 + 1,
+    /** Vectors that a lane carries from memory to workgroup memory. */
+    chunks: unroll(Math.ceil((keysAtOnce * vectors) / pieceLanes), i => i),
+  }
+}
+
+const partsWgsl = (units: BlocksWgsl, layout: Layout): string => `
+var<workgroup> rows_tile: array<vec4u, ${mostRows * Math.max(layout.pitch, layout.scorePitch)}>; // queries, then scores, then weights
+var<workgroup> keys_tile: array<vec4u, ${keysAtOnce * layout.pitch}>; // keys, then values
 var<workgroup> lane_values: array<f32, ${pieceLanes}>;
 var<workgroup> seen: u32;
 ${units.declarations}
 @compute @workgroup_size(${pieceLanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
-  let place = workgroup_index(id);
+  ${placeWgsl}
+  ${loadWgsl(units, layout)}
+  workgroupBarrier();
+  ${scoreWgsl(units, layout)}
+  workgroupBarrier();
+  ${weighWgsl(layout)}
+  ${finishWgsl(units, layout)}
+}`
+
+/** Which keys and rows the workgroup looks at, and where its part goes; a piece without keys ends here. */
+const placeWgsl = `let place = workgroup_index(id);
   let head = place % params.key_value_heads;
   let item = place / params.key_value_heads;
   if (item >= params.prefix_items + params.sequences * params.own_chunks) { return; }
@@ -113,8 +142,21 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     keys = min(${keysAtOnce}u, written - first_key);
     first_key += sequence * params.capacity;
     part = params.prefix_items * params.prefix_rows + own * params.own_rows;
-  }
-  let rows_of = ${units.subgroup} / 4u * 16u;
+  }`
+
+/** Load: queries and keys go to workgroup memory, values stay in registers until the scores are made. */
+function loadWgsl(units: BlocksWgsl, layout: Layout): string {
+  const { vectors, chunks } = layout
+  const fetch = (array: string, values: string) =>
+    chunks
+      .map(
+        i => `let at${i} = key_at + min(${rowOf(layout, i)}, ${keysAtOnce - 1}u) * key_pitch + ${vectorOf(layout, i)};
+    key${i} = ${array}[at${i}]; value${i} = ${array}[at${i} + ${values}];`,
+      )
+      .join('\n    ')
+  const query = (i: number) =>
+    `let query${i} = queries[query_at + min(${rowOf(layout, i)}, rows - 1u) * ${vectors}u + ${vectorOf(layout, i)}];`
+  return `let rows_of = ${units.subgroup} / 4u * 16u;
   let share = ${units.subgroup} % 4u;
   let works = rows_of < rows;
   let key_pitch = params.key_value_heads * ${vectors}u;
@@ -127,19 +169,49 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   } else {
     ${fetch('cache', 'params.cache_values')}
   }
-  ${chunks.map(i => `let query${i} = queries[query_at + min(${row(i)}, rows - 1u) * ${vectors}u + ${vector(i)}];`).join('\n  ')}
-  ${put('keys_tile', 'key')}
-  ${put('rows_tile', 'query')}
-  workgroupBarrier();
-  var points: Sums;
+  ${chunks.map(query).join('\n  ')}
+  ${putWgsl(layout, 'keys_tile', 'key')}
+  ${putWgsl(layout, 'rows_tile', 'query')}`
+}
+
+const rowOf = ({ vectors }: Layout, i: number): string => `(lane + ${i * pieceLanes}u) / ${vectors}u`
+const vectorOf = ({ vectors }: Layout, i: number): string => `(lane + ${i * pieceLanes}u) % ${vectors}u`
+
+/** Puts the lane's registers `name0` and so on into an array of workgroup memory. */
+function putWgsl(layout: Layout, array: string, name: string): string {
+  const { chunks, vectors, pitch } = layout
+  const all = keysAtOnce * vectors
+  const put = (i: number) =>
+    `${array}[${rowOf(layout, i)} * ${pitch}u + ${vectorOf(layout, i)}] = ${name}${i};`
+  return chunks
+    .map(i => (all % pieceLanes === 0 ? put(i) : `if (lane + ${i * pieceLanes}u < ${all}u) { ${put(i)} }`))
+    .join('\n  ')
+}
+
+/** Score: products of queries and keys; then values take the place of the keys, and scores that of the queries. */
+function scoreWgsl(units: BlocksWgsl, layout: Layout): string {
+  const { depth, pitch, scorePitch } = layout
+  const multiply = (d: number) => {
+    const query = units.left(`rows_of * ${pitch}u + ${d * 2}u`, `${pitch}u`, scoring)
+    const key = units.right(`share * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`, scoring)
+    const sum = units.multiply('query', 'key', 'points', scoring)
+    return `{ let query = ${query}; let key = ${key}; points = ${sum}; }`
+  }
+  const place = `rows_of * ${scorePitch}u + share * 4u`
+  return `var points: Sums;
   if (works) {
-    ${unroll(depth, d => `{ let query = ${units.left(`rows_of * ${pitch}u + ${d * 2}u`, `${pitch}u`)}; let key = ${units.right(`share * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`)}; points = ${units.multiply('query', 'key', 'points')}; }`).join('\n    ')}
+    ${unroll(depth, multiply).join('\n    ')}
   }
   workgroupBarrier();
-  ${put('keys_tile', 'value')}
-  if (works) { ${units.store('rows_tile', `rows_of * ${scorePitch}u + share * 4u`, scorePitch, 'points')}; }
-  workgroupBarrier();
-  // Eight lanes a row, each of them eight keys.
+  ${putWgsl(layout, 'keys_tile', 'value')}
+  if (works) { ${units.store('rows_tile', place, scorePitch, 'points')}; }`
+}
+
+/** Weigh: eight lanes a row, eight keys each, find the row's highest score and put weights in place of the scores. */
+const weighWgsl = ({
+  scorePitch,
+  weightPitch,
+}: Layout): string => `// Eight lanes a row, each of them eight keys.
   let row = lane / 8u;
   let eighth = lane % 8u * 2u;
   let at = vec4u(eighth * 4u) + vec4u(0u, 1u, 2u, 3u);
@@ -152,25 +224,34 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var i = 1u; i < 8u; i++) { top = max(top, lane_values[row * 8u + i]); }
   let a = select(vec4f(), exp(max(low - top, vec4f(-87.0))), at < vec4u(keys));
   let b = select(vec4f(), exp(max(high - top, vec4f(-87.0))), at + 4u < vec4u(keys));
-  rows_tile[row * ${sharePitch}u + lane % 8u] = vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
+  rows_tile[row * ${weightPitch}u + lane % 8u] = vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
   workgroupBarrier();
-  lane_values[lane] = dot(a + b, vec4f(1.0));
-  if (works) {
-    ${unroll(4, k => `let weight${k} = ${units.left(`rows_of * ${sharePitch}u + ${k * 2}u`, `${sharePitch}u`, 1)};`).join('\n    ')}
-    ${columnBlocks
-      .map(
-        i => `var made${i}: Sums;
-    ${unroll(4, k => `{ let value = ${units.right(`${k * 16 * pitch}u + min(share + ${i * 4}u, ${depth - 1}u) * 2u`, `${pitch}u`, 1)}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, 1)}; }`).join('\n    ')}
-    ${(i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `}{ ${units.store('sums', `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`, headSize, `made${i}`)}; }`,
-      )
-      .join('\n    ')}
+  lane_values[lane] = dot(a + b, vec4f(1.0));`
+
+/** Multiply and finish: weights times values, straight to memory; then each row's highest score and mass. */
+function finishWgsl(units: BlocksWgsl, { headSize, depth, pitch, weightPitch }: Layout): string {
+  const weight = (k: number) =>
+    `let weight${k} = ${units.left(`rows_of * ${weightPitch}u + ${k * 2}u`, `${weightPitch}u`, summing)};`
+  const multiply = (i: number) => (k: number) => {
+    const column = `min(share + ${i * 4}u, ${depth - 1}u) * 2u`
+    const value = units.right(`${k * 16 * pitch}u + ${column}`, `${pitch}u`, summing)
+    return `{ let value = ${value}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, summing)}; }`
+  }
+  const columns = (i: number) => {
+    const place = `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`
+    const inside = (i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `
+    return `var made${i}: Sums;
+    ${unroll(4, multiply(i)).join('\n    ')}
+    ${inside}{ ${units.store('sums', place, headSize, `made${i}`)}; }`
+  }
+  return `if (works) {
+    ${unroll(4, weight).join('\n    ')}
+    ${unroll(Math.ceil(depth / 4), columns).join('\n    ')}
   }
   workgroupBarrier();
   if (lane % 8u == 0u && row < rows) {
     var mass = lane_values[lane];
     for (var i = 1u; i < 8u; i++) { mass += lane_values[lane + i]; }
     weights[part_at + row] = vec2f(top, mass);
-  }
-}`,
-  })
+  }`
 }
