@@ -1,7 +1,7 @@
-// What ships with the package. Made by a graph of ours when it is first needed: `builtin:shapes`, a small model and data
-// set, and `builtin:questions`, the questions of the demonstration with their clips. As files: `builtin:cold-start`, the
-// model that the demonstration's GRPO starts from, `builtin:tokenizer`, the tokenizer of these models, and
-// `builtin:configurations`, config.json files of models.
+// Models and data of the package, as paths that begin with `builtin:`. A graph makes `builtin:shapes` (a small model and
+// data set) and `builtin:questions` (the questions of the demonstration with their clips) when they are first needed.
+// The package contains `builtin:cold-start` (the model that the demonstration's GRPO starts from), `builtin:tokenizer`
+// (the tokenizer of these models) and `builtin:configurations` (config.json files of models).
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 import { CodedError } from '../engine/shared/errors.ts'
 import { packageFolder } from '../engine/shared/package-folder.ts'
 
-/** How the embedded data is made: the graph file, its params, and where the run may write. */
+/** How to make built-in data: the graph file, its params, and where the run may write. */
 export interface BuiltinRecipe {
   graph: string
   params: { out: string }
@@ -19,20 +19,20 @@ export interface BuiltinRecipe {
 
 const prefix = 'builtin:'
 
-/** What graphs make, by name. */
+/** The graphs that make built-in data, by name. */
 const recipes = { shapes: 'graphs/demo/shapes.json', questions: 'graphs/demo/questions.json' } as const
 
-/** What lies in the package, by name. */
+/** Folders in the package, by name. */
 const shipped = {
   'cold-start': 'operators/shapes/cold-start',
   tokenizer: 'operators/shapes',
   configurations: 'operators/model/configurations',
 } as const
 
-/** What a graph makes when it is first needed. */
+/** A name whose data a graph makes when it is first needed. */
 export type MadeBuiltin = keyof typeof recipes
 
-/** The names that `ensureBuiltin` makes, as they stand in paths: `builtin:shapes`, `builtin:questions`. */
+/** The names that `ensureBuiltin` makes, with their paths: `builtin:shapes`, `builtin:questions`. */
 export const madeBuiltins = Object.keys(recipes).map(name => ({
   name: name as MadeBuiltin, // the keys of recipes, whose type Object.keys does not keep
   path: `${prefix}${name}`,
@@ -42,8 +42,8 @@ export const madeBuiltins = Object.keys(recipes).map(name => ({
 export const hasBuiltin = (name: MadeBuiltin): boolean => existsSync(madeFolder(name))
 
 /**
- * Makes `builtin:NAME` when it is not there: `run` runs the recipe's graph. What an interrupted run has made is never
- * used: the folder appears under its name when it is whole.
+ * Makes `builtin:NAME` if it is missing: `run` runs the recipe's graph. The folder gets its name only when the data is
+ * complete, so the output of an interrupted run is never used.
  */
 export async function ensureBuiltin(
   name: MadeBuiltin,
@@ -57,7 +57,7 @@ export async function ensureBuiltin(
   try {
     await run({ graph: graphOf(name), params: { out }, runDirectory: join(partial, 'run') })
     await rename(out, folder).catch((cause: unknown) => {
-      // Another process was faster; what it made is the same.
+      // Another process was faster and made the same data.
       if (!existsSync(folder)) throw cause
     })
   } finally {
@@ -66,16 +66,16 @@ export async function ensureBuiltin(
 }
 
 /**
- * The path on disk of a path in a config: `builtin:NAME` or what is in it, or the path itself.
- * Throws `unknown-builtin`, and `no-builtin` when what a graph makes was not made yet.
+ * The path on disk of a path in a config: `builtin:NAME`, a path inside it, or the path itself.
+ * Throws `unknown-builtin`, and `no-builtin` if a graph must make the data first.
  */
 export function resolvePath(path: string): string {
   if (!path.startsWith(prefix)) return path
-  const [name, ...rest] = path.slice(prefix.length).split('/')
+  const [name = '', ...rest] = path.slice(prefix.length).split('/')
   if (isKeyOf(shipped, name)) return join(packageFolder, shipped[name], ...rest)
   if (!isKeyOf(recipes, name)) {
-    const known = [...Object.keys(recipes), ...Object.keys(shipped)].map(each => prefix + each)
-    throw new BuiltinError('unknown-builtin', `${path}: no such thing; known: ${known.join(', ')}`)
+    const names = [...Object.keys(recipes), ...Object.keys(shipped)].map(each => prefix + each)
+    throw new BuiltinError('unknown-builtin', `${path}: must begin with one of ${names.join(', ')}`)
   }
   const folder = madeFolder(name)
   if (existsSync(folder)) return join(folder, ...rest)
@@ -92,7 +92,7 @@ const isKeyOf = <T extends object>(object: T, key: string): key is string & keyo
 
 const graphOf = (name: MadeBuiltin): string => join(packageFolder, recipes[name])
 
-/** Another recipe gives another folder: old data is never taken for new. */
+/** The name contains a hash of the recipe, so data made by an older recipe is never used. */
 function madeFolder(name: MadeBuiltin): string {
   const recipe = createHash('sha256')
     .update(readFileSync(graphOf(name)))
@@ -103,7 +103,7 @@ function madeFolder(name: MadeBuiltin): string {
 
 function cacheFolder(): string {
   if (process.env.FLOW_CACHE) return process.env.FLOW_CACHE
-  // Others may own what is installed; a checkout keeps its own.
+  // An installed package may be read-only; a checkout has its own cache.
   const installed = packageFolder.split(/[\\/]/).includes('node_modules')
   return installed ? join(homedir(), '.cache/flow') : join(packageFolder, '.cache/flow')
 }

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../engine/operator.ts'
 
-/** A number, first 0, that is part of the run's checkpoints. A node has one at most. */
+/** A number, initially 0, that is saved in the run's checkpoints. A node may have one. */
 export function keptNumber(context: Context): { value: number } {
   const kept = { value: 0 }
   context.checkpoint({

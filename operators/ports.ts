@@ -1,4 +1,4 @@
-// The ports of our operators that carry tensors, with the names of their extents.
+// Ports that carry tensors, with the names of their extents.
 import type { Known, PortDetails, Sizes } from '../engine/operator.ts'
 
 /** Pixels of a clip: F frames, S their side. */
@@ -22,10 +22,10 @@ export const examplePort = {
   shape: ['F', 'P', 'V'],
 } as const satisfies PortDetails
 
-/** Completions of a prompt: G of them, T their most tokens. They are on the host; the prompt's features stay alive. */
+/** G completions of a prompt, of at most T tokens. They are on the host; the prompt's features stay on the GPU. */
 export const groupPort = { kind: 'group', shape: ['G', 'T'] } as const satisfies PortDetails
 
-/** What the model of that name decides of the extents above. */
+/** The extents above that the model decides. */
 export function modelDims(sizes: Known['sizes'], model: string): Sizes {
   const { imageSize, frameTokens, visionHidden } = sizes(model)
   return { S: imageSize, P: frameTokens, V: visionHidden }

@@ -12,7 +12,7 @@ export interface Random {
   shuffle<T>(list: readonly T[]): T[]
 }
 
-/** Opens the stream of a seed; further parts, e.g. a name, give streams of their own. */
+/** Opens the stream of a seed; more parts, e.g. a name, give separate streams. */
 export function randomOf(seed: number, ...parts: readonly (string | number)[]): Random {
   let state = hashText(`${seed}\0${parts.join('\0')}`)
   // Weyl sequence with MurmurHash3's finaliser: every 32-bit state once.

@@ -1,11 +1,12 @@
-/** Fisher–Yates with the generator mulberry32, seeded by the run and the epoch: the same on every machine. */
+import { at } from '../engine/shared/at.ts'
+/** A copy in random order (Fisher–Yates with mulberry32), decided by the run's seed and the epoch: the same on every machine. */
 export function shuffled<T>(items: readonly T[], seed: number, epoch: number): T[] {
   const list = [...items]
   const random = mulberry32(seed + Math.imul(epoch, 0x9e3779b9))
   for (let last = list.length - 1; last > 0; last--) {
     const other = Math.floor(random() * (last + 1))
-    const swapped = list[last]
-    list[last] = list[other]
+    const swapped = at(list, last)
+    list[last] = at(list, other)
     list[other] = swapped
   }
   return list

@@ -1,13 +1,14 @@
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { accuraciesOf, accuracyFields } from './accuracy.ts'
 import { combineFields, combineRewards } from './combine.ts'
 import { formatFields, formatReward } from './format.ts'
 
-/** The published reward in one node: reward.accuracy, reward.format and reward.combine one after another. */
+/** The published reward in one node: the same as reward.accuracy, reward.format and reward.combine in turn. */
 export default operator({
-  summary: 'Scores each completion of a group for its answer and for thinking in tags, and combines the two.',
+  summary: 'Rewards a right answer and the form of thinking and answering in tags, and combines the two.',
   config: { ...accuracyFields, ...formatFields, ...combineFields },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
@@ -16,7 +17,7 @@ export default operator({
       context.each<Group, Group>(async (group, { key }) => {
         const accuracies = await accuraciesOf(group, key, config.formulaSeconds, context)
         const completions = group.completions.map((completion, i) => {
-          const accuracy = accuracies[i]
+          const accuracy = at(accuracies, i)
           const format = formatReward(completion.text, config)
           const rewards = { ...completion.rewards, accuracy, format }
           return { ...completion, rewards, reward: combineRewards(accuracy, format, config) }

@@ -13,13 +13,12 @@ export const accuracyFields = {
     minimum: 0,
     default: 2,
     description:
-      'An answer that is a formula or number is right when it equals the solution symbolically. Seconds after which a comparison ends undecided, which is logged and counts as wrong; 0: only the rules for text are asked.',
+      'Time limit for comparing an answer that is a formula or number with the solution symbolically. A comparison that takes longer is logged and counts as wrong. 0: compare as text only.',
   },
 } as const satisfies Fields
 
-/** A sample without a solution is an error of its item: there is nothing to score against. */
 export default operator({
-  summary: 'Scores each completion of a group for its answer: 1 or 0, as the reward `accuracy`.',
+  summary: 'Sets the reward `accuracy` of each completion: 1 if its answer is right, else 0.',
   config: accuracyFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
@@ -32,7 +31,7 @@ export default operator({
   }),
 })
 
-/** The accuracy reward of each completion: 1 when its answer equals the solution as a formula or by the rules for text. */
+/** The accuracy reward of each completion: 1 if its answer equals the solution as text or as a formula. */
 export async function accuraciesOf(
   group: Group,
   key: string,
@@ -55,7 +54,7 @@ export async function accuraciesOf(
     if (equal) rewards[i] = 1
     if (equal === undefined)
       context.log(
-        `sample ${key}: whether ${answer} equals ${truth} was not found out in ${formulaSeconds} s; it counts as wrong`,
+        `sample ${key}: comparing ${answer} with ${truth} took longer than ${formulaSeconds} s (formulaSeconds); it counts as wrong`,
         'warn',
       )
   }
@@ -63,9 +62,9 @@ export async function accuraciesOf(
 }
 
 /**
- * The rules for text: 1 when the completion's answer is the solution or begins with it, else 0; upper and lower case
- * differ. The answer is what stands between the first answer tags that are on one line, or the whole completion without
- * such tags; the solution is read the same way.
+ * The rules for text: 1 if the completion's answer, or its first character, is the solution, else 0; upper and lower case
+ * differ. The answer is the text between the first answer tags that are on one line, or the whole completion without such
+ * tags; the solution is read the same way.
  */
 export function accuracyReward(completion: string, solution: string): 0 | 1 {
   const truth = answerOf(solution)

@@ -2,8 +2,8 @@ import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
 
 /**
- * Posts `input` and returns the body of the response; the deadline covers all of it. `late`, `aborted`, `not-started`
- * (no connection, or one that broke) and `failed` (any status but 2xx) are thrown.
+ * Posts `input` and returns the body of the response; the deadline covers all of it. Throws `late`, `aborted`,
+ * `not-started` (no connection, or one that broke) and `failed` (any status but 2xx).
  */
 export async function askScorer(
   url: string,
@@ -40,7 +40,7 @@ export async function askScorer(
   }
 }
 
-/** Undefined when it is too long; leaving the loop early ends the connection. */
+/** Undefined if the body is too long; leaving the loop early ends the connection. */
 async function bodyOf(response: Response): Promise<string | undefined> {
   const decoder = new TextDecoder()
   let text = ''
@@ -51,7 +51,7 @@ async function bodyOf(response: Response): Promise<string | undefined> {
   return text + decoder.decode()
 }
 
-/** `fetch` keeps what went wrong in the cause. */
+/** `fetch` gives the reason in the error's cause. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message

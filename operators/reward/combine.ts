@@ -9,16 +9,16 @@ export const combineFields = {
     enum: ['code', 'paper'],
     default: 'code',
     description:
-      'How the two combine: as the published program does, or as its paper says (no form: the zero replacement even if right).',
+      'How the two combine: as in the published program (code), or as in its paper, where a completion without the form earns `zeroReplacement` even if it is right (paper).',
   },
   zeroReplacement: {
     type: 'number',
     default: -2,
-    description: 'Takes the place of a combined reward that is exactly 0.',
+    description: 'Replaces a combined reward that is exactly 0.',
   },
 } as const
 
-/** One that does not apply counts as 0. */
+/** A reward that does not apply to a completion counts as 0. */
 export default operator({
   summary: 'Combines the rewards `accuracy` and `format` of each completion as the published program does.',
   config: combineFields,
@@ -28,10 +28,8 @@ export default operator({
     groups: groups.pipe(
       context.each((group: Group, { key }) =>
         withCombined(group, completion => {
-          const [accuracy, format] = ['accuracy', 'format'].map(
-            name => namedReward(completion, name, key) ?? 0,
-          )
-          return combineRewards(accuracy, format, config)
+          const valueOrZero = (name: string) => namedReward(completion, name, key) ?? 0
+          return combineRewards(valueOrZero('accuracy'), valueOrZero('format'), config)
         }),
       ),
     ),
@@ -43,11 +41,11 @@ export type CombineRule = 'code' | 'paper'
 export interface CombineOptions {
   /** `code`: as the published program. `paper`: a completion without the form earns `zeroReplacement` even if right. */
   rule: CombineRule
-  /** Takes the place of a reward that is exactly 0. */
+  /** Replaces a reward that is exactly 0. */
   zeroReplacement: number
 }
 
-/** accuracy + (2 · accuracy − 1) · format: the form counts for a right answer and against a wrong one (Specification 5.6). */
+/** accuracy + (2 · accuracy − 1) · format: the form adds to a right answer and subtracts from a wrong one. */
 export function combineRewards(
   accuracy: number,
   format: number,

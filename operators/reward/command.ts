@@ -4,7 +4,7 @@ import { groupPort } from '../ports.ts'
 import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
 import { runScorer } from './run-scorer.ts'
 
-/** The program is started once a group: JSON on standard input, JSON on standard output, exit code 0. */
+/** The program is started once for each group: JSON on standard input, JSON on standard output, exit code 0. */
 export default operator({
   summary: 'Lets an external program score the completions of each group.',
   config: {

@@ -3,30 +3,30 @@ import type { Group } from '../kinds.ts'
 import { RewardError } from './reward-error.ts'
 import { withCombined, withNamed } from './with-reward.ts'
 
-/** Config of rewards that something outside of the program gives. Retries are the node's `onError`. */
+/** Config of rewards that an external program or server gives. The node's `onError` decides about retries. */
 export const externalFields = {
   name: { type: 'string', default: 'external', description: 'Name of the reward.' },
   weight: {
     type: 'number',
     default: 1,
-    description: 'Its weight in the combined reward, which it is added to; 0 sets the reward by name alone.',
+    description: 'Its weight in the combined reward; 0 sets the named reward only.',
   },
   timeoutSeconds: {
     type: 'number',
     exclusiveMinimum: 0,
     default: 60,
-    description: 'A group that is not scored by then is an error.',
+    description: 'Time limit for one group; a group that is not scored by then is an error.',
   },
   concurrency: {
     type: 'integer',
     minimum: 1,
     default: 4,
-    description: 'Groups that are scored at the same time.',
+    description: 'Largest number of groups scored at the same time.',
   },
 } as const satisfies Fields
 
 export interface ScorerOptions {
-  /** What errors are about. */
+  /** Start of error messages: which reward of which sample. */
   source: string
   timeoutSeconds: number
   signal: AbortSignal
@@ -35,14 +35,14 @@ export interface ScorerOptions {
 /** Longest answer, in characters: far above what any group needs. */
 export const longestAnswer = 2 ** 24
 
-/** What is sent: one JSON object a group. Back comes `{"rewards": […]}`, a number or null for each completion. */
+/** The request: one JSON object a group. The answer is `{"rewards": […]}`, a number or null for each completion. */
 export function questionOf({ prompt, completions }: Group, key: string): string {
   const { video, question, solution, fields } = prompt.sample
   const answers = completions.map(({ text, ids, finished }) => ({ text, tokens: ids.length, finished }))
   return JSON.stringify({ key, video, question, solution, fields, completions: answers })
 }
 
-/** Reads what came back; anything but one finite number or null for each completion is an error that shows it. */
+/** Reads the answer; anything but one finite number or null for each completion is an error that shows it. */
 export function rewardsOf(answer: string, count: number, source: string): (number | null)[] {
   const bad = (found: string) => {
     const wanted = `{"rewards": [...]} with ${count} numbers or nulls, one for each completion`
@@ -57,7 +57,7 @@ export function rewardsOf(answer: string, count: number, source: string): (numbe
   })
 }
 
-/** The group with that reward, and `weight` times it in the combined one where it applies. */
+/** The group with the named reward, and `weight` times it added to the combined one where it applies. */
 export function withScores(
   group: Group,
   name: string,
@@ -75,7 +75,7 @@ function listOf(answer: string): readonly unknown[] | undefined {
     if (typeof parsed !== 'object' || parsed === null || !('rewards' in parsed)) return undefined
     return Array.isArray(parsed.rewards) ? parsed.rewards : undefined
   } catch {
-    return undefined // the caller shows what it was
+    return undefined // the caller's error shows the answer
   }
 }
 

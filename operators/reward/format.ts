@@ -6,11 +6,11 @@ import { lengthOf, strip } from '../text/python.ts'
 import { withNamed } from './with-reward.ts'
 
 export const formatFields = {
-  baseline: { type: 'number', default: 0.5, description: 'Format reward for the form alone.' },
+  baseline: { type: 'number', default: 0.5, description: 'Reward for the form alone.' },
   lengthBonus: {
     type: 'number',
     default: 0.5,
-    description: 'Format reward added in proportion to the length of the thinking.',
+    description: 'Largest bonus, in proportion to the length of the thinking.',
   },
   lengthCap: {
     type: 'number',
@@ -21,7 +21,7 @@ export const formatFields = {
 } as const
 
 export default operator({
-  summary: 'Scores each completion of a group for thinking and answering in tags, as the reward `format`.',
+  summary: 'Sets the reward `format` of each completion: for thinking and answering in tags.',
   config: formatFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },

@@ -7,7 +7,7 @@ parentPort?.on('message', ({ left, right }: { left: string; right: string }) => 
 })
 parentPort?.postMessage('ready')
 
-/** Equal by the library's normal forms and at random points; what it cannot read equals nothing. */
+/** Equal by the library's normal forms and at random points; a formula that it cannot read equals nothing. */
 function equal(left: string, right: string): boolean {
   try {
     return mathExpressions.fromLatex(left).equals(mathExpressions.fromLatex(right))

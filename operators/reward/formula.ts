@@ -1,12 +1,12 @@
-/** Longer ones are no answers, and comparing them could take long. */
+/** Longer formulas are no answers, and comparing them could take long. */
 const mostCharacters = 400
 
 /**
- * The formula or number that a text answers with, as LaTeX: what stands in its last `\boxed{…}`; else in its last math
- * environment (`$…$`, `\(…\)`, `\[…\]`); else the text itself where it is one of LaTeX's commands and signs; else its last
- * number. Undefined where there is none, and for a lettered option such as `C` or `C. 3 cats`, which is compared as
- * text. After the default extractors of Math-Verify, which the published reward asks; those look for the last match in
- * the whole completion, also outside its answer tags.
+ * The formula or number that a text answers with, as LaTeX: the content of its last `\boxed{…}`; else of its last math
+ * environment (`$…$`, `\(…\)`, `\[…\]`); else the text itself if it consists of LaTeX commands and signs; else its last
+ * number. Undefined if there is none, and for a lettered option such as `C` or `C. 3 cats`, which is compared as text.
+ * The same order as the default extractors of Math-Verify, which the published reward uses; those look for the last
+ * match in the whole completion, also outside its answer tags.
  */
 export function formulaOf(text: string): string | undefined {
   if (letteredOption.test(text)) return undefined
@@ -47,7 +47,7 @@ function lastEnvironment(text: string): string | undefined {
 
 const closings: Readonly<Record<string, string>> = { '\\(': '\\)', '\\[': '\\]' }
 
-/** What stands between the braces of the last `\boxed`, which may hold further braces. */
+/** The content of the last `\boxed{…}`, which may have braces inside. */
 function boxed(text: string): string | undefined {
   const opening = '\\boxed{'
   const start = text.lastIndexOf(opening)
@@ -61,7 +61,7 @@ function boxed(text: string): string | undefined {
   return undefined
 }
 
-/** A text without words: LaTeX's commands, single letters, digits and signs, and among them a command or a digit. */
+/** A text of LaTeX commands, single letters, digits and signs only, with at least one command or digit. */
 function bare(text: string): string | undefined {
   const rest = text.replace(/\\[a-zA-Z]+/g, ' ')
   return !/[a-zA-Z]{2,}/.test(rest) && /\\[a-zA-Z]|\d/.test(text) && !/[.?!]\s*$/.test(text)
@@ -69,7 +69,7 @@ function bare(text: string): string | undefined {
     : undefined
 }
 
-/** Without what is only layout: thousands' commas, units in upright letters, sizes of fractions. */
+/** The formula without layout: commas between thousands, units in upright letters, sizes of fractions. */
 const plain = (formula: string): string =>
   formula
     .replace(/(?<=\d),(?=\d{3}(?!\d))/g, '')

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export interface Formulas {
-  /** Whether two formulas in LaTeX are equal; undefined where `seconds` did not suffice to find out. One at a time. */
+  /** Whether two formulas in LaTeX are equal; undefined if it takes longer than `seconds`. One comparison at a time. */
   equal(left: string, right: string, seconds: number): Promise<boolean | undefined>
   close(): Promise<void>
 }
 
 /**
- * Symbolic equality in a thread of its own, started by the first question: a completion may hold a formula that keeps
- * the library busy without end, and a thread can be ended where a call cannot. What the library cannot read equals nothing.
+ * Symbolic equality in a thread of its own, started by the first comparison: some formulas keep the library busy without
+ * end, and a thread can be stopped where a call cannot. A formula that the library cannot read equals nothing.
  */
 export function formulas(): Formulas {
   let thread: Promise<Worker> | undefined
@@ -22,7 +22,7 @@ export function formulas(): Formulas {
   const ask = async (left: string, right: string, seconds: number) => {
     thread ??= start()
     const worker = await thread
-    // A thread that runs out of memory, or is ended because it is late, has not found out either.
+    // Also undecided: the thread ran out of memory, or was stopped because it took too long.
     const answer = once(worker, 'message').then(
       ([equal]) => equal === true,
       () => undefined,
@@ -42,7 +42,7 @@ export function formulas(): Formulas {
   }
 }
 
-/** The thread has loaded the library, which takes longer than most comparisons. It does not keep the process alive. */
+/** Waits until the thread has loaded the library, which takes longer than most comparisons. It does not keep the process alive. */
 async function start(): Promise<Worker> {
   const worker = new Worker(new URL(import.meta.url.replace(/formulas(\.[jt]s)$/, 'formula-worker$1')))
   await once(worker, 'message')

@@ -2,11 +2,11 @@ import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 
-/** `metrics.jsonl` gets a line for each group with the means over all so far: its last line is the result. */
+/** Each group adds a line to `metrics.jsonl` with the means over all groups so far, so the last line is the result. */
 export default operator({
   summary: 'Reports the mean of each reward over all completions that arrive.',
   config: {
-    name: { type: 'string', description: 'Stands before the names of the rewards in the metrics.' },
+    name: { type: 'string', description: 'Prefix of the names of the rewards in the metrics.' },
   },
   inputs: { groups: groupPort },
   outputs: {},

@@ -4,11 +4,15 @@ import { groupPort } from '../ports.ts'
 import { withReward } from './with-reward.ts'
 
 export default operator({
-  summary: 'Takes something off the reward of completions that come near the length limit, and most past it.',
+  summary: 'Lowers the reward of completions as they approach the length limit, most of all beyond it.',
   config: {
-    length: { type: 'integer', minimum: 1, description: 'Tokens from which the whole punishment is due.' },
-    buffer: { type: 'integer', minimum: 1, description: 'Tokens before it over which the punishment grows.' },
-    weight: { type: 'number', default: 1, description: 'The whole punishment.' },
+    length: { type: 'integer', minimum: 1, description: 'Tokens from which on the penalty is `weight`.' },
+    buffer: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Tokens before `length` over which the penalty grows.',
+    },
+    weight: { type: 'number', default: 1, description: 'Largest penalty.' },
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
@@ -21,7 +25,7 @@ export default operator({
   }),
 })
 
-/** From 0 at `length` − `buffer` tokens in a line to −1 at `length` and more (reference/grpo 2.4, DAPO). */
+/** Falls linearly from 0 at `length` − `buffer` tokens to −1 at `length` and more (DAPO, arXiv:2503.14476, equation 13). */
 export function overlongReward(tokens: number, length: number, buffer: number): number {
   const excess = tokens - (length - buffer)
   return excess <= 0 ? 0 : -Math.min(excess / buffer, 1)

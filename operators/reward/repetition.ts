@@ -4,10 +4,15 @@ import { groupPort } from '../ports.ts'
 import { withReward } from './with-reward.ts'
 
 export default operator({
-  summary: 'Takes something off the reward of completions that repeat themselves.',
+  summary: 'Lowers the reward of repetitive completions.',
   config: {
-    size: { type: 'integer', minimum: 1, default: 3, description: 'Tokens in a run that should not return.' },
-    weight: { type: 'number', default: 1, description: 'Punishment if every run were a repetition.' },
+    size: {
+      type: 'integer',
+      minimum: 1,
+      default: 3,
+      description: 'Length of the runs of tokens that should not repeat.',
+    },
+    weight: { type: 'number', default: 1, description: 'Penalty if every run were a repetition.' },
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
@@ -20,7 +25,7 @@ export default operator({
   }),
 })
 
-/** Minus the share of runs of `size` tokens that occurred before; 0 without a run (reference/grpo 2.4). */
+/** Minus the share of runs of `size` tokens that occur earlier in the completion; 0 without a run. */
 export function repetitionReward(ids: readonly number[], size: number): number {
   const runs = ids.slice(size - 1).map((_, i) => ids.slice(i, i + size).join(' '))
   return runs.length === 0 ? 0 : new Set(runs).size / runs.length - 1

@@ -4,11 +4,12 @@ import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
 
 /**
- * Runs a program over `input` and returns what it wrote. It is gone when this settles, and where it is stopped so is all
- * that it started. `late`, `aborted`, `not-started`, or `failed` with its exit code and what it said, are thrown.
+ * Runs a program with `input` and returns its standard output. When the promise settles the program has ended, and if it
+ * was stopped, so has everything that it started. Throws `late`, `aborted`, `not-started`, or `failed` with the exit code
+ * and the end of standard error.
  */
 export function runScorer(
-  [program, ...args]: readonly string[],
+  [program = '', ...args]: readonly string[],
   input: string,
   { source, timeoutSeconds, signal }: ScorerOptions,
 ): Promise<string> {
@@ -17,7 +18,7 @@ export function runScorer(
       reject(new RewardError('aborted', `${source}: aborted`))
       return
     }
-    // A group of its own: a kill reaches what a wrapper script has started, and Ctrl-C is left to us.
+    // A process group of its own: a kill reaches what a wrapper script has started, and Ctrl-C reaches only this program.
     const child = spawn(program, args, { stdio: 'pipe', detached: process.platform !== 'win32' })
     let answer = ''
     let said = ''
@@ -46,7 +47,7 @@ export function runScorer(
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-2000)
     })
-    // It may end without reading everything; its exit code tells whether that is well.
+    // A program may end without reading everything; its exit code tells whether that is a failure.
     child.stdin.on('error', () => child.stdin.destroy())
     child.stdin.end(input)
     child.on('close', (code, killer) => {

@@ -1,22 +1,24 @@
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { RewardError } from './reward-error.ts'
 import { namedReward, withCombined } from './with-reward.ts'
 
 export default operator({
-  summary: 'Makes the combined reward of each completion the weighted sum of its rewards by name.',
+  summary: 'Sets the combined reward of each completion to the weighted sum of its named rewards.',
   config: {
     weights: {
       type: 'object',
-      description: 'Weight of each reward by its name. One that does not apply to a completion is left out.',
+      description:
+        'Weight of each reward by its name. A reward that does not apply to a completion is left out of its sum.',
     },
     none: {
       type: 'string',
       enum: ['error', 'zero', 'leave-out'],
       default: 'error',
       description:
-        'A completion that none of them applies to stops the run, has the sum 0, or has no combined reward (see `missing` of grpo.advantage).',
+        'What happens to a completion that none of the rewards applies to: it stops the run (error), its sum is 0 (zero), or it gets no combined reward (leave-out; see `missing` of grpo.advantage).',
     },
   },
   inputs: { groups: groupPort },
@@ -37,14 +39,14 @@ export default operator({
   },
 })
 
-/** Σ weight · value over the values that apply; none at all is an error by default, since 0 would be a verdict. */
+/** Σ weight · value over the values that apply. If none applies that is an error by default, since 0 would be a verdict. */
 export function weightedSum(
   values: readonly (number | null)[],
   weights: readonly number[],
   key: string,
   none: 'error' | 'zero' | 'leave-out' = 'error',
 ): number | undefined {
-  const applicable = values.flatMap((value, i) => (value === null ? [] : [weights[i] * value]))
+  const applicable = values.flatMap((value, i) => (value === null ? [] : [at(weights, i) * value]))
   if (applicable.length > 0) return applicable.reduce((sum, term) => sum + term, 0)
   if (none !== 'error') return none === 'zero' ? 0 : undefined
   throw new RewardError('missing-reward', `sample ${key}: no reward applies to a completion`)

@@ -1,3 +1,4 @@
+import { at } from '../../engine/shared/at.ts'
 import { pack, type Sequence } from '../../kernels/networks/packing.ts'
 import { visualTokens } from '../../kernels/networks/shape.ts'
 import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
@@ -5,7 +6,7 @@ import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { ExampleError } from './example-error.ts'
 import { sftLoss } from './loss.ts'
 
-/** `update`: the mean over all labelled tokens. `batch`: the mean of the batches' means, as the published program. */
+/** `update`: the mean over all labelled tokens. `batch`: the mean of the batches' means, as in the published program. */
 export type Divisor = 'update' | 'batch'
 
 export interface SftStep {
@@ -21,8 +22,8 @@ export interface SftStep {
 }
 
 /**
- * One step of the optimizer on all batches together, each of them one pass. The sequences of a batch lie side by side
- * without padding and do not see each other, so the numbers are those of a padded batch under its mask.
+ * One step of the optimizer on all batches together, each of them one pass. The sequences of a batch are packed without
+ * padding and do not attend to each other, so the numbers are those of a padded batch with a mask.
  */
 export async function learn(
   batches: readonly (readonly Sequence[])[],
@@ -35,7 +36,7 @@ export async function learn(
   try {
     let loss = 0
     for (const [i, batch] of batches.entries()) {
-      const divideBy = divisor === 'update' ? tokens : counts[i] * batches.length
+      const divideBy = divisor === 'update' ? tokens : at(counts, i) * batches.length
       loss += await accumulate(batch, model, divideBy)
     }
     const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
@@ -62,7 +63,7 @@ async function accumulate(batch: readonly Sequence[], model: VideoModel, divideB
   }
 }
 
-/** Labels that are left when sequences are cut to the model's length. */
+/** Labelled tokens that remain when sequences are truncated to the model's length. */
 function labelledTokens(batch: readonly Sequence[], { shape, maxLength }: VideoModel): number {
   const count = pack(batch, visualTokens(shape.connector), maxLength).supervisedTokens.length
   if (count > 0) return count

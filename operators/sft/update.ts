@@ -7,9 +7,9 @@ import { examplePort } from '../ports.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { learn } from './train.ts'
 
-/** The last batch may be short, and so may the last update: nothing is left out. */
+/** No example is left out: the last batch and the last update may be short. */
 export default operator({
-  summary: 'Updates a model with the cross-entropy of the labelled tokens of examples and reports it.',
+  summary: 'Updates a model with the gradient of the cross-entropy of labelled tokens, and records metrics.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that learns.' },
     optimizer: { type: 'string', resource: 'optimizer', description: "The model's optimizer." },
@@ -18,14 +18,14 @@ export default operator({
       type: 'integer',
       minimum: 1,
       default: 1,
-      description: 'Passes whose gradients are added up for one update.',
+      description: 'Passes whose gradients are summed for one update.',
     },
     divisor: {
       type: 'string',
       enum: ['update', 'batch'],
       default: 'update',
       description:
-        'The loss is the mean over all labelled tokens of the update, or is taken by pass and then averaged, as the published program does.',
+        'update: the loss is the mean over all labelled tokens of the update. batch: it is the mean over each pass, averaged over the passes, as in the published program.',
     },
   },
   inputs: { examples: examplePort },

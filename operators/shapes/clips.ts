@@ -1,4 +1,5 @@
 import { operator, type SourceItem } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Pictures } from '../kinds.ts'
 import { type Random, randomOf } from '../random.ts'
 import { captionOf, descriptionOf, thoughtOf } from './conversations.ts'
@@ -17,32 +18,33 @@ export default operator({
       minimum: 1,
       maximum: 3,
       default: 2,
-      description: 'Questions about a clip: where the shape goes, its colour, which shape it is.',
+      description:
+        'Questions about a clip, the first of these: where the shape moves, its colour, which shape it is.',
     },
     rows: {
       type: 'string',
       enum: ['questions', 'captions', 'descriptions', 'thoughts'],
       default: 'questions',
       description:
-        'Rows about a clip: a conversation that says what is seen (captions), or its questions, each with a conversation that thinks and answers in words (descriptions) or by letter (thoughts), or with none.',
+        'Rows about a clip. captions: one conversation that describes the clip. questions: its questions. descriptions, thoughts: its questions, each with a conversation that thinks and then answers in words, or by letter.',
     },
     movement: {
       type: 'string',
       enum: ['random', 'in-turn'],
       default: 'random',
-      description: 'Any direction or none, or left, right, up and down in turn.',
+      description: 'random: any direction or none. in-turn: left, right, up and down in turn.',
     },
     options: {
       type: 'string',
       enum: ['shuffled', 'listed', 'balanced'],
       default: 'shuffled',
       description:
-        'Whether the options of a question are in random order, always in the same, or in one that gives each letter to four clips in a row.',
+        'Order of the options of a question. shuffled: random. listed: always the same. balanced: the right letter changes every four clips.',
     },
     folder: {
       type: 'string',
       default: 'clips',
-      description: 'Folder of the clips in that of the data set; under another name other clips are drawn.',
+      description: 'Folder of the clips in the folder of the data set; another name gives other clips.',
     },
     seed: { type: 'integer', minimum: 0, default: 1, description: 'The same seed draws the same clips.' },
   },
@@ -74,7 +76,7 @@ export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
   const random = randomOf(seed, folder, index)
   const drawn = randomScene(random, size)
   const scene =
-    sizes.movement === 'random' ? drawn : { ...drawn, movement: directions[index % directions.length] }
+    sizes.movement === 'random' ? drawn : { ...drawn, movement: at(directions, index % directions.length) }
   const number = String(index).padStart(String(count - 1).length, '0')
   const path = `${folder}/${number}.mp4`
   const rows = rowsAbout(scene, path, index, random, sizes)
@@ -85,7 +87,7 @@ export function drawClip(index: number, sizes: Sizes): SourceItem<Pictures> {
   return { key: number, value, bytes: frames * size * size * 3 }
 }
 
-/** In the fields of the published data: questions as for GRPO, conversations as for the cold start. */
+/** Rows with the fields of the published data: questions for GRPO, conversations for the cold start. */
 function rowsAbout(scene: Scene, path: string, index: number, random: Random, sizes: Sizes) {
   const id = (i: number) => index * sizes.questions + i
   if (sizes.rows === 'captions') return [{ id: index, video: path, conversations: captionOf(scene) }]
@@ -109,9 +111,7 @@ const directions = ['left', 'right', 'up', 'down'] as const
 
 function randomScene(random: Random, size: number): Scene {
   const pick = <T>(list: readonly T[]): T => {
-    const choice = list[random.integer(list.length)]
-    if (choice === undefined) throw new Error('randomScene: nothing to pick from')
-    return choice
+    return at(list, random.integer(list.length))
   }
   return {
     shape: pick(shapes),
@@ -123,5 +123,5 @@ function randomScene(random: Random, size: number): Scene {
   }
 }
 
-/** The object's own keys with their names as type: true for literals that nobody adds keys to. */
+/** The object's keys with their names as type: right for literals that nothing adds keys to. */
 const keysOf = <T extends object>(object: T) => Object.keys(object) as (keyof T)[]

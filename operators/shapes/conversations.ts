@@ -3,17 +3,17 @@ import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Scene } from './draw.ts'
 import type { Question } from './questions.ts'
 
-/** What a viewer would say that the clip shows. */
+/** A description of the clip, as an answer to a general question. */
 export const captionOf = (scene: Scene): Message[] => [
   { from: 'human', value: '<image>\nwhat happens in the video?' },
   { from: 'gpt', value: `${seen(scene)}.` },
 ]
 
-/** A question answered in the form that is rewarded, with the true option's words instead of its letter. */
+/** A question answered in the rewarded form, with the words of the right option instead of its letter. */
 export const descriptionOf = (scene: Scene, question: Question): Message[] =>
   inForm(scene, question.problem, `<answer> ${question.truth} </answer>`)
 
-/** A question with a chain of thought that looks first and then chooses, in the form that is rewarded. */
+/** A question answered in the rewarded form: a thought that describes the clip, then the letter. */
 export const thoughtOf = (scene: Scene, question: Question): Message[] =>
   inForm(scene, question.problem, question.solution)
 

@@ -7,7 +7,7 @@ export const colours = {
   purple: [150, 60, 190],
   white: [240, 240, 240],
 } as const
-/** Direction of the movement on the picture: x to the right, y down. */
+/** Direction of the movement in the picture: x to the right, y down. */
 export const movements = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1], nowhere: [0, 0] } as const
 
 export interface Scene {
@@ -18,7 +18,7 @@ export interface Scene {
   background: number
   /** Half the height of the shape, pixels. */
   radius: number
-  /** How far the middle of the path lies from the middle of the picture across the movement, pixels. */
+  /** Distance of the path from the middle of the picture, across the direction of movement, pixels. */
   offset: number
 }
 

@@ -4,19 +4,19 @@ import { colours, movements, type Scene, shapes } from './draw.ts'
 export interface Question {
   /** The question with its lettered options. */
   problem: string
-  /** The true letter in answer tags. */
+  /** The right letter in answer tags. */
   solution: string
-  /** The words of the true option. */
+  /** The words of the right option. */
   truth: string
 }
 
 /**
- * `shuffled`: options in random order. `listed`: in the order of the list that they are from, its first ones. A number:
- * the true one stands there, counted from 0, and the others in random order around it.
+ * `shuffled`: options in random order. `listed`: in the order of the list that they come from. A number: the position of
+ * the right option, from 0; the others are in random order around it.
  */
 export type OptionOrder = 'shuffled' | 'listed' | number
 
-/** Questions about a scene, in the order that they are asked in; each has four options, the true one among them. */
+/** The first `count` questions about a scene; each has four options, one of them right. */
 export function questionsAbout(
   scene: Scene,
   count: number,

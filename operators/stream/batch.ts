@@ -1,22 +1,24 @@
 import { map, Observable, type OperatorFunction } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 
-/** A list takes the key of its first item. When the source ends early the last list is short. */
+/** A list has the key of its first item. The last list is short when the input ends early. */
 export default operator({
-  summary: 'Collects items into lists, by number, bytes and time: what is reached first ends a list.',
+  summary:
+    'Collects items into lists by number, bytes and time; a list ends at whichever limit is reached first.',
   config: {
-    size: { type: 'integer', minimum: 1, default: 8, description: 'Most items in one list.' },
+    size: { type: 'integer', minimum: 1, default: 8, description: 'Largest number of items in a list.' },
     bytes: {
       type: 'number',
       minimum: 0,
       default: 0,
-      description: 'Most bytes of its items together, one larger item excepted; 0 for no limit.',
+      description: 'Largest number of bytes in a list, unless a single item has more; 0 for no limit.',
     },
     seconds: {
       type: 'number',
       minimum: 0,
       default: 0,
-      description: 'Most time after its first item; 0 for no limit.',
+      description: 'Longest time after the first item of a list; 0 for no limit.',
     },
   },
   inputs: { items: 'any' },
@@ -28,7 +30,7 @@ export default operator({
     lists: items.pipe(
       lists(limits),
       map(list => {
-        const batch = list[0].derive(
+        const batch = at(list, 0).derive(
           list.map(item => item.value),
           { parents: list },
         )

@@ -1,22 +1,23 @@
 import { Observable } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 
-/** A pair takes the key of its items and stands where the later one of them came. */
+/** A pair has the key of its items, and is emitted when the second of them arrives. */
 export default operator({
-  summary: 'Joins the items of two streams that have the same key, as { left, right }.',
+  summary: 'Pairs the items of two streams that have the same key, as { left, right }.',
   config: {
     waiting: {
       type: 'integer',
       minimum: 1,
       default: 64,
       description:
-        'Items of one side that may wait for their partners; the run fails as stalled when none of them comes.',
+        'Items of one side that may wait for their partners; if they wait for partners that never arrive, the run fails as stalled.',
     },
     unmatched: {
       type: 'string',
       enum: ['error', 'drop'],
       default: 'error',
-      description: 'What an item is whose partner has not come when both streams have ended.',
+      description: 'What happens to an item whose partner has not arrived when both streams have ended.',
     },
   },
   inputs: { left: 'any', right: 'any' },
@@ -48,7 +49,7 @@ export default operator({
         const alone = [...waits.left.values(), ...waits.right.values()]
         if (alone.length > 0 && unmatched === 'error')
           subscriber.error(
-            new Error(`${alone.length} items have no partner, the first has the key "${alone[0].key}"`),
+            new Error(`${alone.length} items have no partner, the first has the key "${at(alone, 0).key}"`),
           )
         for (const item of alone) if (unmatched === 'drop') item.release()
         subscriber.complete()

@@ -1,26 +1,32 @@
 import { filter, map, toArray } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { shuffled } from '../shuffle.ts'
 
 /**
- * What is expensive to make, e.g. the features of a clip, is made once. The first pass waits for the last item, so that
- * it is in random order too. Keys are `epoch:key`. No item counts as done before all passes over all are.
+ * For items that are expensive to compute, e.g. the features of a clip. The first pass starts after the last item has
+ * arrived, so that it too is in random order. Keys are `epoch:key`. Items count as done when all passes are done.
  */
 export default operator({
-  summary: 'Keeps all items and passes them on several times.',
+  summary: 'Keeps all items and emits them several times.',
   config: {
     epochs: { type: 'integer', minimum: 1, description: 'Passes over the items.' },
-    limit: { type: 'integer', minimum: 0, default: 0, description: 'Items passed on in all; 0 is all.' },
+    limit: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'Items emitted in all passes together; 0 emits all.',
+    },
     shuffle: {
       type: 'boolean',
       default: true,
-      description: "Random order, another one each epoch; it depends on the run's seed.",
+      description: "Random order, a new one in each pass; it depends on the run's seed.",
     },
     capacity: {
       type: 'integer',
       minimum: 1,
       default: 4096,
-      description: 'Most items that are kept at the same time; with more coming in, the run stands still.',
+      description: 'Largest number of items kept at the same time; with more items the run stalls.',
     },
   },
   inputs: { items: 'any' },
@@ -40,7 +46,7 @@ export default operator({
       filter(list => list.length > 0),
       map(list => {
         const kept = list.map(({ key, value }): Kept => ({ key, value }))
-        const whole = list[0].derive(kept, { parents: list })
+        const whole = at(list, 0).derive(kept, { parents: list })
         for (const item of list) item.release()
         return whole
       }),

@@ -2,9 +2,9 @@ import { defer, EMPTY, take, tap } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
 import { keptNumber } from '../kept-number.ts'
 
-/** When it has passed them on it stops what stands before it, as far as nothing else listens there. */
+/** After the last of them it stops the nodes before it, unless other nodes use their output. */
 export default operator({
-  summary: 'Passes the first items on and ends.',
+  summary: 'Passes on the first items, then ends.',
   config: {
     count: { type: 'integer', minimum: 1, description: 'Items to pass on.' },
   },

@@ -33,7 +33,7 @@ t.test('what is missing is named', async t => {
   const half = groupOf([{ rewards: { accuracy: 1 } }])
   await t.rejects(runOver(combine, code, input(half), 'groups'), {
     code: 'missing-reward',
-    message: /no reward "format", known: accuracy/,
+    message: /no reward "format", only: accuracy/,
   })
 })
 
@@ -49,7 +49,7 @@ t.test('a sum leaves out what does not apply, and needs something that does', as
     message: /no reward applies/,
   })
   await t.rejects(runOver(sum, { weights: { c: 1 }, none: 'error' }, input(group), 'groups'), {
-    message: /no reward "c", known: a, b/,
+    message: /no reward "c", only: a, b/,
   })
   await t.rejects(
     async () => runOver(sum, { weights: { a: 'much' }, none: 'error' }, input(group), 'groups'),
