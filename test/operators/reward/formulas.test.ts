@@ -45,5 +45,7 @@ t.test('an answer that equals the solution as a formula is right, as text too', 
   t.same(await rewards(['<answer>3</answer>', '<answer>C</answer>'], 'C. 3 cats'), [0, 0], 'options are text')
   t.same(said, [])
   t.same(await rewards([`<answer>$${endless}$</answer>`], '1', 0.2), [0])
-  t.match(said, [/^sample row 3: comparing .* with 1 took longer than 0\.2 s \(formulaSeconds\); it counts as wrong$/])
+  t.match(said, [
+    /^sample row 3: comparing .* with 1 took longer than 0\.2 s \(formulaSeconds\); it counts as wrong$/,
+  ])
 })
