@@ -17,7 +17,7 @@ import { Scheduler } from './node/scheduler.ts'
 import { StallWatch } from './node/stall.ts'
 import { Journal } from './record/journal.ts'
 import { describeRun } from './record/manifest.ts'
-import { type Observer, observe } from './record/status.ts'
+import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
 import type { Run, RunOptions, RunSummary } from './summary.ts'
 

@@ -2,12 +2,12 @@ import t from 'tap'
 import { operator } from '../../engine/operator.ts'
 import batch from '../../operators/stream/batch.ts'
 import join from '../../operators/stream/join.ts'
-import { bench, runNodes, turn } from './support.ts'
+import { runNodes, testBed, turn } from './support.ts'
 
 const range = (config: object) => ({ operator: 'range', config })
 const collect = (edge: string) => ({ operator: 'collect', from: { items: edge } })
 const extra = (more: object = {}) =>
-  bench({ operators: { 'stream.batch': batch, 'stream.join': join, ...more } })
+  testBed({ operators: { 'stream.batch': batch, 'stream.join': join, ...more } })
 
 t.test('parallel works on so many items at once and keeps their order', async t => {
   let now = 0

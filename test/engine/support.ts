@@ -27,7 +27,7 @@ export class Buffers {
 }
 
 /** What happened in a run, in order, as its operators told it. */
-export interface Bench {
+export interface TestBed {
   readonly registry: Registry
   readonly buffers: Buffers
   readonly events: string[]
@@ -41,7 +41,7 @@ export interface Bench {
 export const turn = () => new Promise<void>(resolve => setImmediate(resolve))
 
 /** Operators for tests: a source of numbers with buffers, a worker, a sink, and what cycles need. */
-export function bench(extra: Partial<Registry> = {}, seen: unknown[] = []): Bench {
+export function testBed(extra: Partial<Registry> = {}, seen: unknown[] = []): TestBed {
   const buffers = new Buffers()
   const events: string[] = []
   const gates = new Map<string, () => void>()
@@ -160,7 +160,7 @@ export function problemsOf(text: string, registry: Registry, options: CheckOptio
 export function start(
   t: Test,
   nodes: unknown,
-  { registry }: Bench,
+  { registry }: TestBed,
   options: Partial<RunOptions> & { rest?: object } = {},
 ): Run {
   const plan = loadGraph('g.json', registry, { read: () => graphText(nodes, options.rest) })
@@ -171,6 +171,6 @@ export function start(
 export const runNodes = (
   t: Test,
   nodes: unknown,
-  on: Bench,
+  on: TestBed,
   options: Partial<RunOptions> & { rest?: object } = {},
 ): Promise<RunSummary> => start(t, nodes, on, options).done

@@ -4,11 +4,11 @@ import t from 'tap'
 import { command } from '../../../engine/cli/command.ts'
 import { operator, resource } from '../../../engine/operator.ts'
 import batch from '../../../operators/stream/batch.ts'
-import { bench } from '../support.ts'
+import { testBed } from '../support.ts'
 
 /** Runs a command in this process, with the operators of the tests and `stream.batch`. */
 async function call(words: readonly string[]) {
-  const { registry } = bench({ operators: { 'stream.batch': batch } })
+  const { registry } = testBed({ operators: { 'stream.batch': batch } })
   let out = ''
   let complaints = ''
   const code = await command(words, {
@@ -89,7 +89,7 @@ t.test(
   'a run that may need more than --memory is refused before anything opens, with what to lower',
   async t => {
     const opened: string[] = []
-    const { registry } = bench()
+    const { registry } = testBed()
     const model = resource({
       summary: 'Weighs much.',
       config: { gigabytes: { type: 'integer', minimum: 1, description: 'Its weight.' } },
@@ -190,7 +190,7 @@ t.test('the log is shown from a level on, and kept whole as JSON lines', async t
     const say = (line: string) => {
       out += `${line}\n`
     }
-    const { registry } = bench({ operators: { keeps } })
+    const { registry } = testBed({ operators: { keeps } })
     const world = { registry, environment: {}, screen: { write: say }, prepare: async () => {} }
     const run = join(folder, words.join('-') || 'plain')
     const all = ['run', join(folder, 'g.json'), '--out', run, ...words]

@@ -7,7 +7,7 @@ import { operators, resources as ours } from '../../../operators/index.ts'
 import take from '../../../operators/stream/take.ts'
 import writeLines from '../../../operators/write/jsonl.ts'
 import { fixture, repository } from '../../fixtures.ts'
-import { bench } from '../support.ts'
+import { testBed } from '../support.ts'
 
 /** Interrupts the process, as a terminal does, when it meets a number; a broken one records something else. */
 const bell = (at: number, broken: boolean) =>
@@ -34,7 +34,7 @@ async function call(words: readonly string[], { at = -1, broken = false } = {}) 
     text += `${line}\n`
   }
   const code = await command(words, {
-    registry: bench({ operators }).registry,
+    registry: testBed({ operators }).registry,
     environment: {},
     screen: { write: () => {} },
     print: say,
@@ -104,7 +104,7 @@ t.test('the second interrupt frees everything and leaves', async t => {
   })
   let text = ''
   const code = await command(['run', file, '--out', run], {
-    registry: bench({ operators: { bell: ring, 'stream.take': take, 'write.jsonl': writeLines } }).registry,
+    registry: testBed({ operators: { bell: ring, 'stream.take': take, 'write.jsonl': writeLines } }).registry,
     environment: {},
     screen: { write: () => {} },
     print: line => (text += line),

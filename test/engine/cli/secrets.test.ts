@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
-import { bench } from '../support.ts'
+import { testBed } from '../support.ts'
 
 const secret = 'hunter2 "quoted" \\ secret'
 
@@ -33,7 +33,7 @@ async function call(...words: string[]) {
     out += `${line}\n`
   }
   const world = { print: say, complain: say, screen: { write: say }, prepare: async () => {} }
-  const { registry } = bench({ operators: { gossip } })
+  const { registry } = testBed({ operators: { gossip } })
   const code = await command(words, { ...world, registry, environment: { TOKEN: secret } })
   return { code, out }
 }

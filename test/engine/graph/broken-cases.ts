@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
 import { operator, resource } from '../../../engine/operator.ts'
-import { bench } from '../support.ts'
+import { testBed } from '../support.ts'
 
 const words = operator({
   summary: 'Says words.',
@@ -76,7 +76,7 @@ const gated = operator({
   run: () => ({}),
 })
 /** What the graphs below may name. */
-export const { registry } = bench({
+export const { registry } = testBed({
   operators: { words, opens, film, look, pass, half, both, pile, gated },
   resources: { jar },
 })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { operator } from '../../../engine/operator.ts'
 import { collectGarbage } from '../../collect-garbage.ts'
-import { bench, runNodes } from '../support.ts'
+import { runNodes, testBed } from '../support.ts'
 
 const items = 300
 
@@ -44,7 +44,7 @@ t.test('a run that goes on has forgotten the values that went through it', async
     outputs: {},
     run: ({ items }, _config, context) => ({ none: items.pipe(context.each(() => undefined)) }),
   })
-  const on = bench({ operators: { objects, wrap, end } })
+  const on = testBed({ operators: { objects, wrap, end } })
   const nodes = {
     objects: { operator: 'objects' },
     wrap: { operator: 'wrap', from: { items: 'objects.items' } },

@@ -6,17 +6,16 @@ import { loadGraph } from '../../../engine/graph/check.ts'
 import { startRun } from '../../../engine/run/run.ts'
 import { Buffers, graphText } from '../support.ts'
 import {
-  type Case,
   expectedAt,
   type Fault,
   liveBound,
   nodesOf,
-  operatorsOf,
   type RandomGraph,
   randomGraph,
   randomOf,
   type Token,
 } from './random-graph.ts'
+import { type Case, operatorsOf } from './random-operators.ts'
 
 const cases = 2000
 // runs force their manifest to the disk, and that is most of what a small run takes: a folder in memory has none

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { operator } from '../../../engine/operator.ts'
-import { type Bench, bench, runNodes } from '../support.ts'
+import { runNodes, type TestBed, testBed } from '../support.ts'
 
 /** A node that names a box and a shared thing, and fails when told to. */
-function user(): Bench {
+function user(): TestBed {
   const use = operator({
     summary: 'Uses a box.',
     config: {
@@ -33,7 +33,7 @@ function user(): Bench {
       ),
     }),
   })
-  const on = bench({ operators: { use } })
+  const on = testBed({ operators: { use } })
   return on
 }
 

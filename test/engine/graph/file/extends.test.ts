@@ -5,9 +5,9 @@ import { readSettings } from '../../../../engine/graph/file/settings.ts'
 import { endName } from '../../../../engine/graph/flatten/flat.ts'
 import { describe } from '../../../../engine/graph/problem.ts'
 import { resolvedGraph } from '../../../../engine/graph/resolved.ts'
-import { bench } from '../../support.ts'
+import { testBed } from '../../support.ts'
 
-const { registry } = bench()
+const { registry } = testBed()
 
 /** Three numbers, copied and collected. One line a part, so that positions are easy to read. */
 const base = [

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { type CheckOptions, checkGraph } from '../../../../engine/graph/check.ts'
 import { describe } from '../../../../engine/graph/problem.ts'
 import { operator } from '../../../../engine/operator.ts'
-import { bench, graphText } from '../../support.ts'
+import { graphText, testBed } from '../../support.ts'
 
 const all = operator({
   summary: 'Has a field of every type.',
@@ -19,7 +19,7 @@ const all = operator({
   outputs: { any: 'any' },
   run: () => ({}),
 })
-const { registry } = bench({ operators: { all } })
+const { registry } = testBed({ operators: { all } })
 
 /** The config of the only node, after params; problems fail the test. */
 function configOf(t: Test, config: object, params: object, options: CheckOptions = {}) {

@@ -4,7 +4,7 @@ import { checkGraph } from '../../../../engine/graph/check.ts'
 import { endName } from '../../../../engine/graph/flatten/flat.ts'
 import { describe } from '../../../../engine/graph/problem.ts'
 import { startRun } from '../../../../engine/run/run.ts'
-import { bench, graphText } from '../../support.ts'
+import { graphText, testBed } from '../../support.ts'
 
 const part = graphText(
   {
@@ -33,7 +33,7 @@ const nodes = (sub: object, from = 'sub.doubled') => ({
 })
 
 t.test('a sub-graph stands for its nodes, with prefixed names', async t => {
-  const on = bench()
+  const on = testBed()
   const main = graphText(nodes({ params: { copies: 2 } }))
   const { plan, problems } = checkGraph('graphs/g.json', on.registry, { read: files(main) })
   t.same(problems.map(describe), [])
@@ -54,7 +54,7 @@ t.test('a sub-graph stands for its nodes, with prefixed names', async t => {
 })
 
 t.test('--set reaches inside', async t => {
-  const { registry } = bench()
+  const { registry } = testBed()
   const set = ['nodes.sub/first.config.concurrency=5']
   const { plan, problems } = checkGraph('graphs/g.json', registry, { set, read: files(graphText(nodes({}))) })
   t.same(problems.map(describe), [])
@@ -62,7 +62,7 @@ t.test('--set reaches inside', async t => {
 })
 
 t.test('wrong params, ports and contents are reported where they stand', async t => {
-  const { registry } = bench()
+  const { registry } = testBed()
   const sub = {
     params: { copys: 2, copies: -1 },
     from: { numbers: 'count.numbers', nmbers: 'count.numbers' },
@@ -79,7 +79,7 @@ t.test('wrong params, ports and contents are reported where they stand', async t
 })
 
 t.test('an input of a sub-graph that nothing feeds is an unconnected input', async t => {
-  const { registry } = bench()
+  const { registry } = testBed()
   const { problems } = checkGraph('graphs/g.json', registry, { read: files(graphText(nodes({ from: {} }))) })
   t.same(
     problems.map(problem => [problem.code, problem.rule]),
@@ -98,7 +98,7 @@ t.test('a resource is looked up in the sub-graph first, then around it', async t
     outputs: {},
     run: () => ({}),
   } as const
-  const { registry } = bench({ operators: { use } })
+  const { registry } = testBed({ operators: { use } })
   const box = (name: string) => ({ resource: 'box', config: { name } })
   const inner = graphText(
     { a: { operator: 'use', config: { near: 'one', far: 'two' } } },

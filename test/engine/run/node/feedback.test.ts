@@ -1,10 +1,10 @@
 import { bufferCount, map, pipe } from 'rxjs'
 import t from 'tap'
 import { type Item, operator } from '../../../../engine/operator.ts'
-import { type Bench, bench, runNodes, start, turn } from '../../support.ts'
+import { runNodes, start, type TestBed, testBed, turn } from '../../support.ts'
 
 /** A generator and an update joined in a cycle, as in GRPO; both write down what they do. */
-function loop(skipAt = -1): Bench {
+function loop(skipAt = -1): TestBed {
   const generate = operator({
     summary: 'Generates.',
     config: {},
@@ -61,7 +61,7 @@ function loop(skipAt = -1): Bench {
     credits: () => 2,
     run: ({ items }) => ({ lists: items.pipe(pairs()) }),
   })
-  const on = bench({ operators: { generate, update, updateAll, batch } })
+  const on = testBed({ operators: { generate, update, updateAll, batch } })
   return on
 }
 
@@ -195,7 +195,7 @@ t.test('a token that goes round a cycle without other inputs ends when nothing m
       ),
     }),
   })
-  const on = bench({ operators: { countDown } })
+  const on = testBed({ operators: { countDown } })
   const summary = await runNodes(
     t,
     { down: { operator: 'countDown', from: { tokens: { edge: 'down.tokens', initial: 5 } } } },

@@ -5,7 +5,7 @@ import { readStatus } from '../../../../engine/cli/live-run.ts'
 import { describeStatus } from '../../../../engine/cli/verbs/top.ts'
 import { operator } from '../../../../engine/operator.ts'
 import { askTap, stopTap, summary } from '../../../../engine/run/record/tap.ts'
-import { bench, start, turn } from '../../support.ts'
+import { start, testBed, turn } from '../../support.ts'
 
 t.test('a run tells how it gets on, shows items to who asks, and writes its end', async t => {
   const directory = t.testdir()
@@ -41,7 +41,7 @@ t.test('a run tells how it gets on, shows items to who asks, and writes its end'
       ),
     }),
   })
-  const on = bench({ operators: { endless, slow } })
+  const on = testBed({ operators: { endless, slow } })
   const nodes = {
     count: { operator: 'endless' },
     slow: { operator: 'slow', from: { items: 'count.numbers' } },

@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import type { Secrets } from '../../graph/secrets.ts'
+import { replaceFile } from '../../shared/replace-file.ts'
+import type { Ledger } from '../items/ledger.ts'
+import type { Edge } from '../node/edge.ts'
+import type { RunningNode } from '../node/node.ts'
+import { NodeStatistics } from './node-statistics.ts'
+import type { EdgeStatus, Status } from './status.ts'
+import { openTaps } from './tap.ts'
+
+/** Watches a run and writes its status. */
+export interface Observer {
+  /** Takes the newest line of `metrics.jsonl`. */
+  metrics(entry: Readonly<Record<string, unknown>>): void
+  /** Writes the last status. */
+  end(): void
+}
+
+interface Observed {
+  directory: string
+  ledger: Ledger
+  nodes: readonly RunningNode[]
+  edges: readonly Edge[]
+  gauges: ReadonlyMap<string, () => number>
+  /** Hidden in the items that taps show. */
+  secrets: Secrets
+  fail(error: unknown): void
+  /** Called with each status but the last. */
+  onStatus(status: Status): void
+}
+
+const observationMs = 50
+const observationsPerStatus = 20
+
+/** Starts to observe a run, by a timer: it costs the items nothing. */
+export function observe(run: Observed): Observer {
+  const begin = performance.now()
+  const statistics = new NodeStatistics(run.nodes, run.edges)
+  const taps = openTaps(run.directory, run.edges, run.secrets)
+  let metrics: Record<string, number> = {}
+  let observations = 0
+
+  const status = (ended: boolean): Status => ({
+    process: process.pid,
+    time: Date.now(),
+    seconds: (performance.now() - begin) / 1000,
+    ended,
+    nodes: statistics.read(ended),
+    edges: run.edges.map(edgeStatus),
+    live: liveOf(run.ledger),
+    gauges: Object.fromEntries([...run.gauges].map(([name, read]) => [name, read()])),
+    metrics,
+  })
+  const write = (status: Status) => {
+    // after a crash of the machine nobody needs it
+    replaceFile(join(run.directory, 'status.json'), JSON.stringify(status), { durable: false })
+  }
+  const timer = setInterval(() => {
+    statistics.observe()
+    if (++observations % observationsPerStatus !== 0) return
+    try {
+      taps.look()
+      const now = status(false)
+      write(now)
+      run.onStatus(now)
+    } catch (error) {
+      run.fail(error)
+    }
+  }, observationMs)
+  timer.unref()
+  return {
+    metrics: entry => {
+      metrics = numbersIn(entry)
+    },
+    end: () => {
+      clearInterval(timer)
+      taps.close()
+      write(status(true))
+    },
+  }
+}
+
+const edgeStatus = (edge: Edge): EdgeStatus => ({
+  name: edge.name,
+  size: edge.size,
+  capacity: edge.wire.capacity.items,
+  bytes: edge.bytes,
+  passed: edge.passed,
+  dropped: edge.dropped,
+  from: edge.wire.from.node,
+  to: edge.consumer,
+  end: edge.end,
+  feedback: edge.feedback,
+})
+
+const liveOf = ({ live, bytes, peakLive, peakBytes }: Ledger): Status['live'] => {
+  return { items: live, bytes, peakItems: peakLive, peakBytes }
+}
+
+function numbersIn(entry: Readonly<Record<string, unknown>>): Record<string, number> {
+  const numbers: Record<string, number> = {}
+  for (const [name, value] of Object.entries(entry)) if (typeof value === 'number') numbers[name] = value
+  return numbers
+}

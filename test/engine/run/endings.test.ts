@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { operator } from '../../../engine/operator.ts'
+import { runNodes, start, testBed, turn } from '../support.ts'
+import { chain, lines } from './chain.ts'
+
+t.test('an error ends the run and names node, item and seed; nothing leaks', async t => {
+  const on = testBed()
+  const summary = await runNodes(t, chain(50, { failAt: 10, concurrency: 4 }), on)
+  t.equal(summary.status, 'failed')
+  t.match(summary.error?.message, /^node "work" \(work\), item "10", seed \d+: boom$/)
+  t.equal(summary.error?.code, 'operator-failed')
+  t.equal(summary.error?.key, '10')
+  t.equal(on.buffers.live, 0)
+  t.equal(summary.leaked, 0)
+})
+
+t.test('skip puts the item into the dead letters and goes on', async t => {
+  const on = testBed()
+  const summary = await runNodes(t, chain(20, { failAt: 10, concurrency: 3 }, { onError: 'skip' }), on)
+  t.equal(summary.status, 'completed')
+  t.same(
+    on.seen,
+    Array.from({ length: 20 }, (_, i) => i).filter(i => i !== 10),
+  )
+  t.match(lines(summary.directory, 'dead-letters.jsonl'), [
+    { node: 'work', operator: 'work', key: '10', seed: Number, error: 'boom' },
+  ])
+  t.match(lines(summary.directory, 'log.jsonl'), [
+    { time: String, level: 'warn', node: 'work', message: 'work: skipped item "10": boom' },
+  ])
+  t.equal(summary.skipped, 1)
+  t.equal(summary.acknowledged, 19)
+  t.equal(on.buffers.live, 0)
+})
+
+t.test('retry tries again, as often as stated and no more', async t => {
+  const enough = testBed()
+  const good = await runNodes(t, chain(12, { failAt: 5, failures: 2 }, { onError: { retry: 2 } }), enough)
+  t.equal(good.status, 'completed')
+  t.same(
+    enough.seen,
+    Array.from({ length: 12 }, (_, i) => i),
+  )
+  const short = testBed()
+  const bad = await runNodes(t, chain(12, { failAt: 5, failures: 3 }, { onError: { retry: 2 } }), short)
+  t.equal(bad.status, 'failed')
+  t.equal(short.buffers.live, 0)
+})
+
+t.test('an abort frees everything at once', async t => {
+  const on = testBed()
+  const run = start(t, chain(100_000, { concurrency: 3 }), on)
+  while (on.seen.length < 10) await turn()
+  run.abort()
+  const summary = await run.done
+  t.equal(summary.status, 'aborted')
+  t.equal(on.buffers.live, 0)
+  t.equal(summary.leaked, 0)
+})
+
+t.test('a stop ends the sources, and what is under way drains', async t => {
+  const on = testBed()
+  const run = start(t, chain(100_000, { concurrency: 3 }), on)
+  while (on.seen.length < 10) await turn()
+  run.stop()
+  const summary = await run.done
+  t.equal(summary.status, 'stopped')
+  t.ok(on.seen.length < 1000)
+  t.same(
+    on.seen,
+    Array.from({ length: on.seen.length }, (_, i) => i),
+    'no gap',
+  )
+  t.equal(summary.acknowledged, on.seen.length)
+  t.equal(on.buffers.live, 0)
+})
+
+t.test('work that does not end after an abort is named, and its items are freed', async t => {
+  const hang = operator({
+    summary: 'Never ends.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: {},
+    run: ({ numbers }, _, context) => ({
+      end: numbers.pipe(context.each(() => new Promise<undefined>(() => {}))),
+    }),
+  })
+  const on = testBed({ operators: { hang } })
+  const nodes = {
+    count: { operator: 'range', config: { count: 9 } },
+    hang: { operator: 'hang', from: { numbers: 'count.numbers' } },
+  }
+  const run = start(t, nodes, on, { abortSeconds: 0.05 })
+  while (on.buffers.made < 5) await turn()
+  run.abort()
+  const summary = await run.done
+  t.equal(summary.status, 'aborted')
+  t.match(readFileSync(join(summary.directory, 'log.txt'), 'utf8'), /node "hang" did not stop/)
+  t.equal(on.buffers.live, 0)
+})
