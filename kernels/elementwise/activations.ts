@@ -1,3 +1,14 @@
+// Activation functions, and sums of tensors. All but `addTable` are one expression for each element, so they are pointwise
+// kernels (see pointwise.ts for who computes what); the functions, their derivatives and references are in
+// wgsl/activation-functions.ts.
+//
+//   activation       y = f(x)                dx = dy · f′(x)
+//   silu multiply    y = silu(gate) · up     the middle of a SwiGLU (Shazeer, "GLU Variants", arXiv:2002.05202)
+//   add table        x[r] += table[r mod period]: the table's rows are repeated under the rows of x, as position
+//                    embeddings of each frame are
+//
+// The derivatives are tested against finite differences of the references.
+
 import { kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'

@@ -1,20 +1,29 @@
+// Pointwise kernels: the same expression for every element of some tensors of one size, written as one line of WGSL.
+//
+//   lane     0  1  2  …  width − 1              a workgroup computes width · repeat packs of 1 or 4 elements: neighbouring
+//   pack     0  1  2  …  width − 1              lanes read neighbouring packs, and on software adapters, where starting a
+//            width …     2 · width − 1          workgroup costs more than its work, each lane computes 16 of them
+//
+// Such a kernel does one or two operations for each number that it reads, so memory decides its speed: packs of four are read
+// in one load. Tensors may be f32 or f16; the body always computes in f32.
+
 import { type BufferSpec, type Kernel, kernel, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
 import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
-/** What happens to every element alike; all tensors but `tables` have the same size, each f32 or f16. */
+/** An expression for every element. All tensors but `tables` have the same size; each is f32 or f16. */
 export interface Pointwise {
   name: string
   reads?: Readonly<Record<string, Tensor>>
   writes: Readonly<Record<string, Tensor>>
-  /** Read as single numbers, whatever the other tensors are packed in. */
+  /** f32 tensors of any size, read as single numbers. */
   tables?: Readonly<Record<string, Tensor>>
   params?: Readonly<Record<string, number>>
   /** WGSL functions over `number`, which is f32 or vec4f. */
   functions?: string
-  /** WGSL statements that run before the lane's elements; a `return` here leaves everything as it is. */
+  /** WGSL statements at the start of a lane; a `return` here changes nothing. */
   before?: string
   /** WGSL statements for the pack at index `i`, such as `y[i] = 2.0 * x[i];`. */
   body: string
@@ -27,7 +36,7 @@ export function pointwise(recording: Recording, of: Pointwise): void {
   const packing = vectorise(size)
   const packed = packing.size
   const { width, repeat } = spread(recording.target)
-  const kept = stored(recording, packed, of.writes)
+  const stores = stored(recording, packed, of.writes)
   const types = Object.values(of.reads ?? {}).map(floatTypeOf)
   const names = [of.reads, of.writes, of.tables, of.params].map(record => `${Object.keys(record ?? {})}`)
   const key = [
@@ -36,21 +45,21 @@ export function pointwise(recording: Recording, of: Pointwise): void {
     packed,
     ...names,
     `${types}`,
-    kept.key,
+    stores.key,
     of.before,
     of.body,
   ]
-  const define = () => pointwiseKernel(of, { packing, kept, width, repeat })
+  const define = () => pointwiseKernel(of, { packing, stores, width, repeat })
   recording.dispatch(kernel(key, define), {
     params: { count: size / packed, ...of.params },
-    buffers: { ...tensors, ...of.tables, ...kept.buffers },
+    buffers: { ...tensors, ...of.tables, ...stores.buffers },
     grid: Math.ceil(size / packed / (width * repeat)),
   })
 }
 
 function pointwiseKernel(
   of: Pointwise,
-  { packing, kept, width, repeat }: { packing: Pack; kept: Stored; width: number; repeat: number },
+  { packing, stores, width, repeat }: { packing: Pack; stores: Stored; width: number; repeat: number },
 ): Kernel {
   const specs = (tensors: Readonly<Record<string, Tensor>> | undefined, access: 'read' | 'write') =>
     Object.fromEntries(
@@ -65,11 +74,11 @@ function pointwiseKernel(
     ...specs(of.reads, 'read'),
     ...specs(of.writes, 'write'),
     ...Object.fromEntries(tables),
-    ...kept.specs,
+    ...stores.specs,
   }
   const floats = Object.keys(of.params ?? {}).map(name => [name, 'f32'] as const)
   const params: Record<string, 'u32' | 'f32'> = { count: 'u32', ...Object.fromEntries(floats) }
-  const code = `${packing.declarations}${kept.functions}${of.functions ?? ''}
+  const code = `${packing.declarations}${stores.functions}${of.functions ?? ''}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   ${of.before ?? ''}
@@ -79,10 +88,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${typed(of)}
   }
 }`
-  return { name: of.name, enables: kept.enables || enablesOf(of), params, buffers, code }
+  return { name: of.name, enables: stores.enables || enablesOf(of), params, buffers, code }
 }
 
-/** The body with what it reads as numbers, and what it writes as it is kept. */
+/** The body with conversions of the float16 tensors that it reads and writes. */
 function typed({ reads, writes, body }: Pointwise): string {
   let text = body
   const halves = (tensors: Pointwise['writes'] | undefined) =>

@@ -1,3 +1,17 @@
+// AdamW (Kingma & Ba, arXiv:1412.6980; decoupled decay: Loshchilov & Hutter, arXiv:1711.05101), with the gradients clipped by
+// their norm over all weights (Pascanu, Mikolov & Bengio, arXiv:1211.5063).
+//
+//   slab of gradients ─ sum_of_squares ▶ partials ┐
+//   slab of gradients ─ sum_of_squares ▶ partials ┴ gradient_norm ▶ (norm, usable?, 1 / loss scale)
+//   slab of (weights, gradients, moments) ─ adamw: one lane for each four weights, reads the three numbers above
+//
+//   g = clip · gradient,  m += (1 − β1)(g − m),  v = β2 v + (1 − β2) g²
+//   w = w (1 − η λ) − η / (1 − β1ᵗ) · m / (√v / √(1 − β2ᵗ) + ε)
+//
+// All weights lie in a few slabs, so an update is a few dispatches. The norm takes two kernels, because workgroups cannot wait
+// for each other; nothing is read back in between: the update reads from `norm` whether it may run. The reference is
+// `adamWReference`, the same in float64.
+
 import { type BufferSpec, kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import { pointwise } from '../elementwise/pointwise.ts'
@@ -8,15 +22,15 @@ import { type LossScale, scaleWgsl } from './loss-scale.ts'
 
 export interface SumOfSquares {
   x: Tensor
-  /** (n): one sum for each workgroup; several slices may fill parts of it. */
+  /** (n): one sum for each workgroup; several tensors may fill parts of it. */
   partials: Tensor
-  /** Where this slice's sums begin, by default 0. */
+  /** The first sum of this tensor, by default 0. */
   first?: number
-  /** How many there are, by default all that follow. */
+  /** The number of its sums, by default all from `first` on. */
   count?: number
 }
 
-/** partials[first + k] = Σ x[i]² over the parts of x that workgroup k strides over. */
+/** partials[first + k] = Σ x[i]² over the elements of workgroup k. */
 export function sumOfSquares(recording: Recording, { x, partials, first = 0, count }: SumOfSquares): void {
   const sums = count ?? sizeOf(partials.shape) - first
   const size = sizeOf(x.shape)
@@ -32,14 +46,14 @@ export interface GradientNorm {
   count: number
   /** (3) or more. */
   out: Tensor
-  /** What the gradients were multiplied by; by default nothing. */
+  /** The factor of the gradients; by default 1. */
   scale?: LossScale | undefined
 }
 
 /**
- * out = (sqrt(Σ partials) / scale, 1 or 0, 1 / scale): the norm of all slices, and whether they may be used. They may not
- * when the norm is not finite (squares beyond float32's range count as that), nor when a backward cut something to
- * float16's range that a smaller scale would have kept.
+ * out = (sqrt(Σ partials) / scale, 1 or 0, 1 / scale): the norm of all gradients, and whether they may be used. They may not
+ * if the norm is not finite (also if the sum of squares leaves float32's range), nor if the backward clamped a value to
+ * float16's range that a smaller scale would have kept within it.
  */
 export function gradientNorm(recording: Recording, { partials, count, out, scale }: GradientNorm): void {
   const call = { params: { count }, grid: 1 }
@@ -54,17 +68,17 @@ export interface AdamWStep {
   beta1: number
   beta2: number
   weightDecay: number
-  /** `adamW` leaves the decay to `decay`, which is given some of the weights only. */
+  /** True if only some of the weights decay: `decay` does it instead of `adamW`. */
   decayApart?: boolean
   /** 0 never scales. */
   maxGradientNorm: number
 }
 
-/** The contents of `step` at the t-th update, counted from 1: data, so that a replayed plan never freezes a schedule. */
+/** The contents of `step` at update t, counted from 1: data, so that a recording can be replayed with another learning rate. */
 export function stepScalars(of: AdamWStep, t: number, learningRate: number): Float32Array<ArrayBuffer> {
   const { beta1, beta2, weightDecay, maxGradientNorm, decayApart } = of
-  const [own, apart] = decayApart ? [0, weightDecay] : [weightDecay, 0]
-  return Float32Array.of(learningRate, 1 - beta1 ** t, 1 - beta2 ** t, maxGradientNorm, own, apart, 0, 0)
+  const [ofAll, ofSome] = decayApart ? [0, weightDecay] : [weightDecay, 0]
+  return Float32Array.of(learningRate, 1 - beta1 ** t, 1 - beta2 ** t, maxGradientNorm, ofAll, ofSome, 0, 0)
 }
 
 export interface AdamW {
@@ -73,9 +87,9 @@ export interface AdamW {
   /** Running means of gradients and of their squares. */
   first: Tensor
   second: Tensor
-  /** What `gradientNorm` wrote; gradients are multiplied by its third number. */
+  /** The output of `gradientNorm`; gradients are multiplied by its third number. */
   norm: Tensor
-  /** What `stepScalars` gives. */
+  /** The numbers of `stepScalars`. */
   step: Tensor
   beta1: number
   beta2: number
@@ -83,8 +97,8 @@ export interface AdamW {
 }
 
 /**
- * One update with decoupled decay (torch.optim.AdamW), the gradients scaled by min(1, max / (norm + 1e-6)) before
- * (torch.nn.utils.clip_grad_norm_). Changes nothing when the norm is not finite.
+ * One update (as torch.optim.AdamW) with the gradients scaled by min(1, max / (norm + 1e-6)) (as
+ * torch.nn.utils.clip_grad_norm_). Changes nothing if `norm` says that the gradients may not be used.
  */
 export function adamW(recording: Recording, of: AdamW): void {
   const { parameters, gradients, first, second, norm, step, beta1, beta2, epsilon } = of
@@ -110,7 +124,7 @@ export function adamW(recording: Recording, of: AdamW): void {
   })
 }
 
-/** parameters *= 1 - rate · weightDecay, for those that decay when not all do. Comes before `adamW`. */
+/** parameters *= 1 − rate · weightDecay, for weights that decay if not all do. Record it before `adamW`. */
 export function decay(
   recording: Recording,
   { parameters, norm, step }: Pick<AdamW, 'parameters' | 'norm' | 'step'>,
@@ -124,7 +138,7 @@ export function decay(
   })
 }
 
-/** The same update in float64, in place; `norm` is that of all gradients. */
+/** The same update in float64, in place; `norm` is the norm of all gradients. */
 export function adamWReference(
   state: { parameters: Float64Array; first: Float64Array; second: Float64Array },
   gradients: ArrayLike<number>,
@@ -145,7 +159,6 @@ export function adamWReference(
   }
 }
 
-// One workgroup a partial sum.
 function squares(target: Target, size: number) {
   const { width, enables, functions } = group(target)
   const { element, declarations } = vectorise(size)
@@ -167,7 +180,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
 }
 
-/** What tells the norm of scaled gradients from another: buffers, and WGSL for 1 / scale and for what must not count. */
+/** How the kernels for scaled and for plain gradients differ: buffers, and WGSL for 1 / scale and for "a value was clamped". */
 interface RootVariant<B extends string> {
   buffers: Record<B, BufferSpec>
   inverse: string
@@ -203,7 +216,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
   for (var i = lane; i < params.count; i += ${width}u) { sum += partials[i]; }
   let result = group_sum(sum, lane);
   if (lane == 0u) {
-    // By its bits, because compilers may assume that numbers are finite.
+    // Tested by its bits, because compilers may assume that numbers are finite.
     let finite = (bitcast<u32>(result) & 0x7f800000u) != 0x7f800000u;
     let inverse = ${inverse};
     let cut = ${cut};

@@ -1,21 +1,29 @@
+// Dynamic loss scaling (Micikevicius et al., "Mixed Precision Training", arXiv:1710.03740, 3.2): float16 cannot hold gradients
+// below 2⁻²⁴, so the derivatives of the loss are multiplied by a power of 2 before the backward, and the gradients are divided
+// by it in the update.
+//
+//   forward ─▶ dLoss · scale ─▶ backward ─▶ gradients ─▶ update ─▶ adjust: overflow → scale / 2, skip the update
+//                  ▲                                                     `growth` updates without → scale · 2
+//                  └──────────────────── state (exponent, …) ◀──────────────┘
+//
+// The state lives on the GPU and one thread adjusts it, so that no update waits for the host. The scale is a power of 2, whose
+// products are exact. The reference is `adjustScaleReference`.
+
 import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { pointwise } from '../elementwise/pointwise.ts'
 import type { Recording } from '../plan/recording.ts'
 
-/**
- * What keeps training in float16 within its range: derivatives of the loss are multiplied by a scale, so that small ones
- * do not vanish where products round them, and gradients are divided by it before they count.
- */
 export interface LossScale {
-  /** (4): the exponent of the scale, a power of 2; updates since it changed; updates that were skipped; 0. */
+  /** (4): exponent of the scale, a power of 2; updates since it changed; updates that were skipped; 0. */
   state: Tensor
-  /** u32 (1) each: what forwards, of which generation is one, and backwards cut to float16's range since the last update; see `Plan.saturated`. */
+  /** u32 (1): values that forwards, also those of generation, clamped to float16's range since the last update; see `Recording.saturated`. */
   forwardCuts: Tensor
+  /** u32 (1): values that backwards clamped. */
   backwardCuts: Tensor
 }
 
-/** WGSL: the scale, exactly. */
+/** WGSL: the scale, computed from its exponent without rounding. */
 export const scaleWgsl = 'bitcast<f32>((u32(state[0]) + 127u) << 23u)'
 
 /** x *= scale. */
@@ -25,9 +33,9 @@ export function applyScale(recording: Recording, x: Tensor, { state }: LossScale
 }
 
 /**
- * Comes after an update: where it was skipped, the scale halves, down to 1; after `growth` updates in a row it doubles.
- * With a growth of 0 it stays as it is. The counts of cuts start again. Reads report[1], whether the update was applied, and
- * writes the scale that it had, the cuts and all skipped updates so far behind report[2].
+ * Adjusts the scale after an update: if it was skipped, the scale halves, down to 1; after `growth` applied updates in a row it
+ * doubles; with a growth of 0 it never changes. Reads report[1], whether the update was applied. Writes the scale before,
+ * the number of clamped values and all skipped updates so far to report[3], [4] and [5]. Resets both counters.
  */
 export function adjustScale(
   recording: Recording,
@@ -53,7 +61,7 @@ export function adjustScaleReference(
   return { exponent, since: since + 1 }
 }
 
-/** Beyond it, squares of gradients leave float32's range before anything else does. */
+/** With a larger scale, the squares of gradients leave float32's range first. */
 const largestExponent = 24
 
 const adjust = kernel({

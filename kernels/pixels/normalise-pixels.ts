@@ -1,3 +1,12 @@
+// Bytes of a picture to the numbers that the vision tower reads: y = (byte · rescaleFactor − mean) / std for each channel.
+//
+//   pixels   │ rgb rgb rgb … │  u32 each      one thread for each pixel looks up its three bytes in a table of
+//   y        │ r r r … │ g g g … │ b b b … │   3 · 256 values and writes one number into each channel plane
+//
+// The published image processor rounds after every step. A byte has only 256 values, so the host computes all of them once,
+// with the same rounding, and the kernel does no arithmetic: its result is equal to the bit. 64 threads, because a thread has
+// so little to do that only memory counts. The reference is `normaliseReference`.
+
 import { kernel } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
@@ -9,7 +18,7 @@ export interface Normalisation {
 }
 
 /**
- * What each byte of each channel becomes, (3, 256): byte · rescaleFactor in float64 rounded to f32, then
+ * The value of each byte in each channel, (3, 256): byte · rescaleFactor in float64 rounded to f32, then
  * (value − mean) / std in f32, as the image processor of the published model computes it.
  */
 export function normalisationTable({ rescaleFactor, mean, std }: Normalisation): Float32Array<ArrayBuffer> {
@@ -42,7 +51,6 @@ export function normaliseReference(packed: Uint8Array, table: ArrayLike<number>)
 
 const threads = 64
 
-// One thread a pixel.
 const normalise = kernel({
   name: 'normalise_pixels',
   params: { count: 'u32' },

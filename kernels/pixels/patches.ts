@@ -1,11 +1,21 @@
+// Frames to the rows that a patch embedding multiplies (Dosovitskiy et al., "An Image is Worth 16×16 Words",
+// arXiv:2010.11929): a convolution whose stride is its size is a matrix product, once each patch is a row.
+//
+//   frame   ┌───┬───┬─            out   row 0 │ red of A, row by row │ green of A │ blue of A │
+//           │ A │ B │                   row 1 │ red of B …
+//           ├───┼───┼─
+//
+// A patch is one workgroup: its lanes write neighbouring elements of one row, and read short runs of `patch` pixels. The
+// reference is `patchesReference`.
+
 import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /**
- * Cuts frames into patches, row by row: `pixels` (frames, channels, height, width) → `out` (frames · tokens,
- * channels · patch · patch), a row in the order of a convolution's weight. Pixels that fill no patch are ignored.
+ * Splits frames into patches, row by row: `pixels` (frames, channels, height, width) → `out` (frames · tokens,
+ * channels · patch · patch), each row in the order of a convolution's weight. Pixels right of and below the last whole patch are ignored.
  */
 export function patches(
   recording: Recording,
@@ -18,14 +28,14 @@ export function patches(
     throw new Error(
       `patches: ${out.label} must be (${rows}, ${channels * patch * patch}), got (${out.shape.join(', ')})`,
     )
-  recording.dispatch(cut(recording.target), {
+  recording.dispatch(split(recording.target), {
     params: { rows, channels, height, width, side: patch, down, across },
     buffers: { pixels, out },
     grid: rows,
   })
 }
 
-/** The same as plain loops. */
+/** The same arithmetic as plain loops. */
 export function patchesReference(
   pixels: ArrayLike<number>,
   shape: readonly number[],
@@ -43,8 +53,7 @@ export function patchesReference(
   return out
 }
 
-// One workgroup a patch: lanes stride over its pixels.
-function cut(target: Target) {
+function split(target: Target) {
   const { width } = spread(target)
   return kernel({
     name: 'patches',

@@ -1,3 +1,16 @@
+// Bicubic resizing of a picture, as Pillow does it (its source: src/libImaging/Resample.c): every output pixel is a weighted
+// mean of the input pixels near it, first along rows, then along columns, in integers.
+//
+//   picture (from.height, from.width) ──horizontal──▶ rows (from.height, width) ──vertical──▶ pixels (height, width)
+//
+//   output x   weights │ w0 w1 w2 w3 │ on input pixels first … first + 3, from the cubic of Keys (1981, a = −0.5),
+//                                      stretched by the scale when an axis shrinks, so that no pixel is skipped
+//
+// sum = Σ weight · 2²² · byte + 2²¹, the byte is sum >> 22, clamped: weights in fixed point make the sum exact, so no bit
+// differs from Pillow. A thread of the first pass computes one column of four rows, so that a weight is loaded once for all
+// four; in the second pass neighbouring threads are neighbouring pixels. 64 threads, because registers, not workgroup memory,
+// limit how many run at once. The reference is `resizeReference`.
+
 import type { Device } from '../device/device.ts'
 import { kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
@@ -9,11 +22,11 @@ export interface Extent {
   readonly height: number
 }
 
-/** Weights of one axis: how `output` pixels are made of `input` ones. Built on the host, in float64. */
+/** Weights of one axis, which compute `output` pixels from `input` pixels. Computed on the host, in float64. */
 export interface ResizeFilter {
   readonly input: number
   readonly output: number
-  /** Weights of each output pixel, the longest row's number; unused ones are 0. */
+  /** Weights of an output pixel; pixels that have fewer are padded with zeros. */
   readonly taps: number
   /** (output, 2 + taps): first input pixel, number of weights, weights · 2²². */
   readonly rows: Int32Array<ArrayBuffer>
@@ -57,13 +70,12 @@ const toFixed = (weight: number): number => Math.trunc(weight * 2 ** weightBits 
 export const filterTensor = (device: Device, { output, taps, rows }: ResizeFilter): Tensor =>
   device.tensor('resize filter', [output, taps + 2], 'i32', rows)
 
-/** Words that hold a packed 8-bit RGB picture: one more than it fills, because the kernel reads one ahead. */
+/** u32 words of a packed 8-bit RGB picture, and one more, because the kernel reads one ahead. */
 export const packedWords = ({ width, height }: Extent): number => Math.ceil((width * height * 3) / 4) + 1
 
 /**
- * Resizes a packed 8-bit RGB picture, u32 (`packedWords`), to one u32 a pixel (height, width), red in its lowest byte.
- * Horizontally first, both passes rounded to 8 bits: not a bit differs from Pillow. An axis of equal size has weights
- * of exactly 1 and 0, which is the same as leaving its pass out.
+ * Resizes a packed 8-bit RGB picture, u32 (`packedWords`), to one u32 for each pixel (height, width), red in the lowest byte.
+ * An axis that keeps its size has weights of exactly 1 and 0, so its pass changes nothing.
  */
 export function resize(
   recording: Recording,
@@ -86,7 +98,7 @@ export function resize(
   })
 }
 
-/** The same arithmetic as plain loops, packed RGB to packed RGB: what the kernels are tested against. */
+/** The same arithmetic as plain loops, from packed RGB to packed RGB. */
 export function resizeReference(picture: Uint8Array, from: Extent, to: Extent): Uint8Array {
   const rows = new Uint8Array(from.height * to.width * 3)
   const source = { bytes: picture, steps: [from.width * 3, 3] } as const
@@ -140,8 +152,8 @@ fn to_word(sum: vec3i) -> u32 {
 fn to_bytes(word: u32) -> vec3i { return vec3i(vec3u(word, word >> 8u, word >> 16u) & vec3u(255u)); }
 `
 
-// A thread makes one column of some rows, so that a weight is loaded once for all of them. A pixel's three bytes lie
-// in one word or two; both are kept while moving along the row, so each pixel costs one load.
+// The three bytes of a pixel are in one word or in two. Both words stay in registers while a thread moves along the row, so
+// each pixel costs one load.
 const horizontal = kernel({
   name: 'resize_horizontal',
   params: { from_width: 'u32', height: 'u32', width: 'u32', filter_stride: 'u32' },

@@ -1,3 +1,14 @@
+// Sums over rows: the gradients of biases and gains, of which every row of a batch gives one part.
+//
+//              columns →
+//   chunk 0  │ l0 l1 l2 l3 … │    each lane walks down one column of a chunk of 64 rows ↓
+//            │ ↓  ↓  ↓  ↓    │
+//   chunk 1  │ l0 l1 l2 l3 … │    many rows: the sums of the chunks are the rows of a second, shorter sum
+//
+// out[c] += Σ over r of x[r, c]. Lanes of a workgroup are neighbouring columns, so each step down reads one piece of memory.
+// Chunks let a tall matrix use the whole GPU; atomic additions would do so too, but in an order that changes from run to
+// run, and floating-point sums depend on their order. The reference is `columnSumReference`.
+
 import { type BufferSpec, kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
@@ -8,7 +19,7 @@ export function columnSum(recording: Recording, { x, out }: { x: Tensor; out: Te
   columnSums(recording, { name: 'column_sum', reads: { x }, term: 'x[i]', out })
 }
 
-/** The same arithmetic as plain loops; `out` is what was there before. */
+/** The same arithmetic as plain loops; `out` holds the values before. */
 export function columnSumReference(x: ArrayLike<number>, out: ArrayLike<number>): number[] {
   const sums = Array.from(out)
   for (let i = 0; i < x.length; i++) sums[i % sums.length] += x[i]
@@ -19,15 +30,15 @@ export interface ColumnSums {
   name: string
   /** (rows, columns) */
   reads: Readonly<Record<string, Tensor>>
-  /** Numbers that belong to rows. */
+  /** f32 tensors that the term reads as single numbers, such as one for each row. */
   tables?: Readonly<Record<string, Tensor>> | undefined
-  /** WGSL: what the pack at index `i`, in `row`, adds to its column. */
+  /** WGSL: the term that the pack at index `i`, in row `row`, adds to its column. */
   term: string
-  /** (columns), added to */
+  /** (columns): the sums are added to it */
   out: Tensor
 }
 
-/** Sums a term over rows: chunks of rows first, then their sums, always in one order and without atomics. */
+/** Adds the sums of a term over rows to `out`, always in the same order. */
 export function columnSums(recording: Recording, of: ColumnSums): void {
   const columns = sizeOf(of.out.shape)
   const rows = sizeOf(Object.values(of.reads)[0].shape) / columns
@@ -43,7 +54,6 @@ export function columnSums(recording: Recording, of: ColumnSums): void {
 
 const chunkRows = 64
 
-// One lane a column pack and a chunk of rows.
 function dispatch(
   recording: Recording,
   { name, reads, tables, term, out }: ColumnSums,

@@ -1,3 +1,13 @@
+// Gather and scatter-add of rows: embeddings of token ids, visual tokens spliced between them, and the gradients of both.
+//
+//   destinations   7        2          segment s writes the row destinations[s] of `into`: the sum of the rows
+//   offsets        0     1           4 items[offsets[s]] … items[offsets[s + 1] − 1] of `from`
+//   items          5  │  0   3   9     here: into[7] = from[5], into[2] = from[0] + from[3] + from[9]
+//
+// A gather has one item in each segment. Its gradient has a segment for each row that was read, with an item for each reader:
+// a scatter-add without atomics, whose sums are always in the same order. A segment is one workgroup whose lanes stride over
+// the columns, so that every row is read as one piece of memory. The reference is `gatherRowsReference`.
+
 import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
@@ -10,7 +20,7 @@ export interface GatherRows {
   into: Tensor
   /** u32 (segments), all different */
   destinations: Tensor
-  /** u32 (segments + 1), rising */
+  /** u32 (segments + 1), ascending */
   offsets: Tensor
   /** u32: rows of `from` */
   items: Tensor
@@ -19,9 +29,8 @@ export interface GatherRows {
 }
 
 /**
- * For each segment s: into[destinations[s]] (+)= Σ from[items[k]] over offsets[s] ≤ k < offsets[s + 1]. One item a
- * segment is a gather; many are a scatter-add in a fixed order, so that sums do not depend on timing. An empty segment
- * writes zeros. Rows that no segment names are left as they are.
+ * For each segment s: into[destinations[s]] (+)= Σ from[items[k]] over offsets[s] ≤ k < offsets[s + 1]. An empty segment
+ * writes zeros, or with `accumulate` nothing. Rows that are not a destination are unchanged.
  */
 export function gatherRows(recording: Recording, of: GatherRows): void {
   const { from, into, destinations, offsets, items, segments, accumulate } = of
@@ -35,7 +44,7 @@ export function gatherRows(recording: Recording, of: GatherRows): void {
   })
 }
 
-/** The same arithmetic as plain loops; `into` is what was there before. */
+/** The same arithmetic as plain loops; `into` holds the values before. */
 export function gatherRowsReference(
   from: ArrayLike<number>,
   into: ArrayLike<number>,
@@ -54,7 +63,6 @@ export function gatherRowsReference(
   return result
 }
 
-// One workgroup a segment: lanes stride over the columns.
 function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
   const { width } = spread(target)
   const { size: packed, element, declarations } = vectorise(size)

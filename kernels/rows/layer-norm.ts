@@ -1,3 +1,15 @@
+// Layer norm (Ba, Kiros & Hinton, arXiv:1607.06450): each row is shifted to mean 0 and scaled to variance 1, then multiplied by
+// a learned gain and shifted by a learned bias. SigLIP and the group resampler use it.
+//
+//             columns →
+//   row 0   │ l0 l1 l2 … l0 l1 l2 … │   workgroup 0: sum → mean; squared deviations → variance; then each lane
+//   row 1   │ l0 l1 l2 … l0 l1 l2 … │   workgroup 1  normalises its columns
+//
+// The variance takes a second pass over the row instead of E[x²] − E[x]², which loses all digits when the mean is large. A row
+// is one workgroup, because its lanes share two sums. The gradients of gain and bias sum over rows: `columnSums` does that,
+// from the mean and scale that the backward writes. The reference is `layerNormReference`; the backward is tested against
+// finite differences of it.
+
 import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
@@ -11,10 +23,10 @@ import { columnSum, columnSums } from './column-sum.ts'
 export function layerNorm(recording: Recording, { x, gain, bias, y, epsilon }: LayerNorm): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const kept = stored(recording, vectorise(columns).size, { y })
-  recording.dispatch(forward(recording.target, columns, kept, floatTypeOf(y)), {
+  const stores = stored(recording, vectorise(columns).size, { y })
+  recording.dispatch(forward(recording.target, columns, stores, floatTypeOf(y)), {
     params: { rows, columns: columns / vectorise(columns).size, epsilon },
-    buffers: { x, gain, bias, y, ...kept.buffers },
+    buffers: { x, gain, bias, y, ...stores.buffers },
     grid: rows,
   })
 }
@@ -52,19 +64,19 @@ export function layerNormReference(
 }
 
 export interface LayerNormBackward {
-  /** (rows, columns), as it went in */
+  /** (rows, columns): the input of the forward */
   x: Tensor
   /** (columns) */
   gain: Tensor
   /** (rows, columns) */
   dy: Tensor
-  /** (rows, columns); absent when nothing before this layer learns */
+  /** (rows, columns); undefined if nothing before this layer is trained */
   dx?: Tensor | undefined
-  /** Whether `dx` is added to. */
+  /** Whether the gradient is added to `dx` instead of overwriting it. */
   accumulate: boolean
-  /** (columns), added to */
+  /** (columns): the gradient is added to it */
   gainGradient?: Tensor | undefined
-  /** (columns), added to */
+  /** (columns): the gradient is added to it */
   biasGradient?: Tensor | undefined
   epsilon: number
 }
@@ -95,24 +107,23 @@ export function layerNormBackward(recording: Recording, of: LayerNormBackward): 
   if (biasGradient) columnSum(recording, { x: dy, out: biasGradient })
 }
 
-// One workgroup a row: lanes stride over the columns.
-function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+function forward(target: Target, size: number, stores: Stored, type: FloatType) {
   const { width, enables } = group(target)
   const { element, size: packed } = vectorise(size)
   return kernel<'rows' | 'columns' | 'epsilon', string>(
-    ['layer_norm', targetKey(target), packed, kept.key],
+    ['layer_norm', targetKey(target), packed, stores.key],
     () => ({
       name: 'layer_norm',
-      enables: kept.enables + enables,
+      enables: stores.enables + enables,
       params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
       buffers: {
         x: { element, access: 'read' }, // (rows, columns)
         gain: { element, access: 'read' }, // (columns)
         bias: { element, access: 'read' }, // (columns)
         y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
-        ...kept.specs,
+        ...stores.specs,
       },
-      code: `${moments(target, size)}${kept.functions}
+      code: `${moments(target, size)}${stores.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);

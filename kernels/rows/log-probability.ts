@@ -1,9 +1,24 @@
+// Log-probability of one token of each row of logits, and the entropy of the row: the quantities of a language model's loss.
+//
+//   logits  │ l0 l1 l2 … l0 l1 l2 … │  forward: one workgroup for each row: maximum, then Σ exp(z − max) and its moment
+//   row     │── part ──│── part ──│…│  backward: one workgroup for each 4096 logits of a row, overwritten by their gradient
+//
+// With z = logits / temperature and p = softmax(z):
+//   log p[target] = (z[target] − max) − log Σ exp(z − max)      subtracting the maximum keeps exp within range, and the two
+//                                                               large numbers cancel exactly before the sum is used
+//   entropy = −Σ p log p                                        = log Σ exp(z − max) − Σ (z − max) exp(z − max) / Σ exp(…)
+//   d log p[target] / dz[v] = [v = target] − p[v],   d entropy / dz[v] = −p[v] (log p[v] + entropy)
+//
+// (Goodfellow, Bengio & Courville, "Deep Learning", 4.1 and 6.2.2.3.) The forward needs sums over the row, so a row is one
+// workgroup; the backward has all sums already, so a row is split to use the whole GPU. The reference is
+// `logProbabilityReference`; the backward is tested against finite differences of it.
+
 import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { group } from '../wgsl/workgroup.ts'
 
-/** A chunk of logit rows; what it says of row r stands at `firstRow` + r of the tensors over all rows. */
+/** A chunk of logit rows; its row r is row `firstRow` + r of the tensors over all rows. */
 export interface LogitRows {
   /** (rows, vocabulary) */
   logits: Tensor
@@ -20,7 +35,7 @@ export interface LogitRows {
   entropies: Tensor
 }
 
-/** logProbs[r] = z[r, targets[r]] − logSums[r]; writes it, the log sums and the entropies, at `firstRow` and after. */
+/** Writes logProbs[r] = z[r, targets[r]] − logSums[r], the log sums and the entropies, from `firstRow` on. */
 export function logProbability(recording: Recording, options: LogitRows & { logProbs: Tensor }): void {
   const { logits, targets, firstRow, rows, vocabulary, temperature, logProbs, logSums, entropies } = options
   recording.dispatch(forward(recording.target), {
@@ -31,7 +46,7 @@ export function logProbability(recording: Recording, options: LogitRows & { logP
 }
 
 /**
- * Logits become dlogits[r, v] = (coefficients[r] · ([v = targets[r]] − p) − entropyCoefficients[r] · p (log p +
+ * Overwrites the logits with dlogits[r, v] = (coefficients[r] · ([v = targets[r]] − p) − entropyCoefficients[r] · p (log p +
  * entropies[r])) / temperature.
  */
 export function logProbabilityBackward(
@@ -49,8 +64,8 @@ export function logProbabilityBackward(
 }
 
 /**
- * Log-probabilities, log sums and entropies of whole rows as plain loops; with `topK`, over the k largest logits only
- * (0: all), where ties at the smallest of them are kept and a target outside has probability 0.
+ * Log-probabilities, log sums and entropies of whole rows as plain loops. With `topK` (0: all) only over the k largest logits
+ * and those equal to the smallest of them; any other target has probability 0.
  */
 export function logProbabilityReference(
   logits: ArrayLike<number>,
@@ -61,10 +76,10 @@ export function logProbabilityReference(
   const rows = Array.from(targets, (target, row) => {
     const scaled = Array.from({ length: vocabulary }, (_, v) => logits[row * vocabulary + v] / temperature)
     const least = [...scaled].sort((a, b) => b - a)[(topK || vocabulary) - 1]
-    const kept = scaled.filter(z => z >= least)
-    const largest = Math.max(...kept)
-    const logSum = largest + Math.log(kept.reduce((sum, z) => sum + Math.exp(z - largest), 0))
-    const entropy = kept.reduce((sum, z) => sum - Math.exp(z - logSum) * (z - logSum), 0)
+    const top = scaled.filter(z => z >= least)
+    const largest = Math.max(...top)
+    const logSum = largest + Math.log(top.reduce((sum, z) => sum + Math.exp(z - largest), 0))
+    const entropy = top.reduce((sum, z) => sum - Math.exp(z - logSum) * (z - logSum), 0)
     const logProb = scaled[target] >= least ? scaled[target] - logSum : Number.NEGATIVE_INFINITY
     return { logProb, logSum, entropy }
   })
@@ -75,10 +90,9 @@ export function logProbabilityReference(
   }
 }
 
-/** Logits of one row that one workgroup of the backward turns. */
+/** Logits of a row that one workgroup of the backward overwrites. */
 const partSize = 4096
 
-// One workgroup a row. The target's distance from the largest logit comes first: large logits cancel exactly.
 function forward(target: Target) {
   const { width, enables, functions } = group(target)
   return kernel(['log_probability', targetKey(target)], () => ({
@@ -120,7 +134,6 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }))
 }
 
-// One workgroup for each part of a row: lanes stride over it.
 function backward(target: Target) {
   const { width } = group(target)
   return kernel(['log_probability_backward', targetKey(target)], () => ({
@@ -140,12 +153,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let row = workgroup_index(id) / params.parts;
   if (row >= params.rows) { return; }
   let part = workgroup_index(id) % params.parts * ${partSize}u;
-  let own = params.first_row + row;
-  let wanted = targets[own];
-  let log_sum = logSums[own];
-  let entropy = entropies[own];
-  let coefficient = params.scale * coefficients[own];
-  let entropy_coefficient = params.scale * entropyCoefficients[own];
+  let of_all = params.first_row + row;
+  let wanted = targets[of_all];
+  let log_sum = logSums[of_all];
+  let entropy = entropies[of_all];
+  let coefficient = params.scale * coefficients[of_all];
+  let entropy_coefficient = params.scale * entropyCoefficients[of_all];
   for (var v = part + lane; v < min(part + ${partSize}u, params.vocabulary); v += ${width}u) {
     let at = row * params.vocabulary + v;
     let log_p = params.scale * logits[at] - log_sum;

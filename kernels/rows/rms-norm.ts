@@ -1,3 +1,14 @@
+// Root-mean-square norm (Zhang & Sennrich, "Root Mean Square Layer Normalization", arXiv:1910.07467): each row is divided by
+// the root of the mean of its squares, then multiplied by a learned gain. Qwen2 has it before every half of a block.
+//
+//             columns →
+//   row 0   │ l0 l1 l2 … l0 l1 l2 … │   workgroup 0: each lane adds the squares of its columns, a sum over the workgroup
+//   row 1   │ l0 l1 l2 … l0 l1 l2 … │   workgroup 1  gives the mean, then each lane scales its columns
+//
+// A row is one workgroup, because its lanes have to share one sum, and rows do not depend on each other. Neighbouring lanes
+// read neighbouring columns, four at a time where 4 divides the row. The reference is `rmsNormReference`; the backward is
+// tested against finite differences of it.
+
 import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { FloatType } from '../device/tensor.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
@@ -11,15 +22,15 @@ import { columnSums } from './column-sum.ts'
 export function rmsNorm(recording: Recording, x: Tensor, gain: Tensor, y: Tensor, epsilon: number): void {
   const columns = sizeOf(gain.shape)
   const rows = sizeOf(x.shape) / columns
-  const kept = stored(recording, vectorise(columns).size, { y })
-  recording.dispatch(forward(recording.target, columns, kept, floatTypeOf(y)), {
+  const stores = stored(recording, vectorise(columns).size, { y })
+  recording.dispatch(forward(recording.target, columns, stores, floatTypeOf(y)), {
     params: { rows, columns: columns / vectorise(columns).size, epsilon },
-    buffers: { x, gain, y, ...kept.buffers },
+    buffers: { x, gain, y, ...stores.buffers },
     grid: rows,
   })
 }
 
-/** The same arithmetic as plain loops: what the kernel is tested against. */
+/** The same arithmetic as plain loops. */
 export function rmsNormReference(x: ArrayLike<number>, gain: ArrayLike<number>, epsilon: number): number[] {
   const columns = gain.length
   const y: number[] = []
@@ -33,7 +44,7 @@ export function rmsNormReference(x: ArrayLike<number>, gain: ArrayLike<number>, 
 }
 
 export interface RmsNormBackward {
-  /** (rows, columns), as it went in */
+  /** (rows, columns): the input of the forward */
   x: Tensor
   /** (columns) */
   gain: Tensor
@@ -41,9 +52,9 @@ export interface RmsNormBackward {
   dy: Tensor
   /** (rows, columns) */
   dx: Tensor
-  /** Whether `dx` is added to. */
+  /** Whether the gradient is added to `dx` instead of overwriting it. */
   accumulate: boolean
-  /** (columns), added to */
+  /** (columns): the gradient is added to it */
   gainGradient?: Tensor | undefined
   epsilon: number
 }
@@ -69,23 +80,22 @@ export function rmsNormBackward(recording: Recording, of: RmsNormBackward): void
     })
 }
 
-// One workgroup a row: lanes stride over the columns.
-function forward(target: Target, size: number, kept: Stored, type: FloatType) {
+function forward(target: Target, size: number, stores: Stored, type: FloatType) {
   const { width, enables, functions } = group(target)
   const { size: packed, element, declarations } = vectorise(size)
   return kernel<'rows' | 'columns' | 'epsilon', string>(
-    ['rms_norm', targetKey(target), packed, kept.key],
+    ['rms_norm', targetKey(target), packed, stores.key],
     () => ({
       name: 'rms_norm',
-      enables: kept.enables + enables,
+      enables: stores.enables + enables,
       params: { rows: 'u32', columns: 'u32', epsilon: 'f32' }, // columns in packs
       buffers: {
         x: { element, access: 'read' }, // (rows, columns)
         gain: { element, access: 'read' }, // (columns)
         y: { element: elementOf(type, packed), access: 'write' }, // (rows, columns)
-        ...kept.specs,
+        ...stores.specs,
       },
-      code: `${declarations}${functions}${kept.functions}
+      code: `${declarations}${functions}${stores.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);

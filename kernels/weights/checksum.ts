@@ -1,11 +1,22 @@
+// A checksum of a tensor's bits, by which two runs compare their weights without reading them back.
+//
+//   words   │ workgroup 0: width · 256 │ workgroup 1 … │     lane l adds the words l, l + width, l + 2 · width, …
+//
+//   sum = Σ over i of (bits(x[i]) XOR i · 2654435761) · 747796405  mod 2³²
+//
+// The odd multipliers (Knuth, "The Art of Computer Programming" 3, 6.4, and the PCG generator of O'Neill) make the sum depend
+// on the place of each word; multiplication by an odd number is invertible, so a change of one word always changes the sum.
+// Integer sums do not depend on their order, so workgroups may add atomically. 256 words a lane keep the atomics few. The
+// reference is `checksumReference`.
+
 import { kernel, type Target } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
 /**
- * sums[index] += Σ over i of (bits(x[i]) ^ i · 2654435761) · 747796405, modulo 2^32: two tensors that differ in one
- * element never have the same sum, others by chance in one of 2^32 cases.
+ * Adds the checksum of x to sums[index]. Two tensors that differ in one element never have the same sum; others have it by
+ * chance, once in 2³² cases.
  */
 export function checksum(
   recording: Recording,
@@ -28,14 +39,13 @@ export function checksumReference(x: Float32Array): number {
 
 const elementsOfLane = 256
 
-// A workgroup sums a stretch, its lanes side by side. Integers add up the same in any order, so atomics do no harm.
 function sumOfBits(target: Target) {
   const { width } = spread(target)
   return kernel({
     name: 'checksum',
     params: { size: 'u32', index: 'u32' },
     buffers: {
-      bits: { element: 'u32', access: 'read' }, // (size), whatever the type
+      bits: { element: 'u32', access: 'read' }, // (size), the words of any type
       sums: { element: 'atomic<u32>', access: 'write' },
     },
     code: `

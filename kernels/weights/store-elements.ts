@@ -1,28 +1,39 @@
+// Elements of a checkpoint file (float32, float16 or bfloat16) to the type in which a weight is stored on the GPU.
+//
+//   raw     │ b0 b1 │ b2 b3 │ …   the bytes as they are in the file: two bytes for each 16-bit element
+//   stored  │ word            │   a thread writes one word: one float32, or two float16
+//
+// bfloat16 is the upper half of a float32, so it is shifted. float16 is rebiased: exponent + 112 (IEEE 754: biases 127 and 15),
+// subnormals are shifted until their highest bit is implicit. Rounding to float16 is to nearest, ties to even. All of this is
+// done on integers: adapters may flush subnormal floats to zero. Conversion on the GPU lets a file be uploaded without a copy
+// on the host. Memory limits it, so neighbouring lanes write neighbouring words. The reference is the host's conversion
+// (device/float16.ts).
+
 import { kernel, type Target } from '../device/kernel.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
-/** How numbers lie in files of weights, little-endian. */
+/** The type of the elements in a checkpoint file, little-endian. */
 export type RawFormat = 'F32' | 'F16' | 'BF16'
 
 export interface StoredElements {
-  /** u32: bytes as they were read. */
+  /** u32: the bytes of the file. */
   raw: Tensor
-  /** Where the elements begin in it, in units of two bytes. */
+  /** The first element in `raw`, in units of two bytes. */
   at: number
   format: RawFormat
   count: number
-  /** f32 or f16; takes the elements from element `first` on, which is even. */
+  /** f32 or f16: written from element `first` on, which is even. */
   to: Tensor
   first: number
-  /** u32 (1): counts what is beyond float16's range, where `to` is float16. */
+  /** u32 (1): counts the values outside float16's range if `to` is float16. */
   saturated: Tensor
 }
 
 /**
- * to[first + i] = element i of the raw bytes: widened exactly, or rounded to the nearest float16, ties to even, where
- * what is beyond the range becomes the largest number with its sign. NaN stays NaN.
+ * to[first + i] = element i of the raw bytes, exact in float32. In float16 a value outside the range becomes the largest finite
+ * one, with its sign. NaN stays NaN.
  */
 export function storeElements(recording: Recording, of: StoredElements): void {
   const { raw, at, format, count, to, first, saturated } = of
@@ -36,7 +47,6 @@ export function storeElements(recording: Recording, of: StoredElements): void {
   })
 }
 
-// Bits of float32, or of float16, by integers alone: what an adapter does to subnormal numbers has no say.
 function store(target: Target, format: RawFormat, isHalf: boolean) {
   const { width, repeat } = spread(target)
   const copied = isHalf && format === 'F16'
