@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
-import { checkEdges, findUnconnected, lookUp } from './checks/edges.ts'
+import { checkEdges, findUnconnected } from './checks/edges.ts'
 import { orderResources } from './checks/resources.ts'
 import { dimsOf, sizesOf } from './checks/sizes.ts'
 import { typeEdges } from './checks/types.ts'
@@ -11,6 +11,7 @@ import { dotted } from './file/graph-file.ts'
 import { readSettings } from './file/settings.ts'
 import { type ExpandOptions, expand } from './flatten/expand.ts'
 import { endName, type FlatNode, type FlatResource, type Level, locate } from './flatten/flat.ts'
+import { lookUp } from './look-up.ts'
 import type { Plan, PlannedNode, PlannedResource, Registry } from './plan.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { hideIn } from './secrets.ts'
@@ -22,7 +23,7 @@ export interface CheckOptions {
   read?: ExpandOptions['read']
 }
 
-/** What a check found: a plan when there is no problem. Warnings keep nothing from running. */
+/** The result of a check: a plan when there is no problem. Warnings do not keep a graph from running. */
 export interface Checked {
   plan?: Plan
   problems: Problem[]
@@ -39,8 +40,8 @@ export function loadGraph(file: string, registry: Registry, options: CheckOption
 /** Everything that is wrong with a graph file and what it includes, or the plan to run when nothing is. */
 export function checkGraph(file: string, registry: Registry, options: CheckOptions = {}): Checked {
   const secrets = new Map<string, string>()
-  const { problems, warnings, ...found } = checkWith(secrets, file, registry, options)
-  return { ...found, problems: hideIn(problems, secrets), warnings: hideIn(warnings, secrets) }
+  const { problems, warnings, ...rest } = checkWith(secrets, file, registry, options)
+  return { ...rest, problems: hideIn(problems, secrets), warnings: hideIn(warnings, secrets) }
 }
 
 function checkWith(
@@ -116,12 +117,12 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
     return []
   }
   const { name, scope, onError, parallel, wires } = part
-  const known = problems.length
+  const before = problems.length
   const config = checkConfig(part, operator.config, problems)
-  // what an operator says of its shapes and batches, it says of a config that is right
-  if (problems.length > known) return []
-  const many = parallel === undefined ? {} : { parallel }
-  return [{ name, scope, operatorName: part.operator, operator, config, onError, ...many, wires }]
+  // an operator tells its shapes and batches only of a valid config
+  if (problems.length > before) return []
+  const planned = { name, scope, operatorName: part.operator, operator, config, onError, wires }
+  return [parallel === undefined ? planned : { ...planned, parallel }]
 }
 
 function planResource(part: FlatResource, registry: Registry, problems: Problem[]): PlannedResource[] {
@@ -137,9 +138,9 @@ function planResource(part: FlatResource, registry: Registry, problems: Problem[
     })
     return []
   }
-  const known = problems.length
+  const before = problems.length
   const config = checkConfig(part, resource.config, problems)
-  if (problems.length > known) return []
+  if (problems.length > before) return []
   return [{ name: part.name, scope: part.scope, resourceName: part.resource, resource, config }]
 }
 

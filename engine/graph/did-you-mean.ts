@@ -1,8 +1,8 @@
-/** The known name most like this one, or undefined when none is near: a few slips, or one begins with the other. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+/** The candidate most like a name: it differs by a few slips, or one begins with the other. Undefined when none does. */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const allowed = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))
   let best: { name: string; distance: number } | undefined
-  for (const candidate of known) {
+  for (const candidate of candidates) {
     const begins =
       Math.min(name.length, candidate.length) >= 3 &&
       (candidate.startsWith(name) || name.startsWith(candidate))
@@ -13,37 +13,41 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   return best?.name
 }
 
-/** A hint for a message: the nearest name, else the known ones when they are few, else nothing. */
-export function nearestHint(name: string, known: Iterable<string>): string {
-  const names = [...known]
+/** A hint for a message: the nearest candidate, else all of them when they are few, else nothing. */
+export function nearestHint(name: string, candidates: Iterable<string>): string {
+  const names = [...candidates]
   const near = nearest(name, names)
   if (near !== undefined) return `nearest "${near}"`
   return names.length > 0 && names.length <= 12 ? `known: ${names.join(', ')}` : ''
 }
 
-/** The same as the parts of a problem: the hint and, when there is one, the name to write instead. */
-export function near(name: string, known: Iterable<string>): { hint: string; nearest?: string } {
-  const names = [...known]
-  const found = nearest(name, names)
-  return { hint: nearestHint(name, names), ...(found !== undefined && { nearest: found }) }
+/** The same as parts of a problem: the hint and, when there is one, the name to write instead. */
+export function near(name: string, candidates: Iterable<string>): { hint: string; nearest?: string } {
+  const names = [...candidates]
+  const closest = nearest(name, names)
+  return { hint: nearestHint(name, names), ...(closest !== undefined && { nearest: closest }) }
 }
 
 /** Edit distance in UTF-16 units, ignoring case; two neighbours in the wrong order are one slip. */
 function distanceBetween(a: string, b: string): number {
   const left = a.toLowerCase()
   const right = b.toLowerCase()
-  const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)]
+  const rows = [Array.from({ length: right.length + 1 }, (_, column) => column)]
+  /** The distance between the beginnings of both texts, of these lengths; there is none before the first row or column. */
+  const at = (row: number, column: number) => rows[row]?.[column] ?? Number.POSITIVE_INFINITY
   for (let row = 1; row <= left.length; row++) {
-    const above = rows[row - 1]
     const current = [row]
-    for (let column = 1; column <= right.length; column++) {
-      const same = left[row - 1] === right[column - 1] ? 0 : 1
-      const swapped =
-        row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1]
-      const best = Math.min(current[column - 1] + 1, above[column] + 1, above[column - 1] + same)
-      current[column] = swapped ? Math.min(best, rows[row - 2][column - 2] + 1) : best
-    }
     rows.push(current)
+    for (let column = 1; column <= right.length; column++) {
+      const change = left[row - 1] === right[column - 1] ? 0 : 1
+      const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1]
+      const best = Math.min(
+        at(row, column - 1) + 1,
+        at(row - 1, column) + 1,
+        at(row - 1, column - 1) + change,
+      )
+      current.push(swapped ? Math.min(best, at(row - 2, column - 2) + 1) : best)
+    }
   }
-  return rows[left.length][right.length]
+  return at(left.length, right.length)
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../shared/json.ts'
 
-/** A place where two values differ: undefined on the side that has nothing there. */
+/** A path at which two values differ; the side that has no value there is undefined. */
 export interface Difference {
   readonly path: string
   readonly before: unknown

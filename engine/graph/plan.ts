@@ -8,11 +8,11 @@ import type { Secrets } from './secrets.ts'
 export interface Registry {
   readonly operators: Readonly<Record<string, Operator>>
   readonly resources: Readonly<Record<string, Resource>>
-  /** What is wrong with plugins that should have filled it: reported with every graph. */
+  /** Faults of plugins that should have added to it: reported with every graph. */
   readonly problems?: readonly Problem[]
 }
 
-/** A graph that may run: everything known, everything filled in. */
+/** A graph that may run: checked, with all defaults filled in. */
 export interface Plan {
   readonly file: string
   /** The text of every graph file that was read: `file`, those that it extends and its sub-graphs. */
@@ -22,32 +22,32 @@ export interface Plan {
   readonly nodes: readonly PlannedNode[]
   /** In the order in which they open: a resource comes after those that its config names. */
   readonly resources: readonly PlannedResource[]
-  /** When the run keeps its state; undefined: never. */
+  /** When the run writes checkpoints; undefined: never. */
   readonly checkpoint?: Cadence
   /** What travels on the edges. */
   readonly types: EdgeTypes
-  /** The graph with params in place, as the manifest keeps it. */
+  /** The graph with params put in, as the manifest keeps it. */
   readonly shown: unknown
-  /** What no file or message of a run shows. */
+  /** Values that no file or message of a run may show. */
   readonly secrets: Secrets
 }
 
 export interface PlannedNode {
   readonly name: string
-  /** Prefix of the sub-graph that it stands in: names of resources are looked up there first. */
+  /** Prefix of the sub-graph that it is in: names of resources are looked up there first. */
   readonly scope: string
   readonly operatorName: string
   readonly operator: Operator
   readonly config: Config<Fields>
   readonly onError: OnError
-  /** Items worked on at the same time, instead of what the operator asks for. */
+  /** Items worked on at the same time, instead of the number that the operator asks for. */
   readonly parallel?: number
   readonly wires: readonly Wire[]
 }
 
 export interface PlannedResource {
   readonly name: string
-  /** Prefix of the sub-graph that it stands in: names of resources are looked up there first. */
+  /** Prefix of the sub-graph that it is in: names of resources are looked up there first. */
   readonly scope: string
   readonly resourceName: string
   readonly resource: Resource

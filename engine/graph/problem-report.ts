@@ -54,7 +54,7 @@ function asObject({ level, problem }: Leveled): object {
 
 const escapePointer = (step: string) => step.replaceAll('~', '~0').replaceAll('/', '~1')
 
-/** A workflow command, one line: GitHub shows it beside the line of the file. */
+/** A workflow command, one line: GitHub shows it next to the line of the file. */
 function asAnnotation({ level, problem }: Leveled): string {
   const { code, place, path, ends } = problem
   const where = place ? [`file=${place.file}`, `line=${place.line}`, `col=${place.column}`] : []
@@ -70,7 +70,7 @@ const escapeData = (text: string) =>
 /** Colons are escaped too, but not the `=` between a property and its value. */
 const escapeProperty = (text: string) => escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
 
-/** What to do about a problem, in a line. */
+/** What to do about a problem, in one line. */
 export function remedyOf({ remedy, nearest, code }: Problem): string {
   if (remedy !== undefined) return remedy
   return nearest === undefined ? usual[code] : `write "${nearest}"`

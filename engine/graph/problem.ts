@@ -3,21 +3,21 @@ import { CodedError } from '../shared/errors.ts'
 /** One thing wrong with a graph: a stable code for programs, a place and a sentence for people. */
 export interface Problem {
   code: ProblemCode
-  /** Where it stands in a file; absent when it came from the command line, which `path` then shows. */
+  /** Its place in a file; absent when it came from the command line, which `path` then shows. */
   place?: Place
   /** Dotted path as `--set` takes it, e.g. `nodes.update.config.beta`. */
   path: string
   /** What would be right, e.g. `must be >= 1`. */
   rule: string
-  /** What stands there instead, as JSON text. */
+  /** The value that is there instead, as JSON text. */
   found?: string
   /** The nearest known name, or what the field means. */
   hint?: string
   /** The known name that was most likely meant. */
   nearest?: string
-  /** What to do about it, in a line; without one, what is usual for its code. */
+  /** What to do about it, in one line; without one, the usual remedy for its code. */
   remedy?: string
-  /** Of an edge: what its ends carry. */
+  /** Of an edge: the types of its ends. */
   ends?: { from: TypedEnd; to: TypedEnd }
 }
 
@@ -65,10 +65,10 @@ export type ProblemCode =
   | 'bad-extends'
   | WarningCode
 
-/** What a run does not mind, but its author may. */
+/** Findings that do not keep a graph from running, but are most likely not meant. */
 export type WarningCode = 'unconnected-output' | 'unread-config'
 
-/** A graph that must not run, with everything that is wrong with it. */
+/** A graph that must not run, with all its problems. */
 export class GraphError extends CodedError<'invalid-graph'> {
   readonly problems: readonly Problem[]
 
@@ -85,12 +85,12 @@ export function describe(problem: Problem): string {
   return `${where}: ${sentence(problem)}`
 }
 
-/** What is wrong, without where. */
+/** What is wrong, without the place. */
 export function sentence({ rule, found, hint }: Problem): string {
   return `${rule}${found === undefined ? '' : `, found ${found}`}${hint ? ` (${hint})` : ''}`
 }
 
-/** JSON text of a value, cut to one readable piece. */
+/** JSON text of a value, shortened to 60 characters. */
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 57)}...` : text

@@ -1,12 +1,12 @@
 import { isObject } from '../shared/json.ts'
 
-/** Values from the environment, each with what stands for it in texts: `${env:NAME}`. */
+/** Values from the environment, each with the text that replaces it: `${env:NAME}`. */
 export type Secrets = ReadonlyMap<string, string>
 
-/** Shorter values are in texts by chance. */
+/** Shorter values occur in texts by chance, so they are not hidden. */
 const shortest = 4
 
-/** Texts with the names of variables in place of their values. */
+/** The text with the names of variables in place of their values. */
 export function hide(text: string, secrets: Secrets): string {
   let hidden = text
   for (const [value, name] of secrets) if (value.length >= shortest) hidden = hidden.replaceAll(value, name)

@@ -3,9 +3,9 @@ import type { PlannedNode } from '../plan.ts'
 import type { Problem } from '../problem.ts'
 
 /**
- * Nodes that wait for more items than a feedback edge lets into its cycle: with `maxLag` n, n + 1 are under way, and
- * the next one comes only when the cycle has answered. A node that other ways around the cycle pass by is no fault,
- * and neither is one behind an operator that makes several items of one.
+ * Reports nodes that wait for more items than a feedback edge lets into its cycle: with `maxLag` n, n + 1 items are in
+ * the cycle, and the next one comes only after the cycle has answered. A node is no fault when another path of the
+ * cycle goes past it, or when an operator of the cycle makes several items of one.
  */
 export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[]): void {
   const byName = new Map(nodes.map(node => [node.name, node]))
@@ -23,7 +23,7 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
         problems.push({
           code: 'batch-never-fills',
           ...locate(first?.at ?? feedback.at),
-          rule: `must be fed ${size} items before it emits any, and only ${maxLag + 1} can be under way (maxLag ${maxLag})`,
+          rule: `must be fed ${size} items before it emits any, and only ${maxLag + 1} can be in the cycle (maxLag ${maxLag})`,
           found: `"${name}" within the cycle ${gated.name} → … → ${endName(from)}`,
           remedy: `raise maxLag of "${gated.name}.${feedback.port}" to ${size - 1}, or lower the size of the batch to ${maxLag + 1}`,
         })
@@ -32,7 +32,7 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
   }
 }
 
-/** A feedback edge with `maxLag`, and what it holds back. */
+/** The cycle of a feedback edge with `maxLag`, and the items that the edge lets into it. */
 export interface Loop {
   /** Names of the nodes from the one that waits to the one that answers. */
   readonly within: readonly string[]
@@ -40,7 +40,7 @@ export interface Loop {
   readonly items: number
 }
 
-/** The loops of a graph, those left out in which an operator makes several items of one. */
+/** The loops of a graph, without those in which an operator makes several items of one. */
 export function loopsOf(nodes: readonly PlannedNode[]): Loop[] {
   const byName = new Map(nodes.map(node => [node.name, node]))
   return nodes.flatMap(gated =>
@@ -52,7 +52,7 @@ export function loopsOf(nodes: readonly PlannedNode[]): Loop[] {
   )
 }
 
-/** Nodes on ways from one to another, both included, without edges that start with a value. */
+/** Nodes on paths from one node to another, both included. Feedback edges are no part of a path. */
 function onTheWay(start: string, end: string, nodes: readonly PlannedNode[]): string[] {
   const after = walk(start, next(nodes))
   const before = walk(end, previous(nodes))

@@ -5,10 +5,12 @@ import { dotted, type Path } from '../file/graph-file.ts'
 import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
 import { type Validator, validator } from '../file/validate.ts'
 import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
+import { lookUp } from '../look-up.ts'
 import type { Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
-const known = new WeakMap<Fields, { schema: Schema; validate: Validator }>()
+/** Compiling a schema takes long: each operator's is compiled once. */
+const checks = new WeakMap<Fields, { schema: Schema; validate: Validator }>()
 
 /** A part's config with defaults filled in and params coerced to the fields' types; reports what the fields refuse. */
 export function checkConfig(
@@ -24,25 +26,25 @@ export function checkConfig(
   for (const { path: steps, part: side, code, missing, found, ...rest } of validate(config)) {
     if (graph.holes.has(pathOf(missing === undefined ? steps : [...steps, missing]))) continue
     const where = locate(part.at, ['config', ...steps], side)
-    // a config that is left out stands nowhere: then the name of its node is the place
+    // a config that is left out has no place: then that of its node is given
     const place = missing !== undefined && part.at.source.place([...path, 'config'], 'key')
-    const shown = foundAt(graph, [...path, 'config', ...steps], found)
-    problems.push({ ...rest, ...shown, code: 'bad-config', ...where, ...(place && { place }) })
+    const visible = foundAt(graph, [...path, 'config', ...steps], found)
+    problems.push({ ...rest, ...visible, code: 'bad-config', ...where, ...(place && { place }) })
   }
-  // what validation let pass has the type that the fields state; with problems it is never used
+  // a config that passed validation has the types that the fields state; one with problems is never used
   return config as Config<Fields>
 }
 
 function checkOf(fields: Fields) {
-  const found = known.get(fields)
-  if (found) return found
+  const cached = checks.get(fields)
+  if (cached) return cached
   const schema = configSchema(fields)
-  const made = { schema, validate: validator(schema) }
-  known.set(fields, made)
-  return made
+  const check = { schema, validate: validator(schema) }
+  checks.set(fields, check)
+  return check
 }
 
-/** A copy in which the values that came as text have the type that their place asks for. */
+/** A copy in which values that were given as text have the type that their fields ask for. */
 function coerceIn(value: unknown, path: Path, isText: (path: Path) => boolean, schema: Schema): unknown {
   if (isText(path)) return coerce(value, schemaAt(schema, path))
   if (Array.isArray(value)) return value.map((item, i) => coerceIn(item, [...path, i], isText, schema))
@@ -52,17 +54,17 @@ function coerceIn(value: unknown, path: Path, isText: (path: Path) => boolean, s
   )
 }
 
-/** Values that the file states for fields that are not read, because another field (`when`) says so. */
+/** Values that the file states for fields that are not read, because another field turns them off (`when`). */
 export function findUnread(part: FlatNode | FlatResource, registry: Registry): Problem[] {
   if (part.broken) return []
-  const table = 'operator' in part ? registry.operators : registry.resources
-  const name = 'operator' in part ? part.operator : part.resource
-  const fields = Object.hasOwn(table, name) ? table[name].config : {}
-  return Object.entries(fields).flatMap(([field, { when = {} }]) => {
+  const type =
+    'operator' in part ? lookUp(registry.operators, part.operator) : lookUp(registry.resources, part.resource)
+  const fields = type?.config ?? {}
+  return Object.entries(fields).flatMap(([field, { when = {}, default: fallback }]) => {
     const other = Object.entries(when).find(([key, wanted]) => {
       return (part.config[key] ?? fields[key]?.default) !== wanted
     })
-    if (!other || !(field in part.config) || part.config[field] === fields[field].default) return []
+    if (!other || !(field in part.config) || part.config[field] === fallback) return []
     const [key, wanted] = other
     const rule = `must be left out: it is read only when "${key}" is ${show(wanted)}`
     return [{ code: 'unread-config' as const, ...locate(part.at, ['config', field], 'key'), rule }]

@@ -1,7 +1,7 @@
 import type { FlatNode, Wire } from '../flatten/flat.ts'
 
 /**
- * Cycles made of edges that do not start with a value: such a cycle waits for itself. Each is a list of edges in the
+ * Cycles made of edges that do not start with a value: such a cycle would wait for itself. Each is a list of edges in the
  * direction of flow; one is given for every edge that closes a cycle in a depth-first walk.
  */
 export function findCycles(nodes: readonly FlatNode[]): Wire[][] {
@@ -13,13 +13,14 @@ export function findCycles(nodes: readonly FlatNode[]): Wire[][] {
   }
   const cycles: Wire[][] = []
   const state = new Map<string, 'open' | 'done'>()
-  // an explicit stack: a chain of many thousand nodes is a legal graph
+  // recursion would overflow the stack on a chain of many thousand nodes, which is a valid graph
   for (const { name: start } of nodes) {
     if (state.has(start)) continue
     const trail: { name: string; next: number; by?: Wire }[] = [{ name: start, next: 0 }]
     state.set(start, 'open')
-    while (trail.length > 0) {
-      const top = trail[trail.length - 1]
+    for (;;) {
+      const top = trail.at(-1)
+      if (!top) break
       const edge = outgoing.get(top.name)?.[top.next++]
       if (!edge) {
         state.set(top.name, 'done')

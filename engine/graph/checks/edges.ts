@@ -1,6 +1,7 @@
 import type { Operator } from '../../operator.ts'
 import { near } from '../did-you-mean.ts'
 import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
+import { lookUp } from '../look-up.ts'
 import type { Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 import { findCycles } from './cycles.ts'
@@ -23,7 +24,7 @@ export function checkEdges(nodes: readonly FlatNode[], registry: Registry, probl
     const stated = node.at.graph.value.nodes
     for (const [port, input] of Object.entries(operator.inputs)) {
       const { kind, optional } = detailsOf(input)
-      // an edge from something unknown has been reported and left out of `wires`
+      // an edge from an unknown node has been reported, and is not in `wires`
       if (optional || node.wires.some(wire => wire.port === port) || isStated(stated, node, port)) continue
       const rule = `must connect the input "${port}" (kind "${kind}")`
       const remedy = `add "${port}": "node.port" to its "from"`
@@ -31,20 +32,20 @@ export function checkEdges(nodes: readonly FlatNode[], registry: Registry, probl
     }
   }
   for (const cycle of findCycles(nodes)) {
-    const path = [...cycle.map(wire => wire.from.node), cycle[0].from.node].join(' → ')
-    const rule = 'must have an edge with "initial" in every cycle'
-    const last = cycle[cycle.length - 1]
+    const nodesAround = cycle.map(wire => wire.from.node)
+    const [first, last] = [cycle[0], cycle.at(-1)]
+    if (!first || !last) continue
     problems.push({
       code: 'cycle',
       ...locate(last.at),
-      rule,
-      found: path,
+      rule: 'must have an edge with "initial" in every cycle',
+      found: [...nodesAround, first.from.node].join(' → '),
       hint: 'e.g. { "edge": "node.port", "keep": "latest", "initial": 0 }',
     })
   }
 }
 
-/** Outputs that go nowhere, of nodes that do nothing else: their work is lost. */
+/** Outputs that no edge starts from, of nodes that have no other effect: their work is lost. */
 export function findUnconnected(
   nodes: readonly FlatNode[],
   registry: Registry,
@@ -70,7 +71,7 @@ function checkPorts(
   producer: Operator | undefined,
   problems: Problem[],
 ): void {
-  const none = (what: string) => ({ hint: `it has no ${what}` })
+  const hasNo = (ports: string) => ({ hint: `it has no ${ports}` })
   if (!Object.hasOwn(operator.inputs, wire.port)) {
     const ports = Object.keys(operator.inputs)
     problems.push({
@@ -78,7 +79,7 @@ function checkPorts(
       ...locate(wire.at, [], 'key'),
       rule: `must be an input of "${node.operator}"`,
       found: show(wire.port),
-      ...(ports.length === 0 ? none('inputs') : near(wire.port, ports)),
+      ...(ports.length === 0 ? hasNo('inputs') : near(wire.port, ports)),
     })
   }
   if (producer && !Object.hasOwn(producer.outputs, wire.from.port)) {
@@ -88,7 +89,7 @@ function checkPorts(
       ...locate(wire.at),
       rule: `must be an output of "${wire.from.node}"`,
       found: show(endName(wire.from)),
-      ...(ports.length === 0 ? none('outputs') : near(wire.from.port, ports)),
+      ...(ports.length === 0 ? hasNo('outputs') : near(wire.from.port, ports)),
     })
   }
 }
@@ -116,14 +117,9 @@ function checkSettings(node: FlatNode, wire: Wire, problems: Problem[]): void {
 }
 
 function isStated(nodes: unknown, node: FlatNode, port: string): boolean {
-  // the part itself, in its own file: prefixed names of sub-graphs are not keys there
+  // its file names the node without the prefix of its sub-graph
   const name = node.name.slice(node.scope.length)
   // the structure of a node that is not broken has been checked
-  const own = (nodes as Record<string, { from?: object } | undefined> | undefined)?.[name]
-  return own?.from !== undefined && Object.hasOwn(own.from, port)
-}
-
-/** Own keys only: `constructor` is not an operator. */
-export function lookUp<T>(table: Readonly<Record<string, T>>, key: string): T | undefined {
-  return Object.hasOwn(table, key) ? table[key] : undefined
+  const stated = (nodes as Record<string, { from?: object } | undefined> | undefined)?.[name]
+  return stated?.from !== undefined && Object.hasOwn(stated.from, port)
 }

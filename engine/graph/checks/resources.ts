@@ -1,6 +1,7 @@
 import type { Fields } from '../../operator.ts'
 import { near } from '../did-you-mean.ts'
 import { type FlatNode, type FlatResource, type Level, locate } from '../flatten/flat.ts'
+import { lookUp } from '../look-up.ts'
 import type { PlannedResource, Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
@@ -19,11 +20,11 @@ export function orderResources(
   for (const part of [...level.nodes, ...level.resources]) {
     if (part.broken) continue
     const fields = fieldsOf(part, registry)
-    const found = fields ? namesIn(part, fields, level, registry, problems) : []
-    for (const name of found) named.add(name)
-    needs.set(part.at.path[0] === 'resources' ? part.name : `node ${part.name}`, found)
+    const names = fields ? namesIn(part, fields, level, registry, problems) : []
+    for (const name of names) named.add(name)
+    needs.set(part.at.path[0] === 'resources' ? part.name : `node ${part.name}`, names)
   }
-  // what a broken or unknown part names cannot be known: no complaint about unused resources then
+  // a part that is broken or of unknown type may use any resource: then none counts as unused
   const allKnown = level.nodes.every(node => !node.broken && fieldsOf(node, registry))
   for (const { name, at, broken } of level.resources) {
     if (named.has(name) || broken || !allKnown) continue
@@ -60,13 +61,9 @@ export function orderResources(
 }
 
 function fieldsOf(part: FlatNode | FlatResource, registry: Registry): Fields | undefined {
-  if ('operator' in part)
-    return Object.hasOwn(registry.operators, part.operator)
-      ? registry.operators[part.operator].config
-      : undefined
-  return Object.hasOwn(registry.resources, part.resource)
-    ? registry.resources[part.resource].config
-    : undefined
+  return 'operator' in part
+    ? lookUp(registry.operators, part.operator)?.config
+    : lookUp(registry.resources, part.resource)?.config
 }
 
 /** Full names of the resources that a part's config names: in its own sub-graph first, then in those around it. */
@@ -78,55 +75,45 @@ function namesIn(
   problems: Problem[],
 ): string[] {
   const names: string[] = []
-  for (const [field, { resource: kind }] of Object.entries(
-    fields as Record<string, { resource?: string; default?: unknown }>,
-  )) {
-    const stated = part.config[field] ?? fields[field].default
+  // only a field of text has `resource`
+  const entries = Object.entries(fields as Record<string, { resource?: string; default?: unknown }>)
+  for (const [field, { resource: kind, default: fallback }] of entries) {
+    const stated = part.config[field] ?? fallback
     // a field whose default is '' may leave the resource out
-    if (kind === undefined || typeof stated !== 'string' || (stated === '' && fields[field].default === ''))
-      continue
+    if (kind === undefined || typeof stated !== 'string' || (stated === '' && fallback === '')) continue
     if (part.at.graph.holes.has([...part.at.path, 'config', field].join('.'))) continue
-    const found = inScope(stated, part.scope, level.resources)
-    const kindFound =
-      found && Object.hasOwn(registry.resources, found.resource)
-        ? registry.resources[found.resource].kind
-        : undefined
-    if (found) names.push(found.name)
-    if (found && (kindFound === undefined || kindFound === kind)) continue
-    const where = locate(part.at, ['config', field])
-    if (found) {
-      problems.push({
-        code: 'bad-config',
-        ...where,
-        rule: `must name a resource of kind "${kind}"`,
-        found: `${show(stated)} of kind "${kindFound}"`,
-      })
+    const resource = inScope(stated, part.scope, level.resources)
+    if (resource) names.push(resource.name)
+    const statedKind = resource && kindOf(resource, registry)
+    if (resource && (statedKind === undefined || statedKind === kind)) continue
+    const problem = {
+      code: 'bad-config',
+      ...locate(part.at, ['config', field]),
+      rule: `must name a resource of kind "${kind}"`,
+    } as const
+    if (resource) {
+      problems.push({ ...problem, found: `${show(stated)} of kind "${statedKind}"` })
     } else {
-      const right = level.resources.filter(
-        one =>
-          Object.hasOwn(registry.resources, one.resource) && registry.resources[one.resource].kind === kind,
-      )
-      const names = right.map(one => one.name)
-      problems.push({
-        code: 'bad-config',
-        ...where,
-        rule: `must name a resource of kind "${kind}"`,
-        found: show(stated),
-        ...(names.length === 0 ? { hint: 'the graph has none' } : near(stated, names)),
-      })
+      const candidates = level.resources.filter(one => kindOf(one, registry) === kind).map(({ name }) => name)
+      const help = candidates.length === 0 ? { hint: 'the graph has none' } : near(stated, candidates)
+      problems.push({ ...problem, found: show(stated), ...help })
     }
   }
   return names
 }
 
-/** The resource that a name means where it stands: in its own sub-graph first, then in those around it. */
+/** The kind of a resource; undefined when its type is unknown, which has been reported. */
+const kindOf = ({ resource }: FlatResource, registry: Registry): string | undefined =>
+  lookUp(registry.resources, resource)?.kind
+
+/** The resource that a name means in a scope: in its own sub-graph first, then in those around it. */
 export function inScope<T extends { name: string }>(
   name: string,
   scope: string,
   resources: readonly T[],
 ): T | undefined {
   for (let prefix = scope; ; prefix = prefix.replace(/[^/]+\/$/, '')) {
-    const found = resources.find(resource => resource.name === prefix + name)
-    if (found || prefix === '') return found
+    const match = resources.find(resource => resource.name === prefix + name)
+    if (match || prefix === '') return match
   }
 }

@@ -2,21 +2,21 @@ import type { Known, Sizes } from '../../operator.ts'
 import type { PlannedNode, PlannedResource } from '../plan.ts'
 import { inScope } from './resources.ts'
 
-/** What resources say of themselves without being opened, by the name that a part in a scope gives them. */
+/** Sizes that resources tell before they are opened, by the name that a part in a scope gives them. */
 export type SizesIn = (scope: string) => Known['sizes']
 
 /** Reads each resource at most once. One that cannot be read yet has no sizes. */
 export function sizesOf(resources: readonly PlannedResource[]): SizesIn {
-  const found = new Map<string, Sizes>()
+  const sizesByName = new Map<string, Sizes>()
   const within: SizesIn = scope => name => {
     const planned = inScope(name, scope, resources)
     if (!planned) return {}
-    const known = found.get(planned.name)
-    if (known) return known
+    const cached = sizesByName.get(planned.name)
+    if (cached) return cached
     // resources that need each other in a circle are reported elsewhere: they have no sizes
-    found.set(planned.name, {})
+    sizesByName.set(planned.name, {})
     const sizes = unlessUnread(() => planned.resource.sizes?.(planned.config, within(planned.scope)) ?? {})
-    found.set(planned.name, sizes)
+    sizesByName.set(planned.name, sizes)
     return sizes
   }
   return within
@@ -27,25 +27,25 @@ export type OutlineIn = (scope: string) => Known['outline']
 
 /** Makes each outline at most once. */
 export function outlinesOf(resources: readonly PlannedResource[]): OutlineIn {
-  const made = new Map<string, unknown>()
+  const outlines = new Map<string, unknown>()
   const within: OutlineIn =
     scope =>
     <T>(name: string) => {
       const planned = inScope(name, scope, resources)
       if (!planned?.resource.outline) throw new Error(`"${name}" says nothing before it is opened`)
-      if (!made.has(planned.name))
-        made.set(planned.name, planned.resource.outline(planned.config, within(planned.scope)))
-      // an operator that asks for a resource of a kind knows what that kind hands out
-      return made.get(planned.name) as T
+      if (!outlines.has(planned.name))
+        outlines.set(planned.name, planned.resource.outline(planned.config, within(planned.scope)))
+      // an operator that names a resource of a kind states the type that this kind gives
+      return outlines.get(planned.name) as T
     }
   return within
 }
 
-/** What a node's operator says of the names in its shapes. */
+/** The sizes that a node's operator gives to names in its shapes. */
 export const dimsOf = ({ operator, config, scope }: PlannedNode, sizes: SizesIn): Sizes =>
   unlessUnread(() => operator.dims?.(config, sizes(scope)) ?? {})
 
-/** Data that cannot be read yet (a model that the run will make) is not the graph's fault: nothing is known then. */
+/** The sizes, or none when the data cannot be read yet, e.g. a model that the run will make: no fault of the graph. */
 function unlessUnread(read: () => Sizes): Sizes {
   try {
     return read()

@@ -1,13 +1,14 @@
 import type { Operator, Port, PortDetails, Sizes } from '../../operator.ts'
 import { type End, endName, locate, type Wire } from '../flatten/flat.ts'
+import { lookUp } from '../look-up.ts'
 import type { Problem } from '../problem.ts'
 
-/** A node as far as types care. */
+/** The parts of a node that decide types. */
 export interface TypedNode {
   readonly name: string
   readonly operator: Operator
   readonly wires: readonly Wire[]
-  /** What the operator says of the names in its shapes. */
+  /** The sizes that the operator gives to names in its shapes. */
   readonly dims: Sizes
 }
 
@@ -17,7 +18,7 @@ export interface EdgeTypes {
   output(end: End): string
   /** The type of an input. */
   input(end: End): string
-  /** Kind, format and extents of what an output carries; an extent that nothing decides is undefined. */
+  /** Kind, format and extents of what an output carries; an extent is undefined when nothing decides it. */
   resolved(end: End): ResolvedType | undefined
   /** The port that decides what an output carries, and its node: itself, or what feeds the input that it passes on. */
   origin(end: End): { node: string; port: PortDetails } | undefined
@@ -41,21 +42,21 @@ export function typeEdges(nodes: readonly TypedNode[], problems: Problem[]): Edg
   }
   const types: EdgeTypes = {
     output: end => {
-      const found = source(end, byName)
-      return found ? typeText(found.port, found.node, extents) : 'unknown'
+      const origin = originOf(end, byName)
+      return origin ? typeText(origin.port, origin.node, extents) : 'unknown'
     },
     input: ({ node, port }) => {
-      const known = byName.get(node)?.operator.inputs
-      return known && Object.hasOwn(known, port) ? typeText(detailsOf(known[port]), node, extents) : 'unknown'
+      const input = lookUp(byName.get(node)?.operator.inputs ?? {}, port)
+      return input ? typeText(detailsOf(input), node, extents) : 'unknown'
     },
     resolved: end => {
-      const found = source(end, byName)
-      if (!found) return undefined
-      const { kind, dtype, shape } = found.port
-      const sizes = shape?.map(extent => extents.size(extentOf(found.node, extent)))
+      const origin = originOf(end, byName)
+      if (!origin) return undefined
+      const { kind, dtype, shape } = origin.port
+      const sizes = shape?.map(extent => extents.size(extentOf(origin.node, extent)))
       return { kind, ...(dtype && { dtype }), ...(sizes && { shape: sizes }) }
     },
-    origin: end => source(end, byName),
+    origin: end => originOf(end, byName),
     dims: node => {
       const operator = byName.get(node)?.operator
       const ports = operator ? [...Object.values(operator.inputs), ...Object.values(operator.outputs)] : []
@@ -65,7 +66,7 @@ export function typeEdges(nodes: readonly TypedNode[], problems: Problem[]): Edg
       return Object.fromEntries(letters.map(letter => [letter, extents.size(`${node} ${letter}`)]))
     },
   }
-  // texts are made when all edges have been joined, so that they show what the other edges decided
+  // the texts are made after all edges have been joined, so that they show the sizes that other edges decided
   const faults = nodes.flatMap(node => node.wires.flatMap(wire => join(node, wire, byName, extents) ?? []))
   for (const { node, wire, ...fault } of faults) {
     const to = { node: node.name, port: wire.port }
@@ -94,10 +95,10 @@ function join(
   byName: ReadonlyMap<string, TypedNode>,
   extents: Extents,
 ): Fault | undefined {
-  if (!Object.hasOwn(node.operator.inputs, wire.port)) return undefined
-  const to = detailsOf(node.operator.inputs[wire.port])
-  const from = source(wire.from, byName)
-  if (!from) return undefined
+  const target = lookUp(node.operator.inputs, wire.port)
+  const from = originOf(wire.from, byName)
+  if (!target || !from) return undefined
+  const to = detailsOf(target)
   const { kind, dtype, shape } = from.port
   const fault = (code: Problem['code'], rule: string, found: string) => ({ code, rule, found, node, wire })
   const input = `for the input "${wire.port}"`
@@ -125,7 +126,7 @@ function join(
 }
 
 /** The port that decides what an output carries: the output itself, or what feeds the input that it passes on. */
-function source(
+function originOf(
   end: End,
   byName: ReadonlyMap<string, TypedNode>,
 ): { node: string; port: PortDetails } | undefined {
@@ -133,14 +134,15 @@ function source(
   let here = end
   for (;;) {
     const node = byName.get(here.node)
-    if (!node || !Object.hasOwn(node.operator.outputs, here.port)) return undefined
-    const port = detailsOf(node.operator.outputs[here.port])
-    const feeding = node.wires.filter(wire => wire.port === port.like)
-    // several edges may carry different kinds: then it is what the operator says, usually `any`
-    if (port.like === undefined || feeding.length !== 1 || seen.has(here.node))
+    const output = node && lookUp(node.operator.outputs, here.port)
+    if (!output) return undefined
+    const port = detailsOf(output)
+    const [feeding, ...others] = node.wires.filter(wire => wire.port === port.like)
+    // several edges may carry different kinds: then the operator's own words count, usually `any`
+    if (!feeding || others.length > 0 || port.like === undefined || seen.has(here.node))
       return { node: node.name, port }
     seen.add(here.node)
-    here = feeding[0].from
+    here = feeding.from
   }
 }
 
@@ -159,7 +161,7 @@ function typeText({ kind, dtype, shape }: PortDetails, node: string, extents: Ex
   return `${kind} ${dtype ?? ''}[${parts.join(', ')}]`
 }
 
-/** Names that stand for the same number, in sets; a set may have a size. */
+/** Sets of names for the same number (union-find); a set may have a size. */
 class Extents {
   readonly #parents = new Map<string, Extent>()
 
@@ -172,7 +174,7 @@ class Extents {
     this.#parents.set(name, size)
   }
 
-  /** Makes two extents one; false when they have different sizes. */
+  /** Unites the sets of two extents; false when their sizes differ. */
   join(one: Extent, two: Extent): boolean {
     const [left, right] = [this.#root(one), this.#root(two)]
     if (left === right) return true

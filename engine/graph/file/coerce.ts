@@ -1,8 +1,8 @@
 import type { Schema } from './schema.ts'
 
 /**
- * A value that came as text (from `--set`, the environment, or a param in a string), as the type that its place asks
- * for. What cannot be read as that type stays as it is, for validation to complain about.
+ * A value that was given as text (by `--set`, the environment, or a param in a string), as the type that its place asks
+ * for. A text that cannot be read as that type stays as it is: validation reports it.
  */
 export function coerce(value: unknown, schema: Schema | undefined): unknown {
   const types = typesOf(schema)

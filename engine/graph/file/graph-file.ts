@@ -4,11 +4,11 @@ import type { Place, Problem } from '../problem.ts'
 
 export type Path = readonly (string | number)[]
 
-/** A graph file as read: its JSON value, and where each part of it stands. */
+/** A graph file that was read: its JSON value, and the place of each part of it. */
 export interface Source {
   readonly file: string
   readonly value: unknown
-  /** Where the value at this path stands (its key when there is one); the nearest enclosing part when there is none. */
+  /** The place of the value at a path, or of its key; without such a value, that of the nearest part around it. */
   place(path: Path, part?: 'key' | 'value'): Place
 }
 
@@ -30,10 +30,12 @@ export function parseSource(file: string, text: string): { source?: Source; prob
     problem('syntax', 0, 'must not be nested this deeply')
     return { problems }
   }
-  for (const [i, error] of errors.entries()) {
-    // the parser stumbles again right after a slip: one message a line is enough
-    const again = i > 0 && place(errors[i - 1].offset).line === place(error.offset).line
-    if (!again) problem('syntax', error.offset, syntaxRule(error))
+  let faultyLine = 0
+  for (const error of errors) {
+    const { line } = place(error.offset)
+    // one slip often makes the parser report more errors right after it: one message a line is enough
+    if (line !== faultyLine) problem('syntax', error.offset, syntaxRule(error))
+    faultyLine = line
   }
   if (!root) {
     if (problems.length === 0) problem('syntax', 0, 'must hold one JSON object')
@@ -47,11 +49,11 @@ export function parseSource(file: string, text: string): { source?: Source; prob
     if (node.type === 'object') {
       const entries = new Map<string, unknown>()
       for (const { key, keyNode, valueNode } of properties(node)) {
-        const own = [...path, key].join('.')
+        const keyPath = [...path, key].join('.')
         if (entries.has(key))
-          problem('duplicate-key', keyNode.offset, 'must not repeat a key of the same object', own)
+          problem('duplicate-key', keyNode.offset, 'must not repeat a key of the same object', keyPath)
         else if (key === '__proto__')
-          problem('syntax', keyNode.offset, 'must not use this reserved name', own)
+          problem('syntax', keyNode.offset, 'must not use this reserved name', keyPath)
         else entries.set(key, valueNode && jsonOf(valueNode, [...path, key]))
       }
       return Object.fromEntries(entries)
@@ -70,10 +72,10 @@ export function parseSource(file: string, text: string): { source?: Source; prob
   }
 }
 
-/** A path as people write it. */
+/** A path as people write it, e.g. `nodes.update.config.beta`. */
 export const dotted = (path: Path): string => path.join('.')
 
-/** What stands at one step below a JSON value, undefined when there is no such step. */
+/** The value one step inside a JSON value; undefined when there is none. */
 export function at(value: unknown, step: string | number): unknown {
   if (Array.isArray(value)) return typeof step === 'number' ? value[step] : undefined
   return isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
@@ -89,11 +91,12 @@ function offsetOf(root: Node, path: Path, part: 'key' | 'value'): number {
       offset = property.keyNode.offset
       if (!property.valueNode) return offset
       node = property.valueNode
-    } else if (node.type === 'array' && typeof step === 'number' && node.children?.[step]) {
-      node = node.children[step]
-      offset = node.offset
     } else {
-      return offset
+      const item: Node | undefined =
+        node.type === 'array' && typeof step === 'number' ? node.children?.[step] : undefined
+      if (!item) return offset
+      node = item
+      offset = item.offset
     }
   }
   return part === 'value' ? node.offset : offset
@@ -113,14 +116,14 @@ function lineStarts(text: string): number[] {
 }
 
 function placeOf(file: string, lines: readonly number[], offset: number): Place {
-  let low = 0
-  let high = lines.length - 1
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (lines[middle] <= offset) low = middle
-    else high = middle - 1
+  let line = 0
+  let lineStart = 0
+  for (const start of lines) {
+    if (start > offset) break
+    line++
+    lineStart = start
   }
-  return { file, line: low + 1, column: offset - lines[low] + 1 }
+  return { file, line, column: offset - lineStart + 1 }
 }
 
 const rules: Readonly<Record<string, string>> = {

@@ -10,15 +10,15 @@ import { schemaAt } from './schema.ts'
 /** The parts of a graph in which `${name}` means something. */
 const sections = ['resources', 'nodes', 'checkpoint'] as const
 
-/** A graph's value with params in place, and what the later checks want to know about that. */
+/** A graph's value with params put in, and where they went, for later checks. */
 export interface Interpolated {
   /** The whole graph's value. */
   readonly value: Record<string, unknown>
-  /** The same for the manifest: values from the environment stay `${env:NAME}`. */
+  /** The same value for the manifest: in it, values from the environment stay `${env:NAME}`. */
   readonly shown: Record<string, unknown>
-  /** Paths whose value came from a param or `--set`: their text may still be coerced by what stands there. */
+  /** Paths whose value came from a param or `--set`: their text may still be coerced to the type of the field. */
   readonly substituted: Set<string>
-  /** Paths that have no value because their param has none or is unknown: already reported. */
+  /** Paths that have no value because their param has none or is unknown, which has been reported. */
   readonly holes: Set<string>
   /** Paths whose value came from the environment: no message shows it. */
   readonly secrets: Set<string>
@@ -113,14 +113,15 @@ export function interpolate(source: Source, params: Params): Interpolated {
 
 type Piece = string | { reference: string }
 
-/** Text and `${references}` in turn; empty text left out. */
+/** Text and `${references}` in turn, without empty text. */
 function split(text: string): Piece[] {
   const pieces: Piece[] = []
   let end = 0
   for (const match of text.matchAll(/\$\{([^{}]*)\}/g)) {
     if (match.index > end) pieces.push(text.slice(end, match.index))
-    pieces.push({ reference: match[1].trim() })
-    end = match.index + match[0].length
+    const [whole, reference = ''] = match
+    pieces.push({ reference: reference.trim() })
+    end = match.index + whole.length
   }
   if (end < text.length || pieces.length === 0) pieces.push(text.slice(end))
   return pieces

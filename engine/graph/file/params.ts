@@ -6,7 +6,7 @@ import type { Source } from './graph-file.ts'
 import type { Schema } from './schema.ts'
 import { type Validator, validator } from './validate.ts'
 
-/** A param with its value, or without one when nothing gave it (which has been reported). */
+/** A param with its value; without one when nothing gave it, which has been reported. */
 export interface Param {
   readonly name: string
   readonly schema: Schema
@@ -19,7 +19,7 @@ export interface Param {
 
 export type Params = ReadonlyMap<string, Param>
 
-/** A value given from outside the file: `--set` text, or what an enclosing graph passes. */
+/** A value given from outside the file: text of `--set`, or the value that an enclosing graph passes. */
 export interface Given {
   readonly value: unknown
   /** Where it was given, for messages. */
@@ -38,10 +38,10 @@ export function resolveParams(
   for (const [name, declaration] of Object.entries(declared)) {
     if (!isObject(declaration)) continue
     const { default: fallback, env, description, ...rules } = declaration
-    // the shape of `params` is checked with the rest of the file: here, only what can be read as rules counts
+    // the structure of `params` is checked with the rest of the file: a declaration that is no set of rules is skipped here
     const check = rulesCheck(rules)
     if (!check) continue
-    /** The value, or undefined when it breaks a rule: what uses it is then not complained about as well. */
+    /** The value, or undefined when it breaks a rule: then the places that use it are not reported as well. */
     const value = (text: unknown, problem: Given['problem'], secret = false) => {
       const read = coerce(text, rules)
       const wrong = check(read)
@@ -52,7 +52,7 @@ export function resolveParams(
       )
       return wrong.length > 0 ? undefined : read
     }
-    const own: Given['problem'] = {
+    const fallbackPlace: Given['problem'] = {
       place: source.place(['params', name, 'default']),
       path: `params.${name}.default`,
     }
@@ -65,7 +65,7 @@ export function resolveParams(
       const path = `\${env:${variable}}`
       params.set(name, { ...base, secret: true, value: value(environment[variable], { path }, true) })
     } else if (fallback !== undefined) {
-      params.set(name, { ...base, secret: false, value: value(fallback, own) })
+      params.set(name, { ...base, secret: false, value: value(fallback, fallbackPlace) })
     } else {
       const remedy =
         variable === undefined ? `--set ${name}=VALUE` : `--set ${name}=VALUE or the variable ${variable}`
@@ -88,7 +88,7 @@ export function resolveParams(
   return { params, problems }
 }
 
-/** Compiling rules takes longer than all else in a check: each set of them is compiled once. */
+/** Compiling rules takes longer than the rest of a check: each set of them is compiled once. */
 const compiled = new Map<string, Validator | undefined>()
 
 function rulesCheck(rules: Schema): Validator | undefined {

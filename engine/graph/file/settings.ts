@@ -7,7 +7,7 @@ import type { Interpolated } from './interpolate.ts'
 import type { Given } from './params.ts'
 import { schemaAt } from './schema.ts'
 
-/** What `--set` gave: params by name, and values for paths such as `nodes.update.config.beta`. */
+/** Settings of `--set`: params by name, and values for paths such as `nodes.update.config.beta`. */
 export interface Settings {
   readonly params: ReadonlyMap<string, Given>
   readonly paths: ReadonlyMap<string, Given>
@@ -35,7 +35,7 @@ export function readSettings(texts: readonly string[]): { settings: Settings; pr
   return { settings: { params, paths }, problems }
 }
 
-/** Puts the values for paths into the graph. Everything up to the last two steps must be there. */
+/** Puts the values for paths into the graph. The graph must have all of a path but its last two steps. */
 export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given>): void {
   for (const [key, given] of paths) {
     const path = key.split('.')
@@ -92,16 +92,16 @@ function setIn(
   for (const [depth, step] of path.slice(0, -1).entries()) {
     const container: Record<string, unknown> | unknown[] | undefined =
       isObject(here) || Array.isArray(here) ? here : undefined
-    // a config or an object edge that the file leaves out may be set all the same
+    // a file may leave out a config or the object of an edge, and --set still reaches into it
     const mayBeMissing = depth >= 2 || step === 'checkpoint'
     if (isObject(container) && !(step in container) && mayBeMissing && depth === path.length - 2)
       container[step] = {}
     const next: unknown = Array.isArray(container) ? container[Number(step)] : container?.[step]
     if (next === undefined) {
-      const known = isObject(container) ? Object.keys(container) : []
+      const names = isObject(container) ? Object.keys(container) : []
       const rule =
         depth === 1 ? `must name one of the graph's ${path[0]}` : 'must be a path that the graph has'
-      return { rule, found: show(step), ...near(step, known) }
+      return { rule, found: show(step), ...near(step, names) }
     }
     here = next
   }

@@ -7,9 +7,9 @@ import { type Schema, schemaAt } from './schema.ts'
 /** A rule that a value breaks, at a path below that value. */
 export interface Violation {
   path: Path
-  /** Whether the key itself is wrong (an unknown name) rather than what stands there. */
+  /** Whether the key is wrong (an unknown name) or its value. */
   part: 'key' | 'value'
-  /** The key that is not there. */
+  /** The key that is missing. */
   missing?: string
   code: Extract<Problem['code'], 'structure' | 'unknown-key' | 'missing-key'>
   rule: string
@@ -26,8 +26,8 @@ const options = {
   strictRequired: false,
   verbose: true,
 } as const
-// What a schema may say is compiled once: that takes longer than most schemas. Ajv keeps every schema that it compiles,
-// so those of graphs, which come and go, each have an Ajv of their own.
+// The schema of schemas is compiled once, since that takes longer than most schemas. An Ajv keeps every schema that it
+// compiles, so each schema of a graph, which may be needed only once, gets an Ajv of its own that can be freed.
 const rules = new Ajv(options)
 
 /** A validator of one schema: fills defaults into the value and returns everything that is wrong with it. */
@@ -109,17 +109,17 @@ function wrong(
   path: Path,
   rule: string,
   data: unknown,
-  known: readonly unknown[] = [],
+  allowed: readonly unknown[] = [],
 ): Violation {
-  const names = known.filter(name => typeof name === 'string')
+  const names = allowed.filter(name => typeof name === 'string')
   const close = typeof data === 'string' ? near(data, names) : { hint: '' }
   const help = 'nearest' in close ? close : { hint: schemaAt(schema, path)?.description ?? '' }
   return { path, part: 'value', code: 'structure', rule, found: show(data), ...help }
 }
 
-function unknownKey(path: Path, key: string, known: readonly string[]): Violation {
+function unknownKey(path: Path, key: string, allowed: readonly string[]): Violation {
   const rule = 'must be a known key'
-  return { path, part: 'key', code: 'unknown-key', rule, found: show(key), ...near(key, known) }
+  return { path, part: 'key', code: 'unknown-key', rule, found: show(key), ...near(key, allowed) }
 }
 
 function patternRule(pattern: string): string {

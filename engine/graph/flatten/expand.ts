@@ -16,13 +16,13 @@ export interface ExpandOptions {
   environment: Readonly<Record<string, string | undefined>>
   /** Reads a file's text; throws when it cannot. */
   read(file: string): string
-  /** Gets the values that came from the environment. */
+  /** Filled with the values that came from the environment. */
   secrets: Map<string, string>
 }
 
 const validate: Validator = validator(graphSchema)
 
-/** Reads a graph and, in place of the nodes that name them, its sub-graphs. Adds what is wrong to `problems`. */
+/** Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. Adds faults to `problems`. */
 export function expand(
   file: string,
   options: ExpandOptions,
@@ -56,17 +56,17 @@ export function expand(
     params: Object.fromEntries(
       [...params.values()].map(p => [p.name, p.secret ? `\${env:${p.env}}` : p.value]),
     ),
-    // its structure has been checked, with the defaults filled in; a graph with problems does not run
+    // its structure has been checked and its defaults filled in; a graph with problems does not run
     checkpoint: value.checkpoint as Cadence | undefined,
     shown: graph.shown,
   }
   for (const [name, part] of entries(value.resources)) {
     const { resource, config } = part
-    const known = { resource: String(resource), config: isObject(config) ? config : {} }
     level.resources.push({
       name,
       scope: '',
-      ...known,
+      resource: String(resource),
+      config: isObject(config) ? config : {},
       broken: broken('resources', name),
       at: at('resources', name),
     })
@@ -83,7 +83,7 @@ export function expand(
       subs.set(name, inner)
       if (inner) lift(name, inner, wires, level, problems)
     } else {
-      // the structure says what these may be; a broken node is only remembered by name
+      // checkStructure has checked the types; of a broken node only the name is used
       const { operator, onError, parallel } = part as {
         operator: string
         onError: OnError
@@ -109,7 +109,7 @@ export function expand(
   return level
 }
 
-/** Reports what the graph's schema says; the result tells whether anything is wrong below a path. */
+/** Reports violations of the graph's schema; the result tells whether there is one at a path or inside it. */
 function checkStructure(
   source: Source,
   graph: Interpolated,

@@ -14,13 +14,13 @@ export interface Level {
   /** Of a sub-graph: the end inside that an output is. */
   outputs: Map<string, End>
   params: Record<string, unknown>
-  /** When a run of it keeps its state. */
+  /** When a run of it writes a checkpoint. */
   checkpoint: Cadence | undefined
-  /** The value as the manifest shows it. */
+  /** The graph's value for the manifest. */
   shown: unknown
 }
 
-/** When a run keeps its state, and how much of it stays. */
+/** When a run writes a checkpoint, and how many of them stay. */
 export interface Cadence {
   /** Items that each source gives between two checkpoints; 0: only at the end and when interrupted. */
   readonly every: number
@@ -31,15 +31,15 @@ export interface Cadence {
 
 export interface FlatNode {
   name: string
-  /** Prefix of the sub-graph that it stands in, '' at the top: where names of resources are looked up first. */
+  /** Prefix of the sub-graph that it is in, '' at the top: names of resources are looked up there first. */
   scope: string
   operator: string
   config: Record<string, unknown>
   onError: OnError
-  /** Items worked on at the same time, instead of what the operator asks for. */
+  /** Items worked on at the same time, instead of the number that the operator asks for. */
   parallel?: number
   wires: Wire[]
-  /** Its structure is wrong, which has been reported: nothing more is checked about it. */
+  /** Its structure is wrong, which has been reported: nothing else of it is checked. */
   broken: boolean
   at: Locator
 }
@@ -60,7 +60,7 @@ export interface Retry {
   readonly retry: number
   /** Milliseconds before the second attempt; each later one waits twice as long. */
   readonly backoffMs?: number
-  /** What happens when the last attempt fails, too. */
+  /** What to do when the last attempt fails, too. */
   readonly otherwise?: 'stop' | 'skip'
 }
 
@@ -82,14 +82,14 @@ export interface Wire {
   at: Locator
 }
 
-/** Where a part stands: a path in a file. */
+/** The place of a part: a path in a file. */
 export interface Locator {
   source: Source
   path: Path
   graph: Interpolated
 }
 
-/** What a message may show of the value at a path: nothing that came from the environment. */
+/** The value at a path for a message, unless it came from the environment. */
 export function foundAt(graph: Interpolated, path: Path, found: string | undefined): Pick<Problem, 'found'> {
   return found === undefined || graph.secrets.has(dotted(path)) ? {} : { found }
 }

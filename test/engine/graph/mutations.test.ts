@@ -1,29 +1,32 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import t from 'tap'
 import { checkGraph } from '../../../engine/graph/check.ts'
 import { describe, type Problem } from '../../../engine/graph/problem.ts'
 import { report } from '../../../engine/graph/problem-report.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import { randomOf } from '../../../operators/random.ts'
-import { repository } from '../../fixtures.ts'
+import { graphsFolder, readGraph, settingsFor } from '../../graphs/graph-files.ts'
 
 // 20 s of work, more on a machine that others use
 t.setTimeout(240_000)
 const mutations = 10_000
-const folder = join(repository, 'graphs')
-const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+const files = readdirSync(graphsFolder, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.json'))
-  .map(name => join(folder, name))
+  .map(name => join(graphsFolder, name))
 const texts = new Map(files.map(file => [file, readFileSync(file, 'utf8')]))
 const random = randomOf(3, 'mutations')
 const below = (count: number) => Math.floor(random.uniform() * count)
 /** Graphs with parts take longer, and every part is also a graph of its own: one change in eight is enough. */
 const pickFile = () => {
   const file = pick(files)
-  return below(8) > 0 && texts.get(file)?.includes('"graph": "') ? join(folder, 'grpo.json') : file
+  return below(8) > 0 && texts.get(file)?.includes('"graph": "') ? join(graphsFolder, 'grpo.json') : file
 }
-const pick = <T>(list: readonly T[]): T => list[below(list.length)]
+function pick<T>(list: readonly T[]): T {
+  const item = list[below(list.length)]
+  if (item === undefined) throw new Error('nothing to pick from')
+  return item
+}
 
 t.test(`${mutations} random changes of valid graphs are valid or wrong at a place`, async t => {
   let valid = 0
@@ -60,17 +63,7 @@ t.test(`${mutations} random changes of valid graphs are valid or wrong at a plac
 
 /** Values for the params that have no default, so that the graphs are valid before they are changed. */
 function settings(file: string): string[] {
-  const { params = {} } = JSON.parse(texts.get(file) ?? '{}')
-  const values: Record<string, string> = {
-    integer: '1',
-    number: '1',
-    boolean: 'true',
-    array: '[]',
-    object: '{}',
-  }
-  return Object.entries<{ type: string; default?: unknown; enum?: unknown[] }>(params)
-    .filter(([, param]) => param.default === undefined)
-    .map(([name, param]) => `${name}=${param.enum?.[0] ?? values[param.type] ?? 'x'}`)
+  return settingsFor(readGraph(relative(graphsFolder, file)))
 }
 
 function isPlaced({ place, path }: Problem, read: (path: string) => string): boolean {
