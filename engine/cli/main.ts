@@ -1,21 +1,29 @@
 #!/usr/bin/env node
+import { messageOf } from '../shared/errors.ts'
 import { command } from './command.ts'
 import { makeEmbedded } from './embedded.ts'
+import { lastingScreen, lineWriter } from './output.ts'
 import { registry } from './registry.ts'
 
-// a reader such as `head` may leave early: that is no fault of ours
-process.stdout.on('error', error => {
-  if ('code' in error && error.code === 'EPIPE') process.exit(0)
-  throw error
-})
-const complain = (line: string) => process.stderr.write(`${line}\n`)
+const screen = lastingScreen(process.stdout)
+const complain = lineWriter(lastingScreen(process.stderr))
+// A terminal that closes takes its output with it, not the work.
+process.on('SIGHUP', () => {})
 const code = await command(process.argv.slice(2), {
   registry,
   environment: process.env,
-  screen: process.stdout,
-  print: line => process.stdout.write(`${line}\n`),
+  screen,
+  print: lineWriter(screen),
   complain,
   prepare: plan => makeEmbedded(plan, registry, complain),
-})
-// the threads of an open GPU device keep Node alive: leave as soon as all is written
+}).catch(fault)
+// The threads of an open GPU device keep Node alive: leave as soon as all is written.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+
+/** A fault of flow itself: one line, and with FLOW_STACK=1 its place in the code. */
+function fault(error: unknown): number {
+  complain(`flow: ${messageOf(error)}`)
+  if (process.env.FLOW_STACK && error instanceof Error) complain(error.stack ?? '')
+  else complain('    this is a fault of flow: FLOW_STACK=1 before the command says where')
+  return 1
+}

@@ -2,6 +2,7 @@ import type { LogLevel } from '../operator.ts'
 import { number, sparkline } from '../run/record/report/curve.ts'
 import type { Status } from '../run/record/status.ts'
 import type { RunEvent } from '../run/summary.ts'
+import { visible } from '../shared/visible.ts'
 
 /** Where progress is shown. */
 export interface Screen {
@@ -40,7 +41,7 @@ export function progressLine(
   }
   const show = () => {
     clear()
-    const line = [update, rates].filter(Boolean).join('  ')
+    const line = visible([update, rates].filter(Boolean).join('  '))
     if (!screen.isTTY) screen.write(`${line}\n`)
     else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
     open = screen.isTTY === true
@@ -85,7 +86,7 @@ export function progressLine(
       else if (event.type === 'log') {
         if (logLevels.indexOf(event.level) < logLevels.indexOf(level)) return
         clear()
-        screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${event.message}\n`)
+        screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${visible(event.message)}\n`)
       } else if (event.type === 'status') {
         statuses.push(event.status)
         rates = ratesOver(statuses)

@@ -12,6 +12,7 @@ import { refuseOverMemory } from '../memory-limit.ts'
 import { cutBackRun, factsOf, readRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
+import { lockRun, type RunLock } from '../run-lock.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
 
 export const run: Verb = {
@@ -36,25 +37,40 @@ export const run: Verb = {
   run: async (words, world) => {
     const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
     if (!order) return 0
-    const { plan, ...options } = order
-    refuseOverMemory(plan, words.last('memory'))
-    await world.prepare(plan)
-    const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
-    const line = progressLine(world.screen, { level })
-    const started = startRun(plan, { ...options, onEvent: line.event })
-    const forget = listen(started, line.end, world)
-    const summary = await started.done
-    forget()
-    line.end()
-    if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
-    for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
-    world.print(sentence(summary, line.steps))
-    return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
+    try {
+      return await follow(order, words, world)
+    } finally {
+      order.lock.release()
+    }
   },
+}
+
+/** Runs what was ordered, shows its progress, and says how it ended. */
+async function follow({ plan, lock, ...options }: Order, words: Arguments, world: World): Promise<number> {
+  await world.prepare(plan)
+  const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
+  const line = progressLine(world.screen, { level })
+  const started = startRun(plan, { ...options, onEvent: line.event })
+  lock.watch(started)
+  const forget = listen(started, line.end, world)
+  const summary = await started.done
+  forget()
+  line.end()
+  if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
+  else if (lock.isLost()) {
+    world.complain(
+      `${summary.directory}: was removed or replaced while the run worked in it: its results are lost`,
+    )
+    return 1
+  }
+  for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
+  world.print(sentence(summary, line.steps))
+  return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
 }
 
 interface Order extends RunOptions {
   plan: Plan
+  lock: RunLock
 }
 
 function newRun(words: Arguments, { registry, environment }: World): Order {
@@ -64,12 +80,9 @@ function newRun(words: Arguments, { registry, environment }: World): Order {
   const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
   const plan = loadGraph(file, registry, { set, environment })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
-  if (existsSync(join(directory, 'manifest.json'))) {
-    throw new UsageError(
-      `--out ${directory}: must be a new folder, found a run in it (--resume goes on with it)`,
-    )
-  }
-  return { plan, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
+  refuseOverMemory(plan, words.last('memory'))
+  const lock = lockRun(directory, true)
+  return { plan, lock, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
 }
 
 /** The rest of a run that was stopped; nothing when it was completed. */
@@ -84,7 +97,14 @@ async function oldRun(words: Arguments, world: World): Promise<Order | undefined
     return undefined
   }
   const { plan, seed } = past
-  return { plan, seed, directory, ...(await cutBackRun(directory, past)) }
+  refuseOverMemory(plan, words.last('memory'))
+  const lock = lockRun(directory, false)
+  try {
+    return { plan, lock, seed, directory, ...(await cutBackRun(directory, past)) }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
 }
 
 /** What the nodes got through in a second, and the time that each had work under way; '' when nothing ran. */

@@ -3,6 +3,7 @@ import { number } from '../../run/record/report/curve.ts'
 import type { Status } from '../../run/record/status.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
+import { visible } from '../../shared/visible.ts'
 import { onlyWord } from '../arguments.ts'
 import { readStatus, waitFlag, waitForRun } from '../live-run.ts'
 import { duration } from '../progress.ts'
@@ -32,7 +33,7 @@ export const top: Verb = {
         return 0
       }
       // from the top left, and nothing below
-      screen.write(`\x1b[H\x1b[2J${text}\n`)
+      screen.write(`\x1b[H\x1b[2J${visible(text)}\n`)
       await setTimeout(1000)
     }
   },

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -56,6 +57,8 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
         const handle = handles.get(name) ?? openSync(join(directory, name), 'a')
         handles.set(name, handle)
         names.add(name)
+        if (!isSameFile(handle, join(directory, name)))
+          throw new Error('it was removed or replaced by another program')
         const bytes = Buffer.from(`${line}\n`)
         // a nearly full disk takes a part of a line and says so by the count alone
         for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done)
@@ -73,6 +76,13 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
       handles.clear()
     },
   }
+}
+
+/** Whether a path still names the file that was opened: a run whose folder is gone must not go on writing into nothing. */
+function isSameFile(handle: number, path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false })
+  const open = fstatSync(handle)
+  return there !== undefined && there.ino === open.ino && there.dev === open.dev
 }
 
 /** Takes back what was written to a run's files after a checkpoint; files that came later are emptied. */

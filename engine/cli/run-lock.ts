@@ -1,0 +1,51 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Run } from '../run/summary.ts'
+import { CodedError } from '../shared/errors.ts'
+import { lockFolder } from '../shared/folder-lock.ts'
+import { UsageError } from './arguments.ts'
+
+/** A run directory that this process alone works in. */
+export interface RunLock {
+  /** Aborts the run as soon as the directory is no longer its own. */
+  watch(run: Run): void
+  /** Whether the directory was removed or replaced, or another process took it over. */
+  isLost(): boolean
+  release(): void
+}
+
+/** Takes the directory of a new run, which must hold none yet, or of one that goes on. */
+export function lockRun(directory: string, isNew: boolean): RunLock {
+  let lost: Error | undefined
+  let started: Run | undefined
+  mkdirSync(directory, { recursive: true })
+  const lock = takeLock(directory, error => {
+    lost = error
+    started?.abort(error)
+  })
+  if (isNew && existsSync(join(directory, 'manifest.json'))) {
+    lock.release()
+    const rule = 'must be a new folder, found a run in it (--resume goes on with it)'
+    throw new UsageError(`--out ${directory}: ${rule}`)
+  }
+  return {
+    watch: run => {
+      started = run
+      if (lost) run.abort(lost)
+    },
+    isLost: () => {
+      lock.check()
+      return lost !== undefined
+    },
+    release: lock.release,
+  }
+}
+
+function takeLock(directory: string, onLost: (error: Error) => void) {
+  try {
+    return lockFolder(directory, 'run.lock', onLost)
+  } catch (error) {
+    if (error instanceof CodedError) throw new UsageError(error.message)
+    throw error
+  }
+}
