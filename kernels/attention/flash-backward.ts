@@ -6,10 +6,20 @@ import { flashKeyGradients } from './flash-key-gradients.ts'
 import { flashQueryGradients } from './flash-query-gradients.ts'
 import type { FlashBackward } from './flash-shape.ts'
 
-/**
- * Gradients of `flashAttention`. With P the probabilities, computed again from the log sums, dP = dO Vᵀ and
- * dS = scale · P ∘ (dP − Σ dO ∘ O): dQ = dS K, dK = dSᵀ Q, dV = Pᵀ dO. P and dS are rounded to float16.
- */
+// Gradients of flash attention, in three kernels that make the probabilities again instead of having kept them (Dao et al. 2022,
+// algorithm 4). With L the log sums of the forward, and D = Σ dO ∘ O of each row, the "dots":
+//
+//   P = exp(scale · Q Kᵀ − L)      dP = dO Vᵀ      dS = scale · P ∘ (dP − D)
+//   dQ = dS K                      dK = dSᵀ Q      dV = Pᵀ dO
+//
+//   attention_dots          D, one lane a head of a row (here)
+//   flash_query_gradients   dQ: a workgroup keeps rows and goes through the keys they see
+//   flash_key_gradients     dK and dV: a workgroup keeps keys and goes through the rows that see them
+//
+// Two kernels make P and dS twice, but no sum is shared between workgroups: no atomics, the same bits every time. P and dS are
+// rounded to float16. The reference is `attentionReference` in test/kernels/attention.
+
+/** Gradients of `flashAttention` for those of queries, keys and values that ask for one. */
 export function flashAttentionBackward(recording: Recording, of: FlashBackward): void {
   const { batches, heads, rows, headSize, out, dOut } = of
   const dots = recording.tensor('attention dots', [batches, heads, rows])

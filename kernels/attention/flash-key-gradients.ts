@@ -5,11 +5,19 @@ import { flashKeyGradientsWgsl, keyTile, rowTile, type Write } from './flash-key
 import { bindGradients, flashKernel } from './flash-launch.ts'
 import type { FlashBackward, HeadsGradient } from './flash-shape.ts'
 
-/**
- * dK and dV: a workgroup makes 64 keys of a key head, going through the rows of all query heads that share it, 32 at a
- * time. Everything is turned: scores have a row for each key. A pair of subgroups shares 16 keys; each makes the scores
- * of half of the rows, and the sums of every other 16 columns.
- */
+// dK = dSᵀ Q and dV = Pᵀ dO of flash attention (formulas in flash-backward.ts). A workgroup keeps 64 keys of a key head and goes
+// through the rows of all query heads that share it, 32 at a time. Everything is transposed: scores have a row for each key.
+//
+//               32 rows                             headSize
+//             ┌────┬────┐                    ┌──┬──┬──┬──┬──┬──┐
+//   16 keys   │ s0 │ s4 │  Sᵀ and dPᵀ        │s0│s4│s0│s4│s0│s4│  dK and dV: a pair of subgroups shares 16 keys. Each scores
+//   16 keys   │ s1 │ s5 │                    │s1│s5│ …           │  half of the rows, then makes every other 16 columns.
+//             └────┴────┘                    └──┴──┴─           ┘
+//
+// Where that gives fewer workgroups than a large GPU has room for, query heads that share a key head are divided among
+// workgroups, whose parts are summed afterwards in a fixed order.
+
+/** Records dK and dV, where they are asked for; `dots` is (batches, heads, rows). */
 export function flashKeyGradients(recording: Recording, of: FlashBackward, dots: Tensor): void {
   const parts = partsOf(of)
   if (parts === 1) {

@@ -6,6 +6,8 @@ import { withConstants } from '../wgsl/text.ts'
 import { type AttentionShape, flashBlocks, type QueriesKeysValues } from './flash-shape.ts'
 import { visibleBlocks } from './visible-blocks.ts'
 
+// What the kernels of flash attention share when they are recorded: bindings, params, and the memo of their text.
+
 /** A kernel of attention in blocks, and how it is started. */
 export interface FlashCall {
   /** Comes before the kind of mask and the size of heads. */

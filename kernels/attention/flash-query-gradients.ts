@@ -17,12 +17,22 @@ import {
   staged,
 } from './flash-shape.ts'
 
+// dQ = dS K of flash attention (formulas in flash-backward.ts). A workgroup keeps 64 rows of a head, its four subgroups 16 each,
+// and goes through the keys that they see, 32 at a time:
+//
+//               32 keys                  32 keys                     headSize
+//             ┌─────────┐              ┌──────────┐               ┌────────────┐
+//   16 rows   │ S = QKᵀ │   16 rows    │ dP = dOVᵀ│    16 rows    │ dQ += dS K │   Q, dO and dQ stay in registers as blocks;
+//             └─────────┘              └──────────┘               └────────────┘   S and dP become dS in workgroup memory.
+//
+// The next keys and values are asked for before these are multiplied.
+
 const rowTile = 64
 const keyTile = 32
 const lanes = 128
 const pitchOfScores = keyTile / 4 + 1
 
-/** dQ: a workgroup makes 64 rows of a head, its subgroups 16 each, going through the keys 32 at a time. */
+/** Records dQ, where it is asked for; `dots` is (batches, heads, rows). */
 export function flashQueryGradients(recording: Recording, of: FlashBackward, dots: Tensor): void {
   const { dQueries, batches, rows, heads, scale } = of
   if (!dQueries) return

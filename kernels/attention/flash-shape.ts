@@ -6,6 +6,8 @@ import { type BlocksWgsl, matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
 import type { Mask } from './softmax.ts'
 
+// What the kernels of flash attention share: the shapes of their inputs, and the pieces of WGSL that all of them contain.
+
 /** Heads that lie side by side in the columns of a tensor (batches · rows, width), from column `column` on. */
 export interface Heads {
   tensor: Tensor
@@ -177,7 +179,7 @@ export const rowTileWgsl = (rowTile: number, headSize: number, { kind }: Mask): 
 /** The base-2 logarithm of e: exponentials are powers of two. */
 export const logOfE = Math.LOG2E
 
-/** Stands for minus infinity among scores; a row that sees nothing keeps `unseen` as its largest. */
+/** Minus infinity among scores; a row that sees nothing keeps `unseen` as its largest. */
 export const hiddenScore = -1e30
 export const unseen = -1e29
 

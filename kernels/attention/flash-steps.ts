@@ -3,10 +3,14 @@ import { unroll } from '../wgsl/text.ts'
 import { alongHead, alongTile, headVectors, hiddenScore, unseen } from './flash-shape.ts'
 import type { FlashAttention, FlashCut } from './flash-table.ts'
 
-/** How far, in powers of two, a score may exceed the largest at the last rescaling: 2^11 still is well inside float16. */
+// The phases of `flashAttention`'s shader for one tile of keys, in the order in which they run: `scoresWgsl` multiplies, `sharesWgsl`
+// turns scores into probabilities, `rescaleWgsl` rescales the sums when it must, `sumWgsl` adds probabilities times values; at
+// the end `finishWgsl` divides and writes.
+
+/** How far, in powers of two, a score may exceed the largest at the last rescaling: 2^11 is well within float16. */
 const slack = 11
 
-/** Stands for minus infinity among products that still are to be scaled. */
+/** Minus infinity among products that have not been scaled yet. */
 const hiddenProduct = hiddenScore * 1e5
 
 export type Layout = ReturnType<typeof layoutOf>
@@ -141,7 +145,7 @@ export function finishWgsl(units: BlocksWgsl, layout: Layout, { out, headSize }:
   )}`
 }
 
-/** What must be done with as many blocks of sums at a time as the room of the scores holds. */
+/** Repeats `code` for as many blocks of sums at a time as the room of the scores holds. */
 function groups(
   { sums, depth, keyBlocks }: Layout,
   code: (names: string[][], first: number) => string,

@@ -5,12 +5,28 @@ import { flashBlocks, halvesWgsl, hiddenWgsl, logOfE, rowTileWgsl, staged, unsee
 import { finishWgsl, layoutOf, rescaleWgsl, scoresWgsl, sharesWgsl, sumWgsl } from './flash-steps.ts'
 import { cutOf, type FlashAttention, type FlashCut } from './flash-table.ts'
 
+// Attention on matrix units without the scores ever being in memory ("flash attention", Dao et al. 2022; the running softmax is
+// that of Milakov and Gimelshein 2018). A workgroup makes `rowTile` rows of one head and goes through the keys a tile at a time:
+//
+//                keyTile keys                               headSize
+//              ┌──────────────┐                         ┌─────────────┐
+//   subgroup 0 │ S = Q Kᵀ     │ 16 or 32 rows      +=   │ O = P V     │   S and P live in workgroup memory for one tile of
+//   subgroup 1 │ P = exp(S−m) │                         │             │   keys; O and Q stay in registers for all of them.
+//              └──────────────┘                         └─────────────┘
+//
+//   out = O / total, total = Σ exp(S − m), logSums = m + log(total), which the backward needs
+//
+// m is the largest score of a row at some earlier tile, not always the largest so far: as long as no score exceeds m by more
+// than 11 powers of two, exp(S − m) fits into float16, and O need not be rescaled. When one does, O goes through workgroup
+// memory to be rescaled, since lanes cannot touch single elements of a block. Causal masks come as lists of the tiles that a
+// row tile sees (visible-blocks.ts); only tiles marked as partly hidden are masked score by score.
+//
+// The shader's phases are in flash-steps.ts, its measured tiles in flash-table.ts. The reference is `attentionReference` in
+// test/kernels/attention.
+
 /**
- * softmax(scale · Q Kᵀ + mask) V on matrix units, without the scores ever being in memory: a workgroup makes some rows of
- * a head, its subgroups 16 or 32 each, going through the keys a block at a time. Exponentials are taken against the
- * largest score at some earlier block; only when a row exceeds it by much are its sums rescaled, since blocks of sums
- * cannot be changed but through workgroup memory. Probabilities are rounded to float16, sums are float32. `scale` is
- * positive.
+ * out = softmax(scale · Q Kᵀ + mask) V, and the log sum of each row. Probabilities are rounded to float16, sums are
+ * float32. `scale` must be positive; `flashFits` says whether the kernel can be used at all.
  */
 export function flashAttention(recording: Recording, of: FlashAttention): void {
   const { out, logSums, batches, rows, heads, cut = cutOf(of, recording.target) } = of
@@ -27,8 +43,7 @@ export function flashAttention(recording: Recording, of: FlashAttention): void {
     code: () => flashAttentionWgsl(recording, of, cut, names, bindings.loads),
   })
 }
-/** The kernel of `flashAttention`. */
-
+/** The shader of `flashAttention`; `q`, `k` and `v` are the WGSL names of the bound tensors. */
 export function flashAttentionWgsl(
   recording: Recording,
   of: FlashAttention,
@@ -46,7 +61,7 @@ export function flashAttentionWgsl(
   const queries = staged({ ...part, name: 'query', source: q, tileRows: rowTile })
   const keys = staged({ ...part, name: 'key', source: k, tileRows: keyTile })
   const values = staged({ ...part, name: 'value', source: v, tileRows: keyTile })
-  // Units keep blocks of queries in registers; loops in their place read them from memory each time.
+  // Units keep blocks of queries in registers; emulated ones read them from workgroup memory each time.
   const queriesAt = recording.target.units === 'native' ? 0 : layout.end
   const vectors = Math.max(layout.end, queriesAt + rowTile * pitch)
   const valuesAt = `${layout.values}u`

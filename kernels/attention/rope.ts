@@ -5,6 +5,15 @@ import type { Recording } from '../plan/recording.ts'
 import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
 import { spread, vectorise } from '../wgsl/packs.ts'
 
+// Rotary position embedding (Su et al. 2021), in the order of Hugging Face's models: number j of a head turns together with number
+// j + headSize / 2, by the angle of the row's position, whose cosines and sines come from a table (positions, headSize / 2):
+//
+//   head:   [ x₀ x₁ … │ x_h x_h₊₁ … ]      y_j   = x_j · cos − x_j₊h · sin
+//             └────────┘ pairs              y_j₊h = x_j₊h · cos + x_j · sin,   h = headSize / 2
+//
+// One workgroup a row, its lanes stride over the pairs of all heads, four at a time where h allows. The gradient is the rotation
+// by the opposite angle. The reference is `ropeReference`.
+
 export interface Rope {
   /** (rows, heads · headSize), f32 or f16, rotated in place. */
   x: Tensor
@@ -19,7 +28,7 @@ export interface Rope {
   inverse: boolean
 }
 
-/** Rotates each pair (x[j], x[j + headSize / 2]) of a head by the angle of its row's position. */
+/** Rotates each pair (x[j], x[j + headSize / 2]) of a head by the angle of its row's position. Throws for an odd headSize. */
 export function rope(
   recording: Recording,
   { x, positions, cosines, sines, heads, headSize, inverse }: Rope,

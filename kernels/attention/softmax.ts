@@ -3,6 +3,15 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { group } from '../wgsl/workgroup.ts'
 
+// Softmax over rows of scores, and its gradient, for the plain attention that keeps its scores in memory: P = exp(S − max S) /
+// Σ exp(S − max S) over the keys that a row sees, in place. One workgroup a row; its lanes stride over the keys:
+//
+//   keys   0 1 2 3 4 5 6 7 8 …       three passes over the row: the largest score; exponentials (0 for hidden keys) and
+//   lanes  0 1 2 3 0 1 2 3 0 …       their sum; the quotient. Sums over lanes are `group_sum` of wgsl/workgroup.ts.
+//
+// The gradient is dS = scale · P ∘ (dP − Σ P ∘ dP). The reference is `softmaxReference`; the gradient's test compares it with
+// finite differences of that.
+
 export type Mask =
   | { kind: 'none' }
   /** u32 (outer): a row sees the keys before its outer index's length. */

@@ -2,6 +2,16 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import type { Mask } from './softmax.ts'
 
+// Which tiles of keys attention has to look at. Under a causal mask over packed sequences a row sees earlier rows of its own segment
+// and of its parent's, so most tiles of scores are empty; the host lists the others, as a sparse matrix in compressed rows:
+//
+//             key tiles
+//             0 1 2 3                       ■ whole: every pair is seen, no mask needed
+//   row     0 ▣                             ▣ partly: the top bit of its number is set, scores are masked one by one
+//   tiles   1 ■ ▣              starts  0 1 3 5 7
+//           2 ■   ▣            blocks  0▣ 0 1▣ 0 2▣ 0 3▣
+//           3 ■     ▣
+
 /** Blocks of keys that the rows of a tile see: what attention need not look at is not in the list. */
 export interface VisibleBlocks {
   /** u32 (tiles + 1), rising: where each tile's blocks begin. */

@@ -12,11 +12,19 @@ import {
   type Variant,
 } from './variant.ts'
 
-/**
- * Products for software adapters, where a load costs as much as 24 multiply-adds and a barrier far more.
- * A workgroup is one subgroup. Its lanes load different rows of a and share them by broadcast; each lane owns its
- * columns of the result: some that are a subgroup apart for `nt`, four neighbours for `nn` and `tn`.
- */
+// Products for software adapters, where a load costs as much as 24 multiply-adds and a barrier far more: no workgroup memory, and
+// every load is used as often as possible. A workgroup is one subgroup (here of 4 lanes, l0 to l3), and makes up to 16 rows:
+//
+//                    columns
+//               ┌────┬────┬────┬────┐
+//     l0 loads →│    │    │    │    │   Lane i loads row i of a, four k at once, and broadcasts each number to all lanes;
+//     l1 loads →│ l0 │ l1 │ l2 │ l3 │   each lane has its own columns of b and sums all rows of them in registers: 16
+//     l2 loads →│    │    │    │    │   multiply-adds for one broadcast load of a.
+//               └────┴────┴────┴────┘
+//
+// For `nt` a lane's columns are a subgroup apart; for `nn` and `tn` they are four neighbours, one load of b.
+
+/** The kernel of a product on a software adapter; `key` names it and everything that its WGSL depends on. */
 export function matmulBroadcast(key: KernelKey, { subgroupSize: lanes }: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 && variant.form !== 'tn' ? 1 : variant.rows <= 8 ? 8 : 16
   const tileColumns = lanes * (variant.form === 'nt' ? columnsOfLane(tileRows) : 4)
@@ -59,14 +67,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 }`
 }
 
-/** Of `nt` products: with one row, loads of b are all there is, and more of them share the load of a. */
+/** Of `nt` products: with one row nearly all loads are of b, and four columns share the load of a. */
 const columnsOfLane = (tileRows: number): number => (tileRows === 1 ? 4 : 2)
 
 interface Body {
   /** Rows and columns that a lane loads, kept inside the matrices. */
   places: string
   sums: { name: string; type: string }[]
-  /** Adds `step` products to every sum; `multiplyOne` adds one, for what is left of inner. */
+  /** Adds `step` products to every sum; `multiplyOne` adds one, for the remainder of inner. */
   step: number
   multiply: string
   multiplyOne: string
@@ -140,7 +148,7 @@ const nn: MakeBody = (_, tileRows, lanes) => {
   }
 }
 
-// Four rows of a lie beside each other, so a few lanes hold all rows of one k and the others those of the next k.
+// Four rows of a are neighbours in memory, so a few lanes hold all rows of one k and the others those of the next k.
 const tn: MakeBody = (_, tileRows, lanes) => {
   const quads = tileRows / 4
   const step = Math.max(1, Math.min(4, Math.floor(lanes / quads)))

@@ -2,6 +2,13 @@ import type { FloatType } from '../device/tensor.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
 import { unroll } from '../wgsl/text.ts'
 
+// How `matmulUnits` brings its factors to workgroup memory: in chunks of 8 neighbours, which become one vector of 8 float16. Each
+// lane first loads its chunks into registers (`fetch`), and later converts and stores them (`put`), so that loads are in flight
+// while the units multiply.
+//
+//   memory    ├ chunk ┼ chunk ┼ …      lane l: chunk l of the part, l + lanes, …
+//   tile      │ vec4u │ vec4u │ … │ pad │      rows one vector longer than they need, against bank conflicts
+
 /** One factor's part of a step: `extent` rows (of b: columns) × `depth` k. */
 export interface Side {
   name: 'a' | 'b'

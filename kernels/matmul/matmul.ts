@@ -12,6 +12,19 @@ import { type FewTile, fewFits, matmulUnitsFew } from './units-few.ts'
 import type { UnitTile } from './units-layout.ts'
 import type { Tiling, Variant } from './variant.ts'
 
+// Matrix products: out = scale · op(a) op(b), with what may follow a product in a network. One entry, `matmul`, chooses among five
+// kernels; each divides the result into tiles, one a workgroup, and has its own file with a picture:
+//
+//   adapter                                      kernel
+//   software                                     broadcast.ts   lanes share loads by subgroup broadcasts
+//   GPU, float32                                 tile.ts        64 × 64 results through workgroup memory
+//   GPU, float32, nt of at most 32 rows          skinny.ts      bound by reading b: lanes divide k
+//   GPU with matrix units, float16               units.ts       blocks of 16 × 16 × 16 on the units
+//   the same, nt of at most 64 rows              units-few.ts   bound by reading b: straight into blocks
+//
+// variant.ts has the WGSL that they share: bindings, loads, and the end of a product (bias, residual, activation, gate). The
+// reference is `matmulReference`; test/kernels/matmul compares every form, type and edge with it.
+
 /** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */
 export interface Operand<Data = Tensor> {
   tensor: Data
@@ -42,16 +55,16 @@ export interface Matmul<Data = Tensor> {
   /** Laid out as `out`, offset included; must be a tensor of its own. */
   residual?: Data
   scale?: number
-  /** Of what would else be written. */
+  /** Applied to the result before it is written. */
   activation?: ActivationName
-  /** silu(gate) times what else would be written, as in a SwiGLU, instead of an activation. Laid out as `residual`. */
+  /** Multiplies the result by silu(gate), as in a SwiGLU; not together with `activation`. Laid out as `residual`. */
   gate?: Data
   /** Adds to what `out` holds. */
   accumulate?: boolean
   batch?: { outer: number; inner: number }
   /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
   repeat?: { count: number; a: number; b: number }
-  /** How matrix units cut the work, by default what the table says: for measuring and testing. */
+  /** The tile of kernels on matrix units, by default what the table says: for measuring and testing. */
   tile?: UnitTile | FewTile
 }
 
@@ -62,6 +75,9 @@ export interface Matmul<Data = Tensor> {
  * of rows nor on the batch. One exception: on GPUs an `nt` product of at most 32 rows sums in an order of its own.
  * Factors may be float16, and so may out, which then holds at most the largest float16. In a plan of precision float16
  * a device with matrix units rounds all factors to float16, and sums in an order of its own.
+ *
+ * Throws when an element that the product touches lies outside its tensor, when two matrices of a batch share elements of
+ * `out`, when a tensor other than a and b is bound twice, and when there is both an activation and a gate.
  */
 export function matmul(recording: Recording, options: Matmul): void {
   const { form, rows, columns, inner, bias, residual, gate } = options
@@ -203,7 +219,7 @@ function tiling(recording: Recording, options: Matmul, variant: (aligned: Aligne
   if (inUnits(recording, inner)) {
     const of = variant(type => (type === 'f16' ? 8 : 4))
     const few = fewTileFor(rows, columns)
-    // Software adapters, which have loops in the place of units, have too little workgroup memory for more depth.
+    // Software adapters, where units are emulated, have too little workgroup memory for more depth.
     const halves = target.units === 'native' && of.types.a === 'f16' && of.types.b === 'f16'
     const best = few && fewFits(of, columns, few) ? few : tileFor(form, rows, columns, halves)
     const tile = options.tile ?? best

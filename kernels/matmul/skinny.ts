@@ -2,13 +2,17 @@ import { type KernelKey, kernel, type Target } from '../device/kernel.ts'
 import { unroll } from '../wgsl/text.ts'
 import { access, buffers, enablesOf, locate, nameOf, params, type Tiling, type Variant } from './variant.ts'
 
+// `nt` products of few rows on GPUs in float32. Each number of b is used only a few times, so the time is that of reading b: the
+// lanes of a workgroup read rows of it side by side, once for up to 8 rows of a.
+//
+//   4 rows of b (columns of out)             64 lanes: lane l takes k = 4 l, 4 l + 256, … four at a time, for all
+//   ├ l0 ┼ l1 ┼ l2 ┼ … ┼ l63 ┼ l0 ┼ …        4 columns and up to 8 rows of a; what the lanes summed is added up
+//   k →                                      in workgroup memory at the end.
+
 const lanes = 64
 const tileColumns = 4
 
-/**
- * `nt` products of few rows on GPUs, bound by reading b: a workgroup makes 4 columns of up to 8 rows, its lanes
- * stride over k four at a time, and what they summed meets in workgroup memory.
- */
+/** The kernel of an `nt` product of few rows on a GPU; `key` names it and everything that its WGSL depends on. */
 export function matmulSkinny(key: KernelKey, _: Target, variant: Variant): Tiling {
   const tileRows = variant.rows === 1 ? 1 : variant.rows <= 4 ? 4 : 8
   const define = () => ({

@@ -12,7 +12,7 @@ const paired = (rowBlocks: number): UnitTile => {
 }
 
 /**
- * Cuts of products on matrix units. TFLOPS on an H200 (driver 580.159.04, 2026-11-22, float16 factors): at nt 8192 ×
+ * Tiles of products on matrix units. TFLOPS on an H200 (driver 580.159.04, 2026-11-22, float16 factors): at nt 8192 ×
  * 11008 × 2048, nn 8192 × 2048 × 11008, tn 11008 × 2048 × 8192: large 242, 292, 259; deep 253, 268, 213; tall 246 at
  * nt. Of 16 frozen images, nt 11664 × 3456 × 1152, × 4304 × 1152 with GELU, × 1152 × 1152 and × 1152 × 4304 with
  * residual: large 227, 220, 164, 193; deep 231, 220, 191, 220; tall 245, 235, 211, 284. A prompt's nt 700 × 2048 × 2048,
@@ -27,13 +27,13 @@ export const unitTiles = {
   deep: paired(4),
 }
 
-/** Further cuts for `nt`: rows of a that lie side by side would not divide among their lanes. */
+/** Further tiles for `nt`: rows of a that lie side by side would not divide among their lanes. */
 export const ntTiles = { tall: paired(5), flat: paired(3) }
 
 /** Of a large GPU; each works on one paired tile at a time. */
 const multiprocessors = 132
 
-/** Rows that tiles of this cut make one after another, weighted by what flat ones lose to reading more often. */
+/** Rows that tiles of this size make one after another, weighted by what flat ones lose to reading more often. */
 function rowsInTurn(rows: number, columns: number, { rowBlocks }: UnitTile): number {
   const tileRows = rowBlocks * 32
   const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / 128)
@@ -54,7 +54,7 @@ export function tileFor(form: 'nt' | 'nn' | 'tn', rows: number, columns: number,
   return Object.values(ntTiles).reduce((best, tile) => (turns(tile) < turns(best) ? tile : best), deep)
 }
 
-/** How products of at most 64 rows are cut; undefined above. Other cuts of 8 × 2560 × 2048 took up to 1.8 times as long. */
+/** The tile of products of at most 64 rows; undefined above. Other tiles of 8 × 2560 × 2048 took up to 1.8 times as long. */
 export function fewTileFor(rows: number, columns: number): FewTile | undefined {
   if (rows > 64) return undefined
   if (rows > 16) return { subgroups: 4, columnBlocks: 2 }

@@ -12,15 +12,25 @@ import {
   type Variant,
 } from './variant.ts'
 
+// Products for GPUs in float32: 64 × 64 results by 128 threads, 4 rows × 8 columns each, which stay in registers.
+//
+//          16 k            64 columns               64 columns
+//        ┌──────┐        ┌────────────┐        ┌──┬──┬─…─┬──┬──┐
+//        │ a    │        │ b          │ 16 k   │t0│t1│   │t0│t1│    A thread's 8 columns are two times 4, 32 apart, so that
+//     64 │      │        └────────────┘        ├──┼──┼─…─┼──┼──┤    neighbouring threads read neighbouring four-vectors.
+//   rows │      │                              │t8│t9│   │t8│t9│
+//        └──────┘                              └──┴──┴─…─┴──┴──┘
+//
+//   load      half of the threads bring a 4 × 4 block of a each, the other half one of b, transposed so that k is the slow
+//             index; the next blocks are fetched while these are multiplied
+//   multiply  per k: one four-vector of a, two of b, 8 fused multiply-adds of four-vectors
+//   finish    blocks of 256 k are summed apart, which keeps the error of long sums small; then `finish` of variant.ts
+
 const tile = 64 // rows and columns of a workgroup's part of the result
 const depth = 16 // k that are in workgroup memory at a time
 const pitch = tile / 4 + 1 // one more than a row of four-vectors, against bank conflicts
 
-/**
- * Products for GPUs: 64 × 64 results by 128 threads, each with 4 rows × 8 columns in registers.
- * For 16 k at a time, half of the threads bring a 4 × 4 block of a each, the other half one of b, turned so that k is
- * the slow index; the next blocks are fetched while these are multiplied.
- */
+/** The kernel of a float32 product on a GPU; `key` names it and everything that its WGSL depends on. */
 export function matmulTile(key: KernelKey, _: Target, variant: Variant): Tiling {
   const define = () => ({
     name: nameOf('tile', variant),

@@ -13,7 +13,18 @@ import {
   type Variant,
 } from './variant.ts'
 
-/** How a workgroup of a product of few rows works: its subgroups divide k, each makes all of the workgroup's blocks. */
+// `nt` products of at most 64 rows on matrix units. Each number of b, float16 weights, is used only a few times, so the time is that
+// of reading b: blocks of it go straight from memory to the units, each once. The product is made transposed, b being the left
+// factor:
+//
+//                     k                                    rows
+//            ┌────┬────┬────┬────┐                      ┌───────┐
+//   16 or 32 │ s0 │ s1 │ s2 │ s3 │  b    times a   →    │ sums  │   Subgroups s divide k, 32 each; a goes through workgroup
+//   columns  └────┴────┴────┴────┘                      └───────┘   memory, and there the subgroups' sums meet at the end.
+//
+// table.ts has the measured number of subgroups. The reference is `matmulReference`.
+
+/** The tile of a product of few rows: its subgroups divide k, and each makes all of the workgroup's blocks. */
 export interface FewTile {
   subgroups: number
   /** Blocks of 16 columns. */
@@ -28,10 +39,7 @@ export const fewFits = ({ form, inner, types, bVector }: Variant, columns: numbe
   inner % (tile.subgroups * 32) === 0 &&
   columns % (tile.columnBlocks * 16) === 0
 
-/**
- * `nt` products of at most 64 rows on matrix units, bound by reading b, of float16: each of its elements is read once,
- * straight into blocks; a goes through workgroup memory, `32 · subgroups` k at a time, and the subgroups' sums meet there.
- */
+/** The kernel of an `nt` product of few rows on matrix units; `key` names it and everything that its WGSL depends on. */
 export function matmulUnitsFew(key: KernelKey, target: Target, variant: Variant, tile: FewTile): Tiling {
   const rowBlocks = Math.ceil(Math.min(variant.rows, 64) / 16)
   const [tileRows, tileColumns] = [rowBlocks * 16, tile.columnBlocks * 16]

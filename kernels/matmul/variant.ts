@@ -3,6 +3,9 @@ import type { FloatType } from '../device/tensor.ts'
 import { type ActivationName, activatedWgsl } from '../wgsl/activation-functions.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
 
+// What the kernels of products share: the variant that decides their WGSL, their params and bindings, and the WGSL that finds a
+// workgroup's tile, loads numbers, and ends a product.
+
 /** What changes a product's WGSL; everything else is a param. */
 export interface Variant {
   form: 'nt' | 'nn' | 'tn'
@@ -21,7 +24,7 @@ export interface Variant {
   wholeInner: boolean
   /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
   outVector: boolean
-  /** Elements of a, and of out, that are cut to float16's range are counted in `saturated`, where products are in float16. */
+  /** Elements of a, and of out, that are clamped to float16's range are counted in `saturated`, where products are in float16. */
   counted: boolean
   types: { a: FloatType; b: FloatType; out: FloatType }
   /** Params that are the same for every product of this shape of weights, by name. */
@@ -107,7 +110,7 @@ export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
 
 /**
  * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
- * through the tiles by bands of so many rows of tiles, so that neighbours share factors in the cache.
+ * through the tiles by bands of `band` rows of tiles, so that neighbours share factors in the cache.
  */
 export const locate = (rows: number, columns: number, band = 1): string => `
   let index = workgroup_index(id);
