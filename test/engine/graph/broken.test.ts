@@ -4,12 +4,17 @@ import { checkGraph } from '../../../engine/graph/check.ts'
 import { report } from '../../../engine/graph/problem-report.ts'
 import { fixture } from '../../fixtures.ts'
 import { problemsOf } from '../support.ts'
-import { cases, registry } from './broken-cases.ts'
+import { edgeCases } from './broken/edge-cases.ts'
+import { registry } from './broken/registry.ts'
+import { textCases } from './broken/text-cases.ts'
+import { valueCases } from './broken/value-cases.ts'
+
+const cases = [...textCases, ...valueCases, ...edgeCases]
 
 for (const { name, text, problems, set, environment } of cases) {
   t.test(`${name} is reported`, async t => {
     const found = problemsOf(text, registry, { set: set ?? [], environment: environment ?? {} })
-    if (problems[0].startsWith('^'))
+    if (problems[0]?.startsWith('^'))
       t.match(
         found,
         problems.map(source => new RegExp(source)),

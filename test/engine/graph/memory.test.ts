@@ -9,7 +9,7 @@ import { readBytes, showBytes } from '../../../engine/shared/bytes.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import { fixture, repository } from '../../fixtures.ts'
 import { problemsOf } from '../support.ts'
-import { registry as broken } from './broken-cases.ts'
+import { registry as broken } from './broken/registry.ts'
 
 const registry = { operators, resources }
 const grpo = join(repository, 'graphs/grpo.json')
