@@ -2,11 +2,13 @@ import type { DecodeKernel, Target } from '../device/kernel.ts'
 import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 
-/**
- * For software adapters: one subgroup a head. Each lane scores a key of its own; then the lanes share the weights and
- * each adds up its own columns of the values. Extents are params, not constants, and heads stay apart: drivers unroll
- * loops of known length, and such a kernel then compiles for seconds and runs no faster.
- */
+// Attention of new tokens on software adapters: one subgroup a head and no barriers. Each lane scores a key of its own; then the
+// lanes share the weights by shuffles, and each adds up its own columns of the values. Formulas and reference are in attention.ts.
+//
+// Extents are params, not constants, and heads have a workgroup each: drivers unroll loops of known length, and such a kernel
+// then compiles for seconds and runs no faster.
+
+/** The shader for heads of `headSize`, with vectors of four where that divides. */
 export function decodeBroadcast(target: Target, headSize: number): DecodeKernel {
   const { width, enables, functions } = group(target)
   const packs = headSize / vectorise(headSize).size

@@ -5,7 +5,21 @@ import { vectorise } from '../wgsl/packs.ts'
 import { decodeBroadcast } from './attention-broadcast.ts'
 import { decodeTile } from './attention-tile.ts'
 
-/** What attention of one new token of each sequence is cut by. */
+// Attention of one new token of each sequence, in float32: out = softmax(scale · q Kᵀ) V over the rows of its prompt and then its
+// own earlier tokens, in one pass over the keys (the running softmax of Milakov and Gimelshein 2018). One workgroup a sequence and
+// head; in a tile of keys, one a lane:
+//
+//   m' = max(m, scores)    mass = mass · exp(m − m') + Σ exp(score − m')    sums = sums · exp(m − m') + Σ exp(score − m') · v
+//
+//   prompts packed in one list of rows          own tokens, a slot each
+//   ┌──────────┬───────┬─────────────┐          ┌─────┬─────┬─────────┐
+//   │ prompt 0 │ pr. 1 │ prompt 2    │          │ s 0 │ s 1 │ …       │   sequences may share a prompt: each has its first row
+//   └──────────┴───────┴─────────────┘          └─────┴─────┴─────────┘   and its length
+//
+// attention-tile.ts is the shader for GPUs, attention-broadcast.ts for software adapters. The reference is
+// `decodeAttentionReference`. On matrix units shared-prompt-attention.ts takes its place.
+
+/** The sizes of attention of one new token of each sequence. */
 export interface DecodeHeads {
   heads: number
   keyValueHeads: number
@@ -24,7 +38,7 @@ export interface DecodeAttention extends DecodeHeads {
   /** u32 (sequences): which rows are a sequence's prompt; sequences may share them. */
   prefixStarts: Tensor
   prefixLengths: Tensor
-  /** (sequences, capacity, keyValueHeads · headSize): what was generated */
+  /** (sequences, capacity, keyValueHeads · headSize): keys and values of generated tokens */
   keys: Tensor
   values: Tensor
   /** u32 (sequences): slots 0 to this one, inclusive, are seen. */
@@ -36,7 +50,10 @@ export interface DecodeAttention extends DecodeHeads {
 
 const largestHead = 256
 
-/** out = softmax(scale · q · kᵀ) · v for each sequence and head, over its prompt and then its own tokens, in one pass. */
+/**
+ * out = softmax(scale · q · kᵀ) · v for each sequence and head, over its prompt and then its own tokens. Throws when
+ * keyValueHeads does not divide heads, and for heads of more than 256 numbers.
+ */
 export function decodeAttention(recording: Recording, of: DecodeAttention): void {
   const { sequences, heads, keyValueHeads, headSize, capacity, scale } = of
   if (heads % keyValueHeads !== 0)

@@ -6,6 +6,13 @@ import { group } from '../wgsl/workgroup.ts'
 import type { Normed } from './product.ts'
 import { blockIndexWgsl, blockRowsOf } from './row-blocks.ts'
 
+// The start of a decode step: the embedding of each row's token, and what the first norm's reader needs of it. One workgroup a row,
+// its lanes stride over the columns.
+//
+//   x = table[ids]     squares = Σ x²     scale = 1 / √(squares / columns + ε)     next = float16(x · gain · scale), in blocks
+//
+// `next` lies in blocks for matrix units (row-blocks.ts), with the sum of squares and the scale next to it (product.ts).
+
 export interface DecodeStart {
   /** u32 (rows) */
   ids: Tensor
@@ -20,16 +27,27 @@ export interface DecodeStart {
   rows: number
 }
 
-/** x = table[ids], and what the first norm's reader needs of it. */
+/** x = table[ids], and `normed` filled for the first product. */
 export function decodeStart(recording: Recording, of: DecodeStart): void {
   const { ids, table, x, gain, normed, rows } = of
   const { size, epsilon } = normed
-  const cuts = counted(recording)
-  recording.dispatch(start(recording.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32', cuts), {
-    params: { rows, columns: size, row_blocks: normed.rows.shape[1], epsilon },
-    buffers: { ids, table, x, gain, next_rows: normed.rows, next_squares: normed.squares, ...cuts.buffers },
-    grid: rows,
-  })
+  const clamps = counted(recording)
+  recording.dispatch(
+    start(recording.target, blockRowsOf(rows), table.type === 'f16' ? 'f16' : 'f32', clamps),
+    {
+      params: { rows, columns: size, row_blocks: normed.rows.shape[1], epsilon },
+      buffers: {
+        ids,
+        table,
+        x,
+        gain,
+        next_rows: normed.rows,
+        next_squares: normed.squares,
+        ...clamps.buffers,
+      },
+      grid: rows,
+    },
+  )
 }
 
 // One workgroup a row: lanes stride over the columns.
@@ -37,7 +55,7 @@ function start(
   target: Target,
   high: number,
   element: 'f16' | 'f32',
-  cuts: Pick<Stored, 'functions' | 'specs'>,
+  clamps: Pick<Stored, 'functions' | 'specs'>,
 ) {
   const { width, functions } = group(target, 256)
   return kernel({
@@ -51,9 +69,9 @@ function start(
       gain: { element: 'f32', access: 'read' }, // (columns)
       next_rows: { element: 'f16', access: 'write' }, // blocks
       next_squares: { element: 'f32', access: 'write' }, // (2, rows in blocks)
-      ...cuts.specs,
+      ...clamps.specs,
     },
-    code: `${functions}${blockIndexWgsl(high)}${cuts.functions}
+    code: `${functions}${blockIndexWgsl(high)}${clamps.functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = workgroup_index(id);

@@ -3,6 +3,10 @@ import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread, vectorise } from '../wgsl/packs.ts'
 
+// The cache of plain decoding: a slot for each token of each sequence, (sequences, capacity, width). `cacheRows` writes the new
+// row of every sequence into the slot of its position, four numbers a lane where the width allows; `advance` then moves the
+// positions on, on the GPU, so that one compiled step serves for every token.
+
 export interface CacheRows {
   /** (sequences, width) */
   from: Tensor
@@ -15,7 +19,7 @@ export interface CacheRows {
   capacity: number
 }
 
-/** cache[s, position[s]] = from[s]. */
+/** cache[s, position[s]] = from[s]; a sequence whose position has reached the capacity writes nothing. */
 export function cacheRows(
   recording: Recording,
   { from, cache, position, sequences, width, capacity }: CacheRows,

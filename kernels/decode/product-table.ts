@@ -11,7 +11,7 @@ const byColumns = (subgroups: number, columnBlocks: number, depth: number): Step
 }
 
 /**
- * How the products of a decode step are cut; `few` is up to 16 rows. Microseconds on an H200 (driver 580.159.04,
+ * The tiles of the products of a decode step; `few` is up to 16 rows. Microseconds on an H200 (driver 580.159.04,
  * 2026-11-22, `bench decode-cuts --all`) of the released sizes, 8 rows and 64: qkv 13.5, 28.3; out 11.8, 20.9; gated
  * 32.6, 92.4; down 25.8, 59.7; head 169, 416.
  */
@@ -23,7 +23,10 @@ const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>
   head: { few: byColumns(2, 1, 128), many: byColumns(8, 1, 64) },
 }
 
-/** The measured cut for so many rows of `inner` numbers and columns by units, narrower where they are not divided. */
+/**
+ * The measured tile for `rows` rows of `inner` numbers. Narrower where its columns do not divide a `unit`, the columns that
+ * must stay together, or where fewer subgroups already cover k.
+ */
 export function stepTileFor(
   name: StepProductName,
   rows: number,

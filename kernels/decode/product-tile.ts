@@ -7,7 +7,7 @@ export interface StepTile {
   subgroups: number
   /** Blocks of 16 columns that a subgroup makes. */
   columnBlocks: number
-  /** k that a subgroup brings at once. */
+  /** k that a subgroup loads at once. */
   depth: number
   /**
    * What the subgroups divide. With k they take turns at its steps, and their sums meet in workgroup memory. With
@@ -16,8 +16,8 @@ export interface StepTile {
   divide: 'k' | 'columns'
 }
 
-/** A tile's sizes for some rows. Vectors are 8 float16 of a factor, or 4 float32 of a sum. */
-export interface ProductCut extends StepTile {
+/** The sizes that follow from a tile and the rows. Vectors are 8 float16 of a factor, or 4 float32 of a sum. */
+export interface ProductLayout extends StepTile {
   byColumns: boolean
   native: boolean
   lanes: number
@@ -57,7 +57,7 @@ export interface ProductCut extends StepTile {
 /** `sharers` are subgroups whose sums meet; `square_groups` how many lanes sum the squares of one row. */
 type Extent = 'inner' | 'turns' | 'k_blocks' | 'sharers' | 'square_parts' | 'square_groups'
 
-export function productCut({
+export function productLayout({
   target,
   tile,
   rows,
@@ -65,7 +65,7 @@ export function productCut({
   columnTiles,
   squares,
   norm,
-}: StepProduct): ProductCut {
+}: StepProduct): ProductLayout {
   const { subgroups, columnBlocks, depth, divide } = tile
   const byColumns = divide === 'columns'
   if (byColumns && columnTiles % subgroups !== 0)

@@ -1,30 +1,31 @@
 import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
-import type { ProductCut, StepProduct } from './product-tile.ts'
+import type { ProductLayout, StepProduct } from './product-tile.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 
-/** Results that a lane prepares before the sums; beyond, it does so one after the other behind them. */
+/** Results that a lane prepares before the sums; more than that it prepares one by one after them. */
 const mostPrepared = 4
 
 /**
- * WGSL of `stepProduct`. In a turn each subgroup puts its weights of a step into workgroup memory, asks for the next, and
- * multiplies; then a lane finishes a result at a time.
+ * The shader of `stepProduct`. Load: in a turn each subgroup puts its weights of a step into workgroup memory and asks for
+ * the next. Multiply: blocks of weights by blocks of rows. Finish: a lane makes one result at a time.
  */
-export function productWgsl(of: StepProduct, cut: ProductCut, units: BlocksWgsl): string {
-  const { subgroups, columnBlocks, depth, byColumns, lanes, high, rowBlocks, tileRows, rowBlocksHere } = cut
-  const { wide, down, chunks, pitch, staged, block, sums, rowVectors, rowChunks, known } = cut
-  const { stepsOfTurn, isWhole } = cut
+export function productWgsl(of: StepProduct, layout: ProductLayout, units: BlocksWgsl): string {
+  const { subgroups, columnBlocks, depth, byColumns, lanes, high, rowBlocks, tileRows, rowBlocksHere } =
+    layout
+  const { wide, down, chunks, pitch, staged, block, sums, rowVectors, rowChunks, known } = layout
+  const { stepsOfTurn, isWhole } = layout
   const isNormed = of.norm !== undefined
   const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
-  const { before, scale } = scaleWgsl(of, cut)
-  const { prepare, finish } = resultsWgsl(of, cut)
-  const fetch = (step: string) => fetchWeights(of, cut, step)
-  const { fetchRows, putRows } = rowsWgsl(cut)
+  const { before, scale } = scaleWgsl(of, layout)
+  const { prepare, finish } = resultsWgsl(of, layout)
+  const fetch = (step: string) => fetchWeights(of, layout, step)
+  const { fetchRows, putRows } = rowsWgsl(layout)
   const right = (kk: number) =>
     all(rowBlocks, r => {
       const place = byColumns
         ? `${(kk * rowBlocks + r) * high * 2}u`
-        : rowBlockAt(cut, 'step', `${kk}u`, `${r}u`)
+        : rowBlockAt(layout, 'step', `${kk}u`, `${r}u`)
       return `let right${kk}_${r} = ${units.right(place, '2u')};`
     })
   const multiply = (kk: number) => `
@@ -100,9 +101,9 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 
 const all = (count: number, line: (i: number) => string): string => unroll(count, line).join('\n    ')
 
-/** A subgroup's weights of a step, from memory into `chunk0` and so on. */
-function fetchWeights({ weights, weightRows }: StepProduct, cut: ProductCut, step: string): string {
-  const { wide, down, chunks, known } = cut
+/** Load: a subgroup's weights of a step, from memory into `chunk0` and so on. */
+function fetchWeights({ weights, weightRows }: StepProduct, layout: ProductLayout, step: string): string {
+  const { wide, down, chunks, known } = layout
   const at = (half: string, i: number) =>
     weightRows === undefined
       ? `${half}_at + ${i * down}u * ${known.inner} + k_at`
@@ -121,18 +122,23 @@ function fetchWeights({ weights, weightRows }: StepProduct, cut: ProductCut, ste
 }
 
 // Where a block of rows lies in `x`.
-const rowBlockAt = ({ depth, high, known, rowBlocksHere }: ProductCut, step: string, kk: string, r: string) =>
+const rowBlockAt = (
+  { depth, high, known, rowBlocksHere }: ProductLayout,
+  step: string,
+  kk: string,
+  r: string,
+) =>
   `(min(${step} * ${depth / 16}u + ${kk}, ${known.k_blocks} - 1u) * ${rowBlocksHere} + min(row_block + ${r}, ${rowBlocksHere} - 1u)) * ${high * 2}u`
 
 /** Where subgroups divide the columns, a step's rows go through workgroup memory, block after block as in memory. */
-function rowsWgsl(cut: ProductCut): { fetchRows(step: string): string; putRows: string } {
-  const { byColumns, lanes, high, rowBlocks, rowVectors, rowChunks } = cut
+function rowsWgsl(layout: ProductLayout): { fetchRows(step: string): string; putRows: string } {
+  const { byColumns, lanes, high, rowBlocks, rowVectors, rowChunks } = layout
   if (!byColumns) return { fetchRows: () => '', putRows: '' }
   const fetchRows = (step: string) =>
     all(rowChunks, i => {
       const vector = `(lane + ${i * lanes}u)`
       const k = `${vector} / ${rowBlocks * high * 2}u`
-      const place = rowBlockAt(cut, step, k, `${vector} / ${high * 2}u % ${rowBlocks}u`)
+      const place = rowBlockAt(layout, step, k, `${vector} / ${high * 2}u % ${rowBlocks}u`)
       return `row_chunk${i} = x[${place} + ${vector} % ${high * 2}u];`
     })
   const putRows = all(rowChunks, i => {
@@ -142,11 +148,11 @@ function rowsWgsl(cut: ProductCut): { fetchRows(step: string): string; putRows: 
   return { fetchRows, putRows }
 }
 
-/** The scale of a row: before the sums, what is loaded for it, in flight beside the first weights; then its value. */
-function scaleWgsl({ norm }: StepProduct, cut: ProductCut): { before: string; scale: string } {
+/** The scale of a row: before the sums, what is loaded for it, in flight together with the first weights; then its value. */
+function scaleWgsl({ norm }: StepProduct, layout: ProductLayout): { before: string; scale: string } {
   const rowOfLane = 'min(row_base + lane % tile_rows, padded - 1u)'
   if (!norm) return { before: `let used = squares[${rowOfLane}];`, scale: 'scales[lane] = used;' }
-  const { native, known, extents } = cut
+  const { native, known, extents } = layout
   const rounds = Math.ceil(extents.square_parts / extents.square_groups)
   const part = (i: number) => `lane / tile_rows + ${i * extents.square_groups}u`
   const squareOf = (i: number) =>
@@ -169,10 +175,10 @@ function scaleWgsl({ norm }: StepProduct, cut: ProductCut): { before: string; sc
   }
 }
 
-/** The results that a lane prepares before the sums, where they are few, and finishes behind them. */
-function resultsWgsl(of: StepProduct, cut: ProductCut): { prepare: string; finish: string } {
+/** Finish: the results of a lane. Where they are few, their loads are made before the sums. */
+function resultsWgsl(of: StepProduct, layout: ProductLayout): { prepare: string; finish: string } {
   const { results } = of
-  const { byColumns, native, lanes, tileRows } = cut
+  const { byColumns, native, lanes, tileRows } = layout
   const [worker, workers] = byColumns ? ['lane % 32u', 32] : ['lane', lanes]
   const items = Math.ceil((tileRows * results) / workers)
   const place = (suffix: string, item: string) =>

@@ -2,15 +2,36 @@ import { type BufferSpec, type Kernel, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
-import { productCut, type StepProduct } from './product-tile.ts'
+import { productLayout, type StepProduct } from './product-tile.ts'
 import { productWgsl } from './product-wgsl.ts'
 
-/** Rows that were written with a scale of their own and still want their exact norm; see `squaresOf`. */
+// Products of a decode step: few rows, one of each sequence, times the weights of a layer. All time goes into reading weights, so
+// each is read once, in whole lines, 16 bytes a lane, by way of workgroup memory to the matrix units, while the next are on
+// their way. The weights are the left factor, so sums are transposed:
+//
+//                        k                               rows
+//              ┌────┬────┬────┬────┐                  ┌────────┐
+//   16 columns │ s0 │ s1 │ s0 │ s1 │ weights  times   │  sums  │   divide: 'k'        subgroups take turns at steps of k; their
+//              └────┴────┴────┴────┘                  └────────┘                      sums are added up in workgroup memory
+//              ┌───────────────────┐                  ┌────────┐
+//   16 columns │ s0                │                  │ s0     │   divide: 'columns'  each subgroup its own columns; rows go
+//   16 columns │ s1                │                  │ s1     │                      through workgroup memory, once for all
+//              └───────────────────┘                  └────────┘
+//
+// Norms are merged into products: the writer of a row cannot know the row's norm yet, so it scales the row by the last step's
+// scale and leaves sums of squares, and the reader multiplies its sums by exact scale / used scale.
+//
+//   product-table.ts   measured tiles          product-wgsl.ts   the shader, phase by phase
+//   product-tile.ts    sizes of a tile         projections.ts, query-key-value.ts   the products of a layer
+//
+// The references are plain loops in test/kernels/decode/projections.
+
+/** Rows that were scaled by an estimate of their norm, and what gives the exact one; see `squaresOf`. */
 export interface Normed {
   /** Blocks of x · gain · the scale used; see `blocksOf`. */
   rows: Tensor
   squares: Tensor
-  /** (padded rows), out: the exact scales, for who writes the next rows. */
+  /** (padded rows), out: the exact scales, which the writer of the next rows scales by. */
   scales: Tensor
   /** Numbers of a row. */
   size: number
@@ -26,16 +47,16 @@ export interface Recorded {
 }
 
 /**
- * sum(row, column) = Σ x[row, k] · weight[column, k] for few rows, bound by reading the weights: each is read once, in
- * whole lines, 16 bytes a lane, and goes through workgroup memory to the matrix units, while the next are on their way.
+ * The kernel and the call of a product of few rows: sum(row, column) = Σ over k of x[row, k] · weight[column, k], finished
+ * by the WGSL that `of` brings. Throws when the tile does not fit the sizes.
  */
 export function stepProduct(of: StepProduct): Recorded {
   const { target, rows, squares, norm } = of
-  const cut = productCut(of)
+  const layout = productLayout(of)
   const units = matrixBlocks(target.units, {
     left: [{ array: 'tile', fast: 'k' }],
-    right: [{ array: cut.byColumns ? 'row_tile' : 'x', fast: 'k' }],
-    width: cut.high,
+    right: [{ array: layout.byColumns ? 'row_tile' : 'x', fast: 'k' }],
+    width: layout.high,
     tiles: ['tile'],
   })
   const own = Object.entries(of.buffers)
@@ -46,21 +67,21 @@ export function stepProduct(of: StepProduct): Recorded {
   for (const [key, { element, access }] of own) specs[key] = { element, access }
   const types: Record<string, 'u32' | 'i32' | 'f32'> = {
     ...{ rows: u32, row_blocks: u32, column_groups: u32, normed: u32, epsilon: 'f32' },
-    ...Object.fromEntries(Object.keys(cut.extents).map(name => [name, u32])),
+    ...Object.fromEntries(Object.keys(layout.extents).map(name => [name, u32])),
     ...of.types,
   }
   return {
     kernel: kernel({
-      name: `${of.name}_${cut.tileRows}x${cut.columnBlocks * 16}_${cut.subgroups}${cut.byColumns ? 'c' : 'k'}${cut.depth}`,
-      enables: cut.native ? units.enables : 'enable f16;',
+      name: `${of.name}_${layout.tileRows}x${layout.columnBlocks * 16}_${layout.subgroups}${layout.byColumns ? 'c' : 'k'}${layout.depth}`,
+      enables: layout.native ? units.enables : 'enable f16;',
       params: types,
       buffers: specs,
-      code: productWgsl(of, cut, units),
+      code: productWgsl(of, layout, units),
     }),
     params: {
-      ...{ rows, row_blocks: cut.allBlocks, column_groups: cut.columnGroups },
+      ...{ rows, row_blocks: layout.allBlocks, column_groups: layout.columnGroups },
       ...{ normed: norm?.size ?? 1, epsilon: norm?.epsilon ?? 0 },
-      ...cut.extents,
+      ...layout.extents,
       ...of.params,
     },
     buffers: {
@@ -69,17 +90,17 @@ export function stepProduct(of: StepProduct): Recorded {
       ...(norm && { exact_scales: norm.scales }),
       ...Object.fromEntries(own.map(([key, { tensor }]) => [key, tensor])),
     },
-    grid: cut.grid,
+    grid: layout.grid,
   }
 }
 
-/** What of a product says that it is of normed rows. */
+/** The part of a `StepProduct` that describes normed rows. */
 export const normedRows = (x: Normed) => ({ x: x.rows, inner: x.size, squares: x.squares, norm: x })
 
-/** A tensor that the product's own WGSL reads, or writes. */
+/** Bindings of tensors that the product's own WGSL reads or writes. */
 export const toRead = (element: string, tensor: Tensor) => ({ element, access: 'read', tensor }) as const
 export const toWrite = (element: string, tensor: Tensor) => ({ element, access: 'write', tensor }) as const
 
-/** Where the product's own WGSL counts what it cuts to float16's range, if the plan counts. */
+/** The counter of numbers that the product's own WGSL clamps to float16's range, where the recording has one. */
 export const countedIn = ({ saturated }: Recording) =>
   saturated ? { saturated: toWrite('atomic<u32>', saturated) } : {}

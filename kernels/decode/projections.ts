@@ -4,6 +4,12 @@ import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
 import type { StepTile } from './product-tile.ts'
 
+// The products of a decode step besides those of attention's inputs, each a `stepProduct` (product.ts) with its own end:
+//
+//   addProjection     x += from · weightᵀ, then x · gain in blocks and the sums of squares that the next norm needs
+//   gatedProjection   out = silu(x · gateᵀ) · (x · upᵀ), the SwiGLU of Shazeer (2020): a tile has 8 columns of each
+//   stepLogits        logits = x · weightᵀ
+
 export interface AddProjection {
   /** Blocks of the rows to be projected. */
   from: Tensor

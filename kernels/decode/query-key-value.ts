@@ -4,6 +4,12 @@ import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
 import type { StepTile } from './product-tile.ts'
 
+// The inputs of attention in a decode step: queries, keys and values of normed rows in one product (product.ts), with bias and
+// rotary embedding (attention/rope.ts). A tile has 8 columns of the first half of a head and the 8 of the second half that turn
+// together with them, so a lane holds both numbers of a pair. Keys and values go straight into the cache.
+//
+//   columns   │ query heads │ key heads │ value heads │        tile:  │ j … j + 7 │ j + h … j + h + 7 │   h = headSize / 2
+
 export interface AttentionInputs {
   x: Normed
   rows: number
@@ -30,7 +36,7 @@ export interface AttentionInputs {
   tile: StepTile
 }
 
-/** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the cache. */
+/** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the slot of each row's step. */
 export function attentionInputs(recording: Recording, of: AttentionInputs): void {
   const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
   const results = tile.columnBlocks * 8

@@ -1,9 +1,18 @@
-/** Rows of a block of float16 factors, as there are so many rows: the units' narrow blocks where they are enough. */
+// Rows as matrix units read them: in blocks of 16 rows × 16 k, each one run of memory, so that a subgroup loads a block at once.
+// Where 8 rows are all there are, blocks have 8.
+//
+//             k / 16 →                          a block:  r0 k0…k15, r1 k0…k15, …, r15 k0…k15
+//           ┌───┬───┬───┐
+//   rows/16 │ 0 │ 2 │ 4 │  numbers: order in memory
+//           │ 1 │ 3 │ 5 │
+//           └───┴───┴───┘
+
+/** Height of a block: 8 rows when they suffice, else 16. */
 export const blockRowsOf = (rows: number): 8 | 16 => (rows <= 8 ? 8 : 16)
 
 /**
- * Rows as factors of matrix units: float16 blocks (k / 16, rows / 16, 16 rows, 16 k), of 8 rows where that is
- * all, so that a subgroup reads a block as one run. Rows past the last are never looked at.
+ * Shape of rows in blocks: (inner / 16, blocks of rows, 8 or 16 rows, 16 k). Rows past the last may hold anything. Throws
+ * when 16 does not divide `inner`.
  */
 export function blocksOf(rows: number, inner: number): readonly number[] {
   if (inner % 16 !== 0) throw new Error(`decode: rows must hold a multiple of 16 numbers, got ${inner}`)
@@ -11,7 +20,7 @@ export function blocksOf(rows: number, inner: number): readonly number[] {
   return [inner / 16, Math.ceil(rows / high), high, 16]
 }
 
-/** WGSL: where element (row, k) lies in blocks of so many rows, `row_blocks` of them side by side. */
+/** WGSL: `block_index(row, k, row_blocks)`, the place of an element in blocks of `high` rows. */
 export const blockIndexWgsl = (high: number): string => `
 fn block_index(row: u32, k: u32, row_blocks: u32) -> u32 {
   return ((k >> 4u) * row_blocks + row / ${high}u) * ${high * 16}u + row % ${high}u * 16u + (k & 15u);

@@ -5,6 +5,18 @@ import { blockRowsOf } from './row-blocks.ts'
 import { groupTogether } from './shared-prompt-merge.ts'
 import { groupParts, keysAtOnce, mostRows } from './shared-prompt-parts.ts'
 
+// Attention of new tokens on matrix units, where completions of one prompt share its keys: out = softmax(scale · q Kᵀ) V over the
+// prompt and then the sequence's own tokens. A prompt's keys are read once for all sequences and query heads that share them.
+//
+//              prompt A, in pieces of 64 keys          own tokens, in pieces of 64
+//              ┌──────┬──────┬────┐                    ┌──────┬────┐
+//   sequences  │      │      │    │         sequence 0 │      │    │    Each piece is one workgroup per key head
+//   0, 1, 2    │      │      │    │                    └──────┴────┘    (shared-prompt-parts.ts); a second kernel puts the
+//              └──────┴──────┴────┘         sequence 1 │ …              parts of each sequence together (…-merge.ts).
+//
+// The host lists which rows look at which pieces. Queries, keys, values and weights are float16, scores and sums float32. The
+// reference is `decodeAttentionReference`.
+
 /** Sequences that share a prompt, side by side in the batch. */
 export interface PromptGroup {
   /** First row of the prompt in the prefix. */
@@ -17,7 +29,7 @@ export interface PromptGroup {
   count: number
 }
 
-/** Which workgroup looks at which keys of the prompts, and where a sequence finds what came of it. */
+/** Which workgroup looks at which keys of the prompts, and where each sequence finds its parts. */
 export interface GroupLists {
   /** u32 (items, 4): first sequence, rows, first key, keys; an item without keys is passed over. */
   items: Tensor
@@ -41,11 +53,7 @@ export interface GroupAttention extends DecodeHeads {
   sequences: number
 }
 
-/**
- * out = softmax(scale · q · kᵀ) · v for each sequence and head over its prompt and then its own tokens. A prompt's keys
- * are read once for all sequences and query heads that share them. Each workgroup makes the part of some keys; a second
- * dispatch puts the parts together. Queries, keys, values and weights are float16, scores and sums float32.
- */
+/** Records both kernels: the parts of all pieces of keys, then their sum for each sequence and head. */
 export function groupAttention(recording: Recording, of: GroupAttention): void {
   const { lists, sequences, heads, keyValueHeads, headSize, capacity } = of
   const ratio = heads / keyValueHeads

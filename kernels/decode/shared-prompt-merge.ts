@@ -4,10 +4,14 @@ import { group } from '../wgsl/workgroup.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 import { partSizes } from './shared-prompt-parts.ts'
 
-/**
- * Puts the parts of a sequence's prompt and own tokens together, each weighed by its highest score and mass. One workgroup
- * a sequence and head: a lane weighs a part, then lanes own columns. `high` is the rows of a block of what is written.
- */
+// Second of the two kernels of `groupAttention`: adds the parts of a sequence's pieces up. With m the highest score, w the mass and
+// s the sums of a part:
+//
+//   M = max m      out = Σ exp(m − M) · s / Σ exp(m − M) · w
+//
+// One workgroup a sequence and head: first a lane weighs a part, then lanes own columns.
+
+/** The kernel for heads of `headSize`; `high` is the height of the blocks of rows that it writes. */
 export function groupTogether(target: Target, headSize: number, high: number) {
   const { width, functions } = group(target)
   return kernel({
