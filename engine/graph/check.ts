@@ -60,7 +60,7 @@ function checkWith(
   }
   let level: Level | undefined
   try {
-    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets }, problems)
+    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets, problems })
   } catch (error) {
     const found = messageOf(error)
     const rule = 'must be a file that can be read'
