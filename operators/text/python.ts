@@ -1,4 +1,4 @@
-// Where the published numbers depend on Python's text semantics, and JavaScript's differ.
+// Text functions of Python that differ from JavaScript's: the published numbers depend on them.
 
 /**
  * Body of a character class with Python's whitespace, the same for `str.strip` and for `\s` in a pattern. Unlike

@@ -14,7 +14,7 @@ export async function readJsonFile(path: string): Promise<unknown> {
   }
 }
 
-/** The problem behind a failed file operation. */
+/** What to report when a file operation has failed. */
 export function fileProblem(path: string, cause: unknown) {
   return isMissing(cause)
     ? ({ code: 'missing-file', message: `${path}: no such file` } as const)

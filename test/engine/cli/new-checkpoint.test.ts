@@ -28,7 +28,7 @@ t.test('a checkpoint is written in the type asked for, and a second one does not
   t.ok([...tensors.values()].every(({ dtype }) => dtype === 'F32'))
   const second = await call('--config', config, '--out', folder)
   t.equal(second.code, 2)
-  t.match(second.lines, [/config\.json: is there already/])
+  t.match(second.lines, [/config\.json: already exists/])
 })
 
 for (const [words, complaint] of [
