@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.ts'
+import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
@@ -54,7 +55,7 @@ function checkWith(
   problems.push(...(registry.problems ?? []))
   const sources = new Map<string, string>()
   const read = (name: string) => {
-    const text = options.read ? options.read(name) : readFileSync(name, 'utf8')
+    const text = withoutMark(options.read ? options.read(name) : readFileSync(name, 'utf8'))
     sources.set(name, text)
     return text
   }
