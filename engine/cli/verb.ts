@@ -2,29 +2,29 @@ import type { Plan, Registry } from '../graph/plan.ts'
 import type { Arguments, Flag } from './arguments.ts'
 import type { Screen } from './progress.ts'
 
-/** A verb of the command line: its help and its action. */
+/** One word of the command line: everything that its help says, and what it does. */
 export interface Verb {
   readonly summary: string
   /** What follows the verb, e.g. `GRAPH`. */
   readonly usage: string
   readonly flags: Readonly<Record<string, Flag>>
-  /** Shell commands that work when pasted, one a line; help replaces `graphs/` by the folder of flow's graphs. */
+  /** Shell commands that work when pasted, a line each; `graphs/` stands for the folder of our graphs. */
   readonly example: string
   /** Returns the exit code: 0 fine, 1 the run failed, 2 the graph or the command is wrong, 130 interrupted. */
   run(words: Arguments, world: World): Promise<number>
 }
 
-/** The surroundings of a verb: operators, environment, terminal. */
+/** What verbs use of the world around them. */
 export interface World {
   readonly registry: Registry
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Where the progress of a run is shown. */
   readonly screen: Screen
-  /** Called before a checked graph runs: makes the embedded data and models that it names. */
+  /** Called before a checked graph runs: makes what it needs and can be made. */
   prepare(plan: Plan): Promise<void>
-  /** Prints a line of the result. */
+  /** A line for the answer. */
   print(line: string): void
-  /** Prints a line about an error or a warning. */
+  /** A line for what is wrong. */
   complain(line: string): void
 }
 

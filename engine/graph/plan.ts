@@ -24,7 +24,7 @@ export interface Plan {
   readonly resources: readonly PlannedResource[]
   /** When the run writes checkpoints; undefined: never. */
   readonly checkpoint?: Cadence
-  /** The types of the edges. */
+  /** What travels on the edges. */
   readonly types: EdgeTypes
   /** The graph with params put in, as the manifest keeps it. */
   readonly shown: unknown

@@ -39,7 +39,7 @@ export interface AttentionShape {
 export function flashFits(recording: Recording, shape: AttentionShape, heads: readonly Heads[]): boolean {
   const { target, precision } = recording
   const even = heads.every(({ tensor, column = 0 }) => column % 8 === 0 && tensor.shape[1] % 8 === 0)
-  const known = shape.mask.kind !== 'causal' || recording.constants.has(shape.mask.segments)
+  const known = shape.mask.kind !== 'causal' || recording.contentsOf(shape.mask.segments) !== undefined
   return (
     precision === 'float16' &&
     target.units !== 'none' &&

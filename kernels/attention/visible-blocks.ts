@@ -1,4 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
+import { derived } from '../plan/derived.ts'
 import type { Recording } from '../plan/recording.ts'
 import type { Mask } from './softmax.ts'
 
@@ -59,17 +60,33 @@ function makeBlocks(
   extents: Extents,
   transposed: boolean,
 ): VisibleBlocks {
-  const lists = listBlocks(listOf(recording, mask.segments), listOf(recording, mask.parents), extents)
-  const chosen = transposed ? turned(lists, Math.ceil(extents.keyRows / extents.keyTile)) : lists
-  const starts = [0]
-  for (const list of chosen) starts.push((starts.at(-1) ?? 0) + list.length)
-  const constant = (label: string, data: Uint32Array<ArrayBuffer>) =>
-    recording.constant(label, [data.length], data)
-  const blocks = chosen.flat()
+  const { rows, keyRows, rowTile, keyTile } = extents
+  const [segments, parents] = [valuesOf(recording, mask.segments), valuesOf(recording, mask.parents)]
+  const tiles = Math.ceil(transposed ? keyRows / keyTile : rows / rowTile)
+  const lists = derived(segments, of => {
+    const visible = listBlocks(of, parents(), extents)
+    return transposed ? turned(visible, tiles) : visible
+  })
+  const starts = derived(lists, of => {
+    const ends = new Uint32Array(tiles + 1)
+    of.forEach((list, i) => {
+      ends[i + 1] = ends[i] + list.length
+    })
+    return ends
+  })
+  const blocks = derived(lists, of => Uint32Array.from(of.flat()))
   return {
-    starts: constant('visible starts', Uint32Array.from(starts)),
-    blocks: constant('visible blocks', Uint32Array.from(blocks.length > 0 ? blocks : [0])),
+    starts: recording.input('visible starts', [tiles + 1], starts),
+    blocks: recording.input('visible blocks', [mostBlocks(extents)], blocks),
   }
+}
+
+/** Blocks of a mask that hides nothing but later rows. */
+function mostBlocks({ rows, keyRows, rowTile, keyTile }: Extents): number {
+  let count = 0
+  for (let end = rowTile; end < rows + rowTile; end += rowTile)
+    count += Math.ceil(Math.min(end, rows, keyRows) / keyTile)
+  return count
 }
 
 /** The visible blocks of each tile of rows. */
@@ -123,8 +140,8 @@ function turned(lists: readonly number[][], count: number): number[][] {
   return result
 }
 
-function listOf(recording: Recording, tensor: Tensor): ArrayLike<number> {
-  const data = recording.constants.get(tensor)
-  if (!data) throw new Error(`${tensor.label}: attention in blocks needs a mask that the plan knows`)
-  return data
+function valuesOf(recording: Recording, tensor: Tensor): () => ArrayLike<number> {
+  const values = recording.contentsOf(tensor)
+  if (!values) throw new Error(`${tensor.label}: attention in blocks needs a mask that the recording knows`)
+  return values
 }

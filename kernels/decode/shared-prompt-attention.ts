@@ -1,4 +1,5 @@
 import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { derived } from '../plan/derived.ts'
 import type { Recording } from '../plan/recording.ts'
 import type { DecodeHeads } from './attention.ts'
 import { blockRowsOf } from './row-blocks.ts'
@@ -124,15 +125,24 @@ export function groupItems(
   return { items, places }
 }
 
-/** Lists for groups that follow each other in the batch. */
-export function groupLists(recording: Recording, groups: readonly PromptGroup[], ratio: number): GroupLists {
-  const [items, places]: [number[], number[]] = [[], []]
-  for (const group of groups) {
-    const of = groupItems(group, items.length / 4, ratio)
-    items.push(...of.items)
-    places.push(...of.places)
+/** Lists for groups that follow each other in the batch; rooms stay the same in all uses of the recording. */
+export function groupLists(
+  recording: Recording,
+  groups: () => readonly PromptGroup[],
+  ratio: number,
+): GroupLists {
+  const lists = derived(groups, list => {
+    const [items, places]: [number[], number[]] = [[], []]
+    for (const group of list) {
+      const of = groupItems(group, items.length / 4, ratio)
+      items.push(...of.items)
+      places.push(...of.places)
+    }
+    return { items: Uint32Array.from(items), places: Uint32Array.from(places) }
+  })
+  const { items, places } = lists()
+  return {
+    items: recording.input('attention items', [items.length / 4, 4], () => lists().items),
+    places: recording.input('attention places', [places.length / 3, 3], () => lists().places),
   }
-  const list = (label: string, values: readonly number[], columns: number) =>
-    recording.constant(label, [values.length / columns, columns], Uint32Array.from(values))
-  return { items: list('attention items', items, 4), places: list('attention places', places, 3) }
 }

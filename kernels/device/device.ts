@@ -6,6 +6,7 @@ import {
   requestAdapter,
   unitsOf,
 } from './adapter.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16Bits } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
@@ -36,6 +37,17 @@ export interface AdapterInfo {
 
 /** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
 export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
+
+/** Elements of one tensor for another of the same type: those that fit, or `count` at most. */
+export interface TensorCopy {
+  source: Tensor
+  into: Tensor
+  /** First element to read, by default 0. */
+  start?: number
+  /** First element to write, by default 0. */
+  at?: number
+  count?: number
+}
 
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
@@ -71,9 +83,10 @@ export class Device {
   readonly subgroupSize: number
   /** Bytes of all live buffers. */
   liveBytes = 0
-  /** Bytes of buffers that are kept for reuse; `liveBytes` does not count them. */
-  idleBytes = 0
   peakBytes = 0
+  readonly #pool: BufferPool
+  readonly #staging: BufferPool
+  #idleBytes = 0
   #failure: Error | undefined
 
   constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
@@ -84,6 +97,12 @@ export class Device {
     const { vendor, architecture, device, description } = adapter.info
     this.info = { vendor, architecture, device, description }
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
+    const most = Math.floor(this.maxBindingBytes / alignmentBytes) * alignmentBytes
+    const destroy = (buffer: GPUBuffer) => buffer.destroy()
+    this.#pool = new BufferPool({ most, make: (label, bytes) => this.#create(label, bytes), destroy })
+    const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+    const make = (label: string, size: number) => gpu.createBuffer({ label, size, usage })
+    this.#staging = new BufferPool({ most: this.maxBufferBytes, make, destroy })
     gpu.addEventListener('uncapturederror', event => {
       event.preventDefault()
       this.#failure ??= new DeviceError('gpu-error', event.error.message)
@@ -103,20 +122,54 @@ export class Device {
     return this.gpu.limits.maxBufferSize
   }
 
+  /** Bytes of buffers that are kept for reuse; `liveBytes` does not count them. */
+  get idleBytes(): number {
+    return this.#pool.idleBytes + this.#idleBytes
+  }
+
+  /** Counts so many bytes of live buffers as idle, or with a minus as live again. */
+  countIdle(bytes: number): void {
+    this.#idleBytes += bytes
+    this.liveBytes -= bytes
+  }
+
+  /** A buffer of zeros. */
   allocate(label: string, bytes: number): GPUBuffer {
+    return this.#counted(this.#create(label, bytes))
+  }
+
+  /**
+   * A buffer for a while, with whatever it held last: it is taken from those that were borrowed before, `wanted` if that
+   * one is free.
+   */
+  borrow(label: string, bytes: number, wanted?: GPUBuffer): GPUBuffer {
+    return this.#counted(this.#pool.borrow(label, align(bytes), wanted))
+  }
+
+  /** Destroys the buffer, or keeps it for the next borrower if it was borrowed. */
+  free(buffer: GPUBuffer): void {
+    this.liveBytes -= buffer.size
+    if (!this.#pool.giveBack(buffer)) buffer.destroy()
+  }
+
+  /** Destroys the buffers that nobody has borrowed at present. */
+  freeIdle(): void {
+    this.#pool.clear()
+    this.#staging.clear()
+  }
+
+  #create(label: string, bytes: number): GPUBuffer {
     const size = Math.max(alignmentBytes, align(bytes))
     if (size > this.maxBufferBytes)
       throw new DeviceError('too-large', `${label}: ${size} bytes; a buffer holds ${this.maxBufferBytes}`)
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
-    const buffer = this.gpu.createBuffer({ label, size, usage })
-    this.liveBytes += size
-    this.peakBytes = Math.max(this.peakBytes, this.liveBytes + this.idleBytes)
-    return buffer
+    return this.gpu.createBuffer({ label, size, usage })
   }
 
-  free(buffer: GPUBuffer): void {
-    this.liveBytes -= buffer.size
-    buffer.destroy()
+  #counted(buffer: GPUBuffer): GPUBuffer {
+    this.liveBytes += buffer.size
+    this.peakBytes = Math.max(this.peakBytes, this.liveBytes + this.idleBytes)
+    return buffer
   }
 
   /** A tensor with a buffer of its own, as it travels between operators. Free it with `freeTensor`. */
@@ -130,6 +183,12 @@ export class Device {
     const tensor = { label, shape, type, storage: { buffer, offsetBytes: 0 } }
     if (data) this.write(tensor, data)
     return tensor
+  }
+
+  /** As `tensor`, with a borrowed buffer: the contents are whatever it held. */
+  borrowTensor(label: string, shape: readonly number[], type: ElementType = 'f32'): Required<Tensor> {
+    const buffer = this.borrow(label, sizeOf(shape) * elementBytes[type])
+    return { label, shape, type, storage: { buffer, offsetBytes: 0 } }
   }
 
   freeTensor(tensor: Tensor): void {
@@ -158,17 +217,19 @@ export class Device {
    * work submitted so far.
    */
   copy(source: Tensor, into: Tensor, start = 0, at = 0): void {
-    const [a, b] = [storageOf(source), storageOf(into)]
-    const size = elementBytes[into.type]
-    const count = Math.min(sizeOf(source.shape) - start, sizeOf(into.shape) - at)
+    this.copyAll([{ source, into, start, at }])
+  }
+
+  /** The same for several, in one submit. */
+  copyAll(copies: readonly TensorCopy[]): void {
     const encoder = this.gpu.createCommandEncoder()
-    encoder.copyBufferToBuffer(
-      a.buffer,
-      a.offsetBytes + start * size,
-      b.buffer,
-      b.offsetBytes + at * size,
-      count * size,
-    )
+    for (const { source, into, start = 0, at = 0, count = Number.POSITIVE_INFINITY } of copies) {
+      const [a, b] = [storageOf(source), storageOf(into)]
+      const size = elementBytes[into.type]
+      const fitting = Math.min(count, sizeOf(source.shape) - start, sizeOf(into.shape) - at)
+      const [from, to] = [a.offsetBytes + start * size, b.offsetBytes + at * size]
+      encoder.copyBufferToBuffer(a.buffer, from, b.buffer, to, fitting * size)
+    }
     this.gpu.queue.submit([encoder.finish()])
   }
 
@@ -186,21 +247,20 @@ export class Device {
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     const { buffer, offsetBytes } = storageOf(tensor)
     const size = bytesOf(tensor)
-    const staging = this.gpu.createBuffer({
-      size: align(size),
-      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    })
+    const staging = this.#staging.borrow('read back', align(size))
     const encoder = this.gpu.createCommandEncoder()
     encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, Math.ceil(size / 4) * 4)
     this.gpu.queue.submit([encoder.finish()])
     try {
       await staging.mapAsync(GPUMapMode.READ)
       this.check()
-      return staging.getMappedRange(0, align(size)).slice(0, size)
+      const bytes = staging.getMappedRange(0, align(size)).slice(0, size)
+      staging.unmap()
+      this.#staging.giveBack(staging)
+      return bytes
     } catch (error) {
-      throw this.#failure ?? error
-    } finally {
       staging.destroy()
+      throw this.#failure ?? error
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
+import { derived } from '../plan/derived.ts'
 import type { Recording } from '../plan/recording.ts'
 import { gatherRows } from '../rows/gather-rows.ts'
 import type { Parameter, Pass } from './pass.ts'
@@ -9,32 +10,27 @@ export interface RowPair {
   from: number
 }
 
+/**
+ * A list that may differ between uses of a recording, as a function: each use calls it. Its length must stay the same, and so
+ * must an array as long as its contents do, since what is computed from it is kept.
+ */
+export type Rows<Row> = readonly Row[] | (() => readonly Row[])
+
 /** A tensor (rows, columns of `from`) whose row i is row `rows[i]` of `from`; -1 gives zeros. */
-export function gather(pass: Pass, from: Tensor, rows: readonly number[], label = 'gather'): Tensor {
-  const y = pass.output(label, [rows.length, from.shape[1]], [from])
-  gatherInto(
-    pass,
-    from,
-    y,
-    rows.map((row, to) => ({ to, from: row })),
-  )
+export function gather(pass: Pass, from: Tensor, rows: Rows<number>, label = 'gather'): Tensor {
+  const pairsOf = (list: readonly number[]) => list.map((row, to): RowPair => ({ to, from: row }))
+  const pairs = typeof rows === 'function' ? derived(rows, pairsOf) : pairsOf(rows)
+  const y = pass.output(label, [listOf(pairs).length, from.shape[1]], [from])
+  gatherInto(pass, from, y, pairs)
   return y
 }
 
-/**
- * Writes rows of `from` into rows of `into`, each row of `into` at most once; gradients are summed back into `from`. Returns
- * the list of the rows that are read, in the order of the pairs: without a backward, its contents may be changed before a run.
- */
-export function gatherInto(
-  pass: Pass,
-  from: Tensor | Parameter,
-  into: Tensor,
-  pairs: readonly RowPair[],
-): Tensor | undefined {
+/** Writes rows of `from` into rows of `into`, each row of `into` at most once; gradients are summed back into `from`. */
+export function gatherInto(pass: Pass, from: Tensor | Parameter, into: Tensor, pairs: Rows<RowPair>): void {
   const source = 'value' in from ? from.value : from
-  const read = record(pass.recording, source, into, pairs, false)
+  record(pass.recording, source, into, pairs, false)
   pass.onBackward(into, gradient => {
-    const back = inverse(pairs)
+    const back = typeof pairs === 'function' ? derived(pairs, inverse) : inverse(pairs)
     if ('value' in from) {
       if (from.gradient) record(pass.recording, gradient, from.gradient, back, true)
       return
@@ -45,44 +41,65 @@ export function gatherInto(
     if (!target.accumulate) pass.recording.fill(target.gradient)
     record(pass.recording, gradient, target.gradient, back, true)
   })
-  return read
 }
 
-function inverse(pairs: readonly RowPair[]): RowPair[] {
-  return pairs.filter(pair => pair.from >= 0).map(({ to, from }) => ({ to: from, from: to }))
-}
+const listOf = <Row>(rows: Rows<Row>): readonly Row[] => (typeof rows === 'function' ? rows() : rows)
+
+/** A row of zeros has no gradient: its pair stays, so that the length does, but gives nothing to anyone. */
+const inverse = (pairs: readonly RowPair[]): RowPair[] =>
+  pairs.map(({ to, from }) => (from < 0 ? { to: -1, from: -1 } : { to: from, from: to }))
 
 /** Pairs with the same destination are summed in the order given. */
 function record(
   recording: Recording,
   from: Tensor,
   into: Tensor,
-  pairs: readonly RowPair[],
+  pairs: Rows<RowPair>,
   accumulate: boolean,
-): Tensor | undefined {
+): void {
+  if (listOf(pairs).length === 0) return
+  const lists = typeof pairs === 'function' ? derived(pairs, sumLists) : sumLists(pairs)
+  const tensor = (name: 'destinations' | 'offsets' | 'items'): Tensor => {
+    if (typeof lists !== 'function') return recording.constant(name, [lists[name].length], lists[name])
+    return recording.input(name, [lists()[name].length], () => lists()[name])
+  }
+  gatherRows(recording, {
+    from,
+    into,
+    destinations: tensor('destinations'),
+    offsets: tensor('offsets'),
+    items: tensor('items'),
+    segments: typeof lists === 'function' ? listOf(pairs).length : lists.segments,
+    accumulate,
+  })
+}
+
+/** As `GatherRows`, with room for as many segments as there are pairs; those after the first `segments` are empty. */
+interface SumLists {
+  segments: number
+  destinations: Uint32Array<ArrayBuffer>
+  offsets: Uint32Array<ArrayBuffer>
+  items: Uint32Array<ArrayBuffer>
+}
+
+function sumLists(pairs: readonly RowPair[]): SumLists {
   const sums = new Map<number, number[]>()
   for (const pair of pairs) {
+    if (pair.to < 0) continue
     const items = sums.get(pair.to) ?? []
     if (pair.from >= 0) items.push(pair.from)
     sums.set(pair.to, items)
   }
-  if (sums.size === 0) return undefined
-  const offsets = [0]
-  for (const items of sums.values()) offsets.push((offsets.at(-1) ?? 0) + items.length)
-  const items = [...sums.values()].flat()
-  const list = (label: string, values: Iterable<number>): Tensor => {
-    const data = Uint32Array.from(values)
-    return recording.constant(label, [data.length], data)
+  const [destinations, items] = [new Uint32Array(pairs.length), new Uint32Array(pairs.length)]
+  const offsets = new Uint32Array(pairs.length + 1)
+  let segment = 0
+  let end = 0
+  for (const [to, from] of sums) {
+    destinations[segment++] = to
+    items.set(from, end)
+    end += from.length
+    offsets[segment] = end
   }
-  const read = list('items', items.length > 0 ? items : [0])
-  gatherRows(recording, {
-    from,
-    into,
-    destinations: list('destinations', sums.keys()),
-    offsets: list('offsets', offsets),
-    items: read,
-    segments: sums.size,
-    accumulate,
-  })
-  return read
+  offsets.fill(end, segment + 1)
+  return { segments: sums.size, destinations, offsets, items }
 }

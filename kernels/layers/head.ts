@@ -1,5 +1,6 @@
 import type { Tensor } from '../device/tensor.ts'
 import { matmul } from '../matmul/matmul.ts'
+import { derived } from '../plan/derived.ts'
 import { logProbability, logProbabilityBackward } from '../rows/log-probability.ts'
 import { restrict } from '../sampling/support.ts'
 import { gather } from './gather.ts'
@@ -12,7 +13,7 @@ export interface SupervisedToken {
 }
 
 export interface SupervisedTokens {
-  tokens: readonly SupervisedToken[]
+  tokens: () => readonly SupervisedToken[]
   temperature: number
   /** The distribution is over these tokens; by default over the whole vocabulary. */
   support?: Support | undefined
@@ -42,18 +43,18 @@ export function logProbabilities(
   { tokens, temperature, support }: SupervisedTokens,
 ): LogProbabilities {
   const { recording } = pass
-  const count = tokens.length
+  const count = tokens().length
   const [vocabulary, width] = weight.shape
   const x = gather(
     pass,
     hidden,
-    tokens.map(token => token.row),
+    derived(tokens, list => list.map(token => token.row)),
     'supervised rows',
   )
-  const targets = recording.constant(
+  const targets = recording.input(
     'targets',
     [count],
-    Uint32Array.from(tokens, token => token.target),
+    derived(tokens, list => Uint32Array.from(list, token => token.target)),
   )
   const logProbs = pass.output('log-probabilities', [count], [x], [weight])
   const logSums = recording.tensor('log sums', [count])

@@ -4,9 +4,10 @@ import { gatherInto } from '../layers/gather.ts'
 import type { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
 import { type Rotation, rotationTables } from '../layers/rope.ts'
+import { derived } from '../plan/derived.ts'
 import { groupResampler } from './group-resampler.ts'
 import { type Attend, attendWithin, embeddingTable, languageModel } from './language-model.ts'
-import type { Packing, Sequence } from './packing.ts'
+import { type Packed, positionRoom, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
 import type { ModelShape } from './shape.ts'
 import { visionFeatures } from './vision-tower.ts'
@@ -16,14 +17,12 @@ export interface HiddenStates {
   embeddings: Tensor
   /** (rows, hidden): after the last norm. */
   hidden: Tensor
-  /** u32: the ids of the packing's text tokens; undefined if it has none. */
-  tokens: Tensor | undefined
 }
 
 export interface HiddenStatesOptions {
   sequences: readonly Sequence[]
   /** The packing of the sequences. */
-  packing: Packing
+  packed: Packed
   /** Called with the keys and values of a layer before its rows attend. */
   onKeysAndValues?: (layer: number, keys: Tensor, values: Tensor) => void
   recompute?: Recompute
@@ -33,7 +32,7 @@ export interface HiddenStatesOptions {
 export function hiddenStates(
   pass: Pass,
   { weights, shape }: { weights: ParameterSet; shape: ModelShape },
-  { sequences, packing, onKeysAndValues, recompute = 'none' }: HiddenStatesOptions,
+  { sequences, packed, onKeysAndValues, recompute = 'none' }: HiddenStatesOptions,
 ): HiddenStates {
   const { recording } = pass
   const table = embeddingTable(weights)
@@ -42,22 +41,24 @@ export function hiddenStates(
     const features = sequence.features ?? (pixels && visionFeatures(pass, weights, shape.vision, pixels))
     return features && groupResampler(pass, weights, shape.connector, features)
   })
-  const embeddings = pass.output('embeddings', [packing.rows, shape.language.hidden], visuals, [table])
-  const tokens = gatherInto(pass, table, embeddings, packing.tokens)
+  const { rows } = packed.packing
+  const embeddings = pass.output('embeddings', [rows, shape.language.hidden], visuals, [table])
+  gatherInto(pass, table, embeddings, () => packed.packing.tokens)
   visuals.forEach((visual, i) => {
-    if (visual) gatherInto(pass, visual, embeddings, packing.visual[i])
+    if (visual) gatherInto(pass, visual, embeddings, () => packed.packing.visual[i])
   })
-  const list = (label: string, values: readonly number[]) =>
-    recording.constant(label, [values.length], Uint32Array.from(values))
-  const mask: Mask = {
-    kind: 'causal',
-    segments: list('segments', packing.segments),
-    parents: list('parents', packing.parents),
+  const list = (label: 'segments' | 'parents' | 'positions') => {
+    const values = derived(
+      () => packed.packing,
+      packing => Uint32Array.from(packing[label]),
+    )
+    return recording.input(label, [rows], values)
   }
+  const mask: Mask = { kind: 'causal', segments: list('segments'), parents: list('parents') }
   const { headSize, ropeTheta } = shape.language
   const rotation: Rotation = {
-    ...rotationTables(recording, Math.max(...packing.positions) + 1, headSize, ropeTheta),
-    positions: list('positions', packing.positions),
+    ...rotationTables(recording, positionRoom(packed.packing), headSize, ropeTheta),
+    positions: list('positions'),
   }
   const attendWithinRows = attendWithin(pass, shape.language, mask)
   const attend: Attend = (layer, queries, keys, values) => {
@@ -68,5 +69,5 @@ export function hiddenStates(
   const attendedType = onKeysAndValues ? 'f32' : recording.factorType
   const options = { embeddings, rotation, attend, recompute, attendedType }
   const hidden = languageModel(pass, weights, shape.language, options)
-  return { embeddings, hidden, tokens }
+  return { embeddings, hidden }
 }

@@ -10,7 +10,7 @@ import { recordGeneration } from './generation/batch-writer.ts'
 import { canStepFast } from './generation/fast-steps.ts'
 import { recordPrefill, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
-import { imagePlaceholderId } from './packing.ts'
+import { imagePlaceholderId, packFor } from './packing.ts'
 import { type Allocator, allocateParameters } from './parameters.ts'
 import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
@@ -86,7 +86,8 @@ export function passBytes(model: DevicelessModel, extent: Extent, training: bool
     ...promptOf(model, extent),
     completions,
   }))
-  recordForward(recording, model, { sequences, training, temperature: 1 })
+  const packed = packFor({ ...model, device: recording.target }, sequences)
+  recordForward(recording, model, { sequences, packed, training, temperature: 1 })
   return recordingBytes(recording, maxBindingBytes)
 }
 
@@ -99,7 +100,8 @@ export function generationBytes(
   const recording = new Recording(targetOf(model.precision), model.precision)
   const seeds = ids(extent.completions)
   const requests = Array.from({ length: extent.sequences }, () => ({ ...promptOf(model, extent), seeds }))
-  recordGeneration(recording, model, { requests, sampling, capacity: extent.length, endId: 0 })
+  const packed = packFor({ ...model, device: recording.target }, requests)
+  recordGeneration(recording, model, { requests, packed, sampling, capacity: extent.length, endId: 0 })
   return { total: recordingBytes(recording, maxBindingBytes), cache: cacheBytes(recording, model, extent) }
 }
 
@@ -113,10 +115,9 @@ export function slotBytes(
   const { sequences: slots, completions: count, length: capacity } = extent
   const room = roomFor(visualTokens(model.shape.connector) + extent.textTokens)
   const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
-  const locate = (tensor: Tensor) => ({ ...tensor, storage: { buffer: noBuffer, offsetBytes: 0 } })
-  const into = { recording: prefill, start: 0, locate }
   const request = { ...promptOf(model, extent), seeds: ids(count) }
-  recordPrefill(prefill, model, request, { steps, into, sampling, endId: 0, capacity })
+  const packed = packFor({ ...model, device: prefill.target }, [request])
+  recordPrefill(prefill, model, { request, packed, steps, sampling, endId: 0, capacity })
   const total = recordingBytes(recording, maxBindingBytes) + recordingBytes(prefill, maxBindingBytes)
   return { total, cache: cacheBytes(recording, model, extent) }
 }

@@ -1,6 +1,8 @@
+import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
 import type { SupervisedToken } from '../layers/head.ts'
+import { type ModelShape, visualTokens } from './shape.ts'
 
 /** The token id that is replaced by the visual tokens of the clip. */
 export const imagePlaceholderId = -200
@@ -50,6 +52,11 @@ export interface Packing {
   prompts: { start: number; length: number }[]
   /** Sequence by sequence: the labels of its prompt, then the tokens of its completions. */
   supervisedTokens: SupervisedToken[]
+}
+
+/** The packing of this use of a recording; the next use may put another of the same extents in its place. */
+export interface Packed {
+  packing: Packing
 }
 
 /** Packs the sequences. A prompt with its visual tokens is truncated to `maxLength` positions, as in the released system. */
@@ -103,3 +110,50 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
   }
   return packing
 }
+
+/** The packing of sequences for a model, with empty rows as its device wants them. */
+export function packFor(
+  { shape, maxLength, device }: { shape: ModelShape; maxLength: number; device: Target },
+  sequences: readonly Sequence[],
+): Packed {
+  return { packing: padded(pack(sequences, visualTokens(shape.connector), maxLength), rowStep(device)) }
+}
+
+/** Rows and supervised tokens come in multiples of this many on a GPU: as many as a tile of products has. */
+export const rowStep = ({ family }: Target): number => (family === 'gpu' ? 128 : 1)
+
+/**
+ * The packing with empty rows at its end, so that packings of similar lengths have the same extents. An empty row starts as
+ * zeros and sees only empty ones; an empty supervised token is that of a row of zeros and must get a coefficient of 0. Results
+ * are the same to the bit, except of up to 128 rows, where some sums depend on the number of rows: these are left as they are.
+ */
+export function padded(packing: Packing, step: number): Packing {
+  const missing = (count: number) => (count <= 128 ? 0 : Math.ceil(count / step) * step - count)
+  const supervised = missing(packing.supervisedTokens.length)
+  const rows = Array.from({ length: missing(packing.rows) }, (_, i) => packing.rows + i)
+  const segment = Math.max(...packing.segments) + 1
+  return {
+    ...packing,
+    rows: packing.rows + rows.length,
+    tokens: [...packing.tokens, ...rows.map(to => ({ to, from: -1 }))],
+    positions: [...packing.positions, ...rows.map(() => 0)],
+    segments: [...packing.segments, ...rows.map(() => segment)],
+    parents: [...packing.parents, ...rows.map(() => segment)],
+    supervisedTokens: [
+      ...packing.supervisedTokens,
+      ...Array.from({ length: supervised }, () => ({ row: -1, target: 0 })),
+    ],
+  }
+}
+
+/** Positions for which a recording of the packing has angles. */
+export const positionRoom = ({ positions }: Packing): number =>
+  Math.ceil((Math.max(...positions) + 1) / 256) * 256
+
+/** What of a packing decides the commands of a recording; its lists decide only their contents. */
+export const extentsOf = (packing: Packing): readonly number[] => [
+  packing.rows,
+  packing.supervisedTokens.length,
+  positionRoom(packing),
+  ...packing.visual.map(pairs => pairs.length),
+]

@@ -9,7 +9,7 @@ import { type Precision, Recording } from '../plan/recording.ts'
 import { compileOrReuse } from '../plan/reuse.ts'
 import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-model.ts'
-import { imagePlaceholderId, pack, type Sequence } from './packing.ts'
+import { extentsOf, type Packed, pack, padded, rowStep, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
 import { type ModelShape, selectedTokens, tokensOfFrame, type VisionShape, visualTokens } from './shape.ts'
 import { visionTower } from './vision-tower.ts'
@@ -29,46 +29,38 @@ export interface VideoModel {
 
 /** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
 export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
-  const { device, shape, weights } = model
+  const { device, shape, weights, precision } = model
   const frames = pixels.shape[0]
   const tokens = selectedTokens(shape.vision)
-  const features = device.tensor('vision features', [frames * tokens, shape.vision.hidden])
+  const features = device.borrowTensor('vision features', [frames * tokens, shape.vision.hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
-    const { recording, ...tensors } = visionRecording(model, count)
-    const compiled = await compileOrReuse(device, recording, 'vision tower', weights)
-    device.copy(pixels, compiled.at(tensors.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
+    const { compiled, made } = await compileOrReuse(device, {
+      owner: weights,
+      label: 'vision tower',
+      key: `${count} ${precision}`,
+      precision,
+      record: recording => recordVision(recording, model, count),
+    })
+    device.copy(pixels, compiled.at(made.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
-    device.copy(compiled.at(tensors.features), features, 0, start * tokens * shape.vision.hidden)
+    device.copy(compiled.at(made.features), features, 0, start * tokens * shape.vision.hidden)
     compiled.free()
   }
   return features
 }
 
-interface VisionRecording {
-  recording: Recording
-  pixels: Tensor
-  features: Tensor
-}
-
-/** The vision tower over a number of frames, recorded once for a set of weights. */
-function visionRecording({ device, weights, shape, precision }: VideoModel, frames: number): VisionRecording {
-  const { vision } = shape
-  const recordings = visionRecordings.get(weights) ?? new Map<string, VisionRecording>()
-  visionRecordings.set(weights, recordings)
-  const key = `${frames} ${precision}`
-  const earlier = recordings.get(key)
-  if (earlier) return earlier
-  const recording = new Recording(device, precision)
+/** The vision tower over a number of frames. */
+function recordVision(
+  recording: Recording,
+  { weights, shape: { vision } }: VideoModel,
+  frames: number,
+): { pixels: Tensor; features: Tensor } {
   recording.saturated = weights.lossScale?.forwardCuts
   const pixels = recording.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
   const features = recording.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
   visionTower(new Pass(recording, false), weights, vision, pixels, features)
-  const result = { recording, pixels, features }
-  recordings.set(key, result)
-  return result
+  return { pixels, features }
 }
-
-const visionRecordings = new WeakMap<ParameterSet, Map<string, VisionRecording>>()
 
 /** A pass whose forward has run. */
 export interface Forward {
@@ -95,91 +87,74 @@ export async function forward(
   temperature = 1,
   support?: Support,
 ): Promise<Forward> {
-  const { device } = model
-  const options = { sequences, training, temperature, support }
-  const { recording, packing, outputs, ids } = forwardRecording(model, options)
-  const label = training ? 'training pass' : 'log-probabilities'
-  const compiled = await compileOrReuse(device, recording, label, model.weights)
-  for (const [tensor, data] of ids) compiled.write(tensor, data)
+  const { device, shape, weights, precision, recompute, maxLength } = model
+  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const count = packing.supervisedTokens.length
+  // A support has no row for an empty token.
+  const packed = { packing: support ? packing : padded(packing, rowStep(device)) }
+  const options = { sequences, packed, training, temperature, support }
+  const inputs = sequences.flatMap(({ features, pixels }) => features ?? pixels ?? [])
+  const extents = [extentsOf(packed.packing), inputs.map(input => input.shape), support?.shape]
+  const { compiled, made } = await compileOrReuse(device, {
+    owner: weights,
+    label: training ? 'training pass' : 'log-probabilities',
+    key: JSON.stringify([precision, recompute, temperature, extents]),
+    precision,
+    record: recording => recordForward(recording, model, options),
+    renew: earlier => {
+      earlier.packed.packing = packed.packing
+    },
+  })
+  const { outputs } = made
+  for (const [i, input] of inputs.entries()) device.copy(input, compiled.at(made.inputs[i]))
+  if (support && made.support) device.copy(support, compiled.at(made.support))
   compiled.run(['main'])
+  // Values of empty supervised tokens stay out; their coefficients are 0.
+  const write = (tensor: Tensor, values: Float32Array<ArrayBuffer>) => {
+    const all = new Float32Array(sizeOf(tensor.shape))
+    all.set(values)
+    compiled.write(tensor, all)
+  }
+  const [logProbs, entropies] = await Promise.all([
+    compiled.read(outputs.logProbs),
+    compiled.read(outputs.entropies),
+  ])
   return {
-    logProbs: await compiled.read(outputs.logProbs),
-    entropies: await compiled.read(outputs.entropies),
-    backward(coefficients, entropyCoefficients = new Float32Array(packing.supervisedTokens.length)) {
-      compiled.write(outputs.coefficients, coefficients)
-      compiled.write(outputs.entropyCoefficients, entropyCoefficients)
+    logProbs: logProbs.subarray(0, count),
+    entropies: entropies.subarray(0, count),
+    backward(coefficients, entropyCoefficients = new Float32Array()) {
+      write(outputs.coefficients, coefficients)
+      write(outputs.entropyCoefficients, entropyCoefficients)
       compiled.run(['backward'])
     },
     free: () => compiled.free(),
   }
 }
 
-/** As the arguments of `forward`. */
 export interface ForwardOptions {
   sequences: readonly Sequence[]
+  /** The packing of the sequences. */
+  packed: Packed
   training: boolean
   temperature: number
   support?: Support | undefined
 }
 
-interface RecordedForward {
-  recording: Recording
-  tokens: Tensor | undefined
-  outputs: ReturnType<typeof recordForward>['outputs']
-}
-
-/**
- * The recording of a forward, and the ids to write before it runs. Recording takes as long as running a short pass. Without a
- * backward, ids change only the contents of constants, so sequences of the same lengths use an earlier recording.
- */
-function forwardRecording(model: VideoModel, options: ForwardOptions) {
-  const { device, shape, weights, precision, maxLength } = model
-  const { sequences, training, temperature, support } = options
-  const recordNew = () => {
-    const recording = new Recording(device, precision)
-    return { recording, ...recordForward(recording, model, options) }
-  }
-  const isPlain = ({ ids, labels }: Sequence) => !labels && !ids.includes(imagePlaceholderId)
-  if (training || support || !sequences.every(isPlain)) return { ...recordNew(), ids: [] }
-  const lengths = sequences.map(({ ids, completions }) => [ids.length, completions?.map(c => c.length)])
-  const key = JSON.stringify([precision, temperature, maxLength, lengths])
-  const recordings = forwardRecordings.get(weights) ?? new Map<string, RecordedForward>()
-  forwardRecordings.set(weights, recordings)
-  const earlier = recordings.get(key)
-  const { recording, outputs, tokens } = earlier ?? recordNew()
-  if (!earlier) {
-    recordings.set(key, { recording, outputs, tokens })
-    const [oldest] = recordings.keys()
-    if (recordings.size > maxRecordings && oldest !== undefined) recordings.delete(oldest)
-  }
-  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
-  const ids: [Tensor, Uint32Array<ArrayBuffer>][] = [
-    [outputs.targets, Uint32Array.from(packing.supervisedTokens, s => s.target)],
-  ]
-  if (tokens) ids.push([tokens, Uint32Array.from(packing.tokens, token => token.from)])
-  for (const [tensor, data] of ids) recording.constants.set(tensor, data)
-  return { recording, packing, outputs, ids }
-}
-
-const forwardRecordings = new WeakMap<ParameterSet, Map<string, RecordedForward>>()
-
-/** Recorded forwards that are kept for a set of weights; they hold no memory of the GPU. */
-const maxRecordings = 16
-
-/** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. */
+/** Segments `main` and, with `training`, `backward` of the pass that `forward` runs. Features, pixels and support are to be copied into its own. */
 export function recordForward(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  { sequences, training, temperature, support }: ForwardOptions,
+  { sequences, packed, training, temperature, support: given }: ForwardOptions,
 ) {
-  const { shape, weights, maxLength, recompute = 'none' } = model
-  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const { shape, weights, recompute = 'none' } = model
   const pass = new Pass(recording, training)
   recording.saturated = weights.lossScale?.forwardCuts
-  const { hidden, tokens } = hiddenStates(pass, model, { sequences, packing, recompute })
+  const { own, inputs } = withOwnInputs(recording, sequences)
+  const { hidden } = hiddenStates(pass, model, { sequences: own, packed, recompute })
   const head = headWeight(weights, shape.language)
-  const supervised = { tokens: packing.supervisedTokens, temperature, support }
-  const outputs = logProbabilities(pass, hidden, head, supervised)
+  const support = given && recording.pin('support', given.shape, given.type)
+  const tokens = () => packed.packing.supervisedTokens
+  const outputs = logProbabilities(pass, hidden, head, { tokens, temperature, support })
   recording.segment('backward')
   const { lossScale } = weights
   if (training && lossScale) {
@@ -187,7 +162,27 @@ export function recordForward(
     for (const x of [outputs.coefficients, outputs.entropyCoefficients]) applyScale(recording, x, lossScale)
   }
   pass.backward()
-  return { packing, outputs, tokens }
+  return { packed, outputs, inputs, support }
+}
+
+/**
+ * The sequences with features and pixels that belong to the recording, so that its bindings do not depend on where a clip's
+ * lie, and a list of these.
+ */
+export function withOwnInputs<Of extends Sequence>(
+  recording: Recording,
+  sequences: readonly Of[],
+): { own: Of[]; inputs: Tensor[] } {
+  const inputs: Tensor[] = []
+  const own = sequences.map((sequence): Of => {
+    const name = sequence.features ? 'features' : 'pixels'
+    const given = sequence[name]
+    if (!given) return sequence
+    const input = recording.pin(name, given.shape, given.type)
+    inputs.push(input)
+    return { ...sequence, [name]: input }
+  })
+  return { own, inputs }
 }
 
 export interface PromptStates {
@@ -204,7 +199,7 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
   const recording = new Recording(device, model.precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
-  const { embeddings, hidden } = hiddenStates(pass, model, { sequences: [prompt], packing })
+  const { embeddings, hidden } = hiddenStates(pass, model, { sequences: [prompt], packed: { packing } })
   const logits = logitsLayer(pass, hidden, headWeight(weights, shape.language))
   recording.pinned.add(embeddings)
   recording.pinned.add(logits)

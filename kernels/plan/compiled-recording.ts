@@ -15,39 +15,21 @@ export type EncodableCommand = { dispatch: BoundDispatch } | { fill: GPUBuffer; 
 /** A recording with memory and bindings, ready to run. */
 export class CompiledRecording {
   readonly device: Device
-  readonly #segments: Map<string, EncodableCommand[]>
+  readonly #segments: ReadonlyMap<string, EncodableCommand[]>
   readonly #memory: TensorMemory
-  readonly #uniforms: GPUBuffer
-  readonly #release: (() => void) | undefined
+  /** Gives the memory back. */
+  readonly free: () => void
 
-  /** With `release`, `free` calls it and keeps the memory. */
   constructor(
     device: Device,
-    segments: Map<string, EncodableCommand[]>,
+    segments: ReadonlyMap<string, EncodableCommand[]>,
     memory: TensorMemory,
-    uniforms: GPUBuffer,
-    release?: () => void,
+    free: () => void,
   ) {
     this.device = device
     this.#segments = segments
     this.#memory = memory
-    this.#uniforms = uniforms
-    this.#release = release
-  }
-
-  /** The same memory and bindings for an equal recording of other tensor objects: `theirs[i]` gets the memory of `mine[i]`. */
-  rebind(mine: readonly Tensor[], theirs: readonly Tensor[], release: () => void): CompiledRecording {
-    const tensors = new Map<Tensor, Tensor>()
-    theirs.forEach((tensor, i) => {
-      tensors.set(tensor, this.at(mine[i]))
-    })
-    const memory = { tensors, buffers: this.#memory.buffers }
-    return new CompiledRecording(this.device, this.#segments, memory, this.#uniforms, release)
-  }
-
-  /** Bytes of the buffers that the tensors share. */
-  get bytes(): number {
-    return this.#memory.buffers.reduce((sum, buffer) => sum + buffer.size, 0)
+    this.free = free
   }
 
   /** Runs the named segments (by default all, in order) in one submit. */
@@ -90,14 +72,5 @@ export class CompiledRecording {
 
   readIntegers(tensor: Tensor): Promise<Int32Array<ArrayBuffer>> {
     return this.device.readIntegers(this.at(tensor))
-  }
-
-  free(): void {
-    if (this.#release) {
-      this.#release()
-      return
-    }
-    for (const buffer of this.#memory.buffers) this.device.free(buffer)
-    this.#uniforms.destroy()
   }
 }

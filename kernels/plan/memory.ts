@@ -1,62 +1,60 @@
-import { align, type Device } from '../device/device.ts'
+import { roomFor } from '../device/buffer-pool.ts'
+import { align } from '../device/device.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
 import type { Command, Recording } from './recording.ts'
 
-/** The memory of a compiled recording: each tensor with its storage, and the buffers that hold them. */
-export interface TensorMemory {
-  tensors: Map<Tensor, Tensor>
-  buffers: GPUBuffer[]
+/** Where the tensors of a recording lie that have no storage of their own. */
+export interface Layout {
+  /** Bytes of each buffer (slab) that tensors share. */
+  slabs: readonly number[]
+  /** Bytes of the buffer for constants and inputs. */
+  contentBytes: number
+  locations: ReadonlyMap<Tensor, Location>
 }
 
-/** Gives memory on the device to the tensors of a recording that have none. */
-export function allocateTensors(device: Device, recording: Recording, label: string): TensorMemory {
-  const { slabs, locations } = layOut(recording, device.maxBindingBytes)
-  const buffers = slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
-  const tensors = new Map<Tensor, Tensor>()
-  for (const [tensor, { slab, offset }] of locations)
-    tensors.set(tensor, { ...tensor, storage: { buffer: buffers[slab], offsetBytes: offset } })
-  return { tensors, buffers }
+interface Location {
+  /** The number of a slab; none: the buffer for constants and inputs. */
+  slab?: number
+  offset: number
+}
+
+/** The buffers of a layout. */
+export interface TensorMemory {
+  layout: Layout
+  slabs: readonly GPUBuffer[]
+  contents: GPUBuffer
 }
 
 /** The tensor with its storage. */
-export const withStorage = ({ tensors }: TensorMemory, tensor: Tensor): Tensor =>
-  tensor.storage ? tensor : (tensors.get(tensor) ?? tensor)
-
-/** Bytes that `allocateTensors` would take, computed without a device. */
-export const recordingBytes = (recording: Recording, maxBindingBytes: number): number =>
-  layOut(recording, maxBindingBytes).slabs.reduce((sum, bytes) => sum + bytes, 0)
-
-/** The tensors of a recording that need memory, in the order in which they occur. */
-export const tensorsToPlace = (recording: Recording): Tensor[] =>
-  lifetimes(recording).map(life => life.tensor)
-
-/** Bytes of each buffer (slab), and the buffer and offset of each tensor. */
-interface Layout {
-  slabs: number[]
-  locations: Map<Tensor, { slab: number; offset: number }>
+export function withStorage({ layout, slabs, contents }: TensorMemory, tensor: Tensor): Tensor {
+  const location = tensor.storage ? undefined : layout.locations.get(tensor)
+  if (!location) return tensor
+  const buffer = location.slab === undefined ? contents : slabs[location.slab]
+  return { ...tensor, storage: { buffer, offsetBytes: location.offset } }
 }
 
-/** A tensor with the numbers of the first and last command that use it. */
-interface Lifetime {
-  tensor: Tensor
-  first: number
-  last: number
+/** Bytes that a recording takes when it is compiled, computed without a device. */
+export function recordingBytes(recording: Recording, maxBindingBytes: number): number {
+  const { slabs, contentBytes } = layOut(recording, maxBindingBytes)
+  return slabs.reduce((sum, bytes) => sum + roomFor(bytes, maxBindingBytes), contentBytes)
 }
 
 /**
  * Finds a location for each tensor without storage, the largest first: the lowest offset where it overlaps no tensor that is
- * alive at the same time.
+ * alive at the same time. Constants and inputs lie in a buffer of their own, which keeps them while slabs change hands.
  */
-function layOut(recording: Recording, maxBindingBytes: number): Layout {
-  const lives = lifetimes(recording).sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
+export function layOut(recording: Recording, maxBindingBytes: number): Layout {
+  const locations = new Map<Tensor, Location>()
+  let contentBytes = 0
+  for (const tensor of [...recording.constants.keys(), ...recording.inputs.keys()]) {
+    locations.set(tensor, { offset: contentBytes })
+    contentBytes += spaceOf(tensor, maxBindingBytes)
+  }
+  const lives = lifetimes(recording).filter(({ tensor }) => !locations.has(tensor))
+  lives.sort((a, b) => bytesOf(b.tensor) - bytesOf(a.tensor))
   const slabs: { end: number; taken: Range[] }[] = []
-  const locations = new Map<Tensor, { slab: number; offset: number }>()
   for (const life of lives) {
-    const size = Math.max(256, align(bytesOf(life.tensor)))
-    if (size > maxBindingBytes)
-      throw new Error(
-        `${life.tensor.label} (${life.tensor.shape}): ${size} bytes; a binding holds ${maxBindingBytes}`,
-      )
+    const size = spaceOf(life.tensor, maxBindingBytes)
     for (let slab = 0; !locations.has(life.tensor); slab++) {
       slabs[slab] ??= { end: 0, taken: [] }
       const target = slabs[slab]
@@ -67,7 +65,21 @@ function layOut(recording: Recording, maxBindingBytes: number): Layout {
       locations.set(life.tensor, { slab, offset })
     }
   }
-  return { slabs: slabs.map(slab => slab.end), locations }
+  return { slabs: slabs.map(slab => slab.end), contentBytes, locations }
+}
+
+/** Bytes of a slab that a tensor takes. */
+function spaceOf(tensor: Tensor, maxBindingBytes: number): number {
+  const size = Math.max(256, align(bytesOf(tensor)))
+  if (size <= maxBindingBytes) return size
+  throw new Error(`${tensor.label} (${tensor.shape}): ${size} bytes; a binding holds ${maxBindingBytes}`)
+}
+
+/** A tensor with the numbers of the first and last command that use it. */
+interface Lifetime {
+  tensor: Tensor
+  first: number
+  last: number
 }
 
 /** Bytes of a slab that a tensor takes during its life. */

@@ -48,7 +48,10 @@ export class Recording {
   saturated: Tensor | undefined
   readonly segments: Segment[] = [{ name: 'main', commands: [] }]
   readonly pinned = new Set<Tensor>()
+  /** Contents that never change. */
   readonly constants = new Map<Tensor, HostArray>()
+  /** Contents that are written whenever the recording is compiled or reused. */
+  readonly inputs = new Map<Tensor, () => Uint32Array<ArrayBuffer>>()
 
   constructor(target: Target, precision: Precision = 'float32') {
     this.target = target
@@ -72,15 +75,27 @@ export class Recording {
     return tensor
   }
 
-  /** A pinned tensor with contents at the start: index lists, tables, state of a loop. */
+  /** A tensor with contents that no kernel changes: index lists, tables. */
   constant(label: string, shape: readonly number[], data: HostArray): Tensor {
-    const tensor = this.pin(
-      label,
-      shape,
-      data instanceof Uint32Array ? 'u32' : data instanceof Int32Array ? 'i32' : 'f32',
-    )
+    const tensor = this.tensor(label, shape, typeOf(data))
     this.constants.set(tensor, data)
     return tensor
+  }
+
+  /**
+   * A pinned u32 tensor that gets the values of `data` whenever the recording is compiled or reused: lists that depend on
+   * the lengths of sequences, state of a loop. There may be fewer values than the tensor holds.
+   */
+  input(label: string, shape: readonly number[], data: () => Uint32Array<ArrayBuffer>): Tensor {
+    const tensor = this.tensor(label, shape, 'u32')
+    this.inputs.set(tensor, data)
+    return tensor
+  }
+
+  /** The contents of a constant or an input; undefined for other tensors. */
+  contentsOf(tensor: Tensor): (() => HostArray) | undefined {
+    const constant = this.constants.get(tensor)
+    return constant ? () => constant : this.inputs.get(tensor)
   }
 
   /** Starts a segment: later commands can be run by its name. Tensors stay alive across segments, in recording order. */
@@ -105,6 +120,11 @@ export class Recording {
   #push(command: Command): void {
     this.segments[this.segments.length - 1]?.commands.push(command)
   }
+}
+
+const typeOf = (data: HostArray): ElementType => {
+  if (data instanceof Uint32Array) return 'u32'
+  return data instanceof Int32Array ? 'i32' : 'f32'
 }
 
 const foldedWidth = 32768

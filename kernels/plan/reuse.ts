@@ -1,139 +1,123 @@
 import type { Device } from '../device/device.ts'
-import type { Kernel } from '../device/kernel.ts'
-import type { Tensor } from '../device/tensor.ts'
-import { compile } from './compile.ts'
-import type { CompiledRecording } from './compiled-recording.ts'
-import { tensorsToPlace } from './memory.ts'
-import type { Recording } from './recording.ts'
+import { bind, discard, type PreparedRecording, prepare, writeInputs } from './compile.ts'
+import { CompiledRecording, type EncodableCommand } from './compiled-recording.ts'
+import type { TensorMemory } from './memory.ts'
+import { type Precision, Recording } from './recording.ts'
 
-/** A compiled recording that nobody uses now, with the tensors for which it was compiled. */
-interface IdleRecording {
-  compiled: CompiledRecording
-  tensors: readonly Tensor[]
-  /** The recording whose constants the memory holds. */
-  recording: Recording
-  key: string
+/** A recording that may exist already. */
+export interface Reusable<Made> {
+  /** The owner, e.g. a set of weights: `freeIdleRecordings` ends what is kept for it. */
   owner: object
   label: string
-}
-
-/**
- * The most memory that may stay idle: a third of the memory in use, which is mostly weights. GPUs without matrix units keep
- * none: their kernels take so long that reuse gains nothing.
- */
-const maxIdleBytes = ({ units, liveBytes }: Device): number =>
-  units === 'none' ? 0 : Math.max(2 ** 28, liveBytes / 3)
-
-/**
- * As `compile`, but `free` keeps the compiled recording idle, and the next equal recording with the same weights takes it
- * over: recording takes little time compared to allocating, compiling and binding. A pinned tensor without contents of its
- * own then holds the values of the last run. Idle memory counts as free. Each owner, e.g. a set of weights, keeps one idle
- * recording of a label; beyond `maxIdleBytes` the oldest are freed.
- */
-export async function compileOrReuse(
-  device: Device,
-  recording: Recording,
-  label: string,
-  owner: object,
-): Promise<CompiledRecording> {
-  const { key, tensors } = signatureOf(recording)
-  const idle = idleRecordings.get(device) ?? []
-  idleRecordings.set(device, idle)
-  const isOfOwner = (one: IdleRecording) => one.owner === owner && one.label === label
-  const index = idle.findIndex(one => isOfOwner(one) && one.key === key)
-  const [reused] = index < 0 ? [] : idle.splice(index, 1)
-  if (reused) moveToLive(device, reused.compiled.bytes)
-  else freeIdle(device, isOfOwner)
-  const source = reused ?? { compiled: await compile(device, recording, label), tensors, recording }
-  if (source.recording !== recording)
-    for (const [tensor, data] of recording.constants)
-      source.compiled.write(source.tensors[tensors.indexOf(tensor)], data)
-  return source.compiled.rebind(source.tensors, tensors, () => {
-    moveToLive(device, -source.compiled.bytes)
-    freeIdle(device, isOfOwner)
-    idle.push({ compiled: source.compiled, tensors: source.tensors, recording, key, owner, label })
-    freeIdle(device, () => device.idleBytes > maxIdleBytes(device))
-  })
-}
-
-/** Frees the idle recordings of an owner, which will use none of them again. */
-export function freeIdleRecordings(device: Device, owner: object): void {
-  freeIdle(device, one => one.owner === owner)
-}
-
-/** Frees the idle recordings that `mustGo` selects. It is asked from the oldest on, each time after the ones before are freed. */
-function freeIdle(device: Device, mustGo: (one: IdleRecording) => boolean): void {
-  const idle = idleRecordings.get(device) ?? []
-  for (const one of [...idle]) {
-    if (!mustGo(one)) continue
-    idle.splice(idle.indexOf(one), 1)
-    moveToLive(device, one.compiled.bytes)
-    one.compiled.free()
-  }
-}
-
-function moveToLive(device: Device, bytes: number): void {
-  device.liveBytes += bytes
-  device.idleBytes -= bytes
-}
-
-const idleRecordings = new WeakMap<Device, IdleRecording[]>()
-
-/** Two recordings with the same signature differ only in the contents of their constants. */
-function signatureOf(recording: Recording): Signature {
-  const signature = signatures.get(recording) ?? newSignature(recording)
-  signatures.set(recording, signature)
-  return signature
-}
-
-interface Signature {
+  /** Recordings of one owner, label and key have the same commands over the same tensors; only their inputs differ. */
   key: string
-  /** The tensors of the recording that need memory. */
-  tensors: readonly Tensor[]
+  precision: Precision
+  /** Records it, and returns the tensors that its users need. */
+  record(recording: Recording): Made
+  /** Called for a recording that exists, before its inputs are written: makes them the ones of this use. */
+  renew?(made: Made): void
 }
 
-const signatures = new WeakMap<Recording, Signature>()
-
-function newSignature(recording: Recording): Signature {
-  const numbers = new Map<Tensor, number>()
-  const tensors = tensorsToPlace(recording)
-  tensors.forEach((tensor, i) => {
-    numbers.set(tensor, i)
-  })
-  const tensorKey = (tensor: Tensor): string => {
-    const { storage, shape, type } = tensor
-    if (storage) return `${bufferNumbers(storage.buffer)}+${storage.offsetBytes}:${shape}`
-    return `${numbers.get(tensor)}${recording.pinned.has(tensor) ? 'p' : ''}${type}:${shape}`
-  }
-  const parts = [...recording.pinned].map(tensorKey)
-  for (const { name, commands } of recording.segments) {
-    parts.push(name)
-    for (const command of commands) {
-      if ('fill' in command) parts.push(`fill ${tensorKey(command.fill)}`)
-      else {
-        const { kernel, params, tensors, grid } = command.dispatch
-        parts.push(
-          `k${kernelNumbers(kernel)}`,
-          Object.values(params).join(),
-          grid.join(),
-          tensors.map(tensorKey).join(),
-        )
-      }
-    }
-  }
-  return { key: parts.join('|'), tensors }
+/** A recording that is kept with its bindings. It has one user at a time. */
+interface Kept {
+  owner: object
+  label: string
+  key: string
+  made: unknown
+  prepared: PreparedRecording
+  bound: { segments: Map<string, EncodableCommand[]>; slabs: readonly GPUBuffer[] } | undefined
+  isTaken: boolean
 }
 
-const kernelNumbers = numbering<Kernel>()
-const bufferNumbers = numbering<GPUBuffer>()
-
-/** Numbers objects in the order in which they are first seen, without keeping them alive. */
-function numbering<Value extends object>(): (value: Value) => number {
-  let count = 0
-  const numbers = new WeakMap<Value, number>()
-  return value => {
-    const number = numbers.get(value) ?? ++count
-    numbers.set(value, number)
-    return number
+/**
+ * As `compile`, but for the first use of a key only: later ones find the recording placed and bound. Its memory is borrowed
+ * and shared with other recordings, so a pinned tensor holds anything at the start, unless it is a constant or an input.
+ */
+export async function compileOrReuse<Made>(
+  device: Device,
+  of: Reusable<Made>,
+): Promise<{ compiled: CompiledRecording; made: Made }> {
+  const all = keptOn.get(device) ?? []
+  keptOn.set(device, all)
+  const isWanted = ({ owner, label, key, isTaken }: Kept) =>
+    owner === of.owner && label === of.label && key === of.key && !isTaken
+  const found = all.find(isWanted)
+  const kept = found ?? anew(device, of)
+  const made = kept.made as Made // one label of an owner is used by one function only
+  kept.isTaken = true
+  if (found) {
+    device.countIdle(-found.prepared.contents.size)
+    of.renew?.(made)
+    writeInputs(device, found.prepared)
+    all.splice(all.indexOf(found), 1)
   }
+  all.push(kept)
+  const slabs = kept.prepared.layout.slabs.map((bytes, i) =>
+    device.borrow(`${of.label} ${i}`, bytes, kept.bound?.slabs[i]),
+  )
+  const release = () => {
+    for (const slab of slabs) device.free(slab)
+    kept.isTaken = false
+    device.countIdle(kept.prepared.contents.size)
+    if (all.includes(kept)) dropOldest(device, all)
+    else discardIdle(device, kept)
+  }
+  try {
+    const memory = { ...kept.prepared, slabs }
+    const segments = await boundTo(device, kept, memory)
+    return { compiled: new CompiledRecording(device, segments, memory, release), made }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** The commands bound to the memory: as last time, unless the slabs are others. */
+async function boundTo(
+  device: Device,
+  kept: Kept,
+  memory: TensorMemory,
+): Promise<Map<string, EncodableCommand[]>> {
+  const { bound } = kept
+  const { slabs } = memory
+  if (bound && slabs.every((slab, i) => slab === bound.slabs[i])) return bound.segments
+  const segments = await bind(device, kept.prepared, memory)
+  kept.bound = { segments, slabs }
+  return segments
+}
+
+/** Frees what is kept for an owner, which ends; with the last owner also the memory that recordings shared. */
+export function freeIdleRecordings(device: Device, owner: object): void {
+  const all = keptOn.get(device) ?? []
+  for (const kept of all.filter(one => one.owner === owner)) drop(device, all, kept)
+  if (all.length === 0) device.freeIdle()
+}
+
+/** The most recordings that are kept. Without matrix units lengths are not rounded up, so few are used again. */
+const mostKept = ({ units }: Device): number => (units === 'none' ? 8 : 48)
+
+const keptOn = new WeakMap<Device, Kept[]>()
+
+function anew<Made>(device: Device, { owner, label, key, precision, record }: Reusable<Made>): Kept {
+  const recording = new Recording(device, precision)
+  const made = record(recording)
+  const prepared = prepare(device, recording, label)
+  return { owner, label, key, made, prepared, bound: undefined, isTaken: false }
+}
+
+/** The list starts with those whose last use is the longest ago. */
+function dropOldest(device: Device, all: Kept[]): void {
+  const free = all.filter(({ isTaken }) => !isTaken)
+  for (const kept of free.slice(0, Math.max(0, all.length - mostKept(device)))) drop(device, all, kept)
+}
+
+/** One that is in use is discarded when its user frees it. */
+function drop(device: Device, all: Kept[], kept: Kept): void {
+  all.splice(all.indexOf(kept), 1)
+  if (!kept.isTaken) discardIdle(device, kept)
+}
+
+function discardIdle(device: Device, { prepared }: Kept): void {
+  device.countIdle(-prepared.contents.size)
+  discard(device, prepared)
 }

@@ -18,7 +18,7 @@ export interface GatherRows {
   from: Tensor
   /** (m, columns) */
   into: Tensor
-  /** u32 (segments), all different */
+  /** u32 (segments), all different but those of empty segments with `accumulate` */
   destinations: Tensor
   /** u32 (segments + 1), ascending */
   offsets: Tensor
@@ -30,7 +30,7 @@ export interface GatherRows {
 
 /**
  * For each segment s: into[destinations[s]] (+)= Σ from[items[k]] over offsets[s] ≤ k < offsets[s + 1]. An empty segment
- * writes zeros, or with `accumulate` nothing. Rows that are not a destination are unchanged.
+ * writes zeros, or with `accumulate` nothing: its destination may then be any row. Rows that are not a destination are unchanged.
  */
 export function gatherRows(recording: Recording, of: GatherRows): void {
   const { from, into, destinations, offsets, items, segments, accumulate } = of
@@ -86,6 +86,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let start = destinations[segment] * params.columns;
   let first = offsets[segment];
   let end = offsets[segment + 1u];
+  ${accumulate ? 'if (first == end) { return; }' : ''}
   for (var c = lane; c < params.columns; c += ${width}u) {
     var sum = ${accumulate ? 'into[start + c]' : 'number()'};
     for (var k = first; k < end; k++) { sum += number(source[items[k] * params.columns + c]); }

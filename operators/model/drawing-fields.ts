@@ -1,24 +1,24 @@
 import type { Fields } from '../../engine/operator.ts'
 
-/** Fields of operators that draw tokens. */
+/** Fields of operators that draw tokens from a part of the distribution. */
 export const drawingFields = {
   temperature: { type: 'number', exclusiveMinimum: 0, default: 1, description: 'Divides the logits.' },
   topK: {
     type: 'integer',
     minimum: 0,
     default: 50,
-    description: 'Draw from the k most likely tokens; 0: from all tokens.',
+    description: 'Draw from the k most likely tokens; 0: from all.',
   },
   topP: {
     type: 'number',
     exclusiveMinimum: 0,
     maximum: 1,
     default: 1,
-    description: 'Draw from the most likely tokens that together have this probability; 1: from all tokens.',
+    description: 'Draw from the most likely tokens up to this probability together; 1: from all.',
   },
 } as const satisfies Fields
 
-/** The same fields, for operators where `greedy` turns them off. */
+/** The same where `greedy` may make them idle. */
 export const drawingFieldsUnlessGreedy = {
   temperature: { ...drawingFields.temperature, when: { greedy: false } },
   topK: { ...drawingFields.topK, when: { greedy: false } },

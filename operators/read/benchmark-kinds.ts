@@ -26,7 +26,6 @@ export interface Finding {
     | 'duplicate-question'
     | 'unknown-field'
     | 'not-asked'
-    | 'bad-bounds'
   /** A question's id or a field's name, and details. */
   about: string
 }

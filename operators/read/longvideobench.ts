@@ -1,11 +1,19 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
-import { inside } from '../../engine/shared/inside.ts'
 import type { Question } from '../question.ts'
-import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
-import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
-import { idOf, lettersOf, type Row, readRows, text, texts, unknownFields } from './benchmark-rows.ts'
+import {
+  benchmarkFields,
+  benchmarkStreams,
+  inspectBenchmark,
+  lettersOf,
+  type ReadBenchmark,
+  type Row,
+  readRows,
+  text,
+  texts,
+  unknownFields,
+} from './benchmark.ts'
 
 const config = {
   ...benchmarkFields,
@@ -26,7 +34,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readLongVideoBench(settings)),
+  inspect: settings => inspectBenchmark(() => readLongVideoBench(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readLongVideoBench(settings)),
 })
 
@@ -42,32 +50,26 @@ interface LongVideoBenchSettings {
 }
 
 export async function readLongVideoBench(settings: LongVideoBenchSettings): Promise<ReadBenchmark> {
-  const path = benchmarkRoot(settings.path, ['lvb_val.json'])
-  const rows = await readRows(join(path, 'lvb_val.json'))
-  const find = clipFinder(path)
+  const rows = await readRows(join(settings.path, 'lvb_val.json'))
   const findings = unknownFields(rows, known, 'lvb_val.json')
-  const questions = rows.map((row, i) =>
-    questionOf(row, `lvb_val.json: item ${i}`, { ...settings, path }, find),
-  )
-  const subtitles = settings.subtitles ? rows.map(row => subtitlesOf(row, path)) : []
-  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings, subtitles }
+  const questions = rows.map((row, i) => questionOf(row, `lvb_val.json: item ${i}`, settings))
+  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings }
 }
 
-function questionOf(row: Row, where: string, settings: LongVideoBenchSettings, find: FindClip): Question {
+function questionOf(row: Row, where: string, settings: LongVideoBenchSettings): Question {
   const { path, instruction } = settings
   const candidates = texts(row, 'candidates', where)
   const letters = lettersOf(candidates.length)
   const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
   const { correct_choice: choice, starting_timestamp_for_subtitles: start, duration } = row
-  const file = subtitlesOf(row, path)
+  const file = join(path, 'subtitles', String(row.subtitle_path))
   const startSeconds = typeof start === 'number' ? start : 0
-  const name = text(row, 'video_path', where)
-  const video = find([`videos/${name}`, name])
+  const video = join(path, 'videos', text(row, 'video_path', where))
   return {
     video,
     question: [`Question: ${text(row, 'question', where)}`, ...lines, instruction].join('\n'),
     fields: {
-      id: `longvideobench/${idOf(row, 'id', where)}`,
+      id: `longvideobench/${text(row, 'id', where)}`,
       benchmark: 'longvideobench',
       clip: relative(path, video),
       tasks: [text(row, 'question_category', where)],
@@ -82,6 +84,3 @@ function questionOf(row: Row, where: string, settings: LongVideoBenchSettings, f
     },
   }
 }
-
-const subtitlesOf = (row: Row, path: string): string =>
-  inside(path, `subtitles/${String(row.subtitle_path)}`, 'subtitle_path')

@@ -5,29 +5,25 @@ import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import type { FrameSettings, Question } from '../question.ts'
-import { stripEnd } from '../text/python.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
+  firstPlace,
   inspectBenchmark,
-  profileField,
-  type ReadBenchmark,
-} from './benchmark.ts'
-import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
-import type { Finding } from './benchmark-kinds.ts'
-import {
   letterOf,
   lettersOf,
   parseJson,
+  profileField,
+  type ReadBenchmark,
   type Row,
   readRows,
+  readText,
   text,
   texts,
   unknownFields,
-} from './benchmark-rows.ts'
+} from './benchmark.ts'
+import type { Finding } from './benchmark-kinds.ts'
 import { ReadError } from './read-error.ts'
-import { readText } from './rows.ts'
-import { isMacCopy } from './video-extensions.ts'
 
 /**
  * Takes both layouts: `json/` and `video/`, with bounds to be cut out; and `test.json` with clips that are cut already,
@@ -38,11 +34,11 @@ export default operator({
   config: { ...benchmarkFields, profile: profileField },
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readMvbench(settings)),
+  inspect: settings => inspectBenchmark(() => readMvbench(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readMvbench(settings)),
 })
 
-/** The tasks in the published order, with the folders of their clips. */
+/** The tasks in the published order, with the folders of their clips (Specification 6.5). */
 const folders: Readonly<Record<string, string>> = {
   fine_grained_pose: 'nturgbd',
   episodic_reasoning: 'tvqa/frames_fps3_hq',
@@ -78,8 +74,7 @@ export interface MvbenchSettings {
 }
 
 export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchmark> {
-  const path = benchmarkRoot(settings.path, ['test.json', 'json'])
-  const find = clipFinder(path)
+  const { path } = settings
   const isCut = existsSync(join(path, 'test.json'))
   const tasks = isCut ? await cutTasks(join(path, 'test.json')) : await plainTasks(path)
   const findings: Finding[] = []
@@ -92,14 +87,15 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
       const name = text(row, 'video', where)
       const letters = lettersOf(candidates.length)
       const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
-      const bounds = boundsOf(row)
-      if (bounds === 'bad') findings.push({ code: 'bad-bounds', about: `mvbench/${task}/${i}` })
-      const [start, end] = bounds === 'bad' ? [] : (bounds ?? [])
-      const video = find(['video', 'video/data0613', '.'].map(root => `${root}/${folder}/${name}`))
-      const words = stripEnd([text(row, 'question', where), 'Options:', ...lines].join('\n'))
+      const { start, end } = row
+      const roots = ['video', 'video/data0613', '.']
+      const video = firstPlace(
+        path,
+        roots.map(root => join(root, folder, name)),
+      )
       questions.push({
         video,
-        question: `${words}\n${settings.instruction}`,
+        question: [text(row, 'question', where), 'Options:', ...lines, settings.instruction].join('\n'),
         fields: {
           id: `mvbench/${task}/${i}`,
           benchmark: 'mvbench',
@@ -109,7 +105,7 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
           options: candidates,
           letters,
           answer: letterOf(candidates, row.answer),
-          frames: framesOf(task, settings, !isCut && end !== undefined),
+          frames: framesOf(task, settings, !isCut && typeof start === 'number' && typeof end === 'number'),
           start,
           end,
         },
@@ -117,18 +113,6 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
     }
   }
   return { name: 'mvbench', headline: 'micro', questions, excluded: [], findings }
-}
-
-/** Seconds, as numbers or as text with a number in it; none where a row states none. */
-function boundsOf({ start, end }: Row): [number, number] | 'bad' | undefined {
-  if ((start ?? null) === null && (end ?? null) === null) return undefined
-  const [from, to] = [start, end].map(secondsOf)
-  return from !== undefined && to !== undefined ? [from, to] : 'bad'
-}
-
-function secondsOf(value: unknown): number | undefined {
-  const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
-  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds : undefined
 }
 
 /** The released scripts take middles of segments for three tasks and obey bounds in pictures alone. */
@@ -150,9 +134,7 @@ async function plainTasks(path: string): Promise<Task[]> {
     const reason = messageOf(error)
     throw new ReadError('no-file', `${path}: must hold json/ or test.json: ${reason}`)
   })
-  const found = names
-    .filter(name => name.endsWith('.json') && !isMacCopy(name))
-    .map(name => name.slice(0, -5))
+  const found = names.filter(name => name.endsWith('.json')).map(name => name.slice(0, -5))
   const unknown = found.filter(task => !Object.hasOwn(folders, task))
   if (unknown.length > 0)
     throw new ReadError('bad-question', `${json}: no task of MVBench: ${unknown.join(', ')}`)

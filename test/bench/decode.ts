@@ -4,6 +4,7 @@ import {
   type PromptRequest,
   recordGeneration,
 } from '../../kernels/networks/generation/batch-writer.ts'
+import { packFor } from '../../kernels/networks/packing.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
@@ -48,7 +49,13 @@ export async function* decode(
 async function kernels(model: VideoModel, requests: readonly PromptRequest[]): Promise<string[]> {
   const { device, precision } = model
   const recording = new Recording(device, precision)
-  recordGeneration(recording, model, { requests, sampling, capacity: long, endId })
+  recordGeneration(recording, model, {
+    requests,
+    packed: packFor(model, requests),
+    sampling,
+    capacity: long,
+    endId,
+  })
   const compiled = await compile(device, recording, 'generation')
   const steps = (count: number) => compiled.run(Array.from({ length: count }, () => 'step'))
   compiled.run(['main'])

@@ -1,18 +1,19 @@
 import { advance } from '../../decode/key-value-cache.ts'
 import type { Tensor } from '../../device/tensor.ts'
+import { copy } from '../../elementwise/copy.ts'
 import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
-import { compile } from '../../plan/compile.ts'
-import { Recording } from '../../plan/recording.ts'
+import { derived } from '../../plan/derived.ts'
+import type { Recording } from '../../plan/recording.ts'
+import { compileOrReuse } from '../../plan/reuse.ts'
 import { hiddenStates } from '../hidden-states.ts'
 import { headWeight } from '../language-model.ts'
-import { pack, type Sequence } from '../packing.ts'
-import { visualTokens } from '../shape.ts'
-import type { VideoModel } from '../video-model.ts'
+import { extentsOf, type Packed, packFor, rowStep, type Sequence } from '../packing.ts'
+import { type VideoModel, withOwnInputs } from '../video-model.ts'
 import { canStepFast, fastSteps } from './fast-steps.ts'
 import { plainSteps, promptsOf } from './plain-steps.ts'
-import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
+import { drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 /** A completion in tokens. */
 export interface Completion {
@@ -72,10 +73,8 @@ export async function writeCompletions(
   options: GenerateOptions,
 ): Promise<Completion[][]> {
   const { maxNewTokens: capacity, endIds, signal, onTokens, stop } = options
-  const recording = new Recording(model.device, model.precision)
   const endId = endIds[0] ?? noToken
-  const state = recordGeneration(recording, model, { requests, sampling, capacity, endId })
-  const compiled = await compile(model.device, recording, 'generation')
+  const { compiled, state } = await compileGeneration(model, { requests, sampling, capacity, endId })
   const owners = ownersOf(requests)
   const truncated = (history: Int32Array, count: number): Completion[] =>
     owners.map((_, row) => truncateAtEnd(history.subarray(row * capacity, row * capacity + count), options))
@@ -112,6 +111,36 @@ export async function writeCompletions(
   }
 }
 
+/** The recording of a generation, with the features of the requests in place. */
+async function compileGeneration(model: VideoModel, options: Omit<GenerationOptions, 'packed'>) {
+  const { device, weights, precision } = model
+  const { requests, ...rest } = options
+  const packed = packFor(model, requests)
+  const inputs = requests.flatMap(({ features, pixels }) => features ?? pixels ?? [])
+  const extents = [
+    extentsOf(packed.packing),
+    promptsOf(packed, rowStep(device))
+      .prompts()
+      .map(({ room }) => room),
+  ]
+  const shapes = [requests.map(({ seeds }) => seeds.length), inputs.map(input => input.shape)]
+  const { compiled, made } = await compileOrReuse(device, {
+    owner: weights,
+    label: 'generation',
+    key: JSON.stringify([precision, rest, extents, shapes]),
+    precision,
+    record: recording => recordGeneration(recording, model, { ...options, packed }),
+    renew: earlier => {
+      earlier.packed.packing = packed.packing
+      earlier.seeds.list = seedsOf(requests)
+    },
+  })
+  for (const [i, input] of inputs.entries()) device.copy(input, compiled.at(made.inputs[i]))
+  return { compiled, state: made.state }
+}
+
+const seedsOf = (requests: readonly PromptRequest[]): number[] => requests.flatMap(request => request.seeds)
+
 /** For each completion, the index of its request. */
 const ownersOf = (requests: readonly PromptRequest[]): number[] =>
   requests.flatMap((request, i) => request.seeds.map(() => i))
@@ -122,6 +151,8 @@ export const withLogProbs = (completion: Completion, chances: Float32Array | und
 
 export interface GenerationOptions {
   requests: readonly PromptRequest[]
+  /** The packing of the requests. */
+  packed: Packed
   sampling: Sampling
   /** Tokens of the longest completion. */
   capacity: number
@@ -132,30 +163,35 @@ export interface GenerationOptions {
 export function recordGeneration(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  { requests, sampling, capacity, endId }: GenerationOptions,
-): DrawState {
+  { requests, packed, sampling, capacity, endId }: GenerationOptions,
+) {
   const { shape, weights } = model
   const { language } = shape
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
-  const packing = pack(requests, visualTokens(shape.connector), model.maxLength)
   const owners = ownersOf(requests)
-  const seeds = requests.flatMap(request => request.seeds)
-  const state = initialDrawState(recording, seeds, capacity)
+  const seeds = { list: seedsOf(requests) }
+  const state = initialDrawState(recording, () => seeds.list, capacity)
   const { position, ids } = state
   const isFast = canStepFast(recording, weights, language)
   const recordSteps = isFast ? fastSteps : plainSteps
-  const steps = recordSteps(recording, model, { owners, ...promptsOf(packing), capacity, position, ids })
+  const prompts = promptsOf(packed, rowStep(recording.target))
+  const steps = recordSteps(recording, model, { owners, ...prompts, capacity, position, ids })
+  const { own, inputs } = withOwnInputs(recording, requests)
   const { hidden } = hiddenStates(pass, model, {
-    sequences: requests,
-    packing,
-    onKeysAndValues: (layer, keys, values) => steps.storePrompt(layer, keys, values, { recording, start: 0 }),
+    sequences: own,
+    packed,
+    onKeysAndValues(layer, keys, values) {
+      const store = steps.promptStore(layer)
+      copy(recording, { from: keys, into: store.keys.tensor, at: store.keys.at })
+      copy(recording, { from: values, into: store.values.tensor, at: store.values.at })
+    },
   })
-  const last = gather(
-    pass,
-    hidden,
-    owners.map(owner => packing.lastRows[owner]),
+  const lastRows = derived(
+    () => packed.packing,
+    packing => owners.map(owner => packing.lastRows[owner]),
   )
+  const last = gather(pass, hidden, lastRows)
   const draw = (logits: Tensor) => drawNext(recording, logits, state, sampling, { endId, isFast })
   draw(logitsLayer(pass, last, headWeight(weights, language)))
 
@@ -163,7 +199,7 @@ export function recordGeneration(
   const logits = steps.recordStep()
   advance(recording, { position, limit: capacity })
   draw(logits)
-  return state
+  return { state, packed, seeds, inputs }
 }
 
 /** The completion of the tokens drawn for it: up to the first end token, and no longer than a stop says. */

@@ -9,13 +9,14 @@ import { keysAtOnce } from '../../decode/shared-prompt-parts.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import type { Parameter } from '../../layers/pass.ts'
+import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { addAdapter } from '../adapters.ts'
 import { embeddingTable, headWeight, lastNorm, layerWeight } from '../language-model.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
-import { type PromptRows, type StepOptions, type Steps, unchanged } from './plain-steps.ts'
+import type { PromptRows, StepOptions, Steps } from './plain-steps.ts'
 
 const matrixNames = [
   'self_attn.q_proj',
@@ -54,14 +55,15 @@ export function fastSteps(
   const tensors = prepare(recording, model, options)
   const { groups, lists, lengths, prefixes, ratio, width } = tensors
   return {
-    storePrompt(layer, keys, values, { recording, start, locate = unchanged }) {
-      const into = locate(prefixes[layer])
-      copy(recording, { from: keys, into, at: start * width })
-      copy(recording, { from: values, into, at: (options.rows + keysAtOnce + start) * width })
+    promptStore(layer) {
+      const tensor = prefixes[layer]
+      return { keys: { tensor, at: 0 }, values: { tensor, at: (options.rows + keysAtOnce) * width }, width }
     },
     promptWrites(prompt, length) {
-      const group = { ...groups[prompt], length }
-      const itemsBefore = groups.slice(0, prompt).flatMap(one => groupItems(one, 0, ratio).items)
+      const group = { ...groups()[prompt], length }
+      const itemsBefore = groups()
+        .slice(0, prompt)
+        .flatMap(one => groupItems(one, 0, ratio).items)
       const firstItem = itemsBefore.length / 4
       const { items, places } = groupItems(group, firstItem, ratio)
       return [
@@ -88,7 +90,7 @@ interface LayerMatrices {
 /** The tensors and sizes that all steps of a recording share. */
 interface StepTensors {
   /** Each prompt's sequences. */
-  groups: readonly (PromptRows & { first: number; count: number })[]
+  groups: () => readonly (PromptRows & { first: number; count: number })[]
   lists: ReturnType<typeof groupLists>
   /** u32 (sequences): positions of the prompt of each. */
   lengths: Tensor
@@ -118,9 +120,11 @@ function prepare(
 ): StepTensors {
   const { owners, prompts } = options
   const { layers, heads, keyValueHeads, headSize } = language
-  const groups = prompts.map((prompt, i) => {
-    return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
-  })
+  const groups = derived(prompts, list =>
+    list.map((prompt, i) => {
+      return { ...prompt, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
+    }),
+  )
   const ratio = heads / keyValueHeads
   const lists = groupLists(recording, groups, ratio)
   const capacity = Math.ceil(options.capacity / keysAtOnce) * keysAtOnce
@@ -144,10 +148,10 @@ function prepare(
     joinedBiases(recording, weights, layer, (heads + 2 * keyValueHeads) * headSize),
   )
   // A sequence that has ended stays at the position after its last token.
-  const positions = Math.max(...groups.map(({ room }) => room)) + options.capacity + 1
+  const positions = Math.max(...groups().map(({ room }) => room)) + options.capacity + 1
   const angles = rotations(recording, positions, language)
-  const promptLengths = Uint32Array.from(owners, owner => prompts[owner].length)
-  const lengths = recording.constant('lengths', [owners.length], promptLengths)
+  const promptLengths = derived(prompts, list => Uint32Array.from(owners, owner => list[owner].length))
+  const lengths = recording.input('lengths', [owners.length], promptLengths)
   return { groups, lists, lengths, angles, prefixes, caches, matrices, biases, head, capacity, ratio, width }
 }
 

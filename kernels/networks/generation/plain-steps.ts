@@ -1,33 +1,32 @@
 import { decodeAttention } from '../../decode/attention.ts'
 import { advance, cacheRows } from '../../decode/key-value-cache.ts'
 import type { Tensor } from '../../device/tensor.ts'
-import { copy } from '../../elementwise/copy.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
 import { rotationTables } from '../../layers/rope.ts'
+import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { gatherRows } from '../../rows/gather-rows.ts'
 import { type Attend, embeddingTable, headWeight, languageModel } from '../language-model.ts'
-import type { Packing } from '../packing.ts'
+import type { Packed } from '../packing.ts'
 import type { VideoModel } from '../video-model.ts'
 
 /** Records decode steps, each of which computes the logits of the next token of every sequence. */
 export interface Steps {
-  /** Records copying a layer's keys and values of prompts, while these are prefilled. */
-  storePrompt(layer: number, keys: Tensor, values: Tensor, into: PrefillTarget): void
+  /** Where a layer's keys and values of prompts are stored. */
+  promptStore(layer: number): PromptStore
   /** Records one step: the logits (sequences, vocabulary) of the token after `ids`. */
   recordStep(): Tensor
   /** The writes that tell the steps that a prompt of this length takes the place of an earlier one. */
   promptWrites(prompt: number, length: number): readonly ListWrite[]
 }
 
-/** Where a prefill puts the keys and values of prompts. */
-export interface PrefillTarget {
-  recording: Recording
-  /** First row to write, in the rows of all prompts. */
-  start: number
-  /** Gives storage to the tensors of the steps if these belong to another recording. */
-  locate?: (tensor: Tensor) => Tensor
+/** Tensors with rows of keys, and of values; `at` is the first element of row 0. */
+export interface PromptStore {
+  keys: { tensor: Tensor; at: number }
+  values: { tensor: Tensor; at: number }
+  /** Numbers in a row. */
+  width: number
 }
 
 /** Elements to write into a list of indices, from element `at` on. */
@@ -47,7 +46,8 @@ export interface PromptRows {
 export interface StepOptions {
   /** For each sequence, the index of the prompt that it continues; sequences of a prompt are neighbours. */
   owners: readonly number[]
-  prompts: readonly PromptRows[]
+  /** By use of the recording; their number and `room` stay the same. */
+  prompts: () => readonly PromptRows[]
   /** Rows of all prompts. */
   rows: number
   /** Tokens of the longest completion. */
@@ -58,9 +58,13 @@ export interface StepOptions {
   ids: Tensor
 }
 
-/** The rows of packed prompts, which leave no room for longer ones. */
-export const promptsOf = ({ prompts, rows }: Packing): Pick<StepOptions, 'prompts' | 'rows'> => {
-  return { prompts: prompts.map(prompt => ({ ...prompt, room: prompt.length })), rows }
+/** The rows of packed prompts; those of similar lengths have the same room. */
+export function promptsOf(packed: Packed, step: number): Pick<StepOptions, 'prompts' | 'rows'> {
+  const prompts = derived(
+    () => packed.packing,
+    packing => packing.prompts.map(prompt => ({ ...prompt, room: Math.ceil(prompt.length / step) * step })),
+  )
+  return { prompts, rows: packed.packing.rows }
 }
 
 /** Steps that run the layers of the model on one row for each sequence: on any GPU, in any precision, with adapters. */
@@ -81,16 +85,18 @@ export function plainSteps(
   const caches = room('cached', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
     recording.constant(label, [values.length], Uint32Array.from(values))
-  const lengths = owners.map(owner => prompts[owner].length)
-  const positions = list('positions', lengths)
-  const prefixLengths = list('prefix lengths', lengths)
-  const table = Math.max(...prompts.map(prompt => prompt.room)) + capacity
+  const ofOwners = (label: string, field: 'start' | 'length') => {
+    const values = derived(prompts, of => Uint32Array.from(owners, owner => of[owner][field]))
+    return recording.input(label, [count], values)
+  }
+  const positions = ofOwners('positions', 'length')
+  const prefixLengths = ofOwners('prefix lengths', 'length')
+  const table = Math.max(...prompts().map(prompt => prompt.room)) + capacity
 
   return {
-    storePrompt(layer, keys, values, { recording, start, locate = unchanged }) {
-      const into = prefixes[layer]
-      copy(recording, { from: keys, into: locate(into.keys), at: start * width })
-      copy(recording, { from: values, into: locate(into.values), at: start * width })
+    promptStore(layer) {
+      const { keys, values } = prefixes[layer]
+      return { keys: { tensor: keys, at: 0 }, values: { tensor: values, at: 0 }, width }
     },
     promptWrites(prompt, length) {
       const at = owners.indexOf(prompt)
@@ -109,10 +115,7 @@ export function plainSteps(
         segments: count,
         accumulate: false,
       })
-      const prefixStarts = list(
-        'prefix starts',
-        owners.map(owner => prompts[owner].start),
-      )
+      const prefixStarts = ofOwners('prefix starts', 'start')
       const tables = rotationTables(recording, table, headSize, ropeTheta)
       const attend: Attend = (layer, q, newKeys, newValues) => {
         const { keys, values } = caches[layer]
@@ -146,6 +149,3 @@ export function plainSteps(
     },
   }
 }
-
-/** `locate` of tensors that belong to the recording itself. */
-export const unchanged = (tensor: Tensor): Tensor => tensor

@@ -1,18 +1,21 @@
 import { advance } from '../../decode/key-value-cache.ts'
+import type { TensorCopy } from '../../device/device.ts'
 import type { Tensor } from '../../device/tensor.ts'
+import { copy } from '../../elementwise/copy.ts'
 import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
-import { compile } from '../../plan/compile.ts'
-import { Recording } from '../../plan/recording.ts'
+import { derived } from '../../plan/derived.ts'
+import type { Recording } from '../../plan/recording.ts'
+import { compileOrReuse } from '../../plan/reuse.ts'
 import { hiddenStates } from '../hidden-states.ts'
 import { headWeight } from '../language-model.ts'
-import { pack } from '../packing.ts'
+import { extentsOf, type Packed, pack, packFor } from '../packing.ts'
 import { visualTokens } from '../shape.ts'
-import type { VideoModel } from '../video-model.ts'
+import { type VideoModel, withOwnInputs } from '../video-model.ts'
 import type { PromptRequest } from './batch-writer.ts'
 import { canStepFast, fastSteps } from './fast-steps.ts'
-import { type PrefillTarget, plainSteps, type Steps } from './plain-steps.ts'
+import { plainSteps, type Steps } from './plain-steps.ts'
 import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 export interface SlotSizes {
@@ -57,27 +60,39 @@ export async function openSlots(
   sampling: Sampling,
   endId: number,
 ): Promise<Slots> {
-  const { device, precision } = model
+  const { device, precision, weights } = model
   const { count, room, capacity } = sizes
-  const recording = new Recording(device, precision)
-  const { state, steps } = recordSlots(recording, model, sizes, sampling, endId)
-  const compiled = await compile(device, recording, 'slots')
+  const { compiled, made } = await compileOrReuse(device, {
+    owner: weights,
+    label: 'slots',
+    key: JSON.stringify([precision, sizes, sampling, endId]),
+    precision,
+    record: recording => recordSlots(recording, model, sizes, sampling, endId),
+  })
+  const { state, steps } = made
   compiled.run(['main'])
-  const locate = (tensor: Tensor) => compiled.at(tensor)
   return {
     room,
     async admit(slot, request) {
-      const prefill = new Recording(device, precision)
-      const into = { recording: prefill, start: slot * room, locate }
-      const first = recordPrefill(prefill, model, request, { steps, into, sampling, endId, capacity })
-      const compiledPrefill = await compile(device, prefill, 'prefill')
-      compiledPrefill.run()
-      for (const name of ['ids', 'done', 'history', 'chances'] as const) {
-        const tensor = state[name]
-        device.copy(compiledPrefill.at(first[name]), locate(tensor), 0, slot * count * (tensor.shape[1] ?? 1))
-      }
-      compiledPrefill.free()
       const length = promptLength(model, request)
+      const prefill = await compilePrefill(model, { request, steps, sampling, endId, capacity })
+      prefill.compiled.run()
+      const copies = (['ids', 'done', 'history', 'chances'] as const).map((name): TensorCopy => {
+        const source = prefill.compiled.at(prefill.made.state[name])
+        const into = state[name]
+        return { source, into: compiled.at(into), at: slot * count * (into.shape[1] ?? 1) }
+      })
+      prefill.made.stored.forEach((stored, layer) => {
+        const { width, ...store } = steps.promptStore(layer)
+        for (const name of ['keys', 'values'] as const) {
+          const { tensor, at } = store[name]
+          const source = prefill.compiled.at(stored[name])
+          const first = at + slot * room * width
+          copies.push({ source, into: compiled.at(tensor), at: first, count: length * width })
+        }
+      })
+      device.copyAll(copies)
+      prefill.compiled.free()
       compiled.write(state.position, new Uint32Array(count), slot * count)
       compiled.write(state.seeds, Uint32Array.from(request.seeds), slot * count)
       for (const { into, at, data } of steps.promptWrites(slot, length)) compiled.write(into, data, at)
@@ -101,14 +116,14 @@ export function recordSlots(
   recording.saturated = weights.lossScale?.forwardCuts
   const owners = Array.from({ length: slots * count }, (_, row) => Math.floor(row / count))
   const seeds = owners.map(() => 0)
-  const state = initialDrawState(recording, seeds, capacity)
+  const state = initialDrawState(recording, () => seeds, capacity)
   const { position, ids } = state
   const isFast = canStepFast(recording, weights, shape.language)
   const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
   const recordSteps = isFast ? fastSteps : plainSteps
   const steps = recordSteps(recording, model, {
     owners,
-    prompts,
+    prompts: () => prompts,
     rows: slots * room,
     capacity,
     position,
@@ -122,38 +137,71 @@ export function recordSlots(
 }
 
 interface PrefillOptions {
+  request: PromptRequest
+  /** The packing of the request. */
+  packed: Packed
   steps: Steps
-  into: PrefillTarget
   sampling: Sampling
   endId: number
   capacity: number
 }
 
-/** Prefills a prompt and draws the first token of its completions. */
+/** The recording of a prefill, with the features of its prompt in place. */
+async function compilePrefill(model: VideoModel, options: Omit<PrefillOptions, 'packed'>) {
+  const { device, weights, precision } = model
+  const { request, steps, ...rest } = options
+  const packed = packFor(model, [request])
+  const input = request.features ?? request.pixels
+  const extents = [extentsOf(packed.packing), request.seeds.length, input?.shape]
+  const { compiled, made } = await compileOrReuse(device, {
+    owner: weights,
+    label: 'prefill',
+    key: JSON.stringify([precision, rest, extents]),
+    precision,
+    record: recording => recordPrefill(recording, model, { ...options, packed }),
+    renew: earlier => {
+      earlier.packed.packing = packed.packing
+      earlier.seeds.list = request.seeds
+    },
+  })
+  for (const own of made.inputs) if (input) device.copy(input, compiled.at(own))
+  return { compiled, made }
+}
+
+/** Prefills a prompt, stores its keys and values by layer, and draws the first token of its completions. */
 export function recordPrefill(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  request: PromptRequest,
-  { steps, into, sampling, endId, capacity }: PrefillOptions,
-): DrawState {
+  { request, packed, steps, sampling, endId, capacity }: PrefillOptions,
+) {
   const { weights, shape } = model
   recording.saturated = weights.lossScale?.forwardCuts
   const { language } = shape
   const pass = new Pass(recording, false)
-  const packing = pack([request], visualTokens(shape.connector), model.maxLength)
+  const { own, inputs } = withOwnInputs(recording, [request])
+  const stored: { keys: Tensor; values: Tensor }[] = []
   const { hidden } = hiddenStates(pass, model, {
-    sequences: [request],
-    packing,
-    onKeysAndValues: (layer, keys, values) => steps.storePrompt(layer, keys, values, into),
+    sequences: own,
+    packed,
+    onKeysAndValues(layer, keys, values) {
+      const { type } = steps.promptStore(layer).keys.tensor
+      const copies = [keys, values].map(from => {
+        const into = recording.pin(`stored ${from.label}`, from.shape, type)
+        copy(recording, { from, into })
+        return into
+      })
+      stored[layer] = { keys: copies[0], values: copies[1] }
+    },
   })
-  const last = gather(
-    pass,
-    hidden,
-    request.seeds.map(() => packing.lastRows[0]),
+  const lastRows = derived(
+    () => packed.packing,
+    packing => request.seeds.map(() => packing.lastRows[0]),
   )
-  const state = initialDrawState(recording, request.seeds, capacity)
+  const last = gather(pass, hidden, lastRows)
+  const seeds = { list: request.seeds }
+  const state = initialDrawState(recording, () => seeds.list, capacity)
   const isFast = canStepFast(recording, weights, language)
   const logits = logitsLayer(pass, last, headWeight(weights, language))
   drawNext(recording, logits, state, sampling, { endId, isFast })
-  return state
+  return { state, packed, seeds, inputs, stored }
 }

@@ -37,16 +37,16 @@ export interface DrawState {
 /** The state of sequences that have drawn no token. */
 export function initialDrawState(
   recording: Recording,
-  seeds: readonly number[],
+  seeds: () => readonly number[],
   capacity: number,
 ): DrawState {
-  const rows = seeds.length
-  const list = (label: string, data: Uint32Array<ArrayBuffer>) => recording.constant(label, [rows], data)
+  const rows = seeds().length
+  const zeros = (label: string) => recording.input(label, [rows], () => new Uint32Array(rows))
   return {
-    position: list('position', new Uint32Array(rows)),
-    seeds: list('seeds', Uint32Array.from(seeds)),
-    done: list('done', new Uint32Array(rows)),
-    ids: list('ids', new Uint32Array(rows)),
+    position: zeros('position'),
+    seeds: recording.input('seeds', [rows], () => Uint32Array.from(seeds())),
+    done: zeros('done'),
+    ids: zeros('ids'),
     history: recording.pin('history', [rows, capacity], 'u32'),
     chances: recording.pin('chances', [rows, capacity]),
   }

@@ -32,7 +32,7 @@ export async function drawnSupport(
   const recording = new Recording(device, precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
-  const { hidden } = hiddenStates(pass, model, { sequences, packing })
+  const { hidden } = hiddenStates(pass, model, { sequences, packed: { packing } })
   const targets = recording.constant(
     'targets',
     [supervised.length],

@@ -112,7 +112,7 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
     'share',
   )
   const chance = clusteredMean(
-    observe(({ letters }) => (letters.length > 0 ? 1 / letters.length : 0)),
+    observe(({ letters }) => 1 / letters.length),
     'difference',
   ).mean
   return { name, ...estimate, observations: results.length, chance }

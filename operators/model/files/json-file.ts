@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../../engine/shared/errors.ts'
-import { withoutMark } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 
 /** A JSON file's value; a missing or malformed file is a `CheckpointError` with its path. */
@@ -9,13 +8,13 @@ export async function readJsonFile(path: string): Promise<unknown> {
     throw new CheckpointError(fileProblem(path, cause))
   })
   try {
-    return JSON.parse(withoutMark(text))
+    return JSON.parse(text)
   } catch (cause) {
     throw new CheckpointError({ code: 'bad-json', message: `${path}: not JSON: ${messageOf(cause)}` })
   }
 }
 
-/** What to report when a file operation has failed. */
+/** The problem behind a failed file operation. */
 export function fileProblem(path: string, cause: unknown) {
   return isMissing(cause)
     ? ({ code: 'missing-file', message: `${path}: no such file` } as const)

@@ -1,4 +1,3 @@
-import { at } from '../../../engine/shared/at.ts'
 import { type Device, storageOf } from '../../../kernels/device/device.ts'
 import { toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
@@ -6,7 +5,7 @@ import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 /** Elements of a piece: 16 MiB of float32. */
 const pieceElements = 4 * 2 ** 20
 
-/** Pieces that are read from the GPU at the same time. */
+/** Pieces on their way from the GPU while one is written. */
 const piecesInFlight = 3
 
 /** Reads a tensor from the GPU as float32, a few pieces of it in memory at a time. */
@@ -18,19 +17,19 @@ export async function* readPieces(
   const { buffer, offsetBytes } = storageOf(tensor)
   const size = sizeOf(tensor.shape)
   const elementBytes = bytesOf(tensor) / size
-  const read = (start: number) => {
-    const storage = { buffer, offsetBytes: offsetBytes + start * elementBytes }
-    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - start)], storage })
-    reading.catch(() => {}) // a piece may fail while an earlier one is written: it is reported when its turn comes
+  const read = (at: number) => {
+    const storage = { buffer, offsetBytes: offsetBytes + at * elementBytes }
+    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
+    reading.catch(() => {}) // one may fail while an earlier one is written: it is heard when its turn comes
     return reading
   }
   const inFlight: ReturnType<typeof read>[] = []
   try {
-    for (let start = 0; start < size || inFlight.length > 0; ) {
+    for (let at = 0; at < size || inFlight.length > 0; ) {
       signal?.throwIfAborted()
-      for (; inFlight.length < piecesInFlight && start < size; start += pieceElements)
-        inFlight.push(read(start))
-      yield await at(inFlight, 0)
+      for (; inFlight.length < piecesInFlight && at < size; at += pieceElements) inFlight.push(read(at))
+      const [next] = inFlight
+      yield await next
       inFlight.shift()
     }
   } finally {
@@ -44,9 +43,9 @@ export async function writeTensor(
   tensor: Tensor,
   pieces: AsyncIterable<Float32Array<ArrayBuffer>>,
 ): Promise<void> {
-  let start = 0
+  let at = 0
   for await (const values of pieces) {
-    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, start)
-    start += values.length
+    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, at)
+    at += values.length
   }
 }

@@ -61,7 +61,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           tile: tile('qkv', hidden, outputs, headSize),
         })
         const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
-        const lists = groupLists(recording, groups, heads / keyValueHeads)
+        const lists = groupLists(recording, () => groups, heads / keyValueHeads)
         const out = half(blocksOf(rows, heads * headSize))
         groupAttention(recording, {
           ...of,

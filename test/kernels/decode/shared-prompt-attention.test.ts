@@ -84,7 +84,7 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     await runOnce(device, recording =>
       groupAttention(recording, {
         ...{
-          lists: groupLists(recording, made, ratio),
+          lists: groupLists(recording, () => made, ratio),
           out,
           sequences,
           heads,

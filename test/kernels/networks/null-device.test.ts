@@ -3,7 +3,7 @@ import t from 'tap'
 import { Pass } from '../../../kernels/layers/pass.ts'
 import { recordGeneration } from '../../../kernels/networks/generation/batch-writer.ts'
 import { devicelessModel } from '../../../kernels/networks/memory-estimate.ts'
-import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
+import { imagePlaceholderId, packFor } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { recordForward } from '../../../kernels/networks/video-model.ts'
 import { visionTower } from '../../../kernels/networks/vision-tower.ts'
@@ -40,7 +40,9 @@ await t.test('training at the released widths is valid WGSL for a GPU with matri
   const completions = [new Array(40).fill(1), new Array(33).fill(2)]
   const sequence = { ids: [1, imagePlaceholderId, 2], features, completions }
   const found = await complaints(gpu, recording => {
-    recordForward(recording, model, { sequences: [sequence], training: true, temperature: 1 })
+    const sequences = [sequence]
+    const packed = packFor({ ...model, device: recording.target }, sequences)
+    recordForward(recording, model, { sequences, packed, training: true, temperature: 1 })
   })
   t.same(found, [])
 })
@@ -74,7 +76,8 @@ await t.test('a feed-forward part is three products, and its gate apart only whe
     const model = devicelessModel({ ...options, trained: () => trained, precision: 'float16' })
     const recording = new Recording(unitsTarget, 'float16')
     const sequences = [{ ids: [1, 2, 3], completions: [[4]] }]
-    recordForward(recording, model, { sequences, training, temperature: 1 })
+    const packed = packFor({ ...model, device: recording.target }, sequences)
+    recordForward(recording, model, { sequences, packed, training, temperature: 1 })
     return kernelsOf(recording).filter(name => name === 'silu_multiply').length
   }
   t.equal(apart(true, true), shape.language.layers)
@@ -92,10 +95,12 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   const ids = [1, 2, 3]
   const found = await complaints(gpu, recording => {
     const sequences = [{ ids, completions: [[4], [5, 6]] }]
-    recordForward(recording, adapted, { sequences, training: true, temperature: 1 })
+    const packed = packFor({ ...adapted, device: recording.target }, sequences)
+    recordForward(recording, adapted, { sequences, packed, training: true, temperature: 1 })
     const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }
     const requests = [{ ids, seeds: [1, 2] }]
-    recordGeneration(recording, adapted, { requests, sampling, capacity: 4, endId: 0 })
+    const prompts = packFor({ ...adapted, device: recording.target }, requests)
+    recordGeneration(recording, adapted, { requests, packed: prompts, sampling, capacity: 4, endId: 0 })
   })
   t.same(found, [])
 })

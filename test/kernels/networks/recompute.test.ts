@@ -6,6 +6,7 @@ import type { Recompute } from '../../../kernels/layers/recompute.ts'
 import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
 import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { forward, type VideoModel } from '../../../kernels/networks/video-model.ts'
+import { freeIdleRecordings } from '../../../kernels/plan/reuse.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { newAdapter } from '../../../operators/model/checkpoint/adapter.ts'
 import { openCheckpoint } from '../../../operators/model/checkpoint/checkpoint.ts'
@@ -44,6 +45,8 @@ async function trained(model: VideoModel, recompute: Recompute) {
   for (const { name, gradient } of model.weights.byName.values())
     if (gradient) gradients.set(name, Buffer.from(await device.readBytes(gradient)))
   pass.free()
+  // What is kept for the next pass would lend it more memory than it needs.
+  freeIdleRecordings(device, model.weights)
   for (const { gradients: flat } of model.weights.slabs) device.write(flat, new Float32Array(flat.shape[0]))
   device.freeTensor(features)
   return { logProbs: pass.logProbs, bytes, gradients }

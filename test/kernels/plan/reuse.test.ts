@@ -1,53 +1,75 @@
 import t from 'tap'
+import { advance } from '../../../kernels/decode/key-value-cache.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { add } from '../../../kernels/elementwise/activations.ts'
+import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { compileOrReuse, freeIdleRecordings } from '../../../kernels/plan/reuse.ts'
+import { countCreations, difference } from '../creations.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
+const creations = countCreations(device.gpu)
 
 const owner = {}
 
-/** total = from + 1, for lists of that length. */
-async function added(
-  from: number[],
-  mine: object = owner,
-): Promise<{ total: number[]; free: () => void; buffers: unknown }> {
-  const recording = new Recording(device)
-  const size = from.length
-  const total = recording.constant('total', [size], new Float32Array(size).fill(1))
-  add(recording, recording.constant('from', [size], Float32Array.from(from)), total)
-  const compiled = await compileOrReuse(device, recording, 'test', mine)
+/** Adds 1 to each of the numbers, in a recording for as many, and 2 to a sum that starts from 0. */
+async function more(numbers: readonly number[], mine: object = owner) {
+  const size = numbers.length
+  const { compiled, made } = await compileOrReuse(device, {
+    owner: mine,
+    label: 'test',
+    key: `${size}`,
+    precision: 'float32',
+    record(recording) {
+      const about = { numbers }
+      const list = recording.input('list', [size], () => Uint32Array.from(about.numbers))
+      advance(recording, { position: list, limit: 1000 })
+      const sum = recording.pin('sum', [size])
+      recording.fill(sum)
+      add(recording, recording.constant('two', [size], new Float32Array(size).fill(2)), sum)
+      return { about, list, sum }
+    },
+    renew: earlier => {
+      earlier.about.numbers = numbers
+    },
+  })
   compiled.run()
   return {
-    total: Array.from(await compiled.read(total)),
-    free: () => compiled.free(),
-    buffers: compiled.at(total).storage?.buffer,
+    list: Array.from(await compiled.readIntegers(made.list)),
+    sum: Array.from(await compiled.read(made.sum)),
+    buffer: compiled.at(made.sum).storage?.buffer,
+    free: compiled.free,
   }
 }
 
-await t.test(
-  'a plan that does the same gets the memory of one that was given back, and its own constants',
-  async t => {
-    const first = await added([1, 2, 3])
-    const live = device.liveBytes
-    first.free()
-    t.ok(device.liveBytes < live, 'what waits is not live')
-    t.ok(device.idleBytes > 0)
-    const second = await added([5, 6, 7])
-    t.same(second.total, [6, 7, 8])
-    t.equal(second.buffers, first.buffers)
-    t.equal(device.liveBytes, live)
-    second.free()
-  },
-)
-
-await t.test('a plan in use is not shared', async t => {
-  const [first, second] = [await added([1, 2, 3]), await added([4, 5, 6])]
-  t.not(first.buffers, second.buffers)
+await t.test('a second use of a key makes nothing on the GPU and gets its own inputs', async t => {
+  const first = await more([1, 2, 3])
+  t.same(first.list, [2, 3, 4])
+  const live = device.liveBytes
+  first.free()
+  t.ok(device.liveBytes < live, 'what waits is not live')
+  t.ok(device.idleBytes > 0)
+  const before = creations()
+  const second = await more([5, 6, 7])
+  t.same(difference(before, creations()), {})
   t.same(
-    [first.total, second.total],
+    [second.list, second.sum],
+    [
+      [6, 7, 8],
+      [2, 2, 2],
+    ],
+  )
+  t.equal(second.buffer, first.buffer)
+  t.equal(device.liveBytes, live)
+  second.free()
+})
+
+await t.test('two uses of a key at once have memory and inputs of their own', async t => {
+  const [first, second] = [await more([1, 2, 3]), await more([4, 5, 6])]
+  t.not(first.buffer, second.buffer)
+  t.same(
+    [first.list, second.list],
     [
       [2, 3, 4],
       [5, 6, 7],
@@ -57,42 +79,78 @@ await t.test('a plan in use is not shared', async t => {
   second.free()
 })
 
-await t.test('a plan of other sizes gets memory of its own', async t => {
-  const first = await added([1, 2, 3])
+await t.test('recordings of other sizes share the memory, one after the other', async t => {
+  freeIdleRecordings(device, owner)
+  const first = await more([1, 2, 3])
   first.free()
-  const second = await added([1, 2, 3, 4, 5])
-  t.not(second.buffers, first.buffers)
-  t.same(second.total, [2, 3, 4, 5, 6])
+  const second = await more([1, 2, 3, 4, 5])
+  t.equal(second.buffer, first.buffer)
+  t.same(
+    [second.list, second.sum],
+    [
+      [2, 3, 4, 5, 6],
+      [2, 2, 2, 2, 2],
+    ],
+  )
   second.free()
 })
 
-await t.test('one plan of an owner waits, until the owner ends', async t => {
+await t.test('memory grows by being replaced, so that no small pieces are left', async t => {
   freeIdleRecordings(device, owner)
-  t.same([device.idleBytes, device.liveBytes], [0, 0])
-  const [first, second] = [await added([1]), await added([1, 2, 3])]
-  const both = device.liveBytes
-  first.free()
-  second.free()
-  t.equal(device.idleBytes, both / 2, 'the last one, of those in use at once')
-  const large = await added(new Array(1000).fill(1))
-  t.equal(device.idleBytes, 0, 'another one takes its place')
+  const small = await more(new Array(1000).fill(1))
+  small.free()
+  const { idleBytes } = device
+  const large = await more(new Array(2000).fill(1))
   large.free()
-  const other = {}
-  const theirs = await added([1, 2, 3], other)
-  theirs.free()
-  t.ok(device.idleBytes > both / 2, 'what another owner has given back waits beside it')
-  freeIdleRecordings(device, owner)
-  t.equal(device.idleBytes, both / 2)
-  freeIdleRecordings(device, other)
-  t.same([device.idleBytes, device.liveBytes], [0, 0])
+  t.ok(device.idleBytes < 3 * idleBytes, `${device.idleBytes} are not ${idleBytes} and twice as much`)
 })
 
-await t.test('nothing waits on a device without matrix units', async t => {
+await t.test(
+  'when the last owner ends nothing is kept; one that is in use stays until it is freed',
+  async t => {
+    freeIdleRecordings(device, owner)
+    t.same([device.idleBytes, device.liveBytes], [0, 0])
+    const other = {}
+    for (const mine of [owner, other]) (await more([1, 2, 3], mine)).free()
+    freeIdleRecordings(device, owner)
+    t.ok(device.idleBytes > 0, "another owner's")
+    const used = await more([1, 2, 3], other)
+    freeIdleRecordings(device, other)
+    t.ok(device.liveBytes > 0)
+    used.free()
+    device.freeIdle()
+    t.same([device.idleBytes, device.liveBytes], [0, 0])
+  },
+)
+
+await t.test('the recordings that were not used for longest go first', async t => {
   const plain = await openDevice({ family: 'gpu', units: 'none' })
   t.teardown(() => plain.close())
-  const recording = new Recording(plain)
-  recording.fill(recording.pin('zeros', [4]))
-  const compiled = await compileOrReuse(plain, recording, 'test', owner)
-  compiled.free()
-  t.same([plain.idleBytes, plain.liveBytes], [0, 0])
+  const recorded: number[] = []
+  const use = async (size: number) => {
+    const { compiled } = await compileOrReuse(plain, {
+      owner,
+      label: 'test',
+      key: `${size}`,
+      precision: 'float32',
+      record: recording => {
+        recorded.push(size)
+        recording.fill(recording.pin('zeros', [size]))
+      },
+    })
+    compiled.free()
+  }
+  for (let size = 1; size <= 8; size++) await use(size)
+  await use(1)
+  await use(9)
+  await use(1)
+  await use(2)
+  t.same(recorded, [1, 2, 3, 4, 5, 6, 7, 8, 9, 2])
+})
+
+await t.test('a kernel that writes a constant is refused', async t => {
+  const recording = new Recording(device)
+  const total = recording.constant('total', [4], new Float32Array(4))
+  add(recording, recording.pin('from', [4]), total)
+  await t.rejects(compile(device, recording, 'test'), { message: /must not write the constant "total"/ })
 })

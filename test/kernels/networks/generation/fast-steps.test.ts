@@ -4,12 +4,9 @@ import { advance } from '../../../../kernels/decode/key-value-cache.ts'
 import type { MatrixUnits } from '../../../../kernels/device/adapter.ts'
 import { openDevice } from '../../../../kernels/device/device.ts'
 import { sizeOf, type Tensor } from '../../../../kernels/device/tensor.ts'
+import { copy } from '../../../../kernels/elementwise/copy.ts'
 import { canStepFast, fastSteps } from '../../../../kernels/networks/generation/fast-steps.ts'
-import {
-  type PrefillTarget,
-  plainSteps,
-  promptsOf,
-} from '../../../../kernels/networks/generation/plain-steps.ts'
+import { plainSteps, promptsOf } from '../../../../kernels/networks/generation/plain-steps.ts'
 import { pack } from '../../../../kernels/networks/packing.ts'
 import { compile } from '../../../../kernels/plan/compile.ts'
 import { Recording } from '../../../../kernels/plan/recording.ts'
@@ -46,13 +43,13 @@ interface Variant {
 }
 
 /** Two empty slots. */
-const slots = {
-  prompts: [
-    { start: 0, length: 0, room: 70 },
-    { start: 70, length: 0, room: 3 },
-  ],
-  rows: 73,
-}
+const emptySlots = [
+  { start: 0, length: 0, room: 70 },
+  { start: 70, length: 0, room: 3 },
+]
+const slots = { prompts: () => emptySlots, rows: 73 }
+
+const unchanged = (tensor: Tensor): Tensor => tensor
 
 /** Logits of two steps after prompts whose keys and values are noise. */
 async function logitsOf(
@@ -76,22 +73,22 @@ async function logitsOf(
     const isFast = canStepFast(recording, model.weights, model.shape.language)
     t.equal(isFast, units !== 'none')
     const record = isFast ? fastSteps : plainSteps
-    const prompts = admitted ? slots : promptsOf(packing)
+    const prompts = admitted ? slots : promptsOf({ packing }, 1)
     const steps = record(recording, model, { ...prompts, owners, capacity: 3, position, ids })
     const width = keyValueHeads * headSize
     /** Stores the noise that serves as keys and values of some rows. */
-    const store = (from: number, count: number, into: PrefillTarget) => {
+    const store = (into: Recording, from: number, count: number, at: number, locate = unchanged) => {
       for (let layer = 0; layer < layers; layer++) {
         const [keys, values] = [0, 1].map(i => {
-          const tensor = into.recording.pin('prefix', [count, width])
           const all = noise(packing.rows * width, 2 * layer + i + 1)
-          into.recording.constants.set(tensor, all.slice(from * width, (from + count) * width))
-          return tensor
+          return into.constant('prefix', [count, width], all.slice(from * width, (from + count) * width))
         })
-        steps.storePrompt(layer, keys, values, into)
+        const stored = steps.promptStore(layer)
+        for (const [from, to] of [[keys, stored.keys] as const, [values, stored.values] as const])
+          copy(into, { from, into: locate(to.tensor), at: to.at + at * width })
       }
     }
-    if (!admitted) store(0, packing.rows, { recording, start: 0 })
+    if (!admitted) store(recording, 0, packing.rows, 0)
     recording.segment('step')
     const logits = steps.recordStep()
     recording.pinned.add(logits)
@@ -102,7 +99,7 @@ async function logitsOf(
     for (const [i, { start, length }] of (admitted ? packing.prompts : []).entries()) {
       const prefill = new Recording(device, 'float16')
       const locate = (tensor: Tensor) => compiled.at(tensor)
-      store(start, length, { recording: prefill, start: slots.prompts[i].start, locate })
+      store(prefill, start, length, slots.prompts()[i].start, locate)
       const compiledPrefill = await compile(device, prefill, 'prefill')
       compiledPrefill.run()
       compiledPrefill.free()
