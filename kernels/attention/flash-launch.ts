@@ -13,7 +13,7 @@ export interface FlashCall {
   /** Comes before the kind of mask and the size of heads. */
   name: string
   bindings: Bindings
-  /** What changes the WGSL, beside the shape, the bindings and their names. */
+  /** What changes the WGSL, besides the shape, the bindings and their names. */
   variant: unknown
   /** Tiles of rows, or of keys, of a head, and how many workgroups there are in all. */
   tiles: number
@@ -73,13 +73,13 @@ function fixedParams(of: AttentionShape & QueriesKeysValues) {
   }
 }
 
-/** WGSL directives beside those of the matrix units. */
+/** WGSL directives besides those of the matrix units. */
 const flashDirectives = `enable subgroups;
 diagnostic(off, subgroup_uniformity);
 diagnostic(off, chromium.subgroup_matrix_uniformity);`
 
-/** What every kernel of attention in blocks reads: heads, and whatever tells which blocks its tiles see. */
-export function bindHeads(recording: Recording, of: AttentionShape & QueriesKeysValues, tiles: FlashTiles) {
+/** What every kernel of attention in blocks reads: heads, and the lists of blocks that its tiles see. */
+export function bindHeads(recording: Recording, of: AttentionShape & QueriesKeysValues, tiles: TileExtents) {
   const { mask, rows, keyRows } = of
   const bindings = new Bindings(recording.saturated)
   const names = {
@@ -104,7 +104,7 @@ export function bindGradients(
   recording: Recording,
   of: AttentionShape & QueriesKeysValues & { dOut: Tensor; logSums: Tensor },
   dots: Tensor,
-  tiles: FlashTiles,
+  tiles: TileExtents,
 ) {
   const { bindings, names } = bindHeads(recording, of, tiles)
   const g = bindings.read('gradients', of.dOut)
@@ -114,7 +114,7 @@ export function bindGradients(
 }
 
 /** Which rows and keys a workgroup goes through; `transposed` where it makes keys. */
-export interface FlashTiles {
+export interface TileExtents {
   rowTile: number
   keyTile: number
   transposed: boolean
@@ -127,7 +127,7 @@ class Bindings {
   readonly #names = new Map<Tensor, string>()
   readonly #counter: Tensor | undefined
 
-  /** Counts what is cut to float16's range as it is read, where there is a counter. */
+  /** Counts numbers that are clamped to float16's range as it is read, where there is a counter. */
   constructor(counter: Tensor | undefined) {
     this.#counter = counter
   }

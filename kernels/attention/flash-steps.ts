@@ -1,7 +1,7 @@
 import type { BlocksWgsl } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
 import { alongHead, alongTile, headVectors, hiddenScore, unseen } from './flash-shape.ts'
-import type { FlashAttention, FlashCut } from './flash-table.ts'
+import type { FlashAttention, FlashTile } from './flash-table.ts'
 
 // The phases of `flashAttention`'s shader for one tile of keys, in the order in which they run: `scoresWgsl` multiplies, `sharesWgsl`
 // turns scores into probabilities, `rescaleWgsl` rescales the sums when it must, `sumWgsl` adds probabilities times values; at
@@ -16,7 +16,7 @@ const hiddenProduct = hiddenScore * 1e5
 export type Layout = ReturnType<typeof layoutOf>
 
 /** Where things lie in workgroup memory, in vectors, and which blocks of 16 × 16 there are. */
-export function layoutOf({ headSize }: FlashAttention, { subgroups, rowBlocks, keyTile, turns }: FlashCut) {
+export function layoutOf({ headSize }: FlashAttention, { subgroups, rowBlocks, keyTile, turns }: FlashTile) {
   const { pitch, blocks: depth } = headVectors(headSize)
   const rowTile = subgroups * rowBlocks * 16
   const linePitch = keyTile / 4 + 1

@@ -2,8 +2,8 @@ import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { AttentionShape, Heads } from './flash-shape.ts'
 
-/** How `flashAttention` cuts the work of a head. */
-export interface FlashCut {
+/** How `flashAttention` divides the work of a head. */
+export interface FlashTile {
   subgroups: number
   /** Blocks of 16 rows that a subgroup makes: each block of keys or values that it reads serves all of them. */
   rowBlocks: 1 | 2
@@ -29,16 +29,17 @@ export interface FlashCut {
  * The more rows a workgroup has, the fewer times keys and values are fetched, which was more than a third of the time
  * with 64; 256 rows of heads up to 80 just fit into 48 KiB.
  */
-const wide: FlashCut = { subgroups: 8, rowBlocks: 2, keyTile: 32, turns: false }
-const narrow: FlashCut = { subgroups: 4, rowBlocks: 1, keyTile: 64, turns: true }
+const wide: FlashTile = { subgroups: 8, rowBlocks: 2, keyTile: 32, turns: false }
+const narrow: FlashTile = { subgroups: 4, rowBlocks: 1, keyTile: 64, turns: true }
 /** Software adapters have 32 KiB of workgroup memory, and compile long kernels for long. */
-const small: FlashCut = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
+const small: FlashTile = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
 
-/** What measured best. */
-export function cutOf({ mask, rows, headSize }: AttentionShape, { units }: Target): FlashCut {
+/** The tile that measured best. */
+export function flashTileOf({ mask, rows, headSize }: AttentionShape, { units }: Target): FlashTile {
   if (units === 'emulated') return small
   return mask.kind !== 'causal' && rows > 128 && headSize <= 80 ? wide : narrow
 }
+
 export interface FlashAttention extends AttentionShape {
   queries: Heads
   keys: Heads
@@ -48,5 +49,5 @@ export interface FlashAttention extends AttentionShape {
   /** (batches, heads, rows): log Σ exp of each row's scores */
   logSums: Tensor
   /** By default what the table says: for measuring and testing. */
-  cut?: FlashCut
+  tile?: FlashTile
 }

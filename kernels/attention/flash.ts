@@ -3,7 +3,7 @@ import { unroll } from '../wgsl/text.ts'
 import { bindHeads, flashKernel } from './flash-launch.ts'
 import { flashBlocks, halvesWgsl, hiddenWgsl, logOfE, rowTileWgsl, staged, unseen } from './flash-shape.ts'
 import { finishWgsl, layoutOf, rescaleWgsl, scoresWgsl, sharesWgsl, sumWgsl } from './flash-steps.ts'
-import { cutOf, type FlashAttention, type FlashCut } from './flash-table.ts'
+import { type FlashAttention, type FlashTile, flashTileOf } from './flash-table.ts'
 
 // Attention on matrix units without the scores ever being in memory ("flash attention", Dao et al. 2022; the running softmax is
 // that of Milakov and Gimelshein 2018). A workgroup makes `rowTile` rows of one head and goes through the keys a tile at a time:
@@ -29,33 +29,33 @@ import { cutOf, type FlashAttention, type FlashCut } from './flash-table.ts'
  * float32. `scale` must be positive; `flashFits` says whether the kernel can be used at all.
  */
 export function flashAttention(recording: Recording, of: FlashAttention): void {
-  const { out, logSums, batches, rows, heads, cut = cutOf(of, recording.target) } = of
-  const { keyTile } = cut
-  const rowTile = cut.subgroups * cut.rowBlocks * 16
+  const { out, logSums, batches, rows, heads, tile = flashTileOf(of, recording.target) } = of
+  const { keyTile } = tile
+  const rowTile = tile.subgroups * tile.rowBlocks * 16
   const { bindings, names } = bindHeads(recording, of, { rowTile, keyTile, transposed: false })
   bindings.add('out', out, { element: out.type === 'f16' ? 'vec4u' : 'vec4f', access: 'write' })
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
   flashKernel(recording, of, {
     ...{ name: 'flash_attention', bindings, tiles, workgroups: tiles * heads * batches },
-    variant: [cut, names],
+    variant: [tile, names],
     scale: of.scale * logOfE,
-    code: () => flashAttentionWgsl(recording, of, cut, names, bindings.loads),
+    code: () => flashAttentionWgsl(recording, of, tile, names, bindings.loads),
   })
 }
 /** The shader of `flashAttention`; `q`, `k` and `v` are the WGSL names of the bound tensors. */
 export function flashAttentionWgsl(
   recording: Recording,
   of: FlashAttention,
-  cut: FlashCut,
+  tile: FlashTile,
   { q, k, v }: Record<'q' | 'k' | 'v', string>,
   loads: string,
 ): string {
   const { headSize, mask } = of
-  const { rowBlocks, keyTile, turns } = cut
+  const { rowBlocks, keyTile, turns } = tile
   const units = flashBlocks(recording.target.units)
   const listed = mask.kind === 'causal'
-  const layout = layoutOf(of, cut)
+  const layout = layoutOf(of, tile)
   const { rowTile, lanes, pitch, sharing, lineVectors } = layout
   const part = { lanes, headSize }
   const queries = staged({ ...part, name: 'query', source: q, tileRows: rowTile })

@@ -2,13 +2,13 @@ import { lanes, team, teams } from './fast-lanes.ts'
 import { room } from './fast-list.ts'
 import { fours, span } from './fast-spans.ts'
 
-/** How many of the likeliest are asked for where top-k does not say. */
+/** How many of the likeliest tokens are listed where top-k does not say. */
 const enough = 256
 
 /**
- * WGSL: the draw where top-k, top-p or min-p cut. Mostly the likeliest are listed: the k-th largest of the lanes' largest
- * is at most the k-th largest of all and hardly less, so what reaches it is a short list, found by looking into few
- * spans. Where that is not enough, thresholds are found over the whole row.
+ * WGSL: the draw with top-k, top-p or min-p. Usually a list of the likeliest tokens is enough: the k-th largest of the
+ * lanes' largest logits is at most the k-th largest of all, and hardly less, so the tokens that reach it make a short
+ * list, which few spans contain. Otherwise thresholds are found over the whole row.
  */
 export const cutWgsl = `
   var least = 0u;

@@ -1,7 +1,7 @@
 /** Lanes of the workgroup that draws from a row. */
 export const lanes = 1024
 
-/** Lanes of a team: in the final look, each team sums a stretch of the row. */
+/** Lanes of a team: at the end each team sums a stretch of the row. */
 export const team = 32
 export const teams = lanes / team
 

@@ -3,7 +3,7 @@ import { lanes } from './fast-lanes.ts'
 /** Tokens that the list of the likeliest holds. */
 export const room = 512
 
-/** WGSL: a short list of tokens instead of the row; what of it is kept, and the draw from it. */
+/** WGSL: a short list of tokens in place of the row; which of them are kept, and the draw from them. */
 export const listWgsl = `
 var<workgroup> values: array<f32, ${room}>;
 var<workgroup> tokens: array<u32, ${room}>;

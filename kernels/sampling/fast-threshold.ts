@@ -1,8 +1,8 @@
 import { lanes } from './fast-lanes.ts'
 
 /**
- * WGSL: weights of what is kept, and the bound that keeps so much. A key is the bits of a number, arranged to grow as it
- * does; bounds are found four bits at a time, by what lies at or above 16 candidates.
+ * WGSL: the weights of kept tokens, and the bound above which a wanted count or mass lies. A key is the bits of a number, arranged to grow as it
+ * does; bounds are found four bits at a time, by the count or mass at or above each of 16 candidates.
  */
 export const thresholdWgsl = `
 fn key_of(value: f32) -> u32 {

@@ -4,6 +4,17 @@ import type { Recording } from '../plan/recording.ts'
 import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'
 
+// What a token is drawn from: softmax(logits / temperature) over the tokens that top-k, then top-p (Holtzman et al. 2020), then min-p
+// leave, in Hugging Face's order; everything else is 0.
+//
+// Sorting a vocabulary is slow on a GPU, so thresholds are found without it. A key is the bits of a number, rearranged to grow as
+// the number does; the threshold is found bit by bit from the highest, as in a binary search:
+//
+//   key   1???…   do at least k logits (for top-p: enough mass) reach it?  yes: keep the 1    no: make it 0    then the next bit
+//
+// One workgroup a row, 32 passes over it at most. How many bits there are is a param, because drivers unroll loops of known
+// length, which takes them seconds here. The reference, by sorting, is `probabilitiesReference`.
+
 export interface Probabilities {
   /** (rows, vocabulary) */
   logits: Tensor
@@ -20,7 +31,10 @@ export interface Probabilities {
   vocabulary: number
 }
 
-/** out = softmax(logits / temperature) over what top-k, top-p, then min-p leave: Hugging Face's order; the rest is 0. */
+/**
+ * out = softmax(logits / temperature) over the tokens that top-k, top-p, then min-p leave; the rest is 0. Throws for a
+ * setting outside its range.
+ */
 export function probabilities(recording: Recording, of: Probabilities): void {
   const { logits, out, temperature, topK, topP, minP = 0, rows, vocabulary } = of
   if (!(temperature > 0)) throw new Error(`probabilities: temperature must be > 0, got ${temperature}`)
@@ -61,9 +75,6 @@ export function probabilitiesReference(
 
 const gpuWidth = 256
 
-// One workgroup a row. Thresholds are found bit by bit, from the highest: the largest key t such that what lies at or
-// above t still suffices. Keys are the bits of a number, arranged to grow as it does. How many bits there are is a
-// param, because drivers unroll loops of known length, which here takes them seconds.
 function warp(target: Target, size: number) {
   const { width, enables, functions } = group(target, gpuWidth)
   const { size: packed, element, declarations } = vectorise(size)

@@ -2,24 +2,26 @@ import { kernel, type Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 
+// The repetition penalty of Keskar et al. (2019): a token that the row has already written becomes less likely, once however often it
+// was written: logit / penalty when positive, else logit · penalty. Prompts do not count, as in Hugging Face's processor when a
+// prompt comes as embeddings. One workgroup a row, one lane a place in the history; the lane of a token's first place changes its
+// logit, so that no logit is changed twice. The reference is `penaliseRepeatsReference`.
+
 export interface PenaliseRepeats {
   /** (rows, vocabulary), changed in place */
   logits: Tensor
   /** u32 (rows, capacity): the tokens of each row so far */
   history: Tensor
-  /** u32 (rows): how many there are */
+  /** u32 (rows): how many tokens of the history are written */
   position: Tensor
-  /** Above 1 makes what was written less likely. */
+  /** Above 1 makes tokens of the history less likely. */
   penalty: number
   rows: number
   vocabulary: number
   capacity: number
 }
 
-/**
- * Of every token in a row's history, once however often it is there: logit / penalty when positive, else
- * logit · penalty, as Hugging Face's processor computes it, which sees no prompt that comes as embeddings.
- */
+/** Changes the logits of every token in a row's history. Throws unless `penalty` is positive. */
 export function penaliseRepeats(recording: Recording, of: PenaliseRepeats): void {
   const { logits, history, position, penalty, rows, vocabulary, capacity } = of
   if (!(penalty > 0)) throw new Error(`penaliseRepeats: penalty must be > 0, got ${penalty}`)

@@ -3,6 +3,15 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { group } from '../wgsl/workgroup.ts'
 
+// Drawing the next token of each row. Greedy takes the first of the largest logits. Otherwise, with u in [0, 1) from the sequence's
+// seed and position, it takes the first token at which the running sum of probabilities exceeds u · their sum:
+//
+//   probabilities  │ 0.1 │  0.3  │0│   0.4    │ 0.2 │          one workgroup a row: each lane sums a stretch of the
+//   u · sum        ──────────────────►│                        vocabulary, one lane looks through the stretch that is hit
+//
+// u depends on nothing else, so a sequence draws the same alone as in a batch. It is made by the PCG hash of Jarzynski and Olano
+// (2020). The references are `uniform` and `drawReference`.
+
 /** State of the sequences that is drawn with and changed. */
 export interface Draw {
   /** u32 (rows): one for each sequence */
@@ -28,10 +37,7 @@ export interface Draw {
 export type SampleTokens = Draw &
   ({ greedy: true; logits: Tensor } | { greedy: false; probabilities: Tensor; chances: Tensor })
 
-/**
- * The next token of each row. Greedy takes the first of the largest logits. Else the first token at which the running
- * sum of probabilities passes u · their sum, u drawn from seed and position alone: a row's place in the batch has no effect.
- */
+/** Draws the next token of each row and appends it to the history; a sequence that has ended repeats `endId`. */
 export function sampleTokens(recording: Recording, of: SampleTokens): void {
   const { seeds, position, done, ids, history, endId, rows, vocabulary, capacity } = of
   const params = { rows, columns: vocabulary, capacity, end_id: endId }

@@ -3,19 +3,23 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'
 
+// The support of a row: the tokens that it could have been drawn from, a bit each, so that training can renormalise over the same
+// tokens as sampling did. `supportOf` writes the bits, one lane a word of 32 tokens; `restrict` makes the logits of all other
+// tokens so small that their exponential is 0.
+
 /** Tokens of a vocabulary in one word of a support. */
 export const wordTokens = 32
 
 /** A chunk of rows; row r of it is row `firstRow` + r of the tensors over all rows. */
 export interface SupportRows {
-  /** u32 (all rows, ⌈vocabulary / 32⌉): bit v mod 32 of word v / 32 is set for each token v that counts. */
+  /** u32 (all rows, ⌈vocabulary / 32⌉): bit v mod 32 of word v / 32 is set for each token v of the support. */
   support: Tensor
   firstRow: number
   rows: number
   vocabulary: number
 }
 
-/** Sets the bits of tokens whose probability is not 0, and of each row's target. */
+/** Sets the bits of tokens whose probability is not 0 and of each row's target, and clears the others of these rows. */
 export function supportOf(
   recording: Recording,
   of: SupportRows & { probabilities: Tensor; targets: Tensor },

@@ -4,12 +4,12 @@ import type { FloatType, Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import type { Pack } from './packs.ts'
 
-/** What kernels over packs need to write tensors of float16 or float32, and to count what float16 cannot hold. */
+/** What kernels over packs need to write tensors of float16 or float32, and to count the numbers that float16 cannot hold. */
 export interface Stored {
   enables: string
   /** Part of the kernel's key. */
   key: string
-  /** WGSL: `stored_NAME(number)`, the pack as it is kept: as float16 at most the largest one. */
+  /** WGSL: `stored_NAME(number)`, the pack as it is stored: a float16 is at most the largest one. */
   functions: string
   /** The counter's binding, where there is one. */
   specs: Record<string, BufferSpec>
@@ -33,7 +33,7 @@ export function stored(
   }
 }
 
-/** What kernels need that write float16 by `kept(f32)` or `kept2(vec2f)`: what these cut is counted where the plan counts. */
+/** What kernels need that write float16 by `kept(f32)` or `kept2(vec2f)`: numbers that these clamp are counted where the recording counts. */
 export function counted(recording: Recording): Pick<Stored, 'functions' | 'specs' | 'buffers'> {
   const counter = recording.saturated
   return {

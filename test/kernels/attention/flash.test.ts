@@ -2,7 +2,7 @@ import t from 'tap'
 import { flashAttention } from '../../../kernels/attention/flash.ts'
 import { flashAttentionBackward } from '../../../kernels/attention/flash-backward.ts'
 import type { AttentionShape } from '../../../kernels/attention/flash-shape.ts'
-import type { FlashCut } from '../../../kernels/attention/flash-table.ts'
+import type { FlashTile } from '../../../kernels/attention/flash-table.ts'
 import type { Mask } from '../../../kernels/attention/softmax.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
@@ -23,27 +23,27 @@ interface Case extends Omit<AttentionShape, 'mask' | 'scale'> {
   type: 'f32' | 'f16'
   /** Multiplies the queries: large scores make the largest of a row grow from block to block. */
   growth?: number
-  cut?: FlashCut
+  tile?: FlashTile
   /** Gradients are made as well. */
   backward?: boolean
 }
 
 // Small tiles in place of the measured ones: software adapters compile loops in the place of units slowly.
-const narrow: FlashCut = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
-const wide: FlashCut = { subgroups: 2, rowBlocks: 2, keyTile: 16, turns: false }
+const narrow: FlashTile = { subgroups: 2, rowBlocks: 1, keyTile: 32, turns: true }
+const wide: FlashTile = { subgroups: 2, rowBlocks: 2, keyTile: 16, turns: false }
 
 // Rows around tiles of 32 and 64, heads around a block of 16, key heads shared and not; few kinds of kernels.
 const heads = { heads: 2, keyValueHeads: 2, batches: 1 }
-const padded = { ...heads, mask: 'lengths', headSize: 8, type: 'f16', cut: narrow, backward: true } as const
+const padded = { ...heads, mask: 'lengths', headSize: 8, type: 'f16', tile: narrow, backward: true } as const
 const shared = { ...heads, heads: 4, mask: 'causal', headSize: 16, type: 'f16' } as const
-const frames = { ...heads, mask: 'none', headSize: 24, type: 'f32', cut: wide } as const
+const frames = { ...heads, mask: 'none', headSize: 24, type: 'f32', tile: wide } as const
 const cases: Case[] = [
   { name: 'one row and one key', ...padded, rows: 1, keyRows: 1 },
   { name: 'a row more than a tile', ...padded, rows: 65, keyRows: 65 },
   { name: 'scores that grow along the keys', ...padded, rows: 20, keyRows: 200, growth: 60 },
   { name: 'keys of different lengths', ...padded, rows: 5, keyRows: 130, batches: 2 },
-  { name: 'a prompt and its completions', ...shared, rows: 150, keyRows: 150, cut: narrow, backward: true },
-  { name: 'a prompt and its completions, in wide tiles', ...shared, rows: 150, keyRows: 150, cut: wide },
+  { name: 'a prompt and its completions', ...shared, rows: 150, keyRows: 150, tile: narrow, backward: true },
+  { name: 'a prompt and its completions, in wide tiles', ...shared, rows: 150, keyRows: 150, tile: wide },
   { name: 'one row and one key of a frame', ...frames, rows: 1, keyRows: 1 },
   { name: 'frames of a row more than a tile', ...frames, rows: 65, keyRows: 65, batches: 2 },
   { name: 'scores of a frame that grow along the keys', ...frames, rows: 20, keyRows: 200, growth: 60 },
@@ -74,8 +74,8 @@ for (const of of cases)
       keys: { tensor: given('keys', [batches * keyRows, width], keys) },
       values: { tensor: given('values', [batches * keyRows, width], values) },
     }
-    const cut = of.cut && { cut: of.cut }
-    flashAttention(recording, { ...shape, ...inputs, out, logSums, ...cut })
+    const tile = of.tile && { tile: of.tile }
+    flashAttention(recording, { ...shape, ...inputs, out, logSums, ...tile })
     const dOut = rounded(noise(batches * rows * heads * headSize, 4))
     const [dQueries, dKeys, dValues] = [inputs.queries, inputs.keys, inputs.values].map(({ tensor }, i) => {
       const gradient = recording.pin('gradient', tensor.shape)

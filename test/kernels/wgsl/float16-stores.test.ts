@@ -23,36 +23,36 @@ const filled = (shape: readonly number[], value: number, type: 'f32' | 'f16' = '
   return device.tensor('filled', shape, type, type === 'f16' ? toFloat16Bits(data) : data)
 }
 
-/** Runs what is recorded; the cuts that it counted. */
-async function cutsOf(record: (recording: Recording) => void): Promise<number> {
+/** Runs what is recorded; the number of clamped values that it counted. */
+async function clampsOf(record: (recording: Recording) => void): Promise<number> {
   const recording = new Recording(device, 'float16')
-  const saturated = device.tensor('cuts', [1], 'u32')
+  const saturated = device.tensor('clamps', [1], 'u32')
   recording.saturated = saturated
   record(recording)
   const compiled = await compile(device, recording, 'test')
   compiled.run()
-  const [cuts] = await device.readIntegers(saturated)
+  const [clamps] = await device.readIntegers(saturated)
   compiled.free()
   device.freeTensor(saturated)
-  return cuts
+  return clamps
 }
 
-await t.test('a copy to float16 counts what it cuts, alone and four at a time', async t => {
+await t.test('a copy to float16 counts the numbers that it clamps, alone and four at a time', async t => {
   for (const count of [5, 8])
     for (const value of [65504, 1e5]) {
       const into = device.tensor('into', [count], 'f16')
-      const cuts = await cutsOf(recording => copy(recording, { from: filled([count], value), into }))
-      t.equal(cuts, value > 65504 ? (count === 5 ? 5 : 2) : 0, `${count} times ${value}`)
+      const clamps = await clampsOf(recording => copy(recording, { from: filled([count], value), into }))
+      t.equal(clamps, value > 65504 ? (count === 5 ? 5 : 2) : 0, `${count} times ${value}`)
       t.ok((await device.read(into)).every(found => found === 65504))
     }
 })
 
-await t.test('a step of decoding counts what it cuts of its first norm', async t => {
+await t.test('a step of decoding counts the numbers that it clamps of its first norm', async t => {
   const columns = 16
   for (const gain of [1, 1e5]) {
     const rows = device.tensor('rows', blocksOf(1, columns), 'f16')
     const squares = device.tensor('squares', squaresOf(1, 1))
-    const cuts = await cutsOf(recording =>
+    const clamps = await clampsOf(recording =>
       decodeStart(recording, {
         ids: device.tensor('ids', [1], 'u32'),
         table: filled([2, columns], 2),
@@ -62,18 +62,18 @@ await t.test('a step of decoding counts what it cuts of its first norm', async t
         rows: 1,
       }),
     )
-    t.equal(cuts, gain > 1 ? columns : 0)
+    t.equal(clamps, gain > 1 ? columns : 0)
     t.equal((await device.read(rows))[0], gain > 1 ? 65504 : 1)
   }
 })
 
-await t.test('a step of decoding counts what it cuts of gated products', async t => {
+await t.test('a step of decoding counts the numbers that it clamps of gated products', async t => {
   const [inner, columns] = [16, 32]
   const squares = new Float32Array(squaresOf(1, 1).reduce((size, extent) => size * extent, 1))
   squares.fill(inner, 0, squares.length / 2).fill(1, squares.length / 2)
   for (const weight of [1, 100]) {
     const out = device.tensor('out', blocksOf(1, columns), 'f16')
-    const cuts = await cutsOf(recording =>
+    const clamps = await clampsOf(recording =>
       gatedProjection(recording, {
         x: {
           rows: filled(blocksOf(1, inner), 1, 'f16'),
@@ -87,28 +87,28 @@ await t.test('a step of decoding counts what it cuts of gated products', async t
         ...{ out, columns, tile: { subgroups: 2, columnBlocks: 1, depth: 32, divide: 'k' } },
       }),
     )
-    t.equal(cuts, weight > 1 ? columns : 0)
+    t.equal(clamps, weight > 1 ? columns : 0)
     t.ok((await device.read(out)).every(found => Number.isFinite(found)))
   }
 })
 
-await t.test('attention counts what it cuts, and stays finite', async t => {
+await t.test('attention counts the numbers that it clamps, and stays finite', async t => {
   const [rows, heads, headSize] = [20, 2, 16]
   const size = rows * heads * headSize
   // Loops in the place of units take a software adapter two minutes to compile for both directions.
   const backward = device.units === 'native'
   const cases = [
-    { name: 'nothing', queries: 1, values: 1, slope: 1, cuts: [false, false] },
-    { name: 'queries', queries: 1e5, values: 1, slope: 1, cuts: [true, true] },
-    { name: 'slopes of the result', queries: 1, values: 1, slope: 1e5, cuts: [false, true] },
-    { name: 'slopes of scores', queries: 1, values: 6e4, slope: 6e4, cuts: [false, true] },
-    { name: 'all', queries: 1e5, values: 1e5, slope: 1e5, cuts: [true, true] },
+    { name: 'nothing', queries: 1, values: 1, slope: 1, clamps: [false, false] },
+    { name: 'queries', queries: 1e5, values: 1, slope: 1, clamps: [true, true] },
+    { name: 'slopes of the result', queries: 1, values: 1, slope: 1e5, clamps: [false, true] },
+    { name: 'slopes of scores', queries: 1, values: 6e4, slope: 6e4, clamps: [false, true] },
+    { name: 'all', queries: 1e5, values: 1e5, slope: 1e5, clamps: [true, true] },
   ]
-  for (const { name, cuts, ...scales } of cases) {
+  for (const { name, clamps, ...scales } of cases) {
     const given = (label: string, seed: number, scale: number) =>
       device.tensor(label, [rows, heads * headSize], 'f32', noise(size, seed, 2 * scale))
     const recording = new Recording(device, 'float16')
-    const counters = [0, 1].map(() => device.tensor('cuts', [1], 'u32'))
+    const counters = [0, 1].map(() => device.tensor('clamps', [1], 'u32'))
     const shape = { batches: 1, rows, keyRows: rows, heads, keyValueHeads: heads, headSize, scale: 0.25 }
     const of = {
       ...{ ...shape, mask: { kind: 'none' } as const },
@@ -136,7 +136,7 @@ await t.test('attention counts what it cuts, and stays finite', async t => {
     const found = await Promise.all(counters.map(counter => device.readIntegers(counter)))
     t.same(
       found.map(([count]) => count > 0),
-      backward ? cuts : [cuts[0], false],
+      backward ? clamps : [clamps[0], false],
       name,
     )
     compiled.free()
