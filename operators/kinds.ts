@@ -1,4 +1,4 @@
-// What travels on the edges of our graphs: the value types behind the port kinds.
+// The value types of the port kinds.
 import type { Tensor } from '../kernels/device/tensor.ts'
 
 /** Kind `sample`: one question about one clip, as a data set states it. */
@@ -11,7 +11,7 @@ export interface Sample {
   solution?: string
   /** A conversation to learn from, for supervised training. */
   conversations?: readonly Message[]
-  /** All other fields of the row, untouched. */
+  /** All other fields of the row, unchanged. */
   fields: Readonly<Record<string, unknown>>
 }
 
@@ -20,9 +20,9 @@ export interface Message {
   value: string
 }
 
-/** Kind `pictures`: the frames of a clip that is not a file yet, and the rows of data that are about it. */
+/** Kind `pictures`: the frames of a clip before it is a file, and the data rows about it. */
 export interface Pictures {
-  /** Path of the file to be, relative to the data set's folder; its ending chooses the container. */
+  /** Path of the file to write, relative to the data set's folder; its ending chooses the container. */
   path: string
   width: number
   height: number
@@ -68,24 +68,24 @@ export interface Prompt {
   sample: Sample
   /** The rendered template. */
   text: string
-  /** Token ids; -200 stands where the visual tokens go. */
+  /** Token ids; -200 marks the place of the visual tokens. */
   ids: readonly number[]
   /** (frames, tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
   features: Tensor
 }
 
-/** Kind `example`: a conversation ready to be learned from. */
+/** Kind `example`: a conversation ready for supervised training. */
 export interface Example {
   sample: Sample
   /** The rendered template. */
   text: string
-  /** Token ids; -200 stands where the visual tokens go. */
+  /** Token ids; -200 marks the place of the visual tokens. */
   ids: readonly number[]
-  /** As many as ids: the id itself where it is learned, -100 elsewhere. */
+  /** One for each id: the id itself where it is learned, -100 elsewhere. */
   labels: readonly number[]
   /** (frames · tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
   features?: Tensor
-  /** (frames, 3, size, size) f32, normalised, instead of them when the tower is trained too. */
+  /** (frames, 3, size, size) f32, normalised, instead of the features when the tower is trained too. */
   pixels?: Tensor
 }
 
@@ -95,18 +95,18 @@ export interface Group {
   completions: readonly Completion[]
   /** The policy's version (number of updates) that wrote the completions. */
   policyVersion: number
-  /** Seconds that generation took; where prompts are written for side by side, its share of them. */
+  /** Seconds of generation; if several prompts are generated for at the same time, this group's share. */
   generateSeconds: number
 }
 
 export interface Completion {
-  /** Ids up to and including end-of-text when it came. */
+  /** Ids up to and including the end-of-text token, if the completion has one. */
   ids: readonly number[]
   /** Log-probability of each id under the distribution that it was drawn from, when the generator records it. */
   logProbs?: readonly number[]
   /** Decoded without special tokens, stripped as Python's str.strip does. */
   text: string
-  /** False when the token limit cut it. */
+  /** False if the completion was cut at the token limit. */
   finished: boolean
   /** By reward name; filled by reward operators. Null where a reward does not apply to the completion. */
   rewards?: Readonly<Record<string, number | null>>

@@ -24,7 +24,7 @@ function lastNumber(text: string): string | undefined {
   return last
 }
 
-/** What stands in the last of `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]`; a sign without its other half is passed over. */
+/** The content of the last of `$…$`, `$$…$$`, `\\(…\\)` and `\\[…\\]`; a sign without a closing one is skipped. */
 function lastEnvironment(text: string): string | undefined {
   let last: string | undefined
   const unclosed = new Set<string>()
@@ -35,7 +35,7 @@ function lastEnvironment(text: string): string | undefined {
     const closing = closings[sign] ?? sign
     let start = signs.lastIndex
     if (sign === '$' && text[start] === '$') start++
-    // one character at least stands inside
+    // the content has at least one character
     const end = text.indexOf(closing, sign === '$' ? start : start + 1)
     if (end < 0) unclosed.add(sign)
     if (end <= start) continue

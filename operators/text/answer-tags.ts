@@ -2,8 +2,8 @@ import { whitespace } from './python.ts'
 
 /**
  * What Python's `re.search('<answer>(.*?)</answer>', text)` captures, in linear time: the text between the first opening
- * tag that is followed by a closing one, without a newline between. `edges`: newlines and other whitespace may stand
- * right after the opening and right before the closing tag, as with `<answer>\s*(.*?)\s*</answer>`.
+ * tag that is followed by a closing one, without a newline between. `edges`: newlines and other whitespace may follow
+ * the opening tag and precede the closing tag, as with `<answer>\s*(.*?)\s*</answer>`.
  */
 export function answerBetweenTags(text: string, { edges }: { edges: boolean }): string | undefined {
   let close = -1

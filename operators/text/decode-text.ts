@@ -1,3 +1,4 @@
+import { at } from '../../engine/shared/at.ts'
 /** The text of a file, or the number of its first line that cannot be read. */
 export type Decoded = { text: string } | { badLine: number }
 
@@ -9,8 +10,8 @@ export function decodeText(bytes: Uint8Array): Decoded {
 }
 
 /**
- * The text of a subtitle file: besides the above UTF-16 without a mark, Windows-1252 (Latin-1 with its additions) and
- * GB18030, told apart by which bytes stand next to which. Undefined where none of them fits.
+ * The text of a subtitle file: in addition to the encodings above, UTF-16 without a mark, Windows-1252 (an extended
+ * Latin-1) and GB18030, distinguished by which bytes are neighbours. Undefined if none of them fits.
  */
 export function decodeSubtitles(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] === 0 && bytes[3] === 0) return undefined // UTF-32
@@ -37,9 +38,12 @@ function markedEncoding([first, second]: Uint8Array): string | undefined {
 
 /** Subtitles hold times, whose digits have a zero byte each in UTF-16: after them or before them. */
 function encodingByZeros(bytes: Uint8Array): string | undefined {
-  const zeros = [0, 0]
-  for (const [i, byte] of bytes.entries()) if (byte === 0) zeros[i % 2]++
-  const [even, odd] = zeros
+  let [even, odd] = [0, 0]
+  for (const [i, byte] of bytes.entries()) {
+    if (byte !== 0) continue
+    if (i % 2 === 0) even++
+    else odd++
+  }
   if (odd > bytes.length / 8 && odd > 8 * even) return 'utf-16le'
   return even > bytes.length / 8 && even > 8 * odd ? 'utf-16be' : undefined
 }
@@ -61,24 +65,26 @@ function firstBadLine(bytes: Uint8Array): number {
   return 1
 }
 
-/** Bytes above 127 that stand in a row, with those before and after them. */
+/** Successive bytes above 127, with the bytes before and after them (a space at the ends of the text). */
 interface HighRun {
   bytes: Uint8Array
   before: number
   after: number
 }
 
+const space = 0x20
+
 function highRuns(bytes: Uint8Array): HighRun[] {
   const runs: HighRun[] = []
   let start = -1
-  for (let at = 0; at <= bytes.length; at++) {
-    const isHigh = at < bytes.length && bytes[at] >= 0x80
-    if (isHigh && start < 0) start = at
+  for (let end = 0; end <= bytes.length; end++) {
+    const isHigh = end < bytes.length && at(bytes, end) >= 0x80
+    if (isHigh && start < 0) start = end
     if (isHigh || start < 0) continue
     runs.push({
-      bytes: bytes.subarray(start, at),
-      before: start > 0 ? bytes[start - 1] : 0x20,
-      after: at < bytes.length ? bytes[at] : 0x20,
+      bytes: bytes.subarray(start, end),
+      before: bytes[start - 1] ?? space,
+      after: bytes[end] ?? space,
     })
     start = -1
   }
@@ -89,7 +95,7 @@ function highRuns(bytes: Uint8Array): HighRun[] {
 function isChinese({ bytes, before, after }: HighRun): boolean {
   if (bytes.length % 2 !== 0) return false
   for (let i = 0; i < bytes.length; i += 2) {
-    const [lead, trail] = [bytes[i], bytes[i + 1]]
+    const [lead, trail] = [at(bytes, i), at(bytes, i + 1)]
     const isPunctuation = lead >= 0xa1 && lead <= 0xa3
     if (!(isPunctuation || (lead >= 0xb0 && lead <= 0xf7)) || trail < 0xa1 || trail > 0xfe) return false
   }
@@ -97,8 +103,8 @@ function isChinese({ bytes, before, after }: HighRun): boolean {
 }
 
 /**
- * Whether Chinese characters are read most of which are rare, as from Cyrillic bytes, or so many of which have the first
- * bytes of Korean syllables in EUC-KR that the text is hardly Chinese.
+ * Whether the characters that GB18030 gives are unlikely in Chinese: many are rare, as from Cyrillic bytes, or all have
+ * first bytes of Korean syllables in EUC-KR.
  */
 function isHardlyChinese(runs: readonly HighRun[]): boolean {
   const leads = runs.flatMap(({ bytes }) => [...bytes].filter((byte, i) => i % 2 === 0 && byte >= 0xb0))
