@@ -14,7 +14,10 @@ import { registry as broken } from './broken/registry.ts'
 const registry = { operators, resources }
 const grpo = join(repository, 'graphs/grpo.json')
 const tiny = fixture('tiny-bf16')
-const planOf = (...set: string[]) => loadGraph(grpo, registry, { set: [`model=${tiny}`, ...set] })
+// a file of its own: the embedded questions may not have been made yet
+const questions = join(t.testdir({ 'questions.jsonl': '{}\n' }), 'questions.jsonl')
+const planOf = (...set: string[]) =>
+  loadGraph(grpo, registry, { set: [`model=${tiny}`, `data=${questions}`, ...set] })
 
 t.test('shapes of a model that is on disk are known without opening it', async t => {
   const plan = planOf('frames=5', 'group=3', 'maxNewTokens=7')
