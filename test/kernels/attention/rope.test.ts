@@ -1,10 +1,18 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { rope, ropeReference } from '../../../kernels/attention/rope.ts'
+import type { Device } from '../../../kernels/device/device.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
+  await t.test('pairs turn by the angle of their position, and the inverse is the gradient', t =>
+    rotates(device, t),
+  )
+  await t.test('a head of odd size is refused', t => refusesOddHeads(device, t))
+})
+
+async function rotates(device: Device, t: Test) {
   // the smallest head, an odd half, packed halves, and more pairs than a GPU's workgroup has lanes
   for (const [rows, heads, headSize] of [
     [1, 1, 2],
@@ -42,6 +50,9 @@ await onEachFamily(t, async (device, t) => {
       else close(t, forward(found), x, 1e-6, `${what} undoes the rotation`)
     }
   }
+}
+
+async function refusesOddHeads(device: Device, t: Test) {
   t.throws(
     () => {
       const x = device.tensor('x', [1, 3])
@@ -57,4 +68,4 @@ await onEachFamily(t, async (device, t) => {
     },
     { message: 'rope: headSize must be even, got 3' },
   )
-})
+}

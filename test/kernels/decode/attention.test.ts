@@ -1,5 +1,6 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { decodeAttention, decodeAttentionReference } from '../../../kernels/decode/attention.ts'
+import type { Device } from '../../../kernels/device/device.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 // heads of one number, odd, packed, wider than a subgroup and than a GPU's workgroup; all ways to share keys; scores
@@ -16,12 +17,18 @@ const cases = [
 ]
 
 await onEachFamily(t, async (device, t) => {
+  await t.test('every head of a new token agrees with attention over its prompt and its own tokens', t =>
+    agreesWithReference(device, t),
+  )
+})
+
+async function agreesWithReference(device: Device, t: Test) {
   for (const { heads, keyValueHeads, headSize, lengths, position, spread } of cases) {
     const sequences = lengths.length
     const capacity = position + 3
     const positions = lengths.map((_, i) => Math.max(0, position - 5 * i))
     const width = keyValueHeads * headSize
-    // Each prompt is packed behind the one before; two sequences of the same length share a prompt.
+    // Each prompt is packed after the one before; two sequences of the same length share a prompt.
     const starts = lengths.map(length =>
       lengths.slice(0, lengths.indexOf(length)).reduce((sum, n) => sum + n, 2),
     )
@@ -67,4 +74,4 @@ await onEachFamily(t, async (device, t) => {
     const what = `${heads} heads of ${headSize} on ${keyValueHeads}, prompts of ${lengths.join(', ')}, token ${position}`
     close(t, await device.read(out), wanted, 5e-6, what)
   }
-})
+}

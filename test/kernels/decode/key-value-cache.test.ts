@@ -1,10 +1,18 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { advance, cacheRows } from '../../../kernels/decode/key-value-cache.ts'
+import type { Device } from '../../../kernels/device/device.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { given, noise, onEachFamily } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
+  await t.test('each step fills the slot of its position, and steps past the capacity write nothing', t =>
+    fillsSlots(device, t),
+  )
+  await t.test('positions advance up to a limit', t => advancesToLimit(device, t))
+})
+
+async function fillsSlots(device: Device, t: Test) {
   for (const [sequences, width, capacity] of [
     [1, 1, 1],
     [3, 5, 4],
@@ -40,7 +48,9 @@ await onEachFamily(t, async (device, t) => {
     }
     compiled.free()
   }
+}
 
+async function advancesToLimit(device: Device, t: Test) {
   for (const count of [1, 9, 300]) {
     const before = Uint32Array.from({ length: count }, (_, i) => (i * 7) % 61)
     const position = given(device, [count], before)
@@ -57,4 +67,4 @@ await onEachFamily(t, async (device, t) => {
     )
     compiled.free()
   }
-})
+}

@@ -1,4 +1,5 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { Device } from '../../../kernels/device/device.ts'
 import {
   logProbability,
   logProbabilityBackward,
@@ -10,6 +11,12 @@ import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
+  await t.test('a support holds the kept tokens and the target, and training sees only these', t =>
+    restrictsToSupport(device, t),
+  )
+})
+
+async function restrictsToSupport(device: Device, t: Test) {
   // one token, around a word of bits, around a workgroup, and more than one workgroup of words
   for (const vocabulary of [1, 31, 32, 33, 257, 9001]) {
     const name = `vocabulary ${vocabulary}`
@@ -84,4 +91,4 @@ await onEachFamily(t, async (device, t) => {
     }
     if (vocabulary > 1) close(t, gradient, slopes, 1e-5, `${name}: gradient`)
   }
-})
+}
