@@ -83,7 +83,7 @@ const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string
 /** The kernel with its reference, in TypeScript for flow itself, else in JavaScript. */
 function kernelModule(name: string, typed?: 'typed'): string {
   const call = camel(name)
-  const type = `${call[0].toUpperCase()}${call.slice(1)}Call`
+  const type = `${call.slice(0, 1).toUpperCase()}${call.slice(1)}Call`
   const t = (text: string) => (typed ? text : '')
   const imports = typed
     ? `import { kernel, type Target, targetKey } from '../device/kernel.ts'
