@@ -21,13 +21,13 @@ const shapes = new Map([
   ['after', [8, 16]],
 ])
 
-await t.test('one product over two neighbours makes the columns of both', async t => {
+await t.test('one product over two joined weights computes the columns of both', async t => {
   const set = allocateParameters(device, shapes, () => false)
   t.teardown(() => set.free())
   const [first, second] = [parameter(set, 'first.weight'), parameter(set, 'second.weight')]
   for (const { value } of [first, second]) device.write(value, noise(value.shape[0] * 16, value.shape[0]))
   const both = adjoined([first, second])
-  if (!both) throw new Error('the two lie one behind the other')
+  if (!both) throw new Error('the two must follow each other in memory')
   t.same(both.shape, [24, 16])
   const recording = new Recording(device)
   const x = device.tensor('x', [5, 16], 'f32', noise(80, 3))
@@ -48,7 +48,7 @@ await t.test('one product over two neighbours makes the columns of both', async 
   device.freeTensor(x)
 })
 
-await t.test('parameters that lie apart, or have gradients or adapters of their own, stay apart', t => {
+await t.test('parameters with a gap between them, or with a gradient or an adapter, are not joined', t => {
   const set = allocateParameters(device, shapes, name => name.endsWith('.bias'))
   t.teardown(() => set.free())
   const of = (...names: string[]) => adjoined(names.map(name => parameter(set, name)))

@@ -22,11 +22,11 @@ const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
 const real = await openDevice()
 t.teardown(() => real.close())
-/** Software drivers compile the cuts of networks for minutes, where loops stand for units. */
+/** With emulated units, software drivers compile the tiles of networks for minutes. */
 const skip = real.units === 'native' ? false : 'this adapter has no matrix units'
 
 for (const rows of [5, 70])
-  t.test(`products of ${rows} rows cut their left factor to float16's range and count it`, async t => {
+  t.test(`products of ${rows} rows clamp their left factor to float16's range and count it`, async t => {
     const [columns, inner] = [16, 32]
     for (const largest of [65504, 65505]) {
       const left = noise(rows * inner)
@@ -73,7 +73,7 @@ t.test('products of a backward stay finite whichever factor leaves the range', a
 })
 
 t.test(
-  'a feed-forward part beyond the range is cut and counted: no infinity and no NaN, in both directions',
+  'a feed-forward half clamps and counts values outside the range: neither pass has infinities or NaN',
   { skip },
   async t => {
     const [rows, width, inner] = [3, 16, 32]
@@ -123,7 +123,7 @@ t.test(
 )
 
 t.test(
-  'a whole model with activations of 1e5 stays finite in both directions, and counts what it cuts',
+  'a whole model with activations of 1e5 stays finite in forward and backward, and counts clamped values',
   async t => {
     const folder = fixture('tiny-bf16')
     const json: ExpectedJson = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8'))

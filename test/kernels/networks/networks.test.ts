@@ -40,7 +40,7 @@ t.test("the positional table has PyTorch's bits", async t => {
   t.same([...last.subarray(2046)], [0.051544189453125, 0.99853515625])
 })
 
-t.test('prompts of one batch do not see each other', async t => {
+t.test('prompts that are packed together do not see each other', async t => {
   const sizes = caseOf('odd-sizes')
   const folder = join(t.testdir({}), sizes.name)
   await writeRandomCheckpoint(folder, sizes)

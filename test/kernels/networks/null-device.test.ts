@@ -30,7 +30,7 @@ const model = devicelessModel({
 const gpu = await nullDevice()
 t.teardown(() => gpu.destroy())
 
-// What is not in a plan's memory; nothing of it is read here.
+// A tensor outside the recording's memory; its contents are never read here.
 const outside = (label: string, extents: number[]) => {
   return { label, shape: extents, type: 'f32' as const, storage: { buffer: {} as GPUBuffer, offsetBytes: 0 } }
 }
@@ -58,19 +58,22 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
   t.same(found, [])
 })
 
-await t.test('a frozen vision tower takes four products a block and no activation apart', t => {
-  const { channels, imageSize, hidden } = shape.vision
-  const recording = new Recording(unitsTarget, 'float16')
-  const features = outside('features', [selectedTokens(shape.vision), hidden])
-  const pixels = outside('pixels', [1, channels, imageSize, imageSize])
-  visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
-  const names = kernelsOf(recording)
-  t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
-  t.notOk(names.includes(shape.vision.activation))
-  t.end()
-})
+await t.test(
+  'a block of a frozen vision tower is four products, and none of its activations is a dispatch of its own',
+  t => {
+    const { channels, imageSize, hidden } = shape.vision
+    const recording = new Recording(unitsTarget, 'float16')
+    const features = outside('features', [selectedTokens(shape.vision), hidden])
+    const pixels = outside('pixels', [1, channels, imageSize, imageSize])
+    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
+    const names = kernelsOf(recording)
+    t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
+    t.notOk(names.includes(shape.vision.activation))
+    t.end()
+  },
+)
 
-await t.test('a feed-forward part is three products, and its gate apart only where gradients go', t => {
+await t.test('the gate of a feed-forward half is a dispatch of its own only where gradients flow', t => {
   const apart = (training: boolean, trained: boolean) => {
     const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
     const model = devicelessModel({ ...options, trained: () => trained, precision: 'float16' })
@@ -105,7 +108,7 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   t.same(found, [])
 })
 
-/** Names of a plan's kernels, in order. */
+/** Names of a recording's kernels, in order. */
 function kernelsOf(recording: Recording): string[] {
   return recording.segments.flatMap(({ commands }) =>
     commands.flatMap(command => ('dispatch' in command ? [command.dispatch.kernel.name] : [])),

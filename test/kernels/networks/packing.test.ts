@@ -15,7 +15,7 @@ t.test('completions share their prompt and each continues its positions', async 
   ])
 })
 
-t.test('the visual tokens take the place of the image token', async t => {
+t.test('the visual tokens replace the image placeholder', async t => {
   const packing = pack([{ ids: [1, -200, 2] }], 3, 100)
   t.same(packing.visual, [
     [
@@ -36,13 +36,13 @@ t.test('a label supervises the row before it, never a visual token', async t => 
   t.same(packing.supervisedTokens, [{ row: 3, target: 3 }])
 })
 
-t.test('a prompt that is too long loses its end, and the labels there', async t => {
+t.test('a prompt that is too long is truncated, with its labels', async t => {
   const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, 2, 3] }], 2, 4)
   t.equal(packing.rows, 4)
   t.same(packing.supervisedTokens, [{ row: 2, target: 2 }])
 })
 
-t.test('sequences begin anew and do not see each other', async t => {
+t.test('each sequence starts at position 0 and does not see the others', async t => {
   const packing = pack([{ ids: [1, 2], completions: [[3, 3]] }, { ids: [4] }], 0, 100)
   t.same(packing.positions, [0, 1, 2, 0])
   t.same(packing.segments, [0, 0, 1, 2])

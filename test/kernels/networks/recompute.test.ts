@@ -57,28 +57,28 @@ async function compare(test: Pick<typeof t, 'ok' | 'same'>, model: VideoModel) {
   test.ok([...plain.gradients.values()].some(bytes => bytes.some(byte => byte !== 0)))
   let least = plain.bytes
   for (const recompute of ['mlp', 'full'] as const) {
-    const found = await trained(model, recompute)
-    test.ok(Buffer.from(found.logProbs.buffer).equals(Buffer.from(plain.logProbs.buffer)))
+    const recomputed = await trained(model, recompute)
+    test.ok(Buffer.from(recomputed.logProbs.buffer).equals(Buffer.from(plain.logProbs.buffer)))
     const different = [...plain.gradients].filter(
-      ([name, bytes]) => !found.gradients.get(name)?.equals(bytes),
+      ([name, bytes]) => !recomputed.gradients.get(name)?.equals(bytes),
     )
     test.same(
       different.map(([name]) => name),
       [],
       `${recompute}: every gradient is the same to the bit`,
     )
-    test.ok(found.bytes < least, `${recompute}: ${found.bytes} bytes are less than ${least}`)
-    least = found.bytes
+    test.ok(recomputed.bytes < least, `${recompute}: ${recomputed.bytes} bytes are less than ${least}`)
+    least = recomputed.bytes
   }
 }
 
-t.test('gradients of full training do not change by what is recomputed, memory does', async t => {
+t.test('recomputing activations changes no bit of the gradients, and takes less memory', async t => {
   const model = await loadModel(device, checkpoint, ['connector', 'language'])
   t.teardown(() => model.weights.free())
   await compare(t, model)
 })
 
-t.test('nor do those of adapters beside frozen layers', async t => {
+t.test('recomputing changes no bit of the gradients of adapters on frozen layers', async t => {
   const source = newAdapter(checkpoint, { rank: 3, alpha: 2, targets: ['q_proj', 'down_proj'], seed: 1 })
   const model = await loadModel(device, checkpoint, [], 'float32', { source, trained: true })
   t.teardown(() => model.weights.free())

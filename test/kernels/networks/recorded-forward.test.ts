@@ -20,7 +20,7 @@ const first = { ids: [1, 2, 3, 4], completions: [[5, 6, 7], [8]] }
 const second = { ids: [4, 9, 1, 7], completions: [[2, 2, 5], [6]] }
 const longer = { ids: [1, 2, 3, 4, 5], completions: [[5, 6, 7], [8]] }
 
-await t.test('forwards of the same lengths have their own tokens, whoever ran before', async t => {
+await t.test('a forward that reuses a recording computes with its own tokens', async t => {
   const checkpoint = await openCheckpoint(folder)
   const model = await loadModel(device, checkpoint, ['language'])
   const run = async (sequence: typeof first, training: boolean) => {

@@ -58,7 +58,7 @@ for (const sizes of cases) {
         if (gradient && !isNothing) close(t, await device.read(gradient), wanted, 3e-4, name)
       }
       const encoded = await encodeFrames(model, pixels)
-      close(t, await device.read(encoded), features.data, 1e-5, 'features beside training')
+      close(t, await device.read(encoded), features.data, 1e-5, 'features of the tower alone')
     })
   }
 }

@@ -91,7 +91,7 @@ t.test('resized bytes are those of Pillow', async t => {
   })
 })
 
-t.test('an axis of equal size is left as it is', async t => {
+t.test('an axis that keeps its size is unchanged', async t => {
   const { taps, rows } = bicubicFilter(5, 5)
   for (let x = 0; x < 5; x++) {
     const [first, count, ...weights] = rows.subarray(x * (taps + 2), (x + 1) * (taps + 2))

@@ -57,7 +57,7 @@ for (const sampling of samplings)
     }
   })
 
-t.test('without cuts the log-probabilities are those that training sees', async t => {
+t.test('without top-k and top-p the log-probabilities are those that training computes', async t => {
   const sampling = { ...everything, temperature: 1.3 }
   const [rows] = await writeCompletions(model, requests.slice(2), sampling, limits)
   const sequence = { ids: prompts[2], completions: rows.map(row => row.ids) }
@@ -68,7 +68,7 @@ t.test('without cuts the log-probabilities are those that training sees', async 
   t.ok(found.every((value, i) => Math.abs(value - pass.logProbs[i]) < 1e-4))
 })
 
-t.test('without tokens that end it a completion is as long as it may be', async t => {
+t.test('without end tokens a completion has the largest length', async t => {
   const [rows] = await writeCompletions(model, requests.slice(0, 1), everything, {
     maxNewTokens: 5,
     endIds: [],
@@ -79,7 +79,7 @@ t.test('without tokens that end it a completion is as long as it may be', async 
   )
 })
 
-t.test('a completion does not depend on its batch', async t => {
+t.test('a completion does not depend on those written next to it', async t => {
   const together = await writeCompletions(model, requests, samplings[2], limits)
   for (const [i, request] of requests.entries()) {
     const seed = request.seeds[1]
@@ -97,10 +97,10 @@ t.test('a penalty keeps greedy decoding from repeating itself', async t => {
   const punished = { ...greedy, repetitionPenalty: 50 }
   const [[one]] = await writeCompletions(model, requests.slice(0, 1), punished, limits)
   t.ok(repeats(plain) > repeats(one.ids), `${repeats(plain)} > ${repeats(one.ids)}`)
-  t.equal(one.logProbs, undefined, 'what is not drawn has no log-probability')
+  t.equal(one.logProbs, undefined, 'greedy tokens have no log-probability')
 })
 
-t.test('a stop ends each completion where its text first holds it, and nothing else', async t => {
+t.test('a stop ends each completion where its text first contains it, and changes nothing else', async t => {
   const free = await writeCompletions(model, requests.slice(0, 1), everything, limits)
   const text = model.tokenizer.decode(free[0][0].ids)
   const stops = [text.slice(4, 7), text.slice(8, 10)]

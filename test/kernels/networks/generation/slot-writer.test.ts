@@ -21,7 +21,7 @@ const requests = [5, 1, 9, 3, 70, 2, 4].map((length, i) => ({
   seeds: [100 + i, 4_000_000_000 - i],
 }))
 const drawing: Sampling = { greedy: false, temperature: 1.2, topK: 60, topP: 0.95, repetitionPenalty: 1.1 }
-/** Ends completions at lengths that differ much. */
+/** Ends completions at very different lengths. */
 const stop = (ids: readonly number[]) => {
   const found = ids.findIndex(id => id % 11 === 0)
   return found < 0 ? undefined : found + 1
@@ -29,33 +29,36 @@ const stop = (ids: readonly number[]) => {
 const limits: Omit<RefillOptions, 'slots'> = { count: 2, maxNewTokens: 29, endIds: [397], stop }
 
 for (const sampling of [drawing, { ...drawing, greedy: true, repetitionPenalty: 3 }])
-  t.test(`completions ${sampling.greedy ? 'taken' : 'drawn'} in slots are those of a batch`, async t => {
-    const wanted = await writeCompletions(model, requests, sampling, limits)
-    t.ok(new Set(wanted.flat().map(row => row.ids.length)).size > 3, 'lengths differ')
-    for (const slots of [1, 3]) {
-      const before = device.liveBytes
-      const one = slotWriter(model, sampling, { ...limits, slots })
-      const found = await Promise.all(requests.map(one))
-      t.equal(device.liveBytes, before, 'nothing is left on the GPU')
-      for (const [i, { completions, version }] of found.entries()) {
-        t.equal(version, 0)
-        t.same(
-          completions.map(({ ids, finished }) => ({ ids, finished })),
-          wanted[i].map(({ ids, finished }) => ({ ids, finished })),
-        )
-        const distances = completions.flatMap((row, r) =>
-          (row.logProbs ?? []).map((value, at) => Math.abs(value - (wanted[i][r].logProbs?.[at] ?? 9))),
-        )
-        t.ok(
-          distances.every(distance => distance < 1e-5),
-          'log-probabilities',
-        )
+  t.test(
+    `completions ${sampling.greedy ? 'taken' : 'drawn'} in slots are those that are written side by side`,
+    async t => {
+      const wanted = await writeCompletions(model, requests, sampling, limits)
+      t.ok(new Set(wanted.flat().map(row => row.ids.length)).size > 3, 'lengths differ')
+      for (const slots of [1, 3]) {
+        const before = device.liveBytes
+        const one = slotWriter(model, sampling, { ...limits, slots })
+        const found = await Promise.all(requests.map(one))
+        t.equal(device.liveBytes, before, 'nothing is left on the GPU')
+        for (const [i, { completions, version }] of found.entries()) {
+          t.equal(version, 0)
+          t.same(
+            completions.map(({ ids, finished }) => ({ ids, finished })),
+            wanted[i].map(({ ids, finished }) => ({ ids, finished })),
+          )
+          const distances = completions.flatMap((row, r) =>
+            (row.logProbs ?? []).map((value, at) => Math.abs(value - (wanted[i][r].logProbs?.[at] ?? 9))),
+          )
+          t.ok(
+            distances.every(distance => distance < 1e-5),
+            'log-probabilities',
+          )
+        }
       }
-    }
-  })
+    },
+  )
 
 t.test(
-  'one that comes late takes a place that is free, and one that is too long waits for a larger one',
+  'a late prompt takes a free slot, and one that is too long waits until slots are opened anew',
   async t => {
     const one = slotWriter(model, drawing, { ...limits, slots: 2 })
     const [short, next, long] = [requests[1], requests[3], requests[4]]
@@ -78,15 +81,15 @@ t.test('a group is written by one version of the weights', async t => {
     changing.version = 5
     return undefined
   }
-  // The weights change when the first two are looked at.
+  // The stop is first called after the first block of the first two prompts; it changes the weights.
   const endless = { count: 2, maxNewTokens: 40, endIds: [], slots: 2, stop: update }
   const one = slotWriter(changing, drawing, endless)
   const found = await Promise.all(requests.slice(0, 4).map(async request => (await one(request)).version))
-  // The two that were seated went on to their end.
+  // The two prompts that were running continued to their end.
   t.same(found, [4, 4, 5, 5])
 })
 
-t.test('an abort in the middle ends all, and gives the memory back', async t => {
+t.test('an abort rejects all prompts and frees the memory', async t => {
   const controller = new AbortController()
   const before = device.liveBytes
   const endless = { count: 2, maxNewTokens: 2000, endIds: [], slots: 2, signal: controller.signal }
@@ -100,7 +103,7 @@ t.test('an abort in the middle ends all, and gives the memory back', async t => 
   t.equal(device.liveBytes, before)
 })
 
-t.test('what is wrong with one prompt is its own failure', async t => {
+t.test('an error in one prompt rejects only that prompt', async t => {
   const one = slotWriter(model, drawing, { ...limits, slots: 2 })
   const before = device.liveBytes
   const broken = {
