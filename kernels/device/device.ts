@@ -212,10 +212,7 @@ export class Device {
     this.gpu.queue.writeBuffer(buffer, offsetBytes + at * size, data.buffer, data.byteOffset, data.byteLength)
   }
 
-  /**
-   * Copies as many elements as fit from element `start` of one tensor to element `at` of another of the same type, after all
-   * work submitted so far.
-   */
+  /** Copies as many elements as fit from element `start` of one tensor to element `at` of another of the same type. */
   copy(source: Tensor, into: Tensor, start = 0, at = 0): void {
     this.copyAll([{ source, into, start, at }])
   }
