@@ -104,7 +104,7 @@ function rounded(values: Float32Array<ArrayBuffer>, factor = 1): Float32Array<Ar
   return Float32Array.from(toFloat16Bits(values.map(x => x * factor)), fromFloat16)
 }
 
-// A prompt of 70 with two completions of 40 behind it; in other masks the second batch is shorter.
+// A prompt of 70 followed by two completions of 40; in other masks the second batch is shorter.
 function maskOf(
   recording: Recording,
   { mask: kind, rows, keyRows, batches }: Case,
