@@ -74,8 +74,8 @@ export interface PortDetails {
   /** Number format of the tensor that an item carries. */
   dtype?: 'f32' | 'f16' | 'i32' | 'u32' | 'u8'
   /**
-   * Extents of that tensor, outermost first: a number, or a name that stands for the same number in all ports of the
-   * operator. Edges join extents; `flow check` refuses a graph in which one would have two values.
+   * Extents of that tensor, outermost first: a number, or a name for a number that is the same in all ports of the
+   * operator. An edge makes the extents at its ends equal; `flow check` refuses a graph in which one has two values.
    */
   shape?: readonly (number | string)[]
   /** Of an output: the input whose items it passes on, with their kind and shape. */
@@ -84,35 +84,35 @@ export interface PortDetails {
   holds?: string
 }
 
-/** Numbers by name, e.g. extents; what is not known yet is left out. */
+/** Numbers by name, e.g. extents; numbers that cannot be determined yet are left out. */
 export type Sizes = Readonly<Record<string, number | undefined>>
 
-/** Memory that a part takes while it runs, found without running. */
+/** An estimate, made without running, of memory that a part takes while it runs. */
 export interface MemoryUse {
   /** What takes it, e.g. `weights`. */
   what: string
   bytes: number
-  /** The config field to lower for less of it. */
+  /** The config field that lowers it. */
   knob?: string
-  /** Where it lies; on the GPU unless said otherwise. */
+  /** The memory of which device; default `gpu`. */
   device?: 'gpu' | 'host'
-  /** Whether it stays for the next item, so that what takes turns with this part comes on top; by default it goes. */
+  /** It stays allocated between items, so parts that take turns with this one need their memory in addition. Default: freed. */
   kept?: boolean
 }
 
-/** What is known about the surroundings of a part before it runs. */
+/** The facts about resources and shapes that a part can use before it runs. */
 export interface Known {
-  /** What the resource of that name says of itself; empty when it cannot be read yet. */
+  /** The `sizes` of the resource with this name; empty when it cannot be read yet. */
   sizes(resource: string): Sizes
-  /** What the resource of that name hands out before it is opened; throws when that cannot be read yet. */
+  /** The `outline` of the resource with this name; throws when it cannot be read yet. */
   outline<T>(resource: string): T
-  /** Values of the names in the shapes of the operator's ports, and of what its items keep alive. */
+  /** Values of the names in the shapes of the operator's ports and of the tensors that its items keep alive. */
   readonly dims: Sizes
 }
 
 /**
- * One item on an edge, held under a lease. The node that received it owes one `release`; what RxJS drops inside a
- * node, the engine releases. The value's GPU memory is freed when the last lease of it is gone.
+ * One item on an edge, held under a lease. The node that received it must release it once; the engine releases items
+ * that RxJS drops inside a node. The value's GPU memory is freed when its last lease is released.
  */
 export interface Item<T = unknown> {
   readonly value: T
@@ -120,9 +120,9 @@ export interface Item<T = unknown> {
   readonly key: string
   /** 32-bit seed of the item: a hash of the run's seed, the source node and the key, so independent of timing. */
   readonly seed: number
-  /** As counted against the byte capacity of edges. */
+  /** Size in bytes, counted against the byte capacity of edges. */
   readonly bytes: number
-  /** Makes an item that descends from this one: same origins, key and seed unless given. Does not release this one. */
+  /** Makes an item that descends from this one, with the same origins, key and seed unless given. Does not release this one. */
   derive<U>(value: U, options?: DeriveOptions): Item<U>
   release(): void
 }
@@ -139,7 +139,7 @@ export interface DeriveOptions {
   parents?: readonly Item[]
 }
 
-/** Returned by a function given to `each` when the plain value is not all there is to say. */
+/** A result of the function given to `each`, with options. */
 export interface Emission<T> extends DeriveOptions {
   readonly value: T
 }
@@ -151,15 +151,15 @@ export interface EachOptions {
   keep?: boolean
 }
 
-/** What a running operator may use besides its inputs and config. */
+/** The engine, as a running operator sees it. */
 export interface Context {
   /** Name of the node in the graph. */
   readonly node: string
   /** The run's seed. */
   readonly seed: number
-  /** Folder of the run's files. Relative paths in config are the operator's business: against the working directory. */
+  /** Folder of the run's files. Relative paths in config are resolved by the operator, against the working directory. */
   readonly runDirectory: string
-  /** Aborted when the run is aborted or nobody wants this node's output any more: pass it on to what can wait long. */
+  /** Aborted when the run is aborted or no consumer wants this node's output any more: pass it to calls that may take long. */
   readonly signal: AbortSignal
   /** The opened resource that a config field (with `resource: KIND`) names. */
   resource<T>(name: string): T
@@ -167,18 +167,18 @@ export interface Context {
   shared<T>(key: string, open: () => Promise<T>, close: (value: T) => void | Promise<void>): Promise<T>
   /** Appends one JSON object as a line to `<run directory>/<stream>.jsonl`. */
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
-  /** A line for people, shown by the command line and kept in the run's log. */
+  /** Logs a line: the command line shows it and the run's log keeps it. */
   log(message: string, level?: LogLevel): void
-  /** How far the run is, for the progress line: e.g. updates done and, when known, in all. */
+  /** Sets the progress shown, e.g. updates done and, if it can be told, their total. */
   progress(state: Progress): void
   /**
-   * Takes part in the run's checkpoints with state that outlives items: weights, moments, counters, positions in files.
-   * Said once, in `run` of an operator or `open` of a resource.
+   * Adds state that outlives items to the run's checkpoints: weights, moments, counters, positions in files.
+   * Called once, in `run` of an operator or `open` of a resource.
    */
   checkpoint(state: Durable): void
   /** A number that `flow top` shows, read every second, e.g. the bytes alive on a GPU. */
   gauge(name: string, read: () => number): void
-  /** Puts a fact into the run's `manifest.json`, e.g. the adapter that a shared device runs on. */
+  /** Adds a fact to the run's `manifest.json`, e.g. the GPU adapter. */
   manifest(key: string, value: unknown): void
   /**
    * The usual way to write a node: an RxJS operator that takes each item, calls `work`, and emits an item derived
@@ -189,21 +189,21 @@ export interface Context {
     work: (value: A, item: Item<A>) => Result<B> | Promise<Result<B>>,
     options?: EachOptions,
   ): OperatorFunction<Item<A>, Item<B>>
-  /** An item with no parent: a source's way to emit. The stream waits for credits: `pull` is read only when there is room. */
+  /** A stream of items without parents, for sources. `pull` is read only when there are credits and room. */
   source<T>(pull: () => AsyncIterable<SourceItem<T, string | number>>): Observable<Item<T>>
   /** Wraps a value with options for `each`. */
   emit<T>(value: T, options?: DeriveOptions): Emission<T>
 }
 
-/** State that a resumed run needs. No item is under way in the whole run while it is saved or restored. */
+/** State that a resumed run needs. No item exists in the whole run while it is saved or restored. */
 export interface Durable {
   /** Writes files into an empty folder of its own. */
   save(folder: string): void | Promise<void>
-  /** Takes up what `save` wrote: right after `open` of a resource, or before the first item reaches a node. */
+  /** Reads what `save` wrote: right after `open` of a resource, or before the first item reaches a node. */
   restore(folder: string): void | Promise<void>
 }
 
-/** `info` unless said otherwise. */
+/** Default: `info`. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export interface Progress {
@@ -212,7 +212,7 @@ export interface Progress {
 }
 
 export interface SourceItem<T, K extends string | number = string> extends Omit<DeriveOptions, 'key'> {
-  /** A number stands for its decimal digits. */
+  /** A number means its decimal digits. */
   key: K
   value: T
 }
@@ -240,22 +240,22 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly unordered?: boolean
   /**
    * Items of one input that the node may hold unreleased at the same time. Default: the largest concurrency given to
-   * `each`, or 4 when `run` uses plain RxJS only. Say it when `run` collects items, e.g. the size of a batch.
+   * `each`, or 4 when `run` uses plain RxJS only. State it when `run` collects items, e.g. the size of a batch.
    */
   credits?(config: Config<F>): number
   /** Items that `run` waits for before it emits anything, when it is more than one: the size of a batch. */
   collects?(config: Config<F>): number
-  /** Set when one item may become several: then nothing is concluded about how many arrive behind it. */
+  /** Set when one item may become several: then the number of items after it cannot be computed. */
   readonly expands?: boolean
-  /** Set when `run` does something that lasts besides its outputs: then they may be left unconnected. */
+  /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */
   dims?(config: Config<F>, sizes: Known['sizes']): Sizes
   /** Memory that `run` takes besides the items on its edges. */
   memory?(config: Config<F>, known: Known): readonly MemoryUse[]
   /**
-   * What is noteworthy about the data that the config names, a line each, found without running: `flow check` prints
-   * it. Throws when the data cannot be read at all.
+   * Remarks about the data that the config names, one a line, made without running: `flow check` prints them. Throws
+   * when the data cannot be read at all.
    */
   inspect?(config: Config<F>): Promise<readonly string[]>
   /**
@@ -272,9 +272,9 @@ export interface Resource<F extends Fields = Fields, T = unknown> {
   readonly config: F
   /** The kind that config fields ask for; usually the resource's own name. */
   readonly kind: string
-  /** Numbers about it, read without opening it. Throws when the data cannot be read (yet). */
+  /** Numbers about it, e.g. extents, read without opening it. Throws when the data cannot be read (yet). */
   sizes?(config: Config<F>, sizes: Known['sizes']): Sizes
-  /** What operators reckon with before it is opened, e.g. a model's shape. Throws when it cannot be read (yet). */
+  /** Facts that operators use before it is opened, e.g. a model's shape. Throws when it cannot be read (yet). */
   outline?(config: Config<F>, outline: Known['outline']): unknown
   /** Memory that it takes while it is open. */
   memory?(config: Config<F>, sizes: Known['sizes']): readonly MemoryUse[]

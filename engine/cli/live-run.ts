@@ -6,10 +6,10 @@ import { type Arguments, type Flag, UsageError } from './arguments.ts'
 
 export const waitFlag: Flag = {
   value: 'SECONDS',
-  description: 'Wait so long for the run to begin (default 0).',
+  description: 'Longest time to wait for the run to begin (default 0).',
 }
 
-/** Waits as long as `--wait` says for a run to begin. */
+/** Waits for a run to begin, at most as long as `--wait` says. */
 export async function waitForRun(
   directory: string,
   words: Arguments,
@@ -25,6 +25,7 @@ export async function waitForRun(
 
 const statusOf = (directory: string): string => join(directory, 'status.json')
 
+/** The status of a run that has begun. */
 export function readStatus(directory: string): Status {
   const path = statusOf(directory)
   if (!existsSync(path))

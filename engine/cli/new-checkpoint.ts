@@ -16,7 +16,7 @@ export const checkpointFlags: Readonly<Record<string, Flag>> = {
     value: 'DIR',
     description: 'checkpoint: folder with tokenizer files (default: builtin:tokenizer).',
   },
-  seed: { value: 'N', description: 'checkpoint: what the weights are drawn from (default: 1).' },
+  seed: { value: 'N', description: 'checkpoint: seed of the random weights (default: 1).' },
   dtype: {
     value: 'TYPE',
     choices: Object.keys(storedTypes),
@@ -45,6 +45,6 @@ export async function newCheckpoint(words: Arguments, print: (line: string) => v
     if (error instanceof CheckpointError) throw new UsageError(error.message)
     throw error
   }
-  print(`${out} is whole: ${showBytes(total)} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  print(`${out} is complete: ${showBytes(total)} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return 0
 }

@@ -7,13 +7,13 @@ import type { Plan } from '../graph/plan.ts'
 import { show } from '../graph/problem.ts'
 import { hideIn } from '../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState, removeLeftovers } from '../run/checkpoint/folder.ts'
-import { cutBack } from '../run/record/files.ts'
+import { rewindFiles } from '../run/record/files.ts'
 import { UsageError } from './arguments.ts'
 import { readOrRecall } from './graph-texts.ts'
 import type { StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
-/** What a run directory says about its run. */
+/** A run as its directory describes it. */
 export interface PastRun {
   readonly plan: Plan
   readonly seed: number
@@ -38,7 +38,7 @@ export function readRun(directory: string, { registry, environment }: World): Pa
   const facts = JSON.parse(readFileSync(path, 'utf8')) as PastRun['facts']
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || typeof seed !== 'number' || !Array.isArray(set))
-    throw new UsageError(`${path}: must say "graph", "seed" and "set"; an older program wrote it`)
+    throw new UsageError(`${path}: must have "graph", "seed" and "set"; an older version of flow wrote it`)
   const plan = loadGraph(graph, registry, { set: set.map(String), environment, read: readOrRecall(facts) })
   const changes = differences(facts.resolved, hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets))
   if (changes.length > 0 || facts.structure !== structureOf(plan)) {
@@ -49,8 +49,8 @@ export function readRun(directory: string, { registry, environment }: World): Pa
   return { plan, seed, facts, status: typeof status === 'string' ? status : undefined }
 }
 
-/** Brings the files of a run back to its newest checkpoint, and says what `startRun` needs to go on from there. */
-export async function cutBackRun(directory: string, { plan, facts }: PastRun) {
+/** Truncates the files of a run to its newest checkpoint, and returns the options to continue from there. */
+export async function rewindRun(directory: string, { plan, facts }: PastRun) {
   if (!plan.checkpoint) {
     const remedy = 'the graph has no "checkpoint"; add one, or start with --set checkpoint.every=N'
     throw new UsageError(`${directory}: must have been started with checkpoints to go on: ${remedy}`)
@@ -58,7 +58,7 @@ export async function cutBackRun(directory: string, { plan, facts }: PastRun) {
   await removeLeftovers(directory)
   const name = (await listCheckpoints(directory)).at(-1)
   const from = name === undefined ? undefined : join(checkpointsOf(directory), name)
-  cutBack(directory, from === undefined ? {} : (await readState(from)).files)
+  rewindFiles(directory, from === undefined ? {} : (await readState(from)).files)
   const before = Array.isArray(facts.resumed) ? facts.resumed : []
   const resumed = [...before, { checkpoint: name ?? null, at: new Date().toISOString() }]
   const { set, plugins, structure, sources, started } = facts
@@ -68,7 +68,7 @@ export async function cutBackRun(directory: string, { plan, facts }: PastRun) {
   }
 }
 
-/** Nodes and edges, and the config in sub-graphs: all that the graph as shown in the manifest does not hold. */
+/** Hash of nodes, edges and the config in sub-graphs, which the graph in the manifest does not show. */
 function structureOf({ nodes, resources }: Plan): string {
   const parts = [
     ...nodes.map(({ name, scope, operatorName, config, wires, onError }) => [

@@ -8,7 +8,7 @@ import { readOrRecall } from './graph-texts.ts'
 export const pluginFlag: Flag = {
   value: 'MODULE',
   many: true,
-  description: 'Use the operators of a module (./ops.js) or package, too.',
+  description: 'Also use the operators of a module (./ops.js) or a package.',
 }
 
 /** The registry with the plugins of the command line and of the graphs, or runs, that the command names. */
@@ -20,14 +20,14 @@ export function plug(registry: Registry, words: Arguments): Promise<Registry> {
   return names.length === 0 ? Promise.resolve(registry) : withPlugins(registry, names)
 }
 
-/** What `--plugin` names, and the folder that it is found from. */
+/** The plugins of `--plugin`, with the folder from which they are resolved. */
 export const statedPlugins = (words: Arguments): StoredPlugin[] =>
   words.all('plugin').map(name => ({ name, folder: process.cwd() }))
 
 /** A plugin of the command line, as the manifest of a run keeps it. */
 export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 
-/** The plugins of what a word names: of a graph file, or of the graph and the command line of a run directory. */
+/** The plugins that a graph file names, or those of the graph and the command line of a run directory. */
 function pluginsIn(word: string): PluginName[] {
   if (word.endsWith('.json')) return pluginsOf(word)
   const path = join(word, 'manifest.json')

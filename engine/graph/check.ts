@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.ts'
+import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
@@ -54,13 +55,13 @@ function checkWith(
   problems.push(...(registry.problems ?? []))
   const sources = new Map<string, string>()
   const read = (name: string) => {
-    const text = options.read ? options.read(name) : readFileSync(name, 'utf8')
+    const text = withoutMark(options.read ? options.read(name) : readFileSync(name, 'utf8'))
     sources.set(name, text)
     return text
   }
   let level: Level | undefined
   try {
-    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets }, problems)
+    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets, problems })
   } catch (error) {
     const found = messageOf(error)
     const rule = 'must be a file that can be read'

@@ -7,16 +7,16 @@ import type { ResolvedType } from './checks/types.ts'
 import { type End, endName, type Wire } from './flatten/flat.ts'
 import type { Plan, PlannedNode } from './plan.ts'
 
-/** Memory that a run may take at most, part by part. */
+/** The most memory that a run may take, part by part. */
 export interface MemoryPlan {
   readonly rows: readonly MemoryRow[]
-  /** On the GPU, as far as known. What takes turns counts once. */
+  /** On the GPU, without the unknown parts. Of parts that take turns, only the largest counts. */
   readonly bytes: number
-  /** On the host, as far as known. */
+  /** On the host, without the unknown parts. */
   readonly hostBytes: number
-  /** Nodes of a loop that lets one item in at a time: they never work at once. Only what they do not keep takes turns. */
+  /** Nodes of each loop that lets in one item at a time: they never work at once, so the memory that they free takes turns. */
   readonly turns: readonly (readonly string[])[]
-  /** Parts whose need is not known, with the reason. */
+  /** Parts whose memory is not known, with the reason. */
   readonly unknown: readonly { part: string; why: string }[]
 }
 
@@ -26,7 +26,7 @@ export interface MemoryRow {
   what: string
   bytes: number
   device: 'gpu' | 'host'
-  /** Whether it stays while other parts have their turn. */
+  /** Whether it stays allocated while other parts have their turn. */
   kept?: boolean
   /** Path to lower for less of it, as `--set` takes it. */
   knob?: string
@@ -34,7 +34,7 @@ export interface MemoryRow {
 
 const bytesOfFormat = { f32: 4, i32: 4, u32: 4, f16: 2, u8: 1 } as const
 
-/** Adds up what resources, nodes and full edges take, from their own estimates and the shapes on the edges. */
+/** Adds up the memory of resources, nodes and full edges, from their estimates and the shapes on the edges. */
 export function planMemory(plan: Plan): MemoryPlan {
   const unknown: { part: string; why: string }[] = []
   const sizes = sizesOf(plan.resources)
@@ -54,8 +54,8 @@ export function planMemory(plan: Plan): MemoryPlan {
     rowsOf('resources', name, () => resource.memory?.(config, sizes(scope)) ?? []),
   )
   const nodes = plan.nodes.flatMap(({ name, scope, operator, config }) => {
-    const known = { sizes: sizes(scope), outline: outlines(scope), dims: heldDims(name, plan, new Set()) }
-    return rowsOf('nodes', name, () => operator.memory?.(config, known) ?? [])
+    const context = { sizes: sizes(scope), outline: outlines(scope), dims: dimsFor(name, plan, new Set()) }
+    return rowsOf('nodes', name, () => operator.memory?.(config, context) ?? [])
   })
   const loops = loopsOf(plan.nodes)
   const edges = plan.nodes.flatMap(node => node.wires.map(wire => ({ node, wire })))
@@ -66,7 +66,7 @@ export function planMemory(plan: Plan): MemoryPlan {
     if (bytes === 'unknown' || bytes === 0) return []
     const inside = (within: readonly string[]) =>
       within.includes(node.name) && within.includes(wire.from.node)
-    // what a feedback edge holds is there beside the items on their way
+    // an item on a feedback edge exists at the same time as the items in the loop
     const loop = wire.initial === undefined ? loops.find(({ within }) => inside(within)) : undefined
     return [{ part, ...onEdge(node, wire, bytes, loop), ...(loop && { loop }) }]
   })
@@ -82,14 +82,14 @@ export function planMemory(plan: Plan): MemoryPlan {
   }
 }
 
-/** What to lower first, largest first. */
+/** Rows that a setting can lower, largest first. */
 export const knobsOf = ({ rows }: MemoryPlan): MemoryRow[] =>
   rows.filter(row => row.knob !== undefined && row.device === 'gpu').sort((a, b) => b.bytes - a.bytes)
 
 const total = (rows: readonly MemoryRow[], device: MemoryRow['device']): number =>
   rows.reduce((sum, row) => sum + (row.device === device ? row.bytes : 0), 0)
 
-/** What nodes that take turns would take beside the largest of them, if they worked at once. */
+/** Bytes that are counted too often when nodes that take turns are added up: all but the largest of each loop. */
 function turnedBytes(
   loops: readonly Loop[],
   rows: readonly MemoryRow[],
@@ -106,7 +106,7 @@ function turnedBytes(
   }, 0)
 }
 
-/** Items that are in a loop are on one of its edges, not on all of them. */
+/** Bytes that are counted too often on the edges of loops: an item is on one edge of its loop at a time. */
 function doubledBytes(loops: readonly Loop[], rows: readonly (MemoryRow & { loop?: Loop })[]): number {
   return loops.reduce((sum, loop) => {
     const each = rows.filter(row => row.loop === loop).map(row => row.bytes)
@@ -114,7 +114,7 @@ function doubledBytes(loops: readonly Loop[], rows: readonly (MemoryRow & { loop
   }, 0)
 }
 
-/** Items that wait on a full edge, and those that its consumer holds; no more than a loop lets in. */
+/** Items that wait on a full edge, and those that its consumer works on; no more than a loop lets in. */
 function onEdge(
   { name, operator, config }: PlannedNode,
   wire: Wire,
@@ -125,45 +125,45 @@ function onEdge(
   const most = loop?.items ?? Number.POSITIVE_INFINITY
   const room = wire.keep === 'latest' ? 1 : Math.max(1, Math.min(items, Math.floor(limit / bytes)))
   const concurrency = typeof config.concurrency === 'number' ? config.concurrency : 1
-  const held = Math.min(most, operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency)
-  const waiting = Math.min(room, most - held)
+  const working = Math.min(most, operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency)
+  const waiting = Math.min(room, most - working)
   return {
-    what: `${waiting > 0 ? `${waiting} waiting and ` : ''}${held} in hand of ${showBytes(bytes)}`,
-    bytes: (waiting + held) * bytes,
+    what: `${waiting > 0 ? `${waiting} waiting and ` : ''}${working} in work, ${showBytes(bytes)} each`,
+    bytes: (waiting + working) * bytes,
     device: 'gpu',
     knob: `nodes.${name}.from.${wire.port}.capacity.items`,
   }
 }
 
-/** Values of the names in a node's shapes, and in those of the nodes whose tensors its items keep alive. */
-function heldDims(name: string, plan: Plan, seen: Set<string>): Sizes {
+/** Sizes for a node's shape names, including the names used by upstream nodes whose tensors its items keep alive. */
+function dimsFor(name: string, plan: Plan, seen: Set<string>): Sizes {
   const node = plan.nodes.find(node => node.name === name)
   if (!node || seen.has(name)) return {}
   seen.add(name)
-  const known = Object.entries(plan.types.dims(name)).filter(([, size]) => size !== undefined)
-  const held = node.wires.map(({ from }) => {
+  const sizes = Object.entries(plan.types.dims(name)).filter(([, size]) => size !== undefined)
+  const upstream = node.wires.map(({ from }) => {
     const origin = plan.types.origin(from)
-    return origin ? heldDims(origin.node, plan, seen) : {}
+    return origin ? dimsFor(origin.node, plan, seen) : {}
   })
-  return Object.assign({}, ...held, Object.fromEntries(known))
+  return Object.assign({}, ...upstream, Object.fromEntries(sizes))
 }
 
-/** Bytes of GPU memory that one item keeps alive: its own tensor, and those of the input that it holds. */
+/** Bytes of GPU memory that one item keeps alive: its own tensor, and those of the input that it refers to. */
 function itemBytes(end: End, plan: Plan, seen: Set<string>): number | 'unknown' {
   const origin = plan.types.origin(end)
   const type = plan.types.resolved(end)
   if (!origin || !type || seen.has(origin.node)) return 0
   seen.add(origin.node)
-  const own = tensorBytes(type)
+  const itself = tensorBytes(type)
   const feeding = plan.nodes.find(node => node.name === origin.node)?.wires ?? []
   const held = feeding
     .filter(wire => wire.port === origin.port.holds)
     .map(wire => itemBytes(wire.from, plan, seen))
-  if (own === 'unknown' || held.includes('unknown')) return 'unknown'
-  return own + Math.max(0, ...held.filter(bytes => bytes !== 'unknown'))
+  if (itself === 'unknown' || held.includes('unknown')) return 'unknown'
+  return itself + Math.max(0, ...held.filter(bytes => bytes !== 'unknown'))
 }
 
-/** Only what has a number format is a tensor on the GPU. */
+/** Only a type with a number format is a tensor on the GPU. */
 function tensorBytes({ dtype, shape }: ResolvedType): number | 'unknown' {
   if (!dtype || !shape) return 0
   let bytes: number = bytesOfFormat[dtype]

@@ -24,7 +24,7 @@ export interface Plan {
   readonly resources: readonly PlannedResource[]
   /** When the run writes checkpoints; undefined: never. */
   readonly checkpoint?: Cadence
-  /** What travels on the edges. */
+  /** The types of the edges. */
   readonly types: EdgeTypes
   /** The graph with params put in, as the manifest keeps it. */
   readonly shown: unknown

@@ -10,11 +10,11 @@ import type { Source } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 
-/** A plugin that somebody names: `./ops.js` relative to `folder`, or a package that can be found from there. */
+/** The name of a plugin: a path such as `./ops.js`, relative to `folder`, or a package that Node finds from there. */
 export interface PluginName {
   readonly name: string
   readonly folder: string
-  /** Where it is named, for messages. */
+  /** The place that names it, for messages. */
   readonly problem: Pick<Problem, 'place' | 'path'>
 }
 
@@ -48,9 +48,9 @@ function sourceOf(file: string, read: (file: string) => string): Source | undefi
 }
 
 /**
- * The registry with what the plugins hold. A plugin is a module that exports `api`, the version of the contract that
- * it was written for, and `operators`, `resources` or both. What is wrong with one is a problem of every graph checked
- * with the result.
+ * The registry with the operators and resources of plugins. A plugin is a module that exports `api`, the version of the
+ * operator contract that it was written for, and `operators`, `resources` or both. A fault of a plugin is a problem of
+ * every graph that is checked with the result.
  */
 export async function withPlugins(registry: Registry, names: readonly PluginName[]): Promise<Registry> {
   const operators: Record<string, Operator> = { ...registry.operators }
@@ -121,7 +121,7 @@ function locate(name: string, folder: string): string {
   try {
     return pathToFileURL(createRequire(join(folder, 'graph.json')).resolve(name)).href
   } catch (error) {
-    // a package that offers no entry to `require` is found by its folder
+    // `require` does not find a package that has only an entry for `import`: its folder is searched for
     const entry = entryOf(name, folder)
     if (entry === undefined) throw error
     return pathToFileURL(entry).href

@@ -1,16 +1,16 @@
 import { messageOf } from '../shared/errors.ts'
 import { RunError } from './error.ts'
 
-/** Things that were opened and must be closed, the last one first, whatever happens. */
+/** Opened things, closed at the end of a run in reverse order, also after an error. */
 export class Lifetimes {
   readonly #shared = new Map<string, Promise<unknown>>()
   readonly #closers: { name: string; close: () => void | Promise<void> }[] = []
 
-  /** Opens once for a key; everybody who asks gets the same value or the same error. */
+  /** Opens once for each key; every caller gets the same value or the same error. */
   share<T>(key: string, open: () => Promise<T>, close: (value: T) => void | Promise<void>): Promise<T> {
-    const known = this.#shared.get(key)
-    // one key stands for one type: that is what asking by key means
-    if (known) return known as Promise<T>
+    const opened = this.#shared.get(key)
+    // callers that share a key state the same type
+    if (opened) return opened as Promise<T>
     const opening = this.open(`shared "${key}"`, open, close)
     this.#shared.set(key, opening)
     return opening
@@ -22,9 +22,9 @@ export class Lifetimes {
     return value
   }
 
-  /** Closes all, going on after an error; returns the errors. */
+  /** Closes everything, also after an error; returns the errors. */
   async closeAll(): Promise<RunError[]> {
-    // what is still opening would be missed
+    // an opening that is not finished would not be closed
     await Promise.allSettled(this.#shared.values())
     const errors: RunError[] = []
     for (let last = this.#closers.pop(); last; last = this.#closers.pop()) {

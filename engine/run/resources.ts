@@ -13,7 +13,7 @@ export class Resources {
     this.#planned = planned
   }
 
-  /** The one that a name means for a part in this scope. */
+  /** The resource that a name refers to in this scope. */
   find(name: string, scope: string): unknown {
     const planned = inScope(name, scope, this.#planned)
     if (planned && this.#opened.has(planned.name)) return this.#opened.get(planned.name)
@@ -28,7 +28,7 @@ export class Resources {
   ): Promise<void> {
     for (const { name, scope, resourceName, resource, config } of this.#planned) {
       if (signal.aborted) return
-      const begun = performance.now()
+      const begin = performance.now()
       const context = resourceContext({ kind: 'resource', name, scope, signal }, services)
       try {
         const value = await services.lifetimes.open(
@@ -38,7 +38,7 @@ export class Resources {
         )
         this.#opened.set(name, value)
         await restore(name)
-        const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+        const seconds = ((performance.now() - begin) / 1000).toFixed(1)
         services.log(`${name}: opened (${resourceName}) in ${seconds} s`, 'debug', name)
       } catch (error) {
         throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {

@@ -27,7 +27,7 @@ export function startRun(plan: Plan, options: RunOptions): Run {
   return { done: run.run(), stop: () => run.stop(), abort: error => run.abort(error) }
 }
 
-/** A run from its first file to its summary: opens what the graph needs, lets items flow, and ends it whatever happens. */
+/** A run from its first file to its summary: it opens resources, lets items flow, and frees everything in every case. */
 class GraphRun implements NodeHost, Services {
   readonly seed: number
   readonly directory: string
@@ -117,7 +117,7 @@ class GraphRun implements NodeHost, Services {
     const fault =
       error instanceof RunError ? error : new RunError('operator-failed', messageOf(error), { cause: error })
     this.#error ??= fault
-    // a full disk may be the very error: then the log cannot take it, and the summary still has it
+    // when a full disk is the error the log cannot take it; the summary still has it
     this.#journal?.logFault(fault)
     if (!first) return
     this.#controller.abort()
@@ -206,7 +206,7 @@ class GraphRun implements NodeHost, Services {
     this.#observer.end()
   }
 
-  /** Nothing is under way: either a cycle may be closed now, or the run waits for something that will not come. */
+  /** No node works: takes a checkpoint, or ends a cycle, or reports that the run has stalled. */
   #quiet(): void {
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
     if (this.#error || nodes.every(node => !node.isRunning)) return

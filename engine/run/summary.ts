@@ -4,16 +4,16 @@ import type { Status } from './record/status.ts'
 
 export interface RunOptions {
   seed: number
-  /** Folder for the run's files; made when it is missing. */
+  /** Folder for the run's files; created if it does not exist. */
   directory: string
   onEvent?: (event: RunEvent) => void
   /** Seconds without any event, while RxJS holds items that a timer might free, until the run counts as stalled. */
   stallSeconds?: number
-  /** Seconds that work under way gets to end after an abort, before its items are freed under it. */
+  /** After an abort, seconds until the items of work that still runs are freed. */
   abortSeconds?: number
-  /** Folder of the checkpoint to go on from, with `seed` as it was; the run's files have been cut back to it. */
+  /** Folder of the checkpoint to continue from; the run's files have been truncated to it, and `seed` is the same. */
   from?: string
-  /** Facts for the manifest beside the engine's own. */
+  /** Facts for the manifest, added to the engine's own. */
   facts?: Readonly<Record<string, unknown>>
 }
 
@@ -43,10 +43,10 @@ export interface RunSummary {
   peakBytes: number
 }
 
-/** A run under way. */
+/** A run that has started. */
 export interface Run {
   readonly done: Promise<RunSummary>
-  /** Ends the sources; what is under way drains. */
+  /** Ends the sources; items already emitted are still processed. */
   stop(): void
   /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
   abort(error?: unknown): void

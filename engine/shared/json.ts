@@ -6,6 +6,9 @@ export function isObject(value: unknown): value is Record<string | number, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** A text without the byte-order mark that some editors put before it. */
+export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '')
+
 export type JsonFileCode = 'missing-file' | 'unreadable-file' | 'torn-file'
 
 /**

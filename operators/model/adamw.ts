@@ -14,7 +14,7 @@ export interface ScheduledOptimizer extends Optimizer {
   readonly totalSteps: number
 }
 
-/** What a model in float16 adds to the metrics of an update: the scale that it had, and counts that should be 0. */
+/** Metrics of an update that only a float16 model has: its loss scale, and counts that should be 0. */
 export function scalingMetrics(scaling: Update['scaling']) {
   if (!scaling) return {}
   const { scale, skippedSteps, cuts } = scaling
@@ -32,66 +32,67 @@ export default resource({
       type: 'string',
       enum: ['constant', 'linear', 'cosine'],
       default: 'cosine',
-      description: 'How the rate falls from its peak after the warm-up, to 0 at the last step.',
+      description: 'How the rate goes on after the warm-up: constant, or falling to 0 at the last step.',
     },
     warmupRatio: {
       type: 'number',
       minimum: 0,
       maximum: 1,
       default: 0.03,
-      description: 'Share of all steps over which the rate rises from 0; the first update then has rate 0.',
+      description:
+        'Share of all steps in which the rate rises from 0; if it is not 0, the first update has rate 0.',
     },
     steps: {
       type: 'integer',
       minimum: 1,
-      description: 'Updates of the whole training, which the schedule spans.',
+      description: 'Updates of the whole training, which the schedule covers.',
     },
     beta1: {
       type: 'number',
       minimum: 0,
       maximum: 1,
       default: 0.9,
-      description: 'Decay of the mean gradient.',
+      description: 'Decay of the running mean of gradients.',
     },
     beta2: {
       type: 'number',
       minimum: 0,
       maximum: 1,
       default: 0.999,
-      description: 'Decay of the mean square.',
+      description: 'Decay of the running mean of squared gradients.',
     },
     epsilon: {
       type: 'number',
       minimum: 0,
       default: 1e-8,
-      description: 'Added to the root of the mean square.',
+      description: 'Added to the root of the mean squared gradient.',
     },
     weightDecay: {
       type: 'number',
       minimum: 0,
       default: 0,
-      description: 'Share of each weight taken off, times the rate.',
+      description: 'Share of each weight that an update subtracts, times the learning rate.',
     },
     decayed: {
       type: 'string',
       enum: ['all', 'matrices'],
       default: 'all',
       description:
-        'What weightDecay acts on: all weights, or `matrices`, without norms and biases, as in the trainers of Hugging Face.',
+        'Which weights decay: all, or only matrices (no norms and biases), as in the trainers of Hugging Face.',
     },
     lossScale: {
       type: 'number',
       minimum: 1,
       default: 65536,
       description:
-        'What the loss is multiplied by at first where the model computes in float16, so that small derivatives are kept: a power of 2, or the one below. Without effect in float32.',
+        'First factor of the loss of a float16 model, so that small derivatives do not round to 0; rounded down to a power of 2. No effect in float32.',
     },
     lossScaleGrowth: {
       type: 'integer',
       minimum: 0,
       default: 2000,
       description:
-        'Updates in a row after which the loss scale doubles. Where gradients leave the range of float16 the update is skipped and the scale halves. 0: the scale stays as it is.',
+        'Updates in a row after which the loss scale doubles. If gradients leave the range of float16, the update is skipped and the scale halves. 0: the scale never doubles.',
     },
     clip: {
       type: 'number',

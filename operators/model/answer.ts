@@ -6,21 +6,21 @@ import type { LoadedModel } from './checkpoint/load-model.ts'
 import { drawingFields } from './drawing-fields.ts'
 import { completionSeeds } from './seeds.ts'
 
-/** It ends at the end of text, the keyword that the published inference stops at. The answer is recorded too. */
+/** An answer ends at the end-of-text token, as in the published inference. It is also recorded in `answers.jsonl`. */
 export default operator({
-  summary: 'Answers each prompt and shows the answer token by token on standard output.',
+  summary: 'Answers each prompt and prints the answer on standard output, token by token.',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that answers.' },
     maxNewTokens: {
       type: 'integer',
       minimum: 1,
       default: 512,
-      description: 'Tokens after which an answer is cut.',
+      description: 'Largest number of tokens in an answer.',
     },
     greedy: {
       type: 'boolean',
       default: true,
-      description: 'Take the most likely token each time instead of drawing.',
+      description: 'Take the most likely token each time instead of drawing one.',
     },
     ...drawingFields,
   },
@@ -50,7 +50,7 @@ export default operator({
   }),
 })
 
-/** Writes what is new in a growing text; a character whose bytes have not all come waits. */
+/** Writes the new end of a growing text; a character waits until all its bytes have arrived. */
 export function shower(write: (text: string) => void): (text: string, isWhole?: boolean) => void {
   let shown = 0
   return (text, isWhole = false) => {

@@ -20,12 +20,12 @@ import type { TensorToWrite } from './files/safetensors-write.ts'
 const fields = {
   vision: { type: 'string', description: 'Hugging Face folder of a SigLIP model, or of its vision half.' },
   language: { type: 'string', description: 'Hugging Face folder of a Qwen2 model, with its tokenizer.' },
-  folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+  folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
   group: {
     type: 'integer',
     minimum: 1,
     default: 16,
-    description: 'Groups in time that the connector cuts a clip into.',
+    description: 'Groups of frames that the connector divides a clip into.',
   },
   queries: { type: 'integer', minimum: 1, default: 512, description: 'Visual tokens of a clip.' },
   connectorLayers: { type: 'integer', minimum: 1, default: 3, description: 'Layers of the connector.' },
@@ -34,7 +34,7 @@ const fields = {
     minimum: 0,
     default: 0.02,
     description:
-      "Standard deviation of the connector's new matrices; its latents have 1, its norms are 1, its biases 0.",
+      "Standard deviation of the connector's new matrices; that of its latents is 1, its norms are 1 and its biases 0.",
   },
   maxLength: {
     type: 'integer',
@@ -51,7 +51,7 @@ const fields = {
   },
 } as const
 
-/** What the first stage of training, `pretrain`, starts from. */
+/** The first stage of training, `pretrain`, starts from its output. */
 export default operator({
   summary: 'Puts a SigLIP folder, a Qwen2 folder and a new connector together as a checkpoint folder.',
   config: fields,
@@ -85,7 +85,7 @@ async function assemble(folder: string, config: Config<typeof fields>): Promise<
     const file = part.files.find(({ tensors }) => tensors.has(own))
     if (file && fits(file, own, shape, problems))
       return [{ name, shape, dtype: format, chunks: readTensor(file, own) }]
-    // Halves that are stored alone come without what nothing computes with.
+    // A half on its own may lack tensors that the model does not compute with.
     if (!file && !isUnusedTensor(name, model))
       problems.push({
         code: 'missing-tensor',
@@ -96,13 +96,13 @@ async function assemble(folder: string, config: Config<typeof fields>): Promise<
   throwProblems(problems)
   await refuseOther(folder)
   await mkdir(folder, { recursive: true })
-  const beside = (await readdir(language)).filter(
+  const copied = (await readdir(language)).filter(
     name => tokenizerFiles.test(name) || name === 'generation_config.json',
   )
-  for (const name of beside) await copyFile(join(language, name), join(folder, name))
+  for (const name of copied) await copyFile(join(language, name), join(folder, name))
   await copyFile(join(vision, processorName), join(folder, processorName))
   for await (const _ of writeShards(folder, tensors, usualShardBytes));
-  // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
+  // Last, because a folder without it is no checkpoint: after an interruption it can be written again.
   await writeFile(join(folder, 'config.json'), `${JSON.stringify(json, null, 2)}\n`)
 }
 
@@ -116,7 +116,7 @@ function fits(file: SafetensorsFile, name: string, shape: Shape, problems: Check
   return false
 }
 
-/** As the published program makes it; `initial` says which tensors are drawn at all. */
+/** Values of a new tensor of the connector, as the published program draws them. */
 function* newConnector(
   name: string,
   shape: Shape,
@@ -134,12 +134,11 @@ async function configJson(
   config: Config<typeof fields>,
   { eosId }: Tokenizer,
 ): Promise<Record<string, unknown>> {
-  const [tower, text] = await Promise.all(
-    [vision, language].map(async folder => {
-      const json = await readJsonFile(join(folder, 'config.json'))
-      return isObject(json) ? json : {}
-    }),
-  )
+  const read = async (folder: string) => {
+    const json = await readJsonFile(join(folder, 'config.json'))
+    return isObject(json) ? json : {}
+  }
+  const [tower, text] = [await read(vision), await read(language)]
   const visionConfig = isObject(tower.vision_config) ? tower.vision_config : tower
   const halves = { text, vision: { ...visionConfig, model_type: 'siglip_vision_model' } }
   return newConfigJson({ languageName: 'qwen2', visionName: 'siglip', ...halves, eosId }, config)

@@ -7,7 +7,7 @@ import { CheckpointError } from './files/checkpoint-error.ts'
 
 export default resource({
   summary:
-    'A model without its adapter: the reference of a training that changes the adapter only, in no memory of its own.',
+    'A model without its adapter: the reference model when only the adapter is trained. It takes no memory of its own.',
   kind: 'model',
   config: {
     model: { type: 'string', resource: 'model', description: 'The model with the adapter.' },
@@ -23,7 +23,7 @@ export default resource({
     const weights = withoutAdapters(model.weights)
     const trained = [...weights.byName.values()].find(({ gradient }) => gradient)
     if (adapter && !trained) return { ...model, weights }
-    const found = trained ? `weights of it are trained, e.g. ${trained.name}` : 'it has none'
+    const found = trained ? `it trains e.g. ${trained.name}` : 'it has no adapter'
     const message = `resource ${name} must have an adapter and train nothing else, but ${found}; open its checkpoint a second time instead`
     throw new CheckpointError({ code: 'bad-config', message })
   },

@@ -24,12 +24,12 @@ export default operator({
       type: 'integer',
       minimum: 1,
       default: 512,
-      description: 'Tokens after which a completion is cut.',
+      description: 'Largest number of tokens in a completion.',
     },
     greedy: {
       type: 'boolean',
       default: false,
-      description: 'Take the most likely token each time instead of drawing.',
+      description: 'Take the most likely token each time instead of drawing one.',
     },
     slots: {
       type: 'integer',
@@ -44,25 +44,26 @@ export default operator({
       minimum: 0,
       maximum: 1,
       default: 0,
-      description: 'Draw only tokens at least this many times as likely as the likeliest; 0: any.',
+      description:
+        'Draw only tokens with at least this fraction of the probability of the most likely one; 0: any token.',
     },
     repetitionPenalty: {
       type: 'number',
       exclusiveMinimum: 0,
       default: 1,
       description:
-        'Divides the logits of tokens that the completion holds already where they are positive, and multiplies the others; 1: leaves them.',
+        'Divides the positive logits of tokens that the completion already has, and multiplies their negative ones; 1: no penalty.',
     },
     stop: {
       type: 'array',
       items: { type: 'string' },
       default: [],
-      description: 'A completion ends where its text first holds one of these.',
+      description: 'A completion ends as soon as its text has one of these strings.',
     },
     keepStop: {
       type: 'boolean',
       default: true,
-      description: 'Whether the text keeps the one that ended it; the token ids always do.',
+      description: 'Whether the text keeps the string that ended it; the token ids always do.',
     },
   },
   inputs: {
@@ -70,7 +71,7 @@ export default operator({
     weights: {
       kind: 'version',
       optional: true,
-      description: 'Holds generation back until the update it waits for.',
+      description: 'Each update of the weights; generation waits for the one that it must use.',
     },
   },
   outputs: { groups: { ...groupPort, holds: 'prompts' } },
@@ -98,7 +99,7 @@ export default operator({
       })
       return { prompt, completions, policyVersion: written.version, generateSeconds: written.seconds }
     }
-    // Those that ended early wait behind at most as many that are still written, so that their places are not idle.
+    // Groups leave in order, so twice as many are open as there are slots: finished ones wait without idle slots.
     return { groups: prompts.pipe(context.each(groupFor, { concurrency: slots === 1 ? 1 : 2 * slots })) }
   },
 })
@@ -109,7 +110,7 @@ type Writer = (request: PromptRequest) => Promise<CompletionGroup>
 function aloneWriter(model: LoadedModel, sampling: Sampling, limits: GenerateOptions): Writer {
   return async request => {
     const started = performance.now()
-    const [completions] = await writeCompletions(model, [request], sampling, limits)
+    const [completions = []] = await writeCompletions(model, [request], sampling, limits)
     return { completions, version: model.version, seconds: (performance.now() - started) / 1000 }
   }
 }

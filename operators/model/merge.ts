@@ -7,14 +7,14 @@ import { openCheckpoint } from './checkpoint/checkpoint.ts'
 import { loadModel } from './checkpoint/load-model.ts'
 import { exportModel } from './checkpoint/save-model.ts'
 
-/** Sums are float32 and rounded once, to the type that the checkpoint stores. */
+/** Sums are computed in float32 and rounded once, to the stored type. */
 export default operator({
   summary:
-    'Writes a checkpoint with an adapter (LoRA) added to its weights, which needs the adapter no more.',
+    'Writes a checkpoint whose weights include an adapter (LoRA), so that it can be used without the adapter.',
   config: {
     path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
     adapter: { type: 'string', description: 'PEFT folder of the adapter.' },
-    folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+    folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
   },
   inputs: {},
   outputs: { folders: 'checkpoint-folder' },

@@ -21,20 +21,20 @@ const fields = {
     items: { type: 'string', enum: ['connector', 'language', 'adapter'] },
     default: [],
     description:
-      'Parts whose weights an optimizer may change; the others are frozen. `adapter` trains low-rank matrices beside frozen layers.',
+      'Parts whose weights an optimizer may change; the others are frozen. `adapter` trains low-rank matrices that are added to frozen layers.',
   },
   visionTune: {
     type: 'string',
     enum: ['frozen', 'partial', 'full'],
     default: 'frozen',
     description:
-      'Whether the vision tower is trained too: not; its blocks from `visionTuneFrom` on; or all of it. Supervised training only.',
+      'Training of the vision tower: none (frozen), its blocks from `visionTuneFrom` on (partial), or all of it (full). For supervised training only.',
   },
   visionTuneFrom: {
     type: 'integer',
     minimum: 0,
     default: 10,
-    description: 'First block of the vision tower, from 0, that is trained.',
+    description: 'First trained block of the vision tower, counted from 0.',
     when: { visionTune: 'partial' },
   },
   precision: {
@@ -49,7 +49,7 @@ const fields = {
     enum: ['none', 'mlp', 'full'],
     default: 'none',
     description:
-      'What training computes again in its backward instead of keeping it: the feed-forward parts of the language model, or its blocks in full. Less memory, more time, the same gradients.',
+      'What the backward pass computes again instead of keeping it from the forward pass: the feed-forward parts of the language model (mlp), or its whole blocks (full). Less memory, more time, the same gradients.',
   },
   adapter: {
     type: 'string',
@@ -61,7 +61,7 @@ const fields = {
     type: 'number',
     exclusiveMinimum: 0,
     default: 32,
-    description: 'The product of the matrices of a new adapter counts loraAlpha / loraRank times.',
+    description: 'Scale of a new adapter: the product of its matrices is multiplied by loraAlpha / loraRank.',
   },
   loraTargets: {
     type: 'array',
@@ -69,7 +69,7 @@ const fields = {
     minItems: 1,
     default: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
     description:
-      'Linear layers that a new adapter changes, by the ends of their names; in the language model and the connector.',
+      'Linear layers of the language model and the connector that a new adapter changes, by the ends of their names.',
   },
   loraSeed: {
     type: 'integer',
@@ -108,7 +108,7 @@ export default resource({
     const warn = (what: string) => context.log(`${path}: ${what}`, 'warn')
     const model: OpenModel = { ...loaded, recompute: config.recompute, warn }
     if (model.saturated > 0)
-      warn(`${model.saturated} weights are beyond float16 and became its largest number`)
+      warn(`${model.saturated} weights are beyond the range of float16 and were set to its largest number`)
     const trained = adapted ? [...parts, 'adapter'] : parts
     if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
@@ -117,20 +117,20 @@ export default resource({
     freeIdleRecordings(device, weights)
     try {
       const cuts = await cutsOf(device, weights)
-      if (cuts > 0) warn(`activations were cut to float16's range ${cuts} times that no update reported`)
+      if (cuts > 0) warn(`activations were clamped to float16's range ${cuts} times outside of updates`)
     } finally {
       weights.free()
     }
   },
 })
 
-/** With who is told what the model could not hold. */
+/** A loaded model that can warn, e.g. when activations were clamped to float16's range. */
 export interface OpenModel extends LoadedModel {
   warn(what: string): void
 }
 
 async function cutsOf(device: Device, { lossScale }: ParameterSet): Promise<number> {
-  const [cuts] = lossScale ? await device.readIntegers(lossScale.forwardCuts) : [0]
+  const [cuts = 0] = lossScale ? await device.readIntegers(lossScale.forwardCuts) : []
   return cuts
 }
 
@@ -142,12 +142,12 @@ const precisionOn = ({ units }: Device, precision: ModelFields['precision']): Pr
   return units === 'none' ? 'float32' : 'float16'
 }
 
-/** What is planned for. An adapter that is read is not counted: its folder says how large it is. */
+/** The model that estimates are for, without an adapter that is read from a folder: only the folder says its size. */
 function paperOf(config: ModelFields): DevicelessModel {
   const { path, train, precision, adapter, recompute } = config
-  const made = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
+  const added = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
   const planned = precision === 'auto' ? 'float16' : precision
-  return { ...outlineOf({ path, train: partsOf(config), precision: planned, adapter: made }), recompute }
+  return { ...outlineOf({ path, train: partsOf(config), precision: planned, adapter: added }), recompute }
 }
 
 const precisionNote = ({ precision }: ModelFields): string =>

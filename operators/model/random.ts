@@ -16,7 +16,7 @@ const size = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, default: value, description }) as const
 
 const fields = {
-  folder: { type: 'string', description: 'Folder to write; made when it is not there.' },
+  folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
   tokenizer: {
     type: 'string',
     default: 'builtin:tokenizer',
@@ -35,7 +35,7 @@ const fields = {
   visionIntermediate: size(128, "Width of the vision tower's feed-forward parts."),
   visionLayers: size(
     3,
-    'Stored blocks of the vision tower; the last one is not used, as in the released model.',
+    'Stored blocks of the vision tower; the last one is unused, as in the released model.',
   ),
   visionHeads: size(4, 'Heads of the vision tower; they divide its width.'),
   positionScale: {
@@ -43,9 +43,9 @@ const fields = {
     minimum: 0,
     default: 1,
     description:
-      "Factor on the vision tower's position embeddings; a random tower says where something is only with more than 1.",
+      "Factor of the vision tower's position embeddings; the features of a random tower depend on positions only if it is above 1.",
   },
-  group: size(4, 'Groups in time that the connector cuts a clip into.'),
+  group: size(4, 'Groups of frames that the connector divides a clip into.'),
   queries: size(16, 'Visual tokens of a clip.'),
   connectorLayers: size(1, 'Layers of the connector.'),
   hidden: size(96, 'Width of the language model.'),
@@ -74,7 +74,7 @@ export default operator({
 
 /**
  * Writes the folder in the released layout, with tied embeddings. Matrices are N(0, 1/fan-in), so that signals keep
- * their size through layers that were never trained; latents N(0, 1); norms 1; biases 0 (Specification 1.5, 1.9).
+ * their size through untrained layers; latents N(0, 1); norms 1; biases 0.
  */
 export async function writeRandomCheckpoint(folder: string, config: Config<typeof fields>): Promise<void> {
   const source = resolvePath(config.tokenizer)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
+import { withoutMark } from '../../engine/shared/json.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import {
   type DevicelessModel,
@@ -19,7 +20,7 @@ import { parseModelConfig } from './checkpoint/config.ts'
 import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
 import { expectedTensors } from './checkpoint/tensor-names.ts'
 
-/** Tokens of text in a prompt or a conversation that estimates assume: data are not read for them. */
+/** Tokens of text that estimates assume in a prompt or a conversation; they do not read the data. */
 export const assumedTokens = 256
 
 /** What decides the memory of a model. */
@@ -33,13 +34,13 @@ export interface OutlineOptions {
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
 export function outlineOf({ path, train, precision, adapter }: OutlineOptions): DevicelessModel {
   const file = join(resolvePath(path), 'config.json')
-  const config = parseModelConfig(file, JSON.parse(readFileSync(file, 'utf8')), {
+  const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {
     eosId: 0,
     idOf: () => undefined,
   })
   const weights = expectedTensors(config)
   const tensors = new Map([...weights].map(([name, shape]) => [name, { shape }]))
-  const beside = adapter && {
+  const attached = adapter && {
     targets: targetsAmong({ tensors }, adapter.targets),
     rank: adapter.rank,
     scale: 1,
@@ -47,7 +48,14 @@ export function outlineOf({ path, train, precision, adapter }: OutlineOptions): 
   }
   const { maxLength } = config
   const trained = isTrainedBy(train)
-  return devicelessModel({ shape: shapeOf(config), weights, trained, precision, maxLength, adapter: beside })
+  return devicelessModel({
+    shape: shapeOf(config),
+    weights,
+    trained,
+    precision,
+    maxLength,
+    adapter: attached,
+  })
 }
 
 /** Extents that ports name, and the number of trained weights. */
@@ -72,7 +80,7 @@ export function visionMemory(model: DevicelessModel, frames: number | undefined)
   return [{ what: 'activations of the vision tower', bytes, kept: true }]
 }
 
-/** Writing completions of so many prompts at once. */
+/** Generation of completions for `slots` prompts at once. */
 export function generateMemory(
   model: DevicelessModel,
   about: GroupExtent,
@@ -83,11 +91,11 @@ export function generateMemory(
   const { total, cache } = (slots > 1 ? slotBytes : generationBytes)(model, extent, sampling)
   return [
     { what: 'KV cache', bytes: cache, knob: slots > 1 ? 'slots' : 'maxNewTokens' },
-    { what: `${beside} of ${assumed}`, bytes: total - cache, knob: 'count' },
+    { what: `${generationRest} of ${assumed}`, bytes: total - cache, knob: 'count' },
   ]
 }
 
-/** Writing one answer to each of a list of questions as one batch, or of so many in slots. */
+/** Generation of one answer to each question of a list as one batch, or of `slots` answers at a time. */
 export function answerMemory(
   model: DevicelessModel,
   {
@@ -104,24 +112,24 @@ export function answerMemory(
   const { total, cache } = bytesOf(model, { ...extent, sequences }, sampling)
   return [
     { what: 'KV cache', bytes: cache, knob: 'maxNewTokens' },
-    { what: `${beside} of ${assumed} each`, bytes: total - cache },
+    { what: `${generationRest} of ${assumed} each`, bytes: total - cache },
   ]
 }
 
-/** A forward that keeps what its backward needs, over a prompt with its completions. */
+/** A forward pass that keeps activations for its backward pass, over a prompt with its completions. */
 export function trainMemory(model: DevicelessModel, about: GroupExtent): MemoryUse[] {
   return [
     { what: `activations, with ${assumed}`, bytes: passBytes(model, extentOf(about), true), kept: true },
   ]
 }
 
-/** A forward over the same that only gives its log-probabilities. */
+/** A forward pass over the same that only computes log-probabilities. */
 export function scoreMemory(model: DevicelessModel, about: GroupExtent, whose: string): MemoryUse[] {
   const bytes = passBytes(model, extentOf(about), false)
   return [{ what: `log-probabilities of the ${whose}`, bytes, kept: true }]
 }
 
-/** The same over conversations that are learned from. */
+/** The same over the conversations of supervised training. */
 export function learnMemory(
   model: DevicelessModel,
   examples: number,
@@ -134,11 +142,11 @@ export function learnMemory(
   ]
 }
 
-/** Copies are of weights in float32 and of those with adapters, where steps read float16. */
-const beside = 'logits, copies of weights, prefill'
+/** Copies are of float32 weights and of weights with adapters, where steps read float16. */
+const generationRest = 'logits, copies of weights, prefill'
 const assumed = `${assumedTokens} tokens of text`
 
-/** Completions of one prompt, as the shapes of ports say it; undefined where nothing decides. */
+/** Completions of one prompt, from the shapes of ports; undefined where the graph does not decide. */
 export interface GroupExtent {
   frames: number | undefined
   count: number | undefined
@@ -153,8 +161,8 @@ const extentOf = ({ frames, count, length }: GroupExtent): Extent => ({
   length: known(length, 'tokens'),
 })
 
-/** Throws for what the graph does not decide: the estimate is then left out and named. */
+/** Throws if the graph does not decide the size: the estimate is then left out, with this message. */
 function known(size: number | undefined, what: string): number {
-  if (size === undefined) throw new Error(`the number of ${what} is not known`)
+  if (size === undefined) throw new Error(`the graph does not decide the number of ${what}`)
   return size
 }

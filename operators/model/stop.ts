@@ -1,8 +1,8 @@
 import type { Tokenizer } from './checkpoint/tokenizer.ts'
 
 /**
- * How many of the ids a completion keeps that must stop at the first of these strings: up to the token that completes
- * it. Undefined while the text holds none of them. A stop may begin and end within tokens.
+ * The number of ids that a completion keeps if it must stop at the first of these strings: up to the token that completes
+ * the string. Undefined while the text has none of them. A string may begin and end within tokens.
  */
 export function stopOf(
   tokenizer: Pick<Tokenizer, 'decode'>,
@@ -12,7 +12,7 @@ export function stopOf(
   const holds = (ids: readonly number[]) => endOfFirst(tokenizer.decode(ids), stops) !== undefined
   return ids => {
     if (!holds(ids)) return undefined
-    // Text only grows, so what holds a stop holds it ever after.
+    // Text only grows: once it has a stop string it keeps it, so a binary search finds the token.
     let [without, least] = [0, ids.length]
     while (least - without > 1) {
       const middle = (without + least) >> 1
@@ -29,11 +29,11 @@ export function textUntil(text: string, stops: readonly string[], keepStop: bool
   return found ? text.slice(0, keepStop ? found.end : found.start) : text
 }
 
-/** Where the string that is complete first stands; of those complete at once, the longest. */
+/** The string that is complete first; of several that end at the same place, the longest. */
 function endOfFirst(text: string, stops: readonly string[]): { start: number; end: number } | undefined {
-  const found = stops
+  const places = stops
     .map(stop => ({ start: text.indexOf(stop), length: stop.length }))
     .filter(({ start }) => start >= 0)
     .map(({ start, length }) => ({ start, end: start + length }))
-  return found.sort((a, b) => a.end - b.end || a.start - b.start)[0]
+  return places.sort((a, b) => a.end - b.end || a.start - b.start)[0]
 }

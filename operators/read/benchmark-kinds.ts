@@ -26,6 +26,7 @@ export interface Finding {
     | 'duplicate-question'
     | 'unknown-field'
     | 'not-asked'
+    | 'bad-bounds'
   /** A question's id or a field's name, and details. */
   about: string
 }

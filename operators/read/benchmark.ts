@@ -1,12 +1,9 @@
-import { existsSync, statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { statSync } from 'node:fs'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
-import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline } from './benchmark-kinds.ts'
+import { refusePacked } from './packed.ts'
 import { ReadError } from './read-error.ts'
 
 /** A benchmark as read from its folder. */
@@ -17,6 +14,8 @@ export interface ReadBenchmark {
   excluded: readonly { id: string; reason: string }[]
   /** Found by the reader itself; what can be seen from the questions is added. */
   findings: readonly Finding[]
+  /** Files of subtitles that the questions ask for, whether they are there or not. */
+  subtitles?: readonly string[]
 }
 
 /** Config that all readers of benchmarks share. */
@@ -44,6 +43,7 @@ export const profileField = {
 } as const
 
 interface ReaderConfig {
+  readonly path: string
   readonly shard: string
   readonly limit: number
 }
@@ -56,7 +56,11 @@ export function benchmarkStreams(
 ): Streams {
   let started: Promise<ReadBenchmark> | undefined
   const whole = (): Promise<ReadBenchmark> => {
-    started ??= read().then(benchmark => limited(benchmark, config.limit))
+    started ??= read().then(async benchmark => {
+      const asked = limited(benchmark, config.limit)
+      await refusePacked(config.path, asked.questions, asked.subtitles ?? [])
+      return asked
+    })
     return started
   }
   return {
@@ -67,7 +71,7 @@ export function benchmarkStreams(
         if (i % shards === shard - 1) for (const value of questions) yield { key: value.fields.id, value }
     }),
     benchmark: context.source<Benchmark>(async function* (): AsyncGenerator<SourceItem<Benchmark>> {
-      const { questions, findings, ...rest } = await whole()
+      const { questions, findings, subtitles: _, ...rest } = await whole()
       const found = [...findings, ...findingsOf(questions)]
       for (const line of summarise(questions.length, found)) context.log(line)
       const listed = questions.map(({ fields: { id, clip } }) => ({ id, clip }))
@@ -78,8 +82,9 @@ export function benchmarkStreams(
 }
 
 /** The lines that `flow check` prints about a benchmark. */
-export async function inspectBenchmark(read: () => Promise<ReadBenchmark>): Promise<string[]> {
-  const { questions, findings } = await read()
+export async function inspectBenchmark(path: string, read: () => Promise<ReadBenchmark>): Promise<string[]> {
+  const { questions, findings, subtitles = [] } = await read()
+  await refusePacked(path, questions, subtitles)
   return summarise(questions.length, [...findings, ...findingsOf(questions)])
 }
 
@@ -103,9 +108,9 @@ export function findingsOf(questions: readonly Question[]): Finding[] {
     if (!clips.has(video)) clips.set(video, stateOf(video))
     const state = clips.get(video)
     if (state) add(state, `${id} (${video})`)
-    if (answer === null) add('unwinnable')
-    if (new Set(options).size < options.length) add('repeated-option')
     if (letters.length < 2) add('unwinnable', `${id} (${letters.length} options)`)
+    else if (answer === null) add('unwinnable')
+    if (new Set(options).size < options.length) add('repeated-option')
     if (ids.has(id)) add('duplicate-id')
     ids.add(id)
     const same = asked.get(`${video}\n${question}`)
@@ -154,74 +159,4 @@ function limited(benchmark: ReadBenchmark, limit: number): ReadBenchmark {
     seen.add(fields.id)
   }
   return limit > 0 ? { ...benchmark, questions: questions.slice(0, limit) } : benchmark
-}
-
-/** The letters of so many options: A, B, C, … */
-export const lettersOf = (count: number): string[] =>
-  Array.from({ length: count }, (_, i) => String.fromCharCode(65 + i))
-
-/** The letter of the last option with this text, as the published scripts take it; null when none has it. */
-export function letterOf(options: readonly string[], text: unknown): string | null {
-  const at = typeof text === 'string' ? options.lastIndexOf(text) : -1
-  return at < 0 ? null : String.fromCharCode(65 + at)
-}
-
-/** The first of some places that exists, else the first: missing clips are reported by their usual place. */
-export function firstPlace(root: string, places: readonly string[]): string {
-  const found = places.map(place => join(root, place)).find(path => existsSync(path))
-  return found ?? join(root, places[0] ?? '')
-}
-
-export type Row = Readonly<Record<string, unknown>>
-
-/** The rows of a JSON file with an array of objects. */
-export async function readRows(path: string): Promise<Row[]> {
-  const value = parseJson(path, await readText(path))
-  if (Array.isArray(value) && value.every(isObject)) return value
-  throw new ReadError('bad-question', `${path}: must be a JSON array of objects`)
-}
-
-export async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    const reason = messageOf(error)
-    throw new ReadError('no-file', `${path}: cannot be read: ${reason}`)
-  }
-}
-
-export function parseJson(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    const reason = messageOf(error)
-    throw new ReadError('bad-question', `${path}: must be JSON: ${reason}`)
-  }
-}
-
-/** A text field that must be there. */
-export function text(row: Row, field: string, where: string): string {
-  const value = row[field]
-  if (typeof value === 'string') return value
-  const found = value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
-  throw new ReadError('bad-question', `${where}: ${field} must be text, ${found}`)
-}
-
-/** A list of texts that must be there. */
-export function texts(row: Row, field: string, where: string): string[] {
-  const value = row[field]
-  if (Array.isArray(value) && value.every(one => typeof one === 'string')) return value
-  throw new ReadError(
-    'bad-question',
-    `${where}: ${field} must be a list of texts, found ${JSON.stringify(value)}`,
-  )
-}
-
-/** One finding for each field that the reader does not know. */
-export function unknownFields(rows: readonly Row[], known: readonly string[], where: string): Finding[] {
-  const names = new Set(rows.flatMap(row => Object.keys(row)).filter(name => !known.includes(name)))
-  return [...names].map(name => {
-    const count = rows.filter(row => name in row).length
-    return { code: 'unknown-field', about: `${name} (${where}, ${count} rows)` }
-  })
 }

@@ -3,6 +3,7 @@ import { extname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Sample } from '../kinds.ts'
 import { ReadError } from './read-error.ts'
+import { isMacCopy, videoExtensions } from './video-extensions.ts'
 
 export default operator({
   summary: 'Finds the clips in a folder and below it: video files, and folders of numbered pictures.',
@@ -11,20 +12,7 @@ export default operator({
     extensions: {
       type: 'array',
       items: { type: 'string' },
-      default: [
-        '.mp4',
-        '.mkv',
-        '.webm',
-        '.avi',
-        '.mov',
-        '.gif',
-        '.mpg',
-        '.mpeg',
-        '.m4v',
-        '.ts',
-        '.wmv',
-        '.flv',
-      ],
+      default: videoExtensions,
       description: 'Names of video files end in one of these, in upper or lower case.',
     },
   },
@@ -50,9 +38,10 @@ async function findClips(folder: string, extensions: readonly string[]): Promise
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
     throw new ReadError('no-file', `${folder}: must be a folder that can be read (${String(cause)})`)
   })
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  if (entries.some(({ name }) => numberedPicture.test(name))) return [folder]
-  const found = entries.map(entry => {
+  const kept = entries.filter(({ name }) => !isMacCopy(name))
+  kept.sort((a, b) => (a.name < b.name ? -1 : 1))
+  if (kept.some(({ name }) => numberedPicture.test(name))) return [folder]
+  const found = kept.map(entry => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return findClips(path, extensions)
     return extensions.includes(extname(entry.name).toLowerCase()) ? [path] : []

@@ -1,9 +1,9 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { shuffled } from '../shuffle.ts'
 import { passFields } from './epochs.ts'
+import { parseExactJson } from './exact-json.ts'
+import { linesOf } from './lines.ts'
 
 /** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are skipped. */
 export default operator({
@@ -32,27 +32,9 @@ export default operator({
   },
 })
 
-interface Line {
-  text: string
-  number: number
-}
-
-async function* linesOf(path: string): AsyncGenerator<Line> {
-  const input = createReadStream(path)
-  try {
-    let number = 0
-    for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-      number++
-      if (text.trim() !== '') yield { text, number }
-    }
-  } finally {
-    input.destroy()
-  }
-}
-
 function parse(text: string, path: string, number: number): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch (error) {
     const reason = messageOf(error)
     throw new Error(`${path}:${number}: must be one JSON value a line: ${reason}`)

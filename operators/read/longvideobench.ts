@@ -1,19 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import type { Question } from '../question.ts'
-import {
-  benchmarkFields,
-  benchmarkStreams,
-  inspectBenchmark,
-  lettersOf,
-  type ReadBenchmark,
-  type Row,
-  readRows,
-  text,
-  texts,
-  unknownFields,
-} from './benchmark.ts'
+import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
+import { idOf, lettersOf, type Row, readRows, text, texts, unknownFields } from './benchmark-rows.ts'
 
 const config = {
   ...benchmarkFields,
@@ -34,7 +26,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(() => readLongVideoBench(settings)),
+  inspect: settings => inspectBenchmark(settings.path, () => readLongVideoBench(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readLongVideoBench(settings)),
 })
 
@@ -50,26 +42,32 @@ interface LongVideoBenchSettings {
 }
 
 export async function readLongVideoBench(settings: LongVideoBenchSettings): Promise<ReadBenchmark> {
-  const rows = await readRows(join(settings.path, 'lvb_val.json'))
+  const path = benchmarkRoot(settings.path, ['lvb_val.json'])
+  const rows = await readRows(join(path, 'lvb_val.json'))
+  const find = clipFinder(path)
   const findings = unknownFields(rows, known, 'lvb_val.json')
-  const questions = rows.map((row, i) => questionOf(row, `lvb_val.json: item ${i}`, settings))
-  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings }
+  const questions = rows.map((row, i) =>
+    questionOf(row, `lvb_val.json: item ${i}`, { ...settings, path }, find),
+  )
+  const subtitles = settings.subtitles ? rows.map(row => subtitlesOf(row, path)) : []
+  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings, subtitles }
 }
 
-function questionOf(row: Row, where: string, settings: LongVideoBenchSettings): Question {
+function questionOf(row: Row, where: string, settings: LongVideoBenchSettings, find: FindClip): Question {
   const { path, instruction } = settings
   const candidates = texts(row, 'candidates', where)
   const letters = lettersOf(candidates.length)
   const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
   const { correct_choice: choice, starting_timestamp_for_subtitles: start, duration } = row
-  const file = join(path, 'subtitles', String(row.subtitle_path))
+  const file = subtitlesOf(row, path)
   const startSeconds = typeof start === 'number' ? start : 0
-  const video = join(path, 'videos', text(row, 'video_path', where))
+  const name = text(row, 'video_path', where)
+  const video = find([`videos/${name}`, name])
   return {
     video,
     question: [`Question: ${text(row, 'question', where)}`, ...lines, instruction].join('\n'),
     fields: {
-      id: `longvideobench/${text(row, 'id', where)}`,
+      id: `longvideobench/${idOf(row, 'id', where)}`,
       benchmark: 'longvideobench',
       clip: relative(path, video),
       tasks: [text(row, 'question_category', where)],
@@ -84,3 +82,6 @@ function questionOf(row: Row, where: string, settings: LongVideoBenchSettings): 
     },
   }
 }
+
+const subtitlesOf = (row: Row, path: string): string =>
+  inside(path, `subtitles/${String(row.subtitle_path)}`, 'subtitle_path')

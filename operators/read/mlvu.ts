@@ -3,23 +3,14 @@ import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
-import {
-  benchmarkFields,
-  benchmarkStreams,
-  firstPlace,
-  inspectBenchmark,
-  letterOf,
-  lettersOf,
-  parseJson,
-  type ReadBenchmark,
-  type Row,
-  readText,
-  text,
-  texts,
-  unknownFields,
-} from './benchmark.ts'
+import { stripEnd } from '../text/python.ts'
+import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
+import { letterOf, lettersOf, parseJson, type Row, text, texts, unknownFields } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
+import { readText } from './rows.ts'
+import { isMacCopy } from './video-extensions.ts'
 
 /** Generation tasks have no candidates and are not asked. The accuracy quoted is the mean over the tasks. */
 export default operator({
@@ -27,14 +18,25 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(() => readMlvu(settings)),
+  inspect: settings => inspectBenchmark(settings.path, () => readMlvu(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readMlvu(settings)),
 })
 
+/** The test set has its questions beside a folder with its clips, or in it. */
+const marks = [
+  'json',
+  'test_multi_choice_tasks.json',
+  'test_question.json',
+  'test_mcq.json',
+  'test-ground-truth',
+]
 const known = 'video duration question candidates answer question_type scoring_points question_id'.split(' ')
 
 export async function readMlvu(settings: { path: string; instruction: string }): Promise<ReadBenchmark> {
-  const files = await annotationFiles(settings.path)
+  const path = benchmarkRoot(settings.path, marks)
+  const files = await annotationFiles(path)
+  const find = clipFinder(path)
+  const seen = new Set<string>()
   const truths = new Map(files.flatMap(({ rows }) => rows.flatMap(truthOf)))
   const questions: Question[] = []
   const excluded: { id: string; reason: string }[] = []
@@ -45,7 +47,11 @@ export async function readMlvu(settings: { path: string; instruction: string }):
     findings.push(...unknownFields(asked, known, file))
     for (const [i, row] of asked.entries()) {
       const id = `mlvu/${typeof row.question_id === 'string' ? row.question_id : `${stem}/${i}`}`
-      if (Array.isArray(row.candidates)) questions.push(questionOf(row, id, stem, settings, truths))
+      // the test set states a question again with its answer
+      if (seen.has(id)) continue
+      seen.add(id)
+      if (Array.isArray(row.candidates))
+        questions.push(questionOf(row, id, { ...settings, path, stem, truths, find }))
       else {
         excluded.push({ id, reason: 'generation: it has no candidates' })
         findings.push({ code: 'not-asked', about: `${id} (generation)` })
@@ -57,24 +63,35 @@ export async function readMlvu(settings: { path: string; instruction: string }):
   return { name: 'mlvu', headline: 'tasks', questions, excluded, findings }
 }
 
-function questionOf(
-  row: Row,
-  id: string,
-  stem: string,
-  { path, instruction }: { path: string; instruction: string },
-  truths: ReadonlyMap<string, unknown>,
-): Question {
+interface Source {
+  path: string
+  instruction: string
+  /** Name of the annotation file, and of the folder of its clips. */
+  stem: string
+  truths: ReadonlyMap<string, unknown>
+  find: FindClip
+}
+
+function questionOf(row: Row, id: string, { path, instruction, stem, truths, find }: Source): Question {
   const candidates = texts(row, 'candidates', id)
   const letters = lettersOf(candidates.length)
   const name = text(row, 'video', id)
   const isTest = typeof row.question_id === 'string'
   const truth = row.answer ?? truths.get(String(row.question_id))
   const lines = candidates.map((candidate, n) => `(${letters[n]}) ${candidate}`)
-  const places = [`video/${stem}/${name}`, `video/${name}`, `videos/${name}`, `${stem}/${name}`, name]
-  const video = firstPlace(path, isTest ? places.slice(1) : places)
+  const places = [
+    `video/${stem}/${name}`,
+    `video/${name}`,
+    `videos/${name}`,
+    `${stem}/${name}`,
+    name,
+    `MLVU_Test/video/${name}`,
+  ]
+  const video = find(isTest ? places.slice(1) : places)
+  const words = stripEnd([text(row, 'question', id), ...lines].join('\n'))
   return {
     video,
-    question: [text(row, 'question', id), ...lines, instruction].join('\n'),
+    question: `${words}\n${instruction}`,
     fields: {
       id,
       benchmark: 'mlvu',
@@ -92,18 +109,16 @@ function questionOf(
 }
 
 /** A row of the test set's ground truth: it names a question and its answer. */
-function truthOf({ question_id, answer, option, question }: Row): [string, unknown][] {
+function truthOf({ question_id, answer, option }: Row): [string, unknown][] {
   const truth = answer ?? option
-  return typeof question_id === 'string' && question === undefined && truth !== undefined
-    ? [[question_id, truth]]
-    : []
+  return typeof question_id === 'string' && truth !== undefined ? [[question_id, truth]] : []
 }
 
 async function annotationFiles(path: string): Promise<{ file: string; rows: Row[] }[]> {
   const found: { file: string; rows: Row[] }[] = []
-  for (const folder of ['json', '.', 'test-ground-truth']) {
+  for (const folder of ['json', '.', 'test-ground-truth', '../test-ground-truth']) {
     const names = await readdir(join(path, folder)).catch(() => [])
-    for (const name of names.filter(name => name.endsWith('.json')).sort()) {
+    for (const name of names.filter(name => name.endsWith('.json') && !isMacCopy(name)).sort()) {
       const file = join(folder, name)
       const value = parseJson(join(path, file), await readText(join(path, file)))
       if (Array.isArray(value) && value.every(isObject)) found.push({ file, rows: value })

@@ -2,17 +2,10 @@ import { basename, dirname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import type { Question } from '../question.ts'
-import {
-  benchmarkFields,
-  benchmarkStreams,
-  inspectBenchmark,
-  type ReadBenchmark,
-  type Row,
-  readRows,
-  text,
-  unknownFields,
-} from './benchmark.ts'
+import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
+import { type Row, readRows, text, unknownFields } from './benchmark-rows.ts'
 
 /** Open-ended questions are not asked: the published scripts skip them, and only a judge could score them. */
 export default operator({
@@ -20,7 +13,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(() => readMmvu(settings)),
+  inspect: settings => inspectBenchmark(settings.path, () => readMmvu(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readMmvu(settings)),
 })
 
@@ -28,7 +21,9 @@ const prefix = 'https://huggingface.co/datasets/yale-nlp/MMVU/resolve/main'
 const known = 'id video youtube_url question_type metadata question choices answer'.split(' ')
 
 export async function readMmvu(settings: { path: string; instruction: string }): Promise<ReadBenchmark> {
-  const file = join(settings.path, 'validation.json')
+  const path = benchmarkRoot(settings.path, ['validation.json'])
+  const file = join(path, 'validation.json')
+  const find = clipFinder(path)
   const rows = await readRows(file)
   const isAsked = (row: Row) => row.question_type === 'multiple-choice'
   const open = rows.filter(row => !isAsked(row)).map(row => `mmvu/${text(row, 'id', file)}`)
@@ -37,7 +32,9 @@ export async function readMmvu(settings: { path: string; instruction: string }):
     ...open.map(id => ({ code: 'not-asked' as const, about: `${id} (open-ended)` })),
   ]
   const excluded = open.map(id => ({ id, reason: 'open-ended: only a judge could score it' }))
-  const questions = rows.filter(isAsked).map((row, i) => questionOf(row, `${file}: item ${i}`, settings))
+  const questions = rows
+    .filter(isAsked)
+    .map((row, i) => questionOf(row, `${file}: item ${i}`, { ...settings, path }, find))
   return { name: 'mmvu', headline: 'micro', questions, excluded, findings }
 }
 
@@ -45,13 +42,15 @@ function questionOf(
   row: Row,
   where: string,
   { path, instruction }: { path: string; instruction: string },
+  find: FindClip,
 ): Question {
   const choices = Object.entries(isObject(row.choices) ? row.choices : {})
   const letters = choices.map(([letter]) => letter)
   const options = choices.map(([, option]) => String(option))
   const address = text(row, 'video', where)
   const local = address.startsWith(prefix) ? address.slice(prefix.length) : address
-  const video = join(path, local)
+  const name = local.replace(/^\/+/, '')
+  const video = find([name, `videos/${name}`])
   const answer = text(row, 'answer', where)
   const lines = choices.map(([letter, option]) => `${letter}. ${option}`)
   return {

@@ -5,25 +5,29 @@ import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import type { FrameSettings, Question } from '../question.ts'
+import { stripEnd } from '../text/python.ts'
 import {
   benchmarkFields,
   benchmarkStreams,
-  firstPlace,
   inspectBenchmark,
+  profileField,
+  type ReadBenchmark,
+} from './benchmark.ts'
+import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
+import type { Finding } from './benchmark-kinds.ts'
+import {
   letterOf,
   lettersOf,
   parseJson,
-  profileField,
-  type ReadBenchmark,
   type Row,
   readRows,
-  readText,
   text,
   texts,
   unknownFields,
-} from './benchmark.ts'
-import type { Finding } from './benchmark-kinds.ts'
+} from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
+import { readText } from './rows.ts'
+import { isMacCopy } from './video-extensions.ts'
 
 /**
  * Takes both layouts: `json/` and `video/`, with bounds to be cut out; and `test.json` with clips that are cut already,
@@ -34,11 +38,11 @@ export default operator({
   config: { ...benchmarkFields, profile: profileField },
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(() => readMvbench(settings)),
+  inspect: settings => inspectBenchmark(settings.path, () => readMvbench(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readMvbench(settings)),
 })
 
-/** The tasks in the published order, with the folders of their clips (Specification 6.5). */
+/** The tasks in the published order, with the folders of their clips. */
 const folders: Readonly<Record<string, string>> = {
   fine_grained_pose: 'nturgbd',
   episodic_reasoning: 'tvqa/frames_fps3_hq',
@@ -74,7 +78,8 @@ export interface MvbenchSettings {
 }
 
 export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchmark> {
-  const { path } = settings
+  const path = benchmarkRoot(settings.path, ['test.json', 'json'])
+  const find = clipFinder(path)
   const isCut = existsSync(join(path, 'test.json'))
   const tasks = isCut ? await cutTasks(join(path, 'test.json')) : await plainTasks(path)
   const findings: Finding[] = []
@@ -87,15 +92,14 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
       const name = text(row, 'video', where)
       const letters = lettersOf(candidates.length)
       const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
-      const { start, end } = row
-      const roots = ['video', 'video/data0613', '.']
-      const video = firstPlace(
-        path,
-        roots.map(root => join(root, folder, name)),
-      )
+      const bounds = boundsOf(row)
+      if (bounds === 'bad') findings.push({ code: 'bad-bounds', about: `mvbench/${task}/${i}` })
+      const [start, end] = bounds === 'bad' ? [] : (bounds ?? [])
+      const video = find(['video', 'video/data0613', '.'].map(root => `${root}/${folder}/${name}`))
+      const words = stripEnd([text(row, 'question', where), 'Options:', ...lines].join('\n'))
       questions.push({
         video,
-        question: [text(row, 'question', where), 'Options:', ...lines, settings.instruction].join('\n'),
+        question: `${words}\n${settings.instruction}`,
         fields: {
           id: `mvbench/${task}/${i}`,
           benchmark: 'mvbench',
@@ -105,7 +109,7 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
           options: candidates,
           letters,
           answer: letterOf(candidates, row.answer),
-          frames: framesOf(task, settings, !isCut && typeof start === 'number' && typeof end === 'number'),
+          frames: framesOf(task, settings, !isCut && end !== undefined),
           start,
           end,
         },
@@ -113,6 +117,18 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
     }
   }
   return { name: 'mvbench', headline: 'micro', questions, excluded: [], findings }
+}
+
+/** Seconds, as numbers or as text with a number in it; none where a row states none. */
+function boundsOf({ start, end }: Row): [number, number] | 'bad' | undefined {
+  if ((start ?? null) === null && (end ?? null) === null) return undefined
+  const [from, to] = [start, end].map(secondsOf)
+  return from !== undefined && to !== undefined ? [from, to] : 'bad'
+}
+
+function secondsOf(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof seconds === 'number' && Number.isFinite(seconds) ? seconds : undefined
 }
 
 /** The released scripts take middles of segments for three tasks and obey bounds in pictures alone. */
@@ -134,7 +150,9 @@ async function plainTasks(path: string): Promise<Task[]> {
     const reason = messageOf(error)
     throw new ReadError('no-file', `${path}: must hold json/ or test.json: ${reason}`)
   })
-  const found = names.filter(name => name.endsWith('.json')).map(name => name.slice(0, -5))
+  const found = names
+    .filter(name => name.endsWith('.json') && !isMacCopy(name))
+    .map(name => name.slice(0, -5))
   const unknown = found.filter(task => !Object.hasOwn(folders, task))
   if (unknown.length > 0)
     throw new ReadError('bad-question', `${json}: no task of MVBench: ${unknown.join(', ')}`)

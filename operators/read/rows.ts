@@ -4,6 +4,8 @@ import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
+import { decodeText } from '../text/decode-text.ts'
+import { parseExactJson } from './exact-json.ts'
 import { ReadError } from './read-error.ts'
 
 /** One row of a data file. */
@@ -15,15 +17,18 @@ export interface Row {
   row: object | string
 }
 
-/** The file's text; throws `no-file`. */
+/** The file's text without a byte-order mark; throws `no-file`, and `not-utf8` with the first line that cannot be read. */
 export async function readText(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    const reason = messageOf(error)
-    throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
-  }
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
+  })
+  const decoded = decodeText(bytes)
+  if ('text' in decoded) return decoded.text
+  throw notUtf8(`${file}:${decoded.badLine}`)
 }
+
+export const notUtf8 = (where: string): ReadError =>
+  new ReadError('not-utf8', `${where}: text must be UTF-8; convert the file with iconv -f ENCODING -t UTF-8`)
 
 /** The lines of a text that are not empty, keyed by line number. */
 export const lineRows = (file: string, text: string): Row[] =>
@@ -35,7 +40,7 @@ export const lineRows = (file: string, text: string): Row[] =>
 /** A JSON text as what is expected, or what is wrong with it. */
 export function parseJson<T>(text: string, expect: (value: unknown) => T): T | string {
   try {
-    return expect(JSON.parse(text))
+    return expect(parseExactJson(text))
   } catch (error) {
     return `not JSON: ${messageOf(error)}`
   }

@@ -1,24 +1,13 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { parquetReadObjects } from 'hyparquet'
 import { operator } from '../../engine/operator.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import type { Question } from '../question.ts'
-import {
-  benchmarkFields,
-  benchmarkStreams,
-  firstPlace,
-  inspectBenchmark,
-  lettersOf,
-  type ReadBenchmark,
-  type Row,
-  text,
-  texts,
-  unknownFields,
-} from './benchmark.ts'
+import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
-import { ReadError } from './read-error.ts'
+import { idOf, lettersOf, type Row, text, texts, unknownFields } from './benchmark-rows.ts'
+import { readParquet } from './parquet.ts'
 
 const config = {
   ...benchmarkFields,
@@ -42,11 +31,12 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(() => readVideoMme(settings)),
+  inspect: settings => inspectBenchmark(settings.path, () => readVideoMme(settings)),
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readVideoMme(settings)),
 })
 
 const table = 'videomme/test-00000-of-00001.parquet'
+const tables = [table, 'test-00000-of-00001.parquet']
 const known =
   'video_id duration domain sub_category url videoID question_id task_type question options answer'.split(' ')
 
@@ -56,33 +46,36 @@ export async function readVideoMme(settings: {
   duration: string
   subtitles: boolean
 }): Promise<ReadBenchmark> {
-  const { path, duration } = settings
-  const file = firstPlace(path, [table, 'test-00000-of-00001.parquet'])
+  const { duration } = settings
+  const path = benchmarkRoot(settings.path, tables)
+  const file = tables.map(name => join(path, name)).find(name => existsSync(name)) ?? join(path, table)
   const rows = (await readParquet(file)).filter(row => duration === 'all' || row.duration === duration)
+  const find = clipFinder(path)
   const findings: Finding[] = unknownFields(rows, known, table)
-  const questions = rows.map((row, i) => questionOf(row, `${file}: row ${i}`, settings))
-  return { name: 'video-mme', headline: 'groups.duration', questions, excluded: [], findings }
+  const questions = rows.map((row, i) => questionOf(row, `${file}: row ${i}`, { ...settings, path }, find))
+  const subtitles = settings.subtitles
+    ? rows.map((row, i) => subtitlesOf(row, `${file}: row ${i}`, path))
+    : []
+  return { name: 'video-mme', headline: 'groups.duration', questions, excluded: [], findings, subtitles }
 }
 
 function questionOf(
   row: Row,
   where: string,
   { path, instruction, subtitles }: { path: string; instruction: string; subtitles: boolean },
+  find: FindClip,
 ): Question {
   const options = texts(row, 'options', where)
   const name = text(row, 'videoID', where)
-  const places = ['data', 'video'].flatMap(folder =>
-    ['mp4', 'MP4', 'mkv'].map(ending => `${folder}/${name}.${ending}`),
-  )
   const letters = lettersOf(options.length)
   const answer = text(row, 'answer', where)
-  const srt = join(path, 'subtitle', `${name}.srt`)
-  const video = firstPlace(path, places)
+  const srt = subtitlesOf(row, where, path)
+  const video = find(['data', 'video', 'videos', '.'].map(folder => `${folder}/${name}.mp4`))
   return {
     video,
     question: [text(row, 'question', where), 'Options:', ...options, instruction].join('\n'),
     fields: {
-      id: `videomme/${text(row, 'question_id', where)}`,
+      id: `videomme/${idOf(row, 'question_id', where)}`,
       benchmark: 'video-mme',
       clip: relative(path, video),
       tasks: [text(row, 'task_type', where)],
@@ -101,18 +94,5 @@ function questionOf(
   }
 }
 
-async function readParquet(file: string): Promise<Row[]> {
-  const bytes = await readFile(file).catch((error: unknown) => {
-    const reason = messageOf(error)
-    throw new ReadError('no-file', `${file}: cannot be read: ${reason}`)
-  })
-  try {
-    const { buffer, byteOffset, byteLength } = bytes
-    // a copy, for Node keeps small files in a buffer that they share; a file's memory is never a SharedArrayBuffer
-    const whole = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
-    return await parquetReadObjects({ file: whole })
-  } catch (error) {
-    const reason = messageOf(error)
-    throw new ReadError('bad-question', `${file}: must be a Parquet file: ${reason}`)
-  }
-}
+const subtitlesOf = (row: Row, where: string, path: string): string =>
+  inside(path, `subtitle/${text(row, 'videoID', where)}.srt`, 'videoID')

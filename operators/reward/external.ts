@@ -1,4 +1,5 @@
 import type { Fields } from '../../engine/operator.ts'
+import { withoutMark } from '../../engine/shared/json.ts'
 import type { Group } from '../kinds.ts'
 import { RewardError } from './reward-error.ts'
 import { withCombined, withNamed } from './with-reward.ts'
@@ -71,7 +72,7 @@ export function withScores(
 
 function listOf(answer: string): readonly unknown[] | undefined {
   try {
-    const parsed: unknown = JSON.parse(answer)
+    const parsed: unknown = JSON.parse(withoutMark(answer))
     if (typeof parsed !== 'object' || parsed === null || !('rewards' in parsed)) return undefined
     return Array.isArray(parsed.rewards) ? parsed.rewards : undefined
   } catch {

@@ -1,11 +1,11 @@
 import { renderPrompt, type Template } from './template.ts'
 import { type TextEncoder, tokenize } from './tokenize.ts'
 
-/** What the published training asks of the model after each question, joined to it by one space. */
+/** The instruction that the published training puts after each question, joined by one space. */
 export const thinkThenAnswer =
   'Output the thinking process in <think> </think> and final answer (option) in <answer> </answer> tags.'
 
-/** The text and ids of a question about a clip; `joint` stands between the question and the instruction. */
+/** The text and ids of a question about a clip; `joint` is put between the question and the instruction. */
 export function promptOf(
   tokenizer: TextEncoder,
   template: Template,

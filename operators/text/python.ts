@@ -1,4 +1,4 @@
-// Where the published numbers depend on Python's text semantics, and JavaScript's differ.
+// Text functions of Python that differ from JavaScript's: the published numbers depend on them.
 
 /**
  * Body of a character class with Python's whitespace, the same for `str.strip` and for `\s` in a pattern. Unlike
@@ -7,11 +7,11 @@
 export const whitespace =
   '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000'
 
-/** Python's `.` without DOTALL: anything but a newline, where JavaScript's also excludes \r, U+2028 and U+2029. */
-export const anyButNewline = '[^\\n]'
-
 /** Python's `str.strip()`. */
 export const strip = (text: string): string => text.replace(leading, '').replace(trailing, '')
+
+/** Python's `str.rstrip()`. */
+export const stripEnd = (text: string): string => text.replace(trailing, '')
 
 /** Python's `len(text)`: code points, not UTF-16 units. */
 export function lengthOf(text: string): number {
@@ -25,9 +25,6 @@ export function firstOf(text: string): string {
   const [first = ''] = text
   return first
 }
-
-/** Python's `text.count(part)` for a part that is not empty. */
-export const countOf = (text: string, part: string): number => text.split(part).length - 1
 
 const leading = new RegExp(`^[${whitespace}]+`)
 const trailing = new RegExp(`(?<![${whitespace}])[${whitespace}]+$`)

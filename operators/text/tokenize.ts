@@ -17,7 +17,7 @@ export function tokenize(tokenizer: TextEncoder, text: string): number[] {
 /**
  * Ids of a rendered conversation with its labels: the id itself in answers and the end of text that closes each, -100
  * elsewhere. A template without separator learns everything but the leading visual slot. Throws when the rounds, cut
- * apart and tokenised again, do not add up to the ids, for then the labels would stand beside the wrong tokens.
+ * apart and tokenised again, do not add up to the ids, because labels would then belong to the wrong tokens.
  */
 export function tokenizeWithLabels(
   tokenizer: TextEncoder,

@@ -1,4 +1,4 @@
-/** d/dxᵢ of Σⱼ weightsⱼ · f(x)ⱼ by central differences in float64: what a written gradient must agree with. */
+/** d/dxᵢ of Σⱼ weightsⱼ · f(x)ⱼ by central differences in float64, to test a written gradient. */
 export function finiteDifferences(
   f: (x: readonly number[]) => ArrayLike<number>,
   x: ArrayLike<number>,

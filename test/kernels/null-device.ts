@@ -2,13 +2,13 @@ import { create, globals } from 'webgpu'
 import { declare, type Kernel, type Target } from '../../kernels/device/kernel.ts'
 import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 
-/** A GPU with matrix units, as far as kernels are concerned. */
+/** The target of kernels for a GPU with matrix units. */
 export const unitsTarget: Target = { family: 'gpu', units: 'native', subgroupSize: 32 }
 
-// Must stay referenced for as long as the process lives.
+// Instances must stay referenced as long as the process lives, else Node crashes at random.
 const instances: GPU[] = []
 
-/** A device that runs nothing but validates WGSL for every feature that Dawn knows, matrix units included. */
+/** A device that runs nothing, but validates WGSL with every feature of Dawn, also matrix units. */
 export async function nullDevice(): Promise<GPUDevice> {
   Object.assign(globalThis, globals)
   const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
@@ -20,8 +20,8 @@ export async function nullDevice(): Promise<GPUDevice> {
 }
 
 /**
- * What Dawn says against each kernel of the plan that `record` makes for a GPU with matrix units: with its inputs bound
- * for reading only, and as they are where they share a buffer with what is written.
+ * Dawn's errors about the kernels that `record` records for a GPU with matrix units. Each is compiled twice: with read-only
+ * inputs, and with writable ones, as they are bound if they share a buffer with an output.
  */
 export async function complaints(
   gpu: GPUDevice,
@@ -34,7 +34,7 @@ export async function complaints(
   for (const { commands } of recording.segments)
     for (const command of commands)
       if ('dispatch' in command) kernels.set(command.dispatch.kernel.code, command.dispatch.kernel)
-  const found: string[] = []
+  const errors: string[] = []
   for (const [kernel, isShared] of [...kernels.values()].flatMap(of => [
     [of, false] as const,
     [of, true] as const,
@@ -48,7 +48,7 @@ export async function complaints(
     const { messages } = await module.getCompilationInfo()
     await gpu.popErrorScope()
     for (const { type, message, lineNum } of messages)
-      if (type === 'error') found.push(`${kernel.name}:${lineNum}: ${message}`)
+      if (type === 'error') errors.push(`${kernel.name}:${lineNum}: ${message}`)
   }
-  return found
+  return errors
 }

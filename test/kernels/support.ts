@@ -9,7 +9,7 @@ import { relativeError } from '../golden/row.ts'
 
 type Test = typeof t
 
-/** Runs `body` once for each kernel family on the adapter at hand, and closes the device. */
+/** Runs `body` once for each kernel family on the adapter of this machine, and closes the device. */
 export async function onEachFamily(
   test: Test | Subtest,
   body: (device: Device, test: Test) => Promise<void>,
@@ -23,7 +23,7 @@ export async function onEachFamily(
   }
 }
 
-/** Deterministic values in (-0.5, 0.5) · scale. */
+/** Values in (−0.5, 0.5) · scale, always the same for a seed. */
 export function noise(size: number, seed = 1, scale = 2): Float32Array<ArrayBuffer> {
   const values = new Float32Array(size)
   let state = seed * 2654435761
@@ -45,7 +45,7 @@ export function close(
   test.ok(error <= bound, `${what} relative error ${error.toExponential(1)} <= ${bound}`)
 }
 
-/** A tensor with its own buffer, filled. */
+/** A tensor with a buffer of its own that holds the data. */
 export function given(
   device: Device,
   shape: readonly number[],
@@ -55,7 +55,7 @@ export function given(
   return device.tensor('given', shape, type, data)
 }
 
-/** Records, compiles and runs a plan once. */
+/** Records, compiles and runs once. */
 export async function runOnce(device: Device, record: (recording: Recording) => void): Promise<void> {
   const recording = new Recording(device)
   record(recording)

@@ -10,7 +10,7 @@ import { setFlag, type Verb, type World } from '../verb.ts'
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
 export const check: Verb = {
-  summary: 'Reports every problem of a graph, and what its data holds.',
+  summary: 'Reports every problem of a graph, and looks at its data.',
   usage: 'GRAPH',
   flags: {
     set: setFlag,
@@ -27,10 +27,10 @@ export const check: Verb = {
     const file = onlyWord(words, 'graph file')
     const format = formats.find(name => name === words.last('format')) ?? 'text'
     const { plan, problems, warnings } = checkGraph(file, registry, { set: words.all('set'), environment })
-    const found = report(problems, warnings, format)
-    // what programs read goes where they read it
-    if (format !== 'text') print(found)
-    else if (found !== '') complain(found)
+    const text = report(problems, warnings, format)
+    // programs read standard output
+    if (format !== 'text') print(text)
+    else if (text !== '') complain(text)
     if (!plan) return 2
     if (format !== 'text') return 0
     const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
@@ -39,7 +39,7 @@ export const check: Verb = {
   },
 }
 
-/** Prints what operators find in their data; false when some cannot be read. */
+/** Prints the findings of operators that look at their data; false when one cannot read it. */
 async function inspectAll(plan: Plan, { print, complain }: World): Promise<boolean> {
   let readable = true
   for (const { name, operator, config } of plan.nodes) {

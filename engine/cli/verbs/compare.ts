@@ -5,7 +5,7 @@ import type { Verb } from '../verb.ts'
 export const compare: Verb = {
   summary: 'Compares two evaluations question by question.',
   usage: 'FIRST SECOND',
-  flags: { json: { description: 'Prints JSON.' } },
+  flags: { json: { description: 'Print JSON.' } },
   example: [
     'results() {',
     '  npx flow run graphs/eval/lvbench.json --set answers=$1 \\',

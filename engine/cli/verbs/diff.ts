@@ -11,7 +11,7 @@ import { pluginFlag } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const diff: Verb = {
-  summary: 'Says what differs between two graphs: nodes, config, edges, shapes and memory.',
+  summary: 'Lists the differences between two graphs: nodes, config, edges, shapes and memory.',
   usage: 'GRAPH GRAPH',
   flags: { plugin: pluginFlag, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
   example: 'npx flow diff graphs/grpo.json graphs/coldstart.json',
@@ -51,7 +51,7 @@ interface ComparedPart {
   [more: string]: unknown
 }
 
-/** Everything that a graph says, by part, in words that can be compared. */
+/** All parts of a plan by name, as values that can be compared. */
 function partsOf(plan: Plan): Record<string, ComparedPart> {
   const parts: Record<string, ComparedPart> = {}
   const { rows, bytes, hostBytes } = planMemory(plan)

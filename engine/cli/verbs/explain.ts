@@ -10,7 +10,7 @@ import { pluginFlag } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
-  summary: 'Says what travels on the edges of a graph and what memory it takes.',
+  summary: 'Shows the types of the edges of a graph, and the memory that it may take.',
   usage: 'GRAPH',
   flags: { set: setFlag, plugin: pluginFlag },
   example: 'npx flow explain graphs/grpo.json --set group=4',
@@ -49,8 +49,8 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
     ...on('gpu', 'GPU memory at most', bytes),
     ...turns
       .filter(names => names.length > 1)
-      .map(names => `  ${names.join(', ')} take turns with what they do not keep: the largest counts`),
-    ...on('host', 'host memory beside Node itself at most', hostBytes),
+      .map(names => `  ${names.join(', ')} take turns with the memory that they free: the largest counts`),
+    ...on('host', 'host memory at most, without Node itself', hostBytes),
     ...(unknown.length > 0 ? ['not known'] : []),
     ...table(
       unknown.map(({ part, why }) => [part, why]),

@@ -3,9 +3,9 @@ import { UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
 export const merge: Verb = {
-  summary: 'Joins the results of shards and proves that no question is missing.',
+  summary: 'Merges the results of shards and checks that no question is missing.',
   usage: 'FOLDER...',
-  flags: { out: { value: 'DIR', description: 'Folder for the whole.' } },
+  flags: { out: { value: 'DIR', description: 'Folder for the merged results.' } },
   example: [
     'part() {',
     '  npx flow run graphs/eval/lvbench.json --shard $1/2 \\',
@@ -15,7 +15,7 @@ export const merge: Verb = {
   ].join('\n'),
   run: async (words, { print }) => {
     const out = words.last('out')
-    if (out === undefined) throw new UsageError('--out: must name the folder for the whole')
+    if (out === undefined) throw new UsageError('--out: must name the folder for the merged results')
     if (words.positional.length === 0) throw new UsageError('must name folders of results, found nothing')
     for (const line of await mergeResults(out, words.positional)) print(line)
     return 0

@@ -21,12 +21,12 @@ interface Line {
 }
 
 /**
- * What an item met depends on all updates before it, so the run is repeated from the newest checkpoint before the
- * item (from the start without one) up to the item, in a folder that is thrown away. Nodes without outputs are left
- * out: what they write lies outside.
+ * The records of an item depend on all updates before it, so the run is repeated up to the item: from the newest
+ * checkpoint before it, or else from the start, in a temporary folder. Nodes without outputs are left out, because they
+ * write files outside of the run.
  */
 export const replay: Verb = {
-  summary: 'Repeats one item of a run and compares what was recorded of it.',
+  summary: 'Repeats one item of a run and compares its records.',
   usage: 'RUN --item KEY',
   flags: {
     plugin: pluginFlag,
@@ -42,29 +42,31 @@ export const replay: Verb = {
     if (key === undefined) throw new UsageError('--item KEY: must be given')
     const past = readRun(directory, world)
     const lines = recorded(directory)
-    const known = lines.filter(line => isAbout(line, key))
-    if (known.length === 0) {
+    const records = lines.filter(line => isAbout(line, key))
+    if (records.length === 0) {
       const some = [
         ...new Set(lines.flatMap(({ entry }) => (entry.key === undefined ? [] : [entry.key]))),
       ].slice(0, 5)
       const found = some.length > 0 ? `it recorded, e.g., ${some.join(', ')}` : 'it recorded no items'
       throw new UsageError(`--item ${key}: must be the key of an item that ${directory} recorded; ${found}`)
     }
-    const checkpoint = await checkpointBefore(directory, known)
+    const checkpoint = await checkpointBefore(directory, records)
     world.print(`repeating "${key}" from ${checkpoint ?? 'the start of the run'}`)
     const { lines: again, summary } = await repeat(
       past,
       directory,
-      { checkpoint, key, count: known.length },
+      { checkpoint, key, count: records.length },
       world,
     )
     if (summary.status === 'failed') {
       world.complain(hide(`${summary.error?.message} (${summary.error?.code})`, past.plan.secrets))
       return 1
     }
-    const differing = known.filter((line, i) => !report(line, again[i], world)).length
+    const differing = records.filter((line, i) => !report(line, again[i], world)).length
     world.print(
-      differing === 0 ? `${known.length} records: equal` : `${differing} of ${known.length} records differ`,
+      differing === 0
+        ? `${records.length} records: equal`
+        : `${differing} of ${records.length} records differ`,
     )
     return differing === 0 ? 0 : 1
   },
@@ -81,7 +83,7 @@ function recorded(directory: string): Line[] {
       .flatMap(text => {
         const begin = at
         at += Buffer.byteLength(text) + 1
-        // a process that was killed may have left a part of a line
+        // a killed process may have left part of a line
         const entry = parsed(text)
         return entry ? [{ stream: name.slice(0, -'.jsonl'.length), at: begin, entry }] : []
       })
@@ -96,11 +98,11 @@ function parsed(text: string): Record<string, unknown> | undefined {
   }
 }
 
-/** An update of several items names all of them. */
+/** The key of an update of several items names all of them. */
 const isAbout = ({ entry }: Pick<Line, 'entry'>, key: string): boolean =>
   typeof entry.key === 'string' && (entry.key === key || entry.key.split(' ').includes(key))
 
-/** The newest checkpoint that none of the lines is part of. */
+/** The newest checkpoint written before all of the lines. */
 async function checkpointBefore(directory: string, lines: readonly Line[]): Promise<string | undefined> {
   for (const name of (await listCheckpoints(directory)).reverse()) {
     const { files } = await readState(join(checkpointsOf(directory), name))
@@ -109,7 +111,7 @@ async function checkpointBefore(directory: string, lines: readonly Line[]): Prom
   return undefined
 }
 
-/** Runs the graph until as many lines about the item as before were recorded. */
+/** Runs the graph until it has recorded the same number of lines about the item. */
 async function repeat(
   { plan, seed }: PastRun,
   directory: string,
@@ -130,7 +132,7 @@ async function repeat(
         ...(checkpoint !== undefined && { from: join(checkpointsOf(directory), checkpoint) }),
         onEvent: event => {
           if (event.type !== 'record' || !isAbout(event, key)) return
-          // as the file would give it back
+          // as it would be read from the file
           const entry = hideIn(JSON.parse(JSON.stringify(event.entry)), plan.secrets)
           lines.push({ stream: event.stream, entry })
           if (lines.length === count) run.abort()
@@ -143,13 +145,13 @@ async function repeat(
   }
 }
 
-/** By file in the order of the alphabet, as `recorded` gives them. */
+/** Sorted by file name, as `recorded` gives them. */
 const inStreams = <T extends { stream: string }>(lines: readonly T[]): T[] =>
   [...lines].sort((a, b) => (a.stream < b.stream ? -1 : a.stream > b.stream ? 1 : 0))
 
 const isTiming = (path: string): boolean => /(^|_)seconds$|_per_second$/.test(path)
 
-/** Prints how a record came out; true when it is the same but for timings. */
+/** Prints the differences of a record; true when there are none, timings aside. */
 function report(before: Line, after: Pick<Line, 'stream' | 'entry'> | undefined, { print }: World): boolean {
   const found = after
     ? differences(before.entry, after.entry).filter(({ path }) => !isTiming(path))

@@ -9,7 +9,7 @@ import type { Run, RunOptions, RunSummary } from '../../run/summary.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
-import { cutBackRun, factsOf, readRun } from '../past-run.ts'
+import { factsOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
@@ -21,32 +21,35 @@ export const run: Verb = {
   flags: {
     set: setFlag,
     plugin: pluginFlag,
-    seed: { value: 'N', description: 'Whole number that decides everything random (default 0).' },
+    seed: { value: 'N', description: 'Whole number from which everything random is drawn (default 0).' },
     shard: { value: 'I/N', description: "Part i of n of the data: sets the graph's param `shard`." },
     'log-level': {
       value: 'LEVEL',
       choices: logLevels,
       description:
-        'Least level of the log lines shown: debug, info (default), warn or error. log.jsonl has all.',
+        'Lowest log level to show: debug, info (default), warn or error. log.jsonl has every level.',
     },
-    memory: { value: 'BYTES', description: 'Refuse to start when the GPU memory planned is more, e.g. 8GB.' },
+    memory: {
+      value: 'BYTES',
+      description: 'Refuse to start if the graph plans to use more GPU memory than this, e.g. 8GB.',
+    },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
-    resume: { value: 'DIR', description: 'Go on with a run that was stopped, from its newest checkpoint.' },
+    resume: { value: 'DIR', description: 'Continue a stopped run from its newest checkpoint.' },
   },
   example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',
   run: async (words, world) => {
-    const order = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
-    if (!order) return 0
+    const start = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
+    if (!start) return 0
     try {
-      return await follow(order, words, world)
+      return await follow(start, words, world)
     } finally {
-      order.lock.release()
+      start.lock.release()
     }
   },
 }
 
-/** Runs what was ordered, shows its progress, and says how it ended. */
-async function follow({ plan, lock, ...options }: Order, words: Arguments, world: World): Promise<number> {
+/** Runs a plan, shows its progress and its end; returns the exit code. */
+async function follow({ plan, lock, ...options }: Start, words: Arguments, world: World): Promise<number> {
   await world.prepare(plan)
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
   const line = progressLine(world.screen, { level })
@@ -68,12 +71,12 @@ async function follow({ plan, lock, ...options }: Order, words: Arguments, world
   return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
 }
 
-interface Order extends RunOptions {
+interface Start extends RunOptions {
   plan: Plan
   lock: RunLock
 }
 
-function newRun(words: Arguments, { registry, environment }: World): Order {
+function newRun(words: Arguments, { registry, environment }: World): Start {
   const file = onlyWord(words, 'graph file')
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')
@@ -85,29 +88,31 @@ function newRun(words: Arguments, { registry, environment }: World): Order {
   return { plan, lock, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
 }
 
-/** The rest of a run that was stopped; nothing when it was completed. */
-async function oldRun(words: Arguments, world: World): Promise<Order | undefined> {
+/** The rest of a stopped run; undefined when the run was completed. */
+async function oldRun(words: Arguments, world: World): Promise<Start | undefined> {
   const directory = words.last('resume') ?? ''
   const given = ['set', 'seed', 'out'].find(flag => words.last(flag) !== undefined)
   if (given !== undefined || words.positional.length > 0)
-    throw new UsageError(`--resume ${directory}: must stand alone: the run goes on as it began`)
+    throw new UsageError(
+      `--resume ${directory}: must be given without GRAPH, --set, --seed and --out: the run continues with its own`,
+    )
   const past = readRun(directory, world)
   if (past.status === 'completed') {
-    world.print(`${directory}: completed before, nothing to do`)
+    world.print(`${directory}: already completed, nothing to do`)
     return undefined
   }
   const { plan, seed } = past
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, false)
   try {
-    return { plan, lock, seed, directory, ...(await cutBackRun(directory, past)) }
+    return { plan, lock, seed, directory, ...(await rewindRun(directory, past)) }
   } catch (error) {
     lock.release()
     throw error
   }
 }
 
-/** What the nodes got through in a second, and the time that each had work under way; '' when nothing ran. */
+/** Items per second of each node and the time that it worked; '' when nothing ran. */
 function ratesOf(directory: string): string {
   if (!existsSync(join(directory, 'status.json'))) return ''
   const { nodes } = readStatus(directory)
@@ -128,14 +133,14 @@ function sentence(summary: RunSummary, steps: number): string {
   ].join(', ')
 }
 
-/** The first signal drains, the second frees everything, the third leaves at once. */
+/** The first signal stops the sources, the second aborts the run, the third ends the process. */
 function listen(started: Run, endLine: () => void, { complain }: World): () => void {
   let signals = 0
   const interrupted = () => {
     signals++
     if (signals === 1) {
       endLine()
-      complain('stopping: sources end and what is under way drains; press again to abort')
+      complain('stopping: sources end, and items already emitted are still processed; press again to abort')
       started.stop()
     } else if (signals === 2) {
       complain('aborting')
@@ -161,7 +166,7 @@ function readSeed(text: string): number {
   throw new UsageError(`--seed: must be a whole number from 0 to 4294967295, found "${text}"`)
 }
 
-/** `runs/<graph>-<time>`, with a number behind it when that is taken. */
+/** `runs/<graph>-<time>`, with a number after it when that folder exists. */
 function freshDirectory(file: string, time: Date): string {
   const two = (n: number) => String(n).padStart(2, '0')
   const day = `${time.getFullYear()}${two(time.getMonth() + 1)}${two(time.getDate())}`

@@ -9,11 +9,11 @@ import { readStatus, waitFlag, waitForRun } from '../live-run.ts'
 import { duration } from '../progress.ts'
 import type { Verb } from '../verb.ts'
 
-/** A status older than this is that of a run that ended without saying so. */
+/** An older status is from a run whose process was killed. */
 const staleMs = 5000
 
 export const top: Verb = {
-  summary: 'Shows what the nodes of a run do, every second while it goes on.',
+  summary: 'Shows what each node of a running graph does, every second.',
   usage: 'RUN',
   flags: { once: { description: 'Show it once.' }, wait: waitFlag },
   example: [
@@ -32,7 +32,7 @@ export const top: Verb = {
         print(text)
         return 0
       }
-      // from the top left, and nothing below
+      // clears the screen and starts at the top left
       screen.write(`\x1b[H\x1b[2J${visible(text)}\n`)
       await setTimeout(1000)
     }
@@ -62,10 +62,10 @@ export function describeStatus(status: Status, stale: boolean): string {
       waits,
     ]
   })
-  const waiting = edges.map(({ name, size, capacity, bytes: held, passed, dropped }) => [
+  const waiting = edges.map(({ name, size, capacity, bytes, passed, dropped }) => [
     name,
     `${size}/${capacity}`,
-    showBytes(held),
+    showBytes(bytes),
     `${passed} passed`,
     dropped > 0 ? `${dropped} dropped` : '',
   ])

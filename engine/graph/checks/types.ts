@@ -12,7 +12,7 @@ export interface TypedNode {
   readonly dims: Sizes
 }
 
-/** What travels on the edges of a graph. */
+/** The types of the edges of a graph. */
 export interface EdgeTypes {
   /** The type of an output, e.g. `frames f32[F=16, 3, S, S]`. */
   output(end: End): string

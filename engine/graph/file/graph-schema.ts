@@ -4,10 +4,10 @@ const namePattern = '^[A-Za-z][A-Za-z0-9_-]*$'
 const name: Schema = { pattern: namePattern }
 const endPattern = '^[A-Za-z][A-Za-z0-9_/-]*\\.[A-Za-z][A-Za-z0-9_-]*$'
 
-/** What an edge holds before `whenFull` decides. Both limits are upper bounds; the first one reached counts. */
+/** The items that an edge holds before `whenFull` decides. The limit that is reached first counts. */
 export const defaultCapacity = { items: 4, bytes: 1_073_741_824 } as const
 
-/** Checkpoints that stay when the graph does not say how many. */
+/** Checkpoints that stay when the graph does not state a number. */
 const defaultKeep = 2
 
 const capacity: Schema = {
@@ -47,13 +47,13 @@ const edgeProperties: Readonly<Record<string, Schema>> = {
     default: 'all',
     description: '`latest`: the consumer sees the newest item only; older ones are dropped.',
   },
-  initial: { description: 'A value that stands on the edge at the start. A cycle needs one.' },
+  initial: { description: 'A value that is on the edge at the start. A cycle needs one.' },
   maxLag: {
     type: 'integer',
     minimum: 0,
     description:
-      'Items of its other inputs that the consumer may be handed beyond those this edge has answered. 0: the next ' +
-      'one only when the last one has come round (strictly on-policy).',
+      'Items that the consumer may take before this edge has answered an earlier one. 0: it takes the next item only ' +
+      'after the answer to the last one (strictly on-policy).',
   },
 }
 
@@ -119,7 +119,10 @@ const node: Schema = {
   type: 'object',
   properties: {
     operator: { type: 'string', description: 'Name of the operator; `flow ops` lists them.' },
-    graph: { type: 'string', description: 'Path of a sub-graph that stands here, relative to this file.' },
+    graph: {
+      type: 'string',
+      description: 'Path of a sub-graph, relative to this file; its nodes take the place of this one.',
+    },
     params: { type: 'object', default: {}, description: 'Values for the params of the sub-graph.' },
     config: { type: 'object', default: {}, description: 'Settings of the operator.' },
     from,
@@ -146,7 +149,7 @@ const node: Schema = {
           type: 'string',
           enum: ['stop', 'skip'],
           default: 'stop',
-          description: 'What happens when the last attempt fails, too.',
+          description: 'What to do when the last attempt fails, too.',
         },
       },
     },
@@ -167,7 +170,7 @@ const node: Schema = {
   },
 }
 
-/** What is true of every graph file, whatever operators there are. Defaults are filled in by validation. */
+/** The schema of every graph file, whatever operators there are. Validation fills in its defaults. */
 export const graphSchema: Schema = {
   type: 'object',
   required: ['version', 'summary', 'nodes'],
@@ -193,7 +196,7 @@ export const graphSchema: Schema = {
       type: 'object',
       default: {},
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
-      description: 'Named values: `${name}` in a string of resources, nodes or checkpoint stands for one.',
+      description: 'Named values: `${name}` in resources, nodes or checkpoint is replaced by the value.',
       propertyNames: name,
       additionalProperties: param,
     },
@@ -219,8 +222,8 @@ export const graphSchema: Schema = {
     checkpoint: {
       type: 'object',
       description:
-        'Keeps what a stopped run needs to go on, in `checkpoints/` of the run, at the end and when interrupted too. ' +
-        'Of a sub-graph it is not used.',
+        'Saves what a stopped run needs to go on, in `checkpoints/` of the run: at intervals, at the end and when ' +
+        'interrupted. Ignored in a sub-graph.',
       required: ['every'],
       additionalProperties: false,
       properties: {
@@ -240,7 +243,7 @@ export const graphSchema: Schema = {
           type: 'string',
           default: '',
           description:
-            'Number in `metrics.jsonl` whose greatest mean since the checkpoint before marks one more that stays; empty for none.',
+            'Metric in `metrics.jsonl`: the checkpoint before which its mean was greatest stays, too; empty for none.',
         },
       },
     },

@@ -4,11 +4,11 @@ import { pathFrom, readSource } from '../file/extends.ts'
 import { dotted, type Path, type Source } from '../file/graph-file.ts'
 import { graphSchema } from '../file/graph-schema.ts'
 import { type Interpolated, interpolate } from '../file/interpolate.ts'
-import { type Given, resolveParams } from '../file/params.ts'
+import { type Given, type Params, resolveParams } from '../file/params.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
 import { type Validator, validator } from '../file/validate.ts'
 import { type Problem, show } from '../problem.ts'
-import { type Cadence, foundAt, type Level, type Locator, locate, type OnError, wiresOf } from './flat.ts'
+import { type Cadence, type FlatNode, foundAt, type Level, type Locator, locate, wiresOf } from './flat.ts'
 import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
 
 export interface ExpandOptions {
@@ -18,30 +18,28 @@ export interface ExpandOptions {
   read(file: string): string
   /** Filled with the values that came from the environment. */
   secrets: Map<string, string>
+  /** Filled with the faults of all files. */
+  problems: Problem[]
 }
 
 const validate: Validator = validator(graphSchema)
 
-/** Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. Adds faults to `problems`. */
+/**
+ * Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. `around` lists the files of
+ * the graphs that this one is a part of.
+ */
 export function expand(
   file: string,
   options: ExpandOptions,
-  problems: Problem[],
   around: readonly string[] = [],
 ): Level | undefined {
+  const { settings, environment, problems } = options
   const source = readSource(file, options.read, problems)
   if (!source) return undefined
-  const { params, problems: paramProblems } = resolveParams(
-    source,
-    options.settings.params,
-    options.environment,
-  )
-  for (const { env } of [...params.values()].filter(({ secret }) => secret)) {
-    const value = env === undefined ? undefined : options.environment[env]
-    if (value !== undefined) options.secrets.set(value, `\${env:${env}}`)
-  }
+  const { params, problems: paramProblems } = resolveParams(source, settings.params, environment)
+  noteSecrets(params, options)
   const graph = interpolate(source, params)
-  applyPaths(graph, options.settings.paths)
+  applyPaths(graph, settings.paths)
   problems.push(...paramProblems, ...graph.problems)
   const broken = checkStructure(source, graph, problems)
 
@@ -50,63 +48,47 @@ export function expand(
   const level: Level = {
     summary: typeof value.summary === 'string' ? value.summary : '',
     nodes: [],
-    resources: [],
-    inputs: new Map(),
-    outputs: new Map(),
-    params: Object.fromEntries(
-      [...params.values()].map(p => [p.name, p.secret ? `\${env:${p.env}}` : p.value]),
-    ),
-    // its structure has been checked and its defaults filled in; a graph with problems does not run
-    checkpoint: value.checkpoint as Cadence | undefined,
-    shown: graph.shown,
-  }
-  for (const [name, part] of entries(value.resources)) {
-    const { resource, config } = part
-    level.resources.push({
+    resources: entries(value.resources).map(([name, { resource, config }]) => ({
       name,
       scope: '',
       resource: String(resource),
       config: isObject(config) ? config : {},
       broken: broken('resources', name),
       at: at('resources', name),
-    })
+    })),
+    inputs: new Map(),
+    outputs: new Map(),
+    params: Object.fromEntries(
+      [...params.values()].map(({ name, env, secret, value }) => [name, secret ? `\${env:${env}}` : value]),
+    ),
+    // its structure has been checked and its defaults filled in; a graph with problems does not run
+    checkpoint: value.checkpoint as Cadence | undefined,
+    shown: graph.shown,
   }
   const subs = new Map<string, Level | undefined>()
   for (const [name, part] of entries(value.nodes)) {
-    const wrong = broken('nodes', name)
-    const where = at('nodes', name)
-    const wires = wrong ? [] : wiresOf(part.from, where)
-    if (typeof part.graph === 'string') {
-      const inner = wrong
-        ? undefined
-        : expandSub(name, part.graph, part.params, where, options, problems, around)
-      subs.set(name, inner)
-      if (inner) lift(name, inner, wires, level, problems)
-    } else {
-      // checkStructure has checked the types; of a broken node only the name is used
-      const { operator, onError, parallel } = part as {
-        operator: string
-        onError: OnError
-        parallel?: number
-      }
-      const config = isObject(part.config) ? part.config : {}
-      const many = parallel === undefined ? {} : { parallel }
-      level.nodes.push({
-        name,
-        scope: '',
-        operator,
-        config,
-        onError,
-        ...many,
-        wires,
-        broken: wrong,
-        at: where,
-      })
+    const isBroken = broken('nodes', name)
+    const place = at('nodes', name)
+    if (typeof part.graph !== 'string') {
+      level.nodes.push(flatNode(name, part, isBroken, place))
+      continue
     }
+    const inner = isBroken
+      ? undefined
+      : expandSub({ name, path: part.graph, params: part.params, at: place }, options, [...around, file])
+    subs.set(name, inner)
+    if (inner) lift(name, inner, wiresOf(part.from, place), level, problems)
   }
   resolveEnds(level, subs, problems)
   if (!broken('inputs') && !broken('outputs')) declareEnds(level, value, at, subs, problems)
   return level
+}
+
+function noteSecrets(params: Params, { environment, secrets }: ExpandOptions): void {
+  for (const { env, secret } of params.values()) {
+    const value = secret && env !== undefined ? environment[env] : undefined
+    if (value !== undefined) secrets.set(value, `\${env:${env}}`)
+  }
 }
 
 /** Reports violations of the graph's schema; the result tells whether there is one at a path or inside it. */
@@ -131,21 +113,46 @@ function entries(section: unknown): [string, Record<string | number, unknown>][]
     : []
 }
 
+function flatNode(name: string, part: Record<string, unknown>, broken: boolean, at: Locator): FlatNode {
+  // checkStructure has checked the types; of a broken node only the name is used
+  const { operator, onError, parallel } = part as Pick<FlatNode, 'operator' | 'onError' | 'parallel'>
+  return {
+    name,
+    scope: '',
+    operator,
+    config: isObject(part.config) ? part.config : {},
+    onError,
+    ...(parallel !== undefined && { parallel }),
+    wires: broken ? [] : wiresOf(part.from, at),
+    broken,
+    at,
+  }
+}
+
+/** A node that names a sub-graph. */
+interface SubGraphNode {
+  name: string
+  path: string
+  params: unknown
+  at: Locator
+}
+
 function expandSub(
-  name: string,
-  path: string,
-  params: unknown,
-  at: Locator,
+  { name, path, params, at }: SubGraphNode,
   options: ExpandOptions,
-  problems: Problem[],
   around: readonly string[],
 ): Level | undefined {
-  const { file } = at.source
-  const inner = pathFrom(file, path)
-  const chain = [...around, file]
-  if (chain.includes(inner)) {
-    const found = [...chain, inner].join(' → ')
-    problems.push({ code: 'bad-sub-graph', ...locate(at, ['graph']), rule: 'must not contain itself', found })
+  const file = pathFrom(at.source.file, path)
+  const bad = (rule: string, found: string, hint?: string) =>
+    options.problems.push({
+      code: 'bad-sub-graph',
+      ...locate(at, ['graph']),
+      rule,
+      found,
+      ...(hint !== undefined && { hint }),
+    })
+  if (around.includes(file)) {
+    bad('must not contain itself', [...around, file].join(' → '))
     return undefined
   }
   const given = new Map<string, Given>()
@@ -154,16 +161,9 @@ function expandSub(
   }
   const settings = { params: given, paths: pathsWithin(options.settings.paths, name) }
   try {
-    return expand(inner, { ...options, settings }, problems, chain)
+    return expand(file, { ...options, settings }, around)
   } catch (error) {
-    const hint = messageOf(error)
-    problems.push({
-      code: 'bad-sub-graph',
-      ...locate(at, ['graph']),
-      rule: 'must be a file that can be read',
-      found: show(path),
-      hint,
-    })
+    bad('must be a file that can be read', show(path), messageOf(error))
     return undefined
   }
 }

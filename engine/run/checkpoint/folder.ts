@@ -6,7 +6,7 @@ import { sync, syncFolder } from '../../shared/replace-file.ts'
 import { RunError } from '../error.ts'
 import type { CursorState } from '../node/cursor.ts'
 
-/** What the engine itself keeps of a run; nodes and resources keep theirs in folders beside it. */
+/** The engine's own state of a run; nodes and resources have folders of their own next to it. */
 export interface RunState {
   readonly version: 1
   readonly seed: number
@@ -14,9 +14,9 @@ export interface RunState {
   readonly skipped: number
   /** By name of the source. */
   readonly cursors: Readonly<Record<string, CursorState>>
-  /** What stood at the end of each feedback edge that keeps the latest, by name of the edge. */
+  /** The latest value of each feedback edge with `keep: latest`, by name of the edge. */
   readonly edges: Readonly<Record<string, unknown>>
-  /** Whose turn it is, of each input into which several edges lead, by node.port. */
+  /** For each input with several edges, the index of the edge whose turn is next, by node.port. */
   readonly turns?: Readonly<Record<string, number>>
   /** Bytes of each of the run's files. */
   readonly files: Readonly<Record<string, number>>
@@ -29,7 +29,7 @@ const checkpointName = /^\d+$/
 /** The run's folder of checkpoints, each named by the items acknowledged. */
 export const checkpointsOf = (directory: string): string => join(directory, 'checkpoints')
 
-/** The whole checkpoints of a run, oldest first; what an interrupted save left has another name. */
+/** The complete checkpoints of a run, oldest first; an interrupted save has another name. */
 export async function listCheckpoints(directory: string): Promise<string[]> {
   const folder = checkpointsOf(directory)
   if (!existsSync(folder)) return []
@@ -41,7 +41,7 @@ export async function listCheckpoints(directory: string): Promise<string[]> {
 export async function readState(folder: string): Promise<RunState> {
   const path = join(folder, stateFile)
   try {
-    // this file is ours and whole, or the folder would not have its name
+    // the engine wrote it whole, or the folder would not have its name
     const state = JSON.parse(await readFile(path, 'utf8')) as RunState
     if (state.version === 1) return state
     throw new Error(`its version is ${state.version}, this program reads version 1`)
@@ -53,9 +53,9 @@ export async function readState(folder: string): Promise<RunState> {
 }
 
 /**
- * Writes a checkpoint: into a folder with another name, down to the disk, then renamed. Whatever stops it at whatever
- * byte, the checkpoints before it stay as they were. Afterwards only the newest `keep` stay, and the best one; the link
- * `last` leads to the newest.
+ * Writes a checkpoint into a folder with another name, forces it to the disk, and renames it. An interruption at any
+ * byte leaves the earlier checkpoints as they were. Then all but the newest `keep` and the best one are removed, and the
+ * link `last` leads to the newest.
  */
 export async function writeCheckpoint(
   directory: string,
@@ -85,7 +85,7 @@ export async function writeCheckpoint(
 
 export const checkpointNameOf = (acknowledged: number): string => String(acknowledged).padStart(6, '0')
 
-/** Removes what interrupted saves left. */
+/** Removes the folders of interrupted saves. */
 export async function removeLeftovers(directory: string): Promise<void> {
   const root = checkpointsOf(directory)
   if (!existsSync(root)) return
@@ -94,21 +94,21 @@ export async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-/** A folder that is half removed must not look like a checkpoint. */
+/** Removes a checkpoint; it is renamed first, so that a half removed folder does not look like one. */
 export async function discard(root: string, name: string): Promise<void> {
   const old = join(root, `.old-${name}`)
   await rename(join(root, name), old)
   await rm(old, { recursive: true, force: true })
 }
 
-/** For people and for the next stage of a training; nothing of ours reads it, and some file systems have no links. */
+/** Only a convenience for people and later stages; some file systems do not support symlinks, so failure is ignored. */
 async function linkLast(root: string, name: string): Promise<void> {
   const link = join(root, '.last')
-  const made = await symlink(name, link, 'dir').then(
+  const linked = await symlink(name, link, 'dir').then(
     () => true,
     () => false,
   )
-  if (made) await rename(link, join(root, 'last'))
+  if (linked) await rename(link, join(root, 'last'))
 }
 
 async function syncTree(folder: string): Promise<void> {

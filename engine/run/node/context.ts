@@ -29,7 +29,7 @@ export interface CheckpointPart {
   readonly name: string
 }
 
-/** A part with the sub-graph that it stands in. */
+/** A part and the sub-graph that it belongs to. */
 interface ScopedPart extends CheckpointPart {
   scope: string
   signal: AbortSignal
@@ -46,7 +46,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     seed,
     runDirectory: directory,
     signal: part.signal,
-    // the caller states the type that the resource's kind stands for
+    // the caller states the type of the resource's kind
     resource: <T>(name: string) => services.resource(name, part.scope) as T,
     shared: (key, open, close) => lifetimes.share(key, open, close),
     record,

@@ -4,7 +4,7 @@ import type { Lease } from '../items/lease.ts'
 import { Queue } from '../items/queue.ts'
 import { Trace } from '../items/trace.ts'
 
-/** Stands for one driving item that was handed over beside a feedback edge: settled when the edge has answered it. */
+/** Follows one item that passed a gate: it settles when the feedback edge of that gate has answered the item. */
 export class Ticket extends Trace {
   readonly edge: Edge
   readonly #answered: () => void
@@ -20,7 +20,7 @@ export class Ticket extends Trace {
   }
 }
 
-/** A queue from an output to an input, bounded in items and bytes. It owns what waits on it. */
+/** A queue from an output to an input, bounded in items and bytes. It owns the items that wait on it. */
 export class Edge {
   readonly name: string
   readonly consumer: string
@@ -30,17 +30,17 @@ export class Edge {
   /** It starts with a value, so that a cycle may run through it. */
   readonly feedback: boolean
   readonly latest: boolean
-  /** Called when the consumer should look: an item came, or the edge closed. */
+  /** Called when an item has arrived or the edge has closed. */
   onItem: () => void = () => {}
-  /** Called when a producer that found no room should look again, or nobody listens any more. */
+  /** Called when a refused producer may try again, or when the consumer has stopped listening. */
   onRoom: () => void = () => {}
   dropped = 0
   /** Items that were put on it, and taken from it. */
   passed = 0
   taken = 0
-  /** Sees every item that is put, while someone looks. */
+  /** Sees every item that is put on the edge while `flow tap` asks for it. */
   tap: ((item: Lease) => void) | undefined
-  /** Past its capacity it makes its producer wait. */
+  /** When it is full its producer waits. */
   readonly #blocks: boolean
   readonly #queue = new Queue<Lease>()
   #bytes = 0
@@ -77,7 +77,7 @@ export class Edge {
     return this.#cancelled
   }
 
-  /** Whether an item of so many bytes may be put. An empty edge takes one of any size. */
+  /** Whether an item of this size may be put. An empty edge takes one of any size. */
   hasRoom(bytes = 0): boolean {
     if (!this.#blocks || this.#cancelled) return true
     const fits = this.#fits(bytes)
@@ -85,13 +85,13 @@ export class Edge {
     return fits
   }
 
-  /** It makes its producer wait. */
+  /** Its producer must wait. */
   get full(): boolean {
     return this.#blocks && !this.#cancelled && !this.#fits(0)
   }
 
   /**
-   * Takes an item over. Past its capacity it obeys `whenFull`; `block` is kept by producers, who ask `hasRoom`.
+   * Becomes the owner of an item. When it is full it obeys `whenFull`; with `block` producers ask `hasRoom` first.
    * Returns the error that ends the run when `whenFull` is `error`.
    */
   put(item: Lease): RunError | undefined {
@@ -99,7 +99,7 @@ export class Edge {
       item.release()
       return undefined
     }
-    const lease = this.feedback ? this.#cut(item) : item
+    const lease = this.feedback ? this.#endAncestry(item) : item
     if (this.latest) this.#dropAll()
     else if (!this.#fits(lease.bytes) && this.wire.whenFull === 'error') {
       lease.release()
@@ -124,18 +124,18 @@ export class Edge {
     return lease
   }
 
-  /** The items that came round have been handed to the consumer: what they answer is settled. */
+  /** The feedback items have been delivered, so the work they acknowledge is done. */
   answer(): void {
     if (this.#tickets.length > 0) for (const ticket of this.#tickets.splice(0)) ticket.settle()
   }
 
-  /** The producer is done: what waits is still delivered. */
+  /** The producer has ended: waiting items are still delivered. */
   close(): void {
     this.#closed = true
     this.onItem()
   }
 
-  /** The consumer is done, or the run is: what waits is released, and so is whatever is put later. */
+  /** The consumer or the run has ended: waiting items are released, and so are those put later. */
   cancel(): void {
     if (this.#cancelled) return
     this.#cancelled = true
@@ -150,8 +150,8 @@ export class Edge {
     return lease
   }
 
-  /** A cycle must not make an item descend from all that went round before it: here the line of descent ends. */
-  #cut(item: Lease): Lease {
+  /** Ancestry stops at a feedback edge; otherwise each item would descend from every earlier one. */
+  #endAncestry(item: Lease): Lease {
     for (const trace of item.traces) {
       if (trace instanceof Ticket && trace.edge === this) this.#tickets.push(trace)
     }

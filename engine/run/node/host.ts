@@ -6,7 +6,7 @@ import type { Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
 import type { Scheduler } from './scheduler.ts'
 
-/** A part of a node that waits for room behind it. */
+/** A part of a node that waits for room on the edges after it. */
 export type Waiter = () => void
 
 /** What `each` and `source` use of the node that they run in. */
@@ -24,7 +24,7 @@ export interface Host extends Holder {
   end(): void
   /** Looks again soon. */
   wake(): void
-  /** Whether an item of so many bytes may be emitted. */
+  /** Whether an item of this size may be emitted. */
   hasRoom(bytes: number): boolean
   /** Calls back once there may be room. */
   whenRoom(waiter: Waiter): void

@@ -1,15 +1,15 @@
 import { Queue } from '../items/queue.ts'
 
-/** Something that looks at its surroundings and does what it now can. */
+/** A part of the network that does whatever it can do now. */
 export interface Pump {
-  /** It waits for its turn: kept by the scheduler. */
+  /** It waits for its turn; only the scheduler sets it. */
   queued: boolean
   pump(): void
 }
 
 /** Milliseconds after which a chain of pumps lets the event loop take a turn (signals, timers, files). */
 const sliceMs = 10
-/** Pumps between two looks at the clock, less one: a power of two, less one. */
+/** The clock is read once in this number of pumps plus one: a power of two minus one. */
 const clockMask = 7
 
 /** Runs pumps one after the other, never one inside another, and notices when nothing is left to happen. */
@@ -23,12 +23,12 @@ export class Scheduler {
   #sliceEnd = 0
   #wakes = 0
 
-  /** `onQuiet` is called when no pump waits and no work is under way that would wake one. */
+  /** `onQuiet` is called when no pump waits and no work runs that could wake one. */
   constructor(onQuiet: () => void) {
     this.#onQuiet = onQuiet
   }
 
-  /** Grows whenever something happens: two equal readings mean that nothing did in between. */
+  /** Grows with every event: two equal readings mean that nothing happened between them. */
   get wakes(): number {
     return this.#wakes
   }
@@ -41,7 +41,7 @@ export class Scheduler {
     this.#schedule()
   }
 
-  /** Work began that will `end`: until then it is not quiet. */
+  /** Work has begun: the network is not quiet until `end`. */
   begin(): void {
     this.#busy++
   }
@@ -54,7 +54,7 @@ export class Scheduler {
   #schedule(): void {
     if (this.#scheduled || this.#draining) return
     this.#scheduled = true
-    // after all promises that are settled now: a source that waits for nothing fills its edge before others take turns
+    // runs after all settled promises, so that a source which never waits fills its edge before others take turns
     if (performance.now() < this.#sliceEnd) process.nextTick(this.#run)
     else setImmediate(this.#turn)
   }

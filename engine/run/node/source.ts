@@ -5,10 +5,10 @@ import { Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
 import type { Host, SourcePump } from './host.ts'
 
-type Found<T> = SourceItem<T, string | number>
+type Pulled<T> = SourceItem<T, string | number>
 
-/** The stream behind `Context.source`: see its description in operator.ts. */
-export function source<T>(host: Host, pull: () => AsyncIterable<Found<T>>): Observable<Item<T>> {
+/** Implements `Context.source`, which operator.ts describes. */
+export function source<T>(host: Host, pull: () => AsyncIterable<Pulled<T>>): Observable<Item<T>> {
   return new Observable(subscriber => {
     const source = new RunningSource(host, pull()[Symbol.asyncIterator](), subscriber)
     host.addSource(source)
@@ -17,26 +17,26 @@ export function source<T>(host: Host, pull: () => AsyncIterable<Found<T>>): Obse
   })
 }
 
-/** Items that a source gives at most before other nodes get a turn: edges that drop never make it wait. */
-const inOneGo = 32
-/** Of an item whose source is not followed. */
+/** Items after which a source lets other nodes take a turn: an edge that drops items never makes it wait. */
+const mostInTurn = 32
+/** Position of an item whose source has no cursor. */
 const nowhere = -1
 
 /** Pulls items while there is room and credit for them. */
 class RunningSource<T> implements SourcePump, Leaver {
   readonly #host: Host
-  readonly #iterator: AsyncIterator<Found<T>>
+  readonly #iterator: AsyncIterator<Pulled<T>>
   readonly #subscriber: Subscriber<Item<T>>
   readonly #cursor: Cursor | undefined
-  /** It was pulled, and waits for room. */
-  #found: Found<T> | undefined
+  /** The item that was pulled and waits for room. */
+  #pulled: Pulled<T> | undefined
   #position = nowhere
   #pulling = false
   #stopped = false
   #emitting = false
   #outstanding = 0
 
-  constructor(host: Host, iterator: AsyncIterator<Found<T>>, subscriber: Subscriber<Item<T>>) {
+  constructor(host: Host, iterator: AsyncIterator<Pulled<T>>, subscriber: Subscriber<Item<T>>) {
     this.#host = host
     this.#iterator = iterator
     this.#subscriber = subscriber
@@ -49,12 +49,12 @@ class RunningSource<T> implements SourcePump, Leaver {
     if (this.#wantsMore) void this.#pull()
   }
 
-  /** Ends the iterator too, so that it can close what it opened; a pull under way is waited for. */
+  /** Ends the iterator too, so that it can close what it opened; a pull that has begun is awaited. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
-    if (this.#found) this.#discard(this.#found)
-    this.#found = undefined
+    if (this.#pulled) this.#discard(this.#pulled)
+    this.#pulled = undefined
     void this.#close()
     this.#subscriber.complete()
   }
@@ -66,7 +66,7 @@ class RunningSource<T> implements SourcePump, Leaver {
   }
 
   get #wantsMore(): boolean {
-    return !this.#stopped && !this.#found && this.#outstanding < this.#host.credits && this.#host.hasRoom(0)
+    return !this.#stopped && !this.#pulled && this.#outstanding < this.#host.credits && this.#host.hasRoom(0)
   }
 
   /** Never rejects: what goes wrong ends the run. */
@@ -74,7 +74,7 @@ class RunningSource<T> implements SourcePump, Leaver {
     this.#pulling = true
     this.#host.begin()
     try {
-      for (let count = 0; this.#wantsMore && count < inOneGo; count++) {
+      for (let count = 0; this.#wantsMore && count < mostInTurn; count++) {
         const result = await this.#iterator.next()
         if (result.done) this.#finish()
         else this.#take(result.value)
@@ -90,26 +90,26 @@ class RunningSource<T> implements SourcePump, Leaver {
   }
 
   /** Keeps an item for emission, unless it was done before the run was resumed or nobody wants it any more. */
-  #take(item: Found<T>): void {
+  #take(item: Pulled<T>): void {
     const position = this.#stopped ? undefined : this.#cursor ? this.#cursor.find(item.key) : nowhere
     if (position === undefined) {
       this.#discard(item)
     } else {
-      this.#found = item
+      this.#pulled = item
       this.#position = position
     }
   }
 
-  /** Emits what was found, if it may. */
+  /** Emits the pulled item if credits, room and checkpoints allow it. */
   #emit(): void {
-    const item = this.#found
+    const item = this.#pulled
     const cursor = this.#cursor
     if (!item || this.#outstanding >= this.#host.credits || !this.#host.hasRoom(item.bytes ?? 0)) return
     if (cursor) {
       if (cursor.allowance <= 0) return
       cursor.allowance--
     }
-    this.#found = undefined
+    this.#pulled = undefined
     const { ledger, name } = this.#host
     const origin = new Origin(item.key, this.#position, this.#acknowledge)
     const lease = Lease.root(ledger, item.value, name, item, [origin])
@@ -141,7 +141,7 @@ class RunningSource<T> implements SourcePump, Leaver {
     this.#host.end()
   }
 
-  #discard(item: Found<T>): void {
+  #discard(item: Pulled<T>): void {
     try {
       item.dispose?.()
     } catch (error) {

@@ -1,4 +1,4 @@
-/** Reading the clock takes longer than brief work: after so many times, only one in so many is timed. */
+// Reading the clock can cost more than a short call, so after 256 starts brief work is timed only once in 32.
 const alwaysTimed = 256
 const timedOfBrief = 32
 const briefSeconds = 20e-6
@@ -7,7 +7,7 @@ const briefSeconds = 20e-6
 export class WorkClock {
   seconds = 0
   #started = 0
-  /** Starts that are not timed between two that are: the one stands for the others. */
+  /** Starts between two that are timed; the timed one is counted for them too. */
   #untimed = 0
   #left = 0
   #since = 0

@@ -26,18 +26,18 @@ export interface RunFiles {
   close(): void
 }
 
-/** The log is for people: it tells of what was undone, too. */
+/** The log is for people, so it keeps lines from steps that a resume undid. */
 export const logFile = 'log.txt'
-/** The same with time and level, an object a line. */
+/** The same with time and level, one object a line. */
 export const logEntries = 'log.jsonl'
 
 /**
- * Makes the run's folder. Faults of the disk become errors that name the file and tell what to do. `known` are the
- * files of a run that goes on.
+ * Creates the run's folder. A disk error becomes an error that names the file and a remedy. `earlier` are the files of
+ * a run that is resumed.
  */
-export function openFiles(directory: string, known: readonly string[] = []): RunFiles {
+export function openFiles(directory: string, earlier: readonly string[] = []): RunFiles {
   const handles = new Map<string, number>()
-  const names = new Set(known)
+  const names = new Set(earlier)
   const guarded = <T>(name: string, write: () => T): T => {
     try {
       return write()
@@ -60,7 +60,7 @@ export function openFiles(directory: string, known: readonly string[] = []): Run
         if (!isSameFile(handle, join(directory, name)))
           throw new Error('it was removed or replaced by another program')
         const bytes = Buffer.from(`${line}\n`)
-        // a nearly full disk takes a part of a line and says so by the count alone
+        // a nearly full disk writes only part of a line and returns a smaller count
         for (let done = 0; done < bytes.length; ) done += writeSync(handle, bytes, done)
       }),
     replace: (name, text) => guarded(name, () => replaceFile(join(directory, name), text)),
@@ -85,8 +85,8 @@ function isSameFile(handle: number, path: string): boolean {
   return there !== undefined && there.ino === open.ino && there.dev === open.dev
 }
 
-/** Takes back what was written to a run's files after a checkpoint; files that came later are emptied. */
-export function cutBack(directory: string, sizes: Readonly<Record<string, number>>): void {
+/** Truncates a run's files to their sizes at a checkpoint; files that did not exist then are emptied. */
+export function rewindFiles(directory: string, sizes: Readonly<Record<string, number>>): void {
   const isLines = (name: string) => name.endsWith('.jsonl')
   const names = new Set([...Object.keys(sizes), ...readdirSync(directory).filter(isLines)])
   for (const name of names) {

@@ -13,7 +13,7 @@ import { type EventFile, openEventFile } from './tensorboard.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 
-/** What a run writes about itself into its folder. A fault of the disk ends the run, never the item being worked on. */
+/** Writes the records of a run into its folder. A disk error ends the run; it is never an error of an item. */
 export class Journal {
   readonly directory: string
   readonly #files: RunFiles
@@ -24,23 +24,26 @@ export class Journal {
 
   readonly #secrets: Secrets
 
-  /** `known` are the files of a run that goes on; nothing of `secrets` is written. */
+  /** `earlier` are the files of a run that is resumed; `secrets` are hidden in everything written. */
   constructor(
     directory: string,
-    known: readonly string[],
+    earlier: readonly string[],
     secrets: Secrets,
     onFault: (error: unknown) => void,
   ) {
     this.directory = directory
     this.#secrets = secrets
-    this.#files = openFiles(directory, known)
+    this.#files = openFiles(directory, earlier)
     this.#onFault = onFault
   }
 
   /** Appends to `<stream>.jsonl`; metrics become curves too. */
   record(stream: string, entry: Entry): void {
     if (!/^[a-z][a-z0-9-]*$/.test(stream))
-      throw new RunError('operator-misused', `no stream name: "${stream}"`)
+      throw new RunError(
+        'operator-misused',
+        `the stream "${stream}" must have a name of small letters, digits and "-"`,
+      )
     this.#append(`${stream}.jsonl`, this.#lineOf(entry))
     if (stream !== 'metrics') return
     this.#steps = typeof entry.step === 'number' ? entry.step : this.#steps + 1
@@ -56,14 +59,14 @@ export class Journal {
     this.#append(logFile, shown)
   }
 
-  /** Logs what ends the run, with the place in the operator's code. */
+  /** Logs the error that ends the run; log.txt gets the stack of the operator's code. */
   logFault(fault: RunError): void {
     const stack = fault.cause instanceof Error ? fault.cause.stack : undefined
     this.#append(logFile, hide(`${fault.message}${stack ? `\n${stack}` : ''}`, this.#secrets))
     this.#append(logEntries, entryOf(hide(fault.message, this.#secrets), 'error', fault.node))
   }
 
-  /** Says in the dead letters which item was given up. */
+  /** Adds a skipped item to the dead letters. */
   bury(node: PlannedNode, { key, seed }: Lease, error: unknown): void {
     const { name, operatorName } = node
     const letter = {

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Plan } from '../../graph/plan.ts'
+import { packageFolder } from '../../shared/package-folder.ts'
 
 const run = promisify(execFile)
 const gitDeadlineMs = 5000
 
-/** What has to be known to understand or repeat a run: graph, seed, versions, state of the code. */
+/** The facts needed to understand or repeat a run: graph, seed, versions, state of the code. */
 export async function describeRun(plan: Plan, seed: number, started: Date): Promise<Record<string, unknown>> {
   return {
     version: 1,
@@ -25,17 +25,15 @@ export async function describeRun(plan: Plan, seed: number, started: Date): Prom
 }
 
 function versions(): Record<string, string> {
-  const found: Record<string, string> = { node: process.versions.node }
-  const own = above(dirname(fileURLToPath(import.meta.url)), 'package.json')
-  if (own === undefined) return found
-  const { name, version, dependencies } = readPackage(own)
-  if (name !== undefined && version !== undefined) found[name] = version
+  const versions: Record<string, string> = { node: process.versions.node }
+  const { name, version, dependencies } = readPackage(join(packageFolder, 'package.json'))
+  if (name !== undefined && version !== undefined) versions[name] = version
   for (const dependency of Object.keys(dependencies ?? {})) {
-    const path = above(dirname(own), join('node_modules', dependency, 'package.json'))
+    const path = above(packageFolder, join('node_modules', dependency, 'package.json'))
     const installed = path === undefined ? undefined : readPackage(path).version
-    if (installed !== undefined) found[dependency] = installed
+    if (installed !== undefined) versions[dependency] = installed
   }
-  return found
+  return versions
 }
 
 interface Package {
@@ -44,7 +42,7 @@ interface Package {
   dependencies?: Record<string, string>
 }
 
-// npm has read the same files before: they are what they claim to be
+// npm has already read these files, so they have this shape
 const readPackage = (path: string): Package => JSON.parse(readFileSync(path, 'utf8')) as Package
 
 /** The file in this folder or the nearest one above it. */
@@ -54,12 +52,12 @@ function above(folder: string, file: string): string | undefined {
   return dirname(folder) === folder ? undefined : above(dirname(folder), file)
 }
 
-let foundGit: ReturnType<typeof gitState> | undefined
+let gitAnswer: ReturnType<typeof gitState> | undefined
 
-/** The code of a process is that of its start: several runs in it ask once. */
+/** The code of a process does not change while it runs, so git is asked once. */
 function gitOnce(): ReturnType<typeof gitState> {
-  foundGit ??= gitState()
-  return foundGit
+  gitAnswer ??= gitState()
+  return gitAnswer
 }
 
 /** Commit and whether files differ from it; null outside a git tree. */

@@ -4,11 +4,11 @@ import { hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { Lease } from '../items/lease.ts'
 import type { Edge } from '../node/edge.ts'
 
-/** A tap that nobody asks for any more is closed after this time. */
+/** A tap is closed when it was not asked for during this time. */
 const forgetMs = 5000
-const samplesInSecond = 5
+const itemsPerSecond = 5
 
-/** Lets `flow tap` see items as they pass: it asks by a file `taps/<node>.<port>.ask`, answered in `….jsonl` beside it. */
+/** Serves `flow tap`: it asks by touching `taps/<node>.<port>.ask`, and the items go to `taps/<node>.<port>.jsonl`. */
 export function openTaps(
   directory: string,
   edges: readonly Edge[],
@@ -23,7 +23,7 @@ export function openTaps(
       const wanted = asked.includes(ask) && Date.now() - statSync(join(folder, ask)).mtimeMs < forgetMs
       if (wanted) {
         open.add(edge)
-        let left = samplesInSecond
+        let left = itemsPerSecond
         edge.tap = lease => {
           if (left-- > 0)
             appendFileSync(join(folder, `${tapName(edge.end)}.jsonl`), `${describe(lease, secrets)}\n`)
@@ -37,7 +37,7 @@ export function openTaps(
   return { look, close }
 }
 
-/** Asks a run for samples of the items that come to an input, `node.port`; to be repeated. Returns the file of the answers. */
+/** Asks a run to show items that arrive at an input, `node.port`; repeat it to keep the tap open. Returns the file of the items. */
 export function askTap(directory: string, end: string): string {
   const folder = join(directory, 'taps')
   mkdirSync(folder, { recursive: true })
@@ -56,7 +56,7 @@ const tapName = (end: string): string => end.replaceAll('/', '~')
 const describe = ({ key, bytes, value }: Lease, secrets: Secrets): string =>
   JSON.stringify(hideIn({ key, bytes, value: summary(value) }, secrets))
 
-/** A value in short: tensors by shape, long lists and texts by their beginning. */
+/** A short form of a value: tensors as their shape, long lists and texts as their beginning. */
 export function summary(value: unknown, depth = 0): unknown {
   if (typeof value === 'string')
     return value.length > 200 ? `${value.slice(0, 200)}… (${value.length})` : value

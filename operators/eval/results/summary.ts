@@ -112,7 +112,7 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
     'share',
   )
   const chance = clusteredMean(
-    observe(({ letters }) => 1 / letters.length),
+    observe(({ letters }) => (letters.length > 0 ? 1 / letters.length : 0)),
     'difference',
   ).mean
   return { name, ...estimate, observations: results.length, chance }

@@ -15,7 +15,7 @@ import type { LoadedModel } from './load-model.ts'
 
 /**
  * Writes the adapter of a model as PEFT does: adapter_config.json and adapter_model.safetensors, in float32. The
- * folder is made when it is not there; the same adapter gives the same bytes.
+ * folder is created if it is missing; the same adapter gives the same bytes.
  */
 export async function saveAdapter(
   { device, weights, adapter, folder: base }: LoadedModel,
@@ -45,15 +45,15 @@ export async function saveAdapter(
     modules_to_save: null,
     rank_pattern: {},
     alpha_pattern: {},
-    // Whole names: the vision tower has layers that are called the same.
+    // Full names, because the vision tower has layers with the same last names.
     target_modules: targets.map(target => target.replace(/\.weight$/, '')),
   }
   await writeFile(join(folder, configName), `${JSON.stringify(config, null, 2)}\n`)
 }
 
 /**
- * Opens a PEFT folder for the checkpoint that it was made for. Its tensors say which layers are adapted. Throws when one
- * of them has no place or another shape, and when the config asks for more than plain LoRA.
+ * Opens a PEFT folder for the checkpoint that it was trained on. Its tensors say which layers are adapted. Throws if a
+ * tensor belongs to no layer or has the wrong shape, or if the config asks for more than plain LoRA.
  */
 export async function openAdapter(folder: string, checkpoint: Checkpoint): Promise<AdapterSource> {
   const settings = await readSettings(join(folder, configName))
@@ -82,7 +82,7 @@ export async function openAdapter(folder: string, checkpoint: Checkpoint): Promi
   return { ...settings, targets, read: name => readTensor(file, prefix + name) }
 }
 
-/** Brings a model's adapter to the values that `saveAdapter` wrote. */
+/** Sets a model's adapter to the values that `saveAdapter` wrote. */
 export async function restoreAdapter({ device, weights }: LoadedModel, folder: string): Promise<void> {
   const file = await openSafetensors(join(folder, weightsName))
   for (const { name, value } of matricesOf(weights))
@@ -119,14 +119,14 @@ function takeTensor(
   return { present: true, problem: { code: 'wrong-shape', message } }
 }
 
-/** PEFT writes only what it wants to: what is missing has PEFT's default. */
+/** Settings that PEFT has left out have PEFT's defaults. */
 async function readSettings(path: string) {
   const json = await readJsonFile(path)
   const config = isObject(json) ? json : {}
   const fail = (rule: string) => new CheckpointError({ code: 'bad-config', message: `${path}: ${rule}` })
   const found = (key: string) => JSON.stringify(config[key])
   if (config.peft_type !== 'LORA') throw fail(`peft_type must be "LORA", got ${found('peft_type')}`)
-  for (const key of beyondPlain) {
+  for (const key of unsupported) {
     const value = config[key]
     if (!isOff(value)) throw fail(`${key} is not supported, got ${found(key)}`)
   }
@@ -138,11 +138,24 @@ async function readSettings(path: string) {
   return { rank, alpha, rankStabilised: rankStabilised === true }
 }
 
-/** What changes the arithmetic of an adapter; all of it must be off. */
-const beyondPlain = [
-  ...['use_dora', 'fan_in_fan_out', 'lora_bias', 'bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern'],
-  ...['layer_replication', 'target_parameters', 'use_qalora', 'use_bdlora', 'alora_invocation_tokens'],
-  ...['arrow_config', 'kasa_config', 'monteclora_config', 'velora_config'],
+/** Settings that change the arithmetic of an adapter; all of them must be off. */
+const unsupported = [
+  'use_dora',
+  'fan_in_fan_out',
+  'lora_bias',
+  'bias',
+  'modules_to_save',
+  'rank_pattern',
+  'alpha_pattern',
+  'layer_replication',
+  'target_parameters',
+  'use_qalora',
+  'use_bdlora',
+  'alora_invocation_tokens',
+  'arrow_config',
+  'kasa_config',
+  'monteclora_config',
+  'velora_config',
 ]
 
 const isOff = (value: unknown): boolean =>

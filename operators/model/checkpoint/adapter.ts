@@ -11,20 +11,20 @@ export interface AdapterSettings {
   readonly rankStabilised: boolean
 }
 
-/** Low-rank matrices for some weights of a checkpoint, not on the GPU yet. */
+/** Low-rank matrices for some weights of a checkpoint, before they are on the GPU. */
 export interface AdapterSource extends AdapterSettings {
   /** Names of the weights that they are added to. */
   readonly targets: readonly string[]
-  /** Values of the matrix of that name, one of `adapterNames`. */
+  /** Values of a matrix; its name is one of `adapterNames`. */
   read(name: string): AsyncIterable<Float32Array<ArrayBuffer>>
 }
 
 export interface NewAdapter {
   rank: number
   alpha: number
-  /** Ends of module names, e.g. `q_proj`, or whole ones. */
+  /** Module names or their ends, e.g. `q_proj`. */
   targets: readonly string[]
-  /** The same seed gives the same matrices, whatever else is adapted. */
+  /** The same seed gives a layer the same matrices, whichever other layers are adapted. */
   seed: number
 }
 
@@ -34,14 +34,14 @@ export const scaleOf = ({ rank, alpha, rankStabilised }: AdapterSettings): numbe
 
 /**
  * An adapter that changes nothing yet: the first matrix uniform in ±1/√inputs, which is PEFT's Kaiming-uniform with
- * a = √5, the second zero. Throws when a target is none of the model's linear layers.
+ * a = √5; the second zero. Throws if a target is not a linear layer of the model.
  */
 export function newAdapter(checkpoint: Checkpoint, { targets, seed, ...sizes }: NewAdapter): AdapterSource {
-  const known = adaptable(checkpoint)
+  const allowed = adaptable(checkpoint)
   const names = targetsAmong(checkpoint, targets)
   const missing = targets.find(target => !names.some(name => isModule(name, target)))
   if (missing !== undefined || names.length === 0) {
-    const kinds = [...new Set(known.map(name => name.split('.').at(-2)))]
+    const kinds = [...new Set(allowed.map(name => name.split('.').at(-2)))]
     const message = `${checkpoint.folder}: an adapter must name linear layers of the connector or the language model (${kinds.join(', ')}, or whole names), got ${JSON.stringify(missing ?? targets)}`
     throw new CheckpointError({ code: 'bad-config', message })
   }
@@ -63,7 +63,7 @@ export function newAdapter(checkpoint: Checkpoint, { targets, seed, ...sizes }: 
   }
 }
 
-/** Weights that run through a linear layer and may be trained. */
+/** Weights of the linear layers that may be adapted. */
 export const adaptable = ({ tensors }: Shapes): string[] =>
   [...tensors].flatMap(([name, { shape }]) =>
     shape.length === 2 && name.endsWith('.weight') && linearPrefixes.some(prefix => name.startsWith(prefix))
@@ -71,7 +71,7 @@ export const adaptable = ({ tensors }: Shapes): string[] =>
       : [],
   )
 
-/** Those that the targets name. */
+/** The adaptable weights that the targets name. */
 export const targetsAmong = (of: Shapes, targets: readonly string[]): string[] =>
   adaptable(of).filter(name => targets.some(target => isModule(name, target)))
 

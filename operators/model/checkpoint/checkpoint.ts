@@ -10,7 +10,7 @@ import { type Processor, parseProcessor } from './processor.ts'
 import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './tokenizer.ts'
 
-/** A checkpoint folder, checked as a whole; the weights are still on disk. */
+/** A checkpoint folder that has been checked; its weights are still on disk. */
 export interface Checkpoint {
   readonly folder: string
   readonly config: ModelConfig
@@ -32,8 +32,8 @@ export interface StoredTensor {
 /**
  * Opens a Hugging Face folder: config.json, tokenizer.json, tokenizer_config.json, preprocessor_config.json and
  * model.safetensors or shards with model.safetensors.index.json. Missing, misshapen, duplicate and unreadable tensors
- * of all files are listed in one error. A tensor with a name that this model does not have is an error too: it means
- * that config.json does not describe the file, and loading the rest would give silently different numbers.
+ * of all files are listed in one error. A tensor that the model does not have is an error too: config.json does not
+ * describe the file then, and loading the rest would silently give different numbers.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const configPath = join(folder, 'config.json')
@@ -115,12 +115,12 @@ async function openShards(folder: string, indexPath: string, problems: Checkpoin
       problems.push({ code: 'missing-tensor', message })
     }
   }
-  // With a shard that cannot be read, every tensor in it would be reported missing once more.
+  // Otherwise every tensor of an unreadable shard would be reported as missing too.
   throwProblems(problems)
   return files
 }
 
-/** A shard that cannot be used is reported, so that the faults of the others are seen in the same run. */
+/** An unusable shard is reported and skipped, so that one error lists the faults of all shards. */
 async function openShard(path: string, indexPath: string, problems: CheckpointProblem[]) {
   if (!(await exists(path))) {
     problems.push({

@@ -1,7 +1,7 @@
 import { isObject } from '../../../engine/shared/json.ts'
 import type { CheckpointErrorCode, CheckpointProblem } from '../files/checkpoint-error.ts'
 
-/** Reads an object's keys one by one; what is wrong is added to `problems` and a harmless value returned. */
+/** Reads an object's keys one by one; for a wrong value it adds to `problems` and returns a valid one. */
 export interface ConfigFields {
   has(key: string): boolean
   isNull(key: string): boolean
@@ -10,7 +10,7 @@ export interface ConfigFields {
   boolean(key: string, fallback: boolean): boolean
   text(key: string, fallback: string): string
   oneOf<const T extends string | number | boolean>(key: string, allowed: readonly T[], fallback: T): T
-  /** A key that this implementation has no arithmetic for must be absent, null or one of these values. */
+  /** Requires that a key whose effect is not implemented is absent, null or one of these values. */
   only(key: string, ...allowed: readonly unknown[]): void
   object(key: string): ConfigFields
   raw(key: string): unknown

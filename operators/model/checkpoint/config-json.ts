@@ -1,16 +1,16 @@
-/** What a new checkpoint's `config.json` is made of. */
+/** The parts of a new checkpoint's `config.json`. */
 export interface NewConfig {
-  /** Names of what the halves come from; only readers of the file see them. */
+  /** Names of the models that the halves come from, for readers of the file. */
   languageName: string
   visionName: string
   /** `text_config` and `vision_config`, as Hugging Face writes them. */
   text: Readonly<Record<string, unknown>>
   vision: Readonly<Record<string, unknown>>
-  /** The end token, which pads too; left out of the file when there is none. */
+  /** The end token, also used for padding; left out of the file if there is none. */
   eosId: number | undefined
 }
 
-/** The sizes of the connector and what else an operator's config decides. */
+/** The sizes of the connector and other values that an operator's config decides. */
 export interface ConnectorConfig {
   group: number
   queries: number
@@ -19,7 +19,7 @@ export interface ConnectorConfig {
   dtype: string
 }
 
-/** `config.json` of a new checkpoint with the published architecture (Specification 1). */
+/** `config.json` of a new checkpoint with the published architecture (TinyLLaVA-Video). */
 export const newConfigJson = (
   { languageName, visionName, text, vision, eosId }: NewConfig,
   { group, queries, connectorLayers, maxLength, dtype }: ConnectorConfig,

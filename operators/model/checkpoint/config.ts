@@ -2,7 +2,7 @@ import { isObject } from '../../../engine/shared/json.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
 
-/** Everything in `config.json` that has an effect on the numbers, complete and checked. */
+/** All of `config.json` that affects the numbers, complete and checked. */
 export interface ModelConfig {
   readonly vision: VisionConfig
   readonly connector: ConnectorConfig
@@ -11,9 +11,9 @@ export interface ModelConfig {
   readonly featureLayer: number
   /** `patch` drops each frame's first token, `cls_patch` keeps all. */
   readonly select: 'patch' | 'cls_patch'
-  /** What frames become when they are not square; the released model squashes them. */
+  /** How frames that are not square become square; the released model squashes them. */
   readonly imageAspectRatio: 'square' | 'pad'
-  /** Positions of a spliced sequence; what is beyond is cut from its end. */
+  /** Largest number of tokens, visual and text; longer sequences are truncated. */
   readonly maxLength: number
   /** Any of these ends a generation. */
   readonly eosIds: readonly number[]
@@ -37,7 +37,7 @@ export interface VisionConfig {
 }
 
 export interface ConnectorConfig {
-  /** Temporal groups that the clip's tokens are cut into. */
+  /** Groups of frames that the clip's tokens are divided into. */
   readonly group: number
   /** Learned latents of one group, shared by all groups. */
   readonly latents: number
@@ -66,7 +66,7 @@ export interface LanguageConfig {
   readonly maxPositions: number
 }
 
-/** What the configuration needs to know of the tokenizer: its end of text and the ids of token texts. */
+/** What the configuration needs from the tokenizer: its end-of-text id and the ids of tokens. */
 export interface TokenIds {
   readonly eosId: number | undefined
   idOf(token: string): number | undefined
@@ -74,7 +74,7 @@ export interface TokenIds {
 
 /**
  * Checks a parsed `config.json`. A model that differs from TinyLLaVA-Video with SigLIP, group resampler and Qwen2 is
- * an error, as is every key whose effect is not built. Keys that Hugging Face leaves out because they hold the
+ * an error, as is every key whose effect is not implemented. Keys that Hugging Face leaves out because they hold the
  * library's default (Qwen2Config, SiglipVisionConfig) get that default. All faults are thrown together.
  */
 export function parseModelConfig(path: string, value: unknown, tokens: TokenIds): ModelConfig {
@@ -117,7 +117,7 @@ function checkArchitecture(fields: ConfigFields): void {
   checkKind(fields, 'vision_model_name_or_path', 'siglip')
 }
 
-/** The published code picks a part's class by a name that occurs, in any case, in the text before a colon. */
+/** The published code picks a part's class by a name that occurs in the text before a colon, in upper or lower case. */
 function checkKind(fields: ConfigFields, key: string, supported: string): void {
   const found = fields.raw(key)
   if (typeof found === 'string' && found.split(':')[0]?.toLowerCase().includes(supported)) return
@@ -164,7 +164,7 @@ function parseConnector(fields: ConfigFields, hidden: number): ConnectorConfig {
     latents,
     queries: group * latents,
     layers: fields.integer('num_resampler_layers', { minimum: 1, fallback: 3 }),
-    // The released module fixes what follows in code, not in config.json.
+    // The released module has these in its code, not in config.json.
     heads: 8,
     headSize: 64,
     intermediate: 4 * hidden,
@@ -182,7 +182,7 @@ function parseLanguage(fields: ConfigFields): LanguageConfig {
   rope.only('rope_type', 'default')
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 4096 })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: 32 })
-  // Written as null it means as many as query heads; left out, it is the library's default.
+  // Null means as many as query heads; a missing key means the library's default.
   const impliedKeyValueHeads = fields.isNull('num_key_value_heads') ? heads : 32
   const keyValueHeads = fields.integer('num_key_value_heads', { minimum: 1, fallback: impliedKeyValueHeads })
   if (heads % keyValueHeads) {

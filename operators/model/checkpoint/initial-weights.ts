@@ -1,3 +1,4 @@
+import { at } from '../../../engine/shared/at.ts'
 import { mixBits } from '../../../engine/shared/hash.ts'
 import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { errorFunction } from '../../../kernels/wgsl/activation-functions.ts'
@@ -17,8 +18,8 @@ export function initial(name: string, shape: Shape): { mean: number; deviation: 
 }
 
 /**
- * A weight as its bytes in a file, drawn by its seed and name, in pieces of at most 8 MiB. A piece is overwritten by the
- * next but one. Each number is one of 65,536 quantiles of its distribution: that makes billions of them in seconds.
+ * The bytes of a weight in a file, drawn from its seed and name, in pieces of at most 8 MiB; the next piece but one
+ * overwrites a piece. Each number is one of 65,536 quantiles of its distribution, so billions take seconds.
  */
 export function* initialBytes(
   name: string,
@@ -36,8 +37,8 @@ export function* initialBytes(
   const size = sizeOf(shape)
   const pieces = [0, 1].map(() => new Words(Math.min(size, pieceElements)))
   let state = randomOf(seed, name).integer(2 ** 32)
-  for (let at = 0, turn = 0; at < size; at += pieceElements, turn = 1 - turn) {
-    const piece = pieces[turn].subarray(0, size - at)
+  for (let start = 0, turn = 0; start < size; start += pieceElements, turn = 1 - turn) {
+    const piece = at(pieces, turn).subarray(0, size - start)
     state = draw(piece, words, state)
     yield new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
   }
@@ -52,15 +53,15 @@ function draw<T extends Uint16Array | Uint32Array>(piece: T, table: T, from: num
   for (let i = 0; i < piece.length; i += 2) {
     state = (state + 0x9e3779b9) | 0
     const bits = mixBits(state)
-    piece[i] = table[bits & 0xffff]
-    piece[i + 1] = table[bits >>> 16] // past an odd end, which typed arrays ignore
+    piece[i] = at(table, bits & 0xffff)
+    piece[i + 1] = at(table, bits >>> 16) // beyond the end of an odd length, which typed arrays ignore
   }
   return state
 }
 
 let cached: Float32Array | undefined
 
-/** The middles of 65,536 equally likely parts of N(0, 1), in order. */
+/** The medians of 65,536 equally likely intervals of N(0, 1), in order. */
 function quantiles(): Float32Array {
   if (cached) return cached
   const values = new Float32Array(quantileCount)

@@ -14,10 +14,10 @@ import type { ModelConfig } from './config.ts'
 import type { Processor } from './processor.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
-/** The parts of a model that can be trained; of the vision tower its blocks from one on, or all of it. */
+/** The parts of a model that can be trained: the vision tower in whole, or its blocks from one on. */
 export type TrainedPart = 'connector' | 'language' | 'vision' | `vision from ${number}`
 
-/** A model on the GPU with what belongs to it in the checkpoint's folder. */
+/** A model on the GPU with the config, tokenizer and processor of its checkpoint folder. */
 export interface LoadedModel extends VideoModel {
   /** The checkpoint that it was read from. */
   readonly folder: string
@@ -25,7 +25,7 @@ export interface LoadedModel extends VideoModel {
   readonly tokenizer: Tokenizer
   readonly processor: Processor
   readonly adapter?: AdapterSettings
-  /** Stored weights beyond float16's range, which became its largest number; 0 in float32. */
+  /** Number of stored weights beyond float16's range, which were set to its largest number; 0 in float32. */
   readonly saturated: number
   /** Updates done to the weights. */
   version: number
@@ -38,8 +38,8 @@ export interface LoadedAdapter {
 }
 
 /**
- * Streams the weights of a checked checkpoint, and of an adapter, to the GPU; a few pieces of a file are in memory at a
- * time. A weight is trained or adapted, not both.
+ * Streams the weights of a checked checkpoint, and of an adapter, to the GPU, with a few pieces of a file in memory at a
+ * time. A weight is either trained or adapted.
  */
 export async function loadModel(
   device: Device,
@@ -115,23 +115,24 @@ export function isTrainedBy(parts: readonly TrainedPart[]): (name: string) => bo
   return name => {
     const block = Number(towerBlock.exec(name)?.[1] ?? -1)
     return parts.some(part => {
-      if (part.startsWith(visionFrom)) return block >= Number(part.slice(visionFrom.length))
-      return name.startsWith(partPrefixes[part])
+      if (part === 'connector' || part === 'language' || part === 'vision')
+        return name.startsWith(partPrefixes[part])
+      return block >= Number(part.slice(visionFrom.length))
     })
   }
 }
 
-const partPrefixes: Record<string, string> = {
+const partPrefixes = {
   connector: 'connector.',
   language: 'language_model.',
   vision: 'vision_tower.',
-}
+} as const
 const visionFrom = 'vision from '
 const towerBlock = /^vision_tower\..*\.encoder\.layers\.(\d+)\./
 
 const activations = { gelu_pytorch_tanh: 'gelu-tanh', gelu: 'gelu-erf' } as const
 
-/** The sizes that kernels need of a configuration. */
+/** The sizes of a configuration that kernels need. */
 export function shapeOf({ vision, connector, language, featureLayer, select }: ModelConfig): ModelShape {
   return {
     vision: { ...vision, blocks: featureLayer, activation: activations[vision.activation], select },

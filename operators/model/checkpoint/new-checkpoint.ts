@@ -26,10 +26,10 @@ export interface NewCheckpoint {
 }
 
 /**
- * Writes a model that was never trained as a folder in the released layout: what its configuration describes, with every
- * tensor that released checkpoints store. The same configuration, seed and type give the same bytes. Yields the files of
- * weights as they are done; a few megabytes are in memory at a time. Throws before it writes when the folder holds a
- * checkpoint, or a file of the configuration or tokenizer is at fault.
+ * Writes an untrained model as a folder in the released layout, with every tensor that released checkpoints store. The
+ * same configuration, seed and type give the same bytes. Yields each file of weights when it is written; a few megabytes
+ * are in memory at a time. Throws before it writes if the folder has a checkpoint, or the configuration or tokenizer has
+ * a fault.
  */
 export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): AsyncGenerator<WrittenFile> {
   const path = resolvePath(of.config)
@@ -51,22 +51,22 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
     return { name, shape, dtype: format, chunks: initialBytes(name, shape, format, of.seed) }
   })
   yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
-  // Last: a folder without it is no checkpoint, so that one that was cut can be written again.
+  // Last, because a folder without it is no checkpoint: after an interruption it can be written again.
   await write('config.json', { ...(isObject(json) && json), torch_dtype: of.dtype })
 }
 
-/** Of a tokenizer, beside a model. */
+/** Names of the files of a tokenizer in a model's folder. */
 export const tokenizerFiles =
   /^((tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template)\.json|merges\.txt|chat_template\.jinja)$/
 
-/** Throws when the folder holds a checkpoint already. */
+/** Throws if the folder already has a checkpoint. */
 export async function refuseOther(folder: string): Promise<void> {
   const path = join(folder, 'config.json')
-  const there = await stat(path).then(
+  const exists = await stat(path).then(
     () => true,
     () => false,
   )
-  if (!there) return
-  const message = `${path}: is there already; name a folder without a checkpoint`
+  if (!exists) return
+  const message = `${path}: already exists; name a folder without a checkpoint`
   throw new CheckpointError({ code: 'folder-in-use', message })
 }

@@ -14,8 +14,9 @@ import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import type { LoadedModel } from './load-model.ts'
 
 /**
- * Writes the model as the folder that it came from: the same files, names, shapes, types and order of tensors; what was
- * not trained is copied byte for byte. In `exact/` beside it lies what rounding to the stored type would lose.
+ * Writes the model like the folder that it came from: the same files, names, shapes, types and order of tensors;
+ * untrained tensors are copied byte for byte. A subfolder `exact/` has the trained weights in float32 where the stored
+ * type would round them.
  */
 export async function saveModel(
   checkpoint: Checkpoint,
@@ -38,22 +39,23 @@ export async function saveModel(
   await writeSafetensors(join(exact, weightsName), tensors)
 }
 
-/** Brings a model that was opened from its first folder to the weights and the version that `saveModel` wrote. */
+/** Sets a model that was opened from its original folder to the weights and the version that `saveModel` wrote. */
 export async function restoreModel(model: LoadedModel, folder: string): Promise<void> {
   const saved = await openCheckpoint(folder)
   const names = trainedNames(model, saved)
   const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
   const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
   const places = new Map(names.map(name => [name, parameter(model.weights, name).value]))
-  // What rounding lost comes last, over what the stored type holds.
+  // The exact weights come last and replace the rounded ones.
   for (const file of [...saved.files, ...(exact ? [exact] : [])])
     await uploadTensors(model.device, file, places)
   model.version = await readNumber(join(folder, exactFolder, stateName), 'version')
 }
 
 /**
- * Writes a folder that `openCheckpoint` and every reader of Hugging Face folders reads. Each file of weights has the
- * header of the one that it came from; what has not changed is copied, and float32 is rounded to nearest, ties to even, where the stored type is narrower.
+ * Writes a folder that `openCheckpoint` and every reader of Hugging Face folders can read. Each file of weights has the
+ * header of the file that it came from. Unchanged tensors are copied; changed ones are rounded to the stored type, to
+ * nearest, ties to even.
  */
 export async function exportModel(
   checkpoint: Checkpoint,
@@ -63,7 +65,7 @@ export async function exportModel(
   changed: (weight: Parameter) => boolean = ({ gradient }) => gradient !== undefined,
 ): Promise<void> {
   await mkdir(folder, { recursive: true })
-  const names = (await readdir(checkpoint.folder)).filter(name => beside.test(name))
+  const names = (await readdir(checkpoint.folder)).filter(name => otherFiles.test(name))
   for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
   for (const file of checkpoint.files)
     await writeWholeFile(
@@ -76,8 +78,8 @@ const exactFolder = 'exact'
 const weightsName = 'weights.safetensors'
 const stateName = 'state.json'
 
-/** What belongs to a model and is no weight. */
-const beside =
+/** Names of the files of a model other than weights. */
+const otherFiles =
   /^((config|generation_config|(pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
 
 interface Sources {
@@ -87,7 +89,7 @@ interface Sources {
   changed: (weight: Parameter) => boolean
 }
 
-/** A file with the header of another one and the trained tensors of the model. */
+/** The bytes of a file with the header of another one and the trained tensors of the model. */
 async function* fileLike(file: SafetensorsFile, sources: Sources): AsyncGenerator<Uint8Array> {
   yield await readHeaderBytes(file)
   const inOrder = [...file.tensors].sort(([, a], [, b]) => a.begin - b.begin)
@@ -117,6 +119,6 @@ async function* bytesOf(
 const tiedHead = 'language_model.lm_head.weight'
 const embedding = 'language_model.model.embed_tokens.weight'
 
-/** The matrices of adapters are no tensors of the checkpoint. */
+/** Without the matrices of adapters, which are no tensors of the checkpoint. */
 const trainedNames = ({ weights }: VideoModel, { tensors }: Checkpoint): string[] =>
   [...weights.byName.values()].flatMap(({ name, gradient }) => (gradient && tensors.has(name) ? [name] : []))

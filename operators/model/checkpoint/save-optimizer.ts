@@ -11,8 +11,8 @@ import { readPieces } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'
 
 /**
- * Writes the moments of every trained weight, as `first/NAME` and `second/NAME`, with the state of the loss scale where
- * there is one, and the number of steps.
+ * Writes the moments of every trained weight as `first/NAME` and `second/NAME`, the state of the loss scale if there is
+ * one, and the number of steps.
  */
 export async function saveOptimizer(
   { device, weights }: VideoModel,

@@ -15,7 +15,7 @@ export function expectedTensors(config: ModelConfig): Map<string, Shape> {
   ])
 }
 
-/** Those and what released checkpoints store beside them: blocks past the feature layer, the vision tower's last norm and pooling head. */
+/** The same and the unused tensors of released checkpoints: blocks past the feature layer, the vision tower's last norm and pooling head. */
 export function storedTensors(config: ModelConfig): Map<string, Shape> {
   const { hidden, intermediate, layers } = config.vision
   return new Map<string, Shape>([

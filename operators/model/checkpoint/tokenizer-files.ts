@@ -28,7 +28,7 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   return { path: vocabularyPath, definition: qwen2Definition(vocab, merges, addedTokens(config)), config }
 }
 
-/** The pipeline that the slow tokenizer's code stands for (Specification 3.2). */
+/** Qwen2's slow tokenizer, whose steps are in its code, in the form of `tokenizer.json`. */
 function qwen2Definition(vocab: object, merges: string[], added: object[]): Record<string, unknown> {
   const words =
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"

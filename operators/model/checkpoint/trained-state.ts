@@ -7,8 +7,8 @@ import type { LoadedModel } from './load-model.ts'
 import { restoreModel, saveModel } from './save-model.ts'
 
 /**
- * What a run's checkpoint keeps of a model. A trained adapter becomes `adapter/`, a PEFT folder; the model's own folder
- * is written only when weights of it are trained.
+ * Saves a model in a run's checkpoints and restores it. A trained adapter becomes `adapter/`, a PEFT folder; the model's
+ * own weights are written only if some of them are trained.
  */
 export function trainedState(
   checkpoint: Checkpoint,

@@ -25,7 +25,7 @@ export interface CheckpointProblem {
   readonly message: string
 }
 
-/** Everything that is wrong with a checkpoint, found before any of it is used; the code is that of the first problem, the message has a line for each. */
+/** All faults of a checkpoint, found before it is used: the code of the first one, and a line of the message for each. */
 export class CheckpointError extends CodedError<CheckpointErrorCode> {
   readonly problems: readonly [CheckpointProblem, ...CheckpointProblem[]]
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../../engine/shared/errors.ts'
+import { withoutMark } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 
 /** A JSON file's value; a missing or malformed file is a `CheckpointError` with its path. */
@@ -8,13 +9,13 @@ export async function readJsonFile(path: string): Promise<unknown> {
     throw new CheckpointError(fileProblem(path, cause))
   })
   try {
-    return JSON.parse(text)
+    return JSON.parse(withoutMark(text))
   } catch (cause) {
     throw new CheckpointError({ code: 'bad-json', message: `${path}: not JSON: ${messageOf(cause)}` })
   }
 }
 
-/** The problem behind a failed file operation. */
+/** What to report when a file operation has failed. */
 export function fileProblem(path: string, cause: unknown) {
   return isMissing(cause)
     ? ({ code: 'missing-file', message: `${path}: no such file` } as const)

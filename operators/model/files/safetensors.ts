@@ -79,8 +79,22 @@ const maximumHeaderBytes = 100_000_000
 
 /** Bytes of an element of every type that the format knows. */
 const elementBytes: Readonly<Record<string, number>> = {
-  ...{ BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1, F8_E8M0: 1 },
-  ...{ U16: 2, I16: 2, F16: 2, BF16: 2, U32: 4, I32: 4, F32: 4, U64: 8, I64: 8, F64: 8 },
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
 }
 
 async function readHeader(path: string, handle: FileHandle, size: number): Promise<string> {
@@ -131,7 +145,7 @@ function parseRecord(path: string, text: string): Record<string, unknown> {
     const header: unknown = JSON.parse(text)
     if (isObject(header)) return header
   } catch {
-    // Falls through: both are the same fault to the reader.
+    // Falls through: text that is not JSON and JSON that is no object are the same fault.
   }
   throw new CheckpointError({ code: 'bad-header', message: `${path}: the header is not a JSON object` })
 }

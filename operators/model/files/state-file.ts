@@ -3,7 +3,7 @@ import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { readJsonFile } from './json-file.ts'
 
-/** Writes one counter of a checkpoint. */
+/** Writes one number of a checkpoint as JSON. */
 export const writeNumber = (path: string, name: string, value: number): Promise<void> =>
   writeFile(path, `${JSON.stringify({ [name]: value })}\n`)
 

@@ -1,3 +1,4 @@
+import { at } from '../../../engine/shared/at.ts'
 import { type Device, storageOf } from '../../../kernels/device/device.ts'
 import { toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
@@ -5,7 +6,7 @@ import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 /** Elements of a piece: 16 MiB of float32. */
 const pieceElements = 4 * 2 ** 20
 
-/** Pieces on their way from the GPU while one is written. */
+/** Pieces that are read from the GPU at the same time. */
 const piecesInFlight = 3
 
 /** Reads a tensor from the GPU as float32, a few pieces of it in memory at a time. */
@@ -17,19 +18,19 @@ export async function* readPieces(
   const { buffer, offsetBytes } = storageOf(tensor)
   const size = sizeOf(tensor.shape)
   const elementBytes = bytesOf(tensor) / size
-  const read = (at: number) => {
-    const storage = { buffer, offsetBytes: offsetBytes + at * elementBytes }
-    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - at)], storage })
-    reading.catch(() => {}) // one may fail while an earlier one is written: it is heard when its turn comes
+  const read = (start: number) => {
+    const storage = { buffer, offsetBytes: offsetBytes + start * elementBytes }
+    const reading = device.read({ ...tensor, shape: [Math.min(pieceElements, size - start)], storage })
+    reading.catch(() => {}) // a piece may fail while an earlier one is written: it is reported when its turn comes
     return reading
   }
   const inFlight: ReturnType<typeof read>[] = []
   try {
-    for (let at = 0; at < size || inFlight.length > 0; ) {
+    for (let start = 0; start < size || inFlight.length > 0; ) {
       signal?.throwIfAborted()
-      for (; inFlight.length < piecesInFlight && at < size; at += pieceElements) inFlight.push(read(at))
-      const [next] = inFlight
-      yield await next
+      for (; inFlight.length < piecesInFlight && start < size; start += pieceElements)
+        inFlight.push(read(start))
+      yield await at(inFlight, 0)
       inFlight.shift()
     }
   } finally {
@@ -43,9 +44,9 @@ export async function writeTensor(
   tensor: Tensor,
   pieces: AsyncIterable<Float32Array<ArrayBuffer>>,
 ): Promise<void> {
-  let at = 0
+  let start = 0
   for await (const values of pieces) {
-    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, at)
-    at += values.length
+    device.write(tensor, tensor.type === 'f16' ? toFloat16Bits(values) : values, start)
+    start += values.length
   }
 }

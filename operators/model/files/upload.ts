@@ -9,9 +9,9 @@ import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-format
 import { readInto, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
 
 /**
- * Fills tensors on the GPU (f32, or f16) with those of the same name in the file, converted on the GPU. What is read goes
- * into memory that the GPU copies from, a few pieces at a time; a piece is read into again when its copy is done. Returns
- * how many numbers were beyond float16's range and became its largest.
+ * Fills tensors on the GPU (f32 or f16) from the tensors of the same names in the file, converted on the GPU. The file is
+ * read into mapped memory that the GPU copies from, a few pieces at a time; memory is reused when its copy is done.
+ * Returns the number of values beyond float16's range, which are set to its largest number.
  */
 export async function uploadTensors(
   device: Device,
@@ -30,7 +30,7 @@ export async function uploadTensors(
       const ends = await Promise.allSettled(Array.from({ length: piecesInFlight }, loop))
       for (const end of ends) if (end.status === 'rejected') throw end.reason
     })
-    const [count] = await device.readIntegers(saturated)
+    const [count = 0] = await device.readIntegers(saturated)
     return count
   } finally {
     device.freeTensor(raw)
@@ -71,7 +71,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
         storeElements(recording, { ...part, raw, at: (part.begin - begin) / 2, saturated })
       const compiled = await compile(device, recording, 'upload')
       const encoder = device.gpu.createCommandEncoder()
-      // One buffer serves all loops, because the queue runs copy and conversion of a piece one after the other.
+      // All loops share one buffer: the queue finishes the conversion of a piece before the copy of the next.
       if (raw.storage)
         encoder.copyBufferToBuffer(staging, 0, raw.storage.buffer, 0, Math.ceil((end - begin) / 4) * 4)
       device.gpu.queue.submit([encoder.finish()])
@@ -79,7 +79,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
       compiled.free()
     }
   } catch (error) {
-    // The other loops find nothing left to do.
+    // The other loops find no more pieces.
     pieces.return?.()
     throw error
   } finally {

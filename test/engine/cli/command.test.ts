@@ -75,7 +75,10 @@ t.test('check, ops, graph and help answer', async t => {
   const path = join(t.testdir({ 'g.json': graph({ count: 3 }) }), 'g.json')
   t.match((await call(['check', path])).out, /g\.json: ok, 3 nodes, 2 edges, 0 resources\n$/)
   t.match((await call(['ops'])).out, /stream\.batch +Collects items into lists/)
-  t.match((await call(['ops', 'stream.batch'])).out, / size +integer >= 1 +8 +Most items in one list/)
+  t.match(
+    (await call(['ops', 'stream.batch'])).out,
+    / size +integer >= 1 +8 +Largest number of items in a list/,
+  )
   t.match((await call(['graph', path])).out, /^flowchart LR\n[\s\S]*n0 -->\|"numbers → items"\| n1/)
   t.match(
     (await call(['graph', path, '--format', 'dot'])).out,

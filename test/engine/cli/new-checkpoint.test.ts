@@ -23,12 +23,12 @@ t.test('a checkpoint is written in the type asked for, and a second one does not
   const folder = join(t.testdir(), 'model')
   const first = await call('--config', config, '--out', folder, '--dtype', 'float32', '--seed', '5')
   t.equal(first.code, 0)
-  t.match(first.lines, [/^wrote .*model\.safetensors, 1\.\d\d MB$/, /is whole: 1\.\d\d MB in /])
+  t.match(first.lines, [/^wrote .*model\.safetensors, 1\.\d\d MB$/, /is complete: 1\.\d\d MB in /])
   const { tensors } = await openCheckpoint(folder)
   t.ok([...tensors.values()].every(({ dtype }) => dtype === 'F32'))
   const second = await call('--config', config, '--out', folder)
   t.equal(second.code, 2)
-  t.match(second.lines, [/config\.json: is there already/])
+  t.match(second.lines, [/config\.json: already exists/])
 })
 
 for (const [words, complaint] of [

@@ -132,7 +132,7 @@ t.test('a second run in the same folder is refused with the process that holds i
 
 t.test('a run whose folder is removed or replaced fails at its next line', async t => {
   for (const gone of [
-    (run: string) => rmSync(run, { recursive: true }),
+    (run: string) => rmSync(run, { recursive: true, maxRetries: 10 }),
     (run: string) => renameSync(run, `${run}-away`),
   ]) {
     const folder = t.testdir(filesOf(100_000, 20))

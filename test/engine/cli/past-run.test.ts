@@ -82,7 +82,7 @@ t.test('an interrupted run exits 130, and goes on to what it would have written'
   )
   const manifest = JSON.parse(readFileSync(join(run, 'manifest.json'), 'utf8'))
   t.match(manifest, { status: 'completed', resumed: [{ checkpoint: /^00000[4-6]$/ }] })
-  t.match(await call(['run', '--resume', run]), { code: 0, text: /completed before, nothing to do/ })
+  t.match(await call(['run', '--resume', run]), { code: 0, text: /already completed, nothing to do/ })
 })
 
 t.test('the second interrupt frees everything and leaves', async t => {
@@ -120,7 +120,7 @@ t.test('a run that cannot go on says why and exits 2', async t => {
   const { file, run, graph } = graphIn(t)
   await call(['run', file, '--out', run], { at: 3 })
   const again = ['run', '--resume', run]
-  t.match(await call([...again, '--seed', '3']), { code: 2, text: /must stand alone/ })
+  t.match(await call([...again, '--seed', '3']), { code: 2, text: /must be given without GRAPH/ })
   t.match(await call(['run', '--resume', 'no-such']), { code: 2, text: /must be a run directory/ })
   writeFileSync(file, JSON.stringify({ ...graph, checkpoint: { every: 3 } }))
   t.match(await call(again), { code: 2, text: /must be as it was when .* checkpoint\.every was 2, is 3/ })

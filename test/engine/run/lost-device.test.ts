@@ -5,7 +5,7 @@ import { loadGraph } from '../../../engine/graph/check.ts'
 import type { Registry } from '../../../engine/graph/plan.ts'
 import { operator } from '../../../engine/operator.ts'
 import { checkpointsOf, listCheckpoints, readState } from '../../../engine/run/checkpoint/folder.ts'
-import { cutBack } from '../../../engine/run/record/files.ts'
+import { rewindFiles } from '../../../engine/run/record/files.ts'
 import { startRun } from '../../../engine/run/run.ts'
 import { sharedDevice } from '../../../operators/device.ts'
 import { operators, resources } from '../../../operators/index.ts'
@@ -49,7 +49,7 @@ t.test('a training that lost its device goes on to the numbers and weights of on
   const name = (await listCheckpoints(other)).at(-1) ?? ''
   t.equal(name, '000002')
   const from = join(checkpointsOf(other), name)
-  cutBack(other, (await readState(from)).files)
+  rewindFiles(other, (await readState(from)).files)
   t.equal((await run(other, -1, from)).status, 'completed')
   t.strictSame(compare(whole, other), [])
 })

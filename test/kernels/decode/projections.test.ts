@@ -1,48 +1,18 @@
 import t, { type Test } from 'tap'
-import { decodeStart } from '../../../kernels/decode/embed-and-norm.ts'
 import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
 import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
-import { blockRowsOf, blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
-import { type Device, openDevice } from '../../../kernels/device/device.ts'
-import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
+import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
-import { compile } from '../../../kernels/plan/compile.ts'
-import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, given, noise } from '../support.ts'
+import { blocks, half, halved, readBlocks, runInFloat16, type Values } from './row-blocks-data.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
 
-type Values = Float32Array<ArrayBuffer>
 const epsilon = 1e-6
 
-/** What float16 keeps of the values. */
-const halved = (values: Values): Values => Float32Array.from(toFloat16Bits(values), fromFloat16)
-const half = (shape: readonly number[], data: Values): Tensor =>
-  device.tensor('given', shape, 'f16', toFloat16Bits(data))
-
 const empty = (shape: readonly number[]): Tensor => device.tensor('out', shape, 'f16')
-
-/** Rows (rows, inner) as blocks, NaN where no row is. */
-function blocks(rows: number, inner: number, data: Values): Tensor {
-  const high = blockRowsOf(rows)
-  const shape = blocksOf(rows, inner)
-  const laid = new Float32Array(shape.reduce((size, extent) => size * extent, 1)).fill(Number.NaN)
-  for (let row = 0; row < rows; row++)
-    for (let k = 0; k < inner; k++) laid[placeOf(row, k, high, shape[1])] = data[row * inner + k]
-  return half(shape, laid)
-}
-
-const placeOf = (row: number, k: number, high: number, rowBlocks: number): number =>
-  ((k >> 4) * rowBlocks + Math.floor(row / high)) * high * 16 + (row % high) * 16 + (k & 15)
-
-async function readBlocks(tensor: Tensor, rows: number, inner: number): Promise<number[]> {
-  const found = await device.read(tensor)
-  const [, rowBlocks, high] = tensor.shape
-  return Array.from({ length: rows * inner }, (_, i) => {
-    return found[placeOf(Math.floor(i / inner), i % inner, high, rowBlocks)]
-  })
-}
 
 /** A normed row as its writer leaves it: sums of squares in parts, and rows scaled by something near 1 / rms. */
 function normed(rows: number, size: number, seed: number) {
@@ -66,7 +36,7 @@ function normed(rows: number, size: number, seed: number) {
     exact,
     scales,
     tensors: {
-      rows: blocks(rows, size, written),
+      rows: blocks(device, rows, size, written),
       squares: given(device, shape, squares),
       scales: device.tensor('scales', [shape[1]]),
       ...{ size, epsilon },
@@ -78,15 +48,6 @@ const dot = (size: number, a: (k: number) => number, b: (k: number) => number): 
   let sum = 0
   for (let k = 0; k < size; k++) sum += a(k) * b(k)
   return sum
-}
-
-async function once(target: Device, record: (recording: Recording) => void): Promise<void> {
-  const recording = new Recording(target, 'float16')
-  record(recording)
-  const compiled = await compile(target, recording, 'test')
-  compiled.run()
-  await target.finish()
-  compiled.free()
 }
 
 // One row in a narrow block, one more than fit into it, more than one block, more than a workgroup's rows.
@@ -109,16 +70,16 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
   const tile = { subgroups, columnBlocks: 1, depth: 32, divide }
   const test = (name: Case['products'][number], what: string, body: (t: Test) => Promise<void>) =>
     products.includes(name) ? t.test(what, body) : undefined
-  const what = `${rows} rows of ${inner}, ${divide} divided`
+  const what = `${rows} rows of ${inner}, subgroups dividing ${divide}`
 
-  await test('logits', `logits of ${what}`, async t => {
+  await test('logits', `logits of ${what} are those of the exact norm`, async t => {
     const columns = 55
     const x = normed(rows, inner, 1)
     const weight = halved(noise(columns * inner, 4))
     const logits = device.tensor('logits', [rows, columns])
-    await once(device, recording =>
+    await runInFloat16(device, recording =>
       stepLogits(recording, {
-        ...{ x: x.tensors, rows, weight: half([columns, inner], weight), logits, columns, tile },
+        ...{ x: x.tensors, rows, weight: half(device, [columns, inner], weight), logits, columns, tile },
       }),
     )
     const wanted = Array.from({ length: rows * columns }, (_, i) => {
@@ -134,14 +95,19 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     close(t, scales.subarray(0, rows), x.scales, 2e-6, `scales of ${what}`)
   })
 
-  await test('gated', `gated products of ${what}`, async t => {
+  await test('gated', `gated products of ${what} are silu of one times the other`, async t => {
     const columns = 32
     const x = normed(rows, inner, 2)
     const [gate, up] = [5, 6].map(seed => halved(noise(columns * inner, seed)))
     const out = empty(blocksOf(rows, 32))
-    await once(device, recording =>
+    await runInFloat16(device, recording =>
       gatedProjection(recording, {
-        ...{ x: x.tensors, rows, gate: half([columns, inner], gate), up: half([columns, inner], up) },
+        ...{
+          x: x.tensors,
+          rows,
+          gate: half(device, [columns, inner], gate),
+          up: half(device, [columns, inner], up),
+        },
         ...{ out, columns, tile },
       }),
     )
@@ -156,11 +122,11 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
           )
         wanted.push((of(gate) / (1 + Math.exp(-of(gate)))) * of(up))
       }
-    const found = await readBlocks(out, rows, 32)
+    const found = await readBlocks(device, out, rows, 32)
     close(t, found, wanted, 2 ** -11, what)
   })
 
-  await test('add', `what ${what} add to the stream, and the next norm`, async t => {
+  await test('add', `products of ${what} are added to the stream, and prepare the next norm`, async t => {
     const columns = 32
     const rowsIn = halved(noise(rows * inner, 7))
     const weight = halved(noise(columns * inner, 8))
@@ -173,9 +139,14 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       rows: empty(blocksOf(rows, columns)),
       squares: device.tensor('squares', squaresOf(rows, columns / 16)),
     }
-    await once(device, recording =>
+    await runInFloat16(device, recording =>
       addProjection(recording, {
-        ...{ from: blocks(rows, inner, rowsIn), inner, weight: half([columns, inner], weight), x },
+        ...{
+          from: blocks(device, rows, inner, rowsIn),
+          inner,
+          weight: half(device, [columns, inner], weight),
+          x,
+        },
         ...{
           scales: given(device, [padded], scales),
           gain: given(device, [columns], gain),
@@ -199,7 +170,7 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     })
     close(t, await device.read(x), wanted, 2e-6, `stream of ${what}`)
     const scaled = wanted.map((value, i) => value * gain[i % columns] * scales[Math.floor(i / columns)])
-    close(t, await readBlocks(next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
+    close(t, await readBlocks(device, next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
     const squares = await device.read(next.squares)
     const totals = Array.from({ length: rows }, (_, row) => squares[row] + squares[padded + row])
     const sums = totals.map((_, row) =>
@@ -209,103 +180,73 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     close(t, squares.slice(2 * padded, 2 * padded + rows), scales.subarray(0, rows), 2e-6, `scale of ${what}`)
   })
 
-  await test('qkv', `queries, keys and values of ${what}`, async t => {
-    const [heads, keyValueHeads, headSize, capacity] = [4, 2, 32, 4]
-    const times = Uint32Array.from({ length: rows }, (_, row) => 2 - (row % 3))
-    const outputs = (heads + 2 * keyValueHeads) * headSize
-    const x = normed(rows, inner, 11)
-    const weights = [heads, keyValueHeads, keyValueHeads].map((count, i) =>
-      halved(noise(count * headSize * inner, 12 + i)),
-    )
-    const bias = noise(outputs, 15)
-    const lengths = Uint32Array.from({ length: rows }, (_, row) => 3 + (row % 5))
-    const angles = noise(12 * headSize, 16)
-    const room = rows + 16
-    const queries = empty([keyValueHeads, room, 2, headSize])
-    const slots = 2 * rows * capacity * keyValueHeads * headSize
-    const cache = empty([2, rows, capacity, keyValueHeads * headSize])
-    const [queryWeight, keyWeight, valueWeight] = weights.map(data =>
-      half([data.length / inner, inner], data),
-    )
-    await once(device, recording =>
-      attentionInputs(recording, {
-        ...{ x: x.tensors, rows, queryWeight, keyWeight, valueWeight, queries, cache, tile },
-        bias: given(device, [outputs], bias),
-        angles: given(device, [12, headSize / 2, 2], angles),
-        lengths: given(device, [rows], lengths),
-        position: given(device, [rows], times),
-        ...{ heads, keyValueHeads, headSize, capacity },
-      }),
-    )
-    const all = Float32Array.from(weights.flatMap(data => Array.from(data)))
-    const projected = (row: number, output: number) =>
-      bias[output] +
-      dot(
-        inner,
-        k => x.exact(row, k),
-        k => all[output * inner + k],
+  await test(
+    'qkv',
+    `queries, keys and values of ${what} are biased, rotated and put into the cache`,
+    async t => {
+      const [heads, keyValueHeads, headSize, capacity] = [4, 2, 32, 4]
+      const times = Uint32Array.from({ length: rows }, (_, row) => 2 - (row % 3))
+      const outputs = (heads + 2 * keyValueHeads) * headSize
+      const x = normed(rows, inner, 11)
+      const weights = [heads, keyValueHeads, keyValueHeads].map((count, i) =>
+        halved(noise(count * headSize * inner, 12 + i)),
       )
-    const rotated = (row: number, head: number, j: number) => {
-      const [low, high] = [0, 1].map(i =>
-        projected(row, head * headSize + (j % (headSize / 2)) + (i * headSize) / 2),
+      const bias = noise(outputs, 15)
+      const lengths = Uint32Array.from({ length: rows }, (_, row) => 3 + (row % 5))
+      const angles = noise(12 * headSize, 16)
+      const room = rows + 16
+      const queries = empty([keyValueHeads, room, 2, headSize])
+      const slots = 2 * rows * capacity * keyValueHeads * headSize
+      const cache = empty([2, rows, capacity, keyValueHeads * headSize])
+      const [queryWeight, keyWeight, valueWeight] = weights.map(data =>
+        half(device, [data.length / inner, inner], data),
       )
-      const at = ((lengths[row] + times[row]) * headSize) / 2 + (j % (headSize / 2))
-      const [cosine, sine] = [angles[2 * at], angles[2 * at + 1]]
-      return j < headSize / 2 ? low * cosine - high * sine : high * cosine + low * sine
-    }
-    const wantedQueries = new Float32Array(room * heads * headSize)
-    const wantedCache = new Float32Array(slots)
-    const width = keyValueHeads * headSize
-    for (let row = 0; row < rows; row++)
-      for (let j = 0; j < headSize; j++) {
-        for (let head = 0; head < heads; head++) {
-          const at = ((Math.floor(head / 2) * room + row) * 2 + (head % 2)) * headSize + j
-          wantedQueries[at] = rotated(row, head, j)
-        }
-        for (let head = 0; head < keyValueHeads; head++) {
-          const at = (row * capacity + times[row]) * width + head * headSize + j
-          wantedCache[at] = rotated(row, heads + head, j)
-          wantedCache[rows * capacity * width + at] = projected(
-            row,
-            (heads + keyValueHeads + head) * headSize + j,
-          )
-        }
+      await runInFloat16(device, recording =>
+        attentionInputs(recording, {
+          ...{ x: x.tensors, rows, queryWeight, keyWeight, valueWeight, queries, cache, tile },
+          bias: given(device, [outputs], bias),
+          angles: given(device, [12, headSize / 2, 2], angles),
+          lengths: given(device, [rows], lengths),
+          position: given(device, [rows], times),
+          ...{ heads, keyValueHeads, headSize, capacity },
+        }),
+      )
+      const all = Float32Array.from(weights.flatMap(data => Array.from(data)))
+      const projected = (row: number, output: number) =>
+        bias[output] +
+        dot(
+          inner,
+          k => x.exact(row, k),
+          k => all[output * inner + k],
+        )
+      const rotated = (row: number, head: number, j: number) => {
+        const [low, high] = [0, 1].map(i =>
+          projected(row, head * headSize + (j % (headSize / 2)) + (i * headSize) / 2),
+        )
+        const at = ((lengths[row] + times[row]) * headSize) / 2 + (j % (headSize / 2))
+        const [cosine, sine] = [angles[2 * at], angles[2 * at + 1]]
+        return j < headSize / 2 ? low * cosine - high * sine : high * cosine + low * sine
       }
-    close(t, await device.read(queries), wantedQueries, 2 ** -11, `queries of ${what}`)
-    close(t, await device.read(cache), wantedCache, 2 ** -11, `cache of ${what}`)
-  })
+      const wantedQueries = new Float32Array(room * heads * headSize)
+      const wantedCache = new Float32Array(slots)
+      const width = keyValueHeads * headSize
+      for (let row = 0; row < rows; row++)
+        for (let j = 0; j < headSize; j++) {
+          for (let head = 0; head < heads; head++) {
+            const at = ((Math.floor(head / 2) * room + row) * 2 + (head % 2)) * headSize + j
+            wantedQueries[at] = rotated(row, head, j)
+          }
+          for (let head = 0; head < keyValueHeads; head++) {
+            const at = (row * capacity + times[row]) * width + head * headSize + j
+            wantedCache[at] = rotated(row, heads + head, j)
+            wantedCache[rows * capacity * width + at] = projected(
+              row,
+              (heads + keyValueHeads + head) * headSize + j,
+            )
+          }
+        }
+      close(t, await device.read(queries), wantedQueries, 2 ** -11, `queries of ${what}`)
+      close(t, await device.read(cache), wantedCache, 2 ** -11, `cache of ${what}`)
+    },
+  )
 }
-
-await t.test('a step starts with embeddings and their exact norm', async t => {
-  for (const type of ['f32', 'f16'] as const) {
-    const [rows, columns, vocabulary] = [9, 48, 7]
-    const table = halved(noise(vocabulary * columns, 20))
-    const gain = noise(columns, 21)
-    const ids = Uint32Array.from({ length: rows }, (_, row) => (row * 3) % vocabulary)
-    const x = device.tensor('x', [rows, columns])
-    const normedRows = empty(blocksOf(rows, columns))
-    const squares = device.tensor('squares', squaresOf(rows, 1))
-    await once(device, recording =>
-      decodeStart(recording, {
-        ids: given(device, [rows], ids),
-        table:
-          type === 'f16' ? half([vocabulary, columns], table) : given(device, [vocabulary, columns], table),
-        ...{ x, gain: given(device, [columns], gain), rows },
-        normed: { rows: normedRows, squares, scales: squares, size: columns, epsilon },
-      }),
-    )
-    const wanted = Array.from({ length: rows * columns }, (_, i) => {
-      return table[ids[Math.floor(i / columns)] * columns + (i % columns)]
-    })
-    t.same(Array.from(await device.read(x)), wanted)
-    const sums = Array.from({ length: rows }, (_, row) =>
-      wanted.slice(row * columns, (row + 1) * columns).reduce((sum, value) => sum + value * value, 0),
-    )
-    const scales = sums.map(sum => 1 / Math.sqrt(sum / columns + epsilon))
-    const found = await device.read(squares)
-    close(t, found.slice(0, rows), sums, 1e-6)
-    close(t, found.slice(16, 16 + rows), scales, 1e-6)
-    const exact = wanted.map((value, i) => value * gain[i % columns] * scales[Math.floor(i / columns)])
-    close(t, await readBlocks(normedRows, rows, columns), exact, 2 ** -11)
-  }
-})

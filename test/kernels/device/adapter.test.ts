@@ -3,7 +3,7 @@ import { unitsOf } from '../../../kernels/device/adapter.ts'
 
 const blocks = { M: 16, N: 16, K: 16, componentType: 'f16', resultComponentType: 'f32' }
 
-/** What is asked of an adapter, of one that fits but for `changes`. */
+/** The properties that are read of an adapter; without `changes` it has usable matrix units. */
 function adapter(changes: {
   blocks?: object
   features?: readonly string[]
@@ -20,12 +20,12 @@ function adapter(changes: {
 
 for (const [name, changes, units] of [
   ['an adapter with blocks of 16 × 16 × 16 and 48 KiB of workgroup memory', {}, 'native'],
-  ['blocks of another shape', { blocks: { K: 8 } }, 'none'],
-  ['float16 sums', { blocks: { resultComponentType: 'f16' } }, 'none'],
-  ['no float16', { features: [] }, 'none'],
-  ['subgroups of 16 lanes', { lanes: 16 }, 'none'],
-  ['32 KiB of workgroup memory', { workgroupBytes: 32768 }, 'none'],
+  ['an adapter with blocks of another shape', { blocks: { K: 8 } }, 'none'],
+  ['an adapter whose sums are float16', { blocks: { resultComponentType: 'f16' } }, 'none'],
+  ['an adapter without float16', { features: [] }, 'none'],
+  ['an adapter with subgroups of 16 lanes', { lanes: 16 }, 'none'],
+  ['an adapter with 32 KiB of workgroup memory', { workgroupBytes: 32768 }, 'none'],
 ] as const)
-  t.test(`${name}: ${units}`, async t => {
+  t.test(`the matrix units of ${name} are ${units === 'none' ? 'not used' : 'used'}`, async t => {
     t.equal(unitsOf(adapter(changes)), units)
   })

@@ -1,4 +1,5 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
+import type { Device } from '../../../kernels/device/device.ts'
 import { matmul, matmulReference } from '../../../kernels/matmul/matmul.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { close, noise, onEachFamily } from '../support.ts'
@@ -86,21 +87,7 @@ await onEachFamily(t, async (device, t) => {
     )
   })
 
-  await t.test('a product can be gated, wherever it lies', async t => {
-    const size = { form: 'nt', rows: 9, columns: 19, inner: 13, gate: true } as const
-    await agree(t, device, [{ ...size, bias: true, out: { offset: 3, rowStride: 21 } }])
-    await agree(t, device, [{ ...size, rows: 33, columns: 64 }])
-    const [a, out, gate] = [
-      [9, 4],
-      [9, 9],
-      [9, 9],
-    ].map(shape => device.tensor('given', shape))
-    const gated = { form: 'nt', rows: 9, columns: 9, inner: 4, a, b: a, out } as const
-    const recording = new Recording(device)
-    t.throws(() => matmul(recording, { ...gated, gate, activation: 'silu' }), /an activation or a gate/)
-    t.throws(() => matmul(recording, { ...gated, gate: out }), /bound twice/)
-    t.throws(() => matmul(recording, { ...gated, gate: a }), /gate: must hold element 80/)
-  })
+  await t.test('a product can be gated, wherever it lies', t => gatesProducts(device, t))
 
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
     const misplaced = forms.map(
@@ -116,77 +103,102 @@ await onEachFamily(t, async (device, t) => {
     await agree(t, device, [{ form: 'nn', rows: 9, columns: 5, inner: 0, bias: true, residual: true }])
   })
 
-  await t.test('one tensor can be both factors', async t => {
-    const values = noise(20 * 8)
-    const out = device.tensor('out', [20, 20])
-    const recording = new Recording(device)
-    const held = recording.constant('held', [20, 8], values)
-    const sizes = { form: 'nt', rows: 20, columns: 20, inner: 4 } as const
-    matmul(recording, { ...sizes, a: held, b: { tensor: held, offset: 4 }, out })
-    await run(device, recording)
-    const wanted = new Float64Array(400)
-    const b = { tensor: values, offset: 4, rowStride: 8 }
-    matmulReference({ ...sizes, a: { tensor: values, rowStride: 8 }, b, out: wanted })
-    close(t, await device.read(out), wanted, 1e-6)
-  })
+  await t.test('one tensor can be both factors', t => takesOneTensorTwice(device, t))
 
-  await t.test('long sums stay accurate', async t => {
-    const inner = 12000
-    for (const form of forms) {
-      const values = noise(4 * inner, 4, 1).map(value => value + 0.5)
-      const a = device.tensor('a', form === 'tn' ? [inner, 4] : [4, inner], 'f32', values)
-      const b = device.tensor('b', form === 'nt' ? [4, inner] : [inner, 4], 'f32', values.slice().reverse())
-      const out = device.tensor('out', [4, 4])
-      const recording = new Recording(device)
-      const sizes = { form, rows: 4, columns: 4, inner }
-      matmul(recording, { ...sizes, a, b, out })
-      await run(device, recording)
-      const wanted = new Float64Array(16)
-      matmulReference({ ...sizes, a: values, b: values.slice().reverse(), out: wanted })
-      close(t, await device.read(out), wanted, 2e-6, form)
-    }
-  })
+  await t.test('long sums stay accurate', t => sumsAccurately(device, t))
 
-  await t.test('a row has the same bits alone, among 8, among 20 and in a batch', async t => {
-    const [columns, inner] = [21, 300]
-    const a = device.tensor('a', [20, inner], 'f32', noise(20 * inner, 5))
-    const b = device.tensor('b', [columns, inner], 'f32', noise(columns * inner, 6))
-    const found: Float32Array[] = []
-    for (const [rows, outer] of [
-      [20, 1],
-      [8, 1],
-      [1, 1],
-      [2, 10],
-    ] as const) {
-      const out = device.tensor('out', [outer, rows, columns])
-      const recording = new Recording(device)
-      const strides = { outer: rows * inner, inner: 0 }
-      const sizes = { form: 'nt', rows, columns, inner, batch: { outer, inner: 1 } } as const
-      matmul(recording, {
-        ...sizes,
-        a: { tensor: a, ...strides },
-        b,
-        out: { tensor: out, outer: rows * columns },
-      })
-      await run(device, recording)
-      found.push(await device.read(out))
-    }
-    for (const values of found) t.same(values, found[0].subarray(0, values.length))
-  })
+  await t.test('a row has the same bits alone, among 8, among 20 and in a batch', t => keepsBits(device, t))
 
-  await t.test('what lies outside a tensor is refused', async t => {
-    const small = device.tensor('small', [4, 4])
-    const big = device.tensor('big', [8, 8])
-    const recording = new Recording(device)
-    const sizes = { form: 'nt', rows: 4, columns: 4, inner: 4, b: big } as const
-    t.throws(
-      () =>
-        matmul(recording, { ...sizes, a: { tensor: small, offset: 1 }, out: device.tensor('out', [4, 4]) }),
-      { message: 'matmul a: must hold element 16, got small (4, 4)' },
-    )
-    t.throws(() => matmul(recording, { ...sizes, a: small, out: big, batch: { outer: 2, inner: 1 } }), {
-      message: 'matmul out: every matrix of the batch must have a place of its own',
-    })
-    t.throws(() => matmul(recording, { ...sizes, a: small, out: small }), /small is bound twice/)
-  })
+  await t.test('elements outside a tensor, places shared in a batch and tensors bound twice are refused', t =>
+    refusesOutside(device, t),
+  )
 })
+
+async function gatesProducts(device: Device, t: Test) {
+  const size = { form: 'nt', rows: 9, columns: 19, inner: 13, gate: true } as const
+  await agree(t, device, [{ ...size, bias: true, out: { offset: 3, rowStride: 21 } }])
+  await agree(t, device, [{ ...size, rows: 33, columns: 64 }])
+  const [a, out, gate] = [
+    [9, 4],
+    [9, 9],
+    [9, 9],
+  ].map(shape => device.tensor('given', shape))
+  const gated = { form: 'nt', rows: 9, columns: 9, inner: 4, a, b: a, out } as const
+  const recording = new Recording(device)
+  t.throws(() => matmul(recording, { ...gated, gate, activation: 'silu' }), /an activation or a gate/)
+  t.throws(() => matmul(recording, { ...gated, gate: out }), /bound twice/)
+  t.throws(() => matmul(recording, { ...gated, gate: a }), /gate: must hold element 80/)
+}
+
+async function takesOneTensorTwice(device: Device, t: Test) {
+  const values = noise(20 * 8)
+  const out = device.tensor('out', [20, 20])
+  const recording = new Recording(device)
+  const held = recording.constant('held', [20, 8], values)
+  const sizes = { form: 'nt', rows: 20, columns: 20, inner: 4 } as const
+  matmul(recording, { ...sizes, a: held, b: { tensor: held, offset: 4 }, out })
+  await run(device, recording)
+  const wanted = new Float64Array(400)
+  const b = { tensor: values, offset: 4, rowStride: 8 }
+  matmulReference({ ...sizes, a: { tensor: values, rowStride: 8 }, b, out: wanted })
+  close(t, await device.read(out), wanted, 1e-6)
+}
+
+async function sumsAccurately(device: Device, t: Test) {
+  const inner = 12000
+  for (const form of forms) {
+    const values = noise(4 * inner, 4, 1).map(value => value + 0.5)
+    const a = device.tensor('a', form === 'tn' ? [inner, 4] : [4, inner], 'f32', values)
+    const b = device.tensor('b', form === 'nt' ? [4, inner] : [inner, 4], 'f32', values.slice().reverse())
+    const out = device.tensor('out', [4, 4])
+    const recording = new Recording(device)
+    const sizes = { form, rows: 4, columns: 4, inner }
+    matmul(recording, { ...sizes, a, b, out })
+    await run(device, recording)
+    const wanted = new Float64Array(16)
+    matmulReference({ ...sizes, a: values, b: values.slice().reverse(), out: wanted })
+    close(t, await device.read(out), wanted, 2e-6, form)
+  }
+}
+
+async function keepsBits(device: Device, t: Test) {
+  const [columns, inner] = [21, 300]
+  const a = device.tensor('a', [20, inner], 'f32', noise(20 * inner, 5))
+  const b = device.tensor('b', [columns, inner], 'f32', noise(columns * inner, 6))
+  const found: Float32Array[] = []
+  for (const [rows, outer] of [
+    [20, 1],
+    [8, 1],
+    [1, 1],
+    [2, 10],
+  ] as const) {
+    const out = device.tensor('out', [outer, rows, columns])
+    const recording = new Recording(device)
+    const strides = { outer: rows * inner, inner: 0 }
+    const sizes = { form: 'nt', rows, columns, inner, batch: { outer, inner: 1 } } as const
+    matmul(recording, {
+      ...sizes,
+      a: { tensor: a, ...strides },
+      b,
+      out: { tensor: out, outer: rows * columns },
+    })
+    await run(device, recording)
+    found.push(await device.read(out))
+  }
+  for (const values of found) t.same(values, found[0].subarray(0, values.length))
+}
+
+async function refusesOutside(device: Device, t: Test) {
+  const small = device.tensor('small', [4, 4])
+  const big = device.tensor('big', [8, 8])
+  const recording = new Recording(device)
+  const sizes = { form: 'nt', rows: 4, columns: 4, inner: 4, b: big } as const
+  t.throws(
+    () => matmul(recording, { ...sizes, a: { tensor: small, offset: 1 }, out: device.tensor('out', [4, 4]) }),
+    { message: 'matmul a: must hold element 16, got small (4, 4)' },
+  )
+  t.throws(() => matmul(recording, { ...sizes, a: small, out: big, batch: { outer: 2, inner: 1 } }), {
+    message: 'matmul out: every matrix of the batch must have a place of its own',
+  })
+  t.throws(() => matmul(recording, { ...sizes, a: small, out: small }), /small is bound twice/)
+}

@@ -23,41 +23,44 @@ await onEachFamily(t, async (device, t) => {
     return device.read(into)
   }
 
-  for (const columns of [1, 5, 8, 129, 1028]) {
-    const from = noise(6 * columns, 1)
-    const before = noise(5 * columns, 2)
-    const cases = {
-      'a gather': { destinations: [3, 0, 1], offsets: [0, 1, 2, 3], items: [5, 5, 0] },
-      'sums of segments, one of them empty': {
-        destinations: [4, 2, 0],
-        offsets: [0, 3, 3, 5],
-        items: [0, 5, 0, 2, 1],
-      },
-      'one segment': { destinations: [0], offsets: [0, 1], items: [2] },
-    }
-    for (const [what, lists] of Object.entries(cases))
-      for (const accumulate of [false, true]) {
-        const wanted = gatherRowsReference(from, before, columns, lists, accumulate)
-        const found = await gathered(from, before, columns, lists, accumulate)
-        close(t, found, wanted, 2e-7, `${what} of ${columns} columns${accumulate ? ', added' : ''}`)
+  for (const columns of [1, 5, 8, 129, 1028])
+    await t.test(`rows of ${columns} are gathered, summed by segment, and added where asked`, async t => {
+      const from = noise(6 * columns, 1)
+      const before = noise(5 * columns, 2)
+      const cases = {
+        'a gather': { destinations: [3, 0, 1], offsets: [0, 1, 2, 3], items: [5, 5, 0] },
+        'sums of segments, one of them empty': {
+          destinations: [4, 2, 0],
+          offsets: [0, 3, 3, 5],
+          items: [0, 5, 0, 2, 1],
+        },
+        'one segment': { destinations: [0], offsets: [0, 1], items: [2] },
       }
-  }
+      for (const [name, lists] of Object.entries(cases))
+        for (const accumulate of [false, true]) {
+          const wanted = gatherRowsReference(from, before, columns, lists, accumulate)
+          const found = await gathered(from, before, columns, lists, accumulate)
+          close(t, found, wanted, 2e-7, `${name}${accumulate ? ', added' : ''}:`)
+        }
+    })
 
-  // Rows 2, 0, 2 of a table are looked up; the table's gradient sums what arrives at each place a row went to.
-  const columns = 3
-  const lookup = { destinations: [0, 1, 2], offsets: [0, 1, 2, 3], items: [2, 0, 2] }
-  const outer = noise(9, 3)
-  const wanted = finiteDifferences(
-    table => gatherRowsReference(table, new Float32Array(9), columns, lookup, false),
-    noise(9, 4),
-    outer,
-  )
-  const scatter = { destinations: [0, 2], offsets: [0, 1, 3], items: [1, 0, 2] }
-  close(
-    t,
-    await gathered(outer, new Float32Array(9), columns, scatter, true),
-    wanted,
-    1e-6,
-    'gradient of a lookup',
-  )
+  await t.test('the gradient of a lookup sums the gradients of all places that read a row', async t => {
+    // Rows 2, 0 and 2 of a table are looked up.
+    const columns = 3
+    const lookup = { destinations: [0, 1, 2], offsets: [0, 1, 2, 3], items: [2, 0, 2] }
+    const outer = noise(9, 3)
+    const wanted = finiteDifferences(
+      table => gatherRowsReference(table, new Float32Array(9), columns, lookup, false),
+      noise(9, 4),
+      outer,
+    )
+    const scatter = { destinations: [0, 2], offsets: [0, 1, 3], items: [1, 0, 2] }
+    close(
+      t,
+      await gathered(outer, new Float32Array(9), columns, scatter, true),
+      wanted,
+      1e-6,
+      'gradient of a lookup',
+    )
+  })
 })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import t from 'tap'
+import t, { type Test as Subtest } from 'tap'
 import {
   logProbability,
   logProbabilityBackward,
@@ -9,13 +9,21 @@ import { fixture } from '../../fixtures.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {
-  // one token, odd, one more than a subgroup and a workgroup, and more than a workgroup of the backward takes
-  for (const vocabulary of [1, 7, 9, 129, 5001]) await check(vocabulary, 20, 1)
-  await check(301, 2e4, 1)
-  await check(129, 20, 0.7)
+  // One token, odd, one more than a subgroup and than a workgroup, and more than a workgroup of the backward overwrites.
+  for (const vocabulary of [1, 7, 9, 129, 5001])
+    await t.test(
+      `log-probabilities over ${vocabulary} tokens, and their gradients, are those of the reference`,
+      t => check(t, vocabulary, 20, 1),
+    )
+  await t.test('logits of 10,000 neither overflow nor lose the log-probability', t => check(t, 301, 2e4, 1))
+  await t.test('a temperature divides the logits', t => check(t, 129, 20, 0.7))
 
-  async function check(vocabulary: number, spread: number, temperature: number): Promise<void> {
-    const name = `vocabulary ${vocabulary}, logits within ${spread / 2}, temperature ${temperature}`
+  async function check(
+    t: Pick<Subtest, 'ok' | 'same'>,
+    vocabulary: number,
+    spread: number,
+    temperature: number,
+  ): Promise<void> {
     const [all, firstRow, rows] = [7, 2, 4]
     const targets = Uint32Array.from({ length: all }, (_, row) => (row * 31) % vocabulary)
     const values = noise(rows * vocabulary, vocabulary, spread)
@@ -26,8 +34,8 @@ await onEachFamily(t, async (device, t) => {
     const shared = { logits, targets: given(device, [all], targets), ...sizes, logSums, entropies }
     await runOnce(device, recording => logProbability(recording, { ...shared, logProbs }))
 
-    const own = targets.subarray(firstRow, firstRow + rows)
-    const wanted = logProbabilityReference(values, own, vocabulary, { temperature })
+    const ofRows = targets.subarray(firstRow, firstRow + rows)
+    const wanted = logProbabilityReference(values, ofRows, vocabulary, { temperature })
     // The difference of two logits of 10000 is known to 0.0005, and the entropy is made of such differences.
     const loose = spread > 1000 ? 1e-4 : 1e-6
     for (const [tensor, guard, numbers, precision] of [
@@ -36,12 +44,13 @@ await onEachFamily(t, async (device, t) => {
       [entropies, guards[2], wanted.entropies, loose],
     ] as const) {
       const found = await device.read(tensor)
-      // with one token every log-probability is 0
-      if (vocabulary > 1) close(t, found.subarray(firstRow, firstRow + rows), numbers, precision, name)
+      // With one token every log-probability is 0.
+      if (vocabulary > 1)
+        close(t, found.subarray(firstRow, firstRow + rows), numbers, precision, tensor.label)
       t.same(
         [...found.subarray(0, 2), found[6]],
         [...guard.subarray(0, 2), guard[6]],
-        `${name}: other rows keep`,
+        'rows of other chunks are not written',
       )
     }
     if (vocabulary === 1) t.same((await device.read(logProbs)).subarray(2, 6), new Float32Array(4))
@@ -58,19 +67,19 @@ await onEachFamily(t, async (device, t) => {
       })
     })
     const found = await device.read(logits)
-    t.same([...found.subarray(values.length)], [5, 6, 7], `${name}: nothing else is written`)
+    t.same([...found.subarray(values.length)], [5, 6, 7], 'no number after the logits is written')
     const step = 1e-4
-    const checked = own.length * vocabulary
+    const checked = ofRows.length * vocabulary
     const places = Array.from({ length: Math.min(checked, 80) }, (_, i) => {
       const row = i % rows
-      return row * vocabulary + (i < rows ? own[row] : (i * 37) % vocabulary)
+      return row * vocabulary + (i < rows ? ofRows[row] : (i * 37) % vocabulary)
     })
     const slopes = places.map(at => {
       const row = Math.floor(at / vocabulary)
       const moved = Float64Array.from(values.subarray(row * vocabulary, (row + 1) * vocabulary))
       const loss = (by: number): number => {
         moved[at % vocabulary] = values[at] + by
-        const found = logProbabilityReference(moved, [own[row]], vocabulary, { temperature })
+        const found = logProbabilityReference(moved, [ofRows[row]], vocabulary, { temperature })
         return (
           coefficients[firstRow + row] * found.logProbs[0] +
           entropyCoefficients[firstRow + row] * found.entropies[0]
@@ -81,7 +90,7 @@ await onEachFamily(t, async (device, t) => {
     // The log sum of logits of 10000 is known to 0.0005 in single precision.
     const bound = spread > 1000 ? 1e-3 : 5e-6
     const worst = Math.max(...places.map((at, i) => Math.abs(found[at] - slopes[i])))
-    t.ok(worst <= bound, `${name}: backward is off by ${worst.toExponential(1)} <= ${bound}`)
+    t.ok(worst <= bound, `the gradient differs by ${worst.toExponential(1)} <= ${bound}`)
   }
 })
 

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { advance } from '../../../kernels/decode/key-value-cache.ts'
 import type { Device } from '../../../kernels/device/device.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
@@ -45,15 +45,31 @@ t.test('the generator is even, and no seed or position repeats another', async t
 })
 
 await onEachFamily(t, async (device, t) => {
-  const warped = async (logits: Float32Array<ArrayBuffer>, rows: number, how: Warp) => {
-    const vocabulary = logits.length / rows
-    const out = device.tensor('out', [rows, vocabulary])
-    const full = given(device, [rows, vocabulary], logits)
-    await runOnce(device, recording =>
-      probabilities(recording, { logits: full, out, ...how, rows, vocabulary }),
-    )
-    return device.read(out)
-  }
+  await t.test('probabilities are those of the reference, and the same tokens are left', t =>
+    agreesWithReference(device, t),
+  )
+  await t.test('tokens that tie with the last one kept are kept too', t => keepsTies(device, t))
+  await t.test('each sequence draws the first token at which the running sum passes its random number', t =>
+    drawsByRunningSum(device, t),
+  )
+  await t.test('tokens are drawn as often as their probabilities say, and impossible ones never', t =>
+    drawsByProbability(device, t),
+  )
+  await t.test('a sequence draws the same alone as in a batch', t => drawsAlone(device, t))
+  await t.test('greedy takes the first of the largest', t => takesFirstLargest(device, t))
+  await t.test('drawing the end ends a sequence, and an ended one repeats the end', t =>
+    endsSequences(device, t),
+  )
+  await t.test('a step replayed past the capacity fills the history and nothing else', t =>
+    fillsHistory(device, t),
+  )
+  await t.test('every token in the history is penalised once, however often it occurs', t =>
+    penalisesOnce(device, t),
+  )
+  await t.test('settings outside their range are refused by name', t => refusesSettings(device, t))
+})
+
+async function agreesWithReference(device: Device, t: Test) {
   // one token, odd, packed, one more than a GPU's workgroup
   for (const vocabulary of [1, 7, 52, 257, 1028]) {
     const rows = 3
@@ -62,7 +78,7 @@ await onEachFamily(t, async (device, t) => {
       const wanted = Array.from({ length: rows }, (_, row) =>
         probabilitiesReference(logits.subarray(row * vocabulary, (row + 1) * vocabulary), how),
       ).flat()
-      const found = await warped(logits, rows, how)
+      const found = await warped(device, logits, rows, how)
       const what = `${vocabulary} tokens, ${JSON.stringify(how)}`
       close(t, found, wanted, 1e-5, what)
       t.ok(
@@ -71,6 +87,9 @@ await onEachFamily(t, async (device, t) => {
       )
     }
   }
+}
+
+async function keepsTies(device: Device, t: Test) {
   const ties = Float32Array.of(1, 3, -2, 3, 2, 2, Number.NEGATIVE_INFINITY, 2)
   for (const how of [
     { temperature: 1, topK: 3, topP: 1 }, // the third largest is one of three equals: all of them stay
@@ -81,12 +100,14 @@ await onEachFamily(t, async (device, t) => {
   ])
     close(
       t,
-      await warped(ties, 1, how),
+      await warped(device, ties, 1, how),
       probabilitiesReference(ties, how),
       2e-6,
       `ties, ${JSON.stringify(how)}`,
     )
+}
 
+async function drawsByRunningSum(device: Device, t: Test) {
   // Draws of many sequences, held against the running sum in float64.
   for (const vocabulary of [1, 5, 300]) {
     const rows = 96
@@ -103,7 +124,9 @@ await onEachFamily(t, async (device, t) => {
     })
     close(t, chances, shares, 2e-6, `shares of the draws from ${vocabulary} tokens`)
   }
+}
 
+async function drawsByProbability(device: Device, t: Test) {
   const shares = Float32Array.of(0.5, 0, 0.125, 0.25, 0, 0.125)
   const seeds = Uint32Array.from({ length: 4096 }, (_, i) => i)
   const same = Float32Array.from({ length: 4096 * 6 }, (_, i) => shares[i % 6])
@@ -118,18 +141,24 @@ await onEachFamily(t, async (device, t) => {
     `chi-square ${surprise.toFixed(1)} of 3 degrees of freedom stays below its 0.1 % bound`,
   )
   t.same([counts[1], counts[4]], [0, 0], 'what has no probability is never drawn')
+}
 
+async function drawsAlone(device: Device, t: Test) {
   const weights = probabilitiesOf(4, 50)
   const four = await draw(device, weights, Uint32Array.of(11, 12, 13, 14), { position: 3 })
   const alone = await draw(device, weights.slice(100, 150), Uint32Array.of(13), { position: 3 })
   t.equal(alone.ids[0], four.ids[2], 'a sequence draws the same alone as in a batch')
+}
 
+async function takesFirstLargest(device: Device, t: Test) {
   const tied = Float32Array.from({ length: 3 * 300 }, (_, i) =>
     [[5, 9, 299], [0], [270, 31]][Math.floor(i / 300)].includes(i % 300) ? 4 : -4,
   )
   const greedy = await draw(device, tied, new Uint32Array(3), { position: 0, greedy: true })
   t.strictSame(greedy.ids, [5, 0, 31], 'greedy takes the first of the largest')
+}
 
+async function endsSequences(device: Device, t: Test) {
   const ended = Float32Array.from({ length: 2 * 4 }, (_, i) => ([2, 3][Math.floor(i / 4)] === i % 4 ? 1 : 0))
   for (const isGreedy of [false, true]) {
     const found = await draw(device, ended, Uint32Array.of(1, 2), { position: 0, greedy: isGreedy })
@@ -141,8 +170,9 @@ await onEachFamily(t, async (device, t) => {
     })
     t.strictSame(later.ids, [2, endId], 'an ended sequence repeats the end')
   }
+}
 
-  // A step replayed past the capacity fills the history and nothing else.
+async function fillsHistory(device: Device, t: Test) {
   const [rows, vocabulary, capacity] = [2, 5, 3]
   const state = sampler(device, rows, capacity, Uint32Array.of(4, 5))
   const full = given(
@@ -164,8 +194,10 @@ await onEachFamily(t, async (device, t) => {
     'the history holds one draw a position',
   )
   compiled.free()
+}
 
-  // Repeats in the history, more than one workgroup's width of it, and the end of what was written.
+async function penalisesOnce(device: Device, t: Test) {
+  // no token yet, all places, and more than one workgroup's width of them
   for (const [places, written] of [
     [1, 0],
     [5, 5],
@@ -190,7 +222,11 @@ await onEachFamily(t, async (device, t) => {
     )
     close(t, await device.read(full), wanted, 1e-6, `${written} of ${places} places penalised`)
   }
+}
 
+async function refusesSettings(device: Device, t: Test) {
+  const [rows, vocabulary] = [2, 5]
+  const full = given(device, [rows, vocabulary], new Float32Array(rows * vocabulary))
   for (const [key, value] of Object.entries({ temperature: 0, topK: 1.5, topP: 0, minP: 1.1 }))
     t.throws(
       () => {
@@ -199,7 +235,18 @@ await onEachFamily(t, async (device, t) => {
       },
       new RegExp(`${key} must be`),
     )
-})
+}
+
+/** The kernel's probabilities of `logits`. */
+async function warped(device: Device, logits: Float32Array<ArrayBuffer>, rows: number, how: Warp) {
+  const vocabulary = logits.length / rows
+  const out = device.tensor('out', [rows, vocabulary])
+  const full = given(device, [rows, vocabulary], logits)
+  await runOnce(device, recording =>
+    probabilities(recording, { logits: full, out, ...how, rows, vocabulary }),
+  )
+  return device.read(out)
+}
 
 function sampler(device: Device, rows: number, capacity: number, seeds: Uint32Array<ArrayBuffer>) {
   const integers = (count: number) => given(device, [count], new Uint32Array(count))

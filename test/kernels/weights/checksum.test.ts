@@ -11,17 +11,21 @@ await onEachFamily(t, async (device, t) => {
     })
     return Array.from(await device.readIntegers(sums), sum => sum >>> 0)
   }
-  // 2048 elements are a stretch of a software adapter's workgroup, 65536 one of a GPU's of 256 lanes.
-  const tensors = [1, 7, 2047, 2048, 2049, 65537].map(size => noise(size, size))
-  t.same(await sumsOf(...tensors), tensors.map(checksumReference))
+  await t.test('sums of any size are those of the reference', async t => {
+    // A workgroup of a software adapter adds 2048 elements, one of a GPU 65536.
+    const tensors = [1, 7, 2047, 2048, 2049, 65537].map(size => noise(size, size))
+    t.same(await sumsOf(...tensors), tensors.map(checksumReference))
+  })
 
-  const one = noise(3000)
-  const other = one.slice()
-  new Uint32Array(other.buffer)[2999] ^= 1
-  const swapped = one.slice()
-  ;[swapped[0], swapped[1]] = [one[1], one[0]]
-  const [a, b, c, d] = await sumsOf(one, other, swapped, one)
-  t.not(a, b, 'the last bit of the last element counts')
-  t.not(a, c, 'places count')
-  t.equal(a, d)
+  await t.test('one changed bit, or two exchanged elements, change the sum', async t => {
+    const one = noise(3000)
+    const other = one.slice()
+    new Uint32Array(other.buffer)[2999] ^= 1
+    const swapped = one.slice()
+    ;[swapped[0], swapped[1]] = [one[1], one[0]]
+    const [a, b, c, d] = await sumsOf(one, other, swapped, one)
+    t.not(a, b, 'the lowest bit of the last element was changed')
+    t.not(a, c, 'the first two elements were exchanged')
+    t.equal(a, d, 'equal tensors have equal sums')
+  })
 })

@@ -67,7 +67,7 @@ t.test('all that a folder lacks is listed, and nothing is written', async t => {
 t.test('a folder that holds a checkpoint is left alone', async t => {
   const { status, error } = await assemble('model')
   t.equal(status, 'failed')
-  t.match(error?.message, /is there already/)
+  t.match(error?.message, /already exists/)
 })
 
 /** As the two models are published: SigLIP with the half that reads text, Qwen2 with its tokenizer. */

@@ -66,7 +66,7 @@ t.test(
       await modelResource.close(opened)
     }
     t.same(said, [
-      [`${folder}: activations were cut to float16's range 3 times that no update reported`, 'warn'],
+      [`${folder}: activations were clamped to float16's range 3 times outside of updates`, 'warn'],
     ])
   },
 )

@@ -163,10 +163,10 @@ t.test('subtitles of LongVideoBench stand between marks for the frames', async t
 
 t.test('a check counts what is missing, unwinnable, repeated and unknown', async t => {
   const read = () => mvbench(dataOf('mvbench'), 'strict')
-  const lines = await inspectBenchmark(read)
+  const lines = await inspectBenchmark(dataOf('mvbench'), read)
   t.equal(lines[0], '16 questions')
   t.match(lines[1], /^1 missing-clip: mvbench\/moving_count\/1 \(.*video_90999\.mp4\)$/)
-  t.match(await inspectBenchmark(() => readMlvu({ path: dataOf('mlvu'), instruction })), [
+  t.match(await inspectBenchmark(dataOf('mlvu'), () => readMlvu({ path: dataOf('mlvu'), instruction })), [
     '9 questions',
     '1 not-asked: mlvu/9_summary/0 (generation)',
     '1 unwinnable: mlvu/2_needle/1',

@@ -7,7 +7,7 @@ const options = { baseline: 0.5, lengthBonus: 0.5, lengthCap: 1200 }
 const code = { rule: 'code', zeroReplacement: -2 } as const
 const think = (length: number) => `<think>${'x'.repeat(length)}</think>`
 
-// Specification A.3: completion, accuracy, format, combined; the solution is C
+// completion, accuracy, format, combined; the solution is C
 const vectors: [string, number, number, number][] = [
   ['<think> abc </think> <answer> C </answer>', 1, 0.50125, 1.50125],
   [`${think(600)}\n<answer>C. pick up</answer>`, 1, 0.75, 1.75],

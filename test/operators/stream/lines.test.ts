@@ -88,7 +88,10 @@ t.test('a line that is not JSON, an empty file and a missing one end the run wit
   const empty = await through(t, '\n', { epochs: 0 })
   t.match(empty.summary.error?.message, /in\.jsonl: must hold at least one line of JSON/)
   const missing = await through(t, '', { path: 'no-such.jsonl' })
-  t.match(missing.summary.error?.message, /node "rows" \(read\.jsonl\): ENOENT.*no-such\.jsonl/)
+  t.match(
+    missing.summary.error?.message,
+    /node "rows" \(read\.jsonl\): no-such\.jsonl: cannot be read: ENOENT/,
+  )
 })
 
 t.test('take ends a source that has no end', async t => {

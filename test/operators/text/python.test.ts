@@ -1,5 +1,5 @@
 import t from 'tap'
-import { countOf, firstOf, lengthOf, strip } from '../../../operators/text/python.ts'
+import { firstOf, lengthOf, strip, stripEnd } from '../../../operators/text/python.ts'
 
 const hex = (text: string) => `U+${text.charCodeAt(0).toString(16)}` // a line separator in a name breaks the report
 
@@ -40,7 +40,7 @@ t.test('length and first character count code points', async t => {
   t.equal(firstOf(''), '')
 })
 
-t.test('parts are counted without overlap', async t => {
-  t.equal(countOf('aaa', 'aa'), 1)
-  t.equal(countOf('', 'a'), 0)
+t.test('only the end is stripped by stripEnd', async t => {
+  t.equal(stripEnd('\x1fa \x1f\n'), '\x1fa')
+  t.equal(stripEnd('a\ufeff'), 'a\ufeff')
 })

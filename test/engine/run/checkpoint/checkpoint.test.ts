@@ -6,7 +6,7 @@ import { loadGraph } from '../../../../engine/graph/check.ts'
 import type { Registry } from '../../../../engine/graph/plan.ts'
 import { type Item, operator, resource } from '../../../../engine/operator.ts'
 import { listCheckpoints } from '../../../../engine/run/checkpoint/folder.ts'
-import { cutBack } from '../../../../engine/run/record/files.ts'
+import { rewindFiles } from '../../../../engine/run/record/files.ts'
 import { startRun } from '../../../../engine/run/run.ts'
 import type { Run, RunEvent, RunSummary } from '../../../../engine/run/summary.ts'
 import { graphText } from '../../support.ts'
@@ -150,7 +150,7 @@ async function runIn(directory: string, own: World, options: Options = {}): Prom
 async function resumeIn(directory: string, own: World, options: Options = {}): Promise<RunSummary> {
   const name = (await listCheckpoints(directory)).at(-1)
   const from = name === undefined ? undefined : join(directory, 'checkpoints', name)
-  cutBack(directory, from ? JSON.parse(readFileSync(join(from, 'state.json'), 'utf8')).files : {})
+  rewindFiles(directory, from ? JSON.parse(readFileSync(join(from, 'state.json'), 'utf8')).files : {})
   return runIn(directory, own, { ...options, ...(from !== undefined && { from }) })
 }
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { loadGraph } from '../../../../engine/graph/check.ts'
 import { operator } from '../../../../engine/operator.ts'
 import { checkpointsOf, listCheckpoints } from '../../../../engine/run/checkpoint/folder.ts'
-import { cutBack } from '../../../../engine/run/record/files.ts'
+import { rewindFiles } from '../../../../engine/run/record/files.ts'
 import { startRun } from '../../../../engine/run/run.ts'
 import type { Run } from '../../../../engine/run/summary.ts'
 import { graphText } from '../../support.ts'
@@ -89,7 +89,7 @@ t.test('edges that lead into one input go on taking turns where they were at the
   const from = join(checkpointsOf(directory), name)
   const { files, turns } = JSON.parse(readFileSync(join(from, 'state.json'), 'utf8'))
   t.strictSame(turns, { 'end.numbers': 1 })
-  cutBack(directory, files)
+  rewindFiles(directory, files)
   const rest = await run(directory, () => {}, from)
   t.equal(rest.status, 'completed')
   t.strictSame(rest.order, whole.order)

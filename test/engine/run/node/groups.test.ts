@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { loadGraph } from '../../../../engine/graph/check.ts'
 import { type Item, operator } from '../../../../engine/operator.ts'
 import { checkpointsOf, listCheckpoints } from '../../../../engine/run/checkpoint/folder.ts'
-import { cutBack } from '../../../../engine/run/record/files.ts'
+import { rewindFiles } from '../../../../engine/run/record/files.ts'
 import { startRun } from '../../../../engine/run/run.ts'
 import type { Run, RunOptions } from '../../../../engine/run/summary.ts'
 import { Buffers, graphText, turn } from '../../support.ts'
@@ -159,7 +159,7 @@ for (const updates of [1, 2, 5]) {
     t.equal(on.buffers.live, 0)
     const name = (await listCheckpoints(directory)).at(-1)
     const from = name === undefined ? undefined : join(checkpointsOf(directory), name)
-    cutBack(directory, from ? JSON.parse(readFileSync(join(from, 'state.json'), 'utf8')).files : {})
+    rewindFiles(directory, from ? JSON.parse(readFileSync(join(from, 'state.json'), 'utf8')).files : {})
     const again = world()
     const summary = await start(again, graph(21, {}), { directory, ...(from && { from }) }).done
     t.match(summary, { status: 'completed', skipped: 4, acknowledged: 17, leaked: 0 })

@@ -51,12 +51,21 @@ t.test('the released sizes', async t => {
     num_queries: 512,
     num_resampler_layers: 3,
     text_config: {
-      ...{ hidden_size: 2048, intermediate_size: 11008, num_hidden_layers: 36, num_attention_heads: 16 },
-      ...{ num_key_value_heads: 2, rope_theta: 1000000, tie_word_embeddings: true },
+      hidden_size: 2048,
+      intermediate_size: 11008,
+      num_hidden_layers: 36,
+      num_attention_heads: 16,
+      num_key_value_heads: 2,
+      rope_theta: 1000000,
+      tie_word_embeddings: true,
     },
     vision_config: {
-      ...{ hidden_size: 1152, intermediate_size: 4304, num_hidden_layers: 27, num_attention_heads: 16 },
-      ...{ image_size: 384, patch_size: 14 },
+      hidden_size: 1152,
+      intermediate_size: 4304,
+      num_hidden_layers: 27,
+      num_attention_heads: 16,
+      image_size: 384,
+      patch_size: 14,
     },
   }
   const config = parse(released)

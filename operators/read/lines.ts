@@ -1,0 +1,51 @@
+import { createReadStream } from 'node:fs'
+import { messageOf } from '../../engine/shared/errors.ts'
+import { ReadError } from './read-error.ts'
+import { notUtf8 } from './rows.ts'
+
+export interface Line {
+  text: string
+  /** From 1. */
+  number: number
+}
+
+/** The lines of a UTF-8 file that are not empty, without holding the file; a byte-order mark is skipped. */
+export async function* linesOf(path: string): AsyncGenerator<Line> {
+  const input = createReadStream(path)
+  let pieces: Buffer[] = []
+  let number = 0
+  const line = (): Line[] => {
+    const bytes = Buffer.concat(pieces)
+    pieces = []
+    number++
+    const text = decode(bytes, `${path}:${number}`)
+    return text.trim() === '' ? [] : [{ text, number }]
+  }
+  try {
+    for await (const chunk of input as AsyncIterable<Buffer>) {
+      let start = 0
+      for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
+        pieces.push(chunk.subarray(start, end))
+        yield* line()
+        start = end + 1
+      }
+      if (start < chunk.length) pieces.push(chunk.subarray(start))
+    }
+    if (pieces.length > 0) yield* line()
+  } catch (error) {
+    if (error instanceof ReadError) throw error
+    throw new ReadError('no-file', `${path}: cannot be read: ${messageOf(error)}`)
+  } finally {
+    input.destroy()
+  }
+}
+
+const newline = 0x0a
+
+function decode(bytes: Buffer, where: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw notUtf8(where)
+  }
+}
