@@ -130,6 +130,10 @@ async function readSettings(path: string) {
     const value = config[key]
     if (!isOff(value)) throw fail(`${key} is not supported, got ${found(key)}`)
   }
+  if (!changesNoBase(config.init_lora_weights))
+    throw fail(
+      `init_lora_weights ${found('init_lora_weights')} changes the base model when PEFT loads the adapter, which is not supported; convert it to plain LoRA (save_pretrained with path_initial_model_for_weight_conversion)`,
+    )
   const { r: rank = 8, lora_alpha: alpha = 8, use_rslora: rankStabilised = false } = config
   if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1)
     throw fail(`r must be a whole number of at least 1, got ${found('r')}`)
@@ -157,6 +161,12 @@ const unsupported = [
   'monteclora_config',
   'velora_config',
 ]
+
+/** Ways to start the matrices that leave the base as it is; PiSSA, OLoRA, LoftQ, CorDA and LoRA-GA take their start out of it. */
+const changesNoBase = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  [true, false, 'gaussian', 'eva', 'orthogonal'].includes(value as never)
 
 const isOff = (value: unknown): boolean =>
   value === undefined ||

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
@@ -40,7 +40,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const processorPath = join(folder, 'preprocessor_config.json')
   const configJson = await readJsonFile(configPath)
   const tokenizer = await openTokenizer(folder)
-  const config = parseModelConfig(configPath, configJson, tokenizer)
+  const endIds = await readEndIds(folder)
+  const config = parseModelConfig(configPath, configJson, { ...tokenizer, endIds })
   const problems: CheckpointProblem[] = []
   const processor = parseProcessor(
     processorPath,
@@ -49,7 +50,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     problems,
   )
   const homes = new Map<string, SafetensorsFile>()
-  const files = await openWeights(folder, problems)
+  const files = await openWeights(folder, problems, name => isUnusedTensor(name, config))
   for (const file of files) {
     for (const name of file.tensors.keys()) {
       const other = homes.get(name)
@@ -79,20 +80,38 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
 }
 
+/** Every end token of `generation_config.json`; none without that file. */
+async function readEndIds(folder: string): Promise<unknown[]> {
+  const path = join(folder, 'generation_config.json')
+  if (!(await exists(path))) return []
+  const config = await readJsonFile(path)
+  const stored = isObject(config) ? (config.eos_token_id ?? []) : []
+  return Array.isArray(stored) ? stored : [stored]
+}
+
 const singleName = 'model.safetensors'
 const indexName = 'model.safetensors.index.json'
 
 /** One file, or the shards that the index names; a single file wins, as in the library that writes them. */
-export async function openWeights(folder: string, problems: CheckpointProblem[]): Promise<SafetensorsFile[]> {
+export async function openWeights(
+  folder: string,
+  problems: CheckpointProblem[],
+  isUnused: (name: string) => boolean = () => false,
+): Promise<SafetensorsFile[]> {
   const single = join(folder, singleName)
   if (await exists(single)) return [await openSafetensors(single)]
   const indexPath = join(folder, indexName)
-  if (await exists(indexPath)) return openShards(folder, indexPath, problems)
+  if (await exists(indexPath)) return openShards(indexPath, problems, isUnused)
   const message = `${folder}: no weights; it must hold ${singleName} or ${indexName} with its shards`
   throw new CheckpointError({ code: 'missing-file', message })
 }
 
-async function openShards(folder: string, indexPath: string, problems: CheckpointProblem[]) {
+/** An index may name tensors that the model does not use, though no shard holds them: a head tied to the embedding, e.g. */
+async function openShards(
+  indexPath: string,
+  problems: CheckpointProblem[],
+  isUnused: (name: string) => boolean,
+) {
   const index = await readJsonFile(indexPath)
   const map = isObject(index) ? index.weight_map : undefined
   if (!isObject(map)) {
@@ -107,10 +126,10 @@ async function openShards(folder: string, indexPath: string, problems: Checkpoin
   }
   const files: SafetensorsFile[] = []
   for (const [shard, names] of namesByShard) {
-    const file = await openShard(join(folder, shard), indexPath, problems)
+    const file = await openShard(join(dirname(indexPath), shard), indexPath, problems)
     if (!file) continue
     files.push(file)
-    for (const name of names.filter(name => !file.tensors.has(name))) {
+    for (const name of names.filter(name => !file.tensors.has(name) && !isUnused(name))) {
       const message = `${file.path}: no tensor ${name}, which ${indexName} places here`
       problems.push({ code: 'missing-tensor', message })
     }

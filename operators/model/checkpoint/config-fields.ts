@@ -19,6 +19,8 @@ export interface ConfigFields {
 
 export interface NumberRule {
   minimum: number
+  /** Default: `largest`. A size beyond any model must not decide how much is allocated. */
+  maximum?: number
   /** Without it the key is required. */
   fallback?: number
 }
@@ -32,13 +34,14 @@ export function configFields(where: string, value: unknown, problems: Checkpoint
   const raw = (key: string): unknown => record[key] ?? undefined
   const numeric = (
     key: string,
-    { minimum, fallback }: NumberRule,
+    { minimum, maximum = largest, fallback }: NumberRule,
     kind: string,
     fits: (n: number) => boolean,
   ) => {
     const found = raw(key) ?? fallback
-    if (typeof found === 'number' && fits(found) && found >= minimum) return found
-    report(key, `must be ${kind} of at least ${minimum}, got ${shown(found)}`)
+    if (typeof found === 'number' && fits(found) && found >= minimum && found <= maximum) return found
+    const limits = typeof found === 'number' && found > maximum ? `at most ${maximum}` : `at least ${minimum}`
+    report(key, `must be ${kind} of ${limits}, got ${shown(found)}`)
     return minimum
   }
   return {
@@ -80,5 +83,7 @@ export function configFields(where: string, value: unknown, problems: Checkpoint
     problem: report,
   }
 }
+
+const largest = 2 ** 24
 
 export const shown = (value: unknown): string => (value === undefined ? 'nothing' : JSON.stringify(value))

@@ -69,6 +69,10 @@ export interface LanguageConfig {
 /** What the configuration needs from the tokenizer: its end-of-text id and the ids of tokens. */
 export interface TokenIds {
   readonly eosId: number | undefined
+  /** Further ids that end an answer, from `generation_config.json`. */
+  readonly endIds?: readonly unknown[]
+  /** The vocabulary's token with the largest id. */
+  readonly last?: { readonly token: string; readonly id: number }
   idOf(token: string): number | undefined
 }
 
@@ -133,7 +137,7 @@ function parseVision(fields: ConfigFields): VisionConfig {
   fields.only('attention_dropout', 0)
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 768 })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: 12 })
-  const imageSize = fields.integer('image_size', { minimum: 1, fallback: 224 })
+  const imageSize = fields.integer('image_size', { minimum: 1, maximum: 2 ** 14, fallback: 224 })
   const patchSize = fields.integer('patch_size', { minimum: 1, fallback: 16 })
   if (hidden % heads) fields.problem('hidden_size', `must be a multiple of ${heads} heads, got ${hidden}`)
   if (imageSize < patchSize)
@@ -146,7 +150,7 @@ function parseVision(fields: ConfigFields): VisionConfig {
     patchSize,
     tokens: Math.floor(imageSize / patchSize) ** 2,
     intermediate: fields.integer('intermediate_size', { minimum: 1, fallback: 3072 }),
-    layers: fields.integer('num_hidden_layers', { minimum: 1, fallback: 12 }),
+    layers: fields.integer('num_hidden_layers', { ...layers, fallback: 12 }),
     channels: fields.oneOf('num_channels', [3], 3),
     normEpsilon: fields.number('layer_norm_eps', { minimum: 0, fallback: 1e-6 }),
     activation: fields.oneOf('hidden_act', ['gelu_pytorch_tanh', 'gelu'], 'gelu_pytorch_tanh'),
@@ -163,7 +167,7 @@ function parseConnector(fields: ConfigFields, hidden: number): ConnectorConfig {
     group,
     latents,
     queries: group * latents,
-    layers: fields.integer('num_resampler_layers', { minimum: 1, fallback: 3 }),
+    layers: fields.integer('num_resampler_layers', { ...layers, fallback: 3 }),
     // The released module has these in its code, not in config.json.
     heads: 8,
     headSize: 64,
@@ -176,10 +180,11 @@ function parseLanguage(fields: ConfigFields): LanguageConfig {
   fields.only('model_type', 'qwen2')
   fields.only('hidden_act', 'silu')
   fields.only('attention_dropout', 0)
-  fields.only('rope_scaling')
   fields.only('use_sliding_window', false)
+  checkLayerTypes(fields)
+  checkRope(fields.object('rope_scaling'))
   const rope = fields.object('rope_parameters')
-  rope.only('rope_type', 'default')
+  checkRope(rope)
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 4096 })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: 32 })
   // Null means as many as query heads; a missing key means the library's default.
@@ -196,15 +201,41 @@ function parseLanguage(fields: ConfigFields): LanguageConfig {
     keyValueHeads,
     headSize,
     intermediate: fields.integer('intermediate_size', { minimum: 1, fallback: 22016 }),
-    layers: fields.integer('num_hidden_layers', { minimum: 1, fallback: 32 }),
+    layers: fields.integer('num_hidden_layers', { ...layers, fallback: 32 }),
     vocabulary: fields.integer('vocab_size', { minimum: 1, fallback: 151936 }),
-    ropeTheta: rope.has('rope_theta')
-      ? rope.number('rope_theta', { minimum: 1 })
-      : fields.number('rope_theta', { minimum: 1, fallback: 10000 }),
+    ropeTheta: thetaOf(fields, rope),
     normEpsilon: fields.number('rms_norm_eps', { minimum: 0, fallback: 1e-6 }),
     tied: fields.boolean('tie_word_embeddings', false),
     maxPositions: fields.integer('max_position_embeddings', { minimum: 1, fallback: 32768 }),
   }
+}
+
+const layers = { minimum: 1, maximum: 1000 }
+const theta = { minimum: 1, maximum: 1e12 }
+
+/** Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): only the plain kind. */
+function checkRope(rope: ConfigFields): void {
+  rope.only('rope_type', 'default')
+  rope.only('type', 'default')
+  rope.only('partial_rotary_factor', 1)
+  rope.only('mrope_section')
+  for (const layer of ['full_attention', 'sliding_attention']) rope.only(layer)
+}
+
+function checkLayerTypes(fields: ConfigFields): void {
+  const found = fields.raw('layer_types') ?? []
+  if (Array.isArray(found) && found.every(type => type === 'full_attention')) return
+  fields.problem(
+    'layer_types',
+    `${shown(found)} is not supported; every layer must be full_attention`,
+    'unsupported-model',
+  )
+}
+
+function thetaOf(fields: ConfigFields, rope: ConfigFields): number {
+  return rope.has('rope_theta')
+    ? rope.number('rope_theta', theta)
+    : fields.number('rope_theta', { ...theta, fallback: 10000 })
 }
 
 function parseFeatureLayer(fields: ConfigFields, layers: number): number {
@@ -216,12 +247,18 @@ function parseFeatureLayer(fields: ConfigFields, layers: number): number {
 function parseTokenIds(fields: ConfigFields, text: ConfigFields, vocabulary: number, tokens: TokenIds) {
   const stored = text.raw('eos_token_id') ?? tokens.eosId
   const eosIds: unknown[] = Array.isArray(stored) ? stored : [stored]
+  for (const id of tokens.endIds ?? []) if (!eosIds.includes(id)) eosIds.push(id)
   const padText = fields.text('pad_token', '')
   const padId = fields.raw('pad_token_id') ?? tokens.idOf(padText) ?? eosIds[0]
   const isId = (id: unknown): id is number =>
     Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocabulary
   if (!eosIds.every(isId) || eosIds.length === 0) {
-    text.problem('eos_token_id', `must be ids below ${vocabulary}, got ${shown(stored)}`)
+    text.problem('eos_token_id', `must be ids below ${vocabulary}, got ${shown(eosIds)}`)
+  }
+  const { last } = tokens
+  if (last && !isId(last.id)) {
+    const rule = `must be more than every id of the tokenizer, but ${shown(last.token)} has ${last.id}`
+    text.problem('vocab_size', `${rule}; got ${vocabulary}`)
   }
   if (!isId(padId)) fields.problem('pad_token_id', `must be an id below ${vocabulary}, got ${shown(padId)}`)
   return { eosIds: eosIds.filter(isId), padId: isId(padId) ? padId : 0 }

@@ -13,13 +13,15 @@ export interface Tokenizer {
   idOf(token: string): number | undefined
   /** The id that `tokenizer_config.json` names as the end of a text. */
   readonly eosId: number | undefined
+  /** The token with the largest id. */
+  readonly last: { readonly token: string; readonly id: number }
 }
 
 /** Opens the tokenizer of a checkpoint's folder. */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const { path, definition, config } = await readTokenizerFiles(folder)
   try {
-    return tokenizerOf(new Engine(definition, config), config)
+    return tokenizerOf(new Engine(definition, config), config, lastToken(definition))
   } catch (cause) {
     const reason = messageOf(cause)
     throw new CheckpointError({
@@ -29,7 +31,7 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
   }
 }
 
-function tokenizerOf(engine: Engine, config: Record<string, unknown>): Tokenizer {
+function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Tokenizer['last']): Tokenizer {
   const special = new Set<number>()
   for (const [id, token] of engine.get_added_tokens_decoder()) if (token.special) special.add(id)
   const cleanUp = config.clean_up_tokenization_spaces === true
@@ -42,8 +44,26 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>): Tokenizer
       return known.length ? engine.decode(known, { clean_up_tokenization_spaces: cleanUp }) : ''
     },
     idOf: token => engine.token_to_id(token),
+    last,
     eosId: eosToken === undefined ? undefined : engine.token_to_id(eosToken),
   }
+}
+
+/** Throws where an id is no whole number of at least 0. */
+function lastToken({ model, added_tokens: added }: Record<string, unknown>): Tokenizer['last'] {
+  const vocab = isObject(model) && isObject(model.vocab) ? Object.entries(model.vocab) : []
+  const more = Array.isArray(added)
+    ? added.filter(isObject).map(one => [String(one.content), one.id] as const)
+    : []
+  let last = { token: '', id: -1 }
+  for (const [token, id] of [...vocab, ...more]) {
+    if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0)
+      throw new Error(
+        `token ${JSON.stringify(token)} must have a whole number as its id, got ${JSON.stringify(id)}`,
+      )
+    if (id > last.id) last = { token, id }
+  }
+  return last
 }
 
 /** Tokens are named by their text, or by an object that holds it. */

@@ -1,13 +1,23 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { messageOf } from '../../../engine/shared/errors.ts'
 import { withoutMark } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 
+/** Largest JSON file that is read: ten times the largest tokenizers. */
+const mostBytes = 200 * 2 ** 20
+
 /** A JSON file's value; a missing or malformed file is a `CheckpointError` with its path. */
 export async function readJsonFile(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+  const failed = (cause: unknown) => {
     throw new CheckpointError(fileProblem(path, cause))
-  })
+  }
+  const { size } = await stat(path).catch(failed)
+  if (size > mostBytes)
+    throw new CheckpointError({
+      code: 'bad-json',
+      message: `${path}: must hold at most ${mostBytes} bytes, has ${size}`,
+    })
+  const text = await readFile(path, 'utf8').catch(failed)
   try {
     return JSON.parse(withoutMark(text))
   } catch (cause) {
