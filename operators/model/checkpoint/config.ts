@@ -217,6 +217,7 @@ const theta = { minimum: 1, maximum: 1e12 }
 function checkRope(rope: ConfigFields): void {
   rope.only('rope_type', 'default')
   rope.only('type', 'default')
+  if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
   rope.only('partial_rotary_factor', 1)
   rope.only('mrope_section')
   for (const layer of ['full_attention', 'sliding_attention']) rope.only(layer)
@@ -253,7 +254,10 @@ function parseTokenIds(fields: ConfigFields, text: ConfigFields, vocabulary: num
   const isId = (id: unknown): id is number =>
     Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocabulary
   if (!eosIds.every(isId) || eosIds.length === 0) {
-    text.problem('eos_token_id', `must be ids below ${vocabulary}, got ${shown(eosIds)}`)
+    text.problem(
+      'eos_token_id',
+      `must be ids below ${vocabulary}, got ${shown(eosIds.length === 1 ? eosIds[0] : eosIds)}`,
+    )
   }
   const { last } = tokens
   if (last && !isId(last.id)) {

@@ -1,3 +1,4 @@
+import { createContext, Script } from 'node:vm'
 import { Tokenizer as Engine } from '@huggingface/tokenizers'
 import { messageOf } from '../../../engine/shared/errors.ts'
 import { isObject } from '../../../engine/shared/json.ts'
@@ -37,7 +38,7 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Toke
   const cleanUp = config.clean_up_tokenization_spaces === true
   const eosToken = contentOf(config.eos_token)
   return {
-    encode: text => engine.encode(text, { add_special_tokens: false }).ids,
+    encode: text => withDeadline(() => engine.encode(text, { add_special_tokens: false }).ids),
     decode(ids) {
       // The library fails on an empty list and on ids past its vocabulary, which a padded embedding can sample.
       const known = ids.filter(id => !special.has(id) && engine.id_to_token(id) !== undefined)
@@ -48,6 +49,25 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Toke
     eosId: eosToken === undefined ? undefined : engine.token_to_id(eosToken),
   }
 }
+
+/** A pattern of a tokenizer can try the parts of a text in more ways than anyone waits for: then this throws. */
+function withDeadline<T>(work: () => T): T {
+  try {
+    limits.work = work
+    // what the script returns is what `work` returns
+    return call.runInContext(limits, { timeout: deadlineSeconds * 1000 }) as T
+  } catch (error) {
+    // not an instance of this realm's Error
+    if (!isObject(error) || error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    const message = `tokenizer: must encode a text within ${deadlineSeconds} s; its pattern needs longer`
+    throw new CheckpointError({ code: 'bad-config', message })
+  }
+}
+
+const deadlineSeconds = 10
+/** Code that a script calls ends when the script's time has passed, matching of patterns too. */
+const call = new Script('work()')
+const limits: { work?: () => unknown } = createContext({})
 
 /** Throws where an id is no whole number of at least 0. */
 function lastToken({ model, added_tokens: added }: Record<string, unknown>): Tokenizer['last'] {

@@ -127,6 +127,14 @@ const refused: [what: string, change: object, message: RegExp][] = [
   ['ranks by layer', { rank_pattern: { q_proj: 4 } }, /rank_pattern is not supported/],
   ['whole modules beside', { modules_to_save: ['lm_head'] }, /modules_to_save is not supported/],
   ['another rank', { r: 4 }, /lora_A.weight: must have shape \(4, 40\), got \(3, 40\)/],
+  [
+    'PiSSA',
+    { init_lora_weights: 'pissa_niter_4' },
+    /init_lora_weights "pissa_niter_4" changes the base model/,
+  ],
+  ['OLoRA', { init_lora_weights: 'olora' }, /init_lora_weights "olora" changes the base/],
+  ['LoftQ', { init_lora_weights: 'loftq' }, /init_lora_weights "loftq" changes the base/],
+  ['CorDA', { init_lora_weights: 'corda' }, /init_lora_weights "corda" changes the base/],
   ['no rank at all', { r: 0 }, /r must be a whole number of at least 1, got 0/],
 ]
 for (const [what, change, message] of refused) {

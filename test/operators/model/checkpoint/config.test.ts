@@ -158,7 +158,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     withText({ rope_scaling: { factor: 2 } }),
     'unsupported-model',
-    'text_config.rope_scaling: {"factor":2} is not supported; it must be absent',
+    'text_config.rope_scaling.factor: 2 is not supported; it must be absent or 1',
   ],
   [
     withText({ num_key_value_heads: 2 }),
