@@ -28,14 +28,18 @@ interface Extents {
 
 /**
  * Scores (outer, inner, rows, keys), contiguous, become probabilities over the keys that a row sees, in place.
- * Hidden keys become exactly 0; a row that sees nothing becomes all 0. With `causal`, keys <= rows.
+ * Hidden keys become exactly 0; a row that sees nothing becomes all 0. With `causal`, keys <= rows. With `runs`
+ * (`VisibleRuns.ofRows` of a causal mask) only the keys in them are read and written.
  */
-export function softmax(recording: Recording, options: Extents & { scores: Tensor; mask: Mask }): void {
-  const { scores, mask, outer, inner, rows, keys } = options
+export function softmax(
+  recording: Recording,
+  options: Extents & { scores: Tensor; mask: Mask; runs?: Tensor | undefined },
+): void {
+  const { scores, mask, runs, outer, inner, rows, keys } = options
   const count = outer * inner * rows
   const { kind, ...lists } = mask
-  const buffers: Record<string, Tensor> = { scores, ...lists }
-  recording.dispatch(forward(recording.target, kind), {
+  const buffers: Record<string, Tensor> = { scores, ...lists, ...(runs && { runs }) }
+  recording.dispatch(forward(recording.target, kind, runs !== undefined), {
     params: { count, rows, keys, rows_of_outer: inner * rows },
     buffers,
     grid: count,
@@ -45,13 +49,14 @@ export function softmax(recording: Recording, options: Extents & { scores: Tenso
 /** dS = scale · P ∘ (dP − Σ P·dP) over each row of keys; `gradient` holds dP and becomes dS, both laid out as scores. */
 export function softmaxBackward(
   recording: Recording,
-  options: Extents & { probabilities: Tensor; gradient: Tensor; scale: number },
+  options: Extents & { probabilities: Tensor; gradient: Tensor; scale: number; runs?: Tensor | undefined },
 ): void {
-  const { probabilities, gradient, outer, inner, rows, keys, scale } = options
+  const { probabilities, gradient, runs, outer, inner, rows, keys, scale } = options
   const count = outer * inner * rows
-  recording.dispatch(backward(recording.target), {
-    params: { count, keys, scale },
-    buffers: { probabilities, gradient },
+  const buffers: Record<string, Tensor> = { probabilities, gradient, ...(runs && { runs }) }
+  recording.dispatch(backward(recording.target, runs !== undefined), {
+    params: { count, rows, keys, scale },
+    buffers,
     grid: count,
   })
 }
@@ -94,13 +99,15 @@ const masks: Record<Mask['kind'], { buffers: Record<string, BufferSpec>; limit: 
 }
 
 // One workgroup a row: the largest score, then exponentials (0 for hidden keys) and their sum, then the quotient.
-function forward(target: Target, kind: Mask['kind']) {
+function forward(target: Target, kind: Mask['kind'], inRuns: boolean) {
   const { width, enables, functions } = group(target)
   const { limit, sees, ...mask } = masks[kind]
   const scores: BufferSpec = { element: 'f32', access: 'write' } // (outer, inner, rows, keys)
-  const buffers: Record<string, BufferSpec> = { scores, ...mask.buffers }
-  return kernel(['softmax', targetKey(target), kind], () => ({
-    name: `softmax_${kind}`,
+  const buffers: Record<string, BufferSpec> = { scores, ...mask.buffers, ...(inRuns && { runs: runsSpec }) }
+  const eachKey = inRuns ? keysInRuns(width) : keysUpTo('limit', width)
+  const isSeen = inRuns ? `j < limit && (${sees})` : sees
+  return kernel(['softmax', targetKey(target), kind, inRuns], () => ({
+    name: `softmax_${kind}${inRuns ? '_in_runs' : ''}`,
     enables,
     params: { count: 'u32', rows: 'u32', keys: 'u32', rows_of_outer: 'u32' },
     buffers,
@@ -112,51 +119,66 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let start = index * params.keys;
   let limit = ${limit};
   ${kind === 'causal' ? 'let segment = segments[index % params.rows];\n  let parent = parents[index % params.rows];' : ''}
+  ${inRuns ? firstRun('index') : ''}
   var largest = -3.4e38;
-  for (var j = lane; j < limit; j += ${width}u) {
-    if (${sees}) { largest = max(largest, scores[start + j]); }
-  }
+  ${eachKey(`if (${isSeen}) { largest = max(largest, scores[start + j]); }`)}
   largest = group_max(largest, lane);
   var sum = 0.0;
-  for (var j = lane; j < limit; j += ${width}u) {
-    var weight = 0.0;
-    if (${sees}) { weight = exp(scores[start + j] - largest); }
+  ${eachKey(`var weight = 0.0;
+    if (${isSeen}) { weight = exp(scores[start + j] - largest); }
     scores[start + j] = weight;
-    sum += weight;
-  }
+    sum += weight;`)}
   sum = group_sum(sum, lane);
   let factor = select(0.0, 1.0 / sum, sum > 0.0);
-  for (var j = lane; j < limit; j += ${width}u) { scores[start + j] *= factor; }
-  for (var j = limit + lane; j < params.keys; j += ${width}u) { scores[start + j] = 0.0; }
+  ${eachKey('scores[start + j] *= factor;')}
+  ${inRuns ? '' : `for (var j = limit + lane; j < params.keys; j += ${width}u) { scores[start + j] = 0.0; }`}
 }`,
   }))
 }
 
 // One workgroup a row: lanes stride over the keys.
-function backward(target: Target) {
+function backward(target: Target, inRuns: boolean) {
   const { width, enables, functions } = group(target)
-  return kernel(['softmax_backward', targetKey(target)], () => ({
-    name: 'softmax_backward',
+  const buffers: Record<string, BufferSpec> = {
+    probabilities: { element: 'f32', access: 'read' }, // (outer, inner, rows, keys)
+    gradient: { element: 'f32', access: 'write' }, // (outer, inner, rows, keys)
+    ...(inRuns && { runs: runsSpec }),
+  }
+  const eachKey = inRuns ? keysInRuns(width) : keysUpTo('params.keys', width)
+  return kernel(['softmax_backward', targetKey(target), inRuns], () => ({
+    name: `softmax_backward${inRuns ? '_in_runs' : ''}`,
     enables,
-    params: { count: 'u32', keys: 'u32', scale: 'f32' },
-    buffers: {
-      probabilities: { element: 'f32', access: 'read' }, // (outer, inner, rows, keys)
-      gradient: { element: 'f32', access: 'write' }, // (outer, inner, rows, keys)
-    },
+    params: { count: 'u32', rows: 'u32', keys: 'u32', scale: 'f32' },
+    buffers,
     code: `${functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = workgroup_index(id);
   if (index >= params.count) { return; }
   let start = index * params.keys;
+  ${inRuns ? firstRun('index') : ''}
   var sum = 0.0;
-  for (var j = start + lane; j < start + params.keys; j += ${width}u) {
-    sum = fma(probabilities[j], gradient[j], sum);
-  }
+  ${eachKey('sum = fma(probabilities[start + j], gradient[start + j], sum);')}
   sum = group_sum(sum, lane);
-  for (var j = start + lane; j < start + params.keys; j += ${width}u) {
-    gradient[j] = params.scale * probabilities[j] * (gradient[j] - sum);
-  }
+  ${eachKey('gradient[start + j] = params.scale * probabilities[start + j] * (gradient[start + j] - sum);')}
 }`,
   }))
 }
+
+const runsSpec: BufferSpec = { element: 'u32', access: 'read' } // (tiles of 16 rows, 4)
+
+const firstRun = (index: string): string => `let first_run = ${index} % params.rows / 16u * 4u;`
+
+/** A loop over the keys `j` of a lane below an end, with that body. */
+const keysUpTo = (end: string, width: number) => (body: string) =>
+  `for (var j = lane; j < ${end}; j += ${width}u) {
+    ${body}
+  }`
+
+/** The same over the keys of both runs. */
+const keysInRuns = (width: number) => (body: string) =>
+  `for (var run = first_run; run < first_run + 4u; run += 2u) {
+    for (var j = runs[run] + lane; j < runs[run + 1u]; j += ${width}u) {
+      ${body}
+    }
+  }`

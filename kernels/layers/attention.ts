@@ -2,8 +2,10 @@ import { flashAttention } from '../attention/flash.ts'
 import { flashAttentionBackward } from '../attention/flash-backward.ts'
 import { type AttentionShape, flashFits, type Heads } from '../attention/flash-shape.ts'
 import { softmax, softmaxBackward } from '../attention/softmax.ts'
+import { visibleRuns } from '../attention/visible-runs.ts'
 import type { Tensor } from '../device/tensor.ts'
 import { matmul, type Operand } from '../matmul/matmul.ts'
+import type { Recording } from '../plan/recording.ts'
 import type { Pass } from './pass.ts'
 
 export interface AttentionOptions extends AttentionShape {
@@ -50,6 +52,7 @@ function recordProducts(pass: Pass, options: AttentionOptions, y: Tensor): void 
   const probabilities = recording.tensor('attention scores', [batches, heads, rows, keyRows])
   const { q, k, v, square, across } = operandsOf(options)
   const batch = { outer: batches, inner: heads }
+  const runs = runsOf(recording, options)?.ofRows
   matmul(recording, {
     form: 'nt',
     rows,
@@ -60,8 +63,10 @@ function recordProducts(pass: Pass, options: AttentionOptions, y: Tensor): void 
     out: square(probabilities),
     scale,
     batch,
+    runs,
   })
-  softmax(recording, { scores: probabilities, outer: batches, inner: heads, rows, keys: keyRows, mask })
+  const extents = { outer: batches, inner: heads, rows, keys: keyRows }
+  softmax(recording, { scores: probabilities, ...extents, mask, runs })
   matmul(recording, {
     form: 'nn',
     rows,
@@ -71,6 +76,7 @@ function recordProducts(pass: Pass, options: AttentionOptions, y: Tensor): void 
     b: v,
     out: across(y),
     batch,
+    runs,
   })
   pass.onBackward(y, dy => recordProductsBackward(pass, options, probabilities, dy))
 }
@@ -87,6 +93,7 @@ function recordProductsBackward(
   const { q, k, v, square, across } = operandsOf(options)
   const ratio = heads / keyValueHeads
   const batch = { outer: batches, inner: heads }
+  const runs = runsOf(recording, options)
   const dScores = recording.tensor('d attention scores', probabilities.shape)
   matmul(recording, {
     form: 'nt',
@@ -97,6 +104,7 @@ function recordProductsBackward(
     b: v,
     out: square(dScores),
     batch,
+    runs: runs?.ofRows,
   })
   const targets = gradientTargets(pass, options)
   /** fromᵀ · b; query heads that share a key head sum their products into its gradient. */
@@ -114,6 +122,7 @@ function recordProductsBackward(
       accumulate: target.accumulate,
       batch: { outer: batches, inner: keyValueHeads },
       repeat: { count: ratio, a: rows * keyRows, b: headSize },
+      runs: runs?.ofKeys,
     })
   }
   transposed(probabilities, across(dy), values)
@@ -125,6 +134,7 @@ function recordProductsBackward(
     rows,
     keys: keyRows,
     scale,
+    runs: runs?.ofRows,
   })
   transposed(dScores, q, keys)
   const target = targets.get(queries.tensor)
@@ -139,8 +149,13 @@ function recordProductsBackward(
     out: headsOperand({ ...queries, tensor: target.gradient }, rows, headSize),
     accumulate: target.accumulate,
     batch,
+    runs: runs?.ofRows,
   })
 }
+
+/** What products need not compute of attention among rows. */
+const runsOf = (recording: Recording, { mask, rows, keyRows }: AttentionOptions) =>
+  rows === keyRows ? visibleRuns(recording, mask, rows) : undefined
 
 /** The inputs of attention as operands of products: one matrix for each batch and head. */
 function operandsOf(options: AttentionOptions) {

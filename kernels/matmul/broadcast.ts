@@ -30,7 +30,8 @@ export function matmulBroadcast(key: KernelKey, { subgroupSize: lanes }: Target,
   const tileColumns = lanes * (variant.form === 'nt' ? columnsOfLane(tileRows) : 4)
   const define = () => ({
     name: nameOf(`broadcast${tileRows}`, variant),
-    enables: `${enablesOf(variant)}enable subgroups;`,
+    // Runs are the same for the whole workgroup, which the compiler cannot know.
+    enables: `${enablesOf(variant)}enable subgroups;${variant.inRuns ? '\ndiagnostic(off, subgroup_uniformity);' : ''}`,
     params,
     buffers: buffers(variant),
     code: broadcastWgsl(variant, lanes, tileRows, tileColumns),
@@ -50,12 +51,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${body.places}
   ${sums}
   // One loop over the blocks of all repeats: nested loops take longer to compile.
-  let blocks = (inner + ${blockOfInner - 1}u) / ${blockOfInner}u;
+  ${variant.inRuns ? runsWgsl[variant.form](tileColumns) : `let blocks = ${blocksOf('inner')};`}
   for (var part = 0u; part < params.repeats * blocks; part++) {
     let a_at = a_start + part / blocks * params.a_repeat;
     let b_at = b_start + part / blocks * params.b_repeat;
-    var k = part % blocks * ${blockOfInner}u;
-    let end = min(k + ${blockOfInner}u, inner);
+    ${variant.inRuns && variant.form !== 'nt' ? blockInRuns : blockInInner}
       ${body.sums.map(({ name, type }) => `var ${name} = ${type}();`).join('\n')}
       for (; k + ${body.step}u <= end; k += ${body.step}u) {
         ${body.multiply}
@@ -66,6 +66,31 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${body.write}
 }`
 }
+
+/** How many blocks of k a range has. */
+const blocksOf = (range: string): string => `(${range} + ${blockOfInner - 1}u) / ${blockOfInner}u`
+
+const blockInInner = `var k = part % blocks * ${blockOfInner}u;
+    let end = min(k + ${blockOfInner}u, inner);`
+
+/** A tile of columns outside of both runs is left out; a sum over k goes through the first run, then the second. */
+const runsWgsl = {
+  nt: (tileColumns: number) => `let run = row / 16u * 4u;
+  let column_end = column + ${tileColumns}u;
+  if ((column >= runs[run + 1u] || column_end <= runs[run]) && (column >= runs[run + 3u] || column_end <= runs[run + 2u])) { return; }
+  let blocks = ${blocksOf('inner')};`,
+  nn: () => runsOfInner,
+  tn: () => runsOfInner,
+}
+
+const runsOfInner = `let run = row / 16u * 4u;
+  let first_blocks = ${blocksOf('runs[run + 1u] - runs[run]')};
+  let blocks = first_blocks + ${blocksOf('runs[run + 3u] - runs[run + 2u]')};`
+
+const blockInRuns = `let is_second = part % blocks >= first_blocks;
+    let own_run = run + select(0u, 2u, is_second);
+    var k = runs[own_run] + (part % blocks - select(0u, first_blocks, is_second)) * ${blockOfInner}u;
+    let end = min(k + ${blockOfInner}u, runs[own_run + 1u]);`
 
 /** Of `nt` products: with one row nearly all loads are of b, and four columns share the load of a. */
 const columnsOfLane = (tileRows: number): number => (tileRows === 1 ? 4 : 2)

@@ -64,6 +64,11 @@ export interface Matmul<Data = Tensor> {
   batch?: { outer: number; inner: number }
   /** Sums `count` products, for each of which a and b move on by these strides (grouped-query dK, dV). */
   repeat?: { count: number; a: number; b: number }
+  /**
+   * On software adapters: the part of the product that is wanted, as `VisibleRuns` say it for each 16 rows of the result. `nt`:
+   * columns, the others are not written; `nn` and `tn`: k, the others are not read.
+   */
+  runs?: Tensor | undefined
   /** The tile of kernels on matrix units, by default what the table says: for measuring and testing. */
   tile?: UnitTile | FewTile
 }
@@ -77,7 +82,8 @@ export interface Matmul<Data = Tensor> {
  * a device with matrix units rounds all factors to float16, and sums in an order of its own.
  *
  * Throws when an element that the product touches lies outside its tensor, when two matrices of a batch share elements of
- * `out`, when a tensor other than a and b is bound twice, and when there is both an activation and a gate.
+ * `out`, when a tensor other than a and b is bound twice, when there is both an activation and a gate, and
+ * when there are runs on a GPU.
  */
 export function matmul(recording: Recording, options: Matmul): void {
   const { form, rows, columns, inner, bias, residual, gate } = options
@@ -86,6 +92,8 @@ export function matmul(recording: Recording, options: Matmul): void {
   if (rows * columns * batches === 0) return
   const [a, b, out] = [located(options.a), located(options.b), located(options.out)]
   expectFits(options, a, b, out)
+  if (options.runs && recording.target.family !== 'cpu')
+    throw new Error('matmul: runs are for software adapters only')
   const oneTensor = a.tensor === b.tensor
   const { kernel, tileRows, tileColumns } = tiling(recording, options, (aligned: Aligned): Variant => {
     const [aVector, bVector] = [isAligned(a, repeat.a, aligned), isAligned(b, repeat.b, aligned)]
@@ -109,6 +117,7 @@ export function matmul(recording: Recording, options: Matmul): void {
       residual: residual !== undefined,
       ...(options.activation && { activation: options.activation }),
       ...(gate && { gate: floatType(gate) }),
+      ...(options.runs && { inRuns: true }),
     }
   })
   const [rowTiles, columnTiles] = [Math.ceil(rows / tileRows), Math.ceil(columns / tileColumns)]
@@ -128,6 +137,7 @@ export function matmul(recording: Recording, options: Matmul): void {
       ...(bias && { bias }),
       ...(residual && { residual }),
       ...(gate && { gate }),
+      ...(options.runs && { runs: options.runs }),
       out: out.tensor,
       ...(recording.saturated && { saturated: recording.saturated }),
     },

@@ -20,6 +20,8 @@ export interface Variant {
   residual: boolean
   activation?: ActivationName
   gate?: FloatType
+  /** Whether `runs` say which part of the product there is. */
+  inRuns?: boolean
   /** `inner` is a multiple of 8. */
   wholeInner: boolean
   /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
@@ -53,13 +55,24 @@ export const params = {
   ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
 }
 
-export function buffers({ oneTensor, aVector, bVector, bias, residual, gate, counted, types }: Variant) {
+export function buffers({
+  oneTensor,
+  aVector,
+  bVector,
+  bias,
+  residual,
+  gate,
+  inRuns,
+  counted,
+  types,
+}: Variant) {
   const element = (type: FloatType, vector: boolean) => (vector ? `vec4<${type}>` : type)
   const spec: Record<string, BufferSpec> = { a: { element: element(types.a, aVector), access: 'read' } }
   if (!oneTensor) spec.b = { element: element(types.b, bVector), access: 'read' }
   if (bias) spec.bias = { element: 'f32', access: 'read' } // (columns)
   if (residual) spec.residual = { element: 'f32', access: 'read' } // as out
   if (gate) spec.gate = { element: gate, access: 'read' } // as out
+  if (inRuns) spec.runs = { element: 'u32', access: 'read' } // (tiles of 16 rows, 4)
   spec.out = { element: types.out, access: 'write' }
   if (counted) spec.saturated = { element: 'atomic<u32>', access: 'write' } // (1)
   return spec
