@@ -1,5 +1,6 @@
 import { decodeAttention } from '../../decode/attention.ts'
 import { advance, cacheRows } from '../../decode/key-value-cache.ts'
+import { decodeByProducts, type SharedPrompt } from '../../decode/prompt-products.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
 import { Pass } from '../../layers/pass.ts'
@@ -91,6 +92,10 @@ export function plainSteps(
   }
   const positions = ofOwners('positions', 'length')
   const prefixLengths = ofOwners('prefix lengths', 'length')
+  const shared = sharedPrompts(recording, owners, prompts())
+  // The products read all rows that a prompt may have.
+  if (shared)
+    for (const { keys, values } of prefixes) for (const tensor of [keys, values]) recording.fill(tensor)
   const table = Math.max(...prompts().map(prompt => prompt.room)) + capacity
 
   return {
@@ -122,7 +127,7 @@ export function plainSteps(
         cacheRows(recording, { from: newKeys, cache: keys, position, sequences: count, width, capacity })
         cacheRows(recording, { from: newValues, cache: values, position, sequences: count, width, capacity })
         const out = recording.tensor('attention', q.shape)
-        decodeAttention(recording, {
+        const attention = {
           q,
           prefixKeys: prefixes[layer].keys,
           prefixValues: prefixes[layer].values,
@@ -138,7 +143,9 @@ export function plainSteps(
           headSize,
           capacity,
           scale: headSize ** -0.5,
-        })
+        }
+        if (shared) decodeByProducts(recording, attention, shared)
+        else decodeAttention(recording, attention)
         return out
       }
       const pass = new Pass(recording, false)
@@ -148,4 +155,19 @@ export function plainSteps(
       return logitsLayer(pass, next, headWeight(weights, language))
     },
   }
+}
+
+/** Sequences of one prompt from which on products with it take less time than attention of each by itself. */
+const fewestShared = 4
+
+/** The sequences of each prompt, on a software adapter where every prompt has enough of them. */
+function sharedPrompts(
+  { target }: Recording,
+  owners: readonly number[],
+  prompts: readonly PromptRows[],
+): SharedPrompt[] | undefined {
+  const shared = prompts.map(({ start, room }, i) => {
+    return { start, room, first: owners.indexOf(i), count: owners.filter(owner => owner === i).length }
+  })
+  return target.family === 'cpu' && shared.every(({ count }) => count >= fewestShared) ? shared : undefined
 }
