@@ -47,7 +47,7 @@ export async function command([word = 'help', ...words]: readonly string[], worl
       return 0
     }
     const read = readArguments(name, words, verb.flags)
-    return await verb.run(read, { ...world, registry: await plug(world.registry, read) })
+    return await verb.run(read, { ...world, registry: await plug(world.registry, read, verb.loads) })
   } catch (error) {
     const code = codeOf(error)
     if (code === undefined) throw error

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Registry } from '../graph/plan.ts'
-import { type PluginName, pluginsOf, withPlugins } from '../graph/plugins.ts'
+import { type PluginName, pluginsOf, withoutPlugins, withPlugins } from '../graph/plugins.ts'
+import { isObject, readJsonObject } from '../shared/json.ts'
 import type { Arguments, Flag } from './arguments.ts'
 import { readOrRecall } from './graph-texts.ts'
+import type { Verb } from './verb.ts'
 
 export const pluginFlag: Flag = {
   value: 'MODULE',
@@ -11,13 +12,28 @@ export const pluginFlag: Flag = {
   description: 'Also use the operators of a module (./ops.js) or a package.',
 }
 
-/** The registry with the plugins of the command line and of the graphs, or runs, that the command names. */
-export function plug(registry: Registry, words: Arguments): Promise<Registry> {
+/** Flags of verbs that look at a graph and do not run it. */
+export const pluginFlags = {
+  plugin: pluginFlag,
+  'no-plugins': {
+    description: 'Load no module that the graph names: no code of a graph from elsewhere runs.',
+  },
+} satisfies Record<string, Flag>
+
+/**
+ * The registry with the plugins of the command line and, where the verb loads them, those of the graphs that the command
+ * names or of the run that it repeats.
+ */
+export async function plug(registry: Registry, words: Arguments, loads: Verb['loads']): Promise<Registry> {
   const stated = statedPlugins(words).map((plugin): PluginName => {
     return { ...plugin, problem: { path: `--plugin ${plugin.name}` } }
   })
-  const names = [...stated, ...[...words.positional, ...words.all('resume')].flatMap(pluginsIn)]
-  return names.length === 0 ? Promise.resolve(registry) : withPlugins(registry, names)
+  const graphs = loads === 'graphs' ? words.positional : []
+  const runs = loads === 'runs' ? words.positional : words.all('resume')
+  const named = [...graphs.flatMap(file => pluginsOf(file)), ...runs.flatMap(pluginsOfRun)]
+  if (words.last('no-plugins') !== undefined)
+    return withoutPlugins(await withPlugins(registry, stated), named)
+  return withPlugins(registry, [...stated, ...named])
 }
 
 /** The plugins of `--plugin`, with the folder from which they are resolved. */
@@ -27,18 +43,28 @@ export const statedPlugins = (words: Arguments): StoredPlugin[] =>
 /** A plugin of the command line, as the manifest of a run keeps it. */
 export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 
-/** The plugins that a graph file names, or those of the graph and the command line of a run directory. */
-function pluginsIn(word: string): PluginName[] {
-  if (word.endsWith('.json')) return pluginsOf(word)
-  const path = join(word, 'manifest.json')
-  if (!existsSync(path)) return []
-  // the file is ours, and it is replaced as a whole
-  const manifest = JSON.parse(readFileSync(path, 'utf8')) as {
-    graph?: string
-    plugins?: StoredPlugin[]
-    sources?: Record<string, string>
+/**
+ * The plugins of the command line and of the graph of a run. A module in the run's own folder is not one of them: whoever
+ * sends a folder of results could put it there.
+ */
+function pluginsOfRun(directory: string): PluginName[] {
+  const path = join(directory, 'manifest.json')
+  const manifest = readManifest(path)
+  const { graph, plugins } = manifest
+  const stored = (Array.isArray(plugins) ? plugins : []).flatMap((plugin, i): PluginName[] => {
+    const { name, folder } = isObject(plugin) ? plugin : {}
+    if (typeof name !== 'string' || typeof folder !== 'string') return []
+    return [{ name, folder, problem: { path: `${path} plugins.${i}` } }]
+  })
+  const ofGraph = typeof graph === 'string' ? pluginsOf(graph, readOrRecall(manifest)) : []
+  return [...stored, ...ofGraph].map(plugin => ({ ...plugin, notIn: directory }))
+}
+
+/** A manifest that is missing or damaged names no plugin: the verb reports it. */
+function readManifest(path: string): Record<string, unknown> {
+  try {
+    return readJsonObject(path)
+  } catch {
+    return {}
   }
-  const { graph, plugins = [] } = manifest
-  const stored = plugins.map((plugin, i) => ({ ...plugin, problem: { path: `${path} plugins.${i}` } }))
-  return [...stored, ...(graph === undefined ? [] : pluginsOf(graph, readOrRecall(manifest)))]
 }

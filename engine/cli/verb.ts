@@ -8,6 +8,11 @@ export interface Verb {
   /** What follows the verb, e.g. `GRAPH`. */
   readonly usage: string
   readonly flags: Readonly<Record<string, Flag>>
+  /**
+   * What its plain words name, if plugins may be loaded for it: graph files, or folders of runs. A verb that only looks at a
+   * folder leaves this out: no code runs because a folder names it.
+   */
+  readonly loads?: 'graphs' | 'runs'
   /** Shell commands that work when pasted, one a line; help replaces `graphs/` by the folder of flow's graphs. */
   readonly example: string
   /** Returns the exit code: 0 fine, 1 the run failed, 2 the graph or the command is wrong, 130 interrupted. */

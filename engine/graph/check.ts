@@ -82,6 +82,7 @@ function checkWith(
   checkBatches(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
+    ...(registry.warnings ?? []),
     ...findUnconnected(level.nodes, registry, outward),
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
   ]

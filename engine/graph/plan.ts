@@ -10,6 +10,8 @@ export interface Registry {
   readonly resources: Readonly<Record<string, Resource>>
   /** Faults of plugins that should have added to it: reported with every graph. */
   readonly problems?: readonly Problem[]
+  /** What is missing from it by the user's wish: reported with every graph too. */
+  readonly warnings?: readonly Problem[]
 }
 
 /** A graph that may run: checked, with all defaults filled in. */

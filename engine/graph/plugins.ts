@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { isObject } from '../shared/json.ts'
@@ -16,6 +16,8 @@ export interface PluginName {
   readonly folder: string
   /** The place that names it, for messages. */
   readonly problem: Pick<Problem, 'place' | 'path'>
+  /** A folder in which the module must not be. */
+  readonly notIn?: string
 }
 
 /**
@@ -57,13 +59,18 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
   const resources: Record<string, Resource> = { ...registry.resources }
   const problems: Problem[] = []
   const loaded = new Set<string>()
-  for (const { name, folder, problem } of names) {
+  for (const { name, folder, problem, notIn } of names) {
     const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
       problems.push({ code: 'bad-plugin', ...problem, rule, found, ...rest })
     let module: Record<string, unknown>
     try {
       const url = locate(name, folder)
       if (loaded.has(url)) continue
+      if (notIn !== undefined && isWithin(notIn, fileURLToPath(url))) {
+        const remedy = `--plugin ${relative('', fileURLToPath(url))} loads it, if you trust who made ${notIn}`
+        bad('must not be in the folder of the run', show(name), { remedy })
+        continue
+      }
       loaded.add(url)
       module = await import(url)
     } catch (error) {
@@ -85,6 +92,27 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     adopt(module.resources, resources, isResource, 'resource', bad)
   }
   return { operators, resources, ...(problems.length > 0 && { problems }) }
+}
+
+/** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
+export const withoutPlugins = (registry: Registry, names: readonly PluginName[]): Registry => ({
+  ...registry,
+  warnings: names.map(({ name, problem }) => ({
+    code: 'plugin-left-out',
+    ...problem,
+    rule: 'is not loaded (--no-plugins), so its operators are unknown',
+    found: show(name),
+  })),
+})
+
+/** Whether a file is in a folder, links followed; a file that is not there is in none. */
+function isWithin(folder: string, file: string): boolean {
+  try {
+    const way = relative(realpathSync(folder), realpathSync(file))
+    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
+  } catch {
+    return false
+  }
 }
 
 function adopt<T>(

@@ -4,7 +4,7 @@ import { type ReportFormat, report } from '../../graph/problem-report.ts'
 import { hide } from '../../graph/secrets.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { onlyWord } from '../arguments.ts'
-import { pluginFlag } from '../plug.ts'
+import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
@@ -12,9 +12,10 @@ const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFor
 export const check: Verb = {
   summary: 'Reports every problem of a graph, and looks at its data.',
   usage: 'GRAPH',
+  loads: 'graphs',
   flags: {
     set: setFlag,
-    plugin: pluginFlag,
+    ...pluginFlags,
     format: {
       value: 'FORMAT',
       choices: formats,

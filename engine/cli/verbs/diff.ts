@@ -7,13 +7,14 @@ import { show } from '../../graph/problem.ts'
 import { hide } from '../../graph/secrets.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { UsageError } from '../arguments.ts'
-import { pluginFlag } from '../plug.ts'
+import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const diff: Verb = {
   summary: 'Lists the differences between two graphs: nodes, config, edges, shapes and memory.',
   usage: 'GRAPH GRAPH',
-  flags: { plugin: pluginFlag, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
+  loads: 'graphs',
+  flags: { ...pluginFlags, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
   example: 'npx flow diff graphs/grpo.json graphs/coldstart.json',
   run: async (words, { registry, environment, print }) => {
     const { positional } = words

@@ -6,13 +6,14 @@ import { hide } from '../../graph/secrets.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
-import { pluginFlag } from '../plug.ts'
+import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
   summary: 'Shows the types of the edges of a graph, and the memory that it may take.',
   usage: 'GRAPH',
-  flags: { set: setFlag, plugin: pluginFlag },
+  loads: 'graphs',
+  flags: { set: setFlag, ...pluginFlags },
   example: 'npx flow explain graphs/grpo.json --set group=4',
   run: async (words, { registry, environment, print }) => {
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })

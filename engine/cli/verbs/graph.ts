@@ -4,12 +4,13 @@ import type { Plan } from '../../graph/plan.ts'
 import { resolvedGraph } from '../../graph/resolved.ts'
 import { drawGraph } from '../../run/record/report/graph-drawing.ts'
 import { onlyWord } from '../arguments.ts'
-import { pluginFlag } from '../plug.ts'
+import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const graph: Verb = {
   summary: 'Draws a graph, or prints it as one file together with the files that it extends.',
   usage: 'GRAPH',
+  loads: 'graphs',
   flags: {
     format: {
       value: 'FORMAT',
@@ -20,7 +21,7 @@ export const graph: Verb = {
       description: 'Print the graph as one JSON file: what it extends and --set are merged into it.',
     },
     set: setFlag,
-    plugin: pluginFlag,
+    ...pluginFlags,
   },
   example: 'npx flow graph graphs/grpo.json --format svg > grpo.svg',
   run: async (words, { registry, environment, print }) => {

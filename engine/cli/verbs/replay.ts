@@ -28,6 +28,7 @@ interface Line {
 export const replay: Verb = {
   summary: 'Repeats one item of a run and compares its records.',
   usage: 'RUN --item KEY',
+  loads: 'runs',
   flags: {
     plugin: pluginFlag,
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },

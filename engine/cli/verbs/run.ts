@@ -18,6 +18,7 @@ import { setFlag, type Verb, type World } from '../verb.ts'
 export const run: Verb = {
   summary: 'Runs a graph and writes a run directory.',
   usage: 'GRAPH | --resume DIR',
+  loads: 'graphs',
   flags: {
     set: setFlag,
     plugin: pluginFlag,
