@@ -46,7 +46,7 @@ export interface Clip {
   height: number
   /** Number of frame 0 in names and in rule M: 0 in files, that of the first picture (usually 1) in folders. */
   firstFrame: number
-  /** What ffmpeg said about data that is cut or corrupt, when it did. */
+  /** What is wrong with data that is cut or corrupt: found when it was opened, or since then in frames that were read. */
   damage?: string
   /** Decodes these frames (0-based) one by one, in increasing order, a repeated one repeatedly, to packed 8-bit RGB. */
   frames(indices: readonly number[], signal?: AbortSignal): AsyncIterable<Uint8Array>

@@ -1,7 +1,9 @@
 import { filter, share } from 'rxjs'
 import { type Emission, type Item, operator } from '../../engine/operator.ts'
+import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { Question } from '../question.ts'
+import { clipsAtOnce, concurrencyField } from '../video/concurrency.ts'
 import { sortedUnique } from '../video/frame-indices.ts'
 import { openClip } from '../video/open-clip.ts'
 import { VideoError } from '../video/video-error.ts'
@@ -59,7 +61,8 @@ const config = {
     type: 'number',
     exclusiveMinimum: 0,
     default: 120,
-    description: 'Time for each ffmpeg process; then it is killed and the clip counts as damaged.',
+    description:
+      'Time in which an ffmpeg process must make some progress; else it is killed and the run ends.',
   },
   folderFramesPerSecond: {
     type: 'number',
@@ -67,7 +70,7 @@ const config = {
     default: 3,
     description: 'Frame rate of folders of pictures.',
   },
-  concurrency: { type: 'integer', minimum: 1, default: 1, description: 'Clips decoded at the same time.' },
+  concurrency: concurrencyField,
 } as const
 
 /**
@@ -83,7 +86,7 @@ export default operator({
   dims: ({ count, mode, maxFrames }) => ({ F: mode === 'count' ? count : maxFrames }),
   memory: ({ model, count, mode, maxFrames, concurrency }, { sizes }) => {
     const { imageSize } = model === '' ? { imageSize: undefined } : sizes(model)
-    const frames = concurrency * (mode === 'count' ? count : maxFrames)
+    const frames = clipsAtOnce(concurrency) * (mode === 'count' ? count : maxFrames)
     return imageSize === undefined
       ? []
       : [{ what: 'pixels of clips', bytes: frames * 3 * imageSize ** 2 * 4 }]
@@ -97,6 +100,11 @@ export default operator({
         context.emit<WatchedClip | Question>(question, { key: question.fields.id }),
       )
 
+    const refuseDamage = ({ path, damage }: Clip) => {
+      if (damage !== undefined && profile === 'strict')
+        throw new VideoError('damaged', `${path}: damaged: ${damage}`)
+    }
+
     const watch = async (clip: ClipQuestions): Promise<Emission<WatchedClip | Question>[]> => {
       const model = settings.model === '' ? undefined : context.resource<LoadedModel>(settings.model)
       const cache = model && settings.cache !== '' && context.resource<FeatureCache>(settings.cache)
@@ -106,8 +114,7 @@ export default operator({
         const [sample] = questions
         if (!sample) return []
         const opened = await openClip(video, sample, { ...settings, signal })
-        if (opened.damage !== undefined && profile === 'strict')
-          throw new VideoError('damaged', `${video}: damaged: ${opened.damage}`)
+        refuseDamage(opened)
         const { shown, faults } = await chooseFrames(opened, questions, settings)
         const failures = faults.flatMap(({ question, error }) => failed([question], error))
         if (shown.length === 0) return failures
@@ -117,28 +124,25 @@ export default operator({
         const seen = isDecoded
           ? await watchFrames(opened, frames, cached?.features ? undefined : model, settings, context)
           : undefined
-        const sheeted = await withSheets(folder, shown, seen?.thumbnails, signal).catch((error: unknown) => {
+        try {
+          refuseDamage(opened) // more may have been found on the way to the frames
+          const sheeted = await withSheets(folder, shown, seen?.thumbnails, signal)
+          const [first] = pendingOf(sheeted)
+          if (first) first.seconds = { decode: (performance.now() - started) / 1000 }
+          const value = { video, questions: sheeted, frames, ...cached, ...seen?.pixels?.value }
+          const options = { key: video, keep: false, ...seen?.pixels?.options }
+          return [context.emit<WatchedClip | Question>(value, options), ...failures]
+        } catch (error) {
           seen?.pixels?.options.dispose()
           throw error
-        })
-        const [first] = pendingOf(sheeted)
-        if (first) first.seconds = { decode: (performance.now() - started) / 1000 }
-        const watched: WatchedClip = { video, questions: sheeted, frames, ...cached, ...seen?.pixels?.value }
-        return [
-          context.emit<WatchedClip | Question>(watched, {
-            key: video,
-            keep: false,
-            ...seen?.pixels?.options,
-          }),
-          ...failures,
-        ]
+        }
       } catch (error) {
         signal.throwIfAborted()
         return failed(questions, error)
       }
     }
 
-    const all = clips.pipe(context.each(watch, { concurrency: settings.concurrency }), share())
+    const all = clips.pipe(context.each(watch, { concurrency: clipsAtOnce(settings.concurrency) }), share())
     const isWatched = ({ value }: Item<WatchedClip | Question>) => 'frames' in value
     return { watched: all.pipe(filter(isWatched)), failures: all.pipe(filter(item => !isWatched(item))) }
   },

@@ -1,5 +1,7 @@
-import { passthrough, runFfmpeg, whatFfmpegSaid } from './ffmpeg.ts'
-import type { ProbeOptions } from './probe.ts'
+import { progressFilter, runFfmpeg } from './ffmpeg.ts'
+import { damageIn, isAboutFile, whatFfmpegSaid } from './ffmpeg-log.ts'
+import { passthrough } from './find-ffmpeg.ts'
+import { failed, type ProbeOptions } from './probe.ts'
 import { VideoError } from './video-error.ts'
 
 export interface FrameSource {
@@ -12,44 +14,47 @@ export interface FrameSource {
   height: number
 }
 
-// The longest argument that Linux takes is 128 KiB; an index costs up to 30 bytes of it.
-const indicesInOneRun = 2000
+export interface DecodeOptions extends ProbeOptions {
+  /** Told what ffmpeg said about data that is cut or corrupt. */
+  onDamage?: (words: string) => void
+}
+
+// The longest argument that Linux takes is 128 KiB; a number costs up to 40 bytes of it.
+const numbersInOneRun = 2000
 
 /**
  * Decodes the frames with these numbers, which increase, to packed 8-bit RGB, and yields each as soon as it is there.
- * ffmpeg stops behind the last one, and converts no other frame; at most one frame is held here.
+ * ffmpeg decodes from the start, stops after the last one, and converts no other frame; at most one frame is held here.
  */
 export async function* decodeFrames(
   source: FrameSource,
   indices: readonly number[],
-  options: ProbeOptions,
+  options: DecodeOptions,
 ): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < indices.length; at += indicesInOneRun)
-    yield* decodeOnce(source, indices.slice(at, at + indicesInOneRun), options)
+  for (let at = 0; at < indices.length; at += numbersInOneRun)
+    yield* decodeSelected(source, { by: 'n', numbers: indices.slice(at, at + numbersInOneRun) }, options)
 }
 
-async function* decodeOnce(
-  source: FrameSource,
-  indices: readonly number[],
-  { deadlineSeconds, signal }: ProbeOptions,
+/** Frames by their numbers from where decoding starts (`n`), or by their display times in ticks (`pts`). */
+export interface Selected {
+  by: 'n' | 'pts'
+  numbers: readonly number[]
+}
+
+/** Decodes the selected frames in one run, in increasing order. */
+export async function* decodeSelected(
+  { path, open, input, width, height }: FrameSource,
+  { by, numbers }: Selected,
+  { deadlineSeconds, signal, onDamage }: DecodeOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { path, open, width, height } = source
-  const options = { subject: path, deadlineSeconds, signal, ...(source.input && { input: source.input() }) }
   // One filter graph for the whole stream: were it made anew when the picture's size changes, counting would restart.
-  const filters = `select='${selection(indices)}',scale=${width}:${height}`
-  const pixels = ['-frames:v', String(indices.length), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1']
+  const filters = `${progressFilter},select='${selection(numbers, by)}',scale=${width}:${height}`
   const args = [
-    '-reinit_filter',
-    '0',
-    ...open,
-    '-map',
-    '0:V:0',
-    '-vf',
-    filters,
-    ...(await passthrough(options)),
-    ...pixels,
+    ...['-reinit_filter', '0', ...open, '-map', '0:V:0', '-vf', filters, ...(await passthrough())],
+    ...['-frames:v', String(numbers.length), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'],
   ]
-  const output = runFfmpeg(args, options)
+  const limits = { subject: path, deadlineSeconds, signal }
+  const output = runFfmpeg(args, { ...limits, ...(input && { input: input() }) })
   let frame = new Uint8Array(width * height * 3)
   let filled = 0
   let count = 0
@@ -57,12 +62,15 @@ async function* decodeOnce(
     for (;;) {
       const step = await output.next()
       if (step.done) {
-        if (count === indices.length) return
-        const said = whatFfmpegSaid(step.value.log, path)
-        const missing = `${path}: ${count} of ${indices.length} frames decoded`
+        const damage = damageIn(step.value.log, path)
+        if (damage !== undefined) onDamage?.(damage)
+        if (count === numbers.length) return
+        if (step.value.exitCode !== 0 && damage === undefined && !isAboutFile(step.value.log))
+          throw failed(path, step.value)
+        const missing = `${path}: ${count} of ${numbers.length} frames decoded, none for frame ${numbers[count]}`
         throw new VideoError(
           'decode-failed',
-          `${missing}, none for frame ${indices[count]}; ffmpeg said: ${said}`,
+          `${missing}; ffmpeg said: ${whatFfmpegSaid(step.value.log, path)}`,
         )
       }
       for (let from = 0; from < step.value.length; ) {
@@ -83,10 +91,10 @@ async function* decodeOnce(
   }
 }
 
-/** An expression over the frame number `n`, a balanced tree: ffmpeg evaluates it for every frame that it decodes. */
-export function selection(indices: readonly number[]): string {
-  if (indices.length <= 4) return indices.map(index => `eq(n,${index})`).join('+')
-  const middle = indices.length >> 1
-  const [left, right] = [indices.slice(0, middle), indices.slice(middle)]
-  return `if(lt(n,${indices[middle]}),${selection(left)},${selection(right)})`
+/** An expression over a variable, a balanced tree: ffmpeg evaluates it for every frame that it decodes. */
+export function selection(numbers: readonly number[], by: 'n' | 'pts' = 'n'): string {
+  if (numbers.length <= 4) return numbers.map(number => `eq(${by},${number})`).join('+')
+  const middle = numbers.length >> 1
+  const [left, right] = [numbers.slice(0, middle), numbers.slice(middle)]
+  return `if(lt(${by},${numbers[middle]}),${selection(left, by)},${selection(right, by)})`
 }

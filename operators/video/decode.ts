@@ -1,16 +1,22 @@
 import { operator } from '../../engine/operator.ts'
 import type { Clip, Sample } from '../kinds.ts'
+import { clipsAtOnce, concurrencyField } from './concurrency.ts'
 import { openClip } from './open-clip.ts'
 
-/** Files are decoded once without converting pixels, to count their frames; what cannot be used is an error of its item. */
+/**
+ * Opening a clip counts its frames and finds what is wrong with it, which is an error of its item when it cannot be used.
+ * Frames are decoded when a later operator reads them, and only those that it asks for.
+ */
 export default operator({
-  summary: 'Opens the clip of each sample: any file that ffmpeg reads, or a folder of numbered pictures.',
+  summary:
+    'Opens the clip of each sample, any file that ffmpeg reads or a folder of numbered pictures, and decodes the frames that are asked for.',
   config: {
     deadlineSeconds: {
       type: 'number',
       exclusiveMinimum: 0,
       default: 20,
-      description: 'Time for each ffmpeg process, to open a clip or to read frames of it; then it is killed.',
+      description:
+        'Time in which an ffmpeg process must make some progress; else it is killed and the clip fails.',
     },
     folderFramesPerSecond: {
       type: 'number',
@@ -18,13 +24,13 @@ export default operator({
       default: 3,
       description: 'Frame rate of folders of pictures.',
     },
-    concurrency: { type: 'integer', minimum: 1, default: 2, description: 'Clips opened at the same time.' },
+    concurrency: concurrencyField,
   },
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip' },
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = (sample: Sample): Promise<Clip> => openClip(sample.video, sample, options)
-    return { clips: samples.pipe(context.each(open, { concurrency })) }
+    return { clips: samples.pipe(context.each(open, { concurrency: clipsAtOnce(concurrency) })) }
   },
 })

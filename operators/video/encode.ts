@@ -4,7 +4,8 @@ import { operator } from '../../engine/operator.ts'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Pictures } from '../kinds.ts'
-import { runFfmpeg, whatFfmpegSaid } from './ffmpeg.ts'
+import { finishFfmpeg } from './ffmpeg.ts'
+import { whatFfmpegSaid } from './ffmpeg-log.ts'
 import { VideoError } from './video-error.ts'
 
 export default operator({
@@ -30,7 +31,7 @@ export default operator({
       type: 'number',
       exclusiveMinimum: 0,
       default: 60,
-      description: 'ffmpeg is stopped, and the clip fails, when one file takes longer.',
+      description: 'ffmpeg is stopped, and the clip fails, when it makes no progress for this long.',
     },
   },
   inputs: { clips: 'pictures' },
@@ -77,10 +78,8 @@ export async function encodeVideo(path: string, pictures: Pictures, options: Enc
   const exact = ['-threads', '1', '-fflags', '+bitexact', '-flags:v', '+bitexact']
   await replaceFileBy(path, async partial => {
     const args = [...input, ...rate, ...output, ...exact, '-y', `file:${partial}`]
-    const running = runFfmpeg(args, { subject: path, deadlineSeconds, signal, input: toAsync(frames) })
-    let step = await running.next()
-    while (!step.done) step = await running.next()
-    const { exitCode, log } = step.value
+    const limits = { subject: path, deadlineSeconds, signal, input: toAsync(frames) }
+    const { exitCode, log } = await finishFfmpeg(args, limits)
     if (exitCode !== 0) {
       const said = whatFfmpegSaid(log, partial)
       throw new VideoError(

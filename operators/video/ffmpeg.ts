@@ -1,12 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { killGroup } from '../kill-group.ts'
+import { whatFfmpegSaid } from './ffmpeg-log.ts'
+import { findFfmpeg } from './find-ffmpeg.ts'
 import { VideoError } from './video-error.ts'
 
 export interface FfmpegOptions {
   /** What the errors are about: usually the clip's path. */
   subject: string
-  /** The process is killed when it has not ended by then. */
+  /** The process is killed when it makes no progress for this long: nothing read, written or decoded. */
   deadlineSeconds: number
   signal?: AbortSignal | undefined
   /** Written to standard input, piece by piece. */
@@ -19,97 +22,24 @@ export interface FfmpegEnd {
   log: string
 }
 
+/** Most bytes that ffmpeg may allocate at once: a frame of 8K takes 130 MB at most. */
+const largestAllocation = 2 ** 30
+
+/** A filter that names each decoded frame on a pipe of its own: a sign that ffmpeg makes progress, and nothing else. */
+export const progressFilter = "metadata=mode=add:key=f:value=1,metadata=mode=print:file='pipe\\:3':direct=1"
+
 /**
  * Runs ffmpeg and yields its standard output as it comes, slowed down by the reader; returns how it ended. The process
- * is gone when the generator is, however that ends: read to the end, left early, `deadline` or `aborted` (thrown).
+ * is gone when the generator is, however that ends: read to the end, left early, or thrown: `deadline`, `aborted`,
+ * `ffmpeg-killed` when something else ended it by a signal.
  */
 export async function* runFfmpeg(
   args: readonly string[],
   options: FfmpegOptions,
 ): AsyncGenerator<Buffer, FfmpegEnd> {
-  const { path } = await findFfmpeg(options)
-  return yield* runProgram(
-    path,
-    ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'level+info', ...args],
-    options,
-  )
-}
-
-/** Flags that keep every decoded frame, once: the option was renamed in ffmpeg 5.1. */
-export async function passthrough(options: FfmpegOptions): Promise<string[]> {
-  const { codecVersion } = await findFfmpeg(options)
-  return [codecVersion >= 60 ? '-fps_mode' : '-vsync', 'passthrough']
-}
-
-/** The last errors of a log (or warnings, when there are none) in one line, without its marks and the file's name. */
-export function whatFfmpegSaid(log: string, path: string): string {
-  const lines = log.split(/[\r\n]+/).filter(line => !line.includes('-vsync is deprecated'))
-  const errors = lines.filter(line => /^(\[[^\]]*\] ?)*\[(error|fatal|panic)\]/.test(line))
-  const telling = errors.length > 0 ? errors : lines.filter(line => /^(\[[^\]]*\] ?)*\[warning\]/.test(line))
-  // ffmpeg 7 puts what ffmpeg 4 to 6 said after the file's name behind words of its own.
-  const said = telling
-    .map(line =>
-      withoutPrefixes(line)
-        .replace(`file:${path}: `, '')
-        .replace(/^Error opening input( files)?: /, '')
-        .trim(),
-    )
-    .filter(line => !line.startsWith('Error opening input file '))
-  return [...new Set(said)].slice(-2).join('; ').slice(-300) || 'nothing'
-}
-
-/** Text without the marks that ffmpeg puts before each line: the object that speaks and the level. */
-export const withoutPrefixes = (log: string): string => log.replace(/^(\[[^\]\n]*\] ?)+/gm, '')
-
-interface Ffmpeg {
-  path: string
-  /** Major version of libavcodec: 58 in ffmpeg 4, 59 in 5, 60 in 6, … whatever the build calls itself. */
-  codecVersion: number
-}
-
-const known = new Map<string, Ffmpeg>()
-
-async function findFfmpeg(options: FfmpegOptions): Promise<Ffmpeg> {
-  const named = process.env.FFMPEG_BIN
-  const key = `${named} ${process.env.PATH}`
-  const found = known.get(key)
-  if (found) return found
-  const candidates = named ? [named] : [await bundledPath(), 'ffmpeg']
-  for (const path of candidates) {
-    const codecVersion = path === undefined ? undefined : await codecVersionOf(path, options)
-    if (path === undefined || codecVersion === undefined) continue
-    known.set(key, { path, codecVersion })
-    return { path, codecVersion }
-  }
-  throw new VideoError(
-    'no-ffmpeg',
-    named
-      ? `FFMPEG_BIN names ${named}, which does not run as ffmpeg; unset it or name a working binary`
-      : 'no ffmpeg: looked for FFMPEG_BIN (not set), the npm package ffmpeg-static, and ffmpeg on PATH; any one of them will do',
-  )
-}
-
-async function bundledPath(): Promise<string | undefined> {
-  const name = 'ffmpeg-static' // an optional dependency: absent where its download failed
-  const bundled: unknown = await import(name).then(
-    module => module.default,
-    () => undefined,
-  )
-  return typeof bundled === 'string' ? bundled : undefined
-}
-
-async function codecVersionOf(path: string, options: FfmpegOptions): Promise<number | undefined> {
-  try {
-    const deadlineSeconds = Math.min(options.deadlineSeconds, 10)
-    let text = ''
-    const about = { subject: path, deadlineSeconds, signal: options.signal }
-    for await (const chunk of runProgram(path, ['-version'], about)) text += chunk.toString()
-    const version = /^libavcodec\s+(\d+)\./m.exec(text)?.[1]
-    return version === undefined ? undefined : Number(version)
-  } catch (error) {
-    if (error instanceof VideoError && error.code === 'no-ffmpeg') return undefined
-    throw error
-  }
+  const { path } = await findFfmpeg()
+  const all = ['-hide_banner', '-nostdin', '-nostats', '-loglevel', 'level+info']
+  return yield* runProgram(path, [...all, '-max_alloc', String(largestAllocation), ...args], options)
 }
 
 async function* runProgram(
@@ -120,37 +50,36 @@ async function* runProgram(
   if (signal?.aborted) throw new VideoError('aborted', `${subject}: aborted`)
   // A group of its own: a kill reaches what a wrapper script has started, and Ctrl-C is left to us.
   const detached = process.platform !== 'win32'
-  const child = spawn(path, args, { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'], detached })
-  const ended = new Promise<number>((resolve, reject) => {
-    child.once('exit', code => resolve(code ?? -1))
-    child.once('error', cause => reject(new VideoError('no-ffmpeg', `${path}: ${cause.message}`)))
-  })
-  ended.catch(() => undefined) // awaited below; until then a failed start is not unhandled
+  const child = spawn(path, args, { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe'], detached })
+  const ended = endOf(child, path)
   let stopped: VideoError | undefined
   const stop = (reason: VideoError) => {
     stopped ??= reason
     killGroup(child)
   }
-  const late = `${subject}: ffmpeg did not end within ${deadlineSeconds} s (deadlineSeconds)`
-  const timer = setTimeout(() => stop(new VideoError('deadline', late)), deadlineSeconds * 1000)
+  const late = `${subject}: ffmpeg made no progress for ${deadlineSeconds} s (deadlineSeconds)`
+  const watch = watchProgress(deadlineSeconds, () => stop(new VideoError('deadline', late)))
   const abort = () => stop(new VideoError('aborted', `${subject}: aborted`))
   signal?.addEventListener('abort', abort)
   const log = keepEnds(65536)
   child.stderr?.setEncoding('utf8').on('data', log.add)
-  const feeding = input ? feed(child, input) : undefined
+  child.stdio[3]?.on('data', watch.progress)
+  child.stdio[3]?.on('error', () => undefined) // it is closed when the process is killed
+  const feeding = input ? feed(child, input, watch.progress) : undefined
   try {
     try {
-      for await (const chunk of child.stdout ?? []) yield chunk
+      yield* watch.read(child.stdout)
     } catch (error) {
       throw stopped ?? error
     }
-    const exitCode = await ended
+    const { exitCode, endedBy } = await ended
     if (stopped) throw stopped
     await feeding
     if (child.stderr && !child.stderr.readableEnded) await once(child.stderr, 'close')
+    if (endedBy) throw killed(subject, endedBy, log.text())
     return { exitCode, log: log.text() }
   } finally {
-    clearTimeout(timer)
+    watch.end()
     signal?.removeEventListener('abort', abort)
     if (child.exitCode === null && child.signalCode === null) killGroup(child)
     await ended.catch(() => undefined)
@@ -158,8 +87,73 @@ async function* runProgram(
   }
 }
 
+function endOf(child: ChildProcess, path: string): Promise<{ exitCode: number; endedBy?: string }> {
+  const ended = new Promise<{ exitCode: number; endedBy?: string }>((resolve, reject) => {
+    child.once('exit', (code, signal) => {
+      const endedBy = signal ?? signalOf(code)
+      resolve({ exitCode: code ?? -1, ...(endedBy && { endedBy }) })
+    })
+    child.once('error', cause => {
+      const { code } = cause as NodeJS.ErrnoException // what `spawn` emits
+      const isAbsent = code === 'ENOENT' || code === 'EACCES'
+      const message = `${path}: cannot be started: ${cause.message}`
+      reject(new VideoError(isAbsent ? 'no-ffmpeg' : 'ffmpeg-failed', message))
+    })
+  })
+  ended.catch(() => undefined) // awaited later; until then a failed start is not unhandled
+  return ended
+}
+
+/** A wrapper script says that its child was ended by signal n with the exit code 128 + n; 183 is ffmpeg's own. */
+function signalOf(exitCode: number | null): string | undefined {
+  return exitCode !== null && exitCode > 128 && exitCode <= 128 + 31 ? `signal ${exitCode - 128}` : undefined
+}
+
+function killed(subject: string, endedBy: string, log: string): VideoError {
+  const said = whatFfmpegSaid(log, subject)
+  const message = `${subject}: ffmpeg was ended from outside by ${endedBy}; ffmpeg said: ${said}`
+  return new VideoError('ffmpeg-killed', message)
+}
+
+/**
+ * Calls `late` after `seconds` without progress. Time in which nobody reads what is there does not count; and two looks
+ * in a row must find nothing, because a busy process of ours may see the time pass before it sees the data.
+ */
+function watchProgress(seconds: number, late: () => void) {
+  let isReading = false
+  let last = performance.now()
+  let looks = 0
+  const progress = () => {
+    last = performance.now()
+    looks = 0
+  }
+  const look = () => {
+    if (isReading && performance.now() - last > seconds * 1000 && ++looks > 1) late()
+  }
+  const timer = setInterval(look, Math.min(1000, (seconds * 1000) / 4))
+  return {
+    progress,
+    end: () => clearInterval(timer),
+    async *read(stream: Readable | null): AsyncGenerator<Buffer> {
+      if (!stream) return
+      progress()
+      isReading = true
+      for await (const chunk of stream) {
+        isReading = false
+        yield chunk
+        progress()
+        isReading = true
+      }
+    },
+  }
+}
+
 /** Ends quietly when the child stops reading: it has what it needs, or its exit tells why not. */
-async function feed(child: ChildProcess, input: AsyncIterable<Uint8Array>): Promise<void> {
+async function feed(
+  child: ChildProcess,
+  input: AsyncIterable<Uint8Array>,
+  progress: () => void,
+): Promise<void> {
   const { stdin } = child
   if (!stdin) return
   let open = true
@@ -167,9 +161,15 @@ async function feed(child: ChildProcess, input: AsyncIterable<Uint8Array>): Prom
     open = false
   })
   stdin.on('error', () => stdin.destroy())
-  for await (const piece of input) {
-    if (!open) return
-    if (!stdin.write(piece)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed])
+  try {
+    for await (const piece of input) {
+      if (!open) return
+      if (!stdin.write(piece)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed])
+      progress()
+    }
+  } catch (error) {
+    stdin.destroy() // else ffmpeg would wait for the rest
+    throw error
   }
   stdin.end()
 }
@@ -184,5 +184,23 @@ function keepEnds(size: number) {
       tail = (tail + text.slice(room)).slice(-size)
     },
     text: () => head + tail,
+  }
+}
+
+/** Reads a run of ffmpeg to its end; its output is given to `take`. */
+export async function finishFfmpeg(
+  args: readonly string[],
+  options: FfmpegOptions,
+  take: (chunk: Buffer) => void = () => undefined,
+): Promise<FfmpegEnd> {
+  const output = runFfmpeg(args, options)
+  try {
+    for (;;) {
+      const step = await output.next()
+      if (step.done) return step.value
+      take(step.value)
+    }
+  } finally {
+    await output.return({ exitCode: 0, log: '' })
   }
 }

@@ -1,7 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
-import { passthrough, runFfmpeg, whatFfmpegSaid } from './ffmpeg.ts'
+import { finishFfmpeg } from './ffmpeg.ts'
+import { whatFfmpegSaid } from './ffmpeg-log.ts'
+import { passthrough } from './find-ffmpeg.ts'
 import { VideoError } from './video-error.ts'
 
 /** A picture of packed 8-bit RGB. */
@@ -32,7 +34,7 @@ export function thumbnail({ width, height, pixels }: Picture, newWidth: number):
   return { width: w, height: h, pixels: out }
 }
 
-/** Pictures of one size side by side, so many in a row. */
+/** Pictures of one size side by side, `columns` in a row. */
 export function tile(pictures: readonly Picture[], columns: number): Picture {
   const { width = 1, height = 1 } = pictures[0] ?? {}
   const across = Math.min(columns, pictures.length)
@@ -66,14 +68,18 @@ export async function writeJpeg(
   const output = ['-frames:v', '1', '-pix_fmt', 'yuvj420p', '-q:v', String(quality), ...exact]
   await replaceFileBy(path, async partial => {
     const args = [...input, ...output, '-f', 'mjpeg', '-y', `file:${partial}`]
-    const running = runFfmpeg(args, { subject: path, deadlineSeconds: 30, signal, input: listed([pixels]) })
-    let step = await running.next()
-    while (!step.done) step = await running.next()
-    const { exitCode, log } = step.value
+    const limits = { subject: path, deadlineSeconds, signal, input: listed([pixels]) }
+    const { exitCode, log } = await finishFfmpeg(args, limits)
     if (exitCode !== 0)
-      throw new VideoError('encode-failed', `${path}: ffmpeg said: ${whatFfmpegSaid(log, partial)}`)
+      throw new VideoError(
+        'encode-failed',
+        `${path}: ffmpeg could not write it (exit code ${exitCode}); it said: ${whatFfmpegSaid(log, partial)}`,
+      )
   })
 }
+
+/** Seconds without progress after which an ffmpeg that writes pictures is stopped. */
+const deadlineSeconds = 60
 
 /** JPEG files of one size, each scaled to a width, by one process. */
 export async function scaledJpegs(
@@ -81,21 +87,25 @@ export async function scaledJpegs(
   width: number,
   quality: number,
 ): Promise<Buffer[]> {
-  const options = { subject: 'contact sheets', deadlineSeconds: 600, input: listed(files) }
+  const options = { subject: 'contact sheets', deadlineSeconds, input: listed(files) }
   const scale = ['-vf', `scale=${width}:-2:flags=area`, '-pix_fmt', 'yuvj420p', '-q:v', String(quality)]
-  const output = ['-c:v', 'mjpeg', ...(await passthrough(options)), '-f', 'image2pipe', 'pipe:1']
+  const output = ['-c:v', 'mjpeg', ...(await passthrough()), '-f', 'image2pipe', 'pipe:1']
   const chunks: Buffer[] = []
-  for await (const chunk of runFfmpeg(['-f', 'mjpeg', '-i', 'pipe:0', ...scale, ...output], options))
-    chunks.push(chunk)
-  const made = pictures(Buffer.concat(chunks))
-  if (made.length === files.length) return made
+  const { exitCode, log } = await finishFfmpeg(
+    ['-f', 'mjpeg', '-i', 'pipe:0', ...scale, ...output],
+    options,
+    chunk => chunks.push(chunk),
+  )
+  const smaller = pictures(Buffer.concat(chunks))
+  if (smaller.length === files.length) return smaller
+  const said = `exit code ${exitCode}; it said: ${whatFfmpegSaid(log, 'pipe:0')}`
   throw new VideoError(
     'encode-failed',
-    `contact sheets: ${made.length} of ${files.length} could be made smaller`,
+    `contact sheets: ffmpeg made ${smaller.length} of ${files.length} smaller, ${said}`,
   )
 }
 
-/** A stream of JPEG pictures cut into them: the mark of an end occurs nowhere else in what ffmpeg writes. */
+/** Splits a stream of JPEG pictures: the mark of an end occurs nowhere else in what ffmpeg writes. */
 function pictures(stream: Buffer): Buffer[] {
   const found: Buffer[] = []
   const end = Buffer.from([0xff, 0xd9])

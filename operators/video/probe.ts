@@ -1,10 +1,17 @@
+import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { StringDecoder } from 'node:string_decoder'
-import { type FfmpegEnd, passthrough, runFfmpeg, whatFfmpegSaid, withoutPrefixes } from './ffmpeg.ts'
+import { averageRate } from './average-rate.ts'
+import { type FfmpegEnd, finishFfmpeg, runFfmpeg } from './ffmpeg.ts'
+import { fileInput } from './ffmpeg-input.ts'
+import { damageIn, isAboutFile, isAboutMachine, whatFfmpegSaid, withoutPrefixes } from './ffmpeg-log.ts'
+import { fileEnd } from './file-end.ts'
+import { passthrough } from './find-ffmpeg.ts'
+import { listingOutput, PacketListing } from './packet-listing.ts'
+import { type SeekTable, seekTable } from './seek-table.ts'
 import { VideoError } from './video-error.ts'
 
 export interface ProbeOptions {
-  /** Each ffmpeg process is killed when it has not ended by then. */
+  /** An ffmpeg process is killed when it makes no progress for this long. */
   deadlineSeconds: number
   signal?: AbortSignal | undefined
 }
@@ -17,127 +24,176 @@ export interface VideoFacts {
   /** Size of a decoded frame, as stored. */
   width: number
   height: number
-  /** What ffmpeg said about data that is cut or corrupt, when it did: some frames are then missing or wrong. */
+  /** What is wrong with data that is cut or corrupt, when something is: some frames are then missing or wrong. */
   damage?: string
+  /** Where to find frames without decoding all frames before them; absent for short clips and unusual ones. */
+  seek?: SeekTable
 }
+
+// A clip of fewer pixels is decoded in a few seconds; nothing less finds all that is wrong inside of it.
+const pixelsDecodedWhole = 2e9
+const bytesDecodedWhole = 64e6
 
 /**
- * Decodes the first video stream of a file to its end, without converting pixels: headers lie about the number of
- * frames. Cover pictures of audio files do not count as video. Errors name the file and say what ffmpeg said.
+ * Counts the frames of the first video stream of a file. Headers lie about their number: a short clip is decoded to its
+ * end; of a long one the packets are counted, and its beginning and its end are decoded to see that each gives one
+ * frame, else all of it. Cover pictures of audio files do not count as video. Errors name the file and say what ffmpeg
+ * said.
  */
-export async function probeVideo(
-  path: string,
-  { deadlineSeconds, signal }: ProbeOptions,
-): Promise<VideoFacts> {
-  await expectFile(path)
-  const options = { subject: path, deadlineSeconds, signal }
-  const decode = ['-map', '0:V:0', ...(await passthrough(options)), '-f', 'null', '-']
-  const packets = ['-map', '0:V:0', '-c', 'copy', '-copyinkf', '-f', 'framecrc', 'pipe:1']
-  const listing = new PacketListing()
-  const output = runFfmpeg([...inputOf(path), ...decode, ...packets], options)
-  let step = await output.next()
-  for (; !step.done; step = await output.next()) listing.add(step.value)
-  return facts(path, step.value, listing)
+export async function probeVideo(path: string, options: ProbeOptions): Promise<VideoFacts> {
+  const { size } = await expectFile(path)
+  const end = await fileEnd(path)
+  const short = size <= bytesDecodedWhole ? await decodeWhole(path, options, pixelsDecodedWhole) : undefined
+  const probed = short ?? (await probeLong(path, options)) ?? (await decodeWhole(path, options))
+  if (!probed) throw new Error(`${path}: not decoded`)
+  const { log, listing, ...facts } = probed
+  const damage =
+    (typeof end === 'object' ? end.fault : undefined) ??
+    (listing.corrupt > 0 ? `${listing.corrupt} packets are cut or corrupt` : undefined) ??
+    damageIn(log, path) ??
+    facts.damage ??
+    (end === undefined ? shortfall(log, listing) : undefined)
+  return { ...facts, ...(damage !== undefined && { damage }) }
 }
 
-/** Arguments that open a file as published readers see it: rotation is not applied. A name is never an option or a protocol. */
-export const inputOf = (path: string): string[] => ['-noautorotate', '-i', `file:${path}`]
+interface Probed extends VideoFacts {
+  listing: PacketListing
+  log: string
+}
 
-export async function expectFile(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined)
+/** Decodes a file without converting pixels; undefined when it has more than `mostPixels`. */
+async function decodeWhole(
+  path: string,
+  options: ProbeOptions,
+  mostPixels = Number.POSITIVE_INFINITY,
+): Promise<Probed | undefined> {
+  const decode = ['-map', '0:V:0', ...(await passthrough()), '-f', 'null', '-']
+  const args = [...fileInput(path), ...decode, '-flush_packets', '1', ...listingOutput]
+  const listing = new PacketListing(path)
+  const output = runFfmpeg(args, { subject: path, ...options })
+  try {
+    for (;;) {
+      const step = await output.next()
+      if (step.done) return await probedWhole(path, step.value, listing)
+      listing.add(step.value)
+      if (listing.count * listing.pixels > mostPixels) return undefined
+    }
+  } finally {
+    await output.return({ exitCode: 0, log: '' })
+  }
+}
+
+async function probedWhole(path: string, end: FfmpegEnd, listing: PacketListing): Promise<Probed> {
+  const { log } = end
+  const [input, output = ''] = parts(log)
+  const counts = [...output.matchAll(/frame=\s*(\d+)/g)]
+  const frameCount = Number(counts.at(-1)?.[1] ?? 0)
+  const { banner, container } = openedAs(path, end, input)
+  const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(output) ?? '') ?? []
+  if (frameCount === 0 || width === undefined)
+    throw fault('no-frames', path, `no frame decodes (exit ${end.exitCode})`, end)
+  await refuseMachineFault(path, end)
+  const rate = rateOf(path, banner, container, listing, end)
+  return { frameCount, rate, width: Number(width), height: Number(height), listing, log }
+}
+
+/** Facts from the packets alone; undefined when a packet is not a frame. */
+export async function probeLong(path: string, options: ProbeOptions): Promise<Probed | undefined> {
+  const listing = new PacketListing(path)
+  const limits = { subject: path, ...options }
+  const args = ['-copyts', ...fileInput(path), ...listingOutput]
+  const end = await finishFfmpeg(args, limits, chunk => listing.add(chunk))
+  const { banner, container } = openedAs(path, end, parts(end.log)[0])
+  await refuseMachineFault(path, end)
+  const found = await seekTable(path, listing, limits)
+  if (!found) return undefined
+  const { table, log } = found
+  const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(parts(log)[1] ?? '') ?? '') ?? []
+  if (width === undefined) return undefined
+  const lost = listing.times.length - table.times.length
+  return {
+    frameCount: table.times.length,
+    rate: rateOf(path, banner, container, listing, end),
+    width: Number(width),
+    height: Number(height),
+    ...(lost > 0 && { damage: `its last ${lost} frames do not decode` }),
+    seek: table,
+    listing,
+    log: end.log + log,
+  }
+}
+
+export async function expectFile(path: string): Promise<{ size: number }> {
+  const found = await stat(path).catch((error: unknown) => {
+    // any other error is the machine's: no permission, too many open files, …
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  })
   if (!found) throw new VideoError('no-file', `${path}: no such file`)
   if (!found.isFile()) throw new VideoError('no-file', `${path}: not a file`)
   if (found.size === 0) throw new VideoError('not-a-video', `${path}: the file is empty`)
+  return found
 }
 
-function facts(path: string, { exitCode, log }: FfmpegEnd, listing: PacketListing): VideoFacts {
-  const [input = '', output = ''] = withoutPrefixes(log).split(/^Output #0/m)
+/** What a log says about the input, and what it says from the first output on. */
+const parts = (log: string): [string, string | undefined] => {
+  const [input = '', output] = withoutPrefixes(log).split(/^Output #0/m)
+  return [input, output]
+}
+
+/** The line about the video and the name of the container. */
+function openedAs(path: string, end: FfmpegEnd, input: string): { banner: string; container: string } {
+  const container = /^Input #0, (.*), from/m.exec(input)?.[1]
   const banner = videoLine(input)
-  const fail = (code: string, what: string) =>
-    new VideoError(code, `${path}: ${what}; ffmpeg said: ${whatFfmpegSaid(log, path)}`)
-  if (!/^Input #0/m.test(input)) throw fail('not-a-video', 'not a video that ffmpeg can read')
-  if (banner === undefined || log.includes('matches no streams'))
-    throw fail('no-video-stream', 'has no video stream')
-  const counts = [...output.matchAll(/frame=\s*(\d+)/g)]
-  const frameCount = Number(counts.at(-1)?.[1] ?? 0)
-  const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(output) ?? '') ?? []
-  if (frameCount === 0 || width === undefined) throw fail('no-frames', `no frame decodes (exit ${exitCode})`)
-  const rate = averageRate(
-    Number(/ ([\d.]+) fps/.exec(banner)?.[1] ?? 0),
-    listing,
-    /^Input #0, (.*), from/m.exec(input)?.[1] ?? '',
-  )
-  if (!rate) throw fail('no-frame-rate', 'the frame rate is unknown')
-  const damaged = log.split(/[\r\n]+/).filter(line => damage.test(line))
-  const damageFound = damaged.length > 0 && { damage: whatFfmpegSaid(damaged.join('\n'), path) }
-  return { frameCount, rate, width: Number(width), height: Number(height), ...damageFound }
+  if (container === undefined) {
+    if (!isAboutFile(end.log)) throw failed(path, end)
+    throw fault('not-a-video', path, 'not a video that ffmpeg can read', end)
+  }
+  if (banner === undefined || end.log.includes('matches no streams'))
+    throw fault('no-video-stream', path, 'has no video stream', end)
+  return { banner, container }
 }
-
-const damage =
-  /\[(error|fatal)\].*(partial file|corrupt|truncat|invalid data|invalid nal|error while decoding)/i
 
 const videoLine = (text: string): string | undefined =>
   text.split('\n').find(line => /^\s*Stream #\d+.*: Video: /.test(line) && !line.includes('(attached pic)'))
 
-/** Count, time base and decode times of the packets, from a framecrc listing of any length. */
-class PacketListing {
-  count = 0
-  timeBase: readonly [number, number] = [0, 1]
-  first = Number.NaN
-  last = Number.NaN
-  lastDuration = 0
-  readonly #decoder = new StringDecoder()
-  #rest = ''
-
-  add(chunk: Buffer): void {
-    const lines = (this.#rest + this.#decoder.write(chunk)).split('\n')
-    this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.#line(line)
-  }
-
-  #line(line: string): void {
-    const base = /^#tb 0: (\d+)\/(\d+)/.exec(line)
-    if (base) this.timeBase = [Number(base[1]), Number(base[2])]
-    if (line.startsWith('#') || line === '') return
-    const [, time, , duration] = line.split(',')
-    this.count++
-    this.last = Number(time)
-    this.lastDuration = Number(duration)
-    if (this.count === 1) this.first = this.last
-  }
-}
-
-/**
- * The container's average rate. ffmpeg prints it with two decimals; the packets' times give it exactly where the
- * container's own clock is exact (mp4, avi), and elsewhere it is the usual rate that prints so, where there is one.
- */
-export function averageRate(
-  printed: number,
-  packets: Pick<PacketListing, 'count' | 'first' | 'last' | 'lastDuration' | 'timeBase'>,
+function rateOf(
+  path: string,
+  banner: string,
   container: string,
-): readonly [number, number] | undefined {
-  const [tick, ticksPerSecond] = packets.timeBase
-  const span = (packets.last - packets.first + packets.lastDuration) * tick
-  const measured =
-    Number.isSafeInteger(span) && span > 0 ? reduced(packets.count * ticksPerSecond, span) : undefined
-  const agrees = ([n, d]: readonly [number, number]) =>
-    Math.abs(n / d - printed) <= (printed < 0.01 ? 0.000051 : 0.0051)
-  if (printed === 0) return measured
-  if (measured && agrees(measured) && /^(mov|avi)/.test(container)) return measured
-  const usual = usualRates.find(agrees)
-  if (usual) return usual
-  return measured && agrees(measured) ? measured : reduced(Math.round(printed * 100), 100)
+  listing: PacketListing,
+  end: FfmpegEnd,
+): readonly [number, number] {
+  const printed = Number(/ ([\d.]+) fps/.exec(banner)?.[1] ?? 0)
+  const rate = averageRate(printed, listing, container)
+  if (!rate) throw fault('no-frame-rate', path, 'the frame rate is unknown', end)
+  return rate
 }
 
-// NTSC rates last: 29.97 fits only them, 30 only the whole number.
-const usualRates: readonly (readonly [number, number])[] = [
-  ...Array.from({ length: 240 }, (_, i) => [i + 1, 1] as const),
-  ...[12, 15, 24, 30, 48, 60, 120].map(rate => [rate * 1000, 1001] as const),
-  ...[5, 15, 25].map(rate => [rate, 2] as const),
-]
-
-function reduced(numerator: number, denominator: number): readonly [number, number] {
-  let [a, b] = [numerator, denominator]
-  while (b > 0) [a, b] = [b, a % b]
-  return [numerator / a, denominator / a]
+/** Told when all streams end long before the duration that the container states. */
+function shortfall(log: string, listing: PacketListing): string | undefined {
+  if (/Estimating duration from bitrate/.test(log)) return undefined
+  const clock = / Duration: (\d+):(\d+):([\d.]+), start: (-?[\d.]+)/.exec(log)
+  if (!clock) return undefined
+  const [, hours, minutes, seconds] = clock.map(Number)
+  const stated = ((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)
+  const missing = stated - listing.endSeconds
+  return missing > 0.5 + stated / 50
+    ? `it should last ${stated} s, and ends after ${listing.endSeconds.toFixed(2)} s`
+    : undefined
 }
+
+const fault = (code: string, path: string, what: string, { log }: FfmpegEnd): VideoError =>
+  new VideoError(code, `${path}: ${what}; ffmpeg said: ${whatFfmpegSaid(log, path)}`)
+
+/** Throws when what ffmpeg said does not come of the file: it ended early without a fault in the data, or a disk failed. */
+async function refuseMachineFault(path: string, end: FfmpegEnd): Promise<void> {
+  if (end.exitCode !== 0 && (isAboutMachine(end.log) || !damageIn(end.log, path))) throw failed(path, end)
+  // ffmpeg takes a read that fails for the end of the file; reading the file says which of them it was
+  if (isAboutMachine(end.log)) for await (const _ of createReadStream(path));
+}
+
+/** ffmpeg ended with an error that is not about the file. */
+export const failed = (path: string, end: FfmpegEnd): VideoError =>
+  fault('ffmpeg-failed', path, `ffmpeg ended early, with exit code ${end.exitCode}`, end)

@@ -1,7 +1,8 @@
 import { CodedError } from '../../engine/shared/errors.ts'
 /**
- * A clip that cannot be used, told in one line: the file, what is wrong, what ffmpeg said. Codes: `no-ffmpeg`,
- * `no-file`, `not-a-video`, `no-video-stream`, `no-frames`, `no-frame-rate`,
- * `decode-failed`, `deadline`, `aborted`, `bad-index`, `bad-folder`, `bad-bounds`.
+ * What a clip or ffmpeg ended with, told in one line: the file, what is wrong, what ffmpeg said. About the clip: `no-file`,
+ * `not-a-video`, `no-video-stream`, `no-frames`, `no-frame-rate`, `damaged`, `decode-failed`, `bad-folder`. About what is
+ * asked of it: `bad-index`, `bad-bounds`, `bad-frame`. About the machine: `no-ffmpeg`, `ffmpeg-failed`, `ffmpeg-killed`,
+ * `encode-failed`, `deadline`, `aborted`.
  */
 export class VideoError extends CodedError {}

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { averageRate } from '../../../operators/video/average-rate.ts'
 import { decodeFrames, selection } from '../../../operators/video/decode-frames.ts'
-import { runFfmpeg, whatFfmpegSaid } from '../../../operators/video/ffmpeg.ts'
+import { runFfmpeg } from '../../../operators/video/ffmpeg.ts'
+import { fileInput } from '../../../operators/video/ffmpeg-input.ts'
+import { whatFfmpegSaid } from '../../../operators/video/ffmpeg-log.ts'
 import { openClip } from '../../../operators/video/open-clip.ts'
-import { averageRate } from '../../../operators/video/probe.ts'
 import { clipFolder, make, openOptions, sampleOf } from './clips.ts'
 
 const folder = await clipFolder(t)
@@ -39,22 +41,63 @@ function isAlive(pid: string): boolean {
   }
 }
 
-t.test('a process that hangs is killed at its deadline, and what it has started with it', async t => {
-  const fake = await fakeFfmpeg('hangs', 'sleep 1000 & wait')
-  const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, deadlineSeconds: 0.3 })
-  const message = `${clipPath}: ffmpeg did not end within 0.3 s (deadlineSeconds)`
-  await t.rejects(opening, { code: 'deadline', message })
-  t.same(await fake.alive(), [])
-})
+t.test(
+  'a process that makes no progress is killed after its deadline, and what it has started with it',
+  async t => {
+    const fake = await fakeFfmpeg('hangs', 'sleep 1000 & wait')
+    const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, deadlineSeconds: 0.3 })
+    const message = `${clipPath}: ffmpeg made no progress for 0.3 s (deadlineSeconds)`
+    await t.rejects(opening, { code: 'deadline', message })
+    t.same(await fake.alive(), [])
+  },
+)
 
-t.test('a process that ignores signals and floods both pipes is killed too', async t => {
-  const fake = await fakeFfmpeg(
-    'floods',
-    "trap '' TERM INT HUP PIPE; while :; do echo x; echo y >&2; done 2>&2",
-  )
+t.test('a process that ignores signals and only complains is killed too', async t => {
+  const fake = await fakeFfmpeg('complains', "trap '' TERM INT HUP PIPE; while :; do echo y >&2; done 2>&2")
   const opening = openClip(clipPath, sampleOf(clipPath), { ...openOptions, deadlineSeconds: 0.3 })
   await t.rejects(opening, { code: 'deadline' })
   t.same(await fake.alive(), [])
+})
+
+t.test('a process that lists no packets is killed at its first line', async t => {
+  const fake = await fakeFfmpeg('floods', "trap '' TERM INT HUP PIPE; while :; do echo x; done 2>&2")
+  const opening = openClip(clipPath, sampleOf(clipPath), openOptions)
+  await t.rejects(opening, { code: 'ffmpeg-failed', message: /not a listing of packets by ffmpeg: x/ })
+  t.same(await fake.alive(), [])
+})
+
+t.test(
+  'a slow process is not late while it makes progress, nor while nobody reads what it gives',
+  async t => {
+    await fakeFfmpeg('slow', 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done')
+    const reading = async (pauseMilliseconds: number) => {
+      let text = ''
+      for await (const chunk of runFfmpeg([], { subject: 'x', deadlineSeconds: 0.4 })) {
+        text += chunk.toString()
+        await new Promise(resolve => setTimeout(resolve, pauseMilliseconds))
+      }
+      return text.trim().split('\n').length
+    }
+    t.equal(await reading(0), 8)
+    t.equal(await reading(600), 8)
+  },
+)
+
+t.test('frames that are decoded on the way to those asked for are progress', async t => {
+  // -re: as slowly as the clip plays, two seconds, of which nothing is written before the end
+  const source = { path: clipPath, open: ['-re', ...fileInput(clipPath)], width: 64, height: 48 }
+  const sizes: number[] = []
+  for await (const frame of decodeFrames(source, [59], { deadlineSeconds: 0.7 })) sizes.push(frame.length)
+  t.same(sizes, [64 * 48 * 3])
+})
+
+t.test('a process that something else ends by a signal says nothing about the clip', async t => {
+  for (const [name, body] of Object.entries({ killed: 'kill -9 $$', wrapped: 'sh -c "kill -9 \\$\\$"' })) {
+    await fakeFfmpeg(name, body)
+    const opening = openClip(clipPath, sampleOf(clipPath), openOptions)
+    const message = /clip\.mp4: ffmpeg was ended from outside by (SIGKILL|signal 9); ffmpeg said: nothing/
+    await t.rejects(opening, { code: 'ffmpeg-killed', message })
+  }
 })
 
 t.test('an abort kills the process', async t => {
@@ -80,11 +123,11 @@ t.test('a reader that leaves early ends the process', async t => {
   t.same(await fake.alive(), [])
 })
 
-t.test('a program that fails says why in the error', async t => {
+t.test('a program that fails without a word about the file is not a fault of the file', async t => {
   await fakeFfmpeg('fails', "echo '[x @ 0x1234] [error] the disk is gone' >&2; exit 3")
   await t.rejects(openClip(clipPath, sampleOf(clipPath), openOptions), {
-    code: 'not-a-video',
-    message: `${clipPath}: not a video that ffmpeg can read; ffmpeg said: the disk is gone`,
+    code: 'ffmpeg-failed',
+    message: `${clipPath}: ffmpeg ended early, with exit code 3; ffmpeg said: the disk is gone`,
   })
 })
 

@@ -1,0 +1,12 @@
+import { availableParallelism } from 'node:os'
+
+export const concurrencyField = {
+  type: 'integer',
+  minimum: 0,
+  default: 0,
+  description: 'Clips decoded at the same time, which changes no pixel; 0: one for every two CPU cores.',
+} as const
+
+/** The number that the field above says; each ffmpeg decodes with several threads. */
+export const clipsAtOnce = (concurrency: number): number =>
+  concurrency || Math.max(1, Math.floor(availableParallelism() / 2))

@@ -1,0 +1,79 @@
+import { type DecodeOptions, decodeFrames, decodeSelected, type FrameSource } from './decode-frames.ts'
+import { fileInput } from './ffmpeg-input.ts'
+import { keyBefore, type SeekTable, seekTo } from './seek-table.ts'
+import { VideoError } from './video-error.ts'
+
+/** Frames of a long clip decoded in one run, and thus in memory at once. */
+const framesInOneRun = 8
+
+/** A frame follows another in the same run when this few frames are between them. */
+const nearFrames = 60
+
+/**
+ * Yields what `decodeFrames` yields, decoding from the key frame before each frame. Where that does not give exactly the
+ * frames asked for, or ffmpeg finds a fault, it starts one key frame earlier (frames after a key frame may depend on
+ * frames before it), and then from the beginning of the clip.
+ */
+export async function* seekFrames(
+  source: FrameSource,
+  table: SeekTable,
+  indices: readonly number[],
+  options: DecodeOptions,
+): AsyncGenerator<Uint8Array> {
+  let done = 0
+  for (const run of runsOf(table, indices)) {
+    const frames =
+      (await decodeRun(source, table, run, options)) ??
+      (await decodeRun(source, table, earlier(run), options))
+    if (!frames) break
+    yield* frames
+    done += frames.length
+  }
+  if (done < indices.length) yield* decodeFrames(source, indices.slice(done), options)
+}
+
+interface Run {
+  key: number
+  indices: number[]
+}
+
+const earlier = (run: Run): Run => {
+  return { ...run, key: Math.max(0, run.key - 1) }
+}
+
+function runsOf(table: SeekTable, indices: readonly number[]): Run[] {
+  const runs: Run[] = []
+  for (const index of indices) {
+    const key = keyBefore(table, index)
+    const run = runs.at(-1)
+    const last = run?.indices.at(-1) ?? Number.NEGATIVE_INFINITY
+    const isNear = run && (keyBefore(table, last) === key || index - last <= nearFrames)
+    if (isNear && run.indices.length < framesInOneRun) run.indices.push(index)
+    else runs.push({ key, indices: [index] })
+  }
+  return runs
+}
+
+/** The frames of a run, or undefined when ffmpeg found a fault on its way to them. */
+async function decodeRun(
+  source: FrameSource,
+  table: SeekTable,
+  { key, indices }: Run,
+  options: DecodeOptions,
+): Promise<Uint8Array[] | undefined> {
+  const open = ['-copyts', ...fileInput(source.path, seekTo(table, key))]
+  const numbers = indices.map(index => table.times[index] ?? Number.NaN)
+  let isWhole = true
+  const onDamage = () => {
+    isWhole = false
+  }
+  try {
+    const frames: Uint8Array[] = []
+    const selected = decodeSelected({ ...source, open }, { by: 'pts', numbers }, { ...options, onDamage })
+    for await (const frame of selected) frames.push(frame)
+    return isWhole ? frames : undefined
+  } catch (error) {
+    if (error instanceof VideoError && error.code === 'decode-failed') return undefined
+    throw error
+  }
+}
