@@ -151,6 +151,16 @@ export interface EachOptions {
   keep?: boolean
 }
 
+/** A node or resource of the running graph. `scope`: the sub-graph's prefix. `from`: the outputs read, as `node.port`. */
+export interface GraphPart {
+  readonly kind: 'node' | 'resource'
+  readonly name: string
+  readonly scope: string
+  readonly type: string
+  readonly config: Readonly<Record<string, unknown>>
+  readonly from: readonly string[]
+}
+
 /** The engine, as a running operator sees it. */
 export interface Context {
   /** Name of the node in the graph. */
@@ -159,6 +169,7 @@ export interface Context {
   readonly seed: number
   /** Folder of the run's files. Relative paths in config are resolved by the operator, against the working directory. */
   readonly runDirectory: string
+  readonly parts: readonly GraphPart[]
   /** Aborted when the run is aborted or no consumer wants this node's output any more: pass it to calls that may take long. */
   readonly signal: AbortSignal
   /** The opened resource that a config field (with `resource: KIND`) names. */

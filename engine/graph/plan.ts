@@ -1,4 +1,4 @@
-import type { Config, Fields, Operator, Resource } from '../operator.ts'
+import type { Config, Fields, GraphPart, Operator, Resource } from '../operator.ts'
 import type { EdgeTypes } from './checks/types.ts'
 import type { Cadence, OnError, Wire } from './flatten/flat.ts'
 import type { Problem } from './problem.ts'
@@ -54,4 +54,17 @@ export interface PlannedResource {
   readonly resourceName: string
   readonly resource: Resource
   readonly config: Config<Fields>
+}
+
+/** The nodes and resources of a plan, as operators see them. */
+export function partsOf({ nodes, resources }: Plan): GraphPart[] {
+  return [
+    ...nodes.map(({ name, scope, operatorName: type, config, wires }): GraphPart => {
+      const from = wires.map(wire => `${wire.from.node}.${wire.from.port}`)
+      return { kind: 'node', name, scope, type, config, from }
+    }),
+    ...resources.map(({ name, scope, resourceName: type, config }): GraphPart => {
+      return { kind: 'resource', name, scope, type, config, from: [] }
+    }),
+  ]
 }

@@ -1,6 +1,6 @@
-import type { Plan, PlannedNode } from '../graph/plan.ts'
+import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
-import type { Durable, LogLevel, Progress } from '../operator.ts'
+import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { Checkpoints } from './checkpoint/checkpoint.ts'
 import { type RunState, readState } from './checkpoint/folder.ts'
@@ -31,6 +31,7 @@ export function startRun(plan: Plan, options: RunOptions): Run {
 class GraphRun implements NodeHost, Services {
   readonly seed: number
   readonly directory: string
+  readonly parts: readonly GraphPart[]
   readonly ledger: Ledger
   readonly scheduler = new Scheduler(() => this.#quiet())
   readonly lifetimes = new Lifetimes()
@@ -57,6 +58,7 @@ class GraphRun implements NodeHost, Services {
     this.#stall = new StallWatch(this, options.stallSeconds)
     this.seed = options.seed
     this.directory = options.directory
+    this.parts = partsOf(plan)
     this.ledger = new Ledger(options.seed, error => {
       this.fail(new RunError('operator-failed', `disposing a value: ${messageOf(error)}`, { cause: error }))
     })

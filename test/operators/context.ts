@@ -28,6 +28,7 @@ export const plainContext: Context = {
   node: 'node',
   seed: 1,
   runDirectory: '.',
+  parts: [],
   signal: new AbortController().signal,
   resource: () => unavailable('resource'),
   shared: () => unavailable('shared'),

@@ -1,5 +1,5 @@
 import type { PlannedNode } from '../../graph/plan.ts'
-import type { Context, Durable, EachOptions, LogLevel, Progress } from '../../operator.ts'
+import type { Context, Durable, EachOptions, GraphPart, LogLevel, Progress } from '../../operator.ts'
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
 import type { Lifetimes } from '../lifetimes.ts'
@@ -11,6 +11,7 @@ import { source } from './source.ts'
 export interface Services {
   readonly seed: number
   readonly directory: string
+  readonly parts: readonly GraphPart[]
   readonly lifetimes: Lifetimes
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
   log(message: string, level?: LogLevel, node?: string): void
@@ -40,11 +41,12 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
   const onlyNodes = () => {
     throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
   }
-  const { seed, directory, lifetimes, record, progress, manifest, gauge } = services
+  const { seed, directory, parts, lifetimes, record, progress, manifest, gauge } = services
   return {
     node: part.name,
     seed,
     runDirectory: directory,
+    parts,
     signal: part.signal,
     // the caller states the type of the resource's kind
     resource: <T>(name: string) => services.resource(name, part.scope) as T,
