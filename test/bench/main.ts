@@ -1,18 +1,18 @@
-// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits, endure.
-//   --rounds N     how often (default 20)
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits, endure, run.
+//   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
 //   --lora         step, endure: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
-//   --folder DIR   load, endure: where the checkpoint is written
+//   --folder DIR   load, endure, run: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut
 //   --only NAME    gemm: shapes whose names begin so, e.g. bar
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
 //   --kill N       endure: the run is killed behind this update and goes on, unless it was the last; 0 (default): never
 //   --leave        endure: the run is killed behind its last update, without a checkpoint at the end
-//   --set P=VALUE  endure: a param of the graph; may be repeated
+//   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openDevice } from '../../kernels/device/device.ts'
@@ -29,6 +29,7 @@ import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
 import { refill } from './refill.ts'
 import { releasedConfig } from './released.ts'
+import { run } from './run.ts'
 import { step } from './step.ts'
 
 const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, refill, load }
@@ -72,6 +73,10 @@ if (name === 'endure') {
   for await (const line of endure({ ...options, every: Number(every), kill: Number(kill) })) console.log(line)
   process.exit(0)
 }
+if (name === 'run') {
+  for await (const line of run(options)) console.log(line)
+  process.exit(0)
+}
 if (name === 'logits') {
   for await (const line of logits(await openDevice(), options)) console.log(line)
   process.exit(0)
@@ -79,7 +84,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -11,6 +11,7 @@ import { updateOnce } from '../../operators/grpo/train.ts'
 import grpoUpdate from '../../operators/grpo/update.ts'
 import type { Group } from '../../operators/kinds.ts'
 import { noise } from '../kernels/support.ts'
+import { type Busy, busyMeter, busyText, sumOf } from './gpu-busy.ts'
 import type { BenchOptions, Measurement } from './measure.ts'
 import { randomModel } from './released.ts'
 
@@ -46,30 +47,31 @@ export async function* step(
 
   const phases = ['encode', 'generate', 'reference', 'update', 'whole step'] as const
   const seconds = new Map(phases.map(name => [name, [] as number[]]))
+  const meter = busyMeter(device)
   for (let round = -2; round < rounds; round++) {
-    let started = performance.now()
-    const begun = started
-    const lap = (name: (typeof phases)[number], since = started) => {
-      started = performance.now()
+    const laps: Busy[] = []
+    const lap = async (name: (typeof phases)[number]) => {
+      const busy = name === 'whole step' ? sumOf(laps) : await meter.lap()
+      laps.push(busy)
       console.error(
-        `${round < 0 ? 'warm-up' : `round ${round}`}: ${name} ${((started - since) / 1000).toFixed(2)} s`,
+        `${round < 0 ? 'warm-up' : `round ${round}`}: ${name} ${busy.seconds.toFixed(3)} s, ${busyText(busy)}`,
       )
-      if (round >= 0) seconds.get(name)?.push((started - since) / 1000)
+      if (round >= 0) seconds.get(name)?.push(busy.seconds)
     }
     const features = await encodeFrames(policy, pixels)
     await device.finish()
-    lap('encode')
+    await lap('encode')
     const seeds = Array.from({ length: group }, (_, i) => round * group + i + 100)
     const limits = { maxNewTokens: length, endIds: [vocabulary - 1] }
     const [rows] = await generate(policy, [{ ids, features, seeds }], sampling, limits)
-    lap('generate')
+    await lap('generate')
     const part = await prepare(groupOf(ids, features, rows), policy, reference, updateConfig)
-    lap('reference')
+    await lap('reference')
     await updateOnce([part], policy, optimizer, updateConfig)
     device.freeTensor(features)
     await device.finish()
-    lap('update')
-    lap('whole step', begun)
+    await lap('update')
+    await lap('whole step')
   }
   for (const [name, times] of seconds)
     yield {
@@ -77,6 +79,7 @@ export async function* step(
       seconds: times,
       ...(name === 'whole step' && { peakBytes: device.peakBytes }),
     }
+  meter.stop()
   optimizer.free()
   device.freeTensor(pixels)
   policy.weights.free()
