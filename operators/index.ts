@@ -28,15 +28,21 @@ import model from './model/model.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
 import readConversations from './read/conversations.ts'
+import readEgoSchema from './read/egoschema.ts'
 import readJsonl from './read/jsonl.ts'
 import readLongVideoBench from './read/longvideobench.ts'
 import readLvbench from './read/lvbench.ts'
 import readMlvu from './read/mlvu.ts'
 import readMmvu from './read/mmvu.ts'
+import readMultipleChoice from './read/multiple-choice.ts'
 import readMvbench from './read/mvbench.ts'
+import readNextQa from './read/nextqa.ts'
+import readPerceptionTest from './read/perceptiontest.ts'
 import readQuestion from './read/question.ts'
 import readQuestions from './read/questions.ts'
+import readTempCompass from './read/tempcompass.ts'
 import readVideoMme from './read/video-mme.ts'
+import readVsiBench from './read/vsi-bench.ts'
 import rewardAccuracy from './reward/accuracy.ts'
 import rewardAccuracyFormat from './reward/accuracy-format.ts'
 import rewardCombine from './reward/combine.ts'
@@ -89,16 +95,22 @@ export const operators = {
   'model.random': modelRandom,
   'read.clips': readClips,
   'read.conversations': readConversations,
+  'read.egoschema': readEgoSchema,
   'read.jsonl': readJsonl,
   'read.longvideobench': readLongVideoBench,
   'read.lvbench': readLvbench,
   'read.mlvu': readMlvu,
   'read.mmvu': readMmvu,
+  'read.multiple-choice': readMultipleChoice,
   'read.mvbench': readMvbench,
+  'read.nextqa': readNextQa,
+  'read.perceptiontest': readPerceptionTest,
   'read.question': readQuestion,
   'read.questions': readQuestions,
   'read.results': readResults,
+  'read.tempcompass': readTempCompass,
   'read.video-mme': readVideoMme,
+  'read.vsi-bench': readVsiBench,
   'reward.accuracy': rewardAccuracy,
   'reward.accuracy-format': rewardAccuracyFormat,
   'reward.combine': rewardCombine,

@@ -44,7 +44,7 @@ export interface QuestionFields extends Readonly<Record<string, unknown>> {
   options: readonly string[]
   /** Letters of the options, in order. */
   letters: readonly string[]
-  /** The true letter; null when no letter can be right. */
+  /** The true letter, or the true number of a question without options; null when nothing can be right. */
   answer: string | null
   /** Which frames this question is asked about. */
   frames: FrameSettings
@@ -103,6 +103,8 @@ export interface Verdict {
   chosen: string | null
   /** The letter was drawn at random, as the published scripts do when they cannot read the output. */
   drawn: boolean
+  /** What the answer earns, from 0 to 1, where it is a number; else right earns 1. */
+  credit?: number
 }
 
 export interface StageSeconds {
@@ -125,3 +127,7 @@ export const outcomes: readonly Outcome[] = [
   'clip-damaged',
   'error',
 ]
+
+/** Whether a question is answered with a number: it has no options, and its answer is the true number. */
+export const isNumeric = ({ letters, answer }: Pick<QuestionFields, 'letters' | 'answer'>): boolean =>
+  letters.length === 0 && answer !== null

@@ -1,5 +1,13 @@
 import { operator } from '../../engine/operator.ts'
-import type { Outcome, Question, QuestionWith, Verdict } from '../question.ts'
+import {
+  isNumeric,
+  type Outcome,
+  type Question,
+  type QuestionWith,
+  type Reply,
+  type Verdict,
+} from '../question.ts'
+import { meanRelativeAccuracy, numberIn } from './numeric-answer.ts'
 import { seedOf } from './question-seed.ts'
 import { type ScorerName, scorers } from './scorers.ts'
 
@@ -48,6 +56,7 @@ export interface ScoreSettings {
 export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettings): Verdict {
   const { id, letters, options, answer } = fields
   if (!reply) throw new Error(`${id}: a question to be scored must have a reply or a failure`)
+  if (isNumeric(fields)) return judgeNumber(reply, Number(answer), scorer)
   const parsed = scorers[scorer](reply.text, { letters, options })
   const outcome = (letter: string | undefined): Outcome =>
     letter !== undefined && letter === answer ? 'right' : 'wrong'
@@ -61,4 +70,13 @@ export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettin
     return { outcome: outcome(letter), chosen: letter ?? null, drawn: true }
   }
   return { outcome: reply.finished ? 'unparsed' : 'truncated', chosen: null, drawn: false }
+}
+
+/** A number is right within 5 %; its mean relative accuracy is what it earns. */
+function judgeNumber({ text, finished }: Reply, truth: number, scorer: ScorerName): Verdict {
+  const number = numberIn(text, { anywhere: scorer === 'tolerant' })
+  if (number === undefined)
+    return { outcome: finished ? 'unparsed' : 'truncated', chosen: null, drawn: false, credit: 0 }
+  const credit = meanRelativeAccuracy(number, truth)
+  return { outcome: credit === 1 ? 'right' : 'wrong', chosen: String(number), drawn: false, credit }
 }

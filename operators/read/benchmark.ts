@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
-import type { Question } from '../question.ts'
+import { isNumeric, type Question } from '../question.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline } from './benchmark-kinds.ts'
 import { refusePacked } from './packed.ts'
@@ -108,7 +108,7 @@ export function findingsOf(questions: readonly Question[]): Finding[] {
     if (!clips.has(video)) clips.set(video, stateOf(video))
     const state = clips.get(video)
     if (state) add(state, `${id} (${video})`)
-    if (letters.length < 2) add('unwinnable', `${id} (${letters.length} options)`)
+    if (letters.length < 2 && !isNumeric(fields)) add('unwinnable', `${id} (${letters.length} options)`)
     else if (answer === null) add('unwinnable')
     if (new Set(options).size < options.length) add('repeated-option')
     if (ids.has(id)) add('duplicate-id')

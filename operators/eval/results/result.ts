@@ -16,6 +16,8 @@ export interface Result {
   chosen: string | null
   /** The letter was drawn at random, as the published scripts do when they cannot read the output. */
   drawn: boolean
+  /** What a number earns, from 0 to 1. */
+  credit?: number
   output: string | null
   tokens: number
   finished: boolean
@@ -44,6 +46,7 @@ export function resultOf(asked: QuestionWith<'verdict'>): Result {
     outcome: verdict.outcome,
     chosen: verdict.chosen,
     drawn: verdict.drawn,
+    ...(verdict.credit !== undefined && { credit: verdict.credit }),
     output: reply?.text ?? null,
     tokens: reply?.tokens ?? 0,
     finished: reply?.finished ?? false,

@@ -108,7 +108,7 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
       strataOf(result, average).map(stratum => ({ value: value(result), cluster: result.clip, stratum })),
     )
   const estimate = clusteredMean(
-    observe(({ outcome }) => (outcome === 'right' ? 1 : 0)),
+    observe(({ outcome, credit }) => credit ?? (outcome === 'right' ? 1 : 0)),
     'share',
   )
   const chance = clusteredMean(

@@ -1,0 +1,189 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import { findingsOf } from '../../../operators/read/benchmark.ts'
+import { readEgoSchema } from '../../../operators/read/egoschema.ts'
+import { readMultipleChoice } from '../../../operators/read/multiple-choice.ts'
+import { readNextQa } from '../../../operators/read/nextqa.ts'
+import { readPerceptionTest } from '../../../operators/read/perceptiontest.ts'
+import { readTempCompass } from '../../../operators/read/tempcompass.ts'
+import { readVsiBench } from '../../../operators/read/vsi-bench.ts'
+
+const instruction = 'Answer.'
+
+function write(folder: string, files: Readonly<Record<string, unknown>>): string {
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content))
+  }
+  return folder
+}
+
+t.test('questions of your own are read from a table with names in its first line', async t => {
+  const columns = {
+    id: '',
+    video: 'file',
+    question: 'q',
+    options: ['one', 'two'],
+    answer: 'key',
+    task: 'kind',
+  }
+  const settings = { ...columns, clips: '', name: '', answers: 'number' as const, instruction }
+  const path = join(
+    write(t.testdir(), {
+      'mine.csv':
+        '\ufefffile,q,one,two,key,kind\nx.mov,"Which, ""red""?",red,"dark\nblue",2,colour\ny,Which?,a,b,1,other\n',
+      'x.mov': '',
+      'videos/y.webm': '',
+    }),
+    'mine.csv',
+  )
+  const { name, questions } = await readMultipleChoice({ ...settings, path })
+  t.equal(name, 'mine')
+  t.match(questions, [
+    {
+      video: join(dirname(path), 'x.mov'),
+      question: 'Which, "red"?\nOptions:\nA. red\nB. dark\nblue\nAnswer.',
+      fields: { id: 'mine/0', answer: 'B', tasks: ['colour'], options: ['red', 'dark\nblue'] },
+    },
+    { video: join(dirname(path), 'videos/y.webm'), fields: { id: 'mine/1', answer: 'A' } },
+  ])
+  await t.rejects(readMultipleChoice({ ...settings, path, answers: 'letter' }), {
+    message: `${path}: item 0: key must be the letter of one of 2 options, found "2"`,
+  })
+  await t.rejects(
+    readMultipleChoice({ ...settings, path, video: 'clip' }),
+    /mine\.csv: item 0: clip must be text/,
+  )
+})
+
+t.test(
+  'questions of your own are read from JSON lines, with options in a list or in the question',
+  async t => {
+    const row = { video: 'v.mp4', question: 'Who? (A) he (B) she', options: ['he', 'she'], answer: '(B)' }
+    const path = join(write(t.testdir(), { 'q.jsonl': JSON.stringify(row) }), 'q.jsonl')
+    const columns = { id: '', video: 'video', question: 'question', answer: 'answer', task: '' }
+    const read = (options: string[], answers: 'letter' | 'text') =>
+      readMultipleChoice({ ...columns, path, clips: '/c', name: 'n', options, answers, instruction })
+    const [listed] = (await read(['options'], 'letter')).questions
+    t.match(listed?.fields, { id: 'n/0', answer: 'B', options: ['he', 'she'], tasks: ['all'] })
+    const [inside] = (await read([], 'letter')).questions
+    t.equal(inside?.question, 'Who? (A) he (B) she\nAnswer.')
+    t.match(inside?.fields, { answer: 'B', options: ['he', 'she'] })
+  },
+)
+
+t.test('EgoSchema asks what has a public answer', async t => {
+  const options = Object.fromEntries([0, 1, 2, 3, 4].map(i => [`option ${i}`, `act ${i}`]))
+  const rows = [
+    { q_uid: 'u-1', question: 'Why?', ...options },
+    { q_uid: 'u-2', question: 'How?', ...options },
+  ]
+  const path = write(t.testdir(), {
+    'questions.json': rows,
+    'subset_answers.json': { 'u-2': 4 },
+    'videos/u-2.mp4': 'x',
+  })
+  const { questions, excluded } = await readEgoSchema({ path, instruction })
+  t.match(questions, [{ video: join(path, 'videos/u-2.mp4'), fields: { id: 'egoschema/u-2', answer: 'E' } }])
+  t.match(excluded, [{ id: 'egoschema/u-1' }])
+})
+
+t.test('NExT-QA finds its clips by the map to VidOR', async t => {
+  const path = write(t.testdir(), {
+    'nextqa/test.csv':
+      'video,frame_count,width,height,question,answer,qid,type,a0,a1,a2,a3,a4\n88,9,1,1,why run,3,0,CW,a,b,c,d,e\n',
+    'nextqa/map_vid_vidorID.json': { '88': '1001/2222' },
+    'NExTVideo/1001/2222.mp4': 'x',
+  })
+  const { questions } = await readNextQa({ path, instruction, split: 'test' })
+  t.match(questions, [
+    {
+      video: join(path, 'NExTVideo/1001/2222.mp4'),
+      question: 'why run\nOptions:\nA. a\nB. b\nC. c\nD. d\nE. e\nAnswer.',
+      fields: { id: 'nextqa/88_0', answer: 'D', tasks: ['CW'], groups: { kind: 'causal' } },
+    },
+  ])
+})
+
+t.test('PerceptionTest has its questions by clip', async t => {
+  const question = {
+    id: 2,
+    question: 'What?',
+    options: ['p', 'q', 'r'],
+    answer_id: 1,
+    area: 'memory',
+    reasoning: 'abductive',
+  }
+  const path = write(t.testdir(), {
+    'mc_question_valid.json': { video_5: { mc_question: [question] } },
+    'videos/video_5.mp4': '',
+  })
+  const { questions } = await readPerceptionTest({ path, instruction })
+  t.match(questions, [
+    {
+      video: join(path, 'videos/video_5.mp4'),
+      fields: {
+        id: 'perceptiontest/video_5_2',
+        answer: 'B',
+        tasks: ['abductive'],
+        groups: { area: 'memory' },
+      },
+    },
+  ])
+})
+
+t.test('the three kinds of TempCompass become options with letters', async t => {
+  const path = write(t.testdir(), {
+    'questions/multi-choice.json': {
+      '12': { speed: [{ question: 'How?\nA. slow\nB. fast', answer: 'B. fast' }] },
+    },
+    'questions/yes_no.json': { '12': { speed: [{ question: 'Is it slow?', answer: 'no' }] } },
+    'questions/caption_matching.json': {
+      '12': {
+        order: [{ question: 'Which fits?\nOption 1: Up.\nOption 2: Down.', answer: 'Option 2: Down.' }],
+      },
+    },
+    'videos/12.mp4': 'x',
+  })
+  const { questions } = await readTempCompass({ path, instruction })
+  t.strictSame(
+    questions.map(({ question, fields }) => [fields.id, question, fields.answer]),
+    [
+      ['tempcompass/multi-choice/12/speed/0', 'How?\nOptions:\nA. slow\nB. fast\nAnswer.', 'B'],
+      ['tempcompass/yes_no/12/speed/0', 'Is it slow?\nOptions:\nA. yes\nB. no\nAnswer.', 'B'],
+      ['tempcompass/caption_matching/12/order/0', 'Which fits?\nOptions:\nA. Up.\nB. Down.\nAnswer.', 'B'],
+    ],
+  )
+})
+
+t.test('VSI-Bench has questions with letters and questions with numbers', async t => {
+  const about = { dataset: 'scannet', scene_name: 's1', question: 'How?' }
+  const rows = [
+    { ...about, id: 1, question_type: 'object_counting', options: null, ground_truth: '3' },
+    {
+      ...about,
+      id: 2,
+      question_type: 'object_rel_direction_hard',
+      options: ['A. left', 'B. right'],
+      ground_truth: 'B',
+    },
+  ]
+  const path = write(t.testdir(), {
+    'test.jsonl': rows.map(row => JSON.stringify(row)).join('\n'),
+    'scannet/s1.mp4': 'x',
+  })
+  const { questions, headline } = await readVsiBench({ path, instruction })
+  t.equal(headline, 'tasks')
+  t.match(questions, [
+    {
+      question: 'How?\nAnswer.',
+      fields: { id: 'vsi-bench/1', letters: [], answer: '3', tasks: ['object_counting'] },
+    },
+    {
+      question: 'How?\nOptions:\nA. left\nB. right\nAnswer.',
+      fields: { answer: 'B', tasks: ['object_rel_direction'] },
+    },
+  ])
+  t.strictSame(findingsOf(questions.slice(0, 1)), [], 'a number can be right')
+})
