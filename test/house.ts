@@ -9,7 +9,7 @@ const longestFile = 300
 const longestFunction = 100
 const longestPreset = 40
 /** Folders in which every element access is checked. */
-export const checkedFolders: readonly string[] = ['engine']
+export const checkedFolders: readonly string[] = ['engine', 'operators']
 
 /** A rule that is broken, and where. */
 export interface Fault {

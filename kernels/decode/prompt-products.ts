@@ -1,6 +1,7 @@
 import { type BufferSpec, kernel, type Target, targetKey } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import { matmul, type Operand } from '../matmul/matmul.ts'
+import { matmul } from '../matmul/matmul.ts'
+import type { Operand } from '../matmul/operands.ts'
 import type { Recording } from '../plan/recording.ts'
 import { vectorise } from '../wgsl/packs.ts'
 import { group } from '../wgsl/workgroup.ts'

@@ -4,7 +4,8 @@ import { type AttentionShape, flashFits, type Heads } from '../attention/flash-s
 import { softmax, softmaxBackward } from '../attention/softmax.ts'
 import { visibleRuns } from '../attention/visible-runs.ts'
 import type { Tensor } from '../device/tensor.ts'
-import { matmul, type Operand } from '../matmul/matmul.ts'
+import { matmul } from '../matmul/matmul.ts'
+import type { Operand } from '../matmul/operands.ts'
 import type { Recording } from '../plan/recording.ts'
 import type { Pass } from './pass.ts'
 

@@ -1,9 +1,19 @@
 import { type Target, targetKey } from '../device/kernel.ts'
-import type { FloatType } from '../device/tensor.ts'
+
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { type ActivationName, activations } from '../wgsl/activation-functions.ts'
 import { matmulBroadcast } from './broadcast.ts'
+import {
+  type Aligned,
+  floatType,
+  isAligned,
+  located,
+  type Operand,
+  type Placed,
+  placedIn,
+  start,
+} from './operands.ts'
 import { matmulSkinny } from './skinny.ts'
 import { fewTileFor, tileFor } from './table.ts'
 import { matmulTile } from './tile.ts'
@@ -24,21 +34,6 @@ import type { Tiling, Variant } from './variant.ts'
 //
 // variant.ts has the WGSL that they share: bindings, loads, and the end of a product (bias, residual, activation, gate). The
 // reference is `matmulReference`; test/kernels/matmul compares every form, type and edge with it.
-
-/** Where a matrix, or a batch of them, lies in a tensor; everything counts elements. */
-export interface Operand<Data = Tensor> {
-  tensor: Data
-  /** First element. */
-  offset?: number
-  /** Between rows; by default the tensor's last extent. */
-  rowStride?: number
-  /** Between outer batches; by default 0. */
-  outer?: number
-  /** Between inner batches; by default 0. */
-  inner?: number
-  /** The inner index is divided by this first (grouped-query heads share a matrix); by default 1. */
-  innerDivisor?: number
-}
 
 export interface Matmul<Data = Tensor> {
   /** nt: a (rows, inner), b (columns, inner); nn: a (rows, inner), b (inner, columns); tn: a (inner, rows), b (inner, columns). */
@@ -214,9 +209,6 @@ function fixedSizes(
   return { ...strides, columns, ...alone, ...unmoved, ...starts, ...sizes }
 }
 
-/** Elements that one load brings, for which addresses must be aligned. */
-type Aligned = (type: FloatType) => number
-
 /** The kernel for the sizes, the precision and the device. */
 function tiling(recording: Recording, options: Matmul, variant: (aligned: Aligned) => Variant): Tiling {
   const { target } = recording
@@ -247,32 +239,6 @@ const inUnits = ({ precision, target }: Recording, inner: number): boolean =>
 function generator(target: Target, form: Matmul['form'], rows: number) {
   if (target.family === 'cpu') return matmulBroadcast
   return form === 'nt' && rows <= 32 ? matmulSkinny : matmulTile
-}
-
-const floatType = ({ label, type }: Tensor): FloatType => {
-  if (type === 'f32' || type === 'f16') return type
-  throw new Error(`matmul: ${label} must hold f32 or f16, got ${type}`)
-}
-
-type Placed<Data> = Required<Operand<Data>>
-
-const located = (operand: Operand | Tensor): Placed<Tensor> => {
-  const tensor = 'tensor' in operand ? operand.tensor : operand
-  return placedIn(operand, tensor.shape[tensor.shape.length - 1] ?? 1)
-}
-
-function placedIn<Data extends object>(operand: Operand<Data> | Data, rowStride: number): Placed<Data> {
-  const given = 'tensor' in operand ? operand : { tensor: operand }
-  return { offset: 0, rowStride, outer: 0, inner: 0, innerDivisor: 1, ...given }
-}
-
-const start = <Data>(operand: Placed<Data>, outer: number, inner: number): number =>
-  operand.offset + outer * operand.outer + Math.floor(inner / operand.innerDivisor) * operand.inner
-
-/** Whether neighbours in a row can be loaded as one. */
-function isAligned(operand: Placed<Tensor>, repeat: number, aligned: Aligned): boolean {
-  const { tensor, offset, rowStride, outer, inner } = operand
-  return [offset, rowStride, outer, inner, repeat].every(n => n % aligned(floatType(tensor)) === 0)
 }
 
 /** Throws unless every element that the kernel touches lies in its tensor: kernels check no bounds but the sizes. */

@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Clip } from '../kinds.ts'
 import { evenlySpaced } from './frame-indices.ts'
 
@@ -30,7 +31,10 @@ export default operator({
 
 /** Mean red, green and blue of a packed frame, to a thousandth of a level. */
 function meanColour(pixels: Uint8Array): number[] {
-  const sums = [0, 0, 0]
-  for (let i = 0; i < pixels.length; i++) sums[i % 3] += pixels[i]
-  return sums.map(sum => Math.round((sum / (pixels.length / 3)) * 1000) / 1000)
+  const sumOf = (channel: number): number => {
+    let sum = 0
+    for (let i = channel; i < pixels.length; i += 3) sum += at(pixels, i)
+    return sum
+  }
+  return [0, 1, 2].map(sumOf).map(sum => Math.round((sum / (pixels.length / 3)) * 1000) / 1000)
 }

@@ -85,7 +85,7 @@ export function padToSquare(
 ): Uint8Array {
   const side = Math.max(width, height)
   const square = new Uint8Array(side * side * 3)
-  for (let i = 0; i < square.length; i++) square[i] = background[i % 3]
+  for (let i = 0; i < square.length; i += 3) square.set(background, i)
   const [left, top] = [Math.floor((side - width) / 2), Math.floor((side - height) / 2)]
   for (let y = 0; y < height; y++)
     square.set(frame.subarray(y * width * 3, (y + 1) * width * 3), ((top + y) * side + left) * 3)

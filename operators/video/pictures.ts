@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { at } from '../../engine/shared/at.ts'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { finishFfmpeg } from './ffmpeg.ts'
 import { whatFfmpegSaid } from './ffmpeg-log.ts'
@@ -21,15 +22,16 @@ export function thumbnail({ width, height, pixels }: Picture, newWidth: number):
   const taps = 3
   for (let y = 0; y < h; y++)
     for (let x = 0; x < w; x++) {
-      const sum = [0, 0, 0]
-      for (let j = 0; j < taps; j++)
-        for (let i = 0; i < taps; i++) {
-          const from =
-            Math.floor(((y + (j + 0.5) / taps) * height) / h) * width +
-            Math.floor(((x + (i + 0.5) / taps) * width) / w)
-          for (let c = 0; c < 3; c++) sum[c] += pixels[from * 3 + c]
-        }
-      for (let c = 0; c < 3; c++) out[(y * w + x) * 3 + c] = Math.round(sum[c] / taps ** 2)
+      for (let channel = 0; channel < 3; channel++) {
+        let sum = 0
+        for (let j = 0; j < taps; j++)
+          for (let i = 0; i < taps; i++) {
+            const row = Math.floor(((y + (j + 0.5) / taps) * height) / h)
+            const column = Math.floor(((x + (i + 0.5) / taps) * width) / w)
+            sum += at(pixels, (row * width + column) * 3 + channel)
+          }
+        out[(y * w + x) * 3 + channel] = Math.round(sum / taps ** 2)
+      }
     }
   return { width: w, height: h, pixels: out }
 }

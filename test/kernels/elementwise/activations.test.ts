@@ -43,18 +43,10 @@ await onEachFamily(t, async (device, t) => {
           activationBackward(recording, name, { x, dy, dx: added, accumulate: true })
         })
         near(t, await device.read(y), Array.from(values, reference), 3e-7, `${size} elements:`)
-        const slopes = Array.from(
-          values,
-          (v, i) => finiteDifferences(([u]) => [reference(u)], [v], [outer[i]])[0],
-        )
+        const slopes = slopesOf(reference, values, outer)
         near(t, await device.read(written), slopes, 2e-6, `derivative of ${size} elements:`)
-        close(
-          t,
-          await device.read(added),
-          slopes.map((s, i) => s + before[i]),
-          2e-6,
-          `derivative of ${size} elements, added:`,
-        )
+        const sums = slopes.map((slope, i) => slope + before[i])
+        close(t, await device.read(added), sums, 2e-6, `derivative of ${size} elements, added:`)
       }
     })
 
@@ -127,6 +119,15 @@ await onEachFamily(t, async (device, t) => {
     'tensors of different sizes are refused',
   )
 })
+
+/** The slope of a function at each value, times what comes from outside. */
+function slopesOf(
+  reference: (v: number) => number,
+  values: ArrayLike<number>,
+  outer: ArrayLike<number>,
+): number[] {
+  return Array.from(values, (v, i) => finiteDifferences(([u]) => [reference(u)], [v], [outer[i]])[0])
+}
 
 // The error is relative to 1 at least: far left of 0 an activation is nothing but rounding.
 function near(
