@@ -76,6 +76,24 @@ export interface Forward {
   free(): void
 }
 
+/** The numbers of a forward pass. */
+export type Scores = Pick<Forward, 'logProbs' | 'entropies'>
+
+/**
+ * As `forward` without training, but returns as soon as the pass is submitted: what is submitted next can have its memory,
+ * and the GPU need not wait until the host has read its `scores`.
+ */
+export async function submitForward(
+  model: VideoModel,
+  sequences: readonly Sequence[],
+  temperature = 1,
+  support?: Support,
+): Promise<{ scores: Promise<Scores> }> {
+  const { compiled, scores } = await begin(model, sequences, false, temperature, support)
+  compiled.free()
+  return { scores }
+}
+
 /**
  * Log-probabilities of all supervised tokens of the sequences: log softmax of the logits divided by `temperature`, over the
  * whole vocabulary or the tokens of a `support`. With `training`, `backward` can follow.
@@ -87,6 +105,32 @@ export async function forward(
   temperature = 1,
   support?: Support,
 ): Promise<Forward> {
+  const { compiled, outputs, scores } = await begin(model, sequences, training, temperature, support)
+  // Values of empty supervised tokens stay out; their coefficients are 0.
+  const write = (tensor: Tensor, values: Float32Array<ArrayBuffer>) => {
+    const all = new Float32Array(sizeOf(tensor.shape))
+    all.set(values)
+    compiled.write(tensor, all)
+  }
+  return {
+    ...(await scores),
+    backward(coefficients, entropyCoefficients = new Float32Array()) {
+      write(outputs.coefficients, coefficients)
+      write(outputs.entropyCoefficients, entropyCoefficients)
+      compiled.run(['backward'])
+    },
+    free: () => compiled.free(),
+  }
+}
+
+/** Submits a forward pass, and starts to read its numbers. */
+async function begin(
+  model: VideoModel,
+  sequences: readonly Sequence[],
+  training: boolean,
+  temperature: number,
+  support: Support | undefined,
+) {
   const { device, shape, weights, precision, recompute, maxLength } = model
   const packing = pack(sequences, visualTokens(shape.connector), maxLength)
   const count = packing.supervisedTokens.length
@@ -109,26 +153,12 @@ export async function forward(
   for (const [i, input] of inputs.entries()) device.copy(input, compiled.at(made.inputs[i]))
   if (support && made.support) device.copy(support, compiled.at(made.support))
   compiled.run(['main'])
-  // Values of empty supervised tokens stay out; their coefficients are 0.
-  const write = (tensor: Tensor, values: Float32Array<ArrayBuffer>) => {
-    const all = new Float32Array(sizeOf(tensor.shape))
-    all.set(values)
-    compiled.write(tensor, all)
-  }
-  const [logProbs, entropies] = await Promise.all([
-    compiled.read(outputs.logProbs),
-    compiled.read(outputs.entropies),
-  ])
-  return {
-    logProbs: logProbs.subarray(0, count),
-    entropies: entropies.subarray(0, count),
-    backward(coefficients, entropyCoefficients = new Float32Array()) {
-      write(outputs.coefficients, coefficients)
-      write(outputs.entropyCoefficients, entropyCoefficients)
-      compiled.run(['backward'])
-    },
-    free: () => compiled.free(),
-  }
+  const read = Promise.all([compiled.read(outputs.logProbs), compiled.read(outputs.entropies)])
+  const scores = read.then(([logProbs, entropies]): Scores => {
+    return { logProbs: logProbs.subarray(0, count), entropies: entropies.subarray(0, count) }
+  })
+  scores.catch(() => {}) // who awaits it later gets the error
+  return { compiled, outputs, scores }
 }
 
 export interface ForwardOptions {

@@ -2,7 +2,7 @@ import type { Config, Fields } from '../../engine/operator.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
 import type { Sequence } from '../../kernels/networks/packing.ts'
 import { drawnSupport } from '../../kernels/networks/training/drawn-support.ts'
-import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
+import { submitForward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { GroupError } from './group-error.ts'
 import type { ImportanceOptions } from './importance.ts'
@@ -61,10 +61,13 @@ export interface UpdateShare {
   /** The tokens that log-probabilities are over; without it, all. The owner frees it. */
   support?: Required<Tensor>
   /** The rows of the loss that all updates on the group have in common. */
-  rows: Omit<LossRows, 'policy' | 'entropies'>
+  rows: Omit<LossRows, 'policy' | 'entropies' | 'reference'> & {
+    /** A promise while the GPU is still at it. */
+    reference: LossRows['reference'] | Promise<Float32Array[]>
+  }
 }
 
-/** Makes a group's share of its updates; runs the reference model over it if there is one. */
+/** Makes a group's share of its updates; submits a pass of the reference model over it if there is one. */
 export async function prepare(
   { prompt, completions }: Group,
   policy: VideoModel,
@@ -85,9 +88,11 @@ export async function prepare(
   const isPartial = topK > 0 || topP < 1 || minP > 0
   const support = isPartial ? await drawnSupport(policy, [sequence], options) : undefined
   const share: UpdateShare = { sequence, ...(support && { support }), rows }
-  return reference
-    ? { ...share, rows: { ...rows, reference: await logProbRows(reference, share, temperature) } }
-    : share
+  if (!reference) return share
+  const { scores } = await submitForward(reference, [sequence], temperature, support)
+  const referenceRows = scores.then(({ logProbs }) => rowsOf(logProbs, sequence))
+  referenceRows.catch(() => {}) // the update that awaits it gets the error
+  return { ...share, rows: { ...rows, reference: referenceRows } }
 }
 
 /** A model's log-probabilities of the completions of a sequence, one row a completion. */
@@ -96,9 +101,9 @@ export async function logProbRows(
   { sequence, support }: Pick<UpdateShare, 'sequence' | 'support'>,
   temperature: number,
 ): Promise<Float32Array[]> {
-  const pass = await forward(model, [sequence], false, temperature, support)
-  pass.free()
-  return rowsOf(pass.logProbs, sequence)
+  const { scores } = await submitForward(model, [sequence], temperature, support)
+  const { logProbs } = await scores
+  return rowsOf(logProbs, sequence)
 }
 
 /** Cuts the numbers of all supervised tokens of a sequence into one row a completion. */

@@ -112,7 +112,8 @@ async function addGradients(
   try {
     const logProbs = rowsOf(pass.logProbs, share.sequence)
     const entropies = rowsOf(pass.entropies, share.sequence)
-    const loss = grpoLoss({ ...share.rows, policy: logProbs, entropies }, options, totals)
+    const reference = await share.rows.reference
+    const loss = grpoLoss({ ...share.rows, reference, policy: logProbs, entropies }, options, totals)
     share.rows.old ??= logProbs
     const coefficients = Float32Array.from(loss.dLogProbs.flatMap(row => [...row]))
     if (loss.dEntropy !== 0) {

@@ -66,6 +66,7 @@ export async function* step(
     const [rows] = await generate(policy, [{ ids, features, seeds }], sampling, limits)
     await lap('generate')
     const part = await prepare(groupOf(ids, features, rows), policy, reference, updateConfig)
+    await part.rows.reference
     await lap('reference')
     await updateOnce([part], policy, optimizer, updateConfig)
     device.freeTensor(features)
