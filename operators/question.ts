@@ -11,6 +11,8 @@ export interface Question extends Sample {
   fields: QuestionFields
   /** `eval.pending`: it has a result already. It is not asked again, but its clip's frames are chosen as if it were. */
   hasResult?: boolean
+  /** `eval.pending`: its result is to be replaced. */
+  isAskedAgain?: boolean
   /** `eval.watch`: the words and the frames that it is asked with. Absent when the clip could not be used. */
   shown?: Shown
   /** `eval.encode`: the rendered template. */

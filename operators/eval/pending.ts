@@ -2,11 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { concat, defer, from } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
 import { type ClipQuestions, pendingOf } from './clip-questions.ts'
-import { agreeOnRecipe, hasResult, openClaims, resultsFolder } from './results/store.ts'
+import { isFailure } from './results/result.ts'
+import { agreeOnRecipe, openClaims, resultsFolder, storedResult } from './results/store.ts'
 
 /**
  * Clips that another process has claimed are looked at again at the end: by then they are done, or their process is
- * gone. A folder with results of another recipe ends the run.
+ * gone. A folder with results of another recipe ends the run. A result that cannot be read counts as none.
  */
 export default operator({
   summary: 'Passes on the clips that have questions without a result, and claims them for this process.',
@@ -15,6 +16,13 @@ export default operator({
     recipe: {
       type: 'object',
       description: "Everything that decides the results, with the run's seed; all runs on a folder agree.",
+    },
+    retry: {
+      type: 'string',
+      enum: ['none', 'failures', 'all'],
+      default: 'failures',
+      description:
+        'Which questions are asked again that an earlier run has left a result of: failures are clips that were missing or damaged, and rows that could not be asked.',
     },
     claimSeconds: {
       type: 'number',
@@ -31,15 +39,22 @@ export default operator({
   },
   inputs: { clips: 'clip-questions' },
   outputs: { clips: 'clip-questions' },
-  run: ({ clips }, { folder: given, recipe, claimSeconds, lookEverySeconds }, context) => {
+  run: ({ clips }, { folder: given, recipe, retry, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)
     const claims = openClaims(folder, claimSeconds)
+    const startedMs = Date.now()
     const marked = ({ video, questions }: ClipQuestions): ClipQuestions => ({
       video,
-      questions: questions.map(question => ({
-        ...question,
-        hasResult: hasResult(folder, question.fields.id),
-      })),
+      questions: questions.map(question => {
+        const stored = storedResult(folder, question.fields.id)
+        if (!stored) return question
+        const { path, result, writtenMs } = stored
+        if (!result) context.log(`${path}: not a whole result; its question is asked again`)
+        const isRetried =
+          retry === 'all' || (retry === 'failures' && result !== undefined && isFailure(result.outcome))
+        const isOpen = !result || (isRetried && writtenMs < startedMs)
+        return { ...question, hasResult: !isOpen, isAskedAgain: isOpen }
+      }),
     })
     const later: Item<ClipQuestions>[] = []
     const first = context.each((clip: ClipQuestions, item): ClipQuestions | undefined => {

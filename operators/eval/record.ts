@@ -1,20 +1,30 @@
 import { concat, defer, from, ignoreElements, merge } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import type { QuestionWith } from '../question.ts'
+import { outcomes, type QuestionWith } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
+import { EvaluationError } from './evaluation-error.ts'
 import { writeReport } from './results/report.ts'
-import { resultOf } from './results/result.ts'
+import { isFailure, resultOf } from './results/result.ts'
 import { appendTiming, putResult, resultsFolder, writeBenchmark } from './results/store.ts'
+import type { Summary } from './results/summary.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
 export default operator({
   summary: 'Commits each result once, and at the end writes the report of all results in the folder.',
   config: {
     folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+    failOnError: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.1,
+      description:
+        'Share of questions that could not be asked above which the run fails, when they are more than one.',
+    },
   },
   inputs: { results: 'result', benchmark: 'benchmark' },
   outputs: {},
-  run: ({ results, benchmark }, { folder: given }, context) => {
+  run: ({ results, benchmark }, { folder: given, failOnError }, context) => {
     const folder = resultsFolder(given, context)
     let done = 0
     const kept: Item<Benchmark>[] = []
@@ -28,7 +38,7 @@ export default operator({
     const commit = results.pipe(
       context.each((question: QuestionWith<'verdict'>) => {
         const result = resultOf(question)
-        if (putResult(folder, result)) {
+        if (putResult(folder, result, question.isAskedAgain)) {
           const { id, clip, tokens } = result
           appendTiming(folder, { id, clip, tokens, ...question.seconds })
           context.record('results', { id, outcome: result.outcome })
@@ -39,7 +49,9 @@ export default operator({
     )
     const finish = defer(() => from(kept)).pipe(
       context.each(async (value: Benchmark) => {
-        const { line } = await writeReport(folder, value)
+        const { summary, line } = await writeReport(folder, value)
+        const trouble = troubleOf(summary, failOnError)
+        if (trouble) throw new EvaluationError('many-failures', `${folder}: ${trouble}; ${line}`)
         context.log(line)
         return undefined
       }),
@@ -47,3 +59,13 @@ export default operator({
     return { done: concat(merge(describe, commit).pipe(ignoreElements()), finish) }
   },
 })
+
+/** Why the accuracy should not be trusted, or undefined. */
+function troubleOf({ done, outcomes: counts }: Summary, failOnError: number): string | undefined {
+  const failures = outcomes.filter(isFailure).filter(outcome => counts[outcome] > 0)
+  const failed = failures.reduce((sum, outcome) => sum + counts[outcome], 0)
+  const list = failures.map(outcome => `${counts[outcome]} ${outcome}`).join(', ')
+  if (failed > 0 && failed === done) return `no clip could be seen (${list})`
+  if (failed <= 1 || failed <= failOnError * done) return undefined
+  return `${failed} of ${done} questions could not be asked (${list}), more than failOnError=${failOnError} allows`
+}

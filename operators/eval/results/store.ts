@@ -37,15 +37,33 @@ export const resultsFolder = (folder: string, context: Context): string =>
 /** A name for files that stands for any text. */
 export const fileName = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24)
 
-/**
- * Commits a result: the first one of a question stays, whoever writes the second. True when it was this one. A file
- * appears with all its bytes or not at all, so a process may be killed at any moment.
- */
-export const putResult = (folder: string, result: Result): boolean =>
-  putIfAbsent(join(folder, 'results', `${fileName(result.id)}.json`), `${JSON.stringify(result)}\n`)
+const pathOf = (folder: string, id: string): string => join(folder, 'results', `${fileName(id)}.json`)
 
-export const hasResult = (folder: string, id: string): boolean =>
-  existsSync(join(folder, 'results', `${fileName(id)}.json`))
+/**
+ * Commits a result: the first one of a question stays, whoever writes the second, unless it is to be replaced. True when
+ * it was this one. A file appears with all its bytes or not at all, so a process may be killed at any moment.
+ */
+export function putResult(folder: string, result: Result, isReplaced = false): boolean {
+  const path = pathOf(folder, result.id)
+  const text = `${JSON.stringify(result)}\n`
+  if (!isReplaced) return putIfAbsent(path, text)
+  replaceFile(path, text)
+  return true
+}
+
+export interface StoredResult {
+  path: string
+  /** Absent when the file holds something else, as after a loss of power. */
+  result: Result | undefined
+  writtenMs: number
+}
+
+/** What is stored about a question, if there is anything. */
+export function storedResult(folder: string, id: string): StoredResult | undefined {
+  const path = pathOf(folder, id)
+  const writtenMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
+  return writtenMs === undefined ? undefined : { path, result: readResult(path), writtenMs }
+}
 
 /** All results of a folder, in the order of the benchmark. */
 export function readResults(folder: string, { questions }: Pick<Benchmark, 'questions'>): Result[] {
@@ -53,10 +71,20 @@ export function readResults(folder: string, { questions }: Pick<Benchmark, 'ques
   const names = existsSync(inFolder)
     ? readdirSync(inFolder).filter(name => /^[0-9a-f]{24}\.json$/.test(name))
     : []
-  // written by `putResult` alone, whole
-  const results = names.map(name => JSON.parse(readFileSync(join(inFolder, name), 'utf8')) as Result)
+  const results = names.flatMap(name => readResult(join(inFolder, name)) ?? [])
   const byId = new Map(results.map(result => [result.id, result]))
   return questions.flatMap(({ id }) => byId.get(id) ?? [])
+}
+
+function readResult(path: string): Result | undefined {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    // written by `putResult` alone: an object is a result
+    return typeof value === 'object' && value !== null ? (value as Result) : undefined
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 /** Writes the recipe of a new folder, or checks that the folder has the same one. */
