@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import { headingOf } from './report-heading.ts'
 import { page } from './report-page.ts'
 import { embedSheets } from './report-sheets.ts'
 import { csv, markdown, percent } from './report-text.ts'
@@ -17,13 +18,14 @@ export async function writeReport(
 ): Promise<{ summary: Summary; line: string }> {
   const ids = new Set(idsOfShard(benchmark))
   const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
-  const summary = summarise(benchmark, readRecipe(folder), results, readTimings(folder))
+  const recipe = readRecipe(folder)
+  const summary = summarise(benchmark, recipe, results, readTimings(folder))
   const write = (name: string, text: string) => replaceFile(join(folder, name), text)
   write('results.jsonl', results.map(result => `${JSON.stringify(result)}\n`).join(''))
   write('report.json', `${JSON.stringify(summary, null, 2)}\n`)
   write('report.csv', csv(results))
   write('report.md', markdown(summary))
-  write('report.html', page(summary, results, await embedSheets(folder, results)))
+  write('report.html', page(summary, headingOf(folder, recipe), results, await embedSheets(folder, results)))
   const [headline] = summary.scores
   const complete =
     summary.done === summary.expected ? '' : ` (${summary.done} of ${summary.expected} questions)`
