@@ -112,6 +112,6 @@ function given(value: number | null | undefined, key: string, name: string): num
   if (typeof value === 'number') return value
   throw new GroupError(
     'missing-reward',
-    `sample ${key}: a completion has no ${name}; put a reward operator before this node`,
+    `sample ${key}: a completion has no ${name}; put a reward operator before this node, or set missing to leave-out`,
   )
 }

@@ -1,4 +1,5 @@
 import type { Fields } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
 import type { Group } from '../kinds.ts'
 import { RewardError } from './reward-error.ts'
@@ -58,7 +59,10 @@ export function rewardsOf(answer: string, count: number, source: string): (numbe
   })
 }
 
-/** The group with the named reward, and `weight` times it added to the combined one where it applies. */
+/**
+ * The group with the named reward, and `weight` times it added to the combined one where it applies. Null leaves a
+ * completion out: it changes no combined reward, and one that has none keeps none (`missing` of grpo.advantage).
+ */
 export function withScores(
   group: Group,
   name: string,
@@ -67,7 +71,10 @@ export function withScores(
 ): Group {
   const named = withNamed(group, name, values)
   if (weight === 0) return named
-  return withCombined(named, ({ reward = 0 }, i) => reward + weight * (values[i] ?? 0))
+  return withCombined(named, ({ reward }, i) => {
+    const value = at(values, i)
+    return value === null ? reward : (reward ?? 0) + weight * value
+  })
 }
 
 function listOf(answer: string): readonly unknown[] | undefined {

@@ -82,6 +82,9 @@ t.test('null does not apply; weight 0 leaves the combined reward alone', async t
     { rewards: { external: null }, reward: 1 },
     { rewards: { external: 3 }, reward: 3 },
   ])
+  const { groups: second } = await score(answer('[2, null]'))
+  t.match(second[0].completions[0], { rewards: { external: 2 }, reward: 3 })
+  t.equal(second[0].completions[1].reward, undefined, 'left out where no other reward applies')
   const apart = await score(answer('[2, 3]'), { config: { weight: 0 } })
   t.equal(apart.groups[0].completions[0].reward, 1)
   t.equal(apart.groups[0].completions[1].reward, undefined)
