@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process'
-import { killGroup } from '../kill-group.ts'
 import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
+import { startScorer } from './scorer-processes.ts'
+
+/** How long the answer of a program that has ended may take to arrive, if a process that cannot be killed holds its pipe. */
+const lastReadMs = 500
 
 /**
- * Runs a program with `input` and returns its standard output. When the promise settles the program has ended, and if it
- * was stopped, so has everything that it started. Throws `late`, `aborted`, `not-started`, or `failed` with the exit code
- * and the end of standard error.
+ * Runs a program with `input` and returns its standard output. When the promise settles the program has ended, and so has
+ * everything that it started. Throws `late`, `aborted`, `not-started`, or `failed` with the exit code and the end of
+ * standard error.
  */
 export function runScorer(
   [program = '', ...args]: readonly string[],
@@ -18,14 +20,15 @@ export function runScorer(
       reject(new RewardError('aborted', `${source}: aborted`))
       return
     }
-    // A process group of its own: a kill reaches what a wrapper script has started, and Ctrl-C reaches only this program.
-    const child = spawn(program, args, { stdio: 'pipe', detached: process.platform !== 'win32' })
+    const scorer = startScorer(program, args)
+    const { child } = scorer
     let answer = ''
     let said = ''
     let stopped: RewardError | undefined
     const stop = (reason: RewardError) => {
       stopped ??= reason
-      killGroup(child)
+      scorer.close()
+      scorer.end()
     }
     const late = `${source}: did not end within ${timeoutSeconds} s (timeoutSeconds)`
     const timer = setTimeout(() => stop(new RewardError('late', late)), timeoutSeconds * 1000)
@@ -50,7 +53,15 @@ export function runScorer(
     // A program may end without reading everything; its exit code tells whether that is a failure.
     child.stdin.on('error', () => child.stdin.destroy())
     child.stdin.end(input)
+    // What it has started may hold its pipes open: it is killed, and then the pipes end.
+    let reading: NodeJS.Timeout | undefined
+    child.on('exit', () => {
+      clearTimeout(timer)
+      scorer.end()
+      reading = setTimeout(scorer.close, lastReadMs)
+    })
     child.on('close', (code, killer) => {
+      clearTimeout(reading)
       settle(() => {
         if (stopped) reject(stopped)
         else if (code === 0) resolve(answer)

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -136,6 +137,77 @@ setInterval(() => {}, 1e6)`
   const [parent, child] = readFileSync(file, 'utf8').split(' ').map(Number)
   while (!isGone(child)) await new Promise(resolve => setTimeout(resolve, 10)) // its new parent reaps it
   t.ok(isGone(parent))
+})
+
+/** Starts a process that lives until it is killed, holds standard output, and whose number is written to `file`. */
+const leaves = (file: string, options: object) => `
+const idle = ['-e', 'setInterval(() => {}, 1e6)']
+const options = { stdio: ['ignore', 'inherit', 'ignore'], ...${JSON.stringify(options)} }
+const { pid } = require('node:child_process').spawn(process.execPath, idle, options)
+require('node:fs').writeFileSync(${JSON.stringify(file)}, String(pid))
+`
+
+for (const [what, options] of [
+  ['of its group', {}],
+  ['that left its group', { detached: true }],
+] as const)
+  t.test(
+    `an answer counts although a process ${what} holds standard output, and that one is ended`,
+    async t => {
+      const file = join(directory, `holder ${what}`)
+      const code = `${leaves(file, options)} console.log('done'); process.exit(0)`
+      t.equal(await runScorer(node(code), '', limits), 'done\n')
+      const pid = Number(readFileSync(file, 'utf8'))
+      while (!isGone(pid)) await new Promise(resolve => setTimeout(resolve, 10)) // its new parent reaps it
+    },
+  )
+
+t.test('an answer counts although a process that cannot be reached holds standard output', async t => {
+  const file = join(directory, 'unreachable')
+  const code = `${leaves(file, { detached: true, env: {} })} console.log('done'); process.exit(0)`
+  t.equal(await runScorer(node(code), '', limits), 'done\n')
+  process.kill(Number(readFileSync(file, 'utf8')), 'SIGKILL')
+})
+
+t.test('what a scorer has started ends when flow is killed', async () => {
+  const file = join(directory, 'orphan')
+  const scorer = `${leaves(file, { detached: true })}
+require('node:fs').writeFileSync(${JSON.stringify(`${file}-parent`)}, String(process.pid))
+setInterval(() => {}, 1e6)`
+  const isSource = import.meta.url.endsWith('.ts')
+  const module = new URL(`../../../operators/reward/run-scorer.${isSource ? 'ts' : 'js'}`, import.meta.url)
+  const flow = `const { runScorer } = await import(${JSON.stringify(module.href)})
+const { signal } = new AbortController()
+await runScorer(${JSON.stringify(node(scorer))}, '', { source: 'scorer', timeoutSeconds: 100, signal })`
+  const tsx = isSource ? ['--import', 'tsx'] : []
+  const running = spawn(process.execPath, [...tsx, '--input-type=module', '-e', flow], { stdio: 'inherit' })
+  while (!existsSync(`${file}-parent`) || readFileSync(`${file}-parent`, 'utf8') === '')
+    await new Promise(resolve => setTimeout(resolve, 10))
+  running.kill('SIGKILL')
+  for (const path of [file, `${file}-parent`]) {
+    const pid = Number(readFileSync(path, 'utf8'))
+    while (!isGone(pid)) await new Promise(resolve => setTimeout(resolve, 10))
+  }
+})
+
+t.test('a program that is deaf to SIGTERM is ended', async t => {
+  const file = join(directory, 'deaf')
+  const code = `process.on('SIGTERM', () => {}).on('SIGINT', () => {}).on('SIGHUP', () => {})
+require('node:fs').writeFileSync(${JSON.stringify(file)}, String(process.pid)); setInterval(() => {}, 1e6)`
+  await t.rejects(runScorer(node(code), '', { ...limits, timeoutSeconds: 1 }), { code: 'late' })
+  t.ok(isGone(Number(readFileSync(file, 'utf8'))))
+})
+
+t.test('a character that arrives in two parts stays whole', async t => {
+  const code = `const [first, ...rest] = Buffer.from('é€')
+process.stdout.write(Buffer.from([first]), () => setTimeout(() => process.stdout.write(Buffer.from(rest)), 100))`
+  t.equal(await runScorer(node(code), '', limits), 'é€')
+})
+
+t.test('a program may end its input early, or say very much on standard error', async t => {
+  const code = `process.stdin.destroy()
+process.stderr.write('x'.repeat(2 ** 24), () => setTimeout(() => console.log('done'), 100))`
+  t.equal(await runScorer(node(code), 'x'.repeat(2 ** 22), limits), 'done\n')
 })
 
 t.test('an abort ends the program', async t => {
