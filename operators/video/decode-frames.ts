@@ -1,6 +1,6 @@
-import { progressFilter, runFfmpeg } from './ffmpeg.ts'
+import { runFfmpeg } from './ffmpeg.ts'
 import { damageIn, isAboutFile, whatFfmpegSaid } from './ffmpeg-log.ts'
-import { passthrough } from './find-ffmpeg.ts'
+import { passthrough, progressFilter } from './find-ffmpeg.ts'
 import { failed, type ProbeOptions } from './probe.ts'
 import { VideoError } from './video-error.ts'
 
@@ -48,7 +48,7 @@ export async function* decodeSelected(
   { deadlineSeconds, signal, onDamage }: DecodeOptions,
 ): AsyncGenerator<Uint8Array> {
   // One filter graph for the whole stream: were it made anew when the picture's size changes, counting would restart.
-  const filters = `${progressFilter},select='${selection(numbers, by)}',scale=${width}:${height}`
+  const filters = `${await progressFilter()},select='${selection(numbers, by)}',scale=${width}:${height}`
   const args = [
     ...['-reinit_filter', '0', ...open, '-map', '0:V:0', '-vf', filters, ...(await passthrough())],
     ...['-frames:v', String(numbers.length), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'],

@@ -25,9 +25,6 @@ export interface FfmpegEnd {
 /** Most bytes that ffmpeg may allocate at once: a frame of 8K takes 130 MB at most. */
 const largestAllocation = 2 ** 30
 
-/** A filter that names each decoded frame on a pipe of its own: a sign that ffmpeg makes progress, and nothing else. */
-export const progressFilter = "metadata=mode=add:key=f:value=1,metadata=mode=print:file='pipe\\:3':direct=1"
-
 /**
  * Runs ffmpeg and yields its standard output as it comes, slowed down by the reader; returns how it ended. The process
  * is gone when the generator is, however that ends: read to the end, left early, or thrown: `deadline`, `aborted`,

@@ -27,6 +27,16 @@ export async function passthrough(): Promise<string[]> {
   return [codecVersion >= 60 ? '-fps_mode' : '-vsync', 'passthrough']
 }
 
+/**
+ * A filter that names each decoded frame on a pipe of its own: a sign that ffmpeg makes progress, and nothing else. Before
+ * ffmpeg 5 the filter may not know how to write at once (`direct`, new in 4.4): the signs then come in larger pieces.
+ */
+export async function progressFilter(): Promise<string> {
+  const { codecVersion } = await findFfmpeg()
+  const direct = codecVersion >= 59 ? ':direct=1' : ''
+  return `metadata=mode=add:key=f:value=1,metadata=mode=print:file='pipe\\:3'${direct}`
+}
+
 async function search(named: string | undefined): Promise<Ffmpeg> {
   const candidates = named ? [named] : [await bundledPath(), 'ffmpeg']
   for (const path of candidates) {
