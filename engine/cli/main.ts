@@ -5,10 +5,21 @@ import { makeEmbedded } from './embedded.ts'
 import { lastingScreen, lineWriter } from './output.ts'
 import { registry } from './registry.ts'
 
+/** Node's exit code when the top-level await of this file never ends. */
+const unsettledCode = 13
 const screen = lastingScreen(process.stdout)
 const complain = lineWriter(lastingScreen(process.stderr))
 // A terminal that closes takes its output with it, not the work.
 process.on('SIGHUP', () => {})
+// A verb handles its faults itself; these are faults of code that it called and that went on by itself.
+process.on('uncaughtException', error => {
+  if (process.listenerCount('uncaughtException') === 1) process.exit(fault(error))
+})
+process.on('exit', () => {
+  if (process.exitCode !== unsettledCode) return
+  complain('flow: the command never ended: a promise, e.g. in a plugin, never settles')
+  process.exitCode = 1
+})
 const code = await command(process.argv.slice(2), {
   registry,
   environment: process.env,

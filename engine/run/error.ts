@@ -22,6 +22,7 @@ export type RunErrorCode =
   | 'stalled'
   | 'aborted'
   | 'did-not-stop'
+  | 'never-settled'
   | 'write-failed'
   | 'checkpoint-failed'
   | 'checkpoint-mismatch'

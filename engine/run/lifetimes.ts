@@ -1,5 +1,6 @@
 import { messageOf } from '../shared/errors.ts'
 import { RunError } from './error.ts'
+import { settles } from './settles.ts'
 
 /** Opened things, closed at the end of a run in reverse order, also after an error. */
 export class Lifetimes {
@@ -17,7 +18,7 @@ export class Lifetimes {
   }
 
   async open<T>(name: string, open: () => Promise<T>, close: (value: T) => void | Promise<void>): Promise<T> {
-    const value = await open()
+    const value = await settles(`opening ${name}`, open())
     this.#closers.push({ name, close: () => close(value) })
     return value
   }
@@ -29,7 +30,7 @@ export class Lifetimes {
     const errors: RunError[] = []
     for (let last = this.#closers.pop(); last; last = this.#closers.pop()) {
       try {
-        await last.close()
+        await settles(`closing ${last.name}`, last.close())
       } catch (error) {
         errors.push(
           new RunError('resource-failed', `closing ${last.name}: ${messageOf(error)}`, { cause: error }),

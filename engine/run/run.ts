@@ -92,7 +92,7 @@ class GraphRun implements NodeHost, Services {
     await this.#checkpoints?.saving
     for (const error of await this.lifetimes.closeAll()) this.fail(error)
     if (this.ledger.live > 0) this.fail(new RunError('leak', `${this.ledger.live} values were never freed`))
-    this.#stall.end()
+    this.#stall.close()
     const seconds = (performance.now() - begin) / 1000
     try {
       await this.#journal?.conclude(this.#summary(seconds))
@@ -128,6 +128,11 @@ class GraphRun implements NodeHost, Services {
 
   ended(): void {
     this.#network?.ended()
+  }
+
+  idle(): void {
+    const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
+    if (!this.#checkpoints?.saving) this.#stall.end(nodes, edges)
   }
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {
@@ -201,6 +206,7 @@ class GraphRun implements NodeHost, Services {
       fail: error => this.fail(error),
       onStatus: status => this.#options.onEvent?.({ type: 'status', status }),
     })
+    this.#stall.watch(nodes)
     for (const node of nodes) if (!this.#error) node.start()
     if (this.#error) network.cancel()
     if (this.#stopped) this.stop()

@@ -18,6 +18,7 @@ import type { Edge } from '../node/edge.ts'
 import type { Input } from '../node/input.ts'
 import type { Network } from '../node/network.ts'
 import type { Scheduler } from '../node/scheduler.ts'
+import { settles } from '../settles.ts'
 import { checkpointNameOf, type RunState, writeCheckpoint } from './folder.ts'
 
 /** The run, as its checkpoints see it. */
@@ -76,7 +77,9 @@ export class Checkpoints {
   /** Brings what a part registered to its state at the checkpoint that the run goes on from. */
   async restore(part: CheckpointPart): Promise<void> {
     const durable = this.#durables.get(folderOf(part))
-    if (durable && this.#folder !== undefined) await durable.restore(join(this.#folder, folderOf(part)))
+    if (!durable || this.#folder === undefined) return
+    const folder = join(this.#folder, folderOf(part))
+    await settles(`restoring ${part.kind} "${part.name}"`, durable.restore(folder))
   }
 
   /** The value that a feedback edge starts with, or nothing when it starts empty. */
@@ -171,7 +174,7 @@ export class Checkpoints {
       // Side by side: the disk takes from one while another is on its way from the GPU.
       const saves = [...this.#durables].map(async ([folder, durable]) => {
         await mkdir(join(root, folder), { recursive: true })
-        await durable.save(join(root, folder))
+        await settles(`saving ${folder}`, durable.save(join(root, folder)))
       })
       const ends = await Promise.allSettled(saves) // nothing may write on where one failed
       for (const end of ends) if (end.status === 'rejected') throw end.reason

@@ -37,8 +37,10 @@ export class Lease<T = unknown> implements Item<T> {
   #references = 1
   /** It is a second lease of the value of the lease that it keeps. */
   #shares = false
-  #open = true
+  #state: 'open' | 'released' | 'emitted' | 'freed' = 'open'
   #holder: Holder | undefined
+  /** The last node that held it: a later use is a mistake of that node. */
+  #owner: Holder | undefined
   #leaver: Leaver | undefined
 
   private constructor(
@@ -57,6 +59,7 @@ export class Lease<T = unknown> implements Item<T> {
     this.#kept = kept
     this.#dispose = dispose
     this.#holder = holder
+    this.#owner = holder
     if (kept) kept.#references++
     const { traces } = descent
     for (const trace of traces) trace.enter()
@@ -90,7 +93,7 @@ export class Lease<T = unknown> implements Item<T> {
   }
 
   get open(): boolean {
-    return this.#open
+    return this.#state === 'open'
   }
 
   get holder(): Holder | undefined {
@@ -98,8 +101,9 @@ export class Lease<T = unknown> implements Item<T> {
   }
 
   derive<U>(value: U, { key, bytes = 0, dispose, keep = true, parents }: DeriveOptions = {}): Lease<U> {
-    if (!this.#open) this.#misused('derive from')
-    const others = parents ? this.#otherParents(parents) : none
+    const closed = this.open ? parents?.map(leaseOf).find(parent => !parent.open) : this
+    if (closed) closed.#misused('derived from')
+    const others = parents && !closed ? parents.map(leaseOf).filter(parent => parent !== this) : none
     const descent = others.length > 0 ? this.#join(others) : this.#descent
     descent.ledger.opened(bytes)
     const child = new Lease(
@@ -108,55 +112,64 @@ export class Lease<T = unknown> implements Item<T> {
       key ?? this.#key,
       bytes,
       dispose,
-      this.#holder,
-      keep ? this : undefined,
+      closed ? undefined : this.#holder,
+      keep && !closed ? this : undefined,
     )
     if (keep && others.length > 0) child.#keep(others)
+    // the run is ending: nobody will release it
+    if (closed) child.free()
     return child
   }
 
   /** A second lease of the same value. */
   fork(traces: readonly Trace[] = this.traces): Lease<T> {
-    if (!this.#open) this.#misused('share')
-    const { value, bytes } = this
-    const descent = { ...this.#descent, traces }
-    const second = new Lease(
-      descent,
-      value,
-      this.#key,
-      bytes,
-      undefined,
-      this.#holder,
-      this.#shares ? this.#kept : this,
-    )
-    second.#shares = true
-    return second
+    return this.#share(this.#holder, traces)
+  }
+
+  /** Ends this lease for a new one without a holder: code that keeps an emitted item cannot touch what others hold. */
+  handOver(): Lease<T> {
+    const next = this.#share(undefined, this.traces)
+    this.#close('emitted')
+    return next
   }
 
   /** Makes another holder the owner; `leaver` is notified once, when the new owner passes it on or releases it. */
   moveTo(holder: Holder | undefined, leaver?: Leaver): this {
-    if (!this.#open) this.#misused('pass on')
     this.#leave()
     this.#leaver = leaver
     this.#holder = holder
-    if (holder) holder.ownedLeases.add(this)
+    if (holder) {
+      this.#owner = holder
+      holder.ownedLeases.add(this)
+    }
     return this
   }
 
   release(): void {
-    if (!this.#open) this.#misused('release')
-    this.#open = false
+    if (this.open) this.#close('released')
+    else this.#misused('released')
+  }
+
+  /** The end of its node takes it: what the operator still does with it has no effect. */
+  free(): void {
+    if (this.open) this.#close('freed')
+  }
+
+  #share(holder: Holder | undefined, traces: readonly Trace[]): Lease<T> {
+    const descent = traces === this.traces ? this.#descent : { ...this.#descent, traces }
+    const source = this.#shares ? this.#kept : this
+    const second = new Lease(descent, this.value, this.#key, this.bytes, undefined, holder, source)
+    second.#shares = true
+    return second
+  }
+
+  #close(state: 'released' | 'emitted' | 'freed'): void {
+    this.#state = state
     this.#leave()
     this.#holder = undefined
     this.#drop()
     const { traces } = this
     for (const trace of traces) trace.leave()
-  }
-
-  #otherParents(parents: readonly Item[]): readonly Lease[] {
-    const others = parents.map(leaseOf).filter(parent => parent !== this)
-    for (const parent of others) if (!parent.#open) parent.#misused('derive from')
-    return others
   }
 
   #join(others: readonly Lease[]): Descent {
@@ -186,8 +199,19 @@ export class Lease<T = unknown> implements Item<T> {
     leaver.left()
   }
 
-  #misused(verb: string): never {
-    throw new RunError('operator-misused', `cannot ${verb} item "${this.key}": it was already released`, this)
+  /** The operator used an item that was no longer its own: that ends the run, and names its node. */
+  #misused(did: 'released' | 'derived from'): void {
+    if (this.#state === 'freed') return
+    const error = this.misuse(did)
+    if (this.#owner === undefined) throw error
+    this.#owner.fail(error)
+  }
+
+  /** What an operator did wrong when it used the item after it had released or emitted it. */
+  misuse(did: 'released' | 'derived from' | 'emitted'): RunError {
+    const when = this.#state === did ? 'twice' : `after it had been ${this.#state}`
+    const remedy = 'it must release or emit an item once, never use it later, and leave it alone in `each`'
+    return new RunError('operator-misused', `${did} item "${this.key}" ${when}`, { remedy })
   }
 }
 
@@ -203,6 +227,8 @@ export function leaseOf(item: unknown): Lease {
 /** The owner of a lease: a node owns the items handed to it, and those it made until it emits them. */
 export interface Holder {
   readonly ownedLeases: OwnedLeases
+  /** The run must end with this error. */
+  fail(error: unknown): void
 }
 /** The leases that a holder owns, in no order. Each knows its index, so adding and removing need no search. */
 export class OwnedLeases {

@@ -19,7 +19,7 @@ export function each<A, B>(
 /** One input on its way through `each`. */
 interface Job<A, B> {
   item: Item<A>
-  /** What is left to emit; undefined while the work goes on. */
+  /** What is left to emit, the next one last; undefined while the work goes on. */
   results: Lease<B>[] | undefined
 }
 
@@ -84,7 +84,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
     }
     this.#host.end()
     if (this.#output.closed) {
-      if (lease?.open) lease.release()
+      lease?.free()
       return
     }
     if (lease) {
@@ -162,7 +162,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
 
   #finish(job: Job<A, B>, result: Result<B>): void {
     try {
-      job.results = allDerived(result, job.item, this.#keep)
+      job.results = allDerived(result, job.item, this.#keep).reverse()
     } catch (error) {
       job.results = []
       this.#host.fail(error)
@@ -170,7 +170,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
     this.#host.end()
     if (!this.#output.closed) this.#emit()
     // the node is ending, so a late result is freed
-    else for (const lease of job.results) if (lease.open) lease.release()
+    else for (const lease of job.results) lease.free()
   }
 
   /** Emits in the order of the input, waiting for room before each item. */
@@ -179,14 +179,14 @@ class Each<A, B> extends Subscriber<Item<A>> {
     if (this.#emitting || output.closed) return
     this.#emitting = true
     for (let [job] = this.#jobs; job?.results; [job] = this.#jobs) {
-      const [next] = job.results
+      const next = job.results.at(-1)
       if (next) {
         if (!this.#host.hasRoom(next.bytes)) {
           this.#emitting = false
           this.#host.whenRoom(this.#resume)
           return
         }
-        job.results.shift()
+        job.results.pop()
         output.next(next)
       } else {
         this.#jobs.shift()

@@ -20,6 +20,9 @@ export class Ticket extends Trace {
   }
 }
 
+/** Plain RxJS does not ask for room: it may put this number of items on an edge that is full. */
+const mostBeyondCapacity = 10_000
+
 /** A queue from an output to an input, bounded in items and bytes. It owns the items that wait on it. */
 export class Edge {
   readonly name: string
@@ -92,7 +95,7 @@ export class Edge {
 
   /**
    * Becomes the owner of an item. When it is full it obeys `whenFull`; with `block` producers ask `hasRoom` first.
-   * Returns the error that ends the run when `whenFull` is `error`.
+   * Returns the error that ends the run when `whenFull` is `error`, and when an operator does not wait at all.
    */
   put(item: Lease): RunError | undefined {
     if (this.#cancelled || this.#closed) {
@@ -106,6 +109,10 @@ export class Edge {
       const limit = `${this.wire.capacity.items} items or ${this.wire.capacity.bytes} bytes`
       return new RunError('edge-full', `edge ${this.name} is full (${limit}) and its "whenFull" is "error"`)
     } else if (this.wire.whenFull === 'drop-oldest') this.#makeRoom(lease)
+    else if (this.size >= this.wire.capacity.items + mostBeyondCapacity) {
+      lease.release()
+      return this.#flooded()
+    }
     this.passed++
     this.tap?.(lease)
     this.#queue.push(lease)
@@ -169,6 +176,14 @@ export class Edge {
     const { capacity } = this.wire
     if (size === 0) return true
     return size < capacity.items && this.#bytes < capacity.bytes && this.#bytes + bytes <= capacity.bytes
+  }
+
+  #flooded(): RunError {
+    const { items } = this.wire.capacity
+    const found = `put ${this.size + 1} items on edge ${this.name} (capacity ${items}) without waiting for room`
+    return new RunError('edge-full', found, {
+      remedy: 'it must return them from `each` or `source`, which wait',
+    })
   }
 
   #makeRoom(lease: Lease): void {

@@ -34,8 +34,6 @@ export interface Host extends Holder {
   cursor(): Cursor | undefined
   /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */
   failed(error: unknown, item: Item): void
-  /** The operator itself is broken: ends the run. */
-  fail(error: unknown): void
   addSource(source: SourcePump): void
 }
 
@@ -56,5 +54,7 @@ export interface NodeHost {
   acknowledged(origin: Origin): void
   log(message: string): void
   ended(): void
+  /** Nothing is left in the process that could wake a node or end its work. */
+  idle(): void
   cursor(node: string): Cursor | undefined
 }

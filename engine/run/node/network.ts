@@ -73,6 +73,13 @@ export class Network {
     const waiting = () => this.nodes.filter(node => node.state !== 'ended')
     let deadline: NodeJS.Timeout | undefined
     let late = false
+    // no timer, file or other work is left in the process: what goes on now never ends
+    const idle = () => {
+      this.#host.idle()
+      late = true
+      this.#look()
+    }
+    process.on('beforeExit', idle)
     while (waiting().length > 0 && !late) {
       if (failed()) {
         deadline ??= setTimeout(() => {
@@ -85,6 +92,7 @@ export class Network {
       })
     }
     clearTimeout(deadline)
+    process.off('beforeExit', idle)
     for (const node of waiting()) {
       const message = `node "${node.name}" did not stop when the run ended`
       this.#host.fail(new RunError('did-not-stop', message, { node: node.name }))

@@ -165,7 +165,7 @@ export class RunningNode implements Host, Pump {
 
   /** Releases what the node still holds, even under work that does not end. */
   releaseAll(): void {
-    for (const lease of this.ownedLeases.all) if (lease.open) lease.release()
+    for (const lease of this.ownedLeases.all) lease.free()
   }
 
   begin(): void {

@@ -2,14 +2,13 @@ import { Subscriber, type Subscription } from 'rxjs'
 import type { Item, Streams } from '../../operator.ts'
 import { RunError } from '../error.ts'
 import type { Holder } from '../items/lease.ts'
-import { type Lease, leaseOf } from '../items/lease.ts'
+import { Lease, leaseOf } from '../items/lease.ts'
 import type { Edge } from './edge.ts'
 import type { Waiter } from './host.ts'
 
 /** What the way out of a node asks of the node. */
 export interface OutletHost extends Holder {
   readonly isRunning: boolean
-  fail(error: unknown): void
   /** All streams have completed. */
   finish(): void
 }
@@ -92,6 +91,7 @@ class Listener extends Subscriber<Item> {
   readonly #edges: readonly Edge[] | undefined
   readonly #host: OutletHost
   readonly #completed: () => void
+  #isComplete = false
 
   constructor(port: string, edges: readonly Edge[] | undefined, host: OutletHost, completed: () => void) {
     super()
@@ -99,6 +99,11 @@ class Listener extends Subscriber<Item> {
     this.#edges = edges
     this.#host = host
     this.#completed = completed
+  }
+
+  override next(item: Item): void {
+    if (this.#isComplete) this.#late(item)
+    else super.next(item)
   }
 
   protected override _next(item: Item): void {
@@ -115,6 +120,7 @@ class Listener extends Subscriber<Item> {
   }
 
   protected override _complete(): void {
+    this.#isComplete = true
     this.#completed()
     this.unsubscribe()
   }
@@ -125,21 +131,30 @@ class Listener extends Subscriber<Item> {
       const rule = `must emit nothing on "${this.#port}", which is not one of its outputs`
       throw new RunError('operator-misused', rule)
     }
+    if (!lease.open) throw lease.misuse('emitted')
     if (lease.holder !== this.#host) {
-      const rule = `must not emit item "${lease.key}" twice or released: derive another`
-      throw new RunError('operator-misused', rule)
+      const rule = `emitted item "${lease.key}", which another node holds`
+      throw new RunError('operator-misused', rule, {
+        remedy: 'it must emit only items that it was given or made',
+      })
     }
-    lease.moveTo(undefined)
+    const own = lease.handOver()
     const [first] = edges
     if (first && edges.length === 1) {
-      const fault = first.put(lease)
+      const fault = first.put(own)
       if (fault) throw fault
       return
     }
-    if (edges.length === 0) lease.release()
+    if (edges.length === 0) own.release()
     // every copy gets an owner before the first edge may complain
-    const copies = edges.map(edge => ({ edge, copy: edge === first ? lease : lease.fork() }))
+    const copies = edges.map(edge => ({ edge, copy: edge === first ? own : own.fork() }))
     const faults = copies.flatMap(({ edge, copy }) => edge.put(copy) ?? [])
     if (faults[0]) throw faults[0]
+  }
+  /** An item that came after the end of its stream would vanish. */
+  #late(item: unknown): void {
+    const key = item instanceof Lease ? `item "${item.key}"` : 'something'
+    const rule = `emitted ${key} on "${this.#port}" after that stream had completed`
+    this.#host.fail(new RunError('operator-misused', rule, { remedy: 'it must complete a stream last' }))
   }
 }

@@ -1,26 +1,35 @@
+import type { LogLevel } from '../../operator.ts'
 import { RunError } from '../error.ts'
 import type { Edge } from './edge.ts'
 import type { RunningNode } from './node.ts'
 import type { Scheduler } from './scheduler.ts'
 
+interface StallingRun {
+  readonly scheduler: Scheduler
+  log(text: string, level: LogLevel, node: string): void
+  fail(error: RunError): void
+}
+
+/** After this number of silent periods work that only a timer could still end counts as work that never ends. */
+const longestSilence = 10
+
 /** Ends a run in which nothing can happen any more. */
 export class StallWatch {
-  readonly #run: { readonly scheduler: Scheduler; fail(error: RunError): void }
+  readonly #run: StallingRun
   readonly #seconds: number
   #timer: NodeJS.Timeout | undefined
+  #watch: NodeJS.Timeout | undefined
 
   /** `seconds` without any event, while RxJS holds items that a timer might free, count as a stall. */
-  constructor(run: { readonly scheduler: Scheduler; fail(error: RunError): void }, seconds = 60) {
+  constructor(run: StallingRun, seconds = 60) {
     this.#run = run
     this.#seconds = seconds
   }
 
   /** Called when no node works and none can be woken. */
   look(nodes: readonly RunningNode[], edges: readonly Edge[]): void {
-    const { certain, text } = stallReason(nodes, edges)
-    const stalled = () => this.#run.fail(new RunError('stalled', `the run stalled: ${text}`))
-    if (certain) {
-      stalled()
+    if (stallReason(nodes, edges).certain) {
+      this.end(nodes, edges)
       return
     }
     // RxJS may hold items until a timer of its own: give it time, and look again
@@ -28,13 +37,58 @@ export class StallWatch {
     const { wakes } = scheduler
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      if (scheduler.wakes === wakes) stalled()
+      if (scheduler.wakes === wakes) this.end(nodes, edges)
     }, this.#seconds * 1000)
+    this.#timer.unref()
   }
 
-  end(): void {
-    clearTimeout(this.#timer)
+  /** Looks after work that goes on while nothing else happens: tells of it, and ends the run when it can never end. */
+  watch(nodes: readonly RunningNode[]): void {
+    const { scheduler, log, fail } = this.#run
+    let wakes = scheduler.wakes
+    let silent = 0
+    this.#watch = setInterval(() => {
+      const isSilent = scheduler.wakes === wakes
+      wakes = scheduler.wakes
+      const node = nodes.find(node => node.working > 0)
+      silent = isSilent && node ? silent + 1 : 0
+      if (!node || silent === 0) return
+      if (silent >= longestSilence && onlyTimersLeft()) fail(neverEnds(node))
+      else if (Number.isInteger(Math.log2(silent)))
+        log(`${workOf(node)} has gone on for ${silent * this.#seconds} s`, 'warn', node.name)
+    }, this.#seconds * 1000)
+    this.#watch.unref()
   }
+
+  /** Ends the run: its error names work that never ends, or what waits for what. */
+  end(nodes: readonly RunningNode[], edges: readonly Edge[]): void {
+    const working = nodes.filter(node => node.working > 0)
+    if (working.length === 0)
+      this.#run.fail(new RunError('stalled', `the run stalled: ${stallReason(nodes, edges).text}`))
+    for (const node of working) this.#run.fail(neverEnds(node))
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    clearInterval(this.#watch)
+  }
+}
+
+function neverEnds(node: RunningNode): RunError {
+  const [item] = node.ownedLeases.all
+  const about = { node: node.name, ...(item && { key: item.key, seed: item.seed }) }
+  return new RunError('never-settled', `${workOf(node)} never ends: its promise never settles`, about)
+}
+
+function workOf({ name, planned, ownedLeases }: RunningNode): string {
+  const [item] = ownedLeases.all
+  return `node "${name}" (${planned.operatorName}): its work${item ? ` on item "${item.key}"` : ''}`
+}
+
+/** No file, process, connection or GPU (which polls by immediates) is at work; terminals and signals do not count. */
+function onlyTimersLeft(): boolean {
+  const passive = new Set(['Timeout', 'TTYWrap', 'PipeWrap', 'SignalWrap'])
+  return process.getActiveResourcesInfo().every(name => passive.has(name))
 }
 
 /**

@@ -1,6 +1,6 @@
-import { mergeMap, of } from 'rxjs'
-import t from 'tap'
-import { operator, type Streams } from '../../../engine/operator.ts'
+import { NEVER, Observable, of, type Subscriber } from 'rxjs'
+import t, { type Test } from 'tap'
+import { type Context, type Item, operator, type Streams } from '../../../engine/operator.ts'
 import { runNodes, testBed } from '../support.ts'
 
 t.test('an operator that breaks the contract is told so', async t => {
@@ -24,21 +24,155 @@ t.test('an operator that breaks the contract is told so', async t => {
   }
 })
 
-t.test('an item that is emitted or released twice is a mistake of the operator', async t => {
-  const twice = operator({
-    summary: 'Emits each item twice.',
+/** Runs three numbers through an operator that handles its input with plain RxJS in its own way. */
+async function runThrough(
+  t: Test,
+  handle: (item: Item<number>, output: Subscriber<Item>, context: Context) => void,
+) {
+  const odd = operator({
+    summary: 'Is odd.',
     config: {},
     inputs: { numbers: 'number' },
     outputs: { numbers: 'number' },
-    run: ({ numbers }) => ({ numbers: numbers.pipe(mergeMap(item => of(item, item))) }),
+    run: ({ numbers }, _, context) => ({
+      numbers: new Observable<Item>(output =>
+        numbers.subscribe({ next: item => handle(item, output, context), complete: () => output.complete() }),
+      ),
+    }),
   })
-  const on = testBed({ operators: { twice } })
-  const nodes = {
-    count: { operator: 'range', config: { count: 3 } },
-    twice: { operator: 'twice', from: { numbers: 'count.numbers' } },
+  const on = testBed({ operators: { odd } })
+  const summary = await runNodes(t, oddNodes, on)
+  t.equal(summary.status, 'failed')
+  t.equal(summary.leaked, 0, 'nothing leaks')
+  t.equal(on.buffers.live, 0, 'all buffers are freed')
+  return summary
+}
+
+const oddNodes = {
+  count: { operator: 'range', config: { count: 3 } },
+  odd: { operator: 'odd', from: { numbers: 'count.numbers' } },
+  end: { operator: 'collect', from: { items: 'odd.numbers' } },
+}
+
+t.test('a node that uses an item which is no longer its own is named, and all is freed', async t => {
+  const cases: Record<string, (item: Item<number>, output: Subscriber<Item>) => void> = {
+    'emitted item "0" twice': (item, output) => {
+      output.next(item)
+      output.next(item)
+    },
+    'released item "0" twice': item => {
+      item.release()
+      item.release()
+    },
+    'released item "0" after it had been emitted': (item, output) => {
+      output.next(item)
+      item.release()
+    },
+    'emitted item "0" after it had been released': (item, output) => {
+      item.release()
+      output.next(item)
+    },
+    'derived from item "0" after it had been emitted': (item, output) => {
+      output.next(item)
+      output.next(item.derive(1))
+    },
+    'derived from item "0" after it had been released': (item, output) => {
+      item.release()
+      output.next(item.derive(1))
+    },
   }
-  const summary = await runNodes(t, nodes, on)
-  t.equal(summary.error?.code, 'operator-misused')
-  t.match(summary.error?.message, /item "0" twice or released/)
-  t.equal(on.buffers.live, 0)
+  for (const [expected, handle] of Object.entries(cases)) {
+    const { error } = await runThrough(t, handle)
+    t.equal(error?.code, 'operator-misused')
+    t.equal(error?.node, 'odd')
+    t.match(error?.message, `node "odd" (odd): ${expected}`)
+  }
+})
+
+t.test('a late release of an emitted item is the mistake of the node that emitted it', async t => {
+  const emitted: Item[] = []
+  const { error } = await runThrough(t, (item, output) => {
+    for (const one of emitted.splice(0)) one.release()
+    emitted.push(item)
+    output.next(item)
+  })
+  t.equal(error?.node, 'odd')
+  t.match(error?.message, 'released item "0" after it had been emitted')
+})
+
+t.test('an item that `each` releases must not be released by its work too', async t => {
+  const odd = operator({
+    summary: 'Releases its input.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: { numbers: 'number' },
+    run: ({ numbers }, _, context) => ({
+      numbers: numbers.pipe(
+        context.each((value: number, item) => {
+          item.release()
+          return value > 0 ? value : undefined
+        }),
+      ),
+    }),
+  })
+  const on = testBed({ operators: { odd } })
+  const { error, leaked } = await runNodes(t, oddNodes, on)
+  t.match(error?.message, /^node "odd" \(odd\): released item "0" twice.* leave it alone in `each`$/)
+  t.equal(leaked + on.buffers.live, 0)
+})
+
+t.test('an item that comes after the end of its stream ends the run: it would vanish', async t => {
+  const odd = operator({
+    summary: 'Completes one of its streams too early.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: { numbers: 'number', others: { kind: 'number', optional: true } },
+    run: ({ numbers }) => {
+      const first = new Observable<Item>(output => {
+        // no teardown: RxJS would stop listening at the end
+        numbers.subscribe(item => {
+          output.next(item)
+          output.complete()
+        })
+      })
+      return { numbers: first, others: NEVER }
+    },
+  })
+  const on = testBed({ operators: { odd } })
+  const { error, leaked } = await runNodes(t, oddNodes, on)
+  t.match(error?.message, 'node "odd" (odd): emitted item "1" on "numbers" after that stream had completed')
+  t.equal(leaked + on.buffers.live, 0)
+})
+
+t.test('a flood of items that do not wait for room ends the run before they fill the memory', async t => {
+  let made = 0
+  const { error, peakItems } = await runThrough(t, (item, output) => {
+    for (let i = 0; i < 50_000 && !output.closed; i++, made++) output.next(item.derive(i))
+    item.release()
+  })
+  t.equal(error?.code, 'edge-full')
+  t.match(error?.message, /^node "odd" \(odd\): put \d+ items on edge odd.numbers → end.items \(capacity 4\)/)
+  t.ok(peakItems < 11_000 && made < 11_000, `${peakItems} alive`)
+})
+
+t.test('`each` passes on any number of results, one after the other as there is room', async t => {
+  const many = operator({
+    summary: 'Makes many of one.',
+    config: { count: { type: 'integer', description: 'Results of each number.' } },
+    inputs: { numbers: 'number' },
+    outputs: { numbers: 'number' },
+    expands: true,
+    run: ({ numbers }, { count }, context) => ({
+      numbers: numbers.pipe(
+        context.each((value: number) => Array.from({ length: count }, (_, i) => value + i)),
+      ),
+    }),
+  })
+  const on = testBed({ operators: { many } })
+  const nodes = { ...oddNodes, odd: { ...oddNodes.odd, operator: 'many', config: { count: 100_000 } } }
+  const { status, leaked } = await runNodes(t, nodes, on)
+  t.equal(status, 'completed')
+  t.equal(leaked, 0)
+  t.equal(on.seen.length, 300_000)
+  t.same(on.seen.slice(99_999, 100_001), [99_999, 1], 'in order')
 })
