@@ -3,6 +3,7 @@ import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
+import { inspectSamples } from './inspect-samples.ts'
 import { ReadError } from './read-error.ts'
 import {
   expectObject,
@@ -27,15 +28,24 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
+  inspect: settings => inspectSamples(settings.path, () => readConversations(settings), 'conversations'),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
-      const file = resolvePath(path)
-      const folder = root ? resolvePath(root) : dirname(file)
-      const samples = parseConversations(file, await readText(file), folder)
-      yield* inEpochs(samples, passes, context.seed)
+      yield* inEpochs(await readConversations({ path, root }), passes, context.seed)
     }),
   }),
 })
+
+async function readConversations({
+  path,
+  root,
+}: {
+  path: string
+  root: string
+}): Promise<SourceItem<Sample>[]> {
+  const file = resolvePath(path)
+  return parseConversations(file, await readText(file), root ? resolvePath(root) : dirname(file))
+}
 
 /**
  * The samples of a file, keyed by their index in the array or by line number. Throws one error, with a line for each of

@@ -3,6 +3,7 @@ import { operator, type SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
+import { inspectSamples } from './inspect-samples.ts'
 import { found, lineRows, readText, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
@@ -19,14 +20,18 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
+  inspect: settings => inspectSamples(settings.path, () => readQuestions(settings), 'questions'),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
-      const file = resolvePath(path)
-      const samples = parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
-      yield* inEpochs(samples, passes, context.seed)
+      yield* inEpochs(await readQuestions({ path, root }), passes, context.seed)
     }),
   }),
 })
+
+async function readQuestions({ path, root }: { path: string; root: string }): Promise<SourceItem<Sample>[]> {
+  const file = resolvePath(path)
+  return parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
+}
 
 /** The samples of a file, keyed by line number. Throws one error, with a line for each of the first problems. */
 export const parseQuestions = (file: string, text: string, root: string): SourceItem<Sample>[] =>

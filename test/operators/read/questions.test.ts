@@ -109,3 +109,23 @@ t.test('an empty file and an absent one are errors', async t => {
   const { error } = await read(t, line(1), { path: '/no/such/file.jsonl' })
   t.match(error?.message, '/no/such/file.jsonl: cannot be read')
 })
+
+t.test('a check counts the clips that are missing, empty or cut, without decoding any', async t => {
+  const cut = Buffer.alloc(16)
+  cut.writeUInt32BE(8, 0)
+  cut.write('ftyp', 4)
+  cut.writeUInt32BE(900, 8)
+  cut.write('moov', 12)
+  const clips = { '0.mp4': cut.subarray(0, 8), '1.mp4': cut, '2.mp4': '' }
+  const directory = t.testdir({ 'train.jsonl': `${lines(4)}\n${line(1)}`, clips })
+  const path = join(directory, 'train.jsonl')
+  const settings = { path, root: '', shuffle: false, limit: 0, epochs: 1 }
+  const at = (name: string) => join(directory, `clips/${name}.mp4`)
+  t.strictSame(await questions.inspect?.(settings), [
+    '5 questions about 4 clips',
+    `1 cut-clip: ${at('1')} (row 2: the part "moov" ends at byte 908, the file at byte 16)`,
+    `1 empty-clip: ${at('2')} (row 3)`,
+    `1 missing-clip: ${at('3')} (row 4)`,
+  ])
+  t.strictSame(await questions.inspect?.({ ...settings, path: 'builtin:shapes/none.jsonl' }), [])
+})
