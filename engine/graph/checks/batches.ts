@@ -15,21 +15,50 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
       if (maxLag === undefined) continue
       const within = onTheWay(gated.name, from.node, nodes)
       if (within.some(name => byName.get(name)?.operator.expands)) continue
+      const needed = itemsNeeded(gated.name, within, byName)
       for (const name of within) {
         const node = byName.get(name)
-        const size = node?.operator.collects?.(node.config) ?? 1
-        if (!node || size <= maxLag + 1 || reaches(gated.name, from.node, nodes, name)) continue
+        const size = needed.get(name) ?? 1
+        const collects = node?.operator.collects?.(node.config) ?? 1
+        if (!node || collects === 1 || size <= maxLag + 1 || reaches(gated.name, from.node, nodes, name))
+          continue
         const first = node.wires.find(wire => wire.initial === undefined)
         problems.push({
           code: 'batch-never-fills',
           ...locate(first?.at ?? feedback.at),
           rule: `must be fed ${size} items before it emits any, and only ${maxLag + 1} can be in the cycle (maxLag ${maxLag})`,
           found: `"${name}" within the cycle ${gated.name} → … → ${endName(from)}`,
-          remedy: `raise maxLag of "${gated.name}.${feedback.port}" to ${size - 1}, or lower the size of the batch to ${maxLag + 1}`,
+          remedy: `raise maxLag of "${gated.name}.${feedback.port}" to ${size - 1}, or lower the size of the batch to ${Math.max(1, Math.floor((collects * (maxLag + 1)) / size))}`,
         })
       }
     }
   }
+}
+
+/** Items of the gated node that each node within its cycle needs before it emits: batches in a row multiply. */
+function itemsNeeded(
+  gated: string,
+  within: readonly string[],
+  byName: ReadonlyMap<string, PlannedNode>,
+): Map<string, number> {
+  const needed = new Map<string, number>()
+  const open = new Set(within)
+  // what is not on the way from the gated node may bring any number of items
+  const before = (name: string) => (open.has(name) ? needed.get(name) : 1)
+  for (let moved = true; moved; ) {
+    moved = false
+    for (const name of within) {
+      const node = byName.get(name)
+      if (!node || needed.has(name)) continue
+      const wires = name === gated ? [] : node.wires.filter(forward)
+      const each = wires.map(wire => before(wire.from.node))
+      if (each.includes(undefined)) continue
+      const fewest = Math.min(...each.flatMap(count => count ?? []))
+      needed.set(name, (node.operator.collects?.(node.config) ?? 1) * (wires.length > 0 ? fewest : 1))
+      moved = true
+    }
+  }
+  return needed
 }
 
 /** The cycle of a feedback edge with `maxLag`, and the items that the edge lets into it. */
@@ -62,6 +91,15 @@ function onTheWay(start: string, end: string, nodes: readonly PlannedNode[]): st
 function reaches(start: string, end: string, nodes: readonly PlannedNode[], without: string): boolean {
   if (without === start || without === end) return false
   return walk(start, next(nodes), without).has(end)
+}
+
+/** Names of the nodes from which each node that answers on a feedback edge can be reached, without feedback edges. */
+export function nodesBefore(
+  nodes: readonly PlannedNode[],
+  ends: ReadonlySet<string>,
+): Map<string, Set<string>> {
+  const steps = previous(nodes)
+  return new Map([...ends].map(end => [end, walk(end, steps)]))
 }
 
 function walk(start: string, step: ReadonlyMap<string, readonly string[]>, without?: string): Set<string> {

@@ -43,6 +43,8 @@ export class Edge {
   taken = 0
   /** Sees every item that is put on the edge while `flow tap` asks for it. */
   tap: ((item: Lease) => void) | undefined
+  /** Feedback edges that its items cannot reach: an item on it is no longer on its way to answer them. */
+  outside: ReadonlySet<Edge> = new Set()
   /** When it is full its producer waits. */
   readonly #blocks: boolean
   readonly #queue = new Queue<Lease>()
@@ -102,7 +104,11 @@ export class Edge {
       item.release()
       return undefined
     }
-    const lease = this.feedback ? this.#endAncestry(item) : item
+    const lease = this.feedback
+      ? this.#endAncestry(item)
+      : this.outside.size > 0
+        ? this.#leaveCycles(item)
+        : item
     if (this.latest) this.#dropAll()
     else if (!this.#fits(lease.bytes) && this.wire.whenFull === 'error') {
       lease.release()
@@ -163,6 +169,15 @@ export class Edge {
       if (trace instanceof Ticket && trace.edge === this) this.#tickets.push(trace)
     }
     const lease = item.fork([])
+    item.release()
+    return lease
+  }
+
+  /** Outside the cycle an item may wait for others, e.g. in a batch: the gate of the cycle must not wait for it. */
+  #leaveCycles(item: Lease): Lease {
+    const isInside = (trace: Trace) => !(trace instanceof Ticket && this.outside.has(trace.edge))
+    if (item.traces.every(isInside)) return item
+    const lease = item.fork(item.traces.filter(isInside))
     item.release()
     return lease
   }

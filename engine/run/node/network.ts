@@ -1,4 +1,5 @@
 import { EMPTY } from 'rxjs'
+import { nodesBefore } from '../../graph/checks/batches.ts'
 import { endName, type Wire } from '../../graph/flatten/flat.ts'
 import type { Plan, PlannedNode } from '../../graph/plan.ts'
 import { RunError } from '../error.ts'
@@ -24,6 +25,7 @@ export class Network {
       return new RunningNode(node, incoming, outgoing, host)
     })
     this.#host = host
+    endTickets(this.edges, nodes)
   }
 
   /** Puts the first value on each edge that starts with one. */
@@ -99,6 +101,18 @@ export class Network {
       node.releaseAll()
     }
     for (const edge of this.edges) edge.cancel()
+  }
+}
+
+/** Tells each edge which feedback edges nothing on it can reach any more: their gates must not wait for its items. */
+function endTickets(edges: readonly Edge[], nodes: Plan['nodes']): void {
+  const gating = edges.filter(({ wire }) => wire.maxLag !== undefined)
+  if (gating.length === 0) return
+  const before = nodesBefore(nodes, new Set(gating.map(({ wire }) => wire.from.node)))
+  for (const edge of edges) {
+    const leads = (to: Edge) =>
+      edge === to || (!edge.feedback && before.get(to.wire.from.node)?.has(edge.consumer))
+    edge.outside = new Set(gating.filter(to => !leads(to)))
   }
 }
 
