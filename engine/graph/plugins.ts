@@ -1,9 +1,10 @@
-import { readFileSync, realpathSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
+import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
@@ -105,15 +106,8 @@ export const withoutPlugins = (registry: Registry, names: readonly PluginName[])
   })),
 })
 
-/** Whether a file is in a folder, links followed; a file that is not there is in none. */
-function isWithin(folder: string, file: string): boolean {
-  try {
-    const way = relative(realpathSync(folder), realpathSync(file))
-    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
-  } catch {
-    return false
-  }
-}
+/** A module that is not there is in no folder. */
+const isWithin = (folder: string, file: string): boolean => existsSync(file) && leadsInto(folder, file)
 
 function adopt<T>(
   given: unknown,

@@ -1,4 +1,5 @@
-import { isAbsolute, join, posix, win32 } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
+import { isAbsolute, join, posix, relative, sep, win32 } from 'node:path'
 import { CodedError } from './errors.ts'
 
 /**
@@ -6,19 +7,37 @@ import { CodedError } from './errors.ts'
  * leave the folder, is a path of its own, or is the address of something else (`https:`, `data:`). Links inside the folder
  * may lead elsewhere: who made the folder made them too.
  */
-export function inside(folder: string, name: string, named = 'a file name'): string {
+export function inside(folder: string, name: unknown, named = 'a file name'): string {
+  if (isInside(name)) return join(folder, name)
   const fault = faultOf(name)
-  if (fault === undefined) return join(folder, name)
+  const shown = String(JSON.stringify(name)).slice(0, 200)
   throw new CodedError(
     'path-outside',
-    `${folder}: ${named} must name a file inside this folder, found ${JSON.stringify(name.slice(0, 200))}, ${fault}`,
+    `${folder}: ${named} must name a file inside this folder, found ${shown}, ${fault}`,
   )
 }
 
 /** Whether data names a file inside its folder. */
-export const isInside = (name: string): boolean => faultOf(name) === undefined
+export const isInside = (name: unknown): name is string => faultOf(name) === undefined
 
-function faultOf(name: string): string | undefined {
+/**
+ * The path of a file that a folder from elsewhere names inside itself, if there is one. Its content is to be copied or
+ * shown, so links that lead out of the folder are not followed.
+ */
+export function fileInside(folder: string, name: string, named?: string): string | undefined {
+  const path = inside(folder, name, named)
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  return isFile && leadsInto(folder, path) ? path : undefined
+}
+
+/** Whether a path that is there is in a folder, all links followed. */
+export function leadsInto(folder: string, path: string): boolean {
+  const way = relative(realpathSync(folder), realpathSync(path))
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way)
+}
+
+function faultOf(name: unknown): string | undefined {
+  if (typeof name !== 'string') return 'which is not a text'
   if (name === '') return 'which names nothing'
   if (name.includes('\0')) return 'which holds a zero character'
   if (isAbsolute(name) || posix.isAbsolute(name) || win32.isAbsolute(name)) return 'which starts at a root'

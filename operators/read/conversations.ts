@@ -1,5 +1,6 @@
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
+import { inside, isInside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
@@ -83,5 +84,7 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   }
   const asked = messages.find(({ from }) => from === 'human' || from === 'user')
   const question = (asked?.value ?? '').replaceAll('<image>', '').trim()
-  return { video: join(root, video), question, conversations: messages, fields }
+  const place = video.replace(/^\/+/, '')
+  if (!isInside(place)) return `video: must name a file inside ${root}, ${found(video)}`
+  return { video: inside(root, place), question, conversations: messages, fields }
 }

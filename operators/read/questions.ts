@@ -1,5 +1,6 @@
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
+import { inside, isInside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
@@ -50,6 +51,8 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   if (typeof video_filename !== 'string') return `video_filename: must be text, ${found(video_filename)}`
   // The published rule: the data's root, then the name without its first character, which is a dot.
   if (!video_filename.startsWith('./')) return `video_filename: must start with ./, ${found(video_filename)}`
-  const sample = { video: join(root, video_filename.slice(1)), question: problem, fields }
+  const place = video_filename.slice('./'.length).replace(/^\/+/, '')
+  if (!isInside(place)) return `video_filename: must name a file inside ${root}, ${found(video_filename)}`
+  const sample = { video: inside(root, place), question: problem, fields }
   return solution === undefined ? sample : { ...sample, solution }
 }

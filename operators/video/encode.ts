@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Pictures } from '../kinds.ts'
@@ -40,7 +41,7 @@ export default operator({
     rows: clips?.pipe(
       context.each<Pictures, Readonly<Record<string, unknown>>>(
         async (pictures, { key }) => {
-          await encodeVideo(join(resolvePath(folder), pictures.path), pictures, {
+          await encodeVideo(inside(resolvePath(folder), pictures.path), pictures, {
             ...options,
             signal: context.signal,
           })

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../../shared/errors.ts'
+import { inside } from '../../shared/inside.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import { RunError } from '../error.ts'
 
@@ -90,7 +91,7 @@ export function rewindFiles(directory: string, sizes: Readonly<Record<string, nu
   const isLines = (name: string) => name.endsWith('.jsonl')
   const names = new Set([...Object.keys(sizes), ...readdirSync(directory).filter(isLines)])
   for (const name of names) {
-    const path = join(directory, name)
+    const path = inside(directory, name, 'a file in the state of a checkpoint')
     const size = sizes[name] ?? 0
     const found = existsSync(path) ? statSync(path).size : 0
     if (found < size) {

@@ -1,9 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { fileInside, inside } from '../../../engine/shared/inside.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { writeReport } from './report.ts'
-import type { Result } from './result.ts'
+import { type Result, sheetField } from './result.ts'
 import {
   agreeOnRecipe,
   appendTiming,
@@ -72,6 +73,8 @@ function unite(parts: readonly { folder: string; results: readonly Result[] }[])
   let twice = 0
   for (const { folder, results } of parts)
     for (const result of results) {
+      // before anything is written
+      if (result.sheet !== null) inside(folder, result.sheet, sheetField)
       const text = JSON.stringify(result)
       const known = merged.get(result.id)
       if (known === undefined) merged.set(result.id, text)
@@ -86,8 +89,9 @@ function unite(parts: readonly { folder: string; results: readonly Result[] }[])
 }
 
 function copySheet(from: string, to: string, sheet: string): void {
-  const [source, target] = [join(from, sheet), join(to, sheet)]
-  if (!existsSync(source) || existsSync(target)) return
+  const source = fileInside(from, sheet, sheetField)
+  const target = inside(to, sheet, sheetField)
+  if (source === undefined || existsSync(target)) return
   mkdirSync(dirname(target), { recursive: true })
   copyFileSync(source, target)
 }

@@ -1,3 +1,4 @@
+import { isInside } from '../../../engine/shared/inside.ts'
 import type { Outcome } from '../../question.ts'
 import type { Result } from './result.ts'
 
@@ -70,7 +71,9 @@ function answerOf({
     ...(output !== null && tagsOf(output) === 'left open' ? ['tag left open'] : []),
   ]
   const frames = framesText(indices, framesPerSecond)
-  return { chosen, output, message, tokens, finished, prompt, frames, sheet, flags }
+  // an address would load something into the page
+  const shownSheet = isInside(sheet) ? sheet : null
+  return { chosen, output, message, tokens, finished, prompt, frames, sheet: shownSheet, flags }
 }
 
 /** The token limit ended the output. */

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { fileInside } from '../../../engine/shared/inside.ts'
 import { scaledJpegs } from '../../video/pictures.ts'
-import type { Result } from './result.ts'
+import { type Result, sheetField } from './result.ts'
 
 /** Bytes that a page of a thousand questions may have, and each question of a longer one. */
 const pageBytes = 4_900_000
@@ -31,8 +31,8 @@ export async function embedSheets(folder: string, results: readonly Result[]): P
   const names = [...new Set(results.flatMap(({ sheet }) => sheet ?? []))]
   const files = new Map(
     names.flatMap(name => {
-      const path = join(folder, name)
-      return existsSync(path) ? [[name, readFileSync(path)] as const] : []
+      const path = fileInside(folder, name, sheetField)
+      return path === undefined ? [] : [[name, readFileSync(path)] as const]
     }),
   )
   // the texts are packed to about a third, and base64 makes that larger by a third

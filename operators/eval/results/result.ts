@@ -29,6 +29,9 @@ export interface Result {
   message: string | null
 }
 
+/** What messages call the name of a contact sheet. */
+export const sheetField = 'the "sheet" of a result'
+
 /** The record of a question at the end of its way. */
 export function resultOf(asked: QuestionWith<'verdict'>): Result {
   const { question, fields, verdict, reply, shown, prompt, failure } = asked

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { inside, isInside } from '../../../engine/shared/inside.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
@@ -119,14 +120,14 @@ async function openShards(
   }
   const namesByShard = new Map<string, string[]>()
   for (const [name, shard] of Object.entries(map)) {
-    if (typeof shard !== 'string' || shard !== basename(shard) || shard.includes('\\')) {
+    if (typeof shard !== 'string' || !isInside(shard) || shard !== basename(shard) || shard.includes('\\')) {
       const message = `${indexPath}: tensor ${name} must name a file in the same folder, got ${JSON.stringify(shard)}`
       problems.push({ code: 'bad-index', message })
     } else namesByShard.set(shard, [...(namesByShard.get(shard) ?? []), name])
   }
   const files: SafetensorsFile[] = []
   for (const [shard, names] of namesByShard) {
-    const file = await openShard(join(dirname(indexPath), shard), indexPath, problems)
+    const file = await openShard(inside(dirname(indexPath), shard), indexPath, problems)
     if (!file) continue
     files.push(file)
     for (const name of names.filter(name => !file.tensors.has(name) && !isUnused(name))) {

@@ -50,6 +50,11 @@ for (const [name, text, message] of [
     JSON.stringify([{ ...row({ video: undefined }), image: 'a.png' }]),
     /^a\[0\]: video: .* missing; pictures cannot/,
   ],
+  [
+    'a clip outside the folder',
+    JSON.stringify([row({ video: 'a/../../b.mp4' })]),
+    /^a\[0\]: video: must name a file inside \., found "a\/\.\.\/\.\.\/b\.mp4"$/,
+  ],
   ['no message', JSON.stringify([row({ conversations: [] })]), /^a\[0\]: conversations: .* found \[\]$/],
   [
     'a message without text',

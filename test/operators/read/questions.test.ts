@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import questions, { parseQuestions } from '../../../operators/read/questions.ts'
 import { runGraph } from '../run-graph.ts'
@@ -78,6 +78,7 @@ t.test('every bad line is told with its number and what would be right', async t
     line(2, { video_filename: undefined }),
     line(3, { video_filename: '/clips/3.mp4' }),
     line(4, { solution: null }),
+    line(5, { video_filename: './clips/../../5.mp4' }),
   ]
   const { status, error, path } = await read(t, bad.join('\n'))
   t.equal(status, 'failed')
@@ -88,6 +89,7 @@ t.test('every bad line is told with its number and what would be right', async t
     `${path}:5: video_filename: must be text, it is missing`,
     `${path}:6: video_filename: must start with ./, found "/clips/3.mp4"`,
     `${path}:7: solution: must be text, found null`,
+    `${path}:8: video_filename: must name a file inside ${dirname(path)}, found "./clips/../../5.mp4"`,
   ]
   for (const text of expected) t.ok(error?.message.includes(text), text)
 })

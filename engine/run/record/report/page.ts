@@ -7,6 +7,7 @@ export function reportPage({ manifest, status, series, constants, samples, sampl
   const title = `${text(manifest.graph) || 'run'}: ${text(manifest.status) || 'running'}`
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+    `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">`,
     '<meta name="viewport" content="width=device-width,initial-scale=1">',
     `<title>${escapeMarkup(title)}</title><style>${style}</style></head><body>`,
     `<h1>${escapeMarkup(text(manifest.graph) || 'run')}</h1>`,
@@ -92,16 +93,20 @@ function graphOf({ nodes, edges }: Status): string {
 
 /** Short values become columns; long texts and pictures share the last column, one below the other. */
 function sampleTable(samples: readonly Sample[], count: number): string {
-  const flat = samples.map(({ entry, why }) => ({ cells: flatten({ shown: why, ...entry }) }))
+  const flat = samples.map(({ entry, why, pictures }) => ({
+    cells: flatten({ shown: why, ...entry }),
+    pictures,
+  }))
   const names = [...new Set(flat.flatMap(({ cells }) => [...cells.keys()]))]
   const isLong = (name: string) =>
-    flat.some(({ cells }) => (cells.get(name) ?? '').length > 40 || isPicture(cells.get(name)))
+    flat.some(({ cells, pictures }) => (cells.get(name) ?? '').length > 40 || pictures.has(name))
   const short = names.filter(name => !isLong(name))
   const long = names.filter(isLong)
-  const rows = flat.map(({ cells }) => {
+  const rows = flat.map(({ cells, pictures }) => {
     const texts = long.flatMap(name => {
       const value = cells.get(name)
-      return value ? [`<div class="long"><span>${escapeMarkup(name)}</span>${shown(value)}</div>`] : []
+      const content = shown(value ?? '', pictures.get(name))
+      return value ? [`<div class="long"><span>${escapeMarkup(name)}</span>${content}</div>`] : []
     })
     return row([
       ...short.map(name => [name, escapeMarkup(cells.get(name) ?? '')] as const),
@@ -112,10 +117,10 @@ function sampleTable(samples: readonly Sample[], count: number): string {
   return `<p>${samples.length} of ${count}: the best, the worst and the newest.</p><div class="wide"><table class="samples"><thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
 }
 
-const isPicture = (value: string | undefined): boolean => value?.startsWith('data:image/') ?? false
-
-const shown = (value: string): string =>
-  isPicture(value) ? `<img alt="" src="${escapeMarkup(value)}">` : `<p>${escapeMarkup(value)}</p>`
+const shown = (value: string, picture: string | undefined): string =>
+  picture === undefined
+    ? `<p>${escapeMarkup(value)}</p>`
+    : `<img alt="" src="data:image/jpeg;base64,${picture}">`
 
 /** Objects in objects as `outer.inner`, everything as text. */
 function flatten(entry: Entry, prefix = ''): Map<string, string> {
@@ -193,4 +198,6 @@ export interface Report {
 export interface Sample {
   entry: Entry
   why: 'newest' | 'best' | 'worst'
+  /** JPEG files as base64, by the fields that name them. */
+  pictures: ReadonlyMap<string, string>
 }

@@ -1,6 +1,7 @@
 import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileInside, isInside } from '../../../shared/inside.ts'
 import type { Status } from '../status.ts'
 import type { Series } from './curve.ts'
 import { type Entry, type Report, reportPage, type Sample } from './page.ts'
@@ -61,23 +62,21 @@ async function readSamples(path: string): Promise<{ samples: Sample[]; sampleCou
     for (const entry of groups[why]) if (!chosen.has(entry)) chosen.set(entry, why)
   const folder = dirname(path)
   return {
-    samples: [...chosen].map(([entry, why]) => ({ entry: withPictures(entry, folder), why })),
+    samples: [...chosen].map(([entry, why]) => ({ entry, why, pictures: picturesOf(entry, folder) })),
     sampleCount,
   }
 }
 
-/** Paths of pictures in the run's folder become the pictures themselves. */
-function withPictures(entry: Entry, folder: string): Entry {
-  const fields = Object.entries(entry).map(([name, value]) => {
-    if (typeof value !== 'string' || !picturePath.test(value)) return [name, value]
-    const file = join(folder, value)
-    return [name, existsSync(file) ? `data:image/jpeg;base64,${readFileSync(file, 'base64')}` : value]
-  })
-  return Object.fromEntries(fields)
+/** The pictures in the run's folder that fields of an entry name. */
+function picturesOf(entry: Entry, folder: string): Map<string, string> {
+  const pictures = new Map<string, string>()
+  for (const [name, value] of Object.entries(entry)) {
+    if (typeof value !== 'string' || !value.endsWith('.jpg') || !isInside(value)) continue
+    const file = fileInside(folder, value)
+    if (file !== undefined) pictures.set(name, readFileSync(file, 'base64'))
+  }
+  return pictures
 }
-
-/** Within the folder: no part of it is `..`. */
-const picturePath = /^(?!.*\.\.)[\w-][\w./-]*\.jpg$/
 
 const rewardOf = ({ reward }: Entry): number => (typeof reward === 'number' ? reward : 0)
 

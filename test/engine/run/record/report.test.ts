@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { sparkline } from '../../../../engine/run/record/report/curve.ts'
@@ -39,7 +39,15 @@ t.test(
 )
 
 t.test('pictures in the folder of the run are shown, and nothing outside of it', async t => {
-  const paths = ['frames/a.jpg', 'frames/missing.jpg', '../outside.jpg', '/etc/a.jpg']
+  const paths = [
+    'frames/a.jpg',
+    'frames/missing.jpg',
+    '../outside.jpg',
+    '/etc/a.jpg',
+    'frames/link.jpg',
+    'https://example.org/a.jpg',
+    'data:image/svg+xml;x.jpg',
+  ]
   const folder = t.testdir({
     run: {
       frames: { 'a.jpg': 'picture' },
@@ -47,6 +55,7 @@ t.test('pictures in the folder of the run are shown, and nothing outside of it',
     },
     'outside.jpg': 'secret',
   })
+  symlinkSync(join(folder, 'outside.jpg'), join(folder, 'run/frames/link.jpg'))
   const page = readFileSync(await writeReport(join(folder, 'run')), 'utf8')
   const encoded = Buffer.from('picture').toString('base64')
   t.ok(page.includes(`<img alt="" src="data:image/jpeg;base64,${encoded}">`))

@@ -76,6 +76,12 @@ t.test('texts of models and benchmarks are never markup or script', async t => {
   t.equal(dataOf(html).items[0].words, evil, 'and none is lost')
 })
 
+t.test('a page knows no contact sheet outside its folder', async t => {
+  for (const sheet of ['https://example.org/a.jpg', 'data:image/svg+xml,x', '/etc/a.jpg', '../a.jpg'])
+    t.equal(dataOf(pageOf([result('1', { sheet })])).items[0].answers[0].sheet, null, sheet)
+  t.equal(dataOf(pageOf([result('1', { sheet: 'frames/1.jpg' })])).items[0].answers[0].sheet, 'frames/1.jpg')
+})
+
 t.test('the policy of a page allows its one script and no connection', async t => {
   const html = pageOf([result('1')])
   const [, script = ''] = /<script>([\s\S]*)<\/script>\n<\/body>/.exec(html) ?? []

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
@@ -37,6 +37,30 @@ t.test('shards make the same results as one run, and a merge proves that it is w
   t.equal(comparison.lost.length, 0)
   t.ok(Math.abs(comparison.difference.mean - 11 / 16) < 1e-12)
   t.match(describeComparison(comparison).join('\n'), /25\.0 % → 93\.8 %, difference \+68\.8 \(95 % \+\d/)
+})
+
+t.test('a merge takes no file from outside the folders that it is given, and writes none there', async t => {
+  const folder = t.testdir({ 'key.jpg': 'secret' })
+  const foreign = join(folder, 'deep/foreign')
+  await evaluate('mvbench', foreign, plain)
+  const names = readdirSync(join(foreign, 'results')).sort()
+  const path = join(foreign, 'results', names[0] ?? '')
+  const result = JSON.parse(readFileSync(path, 'utf8'))
+  const merged = join(folder, 'home/merged')
+  for (const sheet of ['../../key.jpg', join(folder, 'key.jpg'), 'https://example.org/a.jpg', 'data:x', 7]) {
+    writeFileSync(path, JSON.stringify({ ...result, sheet }))
+    await t.rejects(mergeResults(merged, [foreign]), {
+      code: 'path-outside',
+      message: /the "sheet" of a result must name a file inside this folder/,
+    })
+    t.notOk(existsSync(join(folder, 'home')), 'nothing was written')
+  }
+  symlinkSync(join(folder, 'key.jpg'), join(foreign, 'link.jpg'))
+  writeFileSync(path, JSON.stringify({ ...result, sheet: 'link.jpg' }))
+  await mergeResults(merged, [foreign])
+  t.notOk(existsSync(join(merged, 'link.jpg')))
+  const secret = Buffer.from('secret').toString('base64')
+  t.notOk(readFileSync(join(merged, 'report.html'), 'utf8').includes(secret))
 })
 
 t.test('a folder with results of another recipe is refused', async t => {

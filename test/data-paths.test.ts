@@ -1,0 +1,126 @@
+// A path that data names is joined by engine/shared/inside.ts alone. All other joins with a name that the source does not
+// spell out are listed here, each with the reason why data cannot choose it.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import ts from 'typescript'
+import { repository } from './fixtures.ts'
+
+const reasons = {
+  listed: 'names that a listing of the folder gave',
+  spelled: 'names from a list in the source',
+  hashed: 'a hash of what data says',
+  numbered: 'a name with a number or a time',
+  checked: 'a name of letters, digits, "-", "." and "_" that was checked before',
+  graph: 'a graph file names it: a graph is a program',
+  engine: 'the name of a file that flow itself gives',
+} as const
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: pieces of sources.
+const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string[]]>> = {
+  'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
+  'engine/cli/new-kernel.ts': [
+    'checked',
+    '`${name}.js`',
+    '`${name}.test.js`',
+    '`${name}.test.ts`',
+    '`${name}.ts`',
+    'inRoom',
+  ],
+  'engine/cli/past-run.ts': ['listed', 'name'],
+  'engine/cli/verbs/new.ts': ['checked', 'file'],
+  'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
+  'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
+  'engine/graph/file/extends.ts': ['graph', 'path'],
+  'engine/graph/plugins.ts': ['graph', 'name', 'entry'],
+  'engine/run/checkpoint/checkpoint.ts': ['checked', 'folderOf(part)', 'folder', 'flat'],
+  'engine/run/checkpoint/folder.ts': ['listed', '`.partial-${name}`', 'name', '`.old-${name}`', 'entry.name'],
+  'engine/run/record/files.ts': ['engine', 'name'],
+  'engine/run/record/journal.ts': ['checked', '`${name}.jsonl`'],
+  'engine/run/record/manifest.ts': ['engine', 'dependency', 'file'],
+  'engine/run/record/tap.ts': [
+    'engine',
+    '`${tapName(edge.end)}.jsonl`',
+    '`${tapName(end)}.${type}`',
+    '`${tapName(end)}.ask`',
+    '`${tapName(end)}.jsonl`',
+    'ask',
+  ],
+  'engine/run/record/tensorboard.ts': [
+    'numbered',
+    "`${fileStart}${String(seconds).padStart(10, '0')}.flow.${process.pid}`",
+  ],
+  'engine/shared/folder-lock.ts': ['engine', 'name'],
+  'engine/shared/inside.ts': ['checked', 'name'],
+  'engine/shared/replace-file.ts': ['engine', '`${partialPrefix}${randomUUID()}-${basename(path)}`'],
+  'operators/builtin.ts': ['graph', '...rest', '`${name}-${recipe}`', 'recipes[name]', 'shipped[name]'],
+  'operators/eval/feature-cache.ts': ['hashed', '`${key}.f32`', 'name'],
+  'operators/eval/question-sheets.ts': ['hashed', 'sheet'],
+  'operators/eval/results/report-frame.ts': ['spelled', 'name'],
+  'operators/eval/results/report.ts': ['spelled', 'name'],
+  'operators/eval/results/store.ts': ['hashed', '`${fileName(id)}.json`', 'fileName(clip)', 'name'],
+  'operators/model/assemble.ts': ['listed', 'name'],
+  'operators/model/checkpoint/new-checkpoint.ts': ['listed', 'name'],
+  'operators/model/checkpoint/save-model.ts': ['listed', 'basename(file.path)', 'name'],
+  'operators/model/checkpoint/write-shards.ts': ['numbered', 'name'],
+  'operators/model/random.ts': ['spelled', 'name'],
+  'operators/read/archives.ts': ['listed', 'name'],
+  'operators/read/benchmark-folder.ts': ['listed', 'mark', 'name'],
+  'operators/read/clips.ts': ['listed', 'entry.name'],
+  'operators/read/downloaded-clips.ts': ['listed', 'entry.name'],
+  'operators/read/egoschema.ts': ['spelled', 'name'],
+  'operators/read/lvbench.ts': ['spelled', "files[0] ?? ''", 'name'],
+  'operators/read/mlvu.ts': ['listed', 'file', 'folder', 'name'],
+  'operators/read/mvbench.ts': ['spelled', '`${task}.json`'],
+  'operators/read/nextqa.ts': ['spelled', '`${split}.csv`', 'name'],
+  'operators/read/perceptiontest.ts': ['spelled', 'name', "tables[1] ?? ''"],
+  'operators/read/tempcompass.ts': ['spelled', 'kind', 'name'],
+  'operators/read/video-mme.ts': ['spelled', 'name'],
+  'operators/read/vsi-bench.ts': ['spelled', 'name'],
+  'operators/video/contact-sheet.ts': ['numbered', "number++ === 0 ? 'frames.jpg' : `frames-${number}.jpg`"],
+  'operators/video/frame-sheet.ts': ['hashed', 'path'],
+  'operators/video/picture-folder.ts': ['listed', 'name'],
+}
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: pieces of sources.
+
+/** What is joined to a folder in a source, apart from names that the source spells out. */
+function joinedIn(text: string): string[] {
+  const tree = ts.createSourceFile('source.ts', text, ts.ScriptTarget.Latest, true)
+  const constants = new Set<string>()
+  const joined = new Set<string>()
+  const look = (node: ts.Node): void => {
+    if (ts.isVariableDeclaration(node) && node.initializer && ts.isStringLiteral(node.initializer))
+      constants.add(node.name.getText())
+    if (
+      ts.isCallExpression(node) &&
+      /^(posix\.|win32\.|path\.)?(join|resolve)$/.test(node.expression.getText())
+    )
+      for (const part of node.arguments.slice(1)) if (!ts.isStringLiteral(part)) joined.add(part.getText())
+    ts.forEachChild(node, look)
+  }
+  if (/from 'node:path'/.test(text)) look(tree)
+  return [...joined].filter(part => !constants.has(part))
+}
+
+const sources = ['engine', 'operators', 'kernels'].flatMap(folder =>
+  readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => `${folder}/${name.replaceAll('\\', '/')}`),
+)
+
+t.test('no path from data is joined without a check', async t => {
+  for (const path of sources) {
+    const found = joinedIn(readFileSync(join(repository, path), 'utf8')).sort()
+    const [, ...listed] = allowed[path] ?? []
+    t.same(found, listed.sort(), `${path}: join by inside(), or list it in test/data-paths.test.ts`)
+  }
+  for (const path of Object.keys(allowed)) t.ok(sources.includes(path), `${path} is there`)
+})
+
+t.test('the scan finds a join of a name that data gives', async t => {
+  const head = "import { join } from 'node:path'\nconst fixed = 'a'\n"
+  t.same(joinedIn(`${head}join(folder, 'a', fixed)`), [])
+  t.same(joinedIn(`${head}join(folder, row.video)`), ['row.video'])
+  t.same(joinedIn("import { resolve } from 'node:path'\nresolve(folder, name)"), ['name'])
+  t.same(joinedIn("names.join(', ', more)"), [], 'lists are joined too')
+})
