@@ -1,9 +1,9 @@
 import { StringDecoder } from 'node:string_decoder'
 import { VideoError } from './video-error.ts'
 
-/** Arguments of an output that lists the packets of the video, and of the sound because it may end later. */
-export const listingOutput = [
-  ...['-map', '0:V:0', '-map', '0:a?', '-c', 'copy', '-copyinkf'],
+/** Arguments of an output that lists the packets of the video, and of the sound where it matters when that ends. */
+export const listingOutput = (withSound: boolean): string[] => [
+  ...['-map', '0:V:0', ...(withSound ? ['-map', '0:a?'] : []), '-c', 'copy', '-copyinkf'],
   ...['-f', 'framecrc', 'pipe:1'],
 ]
 

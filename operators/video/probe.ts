@@ -44,7 +44,8 @@ export async function probeVideo(path: string, options: ProbeOptions): Promise<V
   const { size } = await expectFile(path)
   const end = await fileEnd(path)
   const short = size <= bytesDecodedWhole ? await decodeWhole(path, options, pixelsDecodedWhole) : undefined
-  const probed = short ?? (await probeLong(path, options)) ?? (await decodeWhole(path, options))
+  const probed =
+    short ?? (await probeLong(path, options, end === undefined)) ?? (await decodeWhole(path, options))
   if (!probed) throw new Error(`${path}: not decoded`)
   const { log, listing, ...facts } = probed
   const damage =
@@ -52,7 +53,7 @@ export async function probeVideo(path: string, options: ProbeOptions): Promise<V
     (listing.corrupt > 0 ? `${listing.corrupt} packets are cut or corrupt` : undefined) ??
     damageIn(log, path) ??
     facts.damage ??
-    (end === undefined ? shortfall(log, listing) : undefined)
+    (end === undefined ? shortfall(log, listing, facts.seek !== undefined) : undefined)
   return { ...facts, ...(damage !== undefined && { damage }) }
 }
 
@@ -68,7 +69,7 @@ async function decodeWhole(
   mostPixels = Number.POSITIVE_INFINITY,
 ): Promise<Probed | undefined> {
   const decode = ['-map', '0:V:0', ...(await passthrough()), '-f', 'null', '-']
-  const args = [...fileInput(path), ...decode, '-flush_packets', '1', ...listingOutput]
+  const args = [...fileInput(path), ...decode, '-flush_packets', '1', ...listingOutput(true)]
   const listing = new PacketListing(path)
   const output = runFfmpeg(args, { subject: path, ...options })
   try {
@@ -97,11 +98,18 @@ async function probedWhole(path: string, end: FfmpegEnd, listing: PacketListing)
   return { frameCount, rate, width: Number(width), height: Number(height), listing, log }
 }
 
-/** Facts from the packets alone; undefined when a packet is not a frame. */
-export async function probeLong(path: string, options: ProbeOptions): Promise<Probed | undefined> {
+/**
+ * Facts from the packets alone; undefined when a packet is not a frame. The packets of the sound, which cost as much, are
+ * read `withSound` only: where the container does not state its own end.
+ */
+export async function probeLong(
+  path: string,
+  options: ProbeOptions,
+  withSound = false,
+): Promise<Probed | undefined> {
   const listing = new PacketListing(path)
   const limits = { subject: path, ...options }
-  const args = ['-copyts', ...fileInput(path), ...listingOutput]
+  const args = ['-copyts', ...fileInput(path), ...listingOutput(withSound)]
   const end = await finishFfmpeg(args, limits, chunk => listing.add(chunk))
   const { banner, container } = openedAs(path, end, parts(end.log)[0])
   await refuseMachineFault(path, end)
@@ -171,16 +179,17 @@ function rateOf(
   return rate
 }
 
-/** Told when all streams end long before the duration that the container states. */
-function shortfall(log: string, listing: PacketListing): string | undefined {
+/** Told when all streams end long before the duration that the container states. Times start at 0 or as in the file. */
+function shortfall(log: string, listing: PacketListing, asInFile: boolean): string | undefined {
   if (/Estimating duration from bitrate/.test(log)) return undefined
   const clock = / Duration: (\d+):(\d+):([\d.]+), start: (-?[\d.]+)/.exec(log)
   if (!clock) return undefined
-  const [, hours, minutes, seconds] = clock.map(Number)
+  const [, hours, minutes, seconds, start] = clock.map(Number)
   const stated = ((hours ?? 0) * 60 + (minutes ?? 0)) * 60 + (seconds ?? 0)
-  const missing = stated - listing.endSeconds
+  const lasts = listing.endSeconds - (asInFile ? (start ?? 0) : 0)
+  const missing = stated - lasts
   return missing > 0.5 + stated / 50
-    ? `it should last ${stated} s, and ends after ${listing.endSeconds.toFixed(2)} s`
+    ? `it should last ${stated} s, and ends after ${lasts.toFixed(2)} s`
     : undefined
 }
 

@@ -20,17 +20,41 @@ export async function* seekFrames(
   indices: readonly number[],
   options: DecodeOptions,
 ): AsyncGenerator<Uint8Array> {
+  const stop = new AbortController()
+  const abort = () => stop.abort()
+  options.signal?.addEventListener('abort', abort)
+  const decode = async (run: Run) => {
+    const limits = { ...options, signal: stop.signal }
+    return (
+      (await decodeRun(source, table, run, limits)) ?? (await decodeRun(source, table, earlier(run), limits))
+    )
+  }
+  const runs = runsOf(table, indices)
+  const ahead: Promise<Uint8Array[] | undefined>[] = []
   let done = 0
-  for (const run of runsOf(table, indices)) {
-    const frames =
-      (await decodeRun(source, table, run, options)) ??
-      (await decodeRun(source, table, earlier(run), options))
-    if (!frames) break
-    yield* frames
-    done += frames.length
+  try {
+    if (options.signal?.aborted) stop.abort()
+    for (let next = 0; done < indices.length; ) {
+      for (; ahead.length < runsAtOnce && next < runs.length; next++) {
+        const run = runs[next]
+        if (run) ahead.push(decode(run))
+        ahead.at(-1)?.catch(() => undefined) // awaited when it is its turn
+      }
+      const frames = await ahead.shift()
+      if (!frames) break
+      yield* frames
+      done += frames.length
+    }
+  } finally {
+    stop.abort()
+    options.signal?.removeEventListener('abort', abort)
+    await Promise.allSettled(ahead)
   }
   if (done < indices.length) yield* decodeFrames(source, indices.slice(done), options)
 }
+
+/** ffmpeg opens a file with one thread: the next run opens it while one decodes. */
+const runsAtOnce = 2
 
 interface Run {
   key: number

@@ -90,7 +90,7 @@ t.test('training is evaluated after every so many updates, and the best checkpoi
     'what the model saw, with each completion',
   )
   const kept = readdirSync(join(directory, 'checkpoints')).filter(name => /^\d+$/.test(name))
-  const [first, second] = evaluated.map(line => line['eval/accuracy'])
+  const [first = Number.NaN, second = Number.NaN] = evaluated.map(line => line['eval/accuracy'])
   t.same(kept.map(Number), second > first ? [4, 5] : [2, 5], 'the best and the newest')
 })
 

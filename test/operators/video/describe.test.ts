@@ -28,7 +28,7 @@ t.test('clips below a folder are listed with their colours, what is none with th
   t.equal(summary.leaked, 0)
   const rows = (await readFile(out, 'utf8')).trim().split('\n')
   t.equal(rows.length, 1)
-  const row = JSON.parse(rows[0])
+  const row = JSON.parse(rows[0] ?? '')
   t.match(row, { frameCount: 10, framesPerSecond: 5, durationSeconds: 2, width: 16, height: 8 })
   t.same(
     row.frames.map((frame: { index: number }) => frame.index),
@@ -36,7 +36,9 @@ t.test('clips below a folder are listed with their colours, what is none with th
   )
   for (const { meanRgb } of row.frames)
     t.ok(meanRgb[0] > 250 && meanRgb[1] < 5 && meanRgb[2] < 5, String(meanRgb))
-  const [letter] = (await readFile(join(summary.directory, 'dead-letters.jsonl'), 'utf8')).trim().split('\n')
+  const [letter = ''] = (await readFile(join(summary.directory, 'dead-letters.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
   t.match(JSON.parse(letter), { key: 'text.MP4', code: 'not-a-video' })
 })
 
