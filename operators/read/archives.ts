@@ -40,7 +40,9 @@ export async function archivesIn(folder: string, levels = 2): Promise<Archive[]>
   return [...found.values(), ...(await Promise.all(below)).flat()]
 }
 
-const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+/** Part 10 comes after part 9. */
+const byName = (a: { name: string }, b: { name: string }): number =>
+  a.name.localeCompare(b.name, 'en', { numeric: true })
 
 /** The command that unpacks an archive into its folder. */
 export function unpackCommand({ paths, kind }: Archive): string {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import type { Question } from '../question.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
@@ -94,5 +95,12 @@ function questionOf(
   }
 }
 
-const subtitlesOf = (row: Row, where: string, path: string): string =>
-  inside(path, `subtitle/${text(row, 'videoID', where)}.srt`, 'videoID')
+/** The file of a clip's subtitles where it should be, or where some copies of the benchmark have it. */
+function subtitlesOf(row: Row, where: string, path: string): string {
+  const name = text(row, 'videoID', where)
+  const places = ['subtitle', 'subtitles'].flatMap(folder =>
+    ['srt', 'SRT', 'vtt'].map(end => `${folder}/${name}.${end}`),
+  )
+  const paths = places.map(place => inside(path, place, 'videoID'))
+  return paths.find(file => existsSync(file)) ?? at(paths, 0)
+}

@@ -158,8 +158,8 @@ function parseVision(fields: ConfigFields): VisionConfig {
 }
 
 function parseConnector(fields: ConfigFields, hidden: number): ConnectorConfig {
-  const group = fields.integer('group', { minimum: 1 })
-  const queries = fields.integer('num_queries', { minimum: 1 })
+  const group = fields.integer('group', { minimum: 1, maximum: 2 ** 16 })
+  const queries = fields.integer('num_queries', { minimum: 1, maximum: 2 ** 16 })
   if (queries < group)
     fields.problem('num_queries', `must be at least one for each of ${group} groups, got ${queries}`)
   const latents = Math.floor(queries / group)
@@ -182,9 +182,13 @@ function parseLanguage(fields: ConfigFields): LanguageConfig {
   fields.only('attention_dropout', 0)
   fields.only('use_sliding_window', false)
   checkLayerTypes(fields)
-  checkRope(fields.object('rope_scaling'))
+  const scaling = fields.object('rope_scaling')
+  checkRope(scaling)
   const rope = fields.object('rope_parameters')
   checkRope(rope)
+  const ropeTheta = thetaOf(fields, rope)
+  // transformers 5 takes it from here, older versions from its own key: both must say the same
+  scaling.only('rope_theta', ropeTheta)
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 4096 })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: 32 })
   // Null means as many as query heads; a missing key means the library's default.
@@ -203,7 +207,7 @@ function parseLanguage(fields: ConfigFields): LanguageConfig {
     intermediate: fields.integer('intermediate_size', { minimum: 1, fallback: 22016 }),
     layers: fields.integer('num_hidden_layers', { ...layers, fallback: 32 }),
     vocabulary: fields.integer('vocab_size', { minimum: 1, fallback: 151936 }),
-    ropeTheta: thetaOf(fields, rope),
+    ropeTheta,
     normEpsilon: fields.number('rms_norm_eps', { minimum: 0, fallback: 1e-6 }),
     tied: fields.boolean('tie_word_embeddings', false),
     maxPositions: fields.integer('max_position_embeddings', { minimum: 1, fallback: 32768 }),

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { archivesIn, unpackCommand } from '../../../operators/read/archives.ts'
 import { findingsOf, inspectBenchmark } from '../../../operators/read/benchmark.ts'
 import { benchmarkRoot, clipFinder } from '../../../operators/read/benchmark-folder.ts'
 import { optionsIn } from '../../../operators/read/inline-options.ts'
@@ -175,6 +176,16 @@ t.test('parts of an archive are put together in order', async t => {
       `${path}: 1 of 1 clips and all subtitles still lie in archives; unpack them:\n` +
       `tar -C ${path} -x -f ${path}/subtitles.tar\ncat ${parts} | tar -C ${path} -x -f -`,
   })
+})
+
+t.test('part 10 comes after part 9', async t => {
+  const path = t.testdir()
+  const names = Array.from({ length: 10 }, (_, i) => `clips.tar.gz.part${i + 1}`)
+  write(path, Object.fromEntries(names.map(name => [name, 'x'])))
+  const [archive, ...others] = await archivesIn(path)
+  t.strictSame(others, [])
+  t.strictSame(archive && { ...archive }, { kind: 'tar.gz', paths: names.map(name => join(path, name)) })
+  t.equal(archive && unpackCommand(archive).endsWith(`part10 | tar -C ${path} -xz -f -`), true)
 })
 
 /** The directory at the end of a zip file with one entry: all that is read of it. */

@@ -22,6 +22,7 @@ t.test('plain rotary positions are read in every spelling, scaled ones are refus
     { rope_scaling: { rope_type: 'default' } },
     { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } },
     { layer_types: ['full_attention'] },
+    { rope_theta: 7e4, rope_scaling: { type: 'default', rope_theta: 7e4 } },
   ])
     t.equal(faultsOf(plain), '', JSON.stringify(plain))
   for (const scaled of [
@@ -34,6 +35,7 @@ t.test('plain rotary positions are read in every spelling, scaled ones are refus
     { rope_parameters: { sliding_attention: { rope_type: 'default' } } },
     { rope_scaling: { type: 'default', mrope_section: [1, 1, 1] } },
     { layer_types: ['sliding_attention'] },
+    { rope_theta: 7e4, rope_scaling: { type: 'default', rope_theta: 1e6 } },
   ])
     t.match(faultsOf(scaled), /c: text_config\.(rope_|layer_types)/, JSON.stringify(scaled))
 })
