@@ -106,7 +106,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, false)
   try {
-    return { plan, lock, seed, directory, ...(await rewindRun(directory, past)) }
+    return { plan, lock, seed, directory, ...(await rewindRun(directory, past, world.complain)) }
   } catch (error) {
     lock.release()
     throw error

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { contentOf } from '../../shared/content.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
+import { inside } from '../../shared/inside.ts'
+import { isObject, readJsonObject } from '../../shared/json.ts'
 import { sync, syncFolder } from '../../shared/replace-file.ts'
 import { RunError } from '../error.ts'
 import type { CursorState } from '../node/cursor.ts'
@@ -21,6 +24,8 @@ export interface RunState {
   /** Bytes of each of the run's files. */
   readonly files: Readonly<Record<string, number>>
   readonly best?: { readonly checkpoint: string; readonly value: number }
+  /** Size and digest of every other file of the checkpoint, by its path within: tells a damaged one. */
+  readonly contents?: Readonly<Record<string, string>>
 }
 
 const stateFile = 'state.json'
@@ -41,16 +46,58 @@ export async function listCheckpoints(directory: string): Promise<string[]> {
 export async function readState(folder: string): Promise<RunState> {
   const path = join(folder, stateFile)
   try {
-    // the engine wrote it whole, or the folder would not have its name
-    const state = JSON.parse(await readFile(path, 'utf8')) as RunState
-    if (state.version === 1) return state
-    throw new Error(`its version is ${state.version}, this program reads version 1`)
+    const state = readJsonObject(path)
+    if (state.version !== 1)
+      throw new Error(`${path}: its version is ${show(state.version)}, this program reads version 1`)
+    if (!isState(state)) throw new Error(`${path}: must hold the state of a run, found other fields`)
+    return state
   } catch (error) {
-    throw new RunError('checkpoint-mismatch', `${path}: cannot be used: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw new RunError('checkpoint-mismatch', messageOf(error), { cause: error })
   }
 }
+
+/** What is damaged in a checkpoint, or undefined when it is as it was written. */
+export async function damageOf(folder: string): Promise<string | undefined> {
+  try {
+    const { contents } = await readState(folder)
+    for (const [name, content] of Object.entries(contents ?? {})) {
+      const path = inside(folder, name)
+      if (!existsSync(path)) return `${path}: is missing`
+      const found = contentOf(path)
+      if (found !== content) return `${path}: was ${content} when it was written, is ${found}`
+    }
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+const show = (value: unknown): string => JSON.stringify(value) ?? 'missing'
+
+function isState(state: Record<string, unknown>): state is Record<string, unknown> & RunState {
+  const { seed, acknowledged, skipped, cursors, edges, turns, files, best, contents } = state
+  return (
+    [seed, acknowledged, skipped].every(isCount) &&
+    isTable(cursors, isCursor) &&
+    isObject(edges) &&
+    (turns === undefined || isTable(turns, isCount)) &&
+    isTable(files, isCount) &&
+    (best === undefined || isObject(best)) &&
+    (contents === undefined || isTable(contents, value => typeof value === 'string'))
+  )
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0
+
+const isTable = (value: unknown, isRow: (row: unknown) => boolean): boolean =>
+  isObject(value) && Object.values(value).every(isRow)
+
+const isCursor = (value: unknown): boolean =>
+  isObject(value) &&
+  isCount(value.found) &&
+  isCount(value.digest) &&
+  Array.isArray(value.open) &&
+  value.open.every(isCount)
 
 /**
  * Writes a checkpoint into a folder with another name, forces it to the disk, and renames it. An interruption at any
@@ -68,7 +115,8 @@ export async function writeCheckpoint(
     await removeLeftovers(directory)
     await mkdir(partial, { recursive: true })
     await write(partial)
-    await writeFile(join(partial, stateFile), `${JSON.stringify(state, null, 2)}\n`)
+    const whole = { ...state, contents: await contentsOf(partial) }
+    await writeFile(join(partial, stateFile), `${JSON.stringify(whole, null, 2)}\n`)
     await syncTree(partial)
     await rename(partial, join(root, name))
     await linkLast(root, name)
@@ -109,6 +157,25 @@ async function linkLast(root: string, name: string): Promise<void> {
     () => false,
   )
   if (linked) await rename(link, join(root, 'last'))
+}
+
+/** Digests of all files in a folder and those in it. */
+async function contentsOf(root: string, below = ''): Promise<Record<string, string>> {
+  const contents: Record<string, string> = {}
+  for (const entry of await readdir(join(root, below), { withFileTypes: true })) {
+    const name = join(below, entry.name)
+    if (entry.isDirectory()) Object.assign(contents, await contentsOf(root, name))
+    else contents[name] = contentOf(join(root, name))
+  }
+  return contents
+}
+
+/** Renames a damaged checkpoint, so that none takes it for one, and it can still be looked at. */
+export async function setAside(root: string, name: string): Promise<string> {
+  const place = join(root, `damaged-${name}`)
+  await rm(place, { recursive: true, force: true })
+  await rename(join(root, name), place)
+  return place
 }
 
 async function syncTree(folder: string): Promise<void> {

@@ -86,18 +86,24 @@ function isSameFile(handle: number, path: string): boolean {
   return there !== undefined && there.ino === open.ino && there.dev === open.dev
 }
 
+/** Why a run's files cannot be those of a checkpoint, or undefined. */
+export function filesLost(directory: string, sizes: Readonly<Record<string, number>>): string | undefined {
+  for (const [name, size] of Object.entries(sizes)) {
+    const path = inside(directory, name, 'a file in the state of a checkpoint')
+    const found = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+    if (found < size) return `${path}: must hold at least the ${size} bytes of the checkpoint, found ${found}`
+  }
+  return undefined
+}
+
 /** Truncates a run's files to their sizes at a checkpoint; files that did not exist then are emptied. */
 export function rewindFiles(directory: string, sizes: Readonly<Record<string, number>>): void {
+  const lost = filesLost(directory, sizes)
+  if (lost !== undefined) throw new RunError('checkpoint-mismatch', lost)
   const isLines = (name: string) => name.endsWith('.jsonl')
-  const names = new Set([...Object.keys(sizes), ...readdirSync(directory).filter(isLines)])
-  for (const name of names) {
-    const path = inside(directory, name, 'a file in the state of a checkpoint')
+  for (const name of new Set([...Object.keys(sizes), ...readdirSync(directory).filter(isLines)])) {
+    const path = join(directory, name)
     const size = sizes[name] ?? 0
-    const found = existsSync(path) ? statSync(path).size : 0
-    if (found < size) {
-      const rule = `${path}: must hold at least the ${size} bytes of the checkpoint, found ${found}`
-      throw new RunError('checkpoint-mismatch', rule)
-    }
-    if (found > size) truncateSync(path, size)
+    if (existsSync(path) && statSync(path).size > size) truncateSync(path, size)
   }
 }
