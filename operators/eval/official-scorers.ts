@@ -23,9 +23,9 @@ export function videoMme(output: string, letters: readonly string[]): ParsedAnsw
 }
 
 /**
- * MVBench compares the first word of the first line, in lower case and behind the bracket that its prompt ends with, to
- * `(a)`: one must contain the other, full stops aside. So `. A` is right for every letter, and `(A)(B)` for two. What
- * has neither letter nor digit is right for none here.
+ * MVBench takes the first word of the first line in lower case, puts `(` before it (its prompt ends with that bracket), and
+ * compares it with `(a)`, `(b)`, …: one must contain the other, full stops aside. So `. A` is right for every letter, and
+ * `(A)(B)` for two. Here an output without a letter or digit is right for none.
  */
 export function mvbench(output: string, letters: readonly string[]): ParsedAnswer {
   if (!/[\p{L}\p{N}]/u.test(output)) return none
@@ -48,7 +48,7 @@ export function mlvu(output: string, letters: readonly string[]): ParsedAnswer {
   return letters.includes(said) ? { letter: said } : none
 }
 
-/** The test set of MLVU: what stands before the first closing bracket. */
+/** The test set of MLVU: the text before the first closing bracket. */
 export function mlvuTest(output: string, letters: readonly string[]): ParsedAnswer {
   const [said = ''] = output.split(')', 1).map(strip)
   return letters.includes(said) ? { letter: said } : none

@@ -6,7 +6,7 @@ import { decodeSubtitles } from '../text/decode-text.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { type Cue, parseTimedText } from './timed-text.ts'
 
-/** Where the frames that a question is asked about stand in the clip. */
+/** Times in the clip of the frames that a question is asked about. */
 export interface FrameTimes {
   seconds: readonly number[]
   durationSeconds: number

@@ -34,7 +34,7 @@ export function parseTimedText(text: string): Cue[] {
 
 type Times = Pick<Cue, 'startSeconds' | 'endSeconds'>
 
-/** Hours may be missing; what follows the times (a place on the screen) is passed over. */
+/** Hours may be missing. Text after the times (a place on the screen) is skipped. */
 const timeLine =
   /^\s{0,20}(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})\d{0,20}\s{0,20}-->\s{0,20}(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})(?!\w*:)/
 

@@ -21,7 +21,7 @@ export function tolerantChoice(
 
 const tag = /<[ \t]{0,2}(\/?)[ \t]{0,2}(think|answer)[ \t]{0,2}(?:>|$)/gi
 
-/** What stands in each pair of answer tags, those after the thinking if there are any; else all that follows the thinking. */
+/** The text of each pair of answer tags, if there are any after the thinking of those alone; else all text after the thinking. */
 function answersIn(output: string): string[] {
   const tags = [...output.matchAll(tag)].map(({ 0: text, 1: slash, 2: name, index }) => ({
     name: name?.toLowerCase(),
@@ -44,7 +44,7 @@ function answersIn(output: string): string[] {
 /** More answers than these in one output are no answer to one question. */
 const mostBlocks = 20
 
-/** An answer stands at the beginning or at the end: of a long text only these characters of each are read. */
+/** An answer is at the beginning or at the end of a text: of a long one only this number of characters at each end is read. */
 const readAtEnds = 5000
 
 /** Without marks of emphasis, boxes, tokens of templates and characters that are not seen. */
@@ -102,8 +102,8 @@ const leadIn =
   /^(?:(?:so|therefore|thus|hence),? )?(?:i (?:think|believe|choose|pick|would say) )?(?:that )?(?:(?:the|my) )?(?:(?:best|correct|right|final) )?(?:answer|option|choice|option text|it)(?: is:?|:) ?/
 
 /**
- * The letter that a text begins with, as a label before the option's words or a reason. Null where what follows names
- * another option; undefined where the text begins with no label.
+ * The letter that a text begins with, as a label before the option's words or a reason. Null where the text after it
+ * names another option; undefined where the text begins with no label.
  */
 function labelIn(
   text: string,

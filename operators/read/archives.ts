@@ -10,7 +10,7 @@ export interface Archive {
 
 type ArchiveKind = 'zip' | 'zip parts' | 'tar' | 'tar.gz' | 'tar.xz' | 'tar.zst' | '7z' | 'rar'
 
-/** Endings of archives and of their parts, the longer first; what a part ends in besides is not part of the name. */
+/** Endings of archives and of parts of archives, the longer first. Without its ending a part has the name of its archive. */
 const endings: readonly [RegExp, ArchiveKind][] = [
   [/\.(?:tar\.gz|tgz)(?:[._-]?part)?[._-]?(?:[a-z]{2}|\d{1,3})?$/i, 'tar.gz'],
   [/\.tar\.xz(?:[._-]?part)?[._-]?(?:[a-z]{2}|\d{1,3})?$/i, 'tar.xz'],
@@ -107,7 +107,7 @@ async function readAt(parts: readonly Part[], start: number, length: number): Pr
 
 const sizeOf = (parts: readonly Part[]): number => parts.reduce((sum, { size }) => sum + size, 0)
 
-/** Largest list of a zip file that is read: far above what ten thousand files need. */
+/** The directory of a larger zip file is not read. Ten thousand files need about 1 MB. */
 const mostListBytes = 64 * 2 ** 20
 
 /** From the directory at the end of a zip file. */

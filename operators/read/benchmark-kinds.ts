@@ -1,4 +1,4 @@
-/** Kind `benchmark`: what a whole benchmark is, before shards divide it. */
+/** Kind `benchmark`: the name and all questions of a benchmark, of every shard. */
 export interface Benchmark {
   name: string
   /** The average that the benchmark quotes: over all questions, or the mean of the parts' accuracies. */

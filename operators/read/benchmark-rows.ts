@@ -7,7 +7,7 @@ import { found, readText } from './rows.ts'
 
 // Rows of benchmarks and their fields.
 
-/** The letters of so many options: A, B, C, … */
+/** The first letters of the alphabet, one for each option: A, B, C, … */
 export const lettersOf = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => String.fromCharCode(65 + i))
 

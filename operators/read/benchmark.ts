@@ -12,7 +12,7 @@ export interface ReadBenchmark {
   headline: Headline
   questions: readonly Question[]
   excluded: readonly { id: string; reason: string }[]
-  /** Found by the reader itself; what can be seen from the questions is added. */
+  /** Faults that the reader sees in the files; `findingsOf` adds those that the questions show. */
   findings: readonly Finding[]
   /** Files of subtitles that the questions ask for, whether they are there or not. */
   subtitles?: readonly string[]
@@ -48,7 +48,7 @@ interface ReaderConfig {
   readonly limit: number
 }
 
-/** The streams of a reader: questions, those of one clip in a row, and what the whole benchmark is. */
+/** The streams of a reader: the questions of its shard, clip by clip, and one item that describes the whole benchmark. */
 export function benchmarkStreams(
   context: Context,
   config: ReaderConfig,

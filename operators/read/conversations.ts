@@ -66,7 +66,7 @@ function rowsOf(file: string, text: string): Row[] {
   return list.map((row: unknown, i) => ({ key: String(i), where: `${file}[${i}]`, row: expectObject(row) }))
 }
 
-/** The sample, or what is wrong with the row. */
+/** The sample, or the fault of the row in words. */
 function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   const { video, conversations, ...fields } = row
   if (typeof video !== 'string') {

@@ -33,7 +33,7 @@ export async function inspectSamples(
 
 const shown = 5
 
-/** A kind of fault, and what tells it. */
+/** The kind of fault that a clip has, and details for the message. */
 async function faultOf(video: string): Promise<[string, string] | undefined> {
   const found = await stat(video).catch(() => undefined)
   if (!found) return ['missing-clip', '']

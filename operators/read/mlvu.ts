@@ -22,7 +22,7 @@ export default operator({
   run: (_, settings, context) => benchmarkStreams(context, settings, () => readMlvu(settings)),
 })
 
-/** The test set has its questions beside a folder with its clips, or in it. */
+/** The questions of the test set are next to the folder of its clips, or inside it. */
 const marks = [
   'json',
   'test_multi_choice_tasks.json',

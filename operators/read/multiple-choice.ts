@@ -38,7 +38,7 @@ const config = {
     items: { type: 'string' },
     default: ['options'],
     description:
-      'Columns of the options, in order: or one column that holds a list of them. No column: they stand in the question, as (A) or A.',
+      'Columns of the options, in order: or one column that holds a list of them. An empty list: they are in the question, as (A) or A.',
   },
   answer: { type: 'string', default: 'answer', description: 'Column of the true answers.' },
   answers: {
@@ -51,7 +51,7 @@ const config = {
   task: {
     type: 'string',
     default: '',
-    description: 'Column of what a question is about; empty: all are one task.',
+    description: 'Column of the task that a question belongs to; empty: all are one task.',
   },
 } as const
 
@@ -118,7 +118,7 @@ function questionOf(
     tasks: [settings.task === '' ? 'all' : idOf(row, settings.task, where)],
     instruction: settings.instruction,
   })
-  // options that stand in the question are not written again
+  // the options are in the question already
   return isInside ? { ...question, question: `${words}\n${settings.instruction}` } : question
 }
 

@@ -42,7 +42,7 @@ export const parseQuestions = (file: string, text: string, root: string): Source
     what: 'question',
   })
 
-/** The sample, or what is wrong with the row. */
+/** The sample, or the fault of the row in words. */
 function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   const { problem, solution, video_filename, ...fields } = row
   if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`

@@ -13,7 +13,7 @@ export interface Row {
   key: string
   /** File and line, or file and index. */
   where: string
-  /** The object, or what is wrong with it. */
+  /** The object, or its fault in words. */
   row: object | string
 }
 
@@ -37,7 +37,7 @@ export const lineRows = (file: string, text: string): Row[] =>
     return [{ key: String(i + 1), where: `${file}:${i + 1}`, row: parseJson(line, expectObject) }]
   })
 
-/** A JSON text as what is expected, or what is wrong with it. */
+/** The value that `expect` returns for a JSON text, or the fault of the text in words. */
 export function parseJson<T>(text: string, expect: (value: unknown) => T): T | string {
   try {
     return expect(parseExactJson(text))
@@ -53,7 +53,7 @@ export const expectObject = (value: unknown): object | string =>
 const shown = 10
 
 /**
- * The samples of rows. `sampleOf` returns what is wrong as text; one error is thrown with a line for each of the first
+ * The samples of rows. `sampleOf` returns the fault of a row as text; one error is thrown with a line for each of the first
  * such rows, or when there is no row at all: their codes are given.
  */
 export function samplesOf(
@@ -82,7 +82,7 @@ export function samplesOf(
 export const found = (value: unknown): string =>
   value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
 
-/** The text of a file and the objects made of it. */
+/** The text of a file and the objects parsed from it. */
 export const rowsMemory = (path: string): MemoryUse[] => [
   { what: 'rows of the file', bytes: 3 * statSync(resolvePath(path)).size, device: 'host' },
 ]

@@ -75,7 +75,7 @@ async function rowsOf(root: string, kind: string): Promise<PlacedRow[]> {
 
 type Choices = Pick<ChoiceRow, 'question' | 'options' | 'answer'>
 
-/** Options stand in the question, a line each: `A. …`, or captions with names of their own. Answers begin with a name. */
+/** Options are lines of the question: `A. …`, or captions after a name such as `Option 1`. Answers begin with that name. */
 function choicesOf(kind: (typeof kinds)[number], words: string, said: string): Choices {
   if (kind === 'yes_no') {
     const options = ['yes', 'no']

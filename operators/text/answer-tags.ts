@@ -7,7 +7,7 @@ import { whitespace } from './python.ts'
  */
 export function answerBetweenTags(text: string, { edges }: { edges: boolean }): string | undefined {
   let close = -1
-  let start = 0 // of what the closing tag could end
+  let start = 0 // of the first content that this closing tag can end
   let newline = -1 // the last before the closing tag, edges aside
   for (let open = text.indexOf(opening); open >= 0; open = text.indexOf(opening, open + opening.length)) {
     const inner = open + opening.length

@@ -91,7 +91,7 @@ function highRuns(bytes: Uint8Array): HighRun[] {
   return runs
 }
 
-/** Whether a run is made of pairs of bytes of Chinese characters and their punctuation, not between Latin letters. */
+/** Whether a run consists of pairs of bytes of Chinese characters and their punctuation, not between Latin letters. */
 function isChinese({ bytes, before, after }: HighRun): boolean {
   if (bytes.length % 2 !== 0) return false
   for (let i = 0; i < bytes.length; i += 2) {

@@ -54,7 +54,7 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Toke
 function withDeadline<T>(work: () => T): T {
   try {
     limits.work = work
-    // what the script returns is what `work` returns
+    // the script returns the value of `work`
     return call.runInContext(limits, { timeout: deadlineSeconds * 1000 }) as T
   } catch (error) {
     // not an instance of this realm's Error

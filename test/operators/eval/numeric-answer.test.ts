@@ -3,16 +3,19 @@ import { meanRelativeAccuracy, numberIn } from '../../../operators/eval/numeric-
 import { judge } from '../../../operators/eval/score.ts'
 import type { Question } from '../../../operators/question.ts'
 
-t.test('a number is read from the start of an answer, and anywhere only where that is asked', async t => {
-  const strict = (output: string) => numberIn(output, { anywhere: false })
-  t.equal(strict('<think>9 chairs</think><answer> 4.5 metres </answer>'), 4.5)
-  t.equal(strict('1,200.'), 1200)
-  t.equal(strict('-2'), -2)
-  t.equal(strict('about 3'), undefined)
-  t.equal(strict(''), undefined)
-  t.equal(numberIn('about 3.25 m or 4', { anywhere: true }), 3.25)
-  t.equal(numberIn('none', { anywhere: true }), undefined)
-})
+t.test(
+  'a number is read from the start of an answer, and from anywhere in it with anywhere: true',
+  async t => {
+    const strict = (output: string) => numberIn(output, { anywhere: false })
+    t.equal(strict('<think>9 chairs</think><answer> 4.5 metres </answer>'), 4.5)
+    t.equal(strict('1,200.'), 1200)
+    t.equal(strict('-2'), -2)
+    t.equal(strict('about 3'), undefined)
+    t.equal(strict(''), undefined)
+    t.equal(numberIn('about 3.25 m or 4', { anywhere: true }), 3.25)
+    t.equal(numberIn('none', { anywhere: true }), undefined)
+  },
+)
 
 t.test('mean relative accuracy is the share of thresholds that the error keeps to', async t => {
   t.equal(meanRelativeAccuracy(10, 10), 1)
@@ -22,7 +25,7 @@ t.test('mean relative accuracy is the share of thresholds that the error keeps t
   t.equal(meanRelativeAccuracy(0, 0), 0)
 })
 
-t.test('a question without options earns what its number is worth', async t => {
+t.test('a question without options earns the mean relative accuracy of its number', async t => {
   const fields = { id: 'x', letters: [], options: [], answer: '8' }
   const verdict = (text: string, scorer: 'strict' | 'tolerant' = 'strict') => {
     // only these fields are looked at

@@ -8,7 +8,7 @@ const read = (scorer: ScorerName, output: string): string => {
   return 'letter' in parsed ? parsed.letter : 'random' in parsed ? '?' : '–'
 }
 
-/** Outputs, and what is read by: published, strict, option, video-mme, mvbench, mlvu, mlvu-test, lvbench. */
+/** Outputs, and the letter read by: published, strict, option, video-mme, mvbench, mlvu, mlvu-test, lvbench. */
 const cases: readonly [string, string][] = [
   ['C', '? C C C C C C C'],
   ['C. Red', '? C C C C – – C'],

@@ -73,7 +73,7 @@ t.test(
   },
 )
 
-t.test('EgoSchema asks what has a public answer', async t => {
+t.test('EgoSchema asks the questions that have a public answer', async t => {
   const options = Object.fromEntries([0, 1, 2, 3, 4].map(i => [`option ${i}`, `act ${i}`]))
   const rows = [
     { q_uid: 'u-1', question: 'Why?', ...options },

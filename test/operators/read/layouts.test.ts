@@ -120,7 +120,7 @@ t.test(
   },
 )
 
-t.test('bounds of MVBench may be text; what is no number is reported and not obeyed', async t => {
+t.test('bounds of MVBench may be numbers in text; other text is reported and not obeyed', async t => {
   const path = t.testdir()
   const bounded = (start: unknown, end: unknown) => ({ ...mvbenchRow, start, end })
   const rows = [bounded('1.5', ' 4 '), bounded('soon', 3), bounded(null, null), mvbenchRow]

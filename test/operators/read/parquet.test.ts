@@ -59,7 +59,7 @@ for (const [codec, base64] of Object.entries(files))
     ])
   })
 
-t.test('what is no Parquet file is named', async t => {
+t.test('a file that is not Parquet is an error with its name', async t => {
   const path = join(t.testdir(), 'b.parquet')
   writeFileSync(path, 'text')
   await t.rejects(readParquet(path), { code: 'bad-question', message: /b\.parquet: must be a Parquet file/ })

@@ -41,7 +41,7 @@ t.test('a byte-order mark is skipped, and text that is not UTF-8 is named with f
   await t.rejects(readText(join(path, 'none')), { code: 'no-file' })
 })
 
-t.test('a line may be longer than what is read at once', async t => {
+t.test('a line may be longer than the piece of the file that is read at once', async t => {
   const path = join(t.testdir(), 'long.jsonl')
   const long = JSON.stringify('é'.repeat(200_000))
   writeFileSync(path, `${long}\n1`)

@@ -40,7 +40,7 @@ t.test('plain rotary positions are read in every spelling, scaled ones are refus
     t.match(faultsOf(scaled), /c: text_config\.(rope_|layer_types)/, JSON.stringify(scaled))
 })
 
-t.test('a size beyond any model is refused before anything is made of it', async t => {
+t.test('a size beyond any model is refused before anything is allocated', async t => {
   t.match(
     faultsOf({ num_hidden_layers: 1e9 }),
     'c: text_config.num_hidden_layers: must be an integer of at most 1000',
