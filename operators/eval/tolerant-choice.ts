@@ -6,8 +6,8 @@ const none = { none: true } as const
 
 /**
  * The option that a careful reader takes from a model that writes freely: `Answer: C`, `**C**`, `\boxed{C}`, `not (A), but
- * (C)`, the option's words, in tags or bare, be a closing tag missing. Where two options are named as the answer, and
- * where thinking was cut before any answer, there is none.
+ * (C)`, the option's words, in tags or bare, even where a closing tag is missing. There is none where two options are named
+ * as the answer, or where thinking was cut before any answer.
  */
 export function tolerantChoice(
   output: string,
