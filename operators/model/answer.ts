@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { visible } from '../../engine/shared/visible.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
 import type { Prompt } from '../kinds.ts'
 import { strip } from '../text/python.ts'
@@ -32,7 +33,7 @@ export default operator({
         const model = context.resource<LoadedModel>(name)
         const { eosIds } = model.config
         const textOf = (ids: readonly number[]) => model.tokenizer.decode([...ids])
-        const show = shower(text => process.stdout.write(text))
+        const show = shower(text => process.stdout.write(visible(text)))
         const [[ids = []] = []] = await generate(
           model,
           [{ ...prompt, seeds: completionSeeds(seed, 1) }],

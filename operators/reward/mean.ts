@@ -12,16 +12,16 @@ export default operator({
   outputs: {},
   effects: true,
   run: ({ groups }, { name }, context) => {
-    const sums: Record<string, number> = {}
+    const sums = new Map<string, number>()
     let count = 0
     const add = ({ completions, prompt }: Group, { key }: { key: string }) => {
       for (const { rewards = {}, text } of completions) {
         count++
         for (const [reward, value] of Object.entries(rewards))
-          sums[reward] = (sums[reward] ?? 0) + (value ?? 0)
+          sums.set(reward, (sums.get(reward) ?? 0) + (value ?? 0))
         context.record('samples', { key, control: name, text, solution: prompt.sample.solution, rewards })
       }
-      const means = Object.entries(sums).map(([reward, sum]) => [`${name}/${reward}`, sum / count] as const)
+      const means = [...sums].map(([reward, sum]) => [`${name}/${reward}`, sum / count] as const)
       context.record('metrics', { step: count, ...Object.fromEntries(means) })
       return undefined
     }

@@ -1,5 +1,6 @@
 import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { isObject } from '../../shared/json.ts'
+import { isReserved } from '../../shared/reserved.ts'
 import type { Place, Problem } from '../problem.ts'
 
 export type Path = readonly (string | number)[]
@@ -19,8 +20,8 @@ export function parseSource(file: string, text: string): { source?: Source; prob
   const place = (offset: number) => placeOf(file, lines, offset)
   const errors: ParseError[] = []
   const problems: Problem[] = []
-  const problem = (code: Problem['code'], offset: number, rule: string, path = '') =>
-    problems.push({ code, place: place(offset), path, rule })
+  const problem = (code: Problem['code'], offset: number, rule: string, path = '', remedy?: string) =>
+    problems.push({ code, place: place(offset), path, rule, ...(remedy !== undefined && { remedy }) })
 
   let root: Node | undefined
   try {
@@ -52,8 +53,8 @@ export function parseSource(file: string, text: string): { source?: Source; prob
         const keyPath = [...path, key].join('.')
         if (entries.has(key))
           problem('duplicate-key', keyNode.offset, 'must not repeat a key of the same object', keyPath)
-        else if (key === '__proto__')
-          problem('syntax', keyNode.offset, 'must not use this reserved name', keyPath)
+        else if (isReserved(key))
+          problem('syntax', keyNode.offset, 'must not use this reserved name', keyPath, 'use another name')
         else entries.set(key, valueNode && jsonOf(valueNode, [...path, key]))
       }
       return Object.fromEntries(entries)

@@ -1,7 +1,9 @@
 import { isObject } from '../../shared/json.ts'
+import { isReserved } from '../../shared/reserved.ts'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
+import { at } from './graph-file.ts'
 import { graphSchema } from './graph-schema.ts'
 import type { Interpolated } from './interpolate.ts'
 import type { Given } from './params.ts'
@@ -26,6 +28,12 @@ export function readSettings(texts: readonly string[]): { settings: Settings; pr
     const problem = { path: `--set ${text}` }
     if (key === '') {
       problems.push({ code: 'bad-set', ...problem, rule: 'must be key=value', found: show(text) })
+      continue
+    }
+    const reserved = key.split(/[./]/).find(isReserved)
+    if (reserved !== undefined) {
+      const rule = 'must not use a reserved name'
+      problems.push({ code: 'bad-set', ...problem, rule, found: show(reserved), remedy: 'use another name' })
       continue
     }
     const given = { value: text.slice(equals + 1), problem }
@@ -61,7 +69,7 @@ export function withSettings(
   const changed = structuredClone(value)
   const declared = isObject(changed.params) ? changed.params : {}
   for (const [name, given] of params) {
-    const param = declared[name]
+    const param = at(declared, name)
     if (isObject(param)) param.default = coerce(given.value, param)
   }
   for (const [key, given] of paths) {
@@ -94,9 +102,9 @@ function setIn(
       isObject(here) || Array.isArray(here) ? here : undefined
     // a file may leave out a config or the object of an edge, and --set still reaches into it
     const mayBeMissing = depth >= 2 || step === 'checkpoint'
-    if (isObject(container) && !(step in container) && mayBeMissing && depth === path.length - 2)
+    if (isObject(container) && !Object.hasOwn(container, step) && mayBeMissing && depth === path.length - 2)
       container[step] = {}
-    const next: unknown = Array.isArray(container) ? container[Number(step)] : container?.[step]
+    const next = at(container, Array.isArray(container) ? Number(step) : step)
     if (next === undefined) {
       const names = isObject(container) ? Object.keys(container) : []
       const rule =

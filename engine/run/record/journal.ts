@@ -4,6 +4,7 @@ import type { PlannedNode } from '../../graph/plan.ts'
 import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { LogLevel } from '../../operator.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
+import { visible } from '../../shared/visible.ts'
 import { RunError } from '../error.ts'
 import type { Lease } from '../items/lease.ts'
 import type { RunSummary } from '../summary.ts'
@@ -49,20 +50,20 @@ export class Journal {
     this.#steps = typeof entry.step === 'number' ? entry.step : this.#steps + 1
     this.#guard(() => {
       this.#events ??= openEventFile(this.directory)
-      this.#events.scalars(this.#steps, entry)
+      this.#events.scalars(this.#steps, hideIn(entry, this.#secrets))
     })
   }
 
   log(message: string, level: LogLevel, node?: string): void {
     const shown = hide(message, this.#secrets)
     this.#append(logEntries, entryOf(shown, level, node))
-    this.#append(logFile, shown)
+    this.#append(logFile, visible(shown))
   }
 
   /** Logs the error that ends the run; log.txt gets the stack of the operator's code. */
   logFault(fault: RunError): void {
     const stack = fault.cause instanceof Error ? fault.cause.stack : undefined
-    this.#append(logFile, hide(`${fault.message}${stack ? `\n${stack}` : ''}`, this.#secrets))
+    this.#append(logFile, visible(hide(`${fault.message}${stack ? `\n${stack}` : ''}`, this.#secrets)))
     this.#append(logEntries, entryOf(hide(fault.message, this.#secrets), 'error', fault.node))
   }
 
@@ -77,7 +78,7 @@ export class Journal {
       code: codeOf(error),
       error: messageOf(error),
     }
-    this.#append('dead-letters.jsonl', this.#lineOf(letter))
+    this.#append('dead-letters.jsonl', visible(this.#lineOf(letter)))
   }
 
   /** Adds facts to `manifest.json`. */
@@ -123,4 +124,6 @@ export class Journal {
 
 /** A line of the structured log. */
 const entryOf = (message: string, level: LogLevel, node?: string): string =>
-  JSON.stringify({ time: new Date().toISOString(), level, ...(node !== undefined && { node }), message })
+  visible(
+    JSON.stringify({ time: new Date().toISOString(), level, ...(node !== undefined && { node }), message }),
+  )

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Secrets } from '../../graph/secrets.ts'
+import { hideIn, type Secrets } from '../../graph/secrets.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Edge } from '../node/edge.ts'
@@ -22,7 +22,7 @@ interface Observed {
   nodes: readonly RunningNode[]
   edges: readonly Edge[]
   gauges: ReadonlyMap<string, () => number>
-  /** Hidden in the items that taps show. */
+  /** Hidden in the status and in the items that taps show. */
   secrets: Secrets
   fail(error: unknown): void
   /** Called with each status but the last. */
@@ -53,7 +53,9 @@ export function observe(run: Observed): Observer {
   })
   const write = (status: Status) => {
     // after a crash of the machine nobody needs it
-    replaceFile(join(run.directory, 'status.json'), JSON.stringify(status), { durable: false })
+    replaceFile(join(run.directory, 'status.json'), JSON.stringify(hideIn(status, run.secrets)), {
+      durable: false,
+    })
   }
   const timer = setInterval(() => {
     statistics.observe()
@@ -98,7 +100,8 @@ const liveOf = ({ live, bytes, peakLive, peakBytes }: Ledger): Status['live'] =>
 }
 
 function numbersIn(entry: Readonly<Record<string, unknown>>): Record<string, number> {
-  const numbers: Record<string, number> = {}
-  for (const [name, value] of Object.entries(entry)) if (typeof value === 'number') numbers[name] = value
-  return numbers
+  const numbers = Object.entries(entry).filter(
+    (pair): pair is [string, number] => typeof pair[1] === 'number',
+  )
+  return Object.fromEntries(numbers)
 }

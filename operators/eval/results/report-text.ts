@@ -63,7 +63,8 @@ export function csv(results: readonly Result[]): string {
   return `${[head, ...lines].join('\n')}\n`
 }
 
+/** A text that begins like a formula would be one in a spreadsheet: an apostrophe before it keeps it a text. */
 function cell(value: string | number | boolean): string {
-  const text = String(value)
+  const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -20,16 +20,16 @@ export async function* writeShards(
   limit: number,
 ): AsyncGenerator<WrittenFile> {
   const shards = shardsOf(tensors, limit)
-  const weightMap: Record<string, string> = {}
+  const weightMap = new Map<string, string>()
   for (const [i, shard] of shards.entries()) {
     const name = shardName(i, shards.length)
     await writeSafetensors(join(folder, name), shard)
-    for (const tensor of shard) weightMap[tensor.name] = name
+    for (const tensor of shard) weightMap.set(tensor.name, name)
     yield { path: join(folder, name), bytes: (await stat(join(folder, name))).size }
   }
   if (shards.length === 1) return
   const metadata = { total_size: tensors.reduce((sum, tensor) => sum + storedBytes(tensor), 0) }
-  const index = JSON.stringify({ metadata, weight_map: weightMap }, null, 2)
+  const index = JSON.stringify({ metadata, weight_map: Object.fromEntries(weightMap) }, null, 2)
   await writeFile(join(folder, 'model.safetensors.index.json'), `${index}\n`)
 }
 

@@ -30,15 +30,15 @@ async function* fileOf(tensors: readonly TensorToWrite[]): AsyncGenerator<Uint8A
 }
 
 function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
+  const header = new Map<string, unknown>([['__metadata__', { format: 'pt' }]])
   let end = 0
   for (const { name, shape, dtype } of tensors) {
-    if (Object.hasOwn(header, name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
+    if (header.has(name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
     const begin = end
     end += sizeOf(shape) * bytesPerElement[dtype]
-    header[name] = { dtype, shape, data_offsets: [begin, end] }
+    header.set(name, { dtype, shape, data_offsets: [begin, end] })
   }
-  const text = JSON.stringify(header)
+  const text = JSON.stringify(Object.fromEntries(header))
   // Spaces up to a multiple of 8, so that the data is aligned for readers that map the file.
   const padded = Buffer.from(text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8))
   const bytes = Buffer.alloc(8 + padded.length)

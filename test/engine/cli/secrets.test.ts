@@ -17,7 +17,7 @@ const gossip = operator({
     texts: numbers.pipe(
       context.each((value: number, { key }) => {
         context.log(`token ${token}`, 'debug')
-        context.record('metrics', { key, step: value + 1, reward: value, token })
+        context.record('metrics', { key, step: value + 1, reward: value, token, [`of ${token}`]: value })
         context.record('samples', { key, reward: value, deep: [{ token }] })
         context.manifest('told', { token })
         if (value === 3) throw new Error(`refused ${token}`)
@@ -97,8 +97,10 @@ t.test('a value from the environment is in no file of a run and no line that is 
       'log.jsonl',
       'log.txt',
       'report.html',
+      'status.json',
     ])
       t.ok(files.includes(path), path)
+    t.ok(files.some(path => path.startsWith('events.out.tfevents')))
     for (const path of files) t.notOk(tells(readFileSync(join(run, path), 'latin1')), `${name}/${path}`)
     const [first] = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('\n')
     t.match(JSON.parse(first), { step: 1, token: '${env:TOKEN}' }, 'what is written stays JSON')
@@ -106,6 +108,21 @@ t.test('a value from the environment is in no file of a run and no line that is 
     t.equal(again.code, 0, again.out)
     t.notOk(tells(again.out), again.out)
   }
+})
+
+t.test('what controls a terminal is written out in the logs', async t => {
+  const folder = t.testdir()
+  const { stop } = graphsIn(folder)
+  const run = join(folder, 'run')
+  const set = ['--set', 'nodes.own.config.token=\u001b[2J\u009b31m\u202e', '--log-level', 'debug']
+  await call('run', stop, '--out', run, ...set)
+  const texts = ['log.txt', 'log.jsonl'].map(name => readFileSync(join(run, name), 'utf8'))
+  for (const text of texts) {
+    t.match(text, /token \\u001b\[2J\\u009b31m\\u202e/)
+    for (const control of ['\u001b', '\u009b', '\u202e']) t.notOk(text.includes(control))
+  }
+  const lines = readFileSync(join(run, 'log.jsonl'), 'utf8').trim().split('\n')
+  t.ok(lines.some(line => JSON.parse(line).message.includes('\u001b[2J\u009b31m\u202e')))
 })
 
 t.test('no verb shows it, and no message about it', async t => {

@@ -88,6 +88,14 @@ export const textCases: readonly Case[] = [
     problems: ['g.json:1:45 nodes.__proto__: must not use this reserved name'],
   },
   {
+    name: 'reserved names in params and config',
+    text: '{ "version": 1, "summary": "S.", "params": { "constructor": {} }, "nodes": { "a": { "operator": "range", "config": { "prototype": 1 } } } }',
+    problems: [
+      'g.json:1:46 params.constructor: must not use this reserved name',
+      'g.json:1:118 nodes.a.config.prototype: must not use this reserved name',
+    ],
+  },
+  {
     name: 'an empty summary and a version that is text',
     text: '{ "version": "1", "summary": " ", "nodes": { "count": { "operator": "range", "config": { "count": 1 } } } }',
     problems: [

@@ -135,6 +135,24 @@ export const valueCases: readonly Case[] = [
     ],
   },
   {
+    name: 'a reserved name on the command line',
+    text: graph([count, end]),
+    set: [
+      'nodes.__proto__.config.x=1',
+      'nodes.count.config.__proto__=1',
+      'nodes.constructor.prototype.x=1',
+      'constructor=1',
+      'nodes.toString.config.x=1',
+    ],
+    problems: [
+      '--set nodes.__proto__.config.x=1: must not use a reserved name, found "__proto__"',
+      '--set nodes.count.config.__proto__=1: must not use a reserved name, found "__proto__"',
+      '--set nodes.constructor.prototype.x=1: must not use a reserved name, found "constructor"',
+      '--set constructor=1: must not use a reserved name, found "constructor"',
+      '--set nodes.toString.config.x=1: must name one of the graph\'s nodes, found "toString" (known: count, end)',
+    ],
+  },
+  {
     name: 'a secret that is out of range: its value is not shown',
     text: graph(
       ['"a": { "operator": "range", "config": { "count": "${n}" } }'],

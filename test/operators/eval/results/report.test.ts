@@ -51,6 +51,19 @@ async function report(folder: string, results: readonly Result[], more: readonly
   return writeReport(folder, benchmark)
 }
 
+t.test('no text of a model or a benchmark is a formula in a spreadsheet', async t => {
+  const folder = t.testdir()
+  const texts = ['=1+1', '+1', '-1', '@SUM(A1)', '\t=1', '\r=1', '=HYPERLINK("https://example.org","x")']
+  await report(folder, [
+    result(0, '=1+1', { tasks: ['=2+2'] }),
+    ...texts.map((output, i) => result(i + 1, 'a', { output })),
+  ])
+  const csv = readFileSync(join(folder, 'report.csv'), 'utf8')
+  for (const row of csv.split('\n')) t.notMatch(row, /(^|,)"?[=+\-@\t\r]/)
+  for (const text of ["'=2+2", "'=1+1", "'-1", '"\'=HYPERLINK(""https'] as const)
+    t.ok(csv.includes(text), text)
+})
+
 t.test('every part of the report tells the same', async t => {
   const folder = t.testdir()
   const results = Array.from({ length: 6 }, (_, i) => result(i, `clip ${i >> 1}`))
