@@ -1,17 +1,22 @@
 import { compareResults, describeComparison } from '../../../operators/eval/results/compare.ts'
+import { writeComparisonPage } from '../../../operators/eval/results/compare-page.ts'
 import { UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
 export const compare: Verb = {
   summary: 'Compares two evaluations question by question.',
   usage: 'FIRST SECOND',
-  flags: { json: { description: 'Print JSON.' } },
+  flags: {
+    json: { description: 'Print JSON.' },
+    html: { value: 'FILE', description: 'Write a page that shows both side by side, with their flips.' },
+  },
   example: [
     'results() {',
     '  npx flow run graphs/eval/lvbench.json --set answers=$1 \\',
     '    --set data=graphs/demo/quiz --set out=results/$1',
     '}',
-    'results constant; results oracle; npx flow compare results/constant results/oracle',
+    'results constant; results oracle',
+    'npx flow compare results/constant results/oracle --html flips.html',
   ].join('\n'),
   run: async (words, { print }) => {
     const [first, second, ...more] = words.positional
@@ -20,6 +25,8 @@ export const compare: Verb = {
     const comparison = compareResults(first, second)
     if (words.last('json') === undefined) for (const line of describeComparison(comparison)) print(line)
     else print(JSON.stringify(comparison, null, 2))
+    const file = words.last('html')
+    if (file !== undefined) await writeComparisonPage(file, first, second)
     return 0
   },
 }

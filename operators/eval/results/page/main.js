@@ -20,9 +20,9 @@ function start(data) {
   const settings = { names, sheets: JSON.parse(at('sheets').textContent) }
   let state = readState(location.hash)
   let found = []
-  let made = 0
-  const extend = count => {
-    const rows = found.slice(made, made + count).map(item => {
+  const rows = []
+  const extend = () => {
+    const more = found.slice(rows.length, rows.length + step).map(item => {
       const row = rowOf(item, settings)
       row.addEventListener('toggle', () => {
         const open = row.open ? item.id : state.open === item.id ? '' : state.open
@@ -30,9 +30,12 @@ function start(data) {
       })
       return row
     })
-    made += rows.length
-    list.append(...rows)
-    at('end').hidden = made >= found.length
+    // the browser passes over a whole block that is out of sight
+    const block = element('div', { class: 'block' }, ...more)
+    block.style.containIntrinsicBlockSize = `auto ${more.length * 4.6}rem`
+    list.append(block)
+    rows.push(...more)
+    at('end').hidden = rows.length >= found.length
   }
   const keep = changed => {
     state = changed
@@ -41,9 +44,9 @@ function start(data) {
   }
   const show = () => {
     found = select(items, state)
-    made = 0
+    rows.length = 0
     list.replaceChildren()
-    extend(step)
+    extend()
     at('count').textContent =
       `${found.length.toLocaleString('en')} of ${items.length.toLocaleString('en')} questions`
     at('reset').hidden = found.length === items.length
@@ -57,8 +60,8 @@ function start(data) {
   const reveal = () => {
     const index = state.open ? found.findIndex(({ id }) => id === state.open) : -1
     if (index < 0) return
-    if (index >= made) extend(index + step - made)
-    const row = list.children[index]
+    while (index >= rows.length) extend()
+    const row = rows[index]
     row.open = true
     row.scrollIntoView()
   }
@@ -77,7 +80,7 @@ function start(data) {
   const observer = new IntersectionObserver(
     entries => {
       if (!entries.some(entry => entry.isIntersecting)) return
-      extend(step)
+      extend()
       observer.unobserve(at('end'))
       observer.observe(at('end'))
     },
