@@ -93,8 +93,8 @@ export function freeIdleRecordings(device: Device, owner: object): void {
   if (all.length === 0) device.freeIdle()
 }
 
-/** The most recordings that are kept. Without matrix units lengths are not rounded up, so few are used again. */
-const mostKept = ({ units }: Device): number => (units === 'none' ? 8 : 48)
+/** The most recordings that are kept; at the released size one takes 6 MB. Without matrix units lengths are not rounded up, so few are used again. */
+const mostKept = ({ units }: Device): number => (units === 'none' ? 8 : 96)
 
 const keptOn = new WeakMap<Device, Kept[]>()
 
