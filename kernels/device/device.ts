@@ -53,7 +53,7 @@ export interface TensorCopy {
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const wanted = options.adapter ?? process.env.FLOW_ADAPTER
   const checked = await requestAdapter(wanted, false)
-  if (isSoftware(checked)) pollGently()
+  pollGently()
   const trusted = options.trusted ?? !(process.env.FLOW_CHECKS || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits

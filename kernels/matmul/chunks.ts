@@ -44,7 +44,8 @@ export function chunkLoads(side: Side, first: number) {
     throw new Error(`matmul ${name}: ${extent} × ${depth} do not divide among ${lanes} lanes`)
   const chunks = unroll(count, i => i)
   const down = lanes / wide // rows of the part that all lanes bring at once
-  const row = (i: number) => `lane / ${wide}u + ${i * down}u`
+  const lane = rowOfLane(wide, pitch, down)
+  const row = (i: number) => `${lane} + ${i * down}u`
   const column = `lane % ${wide}u`
   const at = (i: number, origin: string) =>
     fast === 'k' ? `${origin} + ${row(i)}, k + ${column} * 8u` : `${origin} + ${column} * 8u, k + ${row(i)}`
@@ -61,6 +62,21 @@ export function chunkLoads(side: Side, first: number) {
       .map(i => `tile[${first}u + (${row(i)}) * ${pitch}u + ${column}] = halves_${name}(${name}_chunk${i});`)
       .join('\n    '),
   }
+}
+
+/**
+ * WGSL: which of the rows that all lanes bring at once is the lane's. Eight lanes store 128 bytes, which is once through all banks of
+ * workgroup memory: where they bring several rows, these are so far apart that no two lanes meet in a bank.
+ */
+function rowOfLane(wide: number, pitch: number, down: number): string {
+  const rows = 8 / wide
+  const apart = [1, 2, 4].find(distance => {
+    const banks = unroll(rows, row => unroll(wide, column => (row * distance * pitch + column) % 8)).flat()
+    return new Set(banks).size === 8
+  })
+  if (wide >= 8 || apart === undefined || down % (rows * apart) !== 0) return `lane / ${wide}u`
+  const group = `lane / 8u / ${apart}u * ${rows * apart}u + lane / 8u % ${apart}u`
+  return `(${group} + lane % 8u / ${wide}u * ${apart}u)`
 }
 
 /**

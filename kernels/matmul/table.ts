@@ -19,7 +19,8 @@ const paired = (rowBlocks: number): UnitTile => {
  * × 11008, 700 × 11008 × 2048: large 122, 114, 207; deep 158, 176, 214; flat 173, 186. Never better: 48 k at a time, two
  * stages in workgroup memory (171 for 250; more than 25 kB a workgroup leave one where there were two), blocks straight
  * from storage (161), results straight to storage, 128 × 96, 96 × 96, 256 × 128. Of nt, nn at the same sizes makes 276:
- * blocks of b are read faster where its columns lie side by side.
+ * blocks of b are read faster where its columns lie side by side. Since lanes store without bank conflicts (chunks.ts), large
+ * makes 275 at that nt, 260 at 11664 × 4304 × 1152 and 269 at 3440 × 11008 × 2048 (2026-11-29).
  */
 export const unitTiles = {
   large: square(4),
@@ -51,7 +52,9 @@ export function tileFor(form: 'nt' | 'nn' | 'tn', rows: number, columns: number,
   const { deep } = unitTiles
   if (form !== 'nt') return rowsInTurn(rows, columns, deep) <= 128 ? deep : unitTiles.large
   const turns = (tile: UnitTile) => rowsInTurn(rows, columns, tile)
-  return Object.values(ntTiles).reduce((best, tile) => (turns(tile) < turns(best) ? tile : best), deep)
+  const best = Object.values(ntTiles).reduce((best, tile) => (turns(tile) < turns(best) ? tile : best), deep)
+  // With this many turns nothing is idle at the end, and two workgroups a multiprocessor hide more of each other's loads.
+  return turns(best) < 1024 ? best : unitTiles.large
 }
 
 /** The tile of products of at most 64 rows; undefined above. Other tiles of 8 × 2560 × 2048 took up to 1.8 times as long. */
