@@ -7,7 +7,7 @@ export function sharedDevice(context: Context): Promise<Device> {
     'device',
     async () => {
       const device = await openDevice()
-      context.manifest('adapter', device.info)
+      context.manifest('adapter', { ...device.info, family: device.family })
       context.gauge('gpu bytes', () => device.liveBytes)
       context.gauge('gpu peak bytes', () => device.peakBytes)
       return device

@@ -38,6 +38,7 @@ export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp
 
 /** Runs the verb that the words ask for; a wrong command or graph ends with exit code 2, any other fault with 1. */
 export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
+  const folder = process.cwd()
   const name = word === '--help' || word === '-h' ? 'help' : word
   try {
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
@@ -54,5 +55,8 @@ export async function command([word = 'help', ...words]: readonly string[], worl
     if (error instanceof GraphError) world.complain(report(error.problems, []))
     else world.complain(error instanceof UsageError ? error.message : `${messageOf(error)} (${code})`)
     return error instanceof GraphError || error instanceof UsageError ? 2 : 1
+  } finally {
+    // a verb that goes on with a run works in the folder of that run
+    if (process.cwd() !== folder) process.chdir(folder)
   }
 }

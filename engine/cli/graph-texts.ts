@@ -1,13 +1,18 @@
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
 
 /** Reads a graph file, or gives the text that a manifest has of it when it cannot be read. */
-export function readOrRecall({ sources }: Readonly<Record<string, unknown>>): (file: string) => string {
+export function readOrRecall({
+  sources,
+  workingDirectory,
+}: Readonly<Record<string, unknown>>): (file: string) => string {
   return file => {
     try {
       return readFileSync(file, 'utf8')
     } catch (error) {
-      const text = at(sources, file)
+      const place = typeof workingDirectory === 'string' ? workingDirectory : '.'
+      const text = at(sources, file) ?? at(sources, relative(place, file))
       if (typeof text === 'string') return text
       throw error
     }

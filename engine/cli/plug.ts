@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { Registry } from '../graph/plan.ts'
 import { type PluginName, pluginsOf, withoutPlugins, withPlugins } from '../graph/plugins.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
@@ -50,14 +51,21 @@ export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 function pluginsOfRun(directory: string): PluginName[] {
   const path = join(directory, 'manifest.json')
   const manifest = readManifest(path)
-  const { graph, plugins } = manifest
-  const stored = (Array.isArray(plugins) ? plugins : []).flatMap((plugin, i): PluginName[] => {
-    const { name, folder } = isObject(plugin) ? plugin : {}
-    if (typeof name !== 'string' || typeof folder !== 'string') return []
-    return [{ name, folder, problem: { path: `${path} plugins.${i}` } }]
+  const { graph, workingDirectory } = manifest
+  const stored = storedPlugins(manifest).map((plugin, i): PluginName => {
+    return { ...plugin, problem: { path: `${path} plugins.${i}` } }
   })
-  const ofGraph = typeof graph === 'string' ? pluginsOf(graph, readOrRecall(manifest)) : []
+  const from = typeof workingDirectory === 'string' && existsSync(workingDirectory) ? workingDirectory : '.'
+  const ofGraph = typeof graph === 'string' ? pluginsOf(resolve(from, graph), readOrRecall(manifest)) : []
   return [...stored, ...ofGraph].map(plugin => ({ ...plugin, notIn: directory }))
+}
+
+/** The plugins of the command line that a manifest has. */
+export function storedPlugins({ plugins }: Readonly<Record<string, unknown>>): StoredPlugin[] {
+  return (Array.isArray(plugins) ? plugins : []).flatMap((plugin): StoredPlugin[] => {
+    const { name, folder } = isObject(plugin) ? plugin : {}
+    return typeof name === 'string' && typeof folder === 'string' ? [{ name, folder }] : []
+  })
 }
 
 /** A manifest that is missing or damaged names no plugin: the verb reports it. */

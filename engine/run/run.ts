@@ -2,6 +2,7 @@ import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
 import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
+import { isObject } from '../shared/json.ts'
 import { Checkpoints } from './checkpoint/checkpoint.ts'
 import { type RunState, readState } from './checkpoint/folder.ts'
 import { RunError } from './error.ts'
@@ -180,6 +181,16 @@ class GraphRun implements NodeHost, Services {
   }
 
   manifest = (key: string, value: unknown): void => {
+    const before = this.#options.expected?.[key]
+    if (
+      isObject(before) &&
+      isObject(value) &&
+      before.family !== undefined &&
+      before.family !== value.family
+    ) {
+      const found = `kernels of the family "${before.family}" made the checkpoint, this GPU takes "${value.family}"`
+      this.fail(new RunError('checkpoint-mismatch', found, { remedy: '--accept-changes goes on with them' }))
+    }
     this.#journal?.state({ [key]: value })
   }
 

@@ -13,6 +13,8 @@ export interface RunOptions {
   abortSeconds?: number
   /** Folder of the checkpoint to continue from; the run's files have been truncated to it, and `seed` is the same. */
   from?: string
+  /** Facts that the manifest had before a resume; another kernel family in `adapter` ends the run. */
+  expected?: Readonly<Record<string, unknown>>
   /** Facts for the manifest, added to the engine's own. */
   facts?: Readonly<Record<string, unknown>>
 }

@@ -38,10 +38,11 @@ export const replay: Verb = {
     'npx flow replay runs/two-steps --item 1:19',
   ].join('\n'),
   run: async (words, world) => {
-    const directory = onlyWord(words, 'run directory')
+    const stated = onlyWord(words, 'run directory')
     const key = words.last('item')
     if (key === undefined) throw new UsageError('--item KEY: must be given')
-    const past = readRun(directory, world)
+    const past = readRun(stated, world)
+    const { directory } = past
     const lines = recorded(directory)
     const records = lines.filter(line => isAbout(line, key))
     if (records.length === 0) {

@@ -7,10 +7,11 @@ import { number } from '../../run/record/report/curve.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunOptions, RunSummary } from '../../run/summary.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
+import { keepBasis } from '../basis.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
 import { factsOf, readRun, rewindRun } from '../past-run.ts'
-import { pluginFlag, statedPlugins } from '../plug.ts'
+import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
@@ -35,7 +36,13 @@ export const run: Verb = {
       description: 'Refuse to start if the graph plans to use more GPU memory than this, e.g. 8GB.',
     },
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
-    resume: { value: 'DIR', description: 'Continue a stopped run from its newest checkpoint.' },
+    resume: {
+      value: 'DIR',
+      description: 'Continue a stopped run from its newest checkpoint. --set may change onError and limits.',
+    },
+    'accept-changes': {
+      description: 'With --resume: go on although data, models, plugins or the GPU are not as they were.',
+    },
   },
   example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',
   run: async (words, world) => {
@@ -86,27 +93,32 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, true)
-  return { plan, lock, seed, directory, facts: factsOf(plan, set, statedPlugins(words)) }
+  const plugins = statedPlugins(words)
+  keepBasis(directory, plan, plugins)
+  return { plan, lock, seed, directory, facts: factsOf(plan, set, plugins) }
 }
 
 /** The rest of a stopped run; undefined when the run was completed. */
 async function oldRun(words: Arguments, world: World): Promise<Start | undefined> {
-  const directory = words.last('resume') ?? ''
-  const given = ['set', 'seed', 'out'].find(flag => words.last(flag) !== undefined)
+  const stated = words.last('resume') ?? ''
+  const given = ['seed', 'out', 'shard'].find(flag => words.last(flag) !== undefined)
   if (given !== undefined || words.positional.length > 0)
     throw new UsageError(
-      `--resume ${directory}: must be given without GRAPH, --set, --seed and --out: the run continues with its own`,
+      `--resume ${stated}: must be given without GRAPH, --seed, --shard and --out: the run continues with its own`,
     )
-  const past = readRun(directory, world)
+  const changes = { set: words.all('set'), accept: words.last('accept-changes') !== undefined }
+  const past = readRun(stated, world, changes)
   if (past.status === 'completed') {
-    world.print(`${directory}: already completed, nothing to do`)
+    world.print(`${stated}: already completed, nothing to do`)
     return undefined
   }
-  const { plan, seed } = past
+  const { directory, plan, seed } = past
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, false)
   try {
-    return { plan, lock, seed, directory, ...(await rewindRun(directory, past, world.complain)) }
+    const rest = await rewindRun(past, changes, world.complain)
+    if (changes.accept) keepBasis(directory, plan, storedPlugins(past.facts))
+    return { plan, lock, seed, directory, ...rest }
   } catch (error) {
     lock.release()
     throw error
