@@ -17,7 +17,7 @@ export interface HeldOut {
  * update, and a resumed run evaluates where one that was never stopped does.
  */
 export default operator({
-  summary: 'Asks held-out questions after every so many updates; the versions in between pass by.',
+  summary: 'Asks held-out questions after each `every` updates; other versions pass by.',
   config: {
     every: { type: 'integer', minimum: 1, description: 'Updates from one evaluation to the next.' },
     path: { type: 'string', description: 'Questions that training does not see, as for read.questions.' },

@@ -8,7 +8,8 @@ export default operator({
     form: {
       type: 'string',
       default: '<think> I was told. </think><answer> {letter} </answer>',
-      description: 'The whole output; `{letter}` stands for the true letter, `none` where there is none.',
+      description:
+        'The whole output; `{letter}` is replaced by the true letter, or by `none` where there is none.',
     },
   },
   inputs: { watched: 'watched' },

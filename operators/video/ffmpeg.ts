@@ -153,15 +153,20 @@ async function feed(
 ): Promise<void> {
   const { stdin } = child
   if (!stdin) return
-  let open = true
-  const closed = once(stdin, 'close').then(() => {
-    open = false
+  let isOpen = true
+  // `once` of node:events would reject when the child has closed the pipe: its exit tells more
+  const closed = new Promise<void>(resolve => {
+    stdin.once('close', () => {
+      isOpen = false
+      resolve()
+    })
   })
   stdin.on('error', () => stdin.destroy())
   try {
     for await (const piece of input) {
-      if (!open) return
-      if (!stdin.write(piece)) await Promise.race([once(stdin, 'drain').catch(() => undefined), closed])
+      if (!isOpen) return
+      if (!stdin.write(piece))
+        await Promise.race([new Promise<void>(resolve => stdin.once('drain', () => resolve())), closed])
       progress()
     }
   } catch (error) {

@@ -3,7 +3,7 @@ export type FrameRule = 'L' | 'M' | 'S'
 
 /**
  * Rule L: `count` frames evenly spaced over `total`, first and last included, rounded down in float64; frames repeat
- * when there are fewer than `count` (Specification 2.2, numpy's linspace).
+ * when there are fewer than `count` (numpy's linspace).
  */
 export function evenlySpaced(total: number, count: number): number[] {
   if (count === 1) return [0]

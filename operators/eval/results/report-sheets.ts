@@ -56,7 +56,7 @@ export async function embedSheets(folder: string, results: readonly Result[]): P
 
 const base64Bytes = (bytes: Buffer): number => Math.ceil(bytes.length / 3) * 4
 
-/** All sheets made so small that each has about so many bytes of base64. */
+/** All sheets made smaller, to about the same number of bytes of base64 each. */
 async function smaller(files: ReadonlyMap<string, Buffer>, each: number): Promise<Map<string, Buffer>> {
   const names = [...files.keys()]
   const some = names.filter((_, i) => i % Math.ceil(names.length / sampleSize) === 0)

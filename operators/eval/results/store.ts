@@ -34,13 +34,13 @@ export type Recipe = Readonly<Record<string, unknown>>
 export const resultsFolder = (folder: string, context: Context): string =>
   folder === '' ? join(context.runDirectory, 'evaluation') : folder
 
-/** A name for files that stands for any text. */
+/** A file name made from any text: the same one from the same text. */
 export const fileName = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24)
 
 const pathOf = (folder: string, id: string): string => join(folder, 'results', `${fileName(id)}.json`)
 
 /**
- * Commits a result: the first one of a question stays, whoever writes the second, unless it is to be replaced. True when
+ * Commits a result: the first one of a question stays, whichever process writes the second, unless it is to be replaced. True when
  * it was this one. A file appears with all its bytes or not at all, so a process may be killed at any moment.
  */
 export function putResult(folder: string, result: Result, isReplaced = false): boolean {
@@ -157,7 +157,7 @@ export interface Claims {
 }
 
 /**
- * Keeps processes that share a folder from doing the same work. Only a saving: results are committed once whoever
+ * Keeps processes that share a folder from doing the same work. Only a saving: results are committed once, whichever process
  * works. A claim ends when its process is gone, on another machine after `seconds`.
  */
 export function openClaims(folder: string, seconds: number): Claims {

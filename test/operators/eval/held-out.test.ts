@@ -49,7 +49,7 @@ t.test('a small model and questions are made', async () => {
   await run('test.json', [], 'made', { version: 1, summary: 'A test.', nodes })
 })
 
-t.test('training is evaluated after every so many updates, and the best checkpoint stays', async t => {
+t.test('training is evaluated after each `every` updates, and the best checkpoint stays', async t => {
   const file = join(repository, 'graphs/presets/evaluated.json')
   const data = [
     `model=${folder}`,

@@ -12,7 +12,7 @@ export async function clipFolder(test: typeof t): Promise<string> {
   return folder
 }
 
-/** Runs ffmpeg with these arguments, separated by single spaces; `@` stands for the folder. */
+/** Runs ffmpeg with these arguments, separated by single spaces; `@` is replaced by the folder. */
 export async function make(folder: string, recipe: string): Promise<void> {
   const args = recipe.split(' ').map(arg => arg.replaceAll('@', `${folder}/`))
   const run = runFfmpeg(['-y', ...args], { subject: recipe, deadlineSeconds: 60 })

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { averageRate } from '../../../operators/video/average-rate.ts'
 import { decodeFrames, selection } from '../../../operators/video/decode-frames.ts'
+import { encodeVideo } from '../../../operators/video/encode.ts'
 import { runFfmpeg } from '../../../operators/video/ffmpeg.ts'
 import { fileInput } from '../../../operators/video/ffmpeg-input.ts'
 import { whatFfmpegSaid } from '../../../operators/video/ffmpeg-log.ts'
 import { openClip } from '../../../operators/video/open-clip.ts'
+import { writeJpeg } from '../../../operators/video/pictures.ts'
 import { clipFolder, make, openOptions, sampleOf } from './clips.ts'
 
 const folder = await clipFolder(t)
@@ -129,6 +131,21 @@ t.test('a program that fails without a word about the file is not a fault of the
     code: 'ffmpeg-failed',
     message: `${clipPath}: ffmpeg ended early, with exit code 3; ffmpeg said: the disk is gone`,
   })
+})
+
+t.test('a process that ends before it has read its input is told by what it said', async t => {
+  await fakeFfmpeg('early', "echo '[error] Unknown encoder' >&2; exit 1")
+  const frames = Array.from({ length: 200 }, () => new Uint8Array(64 * 48 * 3))
+  const pictures = { path: 'x.avi', width: 64, height: 48, framesPerSecond: 5, frames, rows: [] }
+  const encoding = encodeVideo(join(folder, 'early.avi'), pictures, {
+    codec: 'x',
+    quality: 3,
+    deadlineSeconds: 9,
+  })
+  await t.rejects(encoding, { code: 'encode-failed', message: /early\.avi: .*it said: Unknown encoder/ })
+  const sheet = { width: 640, height: 480, pixels: new Uint8Array(640 * 480 * 3) }
+  const writing = writeJpeg(join(folder, 'early.jpg'), sheet)
+  await t.rejects(writing, { code: 'encode-failed', message: /early\.jpg: .*it said: Unknown encoder/ })
 })
 
 t.test('without a working ffmpeg the error names the ways to have one', async t => {

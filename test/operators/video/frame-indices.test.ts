@@ -36,7 +36,7 @@ t.test('rule M takes the middles of segments, rounding halves to even', async t 
   const early = [17, 20, 23, 26, 29, 31, 34, 37, 40, 43, 46, 49, 51, 54, 57, 60]
   t.same(segmentMiddles({ ...folder, bounds: [5.2, 20.7] }), early)
   const late = [150, 152, 154, 156, 158, 159, 161, 163, 165, 167, 169, 171, 172, 174, 176, 178]
-  t.same(segmentMiddles({ ...folder, bounds: [50, 80] }), late, 'an end behind the clip is cut')
+  t.same(segmentMiddles({ ...folder, bounds: [50, 80] }), late, 'an end after that of the clip is cut')
 })
 
 t.test('rule S takes whole strides, at most one frame a second', async t => {

@@ -14,7 +14,7 @@ t.test('a thumbnail keeps the proportions and the colour', async t => {
   t.equal(thumbnail(grey(4, 3, 1), 10).width, 4, 'it is never larger than the picture')
 })
 
-t.test('pictures stand side by side, and what is left of the last row is black', async t => {
+t.test('pictures are side by side, and what is left of the last row is black', async t => {
   const sheet = tile(
     [10, 20, 30].map(level => grey(2, 1, level)),
     2,
@@ -31,7 +31,7 @@ t.test('a sheet is written as JPEG and can be made smaller', async t => {
   t.strictSame([bytes[0], bytes[1]], [0xff, 0xd8])
   const [small = Buffer.alloc(0), ...others] = await scaledJpegs([bytes, bytes, bytes], 16, 9)
   t.strictSame(others, [small, small])
-  // width and height stand in the frame header
+  // width and height are in the frame header
   const at = small.indexOf(Buffer.from([0xff, 0xc0]))
   t.strictSame([small.readUInt16BE(at + 7), small.readUInt16BE(at + 5)], [16, 8])
 })
