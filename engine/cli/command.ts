@@ -16,6 +16,7 @@ import { make } from './verbs/new.ts'
 import { ops } from './verbs/ops.ts'
 import { replay } from './verbs/replay.ts'
 import { run } from './verbs/run.ts'
+import { table } from './verbs/table.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
 
@@ -27,6 +28,7 @@ const others: Readonly<Record<string, Verb>> = {
   graph,
   merge,
   compare,
+  table,
   replay,
   diff,
   new: make,

@@ -58,13 +58,14 @@ export function csv(results: readonly Result[]): string {
       result
     const group = Object.entries(groups).map(([name, value]) => `${name}=${value}`)
     const cells = [id, benchmark, tasks.join(';'), group.join(';'), clip, answer ?? '', chosen ?? '', outcome]
-    return [...cells, drawn, tokens, finished, output ?? ''].map(cell).join(',')
+    return [...cells, drawn, tokens, finished, output ?? ''].map(csvCell).join(',')
   })
   return `${[head, ...lines].join('\n')}\n`
 }
 
 /** A text that begins like a formula would be one in a spreadsheet: an apostrophe before it keeps it a text. */
-function cell(value: string | number | boolean): string {
+/** A cell of a line of CSV. */
+export function csvCell(value: string | number | boolean): string {
   const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

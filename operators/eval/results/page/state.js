@@ -77,15 +77,15 @@ const keys = {
 const compare = (one, other) =>
   typeof one === 'number' ? one - other : one.localeCompare(other, 'en', { numeric: true })
 
-const searched = new Map()
+const searched = new WeakMap()
 
 /** All words of an item, in lower case. The prompt is not searched: its instruction is the same in every question. */
 function textOf(item) {
-  let text = searched.get(item.id)
+  let text = searched.get(item)
   if (text === undefined) {
     const said = item.answers.map(({ output, message }) => `${output ?? ''}\n${message ?? ''}`)
     text = [item.id, item.clip, ...item.tasks, item.words, ...item.options, ...said].join('\n').toLowerCase()
-    searched.set(item.id, text)
+    searched.set(item, text)
   }
   return text
 }
