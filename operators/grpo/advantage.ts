@@ -4,8 +4,8 @@ import type { Completion, Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { advantagesOf, estimatorFields, standardSum } from './estimators.ts'
-import { GroupError } from './group-error.ts'
 import { normals } from './normals.ts'
+import { rewardOf } from './reward-of.ts'
 
 const fields = {
   ...estimatorFields,
@@ -96,9 +96,8 @@ function rewardsOf(
   key: string,
   { rewards: names, weights, epsilon, deviation }: Config<typeof fields>,
 ): number[] {
-  if (names.length === 0) return completions.map(completion => given(completion.reward, key, 'reward'))
-  const named = (name: string) => (completion: Completion) =>
-    given(completion.rewards?.[name], key, `reward "${name}"`)
+  if (names.length === 0) return completions.map(completion => rewardOf(completion, '', key, orLeaveOut))
+  const named = (name: string) => (completion: Completion) => rewardOf(completion, name, key, orLeaveOut)
   const columns = names.map(name => completions.map(named(name)))
   return standardSum(
     columns,
@@ -108,10 +107,4 @@ function rewardsOf(
   )
 }
 
-function given(value: number | null | undefined, key: string, name: string): number {
-  if (typeof value === 'number') return value
-  throw new GroupError(
-    'missing-reward',
-    `sample ${key}: a completion has no ${name}; put a reward operator before this node, or set missing to leave-out`,
-  )
-}
+const orLeaveOut = ', or set missing to leave-out'

@@ -3,6 +3,7 @@ import { keptNumber } from '../kept-number.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
+import { rewardOf } from './reward-of.ts'
 
 /** An update waits until it has enough groups, so dropped ones are replaced (dynamic sampling, DAPO, arXiv:2503.14476). */
 export default operator({
@@ -37,7 +38,10 @@ export default operator({
     const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {
       const rewards = group.completions.map(({ reward, rewards }) => (name ? rewards?.[name] : reward))
-      const useful = teaches(rewards.map(given(name, key)), options)
+      const useful = teaches(
+        group.completions.map(completion => rewardOf(completion, name, key)),
+        options,
+      )
       const isOver = !useful && mostDropped > 0 && dropped.value + 1 >= mostDropped
       const kept = useful || (isOver && exhausted === 'keep')
       context.record('groups', { key, kept, rewards })
@@ -64,12 +68,4 @@ export function teaches(rewards: readonly number[], { keep, low, high }: FilterO
   if (keep === 'varied') return rewards.some(reward => reward !== rewards[0])
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length
   return mean > low && mean < high
-}
-
-const given = (name: string, key: string) => (reward: number | null | undefined) => {
-  if (typeof reward === 'number') return reward
-  throw new GroupError(
-    'missing-reward',
-    `sample ${key}: a completion has no reward${name && ` "${name}"`}; put a reward operator before this node`,
-  )
 }

@@ -8,7 +8,8 @@ import { formatFields, formatReward } from './format.ts'
 
 /** The published reward in one node: the same as reward.accuracy, reward.format and reward.combine in turn. */
 export default operator({
-  summary: 'Rewards a right answer and the form of thinking and answering in tags, and combines the two.',
+  summary:
+    'Sets the rewards `accuracy` and `format`, and the combined reward to both as the published program does.',
   config: { ...accuracyFields, ...formatFields, ...combineFields },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },

@@ -18,7 +18,7 @@ export const accuracyFields = {
 } as const satisfies Fields
 
 export default operator({
-  summary: 'Sets the reward `accuracy` of each completion: 1 if its answer is right, else 0.',
+  summary: 'Sets the named reward `accuracy` of each completion: 1 if its answer is right, else 0.',
   config: accuracyFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },

@@ -20,7 +20,8 @@ export const combineFields = {
 
 /** A reward that does not apply to a completion counts as 0. */
 export default operator({
-  summary: 'Combines the rewards `accuracy` and `format` of each completion as the published program does.',
+  summary:
+    'Sets the combined reward of each completion from `accuracy` and `format` as the published program does.',
   config: combineFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },

@@ -1,12 +1,14 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
-import { externalFields, questionOf, rewardsOf, withScores } from './external.ts'
+import { externalFields, questionOf, rewardsOf } from './external.ts'
 import { runScorer } from './run-scorer.ts'
+import { withWeighted } from './with-reward.ts'
 
 /** The program is started once for each group: JSON on standard input, JSON on standard output, exit code 0. */
 export default operator({
-  summary: 'Lets an external program score the completions of each group.',
+  summary:
+    'Lets an external program score the completions of each group: a named reward, added to the combined one.',
   config: {
     command: {
       type: 'array',
@@ -23,7 +25,7 @@ export default operator({
     const score = async (group: Group, { key }: { key: string }) => {
       const source = `reward "${name}" of sample ${key}: ${command[0]}`
       const answer = await runScorer(command, questionOf(group, key), { source, timeoutSeconds, signal })
-      return withScores(group, name, weight, rewardsOf(answer, group.completions.length, source))
+      return withWeighted(group, name, weight, rewardsOf(answer, group.completions.length, source), key)
     }
     return { groups: groups.pipe(context.each(score, { concurrency })) }
   },

@@ -1,18 +1,13 @@
 import type { Fields } from '../../engine/operator.ts'
-import { at } from '../../engine/shared/at.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
 import type { Group } from '../kinds.ts'
+import { weightField } from './reward.ts'
 import { RewardError } from './reward-error.ts'
-import { withCombined, withNamed } from './with-reward.ts'
 
 /** Config of rewards that an external program or server gives. The node's `onError` decides about retries. */
 export const externalFields = {
   name: { type: 'string', default: 'external', description: 'Name of the reward.' },
-  weight: {
-    type: 'number',
-    default: 1,
-    description: 'Its weight in the combined reward; 0 sets the named reward only.',
-  },
+  weight: { ...weightField, default: 1 },
   timeoutSeconds: {
     type: 'number',
     exclusiveMinimum: 0,
@@ -56,24 +51,6 @@ export function rewardsOf(answer: string, count: number, source: string): (numbe
   return rewards.map((reward, i) => {
     if (reward === null || (typeof reward === 'number' && Number.isFinite(reward))) return reward
     throw bad(`${typeof reward === 'number' ? reward : shown(JSON.stringify(reward))} at ${i}`)
-  })
-}
-
-/**
- * The group with the named reward, and `weight` times it added to the combined one where it applies. Null leaves a
- * completion out: it changes no combined reward, and one that has none keeps none (`missing` of grpo.advantage).
- */
-export function withScores(
-  group: Group,
-  name: string,
-  weight: number,
-  values: readonly (number | null)[],
-): Group {
-  const named = withNamed(group, name, values)
-  if (weight === 0) return named
-  return withCombined(named, ({ reward }, i) => {
-    const value = at(values, i)
-    return value === null ? reward : (reward ?? 0) + weight * value
   })
 }
 

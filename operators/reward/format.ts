@@ -1,9 +1,6 @@
-import { operator } from '../../engine/operator.ts'
-import type { Group } from '../kinds.ts'
-import { groupPort } from '../ports.ts'
 import { between } from '../text/answer-tags.ts'
 import { lengthOf, strip } from '../text/python.ts'
-import { withNamed } from './with-reward.ts'
+import { reward } from './reward.ts'
 
 export const formatFields = {
   baseline: { type: 'number', default: 0.5, description: 'Reward for the form alone.' },
@@ -20,20 +17,12 @@ export const formatFields = {
   },
 } as const
 
-export default operator({
-  summary: 'Sets the reward `format` of each completion: for thinking and answering in tags.',
-  config: formatFields,
-  inputs: { groups: groupPort },
-  outputs: { groups: { kind: 'group', like: 'groups' } },
-  run: ({ groups }, config, context) => ({
-    groups: groups.pipe(
-      context.each((group: Group) => {
-        const values = group.completions.map(({ text }) => formatReward(text, config))
-        return withNamed(group, 'format', values)
-      }),
-    ),
-  }),
-})
+export default reward(
+  'format',
+  'Sets the named reward `format` of each completion: for thinking and answering in tags.',
+  ({ text }, { config }) => formatReward(text, config),
+  formatFields,
+)
 
 export interface FormatOptions {
   /** Reward for the form alone. */

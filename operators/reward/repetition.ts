@@ -1,11 +1,10 @@
-import { operator } from '../../engine/operator.ts'
-import type { Group } from '../kinds.ts'
-import { groupPort } from '../ports.ts'
-import { withReward } from './with-reward.ts'
+import { reward } from './reward.ts'
 
-export default operator({
-  summary: 'Lowers the reward of repetitive completions.',
-  config: {
+export default reward(
+  'repetition',
+  'Lowers the combined reward of repetitive completions.',
+  ({ ids }, { config }) => repetitionReward(ids, config.size),
+  {
     size: {
       type: 'integer',
       minimum: 1,
@@ -14,16 +13,7 @@ export default operator({
     },
     weight: { type: 'number', default: 1, description: 'Penalty if every run were a repetition.' },
   },
-  inputs: { groups: groupPort },
-  outputs: { groups: { kind: 'group', like: 'groups' } },
-  run: ({ groups }, { size, weight }, context) => ({
-    groups: groups.pipe(
-      context.each((group: Group) =>
-        withReward(group, 'repetition', weight, ({ ids }) => repetitionReward(ids, size)),
-      ),
-    ),
-  }),
-})
+)
 
 /** Minus the share of runs of `size` tokens that occur earlier in the completion; 0 without a run. */
 export function repetitionReward(ids: readonly number[], size: number): number {

@@ -5,6 +5,8 @@ export class RewardError extends CodedError<RewardErrorCode> {}
 export type RewardErrorCode =
   | 'missing-solution'
   | 'missing-reward'
+  | 'not-combined'
+  | 'bad-reward'
   | 'bad-weights'
   | 'late'
   | 'aborted'

@@ -1,27 +1,50 @@
+// A completion has named rewards (`rewards`) and one combined reward (`reward`), from which its advantage is computed. The
+// rule of all reward operators: a named reward counts only where an operator puts it into the combined one.
 import { at } from '../../engine/shared/at.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { RewardError } from './reward-error.ts'
 
-/** The group with one more reward by name, and `weight` times it in the combined reward. */
-export function withReward(
-  group: Group,
-  name: string,
-  weight: number,
-  rewardOf: (completion: Completion) => number,
-): Group {
-  const values = group.completions.map(rewardOf)
+/** A value for each completion; null leaves a completion out. */
+export type Values = readonly (number | null)[]
+
+/**
+ * The group with one more reward by name. With a weight other than 0, `weight` times it is added to the combined reward.
+ * Null adds nothing, and a completion without a combined reward gets none from it (`missing` of grpo.advantage).
+ */
+export function withWeighted(group: Group, name: string, weight: number, values: Values, key: string): Group {
   const named = withNamed(group, name, values)
-  return withCombined(named, ({ reward = 0 }, i) => reward + weight * at(values, i))
+  if (weight === 0) return named
+  return withCombined(named, (completion, i) => {
+    const value = at(values, i)
+    return value === null ? completion.reward : startOf(at(group.completions, i), name, key) + weight * value
+  })
+}
+
+/** The combined reward that a weighted one is added to. It starts at 0, but not over named rewards: they would be lost. */
+function startOf(completion: Completion, name: string, key: string): number {
+  if (completion.reward !== undefined) return completion.reward
+  const lost = uncounted(completion)
+  if (lost === undefined) return 0
+  throw new RewardError(
+    'not-combined',
+    `sample ${key}: the reward "${name}" is added to the combined one, but a completion has no combined one, only ${lost}, which would be lost; put reward.sum with its weights before this node`,
+  )
+}
+
+/** The named rewards that apply to a completion without a combined one, for messages. */
+export function uncounted({ rewards = {} }: Completion): string | undefined {
+  const names = Object.keys(rewards).filter(name => rewards[name] !== null)
+  if (names.length === 0) return undefined
+  return `the named reward${names.length === 1 ? '' : 's'} ${names.map(name => `"${name}"`).join(', ')}`
 }
 
 /** The group with one more reward by name, one value for each completion; the combined reward stays as it is. */
-export function withNamed(group: Group, name: string, values: readonly (number | null)[]): Group {
+export function withNamed(group: Group, name: string, values: Values): Group {
   const completions = group.completions.map((completion, i) => {
     return { ...completion, rewards: { ...completion.rewards, [name]: at(values, i) } }
   })
   return { ...group, completions }
 }
-
 /** The group with another combined reward; a completion that has none keeps none. */
 export function withCombined(
   group: Group,

@@ -54,7 +54,7 @@ t.test('a source, a sampler and a reward from outside work in a graph that names
     some: { operator: 'my.sample', config: { share: 0.5 }, from: { items: 'count.numbers' } },
     numbers: { operator: 'write.jsonl', config: { path: 'numbers.jsonl' }, from: { items: 'some.items' } },
     groups: { operator: 'read.jsonl', config: { path: 'groups.jsonl' } },
-    brevity: { operator: 'my.brevity', from: { groups: 'groups.items' } },
+    brevity: { operator: 'my.brevity', config: { weight: 1 }, from: { groups: 'groups.items' } },
     rewarded: {
       operator: 'write.jsonl',
       config: { path: 'rewarded.jsonl' },

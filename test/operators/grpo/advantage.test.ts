@@ -125,6 +125,16 @@ t.test('a completion without reward is an error that says what to do', async t =
   })
 })
 
+t.test('named rewards without a combined one are an error that names reward.sum', async t => {
+  const rewards = { accuracy: 1, format: 0 }
+  const input = { port: 'groups', values: [groupOf([{ rewards }, { rewards }])], key: 'row 2' }
+  await t.rejects(runOver(advantage, config, input, 'groups'), {
+    code: 'missing-reward',
+    message:
+      'sample row 2: a completion has no combined reward, only the named rewards "accuracy", "format"; put reward.sum with its weights before this node',
+  })
+})
+
 t.test('or it is left out: of all means, with advantage 0', async t => {
   const options = { ...config, missing: 'leave-out', scale: 'none', groupsPerBatch: 2 } as const
   const values = [groupOf([{ reward: 1 }, {}, { reward: 0 }]), groupOf([{ reward: 7 }, {}])]

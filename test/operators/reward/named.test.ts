@@ -10,7 +10,7 @@ import { runOver } from '../context.ts'
 import { groupOf } from '../group.ts'
 
 const symbolic = { formulaSeconds: 2 }
-const form = { baseline: 0.5, lengthBonus: 0.5, lengthCap: 1200 }
+const form = { weight: 0, baseline: 0.5, lengthBonus: 0.5, lengthCap: 1200 }
 const code = { rule: 'code', zeroReplacement: -2 } as const
 const input = (group: Group, seed = 1) => ({ port: 'groups', values: [group], seed })
 const texts = ['<think>abc</think> <answer>C</answer>', '<think>a</think> <answer>B</answer>', 'C', 'no']

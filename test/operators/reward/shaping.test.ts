@@ -36,3 +36,15 @@ t.test('a punishment is one more reward and part of the combined one', async t =
     { completions: [{ reward: 0.5, rewards: { a: 1, overlong: -0.5 } }] },
   ])
 })
+
+t.test('a punishment is refused where it would replace rewards that are not combined yet', async t => {
+  const settings = { size: 2, weight: 1 }
+  const over = (rewards: Record<string, number | null>) =>
+    runOver(repetition, settings, { port: 'groups', values: [groupOf([{ ids: [5], rewards }])] }, 'groups')
+  await t.rejects(over({ accuracy: 1 }), {
+    code: 'not-combined',
+    message:
+      /^sample sample: the reward "repetition" .* no combined one, only the named reward "accuracy", .* put reward.sum/,
+  })
+  t.match(await over({ accuracy: null }), [{ completions: [{ reward: 0 }] }], 'null does not apply')
+})

@@ -1,0 +1,62 @@
+import t from 'tap'
+import { faultsOf } from '../../../engine/testing/index.ts'
+import { reward } from '../../../operators/reward/reward.ts'
+import { runOver } from '../context.ts'
+import { groupOf } from '../group.ts'
+
+const brief = reward(
+  'brief',
+  'Gives 1 to a completion of few tokens.',
+  ({ ids }, { config }) => (ids.length <= config.most ? 1 : 0),
+  { most: { type: 'integer', default: 2, description: 'Most tokens.' } },
+)
+const groups = { port: 'groups', values: [groupOf([{ ids: [1] }, { ids: [1, 2, 3], reward: 4 }])] }
+
+t.test('a score becomes a named reward of each completion', async t => {
+  t.strictSame(brief.config.weight.default, 0)
+  t.match(await runOver(brief, { most: 2, weight: 0 }, groups, 'groups'), [
+    {
+      completions: [
+        { rewards: { brief: 1 }, reward: undefined },
+        { rewards: { brief: 0 }, reward: 4 },
+      ],
+    },
+  ])
+  t.strictSame(await faultsOf(brief, { items: { groups: groups.values } }), [])
+})
+
+t.test('with a weight, it is added to the combined reward', async t => {
+  t.match(await runOver(brief, { most: 3, weight: 0.5 }, groups, 'groups'), [
+    { completions: [{ reward: 0.5 }, { reward: 4.5 }] },
+  ])
+})
+
+t.test('a score may ask for the question, and take its time', async t => {
+  const asks = reward('asks', 'Compares with the solution.', async ({ text }, { sample }) =>
+    text === sample.solution ? 1 : null,
+  )
+  const input = { port: 'groups', values: [groupOf([{ text: 'C' }, { text: 'B' }])] }
+  t.match(await runOver(asks, { weight: 1 }, input, 'groups'), [
+    {
+      completions: [
+        { rewards: { asks: 1 }, reward: 1 },
+        { rewards: { asks: null }, reward: undefined },
+      ],
+    },
+  ])
+})
+
+for (const [value, found] of [
+  [undefined, 'undefined'],
+  [Number.NaN, 'NaN'],
+  ['1', '"1"'],
+] as const) {
+  t.test(`a score of ${found} is an error that names the sample and the reward`, async t => {
+    // the cast: a plugin in JavaScript returns what it likes
+    const wrong = reward('odd', 'Gives nonsense.', () => value as unknown as number)
+    await t.rejects(runOver(wrong, { weight: 0 }, groups, 'groups'), {
+      code: 'bad-reward',
+      message: `sample sample: reward "odd": must be a finite number, or null where it does not apply, found ${found}`,
+    })
+  })
+}
