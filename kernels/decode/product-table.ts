@@ -23,6 +23,15 @@ const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>
   head: { few: byColumns(2, 1, 128), many: byColumns(8, 1, 64) },
 }
 
+/** The same for weights in tiles (tiled-weights.ts), from measurements of products without their ends, of 2026-11-29. */
+const tilesOfTiled: typeof tiles = {
+  qkv: { few: byK(16, 2, 128), many: byK(8, 1, 32) },
+  out: { few: byK(16, 2, 128), many: byK(8, 1, 32) },
+  gated: { few: byK(4, 2, 64), many: byColumns(4, 2, 64) },
+  down: { few: byK(16, 1, 64), many: byK(8, 1, 32) },
+  head: { few: byK(4, 1, 64), many: byColumns(8, 1, 64) },
+}
+
 /**
  * The measured tile for `rows` rows of `inner` numbers. Narrower where its columns do not divide a `unit`, the columns that
  * must stay together, or where fewer subgroups already cover k.
@@ -31,13 +40,15 @@ export function stepTileFor(
   name: StepProductName,
   rows: number,
   inner: number,
-  { columns, unit }: { columns: number; unit: number },
+  { columns, unit, isTiled = false }: { columns: number; unit: number; isTiled?: boolean },
 ): StepTile {
-  const best = tiles[name][rows <= 16 ? 'few' : 'many']
+  const best = { ...(isTiled ? tilesOfTiled : tiles)[name][rows <= 16 ? 'few' : 'many'] }
+  // Weights in tiles are read in whole steps.
+  while (isTiled && inner % best.depth !== 0) best.depth /= 2
   const columnBlocks = unit % (16 * best.columnBlocks) === 0 ? best.columnBlocks : 1
   if (best.divide === 'columns') {
     if (Math.ceil(columns / (16 * columnBlocks)) % best.subgroups === 0) return { ...best, columnBlocks }
-    return { ...byK(2, columnBlocks, 64) }
+    return byK(2, columnBlocks, isTiled ? best.depth : 64)
   }
   let { subgroups } = best
   while (subgroups > 2 && (subgroups / 2) * best.depth >= inner) subgroups /= 2

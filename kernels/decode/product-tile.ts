@@ -55,7 +55,7 @@ export interface ProductLayout extends StepTile {
 }
 
 /** `sharers` are subgroups whose sums meet; `square_groups` how many lanes sum the squares of one row. */
-type Extent = 'inner' | 'turns' | 'k_blocks' | 'sharers' | 'square_parts' | 'square_groups'
+type Extent = 'inner' | 'turns' | 'steps' | 'k_blocks' | 'sharers' | 'square_parts' | 'square_groups'
 
 export function productLayout({
   target,
@@ -65,11 +65,14 @@ export function productLayout({
   columnTiles,
   squares,
   norm,
+  tiled,
 }: StepProduct): ProductLayout {
   const { subgroups, columnBlocks, depth, divide } = tile
   const byColumns = divide === 'columns'
   if (byColumns && columnTiles % subgroups !== 0)
     throw new Error(`decode: ${columnTiles} tiles of columns must be a multiple of ${subgroups} subgroups`)
+  if (tiled && inner % depth !== 0)
+    throw new Error(`decode: ${inner} k of weights in tiles must be a multiple of the depth ${depth}`)
   const lanes = subgroups * 32
   const high = blockRowsOf(rows)
   const allBlocks = Math.ceil(rows / high)
@@ -88,6 +91,7 @@ export function productLayout({
   const extents = {
     inner: inner / 8,
     turns: Math.ceil(inner / depth / stepsOfTurn),
+    steps: Math.ceil(inner / depth),
     k_blocks: inner / 16,
     sharers: byColumns ? 1 : subgroups,
     square_parts: norm ? squares.shape[0] - 1 : 0,
@@ -104,33 +108,43 @@ export function productLayout({
     isWhole: inner % (depth * stepsOfTurn) === 0,
     grid: columnGroups * Math.ceil(allBlocks / rowBlocks),
     known: {
-      ...{ inner: known('inner'), turns: known('turns'), k_blocks: known('k_blocks') },
+      ...{ inner: known('inner'), turns: known('turns'), steps: known('steps'), k_blocks: known('k_blocks') },
       ...{ sharers: known('sharers') },
       ...{ square_parts: known('square_parts'), square_groups: known('square_groups') },
     },
     rowBlocksHere: native && allBlocks === 1 ? '1u' : 'params.row_blocks',
   }
 }
-export interface StepProduct {
-  target: Target
+/** The weights of a product, and which of them each tile of columns has. */
+export interface StepWeights {
   name: string
   tile: StepTile
-  rows: number
   /** Extent of the sums. */
   inner: number
   /** Columns by tiles, each of which a workgroup makes, or a subgroup where these divide the columns. */
   columnTiles: number
-  /** Results of a row in a tile: a lane finishes one at a time. */
-  results: number
   /**
    * Weights (outputs, inner) by part: the first and the second half of a tile's columns read rows of these buffers,
    * from `first` and `second` on. Only where subgroups divide k there may be several parts.
    */
   weights: readonly (readonly [string, string])[]
+  /** The tensors of these names: float16, or float32 to make tiles of. */
+  tensors: Readonly<Record<string, Tensor>>
   /** Rows of the weights, where tiles may go beyond. */
   weightRows?: number
-  /** WGSL that from `column_tile` makes `let part`, `let first` and `let second`. */
+  /** WGSL that from `column_tile` makes `let part`, `let first` and `let second`, and the params that it uses. */
   locate: string
+  params?: Readonly<Record<string, number>>
+  types?: Readonly<Record<string, 'u32' | 'i32' | 'f32'>>
+}
+
+export interface StepProduct extends StepWeights {
+  target: Target
+  rows: number
+  /** Results of a row in a tile: a lane finishes one at a time. */
+  results: number
+  /** The weights in tiles, of `tileWeights`; without them they are read as they are. */
+  tiled?: Tensor | undefined
   /**
    * WGSL for the result of `row` and `column` in the tile, the names of which end in the suffix: loads that need no
    * sums, made before them, of any `row` below `tile_rows`.
@@ -141,8 +155,7 @@ export interface StepProduct {
   /** WGSL after all results, for all lanes. */
   after?: string
   functions?: string
-  params?: Readonly<Record<string, number>>
-  types?: Readonly<Record<string, 'u32' | 'i32' | 'f32'>>
+  /** Without the weights. */
   buffers: Readonly<Record<string, BufferSpec & { tensor: Tensor }>>
   /** Blocks of the rows, bound as `x`. */
   x: Tensor

@@ -11,30 +11,18 @@ const mostPrepared = 4
  * the next. Multiply: blocks of weights by blocks of rows. Finish: a lane makes one result at a time.
  */
 export function productWgsl(of: StepProduct, layout: ProductLayout, units: BlocksWgsl): string {
-  const { subgroups, columnBlocks, depth, byColumns, lanes, high, rowBlocks, tileRows, rowBlocksHere } =
-    layout
-  const { wide, down, chunks, pitch, staged, block, sums, rowVectors, rowChunks, known } = layout
-  const { stepsOfTurn, isWhole } = layout
+  const { subgroups, columnBlocks, byColumns, lanes, high, rowBlocks, tileRows, rowBlocksHere } = layout
+  const { staged, block, sums, rowVectors, known } = layout
   const isNormed = of.norm !== undefined
   const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
   const { before, scale } = scaleWgsl(of, layout)
   const { prepare, finish } = resultsWgsl(of, layout)
-  const fetch = (step: string) => fetchWeights(of, layout, step)
-  const { fetchRows, putRows } = rowsWgsl(layout)
-  const right = (kk: number) =>
-    all(rowBlocks, r => {
-      const place = byColumns
-        ? `${(kk * rowBlocks + r) * high * 2}u`
-        : rowBlockAt(layout, 'step', `${kk}u`, `${r}u`)
-      return `let right${kk}_${r} = ${units.right(place, '2u')};`
-    })
-  const multiply = (kk: number) => `
-    ${all(columnBlocks, c => `let left${kk}_${c} = ${units.left(`own + ${c * 16 * pitch + kk * 2}u`, `${pitch}u`)};`)}
-    ${names.flatMap((line, c) => line.map((name, r) => `${name} = ${units.multiply(`left${kk}_${c}`, `right${kk}_${r}`, name)};`)).join('\n    ')}`
+  const loop = of.tiled ? tiledLoop(layout, units, names) : stagedLoop(of, layout, units, names)
+  const { start, turns } = loop
   return `
 const tile_rows = ${tileRows}u;
 const block_rows = ${high}u;
-var<workgroup> tile: array<vec4u, ${Math.max(subgroups * staged, subgroups * sums)}>;
+var<workgroup> tile: array<vec4u, ${subgroups * Math.max(of.tiled ? 0 : staged, sums)}>;
 ${byColumns ? `var<workgroup> row_tile: array<vec4u, ${rowVectors}>;` : ''}
 var<workgroup> scales: array<f32, tile_rows>;
 ${isNormed ? `var<workgroup> square_sums: array<f32, ${lanes}>;` : ''}
@@ -59,34 +47,14 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let subgroup = ${units.subgroup};
   let column_tile = index % params.column_groups${byColumns ? ` * ${subgroups}u + subgroup` : ''};
   ${of.locate}
-  let own = subgroup * ${staged}u;
-  let lane_row = lane % 32u / ${wide}u;
-  let lane_k = lane % ${wide}u;
-  let first_at = (first + lane_row) * ${known.inner};
-  let second_at = (second + lane_row) * ${known.inner};
   ${names
     .flat()
     .map(name => `var ${name}: Sums;`)
     .join(' ')}
-  ${unroll(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
-  ${byColumns ? unroll(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
-  var step = ${byColumns ? '0u' : 'subgroup'};
-  ${fetch('step')}
-  ${fetchRows('step')}
+  ${start}
   ${before}
   ${prepare}
-  for (var turn = 0u; turn < ${known.turns}; turn++) {
-    workgroupBarrier();
-    ${isWhole ? '' : `let here = step * ${wide}u + lane_k < ${known.inner};`}
-    ${all(chunks, i => `tile[own + (${i * down}u + lane_row) * ${pitch}u + lane_k] = ${isWhole ? `chunk${i}` : `select(vec4u(), chunk${i}, here)`};`)}
-    ${putRows}
-    ${byColumns ? '' : all(depth / 16, right)}
-    ${fetch(`(step + ${stepsOfTurn}u)`)}
-    ${fetchRows(`(step + ${stepsOfTurn}u)`)}
-    workgroupBarrier();
-    ${all(depth / 16, kk => `${byColumns ? right(kk) : ''}${multiply(kk)}`)}
-    step += ${stepsOfTurn}u;
-  }
+  ${turns}
   workgroupBarrier();
   ${names.flatMap((line, c) => line.map((name, r) => `${units.store('tile', `subgroup * ${sums}u + ${(c * rowBlocks + r) * block}u`, high / 4, name)};`)).join('\n  ')}
   sums_at = ${byColumns ? `subgroup * ${sums}u` : '0u'};
@@ -97,6 +65,104 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${finish}
   ${of.after ?? ''}
 }`
+}
+
+/** The WGSL of the sums: what starts the first loads, and the loop, between which other loads may start. */
+interface SumsWgsl {
+  start: string
+  turns: string
+}
+
+/** Weights go through workgroup memory: in a turn each subgroup brings those of a step, and asks for the next. */
+function stagedLoop(
+  of: StepProduct,
+  layout: ProductLayout,
+  units: BlocksWgsl,
+  names: readonly string[][],
+): SumsWgsl {
+  const { columnBlocks, depth, byColumns, high, rowBlocks, wide, down, chunks, pitch, staged } = layout
+  const { rowChunks, known, stepsOfTurn, isWhole } = layout
+  const fetch = (step: string) => fetchWeights(of, layout, step)
+  const { fetchRows, putRows } = rowsWgsl(layout)
+  const right = (kk: number) =>
+    all(rowBlocks, r => {
+      const place = byColumns
+        ? `${(kk * rowBlocks + r) * high * 2}u`
+        : rowBlockAt(layout, 'step', `${kk}u`, `${r}u`)
+      return `let right${kk}_${r} = ${units.right(place, '2u')};`
+    })
+  const multiply = (kk: number) => `
+    ${all(columnBlocks, c => `let left${kk}_${c} = ${units.left(`own + ${c * 16 * pitch + kk * 2}u`, `${pitch}u`)};`)}
+    ${names.flatMap((line, c) => line.map((name, r) => `${name} = ${units.multiply(`left${kk}_${c}`, `right${kk}_${r}`, name)};`)).join('\n    ')}`
+  return {
+    start: `let own = subgroup * ${staged}u;
+  let lane_row = lane % 32u / ${wide}u;
+  let lane_k = lane % ${wide}u;
+  let first_at = (first + lane_row) * ${known.inner};
+  let second_at = (second + lane_row) * ${known.inner};
+  ${unroll(chunks, i => `var chunk${i}: vec4u;`).join(' ')}
+  ${byColumns ? unroll(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
+  var step = ${byColumns ? '0u' : 'subgroup'};
+  ${fetch('step')}
+  ${fetchRows('step')}`,
+    turns: `for (var turn = 0u; turn < ${known.turns}; turn++) {
+    workgroupBarrier();
+    ${isWhole ? '' : `let here = step * ${wide}u + lane_k < ${known.inner};`}
+    ${all(chunks, i => `tile[own + (${i * down}u + lane_row) * ${pitch}u + lane_k] = ${isWhole ? `chunk${i}` : `select(vec4u(), chunk${i}, here)`};`)}
+    ${putRows}
+    ${byColumns ? '' : all(depth / 16, right)}
+    ${fetch(`(step + ${stepsOfTurn}u)`)}
+    ${fetchRows(`(step + ${stepsOfTurn}u)`)}
+    workgroupBarrier();
+    ${all(depth / 16, kk => `${byColumns ? right(kk) : ''}${multiply(kk)}`)}
+    step += ${stepsOfTurn}u;
+  }`,
+  }
+}
+
+/** Blocks of weights come from their tiles straight to the matrix units: those of a step are asked for during the step before. */
+function tiledLoop(layout: ProductLayout, units: BlocksWgsl, names: readonly string[][]): SumsWgsl {
+  const { columnBlocks, depth, byColumns, high, rowBlocks, rowChunks, known, stepsOfTurn } = layout
+  const { fetchRows, putRows } = rowsWgsl(layout)
+  const eachLeft = (line: (name: string, kk: number, c: number) => string) =>
+    all(depth / 16, kk => unroll(columnBlocks, c => line(`left${kk}_${c}`, kk, c)).join(' '))
+  const eachRight = (line: (name: string, kk: number, r: number) => string) =>
+    byColumns ? '' : all(depth / 16, kk => unroll(rowBlocks, r => line(`right${kk}_${r}`, kk, r)).join(' '))
+  const leftAt = (step: string, kk: number, c: number) =>
+    units.left(`tiles_at + (${c}u * ${known.k_blocks} + ${step} * ${depth / 16}u + ${kk}u) * 32u`, '2u')
+  const rightAt = (step: string, kk: number, r: number) =>
+    units.right(rowBlockAt(layout, step, `${kk}u`, `${r}u`), '2u')
+  const load = (how: (name: string) => string, step: string) => `
+    ${eachLeft((name, kk, c) => `${how(name)} = ${leftAt(step, kk, c)};`)}
+    ${eachRight((name, kk, r) => `${how(name)} = ${rightAt(step, kk, r)};`)}`
+  const rowOf = (kk: number, r: number) =>
+    byColumns ? units.right(`${(kk * rowBlocks + r) * high * 2}u`, '2u') : `right${kk}_${r}`
+  const multiply = all(depth / 16, kk =>
+    unroll(rowBlocks, r => [
+      `{ let row = ${rowOf(kk, r)};`,
+      ...names.map((line, c) => `${line[r]} = ${units.multiply(`left${kk}_${c}`, 'row', line[r])};`),
+      '}',
+    ])
+      .flat()
+      .join(' '),
+  )
+  const move = `${eachLeft(name => `${name} = next_${name};`)} ${eachRight(name => `${name} = next_${name};`)}`
+  return {
+    start: `let tiles_at = column_tile * ${columnBlocks}u * ${known.k_blocks} * 32u;
+  ${byColumns ? unroll(rowChunks, i => `var row_chunk${i}: vec4u;`).join(' ') : ''}
+  var step = ${byColumns ? '0u' : 'subgroup'};
+  let first_step = min(step, ${known.steps} - 1u);
+  ${load(name => `var ${name}`, 'first_step')}
+  ${fetchRows('step')}`,
+    turns: `for (; step < ${known.steps}; step += ${stepsOfTurn}u) {
+    let next_step = min(step + ${stepsOfTurn}u, ${known.steps} - 1u);
+    ${byColumns ? `workgroupBarrier();\n${putRows}\n${fetchRows('next_step')}` : ''}
+    ${load(name => `let next_${name}`, 'next_step')}
+    ${byColumns ? 'workgroupBarrier();' : ''}
+    ${multiply}
+    ${move}
+  }`,
+  }
 }
 
 const all = (count: number, line: (i: number) => string): string => unroll(count, line).join('\n    ')

@@ -54,12 +54,15 @@ export function stepProduct(of: StepProduct): Recorded {
   const { target, rows, squares, norm } = of
   const layout = productLayout(of)
   const units = matrixBlocks(target.units, {
-    left: [{ array: 'tile', fast: 'k' }],
+    left: [{ array: of.tiled ? 'weight_tiles' : 'tile', fast: 'k' }],
     right: [{ array: layout.byColumns ? 'row_tile' : 'x', fast: 'k' }],
     width: layout.high,
     tiles: ['tile'],
   })
-  const own = Object.entries(of.buffers)
+  const weights = of.tiled
+    ? { weight_tiles: toRead('vec4u', of.tiled) }
+    : Object.fromEntries(Object.entries(of.tensors).map(([key, tensor]) => [key, toRead('vec4u', tensor)]))
+  const own = Object.entries({ ...weights, ...of.buffers })
   const read = (element: string): BufferSpec => ({ element, access: 'read' })
   const u32 = 'u32' as const
   const specs: Record<string, BufferSpec> = { x: read('vec4u'), squares: read('f32') }
@@ -72,8 +75,11 @@ export function stepProduct(of: StepProduct): Recorded {
   }
   return {
     kernel: kernel({
-      name: `${of.name}_${layout.tileRows}x${layout.columnBlocks * 16}_${layout.subgroups}${layout.byColumns ? 'c' : 'k'}${layout.depth}`,
-      enables: layout.native ? units.enables : 'enable f16;',
+      name: `${of.name}${of.tiled ? '_tiled' : ''}_${layout.tileRows}x${layout.columnBlocks * 16}_${layout.subgroups}${layout.byColumns ? 'c' : 'k'}${layout.depth}`,
+      // Subgroups that divide k may have different numbers of steps, each the same for all of its lanes.
+      enables: layout.native
+        ? `${units.enables}\ndiagnostic(off, chromium.subgroup_matrix_uniformity);`
+        : 'enable f16;',
       params: types,
       buffers: specs,
       code: productWgsl(of, layout, units),

@@ -2,7 +2,7 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
-import type { StepTile } from './product-tile.ts'
+import type { StepTile, StepWeights } from './product-tile.ts'
 
 // The products of a decode step besides those of attention's inputs, each a `stepProduct` (product.ts) with its own end:
 //
@@ -10,12 +10,29 @@ import type { StepTile } from './product-tile.ts'
 //   gatedProjection   out = silu(x · gateᵀ) · (x · upᵀ), the SwiGLU of Shazeer (2020): a tile has 8 columns of each
 //   stepLogits        logits = x · weightᵀ
 
+/** The weights of an `addProjection`. */
+export function addWeights(of: Pick<AddProjection, 'weight' | 'inner' | 'columns' | 'tile'>): StepWeights {
+  const { weight, inner, columns, tile } = of
+  const results = tile.columnBlocks * 16
+  return {
+    name: 'decode_add',
+    tile,
+    inner,
+    columnTiles: columns / results,
+    weights: [['weight', 'weight']],
+    tensors: { weight },
+    locate: locateWhole(results),
+  }
+}
+
 export interface AddProjection {
   /** Blocks of the rows to be projected. */
   from: Tensor
   inner: number
   /** float16 (columns, inner) */
   weight: Tensor
+  /** The same in tiles: it is then read in its place. */
+  tiled?: Tensor | undefined
   /** (rows, columns), added to. */
   x: Tensor
   /** (padded rows): scales of the norm before, near enough to write `next` with. */
@@ -31,25 +48,19 @@ export interface AddProjection {
 
 /** x += from · weightᵀ, and what the next norm needs of x. */
 export function addProjection(recording: Recording, of: AddProjection): void {
-  const { from, inner, weight, x, scales, gain, next, rows, columns, tile } = of
+  const { from, x, scales, gain, next, rows, columns, tile } = of
   const results = tile.columnBlocks * 16
   const { kernel, ...call } = stepProduct({
-    ...{
-      target: recording.target,
-      name: 'decode_add',
-      tile,
-      rows,
-      inner,
-      results,
-      columnTiles: columns / results,
-    },
+    ...addWeights(of),
+    target: recording.target,
+    rows,
+    results,
+    tiled: of.tiled,
     x: from,
     squares: scales,
-    weights: [['weight', 'weight']],
     types: { columns: 'u32' },
     params: { columns },
     buffers: {
-      weight: toRead('vec4u', weight),
       stream: toWrite('f32', x),
       gain: toRead('f32', gain),
       next_rows: toWrite('f16', next.rows),
@@ -58,7 +69,6 @@ export function addProjection(recording: Recording, of: AddProjection): void {
     },
     functions: `${counted(recording).functions}
 var<workgroup> written: array<f32, tile_rows * ${results}>;`,
-    locate: locateWhole(results),
     prepare: s => `
     let at${s} = min(row_base + row${s}, params.rows - 1u) * params.columns + first + column${s};
     let before${s} = stream[at${s}];
@@ -91,12 +101,34 @@ const locateWhole = (columns: number): string => `
   let first = column_tile * ${columns}u;
   let second = first + ${columns / 2}u;`
 
+/** The weights of a `gatedProjection`: a tile has 8 columns of the gate, and the same 8 of the other. */
+export function gatedWeights(
+  of: Pick<GatedProjection, 'gate' | 'up' | 'columns' | 'tile'> & { inner: number },
+): StepWeights {
+  const { gate, up, columns, tile, inner } = of
+  const results = tile.columnBlocks * 8
+  return {
+    name: 'decode_gated',
+    tile,
+    inner,
+    columnTiles: columns / results,
+    weights: [['gate', 'up']],
+    tensors: { gate, up },
+    locate: `
+  let part = 0u;
+  let first = column_tile * ${results}u;
+  let second = first;`,
+  }
+}
+
 export interface GatedProjection {
   x: Normed
   rows: number
   /** float16 (columns, inner) */
   gate: Tensor
   up: Tensor
+  /** The same in tiles: they are then read in their place. */
+  tiled?: Tensor | undefined
   /** Blocks, out. */
   out: Tensor
   columns: number
@@ -105,24 +137,20 @@ export interface GatedProjection {
 
 /** out = silu(x · gateᵀ) · (x · upᵀ) of normed rows, as blocks. */
 export function gatedProjection(recording: Recording, of: GatedProjection): void {
-  const { x, rows, gate, up, out, columns, tile } = of
+  const { x, rows, out, tile } = of
   const results = tile.columnBlocks * 8
   const { kernel, ...call } = stepProduct({
-    ...{ target: recording.target, name: 'decode_gated', tile, rows, results },
-    columnTiles: columns / results,
+    ...gatedWeights({ ...of, inner: x.size }),
+    target: recording.target,
+    rows,
+    results,
+    tiled: of.tiled,
     ...normedRows(x),
-    weights: [['gate', 'up']],
     buffers: {
-      gate: toRead('vec4u', gate),
-      up: toRead('vec4u', up),
       out: toWrite('f16', out),
       ...countedIn(recording),
     },
     functions: counted(recording).functions,
-    locate: `
-  let part = 0u;
-  let first = column_tile * ${results}u;
-  let second = first;`,
     prepare: () => '',
     finish: s => `
     if (row_base + row${s} < params.rows) {
@@ -135,11 +163,31 @@ export function gatedProjection(recording: Recording, of: GatedProjection): void
   recording.dispatch(kernel, call)
 }
 
+/** The weights of `stepLogits`. */
+export function logitsWeights(
+  of: Pick<StepLogits, 'weight' | 'columns' | 'tile'> & { inner: number },
+): StepWeights {
+  const { weight, columns, tile, inner } = of
+  const results = tile.columnBlocks * 16
+  return {
+    name: 'decode_logits',
+    tile,
+    inner,
+    columnTiles: Math.ceil(columns / results),
+    weights: [['weight', 'weight']],
+    ...(columns % results !== 0 && { weightRows: columns }),
+    tensors: { weight },
+    locate: locateWhole(results),
+  }
+}
+
 export interface StepLogits {
   x: Normed
   rows: number
   /** float16 (columns, inner) */
   weight: Tensor
+  /** The same in tiles: it is then read in its place. */
+  tiled?: Tensor | undefined
   /** (rows, columns), out. */
   logits: Tensor
   columns: number
@@ -148,18 +196,18 @@ export interface StepLogits {
 
 /** logits = x · weightᵀ of normed rows. */
 export function stepLogits(recording: Recording, of: StepLogits): void {
-  const { x, rows, weight, logits, columns, tile } = of
+  const { x, rows, logits, columns, tile } = of
   const results = tile.columnBlocks * 16
   const { kernel, ...call } = stepProduct({
-    ...{ target: recording.target, name: 'decode_logits', tile, rows, results },
-    columnTiles: Math.ceil(columns / results),
+    ...logitsWeights({ ...of, inner: x.size }),
+    target: recording.target,
+    rows,
+    results,
+    tiled: of.tiled,
     ...normedRows(x),
-    weights: [['weight', 'weight']],
-    ...(columns % results !== 0 && { weightRows: columns }),
     types: { columns: 'u32' },
     params: { columns },
-    buffers: { weight: toRead('vec4u', weight), logits: toWrite('f32', logits) },
-    locate: locateWhole(results),
+    buffers: { logits: toWrite('f32', logits) },
     prepare: () => '',
     finish: s => `
     if (row_base + row${s} < params.rows && first + column${s} < params.columns) {

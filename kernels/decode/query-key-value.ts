@@ -2,7 +2,7 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
-import type { StepTile } from './product-tile.ts'
+import type { StepTile, StepWeights } from './product-tile.ts'
 
 // The inputs of attention in a decode step: queries, keys and values of normed rows in one product (product.ts), with bias and
 // rotary embedding (attention/rope.ts). A tile has 8 columns of the first half of a head and the 8 of the second half that turn
@@ -17,6 +17,8 @@ export interface AttentionInputs {
   queryWeight: Tensor
   keyWeight: Tensor
   valueWeight: Tensor
+  /** The same in tiles: they are then read in their place. */
+  tiled?: Tensor | undefined
   /** (heads + 2 · keyValueHeads) · headSize: of queries, keys, values. */
   bias: Tensor
   /** (positions, headSize / 2, 2): cosines and sines. */
@@ -36,29 +38,57 @@ export interface AttentionInputs {
   tile: StepTile
 }
 
-/** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the slot of each row's step. */
-export function attentionInputs(recording: Recording, of: AttentionInputs): void {
-  const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
+/** The weights of `attentionInputs`: a tile has numbers of one head, and those that turn with them. */
+export function attentionInputWeights(
+  of: Pick<
+    AttentionInputs,
+    'queryWeight' | 'keyWeight' | 'valueWeight' | 'heads' | 'keyValueHeads' | 'headSize' | 'tile'
+  > & { inner: number },
+): StepWeights {
+  const { queryWeight, keyWeight, valueWeight, heads, keyValueHeads, headSize, tile, inner } = of
   const results = tile.columnBlocks * 8
   const tilesOfHead = headSize / 2 / results
-  const { kernel, ...call } = stepProduct({
-    ...{ target: recording.target, name: 'decode_qkv', tile, rows, results },
+  return {
+    name: 'decode_qkv',
+    tile,
+    inner,
     columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
-    ...normedRows(x),
     weights: [
       ['query_weight', 'query_weight'],
       ['key_weight', 'key_weight'],
       ['value_weight', 'value_weight'],
     ],
+    tensors: { query_weight: queryWeight, key_weight: keyWeight, value_weight: valueWeight },
+    types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32' },
+    params: { heads, key_value_heads: keyValueHeads, head_size: headSize },
+    locate: `
+  let any_head = column_tile / ${tilesOfHead}u;
+  let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
+  let head = any_head - select(select(0u, params.heads, part == 1u), params.heads + params.key_value_heads, part == 2u);
+  let angle = column_tile % ${tilesOfHead}u * ${results}u;
+  let half = params.head_size / 2u;
+  let first = head * params.head_size + angle;
+  let second = first + half;`,
+  }
+}
+
+/** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the slot of each row's step. */
+export function attentionInputs(recording: Recording, of: AttentionInputs): void {
+  const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
+  const results = tile.columnBlocks * 8
+  const { kernel, ...call } = stepProduct({
+    ...attentionInputWeights({ ...of, inner: x.size }),
+    target: recording.target,
+    rows,
+    results,
+    tiled: of.tiled,
+    ...normedRows(x),
     types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32', capacity: 'u32', sequences: 'u32' },
     params: {
       ...{ heads, key_value_heads: keyValueHeads, head_size: headSize, capacity },
       sequences: of.queries.shape[1],
     },
     buffers: {
-      query_weight: toRead('vec4u', of.queryWeight),
-      key_weight: toRead('vec4u', of.keyWeight),
-      value_weight: toRead('vec4u', of.valueWeight),
       bias: toRead('f32', of.bias),
       angles: toRead('vec2f', of.angles),
       lengths: toRead('u32', of.lengths),
@@ -68,14 +98,6 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
       ...countedIn(recording),
     },
     functions: counted(recording).functions,
-    locate: `
-  let any_head = column_tile / ${tilesOfHead}u;
-  let part = select(select(0u, 1u, any_head >= params.heads), 2u, any_head >= params.heads + params.key_value_heads);
-  let head = any_head - select(select(0u, params.heads, part == 1u), params.heads + params.key_value_heads, part == 2u);
-  let angle = column_tile % ${tilesOfHead}u * ${results}u;
-  let half = params.head_size / 2u;
-  let first = head * params.head_size + angle;
-  let second = first + half;`,
     prepare: s => `
     let sequence${s} = min(row_base + row${s}, params.rows - 1u);
     let time${s} = position[sequence${s}];

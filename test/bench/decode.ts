@@ -8,6 +8,7 @@ import { packFor } from '../../kernels/networks/packing.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
+import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
 import { decodeBytes } from './floors.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 import { profile, profileLines } from './profile.ts'
@@ -22,7 +23,20 @@ export async function* decode(
   device: Device,
   { rounds, config, profile: isProfiled }: BenchOptions,
 ): AsyncGenerator<Measurement> {
-  const model = await randomModel(device, 'none', config)
+  for (const trained of ['none', 'full'] as const) {
+    const model = await randomModel(device, trained, config)
+    yield* decodeSteps(model, trained, { rounds, isProfiled })
+    freeIdleRecordings(device, model.weights)
+    model.weights.free()
+  }
+}
+
+/** Of a model that is frozen, or trained: its weights are then in float32, and are put into tiles for the steps. */
+async function* decodeSteps(
+  model: VideoModel,
+  trained: 'none' | 'full',
+  { rounds, isProfiled }: { rounds: number; isProfiled: boolean },
+): AsyncGenerator<Measurement> {
   for (const [prompts, group] of [
     [1, 1],
     [1, 8],
@@ -38,11 +52,10 @@ export async function* decode(
     const seconds = many.map((whole, i) => (whole - few[i]) / (long - short))
     // Half of what is written lies before a step on average.
     const bytes = decodeBytes(model, prompts * (600 + (group * (long + short)) / 2))
-    const name = `decode step ${prompts} x ${group}`
+    const name = `decode step ${prompts} x ${group}${trained === 'full' ? ', trained weights' : ''}`
     yield { name, seconds, bytes }
     if (isProfiled) for (const line of await kernels(model, requests)) console.log(line)
   }
-  model.weights.free()
 }
 
 /** Where the time of a step goes, and what the host spends on it. */

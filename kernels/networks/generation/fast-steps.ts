@@ -1,6 +1,5 @@
 import { decodeStart } from '../../decode/embed-and-norm.ts'
 import type { Normed } from '../../decode/product.ts'
-import { stepTileFor } from '../../decode/product-table.ts'
 import { addProjection, gatedProjection, stepLogits } from '../../decode/projections.ts'
 import { attentionInputs } from '../../decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../decode/row-blocks.ts'
@@ -8,25 +7,14 @@ import { groupAttention, groupItems, groupLists } from '../../decode/shared-prom
 import { keysAtOnce } from '../../decode/shared-prompt-parts.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
-import type { Parameter } from '../../layers/pass.ts'
 import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
-import { addAdapter } from '../adapters.ts'
-import { embeddingTable, headWeight, lastNorm, layerWeight } from '../language-model.ts'
+import { embeddingTable, lastNorm, layerWeight } from '../language-model.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
 import type { PromptRows, StepOptions, Steps } from './plain-steps.ts'
-
-const matrixNames = [
-  'self_attn.q_proj',
-  'self_attn.k_proj',
-  'self_attn.v_proj',
-  'self_attn.o_proj',
-  'mlp.gate_proj',
-  'mlp.up_proj',
-  'mlp.down_proj',
-]
+import { headMatrices, type LayerMatrices, layerMatrices, type ProductMatrices } from './step-matrices.ts'
 
 /** Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
 export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageShape): boolean {
@@ -76,17 +64,6 @@ export function fastSteps(
   }
 }
 
-/** The float16 matrices (outputs, inputs) of a layer. */
-interface LayerMatrices {
-  q: Tensor
-  k: Tensor
-  v: Tensor
-  o: Tensor
-  gate: Tensor
-  up: Tensor
-  down: Tensor
-}
-
 /** The tensors and sizes that all steps of a recording share. */
 interface StepTensors {
   /** Each prompt's sequences. */
@@ -104,7 +81,7 @@ interface StepTensors {
   matrices: readonly LayerMatrices[]
   /** By layer: biases of queries, keys and values. */
   biases: readonly Tensor[]
-  head: Tensor
+  head: ProductMatrices
   /** Completion tokens for which a cache has room, a multiple of `keysAtOnce`. */
   capacity: number
   /** Query heads of a key head. */
@@ -119,6 +96,7 @@ function prepare(
   options: StepOptions,
 ): StepTensors {
   const { owners, prompts } = options
+  const rows = owners.length
   const { layers, heads, keyValueHeads, headSize } = language
   const groups = derived(prompts, list =>
     list.map((prompt, i) => {
@@ -137,13 +115,8 @@ function prepare(
   }
   const prefixes = byLayer(() => cleared('prefix', [2, options.rows + keysAtOnce, width]))
   const caches = byLayer(() => cleared('cache', [2, owners.length, capacity, width]))
-  const matrices = byLayer((layer): LayerMatrices => {
-    const [q, k, v, o, gate, up, down] = matrixNames.map(name =>
-      inFloat16(recording, layerWeight(weights, layer, `${name}.weight`)),
-    )
-    return { q, k, v, o, gate, up, down }
-  })
-  const head = inFloat16(recording, headWeight(weights, language))
+  const matrices = byLayer(layer => layerMatrices(recording, { weights, language, rows }, layer))
+  const head = headMatrices(recording, { weights, language, rows })
   const biases = byLayer(layer =>
     joinedBiases(recording, weights, layer, (heads + 2 * keyValueHeads) * headSize),
   )
@@ -158,7 +131,7 @@ function prepare(
 function joinedBiases(recording: Recording, weights: ParameterSet, layer: number, size: number): Tensor {
   const joined = recording.pin('biases', [size])
   let at = 0
-  for (const name of matrixNames.slice(0, 3)) {
+  for (const name of ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']) {
     const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
     copy(recording, { from: value, into: joined, at })
     at += shape[0]
@@ -198,16 +171,19 @@ function recordStep(
     rows,
   })
   /** Adds a product to the residual stream, whose norm is then the next input. */
-  const add = (name: 'out' | 'down', from: Tensor, weight: Tensor, gain: Tensor): void => {
+  const add = (from: Tensor, product: ProductMatrices, gain: Tensor): void => {
     const inner = from.shape[0] * 16
-    const tile = stepTileFor(name, rows, inner, { columns: hidden, unit: hidden })
+    const { matrices, tiled, tile } = product
+    const [weight] = matrices
     const next = normed(hidden / (16 * tile.columnBlocks))
     const { scales } = input
-    addProjection(recording, { from, inner, weight, x, scales, gain, next, rows, columns: hidden, tile })
+    const of = { from, inner, weight, tiled, x, scales, gain, next, rows, columns: hidden, tile }
+    addProjection(recording, of)
     input = next
   }
   for (let layer = 0; layer < layers; layer++) {
-    const { q, k, v, o, gate, up, down } = matrices[layer]
+    const { qkv, out, gated: gating, down } = matrices[layer]
+    const [queryWeight, keyWeight, valueWeight] = qkv.matrices
     const cache = caches[layer]
     const queries = temporary('queries', [keyValueHeads, rows, ratio, headSize])
     attentionInputs(recording, {
@@ -217,19 +193,17 @@ function recordStep(
       keyValueHeads,
       headSize,
       capacity,
-      queryWeight: q,
-      keyWeight: k,
-      valueWeight: v,
+      queryWeight,
+      keyWeight,
+      valueWeight,
+      tiled: qkv.tiled,
       bias: biases[layer],
       angles,
       lengths,
       position,
       queries,
       cache,
-      tile: stepTileFor('qkv', rows, hidden, {
-        columns: (heads + 2 * keyValueHeads) * headSize,
-        unit: headSize,
-      }),
+      tile: qkv.tile,
     })
     const attended = temporary('attended', blocksOf(rows, heads * headSize))
     groupAttention(recording, {
@@ -246,26 +220,19 @@ function recordStep(
       capacity,
       scale: headSize ** -0.5,
     })
-    add('out', attended, o, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
+    add(attended, out, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
+    const [gate, up] = gating.matrices
     const columns = gate.shape[0]
     const gated = temporary('gated', blocksOf(rows, columns))
-    const tile = stepTileFor('gated', rows, hidden, { columns: 2 * columns, unit: 2 * columns })
-    gatedProjection(recording, { x: input, rows, gate, up, out: gated, columns, tile })
-    add('down', gated, down, gainOf(layer + 1))
+    const { tiled, tile } = gating
+    gatedProjection(recording, { x: input, rows, gate, up, tiled, out: gated, columns, tile })
+    add(gated, down, gainOf(layer + 1))
   }
   const logits = recording.tensor('logits', [rows, vocabulary])
-  const tile = stepTileFor('head', rows, hidden, { columns: vocabulary, unit: 64 })
-  stepLogits(recording, { x: input, rows, weight: tensors.head, logits, columns: vocabulary, tile })
+  const { matrices: headMatrices, tiled, tile } = tensors.head
+  const [weight] = headMatrices
+  stepLogits(recording, { x: input, rows, weight, tiled, logits, columns: vocabulary, tile })
   return logits
-}
-
-/** The weight itself if it is in float16 and has no adapter; else a float16 copy, made in the current segment, with the adapter added. */
-function inFloat16(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
-  if (value.type === 'f16' && !adapter) return value
-  const half = recording.pin(value.label, shape, 'f16')
-  copy(recording, { from: value, into: half })
-  if (adapter) addAdapter(recording, adapter, half)
-  return half
 }
 
 /** Cosines and sines by position and half of a head, computed in float64. */

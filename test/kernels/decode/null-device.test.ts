@@ -1,10 +1,19 @@
 import t from 'tap'
 import { decodeStart } from '../../../kernels/decode/embed-and-norm.ts'
 import { type StepProductName, stepTileFor } from '../../../kernels/decode/product-table.ts'
-import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
-import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
+import type { StepWeights } from '../../../kernels/decode/product-tile.ts'
+import {
+  addProjection,
+  addWeights,
+  gatedProjection,
+  gatedWeights,
+  logitsWeights,
+  stepLogits,
+} from '../../../kernels/decode/projections.ts'
+import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
+import { tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
 import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
 import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
@@ -20,85 +29,104 @@ const models = [
 ]
 
 for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } of models)
-  for (const rows of [1, 9, 17, 100])
-    t.test(`every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL`, async t => {
-      const found = await complaints(gpu, recording => {
-        const f32 = (shape: readonly number[]) => recording.tensor('given', shape)
-        const half = (shape: readonly number[]) => recording.tensor('given', shape, 'f16')
-        const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')
-        const tile = (name: StepProductName, inner: number, columns: number, unit: number) =>
-          stepTileFor(name, rows, inner, { columns, unit })
-        const normed = () => {
-          const squares = f32(squaresOf(rows, 3))
-          return {
-            rows: half(blocksOf(rows, hidden)),
-            squares,
-            scales: f32([112]),
-            size: hidden,
-            epsilon: 1e-6,
+  for (const [rows, isTiled] of [1, 9, 17, 100].flatMap(rows => [
+    [rows, false] as const,
+    [rows, true] as const,
+  ]))
+    t.test(
+      `every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL${isTiled ? ', weights in tiles' : ''}`,
+      async t => {
+        const found = await complaints(gpu, recording => {
+          const f32 = (shape: readonly number[]) => recording.tensor('given', shape)
+          const half = (shape: readonly number[]) => recording.tensor('given', shape, 'f16')
+          const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')
+          const tile = (name: StepProductName, inner: number, columns: number, unit: number) =>
+            stepTileFor(name, rows, inner, { columns, unit, isTiled })
+          const tiledOf = (weights: StepWeights) => {
+            if (!isTiled) return {}
+            const tiled = half([tiledSize(weights)])
+            tileWeights(recording, weights, tiled)
+            return { tiled }
           }
-        }
-        const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(rows)]
-        for (const type of ['f32', 'f16'] satisfies ElementType[]) {
-          const table = recording.tensor('table', [vocabulary, hidden], type)
-          decodeStart(recording, { ids: index(rows), table, x, gain, normed: normed(), rows })
-        }
-        const width = keyValueHeads * headSize
-        const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
-        const cache = half([2, rows, 64, width])
-        const outputs = (heads + 2 * keyValueHeads) * headSize
-        const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
-        attentionInputs(recording, {
-          ...{
+          const matrix = (shape: readonly number[]) => (isTiled ? f32(shape) : half(shape))
+          const normed = () => {
+            const squares = f32(squaresOf(rows, 3))
+            return {
+              rows: half(blocksOf(rows, hidden)),
+              squares,
+              scales: f32([112]),
+              size: hidden,
+              epsilon: 1e-6,
+            }
+          }
+          const [x, gain, position] = [f32([rows, hidden]), f32([hidden]), index(rows)]
+          for (const type of ['f32', 'f16'] satisfies ElementType[]) {
+            const table = recording.tensor('table', [vocabulary, hidden], type)
+            decodeStart(recording, { ids: index(rows), table, x, gain, normed: normed(), rows })
+          }
+          const width = keyValueHeads * headSize
+          const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
+          const cache = half([2, rows, 64, width])
+          const outputs = (heads + 2 * keyValueHeads) * headSize
+          const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
+          const inputs = {
             ...of,
+            queryWeight: matrix([heads * headSize, hidden]),
+            keyWeight: matrix([width, hidden]),
+            valueWeight: matrix([width, hidden]),
+            tile: tile('qkv', hidden, outputs, headSize),
+          }
+          attentionInputs(recording, {
+            ...inputs,
+            ...tiledOf(attentionInputWeights({ ...inputs, inner: hidden })),
             x: normed(),
             bias: f32([outputs]),
             angles: f32([99, headSize / 2, 2]),
             lengths: index(rows),
-          },
-          queryWeight: half([heads * headSize, hidden]),
-          ...{ keyWeight: half([width, hidden]), valueWeight: half([width, hidden]) },
-          tile: tile('qkv', hidden, outputs, headSize),
-        })
-        const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
-        const lists = groupLists(recording, () => groups, heads / keyValueHeads)
-        const out = half(blocksOf(rows, heads * headSize))
-        groupAttention(recording, {
-          ...of,
-          lists,
-          sequences: rows,
-          prefix: half([2, 134, width]),
-          out,
-          scale: 1,
-        })
-        const add = (name: 'out' | 'down', inner: number) =>
-          addProjection(recording, {
-            ...{
-              from: half(blocksOf(rows, inner)),
-              inner,
-              weight: half([hidden, inner]),
-              x,
-              scales: f32([112]),
-            },
-            ...{ gain, next: normed(), rows, columns: hidden, tile: tile(name, inner, hidden, hidden) },
           })
-        add('out', heads * headSize)
-        add('down', intermediate)
-        const [gate, up] = [half([intermediate, hidden]), half([intermediate, hidden])]
-        gatedProjection(recording, {
-          ...{ x: normed(), rows, gate, up, out: half(blocksOf(rows, intermediate)), columns: intermediate },
-          tile: tile('gated', hidden, 2 * intermediate, 2 * intermediate),
+          const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
+          const lists = groupLists(recording, () => groups, heads / keyValueHeads)
+          const out = half(blocksOf(rows, heads * headSize))
+          groupAttention(recording, {
+            ...of,
+            lists,
+            sequences: rows,
+            prefix: half([2, 134, width]),
+            out,
+            scale: 1,
+          })
+          const add = (name: 'out' | 'down', inner: number) => {
+            const sizes = { inner, columns: hidden, tile: tile(name, inner, hidden, hidden) }
+            const weights = { ...sizes, weight: matrix([hidden, inner]) }
+            const from = half(blocksOf(rows, inner))
+            const tiled = tiledOf(addWeights(weights))
+            const next = normed()
+            addProjection(recording, { ...weights, ...tiled, from, x, scales: f32([112]), gain, next, rows })
+          }
+          add('out', heads * headSize)
+          add('down', intermediate)
+          const gates = {
+            gate: matrix([intermediate, hidden]),
+            up: matrix([intermediate, hidden]),
+            columns: intermediate,
+            tile: tile('gated', hidden, 2 * intermediate, 2 * intermediate),
+          }
+          const gated = half(blocksOf(rows, intermediate))
+          const tiled = tiledOf(gatedWeights({ ...gates, inner: hidden }))
+          gatedProjection(recording, { ...gates, ...tiled, x: normed(), rows, out: gated })
+          const logits = f32([rows, vocabulary])
+          const head = {
+            weight: matrix([vocabulary, hidden]),
+            columns: vocabulary,
+            tile: tile('head', hidden, vocabulary, 64),
+          }
+          const headTiles = tiledOf(logitsWeights({ ...head, inner: hidden }))
+          stepLogits(recording, { ...head, ...headTiles, x: normed(), rows, logits })
+          draws(recording, logits, rows, vocabulary)
         })
-        const logits = f32([rows, vocabulary])
-        const weight = half([vocabulary, hidden])
-        stepLogits(recording, {
-          ...{ x: normed(), rows, weight, logits, columns: vocabulary },
-          tile: tile('head', hidden, vocabulary, 64),
-        })
-        draws(recording, logits, rows, vocabulary)
-      })
-      t.same(found, [])
-    })
+        t.same(found, [])
+      },
+    )
 
 function draws(recording: Recording, logits: Tensor, rows: number, vocabulary: number): void {
   const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')

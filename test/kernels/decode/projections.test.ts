@@ -1,9 +1,19 @@
 import t, { type Test } from 'tap'
-import { addProjection, gatedProjection, stepLogits } from '../../../kernels/decode/projections.ts'
-import { attentionInputs } from '../../../kernels/decode/query-key-value.ts'
+import type { StepWeights } from '../../../kernels/decode/product-tile.ts'
+import {
+  addProjection,
+  addWeights,
+  gatedProjection,
+  gatedWeights,
+  logitsWeights,
+  stepLogits,
+} from '../../../kernels/decode/projections.ts'
+import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
+import { tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
+import type { Recording } from '../../../kernels/plan/recording.ts'
 import { close, given, noise } from '../support.ts'
 import { blocks, half, halved, readBlocks, runInFloat16, type Values } from './row-blocks-data.ts'
 
@@ -56,6 +66,8 @@ interface Case {
   inner: number
   subgroups: number
   divide: 'k' | 'columns'
+  /** Whether weights are float32, and are put into tiles first. */
+  inTiles?: boolean
   products: readonly ('logits' | 'gated' | 'add' | 'qkv')[]
 }
 const cases: readonly Case[] = [
@@ -64,24 +76,42 @@ const cases: readonly Case[] = [
   { rows: 20, inner: 32, subgroups: 2, divide: 'k', products: ['gated', 'qkv'] },
   { rows: 70, inner: 32, subgroups: 4, divide: 'k', products: ['logits', 'add'] },
   { rows: 40, inner: 80, subgroups: 2, divide: 'columns', products: ['logits', 'gated'] },
+  {
+    rows: 9,
+    inner: 96,
+    subgroups: 2,
+    divide: 'k',
+    inTiles: true,
+    products: ['logits', 'gated', 'add', 'qkv'],
+  },
+  { rows: 40, inner: 64, subgroups: 2, divide: 'columns', inTiles: true, products: ['logits', 'gated'] },
 ]
 
-for (const { rows, inner, subgroups, divide, products } of cases) {
+for (const { rows, inner, subgroups, divide, inTiles = false, products } of cases) {
   const tile = { subgroups, columnBlocks: 1, depth: 32, divide }
   const test = (name: Case['products'][number], what: string, body: (t: Test) => Promise<void>) =>
     products.includes(name) ? t.test(what, body) : undefined
-  const what = `${rows} rows of ${inner}, subgroups dividing ${divide}`
+  const what = `${rows} rows of ${inner}, subgroups dividing ${divide}${inTiles ? ', weights in tiles' : ''}`
+  const weightOf = (shape: readonly number[], data: Float32Array<ArrayBuffer>) =>
+    inTiles ? given(device, shape, data) : half(device, shape, data)
+  /** The weights in tiles, for the products that read them so. */
+  const tiledOf = (recording: Recording, weights: StepWeights) => {
+    if (!inTiles) return {}
+    const tiled = recording.tensor('tiles', [tiledSize(weights)], 'f16')
+    tileWeights(recording, weights, tiled)
+    return { tiled }
+  }
 
   await test('logits', `logits of ${what} are those of the exact norm`, async t => {
     const columns = 55
     const x = normed(rows, inner, 1)
     const weight = halved(noise(columns * inner, 4))
     const logits = device.tensor('logits', [rows, columns])
-    await runInFloat16(device, recording =>
-      stepLogits(recording, {
-        ...{ x: x.tensors, rows, weight: half(device, [columns, inner], weight), logits, columns, tile },
-      }),
-    )
+    await runInFloat16(device, recording => {
+      const of = { weight: weightOf([columns, inner], weight), columns, tile }
+      const tiled = tiledOf(recording, logitsWeights({ ...of, inner }))
+      stepLogits(recording, { ...of, ...tiled, x: x.tensors, rows, logits })
+    })
     const wanted = Array.from({ length: rows * columns }, (_, i) => {
       const [row, column] = [Math.floor(i / columns), i % columns]
       return dot(
@@ -100,17 +130,12 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
     const x = normed(rows, inner, 2)
     const [gate, up] = [5, 6].map(seed => halved(noise(columns * inner, seed)))
     const out = empty(blocksOf(rows, 32))
-    await runInFloat16(device, recording =>
-      gatedProjection(recording, {
-        ...{
-          x: x.tensors,
-          rows,
-          gate: half(device, [columns, inner], gate),
-          up: half(device, [columns, inner], up),
-        },
-        ...{ out, columns, tile },
-      }),
-    )
+    await runInFloat16(device, recording => {
+      const [gateWeight, upWeight] = [gate, up].map(data => weightOf([columns, inner], data))
+      const of = { gate: gateWeight, up: upWeight, columns, tile }
+      const tiled = tiledOf(recording, gatedWeights({ ...of, inner }))
+      gatedProjection(recording, { ...of, ...tiled, x: x.tensors, rows, out })
+    })
     const wanted: number[] = []
     for (let row = 0; row < rows; row++)
       for (let column = 0; column < columns; column++) {
@@ -139,24 +164,19 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       rows: empty(blocksOf(rows, columns)),
       squares: device.tensor('squares', squaresOf(rows, columns / 16)),
     }
-    await runInFloat16(device, recording =>
+    await runInFloat16(device, recording => {
+      const of = { weight: weightOf([columns, inner], weight), inner, columns, tile }
       addProjection(recording, {
-        ...{
-          from: blocks(device, rows, inner, rowsIn),
-          inner,
-          weight: half(device, [columns, inner], weight),
-          x,
-        },
-        ...{
-          scales: given(device, [padded], scales),
-          gain: given(device, [columns], gain),
-          next,
-          rows,
-          columns,
-          tile,
-        },
-      }),
-    )
+        ...of,
+        ...tiledOf(recording, addWeights(of)),
+        from: blocks(device, rows, inner, rowsIn),
+        x,
+        scales: given(device, [padded], scales),
+        gain: given(device, [columns], gain),
+        next,
+        rows,
+      })
+    })
     const wanted = Array.from(stream, (value, i) => {
       const [row, column] = [Math.floor(i / columns), i % columns]
       return (
@@ -199,16 +219,19 @@ for (const { rows, inner, subgroups, divide, products } of cases) {
       const slots = 2 * rows * capacity * keyValueHeads * headSize
       const cache = empty([2, rows, capacity, keyValueHeads * headSize])
       const [queryWeight, keyWeight, valueWeight] = weights.map(data =>
-        half(device, [data.length / inner, inner], data),
+        weightOf([data.length / inner, inner], data),
       )
+      const of = { queryWeight, keyWeight, valueWeight, heads, keyValueHeads, headSize, tile }
       await runInFloat16(device, recording =>
         attentionInputs(recording, {
-          ...{ x: x.tensors, rows, queryWeight, keyWeight, valueWeight, queries, cache, tile },
+          ...of,
+          ...tiledOf(recording, attentionInputWeights({ ...of, inner })),
+          ...{ x: x.tensors, rows, queries, cache },
           bias: given(device, [outputs], bias),
           angles: given(device, [12, headSize / 2, 2], angles),
           lengths: given(device, [rows], lengths),
           position: given(device, [rows], times),
-          ...{ heads, keyValueHeads, headSize, capacity },
+          capacity,
         }),
       )
       const all = Float32Array.from(weights.flatMap(data => Array.from(data)))
