@@ -22,8 +22,7 @@ export async function askScorer(
   if (signal.aborted) abort()
   signal.addEventListener('abort', abort)
   try {
-    const headers = { 'content-type': 'application/json' }
-    const response = await fetch(url, { method: 'POST', headers, body: input, signal: ending.signal })
+    const response = await post(url, input, source, ending.signal)
     const answer = await bodyOf(response)
     if (answer === undefined)
       throw new RewardError('bad-answer', `${source}: answered more than ${longestAnswer} characters`)
@@ -37,6 +36,40 @@ export async function askScorer(
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
+  }
+}
+
+const mostRedirects = 5
+
+/**
+ * The response, after redirects that keep the method and stay with the same scheme, host and port: the address may hold a
+ * key, and the completions are for the endpoint that the graph names.
+ */
+async function post(url: string, body: string, source: string, signal: AbortSignal): Promise<Response> {
+  const headers = { 'content-type': 'application/json' }
+  let at = new URL(url)
+  for (let redirects = 0; ; redirects++) {
+    const response = await fetch(at.href, { method: 'POST', headers, body, signal, redirect: 'manual' })
+    const { status } = response
+    const location = response.headers.get('location')
+    if (status < 300 || status > 399 || location === null) return response
+    await response.body?.cancel()
+    const next = URL.canParse(location, at.href) ? new URL(location, at) : undefined
+    const fault =
+      next?.origin !== at.origin
+        ? 'another host or scheme'
+        : ![307, 308].includes(status)
+          ? 'where GET would be asked for instead of POST'
+          : redirects === mostRedirects
+            ? `after ${mostRedirects} other redirects`
+            : undefined
+    if (fault === undefined && next) at = next
+    else
+      throw new RewardError(
+        'failed',
+        `${source}: must answer itself, redirects with status ${status} to ${location.slice(0, 300)}, ${fault}: ` +
+          'set url to it if you trust it',
+      )
   }
 }
 

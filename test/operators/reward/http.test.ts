@@ -1,5 +1,6 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import type { Group } from '../../../operators/kinds.ts'
 import { askScorer } from '../../../operators/reward/ask-scorer.ts'
@@ -62,6 +63,49 @@ for (const [what, listener, error] of wrong)
   t.test(`an endpoint that ${what} is an error`, async t => {
     await t.rejects(score(await serve(t, listener)), { name: 'RewardError', ...error })
   })
+
+t.test('a redirect is followed to the same endpoint alone, with the same question', async t => {
+  const asked: string[] = []
+  const elsewhere = await serve(t, (request, response) => {
+    asked.push(`elsewhere ${request.method}`)
+    response.end('{"rewards": [1, 1]}')
+  })
+  const url = await serve(t, async (request, response) => {
+    let length = 0
+    for await (const part of request) length += part.length
+    asked.push(`${request.method} ${length > 10}`)
+    const [status = 200, location = ''] =
+      {
+        '/near': [307, '/score'],
+        '/see': [303, '/score'],
+        '/far': [307, elsewhere],
+        '/file': [302, 'file:///etc/passwd'],
+        '/loop': [308, '/loop'],
+      }[request.url ?? ''] ?? []
+    if (location !== '') response.setHeader('location', location)
+    response.writeHead(Number(status)).end('{"rewards": [1, 2]}')
+  })
+  const at = (path: string) => new URL(path, url).href
+  const [scored] = await score(at('/near'))
+  t.match(scored.completions, [{ rewards: { judge: 1 } }, { rewards: { judge: 2 } }])
+  t.same(asked, ['POST true', 'POST true'])
+  for (const [path, message] of [
+    ['/see', /redirects with status 303 to \/score, where GET would be asked for instead of POST/],
+    ['/far', /redirects with status 307 to http:.*, another host or scheme: set url to it if you trust it/],
+    ['/file', /to file:\/\/\/etc\/passwd, another host or scheme/],
+    ['/loop', /to \/loop, after 5 other redirects/],
+  ] as const)
+    await t.rejects(score(at(path)), { code: 'failed', message }, path)
+  t.notOk(asked.includes('elsewhere POST'))
+})
+
+t.test('a packed answer that unpacks without end is cut off', async t => {
+  const bomb = gzipSync(Buffer.alloc(64_000_000, 32))
+  const url = await serve(t, (_, response) =>
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb),
+  )
+  await t.rejects(score(url), { code: 'bad-answer', message: /more than/ })
+})
 
 t.test('an endpoint that hangs, before its answer or within it, is left', async t => {
   const silent = await serve(t, () => {})
