@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
+/** Memory of the thread: the library itself takes a tenth of it. A comparison that needs more is undecided. */
+const mostMegabytes = 512
+
 export interface Formulas {
-  /** Whether two formulas in LaTeX are equal; undefined if it takes longer than `seconds`. One comparison at a time. */
+  /** Whether two formulas in LaTeX are equal; undefined if it takes longer than `seconds` or too much memory. One comparison at a time. */
   equal(left: string, right: string, seconds: number): Promise<boolean | undefined>
   close(): Promise<void>
 }
@@ -44,7 +47,8 @@ export function formulas(): Formulas {
 
 /** Waits until the thread has loaded the library, which takes longer than most comparisons. It does not keep the process alive. */
 async function start(): Promise<Worker> {
-  const worker = new Worker(new URL(import.meta.url.replace(/formulas(\.[jt]s)$/, 'formula-worker$1')))
+  const code = new URL(import.meta.url.replace(/formulas(\.[jt]s)$/, 'formula-worker$1'))
+  const worker = new Worker(code, { resourceLimits: { maxOldGenerationSizeMb: mostMegabytes } })
   await once(worker, 'message')
   worker.unref()
   return worker

@@ -106,6 +106,25 @@ t.test('a loss from outside trains the embedded model', async t => {
   t.ok(step.gradientNorm > 0)
 })
 
+t.test('the package brings few others, runs nothing when it is installed, and compares formulas', async t => {
+  const lock = JSON.parse(readFileSync(join(repository, 'package-lock.json'), 'utf8'))
+  const entries = Object.entries<{ dev?: boolean; name?: string }>(lock.packages)
+  const installed = entries.filter(([path, { dev }]) => path !== '' && !dev)
+  t.ok(installed.length < 60, `${installed.length} packages`)
+  t.notOk(installed.some(([, { name }]) => name === 'empty-npm-package'))
+  const { scripts } = JSON.parse(readFileSync(join(home, 'node_modules/flow/package.json'), 'utf8'))
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) t.notOk(script in scripts, script)
+  write(
+    'compare.js',
+    `import { formulas } from './node_modules/flow/dist/operators/reward/formulas.js'
+const judge = formulas()
+console.log(await judge.equal('x^2-1', '(x-1)(x+1)', 20))
+await judge.close()
+`,
+  )
+  t.equal(node('compare.js').out, 'true\n')
+})
+
 t.test('a plugin of another version, a broken one and one that is missing are refused', async t => {
   write('old.js', 'export const api = 99\nexport const operators = {}\n')
   write('none.js', 'export const operators = {}\n')
@@ -227,6 +246,7 @@ function lines(file: string) {
 
 /** The package as `npm pack` makes it, beside what it depends on. */
 function install(): void {
+  spawnSync(process.execPath, ['engine/cli/set-up/vendor.mjs'], { cwd: repository })
   const packed = spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', home], {
     cwd: repository,
     encoding: 'utf8',

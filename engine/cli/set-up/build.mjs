@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from './machine.mjs'
+import { vendor } from './vendor.mjs'
 
 const folders = ['engine', 'operators', 'kernels', 'test']
 
@@ -10,6 +11,7 @@ export async function build(machine) {
   const { root } = machine
   // An installed package carries dist and no sources.
   if (!machine.exists(join(root, 'tsconfig.json'))) return
+  vendor(root)
   const stamp = join(root, 'dist/.built')
   const print = fingerprint(root)
   if (machine.exists(stamp) && readFileSync(stamp, 'utf8') === print) return
