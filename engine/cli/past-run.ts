@@ -31,6 +31,8 @@ export interface PastRun {
   readonly seed: number
   readonly status: string | undefined
   readonly facts: Readonly<Record<string, unknown>>
+  /** What is not as it was in its graph. */
+  readonly changes: readonly string[]
 }
 
 /** Facts for the manifest that `readRun` needs. */
@@ -69,10 +71,12 @@ export function readRun(
   const load = (set: readonly string[]) =>
     loadGraph(graph, registry, { set, environment, read: readOrRecall(facts) })
   const plan = load(set.map(String))
-  const changes = differences(facts.resolved, hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets))
+  const shown = hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets)
+  const changes = differences(facts.resolved, shown).map(
+    ({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`,
+  )
   if ((changes.length > 0 && !accept) || facts.structure !== structureOf(plan)) {
-    const places = changes.map(({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`)
-    const found = places.join('; ') || 'other nodes or edges, or another sub-graph'
+    const found = changes.join('; ') || 'other nodes or edges, or another sub-graph'
     throw new UsageError(`${graph}: must be as it was when ${stated} started; found ${found}`)
   }
   const sets = [...set.map(String), ...more]
@@ -81,6 +85,7 @@ export function readRun(
     directory,
     plan: next,
     seed,
+    changes,
     facts: { ...facts, set: sets, structure: structureOf(next) },
     status: typeof status === 'string' ? status : undefined,
   }
@@ -115,7 +120,7 @@ const mostNamed = 5
  * checkpoint is set aside, and `complain` hears which one, why, and what is done again.
  */
 export async function rewindRun(
-  { directory, plan, facts }: PastRun,
+  { directory, plan, facts, changes }: PastRun,
   { set: more, accept }: Changes,
   complain: (line: string) => void,
 ) {
@@ -123,7 +128,7 @@ export async function rewindRun(
     const remedy = 'the graph has no "checkpoint"; add one, or start with --set checkpoint.every=N'
     throw new UsageError(`${directory}: must have been started with checkpoints to go on: ${remedy}`)
   }
-  const accepted = changesOf(directory, facts)
+  const accepted = [...changes, ...changesOf(directory, facts)]
   if (accepted.length > 0 && !accept) {
     const found = [
       ...accepted.slice(0, mostNamed),

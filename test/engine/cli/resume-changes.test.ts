@@ -141,3 +141,22 @@ t.test('kernels of another family are named and refused', async t => {
   })
   t.match(await resume('--set', 'nodes.work.onError=skip', '--accept-changes'), { code: 0 })
 })
+
+t.test(
+  'a graph that is not as it was is refused; --accept-changes takes another config, never other nodes',
+  async t => {
+    const { folder, run, resume } = await failedRun(t)
+    const file = join(folder, 'g.json')
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.replace('"failAt":5', '"failAt":-1'))
+    t.match(await resume(), { code: 2, text: /nodes.work.config.failAt was 5, is -1/ })
+    writeFileSync(file, text.replace('"end":', '"other":'))
+    t.match(await resume('--accept-changes'), { code: 2, text: /must be as it was/ })
+    writeFileSync(file, text.replace('"failAt":5', '"failAt":-1'))
+    t.match(await resume('--accept-changes'), {
+      code: 0,
+      text: /accepted: nodes.work.config.failAt was 5, is -1/,
+    })
+    t.match(manifestOf(run).resumed, [{ accepted: ['nodes.work.config.failAt was 5, is -1'] }])
+  },
+)
