@@ -1,8 +1,10 @@
 import type { Device } from '../../kernels/device/device.ts'
 import {
+  type Completion,
   generate,
   type PromptRequest,
   recordGeneration,
+  writeCompletions,
 } from '../../kernels/networks/generation/batch-writer.ts'
 import { packFor } from '../../kernels/networks/packing.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
@@ -23,12 +25,41 @@ export async function* decode(
   device: Device,
   { rounds, config, profile: isProfiled }: BenchOptions,
 ): AsyncGenerator<Measurement> {
+  const written: Completion[][] = []
   for (const trained of ['none', 'full'] as const) {
     const model = await randomModel(device, trained, config)
+    written.push(await firstTokens(model))
     yield* decodeSteps(model, trained, { rounds, isProfiled })
     freeIdleRecordings(device, model.weights)
     model.weights.free()
   }
+  const [frozen = [], inTiles = []] = written
+  console.log(agreement(frozen, inTiles))
+}
+
+/** 16 drawn tokens after each of 8 prompts, twice, with their log-probabilities. */
+async function firstTokens(model: VideoModel): Promise<Completion[]> {
+  const { vocabulary } = model.shape.language
+  const requests = Array.from({ length: 8 }, (_, i) => {
+    return { ids: tokens(600, i + 1).map(id => id % vocabulary), seeds: [0, 1] }
+  })
+  const limits = { maxNewTokens: 16, endIds: [] }
+  return (await writeCompletions(model, requests, sampling, limits)).flat()
+}
+
+/** Frozen weights and trained ones in tiles hold the same numbers: their tokens are alike up to ties within rounding. */
+function agreement(frozen: readonly Completion[], inTiles: readonly Completion[]): string {
+  let [same, all, largest] = [0, 0, 0]
+  for (const [i, { ids, logProbs = [] }] of frozen.entries()) {
+    const other = inTiles[i]
+    const first = ids.findIndex((id, at) => id !== other?.ids[at])
+    const alike = first === -1 ? ids.length : first
+    same += alike
+    all += ids.length
+    for (let at = 0; at < alike; at++)
+      largest = Math.max(largest, Math.abs((logProbs[at] ?? 0) - (other?.logProbs?.[at] ?? 0)))
+  }
+  return `trained weights in tiles against frozen ones: ${same} of ${all} tokens before the first other one; largest difference of a log-probability ${largest.toExponential(1)}`
 }
 
 /** Of a model that is frozen, or trained: its weights are then in float32, and are put into tiles for the steps. */
