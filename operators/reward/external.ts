@@ -50,7 +50,7 @@ export function rewardsOf(answer: string, count: number, source: string): (numbe
   if (rewards.length !== count) throw bad(`${rewards.length} rewards`)
   return rewards.map((reward, i) => {
     if (reward === null || (typeof reward === 'number' && Number.isFinite(reward))) return reward
-    throw bad(`${typeof reward === 'number' ? reward : shown(JSON.stringify(reward))} at ${i}`)
+    throw bad(`${describe(reward)} at ${i}`)
   })
 }
 
@@ -62,6 +62,12 @@ function listOf(answer: string): readonly unknown[] | undefined {
   } catch {
     return undefined // the caller's error shows the answer
   }
+}
+
+/** A list may be nested more deeply than it could be written out. */
+function describe(reward: unknown): string {
+  if (typeof reward === 'object') return Array.isArray(reward) ? 'a list' : 'an object'
+  return typeof reward === 'string' ? shown(JSON.stringify(reward)) : String(reward)
 }
 
 const shown = (text: string) => (text.length > 200 ? `${text.slice(0, 200)}…` : text)

@@ -48,6 +48,11 @@ const wrong: [string, RequestListener, object][] = [
   ['answers prose', (_, r) => r.end('<html>'), { code: 'bad-answer', message: /got <html>/ }],
   ['answers too few', (_, r) => r.end('{"rewards": [1]}'), { code: 'bad-answer', message: /got 1 rewards/ }],
   ['answers NaN', (_, r) => r.end('{"rewards": [NaN, 1]}'), { code: 'bad-answer', message: /NaN/ }],
+  [
+    'answers lists in lists',
+    (_, r) => r.end(`{"rewards": [${'['.repeat(100_000)}${']'.repeat(100_000)}, 1]}`),
+    { code: 'bad-answer', message: /got a list at 0/ },
+  ],
   ['fails', (_, r) => r.writeHead(503).end('busy'), { code: 'failed', message: /status 503; it said: busy/ }],
   ['breaks the connection', request => request.socket.destroy(), { code: 'not-started' }],
   [
