@@ -9,6 +9,7 @@ import { check } from './verbs/check.ts'
 import { compare } from './verbs/compare.ts'
 import { diff } from './verbs/diff.ts'
 import { explain } from './verbs/explain.ts'
+import { exportVerb } from './verbs/export.ts'
 import { graph } from './verbs/graph.ts'
 import { makeHelp } from './verbs/help.ts'
 import { merge } from './verbs/merge.ts'
@@ -29,6 +30,7 @@ const others: Readonly<Record<string, Verb>> = {
   merge,
   compare,
   table,
+  export: exportVerb,
   replay,
   diff,
   new: make,

@@ -73,6 +73,7 @@ const shown: Readonly<Record<string, RegExp>> = {
   merge: /complete: 4 of 4 questions; unique/,
   compare: /25\.0 % → 100\.0 %/,
   table: /\| constant \| 25\.0 [\s\S]*\| oracle \| 100\.0 /,
+  export: /submission\/answers\.json\nsubmission\/result\.json/,
   replay: /repeating "1:19"[\s\S]* records: equal/,
   diff: /^~ node /m,
   new: /test it: node --test my-operators\/my-shout\.test\.js/,
