@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import { writeEvents } from './report-events.ts'
 import { headingOf } from './report-heading.ts'
 import { page } from './report-page.ts'
 import { embedSheets } from './report-sheets.ts'
@@ -26,6 +27,7 @@ export async function writeReport(
   write('report.csv', csv(results))
   write('report.md', markdown(summary))
   write('report.html', page(summary, headingOf(folder, recipe), results, await embedSheets(folder, results)))
+  writeEvents(folder, summary)
   const [headline] = summary.scores
   const complete =
     summary.done === summary.expected ? '' : ` (${summary.done} of ${summary.expected} questions)`

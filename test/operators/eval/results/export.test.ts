@@ -162,7 +162,11 @@ t.test('results in the form of lmms-eval: a file of results, and one of samples 
   ])
   const whole = JSON.parse(files['results.json'] ?? '')
   t.match(whole.results, {
-    mvbench: { alias: 'mvbench', 'mvbench_accuracy,none': (1 / 3) * 100, 'mvbench_accuracy_stderr,none': 'N/A' },
+    mvbench: {
+      alias: 'mvbench',
+      'mvbench_accuracy,none': (1 / 3) * 100,
+      'mvbench_accuracy_stderr,none': 'N/A',
+    },
     mvbench_action_count: { 'mvbench_accuracy,none': 0 },
     mvbench_state_change: { 'mvbench_accuracy,none': 50 },
   })
