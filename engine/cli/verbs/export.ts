@@ -3,7 +3,7 @@ import { onlyWord, UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
 export const exportVerb: Verb = {
-  summary: 'Writes the results of an evaluation in the form of another program or of a submission.',
+  summary: 'Writes results in the form of another program or of a submission.',
   usage: 'FOLDER',
   flags: {
     as: { value: 'FORM', choices: exportForms, description: `${exportForms.join(', ')}.` },
