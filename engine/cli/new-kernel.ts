@@ -21,9 +21,9 @@ export function kernelFiles(name: string, room: string | undefined, out: string 
         '--room: is for kernels of flow itself, so it needs a checkout of flow and no --out',
       )
     const folder = out ?? '.'
-    const test = join(folder, `${name}.test.js`)
+    const test = join(folder, `${name}.test.mjs`)
     return {
-      files: { [join(folder, `${name}.js`)]: kernelModule(name), [test]: pluginTest(name) },
+      files: { [join(folder, `${name}.mjs`)]: kernelModule(name), [test]: pluginTest(name) },
       test: `node --test ${test}`,
     }
   }
@@ -192,7 +192,7 @@ function pluginTest(name: string): string {
   return `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { compile, openDevice, Recording } from 'flow/kernels'
-import { ${call}, ${call}Reference } from './${name}.js'
+import { ${call}, ${call}Reference } from './${name}.mjs'
 
 for (const family of ['cpu', 'gpu'])
   test(\`\${family} kernels multiply each element by the factor\`, async () => {

@@ -6,6 +6,7 @@ import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
+import { packageFolder } from '../shared/package-folder.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
@@ -76,7 +77,9 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       module = await import(url)
     } catch (error) {
       const [hint = ''] = messageOf(error).split('\n')
-      bad('must be a module that can be loaded', show(name), { hint })
+      const remedy = `run "npm install ${packageFolder}" in the folder of the plugin: it does not find flow there`
+      const lacksFlow = /^Cannot find package 'flow'/.test(hint)
+      bad('must be a module that can be loaded', show(name), { hint, ...(lacksFlow && { remedy }) })
       continue
     }
     if (module.api !== apiVersion) {

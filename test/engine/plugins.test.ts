@@ -222,7 +222,14 @@ export const operators = {
 )
 
 t.test('what flow new writes works and passes its own test', async t => {
-  for (const what of ['operator my.shout', 'graph copy', 'kernel leaky-relu']) {
+  for (const what of [
+    'operator my.shout',
+    'reward my.brief',
+    'graph copy',
+    'preset my-grpo --extends flow:presets/trl-grpo.json',
+    'preset its-child --extends my-grpo.json',
+    'kernel leaky-relu',
+  ]) {
     const { out } = node(flow, 'new', ...what.split(' '))
     const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
     const tested = node(...call.split(' '))
@@ -232,6 +239,34 @@ t.test('what flow new writes works and passes its own test', async t => {
   const again = node(flow, 'new', 'graph', 'copy')
   t.equal(again.code, 2)
   t.match(again.complaints, /copy\.json: must not be there yet/)
+  for (const [words, complaint] of [
+    ['preset other', /--extends: must name the graph that the preset extends/],
+    ['preset other --extends flow:presets/none.json', /must be a graph file, found flow:presets\/none\.json/],
+    ['operator my.other --extends copy.json', /--extends: is for a preset, not for an operator/],
+  ] as const)
+    t.match(node(flow, 'new', ...words.split(' ')).complaints, complaint)
+})
+
+t.test('what flow new writes works in an empty folder and in one of CommonJS modules', async t => {
+  for (const [kind, manifest] of [
+    ['empty', undefined],
+    ['commonjs', '{ "type": "commonjs" }'],
+  ] as const) {
+    const folder = mkdtempSync(join(tmpdir(), `flow-${kind}-`))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    if (manifest !== undefined) writeFileSync(join(folder, 'package.json'), manifest)
+    const { out } = nodeIn(folder, flow, 'new', 'operator', 'my.shout')
+    t.match(out, `first:   npm install ${join(home, 'node_modules/flow')}`, 'how to set up is said')
+    writeFileSync(join(folder, 'g.json'), graphOf(['./my-shout.mjs'], {}))
+    const { complaints } = nodeIn(folder, flow, 'check', 'g.json')
+    t.match(complaints, `fix:  run "npm install ${join(home, 'node_modules/flow')}" in the folder`)
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(join(home, 'node_modules/flow'), join(folder, 'node_modules/flow'))
+    const tested = nodeIn(folder, '--test', 'my-shout.test.mjs')
+    t.equal(tested.code, 0, tested.out)
+    t.notMatch(tested.out + tested.complaints, /MODULE_TYPELESS/)
+    t.notMatch(nodeIn(folder, flow, 'new', 'reward', 'my.brief').out, /npm install/)
+  }
 })
 
 function write(file: string, text: string): void {

@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
+import { packageFolder } from '../../shared/package-folder.ts'
 import { type Problem, show } from '../problem.ts'
 import { type Path, parseSource, type Source } from './graph-file.ts'
 
@@ -38,15 +39,21 @@ function readBase(
   problems: Problem[],
   chain: readonly string[],
 ): Source | undefined {
-  const bad = (rule: string, found: string, hint = '') =>
+  const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
     problems.push({
       code: 'bad-extends',
       place: source.place(['extends']),
       path: 'extends',
       rule,
       found,
-      hint,
+      ...rest,
     })
+  if (Array.isArray(path)) {
+    const remedy =
+      'name one graph, which may extend another one; put what several graphs share into a sub-graph'
+    bad('must be the path of one graph file: a graph extends one base only', show(path), { remedy })
+    return undefined
+  }
   if (typeof path !== 'string' || path === '') {
     bad('must be the path of a graph file', show(path))
     return undefined
@@ -59,14 +66,18 @@ function readBase(
   try {
     return readSource(file, read, problems, chain)
   } catch (error) {
-    bad('must be a file that can be read', show(path), messageOf(error))
+    bad('must be a file that can be read', show(path), { hint: messageOf(error) })
     return undefined
   }
 }
 
-/** The path of a file that a graph file names relative to itself. */
-export const pathFrom = (file: string, path: string): string =>
-  isAbsolute(path) ? path : join(dirname(file), path)
+/** The path of a file that a graph file names: relative to itself, or `flow:NAME` for one in the graphs of flow. */
+export function pathFrom(file: string, path: string): string {
+  if (path.startsWith(shipped)) return join(packageFolder, 'graphs', path.slice(shipped.length))
+  return isAbsolute(path) ? path : join(dirname(file), path)
+}
+
+const shipped = 'flow:'
 
 function mergeSources(base: Source, changes: Source): Source {
   const { $schema: _, ...inherited } = object(moveTo(changes.file, base))
@@ -106,7 +117,7 @@ function ownerOf(path: Path, base: Source, changes: Source): Source {
 function moveTo(file: string, { file: from, value }: Source): unknown {
   if (!isObject(value) || resolve(dirname(file)) === resolve(dirname(from))) return value
   const move = (path: string) => {
-    if (isAbsolute(path)) return path
+    if (isAbsolute(path) || path.startsWith(shipped)) return path
     const moved = relative(dirname(file), pathFrom(from, path))
     return moved.startsWith('.') ? moved : `./${moved}`
   }

@@ -121,7 +121,8 @@ const node: Schema = {
     operator: { type: 'string', description: 'Name of the operator; `flow ops` lists them.' },
     graph: {
       type: 'string',
-      description: 'Path of a sub-graph, relative to this file; its nodes take the place of this one.',
+      description:
+        'Path of a sub-graph, relative to this file, or `flow:NAME` of a graph of flow; its nodes take the place of this one.',
     },
     params: { type: 'object', default: {}, description: 'Values for the params of the sub-graph.' },
     config: { type: 'object', default: {}, description: 'Settings of the operator.' },
@@ -181,7 +182,7 @@ export const graphSchema: Schema = {
       type: 'string',
       pattern: '\\S',
       description:
-        'Path of a graph file, relative to this one: this file states only what differs from it. Objects are merged, ' +
+        'Path of a graph file, relative to this one, or `flow:NAME` of a graph of flow: this file states only what differs from it. Objects are merged, ' +
         'other values replaced, and null removes a key (RFC 7396).',
     },
     version: { const: 1, description: 'Version of the format.' },

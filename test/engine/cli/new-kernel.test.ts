@@ -78,9 +78,9 @@ t.test('outside a checkout a module and its test are written into the folder', a
   const folder = newFolder()
   const { code, text } = await call(folder, 'leaky-relu')
   t.equal(code, 0, text)
-  t.match(text, /test it: node --test leaky-relu\.test\.js/)
-  t.match(readFileSync(join(folder, 'leaky-relu.js'), 'utf8'), /from 'flow\/kernels'/)
-  t.ok(existsSync(join(folder, 'leaky-relu.test.js')))
+  t.match(text, /test it: node --test leaky-relu\.test\.mjs/)
+  t.match(readFileSync(join(folder, 'leaky-relu.mjs'), 'utf8'), /from 'flow\/kernels'/)
+  t.ok(existsSync(join(folder, 'leaky-relu.test.mjs')))
 })
 
 for (const [words, complaint] of [

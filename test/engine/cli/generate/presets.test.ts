@@ -5,6 +5,7 @@ import { withPresets } from '../../../../engine/cli/generate/presets-page.ts'
 import { checkGraph } from '../../../../engine/graph/check.ts'
 import { describe } from '../../../../engine/graph/problem.ts'
 import { operators, resources } from '../../../../operators/index.ts'
+import { reward } from '../../../../operators/reward/reward.ts'
 import { repository } from '../../../fixtures.ts'
 
 const page = readFileSync(join(repository, 'graphs/README.md'), 'utf8')
@@ -52,12 +53,14 @@ t.test('the complete graphs of graphs/README.md have no problem', async t => {
   const files = new Map<string, string>()
   for (const [, name = '', text = ''] of page.matchAll(/`(\w+\.json)`[^`]*\n\n```json\n([\s\S]*?)```/g))
     files.set(name, text)
-  t.same([...files.keys()], ['first.json', 'take.json', 'part.json', 'whole.json', 'shuffled.json'])
-  const read = (name: string) => files.get(name) ?? ''
+  const names = ['first.json', 'take.json', 'part.json', 'whole.json', 'shuffled.json', 'calm.json']
+  t.same([...files.keys()], names)
+  const read = (name: string) => files.get(name) ?? readFileSync(name, 'utf8')
+  const withBrevity = { ...operators, 'my.brevity': reward('brevity', 'Of the plugin.', () => 0) }
   for (const name of files.keys()) {
     // a part has an open input, so it is checked where it is used
     if (name === 'part.json') continue
-    const { problems, warnings } = checkGraph(name, { operators, resources }, { read })
+    const { problems, warnings } = checkGraph(name, { operators: withBrevity, resources }, { read })
     t.same([...problems, ...warnings].map(describe), [])
   }
 })

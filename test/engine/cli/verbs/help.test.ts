@@ -76,7 +76,7 @@ const shown: Readonly<Record<string, RegExp>> = {
   export: /submission\/answers\.json\nsubmission\/result\.json/,
   replay: /repeating "1:19"[\s\S]* records: equal/,
   diff: /^~ node /m,
-  new: /test it: node --test my-operators\/my-shout\.test\.js/,
+  new: /test it: node --test my-operators\/my-shout\.test\.mjs/,
   top: /^update +(working|waiting|blocked|ended) /m,
   tap: /"key":"[^"]+".*"completions"/,
   help: /^flow run /,

@@ -1,10 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+import { join } from 'node:path'
 import t from 'tap'
 import { checkGraph } from '../../../../engine/graph/check.ts'
 import { readSettings } from '../../../../engine/graph/file/settings.ts'
 import { endName } from '../../../../engine/graph/flatten/flat.ts'
 import { describe } from '../../../../engine/graph/problem.ts'
 import { resolvedGraph } from '../../../../engine/graph/resolved.ts'
+import { packageFolder } from '../../../../engine/shared/package-folder.ts'
 import { testBed } from '../../support.ts'
 
 const { registry } = testBed()
@@ -209,4 +211,22 @@ t.test('the resolved graph is one file that says the same, settings included', a
     again.plan?.nodes.map(({ config }) => config),
     before.plan?.nodes.map(({ config }) => config),
   )
+})
+
+t.test('a list of graphs to extend is refused: a graph extends one base only', async t => {
+  const found = check({ 'd.json': '{ "extends": ["g.json", "h.json"] }', 'g.json': base, 'h.json': base })
+  t.same(found.problems, [
+    'd.json:1:14 extends: must be the path of one graph file: a graph extends one base only, found ["g.json","h.json"]',
+  ])
+})
+
+t.test('flow:NAME is a graph of flow, in files and in what extends them from another folder', async t => {
+  const shipped = join(packageFolder, 'graphs', 'shipped.json')
+  const found = check({
+    'd.json': '{ "extends": "a/e.json" }',
+    'a/e.json': '{ "extends": "flow:shipped.json", "nodes": { "count": { "config": { "count": 5 } } } }',
+    [shipped]: base,
+  })
+  t.same(found.problems, [])
+  t.equal(found.plan?.nodes.find(({ name }) => name === 'count')?.config.count, 5)
 })

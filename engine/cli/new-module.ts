@@ -1,0 +1,176 @@
+import { existsSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { pathFrom } from '../graph/file/extends.ts'
+import { apiVersion } from '../operator.ts'
+import { UsageError } from './arguments.ts'
+import type { NewFiles } from './new-kernel.ts'
+
+/** `flow new operator`, `reward`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
+export function moduleFiles(kind: ModuleKind, name: string, folder: string, base?: string): NewFiles {
+  if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
+    throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
+  if ((kind === 'preset') !== (base !== undefined))
+    throw new UsageError(
+      kind === 'preset'
+        ? '--extends: must name the graph that the preset extends, such as flow:presets/trl-grpo.json'
+        : `--extends: is for a preset, not for a${kind === 'operator' ? 'n' : ''} ${kind}`,
+    )
+  const texts = Object.entries(templates[kind](name, base === undefined ? '' : baseFrom(folder, base)))
+  const files = Object.fromEntries(texts.map(([file, text]) => [join(folder, file), text]))
+  return { files, test: `node --test ${Object.keys(files).at(-1)}` }
+}
+
+export const moduleKinds = ['operator', 'reward', 'graph', 'preset'] as const
+export type ModuleKind = (typeof moduleKinds)[number]
+
+const templates: Record<ModuleKind, (name: string, base: string) => Record<string, string>> = {
+  operator: operatorFiles,
+  reward: rewardFiles,
+  graph: graphFiles,
+  preset: presetFiles,
+}
+
+/** The base of a preset as its file names it; the command line names it from the working directory. */
+function baseFrom(folder: string, base: string): string {
+  if (!existsSync(pathFrom(join(process.cwd(), 'graph.json'), base)))
+    throw new UsageError(`--extends: must be a graph file, found ${base}`)
+  if (base.startsWith('flow:')) return base
+  const path = relative(folder, resolve(base))
+  return path.startsWith('.') ? path : `./${path}`
+}
+
+/** The name of the file of an operator: `my-shout` for `my.shout`. */
+const fileOf = (name: string): string => name.replaceAll('.', '-')
+
+function operatorFiles(name: string): Record<string, string> {
+  const file = fileOf(name)
+  return {
+    [`${file}.mjs`]: `import { operator } from 'flow/operator'
+
+/** The version of flow's operator contract that this was written for. */
+export const api = ${apiVersion}
+
+export const operators = {
+  '${name}': operator({
+    summary: 'Adds a number to each item.',
+    config: {
+      addend: { type: 'number', default: 1, description: 'What is added.' },
+    },
+    inputs: { numbers: 'any' },
+    outputs: { sums: 'any' },
+    run: ({ numbers }, { addend }, context) => ({
+      sums: numbers.pipe(context.each(number => number + addend)),
+    }),
+  }),
+}
+`,
+    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { faultsOf } from 'flow/testing'
+import { operators } from './${file}.mjs'
+
+test('it does what every operator must', async () => {
+  assert.deepEqual(await faultsOf(operators['${name}'], { items: { numbers: [1, 2, 3] } }), [])
+})
+`,
+  }
+}
+
+function rewardFiles(name: string): Record<string, string> {
+  const file = fileOf(name)
+  const reward = name.split('.').at(-1)
+  return {
+    [`${file}.mjs`]: `import { reward } from 'flow'
+
+/** The version of flow's operator contract that this was written for. */
+export const api = ${apiVersion}
+
+/** 1 for a completion of at most 50 tokens, else 0. */
+export const score = ({ ids }) => (ids.length <= 50 ? 1 : 0)
+
+export const operators = {
+  '${name}': reward('${reward}', 'Gives 1 to a completion of at most 50 tokens, else 0.', score),
+}
+`,
+    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { faultsOf } from 'flow/testing'
+import { operators, score } from './${file}.mjs'
+
+const prompt = { sample: { video: '1.mp4', question: 'Which?', solution: 'B', fields: {} } }
+const completion = { ids: [5, 6], text: '<answer> B </answer>', finished: true }
+
+test('a short completion earns 1, a long one 0', () => {
+  assert.equal(score(completion), 1)
+  assert.equal(score({ ...completion, ids: Array(51).fill(5) }), 0)
+})
+
+test('it does what every operator must', async () => {
+  const groups = [{ prompt, completions: [completion] }]
+  assert.deepEqual(await faultsOf(operators['${name}'], { items: { groups } }), [])
+})
+`,
+  }
+}
+
+function graphFiles(name: string): Record<string, string> {
+  const graph = {
+    version: 1,
+    summary: 'Copies the lines of a file, four to a list.',
+    params: {
+      from: { type: 'string', description: 'File with one JSON value a line.' },
+      to: { type: 'string', description: 'File to write.' },
+    },
+    nodes: {
+      // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+      lines: { operator: 'read.jsonl', config: { path: '${from}' } },
+      lists: { operator: 'stream.batch', config: { size: 4 }, from: { items: 'lines.items' } },
+      written: { operator: 'write.jsonl', config: { path: '${to}' }, from: { items: 'lists.lists' } },
+      // biome-ignore-end lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+    },
+  }
+  return {
+    [`${name}.json`]: `${JSON.stringify(graph, null, 2)}\n`,
+    [`${name}.test.mjs`]: `import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const graph = fileURLToPath(new URL('./${name}.json', import.meta.url))
+const flow = join(dirname(fileURLToPath(import.meta.resolve('flow/operator'))), 'cli/main.js')
+
+test('it copies lines', () => {
+  const folder = mkdtempSync(join(tmpdir(), '${name}-'))
+  const [from, to] = [join(folder, 'from.jsonl'), join(folder, 'to.jsonl')]
+  writeFileSync(from, '1\\n2\\n3\\n4\\n5\\n')
+  const set = ['--set', \`from=\${from}\`, '--set', \`to=\${to}\`, '--out', join(folder, 'run')]
+  execFileSync(process.execPath, [flow, 'run', graph, ...set])
+  assert.equal(readFileSync(to, 'utf8'), '[1,2,3,4]\\n[5]\\n')
+})
+`,
+  }
+}
+
+function presetFiles(name: string, base: string): Record<string, string> {
+  const graph = { extends: base, summary: `As ${base}: say here what differs, and why.`, params: {} }
+  return {
+    [`${name}.json`]: `${JSON.stringify(graph, null, 2)}\n`,
+    [`${name}.test.mjs`]: `import { execFileSync } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const graph = fileURLToPath(new URL('./${name}.json', import.meta.url))
+const flow = join(dirname(fileURLToPath(import.meta.resolve('flow/operator'))), 'cli/main.js')
+/** A value for each param without a default, e.g. ['--set', 'data=questions.jsonl']. */
+const set = []
+
+test('flow check finds no mistake', () => {
+  execFileSync(process.execPath, [flow, 'check', graph, ...set])
+})
+`,
+  }
+}
