@@ -18,6 +18,7 @@ const reasons = {
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: pieces of sources.
 const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string[]]>> = {
+  'engine/cli/basis.ts': ['listed', 'entry.name', 'name', 'text'],
   'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
   'engine/cli/new-kernel.ts': [
     'checked',
@@ -28,13 +29,22 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
     'inRoom',
   ],
   'engine/cli/past-run.ts': ['listed', 'name'],
+  'engine/cli/plug.ts': ['graph', 'graph'],
   'engine/cli/verbs/new.ts': ['checked', 'file'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/graph/file/extends.ts': ['graph', 'path'],
   'engine/graph/plugins.ts': ['graph', 'name', 'entry'],
   'engine/run/checkpoint/checkpoint.ts': ['checked', 'folderOf(part)', 'folder', 'flat'],
-  'engine/run/checkpoint/folder.ts': ['listed', '`.partial-${name}`', 'name', '`.old-${name}`', 'entry.name'],
+  'engine/run/checkpoint/folder.ts': [
+    'listed',
+    '`.partial-${name}`',
+    '`damaged-${name}`',
+    'below',
+    'name',
+    '`.old-${name}`',
+    'entry.name',
+  ],
   'engine/run/record/files.ts': ['engine', 'name'],
   'engine/run/record/journal.ts': ['checked', '`${name}.jsonl`'],
   'engine/run/record/manifest.ts': ['engine', 'dependency', 'file'],

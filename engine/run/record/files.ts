@@ -98,6 +98,7 @@ export function filesLost(directory: string, sizes: Readonly<Record<string, numb
 
 /** Truncates a run's files to their sizes at a checkpoint; files that did not exist then are emptied. */
 export function rewindFiles(directory: string, sizes: Readonly<Record<string, number>>): void {
+  for (const name of Object.keys(sizes)) inside(directory, name, 'a file in the state of a checkpoint')
   const lost = filesLost(directory, sizes)
   if (lost !== undefined) throw new RunError('checkpoint-mismatch', lost)
   const isLines = (name: string) => name.endsWith('.jsonl')

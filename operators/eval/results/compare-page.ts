@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
+import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { type Comparison, compareResults } from './compare.ts'
 import { averageName, framePage, html } from './report-frame.ts'
@@ -7,7 +8,7 @@ import { type Heading, headingOf } from './report-heading.ts'
 import { itemOf, type PageItem } from './report-items.ts'
 import { embedSheets } from './report-sheets.ts'
 import { percent } from './report-text.ts'
-import type { Result } from './result.ts'
+import { type Result, sheetField } from './result.ts'
 import { readBenchmark, readRecipe, readResults } from './store.ts'
 
 /** How the outcomes of a question differ; the flips come first. */
@@ -125,7 +126,7 @@ function itemOfPair({ one, two, mark }: Pair, first: Side, second: Side, file: s
 }
 
 const pathFrom = (file: string, folder: string, sheet: string): string =>
-  relative(dirname(resolve(file)), resolve(join(folder, sheet)))
+  relative(dirname(resolve(file)), resolve(inside(folder, sheet, sheetField)))
 
 const showsTheSame = (one: Result, two: Result): boolean =>
   one.sheet !== null &&

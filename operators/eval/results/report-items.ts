@@ -71,8 +71,8 @@ function answerOf({
     ...(output !== null && tagsOf(output) === 'left open' ? ['tag left open'] : []),
   ]
   const frames = framesText(indices, framesPerSecond)
-  // an address would load something into the page
-  const shownSheet = isInside(sheet) ? sheet : null
+  // an address would load something into the page; a comparison may lie next to the folders
+  const shownSheet = sheet !== null && isInside(sheet.replace(/^(\.\.\/)+/, '')) ? sheet : null
   return { chosen, output, message, tokens, finished, prompt, frames, sheet: shownSheet, flags }
 }
 
