@@ -101,7 +101,8 @@ function madeFolder(name: MadeBuiltin): string {
   return join(cacheFolder(), `${name}-${recipe}`)
 }
 
-function cacheFolder(): string {
+/** Folder of everything that can be made again. */
+export function cacheFolder(): string {
   if (process.env.FLOW_CACHE) return process.env.FLOW_CACHE
   // An installed package may be read-only; a checkout has its own cache.
   const installed = packageFolder.split(/[\\/]/).includes('node_modules')

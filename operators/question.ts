@@ -11,8 +11,12 @@ export interface Question extends Sample {
   fields: QuestionFields
   /** `eval.pending`: it has a result already. It is not asked again, but its clip's frames are chosen as if it were. */
   hasResult?: boolean
-  /** `eval.pending`: its result is to be replaced. */
-  isAskedAgain?: boolean
+  /** `eval.pending`: which of its repeats are asked, counted from 0; absent: the first. */
+  repeats?: readonly number[]
+  /** Which of its repeats this answer is; absent: the first. */
+  repeat?: number
+  /** `eval.pending`: digests of everything that decides its result. */
+  digests?: Digests
   /** `eval.watch`: the words and the frames that it is asked with. Absent when the clip could not be used. */
   shown?: Shown
   /** `eval.encode`: the rendered template. */
@@ -52,6 +56,19 @@ export interface QuestionFields extends Readonly<Record<string, unknown>> {
   frames: FrameSettings
   /** Where subtitles are, and how they join the question. */
   subtitles?: Subtitles
+}
+
+/** A result is current as long as all of these are what they were. */
+export interface Digests {
+  /** Of the recipe's fields that decide answers: model, frames, decoding, … */
+  recipe: string
+  /** Of those that decide what an answer counts as. */
+  scoring: string
+  /** Of the question's words, options, frames and subtitles. */
+  question: string
+  /** Of its true answer and of the parts that it counts in. */
+  gold: string
+  clip: string
 }
 
 export interface FrameSettings {

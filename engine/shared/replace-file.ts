@@ -1,7 +1,7 @@
 // A file that another process or a later run relies on is written under a temporary name in the same folder, forced to
 // the disk, and renamed: a reader sees the old content or the new, never a part, whatever stops the writer.
 import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { codeOf } from './errors.ts'
@@ -26,6 +26,22 @@ export function replaceFile(path: string, content: string | Uint8Array, { durabl
     throw error
   }
   if (durable) syncFolder(dirname(path))
+}
+
+/** Makes a file, whole and durable; false when there is one: of many processes that call this, one makes it. */
+export function createFile(path: string, content: string): boolean {
+  const partial = partialOf(path)
+  try {
+    writeFileSync(partial, content, { flush: true })
+    linkSync(partial, path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  } finally {
+    rmSync(partial, { force: true })
+  }
+  syncFolder(dirname(path))
+  return true
 }
 
 /** Replaces a file with what `write` puts at the temporary path that it is given. */

@@ -18,7 +18,7 @@ import { seedOf } from './question-seed.ts'
 
 /**
  * Greedy answers do not depend on the batch: the arithmetic of a row is the same in batches of up to 32. Drawn answers
- * depend on the run's seed and the question's id alone.
+ * depend on the run's seed, the question's id and the number of its repeat alone.
  */
 export default operator({
   summary:
@@ -91,18 +91,24 @@ interface Limits extends GenerateOptions {
   signal: AbortSignal
 }
 
+/** In rounds: the first repeat of every question, the second, …, so that a batch never has more rows than questions. */
 async function answersAsBatch(
   model: LoadedModel,
   asked: readonly AskedQuestion[],
   sampling: Sampling,
   { seed, ...limits }: Limits,
 ): Promise<AnsweredQuestion[]> {
-  const started = performance.now()
-  const requests = asked.map(question => requestOf(question, seed))
-  const written = await writeCompletions(model, requests, sampling, limits)
-  limits.signal.throwIfAborted()
-  const seconds = (performance.now() - started) / 1000 / asked.length
-  return asked.map((question, i) => answered(model, question, written[i]?.[0], seconds))
+  const answers: AnsweredQuestion[] = []
+  for (let round = 0; ; round++) {
+    const turns = asked.flatMap(question => turnsOf(question)[round] ?? [])
+    if (turns.length === 0) return answers
+    const started = performance.now()
+    const requests = turns.map(turn => requestOf(turn, seed))
+    const written = await writeCompletions(model, requests, sampling, limits)
+    limits.signal.throwIfAborted()
+    const seconds = (performance.now() - started) / 1000 / turns.length
+    answers.push(...turns.map((turn, i) => answered(model, turn, written[i]?.[0], seconds)))
+  }
 }
 
 type Writer = (request: PromptRequest) => Promise<CompletionGroup>
@@ -114,20 +120,27 @@ function answersInSlots(
   seed: number,
 ): Promise<AnsweredQuestion[]> {
   return Promise.all(
-    asked.map(async question => {
-      const { completions, seconds } = await writer(requestOf(question, seed))
-      return answered(model, question, completions[0], seconds)
+    asked.flatMap(turnsOf).map(async turn => {
+      const { completions, seconds } = await writer(requestOf(turn, seed))
+      return answered(model, turn, completions[0], seconds)
     }),
   )
 }
 
-const requestOf = ({ input, fields }: AskedQuestion, seed: number): PromptRequest => {
-  return { ...input, seeds: completionSeeds(seedOf(seed, fields.id), 1) }
+type Turn = AskedQuestion & { repeat: number }
+
+/** A question once for each of its repeats that is asked. */
+const turnsOf = (question: AskedQuestion): Turn[] =>
+  (question.repeats ?? [0]).map(repeat => ({ ...question, repeat }))
+
+/** A repeat has the same seed whether all of them are asked or, after a stop, only the last. */
+const requestOf = ({ input, fields, repeat }: Turn, seed: number): PromptRequest => {
+  return { ...input, seeds: completionSeeds(seedOf(seed, fields.id), repeat + 1).slice(-1) }
 }
 
 function answered(
   model: LoadedModel,
-  { input: _, ...question }: AskedQuestion,
+  { input: _, ...question }: Turn,
   completion: Pick<Completion, 'ids'> | undefined,
   generate: number,
 ): AnsweredQuestion {

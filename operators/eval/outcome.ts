@@ -32,5 +32,7 @@ export function failedQuestions(questions: readonly Question[], error: unknown):
   const failure = failureOf(error)
   return questions
     .filter(({ hasResult }) => !hasResult)
-    .map(question => ({ ...question, failure, seconds: {} }))
+    .flatMap(question =>
+      (question.repeats ?? [0]).map(repeat => ({ ...question, repeat, failure, seconds: {} })),
+    )
 }

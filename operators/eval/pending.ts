@@ -1,28 +1,41 @@
+import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { concat, defer, from } from 'rxjs'
-import { type Item, operator } from '../../engine/operator.ts'
-import { type ClipQuestions, pendingOf } from './clip-questions.ts'
-import { isFailure } from './results/result.ts'
-import { agreeOnRecipe, openClaims, resultsFolder, storedResult } from './results/store.ts'
+import { concat, defer, filter, from, ignoreElements, share } from 'rxjs'
+import { type Emission, type Item, operator } from '../../engine/operator.ts'
+import type { Question } from '../question.ts'
+import type { ClipQuestions } from './clip-questions.ts'
+import { openClaims } from './results/claims.ts'
+import { sharedResults } from './results/opening.ts'
+import { resultsFolder } from './results/store.ts'
+import { nodesAfter, recipeOf, seesGold } from './run-recipe.ts'
+import { type LookUpSettings, lookUpClip, type SortedClip } from './stored-answers.ts'
 
 /**
- * Clips that another process has claimed are looked at again at the end: by then they are done, or their process is
- * gone. A folder with results of another recipe ends the run. A result that cannot be read counts as none.
+ * A result is kept as long as everything that decides it is what it was. Clips that another process has claimed are
+ * looked at again at the end: by then they are done, or their process is gone.
  */
 export default operator({
-  summary: 'Passes on the clips that have questions without a result, and claims them for this process.',
+  summary:
+    'Passes on the clips that have questions without a current result, and claims them for this process.',
   config: {
     folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
     recipe: {
       type: 'object',
-      description: "Everything that decides the results, with the run's seed; all runs on a folder agree.",
+      description:
+        'What decides the results, with the seed, the files of the model and the config of the nodes that follow.',
     },
     retry: {
       type: 'string',
       enum: ['none', 'failures', 'all'],
       default: 'failures',
       description:
-        'Which questions are asked again that an earlier run has left a result of: failures are clips that were missing or damaged, and rows that could not be asked.',
+        'Which questions are asked again that an earlier run has left a current result of: failures are clips that were missing or damaged, and rows that could not be asked.',
+    },
+    repeats: {
+      type: 'integer',
+      minimum: 1,
+      default: 1,
+      description: 'Answers to each question, each drawn with a seed of its own.',
     },
     claimSeconds: {
       type: 'number',
@@ -38,45 +51,62 @@ export default operator({
     },
   },
   inputs: { clips: 'clip-questions' },
-  outputs: { clips: 'clip-questions' },
-  run: ({ clips }, { folder: given, recipe, retry, claimSeconds, lookEverySeconds }, context) => {
+  outputs: {
+    clips: 'clip-questions',
+    answers: {
+      kind: 'answer',
+      optional: true,
+      description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',
+    },
+  },
+  run: ({ clips }, { folder: given, recipe, retry, repeats, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)
     const claims = openClaims(folder, claimSeconds)
-    const startedMs = Date.now()
-    const marked = ({ video, questions }: ClipQuestions): ClipQuestions => ({
-      video,
-      questions: questions.map(question => {
-        const stored = storedResult(folder, question.fields.id)
-        if (!stored) return question
-        const { path, result, writtenMs } = stored
-        if (!result) context.log(`${path}: not a whole result; its question is asked again`)
-        const isRetried =
-          retry === 'all' || (retry === 'failures' && result !== undefined && isFailure(result.outcome))
-        const isOpen = !result || (isRetried && writtenMs < startedMs)
-        return { ...question, hasResult: !isOpen, isAskedAgain: isOpen }
-      }),
-    })
+    const warn = (line: string) => context.log(line, 'warn')
+    let settings: LookUpSettings | undefined
+    const begin = async () => {
+      const whole = await recipeOf({ ...recipe, ...(repeats > 1 && { repeats }) }, context)
+      const results = await sharedResults(folder, whole, context)
+      const canScore = context.parts.some(({ from }) => from.includes(`${context.node}.answers`))
+      const needsGold = seesGold(nodesAfter(context.node, context.parts))
+      settings = { folder, recipe: whole, retry, repeats, canScore, needsGold, results, warn }
+    }
+    const lookUp = async (clip: ClipQuestions): Promise<SortedClip> => {
+      if (!settings) throw new Error('eval.pending: must open the folder of the results first')
+      return lookUpClip(clip, settings)
+    }
+    const emitted = ({ clip, stored, replaced }: SortedClip): Emission<ClipQuestions | Question>[] => {
+      for (const path of replaced) rmSync(path, { force: true })
+      const answers = stored.map(answer =>
+        context.emit<ClipQuestions | Question>(answer, { key: answer.fields.id }),
+      )
+      const asks = clip.questions.some(({ hasResult }) => !hasResult)
+      return asks ? [context.emit<ClipQuestions | Question>(clip), ...answers] : answers
+    }
+    const isDone = ({ clip, stored }: SortedClip) =>
+      stored.length === 0 && clip.questions.every(({ hasResult }) => hasResult)
     const later: Item<ClipQuestions>[] = []
-    const first = context.each((clip: ClipQuestions, item): ClipQuestions | undefined => {
-      const now = marked(clip)
-      if (pendingOf(now.questions).length === 0) return undefined
-      if (claims.take(clip.video)) return now
+    const first = context.each(async (clip: ClipQuestions, item) => {
+      const sorted = await lookUp(clip)
+      if (isDone(sorted)) return undefined
+      if (claims.take(clip.video)) return emitted(sorted)
       later.push(item.derive(clip))
       return undefined
     })
-    const second = context.each(async (clip: ClipQuestions): Promise<ClipQuestions | undefined> => {
+    const second = context.each(async (clip: ClipQuestions) => {
       for (;;) {
-        const now = marked(clip)
-        if (pendingOf(now.questions).length === 0) return undefined
-        if (claims.take(clip.video)) return now
+        const sorted = await lookUp(clip)
+        if (isDone(sorted)) return undefined
+        if (claims.take(clip.video)) return emitted(sorted)
         await delay(lookEverySeconds * 1000, undefined, { signal: context.signal })
       }
     })
-    return {
-      clips: defer(() => {
-        agreeOnRecipe(folder, { ...recipe, seed: context.seed })
-        return concat(clips.pipe(first), defer(() => from(later)).pipe(second))
-      }),
-    }
+    const all = concat(
+      defer(() => from(begin())).pipe(ignoreElements()),
+      clips.pipe(first),
+      defer(() => from(later)).pipe(second),
+    ).pipe(share())
+    const isClip = ({ value }: Item<ClipQuestions | Question>) => 'questions' in value
+    return { clips: all.pipe(filter(isClip)), answers: all.pipe(filter(item => !isClip(item))) }
   },
 })

@@ -1,6 +1,10 @@
+import { resolve } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
-import { agreeOnRecipe, readRecipe } from './results/store.ts'
+import { EvaluationError } from './evaluation-error.ts'
+import { sharedResults } from './results/opening.ts'
+import { readRecipe } from './results/store.ts'
+import { scoringOf } from './run-recipe.ts'
 
 export default operator({
   summary: 'Gives a new folder of results the recipe of another one with changes.',
@@ -13,8 +17,14 @@ export default operator({
   outputs: { benchmark: 'benchmark' },
   run: ({ benchmark }, { folder, from, changes }, context) => ({
     benchmark: benchmark.pipe(
-      context.each((value: Benchmark) => {
-        agreeOnRecipe(folder, { ...readRecipe(from), ...changes })
+      context.each(async (value: Benchmark) => {
+        if (resolve(folder) === resolve(from))
+          throw new EvaluationError(
+            'other-recipe',
+            `${folder}: must be another folder than the one read from`,
+          )
+        const recipe = { ...readRecipe(from), ...changes, ...scoringOf(context.parts) }
+        await sharedResults(folder, recipe, context)
         return value
       }),
     ),

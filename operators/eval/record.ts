@@ -1,11 +1,16 @@
+import { join } from 'node:path'
 import { concat, defer, from, ignoreElements, merge } from 'rxjs'
-import { type Item, operator } from '../../engine/operator.ts'
+import { type Context, type Item, operator } from '../../engine/operator.ts'
+import { isObject, readJsonObject } from '../../engine/shared/json.ts'
 import { outcomes, type QuestionWith } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { EvaluationError } from './evaluation-error.ts'
+import { openedResults } from './results/opening.ts'
+import { type Origin, writeOrigin } from './results/origin.ts'
+import { recipeDigests } from './results/recipe-fields.ts'
 import { writeReport } from './results/report.ts'
 import { isFailure, resultOf } from './results/result.ts'
-import { appendTiming, putResult, resultsFolder, writeBenchmark } from './results/store.ts'
+import { appendTiming, putResult, recipeIn, resultsFolder, writeBenchmark } from './results/store.ts'
 import type { Summary } from './results/summary.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
@@ -27,18 +32,24 @@ export default operator({
   run: ({ results, benchmark }, { folder: given, failOnError }, context) => {
     const folder = resultsFolder(given, context)
     let done = 0
+    let digests: ReturnType<typeof recipeDigests> | undefined
     const kept: Item<Benchmark>[] = []
     const describe = benchmark.pipe(
       context.each((value: Benchmark, item) => {
-        writeBenchmark(folder, value)
+        if (digests) writeBenchmark(folder, value)
         kept.push(item.derive(value))
         return undefined
       }),
     )
     const commit = results.pipe(
-      context.each((question: QuestionWith<'verdict'>) => {
-        const result = resultOf(question)
-        if (putResult(folder, result, question.isAskedAgain)) {
+      context.each(async (question: QuestionWith<'verdict'>) => {
+        // the folder is this run's only after it was opened, which is before the first result
+        if (!digests) for (const { value } of kept) writeBenchmark(folder, value)
+        digests ??= recipeDigests(recipeIn(folder) ?? {})
+        ;(await openedResults(folder, context))?.check()
+        const made = question.digests && { ...question.digests, ...digests }
+        const result = resultOf(made ? { ...question, digests: made } : question)
+        if (putResult(folder, result)) {
           const { id, clip, tokens } = result
           appendTiming(folder, { id, clip, tokens, ...question.seconds })
           context.record('results', { id, outcome: result.outcome })
@@ -49,6 +60,9 @@ export default operator({
     )
     const finish = defer(() => from(kept)).pipe(
       context.each(async (value: Benchmark) => {
+        ;(await openedResults(folder, context))?.check()
+        writeBenchmark(folder, value)
+        writeOrigin(folder, originOf(context))
         const { summary, line } = await writeReport(folder, value)
         const trouble = troubleOf(summary, failOnError)
         if (trouble) throw new EvaluationError('many-failures', `${folder}: ${trouble}; ${line}`)
@@ -61,11 +75,29 @@ export default operator({
 })
 
 /** Why the accuracy should not be trusted, or undefined. */
-function troubleOf({ done, outcomes: counts }: Summary, failOnError: number): string | undefined {
+function troubleOf({ outcomes: counts }: Summary, failOnError: number): string | undefined {
   const failures = outcomes.filter(isFailure).filter(outcome => counts[outcome] > 0)
   const failed = failures.reduce((sum, outcome) => sum + counts[outcome], 0)
+  const done = outcomes.reduce((sum, outcome) => sum + counts[outcome], 0)
   const list = failures.map(outcome => `${counts[outcome]} ${outcome}`).join(', ')
   if (failed > 0 && failed === done) return `no clip could be seen (${list})`
   if (failed <= 1 || failed <= failOnError * done) return undefined
   return `${failed} of ${done} questions could not be asked (${list}), more than failOnError=${failOnError} allows`
+}
+
+/** What the run's manifest and graph say about where results come from. */
+function originOf({ runDirectory, parts }: Context): Origin {
+  const { versions, git, adapter } = readJsonObject(join(runDirectory, 'manifest.json'))
+  const reader = parts.find(({ type, config }) => type.startsWith('read.') && 'path' in config)
+  const commit = isObject(git) ? `${git.commit}${git.changed === true ? ', with changes' : ''}` : null
+  const gpu = isObject(adapter)
+    ? Object.values(adapter).filter(one => typeof one === 'string' && one !== '')
+    : []
+  return {
+    data: reader ? String(reader.config.path) : null,
+    version: isObject(versions) ? String(versions.flow) : null,
+    commit,
+    adapter: gpu.length > 0 ? gpu.join(', ') : null,
+    date: new Date().toISOString(),
+  }
 }

@@ -48,12 +48,12 @@ export default operator({
 
 export interface ScoreSettings {
   scorer: ScorerName
-  /** Decides the random letters, together with the question's id. */
+  /** Decides the random letters, together with the question's id and repeat. */
   seed: number
 }
 
 /** The verdict on a question that was answered. */
-export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettings): Verdict {
+export function judge({ fields, reply, repeat = 0 }: Question, { scorer, seed }: ScoreSettings): Verdict {
   const { id, letters, options, answer } = fields
   if (!reply) throw new Error(`${id}: a question to be scored must have a reply or a failure`)
   if (isNumeric(fields)) return judgeNumber(reply, Number(answer), scorer)
@@ -66,7 +66,8 @@ export function judge({ fields, reply }: Question, { scorer, seed }: ScoreSettin
   }
   // an empty tag is never drawn for: it says that there is no answer
   if ('random' in parsed) {
-    const letter = letters[seedOf(seed, `draw:${id}`) % letters.length]
+    const letter =
+      letters[seedOf(seed, repeat === 0 ? `draw:${id}` : `draw:${id}:${repeat}`) % letters.length]
     return { outcome: outcome(letter), chosen: letter ?? null, drawn: true }
   }
   return { outcome: reply.finished ? 'unparsed' : 'truncated', chosen: null, drawn: false }

@@ -10,10 +10,12 @@ export function answering(
   say: (question: Question) => string,
 ): OperatorFunction<Item<WatchedClip>, Item<Question>> {
   return context.each(({ questions }: WatchedClip): Emission<Question>[] =>
-    pendingOf(questions).map(question => {
+    pendingOf(questions).flatMap(question => {
       const prompt = renderPrompt(templates.qwen2_base, `<image>\n${question.shown.text}`)
       const reply = { text: say(question), tokens: 0, finished: true }
-      return context.emit<Question>({ ...question, prompt, reply }, { key: question.fields.id })
+      return (question.repeats ?? [0]).map(repeat =>
+        context.emit<Question>({ ...question, repeat, prompt, reply }, { key: question.fields.id }),
+      )
     }),
   )
 }

@@ -4,12 +4,20 @@ export interface Benchmark {
   /** The average that the benchmark quotes: over all questions, or the mean of the parts' accuracies. */
   headline: Headline
   /** Every question that is asked, in order. */
-  questions: readonly { id: string; clip: string }[]
+  questions: readonly ListedQuestion[]
   /** Rows that are not asked, and why. */
   excluded: readonly { id: string; reason: string }[]
   findings: readonly Finding[]
   shard: number
   shards: number
+}
+
+/** A question without its words. The digests say whether two benchmarks ask and count the same. */
+export interface ListedQuestion {
+  id: string
+  clip: string
+  question?: string
+  gold?: string
 }
 
 /** `tasks`: the mean of the tasks' accuracies; `groups.NAME`: the mean over the values of that group. */

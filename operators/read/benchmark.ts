@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs'
 import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
 import { isNumeric, type Question } from '../question.ts'
+import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
-import type { Benchmark, Finding, Headline } from './benchmark-kinds.ts'
+import type { Benchmark, Finding, Headline, ListedQuestion } from './benchmark-kinds.ts'
 import { refusePacked } from './packed.ts'
 import { ReadError } from './read-error.ts'
 
@@ -74,11 +75,16 @@ export function benchmarkStreams(
       const { questions, findings, subtitles: _, ...rest } = await whole()
       const found = [...findings, ...findingsOf(questions)]
       for (const line of summarise(questions.length, found)) context.log(line)
-      const listed = questions.map(({ fields: { id, clip } }) => ({ id, clip }))
+      const listed = questions.map(listedQuestion)
       const value = { ...rest, questions: listed, findings: found, ...parseShard(config.shard) }
       yield { key: rest.name, value }
     }),
   }
+}
+
+function listedQuestion(question: Question): ListedQuestion {
+  const { id, clip } = question.fields
+  return { id, clip, question: questionDigest(question), gold: goldDigest(question) }
 }
 
 /** The lines that `flow check` prints about a benchmark. */

@@ -1,9 +1,10 @@
 import type { Headline } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
+import { recipeDifferences } from './recipe-fields.ts'
 import { percent } from './report-text.ts'
 import type { Result } from './result.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
-import { readBenchmark, readRecipe, readResults, recipeDifferences } from './store.ts'
+import { readBenchmark, readRecipe, readResults } from './store.ts'
 import { strataOf } from './summary.ts'
 
 /** Two evaluations of the same questions, question by question. */

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { fileInside, inside } from '../../../engine/shared/inside.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
+import { recipeDifferences } from './recipe-fields.ts'
 import { writeReport } from './report.ts'
 import { type Result, sheetField } from './result.ts'
 import {
@@ -13,7 +14,6 @@ import {
   readRecipe,
   readResults,
   readTimings,
-  recipeDifferences,
   writeBenchmark,
 } from './store.ts'
 
@@ -75,7 +75,8 @@ function unite(parts: readonly { folder: string; results: readonly Result[] }[])
     for (const result of results) {
       // before anything is written
       if (result.sheet !== null) inside(folder, result.sheet, sheetField)
-      const text = JSON.stringify(result)
+      // copies of a clip have another time
+      const text = JSON.stringify({ ...result, digests: undefined })
       const known = merged.get(result.id)
       if (known === undefined) merged.set(result.id, text)
       else if (known === text) twice++

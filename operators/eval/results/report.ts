@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import { readOrigin } from './origin.ts'
 import { writeEvents } from './report-events.ts'
 import { headingOf } from './report-heading.ts'
 import { page } from './report-page.ts'
@@ -20,9 +21,9 @@ export async function writeReport(
   const ids = new Set(idsOfShard(benchmark))
   const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
   const recipe = readRecipe(folder)
-  const summary = summarise(benchmark, recipe, results, readTimings(folder))
+  const summary = summarise(benchmark, recipe, results, readTimings(folder), readOrigin(folder))
   const write = (name: string, text: string) => replaceFile(join(folder, name), text)
-  write('results.jsonl', results.map(result => `${JSON.stringify(result)}\n`).join(''))
+  write('results.jsonl', results.map(({ digests: _, ...line }) => `${JSON.stringify(line)}\n`).join(''))
   write('report.json', `${JSON.stringify(summary, null, 2)}\n`)
   write('report.csv', csv(results))
   write('report.md', markdown(summary))

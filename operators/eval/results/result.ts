@@ -1,6 +1,13 @@
-import type { FailureOutcome, Outcome, QuestionWith } from '../../question.ts'
+import { isObject } from '../../../engine/shared/json.ts'
+import {
+  type Digests,
+  type FailureOutcome,
+  type Outcome,
+  outcomes,
+  type QuestionWith,
+} from '../../question.ts'
 
-/** A line of results.jsonl. It holds nothing that differs between equal runs, such as times. */
+/** A question's result as it is stored, and a line of results.jsonl. It holds nothing that differs between equal runs, such as times. */
 export interface Result {
   id: string
   benchmark: string
@@ -27,14 +34,23 @@ export interface Result {
   sheet: string | null
   /** What went wrong, for failures. */
   message: string | null
+  /** Which of the question's repeats it is, from 1; absent for the first. */
+  repeat?: number
+  /** What it was made of; not in results.jsonl, for copies of a clip differ in them. */
+  digests?: Digests
 }
 
 /** What messages call the name of a contact sheet. */
 export const sheetField = 'the "sheet" of a result'
 
+/** Whether a result was made of these things, as far as they are given. */
+export const isCurrent = (result: Result | undefined, digests: Partial<Digests> = {}): boolean =>
+  result !== undefined &&
+  Object.entries(digests).every(([name, digest]) => result.digests?.[name as keyof Digests] === digest) // its keys
+
 /** The record of a question at the end of its way. */
 export function resultOf(asked: QuestionWith<'verdict'>): Result {
-  const { question, fields, verdict, reply, shown, prompt, failure } = asked
+  const { question, fields, verdict, reply, shown, prompt, failure, repeat = 0, digests } = asked
   const { id, benchmark, tasks, groups, clip, options, letters, answer } = fields
   return {
     id,
@@ -58,19 +74,23 @@ export function resultOf(asked: QuestionWith<'verdict'>): Result {
     framesPerSecond: shown?.framesPerSecond ?? null,
     sheet: shown?.sheet ?? null,
     message: failure?.message ?? null,
+    ...(repeat > 0 && { repeat }),
+    ...(digests && { digests }),
   }
 }
 
 /** The question that a record is about, as it was before it was scored. */
 export function questionOf(result: Result): QuestionWith<'reply'> | QuestionWith<'failure'> {
   const { id, benchmark, tasks, groups, clip, options, letters, answer, question, output } = result
-  const { prompt, indices, framesPerSecond, tokens, finished, message, outcome } = result
+  const { prompt, indices, framesPerSecond, tokens, finished, message, outcome, repeat, digests } = result
   const frames = { rule: 'L', unique: false, bounded: false } as const
   const fields = { id, benchmark, tasks, groups, clip, options, letters, answer, frames }
   const base = {
     video: clip,
     question,
     fields,
+    ...(repeat !== undefined && { repeat }),
+    ...(digests && { digests }),
     ...(prompt !== null && { prompt }),
     // a sheet stays in the folder that it was written for
     ...(framesPerSecond !== null && { shown: { text: question, indices, framesPerSecond } }),
@@ -79,5 +99,43 @@ export function questionOf(result: Result): QuestionWith<'reply'> | QuestionWith
   return { ...base, reply: { text: output ?? '', tokens, finished } }
 }
 
+const failures: readonly FailureOutcome[] = ['clip-missing', 'clip-damaged', 'error']
+
 export const isFailure = (outcome: Outcome): outcome is FailureOutcome =>
-  outcome === 'clip-missing' || outcome === 'clip-damaged' || outcome === 'error'
+  failures.some(failure => failure === outcome)
+
+/** Why a value is no result; undefined for a result. A folder of results may come from elsewhere. */
+export function faultOf(value: Readonly<Record<string, unknown>>): string | undefined {
+  const wrong = Object.entries(shape).find(([name, isRight]) => !isRight(value[name]))
+  return wrong && `${wrong[0]} is ${JSON.stringify(value[wrong[0]] ?? null)?.slice(0, 200)}`
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string'
+const isNumber = (value: unknown): boolean => Number.isFinite(value)
+const orNull = (isRight: (value: unknown) => boolean) => (value: unknown) => value === null || isRight(value)
+const listOf = (isRight: (value: unknown) => boolean) => (value: unknown) =>
+  Array.isArray(value) && value.every(isRight)
+
+const shape: Readonly<
+  Record<keyof Omit<Result, 'sheet' | 'credit' | 'repeat' | 'digests'>, (value: unknown) => boolean>
+> = {
+  id: isText,
+  benchmark: isText,
+  tasks: listOf(isText),
+  groups: value => isObject(value) && Object.values(value).every(isText),
+  clip: isText,
+  question: isText,
+  options: listOf(isText),
+  letters: listOf(isText),
+  answer: orNull(isText),
+  outcome: value => outcomes.some(outcome => outcome === value),
+  chosen: orNull(isText),
+  drawn: value => typeof value === 'boolean',
+  output: orNull(isText),
+  tokens: isNumber,
+  finished: value => typeof value === 'boolean',
+  prompt: orNull(isText),
+  indices: listOf(isNumber),
+  framesPerSecond: orNull(isNumber),
+  message: orNull(isText),
+}

@@ -1,25 +1,18 @@
-import { createHash, randomUUID } from 'node:crypto'
-import {
-  appendFileSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { hostname } from 'node:os'
+import { createHash } from 'node:crypto'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
-import { codeOf } from '../../../engine/shared/errors.ts'
-import { replaceFile } from '../../../engine/shared/replace-file.ts'
+import { CodedError, messageOf } from '../../../engine/shared/errors.ts'
+import { inside } from '../../../engine/shared/inside.ts'
+import { readJsonObject } from '../../../engine/shared/json.ts'
+import { createFile, replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { StageSeconds } from '../../question.ts'
-import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import type { Benchmark, ListedQuestion } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Result } from './result.ts'
+import { type Recipe, recipeDifferences, recipeDigests, repeatsOf } from './recipe-fields.ts'
+import { faultOf, isCurrent, type Result, sheetField } from './result.ts'
+
+export type { Recipe } from './recipe-fields.ts'
 
 /** What a question cost; not part of its result, because it differs from run to run. */
 export interface Timing extends StageSeconds {
@@ -28,8 +21,6 @@ export interface Timing extends StageSeconds {
   tokens: number
 }
 
-export type Recipe = Readonly<Record<string, unknown>>
-
 /** The folder that a config names, or one in the run's own. */
 export const resultsFolder = (folder: string, context: Context): string =>
   folder === '' ? join(context.runDirectory, 'evaluation') : folder
@@ -37,60 +28,94 @@ export const resultsFolder = (folder: string, context: Context): string =>
 /** A file name made from any text: the same one from the same text. */
 export const fileName = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24)
 
-const pathOf = (folder: string, id: string): string => join(folder, 'results', `${fileName(id)}.json`)
+/** The file of a result. The first of a question's repeats has the name that one without repeats has. */
+export const resultPath = (folder: string, id: string, repeat = 0): string =>
+  join(folder, 'results', `${fileName(repeat === 0 ? id : `${id}\nrepeat ${repeat}`)}.json`)
 
 /**
- * Commits a result: the first one of a question stays, whichever process writes the second, unless it is to be replaced. True when
- * it was this one. A file appears with all its bytes or not at all, so a process may be killed at any moment.
+ * Commits a result: the first one that is made of the same things stays, whichever process writes the second; one that is made of
+ * others is replaced. True when it was this one. A file appears with all its bytes or not at all, so a process may be
+ * killed at any moment.
  */
-export function putResult(folder: string, result: Result, isReplaced = false): boolean {
-  const path = pathOf(folder, result.id)
+export function putResult(folder: string, result: Result): boolean {
+  const path = resultPath(folder, result.id, result.repeat)
   const text = `${JSON.stringify(result)}\n`
-  if (!isReplaced) return putIfAbsent(path, text)
+  mkdirSync(join(folder, 'results'), { recursive: true })
+  if (createFile(path, text)) return true
+  if (isCurrent(readResult(path, setAside()), result.digests)) return false
   replaceFile(path, text)
   return true
 }
 
-export interface StoredResult {
-  path: string
-  /** Absent when the file holds something else, as after a loss of power. */
-  result: Result | undefined
-  writtenMs: number
-}
+/** What becomes of a file that does not hold what it should. */
+type Damaged = (path: string, message: string, error?: unknown) => void
 
-/** What is stored about a question, if there is anything. */
-export function storedResult(folder: string, id: string): StoredResult | undefined {
-  const path = pathOf(folder, id)
-  const writtenMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs
-  return writtenMs === undefined ? undefined : { path, result: readResult(path), writtenMs }
-}
-
-/** All results of a folder, in the order of the benchmark. */
-export function readResults(folder: string, { questions }: Pick<Benchmark, 'questions'>): Result[] {
-  const inFolder = join(folder, 'results')
-  const names = existsSync(inFolder)
-    ? readdirSync(inFolder).filter(name => /^[0-9a-f]{24}\.json$/.test(name))
-    : []
-  const results = names.flatMap(name => readResult(join(inFolder, name)) ?? [])
-  const byId = new Map(results.map(result => [result.id, result]))
-  return questions.flatMap(({ id }) => byId.get(id) ?? [])
-}
-
-function readResult(path: string): Result | undefined {
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    // written by `putResult` alone: an object is a result
-    return typeof value === 'object' && value !== null ? (value as Result) : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
+/** Renames a damaged file, so that it is made again and can still be looked at. */
+export function setAside(warn: (line: string) => void = () => {}): Damaged {
+  return (path, message) => {
+    renameSync(path, `${path}.damaged`)
+    warn(`${message}; it was renamed to *.damaged and is made again`)
   }
+}
+
+const refuse: Damaged = (_, message, error) => {
+  if (error !== undefined) throw error
+  throw new EvaluationError('bad-results', `${message}; evaluate into this folder again to make it anew`)
+}
+
+/** The result in a file; undefined when there is none, or when it is damaged. */
+export function readResult(path: string, damaged: Damaged): Result | undefined {
+  const value = readOr(path, damaged)
+  if (value === undefined) return undefined
+  const fault = faultOf(value)
+  if (fault !== undefined) {
+    damaged(path, `${path}: must hold a result: ${fault}`)
+    return undefined
+  }
+  const result = value as unknown as Result // `faultOf` has looked at its fields
+  try {
+    if (result.sheet !== null) inside(dirname(dirname(path)), result.sheet, sheetField)
+    return result
+  } catch (error) {
+    damaged(path, messageOf(error), error)
+    return undefined
+  }
+}
+
+/** The object in a file; undefined when there is no file, or when it is torn. */
+function readOr(path: string, damaged: Damaged): Record<string, unknown> | undefined {
+  try {
+    return readJsonObject(path)
+  } catch (error) {
+    const code = error instanceof CodedError ? error.code : undefined
+    if (code === 'missing-file') return undefined
+    if (code !== 'torn-file') throw error
+    damaged(path, messageOf(error))
+    return undefined
+  }
+}
+
+/** The object in a file that nothing depends on; undefined when it cannot be read. */
+export const readIfWhole = (path: string): Record<string, unknown> | undefined => readOr(path, () => {})
+
+/** All results of a folder that its recipe and its benchmark still stand for, in the order of the benchmark. */
+export function readResults(folder: string, { questions }: Pick<Benchmark, 'questions'>): Result[] {
+  const recipe = readOr(join(folder, 'recipe.json'), refuse) ?? {}
+  const digests = recipeDigests(recipe)
+  const repeats = Array.from({ length: repeatsOf(recipe) }, (_, repeat) => repeat)
+  return questions.flatMap(({ id, question, gold }: ListedQuestion) =>
+    repeats.flatMap(repeat => {
+      const result = readResult(resultPath(folder, id, repeat), refuse)
+      const listed = { ...digests, ...(question && { question }), ...(gold && { gold }) }
+      return result?.id === id && (!result.digests || isCurrent(result, listed)) ? result : []
+    }),
+  )
 }
 
 /** Writes the recipe of a new folder, or checks that the folder has the same one. */
 export function agreeOnRecipe(folder: string, recipe: Recipe): void {
-  const path = join(folder, 'recipe.json')
-  putIfAbsent(path, `${JSON.stringify(recipe, null, 2)}\n`)
+  mkdirSync(folder, { recursive: true })
+  createFile(join(folder, 'recipe.json'), recipeText(recipe))
   const differences = recipeDifferences(readRecipe(folder), recipe)
   if (differences.length === 0) return
   throw new EvaluationError(
@@ -99,23 +124,16 @@ export function agreeOnRecipe(folder: string, recipe: Recipe): void {
   )
 }
 
-// written by `agreeOnRecipe` alone
-export const readRecipe = (folder: string): Recipe => {
-  const path = join(folder, 'recipe.json')
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Recipe
-  throw new EvaluationError(
-    'no-results',
-    `${folder}: must be a folder of an evaluation, found no recipe.json`,
-  )
-}
+const recipeText = (recipe: Recipe): string => `${JSON.stringify(recipe, null, 2)}\n`
 
-/** One text for each field in which two recipes differ. */
-export function recipeDifferences(one: Recipe, other: Recipe): string[] {
-  const names = [...new Set([...Object.keys(one), ...Object.keys(other)])].sort()
-  return names
-    .filter(name => JSON.stringify(one[name]) !== JSON.stringify(other[name]))
-    .map(name => `${name} ${JSON.stringify(one[name])} and ${JSON.stringify(other[name])}`)
-}
+export const replaceRecipe = (folder: string, recipe: Recipe): void =>
+  replaceFile(join(folder, 'recipe.json'), recipeText(recipe))
+
+/** The recipe of a folder that may be new. */
+export const recipeIn = (folder: string, damaged: Damaged = refuse): Recipe | undefined =>
+  readOr(join(folder, 'recipe.json'), damaged)
+
+export const readRecipe = (folder: string): Recipe => recipeIn(folder) ?? missing(folder, 'recipe.json')
 
 export function writeBenchmark(folder: string, benchmark: Benchmark): void {
   mkdirSync(folder, { recursive: true })
@@ -123,13 +141,18 @@ export function writeBenchmark(folder: string, benchmark: Benchmark): void {
 }
 
 // written by `writeBenchmark` alone
-export const readBenchmark = (folder: string): Benchmark => {
-  const path = join(folder, 'benchmark.json')
-  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Benchmark
-  throw new EvaluationError(
-    'no-results',
-    `${folder}: must be a folder of an evaluation, found no benchmark.json`,
-  )
+export const readBenchmark = (folder: string): Benchmark =>
+  (readOr(join(folder, 'benchmark.json'), refuse) as Benchmark | undefined) ??
+  missing(folder, 'benchmark.json')
+
+function missing(folder: string, name: string): never {
+  throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found no ${name}`)
+}
+
+/** Removes what the folder says as a whole; the results stay. */
+export function removeReports(folder: string): void {
+  const names = ['results.jsonl', ...['json', 'csv', 'md', 'html'].map(ending => `report.${ending}`)]
+  for (const name of names) rmSync(join(folder, name), { force: true })
 }
 
 export function appendTiming(folder: string, timing: Timing): void {
@@ -149,65 +172,4 @@ export function readTimings(folder: string): Timing[] {
         return []
       }
     })
-}
-
-export interface Claims {
-  /** Whether this claimant may work on the clip: nobody else has it, or who had it is gone. */
-  take(clip: string): boolean
-}
-
-/**
- * Keeps processes that share a folder from doing the same work. Only a saving: results are committed once, whichever process
- * works. A claim ends when its process is gone, on another machine after `seconds`.
- */
-export function openClaims(folder: string, seconds: number): Claims {
-  const token = randomUUID()
-  const own = JSON.stringify({ host: hostname(), pid: process.pid, token })
-  return {
-    take(clip) {
-      const path = join(folder, 'claims', fileName(clip))
-      if (putIfAbsent(path, own)) return true
-      if (holderOf(path) === own) return true
-      if (isHeld(path, seconds)) return false
-      rmSync(path, { force: true })
-      return putIfAbsent(path, own)
-    },
-  }
-}
-
-function isHeld(path: string, seconds: number): boolean {
-  const age = (Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0)) / 1000
-  if (age > seconds) return false
-  const { host, pid } = JSON.parse(holderOf(path) || '{}') as { host?: string; pid?: number } // written by `take`
-  if (host !== hostname() || pid === undefined) return host !== undefined
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function holderOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return '' // another process has just removed it
-  }
-}
-
-/** Makes a file with this text unless it is there. A link to a written file is made whole or not at all. */
-function putIfAbsent(path: string, text: string): boolean {
-  mkdirSync(dirname(path), { recursive: true })
-  const partial = `${path}.${randomUUID()}.part`
-  writeFileSync(partial, text)
-  try {
-    linkSync(partial, path)
-    return true
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  } finally {
-    unlinkSync(partial)
-  }
 }

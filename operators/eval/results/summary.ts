@@ -1,5 +1,9 @@
 import { type Outcome, outcomes } from '../../question.ts'
 import type { Benchmark, Headline } from '../../read/benchmark-kinds.ts'
+import { videoMme } from '../official-scorers.ts'
+import { noOrigin, type Origin, type Provenance, provenanceOf } from './origin.ts'
+import { repeatsOf } from './recipe-fields.ts'
+import { byQuestion, type Repeats, repeatsIn } from './repeats.ts'
 import { isFailure, type Result } from './result.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import type { Recipe, Timing } from './store.ts'
@@ -9,6 +13,7 @@ export interface Summary {
   benchmark: string
   headline: Headline
   recipe: Recipe
+  provenance: Provenance
   shard: string
   /** Questions that this folder should hold, those that it holds, and ids of the first that it lacks. */
   expected: number
@@ -23,8 +28,10 @@ export interface Summary {
   unwinnable: number
   /** Unparsed, truncated and drawn, among all that were answered. */
   unparsedRate: number
-  /** By the benchmark's average and the others; failures count as wrong in all but the last two, where clips that cannot be seen do not count. */
+  /** By the benchmark's average and the others; failures count as wrong in all but those that name the questions they count. */
   scores: readonly Score[]
+  /** Where each question was answered several times. */
+  repeats?: Repeats
   tables: readonly Table[]
   speed: Speed
 }
@@ -53,11 +60,14 @@ export function summarise(
   recipe: Recipe,
   results: readonly Result[],
   timings: readonly Timing[],
+  origin: Origin = noOrigin,
 ): Summary {
   const { name, headline, shard, shards } = benchmark
   const expected = idsOfShard(benchmark)
-  const done = new Set(results.map(result => result.id))
-  const missing = expected.filter(id => !done.has(id))
+  const answers = repeatsOf(recipe)
+  const byId = new Map<string, number>()
+  for (const { id } of results) byId.set(id, (byId.get(id) ?? 0) + 1)
+  const missing = expected.filter(id => (byId.get(id) ?? 0) < answers)
   const unread = results.filter(({ outcome, drawn }) => drawn || isUnread(outcome)).length
   const answered = results.filter(({ outcome }) => !isFailure(outcome))
   const groups = [...new Set(results.flatMap(({ groups }) => Object.keys(groups)))]
@@ -65,8 +75,14 @@ export function summarise(
   const score = (average: Headline) => scoreOf(average, results, average)
   const first = averages.filter(average => average === headline)
   return {
-    ...{ benchmark: name, headline, recipe, shard: `${shard}/${shards}` },
-    ...{ expected: expected.length, done: results.length, missing: missing.slice(0, 20) },
+    benchmark: name,
+    headline,
+    recipe,
+    provenance: provenanceOf(recipe, origin),
+    shard: `${shard}/${shards}`,
+    expected: expected.length,
+    done: expected.length - missing.length,
+    missing: missing.slice(0, 20),
     excluded: tally(benchmark.excluded.map(({ reason }) => reason)).map(([reason, count]) => ({
       reason,
       count,
@@ -82,8 +98,10 @@ export function summarise(
     scores: [
       ...[...first, ...averages.filter(average => average !== headline)].map(score),
       scoreOf('winnable questions only', results.filter(isWinnable), 'micro'),
-      scoreOf('answered questions only', answered, 'micro'),
+      scoreOf('answered questions only', results.filter(isParsed), 'micro'),
+      ...(name === 'video-mme' ? [officialVideoMme(results)] : []),
     ],
+    ...(answers > 1 && { repeats: repeatsIn(results, answers) }),
     tables: averages.slice(1).map(average => tableOf(average, results)),
     speed: speedOf(timings, results),
   }
@@ -100,13 +118,34 @@ export function idsOfShard({ questions, shard, shards }: Benchmark): string[] {
 const isWinnable = ({ answer, outcome }: Result): boolean =>
   answer !== null && outcome !== 'clip-missing' && outcome !== 'clip-damaged'
 
+/** A letter was read from the output. */
+const isParsed = ({ outcome, drawn }: Result): boolean =>
+  (outcome === 'right' || outcome === 'wrong') && !drawn
+
+/** Its own script reads the outputs by its own rule, and counts only those in which it finds a letter. */
+function officialVideoMme(results: readonly Result[]): Score {
+  const read = results.flatMap((result): Result[] => {
+    const parsed = result.output === null ? undefined : videoMme(result.output, result.letters)
+    if (!parsed || !('letter' in parsed)) return []
+    return [{ ...result, outcome: parsed.letter === result.answer ? 'right' : 'wrong' }]
+  })
+  return scoreOf('official Video-MME: answered questions by its own rule', read, 'micro')
+}
+
 const isUnread = (outcome: Outcome): boolean => outcome === 'unparsed' || outcome === 'truncated'
 
+/** The repeats of a question are one observation: their mean. */
 function scoreOf(name: string, results: readonly Result[], average: Headline): Score {
+  const questions = byQuestion(results)
   const observe = (value: (result: Result) => number) =>
-    results.flatMap(result =>
-      strataOf(result, average).map(stratum => ({ value: value(result), cluster: result.clip, stratum })),
-    )
+    questions.flatMap(answers => {
+      const mean = answers.reduce((sum, one) => sum + value(one), 0) / answers.length
+      return answers
+        .slice(0, 1)
+        .flatMap(result =>
+          strataOf(result, average).map(stratum => ({ value: mean, cluster: result.clip, stratum })),
+        )
+    })
   const estimate = clusteredMean(
     observe(({ outcome, credit }) => credit ?? (outcome === 'right' ? 1 : 0)),
     'share',
@@ -115,7 +154,7 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
     observe(({ letters }) => (letters.length > 0 ? 1 / letters.length : 0)),
     'difference',
   ).mean
-  return { name, ...estimate, observations: results.length, chance }
+  return { name, ...estimate, observations: questions.length, chance }
 }
 
 function tableOf(average: Headline, results: readonly Result[]): Table {

@@ -63,12 +63,20 @@ t.test('a merge takes no file from outside the folders that it is given, and wri
   t.notOk(readFileSync(join(merged, 'report.html'), 'utf8').includes(secret))
 })
 
-t.test('a folder with results of another recipe is refused', async t => {
+t.test('while an evaluation works in a folder, another recipe and the same part are refused', async t => {
   const out = join(t.testdir(), 'out')
-  await evaluate('mvbench', out, [...plain, 'limit=1'])
-  await t.rejects(evaluate('mvbench', out, [...plain, 'limit=1', 'frames=4']), {
-    message: /holds results of another recipe: frames 16 and 4/,
+  const half = [...plain, 'shard=1/2']
+  const run = startEvaluation('mvbench', out, half)
+  while (!existsSync(join(out, 'begun.json'))) await delay(5)
+  await t.rejects(evaluate('mvbench', out, half), {
+    message: /must be worked on by one process, found process \d+/,
   })
+  await t.rejects(evaluate('mvbench', out, [...plain, 'shard=2/2', 'frames=4']), {
+    message: /another process works in it with another recipe: frames 16 and 4/,
+  })
+  run.abort()
+  await run.done
+  await evaluate('mvbench', out, half)
 })
 
 t.test('a run that was aborted goes on where it was, and ends with the same file', async t => {
