@@ -8,7 +8,7 @@ import { type FolderLock, lockFolder } from '../../../engine/shared/folder-lock.
 import { isPartial, replaceFile } from '../../../engine/shared/replace-file.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { type Recipe, recipeDifferences, recipeDigests } from './recipe-fields.ts'
-import { recipeIn, removeReports, replaceRecipe, setAside } from './store.ts'
+import { readResult, recipeIn, removeReports, replaceRecipe, resultFiles, setAside } from './store.ts'
 
 /** A folder of results that this process may write to. */
 export interface OpenedResults {
@@ -148,6 +148,7 @@ function begin(folder: string, { recipe, log }: OpeningOptions): void {
   rmSync(join(folder, 'claims'), { recursive: true, force: true })
   for (const place of [folder, join(folder, 'results')].filter(exists))
     for (const name of readdirSync(place).filter(isPartial)) rmSync(join(place, name), { force: true })
+  for (const path of resultFiles(folder)) readResult(path, setAside(log))
   replaceFile(join(folder, begun), `${JSON.stringify({ since: new Date().toISOString() })}\n`)
 }
 

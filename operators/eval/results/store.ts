@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
 import { CodedError, messageOf } from '../../../engine/shared/errors.ts'
@@ -102,14 +102,26 @@ export const readIfWhole = (path: string): Record<string, unknown> | undefined =
 export function readResults(folder: string, { questions }: Pick<Benchmark, 'questions'>): Result[] {
   const recipe = readOr(join(folder, 'recipe.json'), refuse) ?? {}
   const digests = recipeDigests(recipe)
+  const stored = new Map<string, Result>()
+  for (const path of resultFiles(folder)) {
+    const result = readResult(path, refuse)
+    if (result) stored.set(`${result.repeat ?? 0} ${result.id}`, result)
+  }
   const repeats = Array.from({ length: repeatsOf(recipe) }, (_, repeat) => repeat)
   return questions.flatMap(({ id, question, gold }: ListedQuestion) =>
     repeats.flatMap(repeat => {
-      const result = readResult(resultPath(folder, id, repeat), refuse)
+      const result = stored.get(`${repeat} ${id}`)
       const listed = { ...digests, ...(question && { question }), ...(gold && { gold }) }
-      return result?.id === id && (!result.digests || isCurrent(result, listed)) ? result : []
+      return result && (!result.digests || isCurrent(result, listed)) ? result : []
     }),
   )
+}
+
+/** The files that hold results. */
+export function resultFiles(folder: string): string[] {
+  const place = join(folder, 'results')
+  const names = existsSync(place) ? readdirSync(place) : []
+  return names.filter(name => /^[0-9a-f]{24}\.json$/.test(name)).map(name => join(place, name))
 }
 
 /** Writes the recipe of a new folder, or checks that the folder has the same one. */
