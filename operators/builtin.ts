@@ -81,7 +81,7 @@ export function resolvePath(path: string): string {
   if (existsSync(folder)) return join(folder, ...rest)
   throw new BuiltinError(
     'no-builtin',
-    `${path}: not made yet (no ${folder}); make it with: flow run ${graphOf(name)} --set out=${folder}`,
+    `${prefix}${name}: not made yet (no ${folder}): flow run makes it by itself before it starts; to make it now: flow run ${graphOf(name)} --set out=${folder}`,
   )
 }
 

@@ -40,7 +40,8 @@ t.test('plain paths stay, unknown names are told', t => {
 t.test('data that is not made yet is an error with the command that makes it', t => {
   freshCache(t)
   t.notOk(hasBuiltin('shapes'))
-  const message = /builtin:shapes: not made yet .* flow run .*graphs\/demo\/shapes.json --set out=.*shapes-/
+  const message =
+    /builtin:shapes: not made yet .* flow run makes it by itself .* flow run .*graphs\/demo\/shapes.json --set out=.*shapes-/
   t.throws(() => resolvePath('builtin:shapes'), { code: 'no-builtin', message })
   t.end()
 })

@@ -53,9 +53,13 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
       .map(names => `  ${names.join(', ')} take turns with the memory that they free: the largest counts`),
     ...on('host', 'host memory at most, without Node itself', hostBytes),
     ...(unknown.length > 0 ? ['not known'] : []),
-    ...table(
-      unknown.map(({ part, why }) => [part, why]),
-      '  ',
-    ),
+    ...[...partsByReason(unknown)].map(([why, parts]) => `  ${parts.join(', ')}  ${why}`),
   ]
+}
+
+/** Parts that lack the same thing, so that it is said once. */
+function partsByReason(unknown: MemoryPlan['unknown']): Map<string, string[]> {
+  const parts = new Map<string, string[]>()
+  for (const { part, why } of unknown) parts.set(why, [...(parts.get(why) ?? []), part])
+  return parts
 }
