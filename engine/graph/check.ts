@@ -59,9 +59,17 @@ function checkWith(
     sources.set(name, text)
     return text
   }
+  const inParams: Problem[] = []
   let level: Level | undefined
   try {
-    level = expand(file, { settings, environment: options.environment ?? {}, read, secrets, problems })
+    level = expand(file, {
+      settings,
+      environment: options.environment ?? {},
+      read,
+      secrets,
+      problems,
+      warnings: inParams,
+    })
   } catch (error) {
     const found = messageOf(error)
     const rule = 'must be a file that can be read'
@@ -83,6 +91,7 @@ function checkWith(
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
     ...(registry.warnings ?? []),
+    ...inParams,
     ...findUnconnected(level.nodes, registry, outward),
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
   ]

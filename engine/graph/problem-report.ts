@@ -107,5 +107,6 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'bad-extends': 'correct the path, which is relative to this file',
   'unconnected-output': 'connect it, or remove the node',
   'unread-config': 'remove it, or change the field that decides whether it is read',
+  differs: 'give one of them only, or values that agree',
   'plugin-left-out': 'read its code; then leave out --no-plugins, or name the module with --plugin',
 }

@@ -66,7 +66,7 @@ export type ProblemCode =
   | WarningCode
 
 /** Findings that do not keep a graph from running, but are most likely not meant. */
-export type WarningCode = 'unconnected-output' | 'unread-config' | 'plugin-left-out'
+export type WarningCode = 'unconnected-output' | 'unread-config' | 'plugin-left-out' | 'differs'
 
 /** A graph that must not run, with all its problems. */
 export class GraphError extends CodedError<'invalid-graph'> {

@@ -6,7 +6,7 @@ import { repository } from '../fixtures.ts'
 /** What a graph file of ours says together with the files that it extends. */
 export interface Graph {
   summary: string
-  params?: Record<string, { type: string; enum?: string[]; default?: unknown }>
+  params?: Record<string, { type: string; enum?: string[]; default?: unknown; product?: unknown[] }>
   resources?: Record<string, { resource: string; config?: object }>
   nodes: Record<string, { operator?: string; config?: object; from?: object }>
 }
@@ -26,9 +26,9 @@ export function readGraph(name: string): Graph {
   return source.value as Graph
 }
 
-/** A setting for each param that has no default. */
+/** A setting for each param that nothing else gives a value. */
 export function settingsFor({ params = {} }: Graph): string[] {
-  const open = Object.entries(params).filter(([, { default: value }]) => value === undefined)
+  const open = Object.entries(params).filter(([, param]) => (param.default ?? param.product) === undefined)
   return open.map(([name, param]) => {
     const [first] = param.enum ?? []
     return `${name}=${first ?? (param.type === 'string' ? 'somewhere' : 1)}`

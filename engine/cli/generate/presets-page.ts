@@ -60,7 +60,8 @@ function changesOf({ params, checkpoint, resources, nodes }: Record<string, unkn
   return [
     ...entries(params).map(([name, param]) => {
       if (param === null) return `no param \`${name}\``
-      const { type, default: value } = isObject(param) ? param : {}
+      const { type, default: fallback, product } = isObject(param) ? param : {}
+      const value = fallback ?? (Array.isArray(product) ? product.join(' · ') : undefined)
       return type === undefined ? setting(name, value) : `param ${setting(name, value)}`
     }),
     ...partChanges('checkpoint', checkpoint),

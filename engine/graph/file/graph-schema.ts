@@ -92,6 +92,13 @@ const param: Schema = {
     },
     description: { type: 'string', pattern: '\\S', description: 'What it means, in a sentence.' },
     default: { description: 'Its value when nothing sets it. Without one, `--set` is needed.' },
+    product: {
+      type: 'array',
+      minItems: 1,
+      items: { type: ['string', 'number'] },
+      description:
+        'Names of params, and numbers: their product is the value when nothing gives one. A value that differs is a warning.',
+    },
     minimum: { type: 'number', description: 'Smallest value.' },
     exclusiveMinimum: { type: 'number', description: 'The value must be greater.' },
     maximum: { type: 'number', description: 'Largest value.' },

@@ -26,18 +26,20 @@ export interface Given {
   readonly problem: Pick<Problem, 'place' | 'path'>
 }
 
-/** Gives every declared param its value: given from outside, else from the environment, else the default. */
+/** Gives every declared param its value: given from outside, else from the environment, else the default, else the product. */
 export function resolveParams(
   source: Source,
   given: ReadonlyMap<string, Given>,
   environment: Readonly<Record<string, string | undefined>>,
-): { params: Params; problems: Problem[] } {
+): { params: Params; problems: Problem[]; warnings: Problem[] } {
   const problems: Problem[] = []
+  const products = new Map<string, readonly unknown[]>()
   const params = new Map<string, Param>()
   const declared = isObject(source.value) && isObject(source.value.params) ? source.value.params : {}
   for (const [name, declaration] of Object.entries(declared)) {
     if (!isObject(declaration)) continue
-    const { default: fallback, env, description, ...rules } = declaration
+    const { default: fallback, product, env, description, ...rules } = declaration
+    if (Array.isArray(product)) products.set(name, product)
     // the structure of `params` is checked with the rest of the file: a declaration that is no set of rules is skipped here
     const check = rulesCheck(rules)
     if (!check) continue
@@ -66,6 +68,8 @@ export function resolveParams(
       params.set(name, { ...base, secret: true, value: value(environment[variable], { path }, true) })
     } else if (fallback !== undefined) {
       params.set(name, { ...base, secret: false, value: value(fallback, fallbackPlace) })
+    } else if (products.has(name)) {
+      params.set(name, { ...base, secret: false })
     } else {
       const remedy =
         variable === undefined ? `--set ${name}=VALUE` : `--set ${name}=VALUE or the variable ${variable}`
@@ -85,7 +89,35 @@ export function resolveParams(
     const rule = 'must name a param of the graph'
     problems.push({ code: 'unknown-param', ...problem, rule, found, ...near(name, Object.keys(declared)) })
   }
-  return { params, problems }
+  return { params, problems, warnings: multiply(source, params, products) }
+}
+
+/** Gives params the product of others where nothing else gave a value, and warns where another value was given. */
+function multiply(
+  source: Source,
+  params: Map<string, Param>,
+  products: ReadonlyMap<string, readonly unknown[]>,
+): Problem[] {
+  return [...products].flatMap(([name, factors]) => {
+    const param = params.get(name)
+    const numbers = factors.map(factor => (typeof factor === 'string' ? params.get(factor)?.value : factor))
+    const product = numbers.reduce<number>(
+      (all, each) => all * (typeof each === 'number' ? each : Number.NaN),
+      1,
+    )
+    // a factor without a value has been reported, and one that is no param leaves a hole
+    if (!param || Number.isNaN(product) || param.value === product) return []
+    if (param.value === undefined) {
+      params.set(name, { ...param, value: product })
+      return []
+    }
+    const rule = `differs from ${factors.join(' · ')} = ${product}`
+    const place = source.place(['params', name, 'product'])
+    const remedy = `leave out ${name}, which follows from ${factors.join(' and ')}, or set them to agree`
+    return [
+      { code: 'differs' as const, place, path: `params.${name}`, rule, found: show(param.value), remedy },
+    ]
+  })
 }
 
 /** Compiling rules takes longer than the rest of a check: each set of them is compiled once. */

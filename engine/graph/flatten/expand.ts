@@ -20,6 +20,8 @@ export interface ExpandOptions {
   secrets: Map<string, string>
   /** Filled with the faults of all files. */
   problems: Problem[]
+  /** Filled with what is most likely not meant. */
+  warnings: Problem[]
 }
 
 const validate: Validator = validator(graphSchema)
@@ -36,11 +38,12 @@ export function expand(
   const { settings, environment, problems } = options
   const source = readSource(file, options.read, problems)
   if (!source) return undefined
-  const { params, problems: paramProblems } = resolveParams(source, settings.params, environment)
+  const { params, ...found } = resolveParams(source, settings.params, environment)
+  options.warnings.push(...found.warnings)
   noteSecrets(params, options)
   const graph = interpolate(source, params)
   applyPaths(graph, settings.paths)
-  problems.push(...paramProblems, ...graph.problems)
+  problems.push(...found.problems, ...graph.problems)
   const broken = checkStructure(source, graph, problems)
 
   const at = (...path: Path): Locator => ({ source, path, graph })

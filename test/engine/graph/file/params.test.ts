@@ -148,3 +148,30 @@ t.test('params keep to their own rules', async t => {
     '--set c=bbb: must be one of "a", "bb", found "bbb" (A param.)',
   ])
 })
+
+t.test(
+  'a param may be the product of others unless it is given; a value that differs is a warning',
+  async t => {
+    const whole = { type: 'integer', description: 'A number.' }
+    const params = {
+      all: { ...whole, product: ['updates', 'each', 2] },
+      updates: { ...whole, default: 3 },
+      each: { ...whole, default: 4 },
+    }
+    const text = graphText(
+      { a: { operator: 'all', config: { whole: '${all}', list: ['${updates}', '${each}'] } } },
+      { params },
+    )
+    const check = (...set: string[]) => {
+      const { plan, problems, warnings } = checkGraph('g.json', registry, { set, read: () => text })
+      t.same(problems.map(describe), [])
+      const differing = warnings.filter(({ code }) => code === 'differs')
+      return [plan?.nodes[0].config.whole, differing.map(({ rule, found }) => [rule, found])]
+    }
+    t.same(check(), [24, []])
+    t.same(check('updates=1'), [8, []], 'it follows from what is given')
+    t.same(check('updates=1', 'all=8'), [8, []], 'the same value')
+    const rule = 'differs from updates · each · 2 = 24'
+    t.same(check('all=7'), [7, [[rule, '7']]])
+  },
+)
