@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '../run/summary.ts'
-import { CodedError } from '../shared/errors.ts'
+import { CodedError, messageOf } from '../shared/errors.ts'
 import { lockFolder } from '../shared/folder-lock.ts'
 import { UsageError } from './arguments.ts'
 
@@ -18,7 +18,7 @@ export interface RunLock {
 export function lockRun(directory: string, isNew: boolean): RunLock {
   let lost: Error | undefined
   let started: Run | undefined
-  mkdirSync(directory, { recursive: true })
+  makeFolder(directory)
   const lock = takeLock(directory, error => {
     lost = error
     started?.abort(error)
@@ -38,6 +38,15 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
       return lost !== undefined
     },
     release: lock.release,
+  }
+}
+
+function makeFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true })
+  } catch (error) {
+    const found = messageOf(error)
+    throw new UsageError(`--out ${directory}: must be a folder that can be made, found ${found}`)
   }
 }
 

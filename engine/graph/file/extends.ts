@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
@@ -64,6 +65,8 @@ function readBase(
     return undefined
   }
   try {
+    // a device such as /dev/zero, or a pipe, may never end
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw new Error('not a regular file')
     return readSource(file, read, problems, chain)
   } catch (error) {
     bad('must be a file that can be read', show(path), { hint: messageOf(error) })

@@ -230,3 +230,9 @@ t.test('flow:NAME is a graph of flow, in files and in what extends them from ano
   t.same(found.problems, [])
   t.equal(found.plan?.nodes.find(({ name }) => name === 'count')?.config.count, 5)
 })
+
+t.test('a device is not extended: it may never end', async t => {
+  t.same(check({ 'd.json': '{ "extends": "/dev/null" }' }).problems, [
+    'd.json:1:14 extends: must be a file that can be read, found "/dev/null" (not a regular file)',
+  ])
+})
