@@ -74,7 +74,7 @@ export interface PortDetails {
   /** Number format of the tensor that an item carries. */
   dtype?: 'f32' | 'f16' | 'i32' | 'u32' | 'u8'
   /**
-   * Extents of that tensor, outermost first: a number, or a name for a number that is the same in all ports of the
+   * Extents of the tensor, outermost first: a number, or a name for a number that is the same in all ports of the
    * operator. An edge makes the extents at its ends equal; `flow check` refuses a graph in which one has two values.
    */
   shape?: readonly (number | string)[]

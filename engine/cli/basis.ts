@@ -1,4 +1,4 @@
-// What a run stands on, besides its graph: the data, models and plugins that it reads. A resumed run must find them as they
+// What a run depends on in addition to its graph: the data, models and plugins that it reads. A resumed run must find them as they
 // were, or its results are those of neither. Files are compared by size and content, clips by size.
 import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, join, resolve } from 'node:path'
@@ -22,7 +22,7 @@ const isTable = (path: string): boolean => ['.jsonl', '.json'].includes(extname(
 /** Compared by size: there are many, and they are long. */
 const media = new Set(['.mp4', '.mkv', '.webm', '.avi', '.mov', '.gif', '.wav', '.mp3', '.jpg', '.png'])
 
-/** Writes down what a new run stands on. */
+/** Records what a new run depends on. */
 export function keepBasis(directory: string, plan: Plan, plugins: readonly StoredPlugin[]): void {
   if (!plan.checkpoint) return
   const basis = Object.fromEntries(basisOf(plan, plugins))

@@ -127,7 +127,7 @@ export class Device {
     return this.#pool.idleBytes + this.#idleBytes
   }
 
-  /** Counts so many bytes of live buffers as idle, or with a minus as live again. */
+  /** Counts this number of bytes of live buffers as idle; a negative number makes them live again. */
   countIdle(bytes: number): void {
     this.#idleBytes += bytes
     this.liveBytes -= bytes

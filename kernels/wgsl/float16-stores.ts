@@ -45,7 +45,7 @@ export function counted(recording: Recording): Pick<Stored, 'functions' | 'specs
 
 const counterSpec: Record<string, BufferSpec> = { saturated: { element: 'atomic<u32>', access: 'write' } }
 
-/** The WGSL element of a pack of that type. */
+/** The WGSL element of a pack of this type. */
 export const elementOf = (type: FloatType, packed: Pack['size']): string =>
   packed === 4 ? `vec4<${type}>` : type
 

@@ -4,7 +4,7 @@ import type { ParsedAnswer } from './parse-answer.ts'
 /**
  * How the base system reads an answer on Video-MME and LongVideoBench: the first character when it is a letter of the
  * options; else letters in brackets; else letters between spaces; else, in more than five words, the words of options. Of
- * several the one that stands last counts. Empty output is drawn at random, as its LongVideoBench script does.
+ * several the last one counts. Empty output is drawn at random, as its LongVideoBench script does.
  */
 export function baseOption(
   output: string,
@@ -47,7 +47,7 @@ function lastNamed(
 
 /**
  * The options' words in lower case. Video-MME's options begin with their letter and a point: the base system takes what
- * stands between the first `. ` and the next, without its last character.
+ * is between the first `. ` and the next, without its last character.
  */
 function wordsOf(options: readonly string[], letters: readonly string[]): string[] {
   const labelled = options.length > 0 && options.every((option, i) => option.startsWith(`${letters[i]}. `))

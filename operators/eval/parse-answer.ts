@@ -13,7 +13,7 @@ export interface Chosen {
 /**
  * Reads the chosen option from a response, as the four published evaluators do (Video-MME, MVBench, MLVU, MMVU): the
  * first answer tags on one line; in them the first character, in either case, or the first letter of the options that
- * stands in brackets. `letters` are the options in order, upper case. The draw for `random` is the caller's.
+ * is in brackets. `letters` are the options in order, upper case. The draw for `random` is the caller's.
  */
 export function parseAnswer(response: string, letters: readonly string[]): ParsedAnswer {
   const found = answerBetweenTags(response, { edges: true })

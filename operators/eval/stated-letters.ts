@@ -100,7 +100,7 @@ const option =
 const weak =
   /\b(?:so|thus|hence|therefore|but|it is|it's|i think|i believe|(?<!could |might |may |can )be)[,:]?\s{0,2}[([]?$/i
 
-/** Whether another letter that counts stands right next to a mention, as in `A or B`. */
+/** Whether another letter that counts is right next to a mention, as in `A or B`. */
 function isJoined(text: string, one: Mention, mentions: readonly Mention[]): boolean {
   return mentions.some(other => {
     if (other.letter === one.letter) return false

@@ -61,5 +61,5 @@ function namesOnly(
   return true
 }
 
-/** A letter in upper case that stands alone, or any in brackets. */
+/** An upper-case letter that is a word by itself, or any letter in brackets. */
 const mention = /(?<![A-Za-z0-9])(?:([A-Z])(?![A-Za-z0-9])|[([]?([a-z])[)\]])/g

@@ -93,7 +93,7 @@ function saidWhole(text: string, words: readonly OptionWords[]): string[] {
   return []
 }
 
-/** Said alone these words decline as often as they choose an option of that name, so they need its letter. */
+/** Said alone these words decline as often as they choose an option of the same name, so they need its letter. */
 const refusal = 'none of the above'
 
 const longestOption = 2000

@@ -19,7 +19,7 @@ export function optionsIn(question: string): InlineOption[] {
     if (marks.length < 2) continue
     return marks.map(({ letter, end }, n) => {
       const rest = question.slice(end, marks[n + 1]?.start)
-      // an option at the start of a line is all of that line
+      // an option at the start of a line is the whole line
       const words = i < 2 ? (rest.split(/[\r\n]/, 1)[0] ?? '') : rest
       return { letter, words: words.trim() }
     })

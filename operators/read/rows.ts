@@ -78,7 +78,7 @@ export function samplesOf(
   return samples
 }
 
-/** What stands there instead, for messages. */
+/** What was found instead, for messages. */
 export const found = (value: unknown): string =>
   value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
 

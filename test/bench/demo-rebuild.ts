@@ -38,7 +38,7 @@ function differenceOf(name: string, shippedFile: string, rebuiltFile: string): s
   return `${count} of ${ours.length} weights differ, by at most ${most}`
 }
 
-/** The weights of a safetensors file that holds float32 only: behind the header, whose length its first 8 bytes say. */
+/** The weights of a safetensors file that holds float32 only: they follow the header, whose length is in the first 8 bytes. */
 function weightsOf(file: Buffer): Float32Array {
   const start = 8 + Number(file.readBigUInt64LE())
   return new Float32Array(Uint8Array.from(file.subarray(start)).buffer)

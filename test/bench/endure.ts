@@ -12,7 +12,7 @@ export type EnduranceOptions = Pick<BenchOptions, 'rounds' | 'config' | 'lora' |
   every: number
   /** Behind this update the run is killed, and goes on from its newest checkpoint unless it was the last; 0: never. */
   kill: number
-  /** The run is killed behind the last update, too: no checkpoint at its end. */
+  /** The run is killed after the last update, too: no checkpoint at its end. */
   leave: boolean
   /** Params of the graph, as NAME=VALUE. */
   set: readonly string[]
@@ -21,7 +21,7 @@ export type EnduranceOptions = Pick<BenchOptions, 'rounds' | 'config' | 'lora' |
 /**
  * Trains a random model of the sizes of a `config.json` with `flow run`, everything from the decoding of clips on
  * included: graphs/grpo.json at the published extents, or graphs/presets/lora.json. Gives one line an update while it
- * goes on, then what grew, and whether updates that were made twice, before and behind the kill, gave the same numbers.
+ * goes on, then what grew, and whether updates that were made twice, before and after the kill, gave the same numbers.
  */
 export async function* endure(options: EnduranceOptions): AsyncGenerator<string> {
   const { rounds, config, folder, kill, leave } = options
@@ -44,7 +44,7 @@ export async function* endure(options: EnduranceOptions): AsyncGenerator<string>
   if (kill > 0 && last < rounds) {
     yield* savesIn(join(directory, 'log.txt'))
     const from = Number((await listCheckpoints(directory)).at(-1) ?? 0)
-    yield `killed behind update ${last}; it goes on behind update ${from}`
+    yield `killed after update ${last}; it goes on after update ${from}`
     const again: Row[] = []
     for await (const row of rowsOf(startFlow(['run', '--resume', directory], log), directory, from)) {
       again.push(row)

@@ -1,4 +1,4 @@
-// npm run bench -- engine [--rounds N]: what the engine costs per item and node beside bare RxJS and native async
+// npm run bench -- engine [--rounds N]: what the engine costs per item and node compared with bare RxJS and native async
 // iterators. Every contender does the same: a source, three nodes that add one, and a sink that sums. The engine's time
 // is that of the whole run: from the check of the graph's text to the summary, files of the run included, with edges,
 // credits and options as they are by default. The contenders take turns, round by round; medians are compared.

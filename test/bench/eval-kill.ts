@@ -39,9 +39,9 @@ let out = join(folder, 'killed-0')
 for (let i = 0; i < kills; i++) {
   const child = start(out)
   const end = ended(child)
-  // a random moment of the work: behind a random number of results, for the pace of the machine changes
-  const [before, behind] = [count(out), Math.floor(Math.random() * count(whole))]
-  while (child.exitCode === null && count(out) < Math.max(before, behind)) await delay(5)
+  // a random moment of the work: after a random number of results, because the pace of the machine changes
+  const [before, target] = [count(out), Math.floor(Math.random() * count(whole))]
+  while (child.exitCode === null && count(out) < Math.max(before, target)) await delay(5)
   await Promise.race([delay(Math.random() * 400), end])
   child.kill('SIGKILL')
   await end

@@ -1,5 +1,5 @@
 // What decoding adds to the time of an evaluation whose encoder is slow: node --import tsx test/bench/eval-overlap.ts
-// An encoder that only waits stands in for the model; the clips are MVBench's of the fixtures. Alone, decoding takes a part of what it waits.
+// An encoder that only waits replaces the model; the clips are those of MVBench in the fixtures. Decoding alone takes a part of the time that the encoder waits.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,7 +56,7 @@ async function time(name: string, milliseconds: number) {
   const { error } = await startRun(plan, { seed: 0, directory: join(folder, `run-${name}`) }).done
   if (error) throw error
   const end = performance.now()
-  return { all: (end - started) / 1000, behindFirst: (end - first) / 1000, clips: waited }
+  return { all: (end - started) / 1000, afterFirst: (end - first) / 1000, clips: waited }
 }
 
 const decode = await time('decode', 0)
@@ -66,7 +66,7 @@ console.log(
   `${both.clips} clips: decoding alone ${decode.all.toFixed(2)} s, the encoder alone ${encode.toFixed(2)} s`,
 )
 console.log(
-  `together ${both.all.toFixed(2)} s; behind the first clip decoding adds ${((both.behindFirst / encode - 1) * 100).toFixed(1)} %` +
+  `together ${both.all.toFixed(2)} s; after the first clip decoding adds ${((both.afterFirst / encode - 1) * 100).toFixed(1)} %` +
     ` (with the first clip ${((both.all / encode - 1) * 100).toFixed(1)} %)`,
 )
 rmSync(folder, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 """Logits of the language model of a checkpoint folder by transformers in float32.
 
-python3 test/bench/logits.py FOLDER PROMPT_TOKENS NEW_TOKENS OUT writes NEW_TOKENS greedy tokens behind a prompt of
+python3 test/bench/logits.py FOLDER PROMPT_TOKENS NEW_TOKENS OUT writes NEW_TOKENS greedy tokens after a prompt of
 made-up ids, then OUT: for each of them the logits that it was chosen from, float32 (NEW_TOKENS, vocabulary). Prints
 one JSON object: the prompt's ids and the tokens.
 """

@@ -14,7 +14,7 @@ import type { BenchOptions } from './measure.ts'
 const [promptTokens, newTokens] = [256, 64]
 
 /**
- * Writes a random checkpoint and compares the logits of its language model with those of transformers in float32, behind
+ * Writes a random checkpoint and compares the logits of its language model with those of transformers in float32, after
  * a prompt and each of the tokens that transformers writes greedily. Yields lines; needs python3 with torch.
  */
 export async function* logits(device: Device, { config, folder }: BenchOptions): AsyncGenerator<string> {
@@ -48,7 +48,7 @@ export async function* logits(device: Device, { config, folder }: BenchOptions):
       const chosen = likeliest(found, newTokens).filter((id, i) => id === tokens[i]).length
       const together = written.findIndex((id, i) => id !== tokens[i])
       yield [
-        `logits in ${precision} (units ${device.units}) against transformers in float32 over ${newTokens} tokens behind ${promptTokens}:`,
+        `logits in ${precision} (units ${device.units}) against transformers in float32 over ${newTokens} tokens after ${promptTokens}:`,
         `relative error ${error.toExponential(1)},`,
         `the same token is the likeliest in ${chosen} of ${newTokens} places,`,
         `tokens written greedily are the same up to ${together < 0 ? newTokens : together}`,

@@ -10,8 +10,8 @@
 //   --only NAME    gemm: shapes whose names begin so, e.g. bar
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
-//   --kill N       endure: the run is killed behind this update and goes on, unless it was the last; 0 (default): never
-//   --leave        endure: the run is killed behind its last update, without a checkpoint at the end
+//   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never
+//   --leave        endure: the run is killed after its last update, without a checkpoint at the end
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'

@@ -12,9 +12,9 @@ import { repository } from '../fixtures.ts'
 
 export interface MemorySample {
   update: number
-  /** Bytes of all live buffers of the GPU, the least behind any update since the last sample: most often a few clips wait. */
+  /** Bytes of all live GPU buffers: the least after any update since the last sample, because most often a few clips wait. */
   gpuBytes: number
-  /** The process behind a collection of garbage. */
+  /** Bytes of the process after a garbage collection. */
   residentBytes: number
   heapBytes: number
 }
@@ -75,7 +75,7 @@ export function* memoryLines(samples: readonly MemorySample[]): Generator<string
 
 const watchOf = (updates: number, every: number, keep: (sample: MemorySample) => void) =>
   operator({
-    summary: 'Looks at memory behind updates.',
+    summary: 'Measures memory after updates.',
     config: {},
     inputs: { versions: 'version' },
     outputs: {},

@@ -45,7 +45,7 @@ export async function* prefill(
   model.weights.free()
 }
 
-/** One update of 8 completions of 356 tokens behind a prompt of 600: reference, forward, backward, AdamW. */
+/** One update of 8 completions of 356 tokens after a prompt of 600: reference, forward, backward, AdamW. */
 export async function* update(
   device: Device,
   { rounds, config, recompute, profile: isProfiled }: BenchOptions,

@@ -11,7 +11,7 @@ import { expectedTensors } from '../../operators/model/checkpoint/tensor-names.t
 import { noise } from '../kernels/support.ts'
 import { fillRandom } from './random-weights.ts'
 
-/** What of a model is trained: nothing, connector and language model, or adapters of rank 16 beside all their layers. */
+/** Which part of a model is trained: nothing, connector and language model, or adapters of rank 16 on all their layers. */
 export type Trained = 'none' | 'full' | 'lora'
 
 /** The released sizes. */

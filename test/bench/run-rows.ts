@@ -20,7 +20,7 @@ export interface Row {
   numbers: string
 }
 
-/** The updates of a run behind number `from`, as they are done. A reader that leaves early kills the process. */
+/** The updates of a run after number `from`, as they are done. A reader that leaves early kills the process. */
 export async function* rowsOf(flow: FlowProcess, directory: string, from: number): AsyncGenerator<Row> {
   const { child, ended } = flow
   let [done, before, gpuBytes] = [from, performance.now(), Number.POSITIVE_INFINITY]

@@ -53,7 +53,7 @@ const given = (rounds: number): string[] => [
   'maxNewTokens=360',
   'patience=0',
   `steps=${rounds}`,
-  // So many more that the last update that is watched runs beside the generation of the next prompts, as all do.
+  // Enough more prompts that the next prompts are generated during the last watched update, as during all others.
   `questions=${8 * (rounds + 2)}`,
 ]
 

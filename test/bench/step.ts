@@ -19,7 +19,7 @@ const [frames, group, length, promptRows] = [16, 8, 360, 600]
 
 /**
  * A whole GRPO step of one prompt: encode, generate, reference, update, each of them and together; decoding of the clip
- * is left out, rewards are made up. With `lora` adapters are trained beside a frozen model, which is its own reference.
+ * is left out, rewards are made up. With `lora` adapters are trained on a frozen model, which is its own reference.
  */
 export async function* step(
   device: Device,

@@ -9,7 +9,7 @@ const collect = (edge: string) => ({ operator: 'collect', from: { items: edge } 
 const extra = (more: object = {}) =>
   testBed({ operators: { 'stream.batch': batch, 'stream.join': join, ...more } })
 
-t.test('parallel works on so many items at once and keeps their order', async t => {
+t.test('parallel is the number of items worked on at once; their order is kept', async t => {
   let now = 0
   let most = 0
   const slow = operator({

@@ -279,7 +279,7 @@ function lines(file: string) {
   return text.split('\n').map(line => JSON.parse(line))
 }
 
-/** The package as `npm pack` makes it, beside what it depends on. */
+/** The package as `npm pack` makes it, next to its dependencies. */
 function install(): void {
   spawnSync(process.execPath, ['engine/cli/set-up/vendor.mjs'], { cwd: repository })
   const packed = spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', home], {

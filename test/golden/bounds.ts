@@ -5,7 +5,7 @@ import type { Precision } from '../../kernels/plan/recording.ts'
 export interface Bounds {
   vision: number
   connector: number
-  /** Of logits, behind a clip or of text alone, and of what is made of them row by row. */
+  /** Of logits, after a clip or of text alone, and of what is made of them row by row. */
   logits: number
   plainLogits: number
   gradients: number
@@ -18,14 +18,14 @@ export interface Bounds {
   loss(largest: number, tokens: number): number
   /** Of the loss after updates that changed it by so much. */
   updatedLoss(largest: number, tokens: number, change: number): number
-  /** Of KL by token, relative to the largest, `kl`, which stands between log-probabilities of at most that size. */
+  /** Of KL by token, relative to the largest, `kl`, which compares log-probabilities of at most this size. */
   kl(largest: number, kl: number): number
   /** Of the mean KL, in nats, of tokens up to `kl`. */
   meanKl(largest: number, kl: number): number
   /** Of log-probabilities up to that size, made of logits up to `largest`. */
   logProbabilities(largest: number, size: number): number
   /**
-   * How far a weight is after so many updates, as a share of the way gone; undefined: `updated` says it better. What a bias
+   * How far a weight is off after a number of updates, as a share of the distance it moved; undefined: `updated` says it better. What a bias
    * of keys learns in a sequence of so many `positions` nearly cancels.
    */
   updatedDistance?(largest: number, keyBiasIn?: number): number
@@ -46,12 +46,12 @@ const single: Bounds = {
 }
 
 /**
- * Bounds of a model of that shape. With products in float16 they follow from the rounding, 2⁻¹¹ at most and 2⁻¹¹ / √3 in
+ * Bounds of a model of this shape. With products in float16 they follow from the rounding, 2⁻¹¹ at most and 2⁻¹¹ / √3 in
  * the mean square:
  *
  * A dot product of K terms of size t, each of which was rounded, is off by √K · 2⁻¹¹ / √3 · t, since roundings are
  * independent and add in squares. Terms of random sign make the product itself √K · t: relative to that, K cancels. What
- * comes of n roundings one behind another, be it of what is stored, of a factor or of a weight, is therefore off by
+ * comes of n roundings one after another, be it of what is stored, of a factor or of a weight, is therefore off by
  * √(n / 3) · 2⁻¹¹ of its size. n is counted below from the layers of the network. Sums that carry a residual dilute what is
  * added to them; where the bounds say more than is found, it is for that.
  *
@@ -66,7 +66,7 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
   const language = languageRoundings(shape.language.layers)
   const forward = vision + connector + language
   const logits = 2 * off(forward)
-  // A backward has two products for each of the forward, one behind another those towards the inputs.
+  // A backward has two products for each of the forward, and those towards the inputs follow one another.
   const backward = forward + connector + language
   // Advantages sum to 0: of what the sequences' gradients have in common only errors stay. As much in common as not.
   const group = Math.SQRT2
@@ -115,10 +115,10 @@ const turnsOf = ({ headSize, ropeTheta }: ModelShape['language'], positions: num
     Math.min(1, positions * ropeTheta ** ((-2 * pair) / headSize)),
   )
 
-/** The share by which a value is off behind so many roundings to float16. */
+/** The relative error of a value after this number of roundings to float16. */
 export const off = (roundings: number): number => Math.sqrt(roundings / 3) * 2 ** -11
 
-// Roundings to float16 one behind another. In a block: norm, projection, probabilities, attended values; norm, activation;
+// Roundings to float16 one after another. In a block: norm, projection, probabilities, attended values; norm, activation;
 // and the weights of 4 products.
 const block = 10
 

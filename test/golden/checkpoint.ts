@@ -94,8 +94,8 @@ async function promptRows(
   )
   // As a completion: longer prompts would be cut at their end.
   const continued = await promptStates(model, { ids, features, completions: [json.greedy] })
-  const behind = continued.logits.slice(-vocabulary * json.greedy.length)
-  rows.push(await near(expected, 'greedy.logits', behind, bounds.logits))
+  const last = continued.logits.slice(-vocabulary * json.greedy.length)
+  rows.push(await near(expected, 'greedy.logits', last, bounds.logits))
   return rows
 }
 

@@ -55,7 +55,7 @@ t.test('it is made once', async t => {
   t.equal(readdirSync(cache).length, 1)
 })
 
-t.test('a run that fails half-way leaves nothing behind', async t => {
+t.test('a run that fails half-way leaves no files', async t => {
   const cache = freshCache(t)
   const half = async (recipe: BuiltinRecipe) => {
     await fakeRun(recipe)

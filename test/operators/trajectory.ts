@@ -163,13 +163,13 @@ export async function follow(
 /** float32 against float64; a gradient near zero may turn over, and AdamW gives it a step as long as any other. */
 const bounds = { step: 1e-4, weight: 1e-3 }
 
-/** Compares every step, and the weights behind the last one: relative to the value, and to the largest of a weight. */
+/** Compares every step, and the weights after the last one: relative to the value, and to the largest of a weight. */
 export async function agree(
   test: Test,
   { metrics, policy, leaked }: Awaited<ReturnType<typeof follow>>,
   wanted: Trajectory,
 ): Promise<void> {
-  test.equal(leaked, 0, 'nothing is left behind')
+  test.equal(leaked, 0, 'no memory is left')
   test.equal(metrics.length, wanted.losses.length, `${wanted.losses.length} updates`)
   const worst = { loss: 0, norm: 0, weight: 0 }
   for (const [i, { loss, grad_norm }] of metrics.entries()) {

@@ -29,7 +29,7 @@ export function advantagesOf(rewards: readonly number[]): {
   return { advantages: rewards.map(r => (r - mean) / (standardDeviation + 1e-4)), standardDeviation }
 }
 
-/** 1 up to and including the first end of text, 0 behind it. */
+/** 1 up to and including the first end of text, 0 after it. */
 export function completionMask(completion: readonly number[], endId: number): Float64Array {
   const end = completion.indexOf(endId)
   return Float64Array.from(completion, (_, t) => (end < 0 || t <= end ? 1 : 0))

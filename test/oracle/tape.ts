@@ -38,7 +38,7 @@ export class Tape {
     return result
   }
 
-  /** Adds d Σ seedᵢ · outputᵢ to the gradients of all variables behind `output`; may be called again. */
+  /** Adds d Σ seedᵢ · outputᵢ to the gradients of all variables that `output` depends on; may be called again. */
   backward(output: Matrix, seed: ArrayLike<number>): void {
     for (const step of this.#steps) step.output.fill(0)
     output.gradient?.set(seed)

@@ -20,7 +20,7 @@ export interface Round {
   advantages: readonly number[]
 }
 
-/** How weights are changed: a cosine that falls to 0 behind a warm-up that rises from 0; the decay takes matrices. */
+/** How weights are changed: a warm-up from 0, then a cosine that falls to 0; only matrices decay. */
 export interface Rule extends AdamWOptions {
   warmupRatio: number
   /** Of the whole schedule. */

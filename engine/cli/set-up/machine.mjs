@@ -81,7 +81,7 @@ function run(command, args, { env = {}, cwd, deadlineSeconds = 60 } = {}) {
         // It ended by itself in this moment.
       }
     }
-    // apt leaves a broken state behind when it is killed without a warning.
+    // apt leaves a broken state when it is killed without a warning.
     const stop = () => {
       signal('SIGTERM')
       setTimeout(signal, 10_000, 'SIGKILL').unref()

@@ -111,7 +111,7 @@ function checkSettings(node: FlatNode, wire: Wire, problems: Problem[]): void {
     )
   if (wire.maxLag !== undefined && node.wires.every(other => other.port === wire.port))
     add(
-      'must stand beside another input when it has "maxLag"',
+      'must be next to another input when it has "maxLag"',
       'remove "maxLag": the node has no other input to hold back',
     )
 }

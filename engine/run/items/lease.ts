@@ -39,7 +39,7 @@ export class Lease<T = unknown> implements Item<T> {
   #shares = false
   #state: 'open' | 'released' | 'emitted' | 'freed' = 'open'
   #holder: Holder | undefined
-  /** The last node that held it: a later use is a mistake of that node. */
+  /** The last node that held it: a later use is a mistake of this node. */
   #owner: Holder | undefined
   #leaver: Leaver | undefined
 

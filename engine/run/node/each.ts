@@ -204,7 +204,7 @@ class Each<A, B> extends Subscriber<Item<A>> {
   readonly #resume = (): void => this.#emit()
 }
 
-/** Calls back after so long, or when the run is aborted; at once when there is nothing to wait for. */
+/** Calls back after the delay, or when the run is aborted; at once when there is nothing to wait for. */
 function later(milliseconds: number, signal: AbortSignal, then: () => void): void {
   if (milliseconds === 0) {
     then()

@@ -4,7 +4,7 @@ import type { Lease } from '../items/lease.ts'
 import { Queue } from '../items/queue.ts'
 import { Trace } from '../items/trace.ts'
 
-/** Follows one item that passed a gate: it settles when the feedback edge of that gate has answered the item. */
+/** Follows one item that passed a gate: it settles when the gate's feedback edge has answered the item. */
 export class Ticket extends Trace {
   readonly edge: Edge
   readonly #answered: () => void

@@ -157,7 +157,7 @@ t.test('one item is repeated from the checkpoint before it and compared, timings
   })
 })
 
-t.test('an item behind a checkpoint is repeated from there', async t => {
+t.test('an item after a checkpoint is repeated from the checkpoint', async t => {
   const { file, run } = graphIn(t, { checkpoint: { every: 2, keep: 9 } })
   await call(['run', file, '--out', run])
   t.match(await call(['replay', run, '--item', '5']), { code: 0, text: /repeating "5" from 000004\n/ })

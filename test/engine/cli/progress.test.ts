@@ -48,7 +48,7 @@ t.test('times read as people write them', async t => {
   t.same([0, 59.4, 65, 3600, 7620].map(duration), ['0s', '59s', '1m05s', '1h00m', '2h07m'])
 })
 
-/** A status after so many seconds; of each node the items so far and the share of time in which it worked. */
+/** A status after this number of seconds: for each node, its items so far and the share of time in which it worked. */
 const status = (
   seconds: number,
   counts: Readonly<Record<string, [items: number, working: number]>>,

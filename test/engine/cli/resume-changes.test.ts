@@ -1,4 +1,4 @@
-// What a resumed run stands on: other data, plugins or settings are named and refused, or accepted and recorded.
+// What a resumed run depends on: other data, plugins or settings are named and refused, or accepted and recorded.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defer, EMPTY } from 'rxjs'

@@ -188,7 +188,7 @@ t.test('programs and GitHub read problems and warnings too', async t => {
 })
 
 t.test(
-  'a batch in a cycle that other ways pass by, or behind a node that makes more of one, is no fault',
+  'a batch is no fault in a cycle that other paths bypass, or after a node that makes several items of one',
   async t => {
     const back = { edge: 'pile.numbers', keep: 'latest', initial: 0, maxLag: 0 }
     const nodes = {

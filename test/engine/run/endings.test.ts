@@ -60,7 +60,7 @@ t.test('an abort frees everything at once', async t => {
   t.equal(summary.leaked, 0)
 })
 
-t.test('a stop ends the sources, and what is under way drains', async t => {
+t.test('a stop ends the sources, and the items in the network drain', async t => {
   const on = testBed()
   const run = start(t, chain(100_000, { concurrency: 3 }), on)
   while (on.seen.length < 10) await turn()

@@ -41,7 +41,7 @@ export interface RandomGraph {
   sources: readonly Source[]
   steps: readonly Step[]
   sinks: readonly string[]
-  /** After so many items at the sinks the run is stopped or aborted. */
+  /** After this number of items at the sinks the run is stopped or aborted. */
   interrupt: { after: number; by: 'nothing' | 'stop' | 'abort' }
   fault: Fault
 }

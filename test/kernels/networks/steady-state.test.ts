@@ -37,7 +37,7 @@ const featuresOf = ({ device, shape: { vision } }: VideoModel, seed: number) => 
   return device.tensor('features', size, 'f32', noise(size[0] * size[1], seed))
 }
 
-/** A prompt of so many tokens with a clip, and completions of these lengths. */
+/** A prompt of this number of tokens with a clip, and completions of these lengths. */
 function sequenceOf(model: VideoModel, tokens: number, lengths: readonly number[], seed: number) {
   const prompt = [...ids(3, seed), -200, ...ids(tokens - 3, seed + 1)]
   const completions = lengths.map((length, i) => ids(length, seed + 2 + i))

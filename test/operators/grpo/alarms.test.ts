@@ -42,7 +42,7 @@ function batches(options: Partial<AlarmOptions>, list: readonly ReturnType<typeo
   return undefined
 }
 
-t.test('equal rewards in every group of so many batches stop a run', async t => {
+t.test('equal rewards in every group of the given number of batches stop a run', async t => {
   const [even, varied] = [
     [group(1, 1), group(0, 0)],
     [group(1, 1), group(0, 1)],
@@ -54,7 +54,7 @@ t.test('equal rewards in every group of so many batches stop a run', async t => 
   t.equal(batches({}, Array(50).fill(even)), undefined, '0 turns it off')
 })
 
-t.test('a limit that cuts every completion of so many batches stops a run', async t => {
+t.test('a limit that cuts every completion of the given number of batches stops a run', async t => {
   const [all, some] = [
     [cut(false, false), cut(false, false)],
     [cut(false, false), cut(false, true)],

@@ -42,7 +42,7 @@ t.test('too many dropped groups in a row are an error', async t => {
   })
 })
 
-t.test('or the last of so many is kept, and counting begins again', async t => {
+t.test('or the last of the given number is kept, and counting begins again', async t => {
   const found = await over([equal, equal, equal, equal, equal], { mostDropped: 2, exhausted: 'keep' })
   t.equal(found.length, 2)
 })

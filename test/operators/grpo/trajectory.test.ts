@@ -75,6 +75,6 @@ for (const [name, loss, repeats, config] of [
     const found = await follow(join(folder, `run-${repeats}`), graph, sourceOfRounds(used))
     await agree(t, found, wanted)
     const cuts = found.metrics.filter(line => line['clip_ratio/region_mean'] > 0).length
-    t.equal(cuts, repeats === 1 ? 0 : 4, 'every second update on a batch cuts, behind the first, of rate 0')
+    t.equal(cuts, repeats === 1 ? 0 : 4, 'every second update on a batch cuts, after the first, of rate 0')
   })
 }

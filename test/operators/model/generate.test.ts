@@ -91,7 +91,7 @@ t.test('groups do not depend on the slots, and come in the order of the prompts'
   t.match(await together.run.done, { status: 'completed', leaked: 0 })
   t.same(together.seen, alone.seen)
   t.same([alone.alive.now, together.alive.now], [0, 0], 'all prompts are freed')
-  // Three are written for, as many have ended behind the first; edges and the source hold a few.
+  // Three are being completed and three have ended after the first; edges and the source hold a few.
   t.ok(together.alive.most <= 12, `${together.alive.most} prompts alive at most`)
 })
 

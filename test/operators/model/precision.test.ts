@@ -13,7 +13,7 @@ import { writeRandomCheckpoint } from '../../oracle/random-checkpoint.ts'
 import { plainContext } from '../context.ts'
 
 const folder = join(t.testdir({}), 'checkpoint')
-// Widths that are multiples of 8, except one: matrix units read so many at once.
+// Widths that are multiples of 8, except one: matrix units read 8 at once.
 const text = { ...cases[0].text, hidden_size: 32, head_dim: 8, num_hidden_layers: 1 }
 await writeRandomCheckpoint(folder, { ...cases[0], text })
 const checkpoint = await openCheckpoint(folder)

@@ -91,8 +91,8 @@ t.test('null does not apply; weight 0 leaves the combined reward alone', async t
   t.equal(apart.groups[0].completions[1].reward, undefined)
 })
 
-t.test('slow programs run beside each other, and groups keep their order', async t => {
-  const file = join(directory, 'beside')
+t.test('slow programs run at the same time, and groups keep their order', async t => {
+  const file = join(directory, 'parallel')
   // The first group is answered only after the second has been.
   const code = `const fs = require('node:fs')
 const done = () => console.log(JSON.stringify({ rewards: [1, Number(group.key[1])] }))

@@ -48,7 +48,7 @@ t.test('only a newline ends a line: other line ends inside the tags do not', asy
   t.equal(accuracyReward('<answer>C\n</answer>', 'C'), 0)
 })
 
-t.test('between the tags stands what Python calls whitespace', async t => {
+t.test('whitespace between the tags is what Python calls whitespace', async t => {
   t.equal(formatReward('<think></think>\x1c\x85<answer></answer>', options), 0.5)
   t.equal(formatReward('<think></think>\ufeff<answer></answer>', options), 0)
 })

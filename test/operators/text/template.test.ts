@@ -22,7 +22,7 @@ t.test('the image comes first wherever it was written, once, and the words are s
   }
 })
 
-t.test('an image alone loses the line break behind it', async t => {
+t.test('an image alone loses the line break after it', async t => {
   t.equal(renderPrompt(qwen, '<image>'), `${system}USER: <image> ASSISTANT:`)
 })
 

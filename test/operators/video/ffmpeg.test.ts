@@ -33,7 +33,7 @@ async function fakeFfmpeg(name: string, body: string) {
   return { alive: async () => (await readFile(pids, 'utf8')).trim().split('\n').filter(isAlive) }
 }
 
-/** Zombies of processes that were never ours do not count: whoever adopted them reaps them. */
+/** Zombies of processes that were never ours do not count: the process that adopted them reaps them. */
 function isAlive(pid: string): boolean {
   try {
     process.kill(Number(pid), 0)

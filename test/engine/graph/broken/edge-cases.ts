@@ -71,7 +71,7 @@ export const edgeCases: readonly Case[] = [
       'g.json:6:93 nodes.b.from.items.whenFull: must be one of "block", "drop-oldest", "error", found "drop" (nearest "drop-oldest")',
       'g.json:7:54 nodes.c.from.items: must have at least 1 item, found [] (A producing end `node.port`, an object that says more about the edge, or a list of these (fan-in).)',
       'g.json:8:54 nodes.d.from.items: must have "keep": "latest" and "initial" when it has "maxLag", found count.numbers',
-      'g.json:8:54 nodes.d.from.items: must stand beside another input when it has "maxLag", found count.numbers',
+      'g.json:8:54 nodes.d.from.items: must be next to another input when it has "maxLag", found count.numbers',
       'g.json:9:72 nodes.e.from.items.1: must be the only edge of its input when it keeps the latest, found count.numbers',
       'g.json:10:54 nodes.f.from.items: must have "edge" (The producing end: `node.port`.)',
     ],
@@ -123,7 +123,7 @@ export const edgeCases: readonly Case[] = [
     ],
   },
   {
-    name: 'kinds that do not join behind a node that passes on',
+    name: 'kinds that differ after a node that passes items on',
     text: graph([
       '"words": { "operator": "words" }',
       '"pass": { "operator": "pass", "from": { "items": "words.words" } }',

@@ -68,7 +68,7 @@ const pile = operator({
   run: () => ({}),
 })
 const gated = operator({
-  summary: 'Works beside feedback.',
+  summary: 'Has another input next to a feedback edge.',
   config: {},
   inputs: { numbers: 'number', back: 'number' },
   outputs: { numbers: 'number' },

@@ -59,7 +59,7 @@ t.test('a whole string becomes the value, in pieces it becomes text', async t =>
   })
 })
 
-t.test('a value takes the type of the place where it stands', async t => {
+t.test('a value takes the type of the field that it is put in', async t => {
   const config = { text: '${n}', whole: '${s}', real: '${s}', list: ['${s}', 4] }
   const params = { n: param('integer', 3), s: param('string', '12') }
   t.match(configOf(t, config, params), { text: '3', whole: 12, real: 12, list: [12, 4] })

@@ -32,7 +32,7 @@ const nodes = (sub: object, from = 'sub.doubled') => ({
   end: { operator: 'collect', from: { items: from } },
 })
 
-t.test('a sub-graph stands for its nodes, with prefixed names', async t => {
+t.test('a sub-graph is replaced by its nodes, with prefixed names', async t => {
   const on = testBed()
   const main = graphText(nodes({ params: { copies: 2 } }))
   const { plan, problems } = checkGraph('graphs/g.json', on.registry, { read: files(main) })

@@ -1,6 +1,6 @@
 // Kills a training run at random moments, lets it go on, and compares it with the run that was never killed:
 // node dist/test/engine/run/checkpoint/kill-and-resume.js [TRIALS [KILLS-A-TRIAL]] [training]
-// With `training` all moments lie behind the first update of a process.
+// With `training` all moments are after the first update of a process.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -22,7 +22,7 @@ const range = operator({
 })
 
 const some = operator({
-  summary: 'Lets every so many numbers pass.',
+  summary: 'Passes one of every few numbers.',
   config: { every: { type: 'integer', description: 'How many.' } },
   inputs: { numbers: 'number' },
   outputs: { numbers: 'number' },

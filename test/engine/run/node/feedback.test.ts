@@ -109,7 +109,7 @@ t.test('with maxLag 0 each item is generated after the update of the one before'
   t.equal(summary.acknowledged, 5)
 })
 
-t.test('with maxLag n at most n items more are under way', async t => {
+t.test('with maxLag n at most n more items are in the cycle', async t => {
   for (const maxLag of [1, 2]) {
     const on = loop()
     const summary = await runNodes(t, nodes(12, maxLag), on)

@@ -125,7 +125,7 @@ const refused: [what: string, change: object, message: RegExp][] = [
   ['DoRA', { use_dora: true }, /use_dora is not supported, got true/],
   ['biases', { bias: 'all' }, /bias is not supported, got "all"/],
   ['ranks by layer', { rank_pattern: { q_proj: 4 } }, /rank_pattern is not supported/],
-  ['whole modules beside', { modules_to_save: ['lm_head'] }, /modules_to_save is not supported/],
+  ['whole modules with the adapter', { modules_to_save: ['lm_head'] }, /modules_to_save is not supported/],
   ['another rank', { r: 4 }, /lora_A.weight: must have shape \(4, 40\), got \(3, 40\)/],
   [
     'PiSSA',

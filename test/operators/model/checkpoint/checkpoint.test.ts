@@ -31,7 +31,7 @@ for (const [what, options] of [
   })
 }
 
-t.test('what released files store beside is allowed and not offered', async t => {
+t.test('additional tensors of released files are allowed and not offered', async t => {
   const extra = [
     `${vision}post_layernorm.bias`,
     `${vision}head.probe`,

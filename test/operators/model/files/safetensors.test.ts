@@ -5,7 +5,7 @@ import { openSafetensors, readBytes, readTensor } from '../../../../operators/mo
 import { writeSafetensors } from '../../../../operators/model/files/safetensors-write.ts'
 import { problemsOf, temporaryFolder } from '../checkpoint/tiny-checkpoint.ts'
 
-/** A file with this header, however wrong, and so many bytes of data. */
+/** A file with this header, right or wrong, and this number of data bytes. */
 function fileOf(header: unknown, dataBytes: number): Buffer {
   const text = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header))
   const length = Buffer.alloc(8)
@@ -193,7 +193,7 @@ t.test('the bytes do not depend on the order or the chunks, and the data is alig
   t.equal(Number(bytes.readBigUInt64LE()) % 8, 0)
 })
 
-t.test('too few values or a name given twice leave no file behind', async t => {
+t.test('too few values or a name given twice leave no file', async t => {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'x.st')
   const a = { name: 'a', shape: [3], dtype: 'F32', chunks: [Float32Array.of(1)] } as const
