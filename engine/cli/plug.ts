@@ -45,8 +45,8 @@ export const statedPlugins = (words: Arguments): StoredPlugin[] =>
 export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 
 /**
- * The plugins of the command line and of the graph of a run. A module in the run's own folder is not one of them: whoever
- * sends a folder of results could put it there.
+ * The plugins of the command line and of the graph of a run. A module in the run's own folder is not one of them: the
+ * sender of a folder of results could have put it there.
  */
 function pluginsOfRun(directory: string): PluginName[] {
   const path = join(directory, 'manifest.json')

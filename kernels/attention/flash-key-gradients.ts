@@ -70,12 +70,18 @@ function record(recording: Recording, of: FlashBackward, dots: Tensor, parts: nu
   const counts = bindings.counts()
   const tiles = Math.ceil(keyRows / keyTile)
   flashKernel(recording, of, {
-    ...{ name: 'flash_key_gradients', bindings, tiles, scale },
+    name: 'flash_key_gradients',
+    bindings,
+    tiles,
+    scale,
     workgroups: tiles * keyValueHeads * parts * batches,
     variant: [writes, names],
     params: {
-      ...{ key_heads: keyValueHeads, row_tiles: Math.ceil(rows / rowTile) },
-      ...{ parts, part_heads: heads / keyValueHeads / parts, part_rows: batches * keyRows },
+      key_heads: keyValueHeads,
+      row_tiles: Math.ceil(rows / rowTile),
+      parts,
+      part_heads: heads / keyValueHeads / parts,
+      part_rows: batches * keyRows,
     },
     code: () => flashKeyGradientsWgsl(recording, of, names, { loads: bindings.loads, writes, counts }),
   })

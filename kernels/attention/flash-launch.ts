@@ -58,18 +58,33 @@ export function flashKernel(
 const u32 = 'u32' as const
 
 const sharedParams = {
-  ...{ count: u32, rows: u32, key_rows: u32, tiles: u32, heads: u32, ratio: u32, scale: 'f32' as const },
-  ...{ q_row: u32, q_column: u32, k_row: u32, k_column: u32, v_row: u32, v_column: u32 },
+  count: u32,
+  rows: u32,
+  key_rows: u32,
+  tiles: u32,
+  heads: u32,
+  ratio: u32,
+  scale: 'f32' as const,
+  q_row: u32,
+  q_column: u32,
+  k_row: u32,
+  k_column: u32,
+  v_row: u32,
+  v_column: u32,
 }
 
 /** Params that a model's widths decide, by name: kernels are compiled for them. */
 function fixedParams(of: AttentionShape & QueriesKeysValues) {
   const { queries, keys, values, heads, keyValueHeads } = of
   return {
-    ...{ heads, ratio: heads / keyValueHeads },
-    ...{ q_row: queries.tensor.shape[1], q_column: queries.column ?? 0 },
-    ...{ k_row: keys.tensor.shape[1], k_column: keys.column ?? 0 },
-    ...{ v_row: values.tensor.shape[1], v_column: values.column ?? 0 },
+    heads,
+    ratio: heads / keyValueHeads,
+    q_row: queries.tensor.shape[1],
+    q_column: queries.column ?? 0,
+    k_row: keys.tensor.shape[1],
+    k_column: keys.column ?? 0,
+    v_row: values.tensor.shape[1],
+    v_column: values.column ?? 0,
   }
 }
 

@@ -41,7 +41,11 @@ export function flashQueryGradients(recording: Recording, of: FlashBackward, dot
   const { accumulate } = dQueries
   const tiles = Math.ceil(rows / rowTile)
   flashKernel(recording, of, {
-    ...{ name: 'flash_query_gradients', bindings, tiles, workgroups: tiles * heads * batches, scale },
+    name: 'flash_query_gradients',
+    bindings,
+    tiles,
+    workgroups: tiles * heads * batches,
+    scale,
     variant: [accumulate, names],
     params: { out_row: dQueries.tensor.shape[1], out_column: dQueries.column ?? 0 },
     code: () => flashQueryGradientsWgsl(recording, of, names, { loads: bindings.loads, accumulate }),

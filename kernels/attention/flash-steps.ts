@@ -23,12 +23,20 @@ export function layoutOf({ headSize }: FlashAttention, { subgroups, rowBlocks, k
   const values = turns ? 0 : keyTile * pitch
   const scores = values + keyTile * pitch
   return {
-    ...{ rowTile, rowBlocks, lanes: subgroups * 32, pitch, depth, keyBlocks: keyTile / 16 },
+    rowTile,
+    rowBlocks,
+    lanes: subgroups * 32,
+    pitch,
+    depth,
+    keyBlocks: keyTile / 16,
     /** Lanes of a row, and vectors of scores of a lane. */
     sharing: 2 / rowBlocks,
     lineVectors: (keyTile * rowBlocks) / 8,
     /** Keys lie at 0. */
-    ...{ values, scores, linePitch, end: scores + rowTile * linePitch },
+    values,
+    scores,
+    linePitch,
+    end: scores + rowTile * linePitch,
     /** A subgroup's scores. Its probabilities take their place, each lane's where its scores began. */
     strip: `${scores}u + subgroup * ${rowBlocks * 16 * linePitch}u`,
     sums: unroll(rowBlocks, r => unroll(depth, d => `sums${r}_${d}`)),

@@ -37,7 +37,10 @@ export function flashAttention(recording: Recording, of: FlashAttention): void {
   bindings.add('logSums', logSums, { element: 'f32', access: 'write' })
   const tiles = Math.ceil(rows / rowTile)
   flashKernel(recording, of, {
-    ...{ name: 'flash_attention', bindings, tiles, workgroups: tiles * heads * batches },
+    name: 'flash_attention',
+    bindings,
+    tiles,
+    workgroups: tiles * heads * batches,
     variant: [tile, names],
     scale: of.scale * logOfE,
     code: () => flashAttentionWgsl(recording, of, tile, names, bindings.loads),

@@ -10,7 +10,7 @@ import { group } from '../wgsl/workgroup.ts'
 //   lanes  0 1 2 3 0 1 2 3 0 …       their sum; the quotient. Sums over lanes are `group_sum` of wgsl/workgroup.ts.
 //
 // The gradient is dS = scale · P ∘ (dP − Σ P ∘ dP). The reference is `softmaxReference`; the gradient's test compares it with
-// finite differences of that.
+// finite differences of the reference.
 
 export type Mask =
   | { kind: 'none' }

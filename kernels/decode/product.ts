@@ -69,7 +69,11 @@ export function stepProduct(of: StepProduct): Recorded {
   if (norm) specs.exact_scales = { element: 'f32', access: 'write' }
   for (const [key, { element, access }] of own) specs[key] = { element, access }
   const types: Record<string, 'u32' | 'i32' | 'f32'> = {
-    ...{ rows: u32, row_blocks: u32, column_groups: u32, normed: u32, epsilon: 'f32' },
+    rows: u32,
+    row_blocks: u32,
+    column_groups: u32,
+    normed: u32,
+    epsilon: 'f32',
     ...Object.fromEntries(Object.keys(layout.extents).map(name => [name, u32])),
     ...of.types,
   }
@@ -85,8 +89,11 @@ export function stepProduct(of: StepProduct): Recorded {
       code: productWgsl(of, layout, units),
     }),
     params: {
-      ...{ rows, row_blocks: layout.allBlocks, column_groups: layout.columnGroups },
-      ...{ normed: norm?.size ?? 1, epsilon: norm?.epsilon ?? 0 },
+      rows,
+      row_blocks: layout.allBlocks,
+      column_groups: layout.columnGroups,
+      normed: norm?.size ?? 1,
+      epsilon: norm?.epsilon ?? 0,
       ...layout.extents,
       ...of.params,
     },

@@ -85,7 +85,10 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
     ...normedRows(x),
     types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32', capacity: 'u32', sequences: 'u32' },
     params: {
-      ...{ heads, key_value_heads: keyValueHeads, head_size: headSize, capacity },
+      heads,
+      key_value_heads: keyValueHeads,
+      head_size: headSize,
+      capacity,
       sequences: of.queries.shape[1],
     },
     buffers: {

@@ -66,9 +66,15 @@ export function groupAttention(recording: Recording, of: GroupAttention): void {
   const sums = recording.tensor('attention parts', [keyValueHeads, rows, headSize])
   const weights = recording.tensor('attention weights', [keyValueHeads, rows, 2])
   const shared = {
-    ...{ sequences, key_value_heads: keyValueHeads, ratio, capacity },
-    ...{ prefix_items: prefixItems, prefix_rows: prefixRows },
-    ...{ own_rows: ownRows, own_chunks: ownChunks, part_rows: rows },
+    sequences,
+    key_value_heads: keyValueHeads,
+    ratio,
+    capacity,
+    prefix_items: prefixItems,
+    prefix_rows: prefixRows,
+    own_rows: ownRows,
+    own_chunks: ownChunks,
+    part_rows: rows,
   }
   recording.dispatch(groupParts(recording.target, headSize), {
     params: {

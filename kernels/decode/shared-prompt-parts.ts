@@ -33,8 +33,15 @@ export const keysAtOnce = 64
 const u32 = 'u32' as const
 /** Params of both kernels. */
 export const partSizes = {
-  ...{ sequences: u32, key_value_heads: u32, ratio: u32, capacity: u32 },
-  ...{ prefix_items: u32, prefix_rows: u32, own_rows: u32, own_chunks: u32, part_rows: u32 },
+  sequences: u32,
+  key_value_heads: u32,
+  ratio: u32,
+  capacity: u32,
+  prefix_items: u32,
+  prefix_rows: u32,
+  own_rows: u32,
+  own_chunks: u32,
+  part_rows: u32,
 }
 
 /** The kernel for heads of `headSize`, a multiple of 16. */

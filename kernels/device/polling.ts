@@ -7,9 +7,9 @@ const sameWaitMilliseconds = 3
 /**
  * Lets Dawn ask for finished work once a millisecond in a long wait. Its Node binding asks in every turn of the event
  * loop, through the global `setImmediate` and with a new native function each time, which keeps one core busy with the
- * question and with the garbage of it. On a software adapter that core is a part of the GPU; beside a GPU, collecting the
- * garbage took 8 % of the time of a training, in which the host did not submit. All other callers of
- * `setImmediate` get what they had.
+ * polls and with collecting their garbage. On a software adapter the GPU needs this core; with a hardware GPU, collecting the
+ * garbage took 8 % of the time of a training, in which the host did not submit. All other callers of `setImmediate` get
+ * the original one.
  */
 export function pollGently(): void {
   if (isInstalled) return

@@ -2,8 +2,11 @@ import type { FewTile } from './units-few.ts'
 import type { UnitTile } from './units-layout.ts'
 
 const square = (blocks: number): UnitTile => ({
-  ...{ rowSubgroups: 2, columnSubgroups: 2 },
-  ...{ rowBlocks: blocks, columnBlocks: blocks, depth: 32 },
+  rowSubgroups: 2,
+  columnSubgroups: 2,
+  rowBlocks: blocks,
+  columnBlocks: blocks,
+  depth: 32,
 })
 
 /** The subgroups twice, each for half of 64 k: one such workgroup has all of a multiprocessor's registers. */

@@ -65,8 +65,13 @@ function unitsFewWgsl(units: BlocksWgsl, variant: Variant, { subgroups, columnBl
   const lanes = subgroups * 32
   const depth = subgroups * 32
   const side: Side = {
-    ...{ name: 'a', fast: 'k', extent: rowBlocks * 16, depth, lanes },
-    ...{ vector: variant.aVector, type: variant.types.a },
+    name: 'a',
+    fast: 'k',
+    extent: rowBlocks * 16,
+    depth,
+    lanes,
+    vector: variant.aVector,
+    type: variant.types.a,
   }
   const pitch = depth / 8 + 1
   const chunks = (rowBlocks * 16 * depth) / 8 / lanes

@@ -34,8 +34,23 @@ export function layoutOf(variant: Variant, tile: UnitTile) {
   const stripPitch = tileColumns / 4 + 1
   const stripVectors = rowSubgroups * 16 * stripPitch
   return {
-    ...{ rowSubgroups, rowBlocks, columnBlocks, depth, parts, tileRows, tileColumns, subgroups, lanes },
-    ...{ fastA, fastB, sideA, sideB, a, b, stripPitch, stripVectors },
+    rowSubgroups,
+    rowBlocks,
+    columnBlocks,
+    depth,
+    parts,
+    tileRows,
+    tileColumns,
+    subgroups,
+    lanes,
+    fastA,
+    fastB,
+    sideA,
+    sideB,
+    a,
+    b,
+    stripPitch,
+    stripVectors,
     vectors: Math.max(a.vectors + b.vectors, parts * stripVectors),
     sums: unroll(rowBlocks, i => unroll(columnBlocks, j => `sums${i}_${j}`)),
     /** Steps of 16 k that a set of subgroups makes of a step. */

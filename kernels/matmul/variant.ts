@@ -47,12 +47,32 @@ const u32 = 'u32' as const
 const f32 = 'f32' as const
 
 export const params = {
-  ...{ rows: u32, columns: u32, inner: u32, scale: f32, accumulate: u32 },
-  ...{ row_tiles: u32, column_tiles: u32, batches: u32, batch_inner: u32 },
-  ...{ a_offset: u32, a_row: u32, a_outer: u32, a_inner: u32, a_divisor: u32 },
-  ...{ b_offset: u32, b_row: u32, b_outer: u32, b_inner: u32, b_divisor: u32 },
-  ...{ out_offset: u32, out_row: u32, out_outer: u32, out_inner: u32 },
-  ...{ repeats: u32, a_repeat: u32, b_repeat: u32 },
+  rows: u32,
+  columns: u32,
+  inner: u32,
+  scale: f32,
+  accumulate: u32,
+  row_tiles: u32,
+  column_tiles: u32,
+  batches: u32,
+  batch_inner: u32,
+  a_offset: u32,
+  a_row: u32,
+  a_outer: u32,
+  a_inner: u32,
+  a_divisor: u32,
+  b_offset: u32,
+  b_row: u32,
+  b_outer: u32,
+  b_inner: u32,
+  b_divisor: u32,
+  out_offset: u32,
+  out_row: u32,
+  out_outer: u32,
+  out_inner: u32,
+  repeats: u32,
+  a_repeat: u32,
+  b_repeat: u32,
 }
 
 export function buffers({

@@ -10,8 +10,15 @@ export const drawRow = (mode: 'greedy' | 'plain' | 'cut') =>
   kernel({
     name: `draw_${mode}`,
     params: {
-      ...{ rows: 'u32', columns: 'u32', spans: 'u32', capacity: 'u32', end_id: 'u32' },
-      ...{ coldness: 'f32', top_k: 'u32', top_p: 'f32', min_p: 'f32' },
+      rows: 'u32',
+      columns: 'u32',
+      spans: 'u32',
+      capacity: 'u32',
+      end_id: 'u32',
+      coldness: 'f32',
+      top_k: 'u32',
+      top_p: 'f32',
+      min_p: 'f32',
     } as const,
     buffers: {
       logits: { element: 'f32', access: 'read' }, // (rows, columns)

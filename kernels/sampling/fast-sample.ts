@@ -48,8 +48,15 @@ export function drawTokens(recording: Recording, of: DrawTokens): void {
   const isCut = likeliest > 0 || topP < 1 || minP > 0
   recording.dispatch(drawRow(greedy ? 'greedy' : isCut ? 'cut' : 'plain'), {
     params: {
-      ...{ rows, columns: vocabulary, spans, capacity, end_id: endId },
-      ...{ coldness, top_k: likeliest, top_p: topP, min_p: minP },
+      rows,
+      columns: vocabulary,
+      spans,
+      capacity,
+      end_id: endId,
+      coldness,
+      top_k: likeliest,
+      top_p: topP,
+      min_p: minP,
     },
     buffers: { logits, summaries, seeds, position, done, ids, history, chances },
     grid: rows,

@@ -3,8 +3,8 @@ import type { ParsedAnswer } from './parse-answer.ts'
 
 /**
  * How the base system reads an answer on Video-MME and LongVideoBench: the first character when it is a letter of the
- * options; else letters in brackets; else letters between spaces; else, in more than five words, the words of options. Of
- * several the last one counts. Empty output is drawn at random, as its LongVideoBench script does.
+ * options; else letters in brackets; else letters between spaces; else, in more than five words, the words of options. If there
+ * are several, the last one counts. For empty output an option is drawn at random, as its LongVideoBench script does.
  */
 export function baseOption(
   output: string,
@@ -46,8 +46,8 @@ function lastNamed(
 }
 
 /**
- * The options' words in lower case. Video-MME's options begin with their letter and a point: the base system takes what
- * is between the first `. ` and the next, without its last character.
+ * The options' words in lower case. Video-MME's options begin with their letter and a point: the base system takes the text
+ * between the first `. ` and the next, without its last character.
  */
 function wordsOf(options: readonly string[], letters: readonly string[]): string[] {
   const labelled = options.length > 0 && options.every((option, i) => option.startsWith(`${letters[i]}. `))

@@ -1,5 +1,6 @@
 // What decoding adds to the time of an evaluation whose encoder is slow: node --import tsx test/bench/eval-overlap.ts
-// An encoder that only waits replaces the model; the clips are those of MVBench in the fixtures. Decoding alone takes a part of the time that the encoder waits.
+// An encoder that only waits replaces the model; the clips are those of MVBench in the fixtures. Decoding alone takes less
+// time than the encoder waits.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

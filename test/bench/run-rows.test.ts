@@ -23,7 +23,7 @@ function fake(directory: string, steps: readonly number[]): FlowProcess {
   return { child, ended: new Promise(done => child.once('exit', () => done())) }
 }
 
-t.test('rows are those that the process wrote after its checkpoint, and it ends with their reader', async t => {
+t.test('rows begin after the checkpoint, and the process ends with their reader', async t => {
   const directory = t.testdir()
   writeFileSync(join(directory, 'metrics.jsonl'), '{"step":1}\n{"step":2}\n{"step":3}\n')
   writeFileSync(join(directory, 'status.json'), JSON.stringify({ process: 1, gauges: {} }))

@@ -41,7 +41,9 @@ export async function* rowsOf(flow: FlowProcess, directory: string, from: number
           seconds: (now - before) / 1000,
           generateSeconds: metrics.generate_seconds,
           updateSeconds: metrics.update_seconds,
-          ...{ gpuBytes, gpuPeakBytes, residentBytes: residentOf(status.process) },
+          gpuBytes,
+          gpuPeakBytes,
+          residentBytes: residentOf(status.process),
           numbers: JSON.stringify([metrics.loss, metrics.kl, metrics.grad_norm]),
         }
         ;[done, before, gpuBytes] = [metrics.step, now, alive]

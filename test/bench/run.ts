@@ -33,8 +33,8 @@ interface Update {
 }
 
 /**
- * graphs/presets/published.json on random weights of a `config.json`, from the decoding of clips to the update, for so many
- * updates. Completions of random weights have no end: all have `maxNewTokens` tokens, here 360.
+ * graphs/presets/published.json on random weights of a `config.json`, from the decoding of clips to the update, for `rounds`
+ * updates. Completions of random weights never end by themselves: all have `maxNewTokens` tokens, here 360.
  */
 export async function* run({ rounds, config, folder, set }: RunBenchOptions): AsyncGenerator<string> {
   const model = join(folder, 'model')

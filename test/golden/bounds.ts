@@ -5,7 +5,7 @@ import type { Precision } from '../../kernels/plan/recording.ts'
 export interface Bounds {
   vision: number
   connector: number
-  /** Of logits, after a clip or of text alone, and of what is made of them row by row. */
+  /** Of logits after a clip or of text alone, and of values computed from them row by row. */
   logits: number
   plainLogits: number
   gradients: number
@@ -14,19 +14,19 @@ export interface Bounds {
   /** The same where sequences pull in opposite directions. */
   groupGradients: number
   groupNorms: number
-  /** Of a loss, when its log-probabilities are at most so large and so many count. */
+  /** Of a loss over `tokens` tokens whose log-probabilities are at most `largest` in size. */
   loss(largest: number, tokens: number): number
-  /** Of the loss after updates that changed it by so much. */
+  /** Of the loss after updates that changed it by `change`. */
   updatedLoss(largest: number, tokens: number, change: number): number
   /** Of KL by token, relative to the largest, `kl`, which compares log-probabilities of at most this size. */
   kl(largest: number, kl: number): number
   /** Of the mean KL, in nats, of tokens up to `kl`. */
   meanKl(largest: number, kl: number): number
-  /** Of log-probabilities up to that size, made of logits up to `largest`. */
+  /** Of log-probabilities up to `size`, computed from logits up to `largest`. */
   logProbabilities(largest: number, size: number): number
   /**
-   * How far a weight is off after a number of updates, as a share of the distance it moved; undefined: `updated` says it better. What a bias
-   * of keys learns in a sequence of so many `positions` nearly cancels.
+   * The error of a weight after updates, as a share of the distance that it moved; undefined: `updated` is the better bound.
+   * The gradient of a bias of keys nearly cancels over the `keyBiasIn` positions of a sequence.
    */
   updatedDistance?(largest: number, keyBiasIn?: number): number
 }
@@ -36,8 +36,14 @@ export const updated = 2e-3
 
 /** As single precision agrees with double precision; see the numbers' own description. */
 const single: Bounds = {
-  ...{ vision: 2e-5, connector: 2e-5, logits: 2e-5, plainLogits: 2e-5 },
-  ...{ gradients: 2e-4, norms: 1e-4, groupGradients: 2e-4, groupNorms: 1e-4 },
+  vision: 2e-5,
+  connector: 2e-5,
+  logits: 2e-5,
+  plainLogits: 2e-5,
+  gradients: 2e-4,
+  norms: 1e-4,
+  groupGradients: 2e-4,
+  groupNorms: 1e-4,
   loss: () => 1e-5,
   updatedLoss: () => 1e-4,
   kl: () => 1e-3,
@@ -50,10 +56,10 @@ const single: Bounds = {
  * the mean square:
  *
  * A dot product of K terms of size t, each of which was rounded, is off by √K · 2⁻¹¹ / √3 · t, since roundings are
- * independent and add in squares. Terms of random sign make the product itself √K · t: relative to that, K cancels. What
- * comes of n roundings one after another, be it of what is stored, of a factor or of a weight, is therefore off by
- * √(n / 3) · 2⁻¹¹ of its size. n is counted below from the layers of the network. Sums that carry a residual dilute what is
- * added to them; where the bounds say more than is found, it is for that.
+ * independent and add in squares. Terms of random sign make the product itself √K · t: relative to that, K cancels. A
+ * result of n roundings in a row, of stored values, factors or weights, is therefore off by √(n / 3) · 2⁻¹¹ of its size.
+ * n is counted below from the layers of the network. A residual sum is larger than the term added to it, so the relative
+ * error of the term shrinks: this is why some bounds are above the measured errors.
  *
  * A tensor's largest error is compared with its largest value. The two are extremes of about equally many numbers, up to a
  * factor that is taken as 2. A length is an average: it needs none. Factors rounded to bfloat16, which is 8 times coarser,
@@ -68,7 +74,7 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
   const logits = 2 * off(forward)
   // A backward has two products for each of the forward, and those towards the inputs follow one another.
   const backward = forward + connector + language
-  // Advantages sum to 0: of what the sequences' gradients have in common only errors stay. As much in common as not.
+  // Advantages sum to 0: the part that the sequences' gradients share cancels, and its errors stay. Half is taken as shared.
   const group = Math.SQRT2
   const logProbability = (largest: number): number => logits * largest
   // The mean of independent errors, relative to the greater of 1 and the loss, which is of the size of its terms.

@@ -94,8 +94,8 @@ async function promptRows(
   )
   // As a completion: longer prompts would be cut at their end.
   const continued = await promptStates(model, { ids, features, completions: [json.greedy] })
-  const last = continued.logits.slice(-vocabulary * json.greedy.length)
-  rows.push(await near(expected, 'greedy.logits', last, bounds.logits))
+  const continuation = continued.logits.slice(-vocabulary * json.greedy.length)
+  rows.push(await near(expected, 'greedy.logits', continuation, bounds.logits))
   return rows
 }
 

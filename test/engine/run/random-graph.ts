@@ -151,7 +151,7 @@ export function liveBound({ sources, steps, sinks }: RandomGraph): number {
     const before = Math.max(...step.from.map(name => weight.get(name) ?? 1))
     const parents = step.kind === 'batch' ? step.size * before : before
     weight.set(step.name, 1 + (step.keep || step.kind !== 'each' ? parents : 0))
-    // its edges, what was handed to it, what it made of that
+    // the items on its edges, its inputs at work, and its results
     bound += step.from.length * step.capacity * before + step.size * before
     bound += step.size * Math.max(1, step.copies) * (weight.get(step.name) ?? 1)
   }

@@ -30,7 +30,13 @@ for (const kind of ['none', 'lengths', 'causal'] as const)
             const gradient = recording.tensor('gradient', [rows, 3 * width])
             const into = (column: number) => ({ tensor: gradient, column, accumulate: false })
             const of = {
-              ...{ batches: 1, rows, keyRows: rows, heads: 2, keyValueHeads: 2, headSize, scale: 0.125 },
+              batches: 1,
+              rows,
+              keyRows: rows,
+              heads: 2,
+              keyValueHeads: 2,
+              headSize,
+              scale: 0.125,
               ...{
                 ...inputs,
                 out,

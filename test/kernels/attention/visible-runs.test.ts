@@ -96,7 +96,14 @@ async function attended(of: (typeof cases)['one prompt'], isKnown: boolean): Pro
         queries: { tensor: inputs.queries },
         keys: { tensor: inputs.keys },
         values: { tensor: inputs.values },
-        ...{ batches: 1, rows, keyRows: rows, heads, keyValueHeads, headSize, scale: 0.3, mask },
+        batches: 1,
+        rows,
+        keyRows: rows,
+        heads,
+        keyValueHeads,
+        headSize,
+        scale: 0.3,
+        mask,
       })
       const dy = recording.pin('dy', y.shape)
       recording.pinned.add(y)

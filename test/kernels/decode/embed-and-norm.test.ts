@@ -26,7 +26,9 @@ await t.test('a step starts with embeddings and their exact norm', async t => {
           type === 'f16'
             ? half(device, [vocabulary, columns], table)
             : given(device, [vocabulary, columns], table),
-        ...{ x, gain: given(device, [columns], gain), rows },
+        x,
+        gain: given(device, [columns], gain),
+        rows,
         normed: { rows: normedRows, squares, scales: squares, size: columns, epsilon },
       }),
     )

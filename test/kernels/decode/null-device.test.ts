@@ -141,6 +141,9 @@ function draws(recording: Recording, logits: Tensor, rows: number, vocabulary: n
         history: index(rows, 9),
         chances: recording.tensor('chances', [rows, 9]),
       },
-      ...{ endId: 1, rows, vocabulary, capacity: 9 },
+      endId: 1,
+      rows,
+      vocabulary,
+      capacity: 9,
     })
 }

@@ -49,7 +49,8 @@ function normed(rows: number, size: number, seed: number) {
       rows: blocks(device, rows, size, written),
       squares: given(device, shape, squares),
       scales: device.tensor('scales', [shape[1]]),
-      ...{ size, epsilon },
+      size,
+      epsilon,
     },
   }
 }
@@ -226,7 +227,10 @@ for (const { rows, inner, subgroups, divide, inTiles = false, products } of case
         attentionInputs(recording, {
           ...of,
           ...tiledOf(recording, attentionInputWeights({ ...of, inner })),
-          ...{ x: x.tensors, rows, queries, cache },
+          x: x.tensors,
+          rows,
+          queries,
+          cache,
           bias: given(device, [outputs], bias),
           angles: given(device, [12, headSize / 2, 2], angles),
           lengths: given(device, [rows], lengths),

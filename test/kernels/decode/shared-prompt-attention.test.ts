@@ -106,10 +106,19 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     const [prefixKeys, prefixValues] = halves(kept(prefix))
     const [keys, ownValues] = halves(kept(cache))
     const wanted = decodeAttentionReference({
-      ...{ q, prefixKeys, prefixValues, keys, values: ownValues, position: positions },
+      q,
+      prefixKeys,
+      prefixValues,
+      keys,
+      values: ownValues,
+      position: positions,
       prefixStarts: of(group => group.start),
       prefixLengths: of(group => group.length),
-      ...{ heads, keyValueHeads, headSize, capacity, scale },
+      heads,
+      keyValueHeads,
+      headSize,
+      capacity,
+      scale,
     })
     const found = await device.read(out)
     const [high, rowBlocks] = [blockRowsOf(sequences), out.shape[1]]

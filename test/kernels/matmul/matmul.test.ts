@@ -45,7 +45,11 @@ const batches: Case[] = [
   { ...heads, form: 'tn', columns: 6, inner: 5, a: scores, b: perHead, out: perHead },
   // each key head's gradient is the sum over its two query heads
   {
-    ...{ form: 'tn', rows: 5, columns: 6, inner: 5, batch: { outer: 3, inner: 2 } },
+    form: 'tn',
+    rows: 5,
+    columns: 6,
+    inner: 5,
+    batch: { outer: 3, inner: 2 },
     ...{
       a: { ...scores, inner: 50 },
       b: { ...perHead, inner: 12 },
@@ -54,8 +58,15 @@ const batches: Case[] = [
     repeat: { count: 2, a: 25, b: 6 },
   },
   {
-    ...{ form: 'nt', rows: 18, columns: 9, inner: 8, scale: -2, accumulate: true },
-    ...{ a: { rowStride: 16 }, b: { rowStride: 16 }, out: { rowStride: 12 } },
+    form: 'nt',
+    rows: 18,
+    columns: 9,
+    inner: 8,
+    scale: -2,
+    accumulate: true,
+    a: { rowStride: 16 },
+    b: { rowStride: 16 },
+    out: { rowStride: 12 },
     repeat: { count: 2, a: 8, b: 8 },
   },
 ]
@@ -92,8 +103,13 @@ await onEachFamily(t, async (device, t) => {
   await t.test('matrices can start anywhere, and heads can lie between each other', async t => {
     const misplaced = forms.map(
       (form, i): Case => ({
-        ...{ form, rows: 34, columns: 11, inner: 13, out: { offset: 5 } },
-        ...{ a: { offset: 1 + i, rowStride: 16 }, b: { offset: 3, rowStride: 13 } },
+        form,
+        rows: 34,
+        columns: 11,
+        inner: 13,
+        out: { offset: 5 },
+        a: { offset: 1 + i, rowStride: 16 },
+        b: { offset: 3, rowStride: 13 },
       }),
     )
     await agree(t, device, [...misplaced, ...batches])

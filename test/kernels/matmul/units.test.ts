@@ -13,24 +13,46 @@ const sizes = [
 const tile = { rowSubgroups: 2, columnSubgroups: 1, rowBlocks: 1, columnBlocks: 2, depth: 16 }
 const cases: Case[] = forms.flatMap(form => sizes.map(size => ({ form, ...size, tile })))
 const misplaced: Case[] = forms.map(form => ({
-  ...{ form, rows: 34, columns: 12, inner: 13, out: { offset: 4, rowStride: 16 } },
-  ...{ a: { offset: 8, rowStride: 40 }, b: { offset: 3, rowStride: 41 } },
-  ...{ tile, bias: true, residual: true, scale: 0.5, accumulate: true },
+  form,
+  rows: 34,
+  columns: 12,
+  inner: 13,
+  out: { offset: 4, rowStride: 16 },
+  a: { offset: 8, rowStride: 40 },
+  b: { offset: 3, rowStride: 41 },
+  tile,
+  bias: true,
+  residual: true,
+  scale: 0.5,
+  accumulate: true,
 }))
 // Two sequences of 5 positions with four query heads of 8, two key heads; then the gradient of a key head.
 const scores = { rowStride: 5, outer: 100, inner: 25 }
 const heads: Case[] = [
   {
-    ...{ form: 'nt', rows: 5, columns: 5, inner: 8, batch: { outer: 2, inner: 4 }, out: scores, tile },
+    form: 'nt',
+    rows: 5,
+    columns: 5,
+    inner: 8,
+    batch: { outer: 2, inner: 4 },
+    out: scores,
+    tile,
     ...{
       a: { rowStride: 32, outer: 160, inner: 8 },
       b: { rowStride: 16, outer: 80, inner: 8, innerDivisor: 2 },
     },
   },
   {
-    ...{ form: 'tn', rows: 5, columns: 8, inner: 5, batch: { outer: 2, inner: 2 } },
-    ...{ a: { ...scores, inner: 50 }, b: { rowStride: 32, outer: 160, inner: 16 } },
-    ...{ out: { rowStride: 16, outer: 80, inner: 8 }, repeat: { count: 2, a: 25, b: 8 }, tile },
+    form: 'tn',
+    rows: 5,
+    columns: 8,
+    inner: 5,
+    batch: { outer: 2, inner: 2 },
+    a: { ...scores, inner: 50 },
+    b: { rowStride: 32, outer: 160, inner: 16 },
+    out: { rowStride: 16, outer: 80, inner: 8 },
+    repeat: { count: 2, a: 25, b: 8 },
+    tile,
   },
 ]
 

@@ -28,12 +28,20 @@ async function drawn(logits: Float32Array<ArrayBuffer>, rows: number, how: How, 
   const chances = given(device, [rows, capacity], new Float32Array(rows * capacity))
   await runOnce(device, recording =>
     drawTokens(recording, {
-      ...{ logits: given(device, [rows, vocabulary], logits), chances, ...how, rows, vocabulary },
+      logits: given(device, [rows, vocabulary], logits),
+      chances,
+      ...how,
+      rows,
+      vocabulary,
       ...{
         seeds: given(device, [rows], seeds),
         position: given(device, [rows], new Uint32Array(rows).fill(position)),
       },
-      ...{ done, ids, history, endId, capacity },
+      done,
+      ids,
+      history,
+      endId,
+      capacity,
     }),
   )
   const [tokens, past, over] = await Promise.all([ids, history, done].map(x => device.readIntegers(x)))

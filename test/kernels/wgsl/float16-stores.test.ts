@@ -79,12 +79,15 @@ await t.test('a step of decoding counts the numbers that it clamps of gated prod
           rows: filled(blocksOf(1, inner), 1, 'f16'),
           squares: device.tensor('squares', squaresOf(1, 1), 'f32', squares),
           scales: device.tensor('scales', [squaresOf(1, 1)[1]]),
-          ...{ size: inner, epsilon: 0 },
+          size: inner,
+          epsilon: 0,
         },
         rows: 1,
         gate: filled([columns, inner], weight, 'f16'),
         up: filled([columns, inner], weight, 'f16'),
-        ...{ out, columns, tile: { subgroups: 2, columnBlocks: 1, depth: 32, divide: 'k' } },
+        out,
+        columns,
+        tile: { subgroups: 2, columnBlocks: 1, depth: 32, divide: 'k' },
       }),
     )
     t.equal(clamps, weight > 1 ? columns : 0)

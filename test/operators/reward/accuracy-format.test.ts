@@ -12,7 +12,7 @@ const config = {
   zeroReplacement: -2,
 } as const
 
-t.test('every completion gets both rewards and their combination, in addition to the rewards that it has', async t => {
+t.test('every completion gets both rewards and their combination, added to rewards that it has', async t => {
   const group = groupOf([
     { text: '<think></think><answer>C</answer>', rewards: { other: 3 } },
     { text: 'nothing' },
