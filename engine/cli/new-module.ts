@@ -54,7 +54,7 @@ export const operators = {
   '${name}': operator({
     summary: 'Adds a number to each item.',
     config: {
-      addend: { type: 'number', default: 1, description: 'What is added.' },
+      addend: { type: 'number', default: 1, description: 'The number to add.' },
     },
     inputs: { numbers: 'any' },
     outputs: { sums: 'any' },

@@ -36,7 +36,7 @@ export default operator({
       enum: ['strict', 'published', 'custom'],
       default: 'strict',
       description:
-        'strict: the most likely token each time. published: drawn from the 50 most likely. custom: as the fields below say.',
+        'strict: the most likely token each time. published: drawn from the 50 most likely. custom: as `temperature`, `topK` and `topP` set it.',
     },
     ...drawingFields,
     slots: {
@@ -44,7 +44,7 @@ export default operator({
       minimum: 0,
       default: 0,
       description:
-        'Questions answered at once, of two lists: the next takes the place of one whose answer has ended. 0: a list at a time, until its longest answer has ended.',
+        'Questions answered at the same time, taken from two lists: when an answer ends, the next question takes its slot. 0: one list at a time, until its longest answer has ended.',
     },
   },
   inputs: { lists: { kind: 'list', shape: ['B'] } },

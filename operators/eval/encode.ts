@@ -22,7 +22,7 @@ export default operator({
       type: 'string',
       resource: 'feature-cache',
       default: '',
-      description: 'Where new features are kept; the same as that of `eval.watch`.',
+      description: 'The cache that new features are written to: the same one as in `eval.watch`.',
     },
     template: templateField,
     visual: {
@@ -30,7 +30,7 @@ export default operator({
       enum: ['frames', 'zero'],
       default: 'frames',
       description:
-        'What the model is shown: the frames, or zeros in place of their features: the control that sees nothing.',
+        'What the model sees: the frames, or zeros instead of their features, as a control that does not see the video.',
     },
   },
   inputs: { watched: { kind: 'watched', shape: ['F'] } },

@@ -17,20 +17,20 @@ export interface HeldOut {
  * update, and a resumed run evaluates where one that was never stopped does.
  */
 export default operator({
-  summary: 'Asks held-out questions after each `every` updates; other versions pass by.',
+  summary: 'Asks held-out questions after every `every` updates, and passes other versions on.',
   config: {
     every: { type: 'integer', minimum: 1, description: 'Updates from one evaluation to the next.' },
     path: { type: 'string', description: 'Questions that training does not see, as for read.questions.' },
     root: {
       type: 'string',
       default: '',
-      description: "Folder that the clips' names start from; empty for the file's.",
+      description: "Folder that the clips' names start from; empty for the folder of the file.",
     },
     limit: { type: 'integer', minimum: 0, default: 0, description: 'Questions of one evaluation; 0 is all.' },
   },
   inputs: { versions: 'version' },
   outputs: {
-    samples: { kind: 'sample', description: 'The questions, when it is their turn.' },
+    samples: { kind: 'sample', description: 'The questions of an evaluation that is due.' },
     versions: { kind: 'version', description: 'Updates without an evaluation.' },
   },
   expands: true,

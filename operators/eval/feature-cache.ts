@@ -17,7 +17,8 @@ export interface FeatureCache {
 }
 
 export default resource({
-  summary: 'Keeps vision features on disk, by what is in the clip, the model and the frames.',
+  summary:
+    'Keeps vision features on disk. Their key is the content of the clip, the model and the choice of frames.',
   kind: 'feature-cache',
   config: {
     folder: {

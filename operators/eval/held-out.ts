@@ -11,11 +11,14 @@ export default operator({
     'Reports the means of the rewards of held-out questions for the update that they were asked after.',
   config: {},
   inputs: {
-    groups: { ...groupPort, description: 'The answers to what `eval.every` asks, with their rewards.' },
+    groups: {
+      ...groupPort,
+      description: 'The answers to the questions of `eval.every`, with their rewards.',
+    },
     versions: { kind: 'version', description: 'Updates without an evaluation.' },
   },
   outputs: {
-    versions: { kind: 'version', description: 'Every update, when it is evaluated if it is to be.' },
+    versions: { kind: 'version', description: 'Every update; one with an evaluation follows its results.' },
   },
   run: ({ groups, versions }, _config, context) => {
     let answered: Completion[] = []

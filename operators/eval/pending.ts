@@ -22,14 +22,14 @@ export default operator({
     recipe: {
       type: 'object',
       description:
-        'What decides the results, with the seed, the files of the model and the config of the nodes that follow.',
+        'Settings that decide the results, in addition to the seed, the files of the model and the config of the nodes that follow.',
     },
     retry: {
       type: 'string',
       enum: ['none', 'failures', 'all'],
       default: 'failures',
       description:
-        'Which questions are asked again that an earlier run has left a current result of: failures are clips that were missing or damaged, and rows that could not be asked.',
+        'Which questions with a current result are asked again. failures: those whose clip was missing or damaged, and rows that could not be asked.',
     },
     repeats: {
       type: 'integer',
@@ -41,7 +41,8 @@ export default operator({
       type: 'number',
       exclusiveMinimum: 0,
       default: 600,
-      description: 'Age after which a claim of a process on another machine, or of one that hangs, is void.',
+      description:
+        'Age after which a claim is void, for claims of processes on other machines or of processes that hang.',
     },
     lookEverySeconds: {
       type: 'number',
@@ -53,11 +54,10 @@ export default operator({
   inputs: { clips: 'clip-questions' },
   outputs: {
     clips: 'clip-questions',
-    answers: {
+    answers: 
       kind: 'answer',
       optional: true,
-      description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',
-    },
+      description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',,
   },
   run: ({ clips }, { folder: given, recipe, retry, repeats, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)

@@ -7,11 +7,11 @@ import { readRecipe } from './results/store.ts'
 import { scoringOf } from './run-recipe.ts'
 
 export default operator({
-  summary: 'Gives a new folder of results the recipe of another one with changes.',
+  summary: 'Copies the recipe of a folder of results to a new folder, with changes.',
   config: {
     folder: { type: 'string', description: 'The new folder.' },
-    from: { type: 'string', description: 'The folder whose recipe is taken over.' },
-    changes: { type: 'object', description: 'Fields that are different now.' },
+    from: { type: 'string', description: 'The folder whose recipe is copied.' },
+    changes: { type: 'object', description: 'Fields of the recipe that change, with their new values.' },
   },
   inputs: { benchmark: 'benchmark' },
   outputs: { benchmark: 'benchmark' },

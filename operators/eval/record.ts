@@ -24,7 +24,7 @@ export default operator({
       maximum: 1,
       default: 0.1,
       description:
-        'Share of questions that could not be asked above which the run fails, when they are more than one.',
+        'The run fails if more than one question, and more than this share of all questions, could not be asked.',
     },
   },
   inputs: { results: 'result', benchmark: 'benchmark' },

@@ -27,7 +27,7 @@ const config = {
     type: 'string',
     resource: 'feature-cache',
     default: '',
-    description: 'Where features may be already: what is there is not made pixels of again.',
+    description: 'The cache of features: clips whose features are in it are not decoded.',
   },
   count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
   mode: {
@@ -49,7 +49,7 @@ const config = {
     enum: ['published', 'strict'],
     default: 'strict',
     description:
-      'strict: a clip that is cut or corrupt is an outcome. published: the frames that decode are used.',
+      'strict: a clip that is cut or corrupt is not asked about, and its questions get that outcome. published: the frames that can be decoded are used.',
   },
   sheetWidth: {
     type: 'integer',
@@ -62,7 +62,7 @@ const config = {
     exclusiveMinimum: 0,
     default: 120,
     description:
-      'Time in which an ffmpeg process must make some progress; else it is killed and the run ends.',
+      'Longest time that an ffmpeg process may make no progress; after it the process is killed and the run ends.',
   },
   folderFramesPerSecond: {
     type: 'number',

@@ -14,7 +14,7 @@ const fields = {
     enum: ['error', 'leave-out'],
     default: 'error',
     description:
-      'What happens to a completion that no reward applies to: it stops the run (error), or it counts in no mean and has the advantage 0 (leave-out).',
+      'What happens if no reward applies to a completion. error: the run stops. leave-out: the completion counts in no mean, and its advantage is 0.',
   },
   noise: {
     type: 'number',

@@ -12,14 +12,14 @@ export const aggregationFields = {
     type: 'number',
     exclusiveMinimum: 0,
     default: 1,
-    description: 'What sums are divided by, e.g. the largest number of tokens in a completion.',
+    description: 'Divisor of sums, e.g. the largest number of tokens in a completion.',
   },
   emptySequences: {
     type: 'string',
     enum: ['count', 'drop'],
     default: 'count',
     description:
-      'Whether means over completions count (count) or leave out (drop) a completion none of whose tokens count.',
+      'How means over completions treat a completion in which no token counts. count: it counts as 0. drop: it is left out.',
   },
   divisor: {
     type: 'string',

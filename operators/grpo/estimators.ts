@@ -8,14 +8,14 @@ export const estimatorFields = {
     enum: ['mean', 'leave-one-out', 'length-weighted', 'runner-up', 'batch', 'none'],
     default: 'mean',
     description:
-      "What is subtracted from a reward. mean: the group's mean. leave-one-out: the mean of the others in the group. length-weighted: the group's mean weighted by length. runner-up: the second best, for the best alone; the others get 0. batch: the mean of the whole batch. none: nothing.",
+      "What is subtracted from a reward. mean: the group's mean. leave-one-out: the mean of the others in the group. length-weighted: the group's mean weighted by length. runner-up: the second best reward is subtracted from the best one; the others become 0. batch: the mean of the whole batch. none: nothing.",
   },
   scale: {
     type: 'string',
     enum: ['group', 'batch', 'batch-advantage', 'token', 'nonzero', 'none'],
     default: 'group',
     description:
-      'What the difference is divided by. group, batch: the standard deviation of the rewards of the group or the batch. batch-advantage: that of the differences in the batch. token: that over tokens, after the mean over tokens is subtracted. nonzero: the share of rewards that are not 0. none: nothing.',
+      'What the difference is divided by. group, batch: the standard deviation of the rewards of the group or the batch. batch-advantage: the standard deviation of the differences in the batch. token: the standard deviation over tokens, after the mean over tokens is subtracted. nonzero: the share of rewards that are not 0. none: nothing.',
   },
   deviation: {
     type: 'string',

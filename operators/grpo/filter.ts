@@ -7,7 +7,7 @@ import { rewardOf } from './reward-of.ts'
 
 /** An update waits until it has enough groups, so dropped ones are replaced (dynamic sampling, DAPO, arXiv:2503.14476). */
 export default operator({
-  summary: 'Drops groups of which nothing can be learned, e.g. because all rewards are equal.',
+  summary: 'Drops groups that teach nothing, e.g. because all their rewards are equal.',
   config: {
     keep: {
       type: 'string',
@@ -29,7 +29,7 @@ export default operator({
       type: 'string',
       enum: ['error', 'keep'],
       default: 'error',
-      description: 'What happens to the last of these: it stops the run (error), or it is kept.',
+      description: 'What happens to the last of these groups: it stops the run (error), or it is kept.',
     },
   },
   inputs: { groups: groupPort },

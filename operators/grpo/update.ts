@@ -39,7 +39,7 @@ export default operator({
       minimum: 1,
       default: 1,
       description:
-        'Updates on the same groups; from the second one on, the ratio is to the policy of the first.',
+        'Updates on the same groups; from the second one on, the ratio compares with the policy before the first.',
     },
     ...prepareFields,
     ...lossFields,

@@ -34,7 +34,7 @@ const fields = {
     minimum: 0,
     default: 0.02,
     description:
-      "Standard deviation of the connector's new matrices; that of its latents is 1, its norms are 1 and its biases 0.",
+      "Standard deviation of the connector's new matrices. Its latents have standard deviation 1; norms start at 1, biases at 0.",
   },
   maxLength: {
     type: 'integer',

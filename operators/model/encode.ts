@@ -26,7 +26,7 @@ export default operator({
       enum: ['frames', 'zero'],
       default: 'frames',
       description:
-        'What the model sees: the frames, or zeros instead of their features, which hide the video but not that there is one.',
+        'What the model sees: the frames, or zeros instead of their features. With zeros the prompt still has a video, but its content is hidden.',
     },
     joint: { type: 'string', default: ' ', description: 'Text between the question and the instruction.' },
   },

@@ -36,7 +36,7 @@ export default operator({
       minimum: 1,
       default: 1,
       description:
-        'Prompts written for at once: the next takes the place of one whose completions have all ended. More than 1 helps where prompts need not wait for the weights.',
+        'Prompts completed at the same time: when all completions of a prompt have ended, the next prompt takes its place. More than 1 helps if prompts do not have to wait for the weights.',
     },
     ...drawingFieldsUnlessGreedy,
     minP: {

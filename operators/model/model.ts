@@ -42,7 +42,7 @@ const fields = {
     enum: ['auto', 'float32', 'float16'],
     default: 'auto',
     description:
-      'What products round their factors to; sums, norms, probabilities and losses are float32. Frozen weights are kept in it. auto: float16 on a GPU whose matrix units can, else float32.',
+      'Number format of the factors of products and of frozen weights; sums, norms, probabilities and losses are float32. auto: float16 if the matrix units of the GPU support it, else float32.',
   },
   recompute: {
     type: 'string',

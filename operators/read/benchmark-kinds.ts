@@ -20,7 +20,7 @@ export interface ListedQuestion {
   gold?: string
 }
 
-/** `tasks`: the mean of the tasks' accuracies; `groups.NAME`: the mean over the values of that group. */
+/** `tasks`: the mean of the tasks' accuracies; `groups.NAME`: the mean over the values of group NAME. */
 export type Headline = 'micro' | 'tasks' | `groups.${string}`
 
 /** Something noteworthy in the data. */

@@ -24,7 +24,7 @@ const config = {
   name: {
     type: 'string',
     default: '',
-    description: "What the questions are called in ids and reports; empty for the file's name.",
+    description: "Name of the benchmark in ids and reports; empty for the file's name.",
   },
   id: {
     type: 'string',

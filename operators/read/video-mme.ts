@@ -21,8 +21,7 @@ const config = {
   subtitles: {
     type: 'boolean',
     default: false,
-    description:
-      'Puts the lines spoken at the sampled frames before the question, where a clip has subtitles.',
+    description: 'Puts the subtitles of the sampled frames before the question, if the clip has subtitles.',
   },
 } as const
 

@@ -9,7 +9,7 @@ export const combineFields = {
     enum: ['code', 'paper'],
     default: 'code',
     description:
-      'How the two combine: as in the published program (code), or as in its paper, where a completion without the form earns `zeroReplacement` even if it is right (paper).',
+      'How the two combine: as in the published program (code), or as in its paper (paper): there a completion with format reward 0 earns `zeroReplacement` even if it is right.',
   },
   zeroReplacement: {
     type: 'number',

@@ -3,7 +3,11 @@ import { lengthOf, strip } from '../text/python.ts'
 import { reward } from './reward.ts'
 
 export const formatFields = {
-  baseline: { type: 'number', default: 0.5, description: 'Reward for the form alone.' },
+  baseline: {
+    type: 'number',
+    default: 0.5,
+    description: 'Reward for a well-formed completion without the bonus.',
+  },
   lengthBonus: {
     type: 'number',
     default: 0.5,
@@ -25,7 +29,7 @@ export default reward(
 )
 
 export interface FormatOptions {
-  /** Reward for the form alone. */
+  /** Reward for a well-formed completion without the bonus. */
   baseline: number
   /** Added in proportion to the length of the thinking. */
   lengthBonus: number

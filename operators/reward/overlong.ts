@@ -5,11 +5,15 @@ export default reward(
   'Lowers the combined reward of completions as they approach the length limit, most of all beyond it.',
   ({ ids }, { config }) => overlongReward(ids.length, config.length, config.buffer),
   {
-    length: { type: 'integer', minimum: 1, description: 'Tokens from which on the penalty is `weight`.' },
+    length: {
+      type: 'integer',
+      minimum: 1,
+      description: 'Length in tokens from which the penalty is `weight`.',
+    },
     buffer: {
       type: 'integer',
       minimum: 1,
-      description: 'Tokens before `length` over which the penalty grows.',
+      description: 'Number of tokens before `length` over which the penalty grows.',
     },
     weight: { type: 'number', default: 1, description: 'Largest penalty.' },
   },

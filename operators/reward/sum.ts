@@ -18,7 +18,7 @@ export default operator({
       enum: ['error', 'zero', 'leave-out'],
       default: 'error',
       description:
-        'What happens to a completion that none of the rewards applies to: it stops the run (error), its sum is 0 (zero), or it gets no combined reward (leave-out; see `missing` of grpo.advantage).',
+        'What happens if none of the rewards applies to a completion. error: the run stops. zero: its sum is 0. leave-out: it gets no combined reward (see `missing` of grpo.advantage).',
     },
   },
   inputs: { groups: groupPort },

@@ -19,7 +19,7 @@ export default operator({
       maximum: 3,
       default: 2,
       description:
-        'Questions about a clip, the first of these: where the shape moves, its colour, which shape it is.',
+        'Number of questions about a clip, in this order: where the shape moves, its colour, which shape it is.',
     },
     rows: {
       type: 'string',

@@ -4,7 +4,8 @@ export const concurrencyField = {
   type: 'integer',
   minimum: 0,
   default: 0,
-  description: 'Clips decoded at the same time, which changes no pixel; 0: one for every two CPU cores.',
+  description:
+    'Clips decoded at the same time; the pixels do not depend on it. 0: one for every two CPU cores.',
 } as const
 
 /** The number that the field above says; each ffmpeg decodes with several threads. */

@@ -6,9 +6,13 @@ import { thumbnail, tile, writeJpeg } from './pictures.ts'
 
 /** Give it the same frames as `video.sample`: it decodes them for itself. */
 export default operator({
-  summary: 'Writes the frames that a model sees as one picture in the folder of the run.',
+  summary: 'Writes the frames that a model sees as one picture into the folder of the run.',
   config: {
-    show: { type: 'boolean', default: true, description: 'Write it; otherwise clips are passed over.' },
+    show: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether to write the picture; if not, clips are ignored.',
+    },
     count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
     frameWidth: { type: 'integer', minimum: 1, default: 240, description: 'Width of one frame in pixels.' },
     columns: { type: 'integer', minimum: 1, default: 4, description: 'Frames in a row.' },

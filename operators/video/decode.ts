@@ -16,7 +16,7 @@ export default operator({
       exclusiveMinimum: 0,
       default: 20,
       description:
-        'Time in which an ffmpeg process must make some progress; else it is killed and the clip fails.',
+        'Longest time that an ffmpeg process may make no progress; after it the process is killed and the clip fails.',
     },
     folderFramesPerSecond: {
       type: 'number',

@@ -14,7 +14,7 @@ export default operator({
   config: {
     folder: {
       type: 'string',
-      description: "Folder that the clips' paths start from; made when it is not there.",
+      description: "Folder that the clips' paths start from; it is created if it is missing.",
     },
     codec: {
       type: 'string',
@@ -32,7 +32,8 @@ export default operator({
       type: 'number',
       exclusiveMinimum: 0,
       default: 60,
-      description: 'ffmpeg is stopped, and the clip fails, when it makes no progress for this long.',
+      description:
+        'Longest time that ffmpeg may make no progress; after it ffmpeg is stopped and the clip fails.',
     },
   },
   inputs: { clips: 'pictures' },

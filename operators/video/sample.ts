@@ -48,7 +48,7 @@ const config = {
   bounded: {
     type: 'boolean',
     default: false,
-    description: 'Rule M keeps to the sample, from its field `start` to its field `end`, in seconds.',
+    description: 'Rule M takes frames only between the fields `start` and `end` of the sample, in seconds.',
     when: { rule: 'M' },
   },
   aspect: {

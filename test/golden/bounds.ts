@@ -105,16 +105,17 @@ export function boundsOf(shape: ModelShape, precision: Precision): Bounds {
 }
 
 /**
- * How far apart two trainings are after a few steps of AdamW, as a share of the way gone, whose gradients differ by the
- * share `error`: steps are near ± the learning rate, and two normal numbers with an angle of arctan(error) between them
- * differ in sign in arctan(error) / π of all places, where the steps are 2 apart. Of several equal parts, each with its own.
+ * The distance between two trainings after a few steps of AdamW, as a share of the distance that the weights moved. The
+ * gradients differ by the share `error`. Steps are near ± the learning rate. Two normal numbers with an angle of
+ * arctan(error) between them differ in sign in arctan(error) / π of all places, and there the steps are 2 apart. `errors`
+ * has one error for each of several parts of equal size.
  */
 const apart = (errors: readonly number[]): number =>
   Math.sqrt(errors.reduce((sum, error) => sum + (4 / Math.PI) * Math.atan(error), 0) / errors.length)
 
 /**
- * Softmax does not see what all keys have in common: of a bias of keys it sees only how far it turns along the sequence,
- * 1 at most, which for the slow pairs of a head is nearly nothing.
+ * Softmax ignores an offset that all keys share. A bias of keys therefore acts only through its rotation along the sequence,
+ * 1 at most, which is nearly 0 for the slow pairs of a head.
  */
 const turnsOf = ({ headSize, ropeTheta }: ModelShape['language'], positions: number): number[] =>
   Array.from({ length: headSize / 2 }, (_, pair) =>

@@ -41,7 +41,7 @@ export const run: Verb = {
       description: 'Continue a stopped run from its newest checkpoint. --set may change onError and limits.',
     },
     'accept-changes': {
-      description: 'With --resume: go on although data, models, plugins or the GPU are not as they were.',
+      description: 'With --resume: go on although data, models, plugins or the GPU have changed.',
     },
   },
   example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',

@@ -39,7 +39,7 @@ const edgeProperties: Readonly<Record<string, Schema>> = {
     enum: ['block', 'drop-oldest', 'error'],
     default: 'block',
     description:
-      'When the edge is full: make the producer wait, drop the item that waits longest, or end the run.',
+      'When the edge is full: make the producer wait, drop the item that has waited longest, or end the run.',
   },
   keep: {
     type: 'string',
@@ -146,7 +146,7 @@ const node: Schema = {
       required: ['retry'],
       additionalProperties: false,
       properties: {
-        retry: { type: 'integer', minimum: 1, description: 'More attempts after the first.' },
+        retry: { type: 'integer', minimum: 1, description: 'Number of attempts after the first one.' },
         backoffMs: {
           type: 'number',
           minimum: 0,
@@ -223,7 +223,7 @@ export const graphSchema: Schema = {
     outputs: {
       type: 'object',
       default: {},
-      description: 'Of a sub-graph: output name to the `node.port` that it is.',
+      description: 'Of a sub-graph: output name to the `node.port` that feeds it.',
       propertyNames: name,
       additionalProperties: { type: 'string', pattern: endPattern },
     },
