@@ -54,10 +54,11 @@ export default operator({
   inputs: { clips: 'clip-questions' },
   outputs: {
     clips: 'clip-questions',
-    answers: 
+    answers: {
       kind: 'answer',
       optional: true,
-      description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',,
+      description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',
+    },
   },
   run: ({ clips }, { folder: given, recipe, retry, repeats, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)
