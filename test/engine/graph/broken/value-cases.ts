@@ -38,7 +38,7 @@ export const valueCases: readonly Case[] = [
     ]),
     problems: [
       'g.json:5:86 nodes.work.onError: must be one of "stop", "skip", found "ignore" (When an item fails: `stop` ends the run; `skip` puts it into dead-letters.jsonl and goes on; `{ "retry": n }` tries n more times, then stops.)',
-      'g.json:6:98 nodes.again.onError.retry: must be >= 1, found 0 (More attempts after the first.)',
+      'g.json:6:98 nodes.again.onError.retry: must be >= 1, found 0 (Number of attempts after the first one.)',
     ],
   },
   {
