@@ -11,6 +11,7 @@ export function whatFfmpegSaid(log: string, path: string): string {
       withoutPrefixes(line)
         .replace(`file:${path}: `, '')
         .replace(/^Error opening input( files)?: /, '')
+        .replace(/^Format not on whitelist .*/, 'this format may name other files, and flow does not open it')
         .trim(),
     )
     .filter(line => !line.startsWith('Error opening input file '))

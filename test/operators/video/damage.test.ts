@@ -109,4 +109,7 @@ t.test('lists, patterns and scripts that name other files are not opened', async
     await writeFile(join(folder, name), text)
     await t.rejects(open(name), { code: 'not-a-video' }, name)
   }
+  const told =
+    /list\.ffconcat: not a video .*ffmpeg said: this format may name other files, and flow does not open it/
+  await t.rejects(open('list.ffconcat'), { message: told })
 })
