@@ -37,11 +37,14 @@ export async function* decode(
   console.log(agreement(frozen, inTiles))
 }
 
+/** Tokens of a prompt: few where attention is computed as a whole matrix. */
+const promptLength = ({ device }: VideoModel): number => (device.units === 'none' ? 60 : 600)
+
 /** 16 drawn tokens after each of 8 prompts, twice, with their log-probabilities. */
 async function firstTokens(model: VideoModel): Promise<Completion[]> {
   const { vocabulary } = model.shape.language
   const requests = Array.from({ length: 8 }, (_, i) => {
-    return { ids: tokens(600, i + 1).map(id => id % vocabulary), seeds: [0, 1] }
+    return { ids: tokens(promptLength(model), i + 1).map(id => id % vocabulary), seeds: [0, 1] }
   })
   const limits = { maxNewTokens: 16, endIds: [] }
   return (await writeCompletions(model, requests, sampling, limits)).flat()
@@ -68,13 +71,17 @@ async function* decodeSteps(
   trained: 'none' | 'full',
   { rounds, isProfiled }: { rounds: number; isProfiled: boolean },
 ): AsyncGenerator<Measurement> {
+  const { vocabulary } = model.shape.language
   for (const [prompts, group] of [
     [1, 1],
     [1, 8],
     [8, 8],
   ]) {
     const requests = Array.from({ length: prompts }, (_, i) => {
-      return { ids: tokens(600, i + 1), seeds: Array.from({ length: group }, (_, s) => i * 100 + s) }
+      return {
+        ids: tokens(promptLength(model), i + 1).map(id => id % vocabulary),
+        seeds: Array.from({ length: group }, (_, s) => i * 100 + s),
+      }
     })
     const write = (maxNewTokens: number) =>
       generate(model, requests, sampling, { maxNewTokens, endIds: [endId] })
@@ -82,7 +89,7 @@ async function* decodeSteps(
     const many = await measure(rounds, () => write(long))
     const seconds = many.map((whole, i) => (whole - few[i]) / (long - short))
     // Half of what is written lies before a step on average.
-    const bytes = decodeBytes(model, prompts * (600 + (group * (long + short)) / 2))
+    const bytes = decodeBytes(model, prompts * (promptLength(model) + (group * (long + short)) / 2))
     const name = `decode step ${prompts} x ${group}${trained === 'full' ? ', trained weights' : ''}`
     yield { name, seconds, bytes }
     if (isProfiled) for (const line of await kernels(model, requests)) console.log(line)

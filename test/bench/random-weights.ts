@@ -11,15 +11,15 @@ import { Recording } from '../../kernels/plan/recording.ts'
  */
 export async function fillRandom(device: Device, { byName }: ParameterSet): Promise<void> {
   const recording = new Recording(device)
-  let seed = 0
-  for (const { name, shape, value } of byName.values()) {
-    seed++
+  // By name: the order of the parameters depends on which of them are trained, and models of one shape get the same weights.
+  const named = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+  for (const [seed, { name, shape, value }] of named.entries()) {
     if (name.endsWith('.bias')) continue
     const isVector = shape.length === 1
     const scale = isVector ? 0 : Math.sqrt(3 / sizeOf(shape.slice(1)))
     const words = value.type === 'f16' ? sizeOf(shape) / 2 : sizeOf(shape)
     recording.dispatch(uniform[value.type === 'f16' ? 'f16' : 'f32'], {
-      params: { words, seed: Math.imul(seed, 2654435761) >>> 0, scale, offset: isVector ? 1 : 0 },
+      params: { words, seed: Math.imul(seed + 1, 2654435761) >>> 0, scale, offset: isVector ? 1 : 0 },
       buffers: { values: value },
       grid: Math.ceil(words / (width * wordsOfLane)),
     })
