@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
+import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
@@ -23,7 +24,7 @@ export function exportResults(folder: string, form: ExportForm, out: string): st
   if (results.length === 0) throw new EvaluationError('no-results', `${folder}: holds no result yet`)
   const files = forms[form]({ benchmark, recipe: readRecipe(folder), results })
   return Object.entries(files).map(([name, text]) => {
-    const path = join(out, name)
+    const path = inside(out, name)
     mkdirSync(dirname(path), { recursive: true })
     replaceFile(path, text)
     return path

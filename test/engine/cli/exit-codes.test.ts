@@ -69,6 +69,8 @@ t.test('the exit code of a verb is its own when its output is closed', async t =
     [1, 'run', '--resume', at('torn')],
     [2, 'merge'],
     [2, 'compare'],
+    [2, 'table'],
+    [2, 'export'],
     [2, 'new', 'nothing'],
     [0, 'help'],
     [2, 'help', 'nothing'],
