@@ -46,7 +46,7 @@ export async function readNextQa(settings: {
     const name = idOf(row, 'video', where)
     const options = [0, 1, 2, 3, 4].map(i => idOf(row, `a${i}`, where))
     const type = text(row, 'type', where)
-    const places = [map[name], name].flatMap(place =>
+    const places = [Object.hasOwn(map, name) ? map[name] : undefined, name].flatMap(place =>
       typeof place === 'string'
         ? ['NExTVideo', 'videos', 'video', '.'].map(folder => `${folder}/${place}.mp4`)
         : [],

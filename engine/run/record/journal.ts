@@ -9,7 +9,7 @@ import { RunError } from '../error.ts'
 import type { Lease } from '../items/lease.ts'
 import type { RunSummary } from '../summary.ts'
 import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
-import { writeReport } from './report/report.ts'
+import { reportOf } from './report/report.ts'
 import { type EventFile, openEventFile } from './tensorboard.ts'
 
 type Entry = Readonly<Record<string, unknown>>
@@ -96,7 +96,7 @@ export class Journal {
   async conclude({ error, ...facts }: RunSummary): Promise<void> {
     this.state({ ...facts, ...(error && { error: { code: error.code, message: error.message } }) })
     if (['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`))))
-      await writeReport(this.directory)
+      this.#files.replace('report.html', await reportOf(this.directory))
   }
 
   close(): void {

@@ -76,9 +76,13 @@ export function scoreTable(title: string, scores: readonly Score[]): string {
 }
 
 /** An average in words. */
-export const averageName = (name: string): string => averages[name] ?? name.replace(/^groups\./, 'mean by ')
+export const averageName = (name: string): string =>
+  averages.get(name) ?? name.replace(/^groups\./, 'mean by ')
 
-const averages: Readonly<Record<string, string>> = { micro: 'of all questions', tasks: 'mean of the tasks' }
+const averages = new Map([
+  ['micro', 'of all questions'],
+  ['tasks', 'mean of the tasks'],
+])
 
 /** In the order in which one may use another. */
 const modules = ['state.js', 'row.js', 'controls.js', 'main.js'] as const

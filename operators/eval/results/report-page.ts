@@ -43,7 +43,7 @@ ${habitsSection(habitsOf(results))}
   })
 }
 
-function overview(summary: Summary, { model, profile, date }: Heading): string {
+function overview(summary: Summary, { model, profile, date, details }: Heading): string {
   const { benchmark, scores, done, expected, shard, outcomes, unparsedRate, drawn } = summary
   const [headline] = scores
   const { name = '', mean = Number.NaN, low = null, high = null, chance = Number.NaN } = headline ?? {}
@@ -61,7 +61,7 @@ function overview(summary: Summary, { model, profile, date }: Heading): string {
     })
   return `<h1>${html(model)} on ${html(benchmark)}</h1>
 <p class="about">${html([profile, date, `shard ${shard}`].filter(Boolean).join(' · '))} · ${complete}</p>
-<p class="big">${percent(mean)} %<small> ${html(averageName(name))}</small></p>
+${details.length === 0 ? '' : `<p class="about">${html(details.join(' · '))}</p>\n`}<p class="big">${percent(mean)} %<small> ${html(averageName(name))}</small></p>
 <p>${interval}guessing ${percent(chance)} %. Unreadable: ${percent(unparsedRate)} %${drawn > 0 ? `, ${drawn} letters drawn at random` : ''}.</p>
 <div class="bar">${bars.join('')}</div>`
 }

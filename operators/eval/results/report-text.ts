@@ -1,15 +1,18 @@
+import { detailsOf } from './report-heading.ts'
 import type { Result } from './result.ts'
 import type { Score, Summary } from './summary.ts'
 
 /** The summary for people, as Markdown. */
 export function markdown(summary: Summary): string {
-  const { benchmark, done, expected, shard, scores, speed } = summary
+  const { benchmark, done, expected, shard, scores, speed, provenance } = summary
   const complete =
     done === expected ? `all ${done} questions` : `${done} of ${expected} questions: INCOMPLETE`
   const outcomes = Object.entries(summary.outcomes).map(([name, count]) => `| ${name} | ${count} |`)
   const { decode, encode, generate } = speed.secondsPerClip
   return [
     `# ${benchmark}`,
+    '',
+    `${[provenance.model, provenance.profile && `profile ${provenance.profile}`, provenance.date, ...detailsOf(provenance)].filter(Boolean).join('; ')}.`,
     '',
     `${complete}, shard ${shard}, ${speed.clips} clips. Accuracy counts every outcome but \`right\` as wrong.`,
     `Intervals: 95 %, questions about one clip taken together. Chance: the mean of 1 / options.`,

@@ -4,7 +4,7 @@ import { EMPTY } from 'rxjs'
 import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
-import { writeReport } from '../../../engine/run/record/report/report.ts'
+import { reportOf } from '../../../engine/run/record/report/report.ts'
 import { startRun } from '../../../engine/run/run.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group } from '../../../operators/kinds.ts'
@@ -83,7 +83,7 @@ t.test('training is evaluated after each `every` updates, and the best checkpoin
     [...pictures].sort(),
     'a picture for each clip that was learned from',
   )
-  const page = readFileSync(await writeReport(directory), 'utf8')
+  const page = await reportOf(directory)
   t.equal(
     page.match(/src="data:image\/jpeg;base64,\/9j/g)?.length,
     10,

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileInside, isInside } from '../../../shared/inside.ts'
@@ -9,12 +9,8 @@ import { type Entry, type Report, reportPage, type Sample } from './page.ts'
 const newestCount = 24
 const extremeCount = 8
 
-/** Writes `report.html` into a run's folder from the other files there: one page that needs nothing else. */
-export async function writeReport(directory: string): Promise<string> {
-  const path = join(directory, 'report.html')
-  writeFileSync(path, reportPage(await readReport(directory)))
-  return path
-}
+/** The text of `report.html`, made of the other files of a run's folder: one page that needs nothing else. */
+export const reportOf = async (directory: string): Promise<string> => reportPage(await readReport(directory))
 
 async function readReport(directory: string): Promise<Report> {
   const steps = new Map<string, { step: number; value: number }[]>()

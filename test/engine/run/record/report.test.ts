@@ -1,9 +1,9 @@
-import { readFileSync, symlinkSync } from 'node:fs'
+import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { sparkline } from '../../../../engine/run/record/report/curve.ts'
 import { drawGraph } from '../../../../engine/run/record/report/graph-drawing.ts'
-import { writeReport } from '../../../../engine/run/record/report/report.ts'
+import { reportOf } from '../../../../engine/run/record/report/report.ts'
 
 const lines = (entries: readonly object[]): string =>
   entries.map(entry => `${JSON.stringify(entry)}\n`).join('')
@@ -26,7 +26,7 @@ t.test(
         error: { message: 'it broke' },
       }),
     })
-    const page = readFileSync(await writeReport(folder), 'utf8')
+    const page = await reportOf(folder)
     t.equal(page.match(/<figure>/g)?.length, 1)
     t.match(page, /Never changed: <code>fixed 7<\/code>/)
     for (const i of [100, 200, 499]) t.ok(page.includes(`&lt;b&gt;answer ${i}&lt;/b&gt;`), `sample ${i}`)
@@ -56,7 +56,7 @@ t.test('pictures in the folder of the run are shown, and nothing outside of it',
     'outside.jpg': 'secret',
   })
   symlinkSync(join(folder, 'outside.jpg'), join(folder, 'run/frames/link.jpg'))
-  const page = readFileSync(await writeReport(join(folder, 'run')), 'utf8')
+  const page = await reportOf(join(folder, 'run'))
   const encoded = Buffer.from('picture').toString('base64')
   t.ok(page.includes(`<img alt="" src="data:image/jpeg;base64,${encoded}">`))
   t.equal(page.match(/<img/g)?.length, 1)
@@ -65,8 +65,8 @@ t.test('pictures in the folder of the run are shown, and nothing outside of it',
 
 t.test('a run of one update, and one without anything, have a report too', async t => {
   const one = t.testdir({ 'metrics.jsonl': lines([{ loss: 2 }]), 'manifest.json': '{}' })
-  t.match(readFileSync(await writeReport(one), 'utf8'), /loss 2/)
-  t.match(readFileSync(await writeReport(t.testdir()), 'utf8'), /<h1>run<\/h1>/)
+  t.match(await reportOf(one), /loss 2/)
+  t.match(await reportOf(t.testdir()), /<h1>run<\/h1>/)
 })
 
 t.test('a sparkline goes from the lowest to the highest and is no longer than asked', async t => {

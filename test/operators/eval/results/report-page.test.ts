@@ -34,7 +34,12 @@ const result = (id: string, rest: Partial<Result> = {}): Result => ({
   ...rest,
 })
 
-const heading = { model: '/models/small', profile: 'profile strict', date: '2026-11-29 03:00 UTC' }
+const heading = {
+  model: '/models/small',
+  profile: 'profile strict',
+  date: '2026-11-29 03:00 UTC',
+  details: ['weights 0123456789ab', 'data /bench', 'on a <GPU>'],
+}
 
 function pageOf(results: readonly Result[], sheets = new Map<string, string>()): string {
   const questions = results.map(({ id, clip }) => ({ id, clip }))
@@ -52,7 +57,7 @@ t.test('a page begins with the model, the profile, the date and the total', asyn
   const words = header.replaceAll(/<[^>]*>/g, ' ').replaceAll(/\s+/g, ' ')
   t.match(
     words,
-    /^ ?\/models\/small on made profile strict · 2026-11-29 03:00 UTC · shard 1\/1 · 2 questions 50\.0 %/,
+    /^ ?\/models\/small on made profile strict · 2026-11-29 03:00 UTC · shard 1\/1 · 2 questions weights 0123456789ab · data \/bench · on a &lt;GPU&gt; 50\.0 %/,
   )
 })
 
