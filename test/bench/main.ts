@@ -3,7 +3,7 @@
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
-//   --lora         step, endure: adapters instead of full training
+//   --lora         update, step, endure: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load, endure, run: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut

@@ -1,4 +1,5 @@
 import type { Device } from '../../kernels/device/device.ts'
+import { withoutAdapters } from '../../kernels/networks/adapters.ts'
 import { adamWOptimizer } from '../../kernels/networks/training/optimizer.ts'
 import { encodeFrames, forward } from '../../kernels/networks/video-model.ts'
 import { noise } from '../kernels/support.ts'
@@ -45,13 +46,18 @@ export async function* prefill(
   model.weights.free()
 }
 
-/** One update of 8 completions of 356 tokens after a prompt of 600: reference, forward, backward, AdamW. */
+/**
+ * One update of 8 completions of 356 tokens after a prompt of 600: reference, forward, backward, AdamW. With `lora` of adapters on
+ * a frozen model, which is its own reference.
+ */
 export async function* update(
   device: Device,
-  { rounds, config, recompute, profile: isProfiled }: BenchOptions,
+  { rounds, config, lora, recompute, profile: isProfiled }: BenchOptions,
 ): AsyncGenerator<Measurement> {
-  const policy = { ...(await randomModel(device, 'full', config)), recompute }
-  const reference = await randomModel(device, 'none', config)
+  const policy = { ...(await randomModel(device, lora ? 'lora' : 'full', config)), recompute }
+  const reference = lora
+    ? { ...policy, weights: withoutAdapters(policy.weights) }
+    : await randomModel(device, 'none', config)
   const options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 }
   const optimizer = await adamWOptimizer(policy, options)
   const completions = Array.from({ length: 8 }, (_, i) => tokens(356, i + 10))
@@ -70,14 +76,15 @@ export async function* update(
   // One forward of the reference; forward and twice as much backward of the policy.
   const flops = 4 * languageFlops(policy, 600 + 8 * 355, 650, 8 * 356)
   yield {
-    name: 'update 8x956',
+    name: `update 8x956${lora ? ', adapters' : ''}`,
     seconds: await measure(rounds, run),
-    flops,
+    ...(!lora && { flops }),
     peakBytes: device.peakBytes,
   }
   if (isProfiled) await printProfile(device, run)
   optimizer.free()
-  for (const model of [policy, reference]) model.weights.free()
+  policy.weights.free()
+  if (!lora) reference.weights.free()
 }
 
 async function printProfile(device: Device, run: () => Promise<unknown>): Promise<void> {
