@@ -1,66 +1,9 @@
 import type { Observable, OperatorFunction } from 'rxjs'
+import type { Config, Fields } from './fields.ts'
 
-/** One field of an operator's config: a JSON Schema fragment with a description. Without `default` it is required. */
-export type Field = (
-  | NumberField
-  | { type: 'boolean'; default?: boolean }
-  | StringField
-  | { type: 'array'; items: ItemField; minItems?: number; default?: readonly unknown[] }
-  | { type: 'object'; default?: Readonly<Record<string, unknown>> }
-) & {
-  description: string
-  /** The field is read only when these other fields have these values: `flow check` says so when it is set in vain. */
-  when?: Readonly<Record<string, string | number | boolean>>
-}
+export type { Config, Field, Fields } from './fields.ts'
 
-interface NumberField {
-  type: 'number' | 'integer'
-  minimum?: number
-  exclusiveMinimum?: number
-  maximum?: number
-  default?: number
-}
-
-interface StringField {
-  type: 'string'
-  enum?: readonly string[]
-  default?: string
-  /** The string names a resource of this kind in the graph, e.g. `model`. */
-  resource?: string
-}
-
-type ItemField =
-  | { type: 'number' | 'integer' | 'boolean' | 'object' }
-  | { type: 'string'; enum?: readonly string[] }
-
-export type Fields = Readonly<Record<string, Field>>
-
-type ItemValue<I> = I extends { type: 'string'; enum: infer E extends readonly string[] }
-  ? E[number]
-  : I extends { type: 'string' }
-    ? string
-    : I extends { type: 'number' | 'integer' }
-      ? number
-      : I extends { type: 'boolean' }
-        ? boolean
-        : Readonly<Record<string, unknown>>
-
-type Value<F> = F extends { type: 'string'; enum: infer E extends readonly string[] }
-  ? E[number]
-  : F extends { type: 'string' }
-    ? string
-    : F extends { type: 'number' | 'integer' }
-      ? number
-      : F extends { type: 'boolean' }
-        ? boolean
-        : F extends { type: 'array'; items: infer I }
-          ? readonly ItemValue<I>[]
-          : Readonly<Record<string, unknown>>
-
-/** The config an operator's `run` receives: every field is present, defaults filled in. */
-export type Config<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> }
-
-/** Version of everything in this file. A plugin states the one that it was written for; another one is refused. */
+/** Version of everything in this file and in fields.ts. A plugin states the one that it was written for; another one is refused. */
 export const apiVersion = 1
 
 /** A port: the kind of its items, e.g. `frames`. `any` joins with every kind. */
@@ -187,6 +130,12 @@ export interface Context {
    * Called once, in `run` of an operator or `open` of a resource.
    */
   checkpoint(state: Durable): void
+  /**
+   * For an operator that `pairs`: called when nothing else can happen in the run. `isAlone` tells of an item that the
+   * node holds whether its partner can no longer arrive, because everything else that came from the same source item is
+   * gone. The node then releases it, or fails. Called once, in `run`.
+   */
+  partnerless(release: (isAlone: (item: Item) => boolean) => void): void
   /** A number that `flow top` shows, read every second, e.g. the bytes alive on a GPU. */
   gauge(name: string, read: () => number): void
   /** Adds a fact to the run's `manifest.json`, e.g. the GPU adapter. */
@@ -258,6 +207,13 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   collects?(config: Config<F>): number
   /** Set when one item may become several: then the number of items after it cannot be computed. */
   readonly expands?: boolean
+  /**
+   * `false` promises that every item that arrives leads to an item at each output, or to an error; `true` says that some
+   * may not, e.g. of a filter. Without it `flow check` takes it that some may not.
+   */
+  readonly drops?: boolean
+  /** Set when `run` holds an item until one with the same key has arrived at another input: see `Context.partnerless`. */
+  readonly pairs?: boolean
   /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */

@@ -4,6 +4,7 @@ import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
+import { checkPairs } from './checks/pairs.ts'
 import { orderResources } from './checks/resources.ts'
 import { dimsOf, sizesOf } from './checks/sizes.ts'
 import { typeEdges } from './checks/types.ts'
@@ -88,6 +89,7 @@ function checkWith(
     problems,
   )
   checkBatches(nodes, problems)
+  if (problems.length === 0) checkPairs(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
     ...(registry.warnings ?? []),

@@ -103,6 +103,7 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'bad-edge': 'change the settings of the edge',
   cycle: 'give one edge of the cycle an "initial" value',
   'batch-never-fills': 'raise "maxLag", or lower the size of the batch',
+  'pair-never-meets': 'drop or collect items before the ways part, or after they meet',
   'bad-sub-graph': 'correct the path, which is relative to this file',
   'bad-extends': 'correct the path, which is relative to this file',
   'unconnected-output': 'connect it, or remove the node',

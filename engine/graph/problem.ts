@@ -61,6 +61,7 @@ export type ProblemCode =
   | 'bad-edge'
   | 'cycle'
   | 'batch-never-fills'
+  | 'pair-never-meets'
   | 'bad-sub-graph'
   | 'bad-extends'
   | WarningCode

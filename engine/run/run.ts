@@ -229,6 +229,7 @@ class GraphRun implements NodeHost, Services {
   #quiet(): void {
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
     if (this.#error || nodes.every(node => !node.isRunning)) return
+    if (this.#network?.shedPartnerless()) return
     if (this.#checkpoints?.look()) return
     if (nodes.filter(node => node.closeFeedback()).length > 0) return
     this.#stall.look(nodes, edges)

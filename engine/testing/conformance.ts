@@ -93,7 +93,7 @@ async function attempt(
   faults: string[],
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'flow-conformance-'))
-  const feed: Feed = { given: 0, live: 0, blocked: false }
+  const feed: Feed = { given: 0, live: 0, blocked: false, taken: new Map() }
   const registry: Registry = {
     operators: { subject, give: giver(options.items ?? {}, how.copies, feed), take: taker(how, feed) },
     resources: options.resources ?? {},
@@ -126,6 +126,7 @@ async function attempt(
       faults.push(
         `${what}: must end as ${how.status}, ended as ${status}${error ? `: ${error.message}` : ''}`,
       )
+    if (status === 'completed' && !how.take) faults.push(...brokenPromises(subject, what, how, feed))
     if (leaked > 0 || feed.live > 0)
       faults.push(`${what}: must release every item, ${Math.max(leaked, feed.live)} are left`)
     const planned = plan.nodes.find(node => node.operatorName === 'subject')
@@ -136,6 +137,21 @@ async function attempt(
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Outputs of an operator with `drops: false` at which fewer items came than went into the input that got the fewest. */
+function brokenPromises(
+  { drops, inputs, outputs }: Operator,
+  what: string,
+  how: Trial,
+  feed: Feed,
+): string[] {
+  if (drops !== false || Object.keys(inputs).length === 0) return []
+  return Object.keys(outputs).flatMap(port => {
+    const taken = feed.taken.get(`take-${port}`) ?? 0
+    if (taken >= how.copies) return []
+    return [`${what}: must drop none, as it says, gave ${taken} of ${how.copies} items at "${port}"`]
+  })
 }
 
 /** An upper bound of the items that edges and credits allow between the sources and a consumer that takes none. */
@@ -190,6 +206,7 @@ function taker({ take: count, block }: Trial, feed: Feed): Operator {
     outputs: {},
     run: ({ items }, _, context) => {
       const look = async () => {
+        feed.taken.set(context.node, (feed.taken.get(context.node) ?? 0) + 1)
         if (!block) return undefined
         feed.blocked = true
         await new Promise(resolve => context.signal.addEventListener('abort', resolve))
@@ -207,4 +224,6 @@ interface Feed {
   live: number
   /** A consumer has stopped taking items. */
   blocked: boolean
+  /** Items that arrived, by the name of the node that takes them. */
+  taken: Map<string, number>
 }

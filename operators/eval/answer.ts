@@ -49,6 +49,7 @@ export default operator({
   },
   inputs: { lists: { kind: 'list', shape: ['B'] } },
   outputs: { answers: 'answer' },
+  drops: false,
   memory: ({ model, maxNewTokens: length, decoding, slots, ...custom }, { outline, dims }) =>
     answerMemory(
       outline(model),

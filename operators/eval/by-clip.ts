@@ -9,6 +9,7 @@ export default operator({
   config: {},
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip-questions' },
+  drops: true,
   run: ({ samples }) => ({
     clips: new Observable<Item<ClipQuestions>>(subscriber => {
       let open: Item<Question>[] = []

@@ -12,5 +12,6 @@ export default operator({
   },
   inputs: { watched: 'watched' },
   outputs: { answers: 'answer' },
+  drops: false,
   run: ({ watched }, { output }, context) => ({ answers: watched.pipe(answering(context, () => output)) }),
 })

@@ -35,6 +35,7 @@ export default operator({
   },
   inputs: { watched: { kind: 'watched', shape: ['F'] } },
   outputs: { asked: { kind: 'asked', dtype: 'f32', shape: ['F', 'P', 'V'] } },
+  drops: false,
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ watched }, { model: name, template, cache, visual }, context) => {

@@ -33,6 +33,7 @@ export default operator({
     samples: { kind: 'sample', description: 'The questions of an evaluation that is due.' },
     versions: { kind: 'version', description: 'Updates without an evaluation.' },
   },
+  drops: true,
   expands: true,
   memory: ({ path }) => rowsMemory(path),
   run: ({ versions }, { every, path, root, limit }, context) => {

@@ -20,6 +20,7 @@ export default operator({
   outputs: {
     versions: { kind: 'version', description: 'Every update; one with an evaluation follows its results.' },
   },
+  drops: true,
   run: ({ groups, versions }, _config, context) => {
     let answered: Completion[] = []
     let count = 0

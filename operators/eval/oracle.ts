@@ -14,6 +14,7 @@ export default operator({
   },
   inputs: { watched: 'watched' },
   outputs: { answers: 'answer' },
+  drops: false,
   run: ({ watched }, { form }, context) => ({
     answers: watched.pipe(
       answering(context, ({ fields }) => form.replace('{letter}', () => fields.answer ?? 'none')),

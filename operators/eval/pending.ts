@@ -60,6 +60,7 @@ export default operator({
       description: 'Stored answers that are scored again, because the scorer or the true answer has changed.',
     },
   },
+  drops: true,
   run: ({ clips }, { folder: given, recipe, retry, repeats, claimSeconds, lookEverySeconds }, context) => {
     const folder = resultsFolder(given, context)
     const claims = openClaims(folder, claimSeconds)

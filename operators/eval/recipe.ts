@@ -15,6 +15,7 @@ export default operator({
   },
   inputs: { benchmark: 'benchmark' },
   outputs: { benchmark: 'benchmark' },
+  drops: false,
   run: ({ benchmark }, { folder, from, changes }, context) => ({
     benchmark: benchmark.pipe(
       context.each(async (value: Benchmark) => {

@@ -35,6 +35,7 @@ export default operator({
   },
   inputs: { answers: 'answer' },
   outputs: { results: 'result' },
+  drops: false,
   run: ({ answers }, { scorer }, context) => ({
     results: answers.pipe(
       context.each((question: Question): QuestionWith<'verdict'> => {

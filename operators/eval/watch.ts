@@ -83,6 +83,7 @@ export default operator({
   config,
   inputs: { clips: 'clip-questions' },
   outputs: { watched: { kind: 'watched', shape: ['F'] }, failures: 'answer' },
+  drops: true,
   dims: ({ count, mode, maxFrames }) => ({ F: mode === 'count' ? count : maxFrames }),
   memory: ({ model, count, mode, maxFrames, concurrency }, { sizes }) => {
     const { imageSize } = model === '' ? { imageSize: undefined } : sizes(model)

@@ -36,6 +36,7 @@ export default operator({
   config: fields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   credits: ({ groupsPerBatch }) => groupsPerBatch,
   collects: ({ groupsPerBatch }) => groupsPerBatch,
   run: ({ groups }, config, context) => ({

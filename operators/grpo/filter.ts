@@ -34,6 +34,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: true,
   run: ({ groups }, { reward: name, mostDropped, exhausted, ...options }, context) => {
     const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {

@@ -48,6 +48,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { version: 'version' },
+  drops: true,
   effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,

@@ -11,6 +11,7 @@ export default operator({
   config: {},
   inputs: { prompts: promptPort },
   outputs: { prompts: { kind: 'prompt', like: 'prompts' } },
+  drops: false,
   run: ({ prompts }, _config, context) => ({
     prompts: prompts.pipe(
       context.each(async (prompt: Prompt) => {

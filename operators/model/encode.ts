@@ -32,6 +32,7 @@ export default operator({
   },
   inputs: { frames: framesPort },
   outputs: { prompts: promptPort },
+  drops: false,
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({

@@ -75,6 +75,7 @@ export default operator({
     },
   },
   outputs: { groups: { ...groupPort, holds: 'prompts' } },
+  drops: false,
   dims: ({ model, count, maxNewTokens }, sizes) => {
     return { ...modelDims(sizes, model), G: count, T: maxNewTokens }
   },

@@ -13,6 +13,7 @@ export default operator({
   config: { ...accuracyFields, ...formatFields, ...combineFields },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each<Group, Group>(async (group, { key }) => {

@@ -22,6 +22,7 @@ export default operator({
   config: accuracyFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, { formulaSeconds }, context) => ({
     groups: groups.pipe(
       context.each(async (group: Group, { key }) => {

@@ -25,6 +25,7 @@ export default operator({
   config: combineFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(
       context.each((group: Group, { key }) =>

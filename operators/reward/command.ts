@@ -20,6 +20,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, { command, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

@@ -15,6 +15,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

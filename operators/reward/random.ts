@@ -14,6 +14,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, { low, high }, context) => ({
     groups: groups.pipe(
       context.each((group: Group, { seed }) => {

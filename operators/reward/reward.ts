@@ -45,6 +45,7 @@ export const reward = <const F extends Fields = Record<never, never>>(
     config: { weight: weightField, ...(fields as F) },
     inputs,
     outputs: { groups: { kind: 'group', like: 'groups' } },
+    drops: false,
     run: ({ groups }, given, context) => {
       // the casts: the type of a merged config is not computed while F is open
       const config = given as Config<F>

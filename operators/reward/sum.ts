@@ -23,6 +23,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  drops: false,
   run: ({ groups }, { weights, none }, context) => {
     const terms = termsOf(weights)
     const sum = (group: Group, { key }: { key: string }) =>

@@ -25,6 +25,7 @@ export default operator({
   },
   inputs: { frames: framesPort },
   outputs: { examples: examplePort },
+  drops: false,
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template }, context) => ({

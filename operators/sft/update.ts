@@ -30,6 +30,7 @@ export default operator({
   },
   inputs: { examples: examplePort },
   outputs: { version: 'version' },
+  drops: true,
   effects: true,
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,
   collects: ({ batchSize, accumulation }) => batchSize * accumulation,

@@ -23,6 +23,7 @@ export default operator({
   },
   inputs: { items: 'any' },
   outputs: { lists: { kind: 'list', shape: ['B'] } },
+  drops: true,
   dims: ({ size }) => ({ B: size }),
   credits: ({ size }) => size,
   collects: ({ size, bytes, seconds }) => (bytes > 0 || seconds > 0 ? 1 : size),

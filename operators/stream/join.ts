@@ -1,6 +1,5 @@
 import { Observable } from 'rxjs'
 import { type Item, operator } from '../../engine/operator.ts'
-import { at } from '../../engine/shared/at.ts'
 
 /** A pair has the key of its items, and is emitted when the second of them arrives. */
 export default operator({
@@ -10,23 +9,35 @@ export default operator({
       type: 'integer',
       minimum: 1,
       default: 64,
-      description:
-        'Items of one side that may wait for their partners; if they wait for partners that never arrive, the run fails as stalled.',
+      description: 'Items of one side that may wait for their partners.',
     },
     unmatched: {
       type: 'string',
       enum: ['error', 'drop'],
       default: 'error',
-      description: 'What happens to an item whose partner has not arrived when both streams have ended.',
+      description: 'What happens to an item whose partner cannot arrive any more.',
     },
   },
   inputs: { left: 'any', right: 'any' },
   outputs: { pairs: 'pair' },
   unordered: true,
+  pairs: true,
+  drops: true,
   credits: ({ waiting }) => waiting,
-  run: ({ left, right }, { unmatched }) => ({
-    pairs: new Observable<Item>(subscriber => {
-      const waits = { left: new Map<string, Item>(), right: new Map<string, Item>() }
+  run: ({ left, right }, { unmatched }, context) => {
+    const waits = { left: new Map<string, Item>(), right: new Map<string, Item>() }
+    const giveUp = (alone: readonly Item[]) => {
+      const [first] = alone
+      if (first && unmatched === 'error')
+        throw new Error(`${alone.length} items have no partner, the first has the key "${first.key}"`)
+      for (const item of alone) {
+        for (const side of [waits.left, waits.right]) if (side.get(item.key) === item) side.delete(item.key)
+        item.release()
+      }
+    }
+    const all = () => [...waits.left.values(), ...waits.right.values()]
+    context.partnerless(isAlone => giveUp(all().filter(isAlone)))
+    const pairs = new Observable<Item>(subscriber => {
       let open = 2
       const meet = (item: Item, side: 'left' | 'right') => {
         const others = side === 'left' ? waits.right : waits.left
@@ -46,13 +57,12 @@ export default operator({
       }
       const end = () => {
         if (--open > 0) return
-        const alone = [...waits.left.values(), ...waits.right.values()]
-        if (alone.length > 0 && unmatched === 'error')
-          subscriber.error(
-            new Error(`${alone.length} items have no partner, the first has the key "${at(alone, 0).key}"`),
-          )
-        for (const item of alone) if (unmatched === 'drop') item.release()
-        subscriber.complete()
+        try {
+          giveUp(all())
+          subscriber.complete()
+        } catch (error) {
+          subscriber.error(error)
+        }
       }
       const subscriptions = (
         [
@@ -69,6 +79,7 @@ export default operator({
       return () => {
         for (const subscription of subscriptions) subscription.unsubscribe()
       }
-    }),
-  }),
+    })
+    return { pairs }
+  },
 })

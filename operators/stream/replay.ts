@@ -31,6 +31,7 @@ export default operator({
   },
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
+  drops: true,
   expands: true,
   credits: ({ capacity }) => capacity,
   run: ({ items }, { epochs, limit, shuffle }, context) => {

@@ -10,6 +10,7 @@ export default operator({
   },
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
+  drops: true,
   run: ({ items }, { count }, context) => {
     const passed = keptNumber(context)
     const first = defer(() => {

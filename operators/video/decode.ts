@@ -28,6 +28,7 @@ export default operator({
   },
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip' },
+  drops: false,
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = (sample: Sample): Promise<Clip> => openClip(sample.video, sample, options)

@@ -16,6 +16,7 @@ export default operator({
   },
   inputs: { clips: 'clip' },
   outputs: { rows: 'any' },
+  drops: false,
   run: ({ clips }, { count }, context) => {
     const describe = async (clip: Clip) => {
       const { path, frameCount, framesPerSecond, durationSeconds, width, height } = clip

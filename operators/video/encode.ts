@@ -38,6 +38,7 @@ export default operator({
   },
   inputs: { clips: 'pictures' },
   outputs: { rows: 'row' },
+  drops: true,
   run: ({ clips }, { folder, ...options }, context) => ({
     rows: clips?.pipe(
       context.each<Pictures, Readonly<Record<string, unknown>>>(

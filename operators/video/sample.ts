@@ -73,6 +73,7 @@ export default operator({
   config,
   inputs: { clips: 'clip' },
   outputs: { frames: framesPort },
+  drops: false,
   dims: ({ model, count, mode, unique }, sizes) => {
     return { ...modelDims(sizes, model), F: mode === 'count' && !unique ? count : undefined }
   },

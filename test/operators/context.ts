@@ -39,6 +39,7 @@ export const plainContext: Context = {
   manifest: () => {},
   gauge: () => {},
   checkpoint: () => {},
+  partnerless: () => {},
   emit: (value, options) => {
     const emission = { ...options, value }
     emissions.add(emission)

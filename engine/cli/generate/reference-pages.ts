@@ -39,7 +39,8 @@ function contents(folders: ReadonlyMap<string, readonly string[]>, resourceNames
 /** Pages make the anchor of a heading from its text without dots. */
 const link = (name: string): string => `[${name}](#${name.replaceAll('.', '')})`
 
-function operatorPage(name: string, { summary, inputs, outputs, config, unordered }: Operator): string {
+function operatorPage(name: string, operator: Operator): string {
+  const { summary, inputs, outputs, config, unordered } = operator
   return [
     `### ${name}`,
     summary,
@@ -47,9 +48,22 @@ function operatorPage(name: string, { summary, inputs, outputs, config, unordere
     ports('out', outputs),
     fields(config),
     unordered ? 'The order of the output is not that of the input.' : '',
+    passing(operator),
   ]
     .filter(Boolean)
     .join('\n\n')
+}
+
+/** How many items come out for those that go in. */
+function passing({ inputs, outputs, drops, expands, pairs }: Operator): string {
+  if (Object.keys(inputs).length === 0 || Object.keys(outputs).length === 0) return ''
+  return [
+    drops === false ? 'It drops no item.' : 'It may drop items.',
+    expands ? 'It may make several items of one.' : '',
+    pairs ? 'Its items wait for others with the same key.' : '',
+  ]
+    .filter(Boolean)
+    .join(' ')
 }
 
 const resourcePage = (name: string, { summary, kind, config }: Resource): string =>

@@ -5,6 +5,11 @@ export abstract class Trace {
 
   protected abstract onSettle(): void
 
+  /** Leases of the item and of what descends from it. */
+  get live(): number {
+    return this.#live
+  }
+
   enter(): void {
     this.#live++
   }

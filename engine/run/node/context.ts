@@ -57,6 +57,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     manifest,
     gauge,
     checkpoint: state => services.checkpoint(part, state),
+    partnerless: onlyNodes,
     each: onlyNodes,
     source: onlyNodes,
     emit: emission,
@@ -78,6 +79,7 @@ export function nodeContext(
       return each(host, work, { ...options, concurrency })
     },
     source: pull => source(host, pull),
+    partnerless: release => host.releasesPartnerless(release),
   }
   return { context, concurrency: () => largest }
 }

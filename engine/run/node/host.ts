@@ -35,7 +35,12 @@ export interface Host extends Holder {
   /** An item could not be worked on, after all attempts: the node's policy decides. Its lease is still open. */
   failed(error: unknown, item: Item): void
   addSource(source: SourcePump): void
+  /** When nothing else can happen the operator is told which of its items have no partner. */
+  releasesPartnerless(release: PartnerRelease): void
 }
+
+/** What an operator does about items whose partner can no longer arrive. */
+export type PartnerRelease = (isAlone: (item: Item) => boolean) => void
 
 /** A source inside a node: told to look whether it may go on, and to stop. */
 export interface SourcePump {

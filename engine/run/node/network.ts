@@ -8,6 +8,7 @@ import { nodeContext, type Services } from './context.ts'
 import { Edge } from './edge.ts'
 import type { NodeHost } from './host.ts'
 import { RunningNode } from './node.ts'
+import { shedPartnerless } from './partners.ts'
 
 /** The nodes of a run and the edges between them. */
 export class Network {
@@ -53,6 +54,11 @@ export class Network {
   /** Ends the sources as if they had no more. */
   stopSources(): void {
     for (const node of this.nodes) node.stop()
+  }
+
+  /** Releases items that wait for partners which can no longer arrive; returns whether there were any. */
+  shedPartnerless(): boolean {
+    return shedPartnerless(this.nodes)
   }
 
   /** The run is over: frees what waits and what RxJS holds. */

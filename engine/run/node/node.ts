@@ -8,7 +8,7 @@ import type { Ledger } from '../items/ledger.ts'
 import type { Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
-import type { Host, NodeHost, SourcePump, Waiter } from './host.ts'
+import type { Host, NodeHost, PartnerRelease, SourcePump, Waiter } from './host.ts'
 import { Inlet } from './inlet.ts'
 import type { Input } from './input.ts'
 import { Outlet } from './outlet.ts'
@@ -32,6 +32,7 @@ export class RunningNode implements Host, Pump {
   readonly #controller = new AbortController()
   readonly #sources: SourcePump[] = []
   readonly #clock = new WorkClock()
+  #releasePartnerless: PartnerRelease | undefined
   #wired: Streams = {}
   #working = 0
   #pumping = false
@@ -216,6 +217,30 @@ export class RunningNode implements Host, Pump {
 
   addSource(source: SourcePump): void {
     this.#sources.push(source)
+  }
+
+  releasesPartnerless(release: PartnerRelease): void {
+    this.#releasePartnerless = release
+  }
+
+  get makesItems(): boolean {
+    return this.#sources.length > 0
+  }
+
+  /** Its operator holds items until their partners arrive. */
+  get waitsForPartners(): boolean {
+    return this.isRunning && this.#releasePartnerless !== undefined
+  }
+
+  /** Lets the operator release items whose partner can no longer arrive; returns whether it released any. */
+  shed(isAlone: (lease: Lease) => boolean): boolean {
+    const before = this.ownedLeases.size
+    try {
+      this.#releasePartnerless?.(item => isAlone(leaseOf(item)))
+    } catch (error) {
+      this.fail(error)
+    }
+    return this.ownedLeases.size < before
   }
 
   #end(): void {

@@ -82,3 +82,28 @@ t.test('an operator that is no good is told why', async t => {
   })
   t.same(await faultsOf(hoarding), [], 'what it declares is allowed')
 })
+
+t.test('an operator that says that it drops no item and drops some is told so', async t => {
+  const dropping = operator({
+    ...base,
+    drops: false,
+    run: ({ items }, _, context) => {
+      let count = 0
+      return { items: items.pipe(context.each(value => (count++ % 2 === 0 ? value : undefined))) }
+    },
+  })
+  t.match(await faultsOf(dropping), [
+    /^many items: must drop none, as it says, gave 6 of 12 items at "items"$/,
+  ])
+})
+
+t.test('every operator of flow says whether it drops items', async t => {
+  const silent = Object.entries(operators).filter(
+    ([, { inputs, outputs, drops }]: [string, Operator]) =>
+      Object.keys(inputs).length > 0 && Object.keys(outputs).length > 0 && drops === undefined,
+  )
+  t.same(
+    silent.map(([name]) => name),
+    [],
+  )
+})

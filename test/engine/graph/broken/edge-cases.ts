@@ -146,6 +146,29 @@ export const edgeCases: readonly Case[] = [
     ],
   },
   {
+    name: 'two ways that meet, one through a list that is longer than items may wait',
+    text: graph([
+      count,
+      '"pile": { "operator": "pile", "config": { "size": 3 }, "from": { "numbers": "count.numbers" } }',
+      '"meet": { "operator": "meet", "from": { "left": "pile.numbers", "right": "count.numbers" } }',
+    ]),
+    problems: [
+      'g.json:6:53 nodes.meet.from.left: must get both items of a pair while at most 2 wait at an input, and "pile" on the way to it makes one item of 3, found "meet", which waits for pairs',
+    ],
+  },
+  {
+    name: 'ways from two sources that meet, one through an operator that may drop items',
+    text: graph([
+      count,
+      '"other": { "operator": "range", "config": { "count": 3 } }',
+      '"pass": { "operator": "pass", "from": { "items": "other.numbers" } }',
+      '"meet": { "operator": "meet", "from": { "left": "count.numbers", "right": "pass.items" } }',
+    ]),
+    problems: [
+      'g.json:7:79 nodes.meet.from.right: must get both items of a pair, and "pass" (pass) may drop items on the way to it; whether a partner can still arrive is known only where one source feeds both ways, makes no several items of one, and no feedback edge is among them, found "meet", which waits for pairs',
+    ],
+  },
+  {
     name: 'an input of the graph that leads nowhere',
     text: graph([count], ['"inputs": { "in": "cuont.x" }']),
     problems: ['g.json:3:21 inputs.in: must feed a node of this graph, found "cuont.x" (nearest "count")'],

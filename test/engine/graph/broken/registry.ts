@@ -74,8 +74,17 @@ const gated = operator({
   outputs: { numbers: 'number' },
   run: () => ({}),
 })
+const meet = operator({
+  summary: 'Pairs numbers.',
+  config: {},
+  inputs: { left: 'any', right: 'any' },
+  outputs: {},
+  pairs: true,
+  credits: () => 2,
+  run: () => ({}),
+})
 /** What the graphs below may name. */
 export const { registry } = testBed({
-  operators: { words, opens, film, look, pass, half, both, pile, gated },
+  operators: { words, opens, film, look, pass, half, both, pile, gated, meet },
   resources: { jar },
 })

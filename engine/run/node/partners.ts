@@ -1,0 +1,38 @@
+// Items that wait for a partner with the same key, e.g. after a filter on one of two ways that part and meet again.
+import { Origin } from '../items/trace.ts'
+import type { RunningNode } from './node.ts'
+
+/**
+ * Lets operators release items whose partner can no longer arrive, at a moment when nothing else can happen; returns
+ * whether any was released. A partner descends from the same source item: when all that still lives of this item waits
+ * for partners itself, none will come. That holds where one source feeds the node, and no feedback edge that keeps all its
+ * items leads to it: on that edge they begin anew.
+ */
+export function shedPartnerless(nodes: readonly RunningNode[]): boolean {
+  const waiting = nodes.filter(node => node.waitsForPartners && hasOneSource(node, nodes))
+  if (waiting.length === 0) return false
+  const held = new Map<Origin, number>()
+  for (const node of waiting)
+    for (const lease of node.ownedLeases.all)
+      for (const origin of lease.traces)
+        if (origin instanceof Origin) held.set(origin, (held.get(origin) ?? 0) + 1)
+  const sheds = waiting.map(node =>
+    node.shed(({ traces }) => {
+      const origins = traces.filter(trace => trace instanceof Origin)
+      return origins.length > 0 && origins.every(origin => origin.live === held.get(origin))
+    }),
+  )
+  return sheds.includes(true)
+}
+
+function hasOneSource(node: RunningNode, nodes: readonly RunningNode[]): boolean {
+  const before = new Set([node])
+  for (const { planned } of before)
+    for (const wire of planned.wires) {
+      if (wire.initial !== undefined && wire.keep === 'latest') continue
+      if (wire.initial !== undefined) return false
+      const from = nodes.find(({ name }) => name === wire.from.node)
+      if (from) before.add(from)
+    }
+  return [...before].filter(({ makesItems }) => makesItems).length === 1
+}
