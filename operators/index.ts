@@ -1,3 +1,5 @@
+import dpoPairs from './dpo/pairs.ts'
+import dpoUpdate from './dpo/update.ts'
 import evalAnswer from './eval/answer.ts'
 import evalByClip from './eval/by-clip.ts'
 import evalConstant from './eval/constant.ts'
@@ -12,6 +14,13 @@ import evalRecipe from './eval/recipe.ts'
 import evalRecord from './eval/record.ts'
 import evalScore from './eval/score.ts'
 import evalWatch from './eval/watch.ts'
+import groupBest from './group/best.ts'
+import groupConversations from './group/conversations.ts'
+import groupKeep from './group/keep.ts'
+import groupQuestion from './group/question.ts'
+import groupRecord from './group/record.ts'
+import groupTexts from './group/texts.ts'
+import groupVote from './group/vote.ts'
 import grpoAdvantage from './grpo/advantage.ts'
 import grpoFilter from './grpo/filter.ts'
 import klReward from './grpo/kl-reward.ts'
@@ -49,6 +58,7 @@ import rewardCombine from './reward/combine.ts'
 import rewardCommand from './reward/command.ts'
 import rewardFormat from './reward/format.ts'
 import rewardHttp from './reward/http.ts'
+import rewardJudgeModel from './reward/judge-model.ts'
 import rewardMean from './reward/mean.ts'
 import rewardOverlong from './reward/overlong.ts'
 import rewardRandom from './reward/random.ts'
@@ -60,16 +70,21 @@ import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
 import streamJoin from './stream/join.ts'
 import streamReplay from './stream/replay.ts'
+import streamSort from './stream/sort.ts'
 import streamTake from './stream/take.ts'
 import videoContactSheet from './video/contact-sheet.ts'
 import videoDecode from './video/decode.ts'
 import videoDescribe from './video/describe.ts'
 import videoEncode from './video/encode.ts'
 import videoSample from './video/sample.ts'
+import videoThin from './video/thin.ts'
+import videoWriteFrames from './video/write-frames.ts'
 import writeJsonl from './write/jsonl.ts'
 
 /** The operators by their names in graphs. */
 export const operators = {
+  'dpo.pairs': dpoPairs,
+  'dpo.update': dpoUpdate,
   'eval.answer': evalAnswer,
   'eval.by-clip': evalByClip,
   'eval.constant': evalConstant,
@@ -82,6 +97,13 @@ export const operators = {
   'eval.record': evalRecord,
   'eval.score': evalScore,
   'eval.watch': evalWatch,
+  'group.best': groupBest,
+  'group.conversations': groupConversations,
+  'group.keep': groupKeep,
+  'group.question': groupQuestion,
+  'group.record': groupRecord,
+  'group.texts': groupTexts,
+  'group.vote': groupVote,
   'grpo.advantage': grpoAdvantage,
   'grpo.filter': grpoFilter,
   'grpo.kl-reward': klReward,
@@ -117,6 +139,7 @@ export const operators = {
   'reward.command': rewardCommand,
   'reward.format': rewardFormat,
   'reward.http': rewardHttp,
+  'reward.judge-model': rewardJudgeModel,
   'reward.mean': rewardMean,
   'reward.overlong': rewardOverlong,
   'reward.random': rewardRandom,
@@ -128,12 +151,15 @@ export const operators = {
   'stream.batch': streamBatch,
   'stream.replay': streamReplay,
   'stream.join': streamJoin,
+  'stream.sort': streamSort,
   'stream.take': streamTake,
   'video.contact-sheet': videoContactSheet,
   'video.decode': videoDecode,
   'video.describe': videoDescribe,
   'video.encode': videoEncode,
   'video.sample': videoSample,
+  'video.thin': videoThin,
+  'video.write-frames': videoWriteFrames,
   'write.jsonl': writeJsonl,
 }
 

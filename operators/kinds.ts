@@ -97,6 +97,8 @@ export interface Group {
   policyVersion: number
   /** Seconds of generation; if several prompts are generated for at the same time, this group's share. */
   generateSeconds: number
+  /** Groups that grpo.filter has dropped since the last one that it kept. */
+  droppedBefore?: number
 }
 
 export interface Completion {

@@ -46,13 +46,14 @@ export default operator({
       const isOver = !useful && mostDropped > 0 && dropped.value + 1 >= mostDropped
       const kept = useful || (isOver && exhausted === 'keep')
       context.record('groups', { key, kept, rewards })
+      const droppedBefore = (group.droppedBefore ?? 0) + dropped.value
       dropped.value = kept ? 0 : dropped.value + 1
       if (isOver && !kept)
         throw new GroupError(
           'nothing-to-learn',
           `the last ${dropped.value} groups were all dropped (mostDropped): keep is "${options.keep}"; look at the rewards, raise the temperature, or set exhausted to "keep"`,
         )
-      return kept ? group : undefined
+      return kept ? { ...group, droppedBefore } : undefined
     }
     return { groups: groups.pipe(context.each(filter)) }
   },

@@ -2,8 +2,11 @@ import type { Completion, Group } from '../kinds.ts'
 import type { BatchMetrics } from './alarms.ts'
 import { groupStatistics } from './estimators.ts'
 
+/** What the metrics are of: a group without its prompt. */
+export type MeasuredGroup = Pick<Group, 'completions' | 'droppedBefore'>
+
 /** Rewards and lengths of an update's groups as `metrics.jsonl` names them; the longer names are those of TRL. */
-export function groupMetrics(groups: readonly Group[]): Record<string, number> & BatchMetrics {
+export function groupMetrics(groups: readonly MeasuredGroup[]): Record<string, number> & BatchMetrics {
   const completions = groups.flatMap(group => group.completions)
   const average = (of: (completion: Completion) => number) => mean(completions.map(of))
   const deviations = groups.map(group => deviationOf(group.completions))
@@ -27,7 +30,14 @@ export function groupMetrics(groups: readonly Group[]): Record<string, number> &
     'completions/max_length': Math.max(...lengths),
     'completions/mean_terminated_length': mean(terminated.map(completion => completion.ids.length)),
     'completions/clipped_ratio': truncated,
+    ...droppedOf(groups),
   }
+}
+
+/** Groups that a filter dropped before these; absent without a filter. */
+function droppedOf(groups: readonly MeasuredGroup[]): Record<string, number> {
+  const counts = groups.flatMap(({ droppedBefore }) => droppedBefore ?? [])
+  return counts.length === 0 ? {} : { dropped_groups: counts.reduce((sum, count) => sum + count, 0) }
 }
 
 /** Seconds that generation of the groups took, and tokens per second. */

@@ -69,7 +69,12 @@ export interface GrpoMetrics {
   entropy: number
   /** Mean number of tokens of a completion that count. */
   completionLength: number
+  /** Metrics of a loss of one's own, by their names in `metrics.jsonl`. */
+  more?: Readonly<Record<string, number>>
 }
+
+/** A loss with its derivative, of the completions of an update or of a share of it. */
+export type LossFunction = (rows: LossRows, options: LossOptions, totals: UpdateTotals) => GrpoLoss
 
 /**
  * The loss with its derivative, in float64. By default, for every token, −ρA + β·k with ρ = exp(policy − old) and

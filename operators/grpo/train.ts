@@ -4,7 +4,14 @@ import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'
 import { GroupError } from './group-error.ts'
-import { type GrpoLoss, grpoLoss, type LossOptions, type UpdateTotals } from './loss.ts'
+import {
+  type GrpoLoss,
+  grpoLoss,
+  type LossFunction,
+  type LossOptions,
+  type LossRows,
+  type UpdateTotals,
+} from './loss.ts'
 import { rowsOf, type UpdateShare } from './prepare.ts'
 
 export interface TrainOptions extends LossOptions {
@@ -22,12 +29,13 @@ export async function updateOnce(
   policy: VideoModel,
   optimizer: ScheduledOptimizer,
   options: TrainOptions,
+  lossOf: LossFunction = grpoLoss,
 ): Promise<UpdateMetrics> {
   const totals = await totalsOf(shares, policy, options)
   try {
     const losses: GrpoLoss[] = []
     for (const [i, share] of shares.entries())
-      losses.push(await addGradients(share, policy, options, at(totals, i)))
+      losses.push(await addGradients(share, policy, options, rows => lossOf(rows, options, at(totals, i))))
     const sum = (of: (loss: GrpoLoss) => number) => losses.reduce((total, loss) => total + of(loss), 0)
     const loss = sum(share => share.loss)
     const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
@@ -44,11 +52,20 @@ export async function updateOnce(
       'clip_ratio/low_mean': sum(({ metrics }) => metrics.clipLow),
       'clip_ratio/high_mean': sum(({ metrics }) => metrics.clipHigh),
       'clip_ratio/region_mean': sum(({ metrics }) => metrics.clipRatio),
+      ...added(losses.map(({ metrics }) => metrics.more ?? {})),
       ...scalingMetrics(scaling),
     }
   } finally {
     optimizer.clearGradients()
   }
+}
+
+/** The sums of numbers by name. */
+function added(shares: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sums: Record<string, number> = {}
+  for (const share of shares)
+    for (const [name, value] of Object.entries(share)) sums[name] = (sums[name] ?? 0) + value
+  return sums
 }
 
 /** An update by the names of `metrics.jsonl`. */
@@ -105,15 +122,15 @@ async function thresholdOf(
 async function addGradients(
   share: UpdateShare,
   policy: VideoModel,
-  options: TrainOptions,
-  totals: UpdateTotals,
+  { temperature }: TrainOptions,
+  lossOf: (rows: LossRows) => GrpoLoss,
 ): Promise<GrpoLoss> {
-  const pass: Forward = await forward(policy, [share.sequence], true, options.temperature, share.support)
+  const pass: Forward = await forward(policy, [share.sequence], true, temperature, share.support)
   try {
     const logProbs = rowsOf(pass.logProbs, share.sequence)
     const entropies = rowsOf(pass.entropies, share.sequence)
     const reference = await share.rows.reference
-    const loss = grpoLoss({ ...share.rows, reference, policy: logProbs, entropies }, options, totals)
+    const loss = lossOf({ ...share.rows, reference, policy: logProbs, entropies })
     share.rows.old ??= logProbs
     const coefficients = Float32Array.from(loss.dLogProbs.flatMap(row => [...row]))
     if (loss.dEntropy !== 0) {

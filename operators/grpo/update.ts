@@ -1,50 +1,20 @@
 import { operator } from '../../engine/operator.ts'
-import { trainsVision } from '../../kernels/networks/vision-tower.ts'
-import type { Group } from '../kinds.ts'
-import type { ScheduledOptimizer } from '../model/adamw.ts'
-import type { LoadedModel } from '../model/checkpoint/load-model.ts'
-import { scoreMemory, trainMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
-import { collect, type Member } from '../stream/collect.ts'
-import { type Alarms, alarmFields, alarms } from './alarms.ts'
-import { entropyWeight, steered } from './entropy.ts'
 import { GroupError } from './group-error.ts'
-import { generationPace, groupMetrics, sampleRecords } from './group-metrics.ts'
 import { lossFields } from './loss.ts'
-import { moveReference, referenceFields } from './moving-reference.ts'
-import { prepare, prepareFields, type UpdateShare } from './prepare.ts'
-import { updateOnce } from './train.ts'
-import { updateState } from './update-state.ts'
+import { referenceFields } from './moving-reference.ts'
+import { updateFields, updateGroups, updateMemory } from './update-groups.ts'
 
-/** A group is one sequence, its prompt followed by all its completions, so the prompt is computed once. */
 export default operator({
   summary: 'Updates the policy with the gradient of the GRPO loss of groups, and records metrics.',
   config: {
-    model: { type: 'string', resource: 'model', description: 'The policy.' },
+    ...updateFields,
     reference: {
-      type: 'string',
-      resource: 'model',
-      default: '',
+      ...updateFields.reference,
       description: 'The frozen model that the KL divergence is measured from; required unless beta is 0.',
     },
-    optimizer: { type: 'string', resource: 'optimizer', description: "The policy's optimizer." },
-    groupsPerUpdate: {
-      type: 'integer',
-      minimum: 1,
-      default: 1,
-      description: 'Groups whose gradients are summed for one update; the last update may have fewer.',
-    },
-    updatesPerBatch: {
-      type: 'integer',
-      minimum: 1,
-      default: 1,
-      description:
-        'Updates on the same groups; from the second one on, the ratio compares with the policy before the first.',
-    },
-    ...prepareFields,
     ...lossFields,
     ...referenceFields,
-    ...alarmFields,
   },
   inputs: { groups: groupPort },
   outputs: { version: 'version' },
@@ -52,80 +22,13 @@ export default operator({
   effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
-  memory: ({ model, reference, beta, topEntropy }, { outline, dims }) => {
-    const about = { frames: dims.F, count: dims.G, length: dims.T }
-    return [
-      ...trainMemory(outline(model), about),
-      ...(beta > 0 && reference !== '' ? scoreMemory(outline(reference), about, 'reference') : []),
-      ...(topEntropy < 1 ? scoreMemory(outline(model), about, 'policy') : []),
-    ]
-  },
+  memory: updateMemory,
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(
         'missing-reference',
         `beta ${config.beta} needs a reference model, but reference is empty; name a model or set beta to 0`,
       )
-    const begun = performance.now()
-    const state = updateState(config, context)
-    let watch: Alarms | undefined
-    const update = async (batch: readonly Member<Group>[]) => {
-      const policy = context.resource<LoadedModel>(config.model)
-      const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
-      const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
-      const values = batch.map(member => member.value)
-      if (trainsVision(policy.weights))
-        throw new GroupError(
-          'trained-vision',
-          `model ${config.model}: visionTune must be "frozen" for grpo.update, because the features of prompts are computed before; found a trained vision tower`,
-        )
-      watch ??= alarms(config, policy, state.alarms)
-      await watch.begin()
-      const batchMetrics = {
-        ...groupMetrics(values),
-        policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
-        key: batch.map(member => member.key).join(' '),
-        ...generationPace(values),
-      }
-      let started = performance.now()
-      const shares: UpdateShare[] = []
-      try {
-        for (const group of values)
-          shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
-        for (let i = 0; i < config.updatesPerBatch; i++) {
-          const learningRate = optimizer.learningRate()
-          const entropyCoefficient = entropyWeight(state.entropy, config)
-          const options = { ...config, entropyCoefficient }
-          const result = await updateOnce(shares, policy, optimizer, options)
-          policy.version++
-          state.entropy = steered(state.entropy, result.entropy, config)
-          if (reference) await moveReference(policy, reference, config)
-          const now = performance.now()
-          context.progress({ done: policy.version, total: optimizer.totalSteps })
-          context.record('metrics', {
-            step: policy.version,
-            ...result,
-            ...batchMetrics,
-            ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
-            learning_rate: learningRate,
-            update_seconds: (now - started) / 1000,
-            seconds: (now - begun) / 1000,
-          })
-          started = now
-          const { peakLearningRate } = optimizer
-          await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
-        }
-      } finally {
-        for (const { support } of shares) if (support) policy.device.freeTensor(support)
-      }
-      for (const { value, key } of batch)
-        for (const record of sampleRecords(value))
-          context.record('samples', { step: policy.version, key, ...record })
-      watch.batch(batchMetrics)
-      return policy.version
-    }
-    return {
-      version: groups.pipe(collect<Group>(config.groupsPerUpdate), context.each(update, { keep: false })),
-    }
+    return updateGroups(groups, config, context)
   },
 })

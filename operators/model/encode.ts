@@ -4,7 +4,7 @@ import { bytesOf } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
-import { promptOf, thinkThenAnswer } from '../text/prompt.ts'
+import { promptOf, wordingFields } from '../text/prompt.ts'
 import { templateField, templates } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { visionMemory } from './sizes.ts'
@@ -16,11 +16,6 @@ export default operator({
   config: {
     model: { type: 'string', resource: 'model', description: 'The model that reads the prompt.' },
     template: templateField,
-    instruction: {
-      type: 'string',
-      default: thinkThenAnswer,
-      description: 'Text after the question that says how to answer.',
-    },
     visual: {
       type: 'string',
       enum: ['frames', 'zero'],
@@ -28,7 +23,7 @@ export default operator({
       description:
         'What the model sees: the frames, or zeros instead of their features. With zeros the prompt still has a video, but its content is hidden.',
     },
-    joint: { type: 'string', default: ' ', description: 'Text between the question and the instruction.' },
+    ...wordingFields,
   },
   inputs: { frames: framesPort },
   outputs: { prompts: promptPort },

@@ -13,3 +13,4 @@ export type RewardErrorCode =
   | 'not-started'
   | 'failed'
   | 'bad-answer'
+  | 'bad-judge'

@@ -1,17 +1,34 @@
-import { renderPrompt, type Template } from './template.ts'
+import type { Config, Fields } from '../../engine/operator.ts'
+import { imageMarker, renderPrompt, type Template } from './template.ts'
 import { type TextEncoder, tokenize } from './tokenize.ts'
 
 /** The instruction that the published training puts after each question, joined by one space. */
 export const thinkThenAnswer =
   'Output the thinking process in <think> </think> and final answer (option) in <answer> </answer> tags.'
 
-/** The text and ids of a question about a clip; `joint` is put between the question and the instruction. */
+/** Config of operators that ask a question: what follows it. */
+export const wordingFields = {
+  instruction: {
+    type: 'string',
+    default: thinkThenAnswer,
+    description: 'Text after the question that says how to answer.',
+  },
+  joint: { type: 'string', default: ' ', description: 'Text between the question and the instruction.' },
+} as const satisfies Fields
+
+export type Wording = Config<typeof wordingFields>
+
+/** The question with its instruction; `joint` is put between them. */
+export const questionText = (question: string, { instruction, joint }: Wording): string =>
+  `${question}${instruction && joint + instruction}`
+
+/** The text and ids of a question about a clip. */
 export function promptOf(
   tokenizer: TextEncoder,
   template: Template,
   question: string,
-  { instruction, joint }: { instruction: string; joint: string },
+  wording: Wording,
 ): { text: string; ids: number[] } {
-  const text = renderPrompt(template, `<image>\n${question}${instruction && joint + instruction}`)
+  const text = renderPrompt(template, `${imageMarker}\n${questionText(question, wording)}`)
   return { text, ids: tokenize(tokenizer, text) }
 }

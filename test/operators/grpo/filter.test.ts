@@ -16,14 +16,14 @@ const varied = groupOf([{ reward: 1 }, { reward: 0 }])
 const over = (values: readonly unknown[], changes = {}) =>
   runOver(filter, { ...config, ...changes }, { port: 'groups', values, key: 'row 3' }, 'groups')
 
-t.test('groups of equal rewards are dropped', async t => {
-  t.same(await over([equal, varied, equal]), [varied])
+t.test('groups of equal rewards are dropped, and the next one says how many', async t => {
+  t.same(await over([equal, varied, equal]), [{ ...varied, droppedBefore: 1 }])
 })
 
 t.test('the mean of one reward by name may decide', async t => {
   const group = (accuracies: number[]) => groupOf(accuracies.map(accuracy => ({ rewards: { accuracy } })))
   const groups = [group([0, 0]), group([0, 1]), group([1, 1])]
-  t.same(await over(groups, { keep: 'range', reward: 'accuracy' }), [groups[1]])
+  t.same(await over(groups, { keep: 'range', reward: 'accuracy' }), [{ ...groups[1], droppedBefore: 1 }])
 })
 
 t.test('the range does not hold its ends', async t => {
@@ -35,7 +35,7 @@ t.test('the range does not hold its ends', async t => {
 })
 
 t.test('too many dropped groups in a row are an error', async t => {
-  t.same(await over([equal, varied, equal], { mostDropped: 2 }), [varied])
+  t.same(await over([equal, varied, equal], { mostDropped: 2 }), [{ ...varied, droppedBefore: 1 }])
   await t.rejects(over([equal, equal], { mostDropped: 2 }), {
     code: 'nothing-to-learn',
     message: /last 2 groups/,

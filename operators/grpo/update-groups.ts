@@ -1,0 +1,132 @@
+import type { Config, Context, Fields, Known, MemoryUse, Stream, Streams } from '../../engine/operator.ts'
+import { trainsVision } from '../../kernels/networks/vision-tower.ts'
+import type { Group } from '../kinds.ts'
+import type { ScheduledOptimizer } from '../model/adamw.ts'
+import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { scoreMemory, trainMemory } from '../model/sizes.ts'
+import { collect, type Member } from '../stream/collect.ts'
+import { type AlarmOptions, type Alarms, alarmFields, alarms } from './alarms.ts'
+import { entropyWeight, steered } from './entropy.ts'
+import { GroupError } from './group-error.ts'
+import { generationPace, groupMetrics } from './group-metrics.ts'
+import { grpoLoss, type LossFunction } from './loss.ts'
+import { moveReference, type ReferenceOptions } from './moving-reference.ts'
+import { type PrepareOptions, prepare, prepareFields, type UpdateShare } from './prepare.ts'
+import { type TrainOptions, updateOnce } from './train.ts'
+import { updateState } from './update-state.ts'
+
+/** Config of every operator that updates a policy from groups, whatever its loss. */
+export const updateFields = {
+  model: { type: 'string', resource: 'model', description: 'The policy.' },
+  reference: {
+    type: 'string',
+    resource: 'model',
+    default: '',
+    description: 'The frozen model that the loss compares the policy with; empty if it needs none.',
+  },
+  optimizer: { type: 'string', resource: 'optimizer', description: "The policy's optimizer." },
+  groupsPerUpdate: {
+    type: 'integer',
+    minimum: 1,
+    default: 1,
+    description: 'Groups whose gradients are summed for one update; the last update may have fewer.',
+  },
+  updatesPerBatch: {
+    type: 'integer',
+    minimum: 1,
+    default: 1,
+    description:
+      'Updates on the same groups; from the second one on, the ratio compares with the policy before the first.',
+  },
+  ...prepareFields,
+  ...alarmFields,
+} as const satisfies Fields
+
+export type UpdateOptions = Config<typeof updateFields> &
+  TrainOptions &
+  PrepareOptions &
+  ReferenceOptions &
+  AlarmOptions
+
+/** Memory of an update besides the groups. */
+export function updateMemory(
+  { model, reference, beta, topEntropy }: Pick<UpdateOptions, 'model' | 'reference' | 'beta' | 'topEntropy'>,
+  { outline, dims }: Known,
+): MemoryUse[] {
+  const about = { frames: dims.F, count: dims.G, length: dims.T }
+  return [
+    ...trainMemory(outline(model), about),
+    ...(beta > 0 && reference !== '' ? scoreMemory(outline(reference), about, 'reference') : []),
+    ...(topEntropy < 1 ? scoreMemory(outline(model), about, 'policy') : []),
+  ]
+}
+
+/**
+ * Updates the policy with the gradient of a loss of groups, and records metrics. A group is one sequence, its prompt
+ * followed by all its completions, so the prompt is computed once.
+ */
+export function updateGroups(
+  groups: Stream,
+  config: UpdateOptions,
+  context: Context,
+  lossOf: LossFunction = grpoLoss,
+): Streams {
+  const begun = performance.now()
+  const state = updateState(config, context)
+  let watch: Alarms | undefined
+  const update = async (batch: readonly Member<Group>[]) => {
+    const policy = context.resource<LoadedModel>(config.model)
+    const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
+    const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
+    const values = batch.map(member => member.value)
+    if (trainsVision(policy.weights))
+      throw new GroupError(
+        'trained-vision',
+        `model ${config.model}: visionTune must be "frozen" for updates on groups, because the features of prompts are computed before; found a trained vision tower`,
+      )
+    watch ??= alarms(config, policy, state.alarms)
+    await watch.begin()
+    const batchMetrics = {
+      ...groupMetrics(values),
+      policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
+      key: batch.map(member => member.key).join(' '),
+      ...generationPace(values),
+    }
+    let started = performance.now()
+    const shares: UpdateShare[] = []
+    try {
+      for (const group of values)
+        shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
+      for (let i = 0; i < config.updatesPerBatch; i++) {
+        const learningRate = optimizer.learningRate()
+        const entropyCoefficient = entropyWeight(state.entropy, config)
+        const options = { ...config, entropyCoefficient }
+        const result = await updateOnce(shares, policy, optimizer, options, lossOf)
+        policy.version++
+        state.entropy = steered(state.entropy, result.entropy, config)
+        if (reference) await moveReference(policy, reference, config)
+        const now = performance.now()
+        context.progress({ done: policy.version, total: optimizer.totalSteps })
+        context.record('metrics', {
+          step: policy.version,
+          ...result,
+          ...batchMetrics,
+          ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
+          learning_rate: learningRate,
+          update_seconds: (now - started) / 1000,
+          seconds: (now - begun) / 1000,
+        })
+        started = now
+        const { peakLearningRate } = optimizer
+        await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
+      }
+    } finally {
+      for (const { support } of shares) if (support) policy.device.freeTensor(support)
+    }
+    watch.batch(batchMetrics)
+    return policy.version
+  }
+  return {
+    version: groups.pipe(collect<Group>(config.groupsPerUpdate), context.each(update, { keep: false })),
+  }
+}
