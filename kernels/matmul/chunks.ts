@@ -20,12 +20,18 @@ export interface Side {
   /** Loads of 8 float16 or 4 float32 at once. */
   vector: boolean
   type: FloatType
+  /** The part lies inside the factor, but for what may lie past `inner`; it starts at a whole vector. */
+  isInside: boolean
+  /** No step reaches past `inner`. */
+  isExact: boolean
+  /** `inner` is a multiple of 8. */
+  wholeInner: boolean
 }
 
 const halves = 8
 
 /** The part in workgroup memory: rows of vectors of 8 float16, one vector apart more, against bank conflicts. */
-export function blockOfHalves({ fast, extent, depth }: Side): {
+export function blockOfHalves({ fast, extent, depth }: Pick<Side, 'fast' | 'extent' | 'depth'>): {
   pitch: number
   vectors: number
   wide: number
@@ -35,33 +41,101 @@ export function blockOfHalves({ fast, extent, depth }: Side): {
   return { pitch: wide + 1, vectors: high * (wide + 1), wide }
 }
 
-/** WGSL that brings a part, each lane some chunks of 8 neighbours: into registers first, then into `tile`. */
-export function chunkLoads(side: Side, first: number) {
+/**
+ * WGSL that brings a part, each lane some chunks of 8 neighbours: into registers first (`fetch`, from `k` on), then into `tile`
+ * (`put`, while `k` is the same).
+ */
+export function chunkLoads(side: Side, array: string, first: number) {
   const { name, fast, extent, depth, lanes } = side
   const { pitch, vectors, wide } = blockOfHalves(side)
   const count = (extent * depth) / halves / lanes
   if (!Number.isInteger(count) || lanes % wide !== 0)
     throw new Error(`matmul ${name}: ${extent} × ${depth} do not divide among ${lanes} lanes`)
-  const chunks = unroll(count, i => i)
   const down = lanes / wide // rows of the part that all lanes bring at once
-  const lane = rowOfLane(wide, pitch, down)
-  const row = (i: number) => `${lane} + ${i * down}u`
+  const row = (i: number) => `${rowOfLane(wide, pitch, down)} + ${i * down}u`
   const column = `lane % ${wide}u`
-  const at = (i: number, origin: string) =>
-    fast === 'k' ? `${origin} + ${row(i)}, k + ${column} * 8u` : `${origin} + ${column} * 8u, k + ${row(i)}`
+  const chunks = unroll(count, i => ({
+    name: `${name}_chunk${i}`,
+    down: i * down,
+    row: row(i),
+    k: fast === 'k' ? `k + ${column} * 8u` : `k + ${row(i)}`,
+    to: `${first}u + (${row(i)}) * ${pitch}u + ${column}`,
+  }))
+  const put = (value: (chunk: Chunk) => string) =>
+    chunks.map(chunk => `tile[${chunk.to}] = halves_${name}(${value(chunk)});`).join('\n    ')
+  const [whole, masked] = [
+    put(chunk => chunk.name),
+    put(chunk => `within_${name}(${chunk.name}, ${chunk.k})`),
+  ]
+  const masksLater = isQuick(side) && !side.isExact
+  const place = isQuick(side) ? placeOfLane(side, row(0), column) : ''
   return {
     pitch,
     vectors,
-    declare: chunks.map(i => `var ${name}_chunk${i}: Chunk_${name};`).join('\n  '),
-    /** `whole`: where the step does not reach past `inner`. */
-    fetch: (origin: string, whole = false) =>
-      chunks
-        .map(i => `${name}_chunk${i} = ${whole ? 'whole' : 'fetch'}_${name}(${name}_at, ${at(i, origin)});`)
-        .join('\n    '),
-    put: chunks
-      .map(i => `tile[${first}u + (${row(i)}) * ${pitch}u + ${column}] = halves_${name}(${name}_chunk${i});`)
-      .join('\n    '),
+    declare: [...chunks.map(({ name: chunk }) => `var ${chunk}: Chunk_${name};`), place].join('\n  '),
+    fetch: isQuick(side) ? quickFetch(side, array, chunks, column) : carefulFetch(side, chunks, column),
+    put: masksLater ? `if (k + ${depth}u <= inner) { ${whole} } else { ${masked} }` : whole,
   }
+}
+
+interface Chunk {
+  name: string
+  /** Its row in the part, and how far it is from the lane's first one. */
+  row: string
+  down: number
+  /** Its first k. */
+  k: string
+  /** Where it goes. */
+  to: string
+}
+
+/** Nothing but `inner` has to be checked, and all addresses are whole vectors: most of an address is computed once. */
+const isQuick = ({ fast, vector, isInside, wholeInner }: Side): boolean =>
+  vector && isInside && (fast === 'index' || wholeInner)
+
+const vectorOf = ({ type }: Side): number => (type === 'f16' ? 8 : 4)
+const originOf = ({ name }: Side): string => (name === 'a' ? 'row' : 'column')
+
+/** WGSL: where the lane's first chunk lies in the factor, in vectors, apart from k. */
+function placeOfLane(side: Side, row: string, column: string): string {
+  const { name, fast } = side
+  const size = vectorOf(side)
+  const pitch = `(params.${name}_row / ${size}u)`
+  const origin = originOf(side)
+  return fast === 'k'
+    ? `let ${name}_place = (${origin} + ${row}) * ${pitch};`
+    : `let ${name}_place = (${origin} + ${column} * 8u) / ${size}u;`
+}
+
+function quickFetch(side: Side, array: string, chunks: readonly Chunk[], column: string): string {
+  const { name, fast, type, isExact } = side
+  const size = vectorOf(side)
+  const pitch = `(params.${name}_row / ${size}u)`
+  const from = `${name}_at / ${size}u + ${name}_place`
+  const ownK = isExact ? `k + ${column} * 8u` : `min(k + ${column} * 8u, inner - 8u)`
+  const place = ({ row, down }: Chunk) => {
+    if (fast === 'k') return `start + ${down}u * ${pitch}`
+    return isExact ? `start + ${down}u * ${pitch}` : `start + min(k + ${row}, inner - 1u) * ${pitch}`
+  }
+  const start =
+    fast === 'k'
+      ? `${from} + (${ownK}) / ${size}u`
+      : isExact
+        ? `${from} + (k + ${chunks[0].row}) * ${pitch}`
+        : from
+  const load = (at: string) =>
+    type === 'f16' ? `${array}[${at}]` : `Chunk_${name}(${array}[${at}], ${array}[${at} + 1u])`
+  return `{ let start = ${start};
+    ${chunks.map(chunk => `${chunk.name} = ${load(place(chunk))};`).join('\n    ')} }`
+}
+
+const carefulFetch = (side: Side, chunks: readonly Chunk[], column: string): string => {
+  const { name, fast } = side
+  const at = ({ row }: Chunk) =>
+    fast === 'k'
+      ? `${originOf(side)} + ${row}, k + ${column} * 8u`
+      : `${originOf(side)} + ${column} * 8u, k + ${row}`
+  return chunks.map(chunk => `${chunk.name} = fetch_${name}(${name}_at, ${at(chunk)});`).join('\n    ')
 }
 
 /**
@@ -81,10 +155,11 @@ function rowOfLane(wide: number, pitch: number, down: number): string {
 
 /**
  * `fetch_a(at, index, k)`: 8 neighbours, reading nothing outside the factor; what lies past `inner` is 0, what lies past
- * the last row is arbitrary. `whole_a`: the same where nothing lies past `inner`. `halves_a(chunk)`: the same as float16. Apart, so that loads can be in flight meanwhile.
+ * the last row is arbitrary. `within_a(chunk, k)`: the chunk, or zeros where k is past `inner`. `halves_a(chunk)`: the same as
+ * float16. These are apart, so that loads can be in flight meanwhile.
  */
-export function chunkWgsl(side: Side, array: string, wholeInner: boolean, counted = false): string {
-  const { name, vector, type } = side
+export function chunkWgsl(side: Side, array: string, counted = false): string {
+  const { name, vector, type, isExact } = side
   const load =
     type === 'f16' && vector
       ? `${array}[first >> 3u]`
@@ -97,14 +172,14 @@ export function chunkWgsl(side: Side, array: string, wholeInner: boolean, counte
       : `struct Chunk_${name} { low: vec4f, high: vec4f }`
   return `
 ${declared}
-fn whole_${name}(at: u32, index: u32, k: u32) -> Chunk_${name} {
-  ${place(side, 'k', 'k')}
-  return ${load};
-}
 fn fetch_${name}(at: u32, index: u32, k: u32) -> Chunk_${name} {
-  ${place(side, 'min(k, (params.inner - 1u) & ~7u)', 'min(k, params.inner - 1u)')}
+  ${isExact ? place(side, 'k', 'k') : place(side, 'min(k, (params.inner - 1u) & ~7u)', 'min(k, params.inner - 1u)')}
   let values = ${load};
-  ${type === 'f16' && vector ? insideVector(side, wholeInner) : insideChunk(side, wholeInner)}
+  ${isExact ? 'return values;' : type === 'f16' && vector ? insideVector(side) : insideChunk(side)}
+}
+fn within_${name}(chunk: Chunk_${name}, k: u32) -> Chunk_${name} {
+  if (k < params.inner) { return chunk; }
+  return Chunk_${name}();
 }
 ${type === 'f16' && vector ? `fn halves_${name}(chunk: vec4u) -> vec4u { return chunk; }` : halvesWgsl(name, counted)}`
 }
@@ -121,16 +196,16 @@ function place({ name, fast }: Side, alongK: string, acrossK: string): string {
   let last = start + ${extent} - 1u;`
 }
 
-const isPartly = ({ fast }: Side, wholeInner: boolean): boolean => fast === 'k' && !wholeInner
+const isPartly = ({ fast, wholeInner }: Side): boolean => fast === 'k' && !wholeInner
 
-const insideVector = (side: Side, wholeInner: boolean): string =>
-  isPartly(side, wholeInner)
+const insideVector = (side: Side): string =>
+  isPartly(side)
     ? `let left = vec4i(i32(params.inner) - i32(k)) - vec4i(0, 2, 4, 6);
   return values & (select(vec4u(), vec4u(0xffffu), left > vec4i(0)) | select(vec4u(), vec4u(0xffff0000u), left > vec4i(1)));`
     : 'return select(vec4u(), values, k < params.inner);'
 
-const insideChunk = (side: Side, wholeInner: boolean): string =>
-  isPartly(side, wholeInner)
+const insideChunk = (side: Side): string =>
+  isPartly(side)
     ? `let ks = vec4u(k) + vec4u(0u, 1u, 2u, 3u);
   let low = select(vec4f(), values.low, ks < vec4u(params.inner));
   return Chunk_${side.name}(low, select(vec4f(), values.high, ks + 4u < vec4u(params.inner)));`

@@ -1,5 +1,4 @@
 import { type Target, targetKey } from '../device/kernel.ts'
-
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { type ActivationName, activations } from '../wgsl/activation-functions.ts'
@@ -19,7 +18,7 @@ import { fewTileFor, tileFor } from './table.ts'
 import { matmulTile } from './tile.ts'
 import { matmulUnits } from './units.ts'
 import { type FewTile, fewFits, matmulUnitsFew } from './units-few.ts'
-import type { UnitTile } from './units-layout.ts'
+import { liesInside, type UnitTile } from './units-layout.ts'
 import type { Tiling, Variant } from './variant.ts'
 
 // Matrix products: out = scale · op(a) op(b), with what may follow a product in a network. One entry, `matmul`, chooses among five
@@ -242,10 +241,11 @@ function tiling(recording: Recording, options: Matmul, variant: (aligned: Aligne
     const few = fewTileFor(rows, columns)
     // Software adapters, where units are emulated, have too little workgroup memory for more depth.
     const halves = target.units === 'native' && of.types.a === 'f16' && of.types.b === 'f16'
-    const best = few && fewFits(of, columns, few) ? few : tileFor(form, rows, columns, halves)
+    const best = few && fewFits(of, columns, few) ? few : tileFor(options, halves)
     const tile = options.tile ?? best
-    const key = keyOf('units', of, tile)
-    return 'subgroups' in tile ? matmulUnitsFew(key, target, of, tile) : matmulUnits(key, target, of, tile)
+    if ('subgroups' in tile) return matmulUnitsFew(keyOf('units', of, tile), target, of, tile)
+    const placed = { ...of, isInside: liesInside(options, tile) }
+    return matmulUnits(keyOf('units', placed, tile), target, placed, tile)
   }
   const of = variant(() => 4)
   const generate = generator(target, form, rows)

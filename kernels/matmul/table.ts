@@ -34,6 +34,31 @@ export const unitTiles = {
 /** Further tiles for `nt`: rows of a that lie side by side would not divide among their lanes. */
 export const ntTiles = { tall: paired(5), flat: paired(3) }
 
+const skinny = (rowBlocks: number, columnBlocks: number, parts: number): UnitTile => {
+  return { rowSubgroups: 1, columnSubgroups: 1, rowBlocks, columnBlocks, depth: parts * 32, parts }
+}
+
+/** Tiles of products of at most 16 rows or columns, the matrices of adapters: many subgroups share a long k. */
+export const skinnyTiles = {
+  fewColumns: skinny(2, 1, 8),
+  moreRows: skinny(4, 1, 8),
+  fewRows: skinny(1, 2, 8),
+  moreColumns: skinny(1, 4, 8),
+}
+
+/** Tiles that `bench -- gemm --all` times beside those in use. */
+export const triedTiles: readonly UnitTile[] = [
+  { ...square(4), band: 12 },
+  { ...square(4), band: 22 },
+  { ...square(4), isOver: true },
+  { ...square(4), isOver: true, band: 12 },
+  { ...square(4), isOver: true, band: 22 },
+  { ...square(4), rowBlocks: 5, band: 12 },
+  { ...square(4), rowBlocks: 5, isOver: true, band: 12 },
+  { ...square(4), rowSubgroups: 4, isOver: true },
+  { ...square(4), columnSubgroups: 4, isOver: true, band: 12 },
+]
+
 /** Of a large GPU; each works on one paired tile at a time. */
 const multiprocessors = 132
 
@@ -49,7 +74,12 @@ function rowsInTurn(rows: number, columns: number, { rowBlocks }: UnitTile): num
  * float16: others would take twice the registers on their way. Factors whose rows are read across gain from pairs only
  * where tiles are fewer than multiprocessors.
  */
-export function tileFor(form: 'nt' | 'nn' | 'tn', rows: number, columns: number, halves: boolean): UnitTile {
+export function tileFor(
+  { form, rows, columns, inner }: { form: 'nt' | 'nn' | 'tn'; rows: number; columns: number; inner: number },
+  halves: boolean,
+): UnitTile {
+  if (inner >= 256 && Math.min(rows, columns) <= 32)
+    return columns <= rows ? skinnyTiles.fewColumns : skinnyTiles.fewRows
   if (rows <= 64 || columns <= 64) return unitTiles.small
   if (!halves) return unitTiles.large
   const { deep } = unitTiles

@@ -72,6 +72,9 @@ function unitsFewWgsl(units: BlocksWgsl, variant: Variant, { subgroups, columnBl
     lanes,
     vector: variant.aVector,
     type: variant.types.a,
+    isInside: false,
+    isExact: true,
+    wholeInner: true,
   }
   const pitch = depth / 8 + 1
   const chunks = (rowBlocks * 16 * depth) / 8 / lanes
@@ -85,7 +88,7 @@ function unitsFewWgsl(units: BlocksWgsl, variant: Variant, { subgroups, columnBl
   return `
 var<workgroup> tile: array<vec4u, ${Math.max(rowBlocks * 16 * pitch, subgroups * sumsOfSubgroup)}>;
 ${units.declarations}
-${chunkWgsl(side, 'a', true, variant.counted)}
+${chunkWgsl(side, 'a', variant.counted)}
 ${finishWgsl(variant)}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {

@@ -13,20 +13,24 @@ import { activationWgsl, buffers, keptWgsl, type Variant } from './variant.ts'
  */
 export function finishStripWgsl(
   units: BlocksWgsl,
-  { outVector }: Variant,
+  { outVector, isInside }: Variant,
   layout: UnitLayout,
   i: number,
 ): string {
   const { lanes, tileColumns, rowSubgroups, rowBlocks, columnBlocks, sums, stripPitch } = layout
   const { parts, stripVectors } = layout
-  const quads = unroll((rowSubgroups * 16 * tileColumns) / 4 / lanes, q => q)
+  const all = (rowSubgroups * 16 * tileColumns) / 4
+  const quads = unroll(Math.ceil(all / lanes), q => q)
+  const ofAll = (at: string) => (all % lanes === 0 ? `(${at})` : `min(${at}, ${all - 1}u)`)
+  const isOwn = (q: number) =>
+    isInside ? `row${q} >= own_row && column${q} >= own_column` : `row${q} < rows && column${q} < columns`
   const prepare = (q: number, at: string): string => `
-    let r${q} = (${at}) / ${tileColumns / 4}u;
-    let c${q} = (${at}) % ${tileColumns / 4}u;
+    let r${q} = ${ofAll(at)} / ${tileColumns / 4}u;
+    let c${q} = ${ofAll(at)} % ${tileColumns / 4}u;
     let row${q} = row + r${q} / 16u * ${rowBlocks * 16}u + ${i * 16}u + r${q} % 16u;
     let column${q} = column + c${q} * 4u;
     let at${q} = out_start + row${q} * params.out_row + column${q};
-    let inside${q} = row${q} < rows && column${q} < columns;
+    let inside${q} = ${isOwn(q)}${all % lanes === 0 ? '' : ` && ${at} < ${all}u`};
     var rest${q} = vec4f();
     if (inside${q}) { rest${q} = rest(at${q}, column${q}); }`
   const sumOf = (q: number) =>
@@ -49,7 +53,7 @@ export function finishStripWgsl(
   }`
   return `
   ${store}
-  for (var quad = lane; quad < ${quads.length * lanes}u; quad += ${lanes}u) {
+  for (var quad = lane; quad < ${all}u; quad += ${lanes}u) {
     ${prepare(0, 'quad')}
     let sum0 = ${sumOf(0)};
     ${finish(0)}

@@ -24,6 +24,8 @@ export interface Variant {
   inRuns?: boolean
   /** `inner` is a multiple of 8. */
   wholeInner: boolean
+  /** On matrix units: every tile lies inside the result, if those at its end are moved back, and starts at a whole vector. */
+  isInside?: boolean
   /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
   outVector: boolean
   /** Elements of a, and of out, that are clamped to float16's range are counted in `saturated`, where products are in float16. */
@@ -143,9 +145,10 @@ export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
 
 /**
  * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
- * through the tiles by bands of `band` rows of tiles, so that neighbours share factors in the cache.
+ * through the tiles by bands of `band` rows of tiles, so that neighbours share factors in the cache. With `isInside` a tile
+ * that reaches past the end is moved back; its own part begins at `own_row` and `own_column`.
  */
-export const locate = (rows: number, columns: number, band = 1): string => `
+export const locate = (rows: number, columns: number, band = 1, isInside = false): string => `
   let index = workgroup_index(id);
   let tiles = params.row_tiles * params.column_tiles;
   let batch = index / tiles;
@@ -153,15 +156,17 @@ export const locate = (rows: number, columns: number, band = 1): string => `
 ${
   band === 1
     ? `
-  let row = index % tiles / params.column_tiles * ${rows}u;
-  let column = index % params.column_tiles * ${columns}u;`
+  let own_row = index % tiles / params.column_tiles * ${rows}u;
+  let own_column = index % params.column_tiles * ${columns}u;`
     : `
   let place = index % tiles;
   let first_row_tile = place / (${band}u * params.column_tiles) * ${band}u;
   let band = min(${band}u, params.row_tiles - first_row_tile);
-  let row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
-  let column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
+  let own_row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
+  let own_column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
 }
+  let row = ${isInside ? `min(own_row, params.rows - ${rows}u)` : 'own_row'};
+  let column = ${isInside ? `min(own_column, params.columns - ${columns}u)` : 'own_column'};
   let outer = batch / params.batch_inner;
   let head = batch % params.batch_inner;
   let a_start = params.a_offset + outer * params.a_outer + head / params.a_divisor * params.a_inner;

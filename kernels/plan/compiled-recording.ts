@@ -12,6 +12,9 @@ export interface BoundDispatch {
 /** A command that is ready to be encoded. */
 export type EncodableCommand = { dispatch: BoundDispatch } | { fill: GPUBuffer; at: number; bytes: number }
 
+/** Commands of a recording that is submitted in parts, and of its first part. */
+const [longRecording, firstPart] = [256, 48]
+
 /** A recording with memory and bindings, ready to run. */
 export class CompiledRecording {
   readonly device: Device
@@ -32,26 +35,35 @@ export class CompiledRecording {
     this.free = free
   }
 
-  /** Runs the named segments (by default all, in order) in one submit. */
+  /**
+   * Runs the named segments (by default all, in order). Long ones are submitted in parts, each twice as long as the one before, so
+   * that the GPU works on the first while the host encodes the others.
+   */
   run(names: readonly string[] = [...this.#segments.keys()]): void {
+    const commands = names.flatMap(name => {
+      const segment = this.#segments.get(name)
+      if (segment) return segment
+      throw new Error(`no segment "${name}"; segments: ${[...this.#segments.keys()].join(', ')}`)
+    })
+    let part = commands.length > longRecording ? firstPart : commands.length
+    for (let start = 0; start < commands.length; start += part, part *= 2)
+      this.#submit(commands.slice(start, start + part))
+  }
+
+  #submit(commands: readonly EncodableCommand[]): void {
     const encoder = this.device.gpu.createCommandEncoder()
     let pass: GPUComputePassEncoder | undefined
-    for (const name of names) {
-      const commands = this.#segments.get(name)
-      if (!commands)
-        throw new Error(`no segment "${name}"; segments: ${[...this.#segments.keys()].join(', ')}`)
-      for (const command of commands) {
-        if ('dispatch' in command) {
-          pass ??= encoder.beginComputePass()
-          pass.setPipeline(command.dispatch.pipeline)
-          pass.setBindGroup(0, command.dispatch.bindings)
-          pass.dispatchWorkgroups(...command.dispatch.grid)
-          continue
-        }
-        pass?.end()
-        pass = undefined
-        encoder.clearBuffer(command.fill, command.at, command.bytes)
+    for (const command of commands) {
+      if ('dispatch' in command) {
+        pass ??= encoder.beginComputePass()
+        pass.setPipeline(command.dispatch.pipeline)
+        pass.setBindGroup(0, command.dispatch.bindings)
+        pass.dispatchWorkgroups(...command.dispatch.grid)
+        continue
       }
+      pass?.end()
+      pass = undefined
+      encoder.clearBuffer(command.fill, command.at, command.bytes)
     }
     pass?.end()
     this.device.gpu.queue.submit([encoder.finish()])

@@ -43,6 +43,8 @@ export interface BlocksWgsl {
   declarations: string
   /** Further parameters of the entry point. */
   builtins: string
+  /** Whether a block of a factor has its numbers: otherwise they are read when it is multiplied. */
+  keepsBlocks: boolean
   /** Which of the workgroup's subgroups, each of 32 lanes, this lane belongs to. */
   subgroup: string
   /** Expressions: a block of the pair's left factor, and of its right factor. */
@@ -69,6 +71,7 @@ alias Left = subgroup_matrix_left<f16, 16, 16>;
 alias Right = subgroup_matrix_right<f16, ${width}, 16>;
 alias Sums = subgroup_matrix_result<f32, ${width}, 16>;`,
     builtins: ', @builtin(subgroup_id) subgroup_id: u32',
+    keepsBlocks: true,
     subgroup: 'subgroup_id',
     // The left factor's rows are the product's rows, the right factor's columns are its columns.
     left(at, pitch, pair = 0) {
@@ -139,6 +142,7 @@ alias Right = vec2u;
 alias Sums = array<vec4f, ${quads.length}>;
 ${[...multiply, ...tiles.map(throughTile), ...outputs.map(toOutput)].join('')}`,
     builtins: '',
+    keepsBlocks: false,
     subgroup: 'lane / 32u',
     left: (at, pitch) => `vec2u(${at}, ${pitch})`,
     right: (at, pitch) => `vec2u(${at}, ${pitch})`,

@@ -25,7 +25,7 @@ await t.test('every product on matrix units is valid WGSL', async t => {
     for (const form of ['nt', 'nn', 'tn'] as const)
       for (const tile of Object.values(form === 'nt' ? { ...unitTiles, ...ntTiles } : unitTiles))
         for (const type of types)
-          for (const size of [64, 33]) {
+          for (const size of [256, 64, 33]) {
             const shape = [size, size]
             const [a, b, out] = [type, 'f16' as const, type].map(type =>
               recording.tensor('given', shape, type),

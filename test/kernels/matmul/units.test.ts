@@ -110,6 +110,40 @@ await t.test('subgroups can share the k of a step, and the last step can be shor
   )
 })
 
+await t.test('tiles that would reach past the end are moved back, and write only what is theirs', async t => {
+  const moved = { columns: 40, tile, residual: true, accumulate: true, scale: 0.5 }
+  const whole: Case[] = [
+    { form: 'nt', rows: 35, inner: 48, ...moved },
+    { form: 'nt', rows: 33, inner: 40, ...moved },
+    { form: 'nn', rows: 35, inner: 37, ...moved },
+    { form: 'tn', rows: 40, inner: 21, ...moved },
+  ]
+  await agree(t, device, [whole[1], whole[3]], { ...exact, types: { a: 'f16', b: 'f16' } })
+  await agree(t, device, [whole[0], whole[2]], { ...exact, types: {} })
+})
+
+await t.test('the next step can come while the last blocks of a step are multiplied', async t => {
+  const over = { ...tile, columnBlocks: 1, depth: 32, isOver: true, band: 1 }
+  const sizes = { rows: 40, columns: 24, tile: over }
+  await agree(
+    t,
+    device,
+    [
+      { form: 'nt', ...sizes, inner: 64 },
+      { form: 'nn', ...sizes, inner: 20 },
+      { form: 'tn', ...sizes, inner: 100 },
+    ],
+    { ...exact, types: { a: 'f16', b: 'f16' } },
+  )
+})
+
+await t.test('more lanes than results of a strip agree', async t => {
+  const skinny = { rowSubgroups: 1, columnSubgroups: 1, rowBlocks: 2, columnBlocks: 1, depth: 64, parts: 4 }
+  const size = { rows: 35, columns: 16, inner: 136, tile: skinny } as const
+  await agree(t, device, [{ form: 'nt', ...size }], { ...exact, types: { a: 'f16' } })
+  await agree(t, device, [{ form: 'nn', ...size, bias: true }], { ...exact, types: { b: 'f16' } })
+})
+
 await t.test('few rows agree: with weights read in blocks, and divided among subgroups', async t => {
   const precise = { precision: 'float16', types: { b: 'f16' }, bound: 2e-6 } as const
   const narrow = {
