@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { SourceItem } from '../../engine/operator.ts'
+import { Span } from '../archives/span.ts'
 import type { Sample } from '../kinds.ts'
 import { fileEnd } from '../video/file-end.ts'
 
@@ -39,6 +40,6 @@ async function faultOf(video: string): Promise<[string, string] | undefined> {
   if (!found) return ['missing-clip', '']
   if (!found.isFile()) return undefined
   if (found.size === 0) return ['empty-clip', '']
-  const end = await fileEnd(video)
+  const end = await fileEnd(await Span.of(video))
   return typeof end === 'object' ? ['cut-clip', `: ${end.fault}`] : undefined
 }

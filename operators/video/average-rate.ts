@@ -1,4 +1,4 @@
-import type { PacketListing } from './packet-listing.ts'
+import type { Packets } from './packet-listing.ts'
 
 /**
  * The container's average rate. ffmpeg prints it with two decimals; the packets' times give it exactly where the
@@ -6,7 +6,7 @@ import type { PacketListing } from './packet-listing.ts'
  */
 export function averageRate(
   printed: number,
-  packets: Pick<PacketListing, 'count' | 'first' | 'last' | 'lastDuration' | 'timeBase'>,
+  packets: Pick<Packets, 'count' | 'first' | 'last' | 'lastDuration' | 'timeBase'>,
   container: string,
 ): readonly [number, number] | undefined {
   const [tick, ticksPerSecond] = packets.timeBase

@@ -1,4 +1,5 @@
 // How ffmpeg may open a clip: files only, and only formats that hold their own data.
+import type { Media } from './media.ts'
 
 // Playlists and scripts (hls, dash, concat, …) name other files or addresses, patterns (image2) open many, devices none.
 const formats = [
@@ -16,22 +17,20 @@ const formats = [
 /** Most pixels of a frame: four times those of 8K. */
 const mostPixels = 4 * 7680 * 4320
 
-const bounds = [
-  ...['-protocol_whitelist', 'file,pipe', '-format_whitelist', formats],
+const bounds = (protocols: string): string[] => [
+  ...['-protocol_whitelist', protocols, '-format_whitelist', formats],
   ...['-max_pixels', String(mostPixels), '-noautorotate'],
 ]
 
-/** Arguments that open a file as published readers see it: rotation is not applied. A name is never an option or a protocol. */
-export const fileInput = (path: string, before: readonly string[] = []): string[] => [
-  ...bounds,
-  ...before,
-  '-i',
-  `file:${path}`,
-]
+/** Arguments that open a video as published readers see it: rotation is not applied. */
+export const mediaInput = (
+  { address, protocols }: Pick<Media, 'address' | 'protocols'>,
+  before: readonly string[] = [],
+): string[] => [...bounds(protocols), ...before, '-i', address]
 
 /** Arguments that open pictures which arrive one after the other at standard input. */
 export const pictureInput = (format: 'jpeg' | 'png'): string[] => [
-  ...bounds,
+  ...bounds('file,pipe'),
   '-f',
   `${format}_pipe`,
   '-i',

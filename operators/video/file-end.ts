@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import type { Span } from '../archives/span.ts'
 
 /** What a container says about its own end: `whole`, the fault in words, or undefined when it does not say. */
 export type FileEnd = 'whole' | { fault: string } | undefined
@@ -7,20 +7,15 @@ export type FileEnd = 'whole' | { fault: string } | undefined
  * Compares the sizes and marks that a container states with where its file ends. ffmpeg reads a file that was cut
  * between two packets to its end without a word.
  */
-export async function fileEnd(path: string): Promise<FileEnd> {
-  const file = await open(path)
-  try {
-    const { size } = await file.stat()
-    const head = await read(file, 0, Math.min(size, 65536))
-    const reader = readers.find(({ starts }) => starts(head))
-    return reader && (await reader.end({ file, size, head }))
-  } finally {
-    await file.close()
-  }
+export async function fileEnd(bytes: Span): Promise<FileEnd> {
+  const { size } = bytes
+  const head = await bytes.read(0, 65536)
+  const reader = readers.find(({ starts }) => starts(head))
+  return reader && (await reader.end({ bytes, size, head }))
 }
 
 interface Opened {
-  file: FileHandle
+  bytes: Span
   size: number
   /** The first 64 KiB. */
   head: Buffer
@@ -46,19 +41,14 @@ const readers: readonly Reader[] = [
   { starts: head => isTransportStream(head, 4, 192), end: ({ size }) => endOfTransportStream(size, 192) },
 ]
 
-async function read(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position)
-  return buffer.subarray(0, bytesRead)
-}
-
 const cutAt = (what: string, end: number, size: number): FileEnd => {
   return { fault: `${what} ends at byte ${end}, the file at byte ${size}` }
 }
 
 /** MP4, QuickTime, 3GP: boxes of 4 bytes of size (1: 8 more bytes; 0: to the end of the file) and a name. */
-async function endOfBoxes({ file, size }: Opened): Promise<FileEnd> {
+async function endOfBoxes({ bytes, size }: Opened): Promise<FileEnd> {
   for (let at = 0; at + 8 <= size; ) {
-    const header = await read(file, at, 16)
+    const header = await bytes.read(at, 16)
     const name = text(header, 4, 8)
     const short = header.readUInt32BE(0)
     // what follows the last box that is known is not for us to judge
@@ -74,9 +64,9 @@ async function endOfBoxes({ file, size }: Opened): Promise<FileEnd> {
 const boxes = new Set('ftyp moov mdat free skip wide pnot styp sidx moof mfra uuid udta meta'.split(' '))
 
 /** AVI: chunks RIFF of a size; those after the first gigabyte are chunks of their own. */
-async function endOfRiff({ file, size }: Opened): Promise<FileEnd> {
+async function endOfRiff({ bytes, size }: Opened): Promise<FileEnd> {
   for (let at = 0; at + 12 <= size; ) {
-    const header = await read(file, at, 12)
+    const header = await bytes.read(at, 12)
     const length = header.readUInt32LE(4)
     // a writer that could not go back left the size open
     if (text(header, 0, 4) !== 'RIFF' || length === 0 || length === 0xffffffff) return undefined
@@ -116,9 +106,9 @@ function elementSize(
 }
 
 /** Ogg: pages of at most 65,307 bytes; the last one of a stream is marked. */
-async function endOfOgg({ file, size }: Opened): Promise<FileEnd> {
+async function endOfOgg({ bytes, size }: Opened): Promise<FileEnd> {
   const from = Math.max(0, size - 2 * 65536)
-  const tail = await read(file, from, size - from)
+  const tail = await bytes.read(from, size - from)
   const at = tail.lastIndexOf('OggS')
   const segments = tail[at + 26]
   if (at < 0 || segments === undefined) return { fault: 'its last Ogg page is cut' }
@@ -130,18 +120,18 @@ async function endOfOgg({ file, size }: Opened): Promise<FileEnd> {
 }
 
 /** GIF: the last block ends with 0, then comes the trailer; some writers add zeros. */
-async function endOfGif({ file, size }: Opened): Promise<FileEnd> {
-  const tail = await read(file, Math.max(0, size - 4096), Math.min(size, 4096))
+async function endOfGif({ bytes, size }: Opened): Promise<FileEnd> {
+  const tail = await bytes.read(Math.max(0, size - 4096), Math.min(size, 4096))
   const end = tail.findLastIndex(byte => byte !== 0)
   return tail[end] === 0x3b && tail[end - 1] === 0 ? 'whole' : { fault: 'the trailer of a GIF is missing' }
 }
 
 /** Flash video: each tag is followed by its size. */
-async function endOfFlv({ file, size }: Opened): Promise<FileEnd> {
+async function endOfFlv({ bytes, size }: Opened): Promise<FileEnd> {
   if (size < 4) return { fault: 'its last FLV tag is cut' }
-  const length = (await read(file, size - 4, 4)).readUInt32BE(0)
+  const length = (await bytes.read(size - 4, 4)).readUInt32BE(0)
   const at = size - 4 - length
-  const tag = at >= 9 ? await read(file, at, 4) : Buffer.alloc(4)
+  const tag = at >= 9 ? await bytes.read(at, 4) : Buffer.alloc(4)
   // a whole file may still have been cut between two tags: its stated duration tells
   return length >= 11 && tag.readUIntBE(1, 3) === length - 11
     ? undefined

@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises'
 import type { Clip, Sample } from '../kinds.ts'
 import { type DecodeOptions, decodeFrames } from './decode-frames.ts'
-import { fileInput, pictureInput } from './ffmpeg-input.ts'
+import { mediaInput, pictureInput } from './ffmpeg-input.ts'
 import { sortedUnique } from './frame-indices.ts'
+import { fileMedia, type Media } from './media.ts'
 import { contents, openPictures } from './picture-folder.ts'
-import { type ProbeOptions, probeVideo, type VideoFacts } from './probe.ts'
+import { expectFile, type ProbeOptions, probeVideo, type VideoFacts } from './probe.ts'
 import { seekFrames } from './seek-frames.ts'
 import { VideoError } from './video-error.ts'
 
@@ -19,13 +20,16 @@ export interface OpenOptions extends ProbeOptions {
  */
 export async function openClip(path: string, sample: Sample, options: OpenOptions): Promise<Clip> {
   const found = await stat(path).catch(() => undefined)
-  return found?.isDirectory() ? openFolder(path, sample, options) : openFile(path, sample, options)
+  if (found?.isDirectory()) return openFolder(path, sample, options)
+  await expectFile(path)
+  return openMedia(await fileMedia(path), sample, options)
 }
 
-async function openFile(path: string, sample: Sample, options: OpenOptions): Promise<Clip> {
-  const facts = await probeVideo(path, options)
+async function openMedia(media: Media, sample: Sample, options: OpenOptions): Promise<Clip> {
+  const { path } = media
+  const facts = await probeVideo(media, options)
   const { width, height, seek } = facts
-  const source = { path, open: fileInput(path), width, height }
+  const source = { path, media, open: mediaInput(media), width, height }
   return clipOf({ path, sample, facts, firstFrame: 0 }, options, (indices, limits) =>
     seek ? seekFrames(source, seek, indices, limits) : decodeFrames(source, indices, limits),
   )

@@ -1,6 +1,22 @@
 import { StringDecoder } from 'node:string_decoder'
 import { VideoError } from './video-error.ts'
 
+/** What is known about the packets of a video: in ticks, in decoding order. */
+export interface Packets {
+  readonly count: number
+  /** A tick in seconds, as a fraction. */
+  readonly timeBase: readonly [number, number]
+  /** Decode times of the first and the last packet, and how long the last one lasts. */
+  readonly first: number
+  readonly last: number
+  readonly lastDuration: number
+  /** Display times of the packets that give a frame; NaN where there is none. */
+  readonly times: Numbers
+  /** Of the key packets: their display and decode times. */
+  readonly keyTimes: Numbers
+  readonly keyDecodeTimes: Numbers
+}
+
 /** Arguments of an output that lists the packets of the video, and of the sound where it matters when that ends. */
 export const listingOutput = (withSound: boolean): string[] => [
   ...['-map', '0:V:0', ...(withSound ? ['-map', '0:a?'] : []), '-c', 'copy', '-copyinkf'],
@@ -11,11 +27,9 @@ export const listingOutput = (withSound: boolean): string[] => [
  * What a listing of packets by ffmpeg's framecrc says, of any length: a line each with the stream, times in ticks,
  * size, checksum, and flags where they are not those of a key frame. Stream 0 is the video.
  */
-export class PacketListing {
+export class PacketListing implements Packets {
   count = 0
-  /** A tick in seconds, as a fraction. */
   timeBase: readonly [number, number] = [0, 1]
-  /** Decode times of the first and the last packet, and how long the last one lasts. */
   first = Number.NaN
   last = Number.NaN
   lastDuration = 0
@@ -23,9 +37,7 @@ export class PacketListing {
   corrupt = 0
   /** Size of a frame as the container states it; 0 when it does not. */
   pixels = 0
-  /** Display times of the packets that give a frame, in decoding order; NaN where there is none. */
   readonly times = new Numbers()
-  /** Key packets in decoding order: their display and decode times. */
   readonly keyTimes = new Numbers()
   readonly keyDecodeTimes = new Numbers()
   readonly #decoder = new StringDecoder()

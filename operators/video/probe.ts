@@ -1,12 +1,13 @@
-import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { averageRate } from './average-rate.ts'
 import { type FfmpegEnd, finishFfmpeg, runFfmpeg } from './ffmpeg.ts'
-import { fileInput } from './ffmpeg-input.ts'
+import { mediaInput } from './ffmpeg-input.ts'
 import { damageIn, isAboutFile, isAboutMachine, whatFfmpegSaid, withoutPrefixes } from './ffmpeg-log.ts'
-import { fileEnd } from './file-end.ts'
+import { type FileEnd, fileEnd } from './file-end.ts'
 import { passthrough } from './find-ffmpeg.ts'
-import { listingOutput, PacketListing } from './packet-listing.ts'
+import type { Media } from './media.ts'
+import { listingOutput, PacketListing, type Packets } from './packet-listing.ts'
+import { sampleTables } from './sample-tables.ts'
 import { type SeekTable, seekTable } from './seek-table.ts'
 import { VideoError } from './video-error.ts'
 
@@ -40,12 +41,13 @@ const bytesDecodedWhole = 64e6
  * frame, else all of it. Cover pictures of audio files do not count as video. Errors name the file and say what ffmpeg
  * said.
  */
-export async function probeVideo(path: string, options: ProbeOptions): Promise<VideoFacts> {
-  const { size } = await expectFile(path)
-  const end = await fileEnd(path)
-  const short = size <= bytesDecodedWhole ? await decodeWhole(path, options, pixelsDecodedWhole) : undefined
-  const probed =
-    short ?? (await probeLong(path, options, end === undefined)) ?? (await decodeWhole(path, options))
+export async function probeVideo(media: Media, options: ProbeOptions): Promise<VideoFacts> {
+  const { path, bytes } = media
+  if (bytes.size === 0) throw new VideoError('not-a-video', `${path}: the file is empty`)
+  const end = await fileEnd(bytes)
+  const short =
+    bytes.size <= bytesDecodedWhole ? await decodeWhole(media, options, pixelsDecodedWhole) : undefined
+  const probed = short ?? (await probeLong(media, options, end)) ?? (await decodeWhole(media, options))
   if (!probed) throw new Error(`${path}: not decoded`)
   const { log, listing, ...facts } = probed
   const damage =
@@ -58,24 +60,26 @@ export async function probeVideo(path: string, options: ProbeOptions): Promise<V
 }
 
 interface Probed extends VideoFacts {
-  listing: PacketListing
+  /** What reading all packets told; tables of samples tell nothing of the kind. */
+  listing: Pick<PacketListing, 'corrupt' | 'endSeconds'>
   log: string
 }
 
 /** Decodes a file without converting pixels; undefined when it has more than `mostPixels`. */
 async function decodeWhole(
-  path: string,
+  media: Media,
   options: ProbeOptions,
   mostPixels = Number.POSITIVE_INFINITY,
 ): Promise<Probed | undefined> {
   const decode = ['-map', '0:V:0', ...(await passthrough()), '-f', 'null', '-']
-  const args = [...fileInput(path), ...decode, '-flush_packets', '1', ...listingOutput(true)]
+  const { path } = media
+  const args = [...mediaInput(media), ...decode, '-flush_packets', '1', ...listingOutput(true)]
   const listing = new PacketListing(path)
   const output = runFfmpeg(args, { subject: path, ...options })
   try {
     for (;;) {
       const step = await output.next()
-      if (step.done) return await probedWhole(path, step.value, listing)
+      if (step.done) return await probedWhole(media, step.value, listing)
       listing.add(step.value)
       if (listing.count * listing.pixels > mostPixels) return undefined
     }
@@ -84,7 +88,8 @@ async function decodeWhole(
   }
 }
 
-async function probedWhole(path: string, end: FfmpegEnd, listing: PacketListing): Promise<Probed> {
+async function probedWhole(media: Media, end: FfmpegEnd, listing: PacketListing): Promise<Probed> {
+  const { path } = media
   const { log } = end
   const [input, output = ''] = parts(log)
   const counts = [...output.matchAll(/frame=\s*(\d+)/g)]
@@ -93,45 +98,60 @@ async function probedWhole(path: string, end: FfmpegEnd, listing: PacketListing)
   const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(output) ?? '') ?? []
   if (frameCount === 0 || width === undefined)
     throw fault('no-frames', path, `no frame decodes (exit ${end.exitCode})`, end)
-  await refuseMachineFault(path, end)
+  await refuseMachineFault(media, end)
   const rate = rateOf(path, banner, container, listing, end)
   return { frameCount, rate, width: Number(width), height: Number(height), listing, log }
 }
 
 /**
- * Facts from the packets alone; undefined when a packet is not a frame. The packets of the sound, which cost as much, are
- * read `withSound` only: where the container does not state its own end.
+ * Facts from the packets alone; undefined when a packet is not a frame. An MP4 file lists its packets; those of other files
+ * are read, and where its container does not state its own end those of the sound too, which cost as much.
  */
 export async function probeLong(
-  path: string,
+  media: Media,
   options: ProbeOptions,
-  withSound = false,
+  end: FileEnd = 'whole',
 ): Promise<Probed | undefined> {
-  const listing = new PacketListing(path)
-  const limits = { subject: path, ...options }
-  const args = ['-copyts', ...fileInput(path), ...listingOutput(withSound)]
-  const end = await finishFfmpeg(args, limits, chunk => listing.add(chunk))
-  const { banner, container } = openedAs(path, end, parts(end.log)[0])
-  await refuseMachineFault(path, end)
-  const found = await seekTable(path, listing, limits)
+  const tables = end === 'whole' ? await sampleTables(media.bytes) : undefined
+  const listed = tables && (await probeSeeking(media, tables, options))
+  if (listed) return { ...listed, listing: { corrupt: 0, endSeconds: Number.POSITIVE_INFINITY } }
+  const listing = new PacketListing(media.path)
+  const limits = { subject: media.path, ...options }
+  const args = ['-copyts', ...mediaInput(media), ...listingOutput(end === undefined)]
+  const ended = await finishFfmpeg(args, limits, chunk => listing.add(chunk))
+  openedAs(media.path, ended, parts(ended.log)[0])
+  await refuseMachineFault(media, ended)
+  const probed = await probeSeeking(media, listing, options)
+  return probed && { ...probed, listing, log: ended.log + probed.log }
+}
+
+/** Facts from packets whose first and last are decoded. */
+async function probeSeeking(
+  media: Media,
+  packets: Packets,
+  options: ProbeOptions,
+): Promise<Omit<Probed, 'listing'> | undefined> {
+  const { path } = media
+  const found = await seekTable(media, packets, { subject: path, ...options })
   if (!found) return undefined
-  const { table, log } = found
-  const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(parts(log)[1] ?? '') ?? '') ?? []
+  const { table, end } = found
+  const [input, output = ''] = parts(end.log)
+  const [, width, height] = /, (\d+)x(\d+)/.exec(videoLine(output) ?? '') ?? []
   if (width === undefined) return undefined
-  const lost = listing.times.length - table.times.length
+  const { banner, container } = openedAs(path, end, input)
+  const lost = packets.times.length - table.times.length
   return {
     frameCount: table.times.length,
-    rate: rateOf(path, banner, container, listing, end),
+    rate: rateOf(path, banner, container, packets, end),
     width: Number(width),
     height: Number(height),
     ...(lost > 0 && { damage: `its last ${lost} frames do not decode` }),
     seek: table,
-    listing,
-    log: end.log + log,
+    log: end.log,
   }
 }
 
-export async function expectFile(path: string): Promise<{ size: number }> {
+export async function expectFile(path: string): Promise<void> {
   const found = await stat(path).catch((error: unknown) => {
     // any other error is the machine's: no permission, too many open files, …
     const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -140,8 +160,6 @@ export async function expectFile(path: string): Promise<{ size: number }> {
   })
   if (!found) throw new VideoError('no-file', `${path}: no such file`)
   if (!found.isFile()) throw new VideoError('no-file', `${path}: not a file`)
-  if (found.size === 0) throw new VideoError('not-a-video', `${path}: the file is empty`)
-  return found
 }
 
 /** What a log says about the input, and what it says from the first output on. */
@@ -170,17 +188,17 @@ function rateOf(
   path: string,
   banner: string,
   container: string,
-  listing: PacketListing,
+  packets: Packets,
   end: FfmpegEnd,
 ): readonly [number, number] {
   const printed = Number(/ ([\d.]+) fps/.exec(banner)?.[1] ?? 0)
-  const rate = averageRate(printed, listing, container)
+  const rate = averageRate(printed, packets, container)
   if (!rate) throw fault('no-frame-rate', path, 'the frame rate is unknown', end)
   return rate
 }
 
 /** Told when all streams end long before the duration that the container states. Times start at 0 or as in the file. */
-function shortfall(log: string, listing: PacketListing, asInFile: boolean): string | undefined {
+function shortfall(log: string, listing: Probed['listing'], asInFile: boolean): string | undefined {
   if (/Estimating duration from bitrate/.test(log)) return undefined
   const clock = / Duration: (\d+):(\d+):([\d.]+), start: (-?[\d.]+)/.exec(log)
   if (!clock) return undefined
@@ -197,10 +215,10 @@ const fault = (code: string, path: string, what: string, { log }: FfmpegEnd): Vi
   new VideoError(code, `${path}: ${what}; ffmpeg said: ${whatFfmpegSaid(log, path)}`)
 
 /** Throws when what ffmpeg said does not come of the file: it ended early without a fault in the data, or a disk failed. */
-async function refuseMachineFault(path: string, end: FfmpegEnd): Promise<void> {
+async function refuseMachineFault({ path, bytes }: Media, end: FfmpegEnd): Promise<void> {
   if (end.exitCode !== 0 && (isAboutMachine(end.log) || !damageIn(end.log, path))) throw failed(path, end)
   // ffmpeg takes a read that fails for the end of the file; reading the file says which of them it was
-  if (isAboutMachine(end.log)) for await (const _ of createReadStream(path));
+  if (isAboutMachine(end.log)) for await (const _ of bytes.stream());
 }
 
 /** ffmpeg ended with an error that is not about the file. */

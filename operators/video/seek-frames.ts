@@ -1,7 +1,12 @@
 import { type DecodeOptions, decodeFrames, decodeSelected, type FrameSource } from './decode-frames.ts'
-import { fileInput } from './ffmpeg-input.ts'
+import { mediaInput } from './ffmpeg-input.ts'
+import type { Media } from './media.ts'
 import { keyBefore, type SeekTable, seekTo } from './seek-table.ts'
 import { VideoError } from './video-error.ts'
+
+export interface SeekSource extends FrameSource {
+  media: Media
+}
 
 /** Frames of a long clip decoded in one run, and thus in memory at once. */
 const framesInOneRun = 8
@@ -15,7 +20,7 @@ const nearFrames = 60
  * frames before it), and then from the beginning of the clip.
  */
 export async function* seekFrames(
-  source: FrameSource,
+  source: SeekSource,
   table: SeekTable,
   indices: readonly number[],
   options: DecodeOptions,
@@ -80,12 +85,12 @@ function runsOf(table: SeekTable, indices: readonly number[]): Run[] {
 
 /** The frames of a run, or undefined when ffmpeg found a fault on its way to them. */
 async function decodeRun(
-  source: FrameSource,
+  source: SeekSource,
   table: SeekTable,
   { key, indices }: Run,
   options: DecodeOptions,
 ): Promise<Uint8Array[] | undefined> {
-  const open = ['-copyts', ...fileInput(source.path, seekTo(table, key))]
+  const open = ['-copyts', ...mediaInput(source.media, seekTo(table, key))]
   const numbers = indices.map(index => table.times[index] ?? Number.NaN)
   let isWhole = true
   const onDamage = () => {

@@ -1,7 +1,8 @@
-import { type FfmpegOptions, finishFfmpeg } from './ffmpeg.ts'
-import { fileInput } from './ffmpeg-input.ts'
+import { type FfmpegEnd, type FfmpegOptions, finishFfmpeg } from './ffmpeg.ts'
+import { mediaInput } from './ffmpeg-input.ts'
 import { passthrough } from './find-ffmpeg.ts'
-import { PacketListing } from './packet-listing.ts'
+import type { Media } from './media.ts'
+import { PacketListing, type Packets } from './packet-listing.ts'
 
 /** Where the frames of a clip are, in ticks of its own clock. */
 export interface SeekTable {
@@ -22,22 +23,30 @@ const framesChecked = 100
  * from its last key frame on are decoded to see that. Frames at the end that do not decode are left out.
  */
 export async function seekTable(
-  path: string,
-  listing: PacketListing,
+  media: Media,
+  packets: Packets,
   options: FfmpegOptions,
-): Promise<{ table: SeekTable; log: string } | undefined> {
-  const times = listing.times.values().toSorted()
-  const keyTimes = listing.keyTimes.values()
-  const keyDecodeTimes = listing.keyDecodeTimes.values()
-  const table: SeekTable = { timeBase: listing.timeBase, times, keyTimes, keyDecodeTimes }
+): Promise<{ table: SeekTable; end: FfmpegEnd } | undefined> {
+  const times = packets.times.values().toSorted()
+  const keyTimes = packets.keyTimes.values()
+  const keyDecodeTimes = packets.keyDecodeTimes.values()
+  const table: SeekTable = { timeBase: packets.timeBase, times, keyTimes, keyDecodeTimes }
   if (keyTimes.length < 2 || ![times, keyTimes, keyDecodeTimes].every(isIncreasing)) return undefined
-  const first = await decodedTimes(path, [], ['-frames:v', String(framesChecked)], options)
+  const [first, last] = await bothOf(
+    decodedTimes(media, [], ['-frames:v', String(framesChecked)], options),
+    decodedTimes(media, seekTo(table, keyTimes.length - 1), [], options),
+  )
   if (!first.times.every((time, i) => time === times[i])) return undefined
-  const last = await decodedTimes(path, seekTo(table, keyTimes.length - 1), [], options)
   const start = times.indexOf(last.times[0] ?? Number.NaN)
   const isRow = start >= 0 && last.times.every((time, i) => time === times[start + i])
   if (!isRow || first.times.length < Math.min(framesChecked, times.length)) return undefined
-  return { table: { ...table, times: times.subarray(0, start + last.times.length) }, log: first.log }
+  return { table: { ...table, times: times.subarray(0, start + last.times.length) }, end: first.end }
+}
+
+/** The results of both; when one fails, the other has ended before the error is thrown. */
+async function bothOf<T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> {
+  await Promise.allSettled([one, other])
+  return Promise.all([one, other])
 }
 
 /** False for a list with a time that is not stated, or with one twice. */
@@ -46,17 +55,17 @@ const isIncreasing = (times: Float64Array): boolean =>
 
 /** Display times of the frames that decode, in the order in which they come. */
 async function decodedTimes(
-  path: string,
+  media: Media,
   seek: readonly string[],
   limit: readonly string[],
   options: FfmpegOptions,
-): Promise<{ times: Float64Array; log: string }> {
-  const listing = new PacketListing(path)
+): Promise<{ times: Float64Array; end: FfmpegEnd }> {
+  const listing = new PacketListing(media.path)
   const frames = ['-map', '0:V:0', ...(await passthrough()), '-c:v', 'wrapped_avframe']
   const output = ['-enc_time_base', '-1', '-flush_packets', '1', '-f', 'framecrc', 'pipe:1']
-  const args = ['-copyts', ...fileInput(path, seek), ...frames, ...limit, ...output]
-  const { log } = await finishFfmpeg(args, options, chunk => listing.add(chunk))
-  return { times: listing.times.values(), log }
+  const args = ['-copyts', ...mediaInput(media, seek), ...frames, ...limit, ...output]
+  const end = await finishFfmpeg(args, options, chunk => listing.add(chunk))
+  return { times: listing.times.values(), end }
 }
 
 /** The number of the last key frame that is shown no later than a frame. */

@@ -6,8 +6,9 @@ import { averageRate } from '../../../operators/video/average-rate.ts'
 import { decodeFrames, selection } from '../../../operators/video/decode-frames.ts'
 import { encodeVideo } from '../../../operators/video/encode.ts'
 import { runFfmpeg } from '../../../operators/video/ffmpeg.ts'
-import { fileInput } from '../../../operators/video/ffmpeg-input.ts'
+import { mediaInput } from '../../../operators/video/ffmpeg-input.ts'
 import { whatFfmpegSaid } from '../../../operators/video/ffmpeg-log.ts'
+import { fileMedia } from '../../../operators/video/media.ts'
 import { openClip } from '../../../operators/video/open-clip.ts'
 import { writeJpeg } from '../../../operators/video/pictures.ts'
 import { clipFolder, make, openOptions, sampleOf } from './clips.ts'
@@ -87,7 +88,12 @@ t.test(
 
 t.test('frames that are decoded on the way to those asked for are progress', async t => {
   // -re: as slowly as the clip plays, two seconds, of which nothing is written before the end
-  const source = { path: clipPath, open: ['-re', ...fileInput(clipPath)], width: 64, height: 48 }
+  const source = {
+    path: clipPath,
+    open: ['-re', ...mediaInput(await fileMedia(clipPath))],
+    width: 64,
+    height: 48,
+  }
   const sizes: number[] = []
   for await (const frame of decodeFrames(source, [59], { deadlineSeconds: 0.7 })) sizes.push(frame.length)
   t.same(sizes, [64 * 48 * 3])

@@ -2,7 +2,8 @@ import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { decodeFrames } from '../../../operators/video/decode-frames.ts'
-import { fileInput } from '../../../operators/video/ffmpeg-input.ts'
+import { mediaInput } from '../../../operators/video/ffmpeg-input.ts'
+import { fileMedia } from '../../../operators/video/media.ts'
 import { openClip } from '../../../operators/video/open-clip.ts'
 import { probeLong, probeVideo } from '../../../operators/video/probe.ts'
 import { seekFrames } from '../../../operators/video/seek-frames.ts'
@@ -26,12 +27,13 @@ for (const [name, recipe] of Object.entries(clips))
   t.test(`${name}: what is found by seeking is what decoding all of it gives`, async t => {
     await make(folder, `${recipe} @${name}`)
     const path = join(folder, name)
-    const [whole, long] = [await probeVideo(path, options), await probeLong(path, options)]
+    const media = await fileMedia(path)
+    const [whole, long] = [await probeVideo(media, options), await probeLong(media, options)]
     const { frameCount, rate, width, height, seek } = long ?? {}
     t.same({ frameCount, rate, width, height }, pick(whole))
     if (!seek) return t.fail('it cannot be sought')
     const wanted = Array.from({ length: whole.frameCount }, (_, i) => i).filter(i => i % 3 === 1)
-    const from = { path, open: fileInput(path), width: whole.width, height: whole.height }
+    const from = { path, media, open: mediaInput(media), width: whole.width, height: whole.height }
     const expected = decodeFrames(from, wanted, options)
     for await (const frame of seekFrames(from, seek, wanted, options)) {
       const next = await expected.next()
@@ -73,8 +75,12 @@ t.test(
   'a clip with one key frame, or whose packets are not its frames, is decoded from its start',
   async t => {
     await make(folder, `${source} -c:v libx264 -g 999 -x264-params scenecut=0 @one-key.mp4`)
-    t.equal(await probeLong(join(folder, 'one-key.mp4'), options), undefined)
+    t.equal(await probeLong(await fileMedia(join(folder, 'one-key.mp4')), options), undefined)
     await make(folder, `${source} -c:v libx264 -g 20 @ends.h264`)
-    t.equal(await probeLong(join(folder, 'ends.h264'), options), undefined, 'it states no times')
+    t.equal(
+      await probeLong(await fileMedia(join(folder, 'ends.h264')), options),
+      undefined,
+      'it states no times',
+    )
   },
 )
