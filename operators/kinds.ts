@@ -52,6 +52,8 @@ export interface Clip {
   frames(indices: readonly number[], signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame, all in memory. */
   read(indices: readonly number[], signal?: AbortSignal): Promise<Uint8Array[]>
+  /** Removes what was unpacked for the clip; after it no frame can be read. */
+  close?(): void
 }
 
 /** Kind `frames`: the frames the model sees. */

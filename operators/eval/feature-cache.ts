@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { resource } from '../../engine/operator.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
+import { packedAt } from '../files/packed-file.ts'
+import { contentDigest } from './results/file-digests.ts'
 
 /** Vision features on disk. Any number of processes may use one folder: a file is whole or not there. */
 export interface FeatureCache {
@@ -45,15 +47,18 @@ export async function openFeatureCache(
 ): Promise<FeatureCache> {
   if (folder === '') return { keyOf: async () => undefined, get: async () => undefined, put: async () => {} }
   await mkdir(folder, { recursive: true })
-  const weights = await stateOf(resolvePath(model))
+  const weights = await digestOfModel(resolvePath(model))
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {
     async keyOf(clip, frames, aspect) {
       const hash = createHash('sha256').update(JSON.stringify([weights, frames, aspect]))
-      for (const file of await filesOf(clip)) {
-        hash.update('\0')
-        for await (const chunk of createReadStream(file)) hash.update(chunk)
-      }
+      const packed = await packedAt(clip)
+      if (packed) hash.update(packed.state)
+      else
+        for (const file of await filesOf(clip)) {
+          hash.update('\0')
+          for await (const chunk of createReadStream(file)) hash.update(chunk)
+        }
       return hash.digest('hex')
     },
     async get(key) {
@@ -94,14 +99,12 @@ async function shrink(folder: string, maxBytes: number): Promise<void> {
   }
 }
 
-/** Names, sizes and times of the weights: features of other weights are never taken. */
-async function stateOf(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter(name => /^[^.].*\.(safetensors|json)$/.test(name)).sort()
-  return Promise.all(
-    names.map(async name => {
-      const { size, mtimeMs } = await stat(join(folder, name))
-      return `${name} ${size} ${mtimeMs}`
-    }),
+/** Of the content of the weights and of what goes with them, so that a copy of the model has the same features. */
+async function digestOfModel(folder: string): Promise<string> {
+  const names = await readdir(folder)
+  return contentDigest(
+    folder,
+    names.filter(name => /^[^.].*\.(safetensors|json)$/.test(name)),
   )
 }
 

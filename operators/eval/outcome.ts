@@ -11,6 +11,8 @@ const outcomes: Readonly<Record<string, FailureOutcome>> = {
   'no-frame-rate': 'clip-damaged',
   'decode-failed': 'clip-damaged',
   'bad-folder': 'clip-damaged',
+  Z_DATA_ERROR: 'clip-damaged',
+  Z_BUF_ERROR: 'clip-damaged',
   'bad-subtitles': 'error',
   'bad-bounds': 'error',
   'bad-index': 'error',

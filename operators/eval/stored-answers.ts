@@ -1,3 +1,4 @@
+import { packedAt } from '../files/packed-file.ts'
 import type { Digests, Question } from '../question.ts'
 import { digestOf, goldDigest, questionDigest } from '../question-digests.ts'
 import type { ClipQuestions } from './clip-questions.ts'
@@ -94,5 +95,7 @@ function storedAnswer(result: Result, question: Question, digests: Digests): Que
 /** Subtitles join the words that a model reads, so their content counts as the clip's. */
 async function withSubtitles(clip: string, { fields: { subtitles } }: Question): Promise<string> {
   if (!subtitles) return clip
-  return digestOf([clip, await contentDigest('', [subtitles.path]).catch(() => 'absent')])
+  const packed = await packedAt(subtitles.path)
+  const words = packed?.state ?? (await contentDigest('', [subtitles.path]).catch(() => 'absent'))
+  return digestOf([clip, words])
 }

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
+import { readWhole } from '../files/packed-file.ts'
 import type { Question } from '../question.ts'
 import { decodeSubtitles } from '../text/decode-text.ts'
 import { EvaluationError } from './evaluation-error.ts'
@@ -59,7 +59,7 @@ export function parseCues(text: string): Cue[] {
 }
 
 async function readCues(path: string): Promise<Cue[]> {
-  const text = decodeSubtitles(await readFile(path))
+  const text = decodeSubtitles(await readWhole(path))
   const fault = (reason: string) => new EvaluationError('bad-subtitles', `${path}: ${reason}`)
   if (text === undefined)
     throw fault(

@@ -111,10 +111,11 @@ export default operator({
       const cache = model && settings.cache !== '' && context.resource<FeatureCache>(settings.cache)
       const { video, questions } = clip
       const started = performance.now()
+      let opened: Clip | undefined
       try {
         const [sample] = questions
         if (!sample) return []
-        const opened = await openClip(video, sample, { ...settings, signal })
+        opened = await openClip(video, sample, { ...settings, signal })
         refuseDamage(opened)
         const { shown, faults } = await chooseFrames(opened, questions, settings)
         const failures = faults.flatMap(({ question, error }) => failed([question], error))
@@ -140,6 +141,8 @@ export default operator({
       } catch (error) {
         signal.throwIfAborted()
         return failed(questions, error)
+      } finally {
+        opened?.close?.()
       }
     }
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { inside } from '../../engine/shared/inside.ts'
-import { isMacCopy, isVideo, stemOf } from './video-extensions.ts'
+import { isMacCopy, isVideo, stemOf } from '../files/video-extensions.ts'
 
 /**
  * The folder that holds one of `marks`, files or folders that a benchmark always has: the folder given, or one up to two

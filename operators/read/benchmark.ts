@@ -4,7 +4,7 @@ import { isNumeric, type Question } from '../question.ts'
 import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline, ListedQuestion } from './benchmark-kinds.ts'
-import { refusePacked } from './packed.ts'
+import { type Located, locate } from './packed.ts'
 import { ReadError } from './read-error.ts'
 
 /** A benchmark as read from its folder. */
@@ -15,8 +15,6 @@ export interface ReadBenchmark {
   excluded: readonly { id: string; reason: string }[]
   /** Faults that the reader sees in the files; `findingsOf` adds those that the questions show. */
   findings: readonly Finding[]
-  /** Files of subtitles that the questions ask for, whether they are there or not. */
-  subtitles?: readonly string[]
 }
 
 /** Config that all readers of benchmarks share. */
@@ -55,12 +53,13 @@ export function benchmarkStreams(
   config: ReaderConfig,
   read: () => Promise<ReadBenchmark>,
 ): Streams {
-  let started: Promise<ReadBenchmark> | undefined
-  const whole = (): Promise<ReadBenchmark> => {
+  let started: Promise<LocatedBenchmark> | undefined
+  const whole = (): Promise<LocatedBenchmark> => {
     started ??= read().then(async benchmark => {
       const asked = limited(benchmark, config.limit)
-      await refusePacked(config.path, asked.questions, asked.subtitles ?? [])
-      return asked
+      const located = await locate(config.path, asked.questions)
+      for (const line of located.warnings) context.log(line, 'warn')
+      return { ...asked, ...located }
     })
     return started
   }
@@ -72,8 +71,8 @@ export function benchmarkStreams(
         if (i % shards === shard - 1) for (const value of questions) yield { key: value.fields.id, value }
     }),
     benchmark: context.source<Benchmark>(async function* (): AsyncGenerator<SourceItem<Benchmark>> {
-      const { questions, findings, subtitles: _, ...rest } = await whole()
-      const found = [...findings, ...findingsOf(questions)]
+      const { questions, findings, packed, warnings: _, ...rest } = await whole()
+      const found = [...findings, ...findingsOf(questions, packed)]
       for (const line of summarise(questions.length, found)) context.log(line)
       const listed = questions.map(listedQuestion)
       const value = { ...rest, questions: listed, findings: found, ...parseShard(config.shard) }
@@ -82,6 +81,8 @@ export function benchmarkStreams(
   }
 }
 
+type LocatedBenchmark = ReadBenchmark & Located
+
 function listedQuestion(question: Question): ListedQuestion {
   const { id, clip } = question.fields
   return { id, clip, question: questionDigest(question), gold: goldDigest(question) }
@@ -89,9 +90,9 @@ function listedQuestion(question: Question): ListedQuestion {
 
 /** The lines that `flow check` prints about a benchmark. */
 export async function inspectBenchmark(path: string, read: () => Promise<ReadBenchmark>): Promise<string[]> {
-  const { questions, findings, subtitles = [] } = await read()
-  await refusePacked(path, questions, subtitles)
-  return summarise(questions.length, [...findings, ...findingsOf(questions)])
+  const { questions: asked, findings } = await read()
+  const { questions, packed, warnings } = await locate(path, asked)
+  return [...summarise(questions.length, [...findings, ...findingsOf(questions, packed)]), ...warnings]
 }
 
 /** `i/N` with 1 ≤ i ≤ N. */
@@ -102,8 +103,11 @@ export function parseShard(text: string): { shard: number; shards: number } {
   throw new ReadError('bad-shard', `shard: must be i/N with i from 1 to N, found "${text}"`)
 }
 
-/** Every fault that the questions show without decoding anything. */
-export function findingsOf(questions: readonly Question[]): Finding[] {
+/** Every fault that the questions show without decoding anything; clips at the paths `packed` lie in archives. */
+export function findingsOf(
+  questions: readonly Question[],
+  packed: ReadonlySet<string> = new Set(),
+): Finding[] {
   const findings: Finding[] = []
   const ids = new Set<string>()
   const asked = new Map<string, string>()
@@ -111,7 +115,7 @@ export function findingsOf(questions: readonly Question[]): Finding[] {
   for (const { video, question, fields } of questions) {
     const { id, answer, options, letters } = fields
     const add = (code: Finding['code'], about = id) => findings.push({ code, about })
-    if (!clips.has(video)) clips.set(video, stateOf(video))
+    if (!clips.has(video)) clips.set(video, packed.has(video) ? undefined : stateOf(video))
     const state = clips.get(video)
     if (state) add(state, `${id} (${video})`)
     if (letters.length < 2 && !isNumeric(fields)) add('unwinnable', `${id} (${letters.length} options)`)

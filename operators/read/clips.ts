@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { isMacCopy, videoExtensions } from '../files/video-extensions.ts'
 import type { Sample } from '../kinds.ts'
 import { ReadError } from './read-error.ts'
-import { isMacCopy, videoExtensions } from './video-extensions.ts'
 
 export default operator({
   summary: 'Finds the clips in a folder and below it: video files, and folders of numbered pictures.',

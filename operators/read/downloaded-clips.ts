@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isObject } from '../../engine/shared/json.ts'
+import { isMacCopy } from '../files/video-extensions.ts'
 import { clipFinder } from './benchmark-folder.ts'
 import { parseJson } from './benchmark-rows.ts'
 import { readText } from './rows.ts'
-import { isMacCopy } from './video-extensions.ts'
 
 /** Levels of folders that are searched: downloaders put clips into numbered folders. */
 const levels = 4

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import type { SourceItem } from '../../engine/operator.ts'
-import { Span } from '../archives/span.ts'
+import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
 import { fileEnd } from '../video/file-end.ts'
 

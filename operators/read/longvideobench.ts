@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { inside } from '../../engine/shared/inside.ts'
@@ -49,8 +48,7 @@ export async function readLongVideoBench(settings: LongVideoBenchSettings): Prom
   const questions = rows.map((row, i) =>
     questionOf(row, `lvb_val.json: item ${i}`, { ...settings, path }, find),
   )
-  const subtitles = settings.subtitles ? rows.map(row => subtitlesOf(row, path)) : []
-  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings, subtitles }
+  return { name: 'longvideobench', headline: 'micro', questions, excluded: [], findings }
 }
 
 function questionOf(row: Row, where: string, settings: LongVideoBenchSettings, find: FindClip): Question {
@@ -77,8 +75,9 @@ function questionOf(row: Row, where: string, settings: LongVideoBenchSettings, f
       answer: typeof choice === 'number' ? (letters[choice] ?? null) : null,
       frames: { rule: 'S', unique: false, bounded: false },
       duration,
-      ...(settings.subtitles &&
-        existsSync(file) && { subtitles: { path: file, form: 'interleaved' as const, startSeconds } }),
+      ...(settings.subtitles && {
+        subtitles: { path: file, form: 'interleaved' as const, startSeconds },
+      }),
     },
   }
 }

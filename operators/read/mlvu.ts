@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
+import { isMacCopy } from '../files/video-extensions.ts'
 import type { Question } from '../question.ts'
 import { stripEnd } from '../text/python.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
@@ -10,7 +11,6 @@ import type { Finding } from './benchmark-kinds.ts'
 import { letterOf, lettersOf, parseJson, type Row, text, texts, unknownFields } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
 import { readText } from './rows.ts'
-import { isMacCopy } from './video-extensions.ts'
 
 /** Generation tasks have no candidates and are not asked. The accuracy quoted is the mean over the tasks. */
 export default operator({

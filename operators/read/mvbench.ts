@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
+import { isMacCopy } from '../files/video-extensions.ts'
 import type { FrameSettings, Question } from '../question.ts'
 import { stripEnd } from '../text/python.ts'
 import {
@@ -27,7 +28,6 @@ import {
 } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
 import { readText } from './rows.ts'
-import { isMacCopy } from './video-extensions.ts'
 
 /**
  * Takes both layouts: `json/` and `video/`, with bounds to be cut out; and `test.json` with clips that are cut already,

@@ -53,10 +53,7 @@ export async function readVideoMme(settings: {
   const find = clipFinder(path)
   const findings: Finding[] = unknownFields(rows, known, table)
   const questions = rows.map((row, i) => questionOf(row, `${file}: row ${i}`, { ...settings, path }, find))
-  const subtitles = settings.subtitles
-    ? rows.map((row, i) => subtitlesOf(row, `${file}: row ${i}`, path))
-    : []
-  return { name: 'video-mme', headline: 'groups.duration', questions, excluded: [], findings, subtitles }
+  return { name: 'video-mme', headline: 'groups.duration', questions, excluded: [], findings }
 }
 
 function questionOf(
@@ -88,8 +85,7 @@ function questionOf(
       letters,
       answer: letters.includes(answer) ? answer : null,
       frames: { rule: 'L', unique: true, bounded: false },
-      ...(subtitles &&
-        existsSync(srt) && { subtitles: { path: srt, form: 'list' as const, startSeconds: 0 } }),
+      ...(subtitles && { subtitles: { path: srt, form: 'list' as const, startSeconds: 0 } }),
     },
   }
 }

@@ -31,7 +31,10 @@ export default operator({
   drops: false,
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
-    const open = (sample: Sample): Promise<Clip> => openClip(sample.video, sample, options)
+    const open = async (sample: Sample) => {
+      const clip = await openClip(sample.video, sample, options)
+      return context.emit<Clip>(clip, { dispose: () => clip.close?.() })
+    }
     return { clips: samples.pipe(context.each(open, { concurrency: clipsAtOnce(concurrency) })) }
   },
 })

@@ -73,8 +73,9 @@ async function* runProgram(
     if (stopped) throw stopped
     await feeding
     if (child.stderr && !child.stderr.readableEnded) await once(child.stderr, 'close')
-    if (endedBy) throw killed(subject, endedBy, log.text())
-    return { exitCode, log: log.text() }
+    const said = named(log.text(), args, subject)
+    if (endedBy) throw killed(subject, endedBy, said)
+    return { exitCode, log: said }
   } finally {
     watch.end()
     signal?.removeEventListener('abort', abort)
@@ -82,6 +83,14 @@ async function* runProgram(
     await ended.catch(() => undefined)
     await feeding?.catch(() => undefined)
   }
+}
+
+/** What ffmpeg said, with the clip's name in the place of the address that it opened. */
+function named(log: string, args: readonly string[], subject: string): string {
+  const address = args[args.indexOf('-i') + 1]
+  return address === undefined || address.startsWith('pipe:')
+    ? log
+    : log.replaceAll(address, `file:${subject}`)
 }
 
 function endOf(child: ChildProcess, path: string): Promise<{ exitCode: number; endedBy?: string }> {

@@ -1,4 +1,4 @@
-import type { Span } from '../archives/span.ts'
+import type { Span } from '../files/span.ts'
 
 /** What a container says about its own end: `whole`, the fault in words, or undefined when it does not say. */
 export type FileEnd = 'whole' | { fault: string } | undefined

@@ -1,4 +1,4 @@
-import { Span } from '../archives/span.ts'
+import { Span } from '../files/span.ts'
 
 /** A video file as ffmpeg opens it: a file, or bytes that lie in other files. */
 export interface Media {

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
 import { finishFfmpeg } from './ffmpeg.ts'
 import { pictureInput } from './ffmpeg-input.ts'
 import { damageIn, isAboutFile, whatFfmpegSaid, withoutPrefixes } from './ffmpeg-log.ts'
@@ -8,9 +8,15 @@ import { passthrough } from './find-ffmpeg.ts'
 import { failed, type ProbeOptions } from './probe.ts'
 import { VideoError } from './video-error.ts'
 
+/** A picture on disk or in an archive. */
+export interface PictureFile {
+  size: number
+  stream(): AsyncIterable<Uint8Array>
+}
+
 export interface PictureFolder {
-  /** Paths of the pictures in the order of their numbers, which have no gaps. */
-  paths: readonly string[]
+  /** In the order of their numbers, which have no gaps. */
+  pictures: readonly PictureFile[]
   format: 'jpeg' | 'png'
   /** Number of the first picture. */
   firstNumber: number
@@ -22,50 +28,65 @@ export interface PictureFolder {
 /** Folders of fewer bytes are decoded once when they are opened: nothing less finds a picture that is cut. */
 const bytesDecodedWhole = 64e6
 
-/** Lists a folder of pictures named by number (`00001.jpg`, …) and decodes them; the first one gives their size. */
-export async function openPictures(folder: string, options: ProbeOptions): Promise<PictureFolder> {
-  const names = (await readdir(folder)).filter(name => /^\d+\.(jpe?g|png)$/i.test(name))
-  const ordered = names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10))
+/** The files of a folder by their names. */
+export async function filesIn(folder: string): Promise<Map<string, PictureFile>> {
+  const entries = await readdir(folder)
+  const files = entries.map(async (name): Promise<[string, PictureFile]> => {
+    const path = join(folder, name)
+    return [name, { size: (await stat(path)).size, stream: () => createReadStream(path) }]
+  })
+  return new Map(await Promise.all(files))
+}
+
+/** Takes the pictures named by number (`00001.jpg`, …) of a folder and decodes them; the first one gives their size. */
+export async function openPictures(
+  folder: string,
+  files: ReadonlyMap<string, PictureFile>,
+  options: ProbeOptions,
+): Promise<PictureFolder> {
+  const numbered = [...files].filter(([name]) => /^\d+\.(jpe?g|png)$/i.test(name))
+  const ordered = numbered.sort(([one], [other]) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
   const [first] = ordered
   if (first === undefined)
     throw new VideoError(
       'bad-folder',
       `${folder}: a folder without pictures named by number, such as 00001.jpg`,
     )
-  const format = formatOf(first)
-  const firstNumber = Number.parseInt(first, 10)
-  for (const [i, name] of ordered.entries())
+  const format = formatOf(first[0])
+  const firstNumber = Number.parseInt(first[0], 10)
+  for (const [i, [name]] of ordered.entries())
     if (Number.parseInt(name, 10) !== firstNumber + i || formatOf(name) !== format)
       throw new VideoError(
         'bad-folder',
         `${join(folder, name)}: pictures must be numbered without gaps and of one format`,
       )
-  const paths = ordered.map(name => join(folder, name))
-  const sizes = await Promise.all(paths.map(async path => (await stat(path)).size))
-  const bytes = sizes.reduce((sum, size) => sum + size, 0)
-  const checked = bytes <= bytesDecodedWhole ? paths : paths.slice(0, 1)
-  return { paths, format, firstNumber, ...(await decodePictures(folder, checked, format, options)) }
+  const pictures = ordered.map(([, picture]) => picture)
+  const bytes = pictures.reduce((sum, { size }) => sum + size, 0)
+  const checked = bytes <= bytesDecodedWhole ? ordered : ordered.slice(0, 1)
+  return { pictures, format, firstNumber, ...(await decodePictures(folder, checked, format, options)) }
 }
 
 /** The bytes of files one after the other. */
-export async function* contents(paths: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const path of paths) yield* createReadStream(path)
+export async function* contents(pictures: readonly PictureFile[]): AsyncGenerator<Uint8Array> {
+  for (const picture of pictures) yield* picture.stream()
 }
 
 const formatOf = (name: string): 'jpeg' | 'png' => (/png$/i.test(extname(name)) ? 'png' : 'jpeg')
 
 async function decodePictures(
   folder: string,
-  paths: readonly string[],
+  pictures: readonly (readonly [string, PictureFile])[],
   format: 'jpeg' | 'png',
   options: ProbeOptions,
 ): Promise<{ width: number; height: number; damage?: string }> {
   const decode = ['-map', '0:V:0', ...(await passthrough()), '-f', 'null', '-']
   let cut: string | undefined
   async function* looked(): AsyncGenerator<Uint8Array> {
-    for (const path of paths) {
-      const bytes = await readFile(path)
-      if (!hasEnd(bytes, format)) cut ??= `${basename(path)} has no end`
+    for (const [name, picture] of pictures) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of picture.stream()) chunks.push(chunk)
+      const bytes = Buffer.concat(chunks)
+      if (!hasEnd(bytes, format)) cut ??= `${name} has no end`
       yield bytes
     }
   }
@@ -78,11 +99,11 @@ async function decodePictures(
     const said = whatFfmpegSaid(end.log, folder)
     throw new VideoError(
       'not-a-video',
-      `${paths[0]}: not a picture that ffmpeg can read; ffmpeg said: ${said}`,
+      `${folder}/${pictures[0]?.[0]}: not a picture that ffmpeg can read; ffmpeg said: ${said}`,
     )
   }
   const count = Number([...log.matchAll(/frame=\s*(\d+)/g)].at(-1)?.[1] ?? 0)
-  const missing = count < paths.length ? `${count} of ${paths.length} pictures decode` : undefined
+  const missing = count < pictures.length ? `${count} of ${pictures.length} pictures decode` : undefined
   const damage = cut ?? missing ?? damageIn(end.log, folder)
   return { width: Number(width), height: Number(height), ...(damage !== undefined && { damage }) }
 }

@@ -1,4 +1,4 @@
-import type { Span } from '../archives/span.ts'
+import type { Span } from '../files/span.ts'
 import { Numbers, type Packets } from './packet-listing.ts'
 
 /**

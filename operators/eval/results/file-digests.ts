@@ -4,6 +4,7 @@ import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { cacheFolder } from '../../builtin.ts'
+import { packedAt } from '../../files/packed-file.ts'
 import { digestOf } from '../../question-digests.ts'
 
 /** Files up to this size are always read whole. */
@@ -46,10 +47,12 @@ const pieces = 8
 
 /**
  * A digest of a clip that is cheap for long clips: size, time of the last change, and pieces from beginning to end. Of a
- * folder of pictures: names, sizes and times.
+ * folder of pictures: names, sizes and times. In an archive: what the archive says, and its size and time.
  */
 export async function clipDigest(path: string): Promise<string> {
   const found = await stat(path, { bigint: true }).catch(() => undefined)
+  const packed = found ? undefined : await packedAt(path)
+  if (packed) return digestOf(packed.state)
   if (!found) return 'absent'
   if (found.isDirectory()) {
     const names = (await readdir(path)).sort()

@@ -8,6 +8,7 @@ import { readLvbench } from '../../../operators/read/lvbench.ts'
 import { readMlvu } from '../../../operators/read/mlvu.ts'
 import { readMmvu } from '../../../operators/read/mmvu.ts'
 import { readMvbench } from '../../../operators/read/mvbench.ts'
+import { locate } from '../../../operators/read/packed.ts'
 import { readVideoMme } from '../../../operators/read/video-mme.ts'
 import { thinkThenAnswer as instruction } from '../../../operators/text/prompt.ts'
 import { dataOf } from '../eval/evaluate.ts'
@@ -157,7 +158,8 @@ t.test('subtitles of LongVideoBench stand between marks for the frames', async t
     first,
     /^This video's subtitles are listed below:\nThe red circle starts its trip\.\nAnd here it arrives\.\nIn/,
   )
-  const silent = one(mme.questions, 'videomme/002-1')
+  const located = await locate(dataOf('video-mme'), mme.questions)
+  const silent = one(located.questions, 'videomme/002-1')
   t.notMatch(await wordsOf(silent, { seconds: [0], durationSeconds: 1 }), /subtitles/)
 })
 

@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { archivesIn, unpackCommand } from '../../../operators/read/archives.ts'
+import { archivesIn, unpackCommand } from '../../../operators/files/archives.ts'
 import { findingsOf, inspectBenchmark } from '../../../operators/read/benchmark.ts'
 import { benchmarkRoot, clipFinder } from '../../../operators/read/benchmark-folder.ts'
 import { optionsIn } from '../../../operators/read/inline-options.ts'
@@ -9,6 +9,8 @@ import { readLongVideoBench } from '../../../operators/read/longvideobench.ts'
 import { readLvbench } from '../../../operators/read/lvbench.ts'
 import { readMlvu } from '../../../operators/read/mlvu.ts'
 import { readMvbench } from '../../../operators/read/mvbench.ts'
+import { locate } from '../../../operators/read/packed.ts'
+import { tarGzOf, tarOf, zipOf } from '../files/make-archives.ts'
 
 const instruction = 'Answer.'
 
@@ -133,50 +135,108 @@ t.test('bounds of MVBench may be numbers in text; other text is reported and not
   t.equal(questions[0]?.question, 'What?\nOptions:\nA. x\nB. y\nAnswer.')
 })
 
-t.test('clips that lie in archives end the run with the commands that unpack them', async t => {
+const content = Buffer.from('12345')
+
+t.test(
+  'clips that lie in archives are found there, by the folder that tells clips of one name apart',
+  async t => {
+    const path = t.testdir()
+    write(path, {
+      'json/action_sequence.json': JSON.stringify([mvbenchRow, { ...mvbenchRow, video: 'l.mp4' }]),
+      'json/moving_count.json': JSON.stringify([mvbenchRow]),
+      'video/star/Charades_v1_480/l.mp4': 'x',
+      'video/star.zip': zipOf({ 'star/Charades_v1_480/k.mp4': content }),
+      'video/clevrer.tar.gz': tarGzOf({ 'other/k.mp4': content }),
+    })
+    const lines = await inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+    t.equal(lines.length, 2)
+    t.match(lines[1], /^1 missing-clip: mvbench\/moving_count\/0 /)
+    const { questions } = await readMvbench({ path, instruction, profile: 'strict' })
+    const located = await locate(path, questions)
+    t.same(
+      located.questions.map(({ video, fields }) => [video.slice(path.length + 1), fields.clip]),
+      [
+        ['video/star.zip/star/Charades_v1_480/k.mp4', 'video/star/Charades_v1_480/k.mp4'],
+        ['video/star/Charades_v1_480/l.mp4', 'video/star/Charades_v1_480/l.mp4'],
+        ['video/clevrer/video_validation/k.mp4', 'video/clevrer/video_validation/k.mp4'],
+      ],
+    )
+  },
+)
+
+t.test('archives that cannot be read end the run with the commands that unpack them', async t => {
   const path = t.testdir()
   write(path, {
     'json/action_sequence.json': JSON.stringify([mvbenchRow, { ...mvbenchRow, video: 'l.mp4' }]),
     'video/star/Charades_v1_480/l.mp4': 'x',
-    'video/star.zip': zipOf('star/Charades_v1_480/k.mp4'),
-    'video/other.zip': zipOf('other/z.mp4'),
-    'video/tvqa.tar.gz': 'cannot be listed',
+    'video/star.zip': zipOf({ 'star/Charades_v1_480/k.mp4': content }, { encrypted: true }),
+    'video/other.zip': zipOf({ 'other/z.mp4': content }, { encrypted: true }),
   })
-  const read = () => readMvbench({ path, instruction, profile: 'strict' })
-  await t.rejects(inspectBenchmark(path, read), {
+  const inspect = () => inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+  await t.rejects(inspect(), {
     code: 'packed',
-    message: `${path}: 1 of 2 clips still lie in archives; unpack them:\nunzip -n ${path}/video/star.zip -d ${path}/video`,
+    message: `${path}: 1 of 2 clips still lie in archives; unpack them:\nunzip -n ${path}/video/star.zip -d ${path}/video # encrypted`,
   })
   write(path, { 'video/star/Charades_v1_480/k.mp4': 'x' })
-  t.match(await inspectBenchmark(path, read), ['2 questions'], 'archives that are unpacked are left alone')
+  t.match(await inspect(), ['2 questions'], 'archives that are unpacked are left alone')
 })
 
-t.test('parts of an archive are put together in order', async t => {
-  const path = t.testdir()
-  const row = {
-    id: 'a_0',
-    video_path: 'a.mp4',
-    subtitle_path: 'a_en.json',
-    question: 'Q',
-    candidates: ['x', 'y'],
-    correct_choice: 0,
-    question_category: 'T',
-  }
-  const tar = tarOf('videos/zz.mp4', 'videos/a.mp4')
-  write(path, {
-    'lvb_val.json': JSON.stringify([row]),
-    'videos.tar.part.ab': tar.subarray(700),
-    'videos.tar.part.aa': tar.subarray(0, 700),
-    'subtitles.tar': 'x',
-  })
-  const read = () => readLongVideoBench({ path, instruction, subtitles: true })
-  const parts = `${path}/videos.tar.part.aa ${path}/videos.tar.part.ab`
-  await t.rejects(inspectBenchmark(path, read), {
-    message:
-      `${path}: 1 of 1 clips and all subtitles still lie in archives; unpack them:\n` +
-      `tar -C ${path} -x -f ${path}/subtitles.tar\ncat ${parts} | tar -C ${path} -x -f -`,
-  })
-})
+t.test(
+  'where only some clips are missing, an archive that cannot be listed is suspected, and the run goes on',
+  async t => {
+    const path = t.testdir()
+    write(path, {
+      'json/action_sequence.json': JSON.stringify([mvbenchRow, { ...mvbenchRow, video: 'l.mp4' }]),
+      'video/star/Charades_v1_480/l.mp4': 'x',
+      'video/star.7z': 'cannot be listed',
+    })
+    const inspect = () => inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+    const command = `7z x -aos -o${path}/video ${path}/video/star.7z # 7z cannot be read without unpacking it`
+    const lines = await inspect()
+    t.equal(
+      lines.at(-1),
+      `${path}: 1 of 2 clips are missing; they may lie in archives that cannot be read:\n${command}`,
+    )
+    rmSync(join(path, 'video/star'), { recursive: true })
+    await t.rejects(inspect(), {
+      message: `${path}: 2 of 2 clips still lie in archives; unpack them:\n${command}`,
+    })
+  },
+)
+
+t.test(
+  'subtitles are found in archives too, and questions whose subtitles are nowhere have none',
+  async t => {
+    const path = t.testdir()
+    const row = (id: string) => ({
+      id,
+      video_path: `${id}.mp4`,
+      subtitle_path: `${id}_en.json`,
+      question: 'Q',
+      candidates: ['x', 'y'],
+      correct_choice: 0,
+      question_category: 'T',
+    })
+    const tar = tarOf({ 'videos/zz.mp4': content, 'videos/a.mp4': content })
+    write(path, {
+      'lvb_val.json': JSON.stringify([row('a'), row('b')]),
+      'videos.tar.part.ab': tar.subarray(700),
+      'videos.tar.part.aa': tar.subarray(0, 700),
+      'subtitles.zip': zipOf({ 'subtitles/a_en.json': Buffer.from('[]') }),
+    })
+    const { questions } = await readLongVideoBench({ path, instruction, subtitles: true })
+    const located = await locate(path, questions)
+    t.same(
+      located.questions.map(({ video, fields }) => [video, fields.subtitles?.path]),
+      [
+        [join(path, 'videos.tar.part.aa/videos/a.mp4'), join(path, 'subtitles.zip/subtitles/a_en.json')],
+        [join(path, 'videos/b.mp4'), undefined],
+      ],
+    )
+    write(path, { 'subtitles.zip': 'no zip' })
+    await t.rejects(locate(path, questions), { code: 'packed', message: /1 of 2 clips|all subtitles/ })
+  },
+)
 
 t.test('part 10 comes after part 9', async t => {
   const path = t.testdir()
@@ -187,27 +247,3 @@ t.test('part 10 comes after part 9', async t => {
   t.strictSame(archive && { ...archive }, { kind: 'tar.gz', paths: names.map(name => join(path, name)) })
   t.equal(archive && unpackCommand(archive).endsWith(`part10 | tar -C ${path} -xz -f -`), true)
 })
-
-/** The directory at the end of a zip file with one entry: all that is read of it. */
-function zipOf(name: string): Buffer {
-  const entry = Buffer.alloc(46)
-  entry.writeUInt32LE(0x02014b50, 0)
-  entry.writeUInt16LE(name.length, 28)
-  const directory = Buffer.concat([entry, Buffer.from(name)])
-  const end = Buffer.alloc(22)
-  end.writeUInt32LE(0x06054b50, 0)
-  end.writeUInt32LE(directory.length, 12)
-  end.writeUInt32LE(3, 16)
-  return Buffer.concat([Buffer.from('abc'), directory, end])
-}
-
-function tarOf(...names: string[]): Buffer {
-  const files = names.flatMap(name => {
-    const header = Buffer.alloc(512)
-    header.write(name, 0)
-    header.write('00000000005\0', 124)
-    header.write('0ustar\0', 156)
-    return [header, Buffer.concat([Buffer.from('12345'), Buffer.alloc(507)])]
-  })
-  return Buffer.concat([...files, Buffer.alloc(1024)])
-}
