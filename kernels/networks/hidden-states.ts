@@ -5,12 +5,11 @@ import type { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
 import { type Rotation, rotationTables } from '../layers/rope.ts'
 import { derived } from '../plan/derived.ts'
-import { groupResampler } from './group-resampler.ts'
-import { type Attend, attendWithin, embeddingTable, languageModel } from './language-model.ts'
+import { attendWithin, embeddingTable } from './language-weights.ts'
 import { type Packed, positionRoom, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
-import type { ModelShape } from './shape.ts'
-import { visionFeatures } from './vision-tower.ts'
+import type { Attend, ModelShape } from './shape.ts'
+import { towerFeatures } from './tower-features.ts'
 
 export interface HiddenStates {
   /** (rows, hidden): text embeddings with the visual tokens spliced in. */
@@ -38,8 +37,8 @@ export function hiddenStates(
   const table = embeddingTable(weights)
   const visuals = sequences.map(sequence => {
     const { pixels } = sequence
-    const features = sequence.features ?? (pixels && visionFeatures(pass, weights, shape.vision, pixels))
-    return features && groupResampler(pass, weights, shape.connector, features)
+    const features = sequence.features ?? (pixels && towerFeatures(pass, weights, shape.vision, pixels))
+    return features && shape.connector.record(pass, weights, features)
   })
   const { rows } = packed.packing
   const embeddings = pass.output('embeddings', [rows, shape.language.hidden], visuals, [table])
@@ -68,6 +67,6 @@ export function hiddenStates(
   // Keys and values that are stored for later are copied from float32.
   const attendedType = onKeysAndValues ? 'f32' : recording.factorType
   const options = { embeddings, rotation, attend, recompute, attendedType }
-  const hidden = languageModel(pass, weights, shape.language, options)
+  const hidden = shape.language.record(pass, weights, options)
   return { embeddings, hidden }
 }

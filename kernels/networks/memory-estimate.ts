@@ -12,9 +12,9 @@ import { recordPrefill, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
 import { imagePlaceholderId, packFor } from './packing.ts'
 import { type Allocator, allocateParameters } from './parameters.ts'
-import { type ModelShape, selectedTokens, visualTokens } from './shape.ts'
+import { featuresOf, type ModelShape } from './shape.ts'
+import { recordTower, trainsVision } from './tower-features.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
-import { trainsVision, visionTower } from './vision-tower.ts'
 
 /** A model whose weights have shapes but no memory: its passes can be recorded, not run. */
 export interface DevicelessModel extends Omit<VideoModel, 'device'> {
@@ -64,8 +64,8 @@ export function visionBytes({ shape, weights, precision }: DevicelessModel, fram
   const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
   const recording = new Recording(targetOf(precision), precision)
   const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
-  const features = outside('features', [count * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(recording, false), weights, vision, pixels, features)
+  const features = outside('features', [featuresOf(vision, count), vision.hidden])
+  recordTower(new Pass(recording, false), weights, vision, pixels, features)
   return recordingBytes(recording, maxBindingBytes)
 }
 
@@ -113,7 +113,7 @@ export function slotBytes(
 ): { total: number; cache: number } {
   const [recording, prefill] = [0, 1].map(() => new Recording(targetOf(model.precision), model.precision))
   const { sequences: slots, completions: count, length: capacity } = extent
-  const room = roomFor(visualTokens(model.shape.connector) + extent.textTokens)
+  const room = roomFor(visualTokens(model, extent) + extent.textTokens)
   const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
   const request = { ...promptOf(model, extent), seeds: ids(count) }
   const packed = packFor({ ...model, device: prefill.target }, [request])
@@ -125,7 +125,7 @@ export function slotBytes(
 function cacheBytes(recording: Recording, model: DevicelessModel, extent: Extent): number {
   const { layers, keyValueHeads, headSize } = model.shape.language
   const positions =
-    extent.sequences * (visualTokens(model.shape.connector) + extent.textTokens) +
+    extent.sequences * (visualTokens(model, extent) + extent.textTokens) +
     extent.sequences * extent.completions * extent.length
   const bytes = canStepFast(recording, model.weights, model.shape.language) ? 2 : 4
   return 2 * layers * keyValueHeads * headSize * positions * bytes
@@ -137,9 +137,12 @@ function promptOf({ shape: { vision }, weights }: DevicelessModel, { textTokens,
     const pixels = outside('pixels', [frames, channels, imageSize, imageSize])
     return { ids: [imagePlaceholderId, ...ids(textTokens)], pixels }
   }
-  const features = outside('features', [frames * selectedTokens(vision), vision.hidden])
+  const features = outside('features', [featuresOf(vision, frames), vision.hidden])
   return { ids: [imagePlaceholderId, ...ids(textTokens)], features }
 }
+
+const visualTokens = ({ shape: { vision, connector } }: DevicelessModel, { frames }: Extent): number =>
+  connector.visualTokens(featuresOf(vision, frames))
 
 const ids = (count: number): number[] => new Array(count).fill(0)
 

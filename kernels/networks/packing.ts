@@ -2,7 +2,7 @@ import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
 import type { SupervisedToken } from '../layers/head.ts'
-import { type ModelShape, visualTokens } from './shape.ts'
+import { featuresOf, type ModelShape } from './shape.ts'
 
 /** The token id that is replaced by the visual tokens of the clip. */
 export const imagePlaceholderId = -200
@@ -12,7 +12,10 @@ export const ignoredLabel = -100
 
 /** A prompt and its completions. */
 export interface Sequence {
-  /** Token ids, with `imagePlaceholderId` at most once, where the visual tokens go. */
+  /**
+   * Token ids. Each `imagePlaceholderId` is replaced by visual tokens of the clip, in order: by all of them if there is one, by
+   * equally many if there are several.
+   */
   ids: readonly number[]
   /** Vision features of the clip (tokens, vision hidden); these or `pixels` are needed if `ids` has the placeholder. */
   features?: Tensor
@@ -59,8 +62,15 @@ export interface Packed {
   packing: Packing
 }
 
-/** Packs the sequences. A prompt with its visual tokens is truncated to `maxLength` positions, as in the released system. */
-export function pack(sequences: readonly Sequence[], visualTokens: number, maxLength: number): Packing {
+/**
+ * Packs sequences whose clips have so many visual tokens. A prompt with its visual tokens is truncated to `maxLength`
+ * positions, as in the released system.
+ */
+export function pack(
+  sequences: readonly Sequence[],
+  visualTokensOf: (sequence: Sequence) => number,
+  maxLength: number,
+): Packing {
   const packing: Packing = {
     rows: 0,
     tokens: [],
@@ -84,11 +94,12 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
     }
     const visual: RowPair[] = []
     const labels: number[] = []
+    const atEach = visualTokensAtEach(sequence, visualTokensOf)
     sequence.ids.forEach((id, i) => {
       const isImage = id === imagePlaceholderId
-      for (let v = 0; v < (isImage ? visualTokens : 1) && packing.rows - start < maxLength; v++) {
+      for (let v = 0; v < (isImage ? atEach : 1) && packing.rows - start < maxLength; v++) {
         const to = addRow(prompt, packing.rows - start)
-        if (isImage) visual.push({ to, from: v })
+        if (isImage) visual.push({ to, from: visual.length })
         else packing.tokens.push({ to, from: id })
         labels.push(isImage ? ignoredLabel : (sequence.labels?.[i] ?? ignoredLabel))
       }
@@ -111,12 +122,30 @@ export function pack(sequences: readonly Sequence[], visualTokens: number, maxLe
   return packing
 }
 
+/** Visual tokens in the place of each placeholder. */
+function visualTokensAtEach(sequence: Sequence, visualTokensOf: (sequence: Sequence) => number): number {
+  const places = sequence.ids.filter(id => id === imagePlaceholderId).length
+  if (places === 0) return 0
+  const all = visualTokensOf(sequence)
+  if (all % places !== 0)
+    throw new Error(`${places} places for visual tokens must divide the ${all} visual tokens of a clip`)
+  return all / places
+}
+
+/** For `pack`: the visual tokens that a model makes of a sequence's clip. */
+export const visualTokensOf =
+  ({ vision, connector }: Pick<ModelShape, 'vision' | 'connector'>) =>
+  ({ features, pixels }: Sequence): number => {
+    const rows = features ? features.shape[0] : pixels ? featuresOf(vision, pixels.shape[0]) : 0
+    return rows > 0 ? connector.visualTokens(rows) : 0
+  }
+
 /** The packing of sequences for a model, with empty rows as its device wants them. */
 export function packFor(
   { shape, maxLength, device }: { shape: ModelShape; maxLength: number; device: Target },
   sequences: readonly Sequence[],
 ): Packed {
-  return { packing: padded(pack(sequences, visualTokens(shape.connector), maxLength), rowStep(device)) }
+  return { packing: padded(pack(sequences, visualTokensOf(shape), maxLength), rowStep(device)) }
 }
 
 /** Rows and supervised tokens come in multiples of this many on a GPU: as many as a tile of products has. */

@@ -1,55 +1,83 @@
-import type { ActivationName } from '../wgsl/activation-functions.ts'
+import type { FloatType, Tensor } from '../device/tensor.ts'
+import type { Pass } from '../layers/pass.ts'
+import type { Recompute } from '../layers/recompute.ts'
+import type { Rotation } from '../layers/rope.ts'
+import type { ParameterSet } from './parameters.ts'
 
-/** Sizes of a TinyLLaVA-Video model. */
+/** The parts of a video model: frames → tower → features → connector → visual tokens → language model. */
 export interface ModelShape {
-  vision: VisionShape
-  connector: ConnectorShape
-  language: LanguageShape
+  readonly vision: Tower
+  readonly connector: Connector
+  readonly language: LanguageModel
 }
 
-export interface VisionShape {
-  hidden: number
-  intermediate: number
-  /** Blocks that are computed: those up to the feature layer. */
-  blocks: number
-  heads: number
-  imageSize: number
-  patchSize: number
-  channels: number
-  normEpsilon: number
-  activation: ActivationName
-  /** `patch` drops the first token of each frame, as the released weights expect; `cls_patch` keeps all. */
-  select: 'patch' | 'cls_patch'
+/** A vision tower. The names of its weights begin with `vision_tower.` */
+export interface Tower {
+  /** Columns of a feature. */
+  readonly hidden: number
+  /** Blocks that are computed. */
+  readonly blocks: number
+  /** Side of the square frames, pixels. */
+  readonly imageSize: number
+  readonly channels: number
+  /** Tokens of one frame in the blocks. */
+  readonly tokens: number
+  /** Features of one frame: the tokens that the connector gets. */
+  readonly frameTokens: number
+  /** Bytes of the attention scores of one frame, in float32. */
+  readonly scoreBytes: number
+  /** The tokens (frames · tokens, hidden) of pixels (frames, channels, size, size). */
+  record(pass: Pass, weights: ParameterSet, pixels: Tensor): Tensor
 }
 
-export interface ConnectorShape {
-  /** Runs of tokens that are resampled apart. */
-  groups: number
-  /** Learned latents of one group: floor(queries / groups). */
-  latents: number
-  layers: number
-  heads: number
-  headSize: number
+/** A connector. The names of its weights begin with `connector.` */
+export interface Connector {
+  /** Layers, one after another; 0 for a single product. */
+  readonly layers: number
+  /** Visual tokens of a clip with this many features. */
+  visualTokens(features: number): number
+  /** The visual tokens (visual tokens, hidden of the language model) of features (features, hidden of the tower). */
+  record(pass: Pass, weights: ParameterSet, features: Tensor): Tensor
 }
 
+/** Sizes of a language model whose weights are named as Qwen2's are: `language_model.model.layers.0.mlp.up_proj.weight`. */
 export interface LanguageShape {
-  hidden: number
-  layers: number
-  heads: number
-  keyValueHeads: number
-  headSize: number
-  vocabulary: number
-  ropeTheta: number
-  normEpsilon: number
+  readonly hidden: number
+  readonly layers: number
+  readonly heads: number
+  readonly keyValueHeads: number
+  readonly headSize: number
+  readonly vocabulary: number
+  readonly ropeTheta: number
+  readonly normEpsilon: number
   /** Logits use the embedding table. */
-  tied: boolean
+  readonly tied: boolean
 }
 
-/** Tokens of one frame before selection. */
-export const tokensOfFrame = ({ imageSize, patchSize }: VisionShape): number =>
-  Math.floor(imageSize / patchSize) ** 2
+/** A language model. */
+export interface LanguageModel extends LanguageShape {
+  /** Whether the steps of few dispatches (generation/fast-steps.ts) compute the same as `record`. */
+  readonly fastSteps: boolean
+  /** Hidden states (rows, hidden) after the last norm. */
+  record(pass: Pass, weights: ParameterSet, options: LanguageOptions): Tensor
+}
 
-export const selectedTokens = (vision: VisionShape): number =>
-  tokensOfFrame(vision) - (vision.select === 'patch' ? 1 : 0)
+export interface LanguageOptions {
+  /** (rows, hidden) */
+  embeddings: Tensor
+  rotation: Rotation
+  attend: Attend
+  /** By default nothing is recomputed. */
+  recompute?: Recompute
+  /** Type of queries, keys and values; by default f32. */
+  attendedType?: FloatType
+}
 
-export const visualTokens = ({ groups, latents }: ConnectorShape): number => groups * latents
+/**
+ * The attention of one layer, to the rows of the pass or to a cache: (rows, heads · headSize) from queries and keys of these
+ * shapes, already rotated.
+ */
+export type Attend = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor
+
+/** Features of a clip of this many frames. */
+export const featuresOf = ({ frameTokens }: Tower, frames: number): number => frames * frameTokens

@@ -8,13 +8,13 @@ import { compile } from '../plan/compile.ts'
 import { type Precision, Recording } from '../plan/recording.ts'
 import { compileOrReuse } from '../plan/reuse.ts'
 import { hiddenStates } from './hidden-states.ts'
-import { headWeight } from './language-model.ts'
-import { extentsOf, type Packed, pack, padded, rowStep, type Sequence } from './packing.ts'
+import { headWeight } from './language-weights.ts'
+import { extentsOf, type Packed, pack, padded, rowStep, type Sequence, visualTokensOf } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
-import { type ModelShape, selectedTokens, tokensOfFrame, type VisionShape, visualTokens } from './shape.ts'
-import { visionTower } from './vision-tower.ts'
+import { featuresOf, type ModelShape, type Tower } from './shape.ts'
+import { recordTower } from './tower-features.ts'
 
-/** A loaded TinyLLaVA-Video model. */
+/** A loaded video model. */
 export interface VideoModel {
   readonly device: Device
   readonly shape: ModelShape
@@ -31,8 +31,8 @@ export interface VideoModel {
 export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
   const { device, shape, weights, precision } = model
   const frames = pixels.shape[0]
-  const tokens = selectedTokens(shape.vision)
-  const features = device.borrowTensor('vision features', [frames * tokens, shape.vision.hidden])
+  const { frameTokens, hidden } = shape.vision
+  const features = device.borrowTensor('vision features', [featuresOf(shape.vision, frames), hidden])
   for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
     const { compiled, made } = await compileOrReuse(device, {
       owner: weights,
@@ -43,7 +43,7 @@ export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<R
     })
     device.copy(pixels, compiled.at(made.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
     compiled.run()
-    device.copy(compiled.at(made.features), features, 0, start * tokens * shape.vision.hidden)
+    device.copy(compiled.at(made.features), features, 0, start * frameTokens * hidden)
     compiled.free()
   }
   return features
@@ -57,8 +57,8 @@ function recordVision(
 ): { pixels: Tensor; features: Tensor } {
   recording.saturated = weights.lossScale?.forwardCuts
   const pixels = recording.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
-  const features = recording.pin('vision features', [frames * selectedTokens(vision), vision.hidden])
-  visionTower(new Pass(recording, false), weights, vision, pixels, features)
+  const features = recording.pin('vision features', [featuresOf(vision, frames), vision.hidden])
+  recordTower(new Pass(recording, false), weights, vision, pixels, features)
   return { pixels, features }
 }
 
@@ -132,7 +132,7 @@ async function begin(
   support: Support | undefined,
 ) {
   const { device, shape, weights, precision, recompute, maxLength } = model
-  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const packing = pack(sequences, visualTokensOf(shape), maxLength)
   const count = packing.supervisedTokens.length
   // A support has no row for an empty token.
   const packed = { packing: support ? packing : padded(packing, rowStep(device)) }
@@ -225,7 +225,7 @@ export interface PromptStates {
 /** Embeddings and logits of every position of one prompt: for inspection, not for training. */
 export async function promptStates(model: VideoModel, prompt: Sequence): Promise<PromptStates> {
   const { device, shape, weights } = model
-  const packing = pack([prompt], visualTokens(shape.connector), model.maxLength)
+  const packing = pack([prompt], visualTokensOf(shape), model.maxLength)
   const recording = new Recording(device, model.precision)
   recording.saturated = weights.lossScale?.forwardCuts
   const pass = new Pass(recording, false)
@@ -243,10 +243,10 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
 /** Ranges of frames whose attention scores fit into one binding and whose pixels start at an offset that WebGPU allows. */
 export function framesAtOnce(
   maxBindingBytes: number,
-  vision: VisionShape,
+  vision: Tower,
   frames: number,
 ): { start: number; count: number }[] {
-  const scoreBytes = vision.heads * tokensOfFrame(vision) ** 2 * 4
+  const { scoreBytes } = vision
   const frameBytes = vision.channels * vision.imageSize ** 2 * 4
   let step = 1
   while ((step * frameBytes) % 256 !== 0) step *= 2

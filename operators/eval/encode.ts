@@ -1,7 +1,6 @@
 import { type Emission, operator } from '../../engine/operator.ts'
 import { storageOf } from '../../kernels/device/device.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
-import { selectedTokens } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { visionMemory } from '../model/sizes.ts'
@@ -111,7 +110,7 @@ function gathered(
   frames: readonly number[],
   indices: readonly number[],
 ): Tensor {
-  const [tokens, columns] = [selectedTokens(shape.vision), shape.vision.hidden]
+  const [tokens, columns] = [shape.vision.frameTokens, shape.vision.hidden]
   const out = device.tensor('features of a question', [indices.length * tokens, columns])
   const size = tokens * columns * 4
   const [from, into] = [storageOf(all), storageOf(out)]

@@ -1,5 +1,5 @@
 import type { Config, Context, Fields, Known, MemoryUse, Stream, Streams } from '../../engine/operator.ts'
-import { trainsVision } from '../../kernels/networks/vision-tower.ts'
+import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'

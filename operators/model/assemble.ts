@@ -8,7 +8,7 @@ import { parseModelConfig } from './checkpoint/config.ts'
 import { newConfigJson } from './checkpoint/config-json.ts'
 import { initial, initialBytes } from './checkpoint/initial-weights.ts'
 import { refuseOther, storedTypes, tokenizerFiles } from './checkpoint/new-checkpoint.ts'
-import { isUnusedTensor, type Shape, storedTensors } from './checkpoint/tensor-names.ts'
+import { isUnusedTensor, storedTensors } from './checkpoint/tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './checkpoint/tokenizer.ts'
 import { usualShardBytes, writeShards } from './checkpoint/write-shards.ts'
 import { type CheckpointProblem, throwProblems } from './files/checkpoint-error.ts'
@@ -16,6 +16,7 @@ import { isFloatFormat } from './files/float-formats.ts'
 import { readJsonFile } from './files/json-file.ts'
 import { readTensor, type SafetensorsFile } from './files/safetensors.ts'
 import type { TensorToWrite } from './files/safetensors-write.ts'
+import type { Shape } from './parts/part.ts'
 
 const fields = {
   vision: { type: 'string', description: 'Hugging Face folder of a SigLIP model, or of its vision half.' },

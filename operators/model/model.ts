@@ -81,7 +81,7 @@ const fields = {
 
 export default resource({
   summary:
-    'A TinyLLaVA-Video model from a Hugging Face checkpoint folder, and an adapter (LoRA) of it in the PEFT format.',
+    'A video model from a Hugging Face checkpoint folder, and an adapter (LoRA) of it in the PEFT format.',
   kind: 'model',
   config: fields,
   sizes: config => modelSizes(paperOf(config)),
@@ -102,7 +102,8 @@ export default resource({
           ? newAdapter(checkpoint, newAdapterOf(config))
           : undefined
     const parts = partsOf(config)
-    if (config.visionTune === 'partial') checkBlocks(config.visionTuneFrom, checkpoint.config.featureLayer)
+    if (config.visionTune === 'partial')
+      checkBlocks(config.visionTuneFrom, checkpoint.config.vision.network.blocks)
     const adapter = source && { source, trained: adapted }
     const loaded = await loadModel(device, checkpoint, parts, precision, adapter)
     const warn = (what: string) => context.log(`${path}: ${what}`, 'warn')

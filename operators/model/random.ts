@@ -8,9 +8,10 @@ import { parseModelConfig } from './checkpoint/config.ts'
 import { newConfigJson } from './checkpoint/config-json.ts'
 import { initial } from './checkpoint/initial-weights.ts'
 import { processorJson } from './checkpoint/processor.ts'
-import { expectedTensors, type Shape } from './checkpoint/tensor-names.ts'
+import { expectedTensors } from './checkpoint/tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './checkpoint/tokenizer.ts'
 import { type TensorToWrite, writeSafetensors } from './files/safetensors-write.ts'
+import type { Shape } from './parts/part.ts'
 
 const size = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, default: value, description }) as const
@@ -80,9 +81,9 @@ export async function writeRandomCheckpoint(folder: string, config: Config<typeo
   const source = resolvePath(config.tokenizer)
   const tokenizer = await openTokenizer(source)
   const modelConfig = configJson(config, tokenizer)
-  const { vision, ...rest } = parseModelConfig(join(folder, 'config.json'), modelConfig, tokenizer)
   // The released files also store the blocks past the feature layer.
-  const names = expectedTensors({ ...rest, vision, featureLayer: vision.layers })
+  const all = { ...modelConfig, vision_feature_layer: -1 }
+  const names = expectedTensors(parseModelConfig(join(folder, 'config.json'), all, tokenizer))
   const dtype = config.dtype === 'float32' ? 'F32' : 'BF16'
   const tensors = [...names].map(([name, shape]): TensorToWrite => {
     return { name, shape, dtype, chunks: [randomTensor(name, shape, config)] }

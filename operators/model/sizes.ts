@@ -12,7 +12,6 @@ import {
   slotBytes,
   visionBytes,
 } from '../../kernels/networks/memory-estimate.ts'
-import { selectedTokens } from '../../kernels/networks/shape.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
 import { resolvePath } from '../builtin.ts'
 import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
@@ -61,7 +60,7 @@ export function outlineOf({ path, train, precision, adapter }: OutlineOptions): 
 /** Extents that ports name, and the number of trained weights. */
 export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel): Sizes => ({
   imageSize: vision.imageSize,
-  frameTokens: selectedTokens(vision),
+  frameTokens: vision.frameTokens,
   visionHidden: vision.hidden,
   trained: gradientBytes / 4,
 })

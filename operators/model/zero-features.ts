@@ -1,6 +1,6 @@
 import type { Device } from '../../kernels/device/device.ts'
 import { sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
-import { selectedTokens } from '../../kernels/networks/shape.ts'
+import { featuresOf } from '../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 
 /** Vision features that are all zero: the control that hides the video, but not that there is one. */
@@ -9,6 +9,6 @@ export const zeroFeatures = (device: Device, shape: readonly number[]): Required
 
 /** Shape of the features that the vision tower computes for a number of frames. */
 export const featureShape = ({ shape: { vision } }: VideoModel, frames: number): [number, number] => [
-  frames * selectedTokens(vision),
+  featuresOf(vision, frames),
   vision.hidden,
 ]

@@ -1,6 +1,5 @@
 import { at } from '../../engine/shared/at.ts'
-import { pack, type Sequence } from '../../kernels/networks/packing.ts'
-import { visualTokens } from '../../kernels/networks/shape.ts'
+import { pack, type Sequence, visualTokensOf } from '../../kernels/networks/packing.ts'
 import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
 import { ExampleError } from './example-error.ts'
@@ -65,7 +64,7 @@ async function accumulate(batch: readonly Sequence[], model: VideoModel, divideB
 
 /** Labelled tokens that remain when sequences are truncated to the model's length. */
 function labelledTokens(batch: readonly Sequence[], { shape, maxLength }: VideoModel): number {
-  const count = pack(batch, visualTokens(shape.connector), maxLength).supervisedTokens.length
+  const count = pack(batch, visualTokensOf(shape), maxLength).supervisedTokens.length
   if (count > 0) return count
   throw new ExampleError('nothing-to-learn', `no answer starts within the model's ${maxLength} tokens`)
 }

@@ -12,8 +12,7 @@ export function linearSize({ weights }: VideoModel, prefix: string): number {
 
 /** Floating-point operations of the vision tower over frames: linear layers and attention. */
 export function encodeFlops(model: VideoModel, frames: number): number {
-  const { hidden, blocks, imageSize, patchSize } = model.shape.vision
-  const tokens = Math.floor(imageSize / patchSize) ** 2
+  const { hidden, blocks, tokens } = model.shape.vision
   const linear = 2 * frames * tokens * linearSize(model, 'vision_tower.')
   return linear + 4 * frames * blocks * hidden * tokens ** 2
 }

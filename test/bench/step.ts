@@ -3,7 +3,7 @@ import type { Device } from '../../kernels/device/device.ts'
 import { withoutAdapters } from '../../kernels/networks/adapters.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
 import { imagePlaceholderId } from '../../kernels/networks/packing.ts'
-import { visualTokens } from '../../kernels/networks/shape.ts'
+import { featuresOf } from '../../kernels/networks/shape.ts'
 import { adamWOptimizer } from '../../kernels/networks/training/optimizer.ts'
 import { encodeFrames, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { prepare } from '../../operators/grpo/prepare.ts'
@@ -40,7 +40,8 @@ export async function* step(
   const shape = [frames, channels, imageSize, imageSize]
   const pixels = device.tensor('pixels', shape, 'f32', noise(shape.reduce((a, b) => a * b)))
   const vocabulary = policy.shape.language.vocabulary
-  const text = Math.max(2, promptRows - visualTokens(policy.shape.connector))
+  const visual = policy.shape.connector.visualTokens(featuresOf(policy.shape.vision, frames))
+  const text = Math.max(2, promptRows - visual)
   const ids = Array.from(noise(text, 1), value => Math.floor((value / 2 + 0.5) * (vocabulary - 1)))
   ids[10 % text] = imagePlaceholderId
   const sampling = { greedy: false, temperature: 1, topK: 50, topP: 1 }

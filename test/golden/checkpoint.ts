@@ -4,13 +4,13 @@ import type { Device } from '../../kernels/device/device.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
 import { Pass } from '../../kernels/layers/pass.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
-import { groupResampler, positionalTable } from '../../kernels/networks/group-resampler.ts'
 import { encodeFrames, promptStates } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { type Precision, Recording } from '../../kernels/plan/recording.ts'
 import { probabilities } from '../../kernels/sampling/probabilities.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { type LoadedModel, loadModel } from '../../operators/model/checkpoint/load-model.ts'
+import { positionalTable } from '../../operators/model/parts/group-resampler.ts'
 import { boundsOf } from './bounds.ts'
 import { type Checked, type ExpectedJson, largest, near } from './checked.ts'
 import { openExpected } from './expected.ts'
@@ -55,7 +55,7 @@ async function visionRows(
   const features = await encodeFrames(model, frames)
   const rows = [await near(expected, 'vision.features', await device.read(features), bounds.vision)]
   const recording = new Recording(device, precision)
-  const out = groupResampler(new Pass(recording, false), weights, shape.connector, features)
+  const out = shape.connector.record(new Pass(recording, false), weights, features)
   recording.pinned.add(out)
   const compiled = await compile(device, recording, 'connector')
   compiled.run()

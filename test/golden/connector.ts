@@ -4,10 +4,10 @@ import type { Device } from '../../kernels/device/device.ts'
 import { toFloat16Bits } from '../../kernels/device/float16.ts'
 import { sizeOf } from '../../kernels/device/tensor.ts'
 import { Pass } from '../../kernels/layers/pass.ts'
-import { groupResampler } from '../../kernels/networks/group-resampler.ts'
 import { allocateParameters, parameter } from '../../kernels/networks/parameters.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { type Precision, Recording } from '../../kernels/plan/recording.ts'
+import { resamplerNetwork } from '../../operators/model/parts/group-resampler.ts'
 import { connectorRoundings, off } from './bounds.ts'
 import { type Row, relativeError, row } from './row.ts'
 
@@ -47,14 +47,19 @@ export async function checkConnector(folder: string, device: Device, precision: 
     shape,
     Float32Array.from({ length: sizeOf(shape) }, (_, i) => Math.sin(0.11 * i)),
   )
-  const connector = {
+  const latents = Math.floor(config.num_queries / config.group)
+  const sizes = {
     groups: config.group,
-    latents: Math.floor(config.num_queries / config.group),
+    latents,
+    queries: config.group * latents,
+    positionsAt: 'tokens' as const,
     layers: config.num_resampler_layers,
     heads: 8,
     headSize: 64,
+    intermediate: 0, // only names of tensors follow from it
+    normEpsilon: 1e-5,
   }
-  const out = groupResampler(new Pass(recording, false), weights, connector, input)
+  const out = resamplerNetwork(sizes).record(new Pass(recording, false), weights, input)
   recording.pinned.add(out)
   const compiled = await compile(device, recording, 'miniature connector')
   compiled.run()
@@ -65,6 +70,6 @@ export async function checkConnector(folder: string, device: Device, precision: 
   const bound =
     precision === 'float32'
       ? 1e-5
-      : Math.sqrt(connector.heads * connector.headSize) * off(connectorRoundings(connector.layers))
+      : Math.sqrt(sizes.heads * sizes.headSize) * off(connectorRoundings(sizes.layers))
   return [row('connector.json output', relativeError(found, output.flat()), bound)]
 }

@@ -43,7 +43,7 @@ t.test('GRPO of an adapter on the embedded model, and the checkpoint that it mer
   const checkpoint = await openCheckpoint(resolvePath('builtin:shapes'))
   const adapter = await openAdapter(join(policy, 'adapter'), checkpoint)
   t.match(adapter, { rank: 4, alpha: 8 })
-  t.equal(adapter.targets.length, 7 * checkpoint.config.language.layers)
+  t.equal(adapter.targets.length, 7 * checkpoint.config.language.network.layers)
 
   const merged = join(folder, 'merged')
   const words = { adapter: join(policy, 'adapter'), folder: merged }

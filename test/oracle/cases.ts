@@ -3,6 +3,7 @@ export interface Case {
   name: string
   seed: number
   frames: number
+  connector: 'groupresampler' | 'naiveresampler'
   group: number
   num_queries: number
   /** Layers of the connector. */
@@ -45,7 +46,16 @@ export interface Case {
   }
 }
 
-const usual = { depth: 2, dtype: 'float32', shards: 1, T: 9, wd: 0, maxLength: 3072, endAfter: null } as const
+const usual = {
+  connector: 'groupresampler',
+  depth: 2,
+  dtype: 'float32',
+  shards: 1,
+  T: 9,
+  wd: 0,
+  maxLength: 3072,
+  endAfter: null,
+} as const
 
 const vision = {
   hidden_size: 18,
@@ -83,6 +93,21 @@ export const cases: readonly Case[] = [
     num_queries: 10,
     layer: -1,
     select: 'cls_patch',
+    G: 2,
+    vision,
+    text,
+  },
+  // The naive resampler: positions at the features, one group whatever the key says.
+  {
+    ...usual,
+    name: 'naive',
+    seed: 5,
+    connector: 'naiveresampler',
+    frames: 2,
+    group: 4,
+    num_queries: 7,
+    layer: -2,
+    select: 'patch',
     G: 2,
     vision,
     text,

@@ -1,12 +1,12 @@
 import type { Checkpoint } from '../../operators/model/checkpoint/checkpoint.ts'
-import type { ModelConfig } from '../../operators/model/checkpoint/config.ts'
+import { type FamilyConfig, familyConfig } from './family.ts'
 import { float16Value } from './float16.ts'
 import * as op from './operations.ts'
 import { constant, type Matrix, Tape, variable } from './tape.ts'
 
 /** A TinyLLaVA-Video model as its specification reads: one frame, one group, one row and one head after another. */
 export interface Model {
-  readonly config: ModelConfig
+  readonly config: FamilyConfig
   readonly weights: ReadonlyMap<string, Matrix>
 }
 
@@ -26,29 +26,29 @@ export async function readModel(
     const make = trained(name) ? variable : constant
     weights.set(name, make([rows, values.length / rows], Float64Array.from(values)))
   }
-  return { config: checkpoint.config, weights }
+  return { config: familyConfig(checkpoint.config), weights }
 }
 
 /** Features (frames · tokens, vision hidden) of normalised pixels (frames, channels, size, size). */
 export function visionFeatures(model: Model, pixels: Float64Array, tape = new Tape()): Matrix {
-  const { vision, select } = model.config
+  const { vision } = model.config
   const frameSize = vision.channels * vision.imageSize ** 2
   const frames = Array.from({ length: pixels.length / frameSize }, (_, i) => {
     const tokens = visionTower(tape, model, pixels.subarray(i * frameSize, (i + 1) * frameSize))
-    return select === 'patch' ? op.sliceRows(tape, tokens, 1, vision.tokens - 1) : tokens
+    return vision.select === 'patch' ? op.sliceRows(tape, tokens, 1, vision.tokens - 1) : tokens
   })
   return op.concatRows(tape, frames)
 }
 
 /** The chosen hidden state (tokens, vision hidden) of one frame. */
 function visionTower(tape: Tape, { config, weights }: Model, frame: Float64Array): Matrix {
-  const { vision, featureLayer } = config
+  const { vision } = config
   const tower = scope(tape, weights, 'vision_tower._vision_tower.vision_model.')
   const gelu = vision.activation === 'gelu' ? op.geluErf : op.geluTanh
   const patches = patchesOf(frame, vision.channels, vision.imageSize, vision.patchSize)
   let h = tower.linear(patches, 'embeddings.patch_embedding', true)
   h = op.add(tape, h, tower.weight('embeddings.position_embedding.weight'))
-  for (let i = 0; i < featureLayer; i++) {
+  for (let i = 0; i < vision.featureLayer; i++) {
     const block = scope(tape, weights, `vision_tower._vision_tower.vision_model.encoder.layers.${i}.`)
     const x = block.layerNorm(h, 'layer_norm1', vision.normEpsilon)
     const [q, k, v] = ['q', 'k', 'v'].map(part => block.linear(x, `self_attn.${part}_proj`, true))
@@ -75,18 +75,21 @@ function patchesOf(frame: Float64Array, channels: number, size: number, patch: n
 
 /** The clip's visual tokens (queries, hidden): each group of consecutive features is read by the same latents. */
 export function connector(tape: Tape, { config, weights }: Model, features: Matrix): Matrix {
-  const { group, queries } = config.connector
+  const { groups: count, positionsAt } = config.connector
   const part = scope(tape, weights, 'connector._connector.')
-  const projected = part.linear(features, 'linear', true)
-  const [tokens, hidden] = projected.shape
+  const placed = (x: Matrix): Matrix => op.add(tape, x, positionalTable(x.shape[0], x.shape[1]))
+  const plain = part.linear(features, 'linear', true)
+  const projected = positionsAt === 'features' ? placed(plain) : plain
+  const tokens = projected.shape[0]
   const groups: Matrix[] = []
   let start = 0
-  for (let i = 0; i < group; i++) {
-    const count = Math.floor(tokens / group) + (i < tokens % group ? 1 : 0)
-    groups.push(resample(tape, { config, weights }, op.sliceRows(tape, projected, start, count)))
-    start += count
+  for (let i = 0; i < count; i++) {
+    const length = Math.floor(tokens / count) + (i < tokens % count ? 1 : 0)
+    groups.push(resample(tape, { config, weights }, op.sliceRows(tape, projected, start, length)))
+    start += length
   }
-  return op.add(tape, op.concatRows(tape, groups), positionalTable(queries, hidden))
+  const all = op.concatRows(tape, groups)
+  return positionsAt === 'tokens' ? placed(all) : all
 }
 
 function resample(tape: Tape, { config, weights }: Model, media: Matrix): Matrix {

@@ -36,7 +36,7 @@ function configOf({ vision, text, ...sizes }: Case, eosId: number) {
   return {
     architectures: ['TinyLlavaForConditionalGeneration'],
     model_type: 'tinyllava',
-    connector_type: 'groupresampler',
+    connector_type: sizes.connector,
     llm_model_name_or_path: 'Qwen/Qwen2.5-3B',
     vision_model_name_or_path: 'google/siglip-so400m-patch14-384',
     group: sizes.group,
@@ -83,11 +83,12 @@ function processorOf({ vision: { image_size } }: Case) {
 /** Names and shapes, with those that released checkpoints store and the model leaves unused. */
 async function tensorsOf(folder: string): Promise<[name: string, shape: readonly number[]][]> {
   const path = join(folder, 'config.json')
-  const config = parseModelConfig(path, JSON.parse(await readFile(path, 'utf8')), await openTokenizer(folder))
-  const { hidden, layers } = config.vision
+  const json = JSON.parse(await readFile(path, 'utf8'))
+  const config = parseModelConfig(path, { ...json, vision_feature_layer: -1 }, await openTokenizer(folder))
+  const { hidden } = config.vision.network
   const tower = 'vision_tower._vision_tower.vision_model.'
   return [
-    ...expectedTensors({ ...config, featureLayer: layers }),
+    ...expectedTensors(config),
     [`${tower}post_layernorm.weight`, [hidden]],
     [`${tower}post_layernorm.bias`, [hidden]],
     [`${tower}head.probe`, [1, 1, hidden]],

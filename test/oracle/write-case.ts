@@ -6,6 +6,7 @@ import { renderConversation, renderPrompt, templates } from '../../operators/tex
 import { tokenize, tokenizeWithLabels } from '../../operators/text/tokenize.ts'
 import type { Case } from './cases.ts'
 import type { ExpectedJson } from './expected-json.ts'
+import { familyConfig } from './family.ts'
 import { type Given, greedyIds, type Quantities, quantities } from './quantities.ts'
 import { type Random, randomOf } from './random.ts'
 import { setEndOfText, writeRandomCheckpoint } from './random-checkpoint.ts'
@@ -146,7 +147,7 @@ function jsonOf(
       norms[name] = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
   }
   return {
-    case: { ...sizes, num_queries_out: config.connector.queries, eos: config.eosIds[0] },
+    case: { ...sizes, num_queries_out: familyConfig(config).connector.queries, eos: config.eosIds[0] },
     prompt,
     greedy: found.greedy,
     plain,

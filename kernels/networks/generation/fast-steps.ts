@@ -9,18 +9,19 @@ import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
-import { embeddingTable, lastNorm, layerWeight } from '../language-model.ts'
+import { embeddingTable, lastNorm, layerWeight } from '../language-weights.ts'
 import type { ParameterSet } from '../parameters.ts'
-import type { LanguageShape } from '../shape.ts'
+import type { LanguageModel, LanguageShape } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
 import type { PromptRows, StepOptions, Steps } from './plain-steps.ts'
 import { headMatrices, type LayerMatrices, layerMatrices, type ProductMatrices } from './step-matrices.ts'
 
 /** Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
-export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageShape): boolean {
+export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageModel): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
   return (
+    language.fastSteps &&
     recording.target.units !== 'none' &&
     recording.precision === 'float16' &&
     layers > 0 &&
@@ -130,13 +131,22 @@ function prepare(
 
 function joinedBiases(recording: Recording, weights: ParameterSet, layer: number, size: number): Tensor {
   const joined = recording.pin('biases', [size])
+  if (!isBiased(weights)) recording.fill(joined)
+  else joinBiases(recording, weights, layer, joined)
+  return joined
+}
+
+/** Whether queries, keys and values have biases. */
+const isBiased = ({ byName }: ParameterSet): boolean =>
+  byName.has('language_model.model.layers.0.self_attn.q_proj.bias')
+
+function joinBiases(recording: Recording, weights: ParameterSet, layer: number, joined: Tensor): void {
   let at = 0
   for (const name of ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']) {
     const { value, shape } = layerWeight(weights, layer, `${name}.bias`)
     copy(recording, { from: value, into: joined, at })
     at += shape[0]
   }
-  return joined
 }
 
 /** One step of all sequences: embedding, layers, head. */

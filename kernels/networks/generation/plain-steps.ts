@@ -8,8 +8,9 @@ import { rotationTables } from '../../layers/rope.ts'
 import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { gatherRows } from '../../rows/gather-rows.ts'
-import { type Attend, embeddingTable, headWeight, languageModel } from '../language-model.ts'
+import { embeddingTable, headWeight } from '../language-weights.ts'
 import type { Packed } from '../packing.ts'
+import type { Attend } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
 
 /** Records decode steps, each of which computes the logits of the next token of every sequence. */
@@ -150,7 +151,7 @@ export function plainSteps(
       }
       const pass = new Pass(recording, false)
       const rotation = { ...tables, positions }
-      const next = languageModel(pass, weights, language, { embeddings, rotation, attend })
+      const next = language.record(pass, weights, { embeddings, rotation, attend })
       advance(recording, { position: positions, limit: table - 1 })
       return logitsLayer(pass, next, headWeight(weights, language))
     },

@@ -9,9 +9,8 @@ import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { compileOrReuse } from '../../plan/reuse.ts'
 import { hiddenStates } from '../hidden-states.ts'
-import { headWeight } from '../language-model.ts'
-import { extentsOf, type Packed, pack, packFor } from '../packing.ts'
-import { visualTokens } from '../shape.ts'
+import { headWeight } from '../language-weights.ts'
+import { extentsOf, type Packed, pack, packFor, visualTokensOf } from '../packing.ts'
 import { type VideoModel, withOwnInputs } from '../video-model.ts'
 import type { PromptRequest } from './batch-writer.ts'
 import { canStepFast, fastSteps } from './fast-steps.ts'
@@ -48,7 +47,7 @@ export function promptLength(
   { shape, maxLength }: Omit<VideoModel, 'device'>,
   request: PromptRequest,
 ): number {
-  return pack([request], visualTokens(shape.connector), maxLength).rows
+  return pack([request], visualTokensOf(shape), maxLength).rows
 }
 
 /** Positions for the prompts of a slot: an eighth more than the longest prompt so far, since a later one may be longer. */

@@ -8,7 +8,7 @@ import { copy } from '../../elementwise/copy.ts'
 import type { Parameter } from '../../layers/pass.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { addAdapter } from '../adapters.ts'
-import { headWeight, layerWeight } from '../language-model.ts'
+import { headWeight, layerWeight } from '../language-weights.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 

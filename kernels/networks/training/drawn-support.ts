@@ -7,9 +7,8 @@ import { probabilities } from '../../sampling/probabilities.ts'
 import { supportOf, wordTokens } from '../../sampling/support.ts'
 import type { Sampling } from '../generation/token-drawing.ts'
 import { hiddenStates } from '../hidden-states.ts'
-import { headWeight } from '../language-model.ts'
-import { pack, type Sequence } from '../packing.ts'
-import { visualTokens } from '../shape.ts'
+import { headWeight } from '../language-weights.ts'
+import { pack, type Sequence, visualTokensOf } from '../packing.ts'
 import type { VideoModel } from '../video-model.ts'
 
 /** The fields of `Sampling` that decide from which tokens one is drawn. */
@@ -26,7 +25,7 @@ export async function drawnSupport(
 ): Promise<Required<Support>> {
   const { device, shape, weights, maxLength, precision } = model
   const { vocabulary } = shape.language
-  const packing = pack(sequences, visualTokens(shape.connector), maxLength)
+  const packing = pack(sequences, visualTokensOf(shape), maxLength)
   const { supervisedTokens: supervised } = packing
   const support = device.tensor('support', [supervised.length, Math.ceil(vocabulary / wordTokens)], 'u32')
   const recording = new Recording(device, precision)

@@ -18,7 +18,7 @@ import type { LoadedModel } from './load-model.ts'
  * folder is created if it is missing; the same adapter gives the same bytes.
  */
 export async function saveAdapter(
-  { device, weights, adapter, folder: base }: LoadedModel,
+  { device, weights, adapter, folder: base, config: { names } }: LoadedModel,
   folder: string,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -26,7 +26,8 @@ export async function saveAdapter(
   await mkdir(folder, { recursive: true })
   const targets = adaptedWeights(weights)
   const tensors = matricesOf(weights).map(({ name, value, shape }) => {
-    return { name: prefix + name, shape, dtype: 'F32' as const, chunks: readPieces(device, value, signal) }
+    const stored = prefix + names.stored(name)
+    return { name: stored, shape, dtype: 'F32' as const, chunks: readPieces(device, value, signal) }
   })
   await writeSafetensors(join(folder, weightsName), tensors)
   const config = {
@@ -46,7 +47,7 @@ export async function saveAdapter(
     rank_pattern: {},
     alpha_pattern: {},
     // Full names, because the vision tower has layers with the same last names.
-    target_modules: targets.map(target => target.replace(/\.weight$/, '')),
+    target_modules: targets.map(target => names.stored(target).replace(/\.weight$/, '')),
   }
   await writeFile(join(folder, configName), `${JSON.stringify(config, null, 2)}\n`)
 }
@@ -58,14 +59,15 @@ export async function saveAdapter(
 export async function openAdapter(folder: string, checkpoint: Checkpoint): Promise<AdapterSource> {
   const settings = await readSettings(join(folder, configName))
   const file = await openSafetensors(join(folder, weightsName))
+  const { stored } = checkpoint.config.names
   const problems: CheckpointProblem[] = []
   const rest = new Set(file.tensors.keys())
   const targets = adaptable(checkpoint).filter(target => {
     const [outputs = 0, inputs = 0] = checkpoint.tensors.get(target)?.shape ?? []
     const { down, up } = adapterNames(target)
     const found = [
-      takeTensor(file, rest, down, [settings.rank, inputs]),
-      takeTensor(file, rest, up, [outputs, settings.rank]),
+      takeTensor(file, rest, stored(down), [settings.rank, inputs]),
+      takeTensor(file, rest, stored(up), [outputs, settings.rank]),
     ]
     const faults = found.flatMap(({ problem }) => (problem ? [problem] : []))
     const present = found.some(({ present }) => present)
@@ -79,14 +81,17 @@ export async function openAdapter(folder: string, checkpoint: Checkpoint): Promi
   throwProblems(problems)
   if (targets.length === 0)
     throw new CheckpointError({ code: 'missing-tensor', message: `${file.path}: holds no adapter` })
-  return { ...settings, targets, read: name => readTensor(file, prefix + name) }
+  return { ...settings, targets, read: name => readTensor(file, prefix + stored(name)) }
 }
 
 /** Sets a model's adapter to the values that `saveAdapter` wrote. */
-export async function restoreAdapter({ device, weights }: LoadedModel, folder: string): Promise<void> {
+export async function restoreAdapter(
+  { device, weights, config: { names } }: LoadedModel,
+  folder: string,
+): Promise<void> {
   const file = await openSafetensors(join(folder, weightsName))
   for (const { name, value } of matricesOf(weights))
-    await writeTensor(device, value, readTensor(file, prefix + name))
+    await writeTensor(device, value, readTensor(file, prefix + names.stored(name)))
   await device.finish()
 }
 

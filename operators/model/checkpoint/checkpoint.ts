@@ -47,18 +47,19 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const processor = parseProcessor(
     processorPath,
     await readJsonFile(processorPath),
-    config.vision.imageSize,
+    config.vision.network.imageSize,
     problems,
   )
   const homes = new Map<string, SafetensorsFile>()
-  const files = await openWeights(folder, problems, name => isUnusedTensor(name, config))
+  const files = await openWeights(folder, problems, name => isUnusedTensor(config.names.own(name), config))
   for (const file of files) {
     for (const name of file.tensors.keys()) {
-      const other = homes.get(name)
+      const own = config.names.own(name)
+      const other = homes.get(own)
       if (other) {
         const message = `${file.path}: tensor ${name} is also in ${basename(other.path)}`
         problems.push({ code: 'duplicate-tensor', message })
-      } else homes.set(name, file)
+      } else homes.set(own, file)
     }
   }
   const tensors = matchTensors(folder, config, homes, problems)
@@ -72,7 +73,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     files,
     read(name) {
       const file = tensors.has(name) ? homes.get(name) : undefined
-      if (file) return readTensor(file, name)
+      if (file) return readTensor(file, config.names.stored(name))
       throw new CheckpointError({
         code: 'missing-tensor',
         message: `${folder}: the model has no tensor ${name}`,
@@ -166,8 +167,9 @@ function matchTensors(
 ): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>()
   const expected = expectedTensors(config)
-  for (const [name, shape] of expected) {
-    const file = homes.get(name)
+  for (const [own, shape] of expected) {
+    const name = config.names.stored(own)
+    const file = homes.get(own)
     const entry = file?.tensors.get(name)
     if (!file || !entry) {
       problems.push({
@@ -179,10 +181,11 @@ function matchTensors(
       problems.push({ code: 'wrong-shape', message })
     } else if (!isFloatFormat(entry.dtype)) {
       problems.push(unsupportedDtype(file.path, name, entry.dtype))
-    } else tensors.set(name, { shape, dtype: entry.dtype })
+    } else tensors.set(own, { shape, dtype: entry.dtype })
   }
-  for (const [name, file] of homes) {
-    if (expected.has(name) || isUnusedTensor(name, config)) continue
+  for (const [own, file] of homes) {
+    if (expected.has(own) || isUnusedTensor(own, config)) continue
+    const name = config.names.stored(own)
     problems.push({
       code: 'unknown-tensor',
       message: `${file.path}: the model that config.json describes has no tensor ${name}`,

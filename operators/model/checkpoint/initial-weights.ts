@@ -4,7 +4,7 @@ import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { errorFunction } from '../../../kernels/wgsl/activation-functions.ts'
 import { randomOf } from '../../random.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from '../files/float-formats.ts'
-import type { Shape } from './tensor-names.ts'
+import type { Shape } from '../parts/part.ts'
 
 /**
  * How a weight of a model that was never trained is drawn, from N(mean, deviation²): matrices with 1 / fan-in, so that

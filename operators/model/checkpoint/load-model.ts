@@ -1,5 +1,6 @@
 import type { Device } from '../../../kernels/device/device.ts'
 import { DeviceError } from '../../../kernels/device/device-error.ts'
+import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters.ts'
 import { allocateParameters, type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../../kernels/networks/shape.ts'
@@ -66,7 +67,7 @@ export async function loadModel(
   const weights = adapter ? adapted(device, base, adapter) : base
   let saturated = 0
   try {
-    const places = new Map([...tensors.keys()].map(name => [name, parameter(weights, name).value]))
+    const places = placesOf(config, weights, tensors.keys())
     for (const file of checkpoint.files) saturated += await uploadTensors(device, file, places)
     if (adapter) await writeMatrices(device, weights, adapter.source)
     await device.finish()
@@ -90,6 +91,13 @@ export async function loadModel(
     version: 0,
   }
 }
+
+/** Where each of these weights lies on the GPU, by the name that the checkpoint's files give it. */
+export const placesOf = (
+  { names: { stored } }: ModelConfig,
+  weights: ParameterSet,
+  own: Iterable<string>,
+): Map<string, Tensor> => new Map(Array.from(own, name => [stored(name), parameter(weights, name).value]))
 
 function adapted(device: Device, base: ParameterSet, { source, trained }: LoadedAdapter): ParameterSet {
   const { targets, rank } = source
@@ -130,13 +138,7 @@ const partPrefixes = {
 const visionFrom = 'vision from '
 const towerBlock = /^vision_tower\..*\.encoder\.layers\.(\d+)\./
 
-const activations = { gelu_pytorch_tanh: 'gelu-tanh', gelu: 'gelu-erf' } as const
-
-/** The sizes of a configuration that kernels need. */
-export function shapeOf({ vision, connector, language, featureLayer, select }: ModelConfig): ModelShape {
-  return {
-    vision: { ...vision, blocks: featureLayer, activation: activations[vision.activation], select },
-    connector: { ...connector, groups: connector.group },
-    language,
-  }
+/** The networks of a configuration. */
+export function shapeOf({ vision, connector, language }: ModelConfig): ModelShape {
+  return { vision: vision.network, connector: connector.network, language: language.network }
 }

@@ -43,12 +43,13 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
     if (tokenizerFiles.test(name)) await copyFile(join(source, name), join(folder, name))
   const write = (name: string, value: unknown) =>
     writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
-  await write('preprocessor_config.json', processorJson(config.vision.imageSize))
+  await write('preprocessor_config.json', processorJson(config.vision.network.imageSize))
   await write('generation_config.json', { bos_token_id: config.eosIds[0], eos_token_id: config.eosIds })
 
   const format = storedTypes[of.dtype]
   const tensors = [...storedTensors(config)].map(([name, shape]): TensorToWrite => {
-    return { name, shape, dtype: format, chunks: initialBytes(name, shape, format, of.seed) }
+    const chunks = initialBytes(name, shape, format, of.seed)
+    return { name: config.names.stored(name), shape, dtype: format, chunks }
   })
   yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
   // Last, because a folder without it is no checkpoint: after an interruption it can be written again.

@@ -11,7 +11,7 @@ import { readPieces } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
-import type { LoadedModel } from './load-model.ts'
+import { type LoadedModel, placesOf } from './load-model.ts'
 
 /**
  * Writes the model like the folder that it came from: the same files, names, shapes, types and order of tensors;
@@ -34,7 +34,8 @@ export async function saveModel(
   if (rounded.length === 0) return
   const tensors = rounded.map(name => {
     const { value, shape } = parameter(model.weights, name)
-    return { name, shape, dtype: 'F32' as const, chunks: readPieces(model.device, value, signal) }
+    const stored = model.config.names.stored(name)
+    return { name: stored, shape, dtype: 'F32' as const, chunks: readPieces(model.device, value, signal) }
   })
   await writeSafetensors(join(exact, weightsName), tensors)
 }
@@ -45,7 +46,7 @@ export async function restoreModel(model: LoadedModel, folder: string): Promise<
   const names = trainedNames(model, saved)
   const rounded = names.some(name => saved.tensors.get(name)?.dtype !== 'F32')
   const exact = rounded ? await openSafetensors(join(folder, exactFolder, weightsName)) : undefined
-  const places = new Map(names.map(name => [name, parameter(model.weights, name).value]))
+  const places = placesOf(model.config, model.weights, names)
   // The exact weights come last and replace the rounded ones.
   for (const file of [...saved.files, ...(exact ? [exact] : [])])
     await uploadTensors(model.device, file, places)
@@ -101,7 +102,9 @@ async function* bytesOf(
   name: string,
   { checkpoint, model, signal, changed }: Sources,
 ): AsyncGenerator<Uint8Array> {
-  const own = checkpoint.config.language.tied && name === tiedHead ? embedding : name
+  const { language, names } = checkpoint.config
+  const found = names.own(name)
+  const own = language.network.tied && found === tiedHead ? embedding : found
   const weight = model.weights.byName.get(own)
   const dtype = file.tensors.get(name)?.dtype ?? ''
   if (!weight || !changed(weight) || !isFloatFormat(dtype)) {

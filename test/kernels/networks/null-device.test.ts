@@ -4,9 +4,8 @@ import { Pass } from '../../../kernels/layers/pass.ts'
 import { recordGeneration } from '../../../kernels/networks/generation/batch-writer.ts'
 import { devicelessModel } from '../../../kernels/networks/memory-estimate.ts'
 import { imagePlaceholderId, packFor } from '../../../kernels/networks/packing.ts'
-import { selectedTokens } from '../../../kernels/networks/shape.ts'
+import { recordTower } from '../../../kernels/networks/tower-features.ts'
 import { recordForward } from '../../../kernels/networks/video-model.ts'
-import { visionTower } from '../../../kernels/networks/vision-tower.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { parseModelConfig } from '../../../operators/model/checkpoint/config.ts'
@@ -18,8 +17,9 @@ import { complaints, nullDevice, unitsTarget } from '../null-device.ts'
 const json = JSON.parse(readFileSync(resolvePath('builtin:configurations/released.json'), 'utf8'))
 json.text_config.num_hidden_layers = 1
 json.num_resampler_layers = 1
+json.vision_feature_layer = 1
 const config = parseModelConfig('released.json', json, { eosId: 151643, idOf: () => undefined })
-const shape = { ...shapeOf(config), vision: { ...shapeOf(config).vision, blocks: 1 } }
+const shape = shapeOf(config)
 const model = devicelessModel({
   shape,
   weights: expectedTensors(config),
@@ -36,7 +36,7 @@ const outside = (label: string, extents: number[]) => {
 }
 
 await t.test('training at the released widths is valid WGSL for a GPU with matrix units', async t => {
-  const features = outside('features', [2 * selectedTokens(shape.vision), shape.vision.hidden])
+  const features = outside('features', [2 * shape.vision.frameTokens, shape.vision.hidden])
   const completions = [new Array(40).fill(1), new Array(33).fill(2)]
   const sequence = { ids: [1, imagePlaceholderId, 2], features, completions }
   const found = await complaints(gpu, recording => {
@@ -52,8 +52,8 @@ await t.test('encoding at the released widths is valid WGSL for a GPU with matri
   const pixels = outside('pixels', [2, channels, imageSize, imageSize])
   const found = await complaints(gpu, recording => {
     recording.saturated = model.weights.lossScale?.forwardCuts
-    const features = outside('features', [2 * selectedTokens(shape.vision), hidden])
-    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
+    const features = outside('features', [2 * shape.vision.frameTokens, hidden])
+    recordTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
   })
   t.same(found, [])
 })
@@ -63,12 +63,12 @@ await t.test(
   t => {
     const { channels, imageSize, hidden } = shape.vision
     const recording = new Recording(unitsTarget, 'float16')
-    const features = outside('features', [selectedTokens(shape.vision), hidden])
+    const features = outside('features', [shape.vision.frameTokens, hidden])
     const pixels = outside('pixels', [1, channels, imageSize, imageSize])
-    visionTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
+    recordTower(new Pass(recording, false), model.weights, shape.vision, pixels, features)
     const names = kernelsOf(recording)
     t.equal(names.filter(name => name.startsWith('matmul')).length, 1 + 4 * shape.vision.blocks)
-    t.notOk(names.includes(shape.vision.activation))
+    t.notOk(names.some(name => name.includes('gelu') && !name.startsWith('matmul')))
     t.end()
   },
 )

@@ -4,7 +4,6 @@ import t from 'tap'
 import { openDevice } from '../../../kernels/device/device.ts'
 import type { Recompute } from '../../../kernels/layers/recompute.ts'
 import { imagePlaceholderId } from '../../../kernels/networks/packing.ts'
-import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { forward, type VideoModel } from '../../../kernels/networks/video-model.ts'
 import { freeIdleRecordings } from '../../../kernels/plan/reuse.ts'
 import { resolvePath } from '../../../operators/builtin.ts'
@@ -33,7 +32,7 @@ t.teardown(() => device.close())
 /** Gradients after one pass over a clip and two completions, their log-probabilities, and the bytes that the pass took. */
 async function trained(model: VideoModel, recompute: Recompute) {
   const { vision } = model.shape
-  const shape = [4 * selectedTokens(vision), vision.hidden]
+  const shape = [4 * vision.frameTokens, vision.hidden]
   const features = device.tensor('features', shape, 'f32', noise(shape[0] * shape[1], 3))
   const completions = [Array.from({ length: 33 }, (_, i) => 7 * i + 1), [5, 6, 7]]
   const sequence = { ids: [1, 2, imagePlaceholderId, 3], features, completions }

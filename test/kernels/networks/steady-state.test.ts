@@ -3,8 +3,7 @@ import t from 'tap'
 import { type Device, openDevice } from '../../../kernels/device/device.ts'
 import { writeCompletions } from '../../../kernels/networks/generation/batch-writer.ts'
 import { slotWriter } from '../../../kernels/networks/generation/slot-writer.ts'
-import { pack, padded, type Sequence } from '../../../kernels/networks/packing.ts'
-import { selectedTokens, visualTokens } from '../../../kernels/networks/shape.ts'
+import { pack, padded, type Sequence, visualTokensOf } from '../../../kernels/networks/packing.ts'
 import {
   encodeFrames,
   forward,
@@ -33,7 +32,7 @@ const ids = (count: number, seed: number): number[] =>
 
 /** Features of a clip of two frames. */
 const featuresOf = ({ device, shape: { vision } }: VideoModel, seed: number) => {
-  const size = [2 * selectedTokens(vision), vision.hidden]
+  const size = [2 * vision.frameTokens, vision.hidden]
   return device.tensor('features', size, 'f32', noise(size[0] * size[1], seed))
 }
 
@@ -107,7 +106,7 @@ async function gradientsOf(
 ): Promise<Buffer[]> {
   const { device, precision, shape, maxLength } = model
   const recording = new Recording(device, precision)
-  const packed = { packing: padded(pack([sequence], visualTokens(shape.connector), maxLength), step) }
+  const packed = { packing: padded(pack([sequence], visualTokensOf(shape), maxLength), step) }
   const options = { sequences: [sequence], packed, training: true, temperature: 1 }
   const { outputs, inputs } = recordForward(recording, model, options)
   const compiled = await compile(device, recording, 'test')

@@ -3,7 +3,6 @@ import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
 import { startRun } from '../../../engine/run/run.ts'
-import { selectedTokens } from '../../../kernels/networks/shape.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import type { Group, Prompt } from '../../../operators/kinds.ts'
 import type { LoadedModel } from '../../../operators/model/checkpoint/load-model.ts'
@@ -20,7 +19,7 @@ const prompts = (alive: { now: number; most: number }, count: number) =>
     run: (_, { model: name }, context) => ({
       prompts: context.source<Prompt>(async function* () {
         const { device, shape } = context.resource<LoadedModel>(name)
-        const extents = [selectedTokens(shape.vision), shape.vision.hidden]
+        const extents = [shape.vision.frameTokens, shape.vision.hidden]
         for (let key = 0; key < count; key++) {
           const ids = Array.from({ length: 1 + ((key * 5) % 17) }, (_, i) => 1 + ((i * 7 + key) % 90))
           ids[key % 2] = -200

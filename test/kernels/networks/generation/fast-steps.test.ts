@@ -67,7 +67,7 @@ async function logitsOf(
           noise(sizeOf(weightAdapter.up.shape), 3).map(value => value / 4),
         )
     const { layers, keyValueHeads, headSize } = model.shape.language
-    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], 0, 100)
+    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], () => 0, 100)
     const recording = new Recording(device, 'float16')
     const [position, ids] = [recording.pin('position', [3], 'u32'), recording.pin('ids', [3], 'u32')]
     const isFast = canStepFast(recording, model.weights, model.shape.language)

@@ -74,7 +74,7 @@ t.test('what PEFT wrote merges to what PEFT merges', async t => {
   const tiny = await openCheckpoint(fixture('tiny-bf16'))
   const source = await openAdapter(fixture('peft-adapter'), tiny)
   t.match(source, { rank: 2, alpha: 3, rankStabilised: true })
-  t.equal(source.targets.length, 2 * tiny.config.language.layers)
+  t.equal(source.targets.length, 2 * tiny.config.language.network.layers)
   const model = await loadModel(device, tiny, [], 'float32', { source, trained: false })
   await mergeAdapters(device, model.weights)
   const file = await openSafetensors(fixture('peft-adapter/merged.safetensors'))

@@ -4,14 +4,16 @@ import type {
   CheckpointError,
   CheckpointProblem,
 } from '../../../../operators/model/files/checkpoint-error.ts'
+import { familyConfig } from '../../../oracle/family.ts'
 import { parse, tinyConfig } from './tiny-checkpoint.ts'
 
 const { text_config: text, vision_config: vision } = tinyConfig
+const sizesOf = (value: unknown) => familyConfig(parse(value))
 const withText = (changes: object) => ({ ...tinyConfig, text_config: { ...text, ...changes } })
 const withVision = (changes: object) => ({ ...tinyConfig, vision_config: { ...vision, ...changes } })
 
 t.test('keys that the library leaves out take its defaults', async t => {
-  t.match(parse({ ...tinyConfig, text_config: {}, vision_config: {} }), {
+  t.match(sizesOf({ ...tinyConfig, text_config: {}, vision_config: {} }), {
     language: {
       hidden: 4096,
       intermediate: 22016,
@@ -68,7 +70,7 @@ t.test('the released sizes', async t => {
       patch_size: 14,
     },
   }
-  const config = parse(released)
+  const config = sizesOf(released)
   t.match(config.vision, { headSize: 72, tokens: 729 })
   t.match(config.connector, {
     latents: 32,
@@ -79,7 +81,7 @@ t.test('the released sizes', async t => {
     normEpsilon: 1e-5,
   })
   t.match(config.language, { headSize: 128, ropeTheta: 1e6, tied: true })
-  t.equal(config.featureLayer, 26)
+  t.equal(config.vision.featureLayer, 26)
 })
 
 t.test('the feature layer counts hidden states from either end', async t => {
@@ -91,21 +93,21 @@ t.test('the feature layer counts hidden states from either end', async t => {
     [1, 1],
     [2, 2],
   ] as const) {
-    t.equal(parse({ ...tinyConfig, vision_feature_layer: layer }).featureLayer, expected, `${layer}`)
+    t.equal(sizesOf({ ...tinyConfig, vision_feature_layer: layer }).vision.featureLayer, expected, `${layer}`)
   }
 })
 
 t.test('queries that the groups do not divide are rounded down', async t => {
-  t.match(parse(tinyConfig).connector, { group: 3, latents: 2, queries: 6 })
+  t.match(sizesOf(tinyConfig).connector, { groups: 3, latents: 2, queries: 6 })
 })
 
 t.test('head size, rope and key-value heads as newer and older libraries write them', async t => {
-  t.equal(parse(withText({ head_dim: 10 })).language.headSize, 10)
+  t.equal(sizesOf(withText({ head_dim: 10 })).language.headSize, 10)
   t.equal(
-    parse(withText({ rope_parameters: { rope_type: 'default', rope_theta: 5e5 } })).language.ropeTheta,
+    sizesOf(withText({ rope_parameters: { rope_type: 'default', rope_theta: 5e5 } })).language.ropeTheta,
     5e5,
   )
-  t.equal(parse(withText({ num_key_value_heads: null })).language.keyValueHeads, 3)
+  t.equal(sizesOf(withText({ num_key_value_heads: null })).language.keyValueHeads, 3)
 })
 
 t.test('ends of text may be several, and the pad id its own', async t => {
@@ -126,14 +128,14 @@ const faults: [config: object, code: string, message: string][] = [
   ],
   [{ ...tinyConfig, model_type: null }, 'unsupported-model', 'model_type: missing; supported: tinyllava'],
   [
-    { ...tinyConfig, connector_type: 'naiveresampler' },
+    { ...tinyConfig, connector_type: 'mlp2x_gelu' },
     'unsupported-model',
-    'connector_type: "naiveresampler" is not supported; supported: names with "groupresampler"',
+    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler"',
   ],
   [
     { ...tinyConfig, llm_model_name_or_path: 'microsoft/phi-2' },
     'unsupported-model',
-    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2"',
+    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2" or "llama"',
   ],
   [
     { ...tinyConfig, vision_model_name_or_path: 'openai/clip-vit:siglip' },

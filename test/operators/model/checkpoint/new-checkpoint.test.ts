@@ -31,7 +31,7 @@ t.test('one file of weights opens as a checkpoint with everything that released 
   t.same(rest, [])
   t.equal(file.path, join(folder, 'model.safetensors'))
   const checkpoint = await openCheckpoint(folder)
-  t.equal(checkpoint.config.language.layers, 2)
+  t.equal(checkpoint.config.language.network.layers, 2)
   t.same(checkpoint.files[0].tensors.size, storedTensors(checkpoint.config).size)
   t.ok([...checkpoint.tensors.values()].every(({ dtype }) => dtype === 'BF16'))
   t.equal(JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')).torch_dtype, 'bfloat16')

@@ -1,0 +1,34 @@
+import type { Tensor } from '../device/tensor.ts'
+import { gather, gatherInto } from '../layers/gather.ts'
+import type { Pass } from '../layers/pass.ts'
+import type { ParameterSet } from './parameters.ts'
+import type { Tower } from './shape.ts'
+
+/** Whether weights of the tower are trained: its features are then computed in the pass that trains it. */
+export const trainsVision = ({ byName }: ParameterSet): boolean =>
+  [...byName.values()].some(({ name, gradient }) => gradient && name.startsWith('vision_tower.'))
+
+/** Records the tower over pixels (frames, channels, size, size), into features (frames · frame tokens, hidden). */
+export function recordTower(
+  pass: Pass,
+  weights: ParameterSet,
+  tower: Tower,
+  pixels: Tensor,
+  features: Tensor,
+): void {
+  const pairs = featureRows(tower, pixels.shape[0]).map((from, to) => ({ to, from }))
+  gatherInto(pass, tower.record(pass, weights, pixels), features, pairs)
+}
+
+/** The same features as a tensor of the pass, through which gradients flow: (frames · frame tokens, hidden). */
+export function towerFeatures(pass: Pass, weights: ParameterSet, tower: Tower, pixels: Tensor): Tensor {
+  const x = tower.record(pass, weights, pixels)
+  return gather(pass, x, featureRows(tower, pixels.shape[0]), 'vision features')
+}
+
+/** The rows of features among those of all tokens: the last ones of each frame. */
+function featureRows({ tokens, frameTokens }: Tower, frames: number): number[] {
+  return Array.from({ length: frames * frameTokens }, (_, i) => {
+    return Math.floor(i / frameTokens) * tokens + tokens - frameTokens + (i % frameTokens)
+  })
+}

@@ -1,0 +1,5 @@
+import type { Architecture } from './architecture.ts'
+import { tinyLlava } from './tinyllava.ts'
+
+/** The known architectures. A plugin adds one with `architectures.push(mine)`. */
+export const architectures: Architecture[] = [tinyLlava]

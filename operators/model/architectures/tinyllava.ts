@@ -1,0 +1,59 @@
+// TinyLLaVA-Video (arXiv:2501.15513): the parts are named by keys of the configuration.
+import type { ModelConfig, TokenIds } from '../checkpoint/config.ts'
+import { type ConfigFields, shown } from '../checkpoint/config-fields.ts'
+import { parseTokenIds } from '../checkpoint/token-ids.ts'
+import { connectors, languages, towers } from '../parts/index.ts'
+import type { Architecture } from './architecture.ts'
+
+export const tinyLlava: Architecture = {
+  name: 'TinyLlavaForConditionalGeneration',
+  modelType: 'tinyllava',
+  parse,
+}
+
+function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
+  fields.only('image_token_index', -200)
+  fields.only('ignore_index', -100)
+  fields.only('quantization_config')
+  const connectorOf = kindOf(fields, 'connector_type', connectors)
+  const languageOf = kindOf(fields, 'llm_model_name_or_path', languages)
+  const towerOf = kindOf(fields, 'vision_model_name_or_path', towers)
+  const text = fields.object('text_config')
+  const vision = towerOf(fields.object('vision_config'), {
+    modelTypes: ['siglip_vision_model'],
+    layer: layers => parseFeatureLayer(fields, layers),
+    select: fields.oneOf('vision_feature_select_strategy', ['patch', 'cls_patch'], 'patch'),
+    normed: false,
+  })
+  const language = languageOf(text)
+  return {
+    vision,
+    connector: connectorOf(fields, { tower: vision.network, language: language.network }),
+    language,
+    imageAspectRatio: fields.oneOf('image_aspect_ratio', ['square', 'pad'], 'square'),
+    maxLength: fields.integer('tokenizer_model_max_length', { minimum: 1 }),
+    ...parseTokenIds(fields, text, language.network.vocabulary, tokens),
+    names: { stored: name => name, own: name => name },
+  }
+}
+
+/**
+ * The kind whose name occurs in the text before a colon, in upper or lower case, as the published code picks a part's class.
+ * With an unknown name, a problem, and the first kind.
+ */
+function kindOf<Kind>(fields: ConfigFields, key: string, kinds: ReadonlyMap<string, Kind>): Kind {
+  const found = fields.raw(key)
+  const text = typeof found === 'string' ? (found.split(':')[0] ?? '').toLowerCase() : ''
+  const [first] = kinds.values()
+  for (const [name, kind] of kinds) if (text.includes(name)) return kind
+  const names = [...kinds.keys()].map(name => `"${name}"`).join(' or ')
+  fields.problem(key, `${shown(found)} is not supported; supported: names with ${names}`, 'unsupported-model')
+  if (!first) throw new Error(`${key}: no kinds are registered`)
+  return first
+}
+
+function parseFeatureLayer(fields: ConfigFields, layers: number): number {
+  const layer = fields.integer('vision_feature_layer', { minimum: -(layers + 1), fallback: -2 })
+  if (layer > layers) fields.problem('vision_feature_layer', `must be at most ${layers}, got ${layer}`)
+  return layer < 0 ? layers + 1 + layer : layer
+}

@@ -1,0 +1,179 @@
+// Blocks that the language models share: RMS norm, rotary attention, a gated feed-forward half.
+import type { Tensor } from '../../../kernels/device/tensor.ts'
+import { linear } from '../../../kernels/layers/linear.ts'
+import { rmsNorm } from '../../../kernels/layers/norm.ts'
+import type { Pass } from '../../../kernels/layers/pass.ts'
+import { block } from '../../../kernels/layers/recompute.ts'
+import { rope } from '../../../kernels/layers/rope.ts'
+import { lastNorm, layerWeight } from '../../../kernels/networks/language-weights.ts'
+import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
+import type { LanguageModel, LanguageOptions, LanguageShape } from '../../../kernels/networks/shape.ts'
+import type { ConfigFields } from '../checkpoint/config-fields.ts'
+import { affine, type Part, type Shape } from './part.ts'
+
+export interface DecoderSizes extends LanguageShape {
+  readonly intermediate: number
+  readonly maxPositions: number
+  /** Whether the projections to queries, keys and values have biases. */
+  readonly biased: boolean
+}
+
+export interface DecoderPart extends Part<LanguageModel> {
+  readonly sizes: DecoderSizes
+}
+
+/** The values that a library fills in where a configuration leaves out a key. */
+export interface DecoderDefaults {
+  hidden: number
+  intermediate: number
+  layers: number
+  heads: number
+  /** Undefined: as many as query heads. */
+  keyValueHeads?: number
+  vocabulary: number
+  maxPositions: number
+}
+
+export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
+  const all = new Map(tensors(sizes))
+  return {
+    kind,
+    sizes,
+    network: {
+      ...sizes,
+      fastSteps: true,
+      record: (pass, weights, options) => record(pass, weights, sizes, options),
+    },
+    tensors: all,
+    stored: all,
+    isUnused: name =>
+      name.endsWith('.rotary_emb.inv_freq') || (sizes.tied && name === `${prefix}lm_head.weight`),
+  }
+}
+
+/** Sizes in the spelling that Llama and its successors share. */
+export function parseDecoder(fields: ConfigFields, defaults: DecoderDefaults, biased: boolean): DecoderSizes {
+  fields.only('hidden_act', 'silu')
+  fields.only('attention_dropout', 0)
+  checkLayerTypes(fields)
+  const ropeTheta = parseRope(fields)
+  const hidden = fields.integer('hidden_size', { minimum: 1, fallback: defaults.hidden })
+  const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: defaults.heads })
+  // Null means as many as query heads; a missing key means the library's default.
+  const implied = fields.isNull('num_key_value_heads') ? heads : (defaults.keyValueHeads ?? heads)
+  const keyValueHeads = fields.integer('num_key_value_heads', { minimum: 1, fallback: implied })
+  if (heads % keyValueHeads)
+    fields.problem('num_key_value_heads', `must divide ${heads} query heads, got ${keyValueHeads}`)
+  const headSize = fields.integer('head_dim', { minimum: 1, fallback: Math.floor(hidden / heads) })
+  if (headSize % 2) fields.problem('head_dim', `must be even to be rotated in pairs, got ${headSize}`)
+  return {
+    hidden,
+    heads,
+    keyValueHeads,
+    headSize,
+    intermediate: fields.integer('intermediate_size', { minimum: 1, fallback: defaults.intermediate }),
+    layers: fields.integer('num_hidden_layers', { minimum: 1, maximum: 1000, fallback: defaults.layers }),
+    vocabulary: fields.integer('vocab_size', { minimum: 1, fallback: defaults.vocabulary }),
+    ropeTheta,
+    normEpsilon: fields.number('rms_norm_eps', { minimum: 0, fallback: 1e-6 }),
+    tied: fields.boolean('tie_word_embeddings', false),
+    maxPositions: fields.integer('max_position_embeddings', { minimum: 1, fallback: defaults.maxPositions }),
+    biased,
+  }
+}
+
+function checkLayerTypes(fields: ConfigFields): void {
+  const found = fields.raw('layer_types') ?? []
+  if (Array.isArray(found) && found.every(type => type === 'full_attention')) return
+  fields.problem(
+    'layer_types',
+    `${JSON.stringify(found)} is not supported; every layer must be full_attention`,
+    'unsupported-model',
+  )
+}
+
+/** The base of the rotations, from either spelling of transformers. */
+function parseRope(fields: ConfigFields): number {
+  const scaling = fields.object('rope_scaling')
+  checkRope(scaling)
+  const rope = fields.object('rope_parameters')
+  checkRope(rope)
+  const theta = { minimum: 1, maximum: 1e12 }
+  const found = rope.has('rope_theta')
+    ? rope.number('rope_theta', theta)
+    : fields.number('rope_theta', { ...theta, fallback: 10000 })
+  // transformers 5 takes it from here, older versions from its own key: both must say the same
+  scaling.only('rope_theta', found)
+  return found
+}
+
+/** Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): only the plain kind. */
+function checkRope(rope: ConfigFields): void {
+  rope.only('rope_type', 'default')
+  rope.only('type', 'default')
+  if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
+  rope.only('partial_rotary_factor', 1)
+  rope.only('mrope_section')
+  for (const layer of ['full_attention', 'sliding_attention']) rope.only(layer)
+}
+
+const prefix = 'language_model.'
+
+function* tensors(sizes: DecoderSizes): Generator<[string, Shape]> {
+  const { hidden, intermediate, layers, heads, keyValueHeads, headSize, vocabulary, tied, biased } = sizes
+  const inner = { q: heads * headSize, k: keyValueHeads * headSize, v: keyValueHeads * headSize }
+  yield [`${prefix}model.embed_tokens.weight`, [vocabulary, hidden]]
+  for (let i = 0; i < layers; i++) {
+    const at = `${prefix}model.layers.${i}.`
+    yield [`${at}input_layernorm.weight`, [hidden]]
+    for (const [part, width] of Object.entries(inner)) {
+      const name = `${at}self_attn.${part}_proj`
+      if (biased) yield* affine(name, [width, hidden])
+      else yield [`${name}.weight`, [width, hidden]]
+    }
+    yield [`${at}self_attn.o_proj.weight`, [hidden, heads * headSize]]
+    yield [`${at}post_attention_layernorm.weight`, [hidden]]
+    yield [`${at}mlp.gate_proj.weight`, [intermediate, hidden]]
+    yield [`${at}mlp.up_proj.weight`, [intermediate, hidden]]
+    yield [`${at}mlp.down_proj.weight`, [hidden, intermediate]]
+  }
+  yield [`${prefix}model.norm.weight`, [hidden]]
+  if (!tied) yield [`${prefix}lm_head.weight`, [vocabulary, hidden]]
+}
+
+/** Hidden states (rows, hidden) after the last norm. */
+function record(
+  pass: Pass,
+  weights: ParameterSet,
+  sizes: DecoderSizes,
+  { embeddings, rotation, attend, recompute = 'none', attendedType = 'f32' }: LanguageOptions,
+): Tensor {
+  const { heads, keyValueHeads, headSize, normEpsilon, biased } = sizes
+  const type = pass.recording.factorType
+  let x = embeddings
+  for (let i = 0; i < sizes.layers; i++) {
+    const at = (name: string) => layerWeight(weights, i, name)
+    const attended = (input: Tensor, name: string) => {
+      const bias = biased ? at(`${name}.bias`) : undefined
+      return linear(pass, input, at(`${name}.weight`), { bias, type: attendedType })
+    }
+    const attentionHalf = (from: Tensor): Tensor => {
+      const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon, type)
+      const queries = attended(h, 'self_attn.q_proj')
+      const keys = attended(h, 'self_attn.k_proj')
+      const values = attended(h, 'self_attn.v_proj')
+      rope(pass, queries, rotation, heads, headSize)
+      rope(pass, keys, rotation, keyValueHeads, headSize)
+      const mixed = attend(i, queries, keys, values)
+      return linear(pass, mixed, at('self_attn.o_proj.weight'), { residual: from })
+    }
+    const feedForwardHalf = (from: Tensor): Tensor => {
+      const z = rmsNorm(pass, from, at('post_attention_layernorm.weight'), normEpsilon, type)
+      const gate = linear(pass, z, at('mlp.gate_proj.weight'), { type })
+      const gated = linear(pass, z, at('mlp.up_proj.weight'), { type, gate })
+      return linear(pass, gated, at('mlp.down_proj.weight'), { residual: from })
+    }
+    x = block(pass, recompute, x, attentionHalf, feedForwardHalf)
+  }
+  return rmsNorm(pass, x, lastNorm(weights), normEpsilon)
+}
