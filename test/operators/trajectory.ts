@@ -20,6 +20,7 @@ type Test = Pick<typeof t, 'ok' | 'equal' | 'comment'>
 const sizes: Case = {
   name: 'trajectory',
   seed: 11,
+  connector: 'groupresampler',
   frames: 2,
   group: 3,
   num_queries: 7,
