@@ -29,8 +29,11 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
     'inRoom',
   ],
   'engine/cli/new-module.ts': ['checked', 'file'],
+  // the value that --set replaces, and that of --set: a path of the graph
+  'engine/cli/moves.ts': ['graph', 'before', 'relative(dirname(from), path)', "rest.join('=')"],
   'engine/cli/past-run.ts': ['listed', 'name'],
   'engine/cli/plug.ts': ['graph', 'graph'],
+  'engine/cli/run-facts.ts': ['listed', 'entry.name', 'name', 'newest'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/graph/file/extends.ts': ['graph', 'path', 'path.slice(shipped.length)'],

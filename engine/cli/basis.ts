@@ -29,21 +29,25 @@ export function keepBasis(directory: string, plan: Plan, plugins: readonly Store
   replaceFile(join(directory, basisFile), `${JSON.stringify(basis, null, 1)}\n`)
 }
 
-/** What is not as it was when the run began, one a line. A run of an older version of flow has nothing to compare with. */
-export function changesOf(
-  directory: string,
-  { workingDirectory }: Readonly<Record<string, unknown>>,
-): string[] {
+/** The absolute paths that a run read when it began. */
+export const basisPaths = (directory: string): string[] => Object.keys(basisOfRun(directory))
+
+/** Size and digest of what a run read, by absolute path; empty for a run without checkpoints. */
+export function basisOfRun(directory: string): Record<string, unknown> {
   const path = join(directory, basisFile)
-  if (!existsSync(path)) return []
-  const here = process.cwd()
-  const moved = typeof workingDirectory === 'string' && workingDirectory !== here
-  const place = moved ? [`the working directory was ${workingDirectory}, is ${here}`] : []
-  const files = Object.entries(readJsonObject(path)).flatMap(([file, before]) => {
-    const now = describe(file, typeof before === 'string' && before.includes(','))
-    return now === before ? [] : [`${file} was ${before}, is ${now}`]
+  return existsSync(path) ? readJsonObject(path) : {}
+}
+
+/**
+ * What is not as it was when the run began, one a line; `placeNow` says where a file of that time is looked for. A run of an
+ * older version of flow has nothing to compare with.
+ */
+export function changesOf(directory: string, placeNow: (path: string) => string): string[] {
+  return Object.entries(basisOfRun(directory)).flatMap(([file, before]) => {
+    const place = placeNow(file)
+    const now = describe(place, typeof before === 'string' && before.includes(','))
+    return now === before ? [] : [`${file} was ${before}, is ${now}${place === file ? '' : ` at ${place}`}`]
   })
-  return [...place, ...files]
 }
 
 function describe(path: string, withContent: boolean): string {

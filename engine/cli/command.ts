@@ -1,8 +1,10 @@
+import { pathFrom } from '../graph/file/extends.ts'
 import { GraphError } from '../graph/problem.ts'
 import { report } from '../graph/problem-report.ts'
 import { codeOf, messageOf } from '../shared/errors.ts'
-import { hint, readArguments, UsageError } from './arguments.ts'
+import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
 import { describeVerb } from './help-text.ts'
+import { packageVersion } from './package-name.ts'
 import { plug } from './plug.ts'
 import type { Verb, World } from './verb.ts'
 import { check } from './verbs/check.ts'
@@ -12,11 +14,14 @@ import { explain } from './verbs/explain.ts'
 import { exportVerb } from './verbs/export.ts'
 import { graph } from './verbs/graph.ts'
 import { makeHelp } from './verbs/help.ts'
+import { ls } from './verbs/ls.ts'
 import { merge } from './verbs/merge.ts'
 import { make } from './verbs/new.ts'
 import { ops } from './verbs/ops.ts'
 import { replay } from './verbs/replay.ts'
 import { run } from './verbs/run.ts'
+import { setUp } from './verbs/set-up.ts'
+import { show } from './verbs/show.ts'
 import { table } from './verbs/table.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
@@ -34,14 +39,30 @@ const others: Readonly<Record<string, Verb>> = {
   replay,
   diff,
   new: make,
+  ls,
+  show,
   top,
   tap,
+  'set-up': setUp,
 }
 /** Every verb of the command line. */
 export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
 
+/** `flow:NAME` names a graph of the package, in every verb that takes a graph. */
+const withShippedGraphs = (read: Arguments, { loads }: Verb): Arguments =>
+  loads === 'graphs'
+    ? {
+        ...read,
+        positional: read.positional.map(word => (word.startsWith('flow:') ? pathFrom('.', word) : word)),
+      }
+    : read
+
 /** Runs the verb that the words ask for; a wrong command or graph ends with exit code 2, any other fault with 1. */
 export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
+  if (word === '--version' || word === '-v') {
+    world.print(packageVersion())
+    return 0
+  }
   const folder = process.cwd()
   const name = word === '--help' || word === '-h' ? 'help' : word
   try {
@@ -51,7 +72,7 @@ export async function command([word = 'help', ...words]: readonly string[], worl
       world.print(describeVerb(name, verb))
       return 0
     }
-    const read = readArguments(name, words, verb.flags)
+    const read = withShippedGraphs(readArguments(name, words, verb.flags), verb)
     return await verb.run(read, { ...world, registry: await plug(world.registry, read, verb.loads) })
   } catch (error) {
     const code = codeOf(error)

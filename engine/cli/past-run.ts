@@ -20,6 +20,7 @@ import { isObject, readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { changesOf } from './basis.ts'
 import { readOrRecall } from './graph-texts.ts'
+import { homeMove, type Move, movedHome, moveOf, placeIn, placeNow } from './moves.ts'
 import type { StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
@@ -33,19 +34,31 @@ export interface PastRun {
   readonly facts: Readonly<Record<string, unknown>>
   /** What is not as it was in its graph. */
   readonly changes: readonly string[]
+  /** More updates are asked for than before. */
+  readonly isLonger: boolean
+  /** What lies elsewhere than when it began. */
+  readonly moves: readonly Move[]
 }
 
 /** Facts for the manifest that `readRun` needs. */
-export const factsOf = (plan: Plan, set: readonly string[], plugins: readonly StoredPlugin[]) => {
+export const factsOf = (
+  plan: Plan,
+  set: readonly string[],
+  plugins: readonly StoredPlugin[],
+  directory: string,
+) => {
   const workingDirectory = process.cwd()
   const sources = Object.fromEntries(plan.sources)
-  return { set, plugins, structure: structureOf(plan), sources, workingDirectory }
+  const place = placeIn(workingDirectory, directory)
+  return { set, plugins, structure: structureOf(plan), sources, workingDirectory, place }
 }
 
 /** What a resume asks for that the run did not have. */
 export interface Changes {
-  /** Further settings; only those that leave the meaning of a checkpoint as it is. */
+  /** Further settings; only those that leave the meaning of a checkpoint as it is, and new places of what it reads. */
   readonly set: readonly string[]
+  /** Updates in all, more than before. */
+  readonly steps?: number | undefined
   /** Go on although the graph or what it reads is not as it was. */
   readonly accept: boolean
 }
@@ -57,7 +70,7 @@ export interface Changes {
 export function readRun(
   stated: string,
   { registry, environment }: World,
-  { set: more, accept }: Changes = { set: [], accept: false },
+  { set: more, steps, accept }: Changes = { set: [], accept: false },
 ): PastRun {
   const path = join(stated, 'manifest.json')
   if (!existsSync(path))
@@ -66,11 +79,16 @@ export function readRun(
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || !Number.isInteger(seed) || typeof seed !== 'number' || !Array.isArray(set))
     throw new UsageError(`${path}: must have "graph", "seed" and "set"; an older version of flow wrote it`)
-  for (const text of more) refuseUnlessHarmless(text)
   const directory = enter(stated, facts)
   const load = (set: readonly string[]) =>
     loadGraph(graph, registry, { set, environment, read: readOrRecall(facts) })
   const plan = load(set.map(String))
+  const moves = homeMove(facts)
+  for (const text of more) {
+    const move = moveOf(text, plan, { home: homeOf(facts), directory })
+    if (move) moves.unshift(move)
+    else refuseUnlessHarmless(text)
+  }
   const shown = hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets)
   const changes = differences(facts.resolved, shown).map(
     ({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`,
@@ -79,25 +97,46 @@ export function readRun(
     const found = changes.join('; ') || 'other nodes or edges, or another sub-graph'
     throw new UsageError(`${graph}: must be as it was when ${stated} started; found ${found}`)
   }
-  const sets = [...set.map(String), ...more]
-  const next = more.length > 0 ? load(sets) : plan
+  const extended = steps === undefined ? [] : [stepsSetting(steps, plan, stated)]
+  const sets = [...set.map(String), ...more, ...extended]
+  const next = sets.length > set.length ? load(sets) : plan
   return {
     directory,
     plan: next,
     seed,
     changes,
-    facts: { ...facts, set: sets, structure: structureOf(next) },
+    isLonger: steps !== undefined && steps !== plan.params.steps,
+    moves,
+    facts: { ...facts, set: sets, structure: structureOf(next), workingDirectory: process.cwd() },
     status: typeof status === 'string' ? status : undefined,
   }
 }
 
-/** Goes to the working directory of a run, from which its paths start, if it is still there; returns the run's folder. */
-function enter(directory: string, { workingDirectory }: Readonly<Record<string, unknown>>): string {
+/** Goes to the working directory of a run, from which its paths start, wherever it is now; returns the run's folder. */
+function enter(directory: string, facts: Readonly<Record<string, unknown>>): string {
+  const { workingDirectory } = facts
   if (typeof workingDirectory !== 'string' || workingDirectory === process.cwd()) return directory
-  if (!existsSync(workingDirectory)) return directory
   const path = resolve(directory)
-  process.chdir(workingDirectory)
+  process.chdir(existsSync(workingDirectory) ? workingDirectory : movedHome(directory, facts))
   return path
+}
+
+/** The working directory in which a run began. */
+const homeOf = ({ workingDirectory }: Readonly<Record<string, unknown>>): string =>
+  typeof workingDirectory === 'string' ? workingDirectory : process.cwd()
+
+/** The setting that makes a run longer. */
+function stepsSetting(steps: number, { params }: Plan, stated: string): string {
+  const before = params.steps
+  if (typeof before !== 'number')
+    throw new UsageError(
+      `--steps ${steps}: must be for a graph with a param "steps", found ${Object.keys(params).join(', ') || 'none'}; set the number of items of ${stated} when it starts`,
+    )
+  if (steps < before)
+    throw new UsageError(
+      `--steps ${steps}: must be at least the ${before} that ${stated} has, all updates counted`,
+    )
+  return `steps=${steps}`
 }
 
 /** What an item's failure means, how many are worked on, and how long: none of it is in a checkpoint. */
@@ -108,7 +147,7 @@ function refuseUnlessHarmless(text: string): void {
   const key = text.split('=')[0]?.trim() ?? ''
   if (harmless.test(key)) return
   const rule =
-    'must leave the meaning of the checkpoint as it is: with --resume only nodes.NAME.onError, parallel, '
+    'must leave the meaning of the checkpoint as it is: with --resume only new places of data and models, nodes.NAME.onError, parallel, '
   throw new UsageError(`--set ${text}: ${rule}config.concurrency and limits on time may change`)
 }
 
@@ -120,15 +159,15 @@ const mostNamed = 5
  * checkpoint is set aside, and `complain` hears which one, why, and what is done again.
  */
 export async function rewindRun(
-  { directory, plan, facts, changes }: PastRun,
-  { set: more, accept }: Changes,
+  { directory, plan, facts, changes, moves }: PastRun,
+  { set: more, steps, accept }: Changes,
   complain: (line: string) => void,
 ) {
   if (!plan.checkpoint) {
     const remedy = 'the graph has no "checkpoint"; add one, or start with --set checkpoint.every=N'
     throw new UsageError(`${directory}: must have been started with checkpoints to go on: ${remedy}`)
   }
-  const accepted = [...changes, ...changesOf(directory, facts)]
+  const accepted = [...changes, ...changesOf(directory, path => placeNow(path, moves))]
   if (accepted.length > 0 && !accept) {
     const found = [
       ...accepted.slice(0, mostNamed),
@@ -156,12 +195,20 @@ export async function rewindRun(
   rewindFiles(directory, from === undefined ? {} : (await readState(from)).files)
   const before = Array.isArray(facts.resumed) ? facts.resumed : []
   const now = { checkpoint: name ?? null, at: new Date().toISOString() }
-  const resumed = [...before, { ...now, ...(more.length > 0 && { set: more }), ...(accept && { accepted }) }]
-  const { set, plugins, structure, sources, started, workingDirectory } = facts
+  const resumed = [
+    ...before,
+    {
+      ...now,
+      ...(more.length > 0 && { set: more }),
+      ...(steps !== undefined && { steps }),
+      ...(accept && { accepted }),
+    },
+  ]
+  const { set, plugins, structure, sources, started, workingDirectory, place } = facts
   return {
     ...(from !== undefined && { from }),
     ...(!accept && isObject(facts.adapter) && { expected: { adapter: facts.adapter } }),
-    facts: { set, plugins, structure, sources, started, workingDirectory, resumed },
+    facts: { set, plugins, structure, sources, started, workingDirectory, place, resumed },
   }
 }
 

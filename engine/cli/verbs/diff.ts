@@ -7,19 +7,29 @@ import { show } from '../../graph/problem.ts'
 import { hide } from '../../graph/secrets.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { UsageError } from '../arguments.ts'
+import { compareRuns, isRun } from '../compare-runs.ts'
 import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const diff: Verb = {
-  summary: 'Lists the differences between two graphs: nodes, config, edges, shapes and memory.',
-  usage: 'GRAPH GRAPH',
+  summary:
+    'Lists the differences between two graphs (nodes, config, edges, shapes, memory) or two runs (config, data, metrics).',
+  usage: 'GRAPH GRAPH | RUN RUN',
   loads: 'graphs',
   flags: { ...pluginFlags, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
   example: 'npx flow diff graphs/grpo.json graphs/coldstart.json',
   run: async (words, { registry, environment, print }) => {
     const { positional } = words
     if (positional.length !== 2)
-      throw new UsageError(`must name two graph files, found ${positional.join(' ') || 'nothing'}`)
+      throw new UsageError(
+        `must name two graph files or two runs, found ${positional.join(' ') || 'nothing'}`,
+      )
+    const [one = '', two = ''] = positional
+    if (isRun(one) || isRun(two)) {
+      const found = compareRuns(one, two)
+      for (const line of found.length > 0 ? found : ['no difference']) print(line)
+      return 0
+    }
     const [before, after] = positional.map(file =>
       loadGraph(file, registry, { set: words.all('set'), environment }),
     )

@@ -5,7 +5,7 @@ import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { number } from '../../run/record/report/curve.ts'
 import { startRun } from '../../run/run.ts'
-import type { Run, RunOptions, RunSummary } from '../../run/summary.ts'
+import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { readStatus } from '../live-run.ts'
@@ -14,6 +14,7 @@ import { factsOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
+import { updateCount } from '../shortfall.ts'
 import { setFlag, type Verb, type World } from '../verb.ts'
 
 export const run: Verb = {
@@ -38,7 +39,12 @@ export const run: Verb = {
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: {
       value: 'DIR',
-      description: 'Continue a stopped run from its newest checkpoint. --set may change onError and limits.',
+      description:
+        'Continue a stopped run from its newest checkpoint. --set may change onError and limits, and say where data and models are now.',
+    },
+    steps: {
+      value: 'N',
+      description: 'With --resume: go on until N updates are done in all, also after a completed run.',
     },
     'accept-changes': {
       description: 'With --resume: go on although data, models, plugins or the GPU have changed.',
@@ -61,7 +67,12 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   await world.prepare(plan)
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
   const line = progressLine(world.screen, { level })
-  const started = startRun(plan, { ...options, onEvent: line.event })
+  const updates = updateCount()
+  const onEvent = (event: RunEvent) => {
+    updates.event(event)
+    line.event(event)
+  }
+  const started = startRun(plan, { ...options, onEvent })
   lock.watch(started)
   const forget = listen(started, line.end, world)
   const summary = await started.done
@@ -76,6 +87,11 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   }
   for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
   world.print(sentence(summary, line.steps))
+  const missing = updates.missing(summary)
+  if (missing !== undefined) {
+    world.complain(missing)
+    return 1
+  }
   return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
 }
 
@@ -85,6 +101,9 @@ interface Start extends RunOptions {
 }
 
 function newRun(words: Arguments, { registry, environment }: World): Start {
+  const steps = words.last('steps')
+  if (steps !== undefined)
+    throw new UsageError(`--steps ${steps}: must come with --resume; a new run takes --set steps=${steps}`)
   const file = onlyWord(words, 'graph file')
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')
@@ -95,7 +114,7 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
-  return { plan, lock, seed, directory, facts: factsOf(plan, set, plugins) }
+  return { plan, lock, seed, directory, facts: factsOf(plan, set, plugins, directory) }
 }
 
 /** The rest of a stopped run; undefined when the run was completed. */
@@ -106,9 +125,10 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     throw new UsageError(
       `--resume ${stated}: must be given without GRAPH, --seed, --shard and --out: the run continues with its own`,
     )
-  const changes = { set: words.all('set'), accept: words.last('accept-changes') !== undefined }
+  const steps = readSteps(words.last('steps'))
+  const changes = { set: words.all('set'), steps, accept: words.last('accept-changes') !== undefined }
   const past = readRun(stated, world, changes)
-  if (past.status === 'completed') {
+  if (past.status === 'completed' && !past.isLonger) {
     world.print(`${stated}: already completed, nothing to do`)
     return undefined
   }
@@ -117,7 +137,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
   const lock = lockRun(directory, false)
   try {
     const rest = await rewindRun(past, changes, world.complain)
-    if (changes.accept) keepBasis(directory, plan, storedPlugins(past.facts))
+    if (changes.accept || past.moves.length > 0) keepBasis(directory, plan, storedPlugins(past.facts))
     return { plan, lock, seed, directory, ...rest }
   } catch (error) {
     lock.release()
@@ -171,6 +191,11 @@ function listen(started: Run, endLine: () => void, { complain }: World): () => v
     for (const name of signalNames) process.off(name, interrupted)
     process.off('uncaughtException', fault)
   }
+}
+
+function readSteps(text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,15}$/.test(text)) return text === undefined ? undefined : Number(text)
+  throw new UsageError(`--steps: must be a whole number above 0, found "${text}"`)
 }
 
 function readSeed(text: string): number {

@@ -1,10 +1,12 @@
 // What a resumed run depends on: other data, plugins or settings are named and refused, or accepted and recorded.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defer, EMPTY } from 'rxjs'
 import t, { type Test } from 'tap'
 import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
+import take from '../../../operators/stream/take.ts'
+import writeLines from '../../../operators/write/jsonl.ts'
 import { graphText, testBed } from '../support.ts'
 
 /** Kernels that the GPU of the next run takes. */
@@ -34,7 +36,7 @@ async function call(...words: string[]): Promise<{ code: number; text: string }>
   const say = (line: string) => {
     text += `${line}\n`
   }
-  const { registry } = testBed({ operators: { rows } })
+  const { registry } = testBed({ operators: { rows, 'stream.take': take, 'write.jsonl': writeLines } })
   const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
   const code = await command(words, { ...world, prepare: async () => {} })
   return { code, text }
@@ -73,7 +75,7 @@ t.test('a setting that changes what the checkpoint means is refused by name', as
   const { resume } = await failedRun(t)
   for (const set of [
     'nodes.work.config.failAt=-1',
-    'nodes.rows.config.path=x',
+    'nodes.rows.config.count=x',
     'checkpoint.every=9',
     'steps=3',
   ])
@@ -160,3 +162,81 @@ t.test(
     t.match(manifestOf(run).resumed, [{ accepted: ['nodes.work.config.failAt was 5, is -1'] }])
   },
 )
+
+t.test('data that lies elsewhere is found by --set, if its content is what it was', async t => {
+  const { folder, run, resume } = await movable(t)
+  renameSync(join(folder, 'data'), join(folder, 'archive'))
+  t.match(await resume(), { code: 2, text: /rows.jsonl was .*, is missing/ })
+  const moved = `data=${join(folder, 'archive/rows.jsonl')}`
+  writeFileSync(join(folder, 'archive/clips/0.mp4'), 'other')
+  t.match(await resume('--set', moved), { code: 2, text: /0.mp4 was 4 bytes, is 5 bytes at .*archive/ })
+  writeFileSync(join(folder, 'archive/clips/0.mp4'), 'zero')
+  t.match(await resume('--set', moved), { code: 1, text: /item "5"/ }, 'it goes on, to the item that fails')
+  t.same(manifestOf(run).set, [moved])
+  t.match(await resume('--set', 'nodes.work.onError=skip'), { code: 0 }, 'and finds the data by itself now')
+})
+
+t.test('a whole project moves, and its run goes on from anywhere', async t => {
+  const { folder } = await movable(t)
+  const place = `${folder}-moved`
+  rmSync(place, { recursive: true, force: true })
+  process.chdir(dirname(folder))
+  renameSync(folder, place)
+  t.teardown(() => rmSync(place, { recursive: true, force: true }))
+  const words = ['run', '--resume', join(place, 'run'), '--set', 'nodes.work.onError=skip']
+  t.match(await call(...words), { code: 0, text: /: completed/ })
+})
+
+t.test('--steps makes a run longer, also a completed one; less than it has is refused', async t => {
+  const folder = t.testdir({ 'rows.jsonl': table(9) })
+  const [file, run] = [join(folder, 'g.json'), join(folder, 'run')]
+  writeFileSync(file, countedGraph(join(folder, 'rows.jsonl'), join(folder, 'lines.jsonl')))
+  t.match(await call('run', file, '--out', run), { code: 0 })
+  const written = () => readFileSync(join(folder, 'lines.jsonl'), 'utf8').trim().split('\n').map(Number)
+  t.same(written(), [0, 1, 2])
+  t.match(await call('run', '--resume', run), { code: 0, text: /already completed/ })
+  t.match(await call('run', '--resume', run, '--steps', '2'), { code: 2, text: /must be at least the 3/ })
+  t.match(await call('run', '--resume', run, '--steps', 'many'), { code: 2, text: /must be a whole number/ })
+  t.match(await call('run', '--resume', run, '--steps', '5'), { code: 0, text: /completed/ })
+  const longer = written()
+  t.equal(longer.length, 5)
+  t.ok(
+    new Set(longer).size === 5 && longer.every((row, i) => i === 0 || row > (longer[i - 1] ?? 9)),
+    'further rows',
+  )
+  t.match(manifestOf(run), { set: ['steps=5'], resumed: [{ steps: 5 }] })
+})
+
+/** A graph whose param says how many rows are taken. */
+function countedGraph(data: string, path: string): string {
+  const nodes = {
+    rows: { operator: 'rows', config: { path: data } },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+    some: { operator: 'stream.take', config: { count: '${steps}' }, from: { items: 'rows.numbers' } },
+    end: { operator: 'write.jsonl', config: { path }, from: { items: 'some.items' } },
+  }
+  const params = { steps: { type: 'integer', minimum: 1, default: 3, description: 'Rows.' } }
+  return graphText(nodes, { params, checkpoint: { every: 0 } })
+}
+
+/** As `failedRun`, in a folder of its own that is the working directory, with its data in a param. */
+async function movable(t: Test) {
+  const home = process.cwd()
+  t.teardown(() => process.chdir(home))
+  const folder = t.testdir({
+    project: { data: { 'rows.jsonl': table(9), clips: { '0.mp4': 'zero', '1.mp4': 'one' } } },
+  })
+  const project = join(folder, 'project')
+  process.chdir(project)
+  const nodes = {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of graph files.
+    rows: { operator: 'rows', config: { path: '${data}' } },
+    work: { operator: 'work', config: { failAt: 5 }, from: { numbers: 'rows.numbers' } },
+    end: { operator: 'collect', from: { items: 'work.numbers' } },
+  }
+  const params = { data: { type: 'string', default: 'data/rows.jsonl', description: 'Rows.' } }
+  writeFileSync('g.json', graphText(nodes, { params, checkpoint: { every: 2 } }))
+  t.match(await call('run', 'g.json', '--out', 'run'), { code: 1, text: /item "5"/ })
+  const run = join(project, 'run')
+  return { folder: project, run, resume: (...words: string[]) => call('run', '--resume', run, ...words) }
+}

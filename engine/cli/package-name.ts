@@ -1,0 +1,12 @@
+// The name under which flow is published and installed: told in package.json alone.
+import { join } from 'node:path'
+import { readJsonObject } from '../shared/json.ts'
+import { packageFolder } from '../shared/package-folder.ts'
+
+const { name, version } = readJsonObject(join(packageFolder, 'package.json'))
+
+/** What `import` and `npm install` call this package. */
+export const packageName = String(name)
+
+/** As `flow --version` says it. */
+export const packageVersion = (): string => `${packageName} ${String(version)}`

@@ -1,0 +1,111 @@
+// What flow ls, show and diff say about runs, and what --version says, also of runs that are torn or still going.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { command } from '../../../../engine/cli/command.ts'
+import { testBed } from '../../support.ts'
+
+async function flow(...words: string[]): Promise<{ code: number; text: string }> {
+  let text = ''
+  const say = (line: string) => {
+    text += `${line}\n`
+  }
+  const world = { registry: testBed().registry, environment: {}, screen: { write: () => {} } }
+  const code = await command(words, { ...world, print: say, complain: say, prepare: async () => {} })
+  return { code, text }
+}
+
+const folder = t.testdir()
+
+function makeRun(name: string, manifest: object, more: Record<string, string> = {}): string {
+  const run = join(folder, name)
+  mkdirSync(run)
+  writeFileSync(
+    join(run, 'manifest.json'),
+    JSON.stringify({ graph: 'g.json', seed: 3, set: [], ...manifest }),
+  )
+  for (const [file, text] of Object.entries(more)) writeFileSync(join(run, file), text)
+  return run
+}
+
+const one = makeRun(
+  'one',
+  {
+    started: '2026-01-02T03:04:05Z',
+    status: 'completed',
+    seconds: 12,
+    params: { steps: 4 },
+    resolved: { checkpoint: { best: 'eval/accuracy' }, nodes: { a: { config: { rate: 1 } } } },
+  },
+  {
+    'metrics.jsonl': '{"step":3,"reward":0.25,"loss":2}\n{"step":4,"reward":0.5}\n{"step":5,"rew',
+    'basis.json': '{"/data/rows.jsonl":"9 bytes, a"}',
+  },
+)
+mkdirSync(join(one, 'checkpoints/000004/policy'), { recursive: true })
+writeFileSync(join(one, 'checkpoints/000004/policy/config.json'), '{}')
+writeFileSync(
+  join(one, 'checkpoints/000004/state.json'),
+  JSON.stringify({
+    version: 1,
+    seed: 3,
+    acknowledged: 4,
+    skipped: 0,
+    cursors: {},
+    edges: {},
+    files: {},
+    best: { checkpoint: '000004', value: 0.75 },
+  }),
+)
+const two = makeRun(
+  'two',
+  {
+    started: '2026-01-01T03:04:05Z',
+    status: 'failed',
+    error: { message: 'sample 7: broken' },
+    params: { steps: 4 },
+    seed: 4,
+    resolved: { checkpoint: { best: 'eval/accuracy' }, nodes: { a: { config: { rate: 2 } } } },
+  },
+  { 'metrics.jsonl': '{"step":2,"reward":0.75}\n', 'basis.json': '{"/data/rows.jsonl":"9 bytes, b"}' },
+)
+mkdirSync(join(folder, 'torn'))
+writeFileSync(join(folder, 'torn/manifest.json'), '{"graph"')
+makeRun('killed', { started: '2026-01-03T03:04:05Z' })
+
+t.test('ls lists runs by their start; a torn one hides no other, a killed one is told', async t => {
+  const { code, text } = await flow('ls', folder)
+  t.equal(code, 0)
+  const rows = text.trim().split('\n').slice(1)
+  t.match(rows[0], /torn .*cannot be read/)
+  t.match(rows[1], /two .*failed .*2 .*0\.75 .*2026-01-01 03:04 .*g\.json/)
+  t.match(rows[2], /one .*completed .*4 .*0\.5 .*2 /)
+  t.match(rows[3], /killed .*ended without notice/)
+  t.match(await flow('ls', t.testdir()), { code: 0, text: /no run in it/ })
+})
+
+t.test('show names the best checkpoint, the newest metrics, and the command to go on with', async t => {
+  const { code, text } = await flow('show', one)
+  t.equal(code, 0)
+  t.match(text, /status +completed, 4 steps, 12s/)
+  t.match(text, /best +000004 \(eval\/accuracy 0\.75\)/)
+  t.match(text, /reward +0\.5/)
+  t.match(text, /loss +2/, 'the newest value of each')
+  t.match(text, /run --resume .*one --steps 8/)
+  t.match(text, /explain flow:infer\.json --set model=.*one\/checkpoints\/000004\/policy/)
+  t.match(await flow('show', two), { code: 0, text: /error +sample 7: broken/ })
+  t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
+})
+
+t.test('diff of two runs tells config, data and metrics apart', async t => {
+  const { code, text } = await flow('diff', one, two)
+  t.equal(code, 0)
+  t.match(text, /^config\n[\s\S]*seed: was 3, is 4[\s\S]*resolved\.nodes\.a\.config\.rate: was 1, is 2/)
+  t.match(text, /\ndata\n.*rows\.jsonl: was "9 bytes, a", is "9 bytes, b"/)
+  t.match(text, /\nmetrics\n[\s\S]*reward +0\.5 +0\.75 +\+0\.25/)
+  t.match(await flow('diff', one, one), { code: 0, text: 'no difference\n' })
+})
+
+t.test('--version names the package', async t => {
+  t.match(await flow('--version'), { code: 0, text: /^\S+ \d+\.\d+\.\d+\n$/ })
+})
