@@ -64,6 +64,7 @@ export function logProbabilities(
   recording.pinned.add(logProbs)
   const shared = { targets, vocabulary, temperature, logSums, entropies }
   const chunks = rowChunks(count, vocabulary, recording.factorType === 'f16' ? 2 ** 27 : 2 ** 25)
+  const factor = pass.rounded(x)
   const rowsOf = (tensor: Tensor, firstRow: number) => ({
     tensor,
     offset: firstRow * width,
@@ -71,7 +72,7 @@ export function logProbabilities(
   })
   const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
     const logits = recording.tensor('logits', [rows, vocabulary])
-    const a = rowsOf(x, firstRow)
+    const a = rowsOf(factor, firstRow)
     matmul(recording, {
       form: 'nt',
       rows,
@@ -96,6 +97,7 @@ export function logProbabilities(
       // The logits are computed again instead of kept, and then overwritten by their gradient.
       const logits = logitsOf(chunk)
       logProbabilityBackward(recording, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
+      const a = target || weight.gradient ? pass.rounded(logits) : logits
       if (target) {
         const out = rowsOf(target.gradient, firstRow)
         const { accumulate } = target
@@ -104,21 +106,21 @@ export function logProbabilities(
           rows,
           columns: width,
           inner: vocabulary,
-          a: logits,
+          a,
           b: pass.factor(weight, count),
           out,
           accumulate,
         })
       }
       if (weight.gradient) {
-        const b = rowsOf(x, firstRow)
+        const b = rowsOf(factor, firstRow)
         const out = weight.gradient
         matmul(recording, {
           form: 'tn',
           rows: vocabulary,
           columns: width,
           inner: rows,
-          a: logits,
+          a,
           b,
           out,
           accumulate: true,

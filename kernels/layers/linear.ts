@@ -55,6 +55,8 @@ export function linear(
   })
   const adapted = adapter && adapt(pass, x, adapter, y)
   pass.onBackward(y, dy => {
+    const isRead = weight.gradient || adapter?.up.gradient || pass.wants(x)
+    const a = isRead ? pass.rounded(dy) : dy
     if (weight.gradient) {
       const out = flat(weight.gradient, outputs, inputs)
       matmul(recording, {
@@ -62,7 +64,7 @@ export function linear(
         rows: outputs,
         columns: inputs,
         inner: rows,
-        a: dy,
+        a,
         b: x,
         out,
         accumulate: true,
@@ -77,13 +79,13 @@ export function linear(
         rows,
         columns: inputs,
         inner: outputs,
-        a: dy,
+        a,
         b,
         out: gradient,
         accumulate,
       })
     }
-    adapted?.backward(dy)
+    adapted?.backward(a)
     if (residual) pass.adopt(residual, dy)
   })
   if (fused) return y
@@ -96,7 +98,7 @@ function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
   const { recording } = pass
   const [rows, inputs] = x.shape
   const [outputs, rank] = up.shape
-  const low = recording.tensor(down.name, [rows, rank])
+  const low = recording.tensor(down.name, [rows, rank], recording.factorType)
   const [a, b] = [down.value, up.value]
   matmul(recording, { form: 'nt', rows, columns: rank, inner: inputs, a: x, b: a, out: low })
   matmul(recording, {
@@ -117,7 +119,7 @@ function adapt(pass: Pass, x: Tensor, { down, up, scale }: Adapter, y: Tensor) {
         matmul(recording, { form: 'tn', ...sizes, a: dy, b: low, out: up.gradient, scale, accumulate: true })
       }
       if (!down.gradient && !pass.wants(x)) return
-      const dLow = recording.tensor(`d ${down.name}`, [rows, rank])
+      const dLow = recording.tensor(`d ${down.name}`, [rows, rank], recording.factorType)
       matmul(recording, { form: 'nn', rows, columns: rank, inner: outputs, a: dy, b, out: dLow, scale })
       if (down.gradient) {
         const out = down.gradient

@@ -80,6 +80,19 @@ export class Pass {
     return factor
   }
 
+  /**
+   * A tensor of float32 as the factor of products: where products round to float16, it is rounded once instead of each time that a
+   * product reads it, twice as many bytes at a time. Must be asked for again after the tensor has changed.
+   */
+  rounded(tensor: Tensor): Tensor {
+    const { recording } = this
+    if (tensor.type === recording.factorType || recording.factorType === 'f32' || tensor.shape[0] <= 64)
+      return tensor
+    const factor = recording.tensor(`${tensor.label} as float16`, tensor.shape, 'f16')
+    copy(recording, { from: tensor, into: factor })
+    return factor
+  }
+
   wants(tensor: Tensor): boolean {
     return this.#wanted.has(tensor)
   }

@@ -23,7 +23,7 @@ export function finishStripWgsl(
   const quads = unroll(Math.ceil(all / lanes), q => q)
   const ofAll = (at: string) => (all % lanes === 0 ? `(${at})` : `min(${at}, ${all - 1}u)`)
   const isOwn = (q: number) =>
-    isInside ? `row${q} >= own_row && column${q} >= own_column` : `row${q} < rows && column${q} < columns`
+    isInside ? `row${q} >= tile_row && column${q} >= tile_column` : `row${q} < rows && column${q} < columns`
   const prepare = (q: number, at: string): string => `
     let r${q} = ${ofAll(at)} / ${tileColumns / 4}u;
     let c${q} = ${ofAll(at)} % ${tileColumns / 4}u;

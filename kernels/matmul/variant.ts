@@ -146,7 +146,7 @@ export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
 /**
  * Finds the workgroup's tile: its first `row` and `column`, and where its batch starts in a, b and out. Workgroups go
  * through the tiles by bands of `band` rows of tiles, so that neighbours share factors in the cache. With `isInside` a tile
- * that reaches past the end is moved back; its own part begins at `own_row` and `own_column`.
+ * that reaches past the end is moved back; its own part begins at `tile_row` and `tile_column`.
  */
 export const locate = (rows: number, columns: number, band = 1, isInside = false): string => `
   let index = workgroup_index(id);
@@ -156,17 +156,17 @@ export const locate = (rows: number, columns: number, band = 1, isInside = false
 ${
   band === 1
     ? `
-  let own_row = index % tiles / params.column_tiles * ${rows}u;
-  let own_column = index % params.column_tiles * ${columns}u;`
+  let tile_row = index % tiles / params.column_tiles * ${rows}u;
+  let tile_column = index % params.column_tiles * ${columns}u;`
     : `
   let place = index % tiles;
   let first_row_tile = place / (${band}u * params.column_tiles) * ${band}u;
   let band = min(${band}u, params.row_tiles - first_row_tile);
-  let own_row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
-  let own_column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
+  let tile_row = (first_row_tile + place % (${band}u * params.column_tiles) % band) * ${rows}u;
+  let tile_column = place % (${band}u * params.column_tiles) / band * ${columns}u;`
 }
-  let row = ${isInside ? `min(own_row, params.rows - ${rows}u)` : 'own_row'};
-  let column = ${isInside ? `min(own_column, params.columns - ${columns}u)` : 'own_column'};
+  let row = ${isInside ? `min(tile_row, params.rows - ${rows}u)` : 'tile_row'};
+  let column = ${isInside ? `min(tile_column, params.columns - ${columns}u)` : 'tile_column'};
   let outer = batch / params.batch_inner;
   let head = batch % params.batch_inner;
   let a_start = params.a_offset + outer * params.a_outer + head / params.a_divisor * params.a_inner;
