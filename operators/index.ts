@@ -25,6 +25,10 @@ import grpoAdvantage from './grpo/advantage.ts'
 import grpoFilter from './grpo/filter.ts'
 import klReward from './grpo/kl-reward.ts'
 import grpoUpdate from './grpo/update.ts'
+import judgeChat from './judge/chat.ts'
+import judgeHttp from './judge/http.ts'
+import judgeModel from './judge/model.ts'
+import judgeNone from './judge/none.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
 import modelAssemble from './model/assemble.ts'
@@ -108,6 +112,10 @@ export const operators = {
   'grpo.filter': grpoFilter,
   'grpo.kl-reward': klReward,
   'grpo.update': grpoUpdate,
+  'judge.chat': judgeChat,
+  'judge.http': judgeHttp,
+  'judge.model': judgeModel,
+  'judge.none': judgeNone,
   'model.answer': modelAnswer,
   'model.blind': modelBlind,
   'model.encode': modelEncode,

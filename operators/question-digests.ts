@@ -6,7 +6,7 @@ export const digestOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 
 /** Fields that say where a question counts, and not what is asked; `subtitles` names a file whose content counts. */
-const unasked = new Set(['id', 'benchmark', 'answer', 'tasks', 'groups', 'subtitles'])
+const unasked = new Set(['id', 'benchmark', 'answer', 'tasks', 'groups', 'subtitles', 'open'])
 
 /** Of everything that a model is asked: words, options, frames. A change asks the question again. */
 export function questionDigest({ question, fields }: Pick<Question, 'question' | 'fields'>): string {
@@ -15,5 +15,5 @@ export function questionDigest({ question, fields }: Pick<Question, 'question' |
 }
 
 /** Of the true answer and of the parts that the question counts in. A change scores its answer again. */
-export const goldDigest = ({ fields: { answer, tasks, groups } }: Pick<Question, 'fields'>): string =>
-  digestOf([answer, tasks, groups])
+export const goldDigest = ({ fields: { answer, tasks, groups, open } }: Pick<Question, 'fields'>): string =>
+  digestOf([answer, tasks, groups, ...(open ? [open] : [])])

@@ -25,6 +25,8 @@ export interface Question extends Sample {
   input?: ModelInput
   /** `eval.answer`, `eval.oracle`, `eval.constant`: what came of asking. */
   reply?: Reply
+  /** `judge.*`: what a judge has said about the reply. */
+  judgement?: Judgement
   /** `eval.watch`: why it was not asked. */
   failure?: Failure
   /** `eval.score`: what became of it. */
@@ -50,12 +52,37 @@ export interface QuestionFields extends Readonly<Record<string, unknown>> {
   options: readonly string[]
   /** Letters of the options, in order. */
   letters: readonly string[]
-  /** The true letter, or the true number of a question without options; null when nothing can be right. */
+  /** The true letter, or the true number or words of a question without options; null when nothing can be right. */
   answer: string | null
+  /** Set where the question is answered with words of one's own. */
+  open?: OpenQuestion
   /** Which frames this question is asked about. */
   frames: FrameSettings
   /** Where subtitles are, and how they join the question. */
   subtitles?: Subtitles
+}
+
+/** How an answer in one's own words is judged. */
+export interface OpenQuestion {
+  /**
+   * `answer`: it is right or wrong, as in MMVU. `points` and `summary`: it gets two marks from 1 to 5, as MLVU's captions
+   * of sub-scenes and its summaries do.
+   */
+  rule: 'answer' | 'points' | 'summary'
+  /** The question without the instruction how to answer. */
+  words: string
+  /** What an answer must have, for `points`. */
+  points?: readonly string[]
+}
+
+/** What a judge has said about an answer; it stays with the result, so that no answer is judged twice. */
+export interface Judgement {
+  /** Of the judge, the question, the true answer and the answer. */
+  digest: string
+  /** The judge's text; null where it gave none. */
+  said: string | null
+  /** Why there is no verdict. */
+  fault?: string
 }
 
 /** A result is current as long as all of these are what they were. */
@@ -122,8 +149,10 @@ export interface Verdict {
   chosen: string | null
   /** The letter was drawn at random, as the published scripts do when they cannot read the output. */
   drawn: boolean
-  /** What the answer earns, from 0 to 1, where it is a number; else right earns 1. */
+  /** What the answer earns, from 0 to 1, where it is a number or was judged; else right earns 1. */
   credit?: number
+  /** The judge's marks that the credit was made of. */
+  marks?: Readonly<Record<string, number>>
 }
 
 export interface StageSeconds {
@@ -134,19 +163,27 @@ export interface StageSeconds {
 
 export type FailureOutcome = 'clip-missing' | 'clip-damaged' | 'error'
 
-/** How a question ended. Only `right` counts as correct; all others are wrong in the usual accuracy. */
-export type Outcome = 'right' | 'wrong' | 'unparsed' | 'truncated' | FailureOutcome
+/**
+ * How a question ended. Only `right` counts as correct; all others are wrong in the usual accuracy. `unjudged`: the answer
+ * is there, but no judge has given it a verdict yet.
+ */
+export type Outcome = 'right' | 'wrong' | 'unparsed' | 'truncated' | 'unjudged' | FailureOutcome
 
 export const outcomes: readonly Outcome[] = [
   'right',
   'wrong',
   'unparsed',
   'truncated',
+  'unjudged',
   'clip-missing',
   'clip-damaged',
   'error',
 ]
 
 /** Whether a question is answered with a number: it has no options, and its answer is the true number. */
-export const isNumeric = ({ letters, answer }: Pick<QuestionFields, 'letters' | 'answer'>): boolean =>
-  letters.length === 0 && answer !== null
+export const isNumeric = ({
+  letters,
+  answer,
+  open,
+}: Pick<QuestionFields, 'letters' | 'answer' | 'open'>): boolean =>
+  letters.length === 0 && answer !== null && !open

@@ -70,7 +70,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/eval/feature-cache.ts': ['hashed', '`${key}.f32`', 'name'],
   'operators/eval/question-sheets.ts': ['hashed', 'sheet'],
   'operators/eval/results/claims.ts': ['hashed', 'fileName(clip)'],
-  'operators/eval/results/file-digests.ts': ['listed', 'name'],
+  'operators/file-digests.ts': ['listed', 'name'],
   'operators/eval/results/opening.ts': ['listed', 'name'],
   'operators/eval/results/report-frame.ts': ['spelled', 'name'],
   'operators/eval/results/report.ts': ['spelled', 'name'],

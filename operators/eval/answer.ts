@@ -33,10 +33,10 @@ export default operator({
     },
     decoding: {
       type: 'string',
-      enum: ['strict', 'published', 'custom'],
+      enum: ['strict', 'published', 'base', 'custom'],
       default: 'strict',
       description:
-        'strict: the most likely token each time. published: drawn from the 50 most likely. custom: as `temperature`, `topK` and `topP` set it.',
+        'strict and base: the most likely token each time. published: drawn from the 50 most likely. custom: as `temperature`, `topK` and `topP` set it.',
     },
     ...drawingFields,
     slots: {
@@ -82,7 +82,8 @@ export default operator({
 type AnsweredQuestion = QuestionWith<'shown' | 'prompt' | 'reply'>
 
 const published = { greedy: false, temperature: 1, topK: 50, topP: 1 }
-const decodings = { strict: { ...published, greedy: true }, published, custom: undefined }
+const greedy = { ...published, greedy: true }
+const decodings = { strict: greedy, base: greedy, published, custom: undefined }
 
 const samplingOf = (decoding: keyof typeof decodings, custom: Omit<Sampling, 'greedy'>): Sampling =>
   decodings[decoding] ?? { greedy: false, ...custom }

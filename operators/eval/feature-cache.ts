@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { resource } from '../../engine/operator.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
+import { contentDigest } from '../file-digests.ts'
 import { packedAt } from '../files/packed-file.ts'
-import { contentDigest } from './results/file-digests.ts'
 
 /** Vision features on disk. Any number of processes may use one folder: a file is whole or not there. */
 export interface FeatureCache {

@@ -1,14 +1,13 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context, GraphPart } from '../../engine/operator.ts'
 import { readJsonObject } from '../../engine/shared/json.ts'
 import { packageFolder } from '../../engine/shared/package-folder.ts'
-import { resolvePath } from '../builtin.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { modelDigests } from '../model/digests.ts'
 import { drawingFields } from '../model/drawing-fields.ts'
 import { digestOf } from '../question-digests.ts'
-import { contentDigest } from './results/file-digests.ts'
 import { type Recipe, scoringPrefix } from './results/recipe-fields.ts'
+import { scorerOf } from './scorers.ts'
 
 /** Of each operator of an evaluation, the config fields that decide its results. */
 const deciding: Readonly<Record<string, readonly string[]>> = {
@@ -20,7 +19,17 @@ const deciding: Readonly<Record<string, readonly string[]>> = {
   'eval.score': ['scorer'],
   'eval.record': [],
   'stream.batch': [],
+  'judge.none': [],
+  'judge.chat': ['model', 'instruction', 'request'],
+  'judge.http': ['model', 'url'],
+  'judge.model': ['instruction', 'maxNewTokens', 'template'],
 }
+
+/** Addresses may hold keys: they count by their digest. */
+const hidden: readonly string[] = ['url']
+
+/** Nodes that decide what an answer counts as, and not what it is. */
+const isJudge = ({ type }: GraphPart): boolean => type.startsWith('judge.')
 
 /**
  * The recipe of the evaluation that follows a node: the stated fields, and what the graph and the files in it decide. Of
@@ -29,29 +38,58 @@ const deciding: Readonly<Record<string, readonly string[]>> = {
 export async function recipeOf(stated: Recipe, context: Context): Promise<Recipe> {
   const nodes = nodesAfter(context.node, context.parts)
   const settings = nodes.flatMap(({ type, scope, name, config }): [string, unknown][] => {
-    const own = type === 'eval.score' ? scoringPrefix : `${name.slice(scope.length)}.`
+    if (type === 'eval.score') return [[`${scoringPrefix}scorer`, scorerOf(config)]]
     const fields = Object.hasOwn(deciding, type) ? deciding[type] : undefined
+    const own = `${name.slice(scope.length)}.`
+    if (type.startsWith('judge.')) return judgeFields(type, fields, config)
     if (!fields) return [[`${own}config`, `${type} ${digestOf(config)}`]]
     return fields.map(field => [own + field, config[field]])
   })
   const resources: [string, unknown][] = []
   for (const part of context.parts.filter(one => isUsed(one, nodes))) {
     const name = part.name.slice(part.scope.length)
-    if (part.type === 'model')
-      for (const [field, value] of await modelFields(part, context.resource<LoadedModel>(name)))
+    const users = nodes.filter(node => uses(node, part))
+    if (users.every(isJudge)) resources.push([`${judgePrefix}${name}`, await judgeModel(part)])
+    else if (part.type === 'model')
+      for (const [field, value] of await modelDigests(part.config, precisionOf(part, context)))
         resources.push([name === 'model' ? field : `${name}.${field}`, value])
     else if (part.type !== 'feature-cache') resources.push([name, `${part.type} ${digestOf(part.config)}`])
   }
   const rest = { ...Object.fromEntries(settings), ...Object.fromEntries(resources) }
-  return { ...stated, seed: context.seed, flow: flowVersion(), ...rest }
+  const scorer = stated.scorer === undefined ? {} : { scorer: rest[`${scoringPrefix}scorer`] }
+  return { ...stated, seed: context.seed, flow: flowVersion(), ...rest, ...scorer }
 }
+
+const judgePrefix = `${scoringPrefix}judge.`
+
+function judgeFields(
+  type: string,
+  fields: readonly string[] | undefined,
+  config: GraphPart['config'],
+): [string, unknown][] {
+  if (type === 'judge.none') return []
+  const stated = fields?.map((field): [string, unknown] => [
+    judgePrefix + field,
+    hidden.includes(field) ? digestOf(config[field]) : config[field],
+  ])
+  return [
+    [`${scoringPrefix}judge`, type],
+    ...(stated ?? [[`${judgePrefix}config`, digestOf(config)] as [string, string]]),
+  ]
+}
+
+/** Its precision follows from the machine, and its verdicts hardly from that: what its files hold counts. */
+const judgeModel = async ({ config }: GraphPart): Promise<string> => digestOf(await modelDigests(config, ''))
+
+const precisionOf = ({ name, scope }: GraphPart, context: Context): string =>
+  context.resource<LoadedModel>(name.slice(scope.length)).precision
 
 /** The fields of the recipe that say how the graph scores answers. */
 export const scoringOf = (parts: readonly GraphPart[]): Recipe =>
   Object.fromEntries(
     parts
       .filter(({ type }) => type === 'eval.score')
-      .map(({ config }) => [`${scoringPrefix}scorer`, config.scorer]),
+      .map(({ config }) => [`${scoringPrefix}scorer`, scorerOf(config)]),
   )
 
 /** The nodes that items of a node reach. */
@@ -67,47 +105,12 @@ export function nodesAfter(name: string, parts: readonly GraphPart[]): GraphPart
 
 /** Whether the answers of these nodes may depend on the true ones: an oracle's do, and nobody knows about a plugin's. */
 export const seesGold = (nodes: readonly GraphPart[]): boolean =>
-  nodes.some(({ type }) => type === 'eval.oracle' || !Object.hasOwn(deciding, type))
+  nodes.some(node => node.type === 'eval.oracle' || !(isJudge(node) || Object.hasOwn(deciding, node.type)))
 
-const isUsed = ({ kind, name, scope }: GraphPart, nodes: readonly GraphPart[]): boolean =>
-  kind === 'resource' &&
-  nodes.some(
-    node =>
-      node.scope.startsWith(scope) &&
-      Object.values(node.config).some(value => value === name.slice(scope.length)),
-  )
+const isUsed = (part: GraphPart, nodes: readonly GraphPart[]): boolean =>
+  part.kind === 'resource' && nodes.some(node => uses(node, part))
 
-async function modelFields({ config }: GraphPart, model: LoadedModel): Promise<[string, unknown][]> {
-  const { path, adapter = '', recompute: _, precision: __, ...rest } = config
-  const folder = resolvePath(String(path))
-  const names = await readdir(folder)
-  const digest = (pattern: RegExp) =>
-    contentDigest(
-      folder,
-      names.filter(name => pattern.test(name)),
-    )
-  return [
-    ['weights', await digest(/^[^.].*\.safetensors(\.index\.json)?$/)],
-    ['configuration', await digest(/^(config|generation_config|preprocessor_config)\.json$/)],
-    [
-      'tokenizer',
-      await digest(/^(tokenizer(_config)?|vocab|added_tokens|special_tokens_map)\.json$|^merges\.txt$/),
-    ],
-    ['precision', model.precision],
-    ...(adapter === ''
-      ? []
-      : [['adapter', await digestOfFolder(resolvePath(String(adapter)))] as [string, string]]),
-    ...(isTrained(rest) ? [['training', digestOf(rest)] as [string, string]] : []),
-  ]
-}
-
-const isTrained = ({ train }: Readonly<Record<string, unknown>>): boolean =>
-  Array.isArray(train) && train.length > 0
-
-const digestOfFolder = async (folder: string): Promise<string> =>
-  contentDigest(
-    folder,
-    (await readdir(folder)).filter(name => /\.(safetensors|json)$/.test(name)),
-  )
+const uses = (node: GraphPart, { name, scope }: GraphPart): boolean =>
+  node.scope.startsWith(scope) && Object.values(node.config).some(value => value === name.slice(scope.length))
 
 const flowVersion = (): string => String(readJsonObject(join(packageFolder, 'package.json')).version)

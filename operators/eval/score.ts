@@ -8,40 +8,26 @@ import {
   type Verdict,
 } from '../question.ts'
 import { meanRelativeAccuracy, numberIn } from './numeric-answer.ts'
+import { judgeOpen } from './open-answer.ts'
 import { seedOf } from './question-seed.ts'
-import { type ScorerName, scorers } from './scorers.ts'
+import { type ScorerName, scorerFields, scorerOf, scorers } from './scorers.ts'
 
 /** A pure function of the answers: stored ones are scored anew with `read.results`, without a model. */
 export default operator({
   summary: 'Reads the chosen option from each answer and gives every question its outcome.',
-  config: {
-    scorer: {
-      type: 'string',
-      enum: [
-        'published',
-        'strict',
-        'tolerant',
-        'option',
-        'video-mme',
-        'mvbench',
-        'mlvu',
-        'mlvu-test',
-        'lvbench',
-      ],
-      default: 'strict',
-      description:
-        'How an output is read. published and option draw a letter where they can read none; tolerant reads free text.',
-    },
-  },
+  config: scorerFields,
   inputs: { answers: 'answer' },
   outputs: { results: 'result' },
   drops: false,
-  run: ({ answers }, { scorer }, context) => ({
+  run: ({ answers }, config, context) => ({
     results: answers.pipe(
       context.each((question: Question): QuestionWith<'verdict'> => {
         const { failure } = question
         const failed = failure && { outcome: failure.outcome, chosen: null, drawn: false }
-        return { ...question, verdict: failed ?? judge(question, { scorer, seed: context.seed }) }
+        return {
+          ...question,
+          verdict: failed ?? judge(question, { scorer: scorerOf(config), seed: context.seed }),
+        }
       }),
     ),
   }),
@@ -54,9 +40,13 @@ export interface ScoreSettings {
 }
 
 /** The verdict on a question that was answered. */
-export function judge({ fields, reply, repeat = 0 }: Question, { scorer, seed }: ScoreSettings): Verdict {
-  const { id, letters, options, answer } = fields
+export function judge(question: Question, { scorer: named, seed }: ScoreSettings): Verdict {
+  const { fields, reply, judgement, repeat = 0 } = question
+  const { id, benchmark, letters, options, answer, open } = fields
+  // only the base system has published an evaluation on it
+  const scorer = named === 'published' && benchmark === 'longvideobench' ? 'option' : named
   if (!reply) throw new Error(`${id}: a question to be scored must have a reply or a failure`)
+  if (open) return judgeOpen({ reply, truth: answer, open, judgement }, scorer)
   if (isNumeric(fields)) return judgeNumber(reply, Number(answer), scorer)
   const parsed = scorers[scorer](reply.text, { letters, options })
   const outcome = (letter: string | undefined): Outcome =>

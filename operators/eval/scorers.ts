@@ -32,3 +32,41 @@ export const scorers = {
 } as const satisfies Record<string, Scorer>
 
 export type ScorerName = keyof typeof scorers
+
+/** Config of operators that read outputs. */
+export const scorerFields = {
+  scorer: {
+    type: 'string',
+    enum: [
+      'profile',
+      'published',
+      'strict',
+      'tolerant',
+      'option',
+      'video-mme',
+      'mvbench',
+      'mlvu',
+      'mlvu-test',
+      'lvbench',
+    ],
+    default: 'profile',
+    description:
+      "How an output is read. profile: as the profile says. published and option draw a letter where they can read none; tolerant reads free text; the others are the benchmarks' own.",
+  },
+  profile: {
+    type: 'string',
+    enum: ['published', 'strict', 'base'],
+    default: 'strict',
+    description: 'Decides the scorer where it is not named: published, strict, or for base `option`.',
+  },
+} as const
+
+/** The scorer that the config of `eval.score` names. */
+export function scorerOf({
+  scorer = 'profile',
+  profile = 'strict',
+}: Readonly<Record<string, unknown>>): ScorerName {
+  const name = scorer === 'profile' ? (profile === 'base' ? 'option' : profile) : scorer
+  if (typeof name === 'string' && Object.hasOwn(scorers, name)) return name as ScorerName // one of its keys
+  throw new Error(`no scorer has the name ${String(name)}`)
+}

@@ -1,8 +1,9 @@
+import { clipDigest, contentDigest } from '../file-digests.ts'
 import { packedAt } from '../files/packed-file.ts'
 import type { Digests, Question } from '../question.ts'
 import { digestOf, goldDigest, questionDigest } from '../question-digests.ts'
 import type { ClipQuestions } from './clip-questions.ts'
-import { clipDigest, contentDigest } from './results/file-digests.ts'
+
 import type { OpenedResults } from './results/opening.ts'
 import { type Recipe, recipeDigests } from './results/recipe-fields.ts'
 import { isCurrent, isFailure, questionOf, type Result } from './results/result.ts'
@@ -73,12 +74,15 @@ function fate(
   if (!result?.digests || !isCurrent(result, asked)) return 'ask'
   const isRetried = retry === 'all' || (retry === 'failures' && isFailure(result.outcome))
   if (isRetried && !results.isOfNow(path)) return 'ask'
+  // the judge is asked again, and not the model
+  const isJudgedAgain = retry === 'failures' && result.outcome === 'unjudged' && !results.isOfNow(path)
+  if (isJudgedAgain && canScore && isCurrent(result, { scoring, gold })) return 'score'
   if (isCurrent(result, { scoring, gold })) return 'keep'
   return canScore && !(needsGold && result.digests.gold !== gold) ? 'score' : 'ask'
 }
 
 function storedAnswer(result: Result, question: Question, digests: Digests): Question {
-  const { reply, failure, prompt, shown } = questionOf(result) as Question // one of the two has a reply
+  const { reply, failure, prompt, shown, judgement } = questionOf(result) as Question // one of the two has a reply
   const sheet = result.sheet ?? undefined
   return {
     ...question,
@@ -87,6 +91,7 @@ function storedAnswer(result: Result, question: Question, digests: Digests): Que
     ...(result.repeat !== undefined && { repeat: result.repeat }),
     ...(reply && { reply }),
     ...(failure && { failure }),
+    ...(judgement && { judgement }),
     ...(prompt !== undefined && { prompt }),
     ...(shown && { shown: { ...shown, ...(sheet && { sheet }) } }),
   }

@@ -46,10 +46,10 @@ const config = {
   },
   profile: {
     type: 'string',
-    enum: ['published', 'strict'],
+    enum: ['published', 'strict', 'base'],
     default: 'strict',
     description:
-      'strict: a clip that is cut or corrupt is not asked about, and its questions get that outcome. published: the frames that can be decoded are used.',
+      'strict: a clip that is cut or corrupt is not asked about, and its questions get that outcome. published and base: the frames that can be decoded are used.',
   },
   sheetWidth: {
     type: 'integer',

@@ -22,8 +22,15 @@ export const benchmarkFields = {
   path: { type: 'string', description: 'Folder of the benchmark, as it is downloaded.' },
   instruction: {
     type: 'string',
-    default: thinkThenAnswer,
-    description: 'Last line of each question: how to answer.',
+    default: '',
+    description: 'Last line of each question: how to answer; empty for that of the profile.',
+  },
+  profile: {
+    type: 'string',
+    enum: ['published', 'strict', 'base'],
+    default: 'strict',
+    description:
+      'How questions are worded. published and strict: a thought and an answer in tags are asked for. base: the words of the base system, TinyLLaVA-Video, which ask for a letter. strict: time bounds are obeyed, too.',
   },
   shard: { type: 'string', default: '1/1', description: 'Part i/N of the clips, from 1/N to N/N.' },
   limit: {
@@ -34,28 +41,59 @@ export const benchmarkFields = {
   },
 } as const
 
-export const profileField = {
-  type: 'string',
-  enum: ['published', 'strict'],
-  default: 'strict',
-  description: 'published: frames as the released scripts take them. strict: time bounds are obeyed.',
-} as const
+export type Profile = 'published' | 'strict' | 'base'
 
-interface ReaderConfig {
+/** How the reader of a benchmark words its questions. */
+export interface Wording {
+  readonly instruction: string
+  readonly profile: Profile
+}
+
+interface ReaderConfig extends Wording {
   readonly path: string
   readonly shard: string
   readonly limit: number
 }
 
+const instructions: Readonly<Record<Profile, string>> = {
+  published: thinkThenAnswer,
+  strict: thinkThenAnswer,
+  base: "Answer with the option's letter from the given choices directly.",
+}
+
+const thinkThenSay =
+  'Output the thinking process in <think> </think> and final answer in <answer> </answer> tags.'
+
+const openInstructions: Readonly<Record<Profile, string>> = {
+  published: thinkThenSay,
+  strict: thinkThenSay,
+  base: 'Answer the question directly without explanation.',
+}
+
+/** Wording with its instructions: the stated one, or those of the profile. */
+export interface Worded extends Wording {
+  /** For questions that are answered in one's own words. */
+  readonly openInstruction: string
+  /** For captions and summaries; empty where nothing but the question is asked. */
+  readonly captionInstruction: string
+}
+
+export const worded = <Settings extends Wording>(settings: Settings): Settings & Worded => ({
+  ...settings,
+  instruction: settings.instruction || instructions[settings.profile],
+  openInstruction: settings.instruction || openInstructions[settings.profile],
+  captionInstruction: settings.instruction || (settings.profile === 'strict' ? thinkThenSay : ''),
+})
+
 /** The streams of a reader: the questions of its shard, clip by clip, and one item that describes the whole benchmark. */
-export function benchmarkStreams(
+export function benchmarkStreams<Settings extends ReaderConfig>(
   context: Context,
-  config: ReaderConfig,
-  read: () => Promise<ReadBenchmark>,
+  config: Settings,
+  read: (settings: Settings & Worded) => Promise<ReadBenchmark>,
 ): Streams {
   let started: Promise<LocatedBenchmark> | undefined
   const whole = (): Promise<LocatedBenchmark> => {
-    started ??= read().then(async benchmark => {
+    started ??= read(worded(config)).then(async benchmark => {
       const asked = limited(benchmark, config.limit)
       const located = await locate(config.path, asked.questions)
       for (const line of located.warnings) context.log(line, 'warn')
@@ -89,9 +127,12 @@ function listedQuestion(question: Question): ListedQuestion {
 }
 
 /** The lines that `flow check` prints about a benchmark. */
-export async function inspectBenchmark(path: string, read: () => Promise<ReadBenchmark>): Promise<string[]> {
-  const { questions: asked, findings } = await read()
-  const { questions, packed, warnings } = await locate(path, asked)
+export async function inspectBenchmark<Settings extends Wording & { readonly path: string }>(
+  settings: Settings,
+  read: (settings: Settings & Worded) => Promise<ReadBenchmark>,
+): Promise<string[]> {
+  const { questions: asked, findings } = await read(worded(settings))
+  const { questions, packed, warnings } = await locate(settings.path, asked)
   return [...summarise(questions.length, [...findings, ...findingsOf(questions, packed)]), ...warnings]
 }
 
@@ -118,7 +159,8 @@ export function findingsOf(
     if (!clips.has(video)) clips.set(video, packed.has(video) ? undefined : stateOf(video))
     const state = clips.get(video)
     if (state) add(state, `${id} (${video})`)
-    if (letters.length < 2 && !isNumeric(fields)) add('unwinnable', `${id} (${letters.length} options)`)
+    if (letters.length < 2 && !isNumeric(fields) && !fields.open)
+      add('unwinnable', `${id} (${letters.length} options)`)
     else if (answer === null) add('unwinnable')
     if (new Set(options).size < options.length) add('repeated-option')
     if (ids.has(id)) add('duplicate-id')

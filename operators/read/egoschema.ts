@@ -14,8 +14,8 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readEgoSchema(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readEgoSchema(settings)),
+  inspect: settings => inspectBenchmark(settings, readEgoSchema),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readEgoSchema),
 })
 
 const tables = ['Subset/test-00000-of-00001.parquet', 'questions.json']

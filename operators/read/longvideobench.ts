@@ -25,8 +25,8 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readLongVideoBench(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readLongVideoBench(settings)),
+  inspect: settings => inspectBenchmark(settings, readLongVideoBench),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readLongVideoBench),
 })
 
 const known = (

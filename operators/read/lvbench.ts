@@ -17,8 +17,8 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readLvbench(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readLvbench(settings)),
+  inspect: settings => inspectBenchmark(settings, readLvbench),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readLvbench),
 })
 
 const files = ['video_info.meta.jsonl', 'data/video_info.meta.jsonl']

@@ -5,21 +5,38 @@ import { isObject } from '../../engine/shared/json.ts'
 import { isMacCopy } from '../files/video-extensions.ts'
 import type { Question } from '../question.ts'
 import { stripEnd } from '../text/python.ts'
-import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import {
+  benchmarkFields,
+  benchmarkStreams,
+  inspectBenchmark,
+  type ReadBenchmark,
+  type Worded,
+} from './benchmark.ts'
 import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
 import { letterOf, lettersOf, parseJson, type Row, text, texts, unknownFields } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
 import { readText } from './rows.ts'
 
-/** Generation tasks have no candidates and are not asked. The accuracy quoted is the mean over the tasks. */
+const config = {
+  ...benchmarkFields,
+  questions: {
+    type: 'string',
+    enum: ['choice', 'open'],
+    default: 'choice',
+    description:
+      'Which questions are asked: with options; or the generation tasks, sub-scene captioning and video summary, which need a judge.',
+  },
+} as const
+
+/** Of either kind the mean over the tasks is quoted: M-Avg of the questions with options, G-Avg of the generation tasks. */
 export default operator({
   summary: 'Reads MLVU, the development set with its files by task or the test set with six options.',
-  config: benchmarkFields,
+  config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readMlvu(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readMlvu(settings)),
+  inspect: settings => inspectBenchmark(settings, readMlvu),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readMlvu),
 })
 
 /** The questions of the test set are next to the folder of its clips, or inside it. */
@@ -32,7 +49,12 @@ const marks = [
 ]
 const known = 'video duration question candidates answer question_type scoring_points question_id'.split(' ')
 
-export async function readMlvu(settings: { path: string; instruction: string }): Promise<ReadBenchmark> {
+export interface MlvuSettings extends Worded {
+  path: string
+  questions: 'choice' | 'open'
+}
+
+export async function readMlvu(settings: MlvuSettings): Promise<ReadBenchmark> {
   const path = benchmarkRoot(settings.path, marks)
   const files = await annotationFiles(path)
   const find = clipFinder(path)
@@ -50,22 +72,25 @@ export async function readMlvu(settings: { path: string; instruction: string }):
       // the test set states a question again with its answer
       if (seen.has(id)) continue
       seen.add(id)
-      if (Array.isArray(row.candidates))
-        questions.push(questionOf(row, id, { ...settings, path, stem, truths, find }))
-      else {
-        excluded.push({ id, reason: 'generation: it has no candidates' })
-        findings.push({ code: 'not-asked', about: `${id} (generation)` })
+      const isOpen = !Array.isArray(row.candidates)
+      if (isOpen === (settings.questions === 'open')) {
+        const source = { ...settings, path, stem, truths, find }
+        questions.push(isOpen ? openQuestionOf(row, id, source) : questionOf(row, id, source))
+      } else {
+        excluded.push({ id, reason: isOpen ? 'generation: asked with questions=open' : 'it has candidates' })
+        findings.push({ code: 'not-asked', about: `${id} (${isOpen ? 'generation' : 'with candidates'})` })
       }
     }
   }
   if (questions.length === 0)
-    throw new ReadError('no-questions', `${settings.path}: no question with candidates`)
+    throw new ReadError(
+      'no-questions',
+      `${settings.path}: no question ${settings.questions === 'open' ? 'without' : 'with'} candidates`,
+    )
   return { name: 'mlvu', headline: 'tasks', questions, excluded, findings }
 }
 
-interface Source {
-  path: string
-  instruction: string
+interface Source extends MlvuSettings {
   /** Name of the annotation file, and of the folder of its clips. */
   stem: string
   truths: ReadonlyMap<string, unknown>
@@ -79,15 +104,7 @@ function questionOf(row: Row, id: string, { path, instruction, stem, truths, fin
   const isTest = typeof row.question_id === 'string'
   const truth = row.answer ?? truths.get(String(row.question_id))
   const lines = candidates.map((candidate, n) => `(${letters[n]}) ${candidate}`)
-  const places = [
-    `video/${stem}/${name}`,
-    `video/${name}`,
-    `videos/${name}`,
-    `${stem}/${name}`,
-    name,
-    `MLVU_Test/video/${name}`,
-  ]
-  const video = find(isTest ? places.slice(1) : places)
+  const video = find(placesOf(name, stem, isTest))
   const words = stripEnd([text(row, 'question', id), ...lines].join('\n'))
   return {
     video,
@@ -103,6 +120,45 @@ function questionOf(row: Row, id: string, { path, instruction, stem, truths, fin
       // the test set's truth comes as a letter too
       answer:
         letterOf(candidates, truth) ?? (isTest && letters.includes(String(truth)) ? String(truth) : null),
+      frames: { rule: 'L', unique: true, bounded: false },
+    },
+  }
+}
+
+const placesOf = (name: string, stem: string, isTest: boolean): string[] => [
+  ...(isTest ? [] : [`video/${stem}/${name}`]),
+  `video/${name}`,
+  `videos/${name}`,
+  `${stem}/${name}`,
+  name,
+  `MLVU_Test/video/${name}`,
+]
+
+/**
+ * A caption of a sub-scene or a summary. The official script asks the question and nothing else; with profile strict the
+ * model is told to think first, as with all questions.
+ */
+function openQuestionOf(row: Row, id: string, source: Source): Question {
+  const { path, captionInstruction, stem, truths, find } = source
+  const isTest = typeof row.question_id === 'string'
+  const video = find(placesOf(text(row, 'video', id), stem, isTest))
+  const words = stripEnd(text(row, 'question', id))
+  const truth = row.answer ?? truths.get(String(row.question_id))
+  const points = Array.isArray(row.scoring_points) ? texts(row, 'scoring_points', id) : undefined
+  const isCaption = points !== undefined || /sub_?(scene|plot)/i.test(`${stem} ${row.question_type}`)
+  return {
+    video,
+    question: captionInstruction === '' ? words : `${words}\n${captionInstruction}`,
+    fields: {
+      id,
+      benchmark: 'mlvu',
+      clip: relative(path, video),
+      tasks: [isTest ? String(row.question_type) : stem],
+      groups: {},
+      options: [],
+      letters: [],
+      answer: typeof truth === 'string' ? truth : null,
+      open: { rule: isCaption ? 'points' : 'summary', words, ...(points && { points }) },
       frames: { rule: 'L', unique: true, bounded: false },
     },
   }

@@ -62,9 +62,14 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(clipsOf(settings), () => readMultipleChoice(settings)),
+  inspect: settings =>
+    inspectBenchmark({ ...settings, path: clipsOf(settings) }, asked =>
+      readMultipleChoice({ ...asked, path: settings.path }),
+    ),
   run: (_, settings, context) =>
-    benchmarkStreams(context, { ...settings, path: clipsOf(settings) }, () => readMultipleChoice(settings)),
+    benchmarkStreams(context, { ...settings, path: clipsOf(settings) }, asked =>
+      readMultipleChoice({ ...asked, path: settings.path }),
+    ),
 })
 
 const clipsOf = ({ path, clips }: { path: string; clips: string }): string => clips || dirname(path)

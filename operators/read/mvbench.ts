@@ -11,8 +11,8 @@ import {
   benchmarkFields,
   benchmarkStreams,
   inspectBenchmark,
-  profileField,
   type ReadBenchmark,
+  type Wording,
 } from './benchmark.ts'
 import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
@@ -35,11 +35,11 @@ import { readText } from './rows.ts'
  */
 export default operator({
   summary: 'Reads MVBench: its questions by task, with clips as files or folders of pictures.',
-  config: { ...benchmarkFields, profile: profileField },
+  config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readMvbench(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readMvbench(settings)),
+  inspect: settings => inspectBenchmark(settings, readMvbench),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readMvbench),
 })
 
 /** The tasks in the published order, with the folders of their clips. */
@@ -71,10 +71,8 @@ const known =
     ' ',
   )
 
-export interface MvbenchSettings {
+export interface MvbenchSettings extends Wording {
   path: string
-  instruction: string
-  profile: 'published' | 'strict'
 }
 
 export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchmark> {
@@ -91,12 +89,17 @@ export async function readMvbench(settings: MvbenchSettings): Promise<ReadBenchm
       const candidates = texts(row, 'candidates', where)
       const name = text(row, 'video', where)
       const letters = lettersOf(candidates.length)
-      const lines = candidates.map((candidate, n) => `${letters[n]}. ${candidate}`)
+      const isBase = settings.profile === 'base'
+      const lines = candidates.map((candidate, n) =>
+        isBase ? `(${letters[n]}) ${candidate}` : `${letters[n]}. ${candidate}`,
+      )
       const bounds = boundsOf(row)
       if (bounds === 'bad') findings.push({ code: 'bad-bounds', about: `mvbench/${task}/${i}` })
       const [start, end] = bounds === 'bad' ? [] : (bounds ?? [])
       const video = find(['video', 'video/data0613', '.'].map(root => `${root}/${folder}/${name}`))
-      const words = stripEnd([text(row, 'question', where), 'Options:', ...lines].join('\n'))
+      const words = stripEnd(
+        [text(row, 'question', where), ...(isBase ? [] : ['Options:']), ...lines].join('\n'),
+      )
       questions.push({
         video,
         question: `${words}\n${settings.instruction}`,

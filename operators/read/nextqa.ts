@@ -18,8 +18,8 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readNextQa(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readNextQa(settings)),
+  inspect: settings => inspectBenchmark(settings, readNextQa),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readNextQa),
 })
 
 const mapName = 'map_vid_vidorID.json'

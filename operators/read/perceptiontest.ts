@@ -15,8 +15,8 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readPerceptionTest(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readPerceptionTest(settings)),
+  inspect: settings => inspectBenchmark(settings, readPerceptionTest),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readPerceptionTest),
 })
 
 const tables = [

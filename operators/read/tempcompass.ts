@@ -16,8 +16,8 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readTempCompass(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readTempCompass(settings)),
+  inspect: settings => inspectBenchmark(settings, readTempCompass),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readTempCompass),
 })
 
 const kinds = ['multi-choice', 'yes_no', 'caption_matching'] as const

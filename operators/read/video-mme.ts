@@ -4,7 +4,13 @@ import { operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import type { Question } from '../question.ts'
-import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
+import {
+  benchmarkFields,
+  benchmarkStreams,
+  inspectBenchmark,
+  type ReadBenchmark,
+  type Wording,
+} from './benchmark.ts'
 import { benchmarkRoot, clipFinder, type FindClip } from './benchmark-folder.ts'
 import type { Finding } from './benchmark-kinds.ts'
 import { idOf, lettersOf, type Row, text, texts, unknownFields } from './benchmark-rows.ts'
@@ -25,14 +31,14 @@ const config = {
   },
 } as const
 
-/** Both profiles see the same frames: rule L, each once. */
+/** All profiles see the same frames: rule L, each once. */
 export default operator({
   summary: 'Reads Video-MME: its Parquet file, `data/` with the clips and `subtitle/`.',
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readVideoMme(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readVideoMme(settings)),
+  inspect: settings => inspectBenchmark(settings, readVideoMme),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readVideoMme),
 })
 
 const table = 'videomme/test-00000-of-00001.parquet'
@@ -40,12 +46,9 @@ const tables = [table, 'test-00000-of-00001.parquet']
 const known =
   'video_id duration domain sub_category url videoID question_id task_type question options answer'.split(' ')
 
-export async function readVideoMme(settings: {
-  path: string
-  instruction: string
-  duration: string
-  subtitles: boolean
-}): Promise<ReadBenchmark> {
+export async function readVideoMme(
+  settings: Wording & { path: string; duration: string; subtitles: boolean },
+): Promise<ReadBenchmark> {
   const { duration } = settings
   const path = benchmarkRoot(settings.path, tables)
   const file = tables.map(name => join(path, name)).find(name => existsSync(name)) ?? join(path, table)
@@ -59,7 +62,7 @@ export async function readVideoMme(settings: {
 function questionOf(
   row: Row,
   where: string,
-  { path, instruction, subtitles }: { path: string; instruction: string; subtitles: boolean },
+  { path, instruction, profile, subtitles }: Wording & { path: string; subtitles: boolean },
   find: FindClip,
 ): Question {
   const options = texts(row, 'options', where)
@@ -70,7 +73,12 @@ function questionOf(
   const video = find(['data', 'video', 'videos', '.'].map(folder => `${folder}/${name}.mp4`))
   return {
     video,
-    question: [text(row, 'question', where), 'Options:', ...options, instruction].join('\n'),
+    question: [
+      text(row, 'question', where),
+      ...(profile === 'base' ? [] : ['Options:']),
+      ...options,
+      instruction,
+    ].join('\n'),
     fields: {
       id: `videomme/${idOf(row, 'question_id', where)}`,
       benchmark: 'video-mme',

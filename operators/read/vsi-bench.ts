@@ -16,8 +16,8 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings.path, () => readVsiBench(settings)),
-  run: (_, settings, context) => benchmarkStreams(context, settings, () => readVsiBench(settings)),
+  inspect: settings => inspectBenchmark(settings, readVsiBench),
+  run: (_, settings, context) => benchmarkStreams(context, settings, readVsiBench),
 })
 
 const tables = ['test.jsonl', 'test-00000-of-00001.parquet', 'test.parquet']

@@ -29,8 +29,7 @@ export interface ScorerOptions {
   signal: AbortSignal
 }
 
-/** Longest answer, in characters: far above what any group needs. */
-export const longestAnswer = 2 ** 24
+export { longestAnswer } from '../post.ts'
 
 /** The request: one JSON object a group. The answer is `{"rewards": […]}`, a number or null for each completion. */
 export function questionOf({ prompt, completions }: Group, key: string): string {

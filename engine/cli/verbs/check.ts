@@ -35,8 +35,11 @@ export const check: Verb = {
     if (!plan) return 2
     if (format !== 'text') return 0
     const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
-    print(`${file}: ok, ${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`)
-    return (await inspectAll(plan, world)) ? 0 : 2
+    const isReadable = await inspectAll(plan, world)
+    const size = `${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`
+    if (isReadable) print(`${file}: ok, ${size}`)
+    else complain(`${file}: its data cannot be read (${size})`)
+    return isReadable ? 0 : 2
   },
 }
 

@@ -2,14 +2,15 @@ import { mkdirSync } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
 import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
-import { type Comparison, compareResults } from './compare.ts'
+import { type Comparison, compare, describeSides } from './compare.ts'
+import { describeDifferences, isRight, type Pair, type Pairing, pairResults } from './pairing.ts'
+import { percent } from './percent.ts'
 import { averageName, framePage, html } from './report-frame.ts'
 import { type Heading, headingOf } from './report-heading.ts'
 import { itemOf, type PageItem } from './report-items.ts'
 import { embedSheets } from './report-sheets.ts'
-import { percent } from './report-text.ts'
 import { type Result, sheetField } from './result.ts'
-import { readBenchmark, readRecipe, readResults } from './store.ts'
+import { readBenchmark, readRecipe } from './store.ts'
 
 /** How the outcomes of a question differ; the flips come first. */
 const marks = ['wrong → right', 'right → wrong', 'both right', 'both wrong'] as const
@@ -22,14 +23,11 @@ export async function writeComparisonPage(
   firstFolder: string,
   secondFolder: string,
 ): Promise<void> {
-  const comparison = compareResults(firstFolder, secondFolder)
+  const pairing = pairResults(firstFolder, secondFolder)
+  const comparison = compare(pairing, firstFolder, secondFolder)
   const { name, headline } = readBenchmark(firstFolder)
   const [first, second] = [sideOf(firstFolder), sideOf(secondFolder)]
-  const others = new Map(second.results.map(result => [result.id, result]))
-  const pairs = first.results.flatMap((one): Pair[] => {
-    const two = others.get(one.id)
-    return two ? [{ one, two, mark: markOf(one, two) }] : []
-  })
+  const pairs = pairing.pairs.map(pair => ({ ...pair, mark: markOf(pair) }))
   const names = namesOf(first, second)
   const sheets = await sheetsOf(pairs, first, second, file)
   const title = `${names.join(' and ')} on ${name}`
@@ -53,24 +51,20 @@ export async function writeComparisonPage(
 interface Side {
   folder: string
   heading: Heading
-  results: Result[]
 }
 
-interface Pair {
-  one: Result
-  two: Result
+interface MarkedPair extends Pair {
   mark: Mark
 }
 
 const sideOf = (folder: string): Side => ({
   folder,
   heading: headingOf(folder, readRecipe(folder)),
-  results: readResults(folder, readBenchmark(folder)),
 })
 
-function markOf(one: Result, two: Result): Mark {
-  if (one.outcome === 'right') return two.outcome === 'right' ? 'both right' : 'right → wrong'
-  return two.outcome === 'right' ? 'wrong → right' : 'both wrong'
+function markOf({ one, two }: Pair): Mark {
+  if (isRight(one)) return isRight(two) ? 'both right' : 'right → wrong'
+  return isRight(two) ? 'wrong → right' : 'both wrong'
 }
 
 /** The models, or where they are alike the folders. */
@@ -85,7 +79,7 @@ function sideMarkup({ heading }: Side, name: string, mean: number): string {
 }
 
 function differenceMarkup(comparison: Comparison, average: string): string {
-  const { recipe, difference, onlyFirst, onlySecond } = comparison
+  const { recipe, differing, difference, onlyFirst, onlySecond } = comparison
   const { mean, low, high, observations, clusters } = difference
   const sign = (value: number) => (value > 0 ? `+${percent(value)}` : percent(value))
   const interval = low === null || high === null ? 'no interval' : `95 % ${sign(low)} to ${sign(high)}`
@@ -95,13 +89,19 @@ function differenceMarkup(comparison: Comparison, average: string): string {
       ? '<p>The recipes are alike.</p>'
       : `<details><summary>The recipes differ in ${recipe.length} ${recipe.length === 1 ? 'field' : 'fields'}</summary><ul>${recipe.map(text => `<li>${html(text)}</li>`).join('')}</ul></details>`
   return `<p>Difference <b>${sign(mean)}</b> (${interval}), ${html(average)}: ${observations.toLocaleString('en')} questions in both, ${clusters.toLocaleString('en')} clips${apart}.</p>
+${[...notesOn(differing), ...describeSides(comparison)].map(line => `<p>${html(line)}</p>`).join('')}
 ${recipes}`
 }
 
-function taskTable(pairs: readonly Pair[]): string {
-  const tasks = [...new Set(pairs.flatMap(({ one }) => one.tasks))]
+function notesOn(differing: Pairing['differing']): string[] {
+  const unlike = describeDifferences(differing)
+  return unlike.length === 0 ? [] : [`Questions that differ: ${unlike.join('; ')}.`]
+}
+
+function taskTable(pairs: readonly MarkedPair[]): string {
+  const tasks = [...new Set(pairs.flatMap(({ one }) => one.result.tasks))]
   const rows = [...tasks, undefined].map(task => {
-    const inRow = pairs.filter(({ one }) => task === undefined || one.tasks.includes(task))
+    const inRow = pairs.filter(({ one }) => task === undefined || one.result.tasks.includes(task))
     const counts = marks.map(mark => inRow.filter(pair => pair.mark === mark).length)
     const [gained = 0, lost = 0] = counts
     const cells = marks.map((mark, i) => {
@@ -116,13 +116,18 @@ function taskTable(pairs: readonly Pair[]): string {
 }
 
 /** Paths of the sheets start from the page's folder. */
-function itemOfPair({ one, two, mark }: Pair, first: Side, second: Side, file: string): PageItem {
+function itemOfPair(
+  { one: { result: one }, two: { result: two }, mark }: MarkedPair,
+  first: Side,
+  second: Side,
+  file: string,
+): PageItem {
   const placed = (result: Result, folder: string) => ({
     ...result,
     sheet: result.sheet === null ? null : pathFrom(file, folder, result.sheet),
   })
   const again = showsTheSame(one, two) ? { ...two, sheet: null } : two
-  return itemOf(placed(one, first.folder), mark, placed(again, second.folder))
+  return itemOf(placed(one, first.folder), mark, [placed(again, second.folder)])
 }
 
 const pathFrom = (file: string, folder: string, sheet: string): string =>
@@ -135,13 +140,13 @@ const showsTheSame = (one: Result, two: Result): boolean =>
 
 /** Pictures of the flips; those of all other questions stay links. */
 async function sheetsOf(
-  pairs: readonly Pair[],
+  pairs: readonly MarkedPair[],
   first: Side,
   second: Side,
   file: string,
 ): Promise<Map<string, string>> {
   const flips = pairs.filter(({ mark }) => mark.includes('→'))
-  const apart = flips.filter(({ one, two }) => !showsTheSame(one, two))
+  const apart = flips.filter(({ one, two }) => !showsTheSame(one.result, two.result))
   const embed = async (folder: string, results: readonly Result[]) => {
     const sheets = await embedSheets(folder, results)
     return [...sheets].map(([name, bytes]) => [pathFrom(file, folder, name), bytes] as const)
@@ -149,11 +154,11 @@ async function sheetsOf(
   return new Map([
     ...(await embed(
       first.folder,
-      flips.map(({ one }) => one),
+      flips.map(({ one }) => one.result),
     )),
     ...(await embed(
       second.folder,
-      apart.map(({ two }) => two),
+      apart.map(({ two }) => two.result),
     )),
   ])
 }

@@ -1,16 +1,18 @@
 import type { Headline } from '../../read/benchmark-kinds.ts'
-import { EvaluationError } from '../evaluation-error.ts'
+import { describeDifferences, isRight, type Pair, type Pairing, pairResults, said } from './pairing.ts'
+import { percent } from './percent.ts'
 import { recipeDifferences } from './recipe-fields.ts'
-import { percent } from './report-text.ts'
-import type { Result } from './result.ts'
+import { type Repeats, repeatsIn, withDeviation } from './repeats.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
-import { readBenchmark, readRecipe, readResults } from './store.ts'
+import { readBenchmark, readRecipe } from './store.ts'
 import { strataOf } from './summary.ts'
 
 /** Two evaluations of the same questions, question by question. */
 export interface Comparison {
   /** Fields of the recipes that differ. */
   recipe: readonly string[]
+  /** Questions with one id that are not the same in both, by what differs. */
+  differing: Pairing['differing']
   /** Of the questions that both have. */
   first: number
   second: number
@@ -21,6 +23,8 @@ export interface Comparison {
   onlySecond: number
   gained: readonly Flip[]
   lost: readonly Flip[]
+  /** Of evaluations with several answers to each question, over the questions that both have. */
+  repeats: { first: Repeats | null; second: Repeats | null }
 }
 
 export interface Flip {
@@ -31,35 +35,42 @@ export interface Flip {
 
 /** Compares two folders of results; throws `no-results` when they have no question in common. */
 export function compareResults(firstFolder: string, secondFolder: string): Comparison {
-  const benchmark = readBenchmark(firstFolder)
-  const first = readResults(firstFolder, benchmark)
-  const second = readResults(secondFolder, readBenchmark(secondFolder))
-  const other = new Map(second.map(result => [result.id, result]))
-  const pairs = first.flatMap((one): [Result, Result][] => {
-    const two = other.get(one.id)
-    return two ? [[one, two]] : []
-  })
-  if (pairs.length === 0)
-    throw new EvaluationError('no-results', `${secondFolder}: has no question that ${firstFolder} has`)
-  const flips = (from: number, to: number) =>
-    pairs
-      .filter(([one, two]) => rightness(one) === from && rightness(two) === to)
-      .map(([one, two]) => ({ id: one.id, first: said(one), second: said(two) }))
+  return compare(pairResults(firstFolder, secondFolder), firstFolder, secondFolder)
+}
+
+export function compare(pairing: Pairing, firstFolder: string, secondFolder: string): Comparison {
+  const { pairs, ...counts } = pairing
+  const { headline } = readBenchmark(firstFolder)
+  const flips = (flipped: (pair: Pair) => boolean) =>
+    pairs.filter(flipped).map(({ one, two }) => ({ id: one.result.id, first: said(one), second: said(two) }))
   return {
+    ...counts,
     recipe: recipeDifferences(readRecipe(firstFolder), readRecipe(secondFolder)),
-    first: meanOf(pairs, benchmark.headline, one => rightness(one)).mean,
-    second: meanOf(pairs, benchmark.headline, (_, two) => rightness(two)).mean,
-    difference: meanOf(pairs, benchmark.headline, (one, two) => rightness(two) - rightness(one)),
-    onlyFirst: first.length - pairs.length,
-    onlySecond: second.length - pairs.length,
-    gained: flips(0, 1),
-    lost: flips(1, 0),
+    first: meanOf(pairs, headline, ({ one }) => one.worth).mean,
+    second: meanOf(pairs, headline, ({ two }) => two.worth).mean,
+    difference: meanOf(pairs, headline, ({ one, two }) => two.worth - one.worth),
+    gained: flips(({ one, two }) => !isRight(one) && isRight(two)),
+    lost: flips(({ one, two }) => isRight(one) && !isRight(two)),
+    repeats: {
+      first: repeatsOf(pairs.map(({ one }) => one)),
+      second: repeatsOf(pairs.map(({ two }) => two)),
+    },
   }
+}
+
+function repeatsOf(side: readonly Pair['one'][]): Repeats | null {
+  const answers = Math.max(...side.map(({ answers }) => answers.length))
+  return answers > 1
+    ? repeatsIn(
+        side.flatMap(one => one.answers),
+        answers,
+      )
+    : null
 }
 
 /** The comparison as lines for people. */
 export function describeComparison(comparison: Comparison): string[] {
-  const { recipe, first, second, difference, onlyFirst, onlySecond, gained, lost } = comparison
+  const { recipe, differing, first, second, difference, onlyFirst, onlySecond, gained, lost } = comparison
   const { mean, low, high, observations, clusters } = difference
   const sign = (value: number) => (value > 0 ? `+${percent(value)}` : percent(value))
   const interval = low === null || high === null ? 'no interval' : `95 % ${sign(low)} to ${sign(high)}`
@@ -67,27 +78,39 @@ export function describeComparison(comparison: Comparison): string[] {
     `${title}: ${flips.length}`,
     ...flips.map(flip => `  ${flip.id}: ${flip.first} → ${flip.second}`),
   ]
+  const unlike = describeDifferences(differing)
   return [
     `${observations} questions in both, ${clusters} clips${onlyFirst + onlySecond > 0 ? `; ${onlyFirst} and ${onlySecond} in one only` : ''}`,
+    ...(unlike.length > 0 ? [`questions that differ: ${unlike.join('; ')}`] : []),
     `${percent(first)} % → ${percent(second)} %, difference ${sign(mean)} (${interval})`,
+    ...describeSides(comparison),
     recipe.length === 0 ? 'recipes alike' : `recipes differ: ${recipe.join('; ')}`,
     ...list('gained', gained),
     ...list('lost', lost),
   ]
 }
 
-const rightness = ({ outcome }: Result): number => (outcome === 'right' ? 1 : 0)
+/** A line for each side with several answers to a question; then the majority decides what is gained or lost. */
+export function describeSides({ repeats }: Comparison): string[] {
+  const sides = [
+    ['first', repeats.first],
+    ['second', repeats.second],
+  ] as const
+  return sides.flatMap(([name, side]) => {
+    if (!side) return []
+    const { answers, passAt, majorityAt, agreement } = side
+    return `${name}: ${withDeviation(side)} % in ${answers} answers, pass@${answers} ${percent(passAt[answers] ?? Number.NaN)} %, maj@${answers} ${percent(majorityAt[answers] ?? Number.NaN)} %, agreement ${percent(agreement)} %`
+  })
+}
 
-const said = ({ outcome, chosen }: Result): string => (chosen === null ? outcome : `${chosen} (${outcome})`)
-
-function meanOf(
-  pairs: readonly [Result, Result][],
-  average: Headline,
-  value: (one: Result, two: Result) => number,
-): Estimate {
+function meanOf(pairs: readonly Pair[], average: Headline, value: (pair: Pair) => number): Estimate {
   return clusteredMean(
-    pairs.flatMap(([one, two]) =>
-      strataOf(one, average).map(stratum => ({ value: value(one, two), cluster: one.clip, stratum })),
+    pairs.flatMap(pair =>
+      strataOf(pair.one.result, average).map(stratum => ({
+        value: value(pair),
+        cluster: pair.one.result.clip,
+        stratum,
+      })),
     ),
     'difference',
   )

@@ -7,6 +7,8 @@ export interface Exported {
   benchmark: Benchmark
   recipe: Recipe
   results: readonly Result[]
+  /** All answers to each of these questions, where there are several. */
+  answers: readonly (readonly Result[])[]
 }
 
 /** Texts by the names of their files. */

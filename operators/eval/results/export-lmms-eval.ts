@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Exported, Files } from './export-kinds.ts'
+import { repeatsOf } from './recipe-fields.ts'
+import { meanWorth } from './repeats.ts'
 import { headingOf } from './report-heading.ts'
 import type { Result } from './result.ts'
 import { type Score, summarise } from './summary.ts'
@@ -16,12 +18,14 @@ const tasks: Readonly<Record<string, { task: string; metric: string; average?: s
  * it was downloaded, which the results do not hold; here they are of the question, its options and its answer.
  */
 export function lmmsEvalFiles(exported: Exported): Files {
-  const { benchmark, recipe, results } = exported
+  const { benchmark, recipe, results, answers } = exported
+  const all = new Map(answers.flatMap(one => (one[0] ? [[one[0].id, one] as const] : [])))
+  const answersTo = (result: Result) => all.get(result.id) ?? [result]
   const { task, metric, average } = tasks[benchmark.name] ?? { task: benchmark.name, metric: 'accuracy' }
   const parts = partsOf(exported, task)
   const isGroup = parts.length > 1
   const scoreIn = (some: readonly Result[]): Score | undefined => {
-    const { scores } = summarise(benchmark, recipe, some, [])
+    const { scores } = summarise(benchmark, recipe, some.flatMap(answersTo), [])
     return scores.find(({ name }) => name === average) ?? scores[0]
   }
   const entry = (name: string, some: readonly Result[]) => ({
@@ -29,7 +33,9 @@ export function lmmsEvalFiles(exported: Exported): Files {
     [`${metric},none`]: (scoreIn(some)?.mean ?? Number.NaN) * 100,
     [`${metric}_stderr,none`]: 'N/A',
   })
-  const samples = parts.map(([name, some]) => [name, some.map((one, i) => sampleOf(one, i, metric))] as const)
+  const samples = parts.map(
+    ([name, some]) => [name, some.map((one, i) => sampleOf(answersTo(one), one, i, metric))] as const,
+  )
   const byPart = <T>(value: (some: readonly Result[], name: string) => T) =>
     Object.fromEntries(parts.map(([name, some]) => [name, value(some, name)]))
   const group = { [task]: entry(task, results) }
@@ -38,7 +44,12 @@ export function lmmsEvalFiles(exported: Exported): Files {
     results: { ...(isGroup && group), ...byPart((some, name) => entry(name, some)) },
     ...(isGroup && { groups: group }),
     group_subtasks: isGroup ? { [task]: parts.map(([name]) => name) } : { [task]: [] },
-    configs: byPart((_, name) => ({ task: name, output_type: 'generate_until', metadata: recipe })),
+    configs: byPart((_, name) => ({
+      task: name,
+      output_type: 'generate_until',
+      repeats: repeatsOf(recipe),
+      metadata: recipe,
+    })),
     versions: byPart(() => 'N/A'),
     'n-shot': byPart(() => 0),
     higher_is_better: byPart(() => ({ [metric]: true })),
@@ -72,16 +83,18 @@ function partsOf({ benchmark, results }: Exported, task: string): [string, reado
   return kinds.map(kind => [`${task}_${kind}`, results.filter(result => result.tasks.includes(kind))])
 }
 
-function sampleOf(result: Result, index: number, metric: string) {
-  const { id, tasks, groups, clip, question, options, answer, chosen, outcome, output, prompt } = result
+function sampleOf(answers: readonly Result[], result: Result, index: number, metric: string) {
+  const { id, tasks, groups, clip, question, options, answer, chosen, prompt } = result
+  const outputs = answers.map(({ output }) => output ?? '')
   const target = answer ?? ''
   const input = prompt ?? question
   const { duration, domain, sub_category } = groups
   return {
     doc_id: index,
     target,
-    // the responses before filters are left out where filters change nothing
-    filtered_resps: [output ?? ''],
+    // the responses before filters are left out where filters change nothing, but those of several answers are together
+    ...(outputs.length > 1 && { resps: [outputs] }),
+    filtered_resps: outputs,
     doc_hash: hash(JSON.stringify({ id, question, options, answer })),
     prompt_hash: hash(input),
     target_hash: hash(target),
@@ -93,7 +106,7 @@ function sampleOf(result: Result, index: number, metric: string) {
       task_category: tasks.join(', '),
       pred_answer: chosen ?? '',
       answer: target,
-      score: outcome === 'right' ? 1 : 0,
+      score: meanWorth(answers),
       videoID: clip.replace(/^.*\//, '').replace(/\.[^.]*$/, ''),
     },
     input,

@@ -7,6 +7,7 @@ import { EvaluationError } from '../evaluation-error.ts'
 import type { Exported, Files } from './export-kinds.ts'
 import { lmmsEvalFiles } from './export-lmms-eval.ts'
 import { publishedFiles } from './export-published.ts'
+import { byQuestion } from './repeats.ts'
 import { wordsOf } from './report-items.ts'
 import type { Result } from './result.ts'
 import { readBenchmark, readRecipe, readResults } from './store.ts'
@@ -18,11 +19,10 @@ export type ExportForm = (typeof exportForms)[number]
 /** Writes the results of a folder in the form of another program; returns the paths of the files. */
 export function exportResults(folder: string, form: ExportForm, out: string): string[] {
   const benchmark = readBenchmark(folder)
-  const first = new Map<string, Result>()
-  for (const result of readResults(folder, benchmark)) if (!first.has(result.id)) first.set(result.id, result)
-  const results = [...first.values()]
+  const answers = byQuestion(readResults(folder, benchmark))
+  const results = answers.flatMap(([first]) => first ?? [])
   if (results.length === 0) throw new EvaluationError('no-results', `${folder}: holds no result yet`)
-  const files = forms[form]({ benchmark, recipe: readRecipe(folder), results })
+  const files = forms[form]({ benchmark, recipe: readRecipe(folder), results, answers })
   return Object.entries(files).map(([name, text]) => {
     const path = inside(out, name)
     mkdirSync(dirname(path), { recursive: true })

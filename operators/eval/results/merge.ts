@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { fileInside, inside } from '../../../engine/shared/inside.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import { recipeDifferences } from './recipe-fields.ts'
+import { recipeDifferences, repeatsOf } from './recipe-fields.ts'
 import { writeReport } from './report.ts'
 import { type Result, sheetField } from './result.ts'
 import {
@@ -31,9 +31,12 @@ export async function mergeResults(out: string, folders: readonly string[]): Pro
   }))
   const [first, ...others] = parts
   if (!first) throw new EvaluationError('no-results', 'merge: must be given folders of results, found none')
+  refuseMixedVersions(parts)
   for (const { folder, recipe, benchmark } of others) {
-    const differences = recipeDifferences(first.recipe, recipe)
-    if (!sameQuestions(first.benchmark, benchmark)) differences.push('the questions of the benchmark')
+    const differences = [
+      ...recipeDifferences(first.recipe, recipe),
+      ...questionDifferences(first.benchmark, benchmark),
+    ]
     if (differences.length > 0)
       throw new EvaluationError(
         'other-recipe',
@@ -41,7 +44,10 @@ export async function mergeResults(out: string, folders: readonly string[]): Pro
       )
   }
   const { merged, twice } = unite(parts)
-  const missing = first.benchmark.questions.filter(({ id }) => !merged.has(id)).map(({ id }) => id)
+  const answers = Array.from({ length: repeatsOf(first.recipe) }, (_, repeat) => repeat)
+  const missing = first.benchmark.questions
+    .filter(({ id }) => answers.some(repeat => !merged.has(keyOf({ id, repeat }))))
+    .map(({ id }) => id)
   const parted = parts.map(({ folder, results }) => `${folder}: ${results.length} results`)
   if (missing.length > 0)
     throw new EvaluationError(
@@ -59,11 +65,68 @@ export async function mergeResults(out: string, folders: readonly string[]): Pro
   }
   const { line } = await writeReport(out, whole)
   const count = first.benchmark.questions.length
-  return [...parted, `complete: ${count} of ${count} questions; unique: ${twice} held twice, alike`, line]
+  const unsure = hasDigests(first)
+    ? []
+    : [
+        'made by an earlier version of flow: whether true answers, options and words are alike could not be checked',
+      ]
+  return [
+    ...parted,
+    ...unsure,
+    `complete: ${count} of ${count} questions; unique: ${twice} held twice, alike`,
+    line,
+  ]
 }
 
-const sameQuestions = (one: Benchmark, other: Benchmark): boolean =>
-  JSON.stringify([one.name, one.questions]) === JSON.stringify([other.name, other.questions])
+/** One of the answers to a question. */
+const keyOf = ({ id, repeat = 0 }: { id: string; repeat?: number }): string => `${repeat} ${id}`
+
+interface Part {
+  folder: string
+  benchmark: Benchmark
+}
+
+const hasDigests = ({ benchmark }: Part): boolean =>
+  benchmark.questions.every(({ question, gold }) => question !== undefined && gold !== undefined)
+
+/** Folders of versions before digests do not tell which questions they asked. */
+function refuseMixedVersions(parts: readonly Part[]): void {
+  const old = parts.find(part => !hasDigests(part))
+  if (!old || !parts.some(hasDigests)) return
+  throw new EvaluationError(
+    'other-recipe',
+    `${old.folder}: was made by an earlier version of flow, which did not note what its results were made of, so that they cannot be merged with newer ones: evaluate into it again with this version`,
+  )
+}
+
+/** How the questions of two benchmarks differ. */
+function questionDifferences(one: Benchmark, other: Benchmark): string[] {
+  if (one.name !== other.name) return [`the benchmark, ${one.name} and ${other.name}`]
+  const others = new Map(other.questions.map(question => [question.id, question]))
+  const named = (what: string, ids: readonly string[]) =>
+    ids.length === 0
+      ? []
+      : [
+          `${what} of ${ids.length} ${ids.length === 1 ? 'question' : 'questions'}: ${ids.slice(0, 5).join(', ')}${ids.length > 5 ? ', …' : ''}`,
+        ]
+  const lacking = one.questions.filter(({ id }) => !others.has(id)).map(({ id }) => id)
+  const added = other.questions.length - (one.questions.length - lacking.length)
+  const differing = (field: 'gold' | 'question' | 'clip') =>
+    one.questions
+      .filter(question => {
+        const found = others.get(question.id)
+        return found && found[field] !== question[field]
+      })
+      .map(({ id }) => id)
+  return [
+    ...(lacking.length > 0 || added > 0
+      ? [`the questions: ${lacking.length} are missing, ${added} are new`]
+      : []),
+    ...named('the true answer, task or group', differing('gold')),
+    ...named('the words, options or frames', differing('question')),
+    ...named('the clip', differing('clip')),
+  ]
+}
 
 function unite(parts: readonly { folder: string; results: readonly Result[] }[]): {
   merged: Map<string, string>
@@ -77,8 +140,8 @@ function unite(parts: readonly { folder: string; results: readonly Result[] }[])
       if (result.sheet !== null) inside(folder, result.sheet, sheetField)
       // copies of a clip have another time
       const text = JSON.stringify({ ...result, digests: undefined })
-      const known = merged.get(result.id)
-      if (known === undefined) merged.set(result.id, text)
+      const known = merged.get(keyOf(result))
+      if (known === undefined) merged.set(keyOf(result), text)
       else if (known === text) twice++
       else
         throw new EvaluationError(

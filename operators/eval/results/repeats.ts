@@ -1,3 +1,4 @@
+import { percent } from './percent.ts'
 import type { Result } from './result.ts'
 
 /** What several answers to each question tell. */
@@ -69,7 +70,7 @@ function passAt(question: readonly Result[], k: number): number {
 }
 
 /** The first answer with the letter that was chosen most often; answers without a letter do not vote. */
-function majority(answers: readonly Result[]): Result | undefined {
+export function majority(answers: readonly Result[]): Result | undefined {
   const votes = new Map<string, { count: number; first: Result }>()
   for (const answer of answers) {
     if (answer.chosen === null) continue
@@ -86,4 +87,27 @@ function agreement(answers: readonly Result[]): number {
     answers.slice(i + 1).map(other => (one.chosen !== null && one.chosen === other.chosen ? 1 : 0)),
   )
   return pairs.length === 0 ? 1 : meanOf(pairs)
+}
+
+/** The answer that stands for all answers to a question: that of the majority, or without letters the first. */
+export const standing = (answers: readonly Result[]): Result | undefined => majority(answers) ?? answers[0]
+
+/** Mean of what the answers to a question earn. */
+export const meanWorth = (answers: readonly Result[]): number => meanOf(answers.map(worth))
+
+/** Mean and deviation in percent. */
+export const withDeviation = ({ mean, deviation }: Pick<Repeats, 'mean' | 'deviation'>): string =>
+  deviation === null ? percent(mean) : `${percent(mean)} ± ${percent(deviation)}`
+
+/** What several answers tell, as names and values for people. */
+export function describeRepeats(repeats: Repeats): [string, string][] {
+  const { answers, passAt, majorityAt, agreement } = repeats
+  const at = (name: string, values: Readonly<Record<number, number>>) =>
+    Object.entries(values).map(([k, value]): [string, string] => [`${name}@${k}`, `${percent(value)} %`])
+  return [
+    [`mean of ${answers} answers, all questions`, `${withDeviation(repeats)} %`],
+    ...at('pass', passAt),
+    ...at('maj', majorityAt),
+    ['agreement', `${percent(agreement)} %`],
+  ]
 }

@@ -1,6 +1,6 @@
+import { percent } from './percent.ts'
 import { html } from './report-frame.ts'
 import { isCut, type TagState, tagStates, tagsOf } from './report-items.ts'
-import { percent } from './report-text.ts'
 import type { Result } from './result.ts'
 
 /** How a model answers, whether right or wrong. */
@@ -26,7 +26,7 @@ export interface Lengths {
 
 export function habitsOf(results: readonly Result[]): AnswerHabits {
   const counts = new Map<string, Map<string, number>>()
-  for (const { answer, chosen } of results) {
+  for (const { answer, chosen } of results.filter(({ letters }) => letters.length > 0)) {
     const row = counts.get(answer ?? 'none') ?? new Map<string, number>()
     row.set(chosen ?? 'none', (row.get(chosen ?? 'none') ?? 0) + 1)
     counts.set(answer ?? 'none', row)

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { packageFolder } from '../../../engine/shared/package-folder.ts'
+import { percent } from './percent.ts'
 import type { PageItem } from './report-items.ts'
-import { percent } from './report-text.ts'
 import type { Score } from './summary.ts'
 
 /** A page with a list of questions. */

@@ -1,8 +1,9 @@
 import { isInside } from '../../../engine/shared/inside.ts'
+import { answerPart } from '../../judge/wording.ts'
 import type { Outcome } from '../../question.ts'
 import type { Result } from './result.ts'
 
-/** A question as the page holds it: in a comparison with the answers of both runs. */
+/** A question as the page holds it, with all its answers: in a comparison those of both runs. */
 export interface PageItem {
   id: string
   tasks: readonly string[]
@@ -20,8 +21,12 @@ export interface PageItem {
 
 export interface PageAnswer {
   chosen: string | null
+  /** What is shown as said: the letter, or the beginning of an answer in one's own words. */
+  said: string | null
   output: string | null
   message: string | null
+  /** What a judge has said about it, or why it has not. */
+  judge: string | null
   tokens: number
   finished: boolean
   prompt: string | null
@@ -36,14 +41,21 @@ export const markOf = (outcome: Outcome): string =>
   outcome === 'truncated' ? 'cut' : outcome.replace('-', ' ')
 
 /** What the page holds of a question, marked by its outcome or by `mark`. */
-export function itemOf(result: Result, mark = markOf(result.outcome), second?: Result): PageItem {
+export function itemOf(
+  result: Result,
+  mark = markOf(result.outcome),
+  others: readonly Result[] = [],
+): PageItem {
   const { id, tasks, groups, clip, options, letters, answer } = result
-  const answers = second ? [answerOf(result), answerOf(second)] : [answerOf(result)]
+  const answers = [result, ...others].map(answerOf)
   return { id, tasks, groups, clip, words: wordsOf(result), options, letters, answer, mark, answers }
 }
 
+type Worded = Pick<Result, 'question' | 'letters'> & Partial<Pick<Result, 'open'>>
+
 /** A question that was shown ends at the line of its first option. */
-export function wordsOf({ question, letters }: Pick<Result, 'question' | 'letters'>): string {
+export function wordsOf({ question, letters, open }: Worded): string {
+  if (open) return open.words
   const [first = 'A'] = letters
   const lines = question.split('\n')
   const end = lines.findIndex(
@@ -52,6 +64,21 @@ export function wordsOf({ question, letters }: Pick<Result, 'question' | 'letter
   const words = (end > 0 ? lines.slice(0, end) : lines).join('\n')
   return words.replace(/^Question: /, '').trim()
 }
+
+/** What follows the question's own words and its options: how to answer. */
+export function instructionOf({
+  question,
+  letters,
+  open,
+  options,
+}: Worded & Pick<Result, 'options'>): string {
+  if (open) return question.replace(open.words, '').trim()
+  const last = options.at(-1) ?? ''
+  const at = letters.length > 0 ? question.lastIndexOf(last) : -1
+  return at < 0 ? question : question.slice(at + last.length).trim()
+}
+
+const longestSaid = 300
 
 function answerOf({
   chosen,
@@ -64,6 +91,8 @@ function answerOf({
   indices,
   framesPerSecond,
   sheet,
+  judgement,
+  open,
 }: Result): PageAnswer {
   const flags = [
     ...(isCut({ output, finished }) ? ['cut'] : []),
@@ -73,7 +102,9 @@ function answerOf({
   const frames = framesText(indices, framesPerSecond)
   // an address would load something into the page; a comparison may lie next to the folders
   const shownSheet = sheet !== null && isInside(sheet.replace(/^(\.\.\/)+/, '')) ? sheet : null
-  return { chosen, output, message, tokens, finished, prompt, frames, sheet: shownSheet, flags }
+  const judge = judgement ? [judgement.said, judgement.fault].filter(Boolean).join('\n\n') : null
+  const said = open && output !== null ? answerPart(output).slice(0, longestSaid) : chosen
+  return { chosen, said, output, message, judge, tokens, finished, prompt, frames, sheet: shownSheet, flags }
 }
 
 /** The token limit ended the output. */

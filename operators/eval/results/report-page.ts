@@ -1,8 +1,11 @@
+import { at } from '../../../engine/shared/at.ts'
+import { describeGrades } from './grades.ts'
+import { percent } from './percent.ts'
+import { byQuestion, describeRepeats, withDeviation } from './repeats.ts'
 import { habitsOf, habitsSection } from './report-answers.ts'
 import { averageName, framePage, html, scoreTable } from './report-frame.ts'
 import type { Heading } from './report-heading.ts'
-import { itemOf, markOf } from './report-items.ts'
-import { percent } from './report-text.ts'
+import { itemOf, markOf, type PageItem } from './report-items.ts'
 import type { Result } from './result.ts'
 import type { Summary } from './summary.ts'
 
@@ -27,7 +30,7 @@ ${overview(summary, heading)}
 <h2>Averages</h2>
 ${scoreTable('average', scores)}
 <p class="note wide">Blue is the accuracy with its interval, red is guessing.</p>
-${byTable.join('\n')}
+${repeatsMarkup(summary)}${gradesMarkup(summary)}${byTable.join('\n')}
 <details><summary>Recipe, data and speed</summary>
 ${facts(summary)}
 </details>
@@ -36,9 +39,14 @@ ${facts(summary)}
 <h2>Answers</h2>
 ${habitsSection(habitsOf(results))}
 </section>`,
-    items: results.map(result => itemOf(result)),
-    marks: Object.keys(summary.outcomes).map(outcome => markOf(outcome as keyof Summary['outcomes'])), // its own keys
-    names: [heading.model],
+    items: byQuestion(results).map(itemOfQuestion),
+    marks: [
+      ...Object.keys(summary.outcomes).map(outcome => markOf(outcome as keyof Summary['outcomes'])), // its own keys
+      mixed,
+    ],
+    names: summary.repeats
+      ? Array.from({ length: summary.repeats.answers }, (_, i) => `answer ${i + 1}`)
+      : [heading.model],
     sheets,
   })
 }
@@ -59,12 +67,39 @@ function overview(summary: Summary, { model, profile, date, details }: Heading):
       const mark = markOf(outcome as keyof Summary['outcomes'])
       return `<i class="${mark.replace(' ', '-')}" style="flex:${count}" title="${mark}: ${count}"></i>`
     })
-  return `<h1>${html(model)} on ${html(benchmark)}</h1>
+  const trouble =
+    summary.trouble === undefined
+      ? ''
+      : `<p class="bad">Do not trust this score: ${html(summary.trouble)}.</p>\n`
+  return `${trouble}<h1>${html(model)} on ${html(benchmark)}</h1>
 <p class="about">${html([profile, date, `shard ${shard}`].filter(Boolean).join(' · '))} · ${complete}</p>
-${details.length === 0 ? '' : `<p class="about">${html(details.join(' · '))}</p>\n`}<p class="big">${percent(mean)} %<small> ${html(averageName(name))}</small></p>
+${details.length === 0 ? '' : `<p class="about">${html(details.join(' · '))}</p>\n`}<p class="big">${summary.repeats ? withDeviation({ mean, deviation: summary.repeats.deviation }) : percent(mean)} %<small> ${html(averageName(name))}</small></p>
 <p>${interval}guessing ${percent(chance)} %. Unreadable: ${percent(unparsedRate)} %${drawn > 0 ? `, ${drawn} letters drawn at random` : ''}.</p>
 <div class="bar">${bars.join('')}</div>`
 }
+
+/** The repeats of a question are one row. */
+function itemOfQuestion(answers: readonly Result[]): PageItem {
+  const first = at(answers, 0)
+  const isMixed = answers.some(({ outcome }) => outcome !== first.outcome)
+  return itemOf(first, isMixed ? mixed : markOf(first.outcome), answers.slice(1))
+}
+
+const mixed = 'mixed'
+
+const repeatsMarkup = ({ repeats }: Summary): string =>
+  repeats
+    ? `<h3>Several answers to each question</h3>\n<table><tbody>${describeRepeats(repeats)
+        .map(([name, value]) => `<tr><th scope="row">${html(name)}</th><td>${html(value)}</td></tr>`)
+        .join('')}</tbody></table>\n`
+    : ''
+
+const gradesMarkup = ({ grades }: Summary): string =>
+  grades
+    ? `<h3>Grades</h3>\n<ul>${describeGrades(grades)
+        .map(line => `<li>${html(line)}</li>`)
+        .join('')}</ul>\n`
+    : ''
 
 function facts({ recipe, excluded, findings, unwinnable, speed }: Summary): string {
   const { decode, encode, generate } = speed.secondsPerClip

@@ -1,3 +1,6 @@
+import { describeGrades } from './grades.ts'
+import { percent } from './percent.ts'
+import { describeRepeats, type Repeats } from './repeats.ts'
 import { detailsOf } from './report-heading.ts'
 import type { Result } from './result.ts'
 import type { Score, Summary } from './summary.ts'
@@ -10,6 +13,7 @@ export function markdown(summary: Summary): string {
   const outcomes = Object.entries(summary.outcomes).map(([name, count]) => `| ${name} | ${count} |`)
   const { decode, encode, generate } = speed.secondsPerClip
   return [
+    ...(summary.trouble === undefined ? [] : [`**Do not trust this score: ${summary.trouble}.**`, '']),
     `# ${benchmark}`,
     '',
     `${[provenance.model, provenance.profile && `profile ${provenance.profile}`, provenance.date, ...detailsOf(provenance)].filter(Boolean).join('; ')}.`,
@@ -19,6 +23,8 @@ export function markdown(summary: Summary): string {
     '',
     ...scoreTable('average', scores),
     '',
+    ...(summary.repeats ? [...repeatsTable(summary.repeats), ''] : []),
+    ...(summary.grades ? [...describeGrades(summary.grades).map(line => `- ${line}`), ''] : []),
     `| outcome | questions |\n| --- | ---: |`,
     ...outcomes,
     '',
@@ -39,6 +45,12 @@ export function markdown(summary: Summary): string {
   ].join('\n')
 }
 
+const repeatsTable = (repeats: Repeats): string[] => [
+  '| of several answers | value |',
+  '| --- | ---: |',
+  ...describeRepeats(repeats).map(([name, value]) => `| ${name} | ${value} |`),
+]
+
 function scoreTable(title: string, scores: readonly Score[]): string[] {
   const rows = scores.map(({ name, mean, low, high, chance, observations, clusters }) => {
     const interval = low === null || high === null ? '–' : `${percent(low)} to ${percent(high)}`
@@ -48,26 +60,33 @@ function scoreTable(title: string, scores: readonly Score[]): string[] {
   return [head, '| --- | ---: | ---: | ---: | ---: | ---: |', ...rows]
 }
 
-export const percent = (fraction: number): string =>
-  Number.isNaN(fraction) ? '–' : (fraction * 100).toFixed(1)
-
 const number = (value: number | null): string => (value === null ? '–' : value.toPrecision(3))
 
 /** One line for each question. */
 export function csv(results: readonly Result[]): string {
-  const head = 'id,benchmark,tasks,groups,clip,answer,chosen,outcome,drawn,tokens,finished,output'
+  const isRepeated = results.some(({ repeat }) => repeat !== undefined)
+  const head = `id,${isRepeated ? 'repeat,' : ''}benchmark,tasks,groups,clip,answer,chosen,outcome,drawn,tokens,finished,output`
   const lines = results.map(result => {
     const { id, benchmark, tasks, groups, clip, answer, chosen, outcome, drawn, tokens, finished, output } =
       result
     const group = Object.entries(groups).map(([name, value]) => `${name}=${value}`)
-    const cells = [id, benchmark, tasks.join(';'), group.join(';'), clip, answer ?? '', chosen ?? '', outcome]
+    const cells = [
+      id,
+      ...(isRepeated ? [String(result.repeat ?? 0)] : []),
+      benchmark,
+      tasks.join(';'),
+      group.join(';'),
+      clip,
+      answer ?? '',
+      chosen ?? '',
+      outcome,
+    ]
     return [...cells, drawn, tokens, finished, output ?? ''].map(csvCell).join(',')
   })
   return `${[head, ...lines].join('\n')}\n`
 }
 
-/** A text that begins like a formula would be one in a spreadsheet: an apostrophe before it keeps it a text. */
-/** A cell of a line of CSV. */
+/** A cell of a line of CSV. A text that begins like a formula would be one in a spreadsheet: an apostrophe keeps it a text. */
 export function csvCell(value: string | number | boolean): string {
   const text = typeof value === 'string' ? value.replace(/^[=+\-@\t\r]/, "'$&") : String(value)
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text

@@ -2,26 +2,31 @@ import { join } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { readOrigin } from './origin.ts'
+import { percent } from './percent.ts'
 import { writeEvents } from './report-events.ts'
 import { headingOf } from './report-heading.ts'
 import { page } from './report-page.ts'
 import { embedSheets } from './report-sheets.ts'
-import { csv, markdown, percent } from './report-text.ts'
+import { csv, markdown } from './report-text.ts'
 import { readRecipe, readResults, readTimings } from './store.ts'
 import { idsOfShard, type Summary, summarise } from './summary.ts'
+import { troubleOf } from './trouble.ts'
 
 /**
  * Writes `results.jsonl` in the order of the benchmark, and the report as JSON, CSV, Markdown and a page that holds
- * all it shows. Returns the summary and a line about it.
+ * all it shows. More failures than `failOnError` stand first in each. Returns the summary and a line about it.
  */
 export async function writeReport(
   folder: string,
   benchmark: Benchmark,
+  failOnError = 1,
 ): Promise<{ summary: Summary; line: string }> {
   const ids = new Set(idsOfShard(benchmark))
   const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
   const recipe = readRecipe(folder)
-  const summary = summarise(benchmark, recipe, results, readTimings(folder), readOrigin(folder))
+  const whole = summarise(benchmark, recipe, results, readTimings(folder), readOrigin(folder))
+  const trouble = troubleOf(whole.outcomes, failOnError)
+  const summary = trouble === undefined ? whole : { trouble, ...whole }
   const write = (name: string, text: string) => replaceFile(join(folder, name), text)
   write('results.jsonl', results.map(({ digests: _, ...line }) => `${JSON.stringify(line)}\n`).join(''))
   write('report.json', `${JSON.stringify(summary, null, 2)}\n`)

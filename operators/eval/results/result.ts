@@ -2,6 +2,8 @@ import { isObject } from '../../../engine/shared/json.ts'
 import {
   type Digests,
   type FailureOutcome,
+  type Judgement,
+  type OpenQuestion,
   type Outcome,
   outcomes,
   type QuestionWith,
@@ -23,8 +25,13 @@ export interface Result {
   chosen: string | null
   /** The letter was drawn at random, as the published scripts do when they cannot read the output. */
   drawn: boolean
-  /** What a number earns, from 0 to 1. */
+  /** What a number or a judged answer earns, from 0 to 1. */
   credit?: number
+  /** Set for questions that are answered with words of one's own. */
+  open?: OpenQuestion
+  /** What the judge has said, and the marks that it gave. */
+  judgement?: Judgement
+  marks?: Readonly<Record<string, number>>
   output: string | null
   tokens: number
   finished: boolean
@@ -50,8 +57,8 @@ export const isCurrent = (result: Result | undefined, digests: Partial<Digests> 
 
 /** The record of a question at the end of its way. */
 export function resultOf(asked: QuestionWith<'verdict'>): Result {
-  const { question, fields, verdict, reply, shown, prompt, failure, repeat = 0, digests } = asked
-  const { id, benchmark, tasks, groups, clip, options, letters, answer } = fields
+  const { question, fields, verdict, reply, shown, prompt, failure, judgement, repeat = 0, digests } = asked
+  const { id, benchmark, tasks, groups, clip, options, letters, answer, open } = fields
   return {
     id,
     benchmark,
@@ -66,6 +73,9 @@ export function resultOf(asked: QuestionWith<'verdict'>): Result {
     chosen: verdict.chosen,
     drawn: verdict.drawn,
     ...(verdict.credit !== undefined && { credit: verdict.credit }),
+    ...(open && { open }),
+    ...(judgement && { judgement }),
+    ...(verdict.marks && { marks: verdict.marks }),
     output: reply?.text ?? null,
     tokens: reply?.tokens ?? 0,
     finished: reply?.finished ?? false,
@@ -83,14 +93,27 @@ export function resultOf(asked: QuestionWith<'verdict'>): Result {
 export function questionOf(result: Result): QuestionWith<'reply'> | QuestionWith<'failure'> {
   const { id, benchmark, tasks, groups, clip, options, letters, answer, question, output } = result
   const { prompt, indices, framesPerSecond, tokens, finished, message, outcome, repeat, digests } = result
+  const { open, judgement } = result
   const frames = { rule: 'L', unique: false, bounded: false } as const
-  const fields = { id, benchmark, tasks, groups, clip, options, letters, answer, frames }
+  const fields = {
+    id,
+    benchmark,
+    tasks,
+    groups,
+    clip,
+    options,
+    letters,
+    answer,
+    frames,
+    ...(open && { open }),
+  }
   const base = {
     video: clip,
     question,
     fields,
     ...(repeat !== undefined && { repeat }),
     ...(digests && { digests }),
+    ...(judgement && { judgement }),
     ...(prompt !== null && { prompt }),
     // a sheet stays in the folder that it was written for
     ...(framesPerSecond !== null && { shown: { text: question, indices, framesPerSecond } }),
@@ -113,11 +136,13 @@ export function faultOf(value: Readonly<Record<string, unknown>>): string | unde
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isNumber = (value: unknown): boolean => Number.isFinite(value)
 const orNull = (isRight: (value: unknown) => boolean) => (value: unknown) => value === null || isRight(value)
+const orAbsent = (isRight: (value: unknown) => boolean) => (value: unknown) =>
+  value === undefined || isRight(value)
 const listOf = (isRight: (value: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.every(isRight)
 
 const shape: Readonly<
-  Record<keyof Omit<Result, 'sheet' | 'credit' | 'repeat' | 'digests'>, (value: unknown) => boolean>
+  Record<keyof Omit<Result, 'sheet' | 'repeat' | 'digests'>, (value: unknown) => boolean>
 > = {
   id: isText,
   benchmark: isText,
@@ -138,4 +163,17 @@ const shape: Readonly<
   indices: listOf(isNumber),
   framesPerSecond: orNull(isNumber),
   message: orNull(isText),
+  credit: orAbsent(isNumber),
+  open: orAbsent(
+    value =>
+      isObject(value) &&
+      ['answer', 'points', 'summary'].some(rule => rule === value.rule) &&
+      isText(value.words) &&
+      orAbsent(listOf(isText))(value.points),
+  ),
+  judgement: orAbsent(
+    value =>
+      isObject(value) && isText(value.digest) && orNull(isText)(value.said) && orAbsent(isText)(value.fault),
+  ),
+  marks: orAbsent(value => isObject(value) && Object.values(value).every(isNumber)),
 }

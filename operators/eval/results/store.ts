@@ -35,14 +35,16 @@ export const resultPath = (folder: string, id: string, repeat = 0): string =>
 /**
  * Commits a result: the first one that is made of the same things stays, whichever process writes the second; one that is made of
  * others is replaced. True when it was this one. A file appears with all its bytes or not at all, so a process may be
- * killed at any moment.
+ * killed at any moment. A verdict takes the place of none.
  */
 export function putResult(folder: string, result: Result): boolean {
   const path = resultPath(folder, result.id, result.repeat)
   const text = `${JSON.stringify(result)}\n`
   mkdirSync(join(folder, 'results'), { recursive: true })
   if (createFile(path, text)) return true
-  if (isCurrent(readResult(path, setAside()), result.digests)) return false
+  const known = readResult(path, setAside())
+  const isJudgedNow = known?.outcome === 'unjudged' && result.outcome !== 'unjudged'
+  if (isCurrent(known, result.digests) && !isJudgedNow) return false
   replaceFile(path, text)
   return true
 }

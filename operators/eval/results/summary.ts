@@ -1,6 +1,7 @@
 import { type Outcome, outcomes } from '../../question.ts'
 import type { Benchmark, Headline } from '../../read/benchmark-kinds.ts'
 import { videoMme } from '../official-scorers.ts'
+import { type Grades, gradesIn } from './grades.ts'
 import { noOrigin, type Origin, type Provenance, provenanceOf } from './origin.ts'
 import { repeatsOf } from './recipe-fields.ts'
 import { byQuestion, type Repeats, repeatsIn } from './repeats.ts'
@@ -10,6 +11,8 @@ import type { Recipe, Timing } from './store.ts'
 
 /** Everything that a report says, as data: `report.json`. */
 export interface Summary {
+  /** Why the score should not be trusted: too many failures. */
+  trouble?: string
   benchmark: string
   headline: Headline
   recipe: Recipe
@@ -30,6 +33,8 @@ export interface Summary {
   unparsedRate: number
   /** By the benchmark's average and the others; failures count as wrong in all but those that name the questions they count. */
   scores: readonly Score[]
+  /** Where a judge gives marks. */
+  grades?: Grades
   /** Where each question was answered several times. */
   repeats?: Repeats
   tables: readonly Table[]
@@ -73,6 +78,7 @@ export function summarise(
   const groups = [...new Set(results.flatMap(({ groups }) => Object.keys(groups)))]
   const averages: Headline[] = ['micro', 'tasks', ...groups.map(group => `groups.${group}` as const)]
   const score = (average: Headline) => scoreOf(average, results, average)
+  const grades = gradesIn(results)
   const first = averages.filter(average => average === headline)
   return {
     benchmark: name,
@@ -101,6 +107,7 @@ export function summarise(
       scoreOf('answered questions only', results.filter(isParsed), 'micro'),
       ...(name === 'video-mme' ? [officialVideoMme(results)] : []),
     ],
+    ...(grades && { grades }),
     ...(answers > 1 && { repeats: repeatsIn(results, answers) }),
     tables: averages.slice(1).map(average => tableOf(average, results)),
     speed: speedOf(timings, results),

@@ -1,9 +1,10 @@
 import { basename, resolve } from 'node:path'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
+import { percent } from './percent.ts'
 import { averageName } from './report-frame.ts'
 import { headingOf } from './report-heading.ts'
-import { csvCell, percent } from './report-text.ts'
+import { csvCell } from './report-text.ts'
 import { type Recipe, readBenchmark, readRecipe, readResults } from './store.ts'
 import { idsOfShard, type Score, summarise } from './summary.ts'
 
@@ -18,6 +19,8 @@ export interface ResultsTable {
 /** The score of a model on a benchmark; `notes` are numbers of notes, from 1. */
 export interface Cell {
   score: Score
+  /** Standard deviation over several answers to each question. */
+  deviation: number | null
   notes: readonly number[]
 }
 
@@ -27,6 +30,7 @@ interface Evaluation {
   benchmark: Benchmark
   recipe: Recipe
   score: Score
+  deviation: number | null
   /** Questions that have a result, and that should have one. */
   done: number
   expected: number
@@ -59,7 +63,11 @@ export function tabulate(folders: readonly string[]): ResultsTable {
         found === first
           ? differencesFrom(origin.recipe, found.recipe, [...names, 'variant'])
           : differencesFrom(first.recipe, found.recipe, names)
-      return { score: found.score, notes: [...gapsOf(found), ...differences].map(numberOf) }
+      return {
+        score: found.score,
+        deviation: found.deviation,
+        notes: [...gapsOf(found), ...differences].map(numberOf),
+      }
     }),
   }))
   const columns = firsts.map(({ benchmark, score }) => ({
@@ -74,11 +82,20 @@ function evaluationIn(folder: string): Evaluation {
   const recipe = readRecipe(folder)
   const ids = new Set(idsOfShard(benchmark))
   const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
-  const { scores, done, expected } = summarise(benchmark, recipe, results, [])
+  const { scores, done, expected, repeats } = summarise(benchmark, recipe, results, [])
   const [score] = scores
   if (!score || results.length === 0)
     throw new EvaluationError('no-results', `${folder}: holds no result yet`)
-  return { folder, model: headingOf(folder, recipe).model, benchmark, recipe, score, done, expected }
+  return {
+    folder,
+    model: headingOf(folder, recipe).model,
+    benchmark,
+    recipe,
+    score,
+    deviation: repeats?.deviation ?? null,
+    done,
+    expected,
+  }
 }
 
 /** A model has one row, unless it has several results for a benchmark: then each folder has its own. */
@@ -119,22 +136,20 @@ const writers: Readonly<Record<TableFormat, (table: ResultsTable) => string[]>> 
     const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
     const plain = (text: string) => text.replaceAll('|', '\\|').replaceAll(/\s/g, ' ')
     const cell = (value: Cell | null) =>
-      value ? `${scoreText(value.score)}${value.notes.map(note => ` [${note}]`).join('')}` : '–'
+      value ? `${scoreText(value)}${value.notes.map(note => ` [${note}]`).join('')}` : '–'
     return [
       line(['model', ...columns.map(({ benchmark, average }) => plain(`${benchmark}, ${average}`))]),
       line(['---', ...columns.map(() => '---:')]),
       ...rows.map(({ model, cells }) => line([plain(model), ...cells.map(cell)])),
       '',
-      'Accuracy in %, in brackets its 95 % interval.',
+      `Accuracy in %, in brackets its 95 % interval${isRepeated(rows) ? '; ±: standard deviation over several answers to each question' : ''}.`,
       ...notes.map((note, i) => `[${i + 1}] ${plain(note)}`),
     ]
   },
   latex({ columns, rows, notes }) {
     const line = (cells: readonly string[]) => `${cells.join(' & ')} \\\\`
     const cell = (value: Cell | null) =>
-      value
-        ? `${scoreText(value.score)}${value.notes.length > 0 ? `$^{${value.notes.join(',')}}$` : ''}`
-        : '--'
+      value ? `${scoreText(value)}${value.notes.length > 0 ? `$^{${value.notes.join(',')}}$` : ''}` : '--'
     return [
       `\\begin{tabular}{l${'r'.repeat(columns.length)}}`,
       '\\hline',
@@ -152,6 +167,7 @@ const writers: Readonly<Record<TableFormat, (table: ResultsTable) => string[]>> 
       benchmark,
       `${benchmark} low`,
       `${benchmark} high`,
+      ...(isRepeated(rows) ? [`${benchmark} deviation`] : []),
       `${benchmark} notes`,
     ])
     const number = (value: number | null) => (value === null ? '' : percent(value))
@@ -161,17 +177,24 @@ const writers: Readonly<Record<TableFormat, (table: ResultsTable) => string[]>> 
             number(value.score.mean),
             number(value.score.low),
             number(value.score.high),
+            ...(isRepeated(rows) ? [number(value.deviation)] : []),
             value.notes.map(note => notes[note - 1]).join('; '),
           ]
-        : ['', '', '', '']
+        : ['', '', '', '', ...(isRepeated(rows) ? [''] : [])]
     return [['model', ...head], ...rows.map(row => [row.model, ...row.cells.flatMap(cells)])].map(line =>
       line.map(csvCell).join(','),
     )
   },
 }
 
-const scoreText = ({ mean, low, high }: Score): string =>
-  low === null || high === null ? percent(mean) : `${percent(mean)} (${percent(low)} to ${percent(high)})`
+/** Whether some evaluation has several answers to each question. */
+const isRepeated = (rows: ResultsTable['rows']): boolean =>
+  rows.some(({ cells }) => cells.some(cell => cell !== null && cell.deviation !== null))
+
+function scoreText({ score: { mean, low, high }, deviation }: Cell): string {
+  const value = deviation === null ? percent(mean) : `${percent(mean)} ± ${percent(deviation)}`
+  return low === null || high === null ? value : `${value} (${percent(low)} to ${percent(high)})`
+}
 
 /** Text in which no character commands LaTeX. */
 const latex = (text: string): string =>

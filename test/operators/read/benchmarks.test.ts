@@ -2,7 +2,13 @@ import { join } from 'node:path'
 import t from 'tap'
 import { wordsOf } from '../../../operators/eval/subtitles.ts'
 import type { Question } from '../../../operators/question.ts'
-import { findingsOf, inspectBenchmark, parseShard } from '../../../operators/read/benchmark.ts'
+import {
+  findingsOf,
+  inspectBenchmark,
+  type Profile,
+  parseShard,
+  worded,
+} from '../../../operators/read/benchmark.ts'
 import { readLongVideoBench } from '../../../operators/read/longvideobench.ts'
 import { readLvbench } from '../../../operators/read/lvbench.ts'
 import { readMlvu } from '../../../operators/read/mlvu.ts'
@@ -13,7 +19,8 @@ import { readVideoMme } from '../../../operators/read/video-mme.ts'
 import { thinkThenAnswer as instruction } from '../../../operators/text/prompt.ts'
 import { dataOf } from '../eval/evaluate.ts'
 
-const mvbench = (path: string, profile: 'published' | 'strict') => readMvbench({ path, instruction, profile })
+const choice = { ...worded({ instruction, profile: 'strict' }), questions: 'choice' } as const
+const mvbench = (path: string, profile: Profile) => readMvbench({ path, instruction, profile })
 
 function one(questions: readonly Question[], id: string): Question {
   const found = questions.find(({ fields }) => fields.id === id)
@@ -25,6 +32,7 @@ t.test('each benchmark words its questions as the released scripts do', async t 
   const mme = await readVideoMme({
     path: dataOf('video-mme'),
     instruction,
+    profile: 'strict',
     duration: 'short',
     subtitles: false,
   })
@@ -34,9 +42,9 @@ t.test('each benchmark words its questions as the released scripts do', async t 
       `B. From bottom to top.\nC. From left to right.\nD. From top to bottom.\n${instruction}`,
   )
   t.equal(mme.questions.length, 6, 'only the short ones')
-  const { questions: plots } = await readMlvu({ path: dataOf('mlvu'), instruction })
+  const { questions: plots } = await readMlvu({ ...choice, path: dataOf('mlvu') })
   t.match(plots[0]?.question, /^What colour .*\?\n\(A\) Yellow\n\(B\) Blue\n\(C\) Green\n\(D\) Red\nOutput/)
-  const { questions: physics } = await readMmvu({ path: dataOf('mmvu'), instruction })
+  const { questions: physics } = await readMmvu({ ...choice, path: dataOf('mmvu') })
   t.match(physics[0]?.question, /in the video\?\nA\. About 10 s\n.*\nE\. About 6 s\nOutput/s)
   const [pose] = (await mvbench(dataOf('mvbench'), 'strict')).questions
   t.match(pose?.question, /clip\?\nOptions:\nA\. raise one arm\n.*\nD\. jump in place\nOutput/s)
@@ -106,7 +114,7 @@ t.test('the test set of MLVU has six options, and its truth in a file of its own
     },
     video: { 'a.mp4': 'x' },
   })
-  const { questions } = await readMlvu({ path, instruction })
+  const { questions } = await readMlvu({ ...choice, path })
   t.match(questions, [
     { video: join(path, 'video/a.mp4'), fields: { id: 'mlvu/E_0', tasks: ['ego'], answer: 'E' } },
     { fields: { tasks: ['order'], answer: 'F', letters: ['A', 'B', 'C', 'D', 'E', 'F'] } },
@@ -150,6 +158,7 @@ t.test('subtitles of LongVideoBench stand between marks for the frames', async t
   const mme = await readVideoMme({
     path: dataOf('video-mme'),
     instruction,
+    profile: 'strict',
     duration: 'short',
     subtitles: true,
   })
@@ -165,10 +174,10 @@ t.test('subtitles of LongVideoBench stand between marks for the frames', async t
 
 t.test('a check counts what is missing, unwinnable, repeated and unknown', async t => {
   const read = () => mvbench(dataOf('mvbench'), 'strict')
-  const lines = await inspectBenchmark(dataOf('mvbench'), read)
+  const lines = await inspectBenchmark({ ...choice, path: dataOf('mvbench') }, read)
   t.equal(lines[0], '16 questions')
   t.match(lines[1], /^1 missing-clip: mvbench\/moving_count\/1 \(.*video_90999\.mp4\)$/)
-  t.match(await inspectBenchmark(dataOf('mlvu'), () => readMlvu({ path: dataOf('mlvu'), instruction })), [
+  t.match(await inspectBenchmark({ ...choice, path: dataOf('mlvu') }, readMlvu), [
     '9 questions',
     '1 not-asked: mlvu/9_summary/0 (generation)',
     '1 unwinnable: mlvu/2_needle/1',

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { archivesIn, unpackCommand } from '../../../operators/files/archives.ts'
-import { findingsOf, inspectBenchmark } from '../../../operators/read/benchmark.ts'
+import { findingsOf, inspectBenchmark, worded } from '../../../operators/read/benchmark.ts'
 import { benchmarkRoot, clipFinder } from '../../../operators/read/benchmark-folder.ts'
 import { optionsIn } from '../../../operators/read/inline-options.ts'
 import { readLongVideoBench } from '../../../operators/read/longvideobench.ts'
@@ -13,6 +13,7 @@ import { locate } from '../../../operators/read/packed.ts'
 import { tarGzOf, tarOf, zipOf } from '../files/make-archives.ts'
 
 const instruction = 'Answer.'
+const choice = { ...worded({ instruction, profile: 'strict' }), questions: 'choice' } as const
 
 function write(folder: string, files: Readonly<Record<string, string | Buffer>>): void {
   for (const [name, content] of Object.entries(files)) {
@@ -39,7 +40,7 @@ t.test(
       'MLVU_Test/video/v.mp4': 'x',
     })
     for (const folder of [path, join(path, 'MLVU_Test')]) {
-      const { questions, excluded } = await readMlvu({ path: folder, instruction })
+      const { questions, excluded } = await readMlvu({ ...choice, path: folder })
       t.match(questions, [
         { video: join(path, 'MLVU_Test/video/v.mp4'), fields: { id: 'mlvu/E_7', answer: 'B' } },
       ])
@@ -56,7 +57,7 @@ t.test('a benchmark is found in a folder of its name inside the folder given', a
     'MLVU/json/._3_ego.json': 'a copy of macOS',
     'MLVU/video/3_ego/v.MKV': 'x',
   })
-  const { questions } = await readMlvu({ path, instruction })
+  const { questions } = await readMlvu({ ...choice, path })
   t.match(questions, [{ video: join(path, 'MLVU/video/3_ego/v.MKV'), fields: { clip: 'video/3_ego/v.MKV' } }])
   t.equal(
     questions[0]?.question,
@@ -148,7 +149,9 @@ t.test(
       'video/star.zip': zipOf({ 'star/Charades_v1_480/k.mp4': content }),
       'video/clevrer.tar.gz': tarGzOf({ 'other/k.mp4': content }),
     })
-    const lines = await inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+    const lines = await inspectBenchmark({ ...choice, path }, () =>
+      readMvbench({ path, instruction, profile: 'strict' }),
+    )
     t.equal(lines.length, 2)
     t.match(lines[1], /^1 missing-clip: mvbench\/moving_count\/0 /)
     const { questions } = await readMvbench({ path, instruction, profile: 'strict' })
@@ -172,7 +175,8 @@ t.test('archives that cannot be read end the run with the commands that unpack t
     'video/star.zip': zipOf({ 'star/Charades_v1_480/k.mp4': content }, { encrypted: true }),
     'video/other.zip': zipOf({ 'other/z.mp4': content }, { encrypted: true }),
   })
-  const inspect = () => inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+  const inspect = () =>
+    inspectBenchmark({ ...choice, path }, () => readMvbench({ path, instruction, profile: 'strict' }))
   await t.rejects(inspect(), {
     code: 'packed',
     message: `${path}: 1 of 2 clips still lie in archives; unpack them:\nunzip -n ${path}/video/star.zip -d ${path}/video # encrypted`,
@@ -190,7 +194,8 @@ t.test(
       'video/star/Charades_v1_480/l.mp4': 'x',
       'video/star.7z': 'cannot be listed',
     })
-    const inspect = () => inspectBenchmark(path, () => readMvbench({ path, instruction, profile: 'strict' }))
+    const inspect = () =>
+      inspectBenchmark({ ...choice, path }, () => readMvbench({ path, instruction, profile: 'strict' }))
     const command = `7z x -aos -o${path}/video ${path}/video/star.7z # 7z cannot be read without unpacking it`
     const lines = await inspect()
     t.equal(

@@ -32,7 +32,7 @@ export function rowOf(item, { names, sheets }) {
   return row
 }
 
-const saidBy = ({ chosen }) => chosen ?? 'nothing'
+const saidBy = ({ said }) => said ?? 'nothing'
 
 function bodyOf(item, names, sheets) {
   const body = element('div', { class: 'body' })
@@ -56,7 +56,7 @@ function optionOf(item, letter, text) {
 }
 
 function partsOf(answer, sheets) {
-  const { output, message, prompt, sheet, frames, tokens, finished } = answer
+  const { output, message, judge, prompt, sheet, frames, tokens, finished } = answer
   const parts = []
   if (sheet) {
     const packed = sheets[sheet]
@@ -72,6 +72,7 @@ function partsOf(answer, sheets) {
     parts.push(element('p', { class: 'note' }, `Output, ${tokens} tokens${ending}`))
     parts.push(element('pre', {}, output || '(empty)'))
   }
+  if (judge) parts.push(element('p', { class: 'note' }, 'The judge said'), element('pre', {}, judge))
   if (prompt !== null)
     parts.push(element('details', {}, element('summary', {}, 'Prompt'), element('pre', {}, prompt)))
   return parts

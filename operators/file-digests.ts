@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { replaceFile } from '../../../engine/shared/replace-file.ts'
-import { cacheFolder } from '../../builtin.ts'
-import { packedAt } from '../../files/packed-file.ts'
-import { digestOf } from '../../question-digests.ts'
+import { replaceFile } from '../engine/shared/replace-file.ts'
+import { cacheFolder } from './builtin.ts'
+import { packedAt } from './files/packed-file.ts'
+import { digestOf } from './question-digests.ts'
 
 /** Files up to this size are always read whole. */
 const smallBytes = 2 ** 20
