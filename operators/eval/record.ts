@@ -64,7 +64,7 @@ export default operator({
         const { summary, line } = await writeReport(folder, value, failOnError)
         const { trouble } = summary
         if (trouble !== undefined)
-          throw new EvaluationError('many-failures', `${folder}: ${trouble}; ${line}`)
+          throw new EvaluationError('many-failures', `${trouble}; ${line}`)
         context.log(line)
         return undefined
       }),

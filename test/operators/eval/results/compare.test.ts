@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { compareResults, describeComparison } from '../../../../operators/eval/results/compare.ts'
+import { mergeResults } from '../../../../operators/eval/results/merge.ts'
+import { madeFolder, madeResult } from './made-results.ts'
+
+t.test('questions that are not the same in both are counted by what differs, and not compared', async t => {
+  const folder = t.testdir()
+  const first = ['same', 'gold', 'options', 'order', 'words', 'instruction'].map(id => madeResult(id, 'B'))
+  const second = [
+    madeResult('same', 'A'),
+    madeResult('gold', 'B', { answer: 'B', outcome: 'right' }),
+    madeResult('options', 'A', {
+      options: ['x', 'y', 'other'],
+      question: 'Which?\nA. x\nB. y\nC. other\nAnswer with a letter.',
+    }),
+    madeResult('order', 'B', {
+      options: ['z', 'x', 'y'],
+      answer: 'B',
+      outcome: 'right',
+      question: 'Which?\nA. z\nB. x\nC. y\nAnswer with a letter.',
+    }),
+    madeResult('words', 'A', { question: 'Which one?\nA. x\nB. y\nC. z\nAnswer with a letter.' }),
+    madeResult('instruction', 'A', { question: 'Which?\nA. x\nB. y\nC. z\nThink first.' }),
+  ]
+  const comparison = compareResults(
+    madeFolder(join(folder, 'a'), first),
+    madeFolder(join(folder, 'b'), second),
+  )
+  t.strictSame(comparison.differing, { 'true answer': 1, options: 2, words: 1, instruction: 1 })
+  t.strictSame(
+    comparison.gained.map(({ id }) => id),
+    ['same', 'instruction'],
+  )
+  t.strictSame([comparison.first, comparison.second], [0, 1], 'of the two that are compared')
+  t.match(
+    describeComparison(comparison)[1],
+    'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same',
+  )
+})
+
+t.test('evaluations that ask no question alike are not compared', async t => {
+  const folder = t.testdir()
+  const one = madeFolder(join(folder, 'a'), [madeResult('q', 'A')])
+  const two = madeFolder(join(folder, 'b'), [madeResult('q', 'A', { answer: 'B', outcome: 'wrong' })])
+  t.throws(() => compareResults(one, two), { code: 'no-results', message: /1 with another true answer/ })
+})
+
+t.test(
+  'shards with other true answers, options or clips are not merged, and the message names the questions',
+  async t => {
+    const folder = t.testdir()
+    const recipe = { model: 'm' }
+    const ids = ['1', '2', '3']
+    const part = (name: string, id: string, shard: number, change: object = {}) =>
+      madeFolder(join(folder, name), [madeResult(id, 'A')], {
+        recipe,
+        shard: [shard, 2],
+        ids,
+        listed: one => ({ ...one, gold: 'g', question: 'q', ...(one.id === '2' ? change : {}) }),
+      })
+    const first = part('a', '1', 1)
+    const refused = (change: object) =>
+      mergeResults(join(folder, 'out'), [first, part(JSON.stringify(change), '2', 2, change)])
+    await t.rejects(refused({ gold: 'h' }), {
+      code: 'other-recipe',
+      message: /must be made like .*, differs in the true answer, task or group of 1 question: 2/,
+    })
+    await t.rejects(refused({ question: 'r' }), {
+      message: /differs in the words, options or frames of 1 question: 2/,
+    })
+    await t.rejects(refused({ clip: 'other.mp4' }), { message: /differs in the clip of 1 question: 2/ })
+  },
+)
+
+t.test(
+  'a folder of a version that noted no digests is not merged with a newer one, and says why',
+  async t => {
+    const folder = t.testdir()
+    const old = madeFolder(join(folder, 'old'), [madeResult('1', 'A')], {
+      recipe: { model: 'm' },
+      ids: ['1', '2'],
+    })
+    const now = madeFolder(join(folder, 'now'), [madeResult('2', 'A')], {
+      recipe: { model: 'm', weights: 'w', flow: '0.1.0' },
+      ids: ['1', '2'],
+      listed: one => ({ ...one, gold: 'g', question: 'q' }),
+    })
+    await t.rejects(mergeResults(join(folder, 'out'), [now, old]), {
+      code: 'other-recipe',
+      message: /old: was made by an earlier version of flow.*evaluate into it again with this version/,
+    })
+  },
+)
