@@ -63,8 +63,7 @@ export default operator({
         writeOrigin(folder, originOf(context))
         const { summary, line } = await writeReport(folder, value, failOnError)
         const { trouble } = summary
-        if (trouble !== undefined)
-          throw new EvaluationError('many-failures', `${trouble}; ${line}`)
+        if (trouble !== undefined) throw new EvaluationError('many-failures', `${trouble}; ${line}`)
         context.log(line)
         return undefined
       }),
