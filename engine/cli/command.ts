@@ -25,6 +25,7 @@ import { show } from './verbs/show.ts'
 import { table } from './verbs/table.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
+import { view } from './verbs/view.ts'
 
 const others: Readonly<Record<string, Verb>> = {
   run,
@@ -44,6 +45,7 @@ const others: Readonly<Record<string, Verb>> = {
   top,
   tap,
   'set-up': setUp,
+  view,
 }
 /** Every verb of the command line. */
 export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }

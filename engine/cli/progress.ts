@@ -1,7 +1,7 @@
 import type { LogLevel } from '../operator.ts'
-import { number, sparkline } from '../run/record/report/curve.ts'
 import type { Status } from '../run/record/status.ts'
 import type { RunEvent } from '../run/summary.ts'
+import { number, sparkline } from '../shared/number.ts'
 import { visible } from '../shared/visible.ts'
 
 /** Where progress is shown. */

@@ -33,6 +33,16 @@ export interface World {
   complain(line: string): void
 }
 
+/** Flags of a page that shows runs. */
+export const viewFlags = {
+  port: { value: 'N', description: 'Port of the page (default: a free one).' },
+  host: {
+    value: 'ADDRESS',
+    description: 'Address that the page is served at (default 127.0.0.1: this machine alone).',
+  },
+  control: { description: 'Let the page pause a run, take a checkpoint and stop it.' },
+} satisfies Record<string, Flag>
+
 export const setFlag: Flag = {
   value: 'KEY=VALUE',
   many: true,

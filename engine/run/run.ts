@@ -1,3 +1,4 @@
+import { nodeFacts } from '../graph/node-facts.ts'
 import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
 import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
@@ -16,6 +17,7 @@ import type { NodeHost } from './node/host.ts'
 import { Network } from './node/network.ts'
 import { Scheduler } from './node/scheduler.ts'
 import { StallWatch } from './node/stall.ts'
+import type { Request } from './record/control.ts'
 import { Journal } from './record/journal.ts'
 import { describeRun } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
@@ -81,6 +83,7 @@ class GraphRun implements NodeHost, Services {
       this.#acknowledged = past?.acknowledged ?? 0
       this.#skipped = past?.skipped ?? 0
       this.#checkpoints = this.#makeCheckpoints(from, past)
+      this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
       await this.#resources.open(this, this.#controller.signal, async name =>
         this.#checkpoints?.restore({ kind: 'resource', name }),
@@ -96,7 +99,7 @@ class GraphRun implements NodeHost, Services {
     this.#stall.close()
     const seconds = (performance.now() - begin) / 1000
     try {
-      await this.#journal?.conclude(this.#summary(seconds))
+      this.#journal?.conclude(this.#summary(seconds))
     } catch (error) {
       this.fail(error)
     }
@@ -106,6 +109,7 @@ class GraphRun implements NodeHost, Services {
 
   stop(): void {
     this.#stopped = true
+    this.scheduler.continue()
     if (this.#checkpoints) this.#checkpoints.stop()
     else this.#network?.stopSources()
     this.#network?.wake()
@@ -123,6 +127,7 @@ class GraphRun implements NodeHost, Services {
     // when a full disk is the error the log cannot take it; the summary still has it
     this.#journal?.logFault(fault)
     if (!first) return
+    this.scheduler.continue()
     this.#controller.abort()
     this.#network?.cancel()
   }
@@ -215,6 +220,8 @@ class GraphRun implements NodeHost, Services {
       gauges: this.#gauges,
       secrets: this.#plan.secrets,
       fail: error => this.fail(error),
+      paused: () => this.scheduler.paused,
+      onRequest: request => this.#obey(request),
       onStatus: status => this.#options.onEvent?.({ type: 'status', status }),
     })
     this.#stall.watch(nodes)
@@ -223,6 +230,19 @@ class GraphRun implements NodeHost, Services {
     if (this.#stopped) this.stop()
     await network.allEnded(() => this.#error !== undefined, this.#options.abortSeconds)
     this.#observer.end()
+  }
+
+  /** Does what a file in the run's own folder asks for. */
+  #obey(request: Request): void {
+    this.log(`asked to ${request}`)
+    if (request === 'stop') this.stop()
+    else if (request === 'pause') this.scheduler.pause()
+    else if (request === 'continue') this.scheduler.continue()
+    else if (this.#checkpoints) {
+      this.#checkpoints.ask()
+      this.scheduler.continue()
+      this.#network?.wake()
+    } else this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
   }
 
   /** No node works: takes a checkpoint, or ends a cycle, or reports that the run has stalled. */

@@ -81,3 +81,35 @@ function missing(wanted: string | undefined): string {
     ? `no WebGPU adapter whose name contains "${wanted}" (FLOW_ADAPTER); unset it to take the fastest there is`
     : 'no WebGPU adapter: install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)'
 }
+
+export interface AdapterInfo {
+  vendor: string
+  architecture: string
+  device: string
+  description: string
+}
+
+export function infoOf({ info }: GPUAdapter): AdapterInfo {
+  const { vendor, architecture, device, description } = info
+  return { vendor, architecture, device, description }
+}
+
+const raised = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+] as const
+
+/** The limits of an adapter that a device must be asked for; the others stay at their defaults. */
+export const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
+  Object.fromEntries(raised.map(name => [name, limits[name]]))
+
+const matrixFeature = 'chromium-experimental-subgroup-matrix'
+const optionalFeatures = ['subgroups', 'shader-f16', 'timestamp-query', matrixFeature] as GPUFeatureName[] // the types do not know Dawn's own feature yet
+
+/** The features that kernels can use and the adapter has. */
+export const featuresOf = ({ features }: GPUAdapter): GPUFeatureName[] =>
+  optionalFeatures.filter(feature => features.has(feature))

@@ -1,12 +1,17 @@
 import {
+  type AdapterInfo,
   chosenFamily,
   type Family,
+  featuresOf,
+  infoOf,
   isSoftware,
+  limitsOf,
   type MatrixUnits,
   requestAdapter,
   unitsOf,
 } from './adapter.ts'
 import { BufferPool } from './buffer-pool.ts'
+import { BusyClock } from './busy-clock.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16Bits } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
@@ -26,13 +31,6 @@ export interface DeviceOptions {
    * `FLOW_CHECKS` is set.
    */
   trusted?: boolean
-}
-
-export interface AdapterInfo {
-  vendor: string
-  architecture: string
-  device: string
-  description: string
 }
 
 /** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
@@ -56,17 +54,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   pollGently()
   const trusted = options.trusted ?? !(process.env.FLOW_CHECKS || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits
   const gpu = await adapter.requestDevice({
-    requiredFeatures: optionalFeatures.filter(feature => adapter.features.has(feature)),
-    requiredLimits: {
-      maxBufferSize,
-      maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage,
-      maxComputeInvocationsPerWorkgroup: adapter.limits.maxComputeInvocationsPerWorkgroup,
-      maxComputeWorkgroupSizeX: adapter.limits.maxComputeWorkgroupSizeX,
-      maxComputeWorkgroupStorageSize: adapter.limits.maxComputeWorkgroupStorageSize,
-    },
+    requiredFeatures: featuresOf(adapter),
+    requiredLimits: limitsOf(adapter),
   })
   const family = options.family ?? chosenFamily(adapter)
   return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
@@ -84,6 +74,7 @@ export class Device {
   /** Bytes of all live buffers. */
   liveBytes = 0
   peakBytes = 0
+  readonly #busy = new BusyClock()
   readonly #pool: BufferPool
   readonly #staging: BufferPool
   #idleBytes = 0
@@ -94,8 +85,7 @@ export class Device {
     this.family = family
     this.units = units
     this.pipelines = new Pipelines(gpu)
-    const { vendor, architecture, device, description } = adapter.info
-    this.info = { vendor, architecture, device, description }
+    this.info = infoOf(adapter)
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
     const most = Math.floor(this.maxBindingBytes / alignmentBytes) * alignmentBytes
     const destroy = (buffer: GPUBuffer) => buffer.destroy()
@@ -227,7 +217,18 @@ export class Device {
       const [from, to] = [a.offsetBytes + start * size, b.offsetBytes + at * size]
       encoder.copyBufferToBuffer(a.buffer, from, b.buffer, to, fitting * size)
     }
+    this.submit(encoder)
+  }
+
+  /** Hands recorded commands to the GPU; returns a number for `BusyClock.done`. */
+  submit(encoder: GPUCommandEncoder): number {
     this.gpu.queue.submit([encoder.finish()])
+    return this.#busy.submitted()
+  }
+
+  /** Seconds in which the GPU had work, as far as the host knows: it learns of an end when it reads or waits. */
+  get busySeconds(): number {
+    return this.#busy.seconds
   }
 
   /** The tensor's elements after all work submitted so far. Throws the first error on the GPU since the last read. */
@@ -247,9 +248,10 @@ export class Device {
     const staging = this.#staging.borrow('read back', align(size))
     const encoder = this.gpu.createCommandEncoder()
     encoder.copyBufferToBuffer(buffer, offsetBytes, staging, 0, Math.ceil(size / 4) * 4)
-    this.gpu.queue.submit([encoder.finish()])
+    const submitted = this.submit(encoder)
     try {
       await staging.mapAsync(GPUMapMode.READ)
+      this.#busy.done(submitted)
       this.check()
       const bytes = staging.getMappedRange(0, align(size)).slice(0, size)
       staging.unmap()
@@ -263,7 +265,9 @@ export class Device {
 
   /** Waits for all submitted work; throws the first error. */
   async finish(): Promise<void> {
+    const submitted = this.#busy.latest
     await this.gpu.queue.onSubmittedWorkDone()
+    this.#busy.done(submitted)
     this.check()
   }
 
@@ -293,6 +297,3 @@ export function storageOf(tensor: Tensor) {
 }
 
 const alignmentBytes = 256
-
-const matrixFeature = 'chromium-experimental-subgroup-matrix'
-const optionalFeatures = ['subgroups', 'shader-f16', 'timestamp-query', matrixFeature] as GPUFeatureName[] // the types do not know Dawn's own feature yet

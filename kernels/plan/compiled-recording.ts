@@ -66,7 +66,7 @@ export class CompiledRecording {
       encoder.clearBuffer(command.fill, command.at, command.bytes)
     }
     pass?.end()
-    this.device.gpu.queue.submit([encoder.finish()])
+    this.device.submit(encoder)
   }
 
   /** The tensor with its storage. Only pinned tensors keep their contents after the dispatches that use them. */

@@ -119,6 +119,6 @@ function gathered(
     const source = from.offsetBytes + frames.indexOf(index) * size
     encoder.copyBufferToBuffer(from.buffer, source, into.buffer, into.offsetBytes + i * size, size)
   }
-  device.gpu.queue.submit([encoder.finish()])
+  device.submit(encoder)
   return out
 }

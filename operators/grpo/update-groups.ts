@@ -1,4 +1,5 @@
 import type { Config, Context, Fields, Known, MemoryUse, Stream, Streams } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
@@ -12,6 +13,7 @@ import { generationPace, groupMetrics } from './group-metrics.ts'
 import { grpoLoss, type LossFunction } from './loss.ts'
 import { moveReference, type ReferenceOptions } from './moving-reference.ts'
 import { type PrepareOptions, prepare, prepareFields, type UpdateShare } from './prepare.ts'
+import { tokenRecordFields, tokenRecords } from './token-records.ts'
 import { type TrainOptions, updateOnce } from './train.ts'
 import { updateState } from './update-state.ts'
 
@@ -40,13 +42,15 @@ export const updateFields = {
   },
   ...prepareFields,
   ...alarmFields,
+  ...tokenRecordFields,
 } as const satisfies Fields
 
 export type UpdateOptions = Config<typeof updateFields> &
   TrainOptions &
   PrepareOptions &
   ReferenceOptions &
-  AlarmOptions
+  AlarmOptions &
+  Config<typeof tokenRecordFields>
 
 /** Memory of an update besides the groups. */
 export function updateMemory(
@@ -123,6 +127,10 @@ export function updateGroups(
     } finally {
       for (const { support } of shares) if (support) policy.device.freeTensor(support)
     }
+    if (config.recordTokens)
+      for (const [i, { key }] of batch.entries())
+        for (const record of await tokenRecords(at(shares, i), policy.tokenizer))
+          context.record('tokens', { step: policy.version, key, ...record })
     watch.batch(batchMetrics)
     return policy.version
   }

@@ -74,7 +74,7 @@ function copy(device: Device, frame: Tensor, into: Tensor, at: number): void {
     target.offsetBytes + at * size,
     size,
   )
-  device.gpu.queue.submit([encoder.finish()])
+  device.submit(encoder)
 }
 
 /** The frame in the middle of a square of side max(width, height) filled with `background`, as PIL pastes it. */

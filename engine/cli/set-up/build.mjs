@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure } from './machine.mjs'
+import { page } from './page.mjs'
 import { vendor } from './vendor.mjs'
 
 const folders = ['engine', 'operators', 'kernels', 'test']
@@ -22,6 +23,7 @@ export async function build(machine) {
     deadlineSeconds: 600,
   })
   if (result.status !== 0) throw failure('tsc found errors', result)
+  await page(root)
   removeStale(root)
   await machine.write(stamp, print)
 }
@@ -53,7 +55,7 @@ function list(root, folder) {
     .flatMap(entry => {
       const path = join(folder, entry.name)
       if (entry.isDirectory()) return entry.name === 'fixtures' ? [] : list(root, path)
-      return /\.(ts|js)$/.test(entry.name) ? [path] : []
+      return /\.(tsx?|js|css|html)$/.test(entry.name) ? [path] : []
     })
     .sort()
 }

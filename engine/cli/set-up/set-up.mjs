@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
+import { chromium } from './chromium.mjs'
 import { ffmpeg } from './ffmpeg.mjs'
 import { openMachine, SetUpError } from './machine.mjs'
 import { packages } from './packages.mjs'
@@ -42,6 +43,8 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   const machine = openMachine(fileURLToPath(new URL('../../../', import.meta.url)))
   try {
     await setUp(machine)
+    // the tests alone open pages
+    if (process.argv[2]?.endsWith('test/run.js')) await chromium(machine)
     process.exitCode = await follow(process.argv.slice(2), machine.environment)
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error

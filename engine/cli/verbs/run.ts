@@ -3,9 +3,9 @@ import { basename, join } from 'node:path'
 import { loadGraph } from '../../graph/check.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
-import { number } from '../../run/record/report/curve.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
+import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { readStatus } from '../live-run.ts'
@@ -15,7 +15,8 @@ import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
-import { setFlag, type Verb, type World } from '../verb.ts'
+import { setFlag, type Verb, viewFlags, type World } from '../verb.ts'
+import { startView } from '../view-process.ts'
 
 export const run: Verb = {
   summary: 'Runs a graph and writes a run directory.',
@@ -46,6 +47,8 @@ export const run: Verb = {
       value: 'N',
       description: 'With --resume: go on until N updates are done in all, also after a completed run.',
     },
+    view: { description: 'Show the run in a page while it runs; its address is printed.' },
+    ...viewFlags,
     'accept-changes': {
       description: 'With --resume: go on although data, models, plugins or the GPU have changed.',
     },
@@ -75,7 +78,9 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const started = startRun(plan, { ...options, onEvent })
   lock.watch(started)
   const forget = listen(started, line.end, world)
+  const closeView = startView(options.directory, words)
   const summary = await started.done
+  closeView()
   forget()
   line.end()
   if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))

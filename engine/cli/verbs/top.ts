@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
-import { number } from '../../run/record/report/curve.ts'
 import type { Status } from '../../run/record/status.ts'
 import { showBytes } from '../../shared/bytes.ts'
+import { number } from '../../shared/number.ts'
 import { table } from '../../shared/table.ts'
 import { visible } from '../../shared/visible.ts'
 import { onlyWord } from '../arguments.ts'

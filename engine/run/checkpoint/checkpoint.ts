@@ -109,6 +109,12 @@ export class Checkpoints {
     for (const cursor of this.#cursors) cursor.allowance = 0
   }
 
+  /** Sources wait until a checkpoint is written, then go on. */
+  ask(): void {
+    if (this.#saving) return
+    for (const cursor of this.#cursors) cursor.allowance = 0
+  }
+
   /** The checkpoint that is being written while sources wait. */
   get saving(): Promise<void> | undefined {
     return this.#saving

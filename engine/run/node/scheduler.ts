@@ -21,6 +21,8 @@ export class Scheduler {
   #checking = false
   #busy = 0
   #sliceEnd = 0
+  /** While the run is paused: keeps the process alive, because nothing else may. */
+  #pause: NodeJS.Timeout | undefined
   #wakes = 0
 
   /** `onQuiet` is called when no pump waits and no work runs that could wake one. */
@@ -51,8 +53,23 @@ export class Scheduler {
     if (this.#busy === 0) this.#schedule()
   }
 
+  get paused(): boolean {
+    return this.#pause !== undefined
+  }
+
+  /** Work that has begun goes on to its end; nothing else happens until `continue`. */
+  pause(): void {
+    this.#pause ??= setInterval(() => {}, 60_000)
+  }
+
+  continue(): void {
+    clearInterval(this.#pause)
+    this.#pause = undefined
+    this.#schedule()
+  }
+
   #schedule(): void {
-    if (this.#scheduled || this.#draining) return
+    if (this.#scheduled || this.#draining || this.paused) return
     this.#scheduled = true
     // runs after all settled promises, so that a source which never waits fills its edge before others take turns
     if (performance.now() < this.#sliceEnd) process.nextTick(this.#run)
@@ -70,13 +87,14 @@ export class Scheduler {
   }
 
   #drain(): void {
+    if (this.paused) return
     this.#draining = true
     try {
       let count = 0
       for (let pump = this.#waiting.shift(); pump; pump = this.#waiting.shift()) {
         pump.queued = false
         pump.pump()
-        if ((++count & clockMask) === 0 && performance.now() > this.#sliceEnd) break
+        if (this.paused || ((++count & clockMask) === 0 && performance.now() > this.#sliceEnd)) break
       }
     } finally {
       this.#draining = false
@@ -90,6 +108,6 @@ export class Scheduler {
 
   readonly #checkQuiet = (): void => {
     this.#checking = false
-    if (!this.#scheduled && this.#waiting.size === 0 && this.#busy === 0) this.#onQuiet()
+    if (!this.paused && !this.#scheduled && this.#waiting.size === 0 && this.#busy === 0) this.#onQuiet()
   }
 }

@@ -51,7 +51,7 @@ export class StallWatch {
       const isSilent = scheduler.wakes === wakes
       wakes = scheduler.wakes
       const node = nodes.find(node => node.working > 0)
-      silent = isSilent && node ? silent + 1 : 0
+      silent = isSilent && node && !scheduler.paused ? silent + 1 : 0
       if (!node || silent === 0) return
       if (silent >= longestSilence && onlyTimersLeft()) fail(neverEnds(node))
       else if (Number.isInteger(Math.log2(silent)))

@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NodeFacts } from '../../graph/node-facts.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { LogLevel } from '../../operator.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
 import { visible } from '../../shared/visible.ts'
+import { hasPage } from '../../view/page-file.ts'
+import { reportOf } from '../../view/report.ts'
 import { RunError } from '../error.ts'
 import type { Lease } from '../items/lease.ts'
 import type { RunSummary } from '../summary.ts'
 import { logEntries, logFile, openFiles, type RunFiles } from './files.ts'
-import { reportOf } from './report/report.ts'
 import { type EventFile, openEventFile } from './tensorboard.ts'
 
 type Entry = Readonly<Record<string, unknown>>
@@ -81,6 +83,11 @@ export class Journal {
     this.#append('dead-letters.jsonl', visible(this.#lineOf(letter)))
   }
 
+  /** Writes what its nodes are, for a page that shows the run and loads no plugin. */
+  describe(nodes: readonly NodeFacts[]): void {
+    this.#files.replace('nodes.json', JSON.stringify(nodes))
+  }
+
   /** Adds facts to `manifest.json`. */
   state(facts: Entry): void {
     Object.assign(this.#facts, hideIn(facts, this.#secrets))
@@ -93,10 +100,11 @@ export class Journal {
   }
 
   /** Adds how the run ended, and makes the page of one that measured something. */
-  async conclude({ error, ...facts }: RunSummary): Promise<void> {
+  conclude({ error, ...facts }: RunSummary): void {
     this.state({ ...facts, ...(error && { error: { code: error.code, message: error.message } }) })
-    if (['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`))))
-      this.#files.replace('report.html', await reportOf(this.directory))
+    if (!['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`)))) return
+    if (hasPage()) this.#files.replace('report.html', reportOf(this.directory))
+    else this.log('no report.html: the page was not built; "npm run build" builds it', 'warn')
   }
 
   close(): void {

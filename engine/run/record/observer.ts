@@ -4,6 +4,7 @@ import { replaceFile } from '../../shared/replace-file.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Edge } from '../node/edge.ts'
 import type { RunningNode } from '../node/node.ts'
+import { type Request, takeRequests } from './control.ts'
 import { NodeStatistics } from './node-statistics.ts'
 import type { EdgeStatus, Status } from './status.ts'
 import { openTaps } from './tap.ts'
@@ -25,6 +26,9 @@ interface Observed {
   /** Hidden in the status and in the items that taps show. */
   secrets: Secrets
   fail(error: unknown): void
+  paused(): boolean
+  /** Called with what a file in the run's folder asks for. */
+  onRequest(request: Request): void
   /** Called with each status but the last. */
   onStatus(status: Status): void
 }
@@ -37,6 +41,7 @@ export function observe(run: Observed): Observer {
   const begin = performance.now()
   const statistics = new NodeStatistics(run.nodes, run.edges)
   const taps = openTaps(run.directory, run.edges, run.secrets)
+  takeRequests(run.directory) // those were made to an earlier process
   let metrics: Record<string, number> = {}
   let observations = 0
 
@@ -45,6 +50,7 @@ export function observe(run: Observed): Observer {
     time: Date.now(),
     seconds: (performance.now() - begin) / 1000,
     ended,
+    paused: run.paused(),
     nodes: statistics.read(ended),
     edges: run.edges.map(edgeStatus),
     live: liveOf(run.ledger),
@@ -62,6 +68,7 @@ export function observe(run: Observed): Observer {
     if (++observations % observationsPerStatus !== 0) return
     try {
       taps.look()
+      for (const request of takeRequests(run.directory)) run.onRequest(request)
       const now = status(false)
       write(now)
       run.onStatus(now)

@@ -7,6 +7,7 @@ export interface Status {
   /** Of the run so far. */
   seconds: number
   ended: boolean
+  paused: boolean
   nodes: NodeStatus[]
   edges: EdgeStatus[]
   /** Values that are not freed yet, on edges and in nodes. */

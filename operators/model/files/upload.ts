@@ -74,7 +74,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
       // All loops share one buffer: the queue finishes the conversion of a piece before the copy of the next.
       if (raw.storage)
         encoder.copyBufferToBuffer(staging, 0, raw.storage.buffer, 0, Math.ceil((end - begin) / 4) * 4)
-      device.gpu.queue.submit([encoder.finish()])
+      device.submit(encoder)
       compiled.run()
       compiled.free()
     }

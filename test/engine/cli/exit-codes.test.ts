@@ -75,6 +75,7 @@ t.test('the exit code of a verb is its own when its output is closed', async t =
     [0, 'top', at('run'), '--once'],
     [1, 'top', at('torn'), '--once'],
     [0, 'tap', at('run'), 'learn.items'],
+    [2, 'view', at('missing')],
     [2, 'replay', at('run'), '--item', 'none'],
     [1, 'run', '--resume', at('torn')],
     [2, 'merge'],

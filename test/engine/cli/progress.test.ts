@@ -67,7 +67,16 @@ const status = (
     }
   })
   const live = { items: 0, bytes: 0, peakItems: 0, peakBytes: 0 }
-  const rest = { process: 1, time: 0, seconds, ended: false, edges: [], gauges: {}, metrics: {} }
+  const rest = {
+    process: 1,
+    time: 0,
+    seconds,
+    ended: false,
+    paused: false,
+    edges: [],
+    gauges: {},
+    metrics: {},
+  }
   return { type: 'status', status: { ...rest, nodes, live } }
 }
 

@@ -1,0 +1,26 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What a run can be asked for while it runs. */
+export type Request = 'pause' | 'continue' | 'checkpoint' | 'stop'
+
+const requests: readonly Request[] = ['pause', 'continue', 'checkpoint', 'stop']
+const folderName = 'control'
+
+/** Asks a run for something, by a file in its own folder; the run sees it within a second. */
+export function askRun(directory: string, request: Request): void {
+  mkdirSync(join(directory, folderName), { recursive: true })
+  appendFileSync(join(directory, folderName, request), '.')
+}
+
+/** The requests that were made since the last look, which are removed. */
+export function takeRequests(directory: string): Request[] {
+  const folder = join(directory, folderName)
+  if (!existsSync(folder)) return []
+  const found = readdirSync(folder)
+  return requests.filter(request => {
+    if (!found.includes(request)) return false
+    rmSync(join(folder, request), { force: true })
+    return true
+  })
+}

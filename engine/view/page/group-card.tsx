@@ -1,0 +1,125 @@
+import { useState } from 'preact/hooks'
+import { number } from '../../shared/number.ts'
+import type { Entry } from '../messages.ts'
+import { completionOf, cutAtPhrases, type Group } from './groups.ts'
+import { numberIn, type RunData, type Source, textOf } from './store.ts'
+
+type Colouring = 'none' | 'logProbabilities' | 'kl'
+
+interface CardOptions {
+  group: Group
+  run: RunData
+  source: Source
+  /** Completions that are shown; default all. */
+  most?: number
+}
+
+/** One prompt: what the model saw, what it was asked, and what it wrote, side by side. */
+export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY }: CardOptions) {
+  const [colouring, setColouring] = useState<Colouring>('none')
+  const hasTokens = group.entries.some(entry => Array.isArray(entry.pieces))
+  const best = Math.max(...group.entries.map(entry => numberIn(entry, 'reward') ?? Number.NEGATIVE_INFINITY))
+  return (
+    <article class="group">
+      {group.frames && (
+        <img class="frames" alt="Frames that the model saw" src={source.picture(run.id, group.frames)} />
+      )}
+      <p class="question">{group.question}</p>
+      <p class="soft">
+        {group.step !== undefined && `update ${group.step} · `}
+        {group.solution && `right answer: ${group.solution.replace(/<\/?answer>/g, '').trim()}`}
+        {group.reward !== undefined && ` · mean reward ${number(group.reward)}`}
+      </p>
+      {hasTokens && (
+        <label class="soft">
+          Colour of tokens{' '}
+          <select value={colouring} onChange={event => setColouring(event.currentTarget.value as Colouring)}>
+            <option value="none">none</option>
+            <option value="logProbabilities">log-probability</option>
+            <option value="kl">KL from the reference</option>
+          </select>
+        </label>
+      )}
+      <div class="completions">
+        {group.entries.slice(0, most).map((entry, i) => (
+          <CompletionCard
+            key={i}
+            entry={entry}
+            colouring={colouring}
+            best={numberIn(entry, 'reward') === best}
+          />
+        ))}
+      </div>
+      {group.entries.length > most && (
+        <p class="soft">
+          <a href="#completions">{group.entries.length - most} more completions of this prompt</a>
+        </p>
+      )}
+    </article>
+  )
+}
+
+function CompletionCard({ entry, colouring, best }: { entry: Entry; colouring: Colouring; best: boolean }) {
+  const reward = numberIn(entry, 'reward')
+  const advantage = numberIn(entry, 'advantage')
+  const { rewards, outcome, chosen } = entry
+  const parts = Object.entries(typeof rewards === 'object' && rewards !== null ? rewards : {})
+  return (
+    <div class={`completion${best ? ' best' : ''}`}>
+      <p class="scores">
+        {reward !== undefined && <b class={reward > 0 ? 'good' : 'bad'}>{number(reward)}</b>}
+        {typeof outcome === 'string' && <b class={outcome === 'right' ? 'good' : 'bad'}>{outcome}</b>}
+        {typeof chosen === 'string' && <span>said {chosen}</span>}
+        {parts.map(([name, value]) => (
+          <span key={name}>
+            {name} {typeof value === 'number' ? number(value) : '–'}
+          </span>
+        ))}
+        {advantage !== undefined && (
+          <span title="(reward − mean of the group) / deviation">advantage {signed(advantage)}</span>
+        )}
+        {entry.finished === false && <span class="bad">cut at the length limit</span>}
+      </p>
+      {colouring !== 'none' && Array.isArray(entry.pieces) ? (
+        <Tokens pieces={entry.pieces} values={entry[colouring]} colouring={colouring} />
+      ) : (
+        <p class="text">
+          {cutAtPhrases(completionOf(entry)).map((piece, i) =>
+            i % 2 === 1 ? (
+              <mark key={i} title="A second thought">
+                {piece}
+              </mark>
+            ) : (
+              piece
+            ),
+          )}
+        </p>
+      )}
+    </div>
+  )
+}
+
+/** Each token on a ground that is the stronger the less likely it was, or the further from the reference. */
+function Tokens({ pieces, values, colouring }: { pieces: unknown[]; values: unknown; colouring: Colouring }) {
+  const numbers = Array.isArray(values) ? values : []
+  return (
+    <p class="text">
+      {pieces.map((piece, i) => {
+        const value = typeof numbers[i] === 'number' ? numbers[i] : undefined
+        const strength = value === undefined ? 0 : colouring === 'kl' ? Math.abs(value) * 10 : -value / 4
+        return (
+          <span
+            key={i}
+            class={`token ${colouring}`}
+            style={{ '--strength': `${Math.round(Math.min(1, strength) * 80)}%` }}
+            title={value === undefined ? '' : String(value)}
+          >
+            {textOf(piece)}
+          </span>
+        )
+      })}
+    </p>
+  )
+}
+
+const signed = (value: number): string => `${value > 0 ? '+' : ''}${number(Number(value.toFixed(2)))}`

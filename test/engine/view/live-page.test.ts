@@ -1,0 +1,85 @@
+// The page of `flow run --view` in Chromium, while the embedded model learns.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { openBrowser, openPage, openTab } from '../../browser.ts'
+import { repository } from '../../fixtures.ts'
+
+const browser = await openBrowser(t)
+
+t.test(
+  'a run of the embedded model is watched, tapped, paused, continued and stopped from its page',
+  { timeout: 240_000 },
+  async t => {
+    const folder = join(t.testdir(), 'run')
+    const main = join(repository, 'dist/engine/cli/main.js')
+    const settings = [
+      'model=builtin:cold-start',
+      'steps=200',
+      'group=4',
+      'nodes.update.config.recordTokens=true',
+    ]
+    const words = [
+      'run',
+      'graphs/grpo.json',
+      ...settings.flatMap(one => ['--set', one]),
+      '--out',
+      folder,
+      '--view',
+      '--control',
+    ]
+    const run = spawn(process.execPath, [main, ...words], { cwd: repository })
+    const over = new Promise<number | null>(done => run.on('exit', done))
+    t.teardown(() => run.kill('SIGKILL'))
+    const address = await new Promise<string>((done, fail) => {
+      let output = ''
+      run.stdout.on('data', text => {
+        output += text
+        const [found] = /http:\S+/.exec(output) ?? []
+        if (found) done(found)
+      })
+      run.on('exit', () => fail(new Error(output)))
+    })
+    // one page hangs for ever and one leaves at once: the run goes on
+    const { page: hung } = await openPage(browser, address)
+    void hung
+      .evaluate(() => {
+        for (;;) {}
+      })
+      .catch(() => {})
+    const { page: gone } = await openPage(browser, address)
+    await gone.close()
+    const { page, faults } = await openPage(browser, address)
+    const updates = () => readFileSync(join(folder, 'metrics.jsonl'), 'utf8').split('\n').length - 1
+    await page.locator('[data-curve="reward"] [data-points="3"]').waitFor({ timeout: 120_000 })
+    await page.locator('g.node[aria-label^="update"]').click()
+    await page.getByText('Updates the policy with the gradient').waitFor()
+    await page.getByRole('button', { name: 'see items' }).click()
+    await page.locator('.item pre').first().waitFor({ timeout: 60_000 })
+    t.ok(await page.locator('.item img').first().isVisible(), 'the frames that the item is about')
+    await openTab(page, 'completions')
+    await page.getByLabel('Colour of tokens').selectOption('kl')
+    t.ok((await page.locator('.token').count()) > 20)
+    await page.getByRole('button', { name: 'Pause' }).click()
+    await page.locator('.state.paused').waitFor({ timeout: 60_000 })
+    const paused = updates()
+    await new Promise(done => setTimeout(done, 4000))
+    t.ok(updates() <= paused + 1, 'work that had begun ends, nothing else begins')
+    await page.getByRole('button', { name: 'Continue' }).click()
+    await page.locator('.state.running').waitFor({ timeout: 60_000 })
+    const before = updates()
+    while (updates() < before + 2) await new Promise(done => setTimeout(done, 200))
+    await page.getByRole('button', { name: 'Checkpoint now' }).click()
+    const log = () => readFileSync(join(folder, 'log.txt'), 'utf8')
+    while (!/checkpoint 0/.test(log())) await new Promise(done => setTimeout(done, 200))
+    await page.getByRole('button', { name: 'Stop' }).click()
+    t.equal(await over, 130, 'it stopped as by a signal')
+    t.ok(existsSync(join(folder, 'checkpoints/last')))
+    t.match(readFileSync(join(folder, 'manifest.json'), 'utf8'), '"status": "stopped"')
+    t.same(
+      faults.filter(fault => !fault.includes('ERR_')),
+      [],
+    )
+  },
+)
