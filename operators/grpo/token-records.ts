@@ -7,11 +7,11 @@ export const tokenRecordFields = {
     type: 'boolean',
     default: false,
     description:
-      'Write each token of a completion to samples.jsonl, with its log-probability and its share of the KL divergence before the update: the page of a run can colour them.',
+      'Write each token of each completion to tokens.jsonl, with its log-probability and its share of the KL divergence before the update: the page of a run can colour them.',
   },
 } as const satisfies Fields
 
-/** The tokens of each completion of a share that went through an update, as fields of its sample. */
+/** A line of `tokens.jsonl` for each completion of a share that went through an update. */
 export async function tokenRecords(
   { sequence, rows }: UpdateShare,
   tokenizer: Tokenizer,
@@ -21,6 +21,7 @@ export async function tokenRecords(
     const logProbabilities = Array.from(rows.old?.[i] ?? [], rounded)
     const gaps = reference?.[i] && Array.from(reference[i], (value, t) => value - (rows.old?.[i]?.[t] ?? 0))
     return {
+      index: i,
       pieces: Array.from(ids, id => tokenizer.decode([id])),
       logProbabilities,
       // exp(reference − policy) − (reference − policy) − 1, of which the metric `kl` is the mean
