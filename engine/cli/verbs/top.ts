@@ -41,12 +41,19 @@ export const top: Verb = {
 
 export function describeStatus(status: Status, stale: boolean): string {
   const { nodes, edges, live, gauges, metrics, seconds, ended } = status
-  const state = ended ? 'ended' : stale ? `no longer running (process ${status.process})` : 'running'
+  const state = ended
+    ? 'ended'
+    : status.paused
+      ? 'paused'
+      : stale
+        ? `no longer running (process ${status.process})`
+        : 'running'
   const shown = ['step', 'reward', 'loss', 'tokens_per_second'].flatMap(name =>
     metrics[name] === undefined ? [] : [`${name} ${number(metrics[name])}`],
   )
   const measured = Object.entries(gauges).map(
-    ([name, value]) => `${name} ${name.endsWith('bytes') ? showBytes(value) : number(value)}`,
+    ([name, value]) =>
+      `${name} ${name.endsWith('bytes') ? showBytes(value) : name.endsWith('busy') ? percent(value) : number(value)}`,
   )
   const rows = nodes.map(node => {
     const waits = node.blockedBy === undefined ? '' : `room at ${node.blockedBy}`

@@ -6,11 +6,11 @@ import t from 'tap'
 import { openBrowser, openPage, openTab } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
 
+t.setTimeout(280_000)
 const browser = await openBrowser(t)
 
 t.test(
   'a run of the embedded model is watched, tapped, paused, continued and stopped from its page',
-  { timeout: 240_000 },
   async t => {
     const folder = join(t.testdir(), 'run')
     const main = join(repository, 'dist/engine/cli/main.js')
