@@ -20,7 +20,21 @@ export function savedData(directory: string): SavedData {
   for (const message of all)
     if (message.type === 'lines')
       streams.set(message.stream, [...(streams.get(message.stream) ?? []), ...message.entries])
-  const kept = [...streams].map(([stream, entries]) => keptOf(stream, entries))
+  const groups = chosenGroups(streams.get('samples') ?? [])
+  const names = new Set(groups.map(groupName))
+  const kept = [...streams].map(([stream, entries]) =>
+    stream === 'samples'
+      ? linesOf(stream, entries, groups)
+      : stream === 'tokens'
+        ? linesOf(
+            stream,
+            entries,
+            entries.filter(entry => names.has(groupName(entry))),
+          )
+        : stream === 'metrics'
+          ? linesOf(stream, entries, evenly(entries, mostPoints))
+          : linesOf(stream, entries, entries.slice(-mostLines)),
+  )
   const messages: Message[] = [
     { type: 'hello', control: false, graph: null, runs: [{ id: '.', shown: true }] },
     ...all.filter(message => message.type !== 'lines'),
@@ -29,23 +43,20 @@ export function savedData(directory: string): SavedData {
   return { messages, pictures: picturesOf(directory, kept) }
 }
 
-function keptOf(stream: string, entries: readonly Entry[]): LinesMessage {
-  const kept =
-    stream === 'metrics'
-      ? evenly(entries, mostPoints)
-      : stream === 'samples'
-        ? chosenGroups(entries)
-        : entries.slice(-mostLines)
+function linesOf(stream: string, entries: readonly Entry[], kept: readonly Entry[]): LinesMessage {
   const leftOut = entries.length - kept.length
   const about = { type: 'lines', run: '.', stream, entries: kept } as const
   return leftOut === 0 ? about : { ...about, leftOut: `${leftOut} of ${entries.length} lines` }
 }
 
+/** Completions of one prompt at one update have this in common. */
+const groupName = ({ step, key, text }: Entry): string => JSON.stringify([step, key ?? text])
+
 /** The newest groups, and those with the highest and the lowest reward, in the order of the run. */
 function chosenGroups(entries: readonly Entry[]): Entry[] {
   const byName = new Map<string, Entry[]>()
   for (const entry of entries) {
-    const name = JSON.stringify([entry.step, entry.key ?? entry.text])
+    const name = groupName(entry)
     const group = byName.get(name)
     if (group) group.push(entry)
     else byName.set(name, [entry])

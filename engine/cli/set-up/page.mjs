@@ -33,13 +33,15 @@ export async function page(root) {
     "base-uri 'none'",
     "form-action 'none'",
   ]
-  const parts = { CSP: rules.join('; '), STYLE: style, SCRIPT: script }
+  const parts = {
+    '<!--style-->': `<style>${style}</style>`,
+    '<!--script-->': `<script type="module">${script}</script>`,
+    'content="rules"': `content="${rules.join('; ')}"`,
+  }
   const text = readFileSync(join(folder, 'page.html'), 'utf8')
+  const whole = Object.entries(parts).reduce((page, [place, part]) => page.replace(place, () => part), text)
   mkdirSync(join(root, 'dist/page'), { recursive: true })
-  writeFileSync(
-    join(root, 'dist/page/view.html'),
-    text.replace(/\b(CSP|STYLE|SCRIPT)\b/g, name => parts[name]),
-  )
+  writeFileSync(join(root, 'dist/page/view.html'), whole)
 }
 
 const digestOf = text => `'sha256-${createHash('sha256').update(text).digest('base64')}'`

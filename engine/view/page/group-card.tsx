@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { number } from '../../shared/number.ts'
 import type { Entry } from '../messages.ts'
-import { completionOf, cutAtPhrases, type Group } from './groups.ts'
+import { completionOf, cutAtPhrases, type Group, tokensOf } from './groups.ts'
 import { numberIn, type RunData, type Source, textOf } from './store.ts'
 
 type Colouring = 'none' | 'logProbabilities' | 'kl'
@@ -17,7 +17,7 @@ interface CardOptions {
 /** One prompt: what the model saw, what it was asked, and what it wrote, side by side. */
 export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY }: CardOptions) {
   const [colouring, setColouring] = useState<Colouring>('none')
-  const hasTokens = group.entries.some(entry => Array.isArray(entry.pieces))
+  const hasTokens = group.entries.some(entry => tokensOf(run, entry))
   const best = Math.max(...group.entries.map(entry => numberIn(entry, 'reward') ?? Number.NEGATIVE_INFINITY))
   return (
     <article class="group">
@@ -45,6 +45,7 @@ export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY 
           <CompletionCard
             key={i}
             entry={entry}
+            tokens={tokensOf(run, entry)}
             colouring={colouring}
             best={numberIn(entry, 'reward') === best}
           />
@@ -59,7 +60,14 @@ export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY 
   )
 }
 
-function CompletionCard({ entry, colouring, best }: { entry: Entry; colouring: Colouring; best: boolean }) {
+interface CompletionOptions {
+  entry: Entry
+  tokens: Entry | undefined
+  colouring: Colouring
+  best: boolean
+}
+
+function CompletionCard({ entry, tokens, colouring, best }: CompletionOptions) {
   const reward = numberIn(entry, 'reward')
   const advantage = numberIn(entry, 'advantage')
   const { rewards, outcome, chosen } = entry
@@ -80,8 +88,8 @@ function CompletionCard({ entry, colouring, best }: { entry: Entry; colouring: C
         )}
         {entry.finished === false && <span class="bad">cut at the length limit</span>}
       </p>
-      {colouring !== 'none' && Array.isArray(entry.pieces) ? (
-        <Tokens pieces={entry.pieces} values={entry[colouring]} colouring={colouring} />
+      {colouring !== 'none' && Array.isArray(tokens?.pieces) ? (
+        <Tokens pieces={tokens.pieces} values={tokens[colouring]} colouring={colouring} />
       ) : (
         <p class="text">
           {cutAtPhrases(completionOf(entry)).map((piece, i) =>

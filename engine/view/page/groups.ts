@@ -53,6 +53,23 @@ function newGroup(id: string, entry: Entry): Group {
   }
 }
 
+const knownTokens = new WeakMap<Entry[], { count: number; table: Map<string, Entry> }>()
+
+const tokenName = (step: unknown, key: unknown, index: unknown): string => JSON.stringify([step, key, index])
+
+/** The tokens of a completion with their numbers, if the run has recorded them. */
+export function tokensOf({ streams }: RunData, { step, key, index }: Entry): Entry | undefined {
+  const entries = streams.get('tokens')
+  if (!entries) return undefined
+  const known = knownTokens.get(entries) ?? { count: 0, table: new Map<string, Entry>() }
+  knownTokens.set(entries, known)
+  for (; known.count < entries.length; known.count++) {
+    const entry = entries[known.count]
+    if (entry) known.table.set(tokenName(entry.step, entry.key, entry.index), entry)
+  }
+  return known.table.get(tokenName(step, key, index))
+}
+
 export const completionOf = (entry: Entry): string =>
   textOf(entry.text ?? entry.output ?? entry.message) || textOf(entry.outcome)
 

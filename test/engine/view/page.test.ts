@@ -142,8 +142,6 @@ t.test('hostile texts run nothing, ask nobody, and are read as text', async t =>
       question: text,
       text,
       reward: 0,
-      pieces: [text],
-      logProbabilities: [text],
       frames: 'https://evil.example/a.jpg',
     },
   ])
