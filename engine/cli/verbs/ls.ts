@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { number } from '../../run/record/report/curve.ts'
 import { messageOf } from '../../shared/errors.ts'
+import { number } from '../../shared/number.ts'
 import { table } from '../../shared/table.ts'
 import { UsageError } from '../arguments.ts'
 import { readFacts, runsIn } from '../run-facts.ts'

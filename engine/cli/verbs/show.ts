@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { number } from '../../run/record/report/curve.ts'
 import { inside } from '../../shared/inside.ts'
 import { isObject } from '../../shared/json.ts'
+import { number } from '../../shared/number.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
 import { duration } from '../progress.ts'
