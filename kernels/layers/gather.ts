@@ -25,21 +25,26 @@ export function gather(pass: Pass, from: Tensor, rows: Rows<number>, label = 'ga
   return y
 }
 
-/** Writes rows of `from` into rows of `into`, each row of `into` at most once; gradients are summed back into `from`. */
+/**
+ * Writes rows of `from` into rows of `into`, each row of `into` at most once; gradients are summed back into `from`. If rows of
+ * `into` are several times as long, pairs count pieces of them that are as long as rows of `from`.
+ */
 export function gatherInto(pass: Pass, from: Tensor | Parameter, into: Tensor, pairs: Rows<RowPair>): void {
   const source = 'value' in from ? from.value : from
-  record(pass.recording, source, into, pairs, false)
+  const columns = source.shape[source.shape.length - 1]
+  record(pass.recording, source, into, { pairs, columns, accumulate: false })
   pass.onBackward(into, gradient => {
     const back = typeof pairs === 'function' ? derived(pairs, inverse) : inverse(pairs)
     if ('value' in from) {
-      if (from.gradient) record(pass.recording, gradient, from.gradient, back, true)
+      if (from.gradient)
+        record(pass.recording, gradient, from.gradient, { pairs: back, columns, accumulate: true })
       return
     }
     if (!pass.wants(from)) return
     const target = pass.into(from)
     // Rows that were not gathered are in no pair; clearing the tensor first gives them a gradient of zero.
     if (!target.accumulate) pass.recording.fill(target.gradient)
-    record(pass.recording, gradient, target.gradient, back, true)
+    record(pass.recording, gradient, target.gradient, { pairs: back, columns, accumulate: true })
   })
 }
 
@@ -54,8 +59,7 @@ function record(
   recording: Recording,
   from: Tensor,
   into: Tensor,
-  pairs: Rows<RowPair>,
-  accumulate: boolean,
+  { pairs, columns, accumulate }: { pairs: Rows<RowPair>; columns: number; accumulate: boolean },
 ): void {
   if (listOf(pairs).length === 0) return
   const lists = typeof pairs === 'function' ? derived(pairs, sumLists) : sumLists(pairs)
@@ -71,6 +75,7 @@ function record(
     items: tensor('items'),
     segments: typeof lists === 'function' ? listOf(pairs).length : lists.segments,
     accumulate,
+    columns,
   })
 }
 

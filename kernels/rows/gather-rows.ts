@@ -26,6 +26,8 @@ export interface GatherRows {
   items: Tensor
   segments: number
   accumulate: boolean
+  /** Columns of a row; by default those of `from`. Fewer: a row of a tensor is several rows. */
+  columns?: number
 }
 
 /**
@@ -34,7 +36,7 @@ export interface GatherRows {
  */
 export function gatherRows(recording: Recording, of: GatherRows): void {
   const { from, into, destinations, offsets, items, segments, accumulate } = of
-  const columns = from.shape[from.shape.length - 1]
+  const { columns = from.shape[from.shape.length - 1] } = of
   if (sizeOf(into.shape) % columns !== 0)
     throw new Error(`gatherRows: both must have ${columns} columns, got ${into.label} (${into.shape})`)
   recording.dispatch(gather(recording.target, columns, from.type === 'f16', accumulate), {

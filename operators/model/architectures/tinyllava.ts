@@ -33,6 +33,7 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
     imageAspectRatio: fields.oneOf('image_aspect_ratio', ['square', 'pad'], 'square'),
     maxLength: fields.integer('tokenizer_model_max_length', { minimum: 1 }),
     ...parseTokenIds(fields, text, language.network.vocabulary, tokens),
+    processor: 'siglip',
     names: { stored: name => name, own: name => name },
   }
 }

@@ -47,7 +47,7 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const processor = parseProcessor(
     processorPath,
     await readJsonFile(processorPath),
-    config.vision.network.imageSize,
+    { imageSize: config.vision.network.imageSize, kind: config.processor },
     problems,
   )
   const homes = new Map<string, SafetensorsFile>()

@@ -5,6 +5,7 @@ import { architectures } from '../architectures/index.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import type { Part } from '../parts/part.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
+import type { ProcessorKind } from './processor.ts'
 
 /** All of `config.json` that affects the numbers, complete and checked. */
 export interface ModelConfig {
@@ -19,6 +20,7 @@ export interface ModelConfig {
   readonly eosIds: readonly number[]
   readonly padId: number
   readonly names: TensorNames
+  readonly processor: ProcessorKind
 }
 
 /** Names of tensors: our own, which all models share, and those of the checkpoint's files. */

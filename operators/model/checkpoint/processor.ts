@@ -17,6 +17,9 @@ export interface Processor {
   readonly std: readonly [number, number, number]
 }
 
+/** Which class of transformers the file is for. */
+export type ProcessorKind = 'siglip' | 'smolvlm'
+
 /**
  * Checks a parsed `preprocessor_config.json` against the vision tower's image size; absent keys get the defaults of
  * SiglipImageProcessor. Faults are added to `problems`.
@@ -24,18 +27,24 @@ export interface Processor {
 export function parseProcessor(
   path: string,
   value: unknown,
-  imageSize: number,
+  { imageSize, kind }: { imageSize: number; kind: ProcessorKind },
   problems: CheckpointProblem[],
 ): Processor {
   const fields = configFields(`${path}: `, value, problems)
-  fields.only('image_processor_type', 'SiglipImageProcessor', 'SiglipImageProcessorFast')
-  fields.only('resample', 3)
   fields.only('do_center_crop', false)
-  fields.only('do_pad', false)
+  if (kind === 'siglip') {
+    fields.only('image_processor_type', 'SiglipImageProcessor', 'SiglipImageProcessorFast')
+    fields.only('resample', 3)
+    fields.only('do_pad', false)
+  } else {
+    fields.only('image_processor_type', 'SmolVLMImageProcessor', 'SmolVLMImageProcessorFast')
+    // Lanczos (1) is for pictures; for the frames of a clip transformers takes bicubic in its place.
+    fields.only('resample', 1, 3)
+  }
   const rescale = fields.boolean('do_rescale', true)
   const normalise = fields.boolean('do_normalize', true)
   return {
-    size: parseSize(fields, imageSize),
+    size: kind === 'siglip' ? parseSize(fields, imageSize) : parseLongestEdge(fields, imageSize),
     resize: fields.boolean('do_resize', true),
     rescaleFactor: rescale ? fields.number('rescale_factor', { minimum: 0, fallback: 1 / 255 }) : 1,
     mean: normalise ? parseChannels(fields, 'image_mean') : [0, 0, 0],
@@ -65,6 +74,16 @@ function parseSize(fields: ConfigFields, imageSize: number): number {
       `must be ${imageSize} by ${imageSize} as the vision tower's image_size, got ${shown(size)}`,
     )
   }
+  return imageSize
+}
+
+function parseLongestEdge(fields: ConfigFields, imageSize: number): number {
+  const found = fields.object('max_image_size').raw('longest_edge') ?? imageSize
+  if (found !== imageSize)
+    fields.problem(
+      'max_image_size',
+      `longest_edge must be ${imageSize} as the vision tower's image_size, got ${shown(found)}`,
+    )
   return imageSize
 }
 

@@ -2,6 +2,7 @@
 import { groupResampler, naiveResampler } from './group-resampler.ts'
 import { llama } from './llama.ts'
 import type { ConnectorKind, LanguageKind, TowerKind } from './part.ts'
+import { pixelShuffle } from './pixel-shuffle.ts'
 import { qwen2 } from './qwen2.ts'
 import { siglip } from './siglip.ts'
 
@@ -11,9 +12,10 @@ export const towers = new Map<string, TowerKind>([['siglip', siglip]])
 export const connectors = new Map<string, ConnectorKind>([
   ['groupresampler', groupResampler],
   ['naiveresampler', naiveResampler],
+  ['pixelshuffle', pixelShuffle],
 ])
 
 export const languages = new Map<string, LanguageKind>([
   ['qwen2', qwen2],
-  ['llama', llama],
+  ['llama', fields => llama(fields)],
 ])

@@ -2,12 +2,12 @@
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
 import { type DecoderPart, decoderPart, parseDecoder } from './decoder.ts'
 
-/** Absent keys get the defaults of LlamaConfig. */
-export function llama(fields: ConfigFields): DecoderPart {
+/** Absent keys get the defaults of LlamaConfig. `tied` comes from here if the whole model decides it. */
+export function llama(fields: ConfigFields, whole: { tied?: boolean } = {}): DecoderPart {
   fields.only('model_type', 'llama')
   fields.only('attention_bias', false)
   fields.only('mlp_bias', false)
-  return decoderPart('llama', parseDecoder(fields, defaults, false))
+  return decoderPart('llama', { ...parseDecoder(fields, defaults, false), ...whole })
 }
 
 const defaults = {

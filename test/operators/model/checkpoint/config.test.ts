@@ -238,7 +238,10 @@ t.test('all faults of a file are told together', async t => {
 
 const processor = (value: object) => {
   const problems: CheckpointProblem[] = []
-  return { ...parseProcessor('p', value, 9, problems), problems: problems.map(({ message }) => message) }
+  return {
+    ...parseProcessor('p', value, { imageSize: 9, kind: 'siglip' }, problems),
+    problems: problems.map(({ message }) => message),
+  }
 }
 
 t.test('the processor: sizes in both forms, switches, numbers for all channels or each', async t => {
