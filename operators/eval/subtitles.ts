@@ -63,7 +63,7 @@ async function readCues(path: string): Promise<Cue[]> {
   const fault = (reason: string) => new EvaluationError('bad-subtitles', `${path}: ${reason}`)
   if (text === undefined)
     throw fault(
-      'subtitles must be UTF-8, UTF-16, Windows-1252 or GB18030, and are none of them: convert them with iconv -f ENCODING -t UTF-8',
+      'subtitles must be UTF-8, UTF-16, Windows-1252, GB18030 or EUC-KR, and it is not sure to be any of them: convert them with iconv -f ENCODING -t UTF-8',
     )
   try {
     return parseCues(text)

@@ -6,6 +6,7 @@ import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline, ListedQuestion } from './benchmark-kinds.ts'
 import { type Located, locate } from './packed.ts'
 import { ReadError } from './read-error.ts'
+import { type Selection, selected, selectionFields } from './selection.ts'
 
 /** A benchmark as read from its folder. */
 export interface ReadBenchmark {
@@ -33,12 +34,7 @@ export const benchmarkFields = {
       'How questions are worded. published and strict: a thought and an answer in tags are asked for. base: the words of the base system, TinyLLaVA-Video, which ask for a letter. strict: time bounds are obeyed, too.',
   },
   shard: { type: 'string', default: '1/1', description: 'Part i/N of the clips, from 1/N to N/N.' },
-  limit: {
-    type: 'integer',
-    minimum: 0,
-    default: 0,
-    description: 'Questions asked, from the first; 0 asks all.',
-  },
+  ...selectionFields,
 } as const
 
 export type Profile = 'published' | 'strict' | 'base'
@@ -49,10 +45,9 @@ export interface Wording {
   readonly profile: Profile
 }
 
-interface ReaderConfig extends Wording {
+interface ReaderConfig extends Wording, Selection {
   readonly path: string
   readonly shard: string
-  readonly limit: number
 }
 
 const instructions: Readonly<Record<Profile, string>> = {
@@ -94,19 +89,24 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
   let started: Promise<LocatedBenchmark> | undefined
   const whole = (): Promise<LocatedBenchmark> => {
     started ??= read(worded(config)).then(async benchmark => {
-      const asked = limited(benchmark, config.limit)
-      const located = await locate(config.path, asked.questions)
+      refuseDoubles(benchmark)
+      const asked = await selected(benchmark.questions, config)
+      const located = await locate(config.path, asked)
       for (const line of located.warnings) context.log(line, 'warn')
-      return { ...asked, ...located }
+      return { ...benchmark, ...located }
     })
     return started
   }
   return {
     samples: context.source<Question>(async function* () {
       const { shard, shards } = parseShard(config.shard)
-      const clips = [...byClip((await whole()).questions).values()]
-      for (const [i, questions] of clips.entries())
-        if (i % shards === shard - 1) for (const value of questions) yield { key: value.fields.id, value }
+      const { questions, packed } = await whole()
+      const clips = [...byClip(questions)].filter((_, i) => i % shards === shard - 1)
+      // the others are answered before the run may fail for clips that are not there
+      const isMissing = ([video]: (typeof clips)[number]) =>
+        !packed.has(video) && stateOf(video) === 'missing-clip'
+      const ordered = [...clips.filter(clip => !isMissing(clip)), ...clips.filter(isMissing)]
+      for (const [, asked] of ordered) for (const value of asked) yield { key: value.fields.id, value }
     }),
     benchmark: context.source<Benchmark>(async function* (): AsyncGenerator<SourceItem<Benchmark>> {
       const { questions, findings, packed, warnings: _, ...rest } = await whole()
@@ -202,13 +202,11 @@ export function byClip(questions: readonly Question[]): Map<string, Question[]> 
   return clips
 }
 
-function limited(benchmark: ReadBenchmark, limit: number): ReadBenchmark {
-  const { questions, name } = benchmark
+function refuseDoubles({ questions, name }: ReadBenchmark): void {
   const seen = new Set<string>()
   for (const { fields } of questions) {
     if (seen.has(fields.id))
       throw new ReadError('duplicate-id', `${name}: two questions have the id ${fields.id}`)
     seen.add(fields.id)
   }
-  return limit > 0 ? { ...benchmark, questions: questions.slice(0, limit) } : benchmark
 }

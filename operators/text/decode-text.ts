@@ -11,7 +11,8 @@ export function decodeText(bytes: Uint8Array): Decoded {
 
 /**
  * The text of a subtitle file: in addition to the encodings above, UTF-16 without a mark, Windows-1252 (an extended
- * Latin-1) and GB18030, distinguished by which bytes are neighbours. Undefined if none of them fits.
+ * Latin-1), GB18030 and EUC-KR, distinguished by which bytes are neighbours and which characters they make. Undefined if
+ * none of them fits.
  */
 export function decodeSubtitles(bytes: Uint8Array): string | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe && bytes[2] === 0 && bytes[3] === 0) return undefined // UTF-32
@@ -19,7 +20,7 @@ export function decodeSubtitles(bytes: Uint8Array): string | undefined {
   if (sure) return sure.text
   if (bytes.includes(0)) return undefined
   const runs = highRuns(bytes)
-  if (runs.every(isChinese)) return isHardlyChinese(runs) ? undefined : decodedAs('gb18030', bytes)?.text
+  if (runs.every(isChinese)) return chineseOrKorean(runs, bytes)
   return runs.every(isWestern) ? windows1252(bytes) : undefined
 }
 
@@ -103,14 +104,33 @@ function isChinese({ bytes, before, after }: HighRun): boolean {
 }
 
 /**
- * Whether the characters that GB18030 gives are unlikely in Chinese: many are rare, as from Cyrillic bytes, or all have
- * first bytes of Korean syllables in EUC-KR.
+ * Both encodings use the same pairs of bytes. First bytes above 0xc8 begin no Korean syllable; where there is none, the
+ * language whose frequent characters come out is taken, and none of them where neither does. Many rare Chinese characters
+ * come of other encodings, as of Cyrillic bytes.
  */
-function isHardlyChinese(runs: readonly HighRun[]): boolean {
+function chineseOrKorean(runs: readonly HighRun[], bytes: Uint8Array): string | undefined {
   const leads = runs.flatMap(({ bytes }) => [...bytes].filter((byte, i) => i % 2 === 0 && byte >= 0xb0))
-  const rare = leads.filter(lead => lead > 0xd7).length
-  return rare > 0.3 * leads.length || (leads.length >= 10 && leads.every(lead => lead <= 0xc8))
+  const chinese = decodedAs('gb18030', bytes)?.text
+  if (leads.filter(lead => lead > 0xd7).length > 0.3 * leads.length) return undefined
+  if (leads.length === 0 || leads.some(lead => lead > 0xc8)) return chinese
+  const korean = decodedAs('euc-kr', bytes)?.text
+  const inChinese = countOf(frequentInChinese, chinese)
+  const inKorean = countOf(frequentInKorean, korean)
+  if (inChinese === inKorean || Math.max(inChinese, inKorean) < leads.length / 4) return undefined
+  return inKorean > inChinese ? korean : chinese
 }
+
+const countOf = (frequent: ReadonlySet<string>, text = ''): number =>
+  Array.from(text).filter(character => frequent.has(character)).length
+
+/** Of those whose first byte is not above 0xc8. */
+const frequentInChinese = new Set(
+  '的不了人来到大们个好你那么就会和可很对看过国家地得都多发分给后还回见今开能年老没面明名哪内女前起其情请去全却让如',
+)
+
+const frequentInKorean = new Set(
+  '이다는을를가에의로고하지은도기사나아어요니습까서리한해그있없게자라안녕세여만들저우내네것거수보했무뭐왜인일시대정부전말잘못야',
+)
 
 /** Whether a run is one or two accented letters, or marks of a Western text. */
 function isWestern({ bytes, before, after }: HighRun): boolean {

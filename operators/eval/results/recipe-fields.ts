@@ -35,5 +35,8 @@ export function recipeDifferences(one: Recipe, other: Recipe): string[] {
   return names
     .filter(name => !(name === 'model' && 'weights' in one && 'weights' in other))
     .filter(name => JSON.stringify(one[name]) !== JSON.stringify(other[name]))
-    .map(name => `${name} ${JSON.stringify(one[name])} and ${JSON.stringify(other[name])}`)
+    .map(name => `${name} ${shown(one[name])} and ${shown(other[name])}`)
 }
+
+/** A recipe of an earlier version may lack a field. */
+const shown = (value: unknown): string => (value === undefined ? 'not stated' : JSON.stringify(value))

@@ -53,7 +53,7 @@ t.test('subtitles that no encoding fits are named, and no question is asked with
   const question = { question: 'Q', fields: { subtitles } } as unknown as Question
   await t.rejects(wordsOf(question, { seconds: [1.5], durationSeconds: 3 }), {
     code: 'bad-subtitles',
-    message: /a\.srt: subtitles must be UTF-8, UTF-16, Windows-1252 or GB18030, and are none of them/,
+    message: /a\.srt: subtitles must be UTF-8, UTF-16, Windows-1252, GB18030 or EUC-KR, and it is not sure/,
   })
   writeFileSync(path, '[{"start": 1}, 2]')
   await t.rejects(

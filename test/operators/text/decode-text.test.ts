@@ -33,6 +33,16 @@ t.test('what fits no encoding is unreadable, never a replacement character', asy
   t.equal(decodeSubtitles(bytes(0xcf, 0xf0, 0xe8, 0xe2, 0xe5)), undefined, 'Windows-1251')
   t.equal(decodeSubtitles(bytes(0x82, 0xb1, 0x82, 0xf1)), undefined, 'Shift JIS')
   t.equal(decodeSubtitles(bytes(0x61, 0xb3, 0x62, 0xb9)), undefined, 'Windows-1250')
-  const korean = Array.from({ length: 12 }, (_, i) => [0xb0 + i, 0xa1 + i]).flat()
-  t.equal(decodeSubtitles(bytes(...korean)), undefined, 'EUC-KR')
+  const neither = Array.from({ length: 12 }, (_, i) => [0xb0 + i, 0xa1 + i]).flat()
+  t.equal(decodeSubtitles(bytes(...neither)), undefined, 'neither Chinese nor Korean')
+})
+
+t.test('Korean and Chinese, which share their bytes, are told apart in short lines too', async t => {
+  // the bytes of EUC-KR
+  const hello = [0xbe, 0xc8, 0xb3, 0xe7, 0xc7, 0xcf, 0xbc, 0xbc, 0xbf, 0xe4]
+  t.equal(decodeSubtitles(bytes(...hello)), `${times}안녕하세요`)
+  t.equal(decodeSubtitles(bytes(0xb3, 0xaa, 0xb4, 0xc2, 0x2e)), `${times}나는.`)
+  // the bytes of GB2312, all of whose first ones begin Korean syllables too
+  t.equal(decodeSubtitles(bytes(0xc4, 0xe3, 0xba, 0xc3)), `${times}你好`)
+  t.equal(decodeSubtitles(bytes(0xb2, 0xbb, 0xbf, 0xc9, 0xc4, 0xdc)), `${times}不可能`)
 })
