@@ -11,6 +11,8 @@ export interface Question extends Sample {
   fields: QuestionFields
   /** `eval.pending`: it has a result already. It is not asked again, but its clip's frames are chosen as if it were. */
   hasResult?: boolean
+  /** `eval.pending`: frames that it is asked with, where it is asked with several numbers of them. */
+  count?: number
   /** `eval.pending`: which of its repeats are asked, counted from 0; absent: the first. */
   repeats?: readonly number[]
   /** Which of its repeats this answer is; absent: the first. */

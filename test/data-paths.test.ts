@@ -80,6 +80,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/eval/results/store.ts': [
     'hashed',
     '`${fileName(repeat === 0 ? id : `${id}\\nrepeat ${repeat}`)}.json`',
+    '`frames-${count}`',
     'name',
   ],
   'operators/files/archives.ts': ['listed', 'name'],

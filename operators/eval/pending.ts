@@ -2,8 +2,10 @@ import { rmSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { concat, defer, filter, from, ignoreElements, share } from 'rxjs'
 import { type Emission, type Item, operator } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import type { Question } from '../question.ts'
 import type { ClipQuestions } from './clip-questions.ts'
+import { countsField, setsOf } from './frame-counts.ts'
 import { openClaims } from './results/claims.ts'
 import { sharedResults } from './results/opening.ts'
 import { resultsFolder } from './results/store.ts'
@@ -37,6 +39,7 @@ export default operator({
       default: 1,
       description: 'Answers to each question, each drawn with a seed of its own.',
     },
+    counts: countsField,
     claimSeconds: {
       type: 'number',
       exclusiveMinimum: 0,
@@ -61,21 +64,37 @@ export default operator({
     },
   },
   drops: true,
-  run: ({ clips }, { folder: given, recipe, retry, repeats, claimSeconds, lookEverySeconds }, context) => {
-    const folder = resultsFolder(given, context)
-    const claims = openClaims(folder, claimSeconds)
+  run: (
+    { clips },
+    { folder: given, recipe, retry, repeats, counts, claimSeconds, lookEverySeconds },
+    context,
+  ) => {
+    const sets = setsOf(resultsFolder(given, context), counts)
+    const claims = openClaims(at(sets, 0).folder, claimSeconds)
     const warn = (line: string) => context.log(line, 'warn')
-    let settings: LookUpSettings | undefined
+    const opened: (LookUpSettings & { count: number | undefined })[] = []
     const begin = async () => {
-      const whole = await recipeOf({ ...recipe, ...(repeats > 1 && { repeats }) }, context)
-      const results = await sharedResults(folder, whole, context)
       const canScore = context.parts.some(({ from }) => from.includes(`${context.node}.answers`))
       const needsGold = seesGold(nodesAfter(context.node, context.parts))
-      settings = { folder, recipe: whole, retry, repeats, canScore, needsGold, results, warn }
+      for (const { count, folder } of sets) {
+        const stated = { ...recipe, ...(count && { frames: count }), ...(repeats > 1 && { repeats }) }
+        const whole = await recipeOf(stated, context, count)
+        const results = await sharedResults(folder, whole, context)
+        opened.push({ count, folder, recipe: whole, retry, repeats, canScore, needsGold, results, warn })
+      }
     }
-    const lookUp = async (clip: ClipQuestions): Promise<SortedClip> => {
-      if (!settings) throw new Error('eval.pending: must open the folder of the results first')
-      return lookUpClip(clip, settings)
+    const lookUp = async ({ video, questions }: ClipQuestions): Promise<SortedClip> => {
+      if (opened.length === 0) throw new Error('eval.pending: must open the folder of the results first')
+      const sorted: SortedClip[] = []
+      for (const { count, ...settings } of opened) {
+        const counted = count === undefined ? questions : questions.map(question => ({ ...question, count }))
+        sorted.push(await lookUpClip({ video, questions: counted }, settings))
+      }
+      return {
+        clip: { video, questions: sorted.flatMap(({ clip }) => clip.questions) },
+        stored: sorted.flatMap(({ stored }) => stored),
+        replaced: sorted.flatMap(({ replaced }) => replaced),
+      }
     }
     const emitted = ({ clip, stored, replaced }: SortedClip): Emission<ClipQuestions | Question>[] => {
       for (const path of replaced) rmSync(path, { force: true })

@@ -21,7 +21,7 @@ export async function chooseFrames(
   const { framesPerSecond } = clip
   for (const question of questions) {
     try {
-      const rule = { ...question.fields.frames, count, mode, maxFrames }
+      const rule = { ...question.fields.frames, count: question.count ?? count, mode, maxFrames }
       const indices = pickFrames({ ...clip, sample: question }, rule)
       const seconds = indices.map(index => index / framesPerSecond)
       const stated = question.fields.duration

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { QuestionWith } from '../question.ts'
 import { type Picture, tile, writeJpeg } from '../video/pictures.ts'
-import { fileName } from './results/store.ts'
+import { fileName, folderOfCount } from './results/store.ts'
 
 /** Frames in one row of a contact sheet. */
 const columns = 4
@@ -17,14 +17,15 @@ export async function withSheets(
   const written = new Map<string, string>()
   const out: QuestionWith<'shown'>[] = []
   for (const question of questions) {
-    const { shown, fields } = question
+    const { shown, fields, count } = question
     const frames = shown.indices.join(',')
-    let sheet = written.get(frames)
+    const place = folderOfCount(folder, count)
+    let sheet = written.get(`${place}\n${frames}`)
     if (sheet === undefined) {
       sheet = `frames/${fileName(`${fields.clip}\n${frames}`)}.jpg`
       const pictures = shown.indices.flatMap(index => thumbnails.get(index) ?? [])
-      await writeJpeg(join(folder, sheet), tile(pictures, columns), 5, signal)
-      written.set(frames, sheet)
+      await writeJpeg(join(place, sheet), tile(pictures, columns), 5, signal)
+      written.set(`${place}\n${frames}`, sheet)
     }
     out.push({ ...question, shown: { ...shown, sheet } })
   }

@@ -5,18 +5,27 @@ import { isObject, readJsonObject } from '../../engine/shared/json.ts'
 import type { QuestionWith } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { EvaluationError } from './evaluation-error.ts'
+import { countsField, setsOf } from './frame-counts.ts'
 import { openedResults } from './results/opening.ts'
 import { type Origin, writeOrigin } from './results/origin.ts'
 import { recipeDigests } from './results/recipe-fields.ts'
 import { writeReport } from './results/report.ts'
 import { resultOf } from './results/result.ts'
-import { appendTiming, putResult, recipeIn, resultsFolder, writeBenchmark } from './results/store.ts'
+import {
+  appendTiming,
+  folderOfCount,
+  putResult,
+  recipeIn,
+  resultsFolder,
+  writeBenchmark,
+} from './results/store.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
 export default operator({
   summary: 'Commits each result once, and at the end writes the report of all results in the folder.',
   config: {
     folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+    counts: countsField,
     failOnError: {
       type: 'number',
       minimum: 0,
@@ -28,10 +37,11 @@ export default operator({
   },
   inputs: { results: 'result', benchmark: 'benchmark' },
   outputs: {},
-  run: ({ results, benchmark }, { folder: given, failOnError }, context) => {
-    const folder = resultsFolder(given, context)
+  run: ({ results, benchmark }, { folder: given, counts, failOnError }, context) => {
+    const whole = resultsFolder(given, context)
+    const folders = setsOf(whole, counts).map(({ folder }) => folder)
     let done = 0
-    let digests: ReturnType<typeof recipeDigests> | undefined
+    const digests = new Map<string, ReturnType<typeof recipeDigests>>()
     const kept: Item<Benchmark>[] = []
     const describe = benchmark.pipe(
       context.each((value: Benchmark, item) => {
@@ -41,11 +51,14 @@ export default operator({
     )
     const commit = results.pipe(
       context.each(async (question: QuestionWith<'verdict'>) => {
+        const folder = folderOfCount(whole, question.count)
         // the folder is this run's only after it was opened, which is before the first result
-        if (!digests) for (const { value } of kept) writeBenchmark(folder, value)
-        digests ??= recipeDigests(recipeIn(folder) ?? {})
+        if (!digests.has(folder)) {
+          for (const { value } of kept) writeBenchmark(folder, value)
+          digests.set(folder, recipeDigests(recipeIn(folder) ?? {}))
+        }
         ;(await openedResults(folder, context))?.check()
-        const made = question.digests && { ...question.digests, ...digests }
+        const made = question.digests && { ...question.digests, ...digests.get(folder) }
         const result = resultOf(made ? { ...question, digests: made } : question)
         if (putResult(folder, result)) {
           const { id, clip, tokens } = result
@@ -58,13 +71,17 @@ export default operator({
     )
     const finish = defer(() => from(kept)).pipe(
       context.each(async (value: Benchmark) => {
-        ;(await openedResults(folder, context))?.check()
-        writeBenchmark(folder, value)
-        writeOrigin(folder, originOf(context))
-        const { summary, line } = await writeReport(folder, value, failOnError)
-        const { trouble } = summary
-        if (trouble !== undefined) throw new EvaluationError('many-failures', `${trouble}; ${line}`)
-        context.log(line)
+        const troubles: string[] = []
+        for (const folder of folders) {
+          ;(await openedResults(folder, context))?.check()
+          writeBenchmark(folder, value)
+          writeOrigin(folder, originOf(context))
+          const { summary, line } = await writeReport(folder, value, failOnError)
+          const { trouble } = summary
+          if (trouble === undefined) context.log(line)
+          else troubles.push(`${trouble}; ${line}`)
+        }
+        if (troubles.length > 0) throw new EvaluationError('many-failures', troubles.join('\n'))
         return undefined
       }),
     )

@@ -33,9 +33,10 @@ const isJudge = ({ type }: GraphPart): boolean => type.startsWith('judge.')
 
 /**
  * The recipe of the evaluation that follows a node: the stated fields, and what the graph and the files in it decide. Of
- * an operator from elsewhere its whole config counts, as a digest, for it may hold a secret.
+ * an operator from elsewhere its whole config counts, as a digest, for it may hold a secret. `count`: one of several numbers of
+ * frames.
  */
-export async function recipeOf(stated: Recipe, context: Context): Promise<Recipe> {
+export async function recipeOf(stated: Recipe, context: Context, count?: number): Promise<Recipe> {
   const nodes = nodesAfter(context.node, context.parts)
   const settings = nodes.flatMap(({ type, scope, name, config }): [string, unknown][] => {
     if (type === 'eval.score') return [[`${scoringPrefix}scorer`, scorerOf(config)]]
@@ -43,7 +44,7 @@ export async function recipeOf(stated: Recipe, context: Context): Promise<Recipe
     const own = `${name.slice(scope.length)}.`
     if (type.startsWith('judge.')) return judgeFields(type, fields, config)
     if (!fields) return [[`${own}config`, `${type} ${digestOf(config)}`]]
-    return fields.map(field => [own + field, config[field]])
+    return fields.map(field => [own + field, decidingValue(type, field, config, count)])
   })
   const resources: [string, unknown][] = []
   for (const part of context.parts.filter(one => isUsed(one, nodes))) {
@@ -83,6 +84,14 @@ const judgeModel = async ({ config }: GraphPart): Promise<string> => digestOf(aw
 
 const precisionOf = ({ name, scope }: GraphPart, context: Context): string =>
   context.resource<LoadedModel>(name.slice(scope.length)).precision
+
+/** With several numbers of frames, each has the recipe that it has alone. */
+const decidingValue = (
+  type: string,
+  field: string,
+  config: GraphPart['config'],
+  count: number | undefined,
+): unknown => (type === 'eval.watch' && field === 'count' && count !== undefined ? count : config[field])
 
 /** The fields of the recipe that say how the graph scores answers. */
 export const scoringOf = (parts: readonly GraphPart[]): Recipe =>

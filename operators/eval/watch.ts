@@ -9,6 +9,7 @@ import { openClip } from '../video/open-clip.ts'
 import { VideoError } from '../video/video-error.ts'
 import { type ClipQuestions, pendingOf, type WatchedClip } from './clip-questions.ts'
 import type { FeatureCache } from './feature-cache.ts'
+import { countsField } from './frame-counts.ts'
 import { failedQuestions } from './outcome.ts'
 import { chooseFrames } from './question-frames.ts'
 import { withSheets } from './question-sheets.ts'
@@ -30,6 +31,7 @@ const config = {
     description: 'The cache of features: clips whose features are in it are not decoded.',
   },
   count: { type: 'integer', minimum: 1, default: 16, description: 'Frames of one clip.' },
+  counts: countsField,
   mode: {
     type: 'string',
     enum: ['count', 'one-a-second'],
@@ -73,6 +75,10 @@ const config = {
   concurrency: concurrencyField,
 } as const
 
+/** Different numbers share few frames. */
+const mostOf = (count: number, counts: readonly number[]): number =>
+  counts.length > 0 ? counts.reduce((sum, one) => sum + one, 0) : count
+
 /**
  * However many questions a clip has and however their frames differ, the frames that any of them sees are decoded once.
  * All questions count, with a result or without, so that a run that was stopped sees what an undisturbed one sees.
@@ -84,10 +90,10 @@ export default operator({
   inputs: { clips: 'clip-questions' },
   outputs: { watched: { kind: 'watched', shape: ['F'] }, failures: 'answer' },
   drops: true,
-  dims: ({ count, mode, maxFrames }) => ({ F: mode === 'count' ? count : maxFrames }),
-  memory: ({ model, count, mode, maxFrames, concurrency }, { sizes }) => {
+  dims: ({ count, counts, mode, maxFrames }) => ({ F: mode === 'count' ? mostOf(count, counts) : maxFrames }),
+  memory: ({ model, count, counts, mode, maxFrames, concurrency }, { sizes }) => {
     const { imageSize } = model === '' ? { imageSize: undefined } : sizes(model)
-    const frames = clipsAtOnce(concurrency) * (mode === 'count' ? count : maxFrames)
+    const frames = clipsAtOnce(concurrency) * (mode === 'count' ? mostOf(count, counts) : maxFrames)
     return imageSize === undefined
       ? []
       : [{ what: 'pixels of clips', bytes: frames * 3 * imageSize ** 2 * 4 }]

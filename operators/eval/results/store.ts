@@ -25,6 +25,10 @@ export interface Timing extends StageSeconds {
 export const resultsFolder = (folder: string, context: Context): string =>
   folder === '' ? join(context.runDirectory, 'evaluation') : folder
 
+/** Where the results of one of several numbers of frames are: a folder like that of a run with this number alone. */
+export const folderOfCount = (folder: string, count: number | undefined): string =>
+  count === undefined ? folder : join(folder, `frames-${count}`)
+
 /** A file name made from any text: the same one from the same text. */
 export const fileName = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 24)
 
