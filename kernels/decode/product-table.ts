@@ -1,59 +1,60 @@
-import type { StepTile } from './product-tile.ts'
+import type { StepTile, TileOfColumns, TileOfK } from './product-tile.ts'
 
 /** The products of a decode step. */
 export type StepProductName = 'qkv' | 'out' | 'gated' | 'down' | 'head'
 
-const byK = (subgroups: number, columnBlocks: number, depth: number): StepTile => {
-  return { subgroups, columnBlocks, depth, divide: 'k' }
+const byK = (subgroups: number, columnBlocks: number, depth: number): TileOfK => {
+  return { divide: 'k', subgroups, columnBlocks, depth }
 }
-const byColumns = (subgroups: number, columnBlocks: number, depth: number): StepTile => {
-  return { subgroups, columnBlocks, depth, divide: 'columns' }
+const byColumns = (
+  subgroups: number,
+  columnBlocks: number,
+  depth: number,
+  rowDepth: number,
+  splits = 1,
+): TileOfColumns => {
+  return { divide: 'columns', subgroups, columnBlocks, depth, rowDepth, splits }
+}
+
+/** The tiles of the products of a decode step; `few` is up to 16 rows. */
+const tiles: Readonly<Record<StepProductName, { few: TileOfK; many: TileOfColumns }>> = {
+  qkv: { few: byK(16, 2, 128), many: byColumns(4, 2, 64, 128, 8) },
+  out: { few: byK(16, 2, 128), many: byColumns(8, 1, 64, 128, 8) },
+  gated: { few: byK(4, 2, 64), many: byColumns(4, 2, 32, 128) },
+  down: { few: byK(16, 1, 64), many: byColumns(4, 1, 64, 64, 4) },
+  head: { few: byK(4, 1, 64), many: byColumns(8, 1, 64, 64) },
 }
 
 /**
- * The tiles of the products of a decode step; `few` is up to 16 rows. Microseconds on an H200 (driver 580.159.04,
- * 2026-11-22, `bench decode-cuts --all`) of the released sizes, 8 rows and 64: qkv 13.5, 28.3; out 11.8, 20.9; gated
- * 32.6, 92.4; down 25.8, 59.7; head 169, 416.
- */
-const tiles: Readonly<Record<StepProductName, { few: StepTile; many: StepTile }>> = {
-  qkv: { few: byK(8, 1, 64), many: byK(4, 2, 64) },
-  out: { few: byK(8, 1, 128), many: byK(8, 1, 64) },
-  gated: { few: byColumns(4, 1, 64), many: byColumns(4, 2, 64) },
-  down: { few: byK(16, 1, 64), many: byK(8, 1, 128) },
-  head: { few: byColumns(2, 1, 128), many: byColumns(8, 1, 64) },
-}
-
-/**
- * The same for weights in tiles (tiled-weights.ts), from measurements of products without their ends. With them a step of 8
- * sequences takes 2.99 ms instead of 3.21, one of 64 8.17 ms instead of 9.19 (H200, 2026-11-29, `bench decode`).
- */
-const tilesOfTiled: typeof tiles = {
-  qkv: { few: byK(16, 2, 128), many: byK(8, 1, 32) },
-  out: { few: byK(16, 2, 128), many: byK(8, 1, 32) },
-  gated: { few: byK(4, 2, 64), many: byColumns(4, 2, 64) },
-  down: { few: byK(16, 1, 64), many: byK(8, 1, 32) },
-  head: { few: byK(4, 1, 64), many: byColumns(8, 1, 64) },
-}
-
-/**
- * The measured tile for `rows` rows of `inner` numbers. Narrower where its columns do not divide a `unit`, the columns that
- * must stay together, or where fewer subgroups already cover k.
+ * The measured tile for `rows` rows of `inner` numbers; `columns` is what the product makes, and a `unit` of them must stay
+ * together. Smaller where sizes do not divide by it, or where fewer subgroups already cover k.
  */
 export function stepTileFor(
   name: StepProductName,
   rows: number,
   inner: number,
-  { columns, unit, isTiled = false }: { columns: number; unit: number; isTiled?: boolean },
+  { columns, unit }: { columns: number; unit: number },
 ): StepTile {
-  const best = { ...(isTiled ? tilesOfTiled : tiles)[name][rows <= 16 ? 'few' : 'many'] }
-  // Weights in tiles are read in whole steps.
-  while (isTiled && inner % best.depth !== 0) best.depth /= 2
-  const columnBlocks = unit % (16 * best.columnBlocks) === 0 ? best.columnBlocks : 1
-  if (best.divide === 'columns') {
-    if (Math.ceil(columns / (16 * columnBlocks)) % best.subgroups === 0) return { ...best, columnBlocks }
-    return byK(2, columnBlocks, isTiled ? best.depth : 64)
+  const { few, many } = tiles[name]
+  if (rows > 16) {
+    const rowDepth = dividing(inner, many.rowDepth)
+    const depth = Math.min(many.depth, rowDepth)
+    const splits = Math.min(many.splits, inner / rowDepth)
+    const columnTiles = Math.ceil(columns / 16)
+    for (const columnBlocks of [many.columnBlocks, 1])
+      for (let { subgroups } = many; subgroups >= 2; subgroups /= 2)
+        if (columnTiles % (subgroups * columnBlocks) === 0)
+          return { ...many, subgroups, columnBlocks, rowDepth, depth, splits }
   }
-  let { subgroups } = best
-  while (subgroups > 2 && (subgroups / 2) * best.depth >= inner) subgroups /= 2
-  return { ...best, columnBlocks, subgroups }
+  const tile = rows > 16 ? byK(4, 1, 32) : few
+  const columnBlocks = unit % (16 * tile.columnBlocks) === 0 ? tile.columnBlocks : 1
+  const depth = dividing(inner, tile.depth)
+  let { subgroups } = tile
+  while (subgroups > 2 && (subgroups / 2) * depth >= inner) subgroups /= 2
+  return { ...tile, columnBlocks, depth, subgroups }
+}
+
+/** The largest half, quarter, and so on of `depth` that divides `inner`, a multiple of 16. */
+function dividing(inner: number, depth: number): number {
+  return inner % depth === 0 ? depth : dividing(inner, depth / 2)
 }

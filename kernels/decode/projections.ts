@@ -1,8 +1,10 @@
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
-import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
-import type { StepTile, StepWeights } from './product-tile.ts'
+import { countedIn, type Normed, normedRows, stepParts, stepProduct, toRead, toWrite } from './product.ts'
+import { blocksOfTile, type StepProduct, type StepShape, type StepTile } from './product-tile.ts'
+import { addRows } from './split-rows.ts'
+import type { StepWeights } from './tiled-weights.ts'
 
 // The products of a decode step besides those of attention's inputs, each a `stepProduct` (product.ts) with its own end:
 //
@@ -10,37 +12,37 @@ import type { StepTile, StepWeights } from './product-tile.ts'
 //   gatedProjection   out = silu(x · gateᵀ) · (x · upᵀ), the SwiGLU of Shazeer (2020): a tile has 8 columns of each
 //   stepLogits        logits = x · weightᵀ
 
-/** The weights of an `addProjection`. */
-export function addWeights(of: Pick<AddProjection, 'weight' | 'inner' | 'columns' | 'tile'>): StepWeights {
-  const { weight, inner, columns, tile } = of
-  const results = tile.columnBlocks * 16
-  return {
-    name: 'decode_add',
-    tile,
-    inner,
-    columnTiles: columns / results,
-    weights: [['weight', 'weight']],
-    tensors: { weight },
-    locate: locateWhole(results),
-  }
+function addShape({ inner, columns, tile }: Pick<AddProjection, 'inner' | 'columns' | 'tile'>): StepShape {
+  const results = blocksOfTile(tile) * 16
+  return { name: 'decode_add', tile, inner, columnTiles: columns / results, locate: locateWhole(results) }
 }
+
+/** The weights of an `addProjection`: float16 or float32 (columns, inner). */
+export const addWeights = (
+  weight: Tensor,
+  of: Pick<AddProjection, 'inner' | 'columns' | 'tile'>,
+): StepWeights => {
+  return { ...addShape(of), weights: [['weight', 'weight']], tensors: { weight } }
+}
+
+/** The parts in which an `addProjection` leaves the sums of squares of its rows. */
+export const squareParts = (columns: number, tile: StepTile): number =>
+  tile.divide === 'columns' ? 1 : columns / (16 * tile.columnBlocks)
 
 export interface AddProjection {
   /** Blocks of the rows to be projected. */
   from: Tensor
   inner: number
-  /** float16 (columns, inner) */
-  weight: Tensor
-  /** The same in tiles: it is then read in its place. */
-  tiled?: Tensor | undefined
+  /** The weight in tiles. */
+  tiled: Tensor
   /** (rows, columns), added to. */
   x: Tensor
   /** (padded rows): scales of the norm before, near enough to write `next` with. */
   scales: Tensor
   /** Gain of the norm that comes next: (columns). */
   gain: Tensor
-  /** Filled with what that norm's reader needs. */
-  next: { rows: Tensor; squares: Tensor }
+  /** Filled with what that norm's reader needs; the squares have `squareParts`. */
+  next: Pick<Normed, 'rows' | 'squares' | 'epsilon'>
   rows: number
   columns: number
   tile: StepTile
@@ -48,14 +50,13 @@ export interface AddProjection {
 
 /** x += from · weightᵀ, and what the next norm needs of x. */
 export function addProjection(recording: Recording, of: AddProjection): void {
-  const { from, x, scales, gain, next, rows, columns, tile } = of
-  const results = tile.columnBlocks * 16
-  const { kernel, ...call } = stepProduct({
-    ...addWeights(of),
-    target: recording.target,
+  const { from, x, scales, gain, next, rows, columns, tile, tiled } = of
+  const results = blocksOfTile(tile) * 16
+  const product: StepProduct = {
+    ...addShape(of),
     rows,
     results,
-    tiled: of.tiled,
+    tiled,
     x: from,
     squares: scales,
     types: { columns: 'u32' },
@@ -91,8 +92,9 @@ var<workgroup> written: array<f32, tile_rows * ${results}>;`,
     for (var c = 0u; c < ${results}u; c++) { total += written[lane * ${results}u + c]; }
     next_squares[column_tile * padded + row_base + lane] = total;
   }`,
-  })
-  recording.dispatch(kernel, call)
+  }
+  if (tile.divide === 'k') stepProduct(recording, product)
+  else addRows(recording, { parts: stepParts(recording, product), x, gain, next, rows, columns })
 }
 
 /** WGSL: the columns of a tile lie side by side. */
@@ -101,19 +103,15 @@ const locateWhole = (columns: number): string => `
   let first = column_tile * ${columns}u;
   let second = first + ${columns / 2}u;`
 
-/** The weights of a `gatedProjection`: a tile has 8 columns of the gate, and the same 8 of the other. */
-export function gatedWeights(
-  of: Pick<GatedProjection, 'gate' | 'up' | 'columns' | 'tile'> & { inner: number },
-): StepWeights {
-  const { gate, up, columns, tile, inner } = of
-  const results = tile.columnBlocks * 8
+type GatedSizes = Pick<GatedProjection, 'columns' | 'tile'> & { inner: number }
+
+function gatedShape({ columns, tile, inner }: GatedSizes): StepShape {
+  const results = blocksOfTile(tile) * 8
   return {
     name: 'decode_gated',
     tile,
     inner,
     columnTiles: columns / results,
-    weights: [['gate', 'up']],
-    tensors: { gate, up },
     locate: `
   let part = 0u;
   let first = column_tile * ${results}u;
@@ -121,14 +119,19 @@ export function gatedWeights(
   }
 }
 
+/**
+ * The weights of a `gatedProjection`, float16 or float32 (columns, inner): a tile has 8 columns of the gate, and the same 8 of
+ * the other.
+ */
+export const gatedWeights = (gate: Tensor, up: Tensor, of: GatedSizes): StepWeights => {
+  return { ...gatedShape(of), weights: [['gate', 'up']], tensors: { gate, up } }
+}
+
 export interface GatedProjection {
   x: Normed
   rows: number
-  /** float16 (columns, inner) */
-  gate: Tensor
-  up: Tensor
-  /** The same in tiles: they are then read in their place. */
-  tiled?: Tensor | undefined
+  /** The weights in tiles. */
+  tiled: Tensor
   /** Blocks, out. */
   out: Tensor
   columns: number
@@ -138,10 +141,9 @@ export interface GatedProjection {
 /** out = silu(x · gateᵀ) · (x · upᵀ) of normed rows, as blocks. */
 export function gatedProjection(recording: Recording, of: GatedProjection): void {
   const { x, rows, out, tile } = of
-  const results = tile.columnBlocks * 8
-  const { kernel, ...call } = stepProduct({
-    ...gatedWeights({ ...of, inner: x.size }),
-    target: recording.target,
+  const results = blocksOfTile(tile) * 8
+  stepProduct(recording, {
+    ...gatedShape({ ...of, inner: x.size }),
     rows,
     results,
     tiled: of.tiled,
@@ -160,34 +162,27 @@ export function gatedProjection(recording: Recording, of: GatedProjection): void
       out[block_index(row_base + row${s}, first + column${s}, params.row_blocks)] = f16(kept(value));
     }`,
   })
-  recording.dispatch(kernel, call)
 }
 
-/** The weights of `stepLogits`. */
-export function logitsWeights(
-  of: Pick<StepLogits, 'weight' | 'columns' | 'tile'> & { inner: number },
-): StepWeights {
-  const { weight, columns, tile, inner } = of
-  const results = tile.columnBlocks * 16
-  return {
-    name: 'decode_logits',
-    tile,
-    inner,
-    columnTiles: Math.ceil(columns / results),
-    weights: [['weight', 'weight']],
-    ...(columns % results !== 0 && { weightRows: columns }),
-    tensors: { weight },
-    locate: locateWhole(results),
-  }
+type LogitsSizes = Pick<StepLogits, 'columns' | 'tile'> & { inner: number }
+
+function logitsShape({ columns, tile, inner }: LogitsSizes): StepShape {
+  const results = blocksOfTile(tile) * 16
+  const columnTiles = Math.ceil(columns / results)
+  return { name: 'decode_logits', tile, inner, columnTiles, locate: locateWhole(results) }
+}
+
+/** The weights of `stepLogits`: float16 or float32 (columns, inner). */
+export const logitsWeights = (weight: Tensor, of: LogitsSizes): StepWeights => {
+  const weightRows = of.columns % (blocksOfTile(of.tile) * 16) === 0 ? undefined : of.columns
+  return { ...logitsShape(of), weights: [['weight', 'weight']], weightRows, tensors: { weight } }
 }
 
 export interface StepLogits {
   x: Normed
   rows: number
-  /** float16 (columns, inner) */
-  weight: Tensor
-  /** The same in tiles: it is then read in its place. */
-  tiled?: Tensor | undefined
+  /** The weight in tiles. */
+  tiled: Tensor
   /** (rows, columns), out. */
   logits: Tensor
   columns: number
@@ -197,10 +192,9 @@ export interface StepLogits {
 /** logits = x · weightᵀ of normed rows. */
 export function stepLogits(recording: Recording, of: StepLogits): void {
   const { x, rows, logits, columns, tile } = of
-  const results = tile.columnBlocks * 16
-  const { kernel, ...call } = stepProduct({
-    ...logitsWeights({ ...of, inner: x.size }),
-    target: recording.target,
+  const results = blocksOfTile(tile) * 16
+  stepProduct(recording, {
+    ...logitsShape({ ...of, inner: x.size }),
     rows,
     results,
     tiled: of.tiled,
@@ -214,5 +208,4 @@ export function stepLogits(recording: Recording, of: StepLogits): void {
       logits[(row_base + row${s}) * params.columns + first + column${s}] = sum_of(row${s}, column${s}) * scale_of(row${s});
     }`,
   })
-  recording.dispatch(kernel, call)
 }

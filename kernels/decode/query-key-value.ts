@@ -2,7 +2,8 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
-import type { StepTile, StepWeights } from './product-tile.ts'
+import { blocksOfTile, type StepShape, type StepTile } from './product-tile.ts'
+import type { StepWeights } from './tiled-weights.ts'
 
 // The inputs of attention in a decode step: queries, keys and values of normed rows in one product (product.ts), with bias and
 // rotary embedding (attention/rope.ts). A tile has 8 columns of the first half of a head and the 8 of the second half that turn
@@ -13,12 +14,8 @@ import type { StepTile, StepWeights } from './product-tile.ts'
 export interface AttentionInputs {
   x: Normed
   rows: number
-  /** float16 (heads · headSize, inner) and so on. */
-  queryWeight: Tensor
-  keyWeight: Tensor
-  valueWeight: Tensor
-  /** The same in tiles: they are then read in their place. */
-  tiled?: Tensor | undefined
+  /** The weights in tiles. */
+  tiled: Tensor
   /** (heads + 2 · keyValueHeads) · headSize: of queries, keys, values. */
   bias: Tensor
   /** (positions, headSize / 2, 2): cosines and sines. */
@@ -38,27 +35,17 @@ export interface AttentionInputs {
   tile: StepTile
 }
 
-/** The weights of `attentionInputs`: a tile has numbers of one head, and those that turn with them. */
-export function attentionInputWeights(
-  of: Pick<
-    AttentionInputs,
-    'queryWeight' | 'keyWeight' | 'valueWeight' | 'heads' | 'keyValueHeads' | 'headSize' | 'tile'
-  > & { inner: number },
-): StepWeights {
-  const { queryWeight, keyWeight, valueWeight, heads, keyValueHeads, headSize, tile, inner } = of
-  const results = tile.columnBlocks * 8
+type InputSizes = Pick<AttentionInputs, 'heads' | 'keyValueHeads' | 'headSize' | 'tile'> & { inner: number }
+
+/** A tile has numbers of one head, and those that turn with them. */
+function inputShape({ heads, keyValueHeads, headSize, tile, inner }: InputSizes): StepShape {
+  const results = blocksOfTile(tile) * 8
   const tilesOfHead = headSize / 2 / results
   return {
     name: 'decode_qkv',
     tile,
     inner,
     columnTiles: (heads + 2 * keyValueHeads) * tilesOfHead,
-    weights: [
-      ['query_weight', 'query_weight'],
-      ['key_weight', 'key_weight'],
-      ['value_weight', 'value_weight'],
-    ],
-    tensors: { query_weight: queryWeight, key_weight: keyWeight, value_weight: valueWeight },
     types: { heads: 'u32', key_value_heads: 'u32', head_size: 'u32' },
     params: { heads, key_value_heads: keyValueHeads, head_size: headSize },
     locate: `
@@ -72,13 +59,28 @@ export function attentionInputWeights(
   }
 }
 
+/** The weights of `attentionInputs`: float16 or float32 (heads · headSize, inner) and so on. */
+export const attentionInputWeights = (
+  [query, key, value]: readonly Tensor[],
+  of: InputSizes,
+): StepWeights => {
+  return {
+    ...inputShape(of),
+    weights: [
+      ['query_weight', 'query_weight'],
+      ['key_weight', 'key_weight'],
+      ['value_weight', 'value_weight'],
+    ],
+    tensors: { query_weight: query, key_weight: key, value_weight: value },
+  }
+}
+
 /** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the slot of each row's step. */
 export function attentionInputs(recording: Recording, of: AttentionInputs): void {
   const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
-  const results = tile.columnBlocks * 8
-  const { kernel, ...call } = stepProduct({
-    ...attentionInputWeights({ ...of, inner: x.size }),
-    target: recording.target,
+  const results = blocksOfTile(tile) * 8
+  stepProduct(recording, {
+    ...inputShape({ ...of, inner: x.size }),
     rows,
     results,
     tiled: of.tiled,
@@ -125,5 +127,4 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
       }
     }`,
   })
-  recording.dispatch(kernel, call)
 }

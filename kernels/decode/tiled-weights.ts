@@ -2,7 +2,7 @@ import { type BufferSpec, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
-import type { StepWeights } from './product-tile.ts'
+import { blocksOfTile, type StepShape } from './product-tile.ts'
 
 // Weights of decode products in the order in which matrix units read them: blocks of 16 columns by 16 k side by side, 512 bytes
 // each, in float16. A block is then loaded straight from memory, in whole lines, without a way through workgroup memory:
@@ -12,9 +12,22 @@ import type { StepWeights } from './product-tile.ts'
 //
 // The columns follow each other as the product's tiles have them, so tiles serve one product and one width of its tile.
 
+/** The weights of a product, and which of them each tile of columns has. */
+export interface StepWeights extends StepShape {
+  /**
+   * Weights (outputs, inner) by part: the first and the second half of a tile's columns are rows of these tensors, from
+   * `first` and `second` on.
+   */
+  weights: readonly (readonly [string, string])[]
+  /** The tensors of these names: float16 or float32. */
+  tensors: Readonly<Record<string, Tensor>>
+  /** Rows of the weights, where tiles may go beyond. */
+  weightRows?: number | undefined
+}
+
 /** Numbers of the tiles of a product's weights; those of columns that do not exist are copies of the last column. */
 export const tiledSize = ({ columnTiles, tile, inner }: StepWeights): number =>
-  columnTiles * tile.columnBlocks * 16 * inner
+  columnTiles * blocksOfTile(tile) * 16 * inner
 
 /** Writes the weights, float32 or float16, into a float16 tensor of `tiledSize`. */
 export function tileWeights(recording: Recording, of: StepWeights, into: Tensor): void {
@@ -22,7 +35,7 @@ export function tileWeights(recording: Recording, of: StepWeights, into: Tensor)
   const halves = Object.values(tensors).every(({ type }) => type === 'f16')
   const names = Object.keys(tensors)
   const read: BufferSpec = { element: halves ? 'vec4u' : 'vec4f', access: 'read' } // (columns, inner)
-  const { columnBlocks } = tile
+  const columnBlocks = blocksOfTile(tile)
   const row = (half: string) => (weightRows === undefined ? half : `min(${half}, ${weightRows - 1}u)`)
   const load = (array: string, half: string) =>
     halves

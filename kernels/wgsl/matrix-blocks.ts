@@ -52,8 +52,8 @@ export interface BlocksWgsl {
   right(at: string, pitch: string, pair?: number): string
   /** Expression: `sums` plus the product of two blocks of this pair. */
   multiply(left: string, right: string, sums: string, pair?: number): string
-  /** Statement: writes sums row by row into a tile or an output. */
-  store(array: string, at: string, pitch: number, sums: string): string
+  /** Statement: writes sums row by row into a tile or an output, or column by column into an output. */
+  store(array: string, at: string, pitch: number, sums: string, order?: 'rows' | 'columns'): string
   /** Expression: sums that were stored to a tile. */
   load(array: string, at: string, pitch: number): string
 }
@@ -83,7 +83,8 @@ alias Sums = subgroup_matrix_result<f32, ${width}, 16>;`,
       return load('Right', fast === 'k' ? 'col_major' : 'row_major', array, at, pitch)
     },
     multiply: (left, right, sums) => `subgroupMatrixMultiplyAccumulate(${left}, ${right}, ${sums})`,
-    store: (array, at, pitch, sums) => `subgroupMatrixStore<row_major>(&${array}, ${at}, ${sums}, ${pitch}u)`,
+    store: (array, at, pitch, sums, order = 'rows') =>
+      `subgroupMatrixStore<${order === 'rows' ? 'row_major' : 'col_major'}>(&${array}, ${at}, ${sums}, ${pitch}u)`,
     load: (array, at, pitch) => load('Sums', 'row_major', array, at, `${pitch}u`),
   }
 }
@@ -133,6 +134,11 @@ fn store_${array}(to: u32, pitch: u32, block: Sums, lane: u32) {
   ${first}
   let start = to + at / ${width}u * pitch;
   ${quads.flatMap(q => unroll(4, j => `${array}[start + ${inRow(q)} + ${j}u] = block[${q}][${j}];`)).join('\n  ')}
+}
+fn store_columns_${array}(to: u32, pitch: u32, block: Sums, lane: u32) {
+  ${first}
+  let start = to + at / ${width}u;
+  ${quads.flatMap(q => unroll(4, j => `${array}[start + (${inRow(q)} + ${j}u) * pitch] = block[${q}][${j}];`)).join('\n  ')}
 }`
   return {
     enables: '',
@@ -147,7 +153,8 @@ ${[...multiply, ...tiles.map(throughTile), ...outputs.map(toOutput)].join('')}`,
     left: (at, pitch) => `vec2u(${at}, ${pitch})`,
     right: (at, pitch) => `vec2u(${at}, ${pitch})`,
     multiply: (a, b, sums, pair = 0) => `multiply_${pair}(${a}, ${b}, ${sums}, lane)`,
-    store: (array, at, pitch, sums) => `store_${array}(${at}, ${pitch}u, ${sums}, lane)`,
+    store: (array, at, pitch, sums, order = 'rows') =>
+      `store_${order === 'rows' ? '' : 'columns_'}${array}(${at}, ${pitch}u, ${sums}, lane)`,
     load: (array, at, pitch) => `load_${array}(${at}, ${pitch}u, lane)`,
   }
 }

@@ -1,23 +1,22 @@
 import { type StepProductName, stepTileFor } from '../../kernels/decode/product-table.ts'
 import type { StepTile } from '../../kernels/decode/product-tile.ts'
-import { addProjection, gatedProjection, stepLogits } from '../../kernels/decode/projections.ts'
-import { attentionInputs } from '../../kernels/decode/query-key-value.ts'
-import { blocksOf, squaresOf } from '../../kernels/decode/row-blocks.ts'
+import { blocksOfTile } from '../../kernels/decode/product-tile.ts'
+import { tiledSize, tileWeights } from '../../kernels/decode/tiled-weights.ts'
 import type { Device } from '../../kernels/device/device.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
-import { headWeight, layerWeight } from '../../kernels/networks/language-weights.ts'
-import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
+import { type CutProduct, cutProducts } from './decode-products.ts'
 import { type BenchOptions, type Measurement, measure } from './measure.ts'
 import { randomModel } from './released.ts'
 
-const depths = [32, 64, 128]
-
-/** Every cut of a step's products, and the one that the table has: what kernels/decode/product-table.ts was made from. */
+/**
+ * The products of a step with the tiles of kernels/decode/product-table.ts, or with every tile that it was chosen from; each
+ * is compared with the first.
+ */
 export async function* decodeCuts(
   device: Device,
-  { rounds, config, all }: BenchOptions,
+  { rounds, config, all, only }: BenchOptions,
 ): AsyncGenerator<Measurement> {
   if (device.units === 'none')
     throw new Error(
@@ -25,124 +24,119 @@ export async function* decodeCuts(
     )
   const model = await randomModel(device, 'none', config)
   for (const rows of [8, 64])
-    for (const { name, wide, columns, inner, unit, weights, record } of products(model, rows)) {
-      const tiles = [stepTileFor(name, rows, inner, { columns, unit })]
-      if (all) tiles.push(...cuts(wide))
-      for (const tile of tiles) {
-        const layers = Array.from({ length: model.shape.language.layers }, (_, i) => i)
-        const bytes = 2 * columns * inner
-        const label = `${name} ${rows}: ${tile.subgroups} subgroups by ${tile.divide}, ${16 * tile.columnBlocks} columns, ${tile.depth} deep`
-        try {
-          const recording = new Recording(device, 'float16')
-          for (const layer of weights === 'one' ? [0, 0, 0] : layers) record(recording, layer, tile)
-          const count = recording.segments[0].commands.length
-          const compiled = await compile(device, recording, 'cut')
-          // Bursts of tens of milliseconds, since an idle GPU needs that long to reach its clock.
-          const repeats = Math.ceil(0.02 / (count * (bytes / 3e12)))
-          const seconds = await measure(rounds, async () => {
-            compiled.run(Array.from({ length: repeats }, () => 'main'))
-            await device.finish()
-          })
-          compiled.free()
-          yield { name: label, seconds: seconds.map(s => s / (repeats * count)), bytes }
-        } catch (error) {
-          // Some cuts need more workgroup memory than there is, or do not divide the columns.
-          console.error(`${label}: ${error instanceof Error ? error.message.split('\n')[0] : error}`)
-        }
-      }
+    for (const product of cutProducts(model, rows)) {
+      if (!`${product.name} ${rows}`.startsWith(only)) continue
+      const chosen = stepTileFor(product.name, rows, product.inner, product)
+      const tiles = [chosen, ...(all ? others(product.name, rows) : [])]
+      yield* cutsOf(device, product, { rows, rounds, tiles })
     }
   model.weights.free()
 }
 
-const cuts = (wide: boolean): StepTile[] =>
-  (wide ? (['k', 'columns'] as const) : (['k'] as const)).flatMap(divide =>
-    [2, 4, 8, 16].flatMap(subgroups =>
-      [1, 2].flatMap(columnBlocks => depths.map(depth => ({ subgroups, columnBlocks, depth, divide }))),
-    ),
-  )
-
-interface Product {
-  name: StepProductName
-  /** Whether subgroups may divide its columns. */
-  wide: boolean
-  columns: number
-  inner: number
-  unit: number
-  weights: 'one' | 'layers'
-  record(recording: Recording, layer: number, tile: StepTile): void
+interface Cuts {
+  rows: number
+  rounds: number
+  tiles: readonly StepTile[]
 }
 
-/** The products of the model's step over made-up rows. */
-function products({ device, shape: { language }, weights }: VideoModel, rows: number): Product[] {
-  const { hidden, heads, keyValueHeads, headSize, vocabulary } = language
-  const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
-  const of = (layer: number, name: string) => layerWeight(weights, layer, `${name}.weight`).value
-  const made = new Map<string, Tensor>()
-  const tensor = (label: string, dimensions: readonly number[], type: Tensor['type'] = 'f32') => {
-    const key = `${label} ${dimensions}`
-    const known = made.get(key) ?? device.tensor(label, dimensions, type)
-    made.set(key, known)
-    return known
-  }
-  const half = (label: string, dimensions: readonly number[]) => tensor(label, dimensions, 'f16')
-  const scales = tensor('scales', [squaresOf(rows, 1)[1]])
-  const squares = tensor('squares', squaresOf(rows, hidden / 16))
-  const x = { rows: half('x', blocksOf(rows, hidden)), squares, scales, size: hidden, epsilon: 1e-6 }
-  const gated = half('gated', blocksOf(rows, intermediate))
-  const outputs = (heads + 2 * keyValueHeads) * headSize
-  const add = (name: 'out' | 'down', weight: string, from: Tensor): Product => ({
-    ...{ name, wide: false, columns: hidden, inner: from.shape[0] * 16, unit: hidden },
-    weights: 'layers',
-    record(recording, layer, tile) {
-      const inner = from.shape[0] * 16
-      const parts = hidden / (16 * tile.columnBlocks)
-      const next = {
-        rows: half('next', blocksOf(rows, hidden)),
-        squares: tensor('next squares', squaresOf(rows, parts)),
-      }
-      const stream = tensor('stream', [rows, hidden])
-      const gain = tensor('gain', [hidden])
-      addProjection(recording, {
-        ...{ from, inner, weight: of(layer, weight), x: stream, scales, gain, next, rows, columns: hidden },
-        tile,
+async function* cutsOf(
+  device: Device,
+  product: CutProduct,
+  { rows, rounds, tiles }: Cuts,
+): AsyncGenerator<Measurement> {
+  const bytes = 2 * product.columns * product.inner
+  const inTiles = new Map<number, Tensor[]>()
+  let wanted: Float32Array | undefined
+  for (const tile of tiles) {
+    const label = `${product.name} ${rows}: ${textOf(tile)}`
+    try {
+      const blocks = blocksOfTile(tile)
+      const tiled = inTiles.get(blocks) ?? (await tilesOf(device, product, tile))
+      inTiles.set(blocks, tiled)
+      const recording = new Recording(device, 'float16')
+      for (const each of tiled) product.record(recording, each, tile)
+      const compiled = await compile(device, recording, 'cut')
+      // Bursts of tens of milliseconds, since an idle GPU needs that long to reach its clock.
+      const repeats = Math.ceil(0.02 / (tiled.length * (bytes / 3e12)))
+      const seconds = await measure(rounds, async () => {
+        compiled.run(Array.from({ length: repeats }, () => 'main'))
+        await device.finish()
       })
-    },
+      product.reset()
+      compiled.run()
+      const found = await device.read(product.result)
+      compiled.free()
+      wanted ??= found
+      const difference = largestDifference(found, wanted)
+      if (difference > 2e-2) console.error(`${label}: WRONG, differs by ${difference}`)
+      yield { name: label, seconds: seconds.map(s => s / (repeats * tiled.length)), bytes }
+    } catch (error) {
+      // Some cuts need more workgroup memory than there is, or do not divide the columns.
+      console.error(`${label}: ${error instanceof Error ? error.message.split('\n')[0] : error}`)
+    }
+  }
+  for (const tensor of [...inTiles.values()].flat()) device.freeTensor(tensor)
+}
+
+const textOf = (tile: StepTile): string => {
+  const { divide, subgroups, columnBlocks, depth } = tile
+  const rest = tile.divide === 'k' ? '' : ` of ${tile.rowDepth}, split in ${tile.splits}`
+  return `${subgroups} subgroups by ${divide}, ${16 * columnBlocks} columns, ${depth}${rest} deep`
+}
+
+/** The weights of all layers in tiles. */
+async function tilesOf(device: Device, product: CutProduct, tile: StepTile): Promise<Tensor[]> {
+  const recording = new Recording(device, 'float16')
+  const tiled = product.weightsOf(tile).map(weights => {
+    const into = device.tensor('tiles', [tiledSize(weights)], 'f16')
+    tileWeights(recording, weights, into)
+    return into
   })
+  const compiled = await compile(device, recording, 'tiles')
+  compiled.run()
+  await device.finish()
+  compiled.free()
+  return tiled
+}
+
+/** Relative to the root mean square. */
+function largestDifference(found: Float32Array, wanted: Float32Array): number {
+  let [largest, squares] = [0, 0]
+  for (const [i, value] of wanted.entries()) {
+    squares += value * value
+    const difference = Math.abs((found[i] ?? Number.NaN) - value)
+    if (!(difference <= largest)) largest = difference
+  }
+  return largest / Math.sqrt(squares / wanted.length)
+}
+
+function others(name: StepProductName, rows: number): StepTile[] {
+  if (rows <= 16)
+    return [4, 8, 16].flatMap(subgroups =>
+      [1, 2].flatMap(columnBlocks =>
+        [64, 128, 256].map(depth => ({ divide: 'k' as const, subgroups, columnBlocks, depth })),
+      ),
+    )
+  const splits = { qkv: [4, 8], out: [4, 8], gated: [1, 2], down: [4, 6, 8, 12], head: [1] }[name]
   return [
-    {
-      ...{ name: 'qkv', wide: false, columns: outputs, inner: hidden, unit: headSize, weights: 'layers' },
-      record(recording, layer, tile) {
-        attentionInputs(recording, {
-          ...{ x, rows, heads, keyValueHeads, headSize, capacity: 64, tile },
-          queryWeight: of(layer, 'self_attn.q_proj'),
-          keyWeight: of(layer, 'self_attn.k_proj'),
-          valueWeight: of(layer, 'self_attn.v_proj'),
-          bias: tensor('bias', [outputs]),
-          angles: tensor('angles', [64, headSize / 2, 2]),
-          lengths: tensor('lengths', [rows], 'u32'),
-          position: tensor('position', [rows], 'u32'),
-          queries: half('queries', [keyValueHeads, rows, heads / keyValueHeads, headSize]),
-          cache: half('cache', [2, rows, 64, keyValueHeads * headSize]),
-        })
-      },
-    },
-    add('out', 'self_attn.o_proj', x.rows),
-    {
-      ...{ name: 'gated', wide: true, columns: 2 * intermediate, inner: hidden, unit: 2 * intermediate },
-      weights: 'layers',
-      record(recording, layer, tile) {
-        const [gate, up] = [of(layer, 'mlp.gate_proj'), of(layer, 'mlp.up_proj')]
-        gatedProjection(recording, { x, rows, gate, up, out: gated, columns: intermediate, tile })
-      },
-    },
-    add('down', 'mlp.down_proj', gated),
-    {
-      ...{ name: 'head', wide: true, columns: vocabulary, inner: hidden, unit: 64, weights: 'one' },
-      record(recording, _, tile) {
-        const logits = tensor('logits', [rows, vocabulary])
-        const weight = headWeight(weights, language).value
-        stepLogits(recording, { x, rows, weight, logits, columns: vocabulary, tile })
-      },
-    },
-  ]
+    [4, 1],
+    [4, 2],
+    [8, 1],
+  ].flatMap(([subgroups = 4, columnBlocks = 1]) =>
+    [
+      [64, 64],
+      [32, 64],
+      [64, 128],
+      [32, 128],
+    ].flatMap(([depth = 64, rowDepth = 64]) =>
+      splits.map(split => ({
+        divide: 'columns' as const,
+        subgroups,
+        columnBlocks,
+        depth,
+        rowDepth,
+        splits: split,
+      })),
+    ),
+  )
 }

@@ -7,7 +7,7 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load, endure, run: where the checkpoint is written
 //   --all          gemm, decode-cuts: every cut
-//   --only NAME    gemm: shapes whose names begin so, e.g. bar
+//   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never

@@ -1,6 +1,6 @@
 import { decodeStart } from '../../decode/embed-and-norm.ts'
 import type { Normed } from '../../decode/product.ts'
-import { addProjection, gatedProjection, stepLogits } from '../../decode/projections.ts'
+import { addProjection, gatedProjection, squareParts, stepLogits } from '../../decode/projections.ts'
 import { attentionInputs } from '../../decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../decode/row-blocks.ts'
 import { groupAttention, groupItems, groupLists } from '../../decode/shared-prompt-attention.ts'
@@ -33,8 +33,7 @@ export function canStepFast(recording: Recording, weights: ParameterSet, languag
 
 /**
  * Steps of few dispatches. The current segment gets the commands that prepare their tensors: room for keys and values, the
- * biases of a layer as one list, and float16 copies of the matrices that are in float32 because they are trained, or that
- * have an adapter, whose product is added to the copy.
+ * biases of a layer as one list, and the matrices in tiles of float16.
  */
 export function fastSteps(
   recording: Recording,
@@ -183,17 +182,14 @@ function recordStep(
   /** Adds a product to the residual stream, whose norm is then the next input. */
   const add = (from: Tensor, product: ProductMatrices, gain: Tensor): void => {
     const inner = from.shape[0] * 16
-    const { matrices, tiled, tile } = product
-    const [weight] = matrices
-    const next = normed(hidden / (16 * tile.columnBlocks))
+    const next = normed(squareParts(hidden, product.tile))
     const { scales } = input
-    const of = { from, inner, weight, tiled, x, scales, gain, next, rows, columns: hidden, tile }
+    const of = { from, inner, ...product, x, scales, gain, next, rows, columns: hidden }
     addProjection(recording, of)
     input = next
   }
   for (let layer = 0; layer < layers; layer++) {
     const { qkv, out, gated: gating, down } = matrices[layer]
-    const [queryWeight, keyWeight, valueWeight] = qkv.matrices
     const cache = caches[layer]
     const queries = temporary('queries', [keyValueHeads, rows, ratio, headSize])
     attentionInputs(recording, {
@@ -203,17 +199,13 @@ function recordStep(
       keyValueHeads,
       headSize,
       capacity,
-      queryWeight,
-      keyWeight,
-      valueWeight,
-      tiled: qkv.tiled,
+      ...qkv,
       bias: biases[layer],
       angles,
       lengths,
       position,
       queries,
       cache,
-      tile: qkv.tile,
     })
     const attended = temporary('attended', blocksOf(rows, heads * headSize))
     groupAttention(recording, {
@@ -231,17 +223,13 @@ function recordStep(
       scale: headSize ** -0.5,
     })
     add(attended, out, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
-    const [gate, up] = gating.matrices
-    const columns = gate.shape[0]
+    const [columns] = layerWeight(weights, layer, 'mlp.gate_proj.weight').shape
     const gated = temporary('gated', blocksOf(rows, columns))
-    const { tiled, tile } = gating
-    gatedProjection(recording, { x: input, rows, gate, up, tiled, out: gated, columns, tile })
+    gatedProjection(recording, { x: input, rows, ...gating, out: gated, columns })
     add(gated, down, gainOf(layer + 1))
   }
   const logits = recording.tensor('logits', [rows, vocabulary])
-  const { matrices: headMatrices, tiled, tile } = tensors.head
-  const [weight] = headMatrices
-  stepLogits(recording, { x: input, rows, weight, tiled, logits, columns: vocabulary, tile })
+  stepLogits(recording, { x: input, rows, ...tensors.head, logits, columns: vocabulary })
   return logits
 }
 

@@ -1,8 +1,8 @@
 import { type StepProductName, stepTileFor } from '../../decode/product-table.ts'
-import type { StepTile, StepWeights } from '../../decode/product-tile.ts'
+import type { StepTile } from '../../decode/product-tile.ts'
 import { addWeights, gatedWeights, logitsWeights } from '../../decode/projections.ts'
 import { attentionInputWeights } from '../../decode/query-key-value.ts'
-import { tiledSize, tileWeights } from '../../decode/tiled-weights.ts'
+import { type StepWeights, tiledSize, tileWeights } from '../../decode/tiled-weights.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import type { Parameter } from '../../layers/pass.ts'
@@ -12,11 +12,9 @@ import { headWeight, layerWeight } from '../language-weights.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 
-/** The matrices (outputs, inputs) of a product of decode steps. */
+/** The matrices of a product of decode steps, in tiles of float16. */
 export interface ProductMatrices {
-  /** In the order in which the product names them; float16, unless they are in tiles. */
-  matrices: readonly Tensor[]
-  tiled: Tensor | undefined
+  tiled: Tensor
   tile: StepTile
 }
 
@@ -47,7 +45,7 @@ export function layerMatrices(
     const [parameter] = parameters(matrix)
     const [columns, inner] = parameter.shape
     const product = { name, rows, parameters: [parameter], columns, unit: columns }
-    return matricesOf(recording, product, ([weight], tile) => addWeights({ weight, inner, columns, tile }))
+    return matricesOf(recording, product, ([weight], tile) => addWeights(weight, { inner, columns, tile }))
   }
   const inputs = {
     name: 'qkv',
@@ -60,13 +58,12 @@ export function layerMatrices(
   const columns = gates[0].shape[0]
   const gated = { name: 'gated', rows, parameters: gates, columns: 2 * columns, unit: 2 * columns } as const
   return {
-    qkv: matricesOf(recording, inputs, ([queryWeight, keyWeight, valueWeight], tile) => {
-      const of = { queryWeight, keyWeight, valueWeight, heads, keyValueHeads, headSize, tile, inner }
-      return attentionInputWeights(of)
-    }),
+    qkv: matricesOf(recording, inputs, (weights, tile) =>
+      attentionInputWeights(weights, { heads, keyValueHeads, headSize, tile, inner }),
+    ),
     out: add('out', 'self_attn.o_proj'),
     gated: matricesOf(recording, gated, ([gate, up], tile) =>
-      gatedWeights({ gate, up, columns, tile, inner }),
+      gatedWeights(gate, up, { columns, tile, inner }),
     ),
     down: add('down', 'mlp.down_proj'),
   }
@@ -80,7 +77,7 @@ export function headMatrices(
   const { vocabulary: columns, hidden: inner } = language
   const parameters = [headWeight(weights, language)]
   const product = { name: 'head', rows, parameters, columns, unit: 64 } as const
-  return matricesOf(recording, product, ([weight], tile) => logitsWeights({ weight, columns, tile, inner }))
+  return matricesOf(recording, product, ([weight], tile) => logitsWeights(weight, { columns, tile, inner }))
 }
 
 interface Product {
@@ -91,27 +88,28 @@ interface Product {
   unit: number
 }
 
-/** Matrices in float32, as trained ones are, have to be copied to float16 in any case: the copy is made in tiles. */
+/** Puts the matrices into tiles, with their adapters added, in the current segment. */
 function matricesOf(
   recording: Recording,
   { name, rows, parameters, columns, unit }: Product,
   weightsOf: (matrices: readonly Tensor[], tile: StepTile) => StepWeights,
 ): ProductMatrices {
-  const isTiled = parameters.every(({ value, adapter }) => value.type === 'f32' && !adapter)
-  const tile = stepTileFor(name, rows, parameters[0].shape[1], { columns, unit, isTiled })
-  if (!isTiled)
-    return { matrices: parameters.map(each => inFloat16(recording, each)), tiled: undefined, tile }
-  const matrices = parameters.map(({ value }) => value)
-  const weights = weightsOf(matrices, tile)
+  const tile = stepTileFor(name, rows, parameters[0].shape[1], { columns, unit })
+  const areAlike = parameters.every(
+    ({ value, adapter }) => !adapter && value.type === parameters[0].value.type,
+  )
+  const weights = weightsOf(
+    parameters.map(each => (areAlike ? each.value : withAdapter(recording, each))),
+    tile,
+  )
   const tiled = recording.pin(`${name} in tiles`, [tiledSize(weights)], 'f16')
   tileWeights(recording, weights, tiled)
-  return { matrices, tiled, tile }
+  return { tiled, tile }
 }
 
-/** The weight itself if it is in float16 and has no adapter; else a float16 copy, made in the current segment, with the adapter added. */
-function inFloat16(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
-  if (value.type === 'f16' && !adapter) return value
-  const half = recording.pin(value.label, shape, 'f16')
+/** A float16 copy of the weight, with its adapter, if it has one, added. */
+function withAdapter(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
+  const half = recording.tensor(value.label, shape, 'f16')
   copy(recording, { from: value, into: half })
   if (adapter) addAdapter(recording, adapter, half)
   return half

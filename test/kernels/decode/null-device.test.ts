@@ -1,7 +1,6 @@
 import t from 'tap'
 import { decodeStart } from '../../../kernels/decode/embed-and-norm.ts'
 import { type StepProductName, stepTileFor } from '../../../kernels/decode/product-table.ts'
-import type { StepWeights } from '../../../kernels/decode/product-tile.ts'
 import {
   addProjection,
   addWeights,
@@ -13,7 +12,7 @@ import {
 import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
-import { tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
+import { type StepWeights, tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
 import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
 import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
@@ -29,26 +28,27 @@ const models = [
 ]
 
 for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } of models)
-  for (const [rows, isTiled] of [1, 9, 17, 100].flatMap(rows => [
-    [rows, false] as const,
-    [rows, true] as const,
-  ]))
+  for (const [rows, isTrained] of [
+    [1, true],
+    [9, false],
+    [17, true],
+    [100, false],
+  ] as const)
     t.test(
-      `every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL${isTiled ? ', weights in tiles' : ''}`,
+      `every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL, ${isTrained ? 'trained' : 'frozen'} weights`,
       async t => {
         const found = await complaints(gpu, recording => {
           const f32 = (shape: readonly number[]) => recording.tensor('given', shape)
           const half = (shape: readonly number[]) => recording.tensor('given', shape, 'f16')
           const index = (...shape: number[]) => recording.tensor('given', shape, 'u32')
           const tile = (name: StepProductName, inner: number, columns: number, unit: number) =>
-            stepTileFor(name, rows, inner, { columns, unit, isTiled })
+            stepTileFor(name, rows, inner, { columns, unit })
           const tiledOf = (weights: StepWeights) => {
-            if (!isTiled) return {}
             const tiled = half([tiledSize(weights)])
             tileWeights(recording, weights, tiled)
-            return { tiled }
+            return tiled
           }
-          const matrix = (shape: readonly number[]) => (isTiled ? f32(shape) : half(shape))
+          const matrix = (shape: readonly number[]) => (isTrained ? f32(shape) : half(shape))
           const normed = () => {
             const squares = f32(squaresOf(rows, 3))
             return {
@@ -71,14 +71,12 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
           const inputs = {
             ...of,
-            queryWeight: matrix([heads * headSize, hidden]),
-            keyWeight: matrix([width, hidden]),
-            valueWeight: matrix([width, hidden]),
             tile: tile('qkv', hidden, outputs, headSize),
           }
+          const inputWeights = [heads * headSize, width, width].map(size => matrix([size, hidden]))
           attentionInputs(recording, {
             ...inputs,
-            ...tiledOf(attentionInputWeights({ ...inputs, inner: hidden })),
+            tiled: tiledOf(attentionInputWeights(inputWeights, { ...inputs, inner: hidden })),
             x: normed(),
             bias: f32([outputs]),
             angles: f32([99, headSize / 2, 2]),
@@ -97,31 +95,28 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
           })
           const add = (name: 'out' | 'down', inner: number) => {
             const sizes = { inner, columns: hidden, tile: tile(name, inner, hidden, hidden) }
-            const weights = { ...sizes, weight: matrix([hidden, inner]) }
             const from = half(blocksOf(rows, inner))
-            const tiled = tiledOf(addWeights(weights))
+            const tiled = tiledOf(addWeights(matrix([hidden, inner]), sizes))
             const next = normed()
-            addProjection(recording, { ...weights, ...tiled, from, x, scales: f32([112]), gain, next, rows })
+            addProjection(recording, { ...sizes, tiled, from, x, scales: f32([112]), gain, next, rows })
           }
           add('out', heads * headSize)
           add('down', intermediate)
           const gates = {
-            gate: matrix([intermediate, hidden]),
-            up: matrix([intermediate, hidden]),
             columns: intermediate,
             tile: tile('gated', hidden, 2 * intermediate, 2 * intermediate),
           }
           const gated = half(blocksOf(rows, intermediate))
-          const tiled = tiledOf(gatedWeights({ ...gates, inner: hidden }))
-          gatedProjection(recording, { ...gates, ...tiled, x: normed(), rows, out: gated })
+          const [gate, up] = [0, 1].map(() => matrix([intermediate, hidden]))
+          const tiled = tiledOf(gatedWeights(gate, up, { ...gates, inner: hidden }))
+          gatedProjection(recording, { ...gates, tiled, x: normed(), rows, out: gated })
           const logits = f32([rows, vocabulary])
           const head = {
-            weight: matrix([vocabulary, hidden]),
             columns: vocabulary,
             tile: tile('head', hidden, vocabulary, 64),
           }
-          const headTiles = tiledOf(logitsWeights({ ...head, inner: hidden }))
-          stepLogits(recording, { ...head, ...headTiles, x: normed(), rows, logits })
+          const headTiles = tiledOf(logitsWeights(matrix([vocabulary, hidden]), { ...head, inner: hidden }))
+          stepLogits(recording, { ...head, tiled: headTiles, x: normed(), rows, logits })
           draws(recording, logits, rows, vocabulary)
         })
         t.same(found, [])

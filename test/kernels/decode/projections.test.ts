@@ -1,16 +1,17 @@
 import t, { type Test } from 'tap'
-import type { StepWeights } from '../../../kernels/decode/product-tile.ts'
+import type { StepTile } from '../../../kernels/decode/product-tile.ts'
 import {
   addProjection,
   addWeights,
   gatedProjection,
   gatedWeights,
   logitsWeights,
+  squareParts,
   stepLogits,
 } from '../../../kernels/decode/projections.ts'
 import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
-import { tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
+import { type StepWeights, tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
@@ -65,53 +66,58 @@ const dot = (size: number, a: (k: number) => number, b: (k: number) => number): 
 interface Case {
   rows: number
   inner: number
-  subgroups: number
-  divide: 'k' | 'columns'
-  /** Whether weights are float32, and are put into tiles first. */
-  inTiles?: boolean
+  tile: StepTile
+  /** Whether the weights are float16. */
+  isHalf?: boolean
   products: readonly ('logits' | 'gated' | 'add' | 'qkv')[]
 }
+const byK = (subgroups: number, depth: number): StepTile => {
+  return { divide: 'k', subgroups, columnBlocks: 1, depth }
+}
+const byColumns = (columnBlocks: number, depth: number, rowDepth: number, splits: number): StepTile => {
+  return { divide: 'columns', subgroups: 2, columnBlocks, depth, rowDepth, splits }
+}
+const all = ['logits', 'gated', 'add', 'qkv'] as const
 const cases: readonly Case[] = [
-  { rows: 1, inner: 16, subgroups: 2, divide: 'k', products: ['logits', 'gated', 'add', 'qkv'] },
-  { rows: 9, inner: 80, subgroups: 2, divide: 'k', products: ['add'] },
-  { rows: 20, inner: 32, subgroups: 2, divide: 'k', products: ['gated', 'qkv'] },
-  { rows: 70, inner: 32, subgroups: 4, divide: 'k', products: ['logits', 'add'] },
-  { rows: 40, inner: 80, subgroups: 2, divide: 'columns', products: ['logits', 'gated'] },
-  {
-    rows: 9,
-    inner: 96,
-    subgroups: 2,
-    divide: 'k',
-    inTiles: true,
-    products: ['logits', 'gated', 'add', 'qkv'],
-  },
-  { rows: 40, inner: 64, subgroups: 2, divide: 'columns', inTiles: true, products: ['logits', 'gated'] },
+  { rows: 1, inner: 16, tile: byK(2, 16), isHalf: true, products: all },
+  { rows: 9, inner: 96, tile: byK(2, 32), products: ['qkv'] },
+  { rows: 2, inner: 112, tile: byK(2, 16), products: ['logits', 'add'] },
+  { rows: 2, inner: 96, tile: byK(2, 16), products: ['gated'] },
+  { rows: 20, inner: 32, tile: byK(2, 32), isHalf: true, products: ['gated', 'qkv'] },
+  { rows: 70, inner: 32, tile: byK(4, 32), products: ['add'] },
+  { rows: 20, inner: 64, tile: byColumns(2, 16, 32, 1), products: ['gated'] },
+  { rows: 3, inner: 48, tile: byColumns(1, 16, 48, 1), isHalf: true, products: ['logits', 'gated'] },
+  { rows: 3, inner: 32, tile: byColumns(1, 16, 32, 1), products: ['add'] },
+  { rows: 20, inner: 96, tile: byColumns(1, 32, 32, 2), products: ['add', 'qkv'] },
+  { rows: 70, inner: 80, tile: byColumns(1, 16, 16, 3), isHalf: true, products: ['qkv'] },
 ]
 
-for (const { rows, inner, subgroups, divide, inTiles = false, products } of cases) {
-  const tile = { subgroups, columnBlocks: 1, depth: 32, divide }
+const textOf = (tile: StepTile): string =>
+  tile.divide === 'k'
+    ? `${tile.subgroups} subgroups dividing k`
+    : `subgroups dividing columns, ${tile.columnBlocks} blocks each, ${tile.depth} of ${tile.rowDepth} k at once, ${tile.splits} workgroups dividing k`
+
+for (const { rows, inner, tile, isHalf = false, products } of cases) {
   const test = (name: Case['products'][number], what: string, body: (t: Test) => Promise<void>) =>
     products.includes(name) ? t.test(what, body) : undefined
-  const what = `${rows} rows of ${inner}, subgroups dividing ${divide}${inTiles ? ', weights in tiles' : ''}`
+  const what = `${rows} rows of ${inner}, ${textOf(tile)}`
   const weightOf = (shape: readonly number[], data: Float32Array<ArrayBuffer>) =>
-    inTiles ? given(device, shape, data) : half(device, shape, data)
-  /** The weights in tiles, for the products that read them so. */
+    isHalf ? half(device, shape, data) : given(device, shape, data)
   const tiledOf = (recording: Recording, weights: StepWeights) => {
-    if (!inTiles) return {}
     const tiled = recording.tensor('tiles', [tiledSize(weights)], 'f16')
     tileWeights(recording, weights, tiled)
-    return { tiled }
+    return tiled
   }
 
   await test('logits', `logits of ${what} are those of the exact norm`, async t => {
-    const columns = 55
+    const columns = 55 // in four tiles
     const x = normed(rows, inner, 1)
     const weight = halved(noise(columns * inner, 4))
     const logits = device.tensor('logits', [rows, columns])
     await runInFloat16(device, recording => {
-      const of = { weight: weightOf([columns, inner], weight), columns, tile }
-      const tiled = tiledOf(recording, logitsWeights({ ...of, inner }))
-      stepLogits(recording, { ...of, ...tiled, x: x.tensors, rows, logits })
+      const weights = logitsWeights(weightOf([columns, inner], weight), { columns, tile, inner })
+      const tiled = tiledOf(recording, weights)
+      stepLogits(recording, { tiled, columns, tile, x: x.tensors, rows, logits })
     })
     const wanted = Array.from({ length: rows * columns }, (_, i) => {
       const [row, column] = [Math.floor(i / columns), i % columns]
@@ -133,9 +139,8 @@ for (const { rows, inner, subgroups, divide, inTiles = false, products } of case
     const out = empty(blocksOf(rows, 32))
     await runInFloat16(device, recording => {
       const [gateWeight, upWeight] = [gate, up].map(data => weightOf([columns, inner], data))
-      const of = { gate: gateWeight, up: upWeight, columns, tile }
-      const tiled = tiledOf(recording, gatedWeights({ ...of, inner }))
-      gatedProjection(recording, { ...of, ...tiled, x: x.tensors, rows, out })
+      const tiled = tiledOf(recording, gatedWeights(gateWeight, upWeight, { columns, tile, inner }))
+      gatedProjection(recording, { tiled, columns, tile, x: x.tensors, rows, out })
     })
     const wanted: number[] = []
     for (let row = 0; row < rows; row++)
@@ -163,13 +168,14 @@ for (const { rows, inner, subgroups, divide, inTiles = false, products } of case
     const x = given(device, [rows, columns], stream.slice())
     const next = {
       rows: empty(blocksOf(rows, columns)),
-      squares: device.tensor('squares', squaresOf(rows, columns / 16)),
+      squares: device.tensor('squares', squaresOf(rows, squareParts(columns, tile))),
+      epsilon,
     }
     await runInFloat16(device, recording => {
-      const of = { weight: weightOf([columns, inner], weight), inner, columns, tile }
+      const of = { inner, columns, tile }
       addProjection(recording, {
         ...of,
-        ...tiledOf(recording, addWeights(of)),
+        tiled: tiledOf(recording, addWeights(weightOf([columns, inner], weight), of)),
         from: blocks(device, rows, inner, rowsIn),
         x,
         scales: given(device, [padded], scales),
@@ -190,15 +196,23 @@ for (const { rows, inner, subgroups, divide, inTiles = false, products } of case
       )
     })
     close(t, await device.read(x), wanted, 2e-6, `stream of ${what}`)
-    const scaled = wanted.map((value, i) => value * gain[i % columns] * scales[Math.floor(i / columns)])
-    close(t, await readBlocks(device, next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
-    const squares = await device.read(next.squares)
-    const totals = Array.from({ length: rows }, (_, row) => squares[row] + squares[padded + row])
-    const sums = totals.map((_, row) =>
+    const sums = Array.from({ length: rows }, (_, row) =>
       wanted.slice(row * columns, (row + 1) * columns).reduce((sum, value) => sum + value * value, 0),
     )
+    // Where subgroups divide the columns, another kernel ends whole rows, and knows their exact scales.
+    const used = tile.divide === 'columns' ? sums.map(sum => 1 / Math.sqrt(sum / columns + epsilon)) : scales
+    const scaled = wanted.map((value, i) => value * gain[i % columns] * used[Math.floor(i / columns)])
+    close(t, await readBlocks(device, next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
+    const squares = await device.read(next.squares)
+    const parts = squareParts(columns, tile)
+    const totals = sums.map((_, row) => {
+      let total = 0
+      for (let part = 0; part < parts; part++) total += squares[part * padded + row]
+      return total
+    })
     close(t, totals, sums, 2e-6, `squares of ${what}`)
-    close(t, squares.slice(2 * padded, 2 * padded + rows), scales.subarray(0, rows), 2e-6, `scale of ${what}`)
+    const found = squares.slice(parts * padded, parts * padded + rows)
+    close(t, found, Array.from(used).slice(0, rows), 2e-6, `scale of ${what}`)
   })
 
   await test(
@@ -219,14 +233,12 @@ for (const { rows, inner, subgroups, divide, inTiles = false, products } of case
       const queries = empty([keyValueHeads, room, 2, headSize])
       const slots = 2 * rows * capacity * keyValueHeads * headSize
       const cache = empty([2, rows, capacity, keyValueHeads * headSize])
-      const [queryWeight, keyWeight, valueWeight] = weights.map(data =>
-        weightOf([data.length / inner, inner], data),
-      )
-      const of = { queryWeight, keyWeight, valueWeight, heads, keyValueHeads, headSize, tile }
+      const of = { heads, keyValueHeads, headSize, tile }
+      const matrices = weights.map(data => weightOf([data.length / inner, inner], data))
       await runInFloat16(device, recording =>
         attentionInputs(recording, {
           ...of,
-          ...tiledOf(recording, attentionInputWeights({ ...of, inner })),
+          tiled: tiledOf(recording, attentionInputWeights(matrices, { ...of, inner })),
           x: x.tensors,
           rows,
           queries,

@@ -83,11 +83,10 @@ await t.test('a step of decoding counts the numbers that it clamps of gated prod
           epsilon: 0,
         },
         rows: 1,
-        gate: filled([columns, inner], weight, 'f16'),
-        up: filled([columns, inner], weight, 'f16'),
+        tiled: filled([2 * columns * inner], weight, 'f16'),
         out,
         columns,
-        tile: { subgroups: 2, columnBlocks: 1, depth: 32, divide: 'k' },
+        tile: { subgroups: 2, columnBlocks: 1, depth: 16, divide: 'k' },
       }),
     )
     t.equal(clamps, weight > 1 ? columns : 0)
