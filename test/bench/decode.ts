@@ -7,7 +7,7 @@ import {
   writeCompletions,
 } from '../../kernels/networks/generation/batch-writer.ts'
 import { packFor } from '../../kernels/networks/packing.ts'
-import type { VideoModel } from '../../kernels/networks/video-model.ts'
+import { promptStates, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
 import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
@@ -29,12 +29,13 @@ export async function* decode(
   for (const trained of ['none', 'full'] as const) {
     const model = await randomModel(device, trained, config)
     written.push(await firstTokens(model))
+    for (const line of await againstPlainPass(model, trained)) console.log(line)
     yield* decodeSteps(model, trained, { rounds, isProfiled })
     freeIdleRecordings(device, model.weights)
     model.weights.free()
   }
-  const [frozen = [], inTiles = []] = written
-  console.log(agreement(frozen, inTiles))
+  const [frozen = [], full = []] = written
+  console.log(agreement(frozen, full))
 }
 
 /** Tokens of a prompt: few where attention is computed as a whole matrix. */
@@ -50,11 +51,11 @@ async function firstTokens(model: VideoModel): Promise<Completion[]> {
   return (await writeCompletions(model, requests, sampling, limits)).flat()
 }
 
-/** Frozen weights and trained ones in tiles hold the same numbers: their tokens are alike up to ties within rounding. */
-function agreement(frozen: readonly Completion[], inTiles: readonly Completion[]): string {
+/** Frozen weights and trained ones hold the same numbers, so their tokens are alike. */
+function agreement(frozen: readonly Completion[], trained: readonly Completion[]): string {
   let [same, all, largest] = [0, 0, 0]
   for (const [i, { ids, logProbs = [] }] of frozen.entries()) {
-    const other = inTiles[i]
+    const other = trained[i]
     const first = ids.findIndex((id, at) => id !== other?.ids[at])
     const alike = first === -1 ? ids.length : first
     same += alike
@@ -62,10 +63,44 @@ function agreement(frozen: readonly Completion[], inTiles: readonly Completion[]
     for (let at = 0; at < alike; at++)
       largest = Math.max(largest, Math.abs((logProbs[at] ?? 0) - (other?.logProbs?.[at] ?? 0)))
   }
-  return `trained weights in tiles against frozen ones: ${same} of ${all} tokens before the first other one; largest difference of a log-probability ${largest.toExponential(1)}`
+  return `trained weights against frozen ones: ${same} of ${all} tokens before the first other one; largest difference of a log-probability ${largest.toExponential(1)}`
 }
 
-/** Of a model that is frozen, or trained: its weights are then in float32, and are put into tiles for the steps. */
+/**
+ * The likeliest tokens by decode steps of 8 and of 64 sequences, which differ in their kernels, against the logits that one
+ * plain pass over a prompt and its completion computes.
+ */
+async function againstPlainPass(model: VideoModel, trained: string): Promise<string[]> {
+  const { vocabulary } = model.shape.language
+  const [length, prompts] = [16, 2]
+  const lines: string[] = []
+  for (const count of [8, 64]) {
+    const requests = Array.from({ length: prompts }, (_, i) => {
+      const ids = tokens(promptLength(model), i + 1).map(id => id % vocabulary)
+      return { ids, seeds: Array.from({ length: count / prompts }, (_, seed) => seed) }
+    })
+    const greedy = { ...sampling, greedy: true }
+    const found = await generate(model, requests, greedy, { maxNewTokens: length, endIds: [] })
+    let [same, behind] = [0, 0]
+    for (const [i, { ids }] of requests.entries()) {
+      const [completion = []] = found[i] ?? []
+      const { logits } = await promptStates(model, { ids: [...ids, ...completion] })
+      for (const [at, id] of completion.entries()) {
+        const row = logits.subarray((ids.length + at - 1) * vocabulary, (ids.length + at) * vocabulary)
+        const highest = row.reduce((most, logit) => Math.max(most, logit), Number.NEGATIVE_INFINITY)
+        const gap = highest - (row[id] ?? Number.NaN)
+        if (gap === 0) same++
+        behind = Math.max(behind, gap)
+      }
+    }
+    lines.push(
+      `steps of ${count} sequences, trained: ${trained}: ${same} of ${prompts * length} likeliest tokens are those of a plain pass; the others are at most ${behind.toExponential(1)} below its highest logit`,
+    )
+  }
+  return lines
+}
+
+/** Of a model that is frozen, in float16, or trained, in float32: the weights are put into tiles for the steps. */
 async function* decodeSteps(
   model: VideoModel,
   trained: 'none' | 'full',
@@ -90,7 +125,7 @@ async function* decodeSteps(
     const seconds = many.map((whole, i) => (whole - few[i]) / (long - short))
     // Half of what is written lies before a step on average.
     const bytes = decodeBytes(model, prompts * (promptLength(model) + (group * (long + short)) / 2))
-    const name = `decode step ${prompts} x ${group}${trained === 'full' ? ', trained weights' : ''}`
+    const name = `decode step ${prompts} x ${group}${trained === 'full' ? ', trained weights' : ', frozen weights'}`
     yield { name, seconds, bytes }
     if (isProfiled) for (const line of await kernels(model, requests)) console.log(line)
   }
