@@ -4,7 +4,7 @@ import type { Recording } from '../plan/recording.ts'
 import type { DecodeHeads } from './attention.ts'
 import { blockRowsOf } from './row-blocks.ts'
 import { groupTogether } from './shared-prompt-merge.ts'
-import { groupParts, keysAtOnce, mostRows } from './shared-prompt-parts.ts'
+import { groupParts, keysAtOnce, rowsAtOnce } from './shared-prompt-parts.ts'
 
 // Attention of new tokens on matrix units, where completions of one prompt share its keys: out = softmax(scale · q Kᵀ) V over the
 // prompt and then the sequence's own tokens. A prompt's keys are read once for all sequences and query heads that share them.
@@ -76,7 +76,7 @@ export function groupAttention(recording: Recording, of: GroupAttention): void {
     own_chunks: ownChunks,
     part_rows: rows,
   }
-  recording.dispatch(groupParts(recording.target, headSize), {
+  recording.dispatch(groupParts(recording.target, headSize, ratio), {
     params: {
       ...shared,
       query_sequences: of.queries.shape[1],
@@ -109,7 +109,7 @@ export function groupAttention(recording: Recording, of: GroupAttention): void {
 }
 
 /** Sequences whose rows share a workgroup. */
-const sequencesAtOnce = (ratio: number): number => Math.max(1, Math.floor(mostRows / ratio))
+const sequencesAtOnce = (ratio: number): number => Math.max(1, Math.floor(rowsAtOnce(ratio) / ratio))
 
 /** Items of one group and places of its sequences, from the group's first item on; `ratio` query heads share a key head. */
 export function groupItems(

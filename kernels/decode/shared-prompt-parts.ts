@@ -3,7 +3,8 @@ import { type BlocksWgsl, matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
 
 // First of the two kernels of `groupAttention`. The keys that a batch looks at, the prompts' and each sequence's own, are
-// divided into pieces of 64. One workgroup takes a piece and a key head, and all rows of queries that see it, at most 64:
+// divided into pieces of 64. One workgroup takes a piece and a key head, and rows of queries that see it, at most 16, or 64 where
+// more than 16 heads share keys:
 //
 //                    64 keys                              headSize
 //               ┌────┬────┬────┬────┐                ┌──┬──┬──┬──┬──┐
@@ -18,14 +19,11 @@ import { unroll } from '../wgsl/text.ts'
 //   finish    sums, m and mass of each row go to memory; `shared-prompt-merge.ts` puts the pieces of a sequence together
 //
 // This is the softmax in parts of Milakov and Gimelshein (2018), as in split-k ("flash") decoding. The reference is
-// `decodeAttentionReference`. 64 rows × 64 keys: with a head of 128 that is 17 KiB of queries and 17 KiB of keys, which
-// two workgroups of 512 lanes can hold on one multiprocessor.
+// `decodeAttentionReference`. Most pieces are of one sequence's own tokens, and most of a workgroup's time is spent waiting for
+// them: so workgroups are small, and many of them share a multiprocessor, though those that share a prompt's piece read it again.
 
-/** Rows of queries that a workgroup looks at, at most. */
-export const mostRows = 64
-
-/** Lanes of a workgroup: 8 for each row. */
-const pieceLanes = 8 * mostRows
+/** Rows of queries that a workgroup looks at, at most, where `ratio` query heads share a key head. */
+export const rowsAtOnce = (ratio: number): 16 | 64 => (ratio <= 16 ? 16 : 64)
 
 /** Keys that a workgroup looks at. */
 export const keysAtOnce = 64
@@ -44,8 +42,9 @@ export const partSizes = {
   part_rows: u32,
 }
 
-/** The kernel for heads of `headSize`, a multiple of 16. */
-export function groupParts(target: Target, headSize: number) {
+/** The kernel for heads of `headSize`, a multiple of 16, of which `ratio` share keys. */
+export function groupParts(target: Target, headSize: number, ratio: number) {
+  const layout = layoutOf(headSize, rowsAtOnce(ratio))
   const units = matrixBlocks(target.units, {
     left: [
       { array: 'rows_tile', fast: 'k' },
@@ -59,7 +58,7 @@ export function groupParts(target: Target, headSize: number) {
     outputs: ['sums'],
   })
   return kernel({
-    name: `decode_attention_parts_${headSize}`,
+    name: `decode_attention_parts_${headSize}_${layout.rows}`,
     enables:
       target.units === 'native'
         ? `${units.enables}\ndiagnostic(off, chromium.subgroup_matrix_uniformity);`
@@ -74,7 +73,7 @@ export function groupParts(target: Target, headSize: number) {
       sums: { element: 'f32', access: 'write' }, // (keyValueHeads, rows of all pieces, headSize)
       weights: { element: 'vec2f', access: 'write' }, // (keyValueHeads, rows of all pieces): highest score, mass
     },
-    code: partsWgsl(units, layoutOf(headSize)),
+    code: partsWgsl(units, layout),
   })
 }
 
@@ -84,10 +83,14 @@ const [scoring, summing] = [0, 1]
 type Layout = ReturnType<typeof layoutOf>
 
 /** Sizes of what lies in workgroup memory, in vectors of 8 float16 or 4 float32; pitches go from row to row. */
-function layoutOf(headSize: number) {
+function layoutOf(headSize: number, rows: number) {
   const vectors = headSize / 8
+  const lanes = 8 * rows
   return {
     headSize,
+    rows,
+    /** Lanes of a workgroup: 8 for each row. */
+    lanes,
     /** Blocks of 16 numbers of a head. */
     depth: headSize / 16,
     /** Vectors of a row, and from row to row: one more, against bank conflicts. */
@@ -95,18 +98,19 @@ function layoutOf(headSize: number) {
     pitch: vectors + 1,
     scorePitch: keysAtOnce / 4 + 1,
     weightPitch: keysAtOnce / 8 + 1,
-    /** Vectors that a lane carries from memory to workgroup memory. */
-    chunks: unroll(Math.ceil((keysAtOnce * vectors) / pieceLanes), i => i),
+    /** Vectors of keys, and of queries, that a lane carries from memory to workgroup memory. */
+    chunks: unroll(Math.ceil((keysAtOnce * vectors) / lanes), i => i),
+    queryChunks: unroll(Math.ceil((rows * vectors) / lanes), i => i),
   }
 }
 
 const partsWgsl = (units: BlocksWgsl, layout: Layout): string => `
-var<workgroup> rows_tile: array<vec4u, ${mostRows * Math.max(layout.pitch, layout.scorePitch)}>; // queries, then scores, then weights
+var<workgroup> rows_tile: array<vec4u, ${layout.rows * Math.max(layout.pitch, layout.scorePitch)}>; // queries, then scores, then weights
 var<workgroup> keys_tile: array<vec4u, ${keysAtOnce * layout.pitch}>; // keys, then values
-var<workgroup> lane_values: array<f32, ${pieceLanes}>;
+var<workgroup> lane_values: array<f32, ${layout.lanes}>;
 var<workgroup> seen: u32;
 ${units.declarations}
-@compute @workgroup_size(${pieceLanes})
+@compute @workgroup_size(${layout.lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
   ${placeWgsl}
   ${loadWgsl(units, layout)}
@@ -153,7 +157,7 @@ const placeWgsl = `let place = workgroup_index(id);
 
 /** Load: queries and keys go to workgroup memory, values stay in registers until the scores are made. */
 function loadWgsl(units: BlocksWgsl, layout: Layout): string {
-  const { vectors, chunks } = layout
+  const { vectors, chunks, queryChunks } = layout
   const fetch = (array: string, values: string) =>
     chunks
       .map(
@@ -176,22 +180,22 @@ function loadWgsl(units: BlocksWgsl, layout: Layout): string {
   } else {
     ${fetch('cache', 'params.cache_values')}
   }
-  ${chunks.map(query).join('\n  ')}
-  ${putWgsl(layout, 'keys_tile', 'key')}
-  ${putWgsl(layout, 'rows_tile', 'query')}`
+  ${queryChunks.map(query).join('\n  ')}
+  ${putWgsl(layout, 'keys_tile', 'key', keysAtOnce)}
+  ${putWgsl(layout, 'rows_tile', 'query', layout.rows)}`
 }
 
-const rowOf = ({ vectors }: Layout, i: number): string => `(lane + ${i * pieceLanes}u) / ${vectors}u`
-const vectorOf = ({ vectors }: Layout, i: number): string => `(lane + ${i * pieceLanes}u) % ${vectors}u`
+const rowOf = ({ vectors, lanes }: Layout, i: number): string => `(lane + ${i * lanes}u) / ${vectors}u`
+const vectorOf = ({ vectors, lanes }: Layout, i: number): string => `(lane + ${i * lanes}u) % ${vectors}u`
 
-/** Puts the lane's registers `name0` and so on into an array of workgroup memory. */
-function putWgsl(layout: Layout, array: string, name: string): string {
-  const { chunks, vectors, pitch } = layout
-  const all = keysAtOnce * vectors
+/** Puts the lane's registers `name0` and so on into `rows` rows of an array of workgroup memory. */
+function putWgsl(layout: Layout, array: string, name: string, rows: number): string {
+  const { vectors, pitch, lanes } = layout
+  const all = rows * vectors
   const put = (i: number) =>
     `${array}[${rowOf(layout, i)} * ${pitch}u + ${vectorOf(layout, i)}] = ${name}${i};`
-  return chunks
-    .map(i => (all % pieceLanes === 0 ? put(i) : `if (lane + ${i * pieceLanes}u < ${all}u) { ${put(i)} }`))
+  return unroll(Math.ceil(all / lanes), i => i)
+    .map(i => (all % lanes === 0 ? put(i) : `if (lane + ${i * lanes}u < ${all}u) { ${put(i)} }`))
     .join('\n  ')
 }
 
@@ -210,7 +214,7 @@ function scoreWgsl(units: BlocksWgsl, layout: Layout): string {
     ${unroll(depth, multiply).join('\n    ')}
   }
   workgroupBarrier();
-  ${putWgsl(layout, 'keys_tile', 'value')}
+  ${putWgsl(layout, 'keys_tile', 'value', keysAtOnce)}
   if (works) { ${units.store('rows_tile', place, scorePitch, 'points')}; }`
 }
 
