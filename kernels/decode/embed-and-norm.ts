@@ -9,9 +9,9 @@ import { blockIndexWgsl, blockRowsOf } from './row-blocks.ts'
 // The start of a decode step: the embedding of each row's token, and what the first norm's reader needs of it. One workgroup a row,
 // its lanes stride over the columns.
 //
-//   x = table[ids]     squares = Σ x²     scale = 1 / √(squares / columns + ε)     next = float16(x · gain · scale), in blocks
+//   x = table[ids]     scale = 1 / √(Σ x² / columns + ε)     next = float16(x · gain · scale), in blocks
 //
-// `next` lies in blocks for matrix units (row-blocks.ts), with the sum of squares and the scale next to it (product.ts).
+// `next` lies in blocks for matrix units (row-blocks.ts).
 
 export interface DecodeStart {
   /** u32 (rows) */
@@ -22,7 +22,7 @@ export interface DecodeStart {
   x: Tensor
   /** Gain of the first norm. */
   gain: Tensor
-  /** Filled; `squares` has one part. */
+  /** Filled, without squares. */
   normed: Normed
   rows: number
 }
@@ -42,7 +42,7 @@ export function decodeStart(recording: Recording, of: DecodeStart): void {
         x,
         gain,
         next_rows: normed.rows,
-        next_squares: normed.squares,
+        next_scales: normed.scales,
         ...clamps.buffers,
       },
       grid: rows,
@@ -68,7 +68,7 @@ function start(
       x: { element: 'f32', access: 'write' }, // (rows, columns)
       gain: { element: 'f32', access: 'read' }, // (columns)
       next_rows: { element: 'f16', access: 'write' }, // blocks
-      next_squares: { element: 'f32', access: 'write' }, // (2, rows in blocks)
+      next_scales: { element: 'f32', access: 'write' }, // (rows in blocks)
       ...clamps.specs,
     },
     code: `${functions}${blockIndexWgsl(high)}${clamps.functions}
@@ -89,10 +89,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     let value = f32(table[entry + c]) * scale * gain[c];
     next_rows[block_index(row, c, params.row_blocks)] = f16(kept(value));
   }
-  if (lane == 0u) {
-    next_squares[row] = sum;
-    next_squares[params.row_blocks * ${high}u + row] = scale;
-  }
+  if (lane == 0u) { next_scales[row] = scale; }
 }`,
   })
 }

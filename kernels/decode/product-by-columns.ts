@@ -1,9 +1,17 @@
 import type { Tensor } from '../device/tensor.ts'
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
-import { productCall, type Recorded } from './product-call.ts'
-import { resultsWgsl, scaleDeclarations, scaleWgsl } from './product-ends.ts'
-import { checkLanes, knownSizes, rowSizes, type TargetProduct, type TileOfColumns } from './product-tile.ts'
+import { factorBindings, productCall, type Recorded } from './product-call.ts'
+import { callOfEnds, resultsWgsl, scaleDeclarations, scaleWgsl } from './product-ends.ts'
+import {
+  checkLanes,
+  knownSizes,
+  type On,
+  rowSizes,
+  type StepProduct,
+  type StepSums,
+  type TileOfColumns,
+} from './product-tile.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 
 // A product of a decode step whose subgroups divide the columns, for many rows. Rows go through workgroup memory, read once for
@@ -20,8 +28,18 @@ import { blockIndexWgsl } from './row-blocks.ts'
 // Matrices of few columns give too few workgroups to keep memory busy: then workgroups divide k too, each writes its sums as
 // they are, and split-sums.ts adds them up.
 
-/** The kernel and its call. With `parts` (splits, rows in blocks, columns by tile) it only writes sums of its part of k there. */
-export function productByColumns(of: TargetProduct, tile: TileOfColumns, parts?: Tensor): Recorded {
+/** The kernel and its call. */
+export const productByColumns = (of: On<StepProduct>, tile: TileOfColumns): Recorded =>
+  write(of, tile, { product: of })
+
+/** The same, but it only writes the sums of each part of k into `parts` (splits, rows in blocks, columns by tile). */
+export const partsByColumns = (of: On<StepSums>, tile: TileOfColumns, parts: Tensor): Recorded =>
+  write(of, tile, { parts })
+
+/** Where sums go: to the ends of their product, or into memory. */
+type Sink = { product: On<StepProduct>; parts?: undefined } | { product?: undefined; parts: Tensor }
+
+function write(of: On<StepSums>, tile: TileOfColumns, { product, parts }: Sink): Recorded {
   const { target, rows, inner, columnTiles } = of
   const { subgroups, columnBlocks, depth, rowDepth, splits } = tile
   if (columnTiles % (subgroups * columnBlocks) !== 0)
@@ -47,13 +65,13 @@ export function productByColumns(of: TargetProduct, tile: TileOfColumns, parts?:
   const sums = rowBlocks * block
   const names = unroll(columnBlocks, c => unroll(rowBlocks, r => `sums${c}_${r}`))
   const staging = tileRows * pitchOf(tile)
-  const ends = parts ? undefined : endsWgsl(of, { ...sizes, lanes, names, sums, units })
+  const ends = product && endsWgsl(product, { ...sizes, lanes, names, sums, units })
   const code = `
 const tile_rows = ${tileRows}u;
 const block_rows = ${high}u;
 var<workgroup> shared_rows: array<vec4u, ${Math.max(staging, parts ? 0 : subgroups * sums)}>;
 ${units.declarations}
-${ends ? `${blockIndexWgsl(high)}${scaleDeclarations(of, { ...sizes, lanes })}${ends.declarations}` : ''}
+${ends?.declarations ?? ''}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
   let index = workgroup_index(id);
@@ -90,13 +108,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     rowBlocks: allBlocks,
     columnGroups,
     grid: columnGroups * splits * Math.ceil(allBlocks / rowBlocks),
-    ...(parts && {
-      buffers: {
-        x: { element: 'vec4u', access: 'read', tensor: of.x },
-        weight_tiles: { element: 'vec4u', access: 'read', tensor: of.tiled },
-        parts: { element: 'f32', access: 'write', tensor: parts },
-      },
-    }),
+    buffers: {
+      ...factorBindings(of),
+      ...(parts && { parts: { element: 'f32', access: 'write', tensor: parts } }),
+    },
+    ends: product && callOfEnds(product),
   })
 }
 
@@ -205,7 +221,7 @@ interface Ends extends ReturnType<typeof rowSizes> {
 }
 
 /** The results of a subgroup's tiles, one after another, each by the lanes of its subgroup. */
-function endsWgsl(of: TargetProduct, sizes: Ends) {
+function endsWgsl(of: On<StepProduct>, sizes: Ends) {
   const { names, sums, units, high, tileRows } = sizes
   const block = high * 4
   const { before, square, scale } = scaleWgsl(of, sizes, 'index % params.column_groups == 0u')
@@ -229,7 +245,7 @@ function endsWgsl(of: TargetProduct, sizes: Ends) {
   }`,
   )
   return {
-    declarations: `
+    declarations: `${blockIndexWgsl(high)}${scaleDeclarations(of, sizes)}
 var<private> sums_at: u32;
 fn sum_of(row: u32, column: u32) -> f32 {
   let at = sums_at + row / ${high}u * ${block}u + column * ${high / 4}u + (row % ${high}u) / 4u;

@@ -1,15 +1,15 @@
 import { matrixBlocks } from '../wgsl/matrix-blocks.ts'
 import { unroll } from '../wgsl/text.ts'
-import { productCall, type Recorded } from './product-call.ts'
-import { resultsWgsl, scaleDeclarations, scaleWgsl } from './product-ends.ts'
-import { checkLanes, knownSizes, rowSizes, type TargetProduct, type TileOfK } from './product-tile.ts'
+import { factorBindings, productCall, type Recorded } from './product-call.ts'
+import { callOfEnds, resultsWgsl, scaleDeclarations, scaleWgsl } from './product-ends.ts'
+import { checkLanes, knownSizes, type On, rowSizes, type StepProduct, type TileOfK } from './product-tile.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 
 // A product of a decode step whose subgroups divide k: each loads blocks of weights and rows straight from memory, those of its
 // next step while it multiplies those of this one; their sums meet in workgroup memory, where lanes finish the results.
 
 /** The kernel and its call. */
-export function productByK(of: TargetProduct, tile: TileOfK): Recorded {
+export function productByK(of: On<StepProduct>, tile: TileOfK): Recorded {
   const { target, rows, inner, columnTiles } = of
   const { subgroups, columnBlocks, depth } = tile
   if (inner % depth !== 0)
@@ -84,6 +84,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     rowBlocks: allBlocks,
     columnGroups: columnTiles,
     grid: columnTiles * Math.ceil(allBlocks / rowBlocks),
+    buffers: factorBindings(of),
+    ends: callOfEnds(of),
   })
 }
 

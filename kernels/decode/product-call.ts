@@ -1,7 +1,6 @@
 import { type Kernel, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
-import { scaleBindings, scaleParams } from './product-ends.ts'
-import type { Bindings, KnownSizes, TargetProduct } from './product-tile.ts'
+import type { Bindings, KnownSizes, On, StepSums } from './product-tile.ts'
 
 /** A product's kernel, its call and its grid. */
 export interface Recorded {
@@ -20,23 +19,23 @@ export interface ProductText {
   rowBlocks: number
   columnGroups: number
   grid: number
-  /** In place of the product's own weights, rows and ends. */
-  buffers?: Bindings
+  /** What the ends need. */
+  ends?: CallOfEnds | undefined
+  buffers: Bindings
+}
+
+export interface CallOfEnds {
+  params: Readonly<Record<string, number>>
+  types: Readonly<Record<string, 'u32' | 'i32' | 'f32'>>
+  buffers: Bindings
 }
 
 /** The kernel of a product's WGSL, and its call. */
-export function productCall(of: TargetProduct, text: ProductText): Recorded {
-  const { target, rows, tiled, x } = of
-  const { known } = text
-  const scale = scaleParams(of)
-  const bindings: Bindings = text.buffers ?? {
-    x: { element: 'vec4u', access: 'read', tensor: x },
-    ...scaleBindings(of),
-    weight_tiles: { element: 'vec4u', access: 'read', tensor: tiled },
-    ...of.buffers,
-  }
+export function productCall({ target, rows, types, params }: On<StepSums>, text: ProductText): Recorded {
+  const { known, ends } = text
+  const bindings = Object.entries({ ...text.buffers, ...ends?.buffers })
   const each = <T>(of: (binding: Bindings[string]) => T) =>
-    Object.fromEntries(Object.entries(bindings).map(([key, binding]) => [key, of(binding)]))
+    Object.fromEntries(bindings.map(([key, binding]) => [key, of(binding)]))
   return {
     kernel: kernel({
       name: text.name,
@@ -49,9 +48,9 @@ export function productCall(of: TargetProduct, text: ProductText): Recorded {
         rows: 'u32',
         row_blocks: 'u32',
         column_groups: 'u32',
-        ...scale.types,
         ...known.types,
-        ...of.types,
+        ...types,
+        ...ends?.types,
       },
       buffers: each(({ element, access }) => ({ element, access })),
       code: text.code,
@@ -60,11 +59,19 @@ export function productCall(of: TargetProduct, text: ProductText): Recorded {
       rows,
       row_blocks: text.rowBlocks,
       column_groups: text.columnGroups,
-      ...scale.params,
       ...known.params,
-      ...of.params,
+      ...params,
+      ...ends?.params,
     },
     buffers: each(({ tensor }) => tensor),
     grid: text.grid,
+  }
+}
+
+/** The bindings of the factors. */
+export const factorBindings = ({ x, tiled }: StepSums): Bindings => {
+  return {
+    x: { element: 'vec4u', access: 'read', tensor: x },
+    weight_tiles: { element: 'vec4u', access: 'read', tensor: tiled },
   }
 }

@@ -1,5 +1,6 @@
 import { unroll } from '../wgsl/text.ts'
-import type { RowSizes, StepProduct, TargetProduct } from './product-tile.ts'
+import type { CallOfEnds } from './product-call.ts'
+import type { On, RowSizes, StepProduct } from './product-tile.ts'
 
 // The ends of products of a decode step: from sums to the scales of their rows and to results.
 
@@ -12,10 +13,14 @@ interface Lanes extends RowSizes {
 }
 
 /** WGSL that comes with `scaleWgsl`. */
-export const scaleDeclarations = ({ norm }: StepProduct, { lanes, tileRows }: Lanes): string => `
+export const scaleDeclarations = ({ norm, squares }: StepProduct, { lanes, tileRows }: Lanes): string =>
+  squares
+    ? `
 var<workgroup> scales: array<f32, ${tileRows}>;
 ${norm ? `var<workgroup> square_sums: array<f32, ${lanes}>;` : ''}
 fn scale_of(row: u32) -> f32 { return scales[row]; }`
+    : `
+fn scale_of(row: u32) -> f32 { return 1.0; }`
 
 /** Loads of squares of a lane that are made before the sums; more than that are made after them. */
 const mostSquares = 8
@@ -26,11 +31,12 @@ const mostSquares = 8
  * which workgroup writes the exact ones.
  */
 export function scaleWgsl(
-  { norm, squares, target }: TargetProduct,
+  { norm, squares, target }: On<StepProduct>,
   { lanes, tileRows }: Lanes,
   isFirst: string,
 ): { before: string; square: string; scale: string } {
   const rowOfLane = 'min(row_base + lane % tile_rows, padded - 1u)'
+  if (!squares) return { before: '', square: '', scale: '' }
   if (!norm) return { before: `let used = squares[${rowOfLane}];`, square: '', scale: 'scales[lane] = used;' }
   const parts = squares.shape[0] - 1
   const groups = lanes / tileRows
@@ -58,29 +64,27 @@ export function scaleWgsl(
   }
 }
 
-/** The params that the scale needs. */
-export const scaleParams = ({ norm, squares }: StepProduct) => {
+/** What a kernel's call needs for the ends of a product. */
+export function callOfEnds({ norm, squares, types, params, buffers }: StepProduct): CallOfEnds {
   return {
     params: {
       normed: norm?.size ?? 1,
       epsilon: norm?.epsilon ?? 0,
-      square_parts: norm ? squares.shape[0] - 1 : 0,
+      square_parts: norm && squares ? squares.shape[0] - 1 : 0,
+      ...params,
     },
-    types: { normed: 'u32', epsilon: 'f32', square_parts: 'u32' } as const,
-  }
-}
-
-/** The bindings that the scale needs. */
-export const scaleBindings = ({ norm, squares }: StepProduct) => {
-  return {
-    squares: { element: 'f32', access: 'read', tensor: squares } as const,
-    ...(norm && { exact_scales: { element: 'f32', access: 'write', tensor: norm.scales } as const }),
+    types: { normed: 'u32', epsilon: 'f32', square_parts: 'u32', ...types },
+    buffers: {
+      ...(squares && { squares: { element: 'f32', access: 'read', tensor: squares } as const }),
+      ...(norm && { exact_scales: { element: 'f32', access: 'write', tensor: norm.scales } as const }),
+      ...buffers,
+    },
   }
 }
 
 /** The results of a tile that its `workers` make, `worker` one of them. Where they are few, their loads are made before the sums. */
 export function resultsWgsl(
-  of: TargetProduct,
+  of: On<StepProduct>,
   tileRows: number,
   [worker, workers]: readonly [worker: string, workers: number],
 ): { prepare: string; finish: string } {

@@ -18,10 +18,10 @@ const byColumns = (
 
 /** The tiles of the products of a decode step; `few` is up to 16 rows. */
 const tiles: Readonly<Record<StepProductName, { few: TileOfK; many: TileOfColumns }>> = {
-  qkv: { few: byK(16, 2, 128), many: byColumns(4, 2, 64, 128, 8) },
-  out: { few: byK(16, 2, 128), many: byColumns(8, 1, 64, 128, 8) },
-  gated: { few: byK(4, 2, 64), many: byColumns(4, 2, 32, 128) },
-  down: { few: byK(16, 1, 64), many: byColumns(4, 1, 64, 64, 4) },
+  qkv: { few: byK(16, 2, 128), many: byColumns(4, 1, 64, 128, 4) },
+  out: { few: byK(16, 2, 128), many: byColumns(4, 1, 64, 128, 4) },
+  gated: { few: byK(8, 2, 256), many: byColumns(4, 2, 32, 128) },
+  down: { few: byK(4, 1, 256), many: byColumns(4, 1, 64, 128, 8) },
   head: { few: byK(4, 1, 64), many: byColumns(8, 1, 64, 64) },
 }
 

@@ -49,12 +49,19 @@ export const blocksOfTile = (tile: StepTile): number => (tile.divide === 'k' ? t
 /** Workgroups that divide k. */
 export const splitsOf = (tile: StepTile): number => (tile.divide === 'k' ? 1 : tile.splits)
 
-export interface StepProduct extends StepShape {
+/** The sums of a product. */
+export interface StepSums extends StepShape {
   rows: number
-  /** Results of a row in a tile: a lane finishes one at a time. */
-  results: number
+  /** Blocks of the rows, bound as `x`. */
+  x: Tensor
   /** The weights in tiles; see tiled-weights.ts. */
   tiled: Tensor
+}
+
+/** A product with the ends of its sums. */
+export interface StepProduct extends StepSums {
+  /** Results of a row in a tile: a lane finishes one at a time. */
+  results: number
   /**
    * WGSL for the result of `row` and `column` in the tile, the names of which end in the suffix: loads that need no
    * sums, made before them, of any `row` below `tile_rows`.
@@ -67,20 +74,17 @@ export interface StepProduct extends StepShape {
   functions?: string
   /** Without the weights. */
   buffers: Readonly<Record<string, BufferSpec & { tensor: Tensor }>>
-  /** Blocks of the rows, bound as `x`. */
-  x: Tensor
   /**
    * What `scale_of` says, bound as `squares`: with `norm`, how the exact scale of the rows' norm differs from the one they
-   * were written with, found from sums of squares; the exact one is left in `scales` too. Else the number there.
+   * were written with, found from sums of squares; the exact one is left in `scales` too. Else the number there. Without
+   * squares it is 1.
    */
-  squares: Tensor
-  norm?: { size: number; epsilon: number; scales: Tensor }
+  squares?: Tensor | undefined
+  norm?: { size: number; epsilon: number; scales: Tensor } | undefined
 }
 
-/** A product for a target. */
-export interface TargetProduct extends StepProduct {
-  target: Target
-}
+/** With the target. */
+export type On<Of> = Of & { target: Target }
 
 /** Bindings by name, in order. */
 export type Bindings = Readonly<Record<string, BufferSpec & { tensor: Tensor }>>

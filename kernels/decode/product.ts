@@ -1,8 +1,8 @@
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { productByColumns } from './product-by-columns.ts'
+import { partsByColumns, productByColumns } from './product-by-columns.ts'
 import { productByK } from './product-by-k.ts'
-import type { StepProduct } from './product-tile.ts'
+import type { StepProduct, StepSums } from './product-tile.ts'
 import { partsOf, splitSums } from './split-sums.ts'
 
 // Products of a decode step: few rows, one of each sequence, times the weights of a layer. All time goes into reading weights, so
@@ -18,20 +18,21 @@ import { partsOf, splitSums } from './split-sums.ts'
 //   16 columns │ s1                │                  │ s1     │                          through workgroup memory, once for all
 //              └───────────────────┘                  └────────┘
 //
-// Norms are merged into products: the writer of a row cannot know the row's norm yet, so it scales the row by the last step's
-// scale and leaves sums of squares, and the reader multiplies its sums by exact scale / used scale.
+// Norms are merged into products: a workgroup that writes a part of a row cannot know the row's norm yet, so it scales the row
+// by the last norm's scale and leaves sums of squares, and the reader multiplies its sums by exact scale / used scale.
 //
 //   product-table.ts   measured tiles          product-ends.ts, split-sums.ts   from sums to results
 //   product-tile.ts    sizes of a tile         projections.ts, query-key-value.ts   the products of a layer
 //
 // The references are plain loops in test/kernels/decode/projections.
 
-/** Rows that were scaled by an estimate of their norm, and what gives the exact one; see `squaresOf`. */
+/** Rows that were scaled by their norm, or by an estimate of it. */
 export interface Normed {
   /** Blocks of x · gain · the scale used; see `blocksOf`. */
   rows: Tensor
-  squares: Tensor
-  /** (padded rows), out: the exact scales, which the writer of the next rows scales by. */
+  /** If the scale is an estimate: what gives the exact one; see `squaresOf`. */
+  squares?: Tensor | undefined
+  /** (padded rows): the exact scales, by which the writer of the next rows estimates; their reader fills it from the squares. */
   scales: Tensor
   /** Numbers of a row. */
   size: number
@@ -57,17 +58,23 @@ export function stepProduct(recording: Recording, of: StepProduct): void {
 }
 
 /** Records only the sums of a product whose subgroups divide the columns, by split. */
-export function stepParts(recording: Recording, of: StepProduct): Tensor {
+export function stepParts(
+  recording: Recording,
+  of: StepSums,
+  parts: Tensor = recording.tensor('parts of sums', partsOf(of)),
+): Tensor {
   const { tile } = of
   if (tile.divide === 'k') throw new Error(`${of.name}: its subgroups divide k, so there are no parts`)
-  const parts = recording.tensor('parts of sums', partsOf(of))
-  const { kernel, ...call } = productByColumns({ ...of, target: recording.target }, tile, parts)
+  const { kernel, ...call } = partsByColumns({ ...of, target: recording.target }, tile, parts)
   recording.dispatch(kernel, call)
   return parts
 }
 
 /** The part of a `StepProduct` that describes normed rows. */
-export const normedRows = (x: Normed) => ({ x: x.rows, inner: x.size, squares: x.squares, norm: x })
+export const normedRows = (x: Normed) => {
+  const { rows, size, squares } = x
+  return { x: rows, inner: size, squares, norm: squares && x }
+}
 
 /** Bindings of tensors that the product's own WGSL reads or writes. */
 export const toRead = (element: string, tensor: Tensor) => ({ element, access: 'read', tensor }) as const

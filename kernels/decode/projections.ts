@@ -2,7 +2,8 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepParts, stepProduct, toRead, toWrite } from './product.ts'
-import { blocksOfTile, type StepProduct, type StepShape, type StepTile } from './product-tile.ts'
+import { blocksOfTile, type StepShape, type StepTile } from './product-tile.ts'
+import { blockRowsOf } from './row-blocks.ts'
 import { addRows } from './split-rows.ts'
 import type { StepWeights } from './tiled-weights.ts'
 
@@ -25,9 +26,9 @@ export const addWeights = (
   return { ...addShape(of), weights: [['weight', 'weight']], tensors: { weight } }
 }
 
-/** The parts in which an `addProjection` leaves the sums of squares of its rows. */
-export const squareParts = (columns: number, tile: StepTile): number =>
-  tile.divide === 'columns' ? 1 : columns / (16 * tile.columnBlocks)
+/** The parts in which an `addProjection` leaves the sums of squares of its rows; undefined where it knows their exact norm. */
+export const squareParts = (columns: number, tile: StepTile): number | undefined =>
+  tile.divide === 'columns' ? undefined : columns / (16 * tile.columnBlocks)
 
 export interface AddProjection {
   /** Blocks of the rows to be projected. */
@@ -41,8 +42,8 @@ export interface AddProjection {
   scales: Tensor
   /** Gain of the norm that comes next: (columns). */
   gain: Tensor
-  /** Filled with what that norm's reader needs; the squares have `squareParts`. */
-  next: Pick<Normed, 'rows' | 'squares' | 'epsilon'>
+  /** Filled with what that norm's reader needs; has squares of `squareParts`. */
+  next: Normed
   rows: number
   columns: number
   tile: StepTile
@@ -50,16 +51,18 @@ export interface AddProjection {
 
 /** x += from · weightᵀ, and what the next norm needs of x. */
 export function addProjection(recording: Recording, of: AddProjection): void {
-  const { from, x, scales, gain, next, rows, columns, tile, tiled } = of
-  const results = blocksOfTile(tile) * 16
-  const product: StepProduct = {
-    ...addShape(of),
-    rows,
-    results,
-    tiled,
-    x: from,
+  const { from, x, gain, next, rows, columns, tile, tiled } = of
+  const product = { ...addShape(of), rows, tiled, x: from, results: blocksOfTile(tile) * 16 }
+  if (tile.divide === 'k') stepProduct(recording, { ...product, ...addEnds(recording, of, product.results) })
+  else addRows(recording, { parts: stepParts(recording, product), x, gain, next, rows, columns })
+}
+
+/** The end of an `addProjection` whose workgroups make columns of a row, and do not know its norm. */
+function addEnds(recording: Recording, { x, scales, gain, next, columns }: AddProjection, results: number) {
+  if (!next.squares) throw new Error('decode_add: the next norm needs room for sums of squares')
+  return {
     squares: scales,
-    types: { columns: 'u32' },
+    types: { columns: 'u32' } as const,
     params: { columns },
     buffers: {
       stream: toWrite('f32', x),
@@ -70,11 +73,11 @@ export function addProjection(recording: Recording, of: AddProjection): void {
     },
     functions: `${counted(recording).functions}
 var<workgroup> written: array<f32, tile_rows * ${results}>;`,
-    prepare: s => `
+    prepare: (s: string) => `
     let at${s} = min(row_base + row${s}, params.rows - 1u) * params.columns + first + column${s};
     let before${s} = stream[at${s}];
     let gain${s} = gain[first + column${s}];`,
-    finish: s => `
+    finish: (s: string) => `
     var value = 0.0;
     if (row_base + row${s} < params.rows) {
       value = before${s} + sum_of(row${s}, column${s});
@@ -93,8 +96,6 @@ var<workgroup> written: array<f32, tile_rows * ${results}>;`,
     next_squares[column_tile * padded + row_base + lane] = total;
   }`,
   }
-  if (tile.divide === 'k') stepProduct(recording, product)
-  else addRows(recording, { parts: stepParts(recording, product), x, gain, next, rows, columns })
 }
 
 /** WGSL: the columns of a tile lie side by side. */
@@ -191,14 +192,18 @@ export interface StepLogits {
 
 /** logits = x · weightᵀ of normed rows. */
 export function stepLogits(recording: Recording, of: StepLogits): void {
-  const { x, rows, logits, columns, tile } = of
+  const { x, rows, logits, columns, tile, tiled } = of
   const results = blocksOfTile(tile) * 16
+  const product = { ...logitsShape({ ...of, inner: x.size }), rows, tiled, ...normedRows(x) }
+  // Whole blocks of sums that need no scale are the logits.
+  const isWhole = rows % blockRowsOf(rows) === 0 && columns % results === 0
+  if (tile.divide === 'columns' && tile.splits === 1 && !x.squares && isWhole) {
+    stepParts(recording, product, logits)
+    return
+  }
   stepProduct(recording, {
-    ...logitsShape({ ...of, inner: x.size }),
-    rows,
+    ...product,
     results,
-    tiled: of.tiled,
-    ...normedRows(x),
     types: { columns: 'u32' },
     params: { columns },
     buffers: { logits: toWrite('f32', logits) },

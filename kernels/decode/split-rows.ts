@@ -10,7 +10,7 @@ import { sumOfParts } from './split-sums.ts'
 // The end of an `addProjection` whose workgroups divided k (product-by-columns.ts). One workgroup a row, its lanes stride over
 // packs of four columns, so that the row's norm is exact:
 //
-//   x += Σ parts     squares = Σ x²     scale = 1 / √(squares / columns + ε)     next = float16(x · gain · scale), in blocks
+//   x += Σ parts     scale = 1 / √(Σ x² / columns + ε)     next = float16(x · gain · scale), in blocks
 
 export interface AddRows {
   /** (splits, rows in blocks, columns) */
@@ -19,8 +19,8 @@ export interface AddRows {
   x: Tensor
   /** Gain of the norm that comes next: (columns). */
   gain: Tensor
-  /** Filled with what that norm's reader needs; the squares have one part. */
-  next: Pick<Normed, 'rows' | 'squares' | 'epsilon'>
+  /** Filled, without squares. */
+  next: Normed
   rows: number
   /** A multiple of 4. */
   columns: number
@@ -40,7 +40,7 @@ export function addRows(recording: Recording, { parts, x, gain, next, rows, colu
       x: { element: 'vec4f', access: 'write' },
       gain: { element: 'vec4f', access: 'read' },
       next_rows: { element: 'vec4<f16>', access: 'write' }, // blocks
-      next_squares: { element: 'f32', access: 'write' }, // (2, rows in blocks)
+      next_scales: { element: 'f32', access: 'write' }, // (rows in blocks)
       ...clamps.specs,
     },
     code: `${functions}${blockIndexWgsl(blockRowsOf(rows))}${clamps.functions}
@@ -56,22 +56,18 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     x[at] = value;
     squares += dot(value, value);
   }
-  let sum = group_sum(squares, lane);
-  let scale = inverseSqrt(sum / f32(params.packs * 4u) + params.epsilon);
+  let scale = inverseSqrt(group_sum(squares, lane) / f32(params.packs * 4u) + params.epsilon);
   for (var pack = lane; pack < params.packs; pack += ${width}u) {
     let value = x[row * params.packs + pack] * gain[pack] * scale;
     let kept = vec4f(kept2(value.xy), kept2(value.zw));
     next_rows[block_index(row, 4u * pack, params.row_blocks) / 4u] = vec4<f16>(kept);
   }
-  if (lane == 0u) {
-    next_squares[row] = sum;
-    next_squares[params.padded + row] = scale;
-  }
+  if (lane == 0u) { next_scales[row] = scale; }
 }`,
   })
   recording.dispatch(ends, {
     params: { rows, packs: columns / 4, row_blocks: next.rows.shape[1], padded, epsilon: next.epsilon },
-    buffers: { parts, x, gain, next_rows: next.rows, next_squares: next.squares, ...clamps.buffers },
+    buffers: { parts, x, gain, next_rows: next.rows, next_scales: next.scales, ...clamps.buffers },
     grid: rows,
   })
 }

@@ -1,7 +1,8 @@
 import type { Tensor } from '../device/tensor.ts'
 import { unroll } from '../wgsl/text.ts'
 import { productCall, type Recorded } from './product-call.ts'
-import { knownSizes, rowSizes, splitsOf, type TargetProduct } from './product-tile.ts'
+import { callOfEnds } from './product-ends.ts'
+import { knownSizes, type On, rowSizes, type StepProduct, type StepSums, splitsOf } from './product-tile.ts'
 import { blockIndexWgsl } from './row-blocks.ts'
 
 // The end of a product whose workgroups divided k (product-by-columns.ts): a lane adds the parts of a result's sums up, and
@@ -12,7 +13,7 @@ import { blockIndexWgsl } from './row-blocks.ts'
 const lanes = 128
 
 /** Shape of the parts of a product's sums. */
-export function partsOf({ rows, columnTiles, tile }: Pick<TargetProduct, 'rows' | 'columnTiles' | 'tile'>) {
+export function partsOf({ rows, columnTiles, tile }: StepSums) {
   const { high, allBlocks } = rowSizes(rows)
   return [splitsOf(tile), high * allBlocks, columnTiles * 16]
 }
@@ -22,8 +23,8 @@ export const sumOfParts = (splits: number, stride: string, place: string): strin
   unroll(splits, split => `parts[${split}u * ${stride} + ${place}]`).join(' + ')
 
 /** The kernel and its call. */
-export function splitSums(of: TargetProduct, parts: Tensor): Recorded {
-  const { rows, results, columnTiles, norm, squares } = of
+export function splitSums(of: On<StepProduct>, parts: Tensor): Recorded {
+  const { rows, results, columnTiles, norm } = of
   const { high, allBlocks } = rowSizes(rows)
   const known = knownSizes(of.target, { columns: columnTiles * 16 })
   const exact = `var total = 0.0;
@@ -53,7 +54,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let row_ = 0u;
   let column_ = item % ${results}u;
   sums_at = row_base * ${known.wgsl.columns} + column_tile * 16u;
-  ${norm ? exact : 'scale_here = squares[row_base];'}
+  ${norm ? exact : `scale_here = ${of.squares ? 'squares[row_base]' : '1.0'};`}
   ${of.locate}
   ${of.prepare('_')}
   ${of.finish('_')}
@@ -67,11 +68,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     rowBlocks: allBlocks,
     columnGroups,
     grid: Math.ceil((rows * columnGroups) / lanes),
-    buffers: {
-      parts: { element: 'f32', access: 'read', tensor: parts },
-      squares: { element: 'f32', access: 'read', tensor: squares },
-      ...(norm && { exact_scales: { element: 'f32', access: 'write', tensor: norm.scales } }),
-      ...of.buffers,
-    },
+    buffers: { parts: { element: 'f32', access: 'read', tensor: parts } },
+    ends: callOfEnds(of),
   })
 }

@@ -27,6 +27,8 @@ export interface CutProduct {
   unit: number
   /** By layer. */
   weightsOf(tile: StepTile): StepWeights[]
+  /** Blocks of its rows. */
+  x: Tensor
   record(recording: Recording, tiled: Tensor, tile: StepTile): void
   /** What it writes, and what sets that to zero. */
   result: Tensor
@@ -55,8 +57,8 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
     const squares = new Float32Array((parts + 1) * padded).fill(hidden / parts, 0, parts * padded)
     return device.tensor('squares', squaresOf(rows, parts), 'f32', squares.fill(1, parts * padded))
   }
-  // As the products before leave them: whole rows where there are many.
-  const squares = squaresIn(rows > 16 ? 1 : hidden / 32)
+  // As the products before leave them: the exact norm is known where there are many.
+  const squares = rows > 16 ? undefined : squaresIn(hidden / 32)
   const x = { rows: rowsOf(hidden, 1), squares, scales, size: hidden, epsilon }
   const zeroed = (result: Tensor) => ({ result, reset: () => clear(model, result) })
   const add = (name: 'out' | 'down', weight: string, inner: number): CutProduct => {
@@ -64,13 +66,16 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
     const [stream, gain] = [tensor([rows, hidden]), tensor([hidden])]
     const nextRows = tensor(blocksOf(rows, hidden), 'f16')
     return {
-      ...{ name, columns: hidden, inner, unit: hidden, ...zeroed(stream) },
+      ...{ name, columns: hidden, inner, unit: hidden, x: from, ...zeroed(stream) },
       weightsOf: tile => inLayers(layer => addWeights(of(layer, weight), { inner, columns: hidden, tile })),
       record(recording, tiled, tile) {
-        const next = recording.tensor('next squares', squaresOf(rows, squareParts(hidden, tile)))
+        const parts = squareParts(hidden, tile)
+        const next = {
+          ...{ rows: nextRows, scales: recording.tensor('scales', [padded]), size: hidden, epsilon },
+          squares: parts === undefined ? undefined : recording.tensor('squares', squaresOf(rows, parts)),
+        }
         addProjection(recording, {
-          ...{ from, inner, tiled, x: stream, scales, gain, rows, columns: hidden, tile },
-          next: { rows: nextRows, squares: next, epsilon },
+          ...{ from, inner, tiled, x: stream, scales, gain, next, rows, columns: hidden, tile },
         })
       },
     }
@@ -86,7 +91,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
   const logits = tensor([rows, vocabulary])
   return [
     {
-      ...{ name: 'qkv', columns: outputs, inner: hidden, unit: headSize, ...zeroed(cache) },
+      ...{ name: 'qkv', columns: outputs, inner: hidden, unit: headSize, x: x.rows, ...zeroed(cache) },
       weightsOf: tile =>
         inLayers(layer => {
           const matrices = ['q_proj', 'k_proj', 'v_proj'].map(name => of(layer, `self_attn.${name}`))
@@ -106,6 +111,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
         columns: 2 * intermediate,
         inner: hidden,
         unit: 2 * intermediate,
+        x: x.rows,
         ...zeroed(gated),
       },
       weightsOf: tile =>
@@ -118,7 +124,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
     },
     add('down', 'mlp.down_proj', intermediate),
     {
-      ...{ name: 'head', columns: vocabulary, inner: hidden, unit: 64, ...zeroed(logits) },
+      ...{ name: 'head', columns: vocabulary, inner: hidden, unit: 64, x: x.rows, ...zeroed(logits) },
       weightsOf: tile => [
         logitsWeights(headWeight(weights, shape.language).value, {
           columns: vocabulary,

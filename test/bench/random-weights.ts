@@ -7,7 +7,8 @@ import { Recording } from '../../kernels/plan/recording.ts'
 
 /**
  * Fills weights on the GPU: matrices with uniform numbers of the variance 1 / fan-in, so that signals keep their size
- * through layers that were never trained; gains with 1; biases stay 0.
+ * through layers that were never trained; gains with 1; biases stay 0. All of them are numbers that float16 can hold, so that
+ * trained models, which are kept in float32, have the same weights as frozen ones.
  */
 export async function fillRandom(device: Device, { byName }: ParameterSet): Promise<void> {
   const recording = new Recording(device)
@@ -50,7 +51,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let start = workgroup_index(id) * ${width * wordsOfLane}u + lane;
   let end = min(start + ${width * wordsOfLane}u, params.words);
   for (var i = start; i < end; i += ${width}u) {
-    values[i] = ${type === 'f16' ? 'pack2x16float(vec2f(drawn(2u * i), drawn(2u * i + 1u)))' : 'bitcast<u32>(drawn(i))'};
+    values[i] = ${type === 'f16' ? 'pack2x16float(vec2f(drawn(2u * i), drawn(2u * i + 1u)))' : 'bitcast<u32>(unpack2x16float(pack2x16float(vec2f(drawn(i), 0.0))).x)'};
   }
 }`,
   })

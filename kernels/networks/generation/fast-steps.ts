@@ -159,9 +159,9 @@ function recordStep(
   const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
   const { lists, lengths, angles, prefixes, caches, matrices, biases, capacity, ratio } = tensors
   const temporary = (label: string, shape: readonly number[]) => recording.tensor(label, shape, 'f16')
-  const normed = (parts: number): Normed => ({
+  const normed = (parts?: number): Normed => ({
     rows: temporary('normed rows', blocksOf(rows, hidden)),
-    squares: recording.tensor('squares', squaresOf(rows, parts)),
+    squares: parts === undefined ? undefined : recording.tensor('squares', squaresOf(rows, parts)),
     scales: recording.tensor('scales', [squaresOf(rows, 1)[1]]),
     size: hidden,
     epsilon,
@@ -170,7 +170,7 @@ function recordStep(
     layer < layers ? layerWeight(weights, layer, 'input_layernorm.weight').value : lastNorm(weights).value
 
   const x = recording.tensor('residual stream', [rows, hidden])
-  let input = normed(1)
+  let input = normed()
   decodeStart(recording, {
     ids,
     table: embeddingTable(weights).value,

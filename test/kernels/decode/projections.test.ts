@@ -25,11 +25,15 @@ const epsilon = 1e-6
 
 const empty = (shape: readonly number[]): Tensor => device.tensor('out', shape, 'f16')
 
-/** A normed row as its writer leaves it: sums of squares in parts, and rows scaled by something near 1 / rms. */
-function normed(rows: number, size: number, seed: number) {
+/** A normed row as its writer leaves it: sums of squares in parts, and rows scaled by something near 1 / rms, or exactly by that. */
+function normed(rows: number, size: number, seed: number, isExact: boolean) {
   const x = noise(rows * size, seed, 6)
   const gain = noise(size, seed + 1)
-  const used = Float32Array.from({ length: rows }, (_, row) => 0.5 + row / 8)
+  const used = Float32Array.from({ length: rows }, (_, row) => {
+    if (!isExact) return 0.5 + row / 8
+    const own = x.subarray(row * size, (row + 1) * size)
+    return 1 / Math.sqrt(own.reduce((sum, value) => sum + value * value, 0) / size + epsilon)
+  })
   const written = halved(x.map((value, i) => value * gain[i % size] * used[Math.floor(i / size)]))
   const parts = 3
   const shape = squaresOf(rows, parts)
@@ -48,7 +52,7 @@ function normed(rows: number, size: number, seed: number) {
     scales,
     tensors: {
       rows: blocks(device, rows, size, written),
-      squares: given(device, shape, squares),
+      ...(!isExact && { squares: given(device, shape, squares) }),
       scales: device.tensor('scales', [shape[1]]),
       size,
       epsilon,
@@ -69,6 +73,8 @@ interface Case {
   tile: StepTile
   /** Whether the weights are float16. */
   isHalf?: boolean
+  /** Whether the rows' writer knew their norm. */
+  isExact?: boolean
   products: readonly ('logits' | 'gated' | 'add' | 'qkv')[]
 }
 const byK = (subgroups: number, depth: number): StepTile => {
@@ -88,8 +94,10 @@ const cases: readonly Case[] = [
   { rows: 20, inner: 64, tile: byColumns(2, 16, 32, 1), products: ['gated'] },
   { rows: 3, inner: 48, tile: byColumns(1, 16, 48, 1), isHalf: true, products: ['logits', 'gated'] },
   { rows: 3, inner: 32, tile: byColumns(1, 16, 32, 1), products: ['add'] },
+  { rows: 16, inner: 32, tile: byColumns(1, 16, 32, 1), isExact: true, products: ['logits', 'gated'] },
+  { rows: 2, inner: 32, tile: byK(2, 16), isExact: true, products: ['logits'] },
   { rows: 20, inner: 96, tile: byColumns(1, 32, 32, 2), products: ['add', 'qkv'] },
-  { rows: 70, inner: 80, tile: byColumns(1, 16, 16, 3), isHalf: true, products: ['qkv'] },
+  { rows: 70, inner: 80, tile: byColumns(1, 16, 16, 3), isHalf: true, isExact: true, products: ['qkv'] },
 ]
 
 const textOf = (tile: StepTile): string =>
@@ -97,10 +105,10 @@ const textOf = (tile: StepTile): string =>
     ? `${tile.subgroups} subgroups dividing k`
     : `subgroups dividing columns, ${tile.columnBlocks} blocks each, ${tile.depth} of ${tile.rowDepth} k at once, ${tile.splits} workgroups dividing k`
 
-for (const { rows, inner, tile, isHalf = false, products } of cases) {
+for (const { rows, inner, tile, isHalf = false, isExact = false, products } of cases) {
   const test = (name: Case['products'][number], what: string, body: (t: Test) => Promise<void>) =>
     products.includes(name) ? t.test(what, body) : undefined
-  const what = `${rows} rows of ${inner}, ${textOf(tile)}`
+  const what = `${rows} rows of ${inner}${isExact ? ' with an exact norm' : ''}, ${textOf(tile)}`
   const weightOf = (shape: readonly number[], data: Float32Array<ArrayBuffer>) =>
     isHalf ? half(device, shape, data) : given(device, shape, data)
   const tiledOf = (recording: Recording, weights: StepWeights) => {
@@ -110,8 +118,8 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
   }
 
   await test('logits', `logits of ${what} are those of the exact norm`, async t => {
-    const columns = 55 // in four tiles
-    const x = normed(rows, inner, 1)
+    const columns = isExact ? 64 : 55
+    const x = normed(rows, inner, 1, isExact)
     const weight = halved(noise(columns * inner, 4))
     const logits = device.tensor('logits', [rows, columns])
     await runInFloat16(device, recording => {
@@ -128,13 +136,14 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
       )
     })
     close(t, await device.read(logits), wanted, 2e-6, what)
+    if (isExact) return
     const scales = await device.read(x.tensors.scales)
     close(t, scales.subarray(0, rows), x.scales, 2e-6, `scales of ${what}`)
   })
 
   await test('gated', `gated products of ${what} are silu of one times the other`, async t => {
     const columns = 32
-    const x = normed(rows, inner, 2)
+    const x = normed(rows, inner, 2, isExact)
     const [gate, up] = [5, 6].map(seed => halved(noise(columns * inner, seed)))
     const out = empty(blocksOf(rows, 32))
     await runInFloat16(device, recording => {
@@ -166,9 +175,12 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
     const padded = squaresOf(rows, 1)[1]
     const scales = Float32Array.from({ length: padded }, (_, row) => 0.2 + row / 50)
     const x = given(device, [rows, columns], stream.slice())
+    const parts = squareParts(columns, tile)
     const next = {
       rows: empty(blocksOf(rows, columns)),
-      squares: device.tensor('squares', squaresOf(rows, squareParts(columns, tile))),
+      squares: parts === undefined ? undefined : device.tensor('squares', squaresOf(rows, parts)),
+      scales: device.tensor('scales', [padded]),
+      size: columns,
       epsilon,
     }
     await runInFloat16(device, recording => {
@@ -200,11 +212,15 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
       wanted.slice(row * columns, (row + 1) * columns).reduce((sum, value) => sum + value * value, 0),
     )
     // Where subgroups divide the columns, another kernel ends whole rows, and knows their exact scales.
-    const used = tile.divide === 'columns' ? sums.map(sum => 1 / Math.sqrt(sum / columns + epsilon)) : scales
+    const exact = sums.map(sum => 1 / Math.sqrt(sum / columns + epsilon))
+    const used = parts === undefined ? exact : scales
     const scaled = wanted.map((value, i) => value * gain[i % columns] * used[Math.floor(i / columns)])
     close(t, await readBlocks(device, next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
+    if (parts === undefined || !next.squares) {
+      close(t, (await device.read(next.scales)).slice(0, rows), exact, 2e-6, `scales of ${what}`)
+      return
+    }
     const squares = await device.read(next.squares)
-    const parts = squareParts(columns, tile)
     const totals = sums.map((_, row) => {
       let total = 0
       for (let part = 0; part < parts; part++) total += squares[part * padded + row]
@@ -212,7 +228,7 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
     })
     close(t, totals, sums, 2e-6, `squares of ${what}`)
     const found = squares.slice(parts * padded, parts * padded + rows)
-    close(t, found, Array.from(used).slice(0, rows), 2e-6, `scale of ${what}`)
+    close(t, found, scales.subarray(0, rows), 2e-6, `scale of ${what}`)
   })
 
   await test(
@@ -222,7 +238,7 @@ for (const { rows, inner, tile, isHalf = false, products } of cases) {
       const [heads, keyValueHeads, headSize, capacity] = [4, 2, 32, 4]
       const times = Uint32Array.from({ length: rows }, (_, row) => 2 - (row % 3))
       const outputs = (heads + 2 * keyValueHeads) * headSize
-      const x = normed(rows, inner, 11)
+      const x = normed(rows, inner, 11, isExact)
       const weights = [heads, keyValueHeads, keyValueHeads].map((count, i) =>
         halved(noise(count * headSize * inner, 12 + i)),
       )
