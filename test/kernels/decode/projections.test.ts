@@ -103,7 +103,7 @@ const cases: readonly Case[] = [
 const textOf = (tile: StepTile): string =>
   tile.divide === 'k'
     ? `${tile.subgroups} subgroups dividing k`
-    : `subgroups dividing columns, ${tile.columnBlocks} blocks each, ${tile.depth} of ${tile.rowDepth} k at once, ${tile.splits} workgroups dividing k`
+    : `subgroups of ${tile.columnBlocks} blocks dividing columns, ${tile.splits} workgroups dividing k`
 
 for (const { rows, inner, tile, isHalf = false, isExact = false, products } of cases) {
   const test = (name: Case['products'][number], what: string, body: (t: Test) => Promise<void>) =>
@@ -197,15 +197,13 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
       })
     })
     const wanted = Array.from(stream, (value, i) => {
-      const [row, column] = [Math.floor(i / columns), i % columns]
-      return (
-        value +
-        dot(
-          inner,
-          k => rowsIn[row * inner + k],
-          k => weight[column * inner + k],
-        )
+      const [row, column] = [Math.floor(i / columns) * inner, (i % columns) * inner]
+      const product = dot(
+        inner,
+        k => rowsIn[row + k],
+        k => weight[column + k],
       )
+      return value + product
     })
     close(t, await device.read(x), wanted, 2e-6, `stream of ${what}`)
     const sums = Array.from({ length: rows }, (_, row) =>
@@ -216,10 +214,8 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
     const used = parts === undefined ? exact : scales
     const scaled = wanted.map((value, i) => value * gain[i % columns] * used[Math.floor(i / columns)])
     close(t, await readBlocks(device, next.rows, rows, columns), scaled, 2 ** -11, `rows of ${what}`)
-    if (parts === undefined || !next.squares) {
-      close(t, (await device.read(next.scales)).slice(0, rows), exact, 2e-6, `scales of ${what}`)
-      return
-    }
+    if (parts === undefined || !next.squares)
+      return close(t, (await device.read(next.scales)).slice(0, rows), exact, 2e-6, `scales of ${what}`)
     const squares = await device.read(next.squares)
     const totals = sums.map((_, row) => {
       let total = 0
