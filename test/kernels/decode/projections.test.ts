@@ -16,7 +16,7 @@ import { openDevice } from '../../../kernels/device/device.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
 import { close, given, noise } from '../support.ts'
-import { blocks, half, halved, readBlocks, runInFloat16, type Values } from './row-blocks-data.ts'
+import { blocks, dot, half, halved, readBlocks, runInFloat16, type Values } from './row-blocks-data.ts'
 
 const device = await openDevice({ family: 'gpu', units: 'emulated' })
 t.teardown(() => device.close())
@@ -58,12 +58,6 @@ function normed(rows: number, size: number, seed: number, isExact: boolean) {
       epsilon,
     },
   }
-}
-
-const dot = (size: number, a: (k: number) => number, b: (k: number) => number): number => {
-  let sum = 0
-  for (let k = 0; k < size; k++) sum += a(k) * b(k)
-  return sum
 }
 
 // One row in a narrow block, one more than fit into it, more than one block, more than a workgroup's rows.

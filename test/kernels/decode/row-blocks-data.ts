@@ -10,6 +10,13 @@ export type Values = Float32Array<ArrayBuffer>
 /** The nearest float16 of each value. */
 export const halved = (values: Values): Values => Float32Array.from(toFloat16Bits(values), fromFloat16)
 
+/** Σ a(k) · b(k). */
+export const dot = (size: number, a: (k: number) => number, b: (k: number) => number): number => {
+  let sum = 0
+  for (let k = 0; k < size; k++) sum += a(k) * b(k)
+  return sum
+}
+
 /** A float16 tensor of the values. */
 export const half = (device: Device, shape: readonly number[], data: Values): Tensor =>
   device.tensor('given', shape, 'f16', toFloat16Bits(data))
