@@ -1,5 +1,6 @@
-// Models and data of the package, as paths that begin with `builtin:`. A graph makes `builtin:shapes` (a small model and
-// data set) and `builtin:questions` (the questions of the demonstration with their clips) when they are first needed.
+// Models and data of the package, as paths that begin with `builtin:`. A graph makes each of these when it is first needed:
+// `builtin:shapes` (a small model and data set), `builtin:questions` (the questions of the demonstration with their clips) and
+// `builtin:few-questions` (fewer of them, for `npm start`).
 // The package contains `builtin:cold-start` (the model that the demonstration's GRPO starts from), `builtin:tokenizer`
 // (the tokenizer of these models) and `builtin:configurations` (config.json files of models).
 import { createHash } from 'node:crypto'
@@ -9,6 +10,9 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CodedError } from '../engine/shared/errors.ts'
 import { packageFolder } from '../engine/shared/package-folder.ts'
+import { cachedPath, hubIdOf, repositoryFolder } from './hub/hub-cache.ts'
+import { HubError } from './hub/hub-error.ts'
+import type { HubKind } from './hub/hub-id.ts'
 
 /** How to make built-in data: the graph file, its params, and where the run may write. */
 export interface BuiltinRecipe {
@@ -20,7 +24,11 @@ export interface BuiltinRecipe {
 const prefix = 'builtin:'
 
 /** The graphs that make built-in data, by name. */
-const recipes = { shapes: 'graphs/demo/shapes.json', questions: 'graphs/demo/questions.json' } as const
+const recipes = {
+  shapes: 'graphs/demo/shapes.json',
+  questions: 'graphs/demo/questions.json',
+  'few-questions': 'graphs/demo/few-questions.json',
+} as const
 
 /** Folders in the package, by name. */
 const shipped = {
@@ -66,11 +74,11 @@ export async function ensureBuiltin(
 }
 
 /**
- * The path on disk of a path in a config: `builtin:NAME`, a path inside it, or the path itself.
- * Throws `unknown-builtin`, and `no-builtin` if a graph must make the data first.
+ * The path on disk of a path in a config: `builtin:NAME`, a path inside it, what a Hugging Face id names in the cache, or the
+ * path itself. Throws `unknown-builtin`, and `no-builtin` or `hub-missing` if it must be made or downloaded first.
  */
-export function resolvePath(path: string): string {
-  if (!path.startsWith(prefix)) return path
+export function resolvePath(path: string, kind: HubKind = 'data'): string {
+  if (!path.startsWith(prefix)) return resolveHubId(path, kind)
   const [name = '', ...rest] = path.slice(prefix.length).split('/')
   if (isKeyOf(shipped, name)) return join(packageFolder, shipped[name], ...rest)
   if (!isKeyOf(recipes, name)) {
@@ -85,6 +93,17 @@ export function resolvePath(path: string): string {
   )
 }
 
+function resolveHubId(path: string, kind: HubKind): string {
+  const id = hubIdOf(path, kind)
+  if (!id) return path
+  const cached = cachedPath(id)
+  if (cached !== undefined) return cached
+  throw new HubError(
+    'hub-missing',
+    `${path}: must be a folder or file, or in ${repositoryFolder(id)}, found neither: flow run downloads what is on the Hugging Face hub before it starts`,
+  )
+}
+
 export class BuiltinError extends CodedError<'unknown-builtin' | 'no-builtin'> {}
 
 const isKeyOf = <T extends object>(object: T, key: string): key is string & keyof T =>
@@ -94,11 +113,16 @@ const graphOf = (name: MadeBuiltin): string => join(packageFolder, recipes[name]
 
 /** The name contains a hash of the recipe, so data made by an older recipe is never used. */
 function madeFolder(name: MadeBuiltin): string {
-  const recipe = createHash('sha256')
-    .update(readFileSync(graphOf(name)))
-    .digest('hex')
-    .slice(0, 8)
-  return join(cacheFolder(), `${name}-${recipe}`)
+  const hash = createHash('sha256')
+  for (const text of textsOf(graphOf(name))) hash.update(text)
+  return join(cacheFolder(), `${name}-${hash.digest('hex').slice(0, 8)}`)
+}
+
+/** The text of a recipe's graph and of those that it extends. */
+function textsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8')
+  const { extends: base }: { extends?: string } = JSON.parse(text)
+  return base === undefined ? [text] : [text, ...textsOf(join(dirname(file), base))]
 }
 
 /** Folder of everything that can be made again. */

@@ -1,40 +1,5 @@
 #!/usr/bin/env node
-import { messageOf } from '../shared/errors.ts'
 import { command } from './command.ts'
-import { makeEmbedded } from './embedded.ts'
-import { lastingScreen, lineWriter } from './output.ts'
-import { registry } from './registry.ts'
+import { program } from './program.ts'
 
-/** Node's exit code when the top-level await of this file never ends. */
-const unsettledCode = 13
-const screen = lastingScreen(process.stdout)
-const complain = lineWriter(lastingScreen(process.stderr))
-// A terminal that closes takes its output with it, not the work.
-process.on('SIGHUP', () => {})
-// A verb handles its faults itself; these are faults of code that it called and that went on by itself.
-process.on('uncaughtException', error => {
-  if (process.listenerCount('uncaughtException') === 1) process.exit(fault(error))
-})
-process.on('exit', () => {
-  if (process.exitCode !== unsettledCode) return
-  complain('flow: the command never ended: a promise, e.g. in a plugin, never settles')
-  process.exitCode = 1
-})
-const code = await command(process.argv.slice(2), {
-  registry,
-  environment: process.env,
-  screen,
-  print: lineWriter(screen),
-  complain,
-  prepare: plan => makeEmbedded(plan, registry, complain),
-}).catch(fault)
-// The threads of an open GPU device keep Node alive: leave as soon as all is written.
-process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
-
-/** A fault of flow itself: one line, and with FLOW_STACK=1 its place in the code. */
-function fault(error: unknown): number {
-  complain(`flow: ${messageOf(error)}`)
-  if (process.env.FLOW_STACK && error instanceof Error) complain(error.stack ?? '')
-  else complain('    this is a fault of flow: FLOW_STACK=1 before the command says where')
-  return 1
-}
+await program(world => command(process.argv.slice(2), world))

@@ -204,11 +204,11 @@ export async function rewindRun(
       ...(accept && { accepted }),
     },
   ]
-  const { set, plugins, structure, sources, started, workingDirectory, place } = facts
+  const { set, plugins, structure, sources, started, workingDirectory, place, hub } = facts
   return {
     ...(from !== undefined && { from }),
     ...(!accept && isObject(facts.adapter) && { expected: { adapter: facts.adapter } }),
-    facts: { set, plugins, structure, sources, started, workingDirectory, place, resumed },
+    facts: { set, plugins, structure, sources, started, workingDirectory, place, hub, resumed },
   }
 }
 

@@ -11,7 +11,7 @@ export interface Screen {
   write(text: string): unknown
 }
 
-/** Shows the progress of a run: one line that is rewritten on a terminal, a new line for each update elsewhere. */
+/** Shows the progress of a run: one line that is rewritten on a terminal, a line every few seconds elsewhere. */
 export interface ProgressLine {
   event(event: RunEvent): void
   /** Ends the line that is being rewritten, so that other text can follow. */
@@ -27,10 +27,12 @@ export function progressLine(
   { level = 'info', now = () => performance.now() }: ProgressOptions = {},
 ): ProgressLine {
   let steps = 0
-  /** The newest update, and the items per second of each node. */
+  /** The newest update, or before the first one the items per second of each node. */
   let update = ''
   let rates = ''
-  let ratesShown = now()
+  let shownAt = Number.NEGATIVE_INFINITY
+  /** The newest update has not been shown. */
+  let isBehind = false
   const statuses: Status[] = []
   let total: number | undefined
   let open = false
@@ -41,11 +43,17 @@ export function progressLine(
   }
   const show = () => {
     clear()
-    const line = visible([update, rates].filter(Boolean).join('  '))
+    const line = visible(update || rates)
     if (!screen.isTTY) screen.write(`${line}\n`)
     else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
     open = screen.isTTY === true
-    rates = screen.isTTY ? rates : ''
+    isBehind = false
+    shownAt = now()
+  }
+  /** Elsewhere than on a terminal a line waits until the last one is a few seconds old. */
+  const showInTime = () => {
+    if (screen.isTTY || now() - shownAt >= quietMs) show()
+    else isBehind = true
   }
   const history = new Map<string, number[]>()
   const metrics = (entry: Readonly<Record<string, unknown>>) => {
@@ -68,7 +76,7 @@ export function progressLine(
       ...(left === undefined ? [] : [`ETA ${duration(left)}`]),
     ]
     update = pieces.join('  ')
-    show()
+    showInTime()
   }
   return {
     get steps() {
@@ -91,12 +99,11 @@ export function progressLine(
         statuses.push(event.status)
         rates = ratesOver(statuses)
         if (statuses.length > ratesWindow) statuses.shift()
-        if (!screen.isTTY && now() - ratesShown < quietMs) return
-        ratesShown = now()
-        show()
+        if (update === '') showInTime()
       } else if (event.type === 'record' && event.stream === 'metrics') metrics(event.entry)
     },
     end: () => {
+      if (isBehind && update !== '') show()
       if (open) screen.write('\n')
       open = false
     },
@@ -112,8 +119,8 @@ export interface ProgressOptions {
 /** From the lowest to the highest. */
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies readonly LogLevel[]
 
-/** Time between two lines of rates where the output is no terminal. */
-const quietMs = 10_000
+/** Time between two lines where the output is no terminal. */
+const quietMs = 5_000
 
 /** Rates are means over this many statuses, one each second: work of several seconds an item must not read as 0. */
 const ratesWindow = 20

@@ -25,8 +25,11 @@ export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Where the progress of a run is shown. */
   readonly screen: Screen
-  /** Called before a checked graph runs: makes the embedded data and models that it names. */
-  prepare(plan: Plan): Promise<void>
+  /**
+   * Called before a checked graph runs: makes the embedded data and models that it names, and downloads what it names on the
+   * Hugging Face hub. Takes the facts of the run that is continued, and returns facts for the manifest.
+   */
+  prepare(plan: Plan, facts?: Readonly<Record<string, unknown>>): Promise<unknown>
   /** Prints a line of the result. */
   print(line: string): void
   /** Prints a line about an error or a warning. */

@@ -20,9 +20,14 @@ export default operator({
   summary: 'Asks held-out questions after every `every` updates, and passes other versions on.',
   config: {
     every: { type: 'integer', minimum: 1, description: 'Updates from one evaluation to the next.' },
-    path: { type: 'string', description: 'Questions that training does not see, as for read.questions.' },
+    path: {
+      type: 'string',
+      reads: 'data',
+      description: 'Questions that training does not see, as for read.questions.',
+    },
     root: {
       type: 'string',
+      reads: 'data',
       default: '',
       description: "Folder that the clips' names start from; empty for the folder of the file.",
     },

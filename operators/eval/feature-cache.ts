@@ -47,7 +47,7 @@ export async function openFeatureCache(
 ): Promise<FeatureCache> {
   if (folder === '') return { keyOf: async () => undefined, get: async () => undefined, put: async () => {} }
   await mkdir(folder, { recursive: true })
-  const weights = await digestOfModel(resolvePath(model))
+  const weights = await digestOfModel(resolvePath(model, 'model'))
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {
     async keyOf(clip, frames, aspect) {

@@ -19,8 +19,16 @@ import type { TensorToWrite } from './files/safetensors-write.ts'
 import type { Shape } from './parts/part.ts'
 
 const fields = {
-  vision: { type: 'string', description: 'Hugging Face folder of a SigLIP model, or of its vision half.' },
-  language: { type: 'string', description: 'Hugging Face folder of a Qwen2 model, with its tokenizer.' },
+  vision: {
+    type: 'string',
+    reads: 'model',
+    description: 'Hugging Face folder of a SigLIP model, or of its vision half.',
+  },
+  language: {
+    type: 'string',
+    reads: 'model',
+    description: 'Hugging Face folder of a Qwen2 model, with its tokenizer.',
+  },
   folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
   group: {
     type: 'integer',
@@ -69,7 +77,7 @@ export default operator({
 })
 
 async function assemble(folder: string, config: Config<typeof fields>): Promise<void> {
-  const [vision, language] = [resolvePath(config.vision), resolvePath(config.language)]
+  const [vision, language] = [resolvePath(config.vision, 'model'), resolvePath(config.language, 'model')]
   const tokenizer = await openTokenizer(language)
   const json = await configJson(vision, language, config, tokenizer)
   const model = parseModelConfig(join(folder, 'config.json'), json, tokenizer)

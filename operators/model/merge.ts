@@ -12,8 +12,12 @@ export default operator({
   summary:
     'Writes a checkpoint whose weights include an adapter (LoRA), so that it can be used without the adapter.',
   config: {
-    path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
-    adapter: { type: 'string', description: 'PEFT folder of the adapter.' },
+    path: {
+      type: 'string',
+      reads: 'model',
+      description: 'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or `builtin:shapes`.',
+    },
+    adapter: { type: 'string', reads: 'model', description: 'PEFT folder of the adapter.' },
     folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
   },
   inputs: {},
@@ -22,8 +26,8 @@ export default operator({
   run: (_inputs, { path, adapter, folder }, context) => ({
     folders: context.source<string>(async function* () {
       const device = await sharedDevice(context)
-      const checkpoint = await openCheckpoint(resolvePath(path))
-      const source = await openAdapter(resolvePath(adapter), checkpoint)
+      const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
+      const source = await openAdapter(resolvePath(adapter, 'model'), checkpoint)
       const model = await loadModel(device, checkpoint, [], 'float32', { source, trained: false })
       try {
         await mergeAdapters(device, model.weights)

@@ -15,7 +15,11 @@ import { CheckpointError } from './files/checkpoint-error.ts'
 import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 
 const fields = {
-  path: { type: 'string', description: 'Checkpoint folder, or `builtin:shapes`.' },
+  path: {
+    type: 'string',
+    reads: 'model',
+    description: 'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or `builtin:shapes`.',
+  },
   train: {
     type: 'array',
     items: { type: 'string', enum: ['connector', 'language', 'adapter'] },
@@ -53,6 +57,7 @@ const fields = {
   },
   adapter: {
     type: 'string',
+    reads: 'model',
     default: '',
     description: 'PEFT folder of the adapter to start from; empty for a new one, if `train` names `adapter`.',
   },
@@ -93,11 +98,11 @@ export default resource({
     const precision = precisionOn(device, config.precision)
     if (config.precision === 'auto' && precision === 'float32')
       context.log(`${path}: products are in float32: ${device.info.device} has no matrix units for float16`)
-    const checkpoint = await openCheckpoint(resolvePath(path))
+    const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
     const adapted = train.includes('adapter')
     const source =
       config.adapter !== ''
-        ? await openAdapter(resolvePath(config.adapter), checkpoint)
+        ? await openAdapter(resolvePath(config.adapter, 'model'), checkpoint)
         : adapted
           ? newAdapter(checkpoint, newAdapterOf(config))
           : undefined

@@ -32,7 +32,7 @@ export interface OutlineOptions {
 
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
 export function outlineOf({ path, train, precision, adapter }: OutlineOptions): DevicelessModel {
-  const file = join(resolvePath(path), 'config.json')
+  const file = join(resolvePath(path, 'model'), 'config.json')
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {
     eosId: 0,
     idOf: () => undefined,

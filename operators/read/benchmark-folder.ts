@@ -1,13 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { inside } from '../../engine/shared/inside.ts'
+import { resolvePath } from '../builtin.ts'
 import { isMacCopy, isVideo, stemOf } from '../files/video-extensions.ts'
 
 /**
  * The folder that holds one of `marks`, files or folders that a benchmark always has: the folder given, or one up to two
  * levels below it, as downloads nest them. The folder given where none has them.
  */
-export function benchmarkRoot(path: string, marks: readonly string[]): string {
+export function benchmarkRoot(stated: string, marks: readonly string[]): string {
+  const path = resolvePath(stated)
   const hasMark = (folder: string) => marks.some(mark => existsSync(join(folder, mark)))
   if (hasMark(path)) return path
   const below = foldersIn(path)

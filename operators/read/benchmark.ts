@@ -20,7 +20,7 @@ export interface ReadBenchmark {
 
 /** Config that all readers of benchmarks share. */
 export const benchmarkFields = {
-  path: { type: 'string', description: 'Folder of the benchmark, as it is downloaded.' },
+  path: { type: 'string', reads: 'data', description: 'Folder of the benchmark, as it is downloaded.' },
   instruction: {
     type: 'string',
     default: '',

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
 import { isMacCopy, videoExtensions } from '../files/video-extensions.ts'
 import type { Sample } from '../kinds.ts'
 import { ReadError } from './read-error.ts'
@@ -8,7 +9,7 @@ import { ReadError } from './read-error.ts'
 export default operator({
   summary: 'Finds the clips in a folder and below it: video files, and folders of numbered pictures.',
   config: {
-    folder: { type: 'string', description: 'Folder to search.' },
+    folder: { type: 'string', reads: 'data', description: 'Folder to search.' },
     extensions: {
       type: 'array',
       items: { type: 'string' },
@@ -18,8 +19,9 @@ export default operator({
   },
   inputs: {},
   outputs: { samples: 'sample' },
-  run: (_inputs, { folder, extensions }, context) => ({
+  run: (_inputs, { folder: stated, extensions }, context) => ({
     samples: context.source<Sample>(async function* () {
+      const folder = resolvePath(stated)
       const paths = await findClips(folder, extensions)
       if (paths.length === 0)
         throw new ReadError(

@@ -22,6 +22,7 @@ export default operator({
   config: {
     path: {
       type: 'string',
+      reads: 'data',
       description: 'Objects with `video` and `conversations`, a list of messages with `from` and `value`.',
     },
     ...epochFields,

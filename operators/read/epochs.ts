@@ -26,6 +26,7 @@ export const passFields = {
 export const epochFields = {
   root: {
     type: 'string',
+    reads: 'data',
     default: '',
     description: "Folder that the clips' names start from; empty for the folder of the file.",
   },

@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { resolvePath } from '../builtin.ts'
 import { shuffled } from '../shuffle.ts'
 import { passFields } from './epochs.ts'
 import { parseExactJson } from './exact-json.ts'
@@ -9,12 +10,13 @@ import { linesOf } from './lines.ts'
 export default operator({
   summary: 'Reads a file of JSON lines, one item a line.',
   config: {
-    path: { type: 'string', description: 'File with one JSON value a line.' },
+    path: { type: 'string', reads: 'data', description: 'File with one JSON value a line.' },
     ...passFields,
   },
   inputs: {},
   outputs: { items: 'any' },
-  run: (_, { path, shuffle, limit, epochs }, context) => {
+  run: (_, { path: stated, shuffle, limit, epochs }, context) => {
+    const path = resolvePath(stated)
     async function* pull() {
       let left = limit || Number.POSITIVE_INFINITY
       for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {

@@ -13,6 +13,7 @@ export default operator({
   config: {
     path: {
       type: 'string',
+      reads: 'data',
       description:
         'Lines with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`.',
     },

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
 import { chromium } from './chromium.mjs'
@@ -57,8 +58,12 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
 function follow(command, environment) {
   if (command.length === 0) return 0
   const child = spawn(process.execPath, command, {
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'pipe'],
     env: { ...process.env, ...environment },
+  })
+  // Dawn writes this about every software adapter, in the middle of a line that is being rewritten.
+  createInterface({ input: child.stderr }).on('line', line => {
+    if (!/^Warning: maxDynamic\w+ artificially reduced/.test(line)) process.stderr.write(`${line}\n`)
   })
   // A terminal sends Ctrl-C to both processes, anything else to this one only. The command decides what it means.
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
@@ -66,6 +71,6 @@ function follow(command, environment) {
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   return new Promise((done, fail) => {
     child.on('error', fail)
-    child.on('exit', (code, signal) => done(code ?? 128 + (signal ? constants.signals[signal] : 0)))
+    child.on('close', (code, signal) => done(code ?? 128 + (signal ? constants.signals[signal] : 0)))
   })
 }

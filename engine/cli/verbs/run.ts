@@ -5,6 +5,7 @@ import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
+import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
@@ -67,7 +68,8 @@ export const run: Verb = {
 
 /** Runs a plan, shows its progress and its end; returns the exit code. */
 async function follow({ plan, lock, ...options }: Start, words: Arguments, world: World): Promise<number> {
-  await world.prepare(plan)
+  const prepared = await world.prepare(plan, options.facts)
+  const facts = { ...options.facts, ...(isObject(prepared) && prepared) }
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
   const line = progressLine(world.screen, { level })
   const updates = updateCount()
@@ -75,7 +77,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     updates.event(event)
     line.event(event)
   }
-  const started = startRun(plan, { ...options, onEvent })
+  const started = startRun(plan, { ...options, facts, onEvent })
   lock.watch(started)
   const forget = listen(started, line.end, world)
   const closeView = startView(options.directory, words)

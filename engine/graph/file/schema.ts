@@ -37,8 +37,9 @@ export function configSchema(fields: Fields): Schema {
 }
 
 function fieldSchema(field: Fields[string]): Schema {
-  // `resource` and `when` are ours, not JSON Schema's: their checks read them from the field itself
-  const { resource: _, when: __, ...schema } = { resource: undefined, when: undefined, ...field }
+  // `resource`, `reads` and `when` are ours, not JSON Schema's: who needs them reads them from the field itself
+  const own = { resource: undefined, reads: undefined, when: undefined }
+  const { resource: _, reads: __, when: ___, ...schema } = { ...own, ...field }
   return schema
 }
 

@@ -1,0 +1,64 @@
+// What `npm start` runs: asks the cold-start model questions, trains it by GRPO, and asks the same questions again.
+import { existsSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { resolvePath } from '../../operators/builtin.ts'
+import { packageFolder } from '../shared/package-folder.ts'
+import { command } from './command.ts'
+import { program } from './program.ts'
+import type { World } from './verb.ts'
+
+await program(world => start(process.argv.slice(2), world))
+
+/** `words` are further flags of the training run. */
+async function start(words: readonly string[], world: World): Promise<number> {
+  const folder = freshFolder()
+  const graph = (name: string) => relative('.', join(packageFolder, 'graphs/demo', `${name}.json`))
+  /** The trained model. */
+  const model = join(folder, 'train/checkpoints/last/policy')
+  const stages = [
+    ['before', 'Asks the model that is trained already unseen questions.', graph('ask')],
+    ['train', 'Trains it by GRPO on other questions.', graph('start'), ...words],
+    ['after', 'Asks the trained model the same unseen questions.', graph('ask'), '--set', `model=${model}`],
+  ] as const
+  for (const [i, [name, what, file, ...flags]] of stages.entries()) {
+    world.print(`${i + 1} of ${stages.length}: ${what}`)
+    world.print(`  npx flow run ${[file, ...flags].join(' ')}`)
+    const quiet = { ...world, print: () => {} }
+    const code = await command(['run', file, ...flags, '--out', join(folder, name)], quiet)
+    if (code !== 0) return code
+  }
+  const before = answersOf(join(folder, 'before'))
+  const after = answersOf(join(folder, 'after'))
+  const video = relative('.', resolvePath('builtin:few-questions/test/001.mp4'))
+  world.print('')
+  world.print(
+    `Right answers to ${after.asked} unseen questions: ${percent(before.right)} before, ${percent(after.right)} after training.`,
+  )
+  world.print(`Curves and completions with their frames: ${join(folder, 'train/report.html')}`)
+  world.print('Next:')
+  world.print(
+    `  npx flow run ${relative('.', join(packageFolder, 'graphs/infer.json'))} --set model=${model} --set frames=8 --set video=${video} --set question="${question}"`,
+  )
+  world.print(`  npx flow explain ${relative('.', join(packageFolder, 'graphs/grpo.json'))}`)
+  world.print(`  npx flow run ${graph('grpo')} --seed 1`)
+  return 0
+}
+
+/** As the questions that it was trained on. */
+const question = 'where does the square go?'
+
+const percent = (share: number): string => `${Math.round(100 * share)} %`
+
+/** The last line of metrics of an evaluation: how many questions were asked, and the share of right answers. */
+function answersOf(run: string): { asked: number; right: number } {
+  const line = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1) ?? ''
+  const metrics: Record<string, number> = JSON.parse(line)
+  return { asked: metrics.step ?? 0, right: metrics['seen/accuracy'] ?? 0 }
+}
+
+function freshFolder(): string {
+  for (let number = 1; ; number++) {
+    const folder = join('runs', `start-${number}`)
+    if (!existsSync(folder)) return folder
+  }
+}
