@@ -9,7 +9,7 @@ export async function modelDigests(
   precision: string,
 ): Promise<[string, string][]> {
   const { path, adapter = '', recompute: _, precision: __, ...rest } = config
-  const folder = resolvePath(String(path))
+  const folder = resolvePath(String(path), 'model')
   const names = await readdir(folder)
   const digest = (pattern: RegExp) =>
     contentDigest(
@@ -26,7 +26,7 @@ export async function modelDigests(
     ['precision', precision],
     ...(adapter === ''
       ? []
-      : [['adapter', await digestOfFolder(resolvePath(String(adapter)))] as [string, string]]),
+      : [['adapter', await digestOfFolder(resolvePath(String(adapter), 'model'))] as [string, string]]),
     ...(isTrained(rest) ? [['training', digestOf(rest)] as [string, string]] : []),
   ]
 }
