@@ -7,7 +7,9 @@ export interface KernelTime {
   microseconds: number
 }
 
-const mostDispatches = 2048
+/** Of one query set, and of a profile. */
+const dispatchesOfSet = 2048
+const mostDispatches = 4 * dispatchesOfSet
 
 /**
  * Runs `work` once with every dispatch in a pass of its own, between timestamps, and adds up by kernel, longest first.
@@ -15,7 +17,9 @@ const mostDispatches = 2048
  */
 export async function profile(device: Device, work: () => Promise<unknown> | unknown): Promise<KernelTime[]> {
   const { gpu } = device
-  const times = gpu.createQuerySet({ type: 'timestamp', count: 2 * mostDispatches })
+  const times = Array.from({ length: mostDispatches / dispatchesOfSet }, () =>
+    gpu.createQuerySet({ type: 'timestamp', count: 2 * dispatchesOfSet }),
+  )
   const names: string[] = []
   const original = gpu.createCommandEncoder
   gpu.createCommandEncoder = descriptor => {
@@ -49,7 +53,7 @@ export function profileLines(times: readonly KernelTime[]): string[] {
 }
 
 /** Stands in for a pass: a real one for each dispatch. */
-function timedPass(encoder: GPUCommandEncoder, querySet: GPUQuerySet, names: string[]) {
+function timedPass(encoder: GPUCommandEncoder, times: readonly GPUQuerySet[], names: string[]) {
   let pipeline: GPUComputePipeline | undefined
   let bindings: GPUBindGroup | undefined
   return {
@@ -61,11 +65,11 @@ function timedPass(encoder: GPUCommandEncoder, querySet: GPUQuerySet, names: str
     },
     dispatchWorkgroups(...grid: [number, number, number]) {
       if (!pipeline || !bindings) throw new Error('profile: a dispatch without pipeline or bindings')
-      const first = 2 * names.length
-      const fits = names.length < mostDispatches
-      if (fits) names.push(pipeline.label)
+      const querySet = times[Math.floor(names.length / dispatchesOfSet)]
+      const first = 2 * (names.length % dispatchesOfSet)
+      if (querySet) names.push(pipeline.label)
       const pass = encoder.beginComputePass({
-        ...(fits && {
+        ...(querySet && {
           timestampWrites: {
             querySet,
             beginningOfPassWriteIndex: first,
@@ -82,19 +86,26 @@ function timedPass(encoder: GPUCommandEncoder, querySet: GPUQuerySet, names: str
   }
 }
 
-async function readTimes(gpu: GPUDevice, times: GPUQuerySet, count: number): Promise<BigUint64Array> {
+async function readTimes(
+  gpu: GPUDevice,
+  times: readonly GPUQuerySet[],
+  count: number,
+): Promise<BigUint64Array> {
   const size = Math.max(16, count * 16)
   const resolved = gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC })
   const staging = gpu.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
   const encoder = gpu.createCommandEncoder()
-  encoder.resolveQuerySet(times, 0, 2 * count, resolved, 0)
+  times.forEach((set, i) => {
+    const ofSet = Math.min(dispatchesOfSet, count - i * dispatchesOfSet)
+    if (ofSet > 0) encoder.resolveQuerySet(set, 0, 2 * ofSet, resolved, i * dispatchesOfSet * 16)
+  })
   encoder.copyBufferToBuffer(resolved, 0, staging, 0, size)
   gpu.queue.submit([encoder.finish()])
   await staging.mapAsync(GPUMapMode.READ)
   const found = new BigUint64Array(staging.getMappedRange().slice(0))
   staging.destroy()
   resolved.destroy()
-  times.destroy()
+  for (const set of times) set.destroy()
   return found
 }
 
