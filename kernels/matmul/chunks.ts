@@ -20,7 +20,7 @@ export interface Side {
   /** Loads of 8 float16 or 4 float32 at once. */
   vector: boolean
   type: FloatType
-  /** The part lies inside the factor, but for what may lie past `inner`; it starts at a whole vector. */
+  /** The part lies inside the factor, of which there is a whole step; it starts at a whole vector. */
   isInside: boolean
   /** No step reaches past `inner`. */
   isExact: boolean
@@ -43,7 +43,7 @@ export function blockOfHalves({ fast, extent, depth }: Pick<Side, 'fast' | 'exte
 
 /**
  * WGSL that brings a part, each lane some chunks of 8 neighbours: into registers first (`fetch`, from `k` on), then into `tile`
- * (`put`, while `k` is the same).
+ * (`put`, while `k` and `k_now` are the same).
  */
 export function chunkLoads(side: Side, array: string, first: number) {
   const { name, fast, extent, depth, lanes } = side
@@ -58,14 +58,14 @@ export function chunkLoads(side: Side, array: string, first: number) {
     name: `${name}_chunk${i}`,
     down: i * down,
     row: row(i),
-    k: fast === 'k' ? `k + ${column} * 8u` : `k + ${row(i)}`,
+    k: fast === 'k' ? `k_now + ${column} * 8u` : `k_now + ${row(i)}`,
     to: `${first}u + (${row(i)}) * ${pitch}u + ${column}`,
   }))
   const put = (value: (chunk: Chunk) => string) =>
     chunks.map(chunk => `tile[${chunk.to}] = halves_${name}(${value(chunk)});`).join('\n    ')
   const [whole, masked] = [
     put(chunk => chunk.name),
-    put(chunk => `within_${name}(${chunk.name}, ${chunk.k})`),
+    put(chunk => `within_${name}(${chunk.name}, ${chunk.k} >= k)`),
   ]
   const masksLater = isQuick(side) && !side.isExact
   const place = isQuick(side) ? placeOfLane(side, row(0), column) : ''
@@ -74,7 +74,7 @@ export function chunkLoads(side: Side, array: string, first: number) {
     vectors,
     declare: [...chunks.map(({ name: chunk }) => `var ${chunk}: Chunk_${name};`), place].join('\n  '),
     fetch: isQuick(side) ? quickFetch(side, array, chunks, column) : carefulFetch(side, chunks, column),
-    put: masksLater ? `if (k + ${depth}u <= inner) { ${whole} } else { ${masked} }` : whole,
+    put: masksLater ? `if (k_now == k) { ${whole} } else { ${masked} }` : whole,
   }
 }
 
@@ -89,8 +89,8 @@ interface Chunk {
   to: string
 }
 
-/** Nothing but `inner` has to be checked, and all addresses are whole vectors: most of an address is computed once. */
-const isQuick = ({ fast, vector, isInside, wholeInner }: Side): boolean =>
+/** Nothing has to be checked, and all addresses are whole vectors: most of an address is computed once. */
+export const isQuick = ({ fast, vector, isInside, wholeInner }: Side): boolean =>
   vector && isInside && (fast === 'index' || wholeInner)
 
 const vectorOf = ({ type }: Side): number => (type === 'f16' ? 8 : 4)
@@ -107,26 +107,19 @@ function placeOfLane(side: Side, row: string, column: string): string {
     : `let ${name}_place = (${origin} + ${column} * 8u) / ${size}u;`
 }
 
+/**
+ * WGSL: fetches the step from `k_now` on. That is `k`, but for a step that reaches past `inner`, which goes back as far: what it
+ * fetches again is masked by `within`.
+ */
 function quickFetch(side: Side, array: string, chunks: readonly Chunk[], column: string): string {
-  const { name, fast, type, isExact } = side
+  const { name, fast, type } = side
   const size = vectorOf(side)
   const pitch = `(params.${name}_row / ${size}u)`
-  const from = `${name}_at / ${size}u + ${name}_place`
-  const ownK = isExact ? `k + ${column} * 8u` : `min(k + ${column} * 8u, inner - 8u)`
-  const place = ({ row, down }: Chunk) => {
-    if (fast === 'k') return `start + ${down}u * ${pitch}`
-    return isExact ? `start + ${down}u * ${pitch}` : `start + min(k + ${row}, inner - 1u) * ${pitch}`
-  }
-  const start =
-    fast === 'k'
-      ? `${from} + (${ownK}) / ${size}u`
-      : isExact
-        ? `${from} + (k + ${chunks[0].row}) * ${pitch}`
-        : from
+  const steps = fast === 'k' ? `(k_now + ${column} * 8u) / ${size}u` : `(k_now + ${chunks[0].row}) * ${pitch}`
   const load = (at: string) =>
     type === 'f16' ? `${array}[${at}]` : `Chunk_${name}(${array}[${at}], ${array}[${at} + 1u])`
-  return `{ let start = ${start};
-    ${chunks.map(chunk => `${chunk.name} = ${load(place(chunk))};`).join('\n    ')} }`
+  return `{ let start = ${name}_at / ${size}u + ${name}_place + ${steps};
+    ${chunks.map(chunk => `${chunk.name} = ${load(`start + ${chunk.down}u * ${pitch}`)};`).join('\n    ')} }`
 }
 
 const carefulFetch = (side: Side, chunks: readonly Chunk[], column: string): string => {
@@ -155,7 +148,7 @@ function rowOfLane(wide: number, pitch: number, down: number): string {
 
 /**
  * `fetch_a(at, index, k)`: 8 neighbours, reading nothing outside the factor; what lies past `inner` is 0, what lies past
- * the last row is arbitrary. `within_a(chunk, k)`: the chunk, or zeros where k is past `inner`. `halves_a(chunk)`: the same as
+ * the last row is arbitrary. `within_a(chunk, is_within)`: the chunk, or zeros. `halves_a(chunk)`: the same as
  * float16. These are apart, so that loads can be in flight meanwhile.
  */
 export function chunkWgsl(side: Side, array: string, counted = false): string {
@@ -177,8 +170,8 @@ fn fetch_${name}(at: u32, index: u32, k: u32) -> Chunk_${name} {
   let values = ${load};
   ${isExact ? 'return values;' : type === 'f16' && vector ? insideVector(side) : insideChunk(side)}
 }
-fn within_${name}(chunk: Chunk_${name}, k: u32) -> Chunk_${name} {
-  if (k < params.inner) { return chunk; }
+fn within_${name}(chunk: Chunk_${name}, is_within: bool) -> Chunk_${name} {
+  if (is_within) { return chunk; }
   return Chunk_${name}();
 }
 ${type === 'f16' && vector ? `fn halves_${name}(chunk: vec4u) -> vec4u { return chunk; }` : halvesWgsl(name, counted)}`

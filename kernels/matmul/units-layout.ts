@@ -1,5 +1,5 @@
 import { unroll } from '../wgsl/text.ts'
-import { blockOfHalves, chunkLoads, type Side } from './chunks.ts'
+import { blockOfHalves, chunkLoads, isQuick, type Side } from './chunks.ts'
 import type { Variant } from './variant.ts'
 
 /** How a workgroup's tile of the result is divided: subgroups over rows and columns, and each one's 16 × 16 blocks. */
@@ -23,11 +23,12 @@ export const columnsOf = (tile: UnitTile): number => tile.columnSubgroups * tile
 
 /** Whether tiles that would reach past the end of the result can be moved back inside it, and still start at a whole vector. */
 export function liesInside(
-  { form, rows, columns }: { form: Variant['form']; rows: number; columns: number },
+  { form, rows, columns, inner }: { form: Variant['form']; rows: number; columns: number; inner: number },
   tile: UnitTile,
 ): boolean {
   const starts = { nt: columns % 4, nn: columns % 8, tn: (rows % 8) + (columns % 8) }
-  return rows >= rowsOf(tile) && columns >= columnsOf(tile) && starts[form] === 0
+  const isLarge = rows >= rowsOf(tile) && columns >= columnsOf(tile) && inner >= tile.depth
+  return isLarge && starts[form] === 0
 }
 
 export type UnitLayout = ReturnType<typeof layoutOf>
@@ -44,9 +45,12 @@ export function layoutOf(variant: Variant, tile: UnitTile) {
   const { inner = 0 } = variant.fixed
   const edges = { isInside, wholeInner, isExact: inner > 0 && inner % depth === 0 }
   const read = { a: { vector: aVector, type: types.a }, b: { vector: bVector, type: types.b } }
-  const sideA: Side = { name: 'a', fast: fastA, extent: tileRows, depth, lanes, ...read.a, ...edges }
+  const givenA: Side = { name: 'a', fast: fastA, extent: tileRows, depth, lanes, ...read.a, ...edges }
   const ofB = oneTensor ? read.a : read.b
-  const sideB: Side = { name: 'b', fast: fastB, extent: tileColumns, depth, lanes, ...ofB, ...edges }
+  const givenB: Side = { name: 'b', fast: fastB, extent: tileColumns, depth, lanes, ...ofB, ...edges }
+  // A last step that goes back must do so in both factors.
+  const areQuick = isQuick(givenA) && isQuick(givenB)
+  const [sideA, sideB] = [givenA, givenB].map(side => ({ ...side, isInside: areQuick }))
   const a = chunkLoads(sideA, 'a', 0)
   const b = chunkLoads(sideB, oneTensor ? 'a' : 'b', blockOfHalves(sideA).vectors)
   const stripPitch = tileColumns / 4 + 1
@@ -57,6 +61,7 @@ export function layoutOf(variant: Variant, tile: UnitTile) {
     columnBlocks,
     depth,
     parts,
+    isExact: edges.isExact,
     band: tile.band ?? 8,
     isOver: tile.isOver ?? false,
     tileRows,

@@ -71,6 +71,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var a_at = a_start;
   var b_at = b_start;
   var k = 0u;
+  var k_now = 0u;
   let steps = (inner + ${depth - 1}u) / ${depth}u * params.repeats;
   ${layout.isOver ? stepsOver(units, layout) : stepsApart(units, layout)}
   ${unroll(rowBlocks, i => finishStripWgsl(units, variant, layout, i)).join('\n')}
@@ -117,13 +118,14 @@ const fetchWgsl = ({ a, b }: UnitLayout): string => `${a.fetch}\n    ${b.fetch}`
 const putWgsl = ({ a, b }: UnitLayout): string => `${a.put}\n    ${b.put}`
 
 /** WGSL: goes on to the step after, unless that is none. */
-const advanceWgsl = ({ depth }: UnitLayout, next: string): string => `if (${next} < steps) {
+const advanceWgsl = ({ depth, isExact }: UnitLayout, next: string): string => `if (${next} < steps) {
       k += ${depth}u;
       if (k >= inner) {
         k = 0u;
         a_at += params.a_repeat;
         b_at += params.b_repeat;
       }
+      k_now = ${isExact ? 'k' : `min(k, max(inner, ${depth}u) - ${depth}u)`};
     }`
 
 /** Where a subgroup's first block of each factor begins, and where its strip of results goes. */

@@ -24,7 +24,10 @@ export interface Variant {
   inRuns?: boolean
   /** `inner` is a multiple of 8. */
   wholeInner: boolean
-  /** On matrix units: every tile lies inside the result, if those at its end are moved back, and starts at a whole vector. */
+  /**
+   * On matrix units: every tile lies inside the result, if those at its end are moved back, and starts at a whole vector; inner is
+   * at least a whole step.
+   */
   isInside?: boolean
   /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
   outVector: boolean

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { matmul } from '../../../kernels/matmul/matmul.ts'
-import { ntTiles, unitTiles } from '../../../kernels/matmul/table.ts'
+import { lowTiles, ntTiles, overTiles, skinnyTiles, unitTiles } from '../../../kernels/matmul/table.ts'
 import { complaints, nullDevice } from '../null-device.ts'
 
 const gpu = await nullDevice()
@@ -23,7 +23,12 @@ await t.test('every product on matrix units is valid WGSL', async t => {
   const types = ['f32', 'f16'] as const
   const found = await complaints(gpu, recording => {
     for (const form of ['nt', 'nn', 'tn'] as const)
-      for (const tile of Object.values(form === 'nt' ? { ...unitTiles, ...ntTiles } : unitTiles))
+      for (const tile of Object.values({
+        ...unitTiles,
+        ...overTiles,
+        ...skinnyTiles,
+        ...(form === 'nt' && { ...ntTiles, low: lowTiles.tall }),
+      }))
         for (const type of types)
           for (const size of [256, 64, 33]) {
             const shape = [size, size]
