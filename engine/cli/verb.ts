@@ -43,6 +43,7 @@ export const viewFlags = {
     value: 'ADDRESS',
     description: 'Address that the page is served at (default 127.0.0.1: this machine alone).',
   },
+  edit: { description: 'Let the page save the graph that it shows, and run it.' },
   control: { description: 'Let the page pause a run, take a checkpoint and stop it.' },
 } satisfies Record<string, Flag>
 

@@ -1,34 +1,71 @@
+import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { packageFolder } from '../../shared/package-folder.ts'
+import { openEditor } from '../../view/graph-editor.ts'
 import { openView } from '../../view/server.ts'
-import { UsageError } from '../arguments.ts'
+import { type Arguments, UsageError } from '../arguments.ts'
+import { pluginFlags } from '../plug.ts'
 import { type Verb, viewFlags } from '../verb.ts'
 
 export const view: Verb = {
   summary:
-    'Shows runs in a page that follows them: curves, completions with their frames, the graph at work.',
-  usage: '[RUN…]',
-  flags: viewFlags,
+    'Shows runs in a page that follows them: curves, completions with their frames, the graph at work. With a graph file, also an editor of it.',
+  usage: '[RUN…|GRAPH]',
+  loads: 'graphs',
+  flags: { ...viewFlags, ...pluginFlags },
   example: 'npx flow view runs',
-  run: async ({ positional, last }, { print }) => {
-    const stated = positional.length > 0 ? positional : ['runs']
-    const lacking = stated.find(folder => !existsSync(folder))
-    if (lacking !== undefined) throw new UsageError(`${lacking}: must be a run, or a folder of runs`)
-    const port = Number(last('port') ?? 0)
-    if (!Number.isInteger(port) || port < 0 || port > 65535)
-      throw new UsageError(`--port: must be a whole number from 0 to 65535, found "${last('port')}"`)
+  run: async (words, { print, registry, environment }) => {
+    const { positional, last } = words
+    const [file] = positional.filter(isGraph)
+    if (file !== undefined && positional.length > 1)
+      throw new UsageError(`${file}: must be the only word, or the words must name runs`)
+    const stated = file === undefined && positional.length > 0 ? positional : ['runs']
+    const lacking = file === undefined ? stated.find(folder => !existsSync(folder)) : undefined
+    if (lacking !== undefined)
+      throw new UsageError(`${lacking}: must be a run, a folder of runs, or a graph file`)
+    const started: string[] = []
+    const runs = () => [...stated.flatMap(runsIn).filter(existsSync), ...started]
+    const mayWrite = last('edit') !== undefined
+    const start = () => {
+      const folder = startRun(file ?? '')
+      started.push(folder)
+      return folder
+    }
     const opened = await openView({
       host: last('host') ?? '127.0.0.1',
-      port,
+      port: portOf(words),
       control: last('control') !== undefined,
-      runs: () => new Map(stated.flatMap(runsIn).map(folder => [folder, folder])),
-      shown: () => (positional.length > 1 ? positional : stated.flatMap(runsIn).slice(-1)),
+      runs: () => new Map(runs().map(folder => [folder, folder])),
+      shown: () => (file !== undefined ? started : positional.length > 1 ? positional : runs().slice(-1)),
+      ...(file !== undefined && { editor: openEditor({ file, registry, environment, mayWrite, start }) }),
     })
-    print(`${opened.address}`)
+    print(file === undefined ? opened.address : `${opened.address}#edit`)
     await ended()
     opened.close()
     return 0
   },
+}
+
+const isGraph = (word: string): boolean => word.endsWith('.json')
+
+function portOf({ last }: Arguments): number {
+  const port = Number(last('port') ?? 0)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new UsageError(`--port: must be a whole number from 0 to 65535, found "${last('port')}"`)
+}
+
+/** Runs a graph in a process of its own, which goes on when the page is closed. */
+function startRun(file: string): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')
+  const folder = join('runs', `${basename(file, '.json')}-${time}`)
+  const main = join(packageFolder, 'dist/engine/cli/main.js')
+  const child = spawn(process.execPath, [main, 'run', file, '--out', folder], {
+    stdio: 'ignore',
+    detached: true,
+  })
+  child.unref()
+  return folder
 }
 
 /** The folder itself if it is a run or holds the results of an evaluation, else those in it, the newest last. */

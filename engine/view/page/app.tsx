@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { Completions } from './completions.tsx'
 import { Curves } from './curves.tsx'
+import { Editor } from './editor.tsx'
 import { Header } from './header.tsx'
 import { Log } from './log.tsx'
 import { Overview } from './overview.tsx'
@@ -19,6 +20,7 @@ const tabs = {
   completions: { title: 'Completions', Part: Completions },
   log: { title: 'Log', Part: Log },
   setup: { title: 'Setup', Part: Setup },
+  edit: { title: 'Edit', Part: Editor },
 } as const
 type Tab = keyof typeof tabs
 const names = Object.keys(tabs) as Tab[] // the keys of the table
@@ -27,6 +29,7 @@ const tabOfAddress = (): Tab => names.find(name => `#${name}` === location.hash.
 
 export function App({ store, source }: Shown) {
   useStore(store)
+  const shown = names.filter(name => name !== 'edit' || store.graph !== null)
   const [tab, setTab] = useState(tabOfAddress())
   useEffect(() => {
     const onAddress = () => setTab(tabOfAddress())
@@ -47,7 +50,7 @@ export function App({ store, source }: Shown) {
     <>
       <Header store={store} source={source} />
       <nav>
-        {names.map((name, i) => (
+        {shown.map((name, i) => (
           <a
             key={name}
             href={`#${name}`}
