@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -74,6 +75,9 @@ t.test('what has changed asks again only what it touches, and nothing stale stay
   const pictures = join(data, 'video/tvqa/frames_fps3_hq/synthshow_s01e02_seg01_clip_03')
   const move = (from = '', to = '') => renameSync(from, to)
   const copy = (from = '', to = '') => copyFileSync(from, to)
+  const cut = (path = '') => writeFileSync(path, readFileSync(path).subarray(0, statSync(path).size * 0.6))
+  const whole = join(folder, 'whole.avi')
+  copy(clip, whole)
   const answerLast = () => changeFirstRow(data, row => Object.assign(row, { answer: row.candidates.at(-1) }))
   await tryAll(
     t,
@@ -99,6 +103,8 @@ t.test('what has changed asks again only what it touches, and nothing stale stay
       // what is not there costs no decoding
       ['a clip that is taken away', '0 asked, 1 scored', [], () => move(clip, `${clip}.away`)],
       ['a clip that is put back', '1 asked, 0 scored', [], () => move(`${clip}.away`, clip)],
+      ['a clip that is cut', '0 asked, 1 scored', [], () => cut(clip)],
+      ['a clip that is repaired', '1 asked, 0 scored', [], () => copy(whole, clip)],
       ['the scorer', '0 asked, 3 scored', ['nodes.evaluation.params.scorer=tolerant']],
       ['the scorer, back', '0 asked, 3 scored', []],
       ['the instruction', '3 asked, 0 scored', ['nodes.questions.config.instruction=Say a letter.']],
@@ -136,6 +142,18 @@ t.test('another model asks all again', async t => {
       '3 asked, 0 scored',
       [],
       () => change('tokenizer.json', bytes => Buffer.concat([bytes, Buffer.from('\n')])),
+    ],
+    [
+      'the settings of its generation',
+      '3 asked, 0 scored',
+      [],
+      () => writeFileSync(join(model, 'generation_config.json'), JSON.stringify({ eos_token_id: [3, 4] })),
+    ],
+    ['the template', '3 asked, 0 scored', ['nodes.evaluation/encode.config.template=pretrain']],
+    [
+      'an adapter',
+      '3 asked, 0 scored',
+      [`resources.evaluation/model.config.adapter=${fixture('peft-adapter')}`],
     ],
     ['how tokens are drawn', '3 asked, 0 scored', ['nodes.evaluation.params.decoding=published']],
     ['the length of an answer', '3 asked, 0 scored', ['maxNewTokens=3']],
