@@ -172,6 +172,50 @@ t.test('subtitles of LongVideoBench stand between marks for the frames', async t
   t.notMatch(await wordsOf(silent, { seconds: [0], durationSeconds: 1 }), /subtitles/)
 })
 
+t.test(
+  'the base system asks in other words: for a letter, and without a line of its own before the options',
+  async t => {
+    const base = worded({ instruction: '', profile: 'base' })
+    const ending = "\nAnswer with the option's letter from the given choices directly."
+    const mme = await readVideoMme({
+      ...base,
+      path: dataOf('video-mme'),
+      duration: 'short',
+      subtitles: false,
+    })
+    t.match(
+      one(mme.questions, 'videomme/001-1').question,
+      /^[^\n]*\nA\. [^\n]*\nB\. [^\n]*\nC\. [^\n]*\nD\. [^\n]*\nAnswer with/,
+    )
+    const bench = await readMvbench({ ...base, path: dataOf('mvbench') })
+    const pose = one(bench.questions, 'mvbench/fine_grained_pose/0')
+    const { options } = pose.fields
+    const lines = options.map((option, i) => `(${'ABCDE'[i]}) ${option}`).join('\n')
+    t.ok(pose.question.endsWith(`\n${lines}${ending}`), pose.question)
+    t.notMatch(pose.question, /Options:/)
+    const strict = await mvbench(dataOf('mvbench'), 'strict')
+    t.match(one(strict.questions, 'mvbench/fine_grained_pose/0').question, /\nOptions:\nA\. /)
+    const { questions: plots } = await readMlvu({ ...base, path: dataOf('mlvu'), questions: 'choice' })
+    t.match(
+      one(plots, 'mlvu/1_plotQA/0').question,
+      /\n\(A\) [\s\S]*\n\(D\) [^\n]*\nAnswer with the option's letter/,
+    )
+    const { questions: physics, excluded } = await readMmvu({
+      ...base,
+      path: dataOf('mmvu'),
+      questions: 'all',
+    })
+    t.equal(excluded.length, 0)
+    t.ok(
+      physics.every(({ question, fields }) =>
+        question.endsWith(fields.open ? '\nAnswer the question directly without explanation.' : ending),
+      ),
+    )
+    const stated = worded({ instruction: 'Say it.', profile: 'base' })
+    t.match(stated, { instruction: 'Say it.', openInstruction: 'Say it.', captionInstruction: 'Say it.' })
+  },
+)
+
 t.test('a check counts what is missing, unwinnable, repeated and unknown', async t => {
   const read = () => mvbench(dataOf('mvbench'), 'strict')
   const lines = await inspectBenchmark({ ...choice, path: dataOf('mvbench') }, read)
