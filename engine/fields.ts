@@ -29,6 +29,8 @@ interface StringField {
   resource?: string
   /** The string names a checkpoint folder, or a file or folder of data, that is read: a Hugging Face id may stand for it. */
   reads?: 'model' | 'data'
+  /** The string is a path at which the run writes: a resumed run may find something else there. */
+  writes?: true
 }
 
 type ItemField =

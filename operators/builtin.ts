@@ -3,12 +3,14 @@
 // `builtin:few-questions` (fewer of them, for `npm start`).
 // The package contains `builtin:cold-start` (the model that the demonstration's GRPO starts from), `builtin:tokenizer`
 // (the tokenizer of these models) and `builtin:configurations` (config.json files of models).
+
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { CodedError } from '../engine/shared/errors.ts'
+import { makeFolder } from '../engine/shared/files.ts'
 import { packageFolder } from '../engine/shared/package-folder.ts'
 import { cachedPath, hubIdOf, repositoryFolder } from './hub/hub-cache.ts'
 import { HubError } from './hub/hub-error.ts'
@@ -59,7 +61,7 @@ export async function ensureBuiltin(
 ): Promise<void> {
   const folder = madeFolder(name)
   if (existsSync(folder)) return
-  await mkdir(dirname(folder), { recursive: true })
+  makeFolder(dirname(folder))
   const partial = await mkdtemp(`${folder}.part-`)
   const out = join(partial, 'data')
   try {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, stat } from 'node:fs/promises'
+import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '../engine/shared/files.ts'
 import { replaceFile } from '../engine/shared/replace-file.ts'
 import { cacheFolder } from './builtin.ts'
 import { packedAt } from './files/packed-file.ts'
@@ -35,7 +36,7 @@ async function digestOfFile(path: string): Promise<string> {
 
 async function keep(path: string, digest: string): Promise<void> {
   try {
-    await mkdir(join(cacheFolder(), 'digests'), { recursive: true })
+    makeFolder(join(cacheFolder(), 'digests'))
     replaceFile(path, digest, { durable: false })
   } catch {
     // a cache that cannot be written only makes the next run slower

@@ -18,7 +18,7 @@ const reasons = {
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: pieces of sources.
 const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string[]]>> = {
-  'engine/cli/basis.ts': ['listed', 'entry.name', 'name', 'text'],
+  'engine/cli/basis.ts': ['listed', 'entry.name', 'name'],
   'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
   'engine/cli/new-kernel.ts': [
     'checked',
@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/past-run.ts': ['listed', 'name'],
   'engine/cli/plug.ts': ['graph', 'graph'],
   'engine/cli/run-facts.ts': ['listed', 'entry.name', 'name', 'newest'],
+  'engine/cli/plugin-modules.ts': ['graph', 'home', 'name'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/cli/verbs/view.ts': ['listed', 'name'],

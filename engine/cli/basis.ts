@@ -1,15 +1,20 @@
 // What a run depends on in addition to its graph: the data, models and plugins that it reads. A resumed run must find them as they
-// were, or its results are those of neither. Files are compared by size and content, clips by size.
-import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, extname, join, resolve } from 'node:path'
-import type { Plan } from '../graph/plan.ts'
-import { pluginsOf } from '../graph/plugins.ts'
+// were, or its results are those of neither. Files are compared by size and content; of long ones and of clips, parts of it.
+import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, extname, join, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isVideo } from '../../operators/files/video-extensions.ts'
+import type { Plan, PlannedNode, PlannedResource } from '../graph/plan.ts'
+import { locate, pluginsOf } from '../graph/plugins.ts'
 import { contentOf } from '../shared/content.ts'
+import { notAFile } from '../shared/files.ts'
+import { isInside } from '../shared/inside.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { replaceFile } from '../shared/replace-file.ts'
 import type { StoredPlugin } from './plug.ts'
+import { modulesOf } from './plugin-modules.ts'
 
-/** By absolute path: size and digest, or the size alone. */
+/** By absolute path: size and digest, or what is there instead of a file. */
 type Basis = Map<string, string>
 
 const basisFile = 'basis.json'
@@ -18,9 +23,11 @@ const mostFiles = 50_000
 /** A larger table is compared by its content alone, without the clips that it names. */
 const largestTable = 2 ** 28
 /** Files that hold rows, which name clips. */
-const isTable = (path: string): boolean => ['.jsonl', '.json'].includes(extname(path))
-/** Compared by size: there are many, and they are long. */
-const media = new Set(['.mp4', '.mkv', '.webm', '.avi', '.mov', '.gif', '.wav', '.mp3', '.jpg', '.png'])
+const isTable = (path: string): boolean =>
+  ['.jsonl', '.json', '.csv', '.tsv'].includes(extname(path).toLowerCase())
+const pictures = new Set(['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.wav', '.mp3'])
+/** There are many of them, and they are long. */
+const isMedia = (path: string): boolean => isVideo(path) || pictures.has(extname(path).toLowerCase())
 
 /** Records what a new run depends on. */
 export function keepBasis(directory: string, plan: Plan, plugins: readonly StoredPlugin[]): void {
@@ -45,16 +52,16 @@ export function basisOfRun(directory: string): Record<string, unknown> {
 export function changesOf(directory: string, placeNow: (path: string) => string): string[] {
   return Object.entries(basisOfRun(directory)).flatMap(([file, before]) => {
     const place = placeNow(file)
-    const now = describe(place, typeof before === 'string' && before.includes(','))
+    // an earlier flow compared clips by their size
+    const now = /^\d+ bytes$/.test(String(before)) ? describe(place).split(',', 1).join() : describe(place)
     return now === before ? [] : [`${file} was ${before}, is ${now}${place === file ? '' : ` at ${place}`}`]
   })
 }
 
-function describe(path: string, withContent: boolean): string {
+function describe(path: string): string {
   try {
-    const stat = statSync(path)
-    if (!stat.isFile()) return 'not a file'
-    return withContent ? contentOf(path) : `${stat.size} bytes`
+    if (!statSync(path).isFile()) return 'not a file'
+    return contentOf(path, isMedia(path) ? 'media' : 'data')
   } catch {
     return 'missing'
   }
@@ -62,10 +69,8 @@ function describe(path: string, withContent: boolean): string {
 
 function basisOf(plan: Plan, plugins: readonly StoredPlugin[]): Basis {
   const basis: Basis = new Map()
-  // nodes with inputs read what the run itself writes
-  const readers = [...plan.resources, ...plan.nodes.filter(({ wires }) => wires.length === 0)]
-  for (const { config } of readers) {
-    const paths = textsIn(config).filter(text => text !== '' && existsSync(text))
+  for (const part of [...plan.resources, ...plan.nodes]) {
+    const paths = readBy(part).filter(text => existsSync(text))
     const folders = paths.filter(isFolder)
     for (const path of paths) {
       if (isFolder(path)) addFolder(basis, path)
@@ -73,30 +78,61 @@ function basisOf(plan: Plan, plugins: readonly StoredPlugin[]): Basis {
       if (isTable(path)) addClips(basis, path, [dirname(path), ...folders])
     }
   }
-  for (const { name, folder } of [...plugins, ...pluginsOf(plan.file)]) {
-    const path = resolve(folder, name)
-    if (existsSync(path) && !isFolder(path)) add(basis, path)
-  }
+  for (const { name, folder } of [...plugins, ...pluginsOf(plan.file)])
+    for (const path of modulesOf(pathOf(name, folder))) add(basis, path)
   return basis
 }
 
-function add(basis: Basis, path: string, withContent = !media.has(extname(path))): void {
-  if (basis.size < mostFiles) basis.set(resolve(path), describe(path, withContent))
+/** The texts of a config but those of fields at whose paths the run itself writes. */
+function readBy(part: PlannedNode | PlannedResource): string[] {
+  const { config: fields } = 'operator' in part ? part.operator : part.resource
+  return Object.entries(part.config).flatMap(([name, value]) => {
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+    return field?.type === 'string' && field.writes ? [] : textsIn(value).filter(text => text !== '')
+  })
 }
 
-/** All files of a folder; those of folders within it by size. */
+function pathOf(name: string, folder: string): string {
+  try {
+    return fileURLToPath(locate(name, folder))
+  } catch {
+    return resolve(folder, name) // loading it says what is wrong
+  }
+}
+
+function add(basis: Basis, path: string): void {
+  if (basis.size < mostFiles) basis.set(resolve(path), describe(path))
+}
+
+/** All files in a folder and in those within it, links followed, but not those of this or another run. */
 function addFolder(basis: Basis, folder: string): void {
+  if (isAbove(folder)) return // a text that happens to name such a folder is no data
   const open = [folder]
+  const seen = new Set<string>()
   for (const place of open) {
-    for (const entry of entriesOf(place)) {
-      const path = join(place, entry.name)
+    const real = realpathSync(place)
+    if (seen.has(real) || isOfRun(place)) continue
+    seen.add(real)
+    for (const { name } of entriesOf(place)) {
+      const path = join(place, name)
       if (basis.size >= mostFiles) return
-      if (entry.isDirectory()) open.push(path)
-      else if (place === folder) add(basis, path)
-      else add(basis, path, false)
+      if (skipped.has(name) || !existsSync(path)) continue
+      if (isFolder(path)) open.push(path)
+      else add(basis, path)
     }
   }
 }
+
+const skipped = new Set(['node_modules', '.git'])
+
+const withEnd = (path: string): string => (path.endsWith(sep) ? path : path + sep)
+
+/** A folder above the working directory. */
+const isAbove = (folder: string): boolean =>
+  withEnd(dirname(realpathSync(process.cwd()))).startsWith(withEnd(realpathSync(folder)))
+
+const isOfRun = (folder: string): boolean =>
+  ['manifest.json', 'log.txt'].every(name => existsSync(join(folder, name)))
 
 function entriesOf(folder: string): Dirent[] {
   try {
@@ -106,15 +142,18 @@ function entriesOf(folder: string): Dirent[] {
   }
 }
 
-/** The clips that the rows of a table name, from one of the folders. */
+/** The clips inside one of the folders that the rows of a table name. */
 function addClips(basis: Basis, table: string, folders: readonly string[]): void {
-  if (statSync(table).size > largestTable) return
-  for (const line of readFileSync(table, 'utf8').split('\n')) {
-    for (const text of textsIn(parsed(line))) {
-      if (!media.has(extname(text).toLowerCase())) continue
-      const path = folders.map(folder => resolve(folder, text)).find(path => existsSync(path))
-      if (path !== undefined) add(basis, path, false)
-    }
+  if (notAFile(table) || statSync(table).size > largestTable) return
+  const text = readFileSync(table, 'utf8')
+  const names = new Set(text.split(/["',;\t\r\n]/).filter(isMedia))
+  for (const name of names) {
+    if (basis.size >= mostFiles) return
+    const places = isInside(name) ? folders.map(folder => resolve(folder, name)) : []
+    const path = places.find(path => existsSync(path))
+    if (path === undefined) continue
+    if (isFolder(path)) for (const entry of entriesOf(path)) add(basis, join(path, entry.name))
+    else add(basis, path)
   }
 }
 
@@ -123,14 +162,6 @@ function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value]
   if (Array.isArray(value)) return value.flatMap(textsIn)
   return isObject(value) ? Object.values(value).flatMap(textsIn) : []
-}
-
-function parsed(line: string): unknown {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return undefined
-  }
 }
 
 const isFolder = (path: string): boolean => statSync(path).isDirectory()

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
+import { refuseUnlessFile } from '../shared/files.ts'
 
 /** Reads a graph file, or gives the text that a manifest has of it when it cannot be read. */
 export function readOrRecall({
@@ -9,6 +10,7 @@ export function readOrRecall({
 }: Readonly<Record<string, unknown>>): (file: string) => string {
   return file => {
     try {
+      refuseUnlessFile(file)
       return readFileSync(file, 'utf8')
     } catch (error) {
       const place = typeof workingDirectory === 'string' ? workingDirectory : '.'

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '../run/summary.ts'
 import { CodedError, messageOf } from '../shared/errors.ts'
+import { makeFolder } from '../shared/files.ts'
 import { lockFolder } from '../shared/folder-lock.ts'
 import { UsageError } from './arguments.ts'
 
@@ -18,7 +19,7 @@ export interface RunLock {
 export function lockRun(directory: string, isNew: boolean): RunLock {
   let lost: Error | undefined
   let started: Run | undefined
-  makeFolder(directory)
+  makeRunFolder(directory)
   const lock = takeLock(directory, error => {
     lost = error
     started?.abort(error)
@@ -41,12 +42,11 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
   }
 }
 
-function makeFolder(directory: string): void {
+function makeRunFolder(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true })
+    makeFolder(directory)
   } catch (error) {
-    const found = messageOf(error)
-    throw new UsageError(`--out ${directory}: must be a folder that can be made, found ${found}`)
+    throw new UsageError(`--out ${messageOf(error)}`)
   }
 }
 
@@ -55,6 +55,6 @@ function takeLock(directory: string, onLost: (error: Error) => void) {
     return lockFolder(directory, 'run.lock', onLost)
   } catch (error) {
     if (error instanceof CodedError) throw new UsageError(error.message)
-    throw error
+    throw new UsageError(`${directory}: must be a folder that can be written to: ${messageOf(error)}`)
   }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { messageOf } from '../shared/errors.ts'
+import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
@@ -56,7 +57,7 @@ function checkWith(
   problems.push(...(registry.problems ?? []))
   const sources = new Map<string, string>()
   const read = (name: string) => {
-    const text = withoutMark(options.read ? options.read(name) : readFileSync(name, 'utf8'))
+    const text = withoutMark(options.read ? options.read(name) : readFile(name))
     sources.set(name, text)
     return text
   }
@@ -114,6 +115,11 @@ function checkWith(
     secrets,
   }
   return { plan, problems, warnings }
+}
+
+function readFile(path: string): string {
+  refuseUnlessFile(path)
+  return readFileSync(path, 'utf8')
 }
 
 function planNode(part: FlatNode, registry: Registry, problems: Problem[]): PlannedNode[] {

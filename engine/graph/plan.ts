@@ -8,6 +8,8 @@ import type { Secrets } from './secrets.ts'
 export interface Registry {
   readonly operators: Readonly<Record<string, Operator>>
   readonly resources: Readonly<Record<string, Resource>>
+  /** The module of each operator that came from a plugin, as its URL. */
+  readonly modules?: Readonly<Record<string, string>>
   /** Faults of plugins that should have added to it: reported with every graph. */
   readonly problems?: readonly Problem[]
   /** What is missing from it by the user's wish: reported with every graph too. */

@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
+import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
 import { packageFolder } from '../shared/package-folder.ts'
@@ -60,13 +61,15 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
   const operators: Record<string, Operator> = { ...registry.operators }
   const resources: Record<string, Resource> = { ...registry.resources }
   const problems: Problem[] = []
+  const modules: Record<string, string> = { ...registry.modules }
   const loaded = new Set<string>()
   for (const { name, folder, problem, notIn } of names) {
     const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
       problems.push({ code: 'bad-plugin', ...problem, rule, found, ...rest })
     let module: Record<string, unknown>
+    let url: string
     try {
-      const url = locate(name, folder)
+      url = locate(name, folder)
       if (loaded.has(url)) continue
       if (notIn !== undefined && isWithin(notIn, fileURLToPath(url))) {
         const remedy = `--plugin ${relative('', fileURLToPath(url))} loads it, if you trust who made ${notIn}`
@@ -92,10 +95,12 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       })
       continue
     }
+    const before = new Set(Object.keys(operators))
     adopt(module.operators, operators, isOperator, 'operator', bad)
+    for (const added of Object.keys(operators)) if (!before.has(added)) modules[added] = url
     adopt(module.resources, resources, isResource, 'resource', bad)
   }
-  return { operators, resources, ...(problems.length > 0 && { problems }) }
+  return { operators, resources, modules, ...(problems.length > 0 && { problems }) }
 }
 
 /** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
@@ -141,7 +146,8 @@ const isResource = (value: unknown): value is Resource =>
   typeof value.open === 'function' &&
   typeof value.close === 'function'
 
-function locate(name: string, folder: string): string {
+/** The URL of a plugin's module; throws when there is none. */
+export function locate(name: string, folder: string): string {
   if (/^(\.{0,2}\/|[A-Za-z]:)/.test(name)) return pathToFileURL(resolve(folder, name)).href
   try {
     return pathToFileURL(createRequire(join(folder, 'graph.json')).resolve(name)).href
@@ -169,6 +175,7 @@ function entryOf(name: string, folder: string): string | undefined {
 
 function readIfThere(path: string): string {
   try {
+    refuseUnlessFile(path)
     return readFileSync(path, 'utf8')
   } catch {
     return ''

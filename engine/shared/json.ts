@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { CodedError, codeOf, messageOf } from './errors.ts'
+import { notAFile } from './files.ts'
 
 /** A JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is Record<string | number, unknown> {
@@ -16,6 +17,8 @@ export type JsonFileCode = 'missing-file' | 'unreadable-file' | 'torn-file'
  * it was written, e.g. by a power cut or a full disk: the error `torn-file` names it.
  */
 export function readJsonObject(path: string): Record<string, unknown> {
+  const fault = notAFile(path)
+  if (fault !== undefined) throw new CodedError<JsonFileCode>('unreadable-file', fault)
   let text: string
   try {
     text = readFileSync(path, 'utf8')

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resource } from '../../engine/operator.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
 import { contentDigest } from '../file-digests.ts'
@@ -25,6 +26,7 @@ export default resource({
   config: {
     folder: {
       type: 'string',
+      writes: true,
       default: '',
       description: 'Folder of the features; empty switches the cache off.',
     },
@@ -46,7 +48,7 @@ export async function openFeatureCache(
   maxBytes: number,
 ): Promise<FeatureCache> {
   if (folder === '') return { keyOf: async () => undefined, get: async () => undefined, put: async () => {} }
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const weights = await digestOfModel(resolvePath(model, 'model'))
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {

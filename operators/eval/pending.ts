@@ -20,7 +20,12 @@ export default operator({
   summary:
     'Passes on the clips that have questions without a current result, and claims them for this process.',
   config: {
-    folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+    folder: {
+      type: 'string',
+      writes: true,
+      default: '',
+      description: 'Folder of the results; empty for one in the run.',
+    },
     recipe: {
       type: 'object',
       description:

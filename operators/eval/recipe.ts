@@ -9,7 +9,7 @@ import { scoringOf } from './run-recipe.ts'
 export default operator({
   summary: 'Copies the recipe of a folder of results to a new folder, with changes.',
   config: {
-    folder: { type: 'string', description: 'The new folder.' },
+    folder: { type: 'string', writes: true, description: 'The new folder.' },
     from: { type: 'string', description: 'The folder whose recipe is copied.' },
     changes: { type: 'object', description: 'Fields of the recipe that change, with their new values.' },
   },

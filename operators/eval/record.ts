@@ -24,7 +24,12 @@ import {
 export default operator({
   summary: 'Commits each result once, and at the end writes the report of all results in the folder.',
   config: {
-    folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+    folder: {
+      type: 'string',
+      writes: true,
+      default: '',
+      description: 'Folder of the results; empty for one in the run.',
+    },
     counts: countsField,
     failOnError: {
       type: 'number',

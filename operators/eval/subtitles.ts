@@ -1,4 +1,5 @@
 import { messageOf } from '../../engine/shared/errors.ts'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { readWhole } from '../files/packed-file.ts'
 import type { Question } from '../question.ts'
@@ -59,6 +60,7 @@ export function parseCues(text: string): Cue[] {
 }
 
 async function readCues(path: string): Promise<Cue[]> {
+  refuseUnlessFile(path)
   const text = decodeSubtitles(await readWhole(path))
   const fault = (reason: string) => new EvaluationError('bad-subtitles', `${path}: ${reason}`)
   if (text === undefined)

@@ -17,7 +17,12 @@ import { resultsFolder } from './results/store.ts'
 import { recall, watchFrames } from './watch-frames.ts'
 
 const config = {
-  folder: { type: 'string', default: '', description: 'Folder of the results; empty for one in the run.' },
+  folder: {
+    type: 'string',
+    writes: true,
+    default: '',
+    description: 'Folder of the results; empty for one in the run.',
+  },
   model: {
     type: 'string',
     resource: 'model',

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 
 /** A part of a file. */
 export interface Piece {
@@ -43,6 +44,7 @@ export class Span {
   async read(start: number, length: number): Promise<Buffer> {
     const parts: Buffer[] = []
     for (const piece of this.slice(start, length).pieces) {
+      refuseUnlessFile(piece.path)
       const file = await open(piece.path)
       try {
         const { buffer, bytesRead } = await file.read(

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { cacheFolder } from '../builtin.ts'
 import { ArchiveError } from './archive-error.ts'
 import { crc32 } from './crc32.ts'
@@ -19,7 +20,7 @@ let count = 0
 /** Unpacks one file of an archive for a while; `path` is what errors are about. */
 export async function unpack(member: Member, path: string): Promise<Unpacked> {
   const folder = join(cacheFolder(), 'unpacked')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   if (count === 0) removeLeftOvers(folder)
   const own = join(folder, `${ownMark}${process.pid}-${count++}`)
   const remove = () => rmSync(own, { force: true })

@@ -1,11 +1,13 @@
 // One file of the hub: resumed where an earlier download stopped, tried again after a cut or when the hub asks to wait, and
 // compared with the digest that the hub's list gives.
+
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream, existsSync, statSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { HubError } from './hub-error.ts'
 
 export interface Wanted {
@@ -36,7 +38,7 @@ export async function download(
   { token, onBytes, tries = 5, waitSeconds = 1, idleSeconds = 60 }: DownloadOptions = {},
 ): Promise<void> {
   const partial = `${path}.incomplete`
-  await mkdir(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   let isAnew = false
   for (let failures = 0; ; ) {
     const before = sizeOf(partial)

@@ -1,8 +1,9 @@
 import { existsSync, statSync } from 'node:fs'
-import { copyFile, mkdir, rm, symlink } from 'node:fs/promises'
+import { copyFile, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import type { ListFileEntry } from '@huggingface/hub'
 import { codeOf, messageOf } from '../../engine/shared/errors.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import { replaceFile } from '../../engine/shared/replace-file.ts'
 import { type DownloadOptions, download } from './download.ts'
@@ -99,7 +100,7 @@ async function fetchOnline(id: HubId, title: string, options: FetchOptions): Pro
   }
   if (!isCommit(id.revision)) {
     const ref = inside(join(repositoryFolder(id), 'refs'), id.revision, 'the revision')
-    await mkdir(dirname(ref), { recursive: true })
+    makeFolder(dirname(ref))
     replaceFile(ref, commit)
   }
   pinRevision(id, commit)
@@ -130,7 +131,7 @@ function digestOf(
 
 /** A link to the blob as Hugging Face's libraries make it, or a copy where the system has no links. */
 async function link(blob: string, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   await rm(path, { force: true })
   try {
     await symlink(relative(dirname(path), blob), path)

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Config, operator } from '../../engine/operator.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { resolvePath } from '../builtin.ts'
 import { openWeights } from './checkpoint/checkpoint.ts'
@@ -29,7 +30,7 @@ const fields = {
     reads: 'model',
     description: 'Hugging Face folder of a Qwen2 model, with its tokenizer.',
   },
-  folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
+  folder: { type: 'string', writes: true, description: 'Folder to write; it is created if it is missing.' },
   group: {
     type: 'integer',
     minimum: 1,
@@ -104,7 +105,7 @@ async function assemble(folder: string, config: Config<typeof fields>): Promise<
   })
   throwProblems(problems)
   await refuseOther(folder)
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const copied = (await readdir(language)).filter(
     name => tokenizerFiles.test(name) || name === 'generation_config.json',
   )

@@ -18,7 +18,7 @@ export default operator({
       description: 'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or `builtin:shapes`.',
     },
     adapter: { type: 'string', reads: 'model', description: 'PEFT folder of the adapter.' },
-    folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
+    folder: { type: 'string', writes: true, description: 'Folder to write; it is created if it is missing.' },
   },
   inputs: {},
   outputs: { folders: 'checkpoint-folder' },

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Config, operator } from '../../engine/operator.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { sizeOf } from '../../kernels/device/tensor.ts'
 import { resolvePath } from '../builtin.ts'
 import { randomOf } from '../random.ts'
@@ -17,7 +18,7 @@ const size = (value: number, description: string) =>
   ({ type: 'integer', minimum: 1, default: value, description }) as const
 
 const fields = {
-  folder: { type: 'string', description: 'Folder to write; it is created if it is missing.' },
+  folder: { type: 'string', writes: true, description: 'Folder to write; it is created if it is missing.' },
   tokenizer: {
     type: 'string',
     default: 'builtin:tokenizer',
@@ -88,7 +89,7 @@ export async function writeRandomCheckpoint(folder: string, config: Config<typeo
   const tensors = [...names].map(([name, shape]): TensorToWrite => {
     return { name, shape, dtype, chunks: [randomTensor(name, shape, config)] }
   })
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     await copyFile(join(source, name), join(folder, name))
   await writeJson(folder, 'config.json', modelConfig)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
 import {
@@ -33,6 +34,7 @@ export interface OutlineOptions {
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
 export function outlineOf({ path, train, precision, adapter }: OutlineOptions): DevicelessModel {
   const file = join(resolvePath(path, 'model'), 'config.json')
+  refuseUnlessFile(file)
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {
     eosId: 0,
     idOf: () => undefined,

@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { ReadError } from './read-error.ts'
 import { notUtf8 } from './rows.ts'
 
@@ -11,6 +12,7 @@ export interface Line {
 
 /** The lines of a UTF-8 file that are not empty, without holding the file; a byte-order mark is skipped. */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
+  refuseUnlessFile(path)
   const input = createReadStream(path)
   let pieces: Buffer[] = []
   let number = 0

@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import type { Row } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
 
 /** The rows of a Parquet file. Integers of 64 bits are text when a number cannot hold them exactly. */
 export async function readParquet(file: string): Promise<Row[]> {
+  refuseUnlessFile(file)
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
   })

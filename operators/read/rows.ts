@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { decodeText } from '../text/decode-text.ts'
@@ -19,6 +20,7 @@ export interface Row {
 
 /** The file's text without a byte-order mark; throws `no-file`, and `not-utf8` with the first line that cannot be read. */
 export async function readText(file: string): Promise<string> {
+  refuseUnlessFile(file)
   const bytes = await readFile(file).catch((error: unknown) => {
     throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
   })

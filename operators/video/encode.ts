@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
@@ -14,6 +14,7 @@ export default operator({
   config: {
     folder: {
       type: 'string',
+      writes: true,
       description: "Folder that the clips' paths start from; it is created if it is missing.",
     },
     codec: {
@@ -73,7 +74,7 @@ export async function encodeVideo(path: string, pictures: Pictures, options: Enc
     const found = `frame ${wrong} has ${frames[wrong]?.length} bytes, a ${width}×${height} RGB frame has ${bytes}`
     throw new VideoError('bad-frame', `${path}: ${found}`)
   }
-  await mkdir(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${width}x${height}`]
   const rate = ['-framerate', String(framesPerSecond), '-i', 'pipe:0']
   const output = ['-c:v', codec, '-q:v', String(quality), '-pix_fmt', 'yuv420p']

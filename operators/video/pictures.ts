@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { at } from '../../engine/shared/at.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { finishFfmpeg } from './ffmpeg.ts'
 import { whatFfmpegSaid } from './ffmpeg-log.ts'
@@ -64,7 +64,7 @@ export async function writeJpeg(
   signal?: AbortSignal,
 ): Promise<void> {
   const { width, height, pixels } = picture
-  await mkdir(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${width}x${height}`, '-i', 'pipe:0']
   const exact = ['-threads', '1', '-fflags', '+bitexact', '-flags:v', '+bitexact']
   const output = ['-frames:v', '1', '-pix_fmt', 'yuvj420p', '-q:v', String(quality), ...exact]

@@ -1,13 +1,18 @@
-import { appendFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defer } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 
 /** Each line is written before its item is released, so every acknowledged item is in the file. */
 export default operator({
   summary: 'Writes each item as one line of JSON.',
   config: {
-    path: { type: 'string', description: 'File to write; its folder is created if it is missing.' },
+    path: {
+      type: 'string',
+      writes: true,
+      description: 'File to write; its folder is created if it is missing.',
+    },
     append: { type: 'boolean', default: false, description: 'Append to a file that exists.' },
   },
   inputs: { items: 'any' },
@@ -26,7 +31,7 @@ export default operator({
       return undefined
     })
     const written = defer(() => {
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       writeFileSync(path, '', { flag: appends ? 'a' : 'w' })
       return items.pipe(write)
     })

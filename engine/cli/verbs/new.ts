@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, resolve } from 'node:path'
+import { makeFolder } from '../../shared/files.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
 import { UsageError } from '../arguments.ts'
 import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
@@ -44,7 +45,7 @@ npx flow new checkpoint --config builtin:configurations/small.json --out my-mode
     const existing = Object.keys(files).find(path => existsSync(path))
     if (existing !== undefined) throw new UsageError(`${existing}: must not be there yet`)
     for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(path), { recursive: true })
+      makeFolder(dirname(path))
       writeFileSync(path, text)
       print(`wrote ${path}`)
     }

@@ -7,6 +7,7 @@ import { hide, hideIn } from '../../graph/secrets.ts'
 import { checkpointsOf, listCheckpoints, readState } from '../../run/checkpoint/folder.ts'
 import { startRun } from '../../run/run.ts'
 import type { RunSummary } from '../../run/summary.ts'
+import { refuseUnlessFile } from '../../shared/files.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import { type PastRun, readRun } from '../past-run.ts'
 import { pluginFlag } from '../plug.ts'
@@ -80,6 +81,7 @@ function recorded(directory: string): Line[] {
   )
   return names.flatMap(name => {
     let at = 0
+    refuseUnlessFile(join(directory, name))
     return readFileSync(join(directory, name), 'utf8')
       .split('\n')
       .flatMap(text => {

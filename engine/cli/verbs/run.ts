@@ -16,6 +16,7 @@ import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
+import { strayFault } from '../stray-fault.ts'
 import { setFlag, type Verb, viewFlags, type World } from '../verb.ts'
 import { startView } from '../view-process.ts'
 
@@ -79,7 +80,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   }
   const started = startRun(plan, { ...options, facts, onEvent })
   lock.watch(started)
-  const forget = listen(started, line.end, world)
+  const forget = listen(started, line.end, world, plan)
   const closeView = startView(options.directory, words)
   const summary = await started.done
   closeView()
@@ -174,7 +175,7 @@ function sentence(summary: RunSummary, steps: number): string {
 }
 
 /** The first signal stops the sources, the second aborts the run, the third ends the process. */
-function listen(started: Run, endLine: () => void, { complain }: World): () => void {
+function listen(started: Run, endLine: () => void, { complain, registry }: World, plan: Plan): () => void {
   let signals = 0
   const interrupted = () => {
     signals++
@@ -190,7 +191,7 @@ function listen(started: Run, endLine: () => void, { complain }: World): () => v
     }
   }
   // a fault outside any stream still has to free what the run holds
-  const fault = (error: unknown) => started.abort(error)
+  const fault = (error: unknown) => started.abort(strayFault(error, plan, registry))
   const signalNames = ['SIGINT', 'SIGTERM'] as const
   for (const name of signalNames) process.on(name, interrupted)
   process.on('uncaughtException', fault)

@@ -6,11 +6,12 @@
 // come, e.g. for a batch, gets them one by one until nothing is held. So the places of the checkpoints depend on the
 // items alone, never on timing, and a run that was stopped goes through the same states as one that was not.
 // The price is that the work ahead of the slowest node starts anew after each checkpoint.
-import { mkdir } from 'node:fs/promises'
+
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Cadence } from '../../graph/flatten/flat.ts'
 import type { Durable } from '../../operator.ts'
+import { makeFolder } from '../../shared/files.ts'
 import { RunError } from '../error.ts'
 import type { CheckpointPart } from '../node/context.ts'
 import { Cursor } from '../node/cursor.ts'
@@ -179,7 +180,7 @@ export class Checkpoints {
     const write = async (root: string) => {
       // Side by side: the disk takes from one while another is on its way from the GPU.
       const saves = [...this.#durables].map(async ([folder, durable]) => {
-        await mkdir(join(root, folder), { recursive: true })
+        makeFolder(join(root, folder))
         await settles(`saving ${folder}`, durable.save(join(root, folder)))
       })
       const ends = await Promise.allSettled(saves) // nothing may write on where one failed

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { contentOf } from '../../shared/content.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
+import { makeFolder } from '../../shared/files.ts'
 import { inside } from '../../shared/inside.ts'
 import { isObject, readJsonObject } from '../../shared/json.ts'
 import { sync, syncFolder } from '../../shared/replace-file.ts'
@@ -113,7 +114,7 @@ export async function writeCheckpoint(
   const partial = join(root, `.partial-${name}`)
   try {
     await removeLeftovers(directory)
-    await mkdir(partial, { recursive: true })
+    makeFolder(partial)
     await write(partial)
     const whole = { ...state, contents: await contentsOf(partial) }
     await writeFile(join(partial, stateFile), `${JSON.stringify(whole, null, 2)}\n`)

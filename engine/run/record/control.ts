@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../../shared/files.ts'
 
 /** What a run can be asked for while it runs. */
 export type Request = 'pause' | 'continue' | 'checkpoint' | 'stop'
@@ -9,7 +10,7 @@ const folderName = 'control'
 
 /** Asks a run for something, by a file in its own folder; the run sees it within a second. */
 export function askRun(directory: string, request: Request): void {
-  mkdirSync(join(directory, folderName), { recursive: true })
+  makeFolder(join(directory, folderName))
   appendFileSync(join(directory, folderName, request), '.')
 }
 

@@ -3,7 +3,6 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   statSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { codeOf, messageOf } from '../../shared/errors.ts'
+import { makeFolder } from '../../shared/files.ts'
 import { inside } from '../../shared/inside.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import { RunError } from '../error.ts'
@@ -50,7 +50,7 @@ export function openFiles(directory: string, earlier: readonly string[] = []): R
       throw new RunError('write-failed', `cannot write ${join(directory, name)}: ${remedy}`, { cause: error })
     }
   }
-  guarded('', () => mkdirSync(directory, { recursive: true }))
+  guarded('', () => makeFolder(directory))
   return {
     directory,
     append: (name, line) =>

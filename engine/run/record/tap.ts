@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
+import { makeFolder } from '../../shared/files.ts'
 import type { Lease } from '../items/lease.ts'
 import type { Edge } from '../node/edge.ts'
 
@@ -40,7 +41,7 @@ export function openTaps(
 /** Asks a run to show items that arrive at an input, `node.port`; repeat it to keep the tap open. Returns the file of the items. */
 export function askTap(directory: string, end: string): string {
   const folder = join(directory, 'taps')
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   appendFileSync(join(folder, `${tapName(end)}.ask`), '.')
   return join(folder, `${tapName(end)}.jsonl`)
 }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../../../engine/shared/errors.ts'
+import { makeFolder, refuseUnlessFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { createFile } from '../../../engine/shared/replace-file.ts'
 import { fileName } from './store.ts'
@@ -21,7 +22,7 @@ export function openClaims(folder: string, seconds: number): Claims {
   const own = JSON.stringify({ host: hostname(), pid: process.pid, token })
   return {
     take(clip) {
-      mkdirSync(join(folder, 'claims'), { recursive: true })
+      makeFolder(join(folder, 'claims'))
       const path = join(folder, 'claims', fileName(clip))
       if (createFile(path, own)) return true
       if (holderOf(path) === own) return true
@@ -56,6 +57,7 @@ function parsed(text: string): Record<string, unknown> {
 }
 
 function holderOf(path: string): string {
+  refuseUnlessFile(path)
   try {
     return readFileSync(path, 'utf8')
   } catch {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { basename, dirname, relative, resolve } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { type Comparison, compare, describeSides } from './compare.ts'
@@ -44,7 +44,7 @@ export async function writeComparisonPage(
     names,
     sheets,
   })
-  mkdirSync(dirname(resolve(file)), { recursive: true })
+  makeFolder(dirname(resolve(file)))
   replaceFile(file, page)
 }
 

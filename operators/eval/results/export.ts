@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
@@ -25,7 +25,7 @@ export function exportResults(folder: string, form: ExportForm, out: string): st
   const files = forms[form]({ benchmark, recipe: readRecipe(folder), results, answers })
   return Object.entries(files).map(([name, text]) => {
     const path = inside(out, name)
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     replaceFile(path, text)
     return path
   })

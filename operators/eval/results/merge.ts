@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
+import { copyFileSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { fileInside, inside } from '../../../engine/shared/inside.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
@@ -156,6 +157,6 @@ function copySheet(from: string, to: string, sheet: string): void {
   const source = fileInside(from, sheet, sheetField)
   const target = inside(to, sheet, sheetField)
   if (source === undefined || existsSync(target)) return
-  mkdirSync(dirname(target), { recursive: true })
+  makeFolder(dirname(target))
   copyFileSync(source, target)
 }

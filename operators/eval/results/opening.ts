@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Context } from '../../../engine/operator.ts'
 import { codeOf } from '../../../engine/shared/errors.ts'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { type FolderLock, lockFolder } from '../../../engine/shared/folder-lock.ts'
 import { isPartial, replaceFile } from '../../../engine/shared/replace-file.ts'
 import { EvaluationError } from '../evaluation-error.ts'
@@ -58,7 +59,7 @@ const keyOf = (folder: string): string => `results in ${folder}`
  */
 export async function openResults(folder: string, options: OpeningOptions): Promise<OpenedResults> {
   const workers = join(folder, 'workers')
-  mkdirSync(workers, { recursive: true })
+  makeFolder(workers)
   const locks: FolderLock[] = []
   let lost: Error | undefined
   const take = (place: string, name: string) => {

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { type Recipe, readIfWhole } from './store.ts'
 
@@ -28,7 +28,7 @@ export const noOrigin: Origin = { data: null, version: null, commit: null, adapt
 const name = 'origin.json'
 
 export function writeOrigin(folder: string, origin: Origin): void {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   replaceFile(join(folder, name), `${JSON.stringify(origin, null, 2)}\n`)
 }
 

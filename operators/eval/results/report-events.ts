@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openEventFile } from '../../../engine/run/record/tensorboard.ts'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import type { Summary } from './summary.ts'
 
 /**
@@ -11,7 +12,7 @@ import type { Summary } from './summary.ts'
 export function writeEvents(folder: string, { benchmark, recipe, scores, tables }: Summary): void {
   const directory = join(folder, 'tensorboard')
   rmSync(directory, { recursive: true, force: true })
-  mkdirSync(directory, { recursive: true })
+  makeFolder(directory)
   const [headline] = scores
   const scalars = [
     ...(headline ? [['score', headline.mean] as const] : []),

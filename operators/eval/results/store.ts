@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
 import { CodedError, messageOf } from '../../../engine/shared/errors.ts'
+import { makeFolder, refuseUnlessFile } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
 import { readJsonObject } from '../../../engine/shared/json.ts'
 import { createFile, replaceFile } from '../../../engine/shared/replace-file.ts'
@@ -44,7 +45,7 @@ export const resultPath = (folder: string, id: string, repeat = 0): string =>
 export function putResult(folder: string, result: Result): boolean {
   const path = resultPath(folder, result.id, result.repeat)
   const text = `${JSON.stringify(result)}\n`
-  mkdirSync(join(folder, 'results'), { recursive: true })
+  makeFolder(join(folder, 'results'))
   if (createFile(path, text)) return true
   const known = readResult(path, setAside())
   const isJudgedNow = known?.outcome === 'unjudged' && result.outcome !== 'unjudged'
@@ -132,7 +133,7 @@ export function resultFiles(folder: string): string[] {
 
 /** Writes the recipe of a new folder, or checks that the folder has the same one. */
 export function agreeOnRecipe(folder: string, recipe: Recipe): void {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   createFile(join(folder, 'recipe.json'), recipeText(recipe))
   const differences = recipeDifferences(readRecipe(folder), recipe)
   if (differences.length === 0) return
@@ -154,7 +155,7 @@ export const recipeIn = (folder: string, damaged: Damaged = refuse): Recipe | un
 export const readRecipe = (folder: string): Recipe => recipeIn(folder) ?? missing(folder, 'recipe.json')
 
 export function writeBenchmark(folder: string, benchmark: Benchmark): void {
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   replaceFile(join(folder, 'benchmark.json'), `${JSON.stringify(benchmark)}\n`)
 }
 
@@ -181,6 +182,7 @@ export function appendTiming(folder: string, timing: Timing): void {
 export function readTimings(folder: string): Timing[] {
   const path = join(folder, 'timings.jsonl')
   if (!existsSync(path)) return []
+  refuseUnlessFile(path)
   return readFileSync(path, 'utf8')
     .split('\n')
     .flatMap(line => {

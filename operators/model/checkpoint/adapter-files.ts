@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
@@ -23,7 +24,7 @@ export async function saveAdapter(
   signal?: AbortSignal,
 ): Promise<void> {
   if (!adapter) throw new Error('saveAdapter: the model has no adapter')
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const targets = adaptedWeights(weights)
   const tensors = matricesOf(weights).map(({ name, value, shape }) => {
     const stored = prefix + names.stored(name)

@@ -1,5 +1,6 @@
-import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { resolvePath } from '../../builtin.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
@@ -38,7 +39,7 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
   const json = await readJsonFile(path)
   const config = parseModelConfig(path, json, tokenizer)
   await refuseOther(folder)
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   for (const name of await readdir(source))
     if (tokenizerFiles.test(name)) await copyFile(join(source, name), join(folder, name))
   const write = (name: string, value: unknown) =>

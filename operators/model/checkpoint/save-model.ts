@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { makeFolder } from '../../../engine/shared/files.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { parameter } from '../../../kernels/networks/parameters.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
@@ -65,7 +66,7 @@ export async function exportModel(
   signal?: AbortSignal,
   changed: (weight: Parameter) => boolean = ({ gradient }) => gradient !== undefined,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   const names = (await readdir(checkpoint.folder)).filter(name => otherFiles.test(name))
   for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
   for (const file of checkpoint.files)

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { notAFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { fileProblem, readJsonFile } from '../files/json-file.ts'
@@ -76,10 +77,13 @@ async function readObject(path: string): Promise<Record<string, unknown>> {
   throw new CheckpointError({ code: 'bad-config', message: `${path}: must hold an object` })
 }
 
-const readText = (path: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: unknown) => {
+async function readText(path: string): Promise<string> {
+  const fault = notAFile(path)
+  if (fault !== undefined) throw new CheckpointError({ code: 'unreadable-file', message: fault })
+  return readFile(path, 'utf8').catch((cause: unknown) => {
     throw new CheckpointError(fileProblem(path, cause))
   })
+}
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(

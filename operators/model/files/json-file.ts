@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { messageOf } from '../../../engine/shared/errors.ts'
+import { notAFile } from '../../../engine/shared/files.ts'
 import { withoutMark } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 
@@ -11,6 +12,8 @@ export async function readJsonFile(path: string): Promise<unknown> {
   const failed = (cause: unknown) => {
     throw new CheckpointError(fileProblem(path, cause))
   }
+  const fault = notAFile(path)
+  if (fault !== undefined) throw new CheckpointError({ code: 'unreadable-file', message: fault })
   const { size } = await stat(path).catch(failed)
   if (size > mostBytes)
     throw new CheckpointError({

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { notAFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from './checkpoint-error.ts'
 import { bytesPerElement, isFloatFormat, toFloat32 } from './float-formats.ts'
@@ -227,10 +228,13 @@ export async function readInto(
   }
 }
 
-const openForReading = (path: string): Promise<FileHandle> =>
-  open(path, 'r').catch((cause: unknown) => {
+async function openForReading(path: string): Promise<FileHandle> {
+  const fault = notAFile(path)
+  if (fault !== undefined) throw new CheckpointError({ code: 'unreadable-file', message: fault })
+  return open(path, 'r').catch((cause: unknown) => {
     throw new CheckpointError(fileProblem(path, cause))
   })
+}
 
 /** Opens a file for `work` and closes it after. */
 export async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {

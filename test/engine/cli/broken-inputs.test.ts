@@ -1,4 +1,5 @@
 // Every verb with broken inputs: one clear line that names the file, the right exit code, never a stack.
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -14,6 +15,8 @@ const breaks: Readonly<Record<string, (path: string) => void>> = {
   'an object without fields': path => writeFileSync(path, '{}'),
   'a folder': path => mkdirSync(path),
   binary: path => writeFileSync(path, Buffer.from(Array.from({ length: 999 }, (_, i) => (i * 151) % 256))),
+  'a pipe that nobody writes to': path => execFileSync('mkfifo', [path]),
+  'a device without an end': path => symlinkSync('/dev/zero', path),
   // also root cannot read it
   unreadable: path => symlinkSync(path, path),
 }

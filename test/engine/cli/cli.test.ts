@@ -57,7 +57,7 @@ t.test('a run writes its directory, ends with one line and exits 0', async t => 
   const file = join(folder, 'out.jsonl')
   const onFile = await flow(['run', join(folder, 'g.json'), ...set, '--out', file])
   t.equal(onFile.code, 2)
-  t.match(onFile.complaints, `--out ${file}: must be a folder that can be made, found EEXIST`)
+  t.match(onFile.complaints, `--out ${file}: must be a folder, found a file`)
 })
 
 t.test('a failed run exits 1 and says why', async t => {

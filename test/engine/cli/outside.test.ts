@@ -9,6 +9,8 @@ import { repository } from '../../fixtures.ts'
 const isSource = import.meta.url.endsWith('.ts')
 const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']
 
+t.setTimeout(120_000)
+
 const plugin = `
 export const api = 1
 export const operators = {
@@ -132,7 +134,7 @@ t.test('a second run in the same folder is refused with the process that holds i
 
 t.test('a run whose folder is removed or replaced fails at its next line', async t => {
   for (const gone of [
-    (run: string) => rmSync(run, { recursive: true, maxRetries: 10 }),
+    (run: string) => rmSync(run, { recursive: true, maxRetries: 50, retryDelay: 5 }),
     (run: string) => renameSync(run, `${run}-away`),
   ]) {
     const folder = t.testdir(filesOf(100_000, 20))
