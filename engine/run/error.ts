@@ -26,6 +26,7 @@ export type RunErrorCode =
   | 'write-failed'
   | 'checkpoint-failed'
   | 'checkpoint-mismatch'
+  | 'too-many-skipped'
   | 'leak'
 
 interface About {

@@ -22,6 +22,7 @@ import { Journal } from './record/journal.ts'
 import { describeRun } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
+import { excessOf } from './skips.ts'
 import type { Run, RunOptions, RunSummary } from './summary.ts'
 
 /** Starts a checked graph. */
@@ -90,6 +91,7 @@ class GraphRun implements NodeHost, Services {
       )
       if (!this.#error) await this.#runNetwork()
       if (!this.#error) await this.#checkpoints?.save()
+      if (!this.#stopped) this.#refuseSkipped(true)
     } catch (error) {
       this.fail(error)
     }
@@ -146,6 +148,12 @@ class GraphRun implements NodeHost, Services {
     for (const trace of item.traces) if (trace instanceof Origin) trace.failed = true
     this.#journal?.bury(node, item, error)
     this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
+    this.#refuseSkipped(false)
+  }
+
+  #refuseSkipped(isOver: boolean): void {
+    const excess = excessOf(this.#plan.nodes, this.#skipped, this.#acknowledged + this.#skipped, isOver)
+    if (excess && !this.#error) this.fail(excess)
   }
 
   acknowledged(origin: Origin): void {

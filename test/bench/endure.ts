@@ -68,7 +68,7 @@ function runOf(
   directory: string,
 ): string[] {
   const graph = lora ? 'graphs/presets/lora.json' : 'graphs/grpo.json'
-  const extents = ['frames=16', 'group=8', 'maxNewTokens=360', 'patience=0', 'epochs=0']
+  const extents = ['frames=16', 'group=8', 'maxNewTokens=360', 'patience=0', 'epochs=0', 'learningRate=1e-6']
   const saves = [`checkpointEvery=${every}`, 'checkpoints=1']
   const precision = 'config.precision=float16'
   const types = [`resources.policy.${precision}`, ...(lora ? [] : [`resources.reference.${precision}`])]

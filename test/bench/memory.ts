@@ -33,7 +33,15 @@ export async function memory(updates: number, samples: number): Promise<MemorySa
     const path = join(repository, 'graphs/grpo.json')
     const graph = JSON.parse(await readFile(path, 'utf8'))
     graph.nodes.memory = { operator: 'bench.memory', from: { versions: 'update.version' } }
-    const small = ['frames=4', 'group=4', 'maxNewTokens=12', 'checkpointEvery=0', 'patience=0', 'epochs=0']
+    const small = [
+      'frames=4',
+      'group=4',
+      'maxNewTokens=12',
+      'checkpointEvery=0',
+      'patience=0',
+      'epochs=0',
+      'learningRate=1e-6',
+    ]
     // A few more, so that what waits for an update is as much at the end of what is looked at as before.
     const steps = updates + 16
     const given = [`model=${folder}`, `data=${join(folder, 'questions.jsonl')}`, `steps=${steps}`, ...small]

@@ -1,4 +1,4 @@
-import { locate, type Wire } from '../flatten/flat.ts'
+import { lastResort, locate, type Wire } from '../flatten/flat.ts'
 import type { PlannedNode } from '../plan.ts'
 import type { Problem } from '../problem.ts'
 
@@ -84,9 +84,7 @@ function lossOn(own: readonly PlannedNode[], wires: readonly Wire[]): string | u
     wire => carriesItems(wire) && (wire.whenFull === 'drop-oldest' || wire.keep === 'latest'),
   )
   if (full) return `the edge from "${full.from.node}" may drop items`
-  const skipping = own.find(
-    ({ onError }) => (typeof onError === 'object' ? onError.otherwise : onError) === 'skip',
-  )
+  const skipping = own.find(({ onError }) => lastResort(onError) === 'skip')
   if (skipping) return `"${skipping.name}" skips items that fail`
   const expanding = own.find(({ operator }) => operator.expands)
   if (expanding) return `"${expanding.name}" makes several items of one`

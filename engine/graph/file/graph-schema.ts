@@ -139,11 +139,11 @@ const node: Schema = {
       default: 'stop',
       description:
         'When an item fails: `stop` ends the run; `skip` puts it into dead-letters.jsonl and goes on; ' +
-        '`{ "retry": n }` tries n more times, then stops.',
+        '`{ "retry": n }` tries n more times, then stops; `{ "skip": 0.05 }` skips at most this share of the items.',
       if: { type: 'string' },
       // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
       then: { enum: ['stop', 'skip'] },
-      required: ['retry'],
+      minProperties: 1,
       additionalProperties: false,
       properties: {
         retry: { type: 'integer', minimum: 1, description: 'Number of attempts after the first one.' },
@@ -152,6 +152,13 @@ const node: Schema = {
           minimum: 0,
           default: 0,
           description: 'Milliseconds before the second attempt; each later one waits twice as long.',
+        },
+        skip: {
+          type: 'number',
+          minimum: 0,
+          maximum: 1,
+          description:
+            'Skips what fails. The run fails when it has skipped more than this share of its items; fewer than 100 count as 100 until it ends.',
         },
         otherwise: {
           type: 'string',

@@ -57,11 +57,19 @@ export type OnError = 'stop' | 'skip' | Retry
 
 /** More attempts after the first, and then the end of the run or the dead letters. */
 export interface Retry {
-  readonly retry: number
+  readonly retry?: number
   /** Milliseconds before the second attempt; each later one waits twice as long. */
   readonly backoffMs?: number
   /** What to do when the last attempt fails, too. */
   readonly otherwise?: 'stop' | 'skip'
+  /** Skips what fails, at most this share of the items of the run. */
+  readonly skip?: number
+}
+
+/** What happens when no attempt is left. */
+export const lastResort = (onError: OnError): 'stop' | 'skip' => {
+  if (typeof onError !== 'object') return onError
+  return onError.skip === undefined ? (onError.otherwise ?? 'stop') : 'skip'
 }
 
 export interface End {

@@ -1,4 +1,5 @@
 import type { Observable } from 'rxjs'
+import { lastResort } from '../../graph/flatten/flat.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
 import { messageOf } from '../../shared/errors.ts'
@@ -65,7 +66,7 @@ export class RunningNode implements Host, Pump {
 
   get retries(): number {
     const { onError } = this.planned
-    return typeof onError === 'object' ? onError.retry : 0
+    return typeof onError === 'object' ? (onError.retry ?? 0) : 0
   }
 
   get backoffMs(): number {
@@ -250,10 +251,6 @@ export class RunningNode implements Host, Pump {
     this.#host.ended()
   }
 }
-
-/** What happens when no attempt is left. */
-const lastResort = (onError: PlannedNode['onError']) =>
-  typeof onError === 'object' ? (onError.otherwise ?? 'stop') : onError
 
 function describeFault({ name, operatorName }: PlannedNode, error: unknown, item?: Lease): RunError {
   const code = error instanceof RunError ? error.code : 'operator-failed'

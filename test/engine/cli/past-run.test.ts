@@ -166,7 +166,7 @@ t.test('an item after a checkpoint is repeated from the checkpoint', async t => 
 t.test('diff tells of memory: weights, moments, caches, activations, edges and the sum', async t => {
   const text = readFileSync(join(repository, 'graphs/grpo.json'), 'utf8')
   const file = join(t.testdir(), 'grpo.json')
-  writeFileSync(file, text.replace('"schemas', '"x').replaceAll('builtin:shapes', fixture('tiny-bf16')))
+  writeFileSync(file, text.replace('"schemas', '"x').replaceAll('builtin:cold-start', fixture('tiny-bf16')))
   const larger = `${file}.larger.json`
   const { resources, ...rest } = JSON.parse(readFileSync(file, 'utf8'))
   const more = structuredClone(rest.params)

@@ -31,7 +31,16 @@ function registryLosing(at: number): Registry {
   return { operators: { ...operators, 'reward.accuracy-format': losing }, resources }
 }
 
-const set = ['frames=1', 'group=2', 'maxNewTokens=4', 'learningRate=1e-3', 'checkpointEvery=1', 'steps=3']
+const shapes = ['model=builtin:shapes', 'data=builtin:shapes/train.jsonl']
+const set = [
+  ...shapes,
+  'frames=1',
+  'group=2',
+  'maxNewTokens=4',
+  'learningRate=1e-3',
+  'checkpointEvery=1',
+  'steps=3',
+]
 
 async function run(directory: string, loseAt: number, from?: string) {
   const registry = registryLosing(loseAt)

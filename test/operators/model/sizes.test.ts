@@ -15,7 +15,8 @@ import { repository } from '../../fixtures.ts'
 
 const registry = { operators, resources }
 const grpo = join(repository, 'graphs/grpo.json')
-await makeEmbedded(loadGraph(grpo, registry), registry, () => {})
+const embedded = ['model=builtin:shapes', 'data=builtin:shapes/train.jsonl']
+await makeEmbedded(loadGraph(grpo, registry, { set: embedded }), registry, () => {})
 
 /** A question whose prompt has as many tokens of text as estimates assume, or just less. */
 const tokenizer = await openTokenizer(resolvePath('builtin:shapes'))
@@ -40,7 +41,14 @@ for (const size of sizes) {
     const precisions = Object.fromEntries(
       ['policy', 'reference'].map(name => [`resources.${name}.config.precision`, 'float32']),
     )
-    const settings = { ...size, ...precisions, data, root: 'builtin:shapes', steps: 1 }
+    const settings = {
+      ...size,
+      ...precisions,
+      data,
+      model: 'builtin:shapes',
+      root: 'builtin:shapes',
+      steps: 1,
+    }
     const set = Object.entries(settings).map(([name, value]) => `${name}=${value}`)
     const plan = loadGraph(grpo, registry, { set })
     const directory = t.testdir()

@@ -12,8 +12,9 @@ t.test('what is not made yet is said once, and that flow run makes it', async t 
     else process.env.FLOW_CACHE = before
   })
   const lines: string[] = []
+  const shapes = ['--set', 'model=builtin:shapes', '--set', 'data=builtin:shapes/train.jsonl']
   const print = (line: string) => lines.push(line)
-  const code = await command(['explain', join(repository, 'graphs/grpo.json')], {
+  const code = await command(['explain', join(repository, 'graphs/grpo.json'), ...shapes], {
     registry: { operators, resources },
     environment: {},
     screen: { write: () => true },

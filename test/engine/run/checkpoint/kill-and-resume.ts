@@ -58,7 +58,16 @@ const isSource = import.meta.url.endsWith('.ts')
 const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']
 
 const firstWords = (directory: string, steps: number): string[] => {
-  const small = { frames: 1, group: 2, maxNewTokens: 4, learningRate: 1e-3, checkpointEvery: 1, steps }
+  const small = {
+    model: 'builtin:shapes',
+    data: 'builtin:shapes/train.jsonl',
+    frames: 1,
+    group: 2,
+    maxNewTokens: 4,
+    learningRate: 1e-3,
+    checkpointEvery: 1,
+    steps,
+  }
   const set = Object.entries(small).flatMap(([key, value]) => ['--set', `${key}=${value}`])
   return ['run', 'graphs/grpo.json', ...set, '--out', directory]
 }
