@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import { packageFolder } from '../shared/package-folder.ts'
+import { flowCommand } from '../shared/package-name.ts'
 import type { Verb } from './verb.ts'
 
 /** Characters in a line of help. */
@@ -29,7 +30,7 @@ export function describeVerb(name: string, { summary, usage, flags, example }: V
     ...(rows.length > 0 ? ['', ...definitions(rows)] : []),
     '',
     'Example:',
-    example.replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
+    example.replaceAll('npx flow', flowCommand).replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
   ].join('\n')
 }
 

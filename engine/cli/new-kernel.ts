@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 
 /** Files to write, by path, and the command that tests them. */
@@ -48,7 +49,7 @@ function repositoryAbove(folder: string): string | undefined {
   for (let at = folder; ; at = dirname(at)) {
     const file = join(at, 'package.json')
     if (existsSync(file) && existsSync(join(at, 'kernels/device')) && existsSync(join(at, 'test/kernels')))
-      return JSON.parse(readFileSync(file, 'utf8')).name === 'flow' ? at : undefined
+      return JSON.parse(readFileSync(file, 'utf8')).name === packageName ? at : undefined
     if (at === dirname(at)) return undefined
   }
 }
@@ -90,7 +91,7 @@ function kernelModule(name: string, typed?: 'typed'): string {
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'`
-    : `import { kernel, sizeOf, spread, targetKey } from 'flow/kernels'`
+    : `import { kernel, sizeOf, spread, targetKey } from '${packageName}/kernels'`
   const parameters = [`recording${t(': Recording')}`, `{ x, y, factor }${t(`: ${type}`)}`]
   const signature = fitting(`export function ${call}(`, parameters, `)${t(': void')}`)
   return `${imports}
@@ -191,7 +192,7 @@ function pluginTest(name: string): string {
   const call = camel(name)
   return `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile, openDevice, Recording } from 'flow/kernels'
+import { compile, openDevice, Recording } from '${packageName}/kernels'
 import { ${call}, ${call}Reference } from './${name}.mjs'
 
 for (const family of ['cpu', 'gpu'])

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { pathFrom } from '../graph/file/extends.ts'
 import { apiVersion } from '../operator.ts'
+import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 import type { NewFiles } from './new-kernel.ts'
 
@@ -45,7 +46,7 @@ const fileOf = (name: string): string => name.replaceAll('.', '-')
 function operatorFiles(name: string): Record<string, string> {
   const file = fileOf(name)
   return {
-    [`${file}.mjs`]: `import { operator } from 'flow/operator'
+    [`${file}.mjs`]: `import { operator } from '${packageName}/operator'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
@@ -66,7 +67,7 @@ export const operators = {
 `,
     [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultsOf } from 'flow/testing'
+import { faultsOf } from '${packageName}/testing'
 import { operators } from './${file}.mjs'
 
 test('it does what every operator must', async () => {
@@ -80,7 +81,7 @@ function rewardFiles(name: string): Record<string, string> {
   const file = fileOf(name)
   const reward = name.split('.').at(-1)
   return {
-    [`${file}.mjs`]: `import { reward } from 'flow'
+    [`${file}.mjs`]: `import { reward } from '${packageName}'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
@@ -94,7 +95,7 @@ export const operators = {
 `,
     [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultsOf } from 'flow/testing'
+import { faultsOf } from '${packageName}/testing'
 import { operators, score } from './${file}.mjs'
 
 const prompt = { sample: { video: '1.mp4', question: 'Which?', solution: 'B', fields: {} } }
@@ -140,7 +141,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const graph = fileURLToPath(new URL('./${name}.json', import.meta.url))
-const flow = join(dirname(fileURLToPath(import.meta.resolve('flow/operator'))), 'cli/main.js')
+const flow = join(dirname(fileURLToPath(import.meta.resolve('${packageName}/operator'))), 'cli/main.js')
 
 test('it copies lines', () => {
   const folder = mkdtempSync(join(tmpdir(), '${name}-'))
@@ -164,7 +165,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const graph = fileURLToPath(new URL('./${name}.json', import.meta.url))
-const flow = join(dirname(fileURLToPath(import.meta.resolve('flow/operator'))), 'cli/main.js')
+const flow = join(dirname(fileURLToPath(import.meta.resolve('${packageName}/operator'))), 'cli/main.js')
 /** A value for each param without a default, e.g. ['--set', 'data=questions.jsonl']. */
 const set = []
 

@@ -7,7 +7,7 @@ import { messageOf } from '../shared/errors.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
-import { packageFolder } from '../shared/package-folder.ts'
+import { packageName } from '../shared/package-name.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
@@ -63,6 +63,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
   const problems: Problem[] = []
   const modules: Record<string, string> = { ...registry.modules }
   const loaded = new Set<string>()
+  if (names.length > 0) await import('./register.ts')
   for (const { name, folder, problem, notIn } of names) {
     const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
       problems.push({ code: 'bad-plugin', ...problem, rule, found, ...rest })
@@ -80,7 +81,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       module = await import(url)
     } catch (error) {
       const [hint = ''] = messageOf(error).split('\n')
-      const remedy = `run "npm install ${packageFolder}" in the folder of the plugin: it does not find flow there`
+      const remedy = `import "${packageName}" instead: this is the name of the package`
       const lacksFlow = /^Cannot find package 'flow'/.test(hint)
       bad('must be a module that can be loaded', show(name), { hint, ...(lacksFlow && { remedy }) })
       continue

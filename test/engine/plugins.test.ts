@@ -19,7 +19,7 @@ t.setTimeout(240_000)
 const home = mkdtempSync(join(tmpdir(), 'flow-plugins-'))
 t.teardown(() => rmSync(home, { recursive: true, force: true }))
 install()
-const flow = join(home, 'node_modules/flow/dist/engine/cli/main.js')
+const flow = join(home, 'node_modules/@flow-graphs/flow/dist/engine/cli/main.js')
 const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
 
 /** Runs Node in the folder of the plugins. */
@@ -112,11 +112,13 @@ t.test('the package brings few others, runs nothing when it is installed, and co
   const installed = entries.filter(([path, { dev }]) => path !== '' && !dev)
   t.ok(installed.length < 60, `${installed.length} packages`)
   t.notOk(installed.some(([, { name }]) => name === 'empty-npm-package'))
-  const { scripts } = JSON.parse(readFileSync(join(home, 'node_modules/flow/package.json'), 'utf8'))
+  const { scripts } = JSON.parse(
+    readFileSync(join(home, 'node_modules/@flow-graphs/flow/package.json'), 'utf8'),
+  )
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) t.notOk(script in scripts, script)
   write(
     'compare.js',
-    `import { formulas } from './node_modules/flow/dist/operators/reward/formulas.js'
+    `import { formulas } from './node_modules/@flow-graphs/flow/dist/operators/reward/formulas.js'
 const judge = formulas()
 console.log(await judge.equal('x^2-1', '(x-1)(x+1)', 20))
 await judge.close()
@@ -153,6 +155,42 @@ t.test('a plugin of another version, a broken one and one that is missing are re
   )
 })
 
+t.test('a plugin may be written in TypeScript, with modules of its own', async t => {
+  write('double.ts', 'export const double = (value: number): number => 2 * value\n')
+  write(
+    'typed.ts',
+    `import { operator, type Fields } from '@flow-graphs/flow/operator'
+import { double } from './double.ts'
+export const api = 1
+const config = { count: { type: 'integer', default: 3, description: 'Numbers.' } } as const satisfies Fields
+export const operators = {
+  'my.twice': operator({
+    summary: 'Counts in twos.', config, inputs: {}, outputs: { numbers: 'any' },
+    run: (_, { count }, context) => ({
+      numbers: context.source<number>(async function* () {
+        for (let i = 0; i < count; i++) yield { key: String(i), value: double(i) }
+      }),
+    }),
+  }),
+}
+`,
+  )
+  const nodes = {
+    count: { operator: 'my.twice' },
+    out: { operator: 'write.jsonl', config: { path: 'twos.jsonl' }, from: { items: 'count.numbers' } },
+  }
+  write('typed.json', graphOf(['./typed.ts'], nodes))
+  const { code, complaints } = node(flow, 'run', 'typed.json', '--out', 'typed')
+  t.equal(code, 0, complaints)
+  t.same(lines('twos.jsonl'), [0, 2, 4])
+  write('enum.ts', 'export const api = 1\nexport enum Colour { red }\nexport const operators = {}\n')
+  write('enum.json', graphOf(['./enum.ts'], nodes))
+  t.match(
+    node(flow, 'check', 'enum.json').complaints,
+    /enum\.json:1:\d+ plugins\.0: must be a module that can be loaded/,
+  )
+})
+
 t.test('a package and --plugin are found from where they are named', async t => {
   const own = { name: '@me/ops', version: '1.0.0', type: 'module', exports: { import: './index.js' } }
   write('node_modules/@me/ops/package.json', JSON.stringify(own))
@@ -174,7 +212,7 @@ t.test(
   async t => {
     write(
       'bell.js',
-      `import { operator } from 'flow/operator'
+      `import { operator } from '@flow-graphs/flow/operator'
 export const api = 1
 export const operators = {
   'my.bell': operator({
@@ -256,16 +294,28 @@ t.test('what flow new writes works in an empty folder and in one of CommonJS mod
     t.teardown(() => rmSync(folder, { recursive: true }))
     if (manifest !== undefined) writeFileSync(join(folder, 'package.json'), manifest)
     const { out } = nodeIn(folder, flow, 'new', 'operator', 'my.shout')
-    t.match(out, `first:   npm install ${join(home, 'node_modules/flow')}`, 'how to set up is said')
-    writeFileSync(join(folder, 'g.json'), graphOf(['./my-shout.mjs'], {}))
-    const { complaints } = nodeIn(folder, flow, 'check', 'g.json')
-    t.match(complaints, `fix:  run "npm install ${join(home, 'node_modules/flow')}" in the folder`)
-    mkdirSync(join(folder, 'node_modules'))
-    symlinkSync(join(home, 'node_modules/flow'), join(folder, 'node_modules/flow'))
-    const tested = nodeIn(folder, '--test', 'my-shout.test.mjs')
+    const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
+    t.match(call, /--import .*register\.js --test my-shout\.test\.mjs/, 'flow is not installed here')
+    const tested = nodeIn(folder, ...call.split(' '))
     t.equal(tested.code, 0, tested.out)
+    const nodes = {
+      count: { operator: 'read.jsonl', config: { path: 'n.jsonl' } },
+      shout: { operator: 'my.shout', from: { numbers: 'count.items' } },
+      out: { operator: 'write.jsonl', config: { path: 'sums.jsonl' }, from: { items: 'shout.sums' } },
+    }
+    writeFileSync(join(folder, 'n.jsonl'), '1\n2\n')
+    writeFileSync(join(folder, 'g.json'), graphOf(['./my-shout.mjs'], nodes))
+    const ran = nodeIn(folder, flow, 'run', 'g.json', '--out', 'run')
+    t.equal(ran.code, 0, ran.complaints)
+    t.equal(readFileSync(join(folder, 'sums.jsonl'), 'utf8'), '2\n3\n')
+    mkdirSync(join(folder, 'node_modules/@flow-graphs'), { recursive: true })
+    symlinkSync(join(home, 'node_modules/@flow-graphs/flow'), join(folder, 'node_modules/@flow-graphs/flow'))
     t.notMatch(tested.out + tested.complaints, /MODULE_TYPELESS/)
-    t.notMatch(nodeIn(folder, flow, 'new', 'reward', 'my.brief').out, /npm install/)
+    t.match(
+      nodeIn(folder, flow, 'new', 'reward', 'my.brief').out,
+      /^test it: node --test /m,
+      'it is installed',
+    )
   }
 })
 
@@ -288,7 +338,7 @@ function install(): void {
   })
   const archive = readdirSync(home).find(name => name.endsWith('.tgz'))
   if (archive === undefined) throw new Error(`npm pack made nothing: ${packed.stderr}`)
-  const place = join(home, 'node_modules/flow')
+  const place = join(home, 'node_modules/@flow-graphs/flow')
   mkdirSync(place, { recursive: true })
   spawnSync('tar', ['-xzf', join(home, archive), '-C', place, '--strip-components', '1'])
   const { dependencies } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))

@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { makeFolder } from '../../shared/files.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
+import { packageName } from '../../shared/package-name.ts'
 import { UsageError } from '../arguments.ts'
 import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
 import { kernelFiles } from '../new-kernel.ts'
@@ -49,21 +50,24 @@ npx flow new checkpoint --config builtin:configurations/small.json --out my-mode
       writeFileSync(path, text)
       print(`wrote ${path}`)
     }
-    for (const line of Object.keys(files).slice(0, 1).flatMap(setUp)) print(line)
-    print(`test it: ${test}`)
+    const [file = ''] = Object.keys(files)
+    print(`test it: ${findsFlow(file) ? test : withFlow(test)}`)
     return 0
   },
 }
 
-/** What to do before the test, where Node does not find the package flow from the folder of the new file. */
-function setUp(file: string): string[] {
+/** Whether Node finds the package from the folder of a new file. */
+function findsFlow(file: string): boolean {
   try {
-    createRequire(resolve(file)).resolve('flow/operator')
-    return []
+    createRequire(resolve(file)).resolve(`${packageName}/operator`)
+    return true
   } catch {
-    const folder = dirname(file)
-    return [`first:   ${folder === '.' ? '' : `cd ${folder} && `}npm install ${packageFolder}`]
+    return false
   }
 }
+
+/** The command that runs a test where Node does not find the package: with the program that wrote the test. */
+const withFlow = (test: string): string =>
+  test.replace(/^node /, `node --import ${join(packageFolder, 'dist/engine/graph/register.js')} `)
 
 const isModuleKind = (kind: string | undefined): kind is ModuleKind => moduleKinds.some(each => each === kind)

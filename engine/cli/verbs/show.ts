@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { inside } from '../../shared/inside.ts'
 import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
+import { flowCommand } from '../../shared/package-name.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
 import { duration } from '../progress.ts'
@@ -58,16 +59,16 @@ function nextOf(
   { directory, status, manifest }: RunFacts,
   checkpoints: Awaited<ReturnType<typeof checkpointsIn>>,
 ): string[] {
-  if (status === 'running') return [`npx flow top ${directory}`]
+  if (status === 'running') return [`${flowCommand} top ${directory}`]
   if (!checkpoints) return [`open ${join(directory, 'report.html')}`]
-  if (status !== 'completed') return [`npx flow run --resume ${directory}`]
+  if (status !== 'completed') return [`${flowCommand} run --resume ${directory}`]
   const { steps } = isObject(manifest.params) ? manifest.params : {}
   const { best, newest, models } = checkpoints
   return [
-    ...(typeof steps === 'number' ? [`npx flow run --resume ${directory} --steps ${2 * steps}`] : []),
+    ...(typeof steps === 'number' ? [`${flowCommand} run --resume ${directory} --steps ${2 * steps}`] : []),
     ...models.map(name => {
       const model = inside(join(directory, 'checkpoints'), `${best?.checkpoint ?? newest}/${name}`)
-      return `npx flow explain flow:infer.json --set model=${model}`
+      return `${flowCommand} explain flow:infer.json --set model=${model}`
     }),
   ]
 }

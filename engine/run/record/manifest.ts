@@ -26,8 +26,8 @@ export async function describeRun(plan: Plan, seed: number, started: Date): Prom
 
 function versions(): Record<string, string> {
   const versions: Record<string, string> = { node: process.versions.node }
-  const { name, version, dependencies } = readPackage(join(packageFolder, 'package.json'))
-  if (name !== undefined && version !== undefined) versions[name] = version
+  const { version, dependencies } = readPackage(join(packageFolder, 'package.json'))
+  if (version !== undefined) versions.flow = version
   for (const dependency of Object.keys(dependencies ?? {})) {
     const path = above(packageFolder, join('node_modules', dependency, 'package.json'))
     const installed = path === undefined ? undefined : readPackage(path).version
@@ -37,7 +37,6 @@ function versions(): Record<string, string> {
 }
 
 interface Package {
-  name?: string
   version?: string
   dependencies?: Record<string, string>
 }

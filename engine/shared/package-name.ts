@@ -1,7 +1,7 @@
 // The name under which flow is published and installed: told in package.json alone.
 import { join } from 'node:path'
-import { readJsonObject } from '../shared/json.ts'
-import { packageFolder } from '../shared/package-folder.ts'
+import { readJsonObject } from './json.ts'
+import { packageFolder } from './package-folder.ts'
 
 const { name, version } = readJsonObject(join(packageFolder, 'package.json'))
 
@@ -10,3 +10,6 @@ export const packageName = String(name)
 
 /** As `flow --version` says it. */
 export const packageVersion = (): string => `${packageName} ${String(version)}`
+
+/** How messages call the program. Without `--no`, npx would fetch another package of the name `flow` where this one is not installed. */
+export const flowCommand = 'npx --no flow'
