@@ -1,50 +1,17 @@
-import { spawnSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { repository } from '../fixtures.ts'
+import { flow, graphOf, home, lines, node, nodeIn, write } from './installed.ts'
 
 t.setTimeout(240_000)
-
-// outside the tree, so that nothing of it is found but what the package holds
-const home = mkdtempSync(join(tmpdir(), 'flow-plugins-'))
-t.teardown(() => rmSync(home, { recursive: true, force: true }))
-install()
-const flow = join(home, 'node_modules/@flow-graphs/flow/dist/engine/cli/main.js')
 const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
-
-/** Runs Node in the folder of the plugins. */
-const node = (...words: string[]) => nodeIn(home, ...words)
-
-function nodeIn(cwd: string, ...words: string[]) {
-  const FLOW_CACHE = process.env.FLOW_CACHE ?? join(repository, '.cache/flow')
-  const { NODE_OPTIONS: _, ...environment } = process.env
-  const run = spawnSync(process.execPath, words, {
-    cwd,
-    encoding: 'utf8',
-    env: { ...environment, FLOW_CACHE },
-    timeout: 200_000,
-  })
-  return { code: run.status, out: run.stdout, complaints: run.stderr }
-}
 
 for (const name of ['reward', 'loss', 'sampler', 'source']) {
   const code = new RegExp(`\`\`\`js plugin=${name}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? ''
   t.ok(code !== '' && code.split('\n').length < 40, `the ${name} of the README has fewer than 40 lines`)
   write(`${name}.js`, code)
 }
-
-const graphOf = (plugins: readonly string[], nodes: object, rest: object = {}) =>
-  JSON.stringify({ version: 1, summary: 'A test.', plugins, ...rest, nodes })
 
 t.test('a source, a sampler and a reward from outside work in a graph that names them', async t => {
   const group = { prompt: {}, completions: [{ ids: [1, 2] }, { ids: Array.from({ length: 200 }, () => 1) }] }
@@ -155,42 +122,6 @@ t.test('a plugin of another version, a broken one and one that is missing are re
   )
 })
 
-t.test('a plugin may be written in TypeScript, with modules of its own', async t => {
-  write('double.ts', 'export const double = (value: number): number => 2 * value\n')
-  write(
-    'typed.ts',
-    `import { operator, type Fields } from '@flow-graphs/flow/operator'
-import { double } from './double.ts'
-export const api = 1
-const config = { count: { type: 'integer', default: 3, description: 'Numbers.' } } as const satisfies Fields
-export const operators = {
-  'my.twice': operator({
-    summary: 'Counts in twos.', config, inputs: {}, outputs: { numbers: 'any' },
-    run: (_, { count }, context) => ({
-      numbers: context.source<number>(async function* () {
-        for (let i = 0; i < count; i++) yield { key: String(i), value: double(i) }
-      }),
-    }),
-  }),
-}
-`,
-  )
-  const nodes = {
-    count: { operator: 'my.twice' },
-    out: { operator: 'write.jsonl', config: { path: 'twos.jsonl' }, from: { items: 'count.numbers' } },
-  }
-  write('typed.json', graphOf(['./typed.ts'], nodes))
-  const { code, complaints } = node(flow, 'run', 'typed.json', '--out', 'typed')
-  t.equal(code, 0, complaints)
-  t.same(lines('twos.jsonl'), [0, 2, 4])
-  write('enum.ts', 'export const api = 1\nexport enum Colour { red }\nexport const operators = {}\n')
-  write('enum.json', graphOf(['./enum.ts'], nodes))
-  t.match(
-    node(flow, 'check', 'enum.json').complaints,
-    /enum\.json:1:\d+ plugins\.0: must be a module that can be loaded/,
-  )
-})
-
 t.test('a package and --plugin are found from where they are named', async t => {
   const own = { name: '@me/ops', version: '1.0.0', type: 'module', exports: { import: './index.js' } }
   write('node_modules/@me/ops/package.json', JSON.stringify(own))
@@ -258,93 +189,3 @@ export const operators = {
     )
   },
 )
-
-t.test('what flow new writes works and passes its own test', async t => {
-  for (const what of [
-    'operator my.shout',
-    'reward my.brief',
-    'graph copy',
-    'preset my-grpo --extends flow:presets/trl-grpo.json',
-    'preset its-child --extends my-grpo.json',
-    'kernel leaky-relu',
-  ]) {
-    const { out } = node(flow, 'new', ...what.split(' '))
-    const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
-    const tested = node(...call.split(' '))
-    t.equal(tested.code, 0, tested.out)
-    t.match(tested.out, /^# fail 0$/m)
-  }
-  const again = node(flow, 'new', 'graph', 'copy')
-  t.equal(again.code, 2)
-  t.match(again.complaints, /copy\.json: must not be there yet/)
-  for (const [words, complaint] of [
-    ['preset other', /--extends: must name the graph that the preset extends/],
-    ['preset other --extends flow:presets/none.json', /must be a graph file, found flow:presets\/none\.json/],
-    ['operator my.other --extends copy.json', /--extends: is for a preset, not for an operator/],
-  ] as const)
-    t.match(node(flow, 'new', ...words.split(' ')).complaints, complaint)
-})
-
-t.test('what flow new writes works in an empty folder and in one of CommonJS modules', async t => {
-  for (const [kind, manifest] of [
-    ['empty', undefined],
-    ['commonjs', '{ "type": "commonjs" }'],
-  ] as const) {
-    const folder = mkdtempSync(join(tmpdir(), `flow-${kind}-`))
-    t.teardown(() => rmSync(folder, { recursive: true }))
-    if (manifest !== undefined) writeFileSync(join(folder, 'package.json'), manifest)
-    const { out } = nodeIn(folder, flow, 'new', 'operator', 'my.shout')
-    const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
-    t.match(call, /--import .*register\.js --test my-shout\.test\.mjs/, 'flow is not installed here')
-    const tested = nodeIn(folder, ...call.split(' '))
-    t.equal(tested.code, 0, tested.out)
-    const nodes = {
-      count: { operator: 'read.jsonl', config: { path: 'n.jsonl' } },
-      shout: { operator: 'my.shout', from: { numbers: 'count.items' } },
-      out: { operator: 'write.jsonl', config: { path: 'sums.jsonl' }, from: { items: 'shout.sums' } },
-    }
-    writeFileSync(join(folder, 'n.jsonl'), '1\n2\n')
-    writeFileSync(join(folder, 'g.json'), graphOf(['./my-shout.mjs'], nodes))
-    const ran = nodeIn(folder, flow, 'run', 'g.json', '--out', 'run')
-    t.equal(ran.code, 0, ran.complaints)
-    t.equal(readFileSync(join(folder, 'sums.jsonl'), 'utf8'), '2\n3\n')
-    mkdirSync(join(folder, 'node_modules/@flow-graphs'), { recursive: true })
-    symlinkSync(join(home, 'node_modules/@flow-graphs/flow'), join(folder, 'node_modules/@flow-graphs/flow'))
-    t.notMatch(tested.out + tested.complaints, /MODULE_TYPELESS/)
-    t.match(
-      nodeIn(folder, flow, 'new', 'reward', 'my.brief').out,
-      /^test it: node --test /m,
-      'it is installed',
-    )
-  }
-})
-
-function write(file: string, text: string): void {
-  mkdirSync(dirname(join(home, file)), { recursive: true })
-  writeFileSync(join(home, file), text)
-}
-
-function lines(file: string) {
-  const text = readFileSync(join(home, file), 'utf8').trim()
-  return text.split('\n').map(line => JSON.parse(line))
-}
-
-/** The package as `npm pack` makes it, next to its dependencies. */
-function install(): void {
-  spawnSync(process.execPath, ['engine/cli/set-up/vendor.mjs'], { cwd: repository })
-  const packed = spawnSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', home], {
-    cwd: repository,
-    encoding: 'utf8',
-  })
-  const archive = readdirSync(home).find(name => name.endsWith('.tgz'))
-  if (archive === undefined) throw new Error(`npm pack made nothing: ${packed.stderr}`)
-  const place = join(home, 'node_modules/@flow-graphs/flow')
-  mkdirSync(place, { recursive: true })
-  spawnSync('tar', ['-xzf', join(home, archive), '-C', place, '--strip-components', '1'])
-  const { dependencies } = JSON.parse(readFileSync(join(place, 'package.json'), 'utf8'))
-  for (const name of Object.keys(dependencies)) {
-    mkdirSync(dirname(join(home, 'node_modules', name)), { recursive: true })
-    symlinkSync(join(repository, 'node_modules', name), join(home, 'node_modules', name))
-  }
-  write('package.json', '{ "type": "module" }')
-}
