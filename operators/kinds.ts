@@ -61,6 +61,9 @@ export interface Frames {
   sample: Sample
   /** Frame numbers in the clip. */
   indices: readonly number[]
+  /** When they are shown, seconds after the clip's beginning. */
+  seconds: readonly number[]
+  durationSeconds: number
   /** (frames, 3, size, size) f32, normalised, on the GPU; freed with the item. */
   pixels: Tensor
 }

@@ -11,6 +11,7 @@ export interface ClipQuestions {
 export interface WatchedClip {
   video: string
   questions: readonly QuestionWith<'shown'>[]
+  durationSeconds: number
   /** Frame numbers that any of the questions sees, increasing. */
   frames: readonly number[]
   /** (frames, 3, size, size), when a model will look at them. */

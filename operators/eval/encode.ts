@@ -8,7 +8,7 @@ import { featureShape, zeroFeatures } from '../model/zero-features.ts'
 import { modelDims } from '../ports.ts'
 import type { QuestionWith } from '../question.ts'
 import { promptOf } from '../text/prompt.ts'
-import { templateField, templates } from '../text/template.ts'
+import { templateField, templateFor } from '../text/template.ts'
 import { pendingOf, type WatchedClip } from './clip-questions.ts'
 import type { FeatureCache } from './feature-cache.ts'
 
@@ -53,11 +53,14 @@ export default operator({
       const free = (features: Tensor) => device.freeTensor(features)
       const shared = counted(() => free(all))
       const emissions = pendingOf(clip.questions).map((question, i) => {
-        const { indices, text } = question.shown
+        const { indices, text, framesPerSecond } = question.shown
         const seesAll = indices.join() === clip.frames.join()
         const features = seesAll ? all : gathered(model, all, clip.frames, indices)
         const dispose = seesAll ? shared.take() : () => free(features)
-        const { text: prompt, ids } = promptOf(model.tokenizer, templates[template], text, wording)
+        const { text: prompt, ids } = promptOf(model.tokenizer, templateFor(model, template), text, wording, {
+          seconds: indices.map(frame => frame / framesPerSecond),
+          durationSeconds: clip.durationSeconds,
+        })
         const seconds = i === 0 ? { ...question.seconds, encode } : {}
         return context.emit(
           { ...question, prompt, input: { ids, features }, seconds },

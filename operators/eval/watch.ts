@@ -142,7 +142,15 @@ export default operator({
           const sheeted = await withSheets(folder, shown, seen?.thumbnails, signal)
           const [first] = pendingOf(sheeted)
           if (first) first.seconds = { decode: (performance.now() - started) / 1000 }
-          const value = { video, questions: sheeted, frames, ...cached, ...seen?.pixels?.value }
+          const { durationSeconds } = opened
+          const value = {
+            video,
+            questions: sheeted,
+            durationSeconds,
+            frames,
+            ...cached,
+            ...seen?.pixels?.value,
+          }
           const options = { key: video, keep: false, ...seen?.pixels?.options }
           return [context.emit<WatchedClip | Question>(value, options), ...failures]
         } catch (error) {

@@ -3,7 +3,7 @@ import { writeCompletions } from '../../kernels/networks/generation/batch-writer
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { modelDigests } from '../model/digests.ts'
 import { answerMemory } from '../model/sizes.ts'
-import { renderPrompt, templateField, templates } from '../text/template.ts'
+import { renderPrompt, templateField, templateFor } from '../text/template.ts'
 import { tokenize } from '../text/tokenize.ts'
 import { JudgeError } from './judge-error.ts'
 import { judging } from './judging.ts'
@@ -55,7 +55,7 @@ export default operator({
               const model = context.resource<LoadedModel>(name)
               const messages = messagesFor(question, open, answer, instruction)
               const words = messages.map(({ content }) => content.replaceAll('<image>', '')).join('\n\n')
-              const ids = tokenize(model.tokenizer, renderPrompt(templates[template], words))
+              const ids = tokenize(model.tokenizer, renderPrompt(templateFor(model, template), words))
               if (ids.length > model.maxLength)
                 throw new JudgeError(
                   'rejected',

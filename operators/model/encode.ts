@@ -5,7 +5,7 @@ import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
-import { templateField, templates } from '../text/template.ts'
+import { templateField, templateFor } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { visionMemory } from './sizes.ts'
 import { featureShape, zeroFeatures } from './zero-features.ts'
@@ -32,9 +32,15 @@ export default operator({
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({
     prompts: frames.pipe(
-      context.each(async ({ sample, pixels }: Frames) => {
+      context.each(async ({ sample, pixels, ...clip }: Frames) => {
         const model = context.resource<LoadedModel>(name)
-        const { text, ids } = promptOf(model.tokenizer, templates[template], sample.question, wording)
+        const { text, ids } = promptOf(
+          model.tokenizer,
+          templateFor(model, template),
+          sample.question,
+          wording,
+          clip,
+        )
         const features =
           visual === 'zero'
             ? zeroFeatures(model.device, featureShape(model, at(pixels.shape, 0)))

@@ -8,7 +8,7 @@ import { groupPort } from '../ports.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
 import { firstOf, strip } from '../text/python.ts'
-import { templateField, templates } from '../text/template.ts'
+import { templateField, templateFor } from '../text/template.ts'
 import { weightField } from './reward.ts'
 import { RewardError } from './reward-error.ts'
 import { withWeighted } from './with-reward.ts'
@@ -55,7 +55,7 @@ export default operator({
           ? [prompt.sample.question]
           : completions.map(completion => filled(config.ask, group, completion))
       const asked = questions.map((question): PromptRequest => {
-        const { ids } = promptOf(model.tokenizer, templates[template], question, wording)
+        const { ids } = promptOf(model.tokenizer, templateFor(model, template), question, wording)
         return { ids, features: prompt.features, seeds: [0] }
       })
       const { eosIds: endIds } = model.config

@@ -8,7 +8,8 @@ import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { Tokenizer } from '../model/checkpoint/tokenizer.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
-import { renderConversation, type TemplateName, templateField, templates } from '../text/template.ts'
+import type { ShownClip } from '../text/smolvlm-frames.ts'
+import { renderConversation, type Template, templateField, templateFor } from '../text/template.ts'
 import { tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
 
@@ -30,9 +31,9 @@ export default operator({
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template }, context) => ({
     examples: frames.pipe(
-      context.each(async ({ sample, pixels }: Frames, { key }) => {
+      context.each(async ({ sample, pixels, ...clip }: Frames, { key }) => {
         const model = context.resource<LoadedModel>(name)
-        const written = exampleOf(model.tokenizer, template, sample, key)
+        const written = exampleOf(model.tokenizer, templateFor(model, template), { sample, clip }, key)
         if (trainsVision(model.weights)) return context.emit<Example>({ sample, ...written, pixels })
         const features = await encodeFrames(model, pixels)
         const example: Example = { sample, ...written, features }
@@ -46,8 +47,8 @@ export default operator({
 /** Text, ids and labels of a sample's conversation. Throws unless it has one clip and an answer. */
 export function exampleOf(
   tokenizer: Tokenizer,
-  template: TemplateName,
-  { conversations, video }: Sample,
+  template: Template,
+  { sample: { conversations, video }, clip }: { sample: Sample; clip: ShownClip },
   key: string,
 ): Pick<Example, 'text' | 'ids' | 'labels'> {
   if (!conversations)
@@ -55,11 +56,15 @@ export function exampleOf(
       'no-conversation',
       `sample ${key} (${video}): must have a conversation to learn from`,
     )
-  const text = renderConversation(templates[template], conversations)
-  const { ids, labels } = tokenizeWithLabels(tokenizer, templates[template], text, key)
+  const text = renderConversation(template, conversations, clip)
+  const { ids, labels } = tokenizeWithLabels(tokenizer, template, text, key)
   const images = ids.filter(id => id === imagePlaceholderId).length
-  if (images !== 1)
-    throw new ExampleError('image-count', `sample ${key} (${video}): must have one <image>, found ${images}`)
+  const wanted = template.frames ? clip.seconds.length : 1
+  if (images !== wanted)
+    throw new ExampleError(
+      'image-count',
+      `sample ${key} (${video}): must have one <image>, found ${images / (wanted || 1)}`,
+    )
   if (labels.every(label => label === ignoredLabel))
     throw new ExampleError(
       'nothing-to-learn',

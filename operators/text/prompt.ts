@@ -1,4 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
+import type { ShownClip } from './smolvlm-frames.ts'
 import { imageMarker, renderPrompt, type Template } from './template.ts'
 import { type TextEncoder, tokenize } from './tokenize.ts'
 
@@ -22,13 +23,14 @@ export type Wording = Config<typeof wordingFields>
 export const questionText = (question: string, { instruction, joint }: Wording): string =>
   `${question}${instruction && joint + instruction}`
 
-/** The text and ids of a question about a clip. */
+/** The text and ids of a question about a clip, of which some frames are shown. */
 export function promptOf(
   tokenizer: TextEncoder,
   template: Template,
   question: string,
   wording: Wording,
+  clip?: ShownClip,
 ): { text: string; ids: number[] } {
-  const text = renderPrompt(template, `${imageMarker}\n${questionText(question, wording)}`)
+  const text = renderPrompt(template, `${imageMarker}\n${questionText(question, wording)}`, clip)
   return { text, ids: tokenize(tokenizer, text) }
 }

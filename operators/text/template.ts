@@ -1,6 +1,7 @@
 import type { Field } from '../../engine/operator.ts'
 import type { Message } from '../kinds.ts'
 import { strip } from './python.ts'
+import { type ShownClip, smolVlmFrames } from './smolvlm-frames.ts'
 import { TextError } from './text-error.ts'
 
 /** How a conversation becomes text; the message takes the place of `{content}`. */
@@ -14,6 +15,8 @@ export interface Template {
   readonly separator: string
   /** Ends an answer; empty when the model does not learn to end. */
   readonly endOfText: string
+  /** The words in the place of `<image>`, with an `<image>` for each frame; without it one stands for the whole clip. */
+  readonly frames?: (clip: ShownClip) => string
 }
 
 export type TemplateName = keyof typeof templates
@@ -38,32 +41,55 @@ export const templates = {
     separator: '',
     endOfText: '',
   },
+  smolvlm: {
+    system: '<|im_start|>',
+    image: '<image>{content}',
+    user: 'User: {content}<end_of_utterance>\n',
+    assistant: 'Assistant: {content}<end_of_utterance>\n',
+    separator: '<end_of_utterance>\nAssistant:',
+    endOfText: '<end_of_utterance>',
+    frames: smolVlmFrames,
+  },
 } as const satisfies Record<string, Template>
 
 /** Config field of operators that render conversations. */
 export const templateField = {
   type: 'string',
-  enum: ['qwen2_base', 'pretrain'],
-  default: 'qwen2_base',
+  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm'],
+  default: 'model',
   description:
-    'Conversation template; `pretrain` leaves out the question, to learn captions from the frames alone.',
+    'Conversation template. model: the one that the model was trained with. `pretrain` leaves out the question, to learn captions from the frames alone.',
 } as const satisfies Field
+
+/** The template that a config field names, for a model. */
+export const templateFor = (
+  { config }: { config: { template: TemplateName } },
+  name: TemplateName | 'model',
+): Template => templates[name === 'model' ? config.template : name]
 
 export const imageMarker = '<image>'
 
 /** A whole conversation as text: the system text once, then each question with its answer. */
-export function renderConversation(template: Template, messages: readonly Message[]): string {
+export function renderConversation(
+  template: Template,
+  messages: readonly Message[],
+  clip?: ShownClip,
+): string {
   const rounds = roundsOf(messages).map(([question, answer]) => {
     return renderQuestion(template, question) + fill(template.assistant, answer)
   })
-  return template.system + rounds.join('')
+  return withFrames(template, template.system + rounds.join(''), clip)
 }
 
 /** A question without its answer: the text ends with the assistant's cue, its form up to the first colon. */
-export function renderPrompt(template: Template, question: string): string {
+export function renderPrompt(template: Template, question: string, clip?: ShownClip): string {
   const cue = /^[^:]*:/.exec(template.assistant)?.[0] ?? ''
-  return template.system + renderQuestion(template, question) + cue
+  const text = template.system + renderQuestion(template, question) + cue
+  return withFrames(template, text, clip)
 }
+
+const withFrames = ({ frames }: Template, text: string, clip: ShownClip | undefined): string =>
+  frames && clip ? text.replace(imageMarker, () => frames(clip)) : text
 
 /** Frames come first in a question, wherever `<image>` is written in it. */
 function renderQuestion(template: Template, question: string): string {

@@ -27,18 +27,41 @@ export function tokenizeWithLabels(
 ): { ids: number[]; labels: number[] } {
   const ids = tokenize(tokenizer, text)
   const labels = [...ids]
+  if (template.frames) {
+    const learnt = labelsOfAnswers(tokenizer, template, text)
+    if (learnt.length !== ids.length) throw mismatch(template, key, ids.length, learnt.length)
+    return { ids, labels: learnt }
+  }
   if (template.separator === '') labels.fill(ignoredLabel, 0, tokenize(tokenizer, imageMarker).length)
   else {
     const counted = maskQuestions(tokenizer, template, text, labels)
-    if (counted !== ids.length) {
-      throw new TextError(
-        'label-mismatch',
-        `sample ${key}: labels need rounds of ${ids.length} tokens in all, found ${counted}; ` +
-          `does a message contain "${template.separator}" or "${template.endOfText}"?`,
-      )
-    }
+    if (counted !== ids.length) throw mismatch(template, key, ids.length, counted)
   }
   return { ids, labels }
+}
+
+const mismatch = ({ separator, endOfText }: Template, key: string, wanted: number, found: number) =>
+  new TextError(
+    'label-mismatch',
+    `sample ${key}: labels need rounds of ${wanted} tokens in all, found ${found}; ` +
+      `does a message contain ${JSON.stringify(separator)} or ${JSON.stringify(endOfText)}?`,
+  )
+
+/** Where questions end as answers do: what follows a separator is learnt, up to the next end of text and with it. */
+function labelsOfAnswers(tokenizer: TextEncoder, { separator, endOfText }: Template, text: string): number[] {
+  const labels: number[] = []
+  const [first = '', ...rounds] = text.split(separator)
+  const ignore = (piece: string) => {
+    for (const _ of tokenize(tokenizer, piece)) labels.push(ignoredLabel)
+  }
+  ignore(first + (rounds.length > 0 ? separator : ''))
+  rounds.forEach((round, i) => {
+    const end = round.indexOf(endOfText)
+    const answer = end < 0 ? round : round.slice(0, end + endOfText.length)
+    labels.push(...tokenize(tokenizer, answer))
+    ignore(round.slice(answer.length) + (i + 1 < rounds.length ? separator : ''))
+  })
+  return labels
 }
 
 /** Masks all but the answers and returns how many tokens the rounds account for; stops at the first malformed round. */

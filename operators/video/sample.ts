@@ -90,7 +90,9 @@ export default operator({
         { processor, aspect: settings.aspect },
         context.signal,
       )
-      const frames = { sample: clip.sample, indices, pixels }
+      const { sample, framesPerSecond, durationSeconds } = clip
+      const seconds = indices.map(frame => frame / framesPerSecond)
+      const frames = { sample, indices, seconds, durationSeconds, pixels }
       await sheet?.write(context.runDirectory, context.signal).catch((error: unknown) => {
         device.freeTensor(pixels)
         throw error

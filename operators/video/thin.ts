@@ -22,7 +22,7 @@ export default operator({
   drops: false,
   run: ({ frames }, { count }, context) => ({
     frames: frames.pipe(
-      context.each(async ({ sample, indices, pixels }: Frames) => {
+      context.each(async ({ sample, indices, seconds, durationSeconds, pixels }: Frames) => {
         const device = await sharedDevice(context)
         const chosen = evenlySpaced(indices.length, Math.min(count, indices.length))
         const extents = pixels.shape.slice(1)
@@ -37,7 +37,13 @@ export default operator({
             count: size,
           })),
         )
-        const few: Frames = { sample, indices: chosen.map(i => at(indices, i)), pixels: kept }
+        const few: Frames = {
+          sample,
+          indices: chosen.map(i => at(indices, i)),
+          seconds: chosen.map(i => at(seconds, i)),
+          durationSeconds,
+          pixels: kept,
+        }
         return context.emit(few, {
           bytes: bytesOf(kept),
           dispose: () => device.freeTensor(kept),

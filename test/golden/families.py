@@ -45,7 +45,7 @@ def smolvlm():
             head_dim=10,
             vocab_size=449,
             rms_norm_eps=1e-5,
-            max_position_embeddings=512,
+            max_position_embeddings=4096,
             eos_token_id=397,
             bos_token_id=397,
             pad_token_id=2,

@@ -33,6 +33,7 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
     // The key of the whole model has a default beyond the vocabulary.
     ...parseTokenIds(text, text, language.network.vocabulary, tokens),
     processor: 'smolvlm',
+    template: 'smolvlm',
     names: namesByPrefix([
       ['vision_tower._vision_tower.vision_model.', 'model.vision_model.'],
       ['connector._connector.', 'model.connector.'],

@@ -34,6 +34,7 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
     maxLength: fields.integer('tokenizer_model_max_length', { minimum: 1 }),
     ...parseTokenIds(fields, text, language.network.vocabulary, tokens),
     processor: 'siglip',
+    template: 'qwen2_base',
     names: { stored: name => name, own: name => name },
   }
 }

@@ -1,5 +1,6 @@
 import { isObject } from '../../../engine/shared/json.ts'
 import type { Connector, LanguageModel, Tower } from '../../../kernels/networks/shape.ts'
+import type { TemplateName } from '../../text/template.ts'
 import type { Architecture } from '../architectures/architecture.ts'
 import { architectures } from '../architectures/index.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
@@ -21,6 +22,8 @@ export interface ModelConfig {
   readonly padId: number
   readonly names: TensorNames
   readonly processor: ProcessorKind
+  /** The conversation template that its training used. */
+  readonly template: TemplateName
 }
 
 /** Names of tensors: our own, which all models share, and those of the checkpoint's files. */

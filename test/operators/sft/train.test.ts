@@ -8,6 +8,7 @@ import { loadModel } from '../../../operators/model/checkpoint/load-model.ts'
 import modelRandom, { writeRandomCheckpoint } from '../../../operators/model/random.ts'
 import { exampleOf } from '../../../operators/sft/encode.ts'
 import { type Divisor, learn } from '../../../operators/sft/train.ts'
+import { templates } from '../../../operators/text/template.ts'
 import { fixture } from '../../fixtures.ts'
 import { close, given, noise } from '../../kernels/support.ts'
 
@@ -102,7 +103,15 @@ t.test('a conversation needs one clip and an answer', t => {
     { from: 'gpt', value: 'Yes.' },
   ]
   const example = (sample: Partial<Sample>) =>
-    exampleOf(model.tokenizer, 'qwen2_base', { video: 'a.mp4', question: '', fields: {}, ...sample }, 'k')
+    exampleOf(
+      model.tokenizer,
+      templates.qwen2_base,
+      {
+        sample: { video: 'a.mp4', question: '', fields: {}, ...sample },
+        clip: { seconds: [0], durationSeconds: 1 },
+      },
+      'k',
+    )
   t.equal(
     example({ conversations: messages('<image>\nIs it?') }).ids.filter(id => id === imagePlaceholderId)
       .length,
