@@ -1,5 +1,5 @@
 import type { Connector, LanguageModel, Tower } from '../../kernels/networks/shape.ts'
-import type { ModelConfig } from '../../operators/model/checkpoint/config.ts'
+import type { ModelConfig } from '../../operators/model/checkpoint/model-config.ts'
 import type { DecoderPart, DecoderSizes } from '../../operators/model/parts/decoder.ts'
 import type { ResamplerPart, ResamplerSizes } from '../../operators/model/parts/group-resampler.ts'
 import type { Part } from '../../operators/model/parts/part.ts'

@@ -1,5 +1,5 @@
-import type { ModelConfig, TokenIds } from '../checkpoint/config.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
+import type { ModelConfig, TokenIds } from '../checkpoint/model-config.ts'
 
 /** A class of models that a `config.json` can name: which parts it is made of, and what its tensors are called. */
 export interface Architecture {

@@ -1,4 +1,4 @@
-import type { TensorNames } from '../checkpoint/config.ts'
+import type { TensorNames } from '../checkpoint/model-config.ts'
 
 /** Names that differ in how they begin: pairs of our own beginning and the stored one, longer ones first. */
 export function namesByPrefix(pairs: readonly (readonly [own: string, stored: string])[]): TensorNames {

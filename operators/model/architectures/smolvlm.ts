@@ -1,6 +1,7 @@
 // SmolVLM and SmolVLM2 (arXiv:2504.05299): SigLIP with its last norm, pixel shuffle, a Llama.
-import type { ModelConfig, TokenIds } from '../checkpoint/config.ts'
+
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
+import type { ModelConfig, TokenIds } from '../checkpoint/model-config.ts'
 import { parseTokenIds } from '../checkpoint/token-ids.ts'
 import { llama } from '../parts/llama.ts'
 import { pixelShuffle } from '../parts/pixel-shuffle.ts'

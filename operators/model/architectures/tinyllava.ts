@@ -1,6 +1,7 @@
 // TinyLLaVA-Video (arXiv:2501.15513): the parts are named by keys of the configuration.
-import type { ModelConfig, TokenIds } from '../checkpoint/config.ts'
+
 import { type ConfigFields, shown } from '../checkpoint/config-fields.ts'
+import type { ModelConfig, TokenIds } from '../checkpoint/model-config.ts'
 import { parseTokenIds } from '../checkpoint/token-ids.ts'
 import { connectors, languages, towers } from '../parts/index.ts'
 import type { Architecture } from './architecture.ts'

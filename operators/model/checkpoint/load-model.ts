@@ -11,7 +11,7 @@ import { writeTensor } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'
 import { type AdapterSettings, type AdapterSource, scaleOf } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import type { ModelConfig } from './config.ts'
+import type { ModelConfig } from './model-config.ts'
 import type { Processor } from './processor.ts'
 import type { Tokenizer } from './tokenizer.ts'
 

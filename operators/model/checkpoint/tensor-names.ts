@@ -1,5 +1,5 @@
 import type { Shape } from '../parts/part.ts'
-import type { ModelConfig } from './config.ts'
+import type { ModelConfig } from './model-config.ts'
 
 const partsOf = ({ vision, connector, language }: ModelConfig) => [vision, connector, language]
 

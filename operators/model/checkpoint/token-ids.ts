@@ -1,5 +1,5 @@
-import type { TokenIds } from './config.ts'
 import { type ConfigFields, shown } from './config-fields.ts'
+import type { TokenIds } from './model-config.ts'
 
 /** The ids that end an answer and the one that pads, of a configuration and its `text_config`. */
 export function parseTokenIds(

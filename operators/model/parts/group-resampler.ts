@@ -1,5 +1,6 @@
 // connector.group-resampler: learned latents read groups of frames (TinyLLaVA-Video, arXiv:2501.15513).
 // connector.naive-resampler: one group, with positions at the features instead of the visual tokens.
+import { at as element } from '../../../engine/shared/at.ts'
 import { roundToFloat16 } from '../../../kernels/device/float16.ts'
 import type { FloatType, Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
@@ -118,13 +119,13 @@ function record(pass: Pass, weights: ParameterSet, sizes: ResamplerSizes, featur
   const { recording } = pass
   const { groups, latents: count, heads, headSize, normEpsilon, positionsAt } = sizes
   const at = (name: string) => parameter(weights, prefix + name)
-  const runs = split(features.shape[0], groups)
+  const runs = split(element(features.shape, 0), groups)
   const longest = Math.max(...runs.map(run => run.length))
   const keyRows = count + longest
   const media = linear(pass, features, at('linear.weight'), { bias: at('linear.bias') })
   if (positionsAt === 'features') addPositions(recording, media)
   const learned = at('latents')
-  const hidden = learned.shape[1]
+  const hidden = element(learned.shape, 1)
   let latents = pass.output('latents', [groups * count, hidden], [], [learned])
   gatherInto(
     pass,
@@ -182,7 +183,7 @@ function record(pass: Pass, weights: ParameterSet, sizes: ResamplerSizes, featur
 }
 
 function addPositions(recording: Recording, x: Tensor): void {
-  const [rows, columns] = x.shape
+  const [rows, columns] = [element(x.shape, 0), element(x.shape, 1)]
   const table = recording.constant('positional table', [rows, columns], cachedTable(rows, columns))
   addTable(recording, { x, table })
 }

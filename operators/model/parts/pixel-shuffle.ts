@@ -7,6 +7,7 @@
 //   ──────┼──────                     C │ D
 //    8  9 │ 10 11
 //   12 13 │ 14 15
+import { at } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { gatherInto, type RowPair } from '../../../kernels/layers/gather.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
@@ -59,7 +60,7 @@ function record(pass: Pass, weights: ParameterSet, sizes: PixelShuffleSizes, fea
 
 /** The features (frames · across², columns) square by square: (frames · across² / scale², columns · scale²). */
 export function shuffled(pass: Pass, features: Tensor, { across, scale }: PixelShuffleSizes): Tensor {
-  const [rows, columns] = features.shape
+  const [rows, columns] = [at(features.shape, 0), at(features.shape, 1)]
   const area = scale ** 2
   const squares = pass.output('squares of features', [rows / area, columns * area], [features])
   gatherInto(pass, features, squares, squareRows(rows, across, scale))

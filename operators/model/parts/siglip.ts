@@ -1,4 +1,5 @@
 // tower.siglip: the vision tower of SigLIP (Zhai et al., arXiv:2303.15343), up to one of its hidden states.
+import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
 import { adjoined } from '../../../kernels/layers/adjoined.ts'
@@ -139,7 +140,7 @@ function isUnused(name: string, { featureLayer, layers, normed }: SiglipSizes): 
 
 function record(pass: Pass, weights: ParameterSet, sizes: SiglipSizes, pixels: Tensor): Tensor {
   const { recording } = pass
-  const frames = pixels.shape[0]
+  const frames = element(pixels.shape, 0)
   const at = (name: string) => parameter(weights, prefix + name)
   const patchWeights = sizes.channels * sizes.patchSize ** 2
   const patched = recording.tensor('patches', [frames * sizes.tokens, patchWeights])
@@ -156,7 +157,7 @@ function record(pass: Pass, weights: ParameterSet, sizes: SiglipSizes, pixels: T
   for (let i = 0; i < sizes.featureLayer; i++)
     x = block(pass, sizes, frames, x, name => at(`encoder.layers.${i}.${name}`))
   if (!sizes.normed) return x
-  const [gain, bias] = ['weight', 'bias'].map(name => at(`post_layernorm.${name}`))
+  const [gain, bias] = [at('post_layernorm.weight'), at('post_layernorm.bias')]
   return layerNorm(pass, x, { gain, bias, epsilon: sizes.normEpsilon, type: 'f32' })
 }
 
@@ -168,7 +169,7 @@ function block(
   at: (name: string) => ReturnType<typeof parameter>,
 ): Tensor {
   const { heads, headSize, hidden, normEpsilon } = sizes
-  const tokens = x.shape[0] / frames
+  const tokens = element(x.shape, 0) / frames
   const type = pass.recording.factorType
   const project = (input: Tensor, name: string, options: LinearOptions = { type }) =>
     linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...options })
@@ -184,13 +185,13 @@ function block(
   const weight = adjoined(names.map(name => at(`${name}.weight`)))
   const bias = adjoined(names.map(name => at(`${name}.bias`)))
   const joint = weight && bias && linear(pass, h, weight, { bias, type })
-  const [queries, keys, values] = names.map((name, i) =>
+  const projected = names.map((name, i) =>
     joint ? { tensor: joint, column: i * hidden } : { tensor: project(h, name) },
   )
   const attended = attention(pass, {
-    queries,
-    keys,
-    values,
+    queries: element(projected, 0),
+    keys: element(projected, 1),
+    values: element(projected, 2),
     batches: frames,
     rows: tokens,
     keyRows: tokens,
