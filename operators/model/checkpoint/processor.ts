@@ -31,7 +31,6 @@ export function parseProcessor(
   problems: CheckpointProblem[],
 ): Processor {
   const fields = configFields(`${path}: `, value, problems)
-  fields.only('do_center_crop', false)
   if (kind === 'siglip') {
     fields.only('image_processor_type', 'SiglipImageProcessor', 'SiglipImageProcessorFast')
     fields.only('resample', 3)
@@ -41,6 +40,7 @@ export function parseProcessor(
     // Lanczos (1) is for pictures; for the frames of a clip transformers takes bicubic in its place.
     fields.only('resample', 1, 3)
   }
+  fields.only('do_center_crop', false)
   const rescale = fields.boolean('do_rescale', true)
   const normalise = fields.boolean('do_normalize', true)
   return {

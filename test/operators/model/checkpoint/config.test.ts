@@ -119,7 +119,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, architectures: ['LlavaForConditionalGeneration'] },
     'unsupported-model',
-    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration',
+    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration',
   ],
   [
     { ...tinyConfig, model_type: 'llava' },
@@ -130,7 +130,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, connector_type: 'mlp2x_gelu' },
     'unsupported-model',
-    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler"',
+    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler" or "pixelshuffle"',
   ],
   [
     { ...tinyConfig, llm_model_name_or_path: 'microsoft/phi-2' },
