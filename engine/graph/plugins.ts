@@ -11,6 +11,7 @@ import { packageName } from '../shared/package-name.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
 import type { Registry } from './plan.ts'
+import { faultOfFields } from './plugin-fields.ts'
 import { type Problem, show } from './problem.ts'
 
 /** The name of a plugin: a path such as `./ops.js`, relative to `folder`, or a package that Node finds from there. */
@@ -118,18 +119,22 @@ export const withoutPlugins = (registry: Registry, names: readonly PluginName[])
 /** A module that is not there is in no folder. */
 const isWithin = (folder: string, file: string): boolean => existsSync(file) && leadsInto(folder, file)
 
-function adopt<T>(
+function adopt<T extends { config: unknown }>(
   given: unknown,
   into: Record<string, T>,
   fits: (value: unknown) => value is T,
   kind: 'operator' | 'resource',
-  bad: (rule: string, found: string) => void,
+  bad: (rule: string, found: string, rest?: Partial<Problem>) => void,
 ): void {
   const article = kind === 'operator' ? 'an' : 'a'
   for (const [name, part] of Object.entries(isObject(given) ? given : {})) {
     if (Object.hasOwn(into, name)) bad(`must not name ${article} ${kind} that is there already`, show(name))
     else if (!fits(part)) bad(`must hold what ${kind}() returns`, show(name))
-    else into[name] = part
+    else {
+      const fault = faultOfFields(part.config)
+      if (fault) bad(`${kind} "${name}": ${fault.rule}`, fault.found, fault.hint ? { hint: fault.hint } : {})
+      else into[name] = part
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { resource } from '../../engine/operator.ts'
 import { adamWOptimizer, type Optimizer, type Update } from '../../kernels/networks/training/optimizer.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { restoreOptimizer, saveOptimizer } from './checkpoint/save-optimizer.ts'
+import { CheckpointError } from './files/checkpoint-error.ts'
 import { learningRateAt } from './schedule.ts'
 
 /** An optimizer together with the learning rate of each of its steps. */
@@ -111,6 +112,11 @@ export default resource({
     context,
   ): Promise<ScheduledOptimizer> {
     const policy = context.resource<LoadedModel>(model)
+    if (policy.weights.slabs.length === 0)
+      throw new CheckpointError({
+        code: 'bad-config',
+        message: `model "${model}": train must name what the optimizer changes (connector, language or adapter), found nothing`,
+      })
     const optimizer = await adamWOptimizer(policy, { ...rates, maxGradientNorm: clip })
     optimizer.clearGradients()
     context.checkpoint({

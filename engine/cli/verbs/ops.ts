@@ -1,4 +1,5 @@
 import { nearestHint } from '../../graph/did-you-mean.ts'
+import { GraphError } from '../../graph/problem.ts'
 import type { Operator, Port, Resource } from '../../operator.ts'
 import { table } from '../../shared/table.ts'
 import { UsageError } from '../arguments.ts'
@@ -12,7 +13,8 @@ export const ops: Verb = {
   flags: { plugin: pluginFlag },
   example: 'npx flow ops stream.batch',
   run: async ({ positional }, { registry, print }) => {
-    const { operators, resources } = registry
+    const { operators, resources, problems = [] } = registry
+    if (problems.length > 0) throw new GraphError(problems)
     if (positional.length > 1) throw new UsageError(`must name one operator, found ${positional.join(' ')}`)
     const [name] = positional
     if (name === undefined) {

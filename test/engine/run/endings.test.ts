@@ -100,3 +100,23 @@ t.test('work that does not end after an abort is named, and its items are freed'
   t.match(readFileSync(join(summary.directory, 'log.txt'), 'utf8'), /node "hang" did not stop/)
   t.equal(on.buffers.live, 0)
 })
+
+t.test('a share of skipped items is allowed, and more of them fail the run when it ends', async t => {
+  const enough = await runNodes(t, chain(20, { failAt: 10 }, { onError: { skip: 0.05 } }), testBed())
+  t.match(enough, { status: 'completed', skipped: 1 })
+  const on = testBed()
+  const more = await runNodes(t, chain(20, { failAt: 10 }, { onError: { skip: 0.04 } }), on)
+  t.match(more, { status: 'failed', error: { code: 'too-many-skipped' } })
+  t.match(
+    more.error?.message,
+    /^1 of 20 items were skipped, more than the share of 0.04 that onError of "work" allows/,
+  )
+  t.equal(on.seen.length, 19, 'not before the end: a run of few items would end with its first')
+})
+
+t.test('a long run ends as soon as too many are skipped', async t => {
+  const on = testBed()
+  const none = await runNodes(t, chain(300, { failAt: 5 }, { onError: { skip: 0 } }), on)
+  t.match(none, { status: 'failed', skipped: 1 })
+  t.ok(on.seen.length < 100)
+})
