@@ -143,7 +143,7 @@ export function learnMemory(
   ]
 }
 
-/** Copies are of float32 weights and of weights with adapters, where steps read float16. */
+/** Copies are the matrices in tiles of float16, where steps read those. */
 const generationRest = 'logits, copies of weights, prefill'
 const assumed = `${assumedTokens} tokens of text`
 
