@@ -20,6 +20,7 @@ import { make } from './verbs/new.ts'
 import { ops } from './verbs/ops.ts'
 import { replay } from './verbs/replay.ts'
 import { run } from './verbs/run.ts'
+import { schema } from './verbs/schema.ts'
 import { setUp } from './verbs/set-up.ts'
 import { show } from './verbs/show.ts'
 import { table } from './verbs/table.ts'
@@ -44,6 +45,7 @@ const others: Readonly<Record<string, Verb>> = {
   show,
   top,
   tap,
+  schema,
   'set-up': setUp,
   view,
 }

@@ -79,9 +79,9 @@ function choiceOf(
   key: 'operator' | 'resource',
   parts: Registry['operators'] | Registry['resources'],
 ): Schema {
-  const names = Object.keys(parts).sort()
-  // an empty `enum` is not a schema
-  return { properties: { [key]: { anyOf: names.length > 0 ? [{ enum: names }, reference] : [reference] } } }
+  const sorted = Object.entries<Operator | Resource>(parts).sort(([a], [b]) => (a < b ? -1 : 1))
+  const choices = sorted.map(([name, { summary }]) => ({ const: name, description: summary }))
+  return { properties: { [key]: { anyOf: [...choices, reference] } } }
 }
 
 /** One rule for each name: the fields of its config. */
@@ -90,15 +90,29 @@ function configs(
   parts: Registry['operators'] | Registry['resources'],
 ): object[] {
   const sorted = Object.entries<Operator | Resource>(parts).sort(([a], [b]) => (a < b ? -1 : 1))
-  return sorted.map(([name, { summary, config }]) => {
+  return sorted.map(([name, part]) => {
+    const { summary, config } = part
     const { required, ...rest } = configSchema(config)
     const schema = { ...withParams(rest), description: summary, ...(required?.length && { required }) }
     return {
       if: { required: [key], properties: { [key]: { const: name } } },
       // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
-      then: { ...(required?.length && { required: ['config'] }), properties: { config: schema } },
+      then: {
+        ...(required?.length && { required: ['config'] }),
+        properties: { config: schema, ...('inputs' in part && { from: portsOf(part) }) },
+      },
     }
   })
+}
+
+/** The inputs of an operator: their names, and what each takes. */
+function portsOf({ inputs }: Operator): object {
+  const ports = Object.entries(inputs).map(([port, details]) => {
+    const { kind, description = '' } = typeof details === 'string' ? { kind: details } : details
+    return [port, { description: [`kind ${kind}`, description].filter(Boolean).join('; ') }]
+  })
+  if (ports.length === 0) return { maxProperties: 0 }
+  return { properties: Object.fromEntries(ports), propertyNames: { enum: ports.map(([port]) => port) } }
 }
 
 const reference = { type: 'string', pattern: '\\$\\{[^{}]+\\}' } as const

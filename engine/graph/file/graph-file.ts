@@ -13,7 +13,7 @@ export interface Source {
   place(path: Path, part?: 'key' | 'value'): Place
 }
 
-/** Reads strict JSON (no comments, no trailing commas), keeping positions. Every syntax error is a problem. */
+/** Reads JSON with comments and without trailing commas, keeping positions. Every syntax error is a problem. */
 export function parseSource(file: string, text: string): { source?: Source; problems: Problem[] } {
   const json = text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
   const lines = lineStarts(json)
@@ -25,7 +25,7 @@ export function parseSource(file: string, text: string): { source?: Source; prob
 
   let root: Node | undefined
   try {
-    root = parseTree(json, errors, { disallowComments: true, allowTrailingComma: false })
+    root = parseTree(json, errors, { disallowComments: false, allowTrailingComma: false })
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     problem('syntax', 0, 'must not be nested this deeply')
@@ -137,8 +137,7 @@ const rules: Readonly<Record<string, string>> = {
   CloseBraceExpected: 'must be a closing brace',
   CloseBracketExpected: 'must be a closing bracket',
   EndOfFileExpected: 'must end here: one JSON object a file',
-  InvalidCommentToken: 'must not be a comment: JSON has none',
-  UnexpectedEndOfComment: 'must not be a comment: JSON has none',
+  UnexpectedEndOfComment: 'must end the comment with */',
   UnexpectedEndOfString: 'must end the string with a double quote on the same line',
   UnexpectedEndOfNumber: 'must be a JSON number: this one stops short',
   InvalidUnicode: 'must be four hexadecimal digits after \\u',

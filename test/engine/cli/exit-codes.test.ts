@@ -69,6 +69,7 @@ t.test('the exit code of a verb is its own when its output is closed', async t =
     [2, 'show', at('missing')],
     [0, 'diff', at('run'), at('failed')],
     [2, 'diff', at('run'), at('g.json')],
+    [0, 'schema', at('g.json')],
     [0, '--version'],
     [2, 'set-up', 'now'],
     [2, 'run', at('g.json'), '--steps', '3'],

@@ -25,6 +25,19 @@ t.test('the published schema knows operators, allows params and refuses the rest
   t.notOk(check(graph({ operator: 'read.json' })))
 })
 
+t.test('the published schema names the inputs of an operator, and says what each part does', async t => {
+  const check = new Ajv({ strictTypes: false, strictRequired: false }).compile(published)
+  const graph = (from: object) => ({
+    version: 1,
+    summary: 'A test.',
+    nodes: { a: { operator: 'stream.take', config: { count: 1 }, from } },
+  })
+  t.ok(check(graph({ items: 'b.items' })))
+  t.notOk(check(graph({ item: 'b.items' })))
+  const text = JSON.stringify(published)
+  t.ok(text.includes(`{"const":"stream.take","description":"${operators['stream.take'].summary}"}`))
+})
+
 t.test('in a file that extends another, everything may be left out and null removes', async t => {
   const check = new Ajv({ strictTypes: false, strictRequired: false }).compile(published)
   t.ok(check({ extends: '../grpo.json' }))
