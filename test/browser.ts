@@ -11,16 +11,18 @@ export const softwareGpu = [
   '--enable-features=Vulkan',
 ]
 
+/** The browser on this machine. */
+export function executable(): string {
+  const found = process.env.FLOW_CHROMIUM ?? places.find(existsSync)
+  if (found !== undefined) return found
+  throw new Error('pages need Chromium: "apt-get install chromium", or FLOW_CHROMIUM=PATH names one')
+}
+
 /** A browser for the length of a test file. */
 export async function openBrowser(t: Test, flags: readonly string[] = []): Promise<Browser> {
-  const executablePath = process.env.FLOW_CHROMIUM ?? places.find(existsSync)
-  if (executablePath === undefined)
-    throw new Error(
-      'tests of pages need Chromium: "apt-get install chromium", or FLOW_CHROMIUM=PATH names one',
-    )
   const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync']
   const browser = await chromium.launch({
-    executablePath,
+    executablePath: executable(),
     args: ['--no-sandbox', ...quiet, '--disable-component-update', ...flags],
   })
   t.teardown(() => browser.close())

@@ -37,7 +37,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/plugin-modules.ts': ['graph', 'home', 'name'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
-  'engine/cli/verbs/view.ts': ['listed', 'name'],
+  'engine/cli/verbs/view.ts': ['listed', "`${basename(file, '.json')}-${time}`", 'name'],
   'engine/cli/start.ts': ['engine', '`${name}.json`', '`start-${number}`', 'name'],
   'engine/graph/file/extends.ts': ['graph', 'path', 'path.slice(shipped.length)'],
   // the exports of the package itself
