@@ -56,7 +56,7 @@ interface MatrixConfig {
 }
 
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
-  /llvmpipe|swiftshader/i.test(`${info.description} ${info.device}`)
+  /llvmpipe|swiftshader/i.test(`${info.description} ${info.device} ${info.architecture}`)
 
 // What create() returns must stay referenced as long as the process lives, else Node crashes at random.
 const instances = new Map<string, GPU>()
