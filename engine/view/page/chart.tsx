@@ -63,7 +63,9 @@ const isSmoothed = ({ lines }: Curve, smoothing: number): boolean =>
 function update(plot: uPlot, curve: Curve, smoothing: number): void {
   const [steps] = plot.data
   const { min, max } = plot.scales.x ?? {}
-  const zoomed = steps && (min !== steps[0] || max !== steps.at(-1))
+  // around a single point the plot leaves room on both sides
+  const [first = 0, last = 0] = [steps?.[0], steps?.at(-1)]
+  const zoomed = (min ?? first) > first || (max ?? last) < last
   plot.setData(dataOf(curve, smoothing), !zoomed)
 }
 
