@@ -41,6 +41,7 @@ import model from './model/model.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
 import readConversations from './read/conversations.ts'
+import readCsv from './read/csv-rows.ts'
 import readEgoSchema from './read/egoschema.ts'
 import readJsonl from './read/jsonl.ts'
 import readLongVideoBench from './read/longvideobench.ts'
@@ -50,6 +51,7 @@ import readMmvu from './read/mmvu.ts'
 import readMultipleChoice from './read/multiple-choice.ts'
 import readMvbench from './read/mvbench.ts'
 import readNextQa from './read/nextqa.ts'
+import readParquetRows from './read/parquet-rows.ts'
 import readPerceptionTest from './read/perceptiontest.ts'
 import readQuestion from './read/question.ts'
 import readQuestions from './read/questions.ts'
@@ -72,8 +74,11 @@ import sftEncode from './sft/encode.ts'
 import sftUpdate from './sft/update.ts'
 import shapesClips from './shapes/clips.ts'
 import streamBatch from './stream/batch.ts'
+import streamFilter from './stream/filter.ts'
 import streamJoin from './stream/join.ts'
+import streamMap from './stream/map.ts'
 import streamReplay from './stream/replay.ts'
+import streamSelect from './stream/select.ts'
 import streamSort from './stream/sort.ts'
 import streamTake from './stream/take.ts'
 import videoContactSheet from './video/contact-sheet.ts'
@@ -126,7 +131,9 @@ export const operators = {
   'read.clips': readClips,
   'read.conversations': readConversations,
   'read.egoschema': readEgoSchema,
+  'read.csv': readCsv,
   'read.jsonl': readJsonl,
+  'read.parquet': readParquetRows,
   'read.longvideobench': readLongVideoBench,
   'read.lvbench': readLvbench,
   'read.mlvu': readMlvu,
@@ -158,7 +165,10 @@ export const operators = {
   'shapes.clips': shapesClips,
   'stream.batch': streamBatch,
   'stream.replay': streamReplay,
+  'stream.filter': streamFilter,
   'stream.join': streamJoin,
+  'stream.map': streamMap,
+  'stream.select': streamSelect,
   'stream.sort': streamSort,
   'stream.take': streamTake,
   'video.contact-sheet': videoContactSheet,

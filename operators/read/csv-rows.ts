@@ -1,0 +1,14 @@
+import { operator } from '../../engine/operator.ts'
+import { rowFields, rowsInPasses } from './row-source.ts'
+import { readTable } from './table.ts'
+
+export default operator({
+  summary:
+    'Reads a CSV file (or TSV, by its ending): each row is an item, its fields named by the first line, all text.',
+  config: rowFields('CSV'),
+  inputs: {},
+  outputs: { items: 'any' },
+  run: (_, config, context) => ({
+    items: context.source(() => rowsInPasses(config, context.seed, readTable)),
+  }),
+})

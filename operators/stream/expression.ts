@@ -1,0 +1,64 @@
+import jsonata from 'jsonata'
+import { CodedError, messageOf } from '../../engine/shared/errors.ts'
+import { isObject } from '../../engine/shared/json.ts'
+
+export class ExpressionError extends CodedError<'bad-expression' | 'bad-row'> {}
+
+/** A JSONata expression that is evaluated in bounded time and depth. */
+export type Evaluate = (value: unknown, key: string) => Promise<unknown>
+
+export const secondsField = {
+  type: 'number',
+  exclusiveMinimum: 0,
+  default: 1,
+  description: 'Longest time that an expression may take for one item.',
+} as const
+
+/** Calls within calls; a function that calls itself without end would fill the memory before its time is over. */
+const deepest = 500
+const entry = Symbol.for('jsonata.__evaluate_entry')
+const exit = Symbol.for('jsonata.__evaluate_exit')
+
+/** Compiles an expression; `name` is the field that holds it, for messages. */
+export function compile(text: string, name: string, seconds: number): Evaluate {
+  const parsed = parse(text, name)
+  return async (value, key) => {
+    const until = performance.now() + seconds * 1000
+    let depth = 0
+    const bound = () => {
+      if (++depth > deepest) throw new Error(`it goes deeper than ${deepest} calls`)
+      if (performance.now() > until) throw new Error(`it takes longer than ${seconds} s`)
+    }
+    try {
+      parsed.assign(entry as never, bound)
+      parsed.assign(exit as never, () => depth--)
+      const result = await parsed.evaluate(value)
+      return plain(result)
+    } catch (error) {
+      const about = isObject(value) ? `; the item has ${Object.keys(value).join(', ') || 'no fields'}` : ''
+      throw new ExpressionError(
+        'bad-row',
+        `item "${key}": ${name} ${JSON.stringify(text)}: ${reasonOf(error)}${about}`,
+      )
+    }
+  }
+}
+
+function parse(text: string, name: string): ReturnType<typeof jsonata> {
+  try {
+    return jsonata(text)
+  } catch (error) {
+    const at = isObject(error) && typeof error.position === 'number' ? `, at character ${error.position}` : ''
+    throw new ExpressionError(
+      'bad-expression',
+      `${name}: must be a JSONata expression, found ${JSON.stringify(text)}: ${reasonOf(error)}${at}`,
+    )
+  }
+}
+
+/** JSONata throws plain objects. */
+const reasonOf = (error: unknown): string =>
+  isObject(error) && typeof error.message === 'string' ? error.message : messageOf(error)
+
+/** JSONata marks its lists with properties of its own. */
+const plain = (value: unknown): unknown => (Array.isArray(value) ? [...value] : value)
