@@ -115,6 +115,8 @@ export async function writeCheckpoint(
   try {
     await removeLeftovers(directory)
     makeFolder(partial)
+    // the names of `checkpoints` and of the files that the state counts: a new name is lost in a power cut until then
+    syncFolder(directory)
     await write(partial)
     const whole = { ...state, contents: await contentsOf(partial) }
     await writeFile(join(partial, stateFile), `${JSON.stringify(whole, null, 2)}\n`)
