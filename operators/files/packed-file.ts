@@ -1,7 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, relative, sep } from 'node:path'
+import { messageOf } from '../../engine/shared/errors.ts'
 import { ArchiveError } from './archive-error.ts'
 import { archiveAt } from './archives.ts'
+import { crc32 } from './crc32.ts'
 import type { Member } from './member.ts'
 import { openArchive } from './open-archive.ts'
 
@@ -39,11 +41,24 @@ async function fileAbove(path: string): Promise<string | undefined> {
   return undefined
 }
 
-/** The content of a file, which may lie in an archive. */
+/** The content of a file, which may lie in an archive; it is checked by the archive's size and checksum. */
 export async function readWhole(path: string): Promise<Buffer> {
   const packed = await packedAt(path)
   if (!packed || !('member' in packed)) return readFile(path)
+  const { member } = packed
   const chunks: Buffer[] = []
-  for await (const chunk of packed.member.stream()) chunks.push(chunk)
-  return Buffer.concat(chunks)
+  let size = 0
+  try {
+    for await (const chunk of member.stream()) {
+      chunks.push(chunk)
+      size += chunk.length
+      if (size > member.size) break
+    }
+  } catch (error) {
+    throw new ArchiveError('damaged', `${path}: damaged: ${messageOf(error)}`, { cause: error })
+  }
+  const bytes = Buffer.concat(chunks)
+  if (size !== member.size || (member.crc32 !== undefined && crc32(bytes) !== member.crc32))
+    throw new ArchiveError('damaged', `${path}: damaged: its content is not what the archive says that it is`)
+  return bytes
 }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { parquetReadObjects } from 'hyparquet'
+import { parquetRead, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
@@ -16,9 +16,29 @@ export async function readParquet(file: string): Promise<Row[]> {
     const { buffer, byteOffset, byteLength } = bytes
     // a copy, for Node keeps small files in a buffer that they share; a file's memory is never a SharedArrayBuffer
     const whole = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
+    await expectColumns(whole)
     return (await parquetReadObjects({ file: whole, compressors })).map(row => withoutBigints(row) as Row) // a row is an object
   } catch (error) {
     throw new ReadError('bad-question', `${file}: must be a Parquet file: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Reads all columns without rows. Where hyparquet gives up while it plans, or makes rows of columns of which two are damaged, it
+ * leaves an error to nobody, which would end the process: here no column is read once it has given up.
+ */
+async function expectColumns(whole: ArrayBuffer): Promise<void> {
+  let isOver = false
+  const slice = (start: number, end?: number) =>
+    new Promise<ArrayBuffer>(resolve => {
+      setImmediate(() => {
+        if (!isOver) resolve(whole.slice(start, end))
+      })
+    })
+  try {
+    await parquetRead({ file: { byteLength: whole.byteLength, slice }, compressors })
+  } finally {
+    isOver = true
   }
 }
 

@@ -159,3 +159,15 @@ t.test('zip files of several numbers are archives of their own, parts and volume
     `zip -s 0 ${path}/v.zip --out ${path}/whole.zip && unzip -n ${path}/whole.zip -d ${path}`,
   ])
 })
+
+t.test('a whole file from a damaged archive is an error with its path', async t => {
+  const text = Buffer.from('subtitles '.repeat(50))
+  for (const deflate of [false, true]) {
+    const path = join(t.testdir(), `a-${deflate}.zip`)
+    const bytes = zipOf({ 'a.srt': text }, { deflate })
+    const at = deflate ? 4 + 26 + 'a.srt'.length + 6 : bytes.indexOf(text)
+    bytes[at] = (bytes[at] ?? 0) ^ 0xff
+    writeFileSync(path, bytes)
+    await t.rejects(readWhole(join(path, 'a.srt')), { code: 'damaged', message: /\.zip\/a\.srt: damaged/ })
+  }
+})

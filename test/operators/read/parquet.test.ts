@@ -65,3 +65,18 @@ t.test('a file that is not Parquet is an error with its name', async t => {
   await t.rejects(readParquet(path), { code: 'bad-question', message: /b\.parquet: must be a Parquet file/ })
   await t.rejects(readParquet(`${path}x`), { code: 'no-file' })
 })
+
+t.test('a file with two damaged columns is an error, and the second one ends no process', async t => {
+  const path = join(t.testdir(), 'c.parquet')
+  const bytes = Buffer.from(files.zstd ?? '', 'base64')
+  const columns = bytes.indexOf('schema')
+  bytes.fill(0xff, 4, columns)
+  writeFileSync(path, bytes)
+  const unheard: unknown[] = []
+  const hear = (error: unknown) => void unheard.push(error)
+  process.on('unhandledRejection', hear)
+  await t.rejects(readParquet(path), { code: 'bad-question', message: /c\.parquet: must be a Parquet file/ })
+  await new Promise(resolve => setTimeout(resolve, 20))
+  process.off('unhandledRejection', hear)
+  t.strictSame(unheard, [])
+})
