@@ -11,12 +11,16 @@ export interface FlowProcess {
   readonly ended: Promise<void>
 }
 
-/** Starts `flow` from the sources or from dist, as this file is run; what it says is added to the file `log`. */
-export function startFlow(words: readonly string[], log: string): FlowProcess {
+/**
+ * Starts `flow` from the sources or from dist, as this file is run; what it says is added to the file `log`. `under` is a
+ * command that runs it, e.g. strace.
+ */
+export function startFlow(words: readonly string[], log: string, under: readonly string[] = []): FlowProcess {
   const main = `engine/cli/main${extname(fileURLToPath(import.meta.url))}`
   const path = fileURLToPath(new URL(`../../${main}`, import.meta.url))
   const out = openSync(log, 'a')
-  const child = spawn(process.execPath, [...process.execArgv, path, ...words], {
+  const [program = '', ...given] = [...under, process.execPath, ...process.execArgv, path, ...words]
+  const child = spawn(program, given, {
     cwd: repository,
     stdio: ['ignore', out, out],
   })

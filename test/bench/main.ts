@@ -1,4 +1,5 @@
-// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine, logits, endure, run.
+// npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
+// logits, endure, power-cut, mutations, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -12,6 +13,11 @@
 //   --every N      endure: updates between two checkpoints; 0 (default): one at the end
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never
 //   --leave        endure: the run is killed after its last update, without a checkpoint at the end
+//   --cuts N       power-cut: moments at which the power fails (default 200)
+//   --resumes N    power-cut: of these, gone on with to the end (default 10)
+//   --graphs N, --networks N, --checkpoints N, --benchmarks N, --clips N
+//                  mutations: how many of each are changed at random and read (default 0)
+//   --seed N       power-cut, mutations: what is drawn at random (default 1)
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -27,6 +33,8 @@ import { logits } from './logits.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
+import { mutations, noMutations } from './mutations.ts'
+import { powerCut } from './power-cut.ts'
 import { refill } from './refill.ts'
 import { releasedConfig } from './released.ts'
 import { run } from './run.ts'
@@ -49,6 +57,14 @@ const { values, positionals } = parseArgs({
     folder: { type: 'string', default: tmpdir() },
     every: { type: 'string', default: '0' },
     kill: { type: 'string', default: '0' },
+    cuts: { type: 'string', default: '200' },
+    resumes: { type: 'string', default: '10' },
+    graphs: { type: 'string', default: '0' },
+    networks: { type: 'string', default: '0' },
+    checkpoints: { type: 'string', default: '0' },
+    benchmarks: { type: 'string', default: '0' },
+    clips: { type: 'string', default: '0' },
+    seed: { type: 'string', default: '1' },
     leave: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
   },
@@ -73,6 +89,19 @@ if (name === 'endure') {
   for await (const line of endure({ ...options, every: Number(every), kill: Number(kill) })) console.log(line)
   process.exit(0)
 }
+if (name === 'power-cut') {
+  const { cuts, resumes, seed } = values
+  for await (const line of powerCut({ cuts: Number(cuts), resumes: Number(resumes), seed: Number(seed) }))
+    console.log(line)
+  process.exit(0)
+}
+if (name === 'mutations') {
+  const { graphs, networks, checkpoints, benchmarks, clips, seed } = values
+  const counts = { graphs, networks, checkpoints, benchmarks, clips, seed }
+  const numbers = Object.entries(counts).map(([kind, count]) => [kind, Number(count)] as const)
+  for await (const line of mutations({ ...noMutations, ...Object.fromEntries(numbers) })) console.log(line)
+  process.exit(0)
+}
 if (name === 'run') {
   for await (const line of run(options)) console.log(line)
   process.exit(0)
@@ -84,7 +113,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -1,5 +1,6 @@
 // Run folders in which a byte, a line or a file is changed at random: every verb that reads one ends with a code and a line
-// that names a file, never with an error that has no code. FLOW_CASES=2000 tries more of them.
+// that names a file, never with an error that has no code. FLOW_CASES=2000 tries more of them,
+// FLOW_SEED others.
 import {
   appendFileSync,
   cpSync,
@@ -21,6 +22,7 @@ import { type Random, randomOf } from '../run/random-graph.ts'
 import { graphText, testBed } from '../support.ts'
 
 const cases = Number(process.env.FLOW_CASES ?? 100)
+const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-mutated-'))
 t.teardown(() => rmSync(root, { recursive: true }))
 t.setTimeout(1_200_000)
@@ -122,7 +124,7 @@ t.test(`${cases} changed run folders: each verb ends with a code and a line, and
     ['tap', 'RUN', 'sum.numbers'],
   ]
   const ends: Record<string, number> = {}
-  for (let seed = 0; seed < cases; seed++) {
+  for (let seed = firstSeed; seed < firstSeed + cases; seed++) {
     const random = randomOf(seed)
     const run = join(root, `run-${seed}`)
     cpSync(whole, run, { recursive: true, verbatimSymlinks: true })

@@ -10,12 +10,12 @@ import { graphsFolder, readGraph, settingsFor } from '../../graphs/graph-files.t
 
 // 20 s of work, more on a machine that others use
 t.setTimeout(240_000)
-const mutations = 10_000
+const mutations = Number(process.env.FLOW_CASES ?? 10_000)
 const files = readdirSync(graphsFolder, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.json'))
   .map(name => join(graphsFolder, name))
 const texts = new Map(files.map(file => [file, readFileSync(file, 'utf8')]))
-const random = randomOf(3, 'mutations')
+const random = randomOf(Number(process.env.FLOW_SEED ?? 3), 'mutations')
 const below = (count: number) => Math.floor(random.uniform() * count)
 /** Graphs with parts take longer, and every part is also a graph of its own: one change in eight is enough. */
 const pickFile = () => {
