@@ -53,7 +53,7 @@ function write(of: On<StepSums>, tile: TileOfColumns, { product, parts }: Sink):
   const lanes = subgroups * 32
   if (!parts) checkLanes(of, sizes)
   const columnGroups = columnTiles / (subgroups * columnBlocks)
-  const known = knownSizes(target, { k_blocks: inner / 16, row_blocks_all: allBlocks })
+  const known = knownSizes(target, { k_blocks: inner / 16 })
   const units = matrixBlocks(target.units, {
     left: [{ array: 'weight_tiles', fast: 'k' }],
     right: [{ array: 'shared_rows', fast: 'k' }],
@@ -86,7 +86,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     .flat()
     .map(name => `var ${name}: Sums;`)
     .join(' ')}
-  ${loopWgsl({ ...sizes, tile, inner, known: known.wgsl, units, names, before: ends?.before ?? '' })}
+  ${loopWgsl({ tile, inner, known: known.wgsl, units, names, high, rowBlocks, before: ends?.before ?? '' })}
   ${
     ends?.finish ??
     names
@@ -122,9 +122,7 @@ const pitchOf = ({ rowDepth }: TileOfColumns): number => rowDepth / 8 + 1
 interface Loop {
   tile: TileOfColumns
   inner: number
-  known: Readonly<Record<'k_blocks' | 'row_blocks_all', string>>
-  /** Blocks of all rows. */
-  allBlocks: number
+  known: Readonly<Record<'k_blocks', string>>
   units: ReturnType<typeof matrixBlocks>
   /** The sums by block of columns and block of rows. */
   names: readonly (readonly string[])[]
@@ -134,23 +132,19 @@ interface Loop {
   before: string
 }
 
-function loopWgsl({ tile, inner, known, units, names, high, allBlocks, rowBlocks, before }: Loop): string {
+function loopWgsl({ tile, inner, known, units, names, high, rowBlocks, before }: Loop): string {
   const { subgroups, columnBlocks, depth, rowDepth, splits } = tile
   const [lanes, pitch] = [subgroups * 32, pitchOf(tile)]
   const [ahead, batches] = [depth / 16, rowDepth / depth]
   const vectors = (rowDepth / 16) * rowBlocks * high * 2
   const chunks = unroll(Math.ceil(vectors / lanes), i => `(lane + ${i * lanes}u)`)
   const isWhole = vectors % lanes === 0
-  // Where a workgroup takes all rows, those of a step are one run of memory.
-  const isRun = allBlocks === rowBlocks && isWhole
-  const runLength = (rowDepth / 16) * rowBlocks * high * 2
   const fetch = (step: string) =>
     chunks
       .map((vector, i) => {
-        if (isRun) return `chunk${i} = x[${step} * ${runLength}u + ${vector}];`
         const k = `min(${step} * ${rowDepth / 16}u + ${vector} / ${rowBlocks * high * 2}u, ${known.k_blocks} - 1u)`
-        const rows = `min(row_block + ${vector} / ${high * 2}u % ${rowBlocks}u, ${known.row_blocks_all} - 1u)`
-        return `chunk${i} = x[(${k} * ${known.row_blocks_all} + ${rows}) * ${high * 2}u + ${vector} % ${high * 2}u];`
+        const rows = `min(row_block + ${vector} / ${high * 2}u % ${rowBlocks}u, params.row_blocks - 1u)`
+        return `chunk${i} = x[(${k} * params.row_blocks + ${rows}) * ${high * 2}u + ${vector} % ${high * 2}u];`
       })
       .join('\n    ')
   // In the order of memory: block of 16 k, row, half of the block.
@@ -190,7 +184,7 @@ function loopWgsl({ tile, inner, known, units, names, high, allBlocks, rowBlocks
     return `workgroupBarrier();
     ${put}
     workgroupBarrier();
-    ${fetch(`min(${step} + 1u, ${steps - 1}u)`)}
+    ${fetch(`(${step} + 1u)`)}
     ${turns.join('\n    ')}`
   }
   const steps = inner / rowDepth

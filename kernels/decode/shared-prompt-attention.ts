@@ -4,7 +4,7 @@ import type { Recording } from '../plan/recording.ts'
 import type { DecodeHeads } from './attention.ts'
 import { blockRowsOf } from './row-blocks.ts'
 import { groupTogether } from './shared-prompt-merge.ts'
-import { groupParts, keysAtOnce, queryRoom, rowsAtOnce } from './shared-prompt-parts.ts'
+import { groupParts, keysAtOnce, rowsAtOnce } from './shared-prompt-parts.ts'
 
 // Attention of new tokens on matrix units, where completions of one prompt share its keys: out = softmax(scale · q Kᵀ) V over the
 // prompt and then the sequence's own tokens. A prompt's keys are read once for all sequences and query heads that share them.
@@ -41,7 +41,7 @@ export interface GroupLists {
 /** The capacity must be a multiple of `keysAtOnce`. */
 export interface GroupAttention extends DecodeHeads {
   lists: GroupLists
-  /** float16 (keyValueHeads, `queryRoom` of the sequences, heads / keyValueHeads, headSize) */
+  /** float16 (keyValueHeads, sequences or more, heads / keyValueHeads, headSize) */
   queries: Tensor
   /** float16 (2, rows + keysAtOnce, keyValueHeads · headSize): finite everywhere. */
   prefix: Tensor
@@ -58,10 +58,6 @@ export interface GroupAttention extends DecodeHeads {
 export function groupAttention(recording: Recording, of: GroupAttention): void {
   const { lists, sequences, heads, keyValueHeads, headSize, capacity } = of
   const ratio = heads / keyValueHeads
-  if (of.queries.shape[1] < queryRoom(sequences, ratio))
-    throw new Error(
-      `groupAttention: queries need room for ${queryRoom(sequences, ratio)} sequences, got ${of.queries.shape[1]}`,
-    )
   const prefixItems = lists.items.shape[0]
   const prefixRows = Math.ceil((sequencesAtOnce(ratio) * ratio) / 16) * 16
   const ownRows = Math.ceil(ratio / 16) * 16
@@ -80,7 +76,7 @@ export function groupAttention(recording: Recording, of: GroupAttention): void {
     own_chunks: ownChunks,
     part_rows: rows,
   }
-  recording.dispatch(groupParts(recording.target, headSize, keyValueHeads, ratio), {
+  recording.dispatch(groupParts(recording.target, headSize, ratio), {
     params: {
       ...shared,
       query_sequences: of.queries.shape[1],

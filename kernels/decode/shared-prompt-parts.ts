@@ -12,8 +12,8 @@ import { unroll } from '../wgsl/text.ts'
 //   queries     ├────┼────┼────┼────┤    sums        ├──┼──┼──┼──┼──┤   of the keys, then makes every fourth 16 columns.
 //               │ s4 │ s5 │ s6 │ s7 │                │s4│s5│s6│s7│s4│…
 //
-//   load      blocks of queries, keys and values straight from memory: no two subgroups of 16 rows need the same keys or values
-//   score     S = Q Kᵀ on matrix units, into workgroup memory
+//   load      queries and keys, through registers into workgroup memory; values wait in registers
+//   score     S = Q Kᵀ on matrix units
 //   weigh     of each row the highest score m, the weights exp(scale · S − m) as float16, and their sum, the mass
 //   multiply  weights times values on matrix units
 //   finish    sums, m and mass of each row go to memory; `shared-prompt-merge.ts` puts the pieces of a sequence together
@@ -42,22 +42,17 @@ export const partSizes = {
   part_rows: u32,
 }
 
-/**
- * Sequences for which queries need room: blocks of 16 rows are read from the first row of each, and rows past the last may hold
- * anything.
- */
-export const queryRoom = (sequences: number, ratio: number): number => sequences + Math.ceil(16 / ratio)
-
-/** The kernel for `keyValueHeads` heads of `headSize`, a multiple of 16, each of which `ratio` query heads share. */
-export function groupParts(target: Target, headSize: number, keyValueHeads: number, ratio: number) {
-  const layout = layoutOf(headSize, keyValueHeads, rowsAtOnce(ratio))
+/** The kernel for heads of `headSize`, a multiple of 16, of which `ratio` share keys. */
+export function groupParts(target: Target, headSize: number, ratio: number) {
+  const layout = layoutOf(headSize, rowsAtOnce(ratio))
   const units = matrixBlocks(target.units, {
-    left: ['queries', 'queries', 'rows_tile', 'rows_tile'].map(array => ({ array, fast: 'k' })),
+    left: [
+      { array: 'rows_tile', fast: 'k' },
+      { array: 'rows_tile', fast: 'k' },
+    ],
     right: [
-      { array: 'prefix', fast: 'k' },
-      { array: 'cache', fast: 'k' },
-      { array: 'prefix', fast: 'index' },
-      { array: 'cache', fast: 'index' },
+      { array: 'keys_tile', fast: 'k' },
+      { array: 'keys_tile', fast: 'index' },
     ],
     tiles: ['rows_tile'],
     outputs: ['sums'],
@@ -78,52 +73,40 @@ export function groupParts(target: Target, headSize: number, keyValueHeads: numb
       sums: { element: 'f32', access: 'write' }, // (keyValueHeads, rows of all pieces, headSize)
       weights: { element: 'vec2f', access: 'write' }, // (keyValueHeads, rows of all pieces): highest score, mass
     },
-    code: partsWgsl(units, layout, eitherOf(target)),
+    code: partsWgsl(units, layout),
   })
 }
 
-/** Pairs of blocks: queries with keys, and weights with values; of the prompts first, then of the own tokens. */
-const [scoring, summing] = [
-  [0, 1],
-  [2, 3],
-] as const
-
-/**
- * A statement for the pair that the workgroup has: blocks that matrix units hold do not depend on where they came from, blocks
- * of loops are only places.
- */
-type Either = (pairs: readonly [number, number], statement: (pair: number) => string) => string
-
-const eitherOf =
-  ({ units }: Target): Either =>
-  (pairs, statement) =>
-    units === 'native'
-      ? statement(pairs[0])
-      : `if (shared_keys) { ${statement(pairs[0])} } else { ${statement(pairs[1])} }`
+/** Multiplies queries by keys (pair 0 of the blocks), and weights by values (pair 1). */
+const [scoring, summing] = [0, 1]
 
 type Layout = ReturnType<typeof layoutOf>
 
-function layoutOf(headSize: number, keyValueHeads: number, rows: number) {
-  const depth = headSize / 16
+/** Sizes of what lies in workgroup memory, in vectors of 8 float16 or 4 float32; pitches go from row to row. */
+function layoutOf(headSize: number, rows: number) {
+  const vectors = headSize / 8
+  const lanes = 8 * rows
   return {
     headSize,
     rows,
     /** Lanes of a workgroup: 8 for each row. */
-    lanes: 8 * rows,
-    /** Blocks of 16 numbers of a head, and those that a subgroup makes. */
-    depth,
-    columns: unroll(Math.ceil(depth / 4), i => i),
-    /** Vectors of 8 float16 of a row of queries, and from key to key. */
-    vectors: headSize / 8,
-    keyPitch: (keyValueHeads * headSize) / 8,
-    /** Vectors from row to row of scores and of weights in workgroup memory: one more, against bank conflicts. */
+    lanes,
+    /** Blocks of 16 numbers of a head. */
+    depth: headSize / 16,
+    /** Vectors of a row, and from row to row: one more, against bank conflicts. */
+    vectors,
+    pitch: vectors + 1,
     scorePitch: keysAtOnce / 4 + 1,
     weightPitch: keysAtOnce / 8 + 1,
+    /** Vectors of keys, and of queries, that a lane carries from memory to workgroup memory. */
+    chunks: unroll(Math.ceil((keysAtOnce * vectors) / lanes), i => i),
+    queryChunks: unroll(Math.ceil((rows * vectors) / lanes), i => i),
   }
 }
 
-const partsWgsl = (units: BlocksWgsl, layout: Layout, either: Either): string => `
-var<workgroup> rows_tile: array<vec4u, ${layout.rows * layout.scorePitch}>; // scores, then weights
+const partsWgsl = (units: BlocksWgsl, layout: Layout): string => `
+var<workgroup> rows_tile: array<vec4u, ${layout.rows * Math.max(layout.pitch, layout.scorePitch)}>; // queries, then scores, then weights
+var<workgroup> keys_tile: array<vec4u, ${keysAtOnce * layout.pitch}>; // keys, then values
 var<workgroup> lane_values: array<f32, ${layout.lanes}>;
 var<workgroup> seen: u32;
 ${units.declarations}
@@ -131,11 +114,11 @@ ${units.declarations}
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32${units.builtins}) {
   ${placeWgsl}
   ${loadWgsl(units, layout)}
-  ${scoreWgsl(units, layout, either)}
+  workgroupBarrier();
+  ${scoreWgsl(units, layout)}
   workgroupBarrier();
   ${weighWgsl(layout)}
-  workgroupBarrier();
-  ${finishWgsl(units, layout, either)}
+  ${finishWgsl(units, layout)}
 }`
 
 /** Which keys and rows the workgroup looks at, and where its part goes; a piece without keys ends here. */
@@ -172,49 +155,67 @@ const placeWgsl = `let place = workgroup_index(id);
     part = params.prefix_items * params.prefix_rows + own * params.own_rows;
   }`
 
-/** Load: the subgroup's blocks of keys, values and queries. */
-function loadWgsl(units: BlocksWgsl, { vectors, keyPitch, depth, columns }: Layout): string {
-  const key = (pair: number, d: number) =>
-    units.right(`key_at + share * ${16 * keyPitch}u + ${d * 2}u`, `${keyPitch}u`, pair)
-  const value = (pair: number, at: string, i: number, k: number) =>
-    units.right(`${at} + ${16 * k * keyPitch}u + ${columnOf(depth, i)} * 2u`, `${keyPitch}u`, pair)
-  const blocks = (side: 0 | 1, values: string) =>
-    [
-      ...unroll(depth, d => `key${d} = ${key(scoring[side], d)};`),
-      ...columns.flatMap(i =>
-        unroll(4, k => `value${i}_${k} = ${value(summing[side], `key_at + ${values}`, i, k)};`),
-      ),
-    ].join('\n    ')
+/** Load: queries and keys go to workgroup memory, values stay in registers until the scores are made. */
+function loadWgsl(units: BlocksWgsl, layout: Layout): string {
+  const { vectors, chunks, queryChunks } = layout
+  const fetch = (array: string, values: string) =>
+    chunks
+      .map(
+        i => `let at${i} = key_at + min(${rowOf(layout, i)}, ${keysAtOnce - 1}u) * key_pitch + ${vectorOf(layout, i)};
+    key${i} = ${array}[at${i}]; value${i} = ${array}[at${i} + ${values}];`,
+      )
+      .join('\n    ')
+  const query = (i: number) =>
+    `let query${i} = queries[query_at + min(${rowOf(layout, i)}, rows - 1u) * ${vectors}u + ${vectorOf(layout, i)}];`
   return `let rows_of = ${units.subgroup} / 4u * 16u;
   let share = ${units.subgroup} % 4u;
   let works = rows_of < rows;
-  let key_at = first_key * ${keyPitch}u + head * ${vectors}u;
+  let key_pitch = params.key_value_heads * ${vectors}u;
+  let key_at = first_key * key_pitch + head * ${vectors}u;
   let query_at = (head * params.query_sequences + sequence) * params.ratio * ${vectors}u;
   let part_at = head * params.part_rows + part;
-  ${unroll(depth, d => `var key${d}: Right;`).join(' ')}
-  ${columns.flatMap(i => unroll(4, k => `var value${i}_${k}: Right;`)).join(' ')}
+  ${chunks.map(i => `var key${i}: vec4u; var value${i}: vec4u;`).join(' ')}
   if (shared_keys) {
-    ${blocks(0, 'params.prefix_values')}
+    ${fetch('prefix', 'params.prefix_values')}
   } else {
-    ${blocks(1, 'params.cache_values')}
-  }`
+    ${fetch('cache', 'params.cache_values')}
+  }
+  ${queryChunks.map(query).join('\n  ')}
+  ${putWgsl(layout, 'keys_tile', 'key', keysAtOnce)}
+  ${putWgsl(layout, 'rows_tile', 'query', layout.rows)}`
 }
 
-/** The 16 columns of a head that a subgroup makes as its i-th. */
-const columnOf = (depth: number, i: number): string => `min(share + ${i * 4}u, ${depth - 1}u)`
+const rowOf = ({ vectors, lanes }: Layout, i: number): string => `(lane + ${i * lanes}u) / ${vectors}u`
+const vectorOf = ({ vectors, lanes }: Layout, i: number): string => `(lane + ${i * lanes}u) % ${vectors}u`
 
-/** Score: products of queries and keys, into workgroup memory. */
-function scoreWgsl(units: BlocksWgsl, { vectors, depth, scorePitch }: Layout, either: Either): string {
-  const multiply = (d: number) =>
-    either(scoring, pair => {
-      const query = units.left(`query_at + rows_of * ${vectors}u + ${d * 2}u`, `${vectors}u`, pair)
-      return `{ let query = ${query}; points = ${units.multiply('query', `key${d}`, 'points', pair)}; }`
-    })
+/** Puts the lane's registers `name0` and so on into `rows` rows of an array of workgroup memory. */
+function putWgsl(layout: Layout, array: string, name: string, rows: number): string {
+  const { vectors, pitch, lanes } = layout
+  const all = rows * vectors
+  const put = (i: number) =>
+    `${array}[${rowOf(layout, i)} * ${pitch}u + ${vectorOf(layout, i)}] = ${name}${i};`
+  return unroll(Math.ceil(all / lanes), i => i)
+    .map(i => (all % lanes === 0 ? put(i) : `if (lane + ${i * lanes}u < ${all}u) { ${put(i)} }`))
+    .join('\n  ')
+}
+
+/** Score: products of queries and keys; then values take the place of the keys, and scores that of the queries. */
+function scoreWgsl(units: BlocksWgsl, layout: Layout): string {
+  const { depth, pitch, scorePitch } = layout
+  const multiply = (d: number) => {
+    const query = units.left(`rows_of * ${pitch}u + ${d * 2}u`, `${pitch}u`, scoring)
+    const key = units.right(`share * ${16 * pitch}u + ${d * 2}u`, `${pitch}u`, scoring)
+    const sum = units.multiply('query', 'key', 'points', scoring)
+    return `{ let query = ${query}; let key = ${key}; points = ${sum}; }`
+  }
+  const place = `rows_of * ${scorePitch}u + share * 4u`
   return `var points: Sums;
   if (works) {
     ${unroll(depth, multiply).join('\n    ')}
-    ${units.store('rows_tile', `rows_of * ${scorePitch}u + share * 4u`, scorePitch, 'points')};
-  }`
+  }
+  workgroupBarrier();
+  ${putWgsl(layout, 'keys_tile', 'value', keysAtOnce)}
+  if (works) { ${units.store('rows_tile', place, scorePitch, 'points')}; }`
 }
 
 /** Weigh: eight lanes a row, eight keys each, find the row's highest score and put weights in place of the scores. */
@@ -239,29 +240,26 @@ const weighWgsl = ({
   lane_values[lane] = dot(a + b, vec4f(1.0));`
 
 /** Multiply and finish: weights times values, straight to memory; then each row's highest score and mass. */
-function finishWgsl(
-  units: BlocksWgsl,
-  { headSize, depth, columns, weightPitch }: Layout,
-  either: Either,
-): string {
-  const weight = (k: number, pair: number) =>
-    units.left(`rows_of * ${weightPitch}u + ${k * 2}u`, `${weightPitch}u`, pair)
-  const multiply = (i: number) => (k: number) =>
-    either(
-      summing,
-      pair =>
-        `{ let weight = ${weight(k, pair)}; made${i} = ${units.multiply('weight', `value${i}_${k}`, `made${i}`, pair)}; }`,
-    )
-  const made = columns.map(i => {
+function finishWgsl(units: BlocksWgsl, { headSize, depth, pitch, weightPitch }: Layout): string {
+  const weight = (k: number) =>
+    `let weight${k} = ${units.left(`rows_of * ${weightPitch}u + ${k * 2}u`, `${weightPitch}u`, summing)};`
+  const multiply = (i: number) => (k: number) => {
+    const column = `min(share + ${i * 4}u, ${depth - 1}u) * 2u`
+    const value = units.right(`${k * 16 * pitch}u + ${column}`, `${pitch}u`, summing)
+    return `{ let value = ${value}; made${i} = ${units.multiply(`weight${k}`, 'value', `made${i}`, summing)}; }`
+  }
+  const columns = (i: number) => {
     const place = `(part_at + rows_of) * ${headSize}u + (share + ${i * 4}u) * 16u`
     const inside = (i + 1) * 4 <= depth ? '' : `if (share + ${i * 4}u < ${depth}u) `
     return `var made${i}: Sums;
     ${unroll(4, multiply(i)).join('\n    ')}
     ${inside}{ ${units.store('sums', place, headSize, `made${i}`)}; }`
-  })
-  return `if (works) {
-    ${made.join('\n    ')}
   }
+  return `if (works) {
+    ${unroll(4, weight).join('\n    ')}
+    ${unroll(Math.ceil(depth / 4), columns).join('\n    ')}
+  }
+  workgroupBarrier();
   if (lane % 8u == 0u && row < rows) {
     var mass = lane_values[lane];
     for (var i = 1u; i < 8u; i++) { mass += lane_values[lane + i]; }

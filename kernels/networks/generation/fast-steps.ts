@@ -4,7 +4,7 @@ import { addProjection, gatedProjection, squareParts, stepLogits } from '../../d
 import { attentionInputs } from '../../decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../decode/row-blocks.ts'
 import { groupAttention, groupItems, groupLists } from '../../decode/shared-prompt-attention.ts'
-import { keysAtOnce, queryRoom } from '../../decode/shared-prompt-parts.ts'
+import { keysAtOnce } from '../../decode/shared-prompt-parts.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import { derived } from '../../plan/derived.ts'
@@ -191,7 +191,7 @@ function recordStep(
   for (let layer = 0; layer < layers; layer++) {
     const { qkv, out, gated: gating, down } = matrices[layer]
     const cache = caches[layer]
-    const queries = temporary('queries', [keyValueHeads, queryRoom(rows, ratio), ratio, headSize])
+    const queries = temporary('queries', [keyValueHeads, rows, ratio, headSize])
     attentionInputs(recording, {
       x: input,
       rows,

@@ -12,7 +12,6 @@ import {
 import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
-import { queryRoom } from '../../../kernels/decode/shared-prompt-parts.ts'
 import { type StepWeights, tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
 import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
@@ -68,8 +67,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             decodeStart(recording, { ids: index(rows), table, x, gain, normed: normed(), rows })
           }
           const width = keyValueHeads * headSize
-          const ratio = heads / keyValueHeads
-          const queries = half([keyValueHeads, queryRoom(rows, ratio), ratio, headSize])
+          const queries = half([keyValueHeads, rows, heads / keyValueHeads, headSize])
           const cache = half([2, rows, 64, width])
           const outputs = (heads + 2 * keyValueHeads) * headSize
           const of = { rows, heads, keyValueHeads, headSize, capacity: 64, queries, cache, position }
@@ -87,7 +85,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             lengths: index(rows),
           })
           const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
-          const lists = groupLists(recording, () => groups, ratio)
+          const lists = groupLists(recording, () => groups, heads / keyValueHeads)
           const out = half(blocksOf(rows, heads * headSize))
           groupAttention(recording, {
             ...of,

@@ -2,7 +2,7 @@ import t from 'tap'
 import { decodeAttentionReference } from '../../../kernels/decode/attention.ts'
 import { blockRowsOf, blocksOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
-import { keysAtOnce, queryRoom } from '../../../kernels/decode/shared-prompt-parts.ts'
+import { keysAtOnce } from '../../../kernels/decode/shared-prompt-parts.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { close, given, noise, runOnce } from '../support.ts'
@@ -65,7 +65,7 @@ for (const { heads, keyValueHeads, headSize, groups, position, spread } of cases
     const half = (shape: readonly number[], data: Float32Array) =>
       device.tensor('given', shape, 'f16', toFloat16Bits(data))
     const q = values(sequences * heads * headSize, 1, spread)
-    const room = queryRoom(sequences, ratio)
+    const room = sequences + 1
     const queries = new Float32Array(room * heads * headSize).fill(Number.NaN)
     q.forEach((value, i) => {
       const [sequence, head] = [Math.floor(i / (heads * headSize)), Math.floor(i / headSize) % heads]
