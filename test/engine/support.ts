@@ -105,6 +105,7 @@ export function testBed(extra: Partial<Registry> = {}, seen: unknown[] = []): Te
     config: {},
     inputs: { numbers: 'number' },
     outputs: { numbers: 'number' },
+    drops: false,
     run: ({ numbers }) => ({
       numbers: numbers.pipe(
         map(item => {

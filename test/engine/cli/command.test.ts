@@ -85,7 +85,7 @@ t.test('check, ops, graph and help answer', async t => {
     /"rows" -> "lists" \[label="numbers → items"\]/,
   )
   t.match((await call(['help'])).out, /flow run /)
-  t.match((await call(['run', '--help'])).out, /--seed N[\s\S]*Example:\nnpx flow run/)
+  t.match((await call(['run', '--help'])).out, /--seed N[\s\S]*Example:\nnpx --no flow run/)
 })
 
 t.test(

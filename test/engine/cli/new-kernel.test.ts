@@ -78,8 +78,8 @@ t.test('outside a checkout a module and its test are written into the folder', a
   const folder = newFolder()
   const { code, text } = await call(folder, 'leaky-relu')
   t.equal(code, 0, text)
-  t.match(text, /test it: node --test leaky-relu\.test\.mjs/)
-  t.match(readFileSync(join(folder, 'leaky-relu.mjs'), 'utf8'), /from 'flow\/kernels'/)
+  t.match(text, /test it: node --import \S+register\.js --test leaky-relu\.test\.mjs/)
+  t.match(readFileSync(join(folder, 'leaky-relu.mjs'), 'utf8'), /from '@flow-graphs\/flow\/kernels'/)
   t.ok(existsSync(join(folder, 'leaky-relu.test.mjs')))
 })
 
