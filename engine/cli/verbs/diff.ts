@@ -12,8 +12,7 @@ import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const diff: Verb = {
-  summary:
-    'Lists the differences between two graphs (nodes, config, edges, shapes, memory) or two runs (config, data, metrics).',
+  summary: 'Lists the differences between two graphs, or between two runs.',
   usage: 'GRAPH GRAPH | RUN RUN',
   loads: 'graphs',
   flags: { ...pluginFlags, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },

@@ -11,8 +11,7 @@ import { type ModuleKind, moduleFiles, moduleKinds } from '../new-module.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
-  summary:
-    'Writes a working operator, reward, graph, preset or kernel with its test, or a checkpoint with random weights.',
+  summary: 'Writes an operator, reward, graph, preset or kernel with its test, or a checkpoint.',
   usage: 'operator NAME | reward NAME | graph NAME | preset NAME | kernel NAME | checkpoint',
   flags: {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },

@@ -4,8 +4,7 @@ import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
 export const schema: Verb = {
-  summary:
-    'Writes a JSON Schema of graph files for editors, with the operators of plugins and of the graphs that are named.',
+  summary: 'Writes a JSON Schema of graph files for editors, with the operators of plugins.',
   usage: '[GRAPH…]',
   loads: 'graphs',
   flags: {

@@ -6,8 +6,7 @@ import { UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
 export const setUp: Verb = {
-  summary:
-    'Makes the machine ready: installs ffmpeg and a Vulkan driver if they are missing, and prints each step.',
+  summary: 'Makes the machine ready: installs ffmpeg and a Vulkan driver if they are missing.',
   usage: '',
   flags: {},
   example: 'FLOW_NO_SYSTEM_INSTALL=1 npx flow set-up',

@@ -10,13 +10,12 @@ import { checkpointsIn, type RunFacts, readFacts } from '../run-facts.ts'
 import type { Verb } from '../verb.ts'
 
 export const show: Verb = {
-  summary: 'Says how a run stands: status, checkpoints, newest metrics, and the command to go on with.',
+  summary: 'Says how a run stands: status, checkpoints, newest metrics, the next command.',
   usage: 'RUN',
   flags: {},
-  example: [
-    'npx flow run graphs/grpo.json --set steps=2 --set group=2 --out runs/shown',
-    'npx flow show runs/shown',
-  ].join('\n'),
+  example: ['npx flow run graphs/grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
+    '\n',
+  ),
   run: async (words, { print }) => {
     const facts = readFacts(onlyWord(words, 'run directory'))
     const { manifest, status, steps, metrics, directory } = facts

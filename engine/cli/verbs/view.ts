@@ -9,8 +9,7 @@ import { pluginFlags } from '../plug.ts'
 import { type Verb, viewFlags } from '../verb.ts'
 
 export const view: Verb = {
-  summary:
-    'Shows runs in a page that follows them: curves, completions with their frames, the graph at work. With a graph file, also an editor of it.',
+  summary: 'Shows runs in a page that follows them; with a graph file, also an editor of it.',
   usage: '[RUN…|GRAPH]',
   loads: 'graphs',
   flags: { ...viewFlags, ...pluginFlags },

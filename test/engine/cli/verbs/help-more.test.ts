@@ -1,0 +1,4 @@
+import { verbs } from '../../../../engine/cli/command.ts'
+import { tryExamples } from './examples.ts'
+
+tryExamples(Object.keys(verbs).slice(9))
