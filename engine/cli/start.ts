@@ -47,7 +47,9 @@ async function start(words: readonly string[], world: World): Promise<number> {
 /** As the questions that it was trained on. */
 const question = 'where does the square go?'
 
-const percent = (share: number): string => `${Math.round(100 * share)} %`
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`
+}
 
 /** The last line of metrics of an evaluation: how many questions were asked, and the share of right answers. */
 function answersOf(run: string): { asked: number; right: number } {
