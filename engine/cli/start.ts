@@ -7,6 +7,9 @@ import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
 
+/** As the questions that it was trained on; before the program starts, which reads it. */
+const question = 'where does the square go?'
+
 await program(world => start(process.argv.slice(2), world))
 
 /** `words` are further flags of the training run. */
@@ -43,9 +46,6 @@ async function start(words: readonly string[], world: World): Promise<number> {
   world.print(`  npx flow run ${graph('grpo')} --seed 1`)
   return 0
 }
-
-/** As the questions that it was trained on. */
-const question = 'where does the square go?'
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`
