@@ -7,10 +7,8 @@ import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
 
-/** As the questions that it was trained on; before the program starts, which reads it. */
+/** As the questions that it was trained on. */
 const question = 'where does the square go?'
-
-await program(world => start(process.argv.slice(2), world))
 
 /** `words` are further flags of the training run. */
 async function start(words: readonly string[], world: World): Promise<number> {
@@ -64,3 +62,6 @@ function freshFolder(): string {
     if (!existsSync(folder)) return folder
   }
 }
+
+// Last, so that everything above exists when it runs.
+await program(world => start(process.argv.slice(2), world))

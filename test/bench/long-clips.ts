@@ -3,10 +3,11 @@
 // those of the minute. The clips take 8 GB; those already in FOLDER are used again.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openClip } from '../../operators/video/open-clip.ts'
 
-const folder = process.argv[2] ?? '/tmp/flow-long-clips'
+const folder = process.argv[2] ?? join(tmpdir(), 'flow-long-clips')
 const options = { deadlineSeconds: 120, folderFramesPerSecond: 3 }
 const open = (path: string) => openClip(path, { video: path, question: '', fields: {} }, options)
 const ffmpeg = (...args: string[]) => execFileSync('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args])
