@@ -49,17 +49,7 @@ type ItemValue<I> = I extends { type: 'string'; enum: infer E extends readonly s
         ? boolean
         : Readonly<Record<string, unknown>>
 
-type Value<F> = F extends { type: 'string'; enum: infer E extends readonly string[] }
-  ? E[number]
-  : F extends { type: 'string' }
-    ? string
-    : F extends { type: 'number' | 'integer' }
-      ? number
-      : F extends { type: 'boolean' }
-        ? boolean
-        : F extends { type: 'array'; items: infer I }
-          ? readonly ItemValue<I>[]
-          : Readonly<Record<string, unknown>>
+type Value<F> = F extends { type: 'array'; items: infer I } ? readonly ItemValue<I>[] : ItemValue<F>
 
 /** The config an operator's `run` receives: every field is present, defaults filled in. */
 export type Config<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> }
