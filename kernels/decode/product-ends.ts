@@ -27,7 +27,7 @@ const mostSquares = 8
 
 /**
  * The scale of a row: `before` the sums, what is loaded for it, in flight together with the first weights; after the sums
- * `square` adds it up by lane; then, behind a barrier, `scale` of the rows of `row_base` and those after it. `isFirst` says
+ * `square` adds it up by lane; then, after a barrier, `scale` of the rows of `row_base` and those after it. `isFirst` says
  * which workgroup writes the exact ones.
  */
 export function scaleWgsl(

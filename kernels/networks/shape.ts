@@ -52,6 +52,8 @@ export interface LanguageShape {
   readonly normEpsilon: number
   /** Logits use the embedding table. */
   readonly tied: boolean
+  /** The projections of queries, keys and values have biases. */
+  readonly biased: boolean
 }
 
 /** A language model. */

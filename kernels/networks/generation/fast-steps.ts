@@ -117,9 +117,7 @@ function prepare(
   const caches = byLayer(() => cleared('cache', [2, owners.length, capacity, width]))
   const matrices = byLayer(layer => layerMatrices(recording, { weights, language, rows }, layer))
   const head = headMatrices(recording, { weights, language, rows })
-  const biases = byLayer(layer =>
-    joinedBiases(recording, weights, layer, (heads + 2 * keyValueHeads) * headSize),
-  )
+  const biases = byLayer(layer => joinedBiases(recording, weights, language, layer))
   // A sequence that has ended stays at the position after its last token.
   const positions = Math.max(...groups().map(({ room }) => room)) + options.capacity + 1
   const angles = rotations(recording, positions, language)
@@ -128,16 +126,18 @@ function prepare(
   return { groups, lists, lengths, angles, prefixes, caches, matrices, biases, head, capacity, ratio, width }
 }
 
-function joinedBiases(recording: Recording, weights: ParameterSet, layer: number, size: number): Tensor {
-  const joined = recording.pin('biases', [size])
-  if (!isBiased(weights)) recording.fill(joined)
-  else joinBiases(recording, weights, layer, joined)
+/** The biases of queries, keys and values, one after another; zeros where a model has none. */
+function joinedBiases(
+  recording: Recording,
+  weights: ParameterSet,
+  { heads, keyValueHeads, headSize, biased }: LanguageShape,
+  layer: number,
+): Tensor {
+  const joined = recording.pin('biases', [(heads + 2 * keyValueHeads) * headSize])
+  if (biased) joinBiases(recording, weights, layer, joined)
+  else recording.fill(joined)
   return joined
 }
-
-/** Whether queries, keys and values have biases. */
-const isBiased = ({ byName }: ParameterSet): boolean =>
-  byName.has('language_model.model.layers.0.self_attn.q_proj.bias')
 
 function joinBiases(recording: Recording, weights: ParameterSet, layer: number, joined: Tensor): void {
   let at = 0

@@ -14,8 +14,6 @@ import { affine, type Part, type Shape } from './part.ts'
 export interface DecoderSizes extends LanguageShape {
   readonly intermediate: number
   readonly maxPositions: number
-  /** Whether the projections to queries, keys and values have biases. */
-  readonly biased: boolean
 }
 
 export interface DecoderPart extends Part<LanguageModel> {
