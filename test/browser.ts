@@ -43,6 +43,7 @@ export async function openPage(browser: Browser, address: string, options: { wid
     faults.push(`a dialog: ${dialog.message()}`)
     void dialog.dismiss()
   })
+  page.setDefaultTimeout(120_000) // a busy machine is slow, not wrong
   await page.goto(address)
   return { page, asked, faults }
 }

@@ -24,7 +24,7 @@ t.test('the repository keeps its rules', async t => {
   t.same(faultsOfTree(repository), [])
 })
 
-t.test('the repository checks every access to an element', { timeout: 300_000 }, async t => {
+t.test('the repository checks every access to an element', { timeout: 800_000 }, async t => {
   t.same(uncheckedAccesses(repository, checkedFolders), [])
 })
 

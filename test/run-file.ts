@@ -16,7 +16,7 @@ export interface FileResult {
  * Runs one compiled test file in a process of its own and counts its assertions. A crash, a deadline, a broken plan
  * and a file that asserts nothing count as one failure more.
  */
-export function runFile(path: string, deadlineSeconds = 180): Promise<FileResult> {
+export function runFile(path: string, deadlineSeconds = 900): Promise<FileResult> {
   return new Promise(done => {
     const started = performance.now()
     const failures: string[] = []

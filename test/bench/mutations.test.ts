@@ -1,7 +1,7 @@
 import t from 'tap'
 import { mutatedBenchmarks, mutatedClips } from './mutations.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(800_000)
 
 t.test('changed benchmark files and clips are read, or refused with file and reason', async t => {
   for (const { accepted, refused, faults } of [await mutatedBenchmarks(196, 7), await mutatedClips(7, 7)]) {

@@ -7,7 +7,7 @@ import { randomOf } from '../engine/run/random-graph.ts'
 import { powerCuts } from './power-cut.ts'
 import { afterCut, readTrace } from './traced-disk.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(800_000)
 
 const hex = (text: string) =>
   `"${[...Buffer.from(text)].map(byte => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}"`

@@ -30,7 +30,7 @@ export function nodeIn(cwd: string, ...words: string[]) {
     cwd,
     encoding: 'utf8',
     env: { ...environment, FLOW_CACHE },
-    timeout: 200_000,
+    timeout: 600_000,
   })
   return { code: run.status, out: run.stdout, complaints: run.stderr }
 }

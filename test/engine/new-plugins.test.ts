@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { flow, graphOf, home, lines, node, nodeIn, write } from './installed.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 
 t.test('a plugin may be written in TypeScript, with modules of its own', async t => {
   write('double.ts', 'export const double = (value: number): number => 2 * value\n')

@@ -9,7 +9,7 @@ import { makeEmbedded } from '../../engine/cli/embedded.ts'
 import { operators, resources } from '../../operators/index.ts'
 import { repository } from '../fixtures.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 const folder = t.testdir({})
 const registry = { operators, resources }
 

@@ -107,7 +107,7 @@ t.test('the first signal drains and exits 130, and what was begun is written', a
 /** Runs `flow` and interrupts it once, as soon as something is true. */
 function flowUntil(words: readonly string[], ready: () => boolean): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 60_000 })
+    const child = spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 400_000 })
     const result: Result = { code: null, out: '', complaints: '' }
     const poll = setInterval(() => {
       if (!ready()) return

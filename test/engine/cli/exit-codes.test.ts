@@ -42,7 +42,7 @@ const graph = JSON.stringify({
 function codeOf(words: readonly string[]): number | null {
   const line = '"$@" 2>&1 | head -1 >/dev/null; exit $PIPESTATUS'
   const all = ['-c', line, 'bash', process.execPath, ...main, ...words]
-  return spawnSync('bash', all, { cwd: repository, timeout: 60_000 }).status
+  return spawnSync('bash', all, { cwd: repository, timeout: 400_000 }).status
 }
 
 t.test('the exit code of a verb is its own when its output is closed', async t => {

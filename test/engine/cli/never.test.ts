@@ -54,7 +54,7 @@ const graph = JSON.stringify({
 function run(t: Test, which: string) {
   const folder = t.testdir({ 'g.json': graph, 'plugin.mjs': plugin(which) })
   const words = [...main, 'run', join(folder, 'g.json'), '--out', join(folder, 'run')]
-  return spawnSync(process.execPath, words, { cwd: repository, encoding: 'utf8', timeout: 60_000 })
+  return spawnSync(process.execPath, words, { cwd: repository, encoding: 'utf8', timeout: 400_000 })
 }
 
 t.test('a promise that never settles ends the run by name with exit code 1', async t => {

@@ -9,7 +9,7 @@ import { repository } from '../../fixtures.ts'
 const isSource = import.meta.url.endsWith('.ts')
 const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']
 
-t.setTimeout(120_000)
+t.setTimeout(800_000)
 
 const plugin = `
 export const api = 1
@@ -58,7 +58,7 @@ const filesOf = (count: number, delayMs: number) => ({
 })
 
 const start = (words: readonly string[]): ChildProcess =>
-  spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 60_000 })
+  spawn(process.execPath, [...main, ...words], { cwd: repository, timeout: 400_000 })
 
 async function ended(child: ChildProcess): Promise<{ code: number | null; complaints: string }> {
   let complaints = ''

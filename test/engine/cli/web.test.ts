@@ -10,7 +10,7 @@ import { inside } from '../../../engine/shared/inside.ts'
 import { openBrowser, openPage, softwareGpu } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html',
@@ -34,7 +34,7 @@ t.test('five updates in a tab have the rewards of Node with the same seed, and n
   const { port } = server.address() as AddressInfo
   const browser = await openBrowser(t, softwareGpu)
   const { page, asked, faults } = await openPage(browser, `http://127.0.0.1:${port}/?steps=5&group=4&seed=3`)
-  await page.waitForFunction('globalThis.over', null, { timeout: 200_000 })
+  await page.waitForFunction('globalThis.over', null, { timeout: 400_000 })
   const over: { status: string; leaked: number; error?: string; metrics: string } =
     await page.evaluate('over')
   t.match(over, { status: 'completed', leaked: 0 })

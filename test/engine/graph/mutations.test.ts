@@ -9,7 +9,7 @@ import { randomOf } from '../../../operators/random.ts'
 import { graphsFolder, readGraph, settingsFor } from '../../graphs/graph-files.ts'
 
 // 20 s of work, more on a machine that others use
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 const mutations = Number(process.env.FLOW_CASES ?? 10_000)
 const files = readdirSync(graphsFolder, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.json'))

@@ -15,7 +15,7 @@ const cases = Number(process.env.FLOW_CASES ?? 300)
 const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-cycles-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
-t.setTimeout(600_000)
+t.setTimeout(800_000)
 
 const sift = operator({
   summary: 'Passes on one item of several.',

@@ -17,7 +17,7 @@ const cases = Number(process.env.FLOW_CASES ?? 150)
 const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-meetings-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
-t.setTimeout(600_000)
+t.setTimeout(800_000)
 
 const ports = { inputs: { items: 'any' }, outputs: { items: { kind: 'any', like: 'items' } } } as const
 const size = { size: { type: 'integer', minimum: 1, description: 'How many.' } } as const

@@ -21,7 +21,7 @@ const cases = 2000
 // runs force their manifest to the disk, and that is most of what a small run takes: a folder in memory has none
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-random-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
-t.setTimeout(120_000)
+t.setTimeout(800_000)
 let current: Case
 const registry = operatorsOf(() => current)
 

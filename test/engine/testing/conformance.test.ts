@@ -27,7 +27,7 @@ const ours: Readonly<Record<string, ConformanceOptions>> = {
   'stream.take': { config: { count: 5 } },
 }
 
-t.setTimeout(120_000)
+t.setTimeout(800_000)
 
 for (const [name, options] of Object.entries(ours)) {
   t.test(`${name} conforms`, async t => {

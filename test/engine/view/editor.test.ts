@@ -6,7 +6,7 @@ import t from 'tap'
 import { openBrowser, openPage } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 const browser = await openBrowser(t)
 
 const plugin = `
@@ -83,9 +83,9 @@ t.test(
     await page.getByText('No problem: the graph can run.').waitFor()
     t.equal(await page.getByLabel('count').inputValue(), '12', 'the form shows what the text says')
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByRole('button', { name: 'Run' }).click({ timeout: 20_000 })
+    await page.getByRole('button', { name: 'Run' }).click({ timeout: 200_000 })
     t.match(readFileSync(file, 'utf8'), /"summary": {3}"Counts\.",/)
-    await page.locator('.state.completed').waitFor({ timeout: 60_000 })
+    await page.locator('.state.completed').waitFor({ timeout: 200_000 })
     await page.locator('[data-curve="reward"] [data-points="12"]').waitFor()
     t.equal(readdirSync(join(folder, 'runs')).length, 1)
     t.same(faults, [])

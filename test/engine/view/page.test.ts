@@ -7,7 +7,7 @@ import { reportOf } from '../../../engine/view/report.ts'
 import { openView } from '../../../engine/view/server.ts'
 import { openBrowser, openPage, openTab } from '../../browser.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(800_000)
 const browser = await openBrowser(t)
 /** What must never run or leave the machine. */
 const hostile = [

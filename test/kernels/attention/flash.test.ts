@@ -12,7 +12,7 @@ import { close, noise } from '../support.ts'
 import { attentionReference, type Sees } from './attention-reference.ts'
 
 // Each kind of kernel takes seconds to compile for a software adapter.
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 
 const device = await unitsDevice()
 t.teardown(() => device.close())

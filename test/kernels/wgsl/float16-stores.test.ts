@@ -13,7 +13,7 @@ import { Recording } from '../../../kernels/plan/recording.ts'
 import { noise } from '../support.ts'
 
 // Each kind of kernel takes seconds to compile for a software adapter.
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 
 const device = await unitsDevice()
 t.teardown(() => device.close())

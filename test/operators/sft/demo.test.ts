@@ -28,7 +28,7 @@ const done = { status: 'completed', leaked: 0 }
 const from = (model: string, ...more: string[]) => [`data=${data}`, model, ...more]
 
 // a run each, which on a busy machine together take longer than tap waits for one file
-t.setTimeout(180_000)
+t.setTimeout(800_000)
 
 t.test('the data and a random model are made', async t => {
   t.match(await stage('data', [`out=${data}`, 'captions=3', 'answers=2']), done)

@@ -9,7 +9,7 @@ import { command } from '../../../../engine/cli/command.ts'
 import { operators, resources } from '../../../../operators/index.ts'
 import { repository } from '../../../fixtures.ts'
 
-t.setTimeout(170_000)
+t.setTimeout(800_000)
 
 /** The program as a user has it installed: `npx flow` finds it from the working directory. */
 const home = mkdtempSync(join(tmpdir(), 'flow-help-'))
