@@ -31,6 +31,7 @@ import judgeModel from './judge/model.ts'
 import judgeNone from './judge/none.ts'
 import adamw from './model/adamw.ts'
 import modelAnswer from './model/answer.ts'
+import { architectures } from './model/architectures/index.ts'
 import modelAssemble from './model/assemble.ts'
 import baseModel from './model/base-model.ts'
 import modelBlind from './model/blind.ts'
@@ -38,6 +39,7 @@ import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
 import modelMerge from './model/merge.ts'
 import model from './model/model.ts'
+import { connectors, languages, towers } from './model/parts/index.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
 import readConversations from './read/conversations.ts'
@@ -89,6 +91,9 @@ import videoSample from './video/sample.ts'
 import videoThin from './video/thin.ts'
 import videoWriteFrames from './video/write-frames.ts'
 import writeJsonl from './write/jsonl.ts'
+
+/** What a checkpoint's configuration may name, by title. */
+export const parts = { towers, connectors, languages, architectures }
 
 /** The operators by their names in graphs. */
 export const operators = {

@@ -1,5 +1,5 @@
-import { operators, resources } from '../../operators/index.ts'
+import { operators, parts, resources } from '../../operators/index.ts'
 import type { Registry } from '../graph/plan.ts'
 
-/** The operators and resources of this program. */
-export const registry: Registry = { operators, resources }
+/** The operators, resources and parts of this program. */
+export const registry: Registry = { operators, resources, parts }

@@ -8,12 +8,23 @@ import type { Secrets } from './secrets.ts'
 export interface Registry {
   readonly operators: Readonly<Record<string, Operator>>
   readonly resources: Readonly<Record<string, Resource>>
+  /** What operators look up by name in files other than graphs, by title: e.g. the towers that a checkpoint may name. */
+  readonly parts?: PartTables
   /** The module of each operator that came from a plugin, as its URL. */
   readonly modules?: Readonly<Record<string, string>>
   /** Faults of plugins that should have added to it: reported with every graph. */
   readonly problems?: readonly Problem[]
   /** What is missing from it by the user's wish: reported with every graph too. */
   readonly warnings?: readonly Problem[]
+}
+
+/** Tables of parts by title. A plugin adds to them when it is loaded: a part is there for all that the process reads afterwards. */
+export type PartTables = Readonly<Record<string, Map<string, NamedPart>>>
+
+export interface NamedPart {
+  readonly summary: string
+  /** Makes the part from the file that names it. */
+  readonly parse: (...from: never[]) => unknown
 }
 
 /** A graph that may run: checked, with all defaults filled in. */

@@ -8,9 +8,10 @@ import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
 import { packageName } from '../shared/package-name.ts'
+import { near } from './did-you-mean.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
-import type { Registry } from './plan.ts'
+import type { NamedPart, PartTables, Registry } from './plan.ts'
 import { faultOfFields } from './plugin-fields.ts'
 import { type Problem, show } from './problem.ts'
 
@@ -54,8 +55,8 @@ function sourceOf(file: string, read: (file: string) => string): Source | undefi
 }
 
 /**
- * The registry with the operators and resources of plugins. A plugin is a module that exports `api`, the version of the
- * operator contract that it was written for, and `operators`, `resources` or both. A fault of a plugin is a problem of
+ * The registry with the operators, resources and parts of plugins. A plugin is a module that exports `api`, the version of the
+ * operator contract that it was written for, and any of `operators`, `resources` and `parts`. A fault of a plugin is a problem of
  * every graph that is checked with the result.
  */
 export async function withPlugins(registry: Registry, names: readonly PluginName[]): Promise<Registry> {
@@ -101,8 +102,9 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     adopt(module.operators, operators, isOperator, 'operator', bad)
     for (const added of Object.keys(operators)) if (!before.has(added)) modules[added] = url
     adopt(module.resources, resources, isResource, 'resource', bad)
+    adoptParts(module.parts, registry.parts ?? {}, bad)
   }
-  return { operators, resources, modules, ...(problems.length > 0 && { problems }) }
+  return { ...registry, operators, resources, modules, ...(problems.length > 0 && { problems }) }
 }
 
 /** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
@@ -116,6 +118,8 @@ export const withoutPlugins = (registry: Registry, names: readonly PluginName[])
   })),
 })
 
+type Complaint = (rule: string, found: string, rest?: Partial<Problem>) => void
+
 /** A module that is not there is in no folder. */
 const isWithin = (folder: string, file: string): boolean => existsSync(file) && leadsInto(folder, file)
 
@@ -124,7 +128,7 @@ function adopt<T extends { config: unknown }>(
   into: Record<string, T>,
   fits: (value: unknown) => value is T,
   kind: 'operator' | 'resource',
-  bad: (rule: string, found: string, rest?: Partial<Problem>) => void,
+  bad: Complaint,
 ): void {
   const article = kind === 'operator' ? 'an' : 'a'
   for (const [name, part] of Object.entries(isObject(given) ? given : {})) {
@@ -137,6 +141,27 @@ function adopt<T extends { config: unknown }>(
     }
   }
 }
+
+/** Adds parts to their tables: `{ towers: { mine } }` adds the tower `mine`. */
+function adoptParts(given: unknown, tables: PartTables, bad: Complaint): void {
+  for (const [title, parts] of Object.entries(isObject(given) ? given : {})) {
+    const table = Object.hasOwn(tables, title) ? tables[title] : undefined
+    if (!table) bad('"parts" must name tables that there are', show(title), near(title, Object.keys(tables)))
+    for (const [name, part] of Object.entries(table && isObject(parts) ? parts : {}))
+      if (!isPart(part))
+        bad(`parts.${title}.${name} must hold a "summary" and a function "parse"`, show(part), {
+          remedy: 'write { summary, parse }; "Parts of models" in operators/README.md shows one',
+        })
+      else if (table?.has(name) && table.get(name) !== part)
+        bad(`must not name a part of "${title}" that is there already`, show(name), {
+          remedy: 'choose another name',
+        })
+      else table?.set(name, part)
+  }
+}
+
+const isPart = (value: unknown): value is NamedPart =>
+  isObject(value) && typeof value.summary === 'string' && typeof value.parse === 'function'
 
 const isOperator = (value: unknown): value is Operator =>
   isObject(value) &&

@@ -4,10 +4,10 @@ import t from 'tap'
 import { repository } from '../fixtures.ts'
 import { flow, graphOf, home, lines, node, nodeIn, write } from './installed.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(800_000)
 const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
 
-for (const name of ['reward', 'loss', 'sampler', 'source']) {
+for (const name of ['reward', 'loss', 'sampler', 'source', 'tower']) {
   const code = new RegExp(`\`\`\`js plugin=${name}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? ''
   t.ok(code !== '' && code.split('\n').length < 40, `the ${name} of the README has fewer than 40 lines`)
   write(`${name}.js`, code)
@@ -71,6 +71,54 @@ t.test('a loss from outside trains the embedded model', async t => {
   const [step] = lines('trained/metrics.jsonl')
   t.equal(step.step, 1)
   t.ok(step.grad_norm > 0 && Number.isFinite(step.reward) && Number.isFinite(step['my/tokens']))
+})
+
+t.test('a tower from outside is part of a checkpoint that names it', async t => {
+  node(flow, 'run', 'flow:demo/shapes.json', '--set', 'clips=1', '--set', 'out=shapes', '--out', 'made')
+  const answer = (tower: string, ...words: string[]) => {
+    const path = 'shapes/config.json'
+    const config = JSON.parse(readFileSync(join(home, path), 'utf8'))
+    write(path, JSON.stringify({ ...config, vision_model_name_or_path: tower }))
+    return node(flow, 'run', 'answer.json', ...words)
+  }
+  const on = (from: string) => ({ config: { model: 'model' }, from: { [from]: `${from}.${from}` } })
+  const nodes = {
+    samples: { operator: 'read.questions', config: { path: './shapes/train.jsonl', limit: 1 } },
+    clips: { operator: 'video.decode', from: { samples: 'samples.samples' } },
+    frames: { operator: 'video.sample', ...on('clips') },
+    prompts: { operator: 'model.encode', ...on('frames') },
+    answers: {
+      operator: 'model.answer',
+      config: { model: 'model', maxNewTokens: 16 },
+      from: { prompts: 'prompts.prompts' },
+    },
+  }
+  const model = { resource: 'model', config: { path: './shapes' } }
+  write('answer.json', graphOf([], nodes, { resources: { model } }))
+  t.equal(answer('siglip', '--out', 'plain').code, 0)
+  const { complaints } = answer('shallow-tower', '--out', 'none')
+  t.match(
+    complaints,
+    /vision_model_name_or_path.*"shallow-tower" is not supported; supported: names with "siglip"/,
+  )
+  const { code } = answer('shallow-tower', '--plugin', './tower.js', '--out', 'shallow')
+  t.equal(code, 0)
+  t.not(
+    lines('shallow/answers.jsonl')[0].answer,
+    lines('plain/answers.jsonl')[0].answer,
+    'other features, another answer',
+  )
+  t.match(
+    node(flow, 'ops', '--plugin', './tower.js').out,
+    /towers\n {2}shallow-tower +SigLIP up to its first block\./,
+  )
+  write(
+    'clash-parts.js',
+    'export const api = 1\nexport const parts = { towers: { siglip: {}, mine: {} }, tower: {} }\n',
+  )
+  const clash = node(flow, 'ops', '--plugin', './clash-parts.js')
+  t.match(clash.complaints, /"parts" must name tables that there are, found "tower".*nearest "towers"/)
+  t.match(clash.complaints, /parts\.towers\.mine must hold a "summary" and a function "parse"/)
 })
 
 t.test('the package brings few others, runs nothing when it is installed, and compares formulas', async t => {

@@ -2,5 +2,11 @@ import type { Architecture } from './architecture.ts'
 import { smolVlm } from './smolvlm.ts'
 import { tinyLlava } from './tinyllava.ts'
 
-/** The known architectures. A plugin adds one with `architectures.push(mine)`. */
-export const architectures: Architecture[] = [tinyLlava, smolVlm]
+/** What a checkpoint without the key `architectures` is. */
+export const published = { name: 'TinyLlavaForConditionalGeneration', architecture: tinyLlava }
+
+/** The known architectures, by their name in the key `architectures`. */
+export const architectures = new Map<string, Architecture>([
+  [published.name, published.architecture],
+  ['SmolVLMForConditionalGeneration', smolVlm],
+])

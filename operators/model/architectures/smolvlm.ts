@@ -10,7 +10,7 @@ import type { Architecture } from './architecture.ts'
 import { namesByPrefix } from './names.ts'
 
 export const smolVlm: Architecture = {
-  name: 'SmolVLMForConditionalGeneration',
+  summary: 'SmolVLM and SmolVLM2: SigLIP, pixel shuffle, Llama.',
   modelType: 'smolvlm',
   parse,
 }

@@ -7,7 +7,7 @@ import { connectors, languages, towers } from '../parts/index.ts'
 import type { Architecture } from './architecture.ts'
 
 export const tinyLlava: Architecture = {
-  name: 'TinyLlavaForConditionalGeneration',
+  summary: 'TinyLLaVA-Video: config.json names its tower, connector and language model.',
   modelType: 'tinyllava',
   parse,
 }
@@ -20,16 +20,16 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
   const languageOf = kindOf(fields, 'llm_model_name_or_path', languages)
   const towerOf = kindOf(fields, 'vision_model_name_or_path', towers)
   const text = fields.object('text_config')
-  const vision = towerOf(fields.object('vision_config'), {
+  const vision = towerOf.parse(fields.object('vision_config'), {
     modelTypes: ['siglip_vision_model'],
     layer: layers => parseFeatureLayer(fields, layers),
     select: fields.oneOf('vision_feature_select_strategy', ['patch', 'cls_patch'], 'patch'),
     normed: false,
   })
-  const language = languageOf(text)
+  const language = languageOf.parse(text)
   return {
     vision,
-    connector: connectorOf(fields, { tower: vision.network, language: language.network }),
+    connector: connectorOf.parse(fields, { tower: vision.network, language: language.network }),
     language,
     imageAspectRatio: fields.oneOf('image_aspect_ratio', ['square', 'pad'], 'square'),
     maxLength: fields.integer('tokenizer_model_max_length', { minimum: 1 }),
@@ -41,16 +41,19 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
 }
 
 /**
- * The kind whose name occurs in the text before a colon, in upper or lower case, as the published code picks a part's class.
- * With an unknown name, a problem, and the first kind.
+ * The kind whose name occurs in the text before a colon, in upper or lower case, as the published code picks a part's class;
+ * of several, the one with the longest name. With an unknown name, a problem, and the first kind.
  */
 function kindOf<Kind>(fields: ConfigFields, key: string, kinds: ReadonlyMap<string, Kind>): Kind {
   const found = fields.raw(key)
   const text = typeof found === 'string' ? (found.split(':')[0] ?? '').toLowerCase() : ''
-  const [first] = kinds.values()
-  for (const [name, kind] of kinds) if (text.includes(name)) return kind
+  const [named] = [...kinds]
+    .filter(([name]) => text.includes(name.toLowerCase()))
+    .sort(([a], [b]) => b.length - a.length)
+  if (named) return named[1]
   const names = [...kinds.keys()].map(name => `"${name}"`).join(' or ')
   fields.problem(key, `${shown(found)} is not supported; supported: names with ${names}`, 'unsupported-model')
+  const [first] = kinds.values()
   if (!first) throw new Error(`${key}: no kinds are registered`)
   return first
 }

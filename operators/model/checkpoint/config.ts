@@ -1,7 +1,5 @@
-import { at } from '../../../engine/shared/at.ts'
 import { isObject } from '../../../engine/shared/json.ts'
-import type { Architecture } from '../architectures/architecture.ts'
-import { architectures } from '../architectures/index.ts'
+import { architectures, published } from '../architectures/index.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
 import type { ModelConfig, TokenIds } from './model-config.ts'
@@ -21,18 +19,17 @@ export function parseModelConfig(path: string, value: unknown, tokens: TokenIds)
 }
 
 /** The architecture that the keys `architectures` and `model_type` name; without the first key, the published one. */
-function architectureOf(fields: ConfigFields): Architecture {
-  const published = at(architectures, 0)
+function architectureOf(fields: ConfigFields) {
   const names = fields.raw('architectures') ?? [published.name]
-  const found = architectures.find(({ name }) => Array.isArray(names) && names.includes(name))
+  const [, found] = [...architectures].find(([name]) => Array.isArray(names) && names.includes(name)) ?? []
   if (!found) {
-    const supported = architectures.map(({ name }) => name).join(', ')
+    const supported = [...architectures.keys()].join(', ')
     const message = `${shown(names)} is not supported; supported: ${supported}`
     fields.problem('architectures', message, 'unsupported-model')
   }
-  const { modelType } = found ?? published
+  const { modelType } = found ?? published.architecture
   if (!fields.has('model_type'))
     fields.problem('model_type', `missing; supported: ${modelType}`, 'unsupported-model')
   else fields.oneOf('model_type', [modelType], modelType)
-  return found ?? published
+  return found ?? published.architecture
 }

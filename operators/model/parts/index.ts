@@ -1,4 +1,5 @@
-// The registries: which towers, connectors and language models a checkpoint may name.
+// The registries: which towers, connectors and language models a checkpoint may name. A plugin adds its own to them with
+// `export const parts = { towers: { mine } }`.
 import { groupResampler, naiveResampler } from './group-resampler.ts'
 import { llama } from './llama.ts'
 import type { ConnectorKind, LanguageKind, TowerKind } from './part.ts'
@@ -6,16 +7,23 @@ import { pixelShuffle } from './pixel-shuffle.ts'
 import { qwen2 } from './qwen2.ts'
 import { siglip } from './siglip.ts'
 
-/** Kinds by name. A plugin adds one with `towers.set('mine', mine)`. */
-export const towers = new Map<string, TowerKind>([['siglip', siglip]])
+export const towers = new Map<string, TowerKind>([
+  ['siglip', { summary: 'The vision tower of SigLIP, up to one of its hidden states.', parse: siglip }],
+])
 
 export const connectors = new Map<string, ConnectorKind>([
-  ['groupresampler', groupResampler],
-  ['naiveresampler', naiveResampler],
-  ['pixelshuffle', pixelShuffle],
+  ['groupresampler', { summary: 'Learned latents read groups of frames.', parse: groupResampler }],
+  [
+    'naiveresampler',
+    { summary: 'Learned latents read all frames; positions are at the features.', parse: naiveResampler },
+  ],
+  [
+    'pixelshuffle',
+    { summary: 'Squares of neighbouring features become one visual token.', parse: pixelShuffle },
+  ],
 ])
 
 export const languages = new Map<string, LanguageKind>([
-  ['qwen2', qwen2],
-  ['llama', fields => llama(fields)],
+  ['qwen2', { summary: 'Qwen2 and Qwen2.5: biases on queries, keys and values.', parse: qwen2 }],
+  ['llama', { summary: 'Llama and SmolLM2: no biases.', parse: fields => llama(fields) }],
 ])

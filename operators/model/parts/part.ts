@@ -35,12 +35,18 @@ export interface ConnectorEnds {
   readonly language: LanguageModel
 }
 
-/** Reads `vision_config`. Faults go to the fields' problems. */
-export type TowerKind = (fields: ConfigFields, use: TowerUse) => Part<Tower>
+/** A kind of part as the registry has it: one line on it, and how it is read. Faults go to the fields' problems. */
+interface Kind<Parse> {
+  readonly summary: string
+  readonly parse: Parse
+}
+
+/** Reads `vision_config`. */
+export type TowerKind = Kind<(fields: ConfigFields, use: TowerUse) => Part<Tower>>
 /** Reads the keys of `config.json` that are about the connector. */
-export type ConnectorKind = (fields: ConfigFields, ends: ConnectorEnds) => Part<Connector>
+export type ConnectorKind = Kind<(fields: ConfigFields, ends: ConnectorEnds) => Part<Connector>>
 /** Reads `text_config`. */
-export type LanguageKind = (fields: ConfigFields) => Part<LanguageModel>
+export type LanguageKind = Kind<(fields: ConfigFields) => Part<LanguageModel>>
 
 /** A weight with a bias as long as its first extent. */
 export function* affine(name: string, shape: Shape): Generator<[string, Shape]> {
