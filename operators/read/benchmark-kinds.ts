@@ -3,6 +3,7 @@ export interface Benchmark {
   name: string
   /** The average that the benchmark quotes: over all questions, or the mean of the parts' accuracies. */
   headline: Headline
+  unions?: Unions
   /** Every question that is asked, in order. */
   questions: readonly ListedQuestion[]
   /** Rows that are not asked, and why. */
@@ -22,6 +23,9 @@ export interface ListedQuestion {
 
 /** `tasks`: the mean of the tasks' accuracies; `groups.NAME`: the mean over the values of group NAME. */
 export type Headline = 'micro' | 'tasks' | `groups.${string}`
+
+/** Tasks by the name under which they count as one in the mean of the tasks: the mean of their accuracies. */
+export type Unions = Readonly<Record<string, readonly string[]>>
 
 /** Something noteworthy in the data. */
 export interface Finding {

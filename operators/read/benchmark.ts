@@ -3,7 +3,7 @@ import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
 import { isNumeric, type Question } from '../question.ts'
 import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
-import type { Benchmark, Finding, Headline, ListedQuestion } from './benchmark-kinds.ts'
+import type { Benchmark, Finding, Headline, ListedQuestion, Unions } from './benchmark-kinds.ts'
 import { type Located, locate } from './packed.ts'
 import { ReadError } from './read-error.ts'
 import { type Selection, selected, selectionFields } from './selection.ts'
@@ -12,6 +12,7 @@ import { type Selection, selected, selectionFields } from './selection.ts'
 export interface ReadBenchmark {
   name: string
   headline: Headline
+  unions?: Unions
   questions: readonly Question[]
   excluded: readonly { id: string; reason: string }[]
   /** Faults that the reader sees in the files; `findingsOf` adds those that the questions show. */
@@ -65,10 +66,19 @@ const openInstructions: Readonly<Record<Profile, string>> = {
   base: 'Answer the question directly without explanation.',
 }
 
+/** `base`: VSI-Bench's own. */
+const numberInstructions: Readonly<Record<Profile, string>> = {
+  published: thinkThenSay,
+  strict: thinkThenSay,
+  base: 'Please answer the question using a single word or phrase.',
+}
+
 /** Wording with its instructions: the stated one, or those of the profile. */
 export interface Worded extends Wording {
   /** For questions that are answered in one's own words. */
   readonly openInstruction: string
+  /** For questions that are answered by a number. */
+  readonly numberInstruction: string
   /** For captions and summaries; empty where nothing but the question is asked. */
   readonly captionInstruction: string
 }
@@ -77,6 +87,7 @@ export const worded = <Settings extends Wording>(settings: Settings): Settings &
   ...settings,
   instruction: settings.instruction || instructions[settings.profile],
   openInstruction: settings.instruction || openInstructions[settings.profile],
+  numberInstruction: settings.instruction || numberInstructions[settings.profile],
   captionInstruction: settings.instruction || (settings.profile === 'strict' ? thinkThenSay : ''),
 })
 

@@ -9,7 +9,7 @@ import { readTable } from './table.ts'
 
 /**
  * Half of the questions are answered by a number, which earns its mean relative accuracy. The average quoted is the mean
- * over the kinds of questions; those about relative direction are one kind here, easy, medium and hard together.
+ * over eight kinds of questions; the accuracy of relative direction is the mean of those of its three difficulties.
  */
 export default operator({
   summary: 'Reads VSI-Bench: questions about sizes, distances, counts and routes in filmed rooms.',
@@ -20,9 +20,17 @@ export default operator({
   run: (_, settings, context) => benchmarkStreams(context, settings, readVsiBench),
 })
 
+const unions = {
+  object_rel_direction: ['easy', 'medium', 'hard'].map(level => `object_rel_direction_${level}`),
+}
+
 const tables = ['test.jsonl', 'test-00000-of-00001.parquet', 'test.parquet']
 
-export async function readVsiBench(settings: { path: string; instruction: string }): Promise<ReadBenchmark> {
+export async function readVsiBench(settings: {
+  path: string
+  instruction: string
+  numberInstruction: string
+}): Promise<ReadBenchmark> {
   const root = benchmarkRoot(settings.path, tables)
   const file = tables.map(name => join(root, name)).find(name => existsSync(name)) ?? join(root, 'test.jsonl')
   const find = clipFinder(root)
@@ -43,12 +51,12 @@ export async function readVsiBench(settings: { path: string; instruction: string
       answer: isNumber
         ? numberOrNull(truth)
         : (lettersOf(options.length).find(letter => letter === truth) ?? null),
-      tasks: [type.startsWith('object_rel_direction') ? 'object_rel_direction' : type],
-      groups: { dataset, type },
-      instruction: settings.instruction,
+      tasks: [type],
+      groups: { dataset },
+      instruction: isNumber ? settings.numberInstruction : settings.instruction,
     })
   })
-  return { name: 'vsi-bench', headline: 'tasks', questions, excluded: [], findings: [] }
+  return { name: 'vsi-bench', headline: 'tasks', unions, questions, excluded: [], findings: [] }
 }
 
 const numberOrNull = (truth: string): string | null =>

@@ -11,6 +11,7 @@ const tasks: Readonly<Record<string, { task: string; metric: string; average?: s
   'video-mme': { task: 'videomme', metric: 'videomme_perception_score', average: 'micro' },
   mvbench: { task: 'mvbench', metric: 'mvbench_accuracy' },
   mlvu: { task: 'mlvu_dev', metric: 'mlvu_perception_score' },
+  'vsi-bench': { task: 'vsibench', metric: 'vsibench_score' },
 }
 
 /**

@@ -19,21 +19,31 @@ export interface Estimate {
 /**
  * The mean of the strata's means with a 95 % interval from cluster-robust variance:
  * C / (C - 1) · Σ over clusters of (Σ w (value - stratum's mean))², w = 1 / (strata · observations of the stratum).
+ * Strata that `unionOf` gives one name count as one stratum, whose mean is that of their means.
  * For shares (values 0 and 1) it is Wilson's interval with as many trials as have that variance, or one a cluster where
  * all values are alike; otherwise the normal one, inside -1 to 1.
  */
-export function clusteredMean(observations: readonly Observation[], kind: 'share' | 'difference'): Estimate {
+export function clusteredMean(
+  observations: readonly Observation[],
+  kind: 'share' | 'difference',
+  unionOf: (stratum: string) => string = stratum => stratum,
+): Estimate {
   const strata = new Map<string, { sum: number; count: number }>()
   for (const { value, stratum } of observations) {
     const found = strata.get(stratum) ?? { sum: 0, count: 0 }
     strata.set(stratum, { sum: found.sum + value, count: found.count + 1 })
   }
-  const means = [...strata.values()].map(({ sum, count }) => sum / count)
-  const mean = means.reduce((sum, one) => sum + one, 0) / means.length
+  const unions = new Map<string, number[]>()
+  for (const [stratum, { sum, count }] of strata) {
+    const union = unionOf(stratum)
+    unions.set(union, [...(unions.get(union) ?? []), sum / count])
+  }
+  const mean = meanOf([...unions.values()].map(meanOf))
   const clusters = new Map<string, number>()
   for (const { value, cluster, stratum } of observations) {
     const { sum, count } = strata.get(stratum) ?? { sum: 0, count: 1 }
-    const influence = (value - sum / count) / (strata.size * count)
+    const members = unions.get(unionOf(stratum))?.length ?? 1
+    const influence = (value - sum / count) / (unions.size * members * count)
     clusters.set(cluster, (clusters.get(cluster) ?? 0) + influence)
   }
   const size = { observations: observations.length, clusters: clusters.size }
@@ -43,6 +53,9 @@ export function clusteredMean(observations: readonly Observation[], kind: 'share
   const interval = kind === 'share' ? wilson(mean, variance, clusters.size) : normal(mean, variance)
   return { mean, ...interval, ...size }
 }
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, one) => sum + one, 0) / values.length
 
 /** Of the normal distribution, for 95 %. */
 const quantile = 1.959964

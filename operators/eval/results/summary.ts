@@ -1,5 +1,5 @@
 import { type Outcome, outcomes } from '../../question.ts'
-import type { Benchmark, Headline } from '../../read/benchmark-kinds.ts'
+import type { Benchmark, Headline, Unions } from '../../read/benchmark-kinds.ts'
 import { videoMme } from '../official-scorers.ts'
 import { type Grades, gradesIn } from './grades.ts'
 import { noOrigin, type Origin, type Provenance, provenanceOf } from './origin.ts'
@@ -67,7 +67,7 @@ export function summarise(
   timings: readonly Timing[],
   origin: Origin = noOrigin,
 ): Summary {
-  const { name, headline, shard, shards } = benchmark
+  const { name, headline, unions = {}, shard, shards } = benchmark
   const expected = idsOfShard(benchmark)
   const answers = repeatsOf(recipe)
   const byId = new Map<string, number>()
@@ -77,7 +77,7 @@ export function summarise(
   const answered = results.filter(({ outcome }) => !isFailure(outcome))
   const groups = [...new Set(results.flatMap(({ groups }) => Object.keys(groups)))]
   const averages: Headline[] = ['micro', 'tasks', ...groups.map(group => `groups.${group}` as const)]
-  const score = (average: Headline) => scoreOf(average, results, average)
+  const score = (average: Headline) => scoreOf(average, results, average, unions)
   const grades = gradesIn(results)
   const first = averages.filter(average => average === headline)
   return {
@@ -109,7 +109,7 @@ export function summarise(
     ],
     ...(grades && { grades }),
     ...(answers > 1 && { repeats: repeatsIn(results, answers) }),
-    tables: averages.slice(1).map(average => tableOf(average, results)),
+    tables: averages.slice(1).map(average => tableOf(average, results, unions)),
     speed: speedOf(timings, results),
   }
 }
@@ -142,7 +142,7 @@ function officialVideoMme(results: readonly Result[]): Score {
 const isUnread = (outcome: Outcome): boolean => outcome === 'unparsed' || outcome === 'truncated'
 
 /** The repeats of a question are one observation: their mean. */
-function scoreOf(name: string, results: readonly Result[], average: Headline): Score {
+function scoreOf(name: string, results: readonly Result[], average: Headline, unions: Unions = {}): Score {
   const questions = byQuestion(results)
   const observe = (value: (result: Result) => number) =>
     questions.flatMap(answers => {
@@ -156,24 +156,46 @@ function scoreOf(name: string, results: readonly Result[], average: Headline): S
   const estimate = clusteredMean(
     observe(({ outcome, credit }) => credit ?? (outcome === 'right' ? 1 : 0)),
     'share',
+    unionIn(unions, average),
   )
   const chance = clusteredMean(
     observe(({ letters }) => (letters.length > 0 ? 1 / letters.length : 0)),
     'difference',
+    unionIn(unions, average),
   ).mean
   return { name, ...estimate, observations: questions.length, chance }
 }
 
-function tableOf(average: Headline, results: readonly Result[]): Table {
+function tableOf(average: Headline, results: readonly Result[], unions: Unions): Table {
   const names = [...new Set(results.flatMap(result => strataOf(result, average)))]
-  const rows = names.map(name => {
-    const inRow = results.filter(result => strataOf(result, average).includes(name))
+  const isTasks = average === 'tasks'
+  const rowOf = (name: string, members: readonly string[]) => {
+    const inRow = results.filter(result => strataOf(result, average).some(one => members.includes(one)))
     return {
-      ...scoreOf(name, inRow, 'micro'),
+      ...scoreOf(name, inRow, members.length > 1 ? average : 'micro'),
       right: inRow.filter(({ outcome }) => outcome === 'right').length,
     }
-  })
-  return { name: average === 'tasks' ? 'task' : average.slice('groups.'.length), rows }
+  }
+  const joined = Object.entries(isTasks ? unions : {}).filter(([, members]) =>
+    members.some(member => names.includes(member)),
+  )
+  return {
+    name: isTasks ? 'task' : average.slice('groups.'.length),
+    rows: [
+      ...names.map(name => rowOf(name, [name])),
+      ...joined.map(([name, members]) => rowOf(name, members)),
+    ],
+  }
+}
+
+/** The name under which a part counts in an average. */
+export function unionIn(unions: Unions, average: Headline): (part: string) => string {
+  const names = new Map(
+    Object.entries(average === 'tasks' ? unions : {}).flatMap(([name, parts]) =>
+      parts.map((part): [string, string] => [part, name]),
+    ),
+  )
+  return part => names.get(part) ?? part
 }
 
 /** The parts that a question counts in; a question of LVBench may have several tasks. */

@@ -173,16 +173,27 @@ t.test('VSI-Bench has questions with letters and questions with numbers', async 
     'test.jsonl': rows.map(row => JSON.stringify(row)).join('\n'),
     'scannet/s1.mp4': 'x',
   })
-  const { questions, headline } = await readVsiBench({ path, instruction })
+  const { questions, headline, unions } = await readVsiBench({
+    path,
+    instruction,
+    numberInstruction: 'Say a number.',
+  })
   t.equal(headline, 'tasks')
+  t.strictSame(unions, {
+    object_rel_direction: [
+      'object_rel_direction_easy',
+      'object_rel_direction_medium',
+      'object_rel_direction_hard',
+    ],
+  })
   t.match(questions, [
     {
-      question: 'How?\nAnswer.',
+      question: 'How?\nSay a number.',
       fields: { id: 'vsi-bench/1', letters: [], answer: '3', tasks: ['object_counting'] },
     },
     {
       question: 'How?\nOptions:\nA. left\nB. right\nAnswer.',
-      fields: { answer: 'B', tasks: ['object_rel_direction'] },
+      fields: { answer: 'B', tasks: ['object_rel_direction_hard'], groups: { dataset: 'scannet' } },
     },
   ])
   t.strictSame(findingsOf(questions.slice(0, 1)), [], 'a number can be right')

@@ -37,11 +37,16 @@ const result = (i: number, clip: string, rest: Partial<Result> = {}): Result => 
   ...rest,
 })
 
-async function report(folder: string, results: readonly Result[], more: readonly string[] = []) {
+async function report(
+  folder: string,
+  results: readonly Result[],
+  more: readonly string[] = [],
+  about: Partial<Benchmark> = {},
+) {
   const questions = [...results.map(({ id, clip }) => ({ id, clip })), ...more.map(id => ({ id, clip: id }))]
   const excluded = [{ id: 'made/x', reason: 'open-ended' }]
   const rest = { excluded, findings: [], shard: 1, shards: 1 }
-  const benchmark: Benchmark = { name: 'made', headline: 'tasks', questions, ...rest }
+  const benchmark: Benchmark = { name: 'made', headline: 'tasks', questions, ...rest, ...about }
   agreeOnRecipe(folder, { model: 'none' })
   writeBenchmark(folder, benchmark)
   for (const one of results) {
@@ -62,6 +67,42 @@ t.test('no text of a model or a benchmark is a formula in a spreadsheet', async 
   for (const row of csv.split('\n')) t.notMatch(row, /(^|,)"?[=+\-@\t\r]/)
   for (const text of ["'=2+2", "'=1+1", "'-1", '"\'=HYPERLINK(""https'] as const)
     t.ok(csv.includes(text), text)
+})
+
+t.test('the score of VSI-Bench is the mean over kinds, of which the three directions are one', async t => {
+  const answers: readonly [task: string, credits: readonly number[]][] = [
+    ['object_counting', [0.9, 0.1]],
+    ['object_rel_direction_easy', [1]],
+    ['object_rel_direction_medium', [1, 0]],
+    ['object_rel_direction_hard', [1, 0, 0, 0]],
+    ['route_planning', [0, 0, 0]],
+  ]
+  const results = answers
+    .flatMap(([task, credits]) => credits.map(credit => ({ task, credit })))
+    .map(({ task, credit }, i) =>
+      result(i, `clip ${i}`, {
+        tasks: [task],
+        outcome: credit === 1 ? 'right' : 'wrong',
+        ...(task === 'object_counting' && { credit, options: [], letters: [], answer: '4' }),
+      }),
+    )
+  const unions = { object_rel_direction: answers.slice(1, 4).map(([task]) => task) }
+  const { summary } = await report(t.testdir(), results, [], { name: 'vsi-bench', unions })
+  const direction = (1 + 1 / 2 + 1 / 4) / 3
+  t.equal(summary.scores[0]?.mean, (0.5 + direction + 0) / 3)
+  t.equal(summary.scores[0]?.chance, (0 + 0.5 + 0.5) / 3)
+  const [table] = summary.tables
+  t.strictSame(
+    table?.rows.map(({ name, mean, observations, right }) => [name, mean, observations, right]),
+    [
+      ['object_counting', 0.5, 2, 0],
+      ['object_rel_direction_easy', 1, 1, 1],
+      ['object_rel_direction_medium', 0.5, 2, 1],
+      ['object_rel_direction_hard', 0.25, 4, 1],
+      ['route_planning', 0, 3, 0],
+      ['object_rel_direction', direction, 7, 3],
+    ],
+  )
 })
 
 t.test('every part of the report tells the same', async t => {

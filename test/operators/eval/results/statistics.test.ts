@@ -34,6 +34,21 @@ t.test('strata count alike however many observations they have', async t => {
   t.equal(clusteredMean(values, 'share').mean, 0.5)
 })
 
+t.test('strata of a union count as one stratum, and alike in it', async t => {
+  const values = [
+    ...[1, 1, 1, 1].map((value, i) => observe(value, `a${i}`, 'easy')),
+    observe(0, 'b', 'hard'),
+    ...[1, 0].map((value, i) => observe(value, `c${i}`, 'other')),
+  ]
+  const unionOf = (stratum: string) => (stratum === 'other' ? stratum : 'both')
+  t.equal(clusteredMean(values, 'share', unionOf).mean, 0.5)
+  const { low, high } = clusteredMean(values, 'difference', unionOf)
+  // only `other` varies: its two values are half of the mean, each 0.5 from their own mean
+  const variance = (2 * (0.5 / (2 * 2)) ** 2 * 7) / 6
+  t.ok(close(low, 0.5 - 1.959964 * Math.sqrt(variance)))
+  t.ok(close(high, 0.5 + 1.959964 * Math.sqrt(variance)))
+})
+
 t.test('one clip gives no interval, and a share of nothing is not certain', async t => {
   t.match(clusteredMean([observe(1, 'a'), observe(0, 'a')], 'share'), { mean: 0.5, low: null, high: null })
   const { low, high } = clusteredMean([observe(0, 'a'), observe(0, 'b'), observe(0, 'c')], 'share')
