@@ -3,7 +3,7 @@ import { basename, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { isMacCopy } from '../files/video-extensions.ts'
-import type { Question } from '../question.ts'
+import type { OpenQuestion, Question } from '../question.ts'
 import { stripEnd } from '../text/python.ts'
 import {
   benchmarkFields,
@@ -75,7 +75,7 @@ export async function readMlvu(settings: MlvuSettings): Promise<ReadBenchmark> {
       const isOpen = !Array.isArray(row.candidates)
       if (isOpen === (settings.questions === 'open')) {
         const source = { ...settings, path, stem, truths, find }
-        questions.push(isOpen ? openQuestionOf(row, id, source) : questionOf(row, id, source))
+        questions.push(questionOf(row, id, source))
       } else {
         excluded.push({ id, reason: isOpen ? 'generation: asked with questions=open' : 'it has candidates' })
         findings.push({ code: 'not-asked', about: `${id} (${isOpen ? 'generation' : 'with candidates'})` })
@@ -97,31 +97,60 @@ interface Source extends MlvuSettings {
   find: FindClip
 }
 
-function questionOf(row: Row, id: string, { path, instruction, stem, truths, find }: Source): Question {
-  const candidates = texts(row, 'candidates', id)
-  const letters = lettersOf(candidates.length)
-  const name = text(row, 'video', id)
+function questionOf(row: Row, id: string, source: Source): Question {
+  const { path, stem, truths, find } = source
+  // only the test set has questions with ids of their own
   const isTest = typeof row.question_id === 'string'
   const truth = row.answer ?? truths.get(String(row.question_id))
-  const lines = candidates.map((candidate, n) => `(${letters[n]}) ${candidate}`)
-  const video = find(placesOf(name, stem, isTest))
-  const words = stripEnd([text(row, 'question', id), ...lines].join('\n'))
+  const video = find(placesOf(text(row, 'video', id), stem, isTest))
+  const isOpen = !Array.isArray(row.candidates)
+  const { question, ...fields } = isOpen
+    ? openPart(row, id, truth, source)
+    : choicePart(row, id, truth, isTest, source)
   return {
     video,
-    question: `${words}\n${instruction}`,
+    question,
     fields: {
       id,
       benchmark: 'mlvu',
       clip: relative(path, video),
       tasks: [isTest ? String(row.question_type) : stem],
       groups: {},
-      options: candidates,
-      letters,
-      // the test set's truth comes as a letter too
-      answer:
-        letterOf(candidates, truth) ?? (isTest && letters.includes(String(truth)) ? String(truth) : null),
+      ...fields,
       frames: { rule: 'L', unique: true, bounded: false },
     },
+  }
+}
+
+function choicePart(row: Row, id: string, truth: unknown, isTest: boolean, { instruction }: Source) {
+  const options = texts(row, 'candidates', id)
+  const letters = lettersOf(options.length)
+  const lines = options.map((option, n) => `(${letters[n]}) ${option}`)
+  // the test set's truth comes as a letter too
+  const letter = isTest && letters.includes(String(truth)) ? String(truth) : null
+  return {
+    question: `${stripEnd([text(row, 'question', id), ...lines].join('\n'))}\n${instruction}`,
+    options,
+    letters,
+    answer: letterOf(options, truth) ?? letter,
+  }
+}
+
+/**
+ * A caption of a sub-scene or a summary. The official script asks the question and nothing else; with profile strict the
+ * model is told to think first, as with all questions.
+ */
+function openPart(row: Row, id: string, truth: unknown, { captionInstruction, stem }: Source) {
+  const words = stripEnd(text(row, 'question', id))
+  const points = Array.isArray(row.scoring_points) ? texts(row, 'scoring_points', id) : undefined
+  const isCaption = points !== undefined || /sub_?(scene|plot)/i.test(`${stem} ${row.question_type}`)
+  const rule: OpenQuestion['rule'] = isCaption ? 'points' : 'summary'
+  return {
+    question: captionInstruction === '' ? words : `${words}\n${captionInstruction}`,
+    options: [],
+    letters: [],
+    answer: typeof truth === 'string' ? truth : null,
+    open: { rule, words, ...(points && { points }) },
   }
 }
 
@@ -133,36 +162,6 @@ const placesOf = (name: string, stem: string, isTest: boolean): string[] => [
   name,
   `MLVU_Test/video/${name}`,
 ]
-
-/**
- * A caption of a sub-scene or a summary. The official script asks the question and nothing else; with profile strict the
- * model is told to think first, as with all questions.
- */
-function openQuestionOf(row: Row, id: string, source: Source): Question {
-  const { path, captionInstruction, stem, truths, find } = source
-  const isTest = typeof row.question_id === 'string'
-  const video = find(placesOf(text(row, 'video', id), stem, isTest))
-  const words = stripEnd(text(row, 'question', id))
-  const truth = row.answer ?? truths.get(String(row.question_id))
-  const points = Array.isArray(row.scoring_points) ? texts(row, 'scoring_points', id) : undefined
-  const isCaption = points !== undefined || /sub_?(scene|plot)/i.test(`${stem} ${row.question_type}`)
-  return {
-    video,
-    question: captionInstruction === '' ? words : `${words}\n${captionInstruction}`,
-    fields: {
-      id,
-      benchmark: 'mlvu',
-      clip: relative(path, video),
-      tasks: [isTest ? String(row.question_type) : stem],
-      groups: {},
-      options: [],
-      letters: [],
-      answer: typeof truth === 'string' ? truth : null,
-      open: { rule: isCaption ? 'points' : 'summary', words, ...(points && { points }) },
-      frames: { rule: 'L', unique: true, bounded: false },
-    },
-  }
-}
 
 /** A row of the test set's ground truth: it names a question and its answer. */
 function truthOf({ question_id, answer, option }: Row): [string, unknown][] {
