@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { open, readdir, readFile, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { makeFolder } from '../engine/shared/files.ts'
 import { replaceFile } from '../engine/shared/replace-file.ts'
 import { cacheFolder } from './builtin.ts'
+import { ArchiveError } from './files/archive-error.ts'
+import { type FileState, stateOf } from './files/file-state.ts'
+import type { Member } from './files/member.ts'
 import { packedAt } from './files/packed-file.ts'
+import { isNumberedPicture } from './files/video-extensions.ts'
 import { digestOf } from './question-digests.ts'
 
 /** Files up to this size are always read whole. */
@@ -18,19 +22,68 @@ export async function contentDigest(folder: string, names: readonly string[]): P
   return digestOf(contents)
 }
 
-/** Of a large file it is kept in the cache, by path, size and times, so that a second run does not read the weights. */
-async function digestOfFile(path: string): Promise<string> {
-  const { size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-  const name = digestOf([resolve(path), ...[size, mtimeNs, ctimeNs].map(String)])
-  const kept = join(cacheFolder(), 'digests', name)
+/**
+ * A digest of the content of a clip or of its subtitles, wherever it lies: in a file, in a folder of pictures or in an
+ * archive. Of pictures their names count too. `absent` where there is nothing. Reads the whole content, of large files
+ * only if they are new or have changed.
+ */
+export async function digestAt(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined)
+  if (found?.isFile()) return digestOfFile(path)
+  if (found?.isDirectory())
+    return digestOfPictures(await readdir(path), name => digestOfFile(join(path, name)))
+  if (found) return 'no file'
+  const packed = await packedAt(path)
+  if (!packed) return 'absent'
+  const { state } = packed
+  if ('member' in packed) return digestOfMember(packed.member, state)
+  const { folder } = packed
+  return digestOfPictures([...folder.keys()], async name => {
+    const member = folder.get(name)
+    return member ? digestOfMember(member, state) : 'absent'
+  })
+}
+
+async function digestOfPictures(
+  names: readonly string[],
+  digest: (name: string) => Promise<string>,
+): Promise<string> {
+  const contents: [string, string][] = []
+  for (const name of names.filter(isNumberedPicture).sort()) contents.push([name, await digest(name)])
+  return digestOf(contents)
+}
+
+const digestOfFile = async (path: string): Promise<string> =>
+  keptDigest((await stat(path)).size, await stateOf([path]), '', () => createReadStream(path))
+
+/** What cannot be unpacked is damaged; the clip is then opened, which tells how. */
+async function digestOfMember(member: Member, state: FileState): Promise<string> {
+  if (member.sha256 !== undefined) return member.sha256
+  try {
+    return await keptDigest(member.size, state, member.name, () => member.stream())
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (error instanceof ArchiveError || code.startsWith('Z_')) return 'damaged'
+    throw error
+  }
+}
+
+/** Of large contents it is kept in the cache, by the state of their file, so that a second run does not read them. */
+async function keptDigest(
+  size: number,
+  { text, changedMs }: FileState,
+  name: string,
+  content: () => AsyncIterable<Buffer>,
+): Promise<string> {
+  const kept = join(cacheFolder(), 'digests', digestOf([text, name]))
   const isLarge = size > smallBytes
   const known = isLarge ? await readFile(kept, 'utf8').catch(() => '') : ''
   if (/^[0-9a-f]{64}$/.test(known)) return known
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  for await (const chunk of content()) hash.update(chunk)
   const digest = hash.digest('hex')
   // a file changed a moment ago may be changed once more without another time
-  if (isLarge && Date.now() - Number(ctimeNs / 1_000_000n) > 2000) await keep(kept, digest)
+  if (isLarge && Date.now() - changedMs > 2000) await keep(kept, digest)
   return digest
 }
 
@@ -41,39 +94,4 @@ async function keep(path: string, digest: string): Promise<void> {
   } catch {
     // a cache that cannot be written only makes the next run slower
   }
-}
-
-const pieceBytes = 65_536
-const pieces = 8
-
-/**
- * A digest of a clip that is cheap for long clips: size, time of the last change, and pieces from beginning to end. Of a
- * folder of pictures: names, sizes and times. In an archive: what the archive says, and its size and time.
- */
-export async function clipDigest(path: string): Promise<string> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined)
-  const packed = found ? undefined : await packedAt(path)
-  if (packed) return digestOf(packed.state)
-  if (!found) return 'absent'
-  if (found.isDirectory()) {
-    const names = (await readdir(path)).sort()
-    const states = await Promise.all(names.map(name => stat(join(path, name), { bigint: true })))
-    return digestOf(names.map((name, i) => [name, String(states[i]?.size), String(states[i]?.mtimeNs)]))
-  }
-  const size = Number(found.size)
-  const hash = createHash('sha256').update(`${size} ${found.mtimeNs}`)
-  const handle = await open(path)
-  try {
-    if (size <= smallBytes) hash.update(await handle.readFile())
-    else
-      for (let i = 0; i < pieces; i++) {
-        const piece = Buffer.alloc(pieceBytes)
-        const start = Math.floor((i * (size - pieceBytes)) / (pieces - 1))
-        const { bytesRead } = await handle.read(piece, 0, pieceBytes, start)
-        hash.update(piece.subarray(0, bytesRead))
-      }
-  } finally {
-    await handle.close()
-  }
-  return hash.digest('hex').slice(0, 16)
 }

@@ -5,8 +5,8 @@ import type { Question } from './question.ts'
 export const digestOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 
-/** Fields that say where a question counts, and not what is asked; `subtitles` names a file whose content counts. */
-const unasked = new Set(['id', 'benchmark', 'answer', 'tasks', 'groups', 'subtitles', 'open'])
+/** Fields that say where a question counts, and not what is asked. Of `clip` and `subtitles` the content counts, not the place. */
+const unasked = new Set(['id', 'benchmark', 'clip', 'answer', 'tasks', 'groups', 'subtitles', 'open'])
 
 /** Of everything that a model is asked: words, options, frames. A change asks the question again. */
 export function questionDigest({ question, fields }: Pick<Question, 'question' | 'fields'>): string {

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { resource } from '../../engine/operator.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { resolvePath } from '../builtin.ts'
-import { contentDigest } from '../file-digests.ts'
-import { packedAt } from '../files/packed-file.ts'
+import { contentDigest, digestAt } from '../file-digests.ts'
 
 /** Vision features on disk. Any number of processes may use one folder: a file is whole or not there. */
 export interface FeatureCache {
@@ -53,15 +51,8 @@ export async function openFeatureCache(
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {
     async keyOf(clip, frames, aspect) {
-      const hash = createHash('sha256').update(JSON.stringify([weights, frames, aspect]))
-      const packed = await packedAt(clip)
-      if (packed) hash.update(packed.state)
-      else
-        for (const file of await filesOf(clip)) {
-          hash.update('\0')
-          for await (const chunk of createReadStream(file)) hash.update(chunk)
-        }
-      return hash.digest('hex')
+      const parts = [weights, frames, aspect, await digestAt(clip)]
+      return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
     },
     async get(key) {
       try {
@@ -108,11 +99,6 @@ async function digestOfModel(folder: string): Promise<string> {
     folder,
     names.filter(name => /^[^.].*\.(safetensors|json)$/.test(name)),
   )
-}
-
-async function filesOf(clip: string): Promise<string[]> {
-  if ((await stat(clip)).isFile()) return [clip]
-  return (await readdir(clip)).sort().map(name => join(clip, name))
 }
 
 const isAbsent = (error: unknown): boolean =>

@@ -1,9 +1,7 @@
-import { clipDigest, contentDigest } from '../file-digests.ts'
-import { packedAt } from '../files/packed-file.ts'
+import { digestAt } from '../file-digests.ts'
 import type { Digests, Question } from '../question.ts'
 import { digestOf, goldDigest, questionDigest } from '../question-digests.ts'
 import type { ClipQuestions } from './clip-questions.ts'
-
 import type { OpenedResults } from './results/opening.ts'
 import { type Recipe, recipeDigests } from './results/recipe-fields.ts'
 import { isCurrent, isFailure, questionOf, type Result } from './results/result.ts'
@@ -39,7 +37,7 @@ export async function lookUpClip(
   settings: LookUpSettings,
 ): Promise<SortedClip> {
   settings.results.check()
-  const clip = await clipDigest(video)
+  const clip = await digestAt(video)
   const stored: Question[] = []
   const replaced: string[] = []
   const sorted: Question[] = []
@@ -54,7 +52,7 @@ export async function lookUpClip(
     for (let repeat = 0; repeat < settings.repeats; repeat++) {
       const path = resultPath(settings.folder, question.fields.id, repeat)
       const result = readResult(path, setAside(settings.warn))
-      const what = fate(result, path, digests, settings)
+      const what = fate(result, path, { digests, clip: question.fields.clip }, settings)
       if (what === 'ask') repeats.push(repeat)
       if (what === 'ask' && result) replaced.push(path)
       if (what === 'score' && result) stored.push(storedAnswer(result, question, digests))
@@ -65,10 +63,11 @@ export async function lookUpClip(
   return { clip: { video, questions: sorted }, stored, replaced }
 }
 
+/** What becomes of a result. One whose clip has another place now is written anew with it, and nothing is asked. */
 function fate(
   result: Result | undefined,
   path: string,
-  { scoring, gold, ...asked }: Digests,
+  { digests: { scoring, gold, ...asked }, clip }: { digests: Digests; clip: string },
   { retry, canScore, needsGold, results }: LookUpSettings,
 ): 'keep' | 'score' | 'ask' {
   if (!result?.digests || !isCurrent(result, asked)) return 'ask'
@@ -77,7 +76,7 @@ function fate(
   // the judge is asked again, and not the model
   const isJudgedAgain = retry === 'failures' && result.outcome === 'unjudged' && !results.isOfNow(path)
   if (isJudgedAgain && canScore && isCurrent(result, { scoring, gold })) return 'score'
-  if (isCurrent(result, { scoring, gold })) return 'keep'
+  if (isCurrent(result, { scoring, gold }) && result.clip === clip) return 'keep'
   return canScore && !(needsGold && result.digests.gold !== gold) ? 'score' : 'ask'
 }
 
@@ -100,7 +99,5 @@ function storedAnswer(result: Result, question: Question, digests: Digests): Que
 /** Subtitles join the words that a model reads, so their content counts as the clip's. */
 async function withSubtitles(clip: string, { fields: { subtitles } }: Question): Promise<string> {
   if (!subtitles) return clip
-  const packed = await packedAt(subtitles.path)
-  const words = packed?.state ?? (await contentDigest('', [subtitles.path]).catch(() => 'absent'))
-  return digestOf([clip, words])
+  return digestOf([clip, await digestAt(subtitles.path)])
 }

@@ -10,6 +10,8 @@ export interface Member {
   size: number
   /** Changes when the content does, as far as the archive tells. */
   state: string
+  /** Digest of the content, where it is known without reading it once more. */
+  sha256?: string
   /** The checksum of the content, where the archive states it. */
   crc32?: number
   /** Why it cannot be read here. */

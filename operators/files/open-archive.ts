@@ -1,15 +1,15 @@
-import { stat } from 'node:fs/promises'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isInside } from '../../engine/shared/inside.ts'
 import { ArchiveError } from './archive-error.ts'
 import type { Archive } from './archives.ts'
+import { type FileState, stateOf } from './file-state.ts'
 import type { Member } from './member.ts'
 import { Span } from './span.ts'
 import { tarGzMembers, tarMembers } from './tar.ts'
 import { zipMembers } from './zip.ts'
 
 /** The files of an archive by their paths in it, or why it cannot be read here. */
-export type OpenedArchive = { members: ReadonlyMap<string, Member>; state: string } | { fault: string }
+export type OpenedArchive = { members: ReadonlyMap<string, Member>; state: FileState } | { fault: string }
 
 const readers: Readonly<Partial<Record<Archive['kind'], (bytes: Span) => Promise<Member[]>>>> = {
   zip: zipMembers,
@@ -19,22 +19,21 @@ const readers: Readonly<Partial<Record<Archive['kind'], (bytes: Span) => Promise
   'tar.gz': tarGzMembers,
 }
 
-/** Lists of archives that were read, by what they are made of. They are dropped when the archive changes. */
-const opened = new Map<string, { state: string; archive: Promise<OpenedArchive> }>()
+/** Lists of archives that were read, by the paths of their parts. They are dropped when the archive changes. */
+const opened = new Map<string, { state: FileState; archive: Promise<OpenedArchive> }>()
 
 /** Reads the list of an archive once, for as long as its files do not change. */
 export async function openArchive({ paths, kind }: Archive): Promise<OpenedArchive> {
-  const found = await Promise.all(paths.map(path => stat(path, { bigint: true })))
-  const state = found.map(({ size, mtimeNs }) => `${size} ${mtimeNs}`).join(' ')
+  const state = await stateOf(paths)
   const key = paths.join('\0')
   const known = opened.get(key)
-  if (known?.state === state) return known.archive
+  if (known?.state.text === state.text) return known.archive
   const archive = list({ paths, kind }, state)
   opened.set(key, { state, archive })
   return archive
 }
 
-async function list({ paths, kind }: Archive, state: string): Promise<OpenedArchive> {
+async function list({ paths, kind }: Archive, state: FileState): Promise<OpenedArchive> {
   const read = readers[kind]
   if (!read) return { fault: `${kind} cannot be read without unpacking it` }
   try {

@@ -4,13 +4,15 @@ import { messageOf } from '../../engine/shared/errors.ts'
 import { ArchiveError } from './archive-error.ts'
 import { archiveAt } from './archives.ts'
 import { crc32 } from './crc32.ts'
+import type { FileState } from './file-state.ts'
 import type { Member } from './member.ts'
 import { openArchive } from './open-archive.ts'
 
 /** What a path that leads into an archive names: a file in it, or the files of a folder in it by their names. */
-export type Packed =
-  | { member: Member; state: string }
-  | { folder: ReadonlyMap<string, Member>; state: string }
+export type Packed = ({ member: Member } | { folder: ReadonlyMap<string, Member> }) & {
+  /** Of the archive. */
+  state: FileState
+}
 
 /**
  * What lies in an archive at a path that goes through it as through a folder: `star.zip/star/a.mp4`, or through the first
@@ -25,11 +27,11 @@ export async function packedAt(path: string): Promise<Packed | undefined> {
   const name = relative(file, path).split(sep).join('/')
   const member = opened.members.get(name)
   const { state } = opened
-  if (member) return { member, state: `${state} ${name} ${member.state}` }
+  if (member) return { member, state }
   const inFolder = (other: string) => other.startsWith(`${name}/`) && !other.includes('/', name.length + 1)
   const below = [...opened.members].filter(([other]) => inFolder(other))
   const folder = new Map(below.map(([other, one]) => [other.slice(name.length + 1), one]))
-  return folder.size > 0 ? { folder, state: `${state} ${name}` } : undefined
+  return folder.size > 0 ? { folder, state } : undefined
 }
 
 /** The file that stands in the place of a folder of a path. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { ArchiveError } from './archive-error.ts'
 import { between, decompressed, type Member } from './member.ts'
 import type { Span } from './span.ts'
@@ -15,8 +16,9 @@ export async function tarMembers(bytes: Span): Promise<Member[]> {
       at += read.length
       return read
     },
-    skip: async length => {
+    async pass(length) {
       at += length
+      return undefined
     },
   }
   for await (const { name, size, start, state } of filesOf(reader)) {
@@ -38,11 +40,12 @@ export async function tarGzMembers(bytes: Span): Promise<Member[]> {
   const members: Member[] = []
   const listed = content()
   try {
-    for await (const { name, size, start, state } of filesOf(streamReader(listed)))
+    for await (const { name, size, start, state, sha256 } of filesOf(streamReader(listed)))
       members.push({
         name,
         size,
         state,
+        ...(sha256 !== undefined && { sha256 }),
         stored: async () => undefined,
         stream: () => between(content(), start, size),
       })
@@ -55,7 +58,8 @@ export async function tarGzMembers(bytes: Span): Promise<Member[]> {
 /** Takes bytes in order. */
 interface Reader {
   read(length: number): Promise<Buffer>
-  skip(length: number): Promise<void>
+  /** Passes over bytes; where they are read anyway, it returns the digest of the first `content` of them. */
+  pass(length: number, content: number): Promise<string | undefined>
 }
 
 function streamReader(bytes: AsyncGenerator<Buffer>): Reader {
@@ -77,13 +81,16 @@ function streamReader(bytes: AsyncGenerator<Buffer>): Reader {
       }
       return Buffer.concat(parts)
     },
-    async skip(length) {
+    async pass(length, content) {
+      const hash = createHash('sha256')
       for (let left = length; left > 0; ) {
         if (rest.length === 0 && !(await next())) throw cut('the last file')
-        const skipped = Math.min(left, rest.length)
-        rest = rest.subarray(skipped)
-        left -= skipped
+        const passed = Math.min(left, rest.length)
+        hash.update(rest.subarray(0, Math.max(0, Math.min(passed, content - (length - left)))))
+        rest = rest.subarray(passed)
+        left -= passed
       }
+      return hash.digest('hex')
     },
   }
 }
@@ -94,6 +101,7 @@ interface Place {
   start: number
   /** Size and time of the last change. */
   state: string
+  sha256: string | undefined
 }
 
 /** Long names and sizes come as files of their own before the one that they belong to. */
@@ -119,9 +127,10 @@ async function* filesOf(reader: Reader): AsyncGenerator<Place> {
       if (type === 'x') long = { ...long, ...extended(content) }
     } else {
       const name = long.path ?? nameOf(header)
-      if (isFile(type)) yield { name, size, start: at, state: `${size} ${numberAt(header, 136, 12)}` }
+      const sha256 = await reader.pass(padded, size)
+      const state = `${size} ${numberAt(header, 136, 12)}`
+      if (isFile(type)) yield { name, size, start: at, state, sha256 }
       long = {}
-      await reader.skip(padded)
     }
     at += padded
   }

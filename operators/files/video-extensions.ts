@@ -15,3 +15,6 @@ export const stemOf = (name: string): string => (isVideo(name) ? name.slice(0, -
 /** Copies that macOS leaves in folders and archives: they hold no data of their own. */
 export const isMacCopy = (name: string): boolean =>
   name.startsWith('._') || name === '__MACOSX' || name === '.DS_Store'
+
+/** A picture of a folder that is a clip: `00001.jpg`. */
+export const isNumberedPicture = (name: string): boolean => /^\d+\.(jpe?g|png)$/i.test(name)

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { extname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
-import { isMacCopy, videoExtensions } from '../files/video-extensions.ts'
+import { isMacCopy, isNumberedPicture, videoExtensions } from '../files/video-extensions.ts'
 import type { Sample } from '../kinds.ts'
 import { ReadError } from './read-error.ts'
 
@@ -42,7 +42,7 @@ async function findClips(folder: string, extensions: readonly string[]): Promise
   })
   const kept = entries.filter(({ name }) => !isMacCopy(name))
   kept.sort((a, b) => (a.name < b.name ? -1 : 1))
-  if (kept.some(({ name }) => numberedPicture.test(name))) return [folder]
+  if (kept.some(({ name }) => isNumberedPicture(name))) return [folder]
   const found = kept.map(entry => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return findClips(path, extensions)
@@ -50,5 +50,3 @@ async function findClips(folder: string, extensions: readonly string[]): Promise
   })
   return (await Promise.all(found)).flat()
 }
-
-const numberedPicture = /^\d+\.(jpe?g|png)$/i

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import { isNumberedPicture } from '../files/video-extensions.ts'
 import { finishFfmpeg } from './ffmpeg.ts'
 import { pictureInput } from './ffmpeg-input.ts'
 import { damageIn, isAboutFile, whatFfmpegSaid, withoutPrefixes } from './ffmpeg-log.ts'
@@ -44,7 +45,7 @@ export async function openPictures(
   files: ReadonlyMap<string, PictureFile>,
   options: ProbeOptions,
 ): Promise<PictureFolder> {
-  const numbered = [...files].filter(([name]) => /^\d+\.(jpe?g|png)$/i.test(name))
+  const numbered = [...files].filter(([name]) => isNumberedPicture(name))
   const ordered = numbered.sort(([one], [other]) => Number.parseInt(one, 10) - Number.parseInt(other, 10))
   const [first] = ordered
   if (first === undefined)

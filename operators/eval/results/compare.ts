@@ -1,11 +1,11 @@
-import type { Headline } from '../../read/benchmark-kinds.ts'
+import type { Headline, Unions } from '../../read/benchmark-kinds.ts'
 import { describeDifferences, isRight, type Pair, type Pairing, pairResults, said } from './pairing.ts'
 import { percent } from './percent.ts'
 import { recipeDifferences } from './recipe-fields.ts'
 import { type Repeats, repeatsIn, withDeviation } from './repeats.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import { readBenchmark, readRecipe } from './store.ts'
-import { strataOf } from './summary.ts'
+import { strataOf, unionIn } from './summary.ts'
 
 /** Two evaluations of the same questions, question by question. */
 export interface Comparison {
@@ -40,15 +40,16 @@ export function compareResults(firstFolder: string, secondFolder: string): Compa
 
 export function compare(pairing: Pairing, firstFolder: string, secondFolder: string): Comparison {
   const { pairs, ...counts } = pairing
-  const { headline } = readBenchmark(firstFolder)
+  const { headline, unions = {} } = readBenchmark(firstFolder)
+  const mean = (value: (pair: Pair) => number) => meanOf(pairs, headline, unions, value)
   const flips = (flipped: (pair: Pair) => boolean) =>
     pairs.filter(flipped).map(({ one, two }) => ({ id: one.result.id, first: said(one), second: said(two) }))
   return {
     ...counts,
     recipe: recipeDifferences(readRecipe(firstFolder), readRecipe(secondFolder)),
-    first: meanOf(pairs, headline, ({ one }) => one.worth).mean,
-    second: meanOf(pairs, headline, ({ two }) => two.worth).mean,
-    difference: meanOf(pairs, headline, ({ one, two }) => two.worth - one.worth),
+    first: mean(({ one }) => one.worth).mean,
+    second: mean(({ two }) => two.worth).mean,
+    difference: mean(({ one, two }) => two.worth - one.worth),
     gained: flips(({ one, two }) => !isRight(one) && isRight(two)),
     lost: flips(({ one, two }) => isRight(one) && !isRight(two)),
     repeats: {
@@ -103,7 +104,12 @@ export function describeSides({ repeats }: Comparison): string[] {
   })
 }
 
-function meanOf(pairs: readonly Pair[], average: Headline, value: (pair: Pair) => number): Estimate {
+function meanOf(
+  pairs: readonly Pair[],
+  average: Headline,
+  unions: Unions,
+  value: (pair: Pair) => number,
+): Estimate {
   return clusteredMean(
     pairs.flatMap(pair =>
       strataOf(pair.one.result, average).map(stratum => ({
@@ -113,5 +119,6 @@ function meanOf(pairs: readonly Pair[], average: Headline, value: (pair: Pair) =
       })),
     ),
     'difference',
+    unionIn(unions, average),
   )
 }

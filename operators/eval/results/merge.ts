@@ -1,8 +1,9 @@
 import { copyFileSync, existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import { fileInside, inside } from '../../../engine/shared/inside.ts'
-import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import { stemOf } from '../../files/video-extensions.ts'
+import type { Benchmark, ListedQuestion } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { recipeDifferences, repeatsOf } from './recipe-fields.ts'
 import { writeReport } from './report.ts'
@@ -24,11 +25,17 @@ import {
  * Returns what was checked, a line each.
  */
 export async function mergeResults(out: string, folders: readonly string[]): Promise<string[]> {
-  const parts = folders.map(folder => ({
+  const read = folders.map(folder => ({
     folder,
     recipe: readRecipe(folder),
     benchmark: readBenchmark(folder),
     results: readResults(folder, readBenchmark(folder)),
+  }))
+  const places = new Map(read[0]?.benchmark.questions.map(({ id, clip }) => [id, clip]))
+  // a clip may lie in another folder on another machine
+  const parts = read.map(part => ({
+    ...part,
+    results: part.results.map(result => ({ ...result, clip: places.get(result.id) ?? result.clip })),
   }))
   const [first, ...others] = parts
   if (!first) throw new EvaluationError('no-results', 'merge: must be given folders of results, found none')
@@ -112,20 +119,29 @@ function questionDifferences(one: Benchmark, other: Benchmark): string[] {
         ]
   const lacking = one.questions.filter(({ id }) => !others.has(id)).map(({ id }) => id)
   const added = other.questions.length - (one.questions.length - lacking.length)
-  const differing = (field: 'gold' | 'question' | 'clip') =>
+  const differing = (of: (question: ListedQuestion) => string | undefined) =>
     one.questions
       .filter(question => {
         const found = others.get(question.id)
-        return found && found[field] !== question[field]
+        return found && of(found) !== of(question)
       })
       .map(({ id }) => id)
   return [
     ...(lacking.length > 0 || added > 0
       ? [`the questions: ${lacking.length} are missing, ${added} are new`]
       : []),
-    ...named('the true answer, task or group', differing('gold')),
-    ...named('the words, options or frames', differing('question')),
-    ...named('the clip', differing('clip')),
+    ...named(
+      'the true answer, task or group',
+      differing(({ gold }) => gold),
+    ),
+    ...named(
+      'the words, options or frames',
+      differing(({ question }) => question),
+    ),
+    ...named(
+      'the clip',
+      differing(({ clip }) => stemOf(basename(clip))),
+    ),
   ]
 }
 
@@ -139,8 +155,7 @@ function unite(parts: readonly { folder: string; results: readonly Result[] }[])
     for (const result of results) {
       // before anything is written
       if (result.sheet !== null) inside(folder, result.sheet, sheetField)
-      // copies of a clip have another time
-      const text = JSON.stringify({ ...result, digests: undefined })
+      const text = JSON.stringify(result)
       const known = merged.get(keyOf(result))
       if (known === undefined) merged.set(keyOf(result), text)
       else if (known === text) twice++

@@ -25,12 +25,12 @@ export interface Pairing {
   onlySecond: number
   /**
    * Questions with one id that differ, by what differs first. Another true answer, other options or other words make
-   * another question: these are in no pair. Another instruction is a part of what is compared: these are.
+   * another question: these are in no pair. Another instruction or another clip is a part of what is compared: these are.
    */
   differing: Readonly<Record<Difference, number>>
 }
 
-export const differences = ['true answer', 'options', 'words', 'instruction'] as const
+export const differences = ['true answer', 'options', 'words', 'instruction', 'clip'] as const
 
 export type Difference = (typeof differences)[number]
 
@@ -46,7 +46,7 @@ export function pairResults(firstFolder: string, secondFolder: string): Pairing 
   })
   if (found.length === 0)
     throw new EvaluationError('no-results', `${secondFolder}: has no question that ${firstFolder} has`)
-  const pairs = found.filter(({ difference }) => difference === undefined || difference === 'instruction')
+  const pairs = found.filter(({ difference }) => difference === undefined || isCompared(difference))
   const count = (name: Difference) => found.filter(({ difference }) => difference === name).length
   const differing = Object.fromEntries(differences.map(name => [name, count(name)])) as Pairing['differing'] // each of them
   if (pairs.length === 0)
@@ -74,8 +74,12 @@ function differenceOf(one: Result, two: Result): Difference | undefined {
   }
   if (one.answer !== two.answer || JSON.stringify(one.open) !== JSON.stringify(two.open)) return 'true answer'
   if (wordsOf(one) !== wordsOf(two)) return 'words'
-  return instructionOf(one) === instructionOf(two) ? undefined : 'instruction'
+  if (instructionOf(one) !== instructionOf(two)) return 'instruction'
+  const [clip, other] = [one.digests?.clip, two.digests?.clip]
+  return clip === undefined || other === undefined || clip === other ? undefined : 'clip'
 }
+
+const isCompared = (difference: Difference): boolean => ['instruction', 'clip'].includes(difference)
 
 const trueWords = ({ answer, letters, options }: Result): string | undefined =>
   answer === null ? undefined : (options[letters.indexOf(answer)] ?? answer).replace(/^\(?[A-Z][.):]\s?/, '')
@@ -85,7 +89,7 @@ export const describeDifferences = (differing: Pairing['differing']): string[] =
   differences
     .filter(name => differing[name] > 0)
     .map(name => {
-      const fate = name === 'instruction' ? 'compared all the same' : 'left out'
+      const fate = isCompared(name) ? 'compared all the same' : 'left out'
       return `${differing[name]} with another ${name}, ${fate}`
         .replace('another options', 'other options')
         .replace('another words', 'other words')

@@ -39,7 +39,7 @@ export const resultPath = (folder: string, id: string, repeat = 0): string =>
 
 /**
  * Commits a result: the first one that is made of the same things stays, whichever process writes the second; one that is made of
- * others is replaced. True when it was this one. A file appears with all its bytes or not at all, so a process may be
+ * others, or whose clip lay elsewhere, is replaced. True when it was this one. A file appears with all its bytes or not at all, so a process may be
  * killed at any moment. A verdict takes the place of none.
  */
 export function putResult(folder: string, result: Result): boolean {
@@ -49,7 +49,7 @@ export function putResult(folder: string, result: Result): boolean {
   if (createFile(path, text)) return true
   const known = readResult(path, setAside())
   const isJudgedNow = known?.outcome === 'unjudged' && result.outcome !== 'unjudged'
-  if (isCurrent(known, result.digests) && !isJudgedNow) return false
+  if (isCurrent(known, result.digests) && known?.clip === result.clip && !isJudgedNow) return false
   replaceFile(path, text)
   return true
 }

@@ -2,13 +2,17 @@ import { join } from 'node:path'
 import t from 'tap'
 import { compareResults, describeComparison } from '../../../../operators/eval/results/compare.ts'
 import { mergeResults } from '../../../../operators/eval/results/merge.ts'
+import { recipeDigests } from '../../../../operators/eval/results/recipe-fields.ts'
 import { madeFolder, madeResult } from './made-results.ts'
 
 t.test('questions that are not the same in both are counted by what differs, and not compared', async t => {
   const folder = t.testdir()
-  const first = ['same', 'gold', 'options', 'order', 'words', 'instruction'].map(id => madeResult(id, 'B'))
+  const recipe = { model: 'm' }
+  const digests = { ...recipeDigests(recipe), question: 'q', gold: 'g', clip: 'c' }
+  const names = ['same', 'gold', 'options', 'order', 'words', 'instruction', 'clip']
+  const first = names.map(id => madeResult(id, 'B', { digests }))
   const second = [
-    madeResult('same', 'A'),
+    madeResult('same', 'A', { digests, clip: 'elsewhere/same.mp4' }),
     madeResult('gold', 'B', { answer: 'B', outcome: 'right' }),
     madeResult('options', 'A', {
       options: ['x', 'y', 'other'],
@@ -22,20 +26,21 @@ t.test('questions that are not the same in both are counted by what differs, and
     }),
     madeResult('words', 'A', { question: 'Which one?\nA. x\nB. y\nC. z\nAnswer with a letter.' }),
     madeResult('instruction', 'A', { question: 'Which?\nA. x\nB. y\nC. z\nThink first.' }),
+    madeResult('clip', 'A', { digests: { ...digests, clip: 'd' } }),
   ]
   const comparison = compareResults(
-    madeFolder(join(folder, 'a'), first),
-    madeFolder(join(folder, 'b'), second),
+    madeFolder(join(folder, 'a'), first, { recipe }),
+    madeFolder(join(folder, 'b'), second, { recipe }),
   )
-  t.strictSame(comparison.differing, { 'true answer': 1, options: 2, words: 1, instruction: 1 })
+  t.strictSame(comparison.differing, { 'true answer': 1, options: 2, words: 1, instruction: 1, clip: 1 })
   t.strictSame(
     comparison.gained.map(({ id }) => id),
-    ['same', 'instruction'],
+    ['same', 'instruction', 'clip'],
   )
-  t.strictSame([comparison.first, comparison.second], [0, 1], 'of the two that are compared')
+  t.strictSame([comparison.first, comparison.second], [0, 1], 'of the three that are compared')
   t.match(
     describeComparison(comparison)[1],
-    'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same',
+    'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same; 1 with another clip, compared all the same',
   )
 })
 
@@ -70,6 +75,7 @@ t.test(
       message: /differs in the words, options or frames of 1 question: 2/,
     })
     await t.rejects(refused({ clip: 'other.mp4' }), { message: /differs in the clip of 1 question: 2/ })
+    await t.rejects(refused({ clip: 'videos/2.mkv' }), { code: 'incomplete' }, 'it may lie in another folder')
   },
 )
 

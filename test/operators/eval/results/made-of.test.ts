@@ -1,28 +1,9 @@
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { fixture } from '../../../fixtures.ts'
-import { dataOf, startEvaluation } from '../evaluate.ts'
-
-/** Three questions about a clip each. */
-const settings = ['limit=3', 'nodes.evaluation/watch.config.sheetWidth=0']
-
-/** A copy of a fixture that may be changed. */
-function copyOf(from: string, to: string): string {
-  cpSync(from, to, { recursive: true, preserveTimestamps: true })
-  for (const name of readdirSync(to, { recursive: true, encoding: 'utf8' })) chmodSync(join(to, name), 0o755)
-  return to
-}
+import { dataOf } from '../evaluate.ts'
+import { copyOf, settings, tryAll } from './trials.ts'
 
 interface Row {
   candidates: string[]
@@ -34,35 +15,6 @@ function changeFirstRow(data: string, change: (row: Row) => void): void {
   const rows = JSON.parse(readFileSync(path, 'utf8')) as Row[] // a fixture
   for (const row of rows.slice(0, 1)) change(row)
   writeFileSync(path, JSON.stringify(rows))
-}
-
-/** The committed results of a folder: one line each. An answer that was asked for has cost its clip's decoding. */
-const commits = (out: string): string[] =>
-  existsSync(join(out, 'timings.jsonl'))
-    ? readFileSync(join(out, 'timings.jsonl'), 'utf8').trim().split('\n')
-    : []
-
-/** Evaluates into `out`, compares with a new folder, and tells what the run asked, and what it only scored. */
-async function evaluateAgain(t: Test, out: string, set: readonly string[]): Promise<string> {
-  const results = (folder: string) => readFileSync(join(folder, 'results.jsonl'), 'utf8')
-  const before = commits(out).length
-  await startEvaluation('mvbench', out, set).done
-  const lines = commits(out).slice(before)
-  const asked = lines.filter(line => line.includes('"decode"')).length
-  const fresh = join(t.testdir(), 'fresh')
-  await startEvaluation('mvbench', fresh, set).done
-  t.equal(results(out), results(fresh), 'nothing stale')
-  return `${asked} asked, ${lines.length - asked} scored`
-}
-
-type Trial = readonly [what: string, expected: string, set: readonly string[], change?: () => void]
-
-async function tryAll(t: Test, out: string, set: readonly string[], trials: readonly Trial[]): Promise<void> {
-  for (const [what, expected, more, change] of trials)
-    await t.test(what, async t => {
-      change?.()
-      t.equal(await evaluateAgain(t, out, [...set, ...more]), expected)
-    })
 }
 
 t.test('what has changed asks again only what it touches, and nothing stale stays', async t => {
