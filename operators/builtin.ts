@@ -4,11 +4,10 @@
 // The package contains `builtin:cold-start` (the model that the demonstration's GRPO starts from), `builtin:tokenizer`
 // (the tokenizer of these models) and `builtin:configurations` (config.json files of models).
 
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { createHash } from '../engine/platform/digests.ts'
+import { existsSync, mkdtemp, readFileSync, rename, rm } from '../engine/platform/files.ts'
+import { dirname, join } from '../engine/platform/paths.ts'
+import { processes } from '../engine/platform/processes.ts'
 import { CodedError } from '../engine/shared/errors.ts'
 import { makeFolder } from '../engine/shared/files.ts'
 import { packageFolder } from '../engine/shared/package-folder.ts'
@@ -129,8 +128,8 @@ function textsOf(file: string): string[] {
 
 /** Folder of everything that can be made again. */
 export function cacheFolder(): string {
-  if (process.env.FLOW_CACHE) return process.env.FLOW_CACHE
+  if (processes.environment.FLOW_CACHE) return processes.environment.FLOW_CACHE
   // An installed package may be read-only; a checkout has its own cache.
   const installed = packageFolder.split(/[\\/]/).includes('node_modules')
-  return installed ? join(homedir(), '.cache/flow') : join(packageFolder, '.cache/flow')
+  return installed ? join(processes.homeFolder, '.cache/flow') : join(packageFolder, '.cache/flow')
 }

@@ -1,6 +1,6 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Context } from '../engine/operator.ts'
+import { readFile, writeFile } from '../engine/platform/files.ts'
+import { join } from '../engine/platform/paths.ts'
 
 /** A number, initially 0, that is saved in the run's checkpoints. A node may have one. */
 export function keptNumber(context: Context): { value: number } {

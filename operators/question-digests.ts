@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash } from '../engine/platform/digests.ts'
 import type { Question } from './question.ts'
 
 /** A short digest of a JSON value. */

@@ -59,7 +59,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/run/record/manifest.ts': ['engine', 'dependency', 'file'],
   'engine/run/record/tap.ts': [
     'engine',
-    '`${tapName(edge.end)}.jsonl`',
+    '`${name}.ask`',
+    '`${name}.jsonl`',
     '`${tapName(end)}.${type}`',
     '`${tapName(end)}.ask`',
     '`${tapName(end)}.jsonl`',
@@ -67,7 +68,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   ],
   'engine/run/record/tensorboard.ts': [
     'numbered',
-    "`${fileStart}${String(seconds).padStart(10, '0')}.flow.${process.pid}`",
+    "`${fileStart}${String(seconds).padStart(10, '0')}.flow.${processes.id}`",
   ],
   'engine/shared/folder-lock.ts': ['engine', 'name'],
   'engine/shared/inside.ts': ['checked', 'name'],
@@ -137,7 +138,7 @@ function joinedIn(text: string): string[] {
       for (const part of node.arguments.slice(1)) if (!ts.isStringLiteral(part)) joined.add(part.getText())
     ts.forEachChild(node, look)
   }
-  if (/from 'node:path'/.test(text)) look(tree)
+  if (/from '(node:path|[\w./]+platform\/paths\.ts)'/.test(text)) look(tree)
   return [...joined].filter(part => !constants.has(part))
 }
 
@@ -160,6 +161,8 @@ t.test('the scan finds a join of a name that data gives', async t => {
   const head = "import { join } from 'node:path'\nconst fixed = 'a'\n"
   t.same(joinedIn(`${head}join(folder, 'a', fixed)`), [])
   t.same(joinedIn(`${head}join(folder, row.video)`), ['row.video'])
+  const door = "import { join } from '../platform/paths.ts'\n"
+  t.same(joinedIn(`${door}join(folder, name)`), ['name'], 'the door of the platform is one too')
   t.same(joinedIn("import { resolve } from 'node:path'\nresolve(folder, name)"), ['name'])
   t.same(joinedIn("names.join(', ', more)"), [], 'lists are joined too')
 })

@@ -26,6 +26,7 @@ export function faultsOfTree(root: string): Fault[] {
     ...[...imports].flatMap(([path, targets]) => brokenRules(path, targets)),
     ...circlesOf(operatorFolders(imports)).map(where => ({ rule: 'folders of operators in a loop', where })),
     ...sources.flatMap(longParts),
+    ...nodeInTab(sources),
     ...longPresets(root),
   ]
 }
@@ -80,11 +81,48 @@ function importsOf({ path, text }: Source): string[] {
     .map(({ fileName }) => normalize(join(dirname(path), fileName)))
 }
 
+/** Where the files start that a browser tab runs. */
+const tabEntry = 'operators/browser.ts'
+
+/** Files that the browser build takes in and that import a module of Node, which no browser has. */
+function nodeInTab(sources: readonly Source[]): Fault[] {
+  const byPath = new Map(sources.map(source => [source.path, source]))
+  const seen = new Set<string>()
+  const visit = (path: string): Fault[] => {
+    const source = byPath.get(path)
+    if (!source || seen.has(path)) return []
+    seen.add(path)
+    return valueImports(source).flatMap(name => {
+      if (name.startsWith('.')) return visit(normalize(join(dirname(path), name)))
+      const rule = 'a module of Node in what a browser tab runs'
+      return name.startsWith('node:') ? [{ rule, where: `${path} imports ${name}` }] : []
+    })
+  }
+  return visit(tabEntry)
+}
+
+/** The modules that are still imported when the types are gone. */
+function valueImports({ tree }: Source): string[] {
+  return tree.statements.flatMap(statement => {
+    if (ts.isExportDeclaration(statement))
+      return statement.isTypeOnly || !statement.moduleSpecifier ? [] : [nameOf(statement.moduleSpecifier)]
+    if (!ts.isImportDeclaration(statement)) return []
+    const { importClause, moduleSpecifier } = statement
+    const names = importClause?.namedBindings
+    const onlyTypes =
+      names && ts.isNamedImports(names) && !importClause.name && names.elements.every(one => one.isTypeOnly)
+    return importClause?.isTypeOnly || onlyTypes ? [] : [nameOf(moduleSpecifier)]
+  })
+}
+
+const nameOf = (specifier: ts.Expression): string => (ts.isStringLiteral(specifier) ? specifier.text : '')
+
 /** For the files under the first path: the paths that they may not import. The first rule that fits a file counts. */
 const forbiddenImports: readonly (readonly [string, readonly string[]])[] = [
   ['engine/cli/verbs/', ['engine/cli/verbs/']],
   ['engine/cli/', []],
-  ['engine/shared/', ['engine/(?!shared/)', 'operators/', 'kernels/']],
+  ['engine/platform/', ['engine/(?!platform/)', 'operators/', 'kernels/']],
+  ['engine/shared/', ['engine/(?!shared/|platform/)', 'operators/', 'kernels/']],
   ['engine/', ['operators/', 'kernels/']],
   ['kernels/', ['engine/', 'operators/']],
 ]

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync } from '../platform/files.ts'
 import { messageOf } from '../shared/errors.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'

@@ -1,3 +1,4 @@
+import { Buffer } from '../platform/files.ts'
 import { isObject } from '../shared/json.ts'
 
 /** Values from the environment, each with the text that replaces it: `${env:NAME}`. */

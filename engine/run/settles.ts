@@ -1,3 +1,4 @@
+import { processes } from '../platform/processes.ts'
 import { RunError } from './error.ts'
 
 /**
@@ -9,10 +10,10 @@ export async function settles<T>(what: string, promise: T | Promise<T>): Promise
   const never = new Promise<never>((_, reject) => {
     idle = () => reject(new RunError('never-settled', `${what}: never ends: its promise never settles`))
   })
-  process.once('beforeExit', idle)
+  const stopListening = processes.onIdle(idle)
   try {
     return await Promise.race([promise, never])
   } finally {
-    process.off('beforeExit', idle)
+    stopListening()
   }
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { createHash } from '../platform/digests.ts'
+import { Buffer, closeSync, fstatSync, openSync, readSync } from '../platform/files.ts'
 import { refuseUnlessFile } from './files.ts'
 
 /** A file up to `whole` bytes is read whole; of a longer one only parts, evenly spaced, the first and the last included. */

@@ -1,6 +1,6 @@
 // What Node's own calls wait for without end: a pipe without a writer, a device without an end, a folder below /proc.
-import { mkdirSync, type Stats, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { mkdirSync, type Stats, statSync } from '../platform/files.ts'
+import { dirname, resolve } from '../platform/paths.ts'
 import { CodedError, codeOf, messageOf } from './errors.ts'
 
 /** What is at a path instead of a file that can be read to its end; undefined when it is one, a folder, or nothing. */

@@ -1,5 +1,5 @@
-import { realpathSync, statSync } from 'node:fs'
-import { isAbsolute, join, posix, relative, sep, win32 } from 'node:path'
+import { realpathSync, statSync } from '../platform/files.ts'
+import { isAbsolute, join, posix, relative, sep, win32 } from '../platform/paths.ts'
 import { CodedError } from './errors.ts'
 
 /**

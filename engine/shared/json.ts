@@ -1,10 +1,19 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync } from '../platform/files.ts'
 import { CodedError, codeOf, messageOf } from './errors.ts'
 import { notAFile } from './files.ts'
 
 /** A JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is Record<string | number, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether JSON keeps a value as it is: no undefined, no class, no number that JSON has not. */
+export function isJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0)
+  if (Array.isArray(value)) return Array.from(value).every(isJson)
+  if (typeof value !== 'object' || Object.getPrototypeOf(value) !== Object.prototype) return false
+  return Object.getOwnPropertySymbols(value).length === 0 && Object.values(value).every(isJson)
 }
 
 /** A text without the byte-order mark that some editors put before it. */

@@ -1,9 +1,19 @@
 // A file that another process or a later run relies on is written under a temporary name in the same folder, forced to
 // the disk, and renamed: a reader sees the old content or the new, never a part, whatever stops the writer.
-import { randomUUID } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { randomUUID } from '../platform/digests.ts'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  open,
+  openSync,
+  rename,
+  renameSync,
+  rm,
+  rmSync,
+  writeFileSync,
+} from '../platform/files.ts'
+import { basename, dirname, join } from '../platform/paths.ts'
 import { codeOf } from './errors.ts'
 
 const partialPrefix = '.part-'

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from '../platform/files.ts'
+import { join } from '../platform/paths.ts'
 import { CodedError } from '../shared/errors.ts'
 import { packageFolder } from '../shared/package-folder.ts'
 import type { SavedData } from './messages.ts'

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from '../platform/files.ts'
 import { fileInside, isInside } from '../shared/inside.ts'
 import type { Entry, LinesMessage, Message, SavedData } from './messages.ts'
 import { savedPage } from './page-file.ts'

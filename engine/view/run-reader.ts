@@ -1,6 +1,15 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
 import type { NodeFacts } from '../graph/node-facts.ts'
+import {
+  Buffer,
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from '../platform/files.ts'
+import { basename, join } from '../platform/paths.ts'
 import type { Status } from '../run/record/status.ts'
 import { isObject } from '../shared/json.ts'
 import type { Entry, LinesMessage, Message } from './messages.ts'

@@ -1,4 +1,4 @@
-import { create, globals } from 'webgpu'
+import { webGpu } from '#web-gpu'
 import { DeviceError } from './device-error.ts'
 
 /** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
@@ -12,8 +12,9 @@ export type MatrixUnits = 'none' | 'native' | 'emulated'
 
 /** Asks Dawn for the adapter whose name contains `wanted`, by default for the fastest; `trusted` as in `DeviceOptions`. */
 export async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
-  const adapter = await instance(wanted, trusted)
-    .requestAdapter({ powerPreference: 'high-performance' })
+  const adapter = await webGpu
+    .instance(wanted, trusted)
+    ?.requestAdapter({ powerPreference: 'high-performance' })
     .catch((cause: unknown) => {
       throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
     })
@@ -23,7 +24,7 @@ export async function requestAdapter(wanted: string | undefined, trusted: boolea
 
 /** The family by `FLOW_KERNELS`, else the one that suits the adapter. */
 export function chosenFamily(adapter: GPUAdapter): Family {
-  const wanted = process.env.FLOW_KERNELS
+  const wanted = webGpu.setting('FLOW_KERNELS')
   if (wanted === 'cpu' || wanted === 'gpu') return wanted
   if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
   return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
@@ -58,28 +59,10 @@ interface MatrixConfig {
 export const isSoftware = ({ info }: GPUAdapter): boolean =>
   /llvmpipe|swiftshader/i.test(`${info.description} ${info.device} ${info.architecture}`)
 
-// What create() returns must stay referenced as long as the process lives, else Node crashes at random.
-const instances = new Map<string, GPU>()
-
-function instance(adapter: string | undefined, trusted: boolean): GPU {
-  const key = `${adapter ?? ''} ${trusted}`
-  let gpu = instances.get(key)
-  if (!gpu) {
-    Object.assign(globalThis, globals)
-    const unchecked = trusted ? ',disable_robustness' : ''
-    const features = `enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia${unchecked}`
-    // Timestamps are otherwise rounded to 65 µs, longer than most kernels take.
-    const flags = [features, 'disable-dawn-features=timestamp_quantization']
-    gpu = create(adapter ? [...flags, `adapter=${adapter}`] : flags)
-    instances.set(key, gpu)
-  }
-  return gpu
-}
-
 function missing(wanted: string | undefined): string {
   return wanted
     ? `no WebGPU adapter whose name contains "${wanted}" (FLOW_ADAPTER); unset it to take the fastest there is`
-    : 'no WebGPU adapter: install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)'
+    : `no WebGPU adapter: ${webGpu.remedy}`
 }
 
 export interface AdapterInfo {

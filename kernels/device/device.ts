@@ -1,3 +1,4 @@
+import { webGpu } from '#web-gpu'
 import {
   type AdapterInfo,
   chosenFamily,
@@ -15,7 +16,6 @@ import { BusyClock } from './busy-clock.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16Bits } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
-import { pollGently } from './polling.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 export interface DeviceOptions {
@@ -49,10 +49,10 @@ export interface TensorCopy {
 
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const wanted = options.adapter ?? process.env.FLOW_ADAPTER
+  const wanted = options.adapter ?? webGpu.setting('FLOW_ADAPTER')
   const checked = await requestAdapter(wanted, false)
-  pollGently()
-  const trusted = options.trusted ?? !(process.env.FLOW_CHECKS || isSoftware(checked))
+  webGpu.opened()
+  const trusted = options.trusted ?? !(webGpu.setting('FLOW_CHECKS') || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
   const gpu = await adapter.requestDevice({
     requiredFeatures: featuresOf(adapter),

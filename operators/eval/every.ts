@@ -1,6 +1,6 @@
-import { dirname } from 'node:path'
 import { filter, share } from 'rxjs'
 import { type Item, operator, type SourceItem } from '../../engine/operator.ts'
+import { dirname } from '../../engine/platform/paths.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { parseQuestions } from '../read/questions.ts'

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash } from '../../engine/platform/digests.ts'
 
 /** A 32-bit seed from the run's seed and a question's id. */
 export function seedOf(seed: number, id: string): number {

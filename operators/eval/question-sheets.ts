@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { QuestionWith } from '../question.ts'
-import { type Picture, tile, writeJpeg } from '../video/pictures.ts'
+import { type Picture, tile } from '../video/picture.ts'
+import { writeJpeg } from '../video/pictures.ts'
 import { fileName, folderOfCount } from './results/store.ts'
 
 /** Frames in one row of a contact sheet. */

@@ -3,7 +3,7 @@ import { sharedDevice } from '../device.ts'
 import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { framePixels } from '../video/frame-pixels.ts'
-import { type Picture, thumbnail } from '../video/pictures.ts'
+import { type Picture, thumbnail } from '../video/picture.ts'
 import type { FeatureCache } from './feature-cache.ts'
 
 /** What the cache has for these frames, and the name that they have there; undefined when the cache is off. */

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
+import { Buffer, createReadStream, open, stat } from '../../engine/platform/files.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 
 /** A part of a file. */

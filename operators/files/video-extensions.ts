@@ -1,4 +1,4 @@
-import { extname } from 'node:path'
+import { extname } from '../../engine/platform/paths.ts'
 
 /** Endings of the names of video files that ffmpeg reads, in lower case. */
 export const videoExtensions: readonly string[] = (

@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Context } from '../../engine/operator.ts'
+import { writeFile } from '../../engine/platform/files.ts'
+import { join } from '../../engine/platform/paths.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { readJsonFile } from '../model/files/json-file.ts'
 import { readNumber, writeNumber } from '../model/files/state-file.ts'

@@ -1,18 +1,19 @@
 // The shared cache of Hugging Face's libraries: models--OWNER--NAME/ with blobs/ETAG, snapshots/COMMIT/PATH that link to
 // them, and refs/REVISION, which hold a commit.
-import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from '../../engine/platform/files.ts'
+import { join } from '../../engine/platform/paths.ts'
+import { processes } from '../../engine/platform/processes.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import { type HubId, type HubKind, readHubId, revisionName } from './hub-id.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** The folder of Hugging Face's libraries, which holds the cache and the token. */
-export const hubHome = (environment: Environment = process.env): string =>
-  environment.HF_HOME ?? join(environment.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface')
+export const hubHome = (environment: Environment = processes.environment): string =>
+  environment.HF_HOME ??
+  join(environment.XDG_CACHE_HOME ?? join(processes.homeFolder, '.cache'), 'huggingface')
 
-export const hubCache = (environment: Environment = process.env): string =>
+export const hubCache = (environment: Environment = processes.environment): string =>
   environment.HF_HUB_CACHE ?? environment.HUGGINGFACE_HUB_CACHE ?? join(hubHome(environment), 'hub')
 
 /** The folder of a repository in the cache. */

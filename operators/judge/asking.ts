@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Fields } from '../../engine/operator.ts'
+import { clock } from '../../engine/platform/clock.ts'
 import { PostError, type Posted, type PostOptions, post } from '../post.ts'
 import { JudgeError } from './judge-error.ts'
 
@@ -43,7 +43,7 @@ export function persistently(
   return async attempt => {
     for (let tried = 1; ; tried++) {
       const wait = busyUntil - Date.now()
-      if (wait > 0) await delay(wait, undefined, { signal })
+      if (wait > 0) await clock.delay(wait, signal)
       try {
         return await attempt()
       } catch (error) {
@@ -53,7 +53,7 @@ export function persistently(
         const growing = Math.min(backoffSeconds * 2 ** (tried - 1), longestWaitSeconds)
         const seconds = Math.max(growing, Math.min(error.waitSeconds, longestBusySeconds))
         if (error.code === 'busy') busyUntil = Math.max(busyUntil, Date.now() + seconds * 1000)
-        else await delay(seconds * 1000, undefined, { signal })
+        else await clock.delay(seconds * 1000, signal)
       }
     }
   }

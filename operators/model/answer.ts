@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { processes } from '../../engine/platform/processes.ts'
 import { visible } from '../../engine/shared/visible.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
 import type { Prompt } from '../kinds.ts'
@@ -33,7 +34,7 @@ export default operator({
         const model = context.resource<LoadedModel>(name)
         const { eosIds } = model.config
         const textOf = (ids: readonly number[]) => model.tokenizer.decode([...ids])
-        const show = shower(text => process.stdout.write(visible(text)))
+        const show = shower(text => processes.print(visible(text)))
         const [[ids = []] = []] = await generate(
           model,
           [{ ...prompt, seeds: completionSeeds(seed, 1) }],

@@ -1,6 +1,6 @@
-import { copyFile, readdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Config, operator } from '../../engine/operator.ts'
+import { copyFile, readdir, writeFile } from '../../engine/platform/files.ts'
+import { join } from '../../engine/platform/paths.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { resolvePath } from '../builtin.ts'

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
+import { readFileSync } from '../../engine/platform/files.ts'
+import { join } from '../../engine/platform/paths.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'

@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises'
-import { extname, join, relative } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { readdir } from '../../engine/platform/files.ts'
+import { extname, join, relative } from '../../engine/platform/paths.ts'
 import { resolvePath } from '../builtin.ts'
 import { isMacCopy, isNumberedPicture, videoExtensions } from '../files/video-extensions.ts'
 import type { Sample } from '../kinds.ts'

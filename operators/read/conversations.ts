@@ -1,5 +1,5 @@
-import { dirname } from 'node:path'
 import { operator, type SourceItem } from '../../engine/operator.ts'
+import { dirname } from '../../engine/platform/paths.ts'
 import { inside, isInside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'

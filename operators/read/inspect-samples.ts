@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
 import type { SourceItem } from '../../engine/operator.ts'
+import { stat } from '../../engine/platform/files.ts'
 import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
 import { fileEnd } from '../video/file-end.ts'

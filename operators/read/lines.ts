@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { Buffer, createReadStream } from '../../engine/platform/files.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { ReadError } from './read-error.ts'

@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { parquetRead, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
+import { clock } from '../../engine/platform/clock.ts'
+import { readFile } from '../../engine/platform/files.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import type { Row } from './benchmark-rows.ts'
@@ -31,7 +32,7 @@ async function expectColumns(whole: ArrayBuffer): Promise<void> {
   let isOver = false
   const slice = (start: number, end?: number) =>
     new Promise<ArrayBuffer>(resolve => {
-      setImmediate(() => {
+      clock.nextTurn(() => {
         if (!isOver) resolve(whole.slice(start, end))
       })
     })

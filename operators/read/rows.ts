@@ -1,6 +1,5 @@
-import { statSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
+import { readFile, statSync } from '../../engine/platform/files.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { resolvePath } from '../builtin.ts'

@@ -1,5 +1,5 @@
-import { extname } from 'node:path'
 import { parse } from 'csv-parse/sync'
+import { extname } from '../../engine/platform/paths.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { parseJson, type Row, readLines, readRows } from './benchmark-rows.ts'

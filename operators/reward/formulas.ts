@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { type Thread, threads } from '../../engine/platform/threads.ts'
 
 /** Memory of the thread: the library itself takes a tenth of it. A comparison that needs more is undecided. */
 const mostMegabytes = 512
@@ -15,22 +14,22 @@ export interface Formulas {
  * end, and a thread can be stopped where a call cannot. A formula that the library cannot read equals nothing.
  */
 export function formulas(): Formulas {
-  let thread: Promise<Worker> | undefined
+  let thread: Promise<Thread> | undefined
   let last: Promise<unknown> = Promise.resolve()
   const close = async () => {
     const running = thread
     thread = undefined
-    await (await running)?.terminate()
+    await (await running)?.end()
   }
   const ask = async (left: string, right: string, seconds: number) => {
     thread ??= start()
-    const worker = await thread
+    const running = await thread
     // Also undecided: the thread ran out of memory, or was stopped because it took too long.
-    const answer = once(worker, 'message').then(
-      ([equal]) => equal === true,
+    const answer = running.next().then(
+      equal => equal === true,
       () => undefined,
     )
-    worker.postMessage({ left, right })
+    running.post({ left, right })
     const found = await within(answer, seconds)
     if (found === undefined) await close()
     return found
@@ -46,12 +45,11 @@ export function formulas(): Formulas {
 }
 
 /** Waits until the thread has loaded the library, which takes longer than most comparisons. It does not keep the process alive. */
-async function start(): Promise<Worker> {
-  const code = new URL(import.meta.url.replace(/formulas(\.[jt]s)$/, 'formula-worker$1'))
-  const worker = new Worker(code, { resourceLimits: { maxOldGenerationSizeMb: mostMegabytes } })
-  await once(worker, 'message')
-  worker.unref()
-  return worker
+async function start(): Promise<Thread> {
+  const thread = threads.start('formula-worker', import.meta.url, mostMegabytes)
+  await thread.next()
+  thread.letGo()
+  return thread
 }
 
 async function within<T>(answer: Promise<T>, seconds: number): Promise<T | undefined> {

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { processes } from '../../engine/platform/processes.ts'
 
 export const concurrencyField = {
   type: 'integer',
@@ -10,4 +10,4 @@ export const concurrencyField = {
 
 /** The number that the field above says; each ffmpeg decodes with several threads. */
 export const clipsAtOnce = (concurrency: number): number =>
-  concurrency || Math.max(1, Math.floor(availableParallelism() / 2))
+  concurrency || Math.max(1, Math.floor(processes.cores / 2))

@@ -1,8 +1,9 @@
-import { join } from 'node:path'
+import { codecs } from '#codecs'
 import { operator } from '../../engine/operator.ts'
+import { join } from '../../engine/platform/paths.ts'
 import type { Clip } from '../kinds.ts'
 import { pickFrames } from './pick-frames.ts'
-import { thumbnail, tile, writeJpeg } from './pictures.ts'
+import { thumbnail, tile } from './picture.ts'
 
 /** Give it the same frames as `video.sample`: it decodes them for itself. */
 export default operator({
@@ -37,7 +38,7 @@ export default operator({
       for await (const pixels of clip.frames(indices, context.signal))
         pictures.push(thumbnail({ width, height, pixels }, frameWidth))
       const path = join(context.runDirectory, number++ === 0 ? 'frames.jpg' : `frames-${number}.jpg`)
-      await writeJpeg(path, tile(pictures, columns), 3, context.signal)
+      await codecs.writeJpeg(path, tile(pictures, columns), 3, context.signal)
       const seconds = indices.map(index => (index / clip.framesPerSecond).toFixed(2))
       context.log(`${path}: ${indices.length} frames of ${clip.path} at ${seconds.join(', ')} s`)
     }

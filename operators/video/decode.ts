@@ -1,7 +1,7 @@
+import { codecs } from '#codecs'
 import { operator } from '../../engine/operator.ts'
 import type { Clip, Sample } from '../kinds.ts'
 import { clipsAtOnce, concurrencyField } from './concurrency.ts'
-import { openClip } from './open-clip.ts'
 
 /**
  * Opening a clip counts its frames and finds what is wrong with it, which is an error of its item when it cannot be used.
@@ -32,7 +32,7 @@ export default operator({
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = async (sample: Sample) => {
-      const clip = await openClip(sample.video, sample, options)
+      const clip = await codecs.openClip(sample.video, sample, options)
       return context.emit<Clip>(clip, { dispose: () => clip.close?.() })
     }
     return { clips: samples.pipe(context.each(open, { concurrency: clipsAtOnce(concurrency) })) }

@@ -1,3 +1,4 @@
+import { Buffer } from '../../engine/platform/files.ts'
 import type { Span } from '../files/span.ts'
 
 /** What a container says about its own end: `whole`, the fault in words, or undefined when it does not say. */

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { codecs } from '#codecs'
+import { createHash } from '../../engine/platform/digests.ts'
+import { existsSync } from '../../engine/platform/files.ts'
+import { join } from '../../engine/platform/paths.ts'
 import type { Clip, Sample } from '../kinds.ts'
-import { type Picture, thumbnail, tile, writeJpeg } from './pictures.ts'
+import { type Picture, thumbnail, tile } from './picture.ts'
 
 const columns = 8
 
@@ -37,7 +38,7 @@ export function frameSheet(clip: Clip, indices: readonly number[], frameWidth: n
     sample: { ...clip.sample, fields: { ...clip.sample.fields, frames: path } },
     async write(directory, signal) {
       const file = join(directory, path)
-      if (!existsSync(file)) await writeJpeg(file, tile(pictures, columns), 5, signal)
+      if (!existsSync(file)) await codecs.writeJpeg(file, tile(pictures, columns), 5, signal)
     },
   }
 }

@@ -3,19 +3,14 @@ import type { Member } from '../files/member.ts'
 import { packedAt } from '../files/packed-file.ts'
 import { unpack } from '../files/unpack.ts'
 import type { Clip, Sample } from '../kinds.ts'
-import { type DecodeOptions, decodeFrames } from './decode-frames.ts'
+import { clipOf } from './clip-of.ts'
+import type { OpenOptions } from './codecs/codecs.ts'
+import { decodeFrames } from './decode-frames.ts'
 import { mediaInput, pictureInput } from './ffmpeg-input.ts'
-import { sortedUnique } from './frame-indices.ts'
 import { fileMedia, type Media, spanMedia } from './media.ts'
 import { contents, filesIn, openPictures, type PictureFile } from './picture-folder.ts'
-import { expectFile, type ProbeOptions, probeVideo, type VideoFacts } from './probe.ts'
+import { expectFile, probeVideo } from './probe.ts'
 import { seekFrames } from './seek-frames.ts'
-import { VideoError } from './video-error.ts'
-
-export interface OpenOptions extends ProbeOptions {
-  /** Rate of folders of pictures, which do not say it themselves. */
-  folderFramesPerSecond: number
-}
 
 /**
  * Opens a video file, or a folder of pictures named by number (`00001.jpg`, …), as a clip whose frames are decoded when
@@ -79,57 +74,4 @@ async function openFolder(
       limits,
     )
   })
-}
-
-interface Opened {
-  path: string
-  sample: Sample
-  facts: VideoFacts
-  firstFrame: number
-}
-
-/** Decodes frames, which are given once each and increasing. */
-type Decode = (indices: readonly number[], options: DecodeOptions) => AsyncIterable<Uint8Array>
-
-function clipOf({ path, sample, facts, firstFrame }: Opened, options: ProbeOptions, decode: Decode): Clip {
-  const { frameCount, rate, width, height, damage } = facts
-  const framesPerSecond = rate[0] / rate[1]
-  async function* frames(indices: readonly number[], signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const unique = sortedUnique(indices)
-    const wrong = unique.find(index => !Number.isInteger(index) || index < 0 || index >= frameCount)
-    if (wrong !== undefined)
-      throw new VideoError(
-        'bad-index',
-        `${path}: no frame ${wrong}; the clip has frames 0 to ${frameCount - 1}`,
-      )
-    const repeats = new Map<number, number>()
-    for (const index of indices) repeats.set(index, (repeats.get(index) ?? 0) + 1)
-    const onDamage = (words: string) => {
-      clip.damage ??= words
-    }
-    const numbers = unique.values()
-    for await (const frame of decode(unique, { ...options, signal: signal ?? options.signal, onDamage })) {
-      const times = repeats.get(numbers.next().value ?? -1) ?? 0
-      for (let i = 0; i < times; i++) yield frame
-    }
-  }
-  const clip: Clip = {
-    sample,
-    path,
-    frameCount,
-    framesPerSecond,
-    durationSeconds: frameCount / framesPerSecond,
-    width,
-    height,
-    firstFrame,
-    ...(damage !== undefined && { damage }),
-    frames,
-    async read(indices, signal) {
-      const decoded = new Map<number, Uint8Array>()
-      const unique = sortedUnique(indices)
-      for await (const frame of frames(unique, signal)) decoded.set(unique[decoded.size] ?? 0, frame)
-      return indices.flatMap(index => decoded.get(index) ?? [])
-    },
-  }
-  return clip
 }

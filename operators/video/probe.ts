@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { averageRate } from './average-rate.ts'
+import type { ClipFacts } from './clip-of.ts'
 import { type FfmpegEnd, finishFfmpeg, runFfmpeg } from './ffmpeg.ts'
 import { mediaInput } from './ffmpeg-input.ts'
 import { damageIn, isAboutFile, isAboutMachine, whatFfmpegSaid, withoutPrefixes } from './ffmpeg-log.ts'
@@ -17,16 +18,7 @@ export interface ProbeOptions {
   signal?: AbortSignal | undefined
 }
 
-export interface VideoFacts {
-  /** Frames that really decode. */
-  frameCount: number
-  /** Average frames a second, as a fraction. */
-  rate: readonly [number, number]
-  /** Size of a decoded frame, as stored. */
-  width: number
-  height: number
-  /** What is wrong with data that is cut or corrupt, when something is: some frames are then missing or wrong. */
-  damage?: string
+export interface VideoFacts extends ClipFacts {
   /** Where to find frames without decoding all frames before them; absent for short clips and unusual ones. */
   seek?: SeekTable
 }

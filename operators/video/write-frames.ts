@@ -5,7 +5,8 @@ import { hashText } from '../../engine/shared/hash.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import type { Clip } from '../kinds.ts'
 import { pickFrames } from './pick-frames.ts'
-import { thumbnail, writeJpeg } from './pictures.ts'
+import { thumbnail } from './picture.ts'
+import { writeJpeg } from './pictures.ts'
 
 /** Each clip has a folder of its own, which video.decode reads as a clip of numbered pictures. */
 export default operator({

@@ -1,7 +1,13 @@
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { defer } from 'rxjs'
 import { operator } from '../../engine/operator.ts'
+import {
+  appendFileSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from '../../engine/platform/files.ts'
+import { dirname, join } from '../../engine/platform/paths.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 
 /** Each line is written before its item is released, so every acknowledged item is in the file. */

@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { statSync } from '../../platform/files.ts'
+import { dirname, isAbsolute, join, relative, resolve } from '../../platform/paths.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { packageFolder } from '../../shared/package-folder.ts'

@@ -7,11 +7,11 @@
 // items alone, never on timing, and a run that was stopped goes through the same states as one that was not.
 // The price is that the work ahead of the slowest node starts anew after each checkpoint.
 
-import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import type { Cadence } from '../../graph/flatten/flat.ts'
 import type { Durable } from '../../operator.ts'
+import { join } from '../../platform/paths.ts'
 import { makeFolder } from '../../shared/files.ts'
+import { isJson } from '../../shared/json.ts'
 import { RunError } from '../error.ts'
 import type { CheckpointPart } from '../node/context.ts'
 import { Cursor } from '../node/cursor.ts'
@@ -223,7 +223,7 @@ export class Checkpoints {
       const [edge] = input.edges
       if (!edge?.feedback || !input.latestItem) continue
       const { value } = input.latestItem
-      if (!isDeepStrictEqual(JSON.parse(JSON.stringify({ value })), { value })) {
+      if (!isJson(value)) {
         const rule = `edge ${edge.name}: its value must be JSON for a checkpoint to keep it`
         throw new RunError('checkpoint-failed', rule)
       }

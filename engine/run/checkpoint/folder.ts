@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
-import { readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync, readdir, rename, rm, symlink, writeFile } from '../../platform/files.ts'
+import { join } from '../../platform/paths.ts'
 import { contentOf } from '../../shared/content.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
 import { makeFolder } from '../../shared/files.ts'

@@ -2,6 +2,7 @@ import { EMPTY } from 'rxjs'
 import { nodesBefore } from '../../graph/checks/batches.ts'
 import { endName, type Wire } from '../../graph/flatten/flat.ts'
 import type { Plan, PlannedNode } from '../../graph/plan.ts'
+import { processes } from '../../platform/processes.ts'
 import { RunError } from '../error.ts'
 import { Lease } from '../items/lease.ts'
 import { nodeContext, type Services } from './context.ts'
@@ -87,7 +88,7 @@ export class Network {
       late = true
       this.#look()
     }
-    process.on('beforeExit', idle)
+    const stopListening = processes.onIdle(idle)
     while (waiting().length > 0 && !late) {
       if (failed()) {
         deadline ??= setTimeout(() => {
@@ -100,7 +101,7 @@ export class Network {
       })
     }
     clearTimeout(deadline)
-    process.off('beforeExit', idle)
+    stopListening()
     for (const node of waiting()) {
       const message = `node "${node.name}" did not stop when the run ended`
       this.#host.fail(new RunError('did-not-stop', message, { node: node.name }))

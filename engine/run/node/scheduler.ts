@@ -1,3 +1,4 @@
+import { clock } from '../../platform/clock.ts'
 import { Queue } from '../items/queue.ts'
 
 /** A part of the network that does whatever it can do now. */
@@ -72,8 +73,8 @@ export class Scheduler {
     if (this.#scheduled || this.#draining || this.paused) return
     this.#scheduled = true
     // runs after all settled promises, so that a source which never waits fills its edge before others take turns
-    if (performance.now() < this.#sliceEnd) process.nextTick(this.#run)
-    else setImmediate(this.#turn)
+    if (performance.now() < this.#sliceEnd) clock.afterPromises(this.#run)
+    else clock.nextTurn(this.#turn)
   }
 
   readonly #run = (): void => {
@@ -102,7 +103,7 @@ export class Scheduler {
     if (this.#waiting.size > 0) this.#schedule()
     else if (this.#busy === 0 && !this.#checking) {
       this.#checking = true
-      setImmediate(this.#checkQuiet)
+      clock.nextTurn(this.#checkQuiet)
     }
   }
 

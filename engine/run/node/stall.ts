@@ -1,4 +1,6 @@
 import type { LogLevel } from '../../operator.ts'
+import { clock } from '../../platform/clock.ts'
+import { processes } from '../../platform/processes.ts'
 import { RunError } from '../error.ts'
 import type { Edge } from './edge.ts'
 import type { RunningNode } from './node.ts'
@@ -39,7 +41,7 @@ export class StallWatch {
     this.#timer = setTimeout(() => {
       if (scheduler.wakes === wakes) this.end(nodes, edges)
     }, this.#seconds * 1000)
-    this.#timer.unref()
+    clock.letGo(this.#timer)
   }
 
   /** Looks after work that goes on while nothing else happens: tells of it, and ends the run when it can never end. */
@@ -53,11 +55,11 @@ export class StallWatch {
       const node = nodes.find(node => node.working > 0)
       silent = isSilent && node && !scheduler.paused ? silent + 1 : 0
       if (!node || silent === 0) return
-      if (silent >= longestSilence && onlyTimersLeft()) fail(neverEnds(node))
+      if (silent >= longestSilence && processes.onlyTimersLeft()) fail(neverEnds(node))
       else if (Number.isInteger(Math.log2(silent)))
         log(`${workOf(node)} has gone on for ${silent * this.#seconds} s`, 'warn', node.name)
     }, this.#seconds * 1000)
-    this.#watch.unref()
+    clock.letGo(this.#watch)
   }
 
   /** Ends the run: its error names work that never ends, or what waits for what. */
@@ -83,12 +85,6 @@ function neverEnds(node: RunningNode): RunError {
 function workOf({ name, planned, ownedLeases }: RunningNode): string {
   const [item] = ownedLeases.all
   return `node "${name}" (${planned.operatorName}): its work${item ? ` on item "${item.key}"` : ''}`
-}
-
-/** No file, process, connection or GPU (which polls by immediates) is at work; terminals and signals do not count. */
-function onlyTimersLeft(): boolean {
-  const passive = new Set(['Timeout', 'TTYWrap', 'PipeWrap', 'SignalWrap'])
-  return process.getActiveResourcesInfo().every(name => passive.has(name))
 }
 
 /**

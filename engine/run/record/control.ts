@@ -1,5 +1,5 @@
-import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, existsSync, readdirSync, rmSync } from '../../platform/files.ts'
+import { join } from '../../platform/paths.ts'
 import { makeFolder } from '../../shared/files.ts'
 
 /** What a run can be asked for while it runs. */

@@ -1,4 +1,5 @@
 import {
+  Buffer,
   closeSync,
   existsSync,
   fstatSync,
@@ -8,8 +9,8 @@ import {
   statSync,
   truncateSync,
   writeSync,
-} from 'node:fs'
-import { join } from 'node:path'
+} from '../../platform/files.ts'
+import { join } from '../../platform/paths.ts'
 import { codeOf, messageOf } from '../../shared/errors.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { inside } from '../../shared/inside.ts'

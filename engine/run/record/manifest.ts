@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Plan } from '../../graph/plan.ts'
+import { existsSync, readFileSync } from '../../platform/files.ts'
+import { dirname, join } from '../../platform/paths.ts'
+import { processes } from '../../platform/processes.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
 
-const run = promisify(execFile)
 const gitDeadlineMs = 5000
 
 /** The facts needed to understand or repeat a run: graph, seed, versions, state of the code. */
@@ -18,14 +16,14 @@ export async function describeRun(plan: Plan, seed: number, started: Date): Prom
     seed,
     started: started.toISOString(),
     versions: versions(),
-    platform: `${process.platform} ${process.arch}`,
+    platform: processes.system,
     git: await gitOnce(),
     resolved: plan.shown,
   }
 }
 
 function versions(): Record<string, string> {
-  const versions: Record<string, string> = { node: process.versions.node }
+  const versions: Record<string, string> = { ...processes.versions }
   const { version, dependencies } = readPackage(join(packageFolder, 'package.json'))
   if (version !== undefined) versions.flow = version
   for (const dependency of Object.keys(dependencies ?? {})) {
@@ -61,7 +59,7 @@ function gitOnce(): ReturnType<typeof gitState> {
 
 /** Commit and whether files differ from it; null outside a git tree. */
 async function gitState(): Promise<{ commit: string; changed: boolean } | null> {
-  const git = async (...args: string[]) => (await run('git', args, { timeout: gitDeadlineMs })).stdout.trim()
+  const git = async (...args: string[]) => (await processes.output('git', args, gitDeadlineMs)).trim()
   try {
     return { commit: await git('rev-parse', 'HEAD'), changed: (await git('status', '--porcelain')) !== '' }
   } catch {

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { Buffer, closeSync, openSync, readdirSync, writeSync } from '../../platform/files.ts'
+import { join } from '../../platform/paths.ts'
+import { processes } from '../../platform/processes.ts'
 import { messageOf } from '../../shared/errors.ts'
 import { RunError } from '../error.ts'
 
@@ -13,7 +14,7 @@ export interface EventFile {
 /** Opens a new event file in a folder. Tags are `prefix` and the name of the number, as published: `train/loss`. */
 export function openEventFile(directory: string, prefix = 'train/', now = () => Date.now()): EventFile {
   const seconds = Math.floor(now() / 1000)
-  const path = join(directory, `${fileStart}${String(seconds).padStart(10, '0')}.flow.${process.pid}`)
+  const path = join(directory, `${fileStart}${String(seconds).padStart(10, '0')}.flow.${processes.id}`)
   const guarded = <T>(write: () => T): T => {
     try {
       return write()

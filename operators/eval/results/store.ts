@@ -1,7 +1,14 @@
-import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import type { Context } from '../../../engine/operator.ts'
+import { createHash } from '../../../engine/platform/digests.ts'
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from '../../../engine/platform/files.ts'
+import { dirname, join } from '../../../engine/platform/paths.ts'
 import { CodedError, messageOf } from '../../../engine/shared/errors.ts'
 import { makeFolder, refuseUnlessFile } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'

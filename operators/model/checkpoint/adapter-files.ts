@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { writeFile } from '../../../engine/platform/files.ts'
+import { join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'

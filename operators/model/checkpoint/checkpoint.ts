@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { stat } from '../../../engine/platform/files.ts'
+import { basename, dirname, join } from '../../../engine/platform/paths.ts'
 import { inside, isInside } from '../../../engine/shared/inside.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'

@@ -1,5 +1,5 @@
-import { copyFile, readdir, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { copyFile, readdir, stat, writeFile } from '../../../engine/platform/files.ts'
+import { join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { resolvePath } from '../../builtin.ts'

@@ -1,5 +1,5 @@
-import { copyFile, mkdir, readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { copyFile, mkdir, readdir } from '../../../engine/platform/files.ts'
+import { basename, join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { parameter } from '../../../kernels/networks/parameters.ts'

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join } from '../../../engine/platform/paths.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
 import type { Optimizer } from '../../../kernels/networks/training/optimizer.ts'

@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, stat } from '../../../engine/platform/files.ts'
+import { join } from '../../../engine/platform/paths.ts'
 import { notAFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'

@@ -1,6 +1,6 @@
-import { createContext, Script } from 'node:vm'
 import { Tokenizer as Engine } from '@huggingface/tokenizers'
-import { messageOf } from '../../../engine/shared/errors.ts'
+import { threads } from '../../../engine/platform/threads.ts'
+import { codeOf, messageOf } from '../../../engine/shared/errors.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
@@ -53,21 +53,15 @@ function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Toke
 /** A pattern of a tokenizer can try the parts of a text in more ways than anyone waits for: then this throws. */
 function withDeadline<T>(work: () => T): T {
   try {
-    limits.work = work
-    // the script returns the value of `work`
-    return call.runInContext(limits, { timeout: deadlineSeconds * 1000 }) as T
+    return threads.within(deadlineSeconds * 1000, work)
   } catch (error) {
-    // not an instance of this realm's Error
-    if (!isObject(error) || error.code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    if (codeOf(error) !== 'late') throw error
     const message = `tokenizer: must encode a text within ${deadlineSeconds} s; its pattern needs longer`
     throw new CheckpointError({ code: 'bad-config', message })
   }
 }
 
 const deadlineSeconds = 10
-/** Code that a script calls ends when the script's time has passed, matching of patterns too. */
-const call = new Script('work()')
-const limits: { work?: () => unknown } = createContext({})
 
 /** Throws where an id is no whole number of at least 0. */
 function lastToken({ model, added_tokens: added }: Record<string, unknown>): Tokenizer['last'] {

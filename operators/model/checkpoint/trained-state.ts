@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import type { Durable } from '../../../engine/operator.ts'
+import { join } from '../../../engine/platform/paths.ts'
 import { readNumber, writeNumber } from '../files/state-file.ts'
 import { restoreAdapter, saveAdapter } from './adapter-files.ts'
 import type { Checkpoint } from './checkpoint.ts'

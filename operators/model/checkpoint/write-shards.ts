@@ -1,5 +1,5 @@
-import { stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat, writeFile } from '../../../engine/platform/files.ts'
+import { join } from '../../../engine/platform/paths.ts'
 import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { bytesPerElement } from '../files/float-formats.ts'
 import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write.ts'

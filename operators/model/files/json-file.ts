@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, stat } from '../../../engine/platform/files.ts'
 import { messageOf } from '../../../engine/shared/errors.ts'
 import { notAFile } from '../../../engine/shared/files.ts'
 import { withoutMark } from '../../../engine/shared/json.ts'

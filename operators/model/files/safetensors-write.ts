@@ -1,3 +1,4 @@
+import { Buffer } from '../../../engine/platform/files.ts'
 import { sizeOf } from '../../../kernels/device/tensor.ts'
 import { bytesPerElement, type FloatFormat, fromFloat32 } from './float-formats.ts'
 import { writeWholeFile } from './whole-file.ts'

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { Buffer, type FileHandle, open } from '../../../engine/platform/files.ts'
 import { notAFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from './checkpoint-error.ts'

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { writeFile } from '../../../engine/platform/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { readJsonFile } from './json-file.ts'

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open } from '../../../engine/platform/files.ts'
 import { replaceFileBy } from '../../../engine/shared/replace-file.ts'
 
 /** Writes a file piece by piece; it appears under its name only when it is whole. */

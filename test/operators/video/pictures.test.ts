@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { scaledJpegs, thumbnail, tile, writeJpeg } from '../../../operators/video/pictures.ts'
+import { thumbnail, tile } from '../../../operators/video/picture.ts'
+import { scaledJpegs, writeJpeg } from '../../../operators/video/pictures.ts'
 
 const grey = (width: number, height: number, level: number) => {
   return { width, height, pixels: new Uint8Array(width * height * 3).fill(level) }

@@ -11,7 +11,8 @@ import {
   writeBenchmark,
 } from '../../../../operators/eval/results/store.ts'
 import type { Benchmark } from '../../../../operators/read/benchmark-kinds.ts'
-import { tile, writeJpeg } from '../../../../operators/video/pictures.ts'
+import { tile } from '../../../../operators/video/picture.ts'
+import { writeJpeg } from '../../../../operators/video/pictures.ts'
 
 const result = (i: number, clip: string, rest: Partial<Result> = {}): Result => ({
   id: `made/${i}`,

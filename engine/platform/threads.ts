@@ -1,0 +1,4 @@
+import { platform } from '#platform'
+
+export type { Thread } from './platform.ts'
+export const { threads } = platform

@@ -1,0 +1,14 @@
+/** WebGPU as the platform has it; `imports` in package.json says which module `#web-gpu` is. */
+export interface WebGpu {
+  /**
+   * The GPU interface whose adapters' names contain `wanted`. It does not check the index of every access in a kernel when it
+   * is `trusted`, where that can be chosen.
+   */
+  instance(wanted: string | undefined, trusted: boolean): GPU | undefined
+  /** A variable of the environment, where there is one. */
+  setting(name: 'FLOW_ADAPTER' | 'FLOW_KERNELS' | 'FLOW_CHECKS'): string | undefined
+  /** What to do where no adapter is. */
+  readonly remedy: string
+  /** Called once a device is open. */
+  opened(): void
+}
