@@ -138,6 +138,11 @@ export interface Context {
   partnerless(release: (isAlone: (item: Item) => boolean) => void): void
   /** A number that `flow top` shows, read every second, e.g. the bytes alive on a GPU. */
   gauge(name: string, read: () => number): void
+  /**
+   * Lets taps show statistics of values that are not in the memory of the process, such as tensors on a GPU: `read` is called with
+   * a value while it is alive, and gives its elements, or undefined for a value that it does not know.
+   */
+  inspect(read: (value: unknown) => Promise<ArrayLike<number>> | undefined): void
   /** Adds a fact to the run's `manifest.json`, e.g. the GPU adapter. */
   manifest(key: string, value: unknown): void
   /**

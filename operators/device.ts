@@ -1,5 +1,7 @@
 import type { Context } from '../engine/operator.ts'
+import { isObject } from '../engine/shared/json.ts'
 import { type Device, openDevice } from '../kernels/device/device.ts'
+import { bytesOf, type Tensor } from '../kernels/device/tensor.ts'
 
 /** The run's one GPU, opened on first use. */
 export function sharedDevice(context: Context): Promise<Device> {
@@ -11,11 +13,24 @@ export function sharedDevice(context: Context): Promise<Device> {
       context.gauge('gpu bytes', () => device.liveBytes)
       context.gauge('gpu peak bytes', () => device.peakBytes)
       context.gauge('gpu busy', busyShare(device))
+      context.inspect(value => elementsOf(device, value))
       return device
     },
     device => device.close(),
   )
 }
+
+/** The elements of a tensor of this device, for taps. */
+function elementsOf(device: Device, value: unknown): Promise<ArrayLike<number>> | undefined {
+  if (!isObject(value) || !Array.isArray(value.shape) || !isObject(value.storage)) return undefined
+  const tensor = value as unknown as Tensor // nothing else has a shape and a storage
+  if (tensor.storage?.buffer === undefined || bytesOf(tensor) > mostBytesRead) return undefined
+  if (tensor.type === 'u32') return device.readBytes(tensor).then(bytes => new Uint32Array(bytes))
+  return tensor.type === 'i32' ? device.readIntegers(tensor) : device.read(tensor)
+}
+
+/** Larger tensors are shown without statistics: a tap must not slow the run down. */
+const mostBytesRead = 64 << 20
 
 /** The share of the time since it was last asked in which the GPU had work. */
 function busyShare(device: Device): () => number {

@@ -18,6 +18,7 @@ import { Network } from './node/network.ts'
 import { Scheduler } from './node/scheduler.ts'
 import { StallWatch } from './node/stall.ts'
 import type { Request } from './record/control.ts'
+import { Instruments } from './record/instruments.ts'
 import { Journal } from './record/journal.ts'
 import { describeRun } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
@@ -45,7 +46,9 @@ class GraphRun implements NodeHost, Services {
   readonly #stall: StallWatch
   readonly #controller = new AbortController()
   readonly #resources: Resources
-  readonly #gauges = new Map<string, () => number>()
+  readonly #instruments = new Instruments()
+  readonly gauge = this.#instruments.gauge
+  readonly inspect = this.#instruments.inspect
   #journal: Journal | undefined
   #observer: Observer | undefined
   #network: Network | undefined
@@ -179,10 +182,6 @@ class GraphRun implements NodeHost, Services {
     this.#options.onEvent?.({ type: 'record', stream, entry })
   }
 
-  gauge = (name: string, read: () => number): void => {
-    this.#gauges.set(name, read)
-  }
-
   log = (text: string, level: LogLevel = 'info', node?: string): void => {
     const message = hide(text, this.#plan.secrets)
     this.#journal?.log(message, level, node)
@@ -225,7 +224,7 @@ class GraphRun implements NodeHost, Services {
       ledger: this.ledger,
       nodes,
       edges,
-      gauges: this.#gauges,
+      instruments: this.#instruments,
       secrets: this.#plan.secrets,
       fail: error => this.fail(error),
       paused: () => this.scheduler.paused,

@@ -38,6 +38,7 @@ export const plainContext: Context = {
   progress: () => {},
   manifest: () => {},
   gauge: () => {},
+  inspect: () => {},
   checkpoint: () => {},
   partnerless: () => {},
   emit: (value, options) => {

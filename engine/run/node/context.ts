@@ -3,6 +3,7 @@ import type { Context, Durable, EachOptions, GraphPart, LogLevel, Progress } fro
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
 import type { Lifetimes } from '../lifetimes.ts'
+import type { ValueReader } from '../record/value-summary.ts'
 import { each } from './each.ts'
 import type { Host } from './host.ts'
 import { source } from './source.ts'
@@ -18,6 +19,7 @@ export interface Services {
   progress(state: Progress): void
   manifest(key: string, value: unknown): void
   gauge(name: string, read: () => number): void
+  inspect(read: ValueReader): void
   /** Keeps a part's state in checkpoints. */
   checkpoint(part: CheckpointPart, state: Durable): void
   /** The opened resource that a name means for a part in this scope. */
@@ -41,7 +43,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
   const onlyNodes = () => {
     throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
   }
-  const { seed, directory, parts, lifetimes, record, progress, manifest, gauge } = services
+  const { seed, directory, parts, lifetimes, record, progress, manifest, gauge, inspect } = services
   return {
     node: part.name,
     seed,
@@ -56,6 +58,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     progress,
     manifest,
     gauge,
+    inspect,
     checkpoint: state => services.checkpoint(part, state),
     partnerless: onlyNodes,
     each: onlyNodes,

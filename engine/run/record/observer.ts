@@ -1,10 +1,13 @@
-import { join } from 'node:path'
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
+import { clock } from '../../platform/clock.ts'
+import { join } from '../../platform/paths.ts'
+import { processes } from '../../platform/processes.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Edge } from '../node/edge.ts'
 import type { RunningNode } from '../node/node.ts'
 import { type Request, takeRequests } from './control.ts'
+import type { Instruments } from './instruments.ts'
 import { NodeStatistics } from './node-statistics.ts'
 import type { EdgeStatus, Status } from './status.ts'
 import { openTaps } from './tap.ts'
@@ -22,7 +25,7 @@ interface Observed {
   ledger: Ledger
   nodes: readonly RunningNode[]
   edges: readonly Edge[]
-  gauges: ReadonlyMap<string, () => number>
+  instruments: Instruments
   /** Hidden in the status and in the items that taps show. */
   secrets: Secrets
   fail(error: unknown): void
@@ -40,13 +43,13 @@ const observationsPerStatus = 20
 export function observe(run: Observed): Observer {
   const begin = performance.now()
   const statistics = new NodeStatistics(run.nodes, run.edges)
-  const taps = openTaps(run.directory, run.edges, run.secrets)
+  const taps = openTaps({ ...run, readers: run.instruments.readers })
   takeRequests(run.directory) // those were made to an earlier process
   let metrics: Record<string, number> = {}
   let observations = 0
 
   const status = (ended: boolean): Status => ({
-    process: process.pid,
+    process: processes.id,
     time: Date.now(),
     seconds: (performance.now() - begin) / 1000,
     ended,
@@ -54,7 +57,7 @@ export function observe(run: Observed): Observer {
     nodes: statistics.read(ended),
     edges: run.edges.map(edgeStatus),
     live: liveOf(run.ledger),
-    gauges: Object.fromEntries([...run.gauges].map(([name, read]) => [name, read()])),
+    gauges: Object.fromEntries([...run.instruments.gauges].map(([name, read]) => [name, read()])),
     metrics,
   })
   const write = (status: Status) => {
@@ -76,7 +79,7 @@ export function observe(run: Observed): Observer {
       run.fail(error)
     }
   }, observationMs)
-  timer.unref()
+  clock.letGo(timer)
   return {
     metrics: entry => {
       metrics = numbersIn(entry)

@@ -1,22 +1,36 @@
-import { appendFileSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
+import { appendFileSync, existsSync, readdirSync, rmSync, statSync } from '../../platform/files.ts'
+import { join } from '../../platform/paths.ts'
 import { makeFolder } from '../../shared/files.ts'
 import type { Lease } from '../items/lease.ts'
 import type { Edge } from '../node/edge.ts'
+import { summaryOf, type ValueReader } from './value-summary.ts'
 
 /** A tap is closed when it was not asked for during this time. */
 const forgetMs = 5000
 const itemsPerSecond = 5
 
+/** What taps look at. */
+export interface Tapped {
+  directory: string
+  edges: readonly Edge[]
+  /** Hidden in what taps show. */
+  secrets: Secrets
+  /** Read what is not in the memory of this process: tensors on a GPU. */
+  readers: Iterable<ValueReader>
+  fail(error: unknown): void
+}
+
 /** Serves `flow tap`: it asks by touching `taps/<node>.<port>.ask`, and the items go to `taps/<node>.<port>.jsonl`. */
-export function openTaps(
-  directory: string,
-  edges: readonly Edge[],
-  secrets: Secrets,
-): { look(): void; close(): void } {
+export function openTaps(tapped: Tapped): { look(): void; close(): void } {
+  const { directory, edges, fail } = tapped
   const folder = join(directory, 'taps')
   const open = new Set<Edge>()
+  let written: Promise<unknown> = Promise.resolve()
+  const write = (name: string, line: string) => {
+    // whoever asked may have stopped meanwhile
+    if (existsSync(join(folder, `${name}.ask`))) appendFileSync(join(folder, `${name}.jsonl`), `${line}\n`)
+  }
   const look = () => {
     const asked = existsSync(folder) ? readdirSync(folder) : []
     for (const edge of edges) {
@@ -26,8 +40,10 @@ export function openTaps(
         open.add(edge)
         let left = itemsPerSecond
         edge.tap = lease => {
-          if (left-- > 0)
-            appendFileSync(join(folder, `${tapName(edge.end)}.jsonl`), `${describe(lease, secrets)}\n`)
+          if (left-- <= 0) return
+          // in order, although the statistics of one item may take longer than those of the next
+          const line = describe(lease, tapped)
+          written = written.then(async () => write(tapName(edge.end), await line)).catch(fail)
         }
       } else if (open.delete(edge)) edge.tap = undefined
     }
@@ -54,28 +70,6 @@ export function stopTap(directory: string, end: string): void {
 /** Nodes of sub-graphs have slashes in their names. */
 const tapName = (end: string): string => end.replaceAll('/', '~')
 
-const describe = ({ key, bytes, value }: Lease, secrets: Secrets): string =>
-  JSON.stringify(hideIn({ key, bytes, value: summary(value) }, secrets))
-
-/** A short form of a value: tensors as their shape, long lists and texts as their beginning. */
-export function summary(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string')
-    return value.length > 200 ? `${value.slice(0, 200)}… (${value.length})` : value
-  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol')
-    return typeof value
-  if (typeof value !== 'object' || value === null) return value
-  if (ArrayBuffer.isView(value)) {
-    const length = 'length' in value ? value.length : value.byteLength
-    return `${value.constructor.name}(${length})`
-  }
-  if ('shape' in value && Array.isArray(value.shape)) {
-    const type = 'type' in value && typeof value.type === 'string' ? value.type : 'tensor'
-    return `${type}[${value.shape.join(', ')}]`
-  }
-  if (depth === 4) return Array.isArray(value) ? `list of ${value.length}` : 'object'
-  if (Array.isArray(value)) {
-    const first = value.slice(0, 4).map(one => summary(one, depth + 1))
-    return value.length > 4 ? [...first, `… (${value.length})`] : first
-  }
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, summary(one, depth + 1)]))
+async function describe({ key, bytes, value }: Lease, { secrets, readers }: Tapped): Promise<string> {
+  return JSON.stringify(hideIn({ key, bytes, value: await summaryOf(value, readers) }, secrets))
 }

@@ -4,7 +4,8 @@ import t from 'tap'
 import { readStatus } from '../../../../engine/cli/live-run.ts'
 import { describeStatus } from '../../../../engine/cli/verbs/top.ts'
 import { operator } from '../../../../engine/operator.ts'
-import { askTap, stopTap, summary } from '../../../../engine/run/record/tap.ts'
+import { askTap, stopTap } from '../../../../engine/run/record/tap.ts'
+import { summaryOf } from '../../../../engine/run/record/value-summary.ts'
 import { start, testBed, turn } from '../../support.ts'
 
 t.test('a run tells how it gets on, shows items to who asks, and writes its end', async t => {
@@ -69,11 +70,30 @@ t.test('a run tells how it gets on, shows items to who asks, and writes its end'
   t.ok(existsSync(join(directory, 'report.html')))
 })
 
-t.test('a value is summarised: tensors by shape, lists and texts by their beginning', async t => {
-  t.same(summary({ a: new Float32Array(9), b: [1, 2, 3, 4, 5], c: 'x'.repeat(300), d: null }), {
-    a: 'Float32Array(9)',
+t.test('a value is summarised: arrays by statistics, lists and texts by their beginning', async t => {
+  const numbers = new Float32Array([1, Number.NaN, 3, -10, Number.NaN])
+  t.same(await summaryOf({ a: numbers, b: [1, 2, 3, 4, 5], c: 'x'.repeat(300), d: null }), {
+    a: { tensor: 'Float32Array(5)', min: -10, mean: -2, max: 3, nan: 2 },
     b: [1, 2, 3, 4, '… (5)'],
     c: `${'x'.repeat(200)}… (300)`,
     d: null,
+  })
+})
+
+t.test('arrays of one kind of element, of none and without limits are told from numbers', async t => {
+  t.same(await summaryOf(new Uint8Array(0)), { tensor: 'Uint8Array(0)' })
+  const nothing = { min: 'none', mean: 'none', max: 'none', nan: 1 }
+  t.same(await summaryOf(new Float32Array([Number.NaN])), { tensor: 'Float32Array(1)', ...nothing })
+  const endless = new Float64Array([Number.NEGATIVE_INFINITY, 2])
+  t.match(await summaryOf(endless), { min: '-Infinity', mean: '-Infinity', max: 2, nan: 0 })
+  t.same(await summaryOf(new DataView(new ArrayBuffer(3))), { tensor: 'DataView(3)' })
+})
+
+t.test('a tensor elsewhere is read by whom knows it, and otherwise shown by its shape', async t => {
+  const known = { type: 'f32', shape: [1, 2], storage: {} }
+  const read = (value: unknown) => (value === known ? Promise.resolve([4, 8]) : undefined)
+  t.same(await summaryOf({ known, other: { type: 'f16', shape: [3] } }, [() => undefined, read]), {
+    known: { tensor: 'f32[1, 2]', min: 4, mean: 6, max: 8, nan: 0 },
+    other: 'f16[3]',
   })
 })
