@@ -1,6 +1,12 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
+import { build } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Test } from 'tap'
+import { inside } from '../engine/shared/inside.ts'
+import { repository } from './fixtures.ts'
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 
@@ -51,3 +57,47 @@ export async function openPage(browser: Browser, address: string, options: { wid
 /** Shows a part of the page of a run. */
 export const openTab = (page: Page, name: string): Promise<unknown> =>
   page.evaluate(`location.hash = ${JSON.stringify(name)}`)
+
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+}
+
+/** Serves a folder of static files, as any server would, and returns its address. */
+export async function serve(t: Test, folder: string): Promise<string> {
+  const server = createServer(({ url = '' }, response) => {
+    const { pathname } = new URL(url, 'http://localhost')
+    const path = inside(folder, pathname === '/' ? 'index.html' : decodeURIComponent(pathname.slice(1)))
+    response.writeHead(existsSync(path) ? 200 : 404, {
+      'content-type': types[extname(path)] ?? 'application/octet-stream',
+    })
+    response.end(existsSync(path) ? readFileSync(path) : '')
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  return `http://127.0.0.1:${port}`
+}
+
+/**
+ * What somebody does who has installed flow and writes a page: esbuild bundles `code`, with no settings but that the result is a
+ * module. Returns the folder of the page.
+ */
+export async function strangersPage(t: Test, code: string): Promise<string> {
+  const folder = t.testdir({ 'page.js': code, site: {} })
+  mkdirSync(join(folder, 'node_modules/@flow-graphs'), { recursive: true })
+  symlinkSync(repository, join(folder, 'node_modules/@flow-graphs/flow'))
+  const site = join(folder, 'site')
+  await build({
+    entryPoints: [join(folder, 'page.js')],
+    bundle: true,
+    format: 'esm',
+    outfile: join(site, 'page.js'),
+  })
+  writeFileSync(
+    join(site, 'index.html'),
+    '<!doctype html><link rel="icon" href="data:,"><script type="module" src="page.js"></script>',
+  )
+  return site
+}

@@ -70,6 +70,24 @@ t.test('an import in the wrong direction names both files', async t => {
   ])
 })
 
+t.test('what a browser tab runs imports no module of Node, but for types', async t => {
+  const browser = './dist/engine/platform/browser.js'
+  const root = tree(t, {
+    'package.json': JSON.stringify({ imports: { '#platform': { browser, default: './x.js' } } }),
+    'operators/browser.ts':
+      "import '#platform'\nimport type { Far } from './far.ts'\nimport { near } from './near.ts'\n",
+    'operators/near.ts':
+      "import { type Stats } from 'node:fs'\nexport { join } from 'node:path'\nexport const near = 1\n",
+    'operators/far.ts': file('node:fs'),
+    'engine/platform/browser.ts': file('node:os'),
+  })
+  const rule = 'a module of Node in what a browser tab runs'
+  t.same(faultsOfTree(root), [
+    { rule, where: 'engine/platform/browser.ts imports node:os' },
+    { rule, where: 'operators/near.ts imports node:path' },
+  ])
+})
+
 t.test('folders of operators that import each other through different files are a loop', async t => {
   const root = tree(t, {
     'operators/eval/a.ts': file('../read/b.ts'),

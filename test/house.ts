@@ -26,7 +26,7 @@ export function faultsOfTree(root: string): Fault[] {
     ...[...imports].flatMap(([path, targets]) => brokenRules(path, targets)),
     ...circlesOf(operatorFolders(imports)).map(where => ({ rule: 'folders of operators in a loop', where })),
     ...sources.flatMap(longParts),
-    ...nodeInTab(sources),
+    ...nodeInTab(root, sources),
     ...longPresets(root),
   ]
 }
@@ -85,7 +85,8 @@ function importsOf({ path, text }: Source): string[] {
 const tabEntry = 'operators/browser.ts'
 
 /** Files that the browser build takes in and that import a module of Node, which no browser has. */
-function nodeInTab(sources: readonly Source[]): Fault[] {
+function nodeInTab(root: string, sources: readonly Source[]): Fault[] {
+  const doors = doorsOf(root)
   const byPath = new Map(sources.map(source => [source.path, source]))
   const seen = new Set<string>()
   const visit = (path: string): Fault[] => {
@@ -94,11 +95,22 @@ function nodeInTab(sources: readonly Source[]): Fault[] {
     seen.add(path)
     return valueImports(source).flatMap(name => {
       if (name.startsWith('.')) return visit(normalize(join(dirname(path), name)))
+      if (name.startsWith('#')) return visit(doors[name] ?? '')
       const rule = 'a module of Node in what a browser tab runs'
       return name.startsWith('node:') ? [{ rule, where: `${path} imports ${name}` }] : []
     })
   }
   return visit(tabEntry)
+}
+
+/** What a browser gets for the names of `imports` in package.json. */
+function doorsOf(root: string): Record<string, string> {
+  const path = join(root, 'package.json')
+  const { imports = {} }: { imports?: Record<string, { browser: string }> } = existsSync(path)
+    ? JSON.parse(readFileSync(path, 'utf8'))
+    : {}
+  const sourceOf = (built: string) => built.replace('./dist/', '').replace(/\.js$/, '.ts')
+  return Object.fromEntries(Object.entries(imports).map(([name, { browser }]) => [name, sourceOf(browser)]))
 }
 
 /** The modules that are still imported when the types are gone. */

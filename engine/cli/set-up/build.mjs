@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { browser } from './browser.mjs'
 import { failure } from './machine.mjs'
 import { page } from './page.mjs'
 import { vendor } from './vendor.mjs'
@@ -24,6 +25,7 @@ export async function build(machine) {
   })
   if (result.status !== 0) throw failure('tsc found errors', result)
   await page(root)
+  await browser(root)
   removeStale(root)
   await machine.write(stamp, print)
 }

@@ -1,65 +1,82 @@
 // Page (b): the demonstration learns in this tab, and the page of a run shows it.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import * as flow from '@flow-graphs/flow/browser'
 import { render } from 'preact'
-import { askRun } from '../../run/record/control.ts'
 import { App } from '../../view/page/app.tsx'
 import { type Source, Store } from '../../view/page/store.ts'
-import { RunReader } from '../../view/run-reader.ts'
-import { rows, trainInTab } from './tab-run.ts'
+import { lacks } from './lacks.ts'
+import { modelFiles } from './models.ts'
+import { rowsOf, trainInTab } from './tab-run.ts'
 
-const modelFiles = [
-  'config.json',
-  'generation_config.json',
-  'model.safetensors',
-  'preprocessor_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-]
+const { askRun, askTap, existsSync, mount, mountFrom, readFileSync, RunReader, stopTap } = flow
 const directory = '/runs/tab'
 const query = new URLSearchParams(location.search)
 const steps = Number(query.get('steps') ?? 40)
 const group = Number(query.get('group') ?? 8)
 const seed = Number(query.get('seed') ?? 1)
 
-const bytesOf = async (name: string): Promise<Uint8Array> => {
-  const response = await fetch(name)
-  if (!response.ok) throw new Error(`${name}: ${response.status}`)
-  return new Uint8Array(await response.arrayBuffer())
+const pictures = new Map<string, string>()
+
+/** The run's folder is in this tab. */
+const tabSource: Source = {
+  watch: () => {},
+  picture: (_, name) => {
+    const path = `${directory}/${name}`
+    const known = pictures.get(name)
+    if (known || !existsSync(path)) return known ?? ''
+    const address = URL.createObjectURL(new Blob([new Uint8Array(readFileSync(path))]))
+    pictures.set(name, address)
+    return address
+  },
+  tap: (_, end, onItem) => {
+    let shown = 0
+    const look = () => {
+      const file = askTap(directory, end)
+      const lines = existsSync(file) ? String(readFileSync(file, 'utf8')).trim().split('\n') : []
+      for (const line of lines.slice(shown)) if (line) onItem(JSON.parse(line))
+      shown = lines.length
+    }
+    look()
+    const timer = setInterval(look, 1000)
+    return () => {
+      clearInterval(timer)
+      stopTap(directory, end)
+    }
+  },
+  control: async (_, action) => askRun(directory, action),
 }
 
 async function train(say: (text: string) => void): Promise<void> {
-  if (!navigator.gpu) {
-    say('This browser has no WebGPU: take Chrome or Edge 113, Safari 26 or Firefox 141, or a newer one.')
+  const missing = await lacks()
+  if (missing) {
+    say(missing)
     return
   }
-  for (const folder of ['/flow', '/model', '/data', '/runs']) mkdirSync(folder, { recursive: true })
-  writeFileSync('/data/train.jsonl', rows)
-  writeFileSync('/flow/grpo.json', await bytesOf('grpo.json'))
-  for (const name of modelFiles) writeFileSync(`/model/${name}`, await bytesOf(`model/${name}`))
+  await mount('/data/train.jsonl', new TextEncoder().encode(rowsOf(flow)))
+  await mountFrom('.', ['grpo.json'], '/flow/graphs')
+  await mountFrom('model', modelFiles, '/model')
   const store = new Store()
   const reader = new RunReader(directory, 'this tab')
   store.apply({ type: 'hello', control: true, graph: null, runs: [{ id: 'this tab', shown: true }] })
-  const source: Source = {
-    watch: () => {},
-    picture: (_, name) => {
-      const path = `${directory}/${name}`
-      return existsSync(path) ? URL.createObjectURL(new Blob([new Uint8Array(readFileSync(path))])) : ''
-    },
-    control: async (_, action) => askRun(directory, action),
-  }
   document.body.replaceChildren()
-  render(<App store={store} source={source} />, document.body)
+  render(<App store={store} source={tabSource} />, document.body)
   const look = () => {
     for (const message of reader.look()) store.apply(message)
   }
   const timer = setInterval(look, 1000)
-  const files = { graph: '/flow/grpo.json', model: '/model', data: '/data/train.jsonl' }
-  const { status, error, leaked } = await trainInTab({ ...files, directory, steps, group, seed }).done
+  const files = { graph: '/flow/graphs/grpo.json', model: '/model', data: '/data/train.jsonl' }
+  const { status, error, leaked } = await trainInTab(flow, {
+    ...files,
+    directory,
+    steps,
+    group,
+    seed,
+    sheets: true,
+  }).done
   clearInterval(timer)
   look()
   const measured = `${directory}/metrics.jsonl`
-  const metrics = existsSync(measured) ? readFileSync(measured, 'utf8') : ''
+  const metrics = existsSync(measured) ? String(readFileSync(measured, 'utf8')) : ''
   Object.assign(globalThis, { over: { status, leaked, error: error && whole(error), metrics } })
 }
 

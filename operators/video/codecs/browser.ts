@@ -72,7 +72,8 @@ async function openInput(path: string): Promise<Input> {
 }
 
 async function videoTrack(input: Input, path: string): Promise<InputVideoTrack> {
-  if (!(await input.canRead()))
+  // a file that is shorter than any header makes the reader throw
+  if (!(await input.canRead().catch(() => false)))
     throw new VideoError('not-a-video', `${path}: must be ${formats}, which a browser can read; ${remedy}`)
   const track = await input.getPrimaryVideoTrack()
   if (!track) throw new VideoError('no-video-stream', `${path}: it holds no video`)

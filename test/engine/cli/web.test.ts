@@ -1,58 +1,100 @@
-// The demonstration in a browser tab: what `npm run web` builds trains in Chromium as in Node.
+// What `npm run web` builds, in Chromium: a model answers about a clip, and the demonstration trains as in Node.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
 import t from 'tap'
-import { rows, trainInTab } from '../../../engine/cli/web/tab-run.ts'
-import { inside } from '../../../engine/shared/inside.ts'
-import { openBrowser, openPage, softwareGpu } from '../../browser.ts'
+import { rowsOf, trainInTab } from '../../../engine/cli/web/tab-run.ts'
+import { loadGraph } from '../../../engine/graph/check.ts'
+import { operator } from '../../../engine/operator.ts'
+import { startRun } from '../../../engine/run/run.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import { drawClip } from '../../../operators/shapes/clips.ts'
+import { openBrowser, openPage, serve, softwareGpu } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
 
 t.setTimeout(800_000)
 
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-}
+const site = join(repository, 'dist/web')
+const built = spawnSync(process.execPath, ['engine/cli/set-up/web.mjs'], { cwd: repository })
+t.equal(built.status, 0, String(built.stderr))
+const address = await serve(t, site)
+const browser = await openBrowser(t, softwareGpu)
+const elsewhere = (asked: readonly string[]) =>
+  asked.filter(url => !url.startsWith(`${address}/`) && !/^(data|blob):/.test(url))
 
-/** Any server of static files will do. */
-const server = createServer(({ url = '' }, response) => {
-  const { pathname } = new URL(url, 'http://localhost')
-  const name = pathname === '/' ? 'index.html' : pathname.slice(1)
-  response.setHeader('content-type', types[extname(name)] ?? 'application/octet-stream')
-  response.end(readFileSync(inside(join(repository, 'dist/web'), name)))
+t.test('a clip is dropped, a question asked, and the right answer read', async t => {
+  const { page, asked, faults } = await openPage(browser, `${address}/ask.html`)
+  const rows = readFileSync(join(site, 'clips.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  // the embedded model sees what moves where; which letter that is, it has hardly learned: this is one that it knows
+  const row = rows[2]
+  const bytes = readFileSync(join(site, row.video_filename)).toString('base64')
+  const transfer = await page.evaluateHandle(
+    `(() => {
+      const bytes = Uint8Array.from(atob(${JSON.stringify(bytes)}), one => one.charCodeAt(0))
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([bytes], 'mine.mp4', { type: 'video/mp4' }))
+      return transfer
+    })()`,
+  )
+  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: transfer })
+  await page.getByText('mine.mp4').waitFor({ timeout: 100_000 })
+  await page.getByLabel('2. Question').fill(row.problem)
+  await page.getByRole('button', { name: 'Ask' }).click()
+  await page.getByText(/\d+ tokens in/).waitFor({ timeout: 400_000 })
+  t.equal(await page.locator('.answer').textContent(), row.solution.replaceAll(/<\/?answer>/g, '').trim())
+  t.equal(await page.locator('.thought').textContent(), 'The green square moves up in the video.')
+  t.ok(await page.getByAltText('The frames that the model saw').isVisible())
+
+  // one of the page's own clips, with the model that is loaded
+  await page.locator('.own button').nth(1).click()
+  await page.getByRole('button', { name: 'Ask' }).click()
+  await page.getByText(/The right answer is B\./).waitFor({ timeout: 400_000 })
+  t.equal(await page.locator('.thought').textContent(), 'The purple square moves right in the video.')
+
+  // a clip that no browser decodes: said in words, and the model stays
+  await page
+    .getByLabel('Choose a clip')
+    .setInputFiles({ name: 'bad.mp4', mimeType: 'video/mp4', buffer: Buffer.from('no clip') })
+  await page.getByRole('button', { name: 'Ask' }).click()
+  await page.getByRole('alert').getByText('bad.mp4: must be MP4').waitFor({ timeout: 400_000 })
+  t.same(elsewhere(asked), [])
+  t.same(faults, [])
+})
+
+t.test('a browser without a GPU says so', async t => {
+  const { page } = await openPage(
+    await openBrowser(t, ['--disable-gpu', '--disable-features=WebGPU']),
+    `${address}/ask.html`,
+  )
+  await page
+    .getByRole('alert')
+    .getByText(/WebGPU/)
+    .waitFor({ timeout: 100_000 })
+  t.ok(await page.getByRole('button', { name: 'Ask' }).isDisabled())
 })
 
 t.test('five updates in a tab have the rewards of Node with the same seed, and nothing leaks', async t => {
-  const built = spawnSync(process.execPath, ['engine/cli/set-up/web.mjs'], { cwd: repository })
-  t.equal(built.status, 0, String(built.stderr))
-  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
-  t.teardown(() => server.close())
-  const { port } = server.address() as AddressInfo
-  const browser = await openBrowser(t, softwareGpu)
-  const { page, asked, faults } = await openPage(browser, `http://127.0.0.1:${port}/?steps=5&group=4&seed=3`)
+  const { page, asked, faults } = await openPage(browser, `${address}/train.html?steps=5&group=4&seed=3`)
   await page.waitForFunction('globalThis.over', null, { timeout: 400_000 })
   const over: { status: string; leaked: number; error?: string; metrics: string } =
     await page.evaluate('over')
   t.match(over, { status: 'completed', leaked: 0 })
-  await page.locator('[data-curve="reward"] [data-points="5"]').waitFor()
-  await page.locator('g.node[aria-label^="update"]').waitFor()
-  t.same(
-    asked.filter(url => !url.startsWith(`http://127.0.0.1:${port}/`) && !url.startsWith('data:')),
-    [],
-  )
+  await page.locator('[data-curve="reward"] [data-points="5"]').waitFor({ timeout: 100_000 })
+  await page.locator('g.node[aria-label^="update"]').waitFor({ timeout: 100_000 })
+  t.same(elsewhere(asked), [])
   t.same(faults, [])
 
+  const flow = { operator, operators, resources, loadGraph, startRun, drawClip }
   const folder = t.testdir()
   const data = join(folder, 'train.jsonl')
-  writeFileSync(data, rows)
+  writeFileSync(data, rowsOf(flow))
   const directory = join(folder, 'run')
   mkdirSync(directory)
   const files = { graph: join(repository, 'graphs/grpo.json'), model: 'builtin:cold-start', data, directory }
-  const { status } = await trainInTab({ ...files, steps: 5, group: 4, seed: 3 }).done
+  const { status } = await trainInTab(flow, { ...files, steps: 5, group: 4, seed: 3, sheets: false }).done
   t.equal(status, 'completed')
   const rewards = (text: string) =>
     text
