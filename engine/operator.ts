@@ -2,6 +2,15 @@ import type { Observable, OperatorFunction } from 'rxjs'
 import type { Config, Fields } from './fields.ts'
 
 export type { Config, Field, Fields } from './fields.ts'
+export {
+  jsonForm,
+  type Packed,
+  type Unpacked,
+  type WireContext,
+  type WireForm,
+  type WireTensor,
+  wireForm,
+} from './wire-form.ts'
 
 /** Version of everything in this file and in fields.ts. A plugin states the one that it was written for; another one is refused. */
 export const apiVersion = 1
@@ -25,6 +34,11 @@ export interface PortDetails {
   like?: string
   /** Of an output: the input whose tensors its items keep alive. */
   holds?: string
+  /**
+   * Of an output: its items tell of a change that the node makes in place, e.g. to weights. The node is given what leads to
+   * the next change only when nothing works with the last one any more.
+   */
+  inPlace?: boolean
 }
 
 /** Numbers by name, e.g. extents; numbers that cannot be determined yet are left out. */
@@ -219,6 +233,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly drops?: boolean
   /** Set when `run` holds an item until one with the same key has arrived at another input: see `Context.partnerless`. */
   readonly pairs?: boolean
+  /** Set when `run` keeps something from one item to the next: then its items cannot be divided among processes. */
+  readonly serial?: boolean
   /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */

@@ -4,16 +4,18 @@ import { type Device, openDevice } from '../kernels/device/device.ts'
 import { bytesOf, type Tensor } from '../kernels/device/tensor.ts'
 
 /** The run's one GPU, opened on first use. */
-export function sharedDevice(context: Context): Promise<Device> {
+export function sharedDevice(
+  context: Pick<Context, 'shared'> & Partial<Pick<Context, 'manifest' | 'gauge' | 'inspect'>>,
+): Promise<Device> {
   return context.shared(
     'device',
     async () => {
       const device = await openDevice()
-      context.manifest('adapter', { ...device.info, family: device.family })
-      context.gauge('gpu bytes', () => device.liveBytes)
-      context.gauge('gpu peak bytes', () => device.peakBytes)
-      context.gauge('gpu busy', busyShare(device))
-      context.inspect(value => elementsOf(device, value))
+      context.manifest?.('adapter', { ...device.info, family: device.family })
+      context.gauge?.('gpu bytes', () => device.liveBytes)
+      context.gauge?.('gpu peak bytes', () => device.peakBytes)
+      context.gauge?.('gpu busy', busyShare(device))
+      context.inspect?.(value => elementsOf(device, value))
       return device
     },
     device => device.close(),

@@ -11,3 +11,5 @@ export const operators = { ...anywhere.operators, ...nodeOnly.operators }
 
 /** The resource types by their names in graphs. */
 export const resources = { ...anywhere.resources, ...nodeOnly.resources }
+
+export { forms } from './wire/index.ts'

@@ -48,12 +48,19 @@ export interface Clip {
   firstFrame: number
   /** What is wrong with data that is cut or corrupt: found when it was opened, or since then in frames that were read. */
   damage?: string
+  /** How `video.decode` opened it, so that another process can open it too. */
+  opened?: ClipOptions
   /** Decodes these frames (0-based) one by one, in increasing order, a repeated one repeatedly, to packed 8-bit RGB. */
   frames(indices: readonly number[], signal?: AbortSignal): AsyncIterable<Uint8Array>
   /** Decodes these frames (0-based, in any order, repeats allowed) to packed 8-bit RGB, one array a frame, all in memory. */
   read(indices: readonly number[], signal?: AbortSignal): Promise<Uint8Array[]>
   /** Removes what was unpacked for the clip; after it no frame can be read. */
   close?(): void
+}
+
+export interface ClipOptions {
+  deadlineSeconds: number
+  folderFramesPerSecond: number
 }
 
 /** Kind `frames`: the frames the model sees. */
@@ -66,6 +73,8 @@ export interface Frames {
   durationSeconds: number
   /** (frames, 3, size, size) f32, normalised, on the GPU; freed with the item. */
   pixels: Tensor
+  /** How `video.sample` made them of the clip. */
+  made?: { opened: ClipOptions; aspect: 'square' | 'pad' }
 }
 
 /** Kind `prompt`: a question ready for the language model. */
@@ -77,6 +86,18 @@ export interface Prompt {
   ids: readonly number[]
   /** (frames, tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
   features: Tensor
+  /** How the features were made, so that another process can make them again. */
+  made?: PromptMade
+}
+
+export interface PromptMade {
+  /** Name of the model's resource. */
+  model: string
+  visual: 'frames' | 'zero'
+  /** Frame numbers in the clip. */
+  indices: readonly number[]
+  aspect: 'square' | 'pad'
+  opened: ClipOptions
 }
 
 /** Kind `example`: a conversation ready for supervised training. */

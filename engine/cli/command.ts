@@ -27,6 +27,7 @@ import { table } from './verbs/table.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
 import { view } from './verbs/view.ts'
+import { work } from './verbs/work.ts'
 
 const others: Readonly<Record<string, Verb>> = {
   run,
@@ -48,6 +49,7 @@ const others: Readonly<Record<string, Verb>> = {
   schema,
   'set-up': setUp,
   view,
+  work,
 }
 /** Every verb of the command line. */
 export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }

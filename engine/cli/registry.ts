@@ -1,5 +1,5 @@
-import { operators, parts, resources } from '../../operators/index.ts'
+import { forms, operators, parts, resources } from '../../operators/index.ts'
 import type { Registry } from '../graph/plan.ts'
 
-/** The operators, resources and parts of this program. */
-export const registry: Registry = { operators, resources, parts }
+/** The operators, resources, parts of models and wire forms of this program. */
+export const registry: Registry = { operators, resources, parts, forms }

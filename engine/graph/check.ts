@@ -6,6 +6,7 @@ import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
 import { checkPairs } from './checks/pairs.ts'
+import { planParts, statedParts } from './checks/parts.ts'
 import { orderResources } from './checks/resources.ts'
 import { dimsOf, sizesOf } from './checks/sizes.ts'
 import { typeEdges } from './checks/types.ts'
@@ -24,6 +25,8 @@ export interface CheckOptions {
   set?: readonly string[]
   environment?: ExpandOptions['environment']
   read?: ExpandOptions['read']
+  /** `name=node,node` texts, as `--part` takes them: they take the place of the parts in the file. */
+  parts?: readonly string[]
 }
 
 /** The result of a check: a plan when there is no problem. Warnings do not keep a graph from running. */
@@ -90,6 +93,11 @@ function checkWith(
     problems,
   )
   checkBatches(nodes, problems)
+  const parts = planParts(
+    statedParts(options.parts ?? [], level.parts),
+    { nodes, types, forms: registry.forms },
+    problems,
+  )
   if (problems.length === 0) checkPairs(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
@@ -109,6 +117,7 @@ function checkWith(
     params,
     nodes,
     resources: ordered,
+    parts,
     types,
     ...cadence,
     shown,

@@ -1,4 +1,5 @@
 import type { Config, Fields, GraphPart, Operator, Resource } from '../operator.ts'
+import type { WireForm } from '../wire-form.ts'
 import type { EdgeTypes } from './checks/types.ts'
 import type { Cadence, OnError, Wire } from './flatten/flat.ts'
 import type { Problem } from './problem.ts'
@@ -12,6 +13,8 @@ export interface Registry {
   readonly parts?: PartTables
   /** The module of each operator that came from a plugin, as its URL. */
   readonly modules?: Readonly<Record<string, string>>
+  /** How values of a kind travel between processes; a kind that is missing cannot. */
+  readonly forms?: Readonly<Record<string, WireForm>>
   /** Faults of plugins that should have added to it: reported with every graph. */
   readonly problems?: readonly Problem[]
   /** What is missing from it by the user's wish: reported with every graph too. */
@@ -39,12 +42,24 @@ export interface Plan {
   readonly resources: readonly PlannedResource[]
   /** When the run writes checkpoints; undefined: never. */
   readonly checkpoint?: Cadence
+  /** Groups of nodes that other processes may run. */
+  readonly parts: readonly PlannedPart[]
   /** The types of the edges. */
   readonly types: EdgeTypes
   /** The graph with params put in, as the manifest keeps it. */
   readonly shown: unknown
   /** Values that no file or message of a run may show. */
   readonly secrets: Secrets
+}
+
+export interface PlannedPart {
+  readonly name: string
+  /** Names of its nodes. */
+  readonly nodes: ReadonlySet<string>
+  /** Items that all its workers together may hold unfinished. */
+  readonly credits: number
+  /** Why it cannot run in several processes, though it can in one. */
+  readonly obstacles: readonly Problem[]
 }
 
 export interface PlannedNode {
@@ -58,6 +73,15 @@ export interface PlannedNode {
   /** Items worked on at the same time, instead of the number that the operator asks for. */
   readonly parallel?: number
   readonly wires: readonly Wire[]
+  /** Of a node that stands for a part: how far it is with the copy of what other nodes have changed in place. */
+  readonly copier?: Copier
+}
+
+/** Copies what nodes change in place, for other processes. */
+export interface Copier {
+  readonly busy: boolean
+  /** Called when it has ended. */
+  readonly onIdle: (() => void)[]
 }
 
 export interface PlannedResource {

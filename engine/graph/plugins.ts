@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { apiVersion, type Operator, type Resource } from '../operator.ts'
+import { apiVersion, type Operator, type Resource, type WireForm } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
@@ -55,13 +55,14 @@ function sourceOf(file: string, read: (file: string) => string): Source | undefi
 }
 
 /**
- * The registry with the operators, resources and parts of plugins. A plugin is a module that exports `api`, the version of the
- * operator contract that it was written for, and any of `operators`, `resources` and `parts`. A fault of a plugin is a problem of
+ * The registry with the operators, resources, parts and wire forms of plugins. A plugin is a module that exports `api`, the
+ * version of the operator contract that it was written for, and any of `operators`, `resources`, `parts` and `forms`. A fault of a plugin is a problem of
  * every graph that is checked with the result.
  */
 export async function withPlugins(registry: Registry, names: readonly PluginName[]): Promise<Registry> {
   const operators: Record<string, Operator> = { ...registry.operators }
   const resources: Record<string, Resource> = { ...registry.resources }
+  const forms: Record<string, WireForm> = { ...registry.forms }
   const problems: Problem[] = []
   const modules: Record<string, string> = { ...registry.modules }
   const loaded = new Set<string>()
@@ -103,8 +104,9 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     for (const added of Object.keys(operators)) if (!before.has(added)) modules[added] = url
     adopt(module.resources, resources, isResource, 'resource', bad)
     adoptParts(module.parts, registry.parts ?? {}, bad)
+    adoptForms(module.forms, forms, bad)
   }
-  return { ...registry, operators, resources, modules, ...(problems.length > 0 && { problems }) }
+  return { ...registry, operators, resources, forms, modules, ...(problems.length > 0 && { problems }) }
 }
 
 /** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
@@ -162,6 +164,21 @@ function adoptParts(given: unknown, tables: PartTables, bad: Complaint): void {
 
 const isPart = (value: unknown): value is NamedPart =>
   isObject(value) && typeof value.summary === 'string' && typeof value.parse === 'function'
+
+function adoptForms(
+  given: unknown,
+  into: Record<string, WireForm>,
+  bad: (rule: string, found: string) => void,
+): void {
+  for (const [kind, form] of Object.entries(isObject(given) ? given : {})) {
+    if (Object.hasOwn(into, kind)) bad('must not state the wire form of a kind that has one', show(kind))
+    else if (isForm(form)) into[kind] = form
+    else bad('must hold what wireForm() returns', show(kind))
+  }
+}
+
+const isForm = (value: unknown): value is WireForm =>
+  isObject(value) && typeof value.pack === 'function' && typeof value.unpack === 'function'
 
 const isOperator = (value: unknown): value is Operator =>
   isObject(value) &&

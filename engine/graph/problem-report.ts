@@ -100,6 +100,8 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'dtype-mismatch': 'put an operator between the two that converts',
   'shape-mismatch': 'give both nodes the same setting or model, or put an operator between the two',
   'unconnected-input': 'add it to "from", e.g. "from": { "INPUT": "node.port" }',
+  'bad-part': 'correct the list of its nodes',
+  'no-wire-form': 'put both nodes into one part',
   'bad-edge': 'change the settings of the edge',
   cycle: 'give one edge of the cycle an "initial" value',
   'batch-never-fills': 'raise "maxLag", or lower the size of the batch',

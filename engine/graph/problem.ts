@@ -57,6 +57,8 @@ export type ProblemCode =
   | 'kind-mismatch'
   | 'dtype-mismatch'
   | 'shape-mismatch'
+  | 'bad-part'
+  | 'no-wire-form'
   | 'unconnected-input'
   | 'bad-edge'
   | 'cycle'

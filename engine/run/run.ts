@@ -3,7 +3,6 @@ import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
 import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
-import { isObject } from '../shared/json.ts'
 import { Checkpoints } from './checkpoint/checkpoint.ts'
 import { type RunState, readState } from './checkpoint/folder.ts'
 import { RunError } from './error.ts'
@@ -11,6 +10,7 @@ import type { Lease } from './items/lease.ts'
 import { Ledger } from './items/ledger.ts'
 import { Origin } from './items/trace.ts'
 import { Lifetimes } from './lifetimes.ts'
+import { linkedRun } from './linked.ts'
 import type { CheckpointPart, Services } from './node/context.ts'
 import type { Cursor } from './node/cursor.ts'
 import type { NodeHost } from './node/host.ts'
@@ -20,11 +20,11 @@ import { StallWatch } from './node/stall.ts'
 import type { Request } from './record/control.ts'
 import { Instruments } from './record/instruments.ts'
 import { Journal } from './record/journal.ts'
-import { describeRun } from './record/manifest.ts'
+import { describeRun, otherFamily } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
 import { excessOf } from './skips.ts'
-import type { Run, RunOptions, RunSummary } from './summary.ts'
+import { type Run, type RunOptions, type RunSummary, statusOf } from './summary.ts'
 
 /** Starts a checked graph. */
 export function startRun(plan: Plan, options: RunOptions): Run {
@@ -35,7 +35,9 @@ export function startRun(plan: Plan, options: RunOptions): Run {
 /** A run from its first file to its summary: it opens resources, lets items flow, and frees everything in every case. */
 class GraphRun implements NodeHost, Services {
   readonly seed: number
+  /** Where operators write files. */
   readonly directory: string
+  readonly #folder: string
   readonly parts: readonly GraphPart[]
   readonly ledger: Ledger
   readonly scheduler = new Scheduler(() => this.#quiet())
@@ -64,11 +66,13 @@ class GraphRun implements NodeHost, Services {
     this.#resources = new Resources(plan.resources)
     this.#stall = new StallWatch(this, options.stallSeconds)
     this.seed = options.seed
-    this.directory = options.directory
-    this.parts = partsOf(plan)
-    this.ledger = new Ledger(options.seed, error => {
-      this.fail(new RunError('operator-failed', `disposing a value: ${messageOf(error)}`, { cause: error }))
-    })
+    this.#folder = options.directory
+    this.directory = options.link?.filesDirectory ?? options.directory
+    this.parts = partsOf(options.link?.whole ?? plan)
+    const disposing = (cause: unknown) => `disposing a value: ${messageOf(cause)}`
+    this.ledger = new Ledger(options.seed, cause =>
+      this.fail(new RunError('operator-failed', disposing(cause), { cause })),
+    )
   }
 
   async run(): Promise<RunSummary> {
@@ -76,19 +80,15 @@ class GraphRun implements NodeHost, Services {
     try {
       const { from, facts } = this.#options
       const past = from === undefined ? undefined : await readState(from)
-      this.#journal = new Journal(
-        this.directory,
-        Object.keys(past?.files ?? {}),
-        this.#plan.secrets,
-        error => {
-          if (!this.#error) this.fail(error)
-        },
-      )
+      this.#journal = new Journal(this.#folder, Object.keys(past?.files ?? {}), this.#plan.secrets, error => {
+        if (!this.#error) this.fail(error)
+      })
       this.#acknowledged = past?.acknowledged ?? 0
       this.#skipped = past?.skipped ?? 0
       this.#checkpoints = this.#makeCheckpoints(from, past)
       this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
+      this.#options.link?.begin(linkedRun(this, this.#controller.signal, this.#options.link.whole))
       await this.#resources.open(this, this.#controller.signal, async name =>
         this.#checkpoints?.restore({ kind: 'resource', name }),
       )
@@ -120,9 +120,7 @@ class GraphRun implements NodeHost, Services {
     this.#network?.wake()
   }
 
-  abort(error: unknown = new RunError('aborted', 'the run was aborted')): void {
-    this.fail(error)
-  }
+  abort = (error: unknown = new RunError('aborted', 'the run was aborted')): void => this.fail(error)
 
   fail(error: unknown): void {
     const first = this.#error === undefined
@@ -148,19 +146,28 @@ class GraphRun implements NodeHost, Services {
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {
     this.#skipped++
-    for (const trace of item.traces) if (trace instanceof Origin) trace.failed = true
+    for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
     this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
     this.#refuseSkipped(false)
   }
 
   #refuseSkipped(isOver: boolean): void {
-    const excess = excessOf(this.#plan.nodes, this.#skipped, this.#acknowledged + this.#skipped, isOver)
+    const { link } = this.#options
+    if (link && !link.isHome) return
+    const excess = excessOf(
+      (link?.whole ?? this.#plan).nodes,
+      this.#skipped,
+      this.#acknowledged + this.#skipped,
+      isOver,
+    )
     if (excess && !this.#error) this.fail(excess)
   }
 
   acknowledged(origin: Origin): void {
-    if (origin.failed || this.#error) return
+    if (this.#error) return
+    origin.call?.settled(origin.faults)
+    if (origin.failed) return
     this.#acknowledged++
     this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key) })
   }
@@ -170,6 +177,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   checkpoint(part: CheckpointPart, state: Durable): void {
+    if (part.kind === 'resource') this.#options.link?.durable(part.name, state)
     this.#checkpoints?.register(part, state)
   }
 
@@ -193,16 +201,8 @@ class GraphRun implements NodeHost, Services {
   }
 
   manifest = (key: string, value: unknown): void => {
-    const before = this.#options.expected?.[key]
-    if (
-      isObject(before) &&
-      isObject(value) &&
-      before.family !== undefined &&
-      before.family !== value.family
-    ) {
-      const found = `kernels of the family "${before.family}" made the checkpoint, this GPU takes "${value.family}"`
-      this.fail(new RunError('checkpoint-mismatch', found, { remedy: '--accept-changes goes on with them' }))
-    }
+    const other = otherFamily(this.#options.expected?.[key], value)
+    if (other) this.fail(other)
     this.#journal?.state({ [key]: value })
   }
 
@@ -220,11 +220,12 @@ class GraphRun implements NodeHost, Services {
     network.wire(this, () => !this.#error)
     for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
     this.#observer = observe({
-      directory: this.directory,
+      directory: this.#folder,
       ledger: this.ledger,
       nodes,
       edges,
       instruments: this.#instruments,
+      workers: this.#options.link?.status?.bind(this.#options.link),
       secrets: this.#plan.secrets,
       fail: error => this.fail(error),
       paused: () => this.scheduler.paused,
@@ -242,14 +243,13 @@ class GraphRun implements NodeHost, Services {
   /** Does what a file in the run's own folder asks for. */
   #obey(request: Request): void {
     this.log(`asked to ${request}`)
-    if (request === 'stop') this.stop()
-    else if (request === 'pause') this.scheduler.pause()
-    else if (request === 'continue') this.scheduler.continue()
-    else if (this.#checkpoints) {
-      this.#checkpoints.ask()
-      this.scheduler.continue()
-      this.#network?.wake()
-    } else this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
+    if (request === 'stop') return this.stop()
+    if (request === 'pause') return this.scheduler.pause()
+    if (request === 'continue') return this.scheduler.continue()
+    if (!this.#checkpoints) return this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
+    this.#checkpoints.ask()
+    this.scheduler.continue()
+    this.#network?.wake()
   }
 
   /** No node works: takes a checkpoint, or ends a cycle, or reports that the run has stalled. */
@@ -257,6 +257,7 @@ class GraphRun implements NodeHost, Services {
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
     if (this.#error || nodes.every(node => !node.isRunning)) return
     if (this.#network?.shedPartnerless()) return
+    if (this.#network?.letThrough()) return
     if (this.#checkpoints?.look()) return
     if (nodes.filter(node => node.closeFeedback()).length > 0) return
     this.#stall.look(nodes, edges)
@@ -266,7 +267,7 @@ class GraphRun implements NodeHost, Services {
     const { checkpoint } = this.#plan
     if (!checkpoint) return undefined
     const host = {
-      directory: this.directory,
+      directory: this.#folder,
       scheduler: this.scheduler,
       network: () => this.#network,
       counts: () => {
@@ -282,11 +283,10 @@ class GraphRun implements NodeHost, Services {
   #summary(seconds: number): RunSummary {
     const error = this.#error
     const { live: leaked, peakLive: peakItems, peakBytes } = this.ledger
-    const ended = this.#stopped ? 'stopped' : 'completed'
     return {
-      status: !error ? ended : error.code === 'aborted' ? 'aborted' : 'failed',
+      status: statusOf(error, this.#stopped),
       ...(error && { error }),
-      directory: this.directory,
+      directory: this.#folder,
       seconds,
       acknowledged: this.#acknowledged,
       skipped: this.#skipped,

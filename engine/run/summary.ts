@@ -1,6 +1,9 @@
-import type { LogLevel, Progress } from '../operator.ts'
+import type { Plan } from '../graph/plan.ts'
+import type { Durable, LogLevel, Progress } from '../operator.ts'
 import type { RunError } from './error.ts'
-import type { Status } from './record/status.ts'
+import type { Lease } from './items/lease.ts'
+import type { Skipped } from './items/trace.ts'
+import type { Status, WorkerState } from './record/status.ts'
 
 export interface RunOptions {
   seed: number
@@ -15,6 +18,8 @@ export interface RunOptions {
   from?: string
   /** Facts that the manifest had before a resume; another kernel family in `adapter` ends the run. */
   expected?: Readonly<Record<string, unknown>>
+  /** Of a run that is one of the processes of a graph. */
+  link?: RunLink
   /** Facts for the manifest, added to the engine's own. */
   facts?: Readonly<Record<string, unknown>>
 }
@@ -25,6 +30,32 @@ export type RunEvent =
   | { type: 'progress'; state: Progress }
   | { type: 'acknowledged'; key: string }
   | { type: 'status'; status: Status }
+
+/** How the process of a run is linked with those that run the other parts of its graph. */
+export interface RunLink {
+  /** The graph with all parts. */
+  readonly whole: Plan
+  /** Of a worker, where it can write there: the folder of the home part, for files that operators write. */
+  readonly filesDirectory?: string
+  /** The home part alone judges how many items may be skipped. */
+  readonly isHome: boolean
+  /** The run begins. */
+  begin(run: LinkedRun): void
+  /** A resource has registered the state that it changes. */
+  durable(resource: string, state: Durable): void
+  /** Of the home part: what its workers said last. */
+  status?(): readonly WorkerState[]
+}
+
+/** A run, as its link sees it. */
+export interface LinkedRun {
+  resource(name: string, scope: string): unknown
+  /** A worker has skipped an item that descends from this one. */
+  bury(fault: Skipped, item: Lease): void
+  fail(error: unknown): void
+  log(message: string, level?: LogLevel): void
+  readonly signal: AbortSignal
+}
 
 /** How a run ended. It never throws: an error is a value here. */
 export interface RunSummary {
@@ -52,4 +83,9 @@ export interface Run {
   stop(): void
   /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
   abort(error?: unknown): void
+}
+
+export function statusOf(error: RunError | undefined, isStopped: boolean): RunSummary['status'] {
+  if (error) return error.code === 'aborted' ? 'aborted' : 'failed'
+  return isStopped ? 'stopped' : 'completed'
 }

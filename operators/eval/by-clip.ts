@@ -10,6 +10,7 @@ export default operator({
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip-questions' },
   drops: true,
+  serial: true,
   run: ({ samples }) => ({
     clips: new Observable<Item<ClipQuestions>>(subscriber => {
       let open: Item<Question>[] = []

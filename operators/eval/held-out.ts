@@ -21,6 +21,7 @@ export default operator({
     versions: { kind: 'version', description: 'Every update; one with an evaluation follows its results.' },
   },
   drops: true,
+  serial: true,
   run: ({ groups, versions }, _config, context) => {
     let answered: Completion[] = []
     let count = 0

@@ -69,6 +69,7 @@ export default operator({
     },
   },
   drops: true,
+  serial: true,
   run: (
     { clips },
     { folder: given, recipe, retry, repeats, counts, claimSeconds, lookEverySeconds },

@@ -42,6 +42,7 @@ export default operator({
   },
   inputs: { results: 'result', benchmark: 'benchmark' },
   outputs: {},
+  serial: true,
   run: ({ results, benchmark }, { folder: given, counts, failOnError }, context) => {
     const whole = resultsFolder(given, context)
     const folders = setsOf(whole, counts).map(({ folder }) => folder)

@@ -43,6 +43,7 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   effects: true,
   drops: false,
+  serial: true,
   run: ({ groups }, { name, samples, metrics, groupsPerUpdate, updatesPerBatch }, context) => {
     const kept = keptBatch(context)
     const stepOf = (count: number) => Math.ceil(count / groupsPerUpdate) * updatesPerBatch

@@ -35,6 +35,7 @@ export default operator({
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
   drops: true,
+  serial: true,
   run: ({ groups }, { reward: name, mostDropped, exhausted, ...options }, context) => {
     const dropped = keptNumber(context)
     const filter = (group: Group, { key }: { key: string }) => {

@@ -34,7 +34,7 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
   loss: OwnLossFunction<F>,
   fields?: F,
 ): Operator<typeof updateFields & F, typeof inputs> => {
-  const outputs: Readonly<Record<string, Port>> = { version: 'version' }
+  const outputs: Readonly<Record<string, Port>> = { version: { kind: 'version', inPlace: true } }
   return operator({
     summary,
     // the cast: without `fields`, F has no keys

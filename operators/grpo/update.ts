@@ -17,7 +17,7 @@ export default operator({
     ...referenceFields,
   },
   inputs: { groups: groupPort },
-  outputs: { version: 'version' },
+  outputs: { version: { kind: 'version', inPlace: true } },
   drops: true,
   effects: true,
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,

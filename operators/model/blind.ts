@@ -18,7 +18,11 @@ export default operator({
         const device = await sharedDevice(context)
         const features = zeroFeatures(device, prompt.features.shape)
         const dispose = () => device.freeTensor(features)
-        return context.emit({ ...prompt, features }, { bytes: bytesOf(features), dispose, keep: false })
+        const made = prompt.made && { made: { ...prompt.made, visual: 'zero' as const } }
+        return context.emit(
+          { ...prompt, features, ...made },
+          { bytes: bytesOf(features), dispose, keep: false },
+        )
       }),
     ),
   }),

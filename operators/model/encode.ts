@@ -32,7 +32,7 @@ export default operator({
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({
     prompts: frames.pipe(
-      context.each(async ({ sample, pixels, ...clip }: Frames) => {
+      context.each(async ({ sample, pixels, made, ...clip }: Frames) => {
         const model = context.resource<LoadedModel>(name)
         const { text, ids } = promptOf(
           model.tokenizer,
@@ -45,7 +45,9 @@ export default operator({
           visual === 'zero'
             ? zeroFeatures(model.device, featureShape(model, at(pixels.shape, 0)))
             : await encodeFrames(model, pixels)
-        const prompt: Prompt = { sample, text, ids, features }
+        const { indices } = clip
+        const origin = made && { made: { ...made, model: name, visual, indices } }
+        const prompt: Prompt = { sample, text, ids, features, ...origin }
         const dispose = () => model.device.freeTensor(features)
         return context.emit(prompt, { bytes: bytesOf(features), dispose, keep: false })
       }),

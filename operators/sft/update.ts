@@ -29,7 +29,7 @@ export default operator({
     },
   },
   inputs: { examples: examplePort },
-  outputs: { version: 'version' },
+  outputs: { version: { kind: 'version', inPlace: true } },
   drops: true,
   effects: true,
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,

@@ -34,6 +34,7 @@ export default operator({
   drops: true,
   expands: true,
   credits: ({ capacity }) => capacity,
+  serial: true,
   run: ({ items }, { epochs, limit, shuffle }, context) => {
     const replay = (list: readonly Kept[]) => {
       const passes = Array.from({ length: epochs }, (_, i) => {

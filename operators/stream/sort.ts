@@ -25,6 +25,7 @@ export default operator({
   outputs: { items: { kind: 'any', like: 'items' } },
   credits: ({ capacity }) => capacity,
   drops: false,
+  serial: true,
   run: ({ items }, { by, order }, context) => {
     const sign = order === 'ascending' ? 1 : -1
     const sorted = items.pipe(

@@ -32,7 +32,8 @@ export default operator({
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = async (sample: Sample) => {
-      const clip = await codecs.openClip(sample.video, sample, options)
+      const opened = { deadlineSeconds, folderFramesPerSecond }
+      const clip = Object.assign(await codecs.openClip(sample.video, sample, options), { opened })
       return context.emit<Clip>(clip, { dispose: () => clip.close?.() })
     }
     return { clips: samples.pipe(context.each(open, { concurrency: clipsAtOnce(concurrency) })) }

@@ -92,7 +92,8 @@ export default operator({
       )
       const { sample, framesPerSecond, durationSeconds } = clip
       const seconds = indices.map(frame => frame / framesPerSecond)
-      const frames = { sample, indices, seconds, durationSeconds, pixels }
+      const made = clip.opened && { made: { opened: clip.opened, aspect: settings.aspect } }
+      const frames = { sample, indices, seconds, durationSeconds, pixels, ...made }
       await sheet?.write(context.runDirectory, context.signal).catch((error: unknown) => {
         device.freeTensor(pixels)
         throw error

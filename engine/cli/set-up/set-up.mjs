@@ -9,6 +9,7 @@ import { build } from './build.mjs'
 import { chromium } from './chromium.mjs'
 import { ffmpeg } from './ffmpeg.mjs'
 import { openMachine, SetUpError } from './machine.mjs'
+import { natsServer } from './nats-server.mjs'
 import { packages } from './packages.mjs'
 import { vulkan } from './vulkan.mjs'
 
@@ -44,8 +45,11 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   const machine = openMachine(fileURLToPath(new URL('../../../', import.meta.url)))
   try {
     await setUp(machine)
-    // the tests alone open pages
-    if (process.argv[2]?.endsWith('test/run.js')) await chromium(machine)
+    // the tests alone open pages, and run graphs over many processes
+    if (process.argv[2]?.endsWith('test/run.js')) {
+      await chromium(machine)
+      await natsServer(machine)
+    }
     process.exitCode = await follow(process.argv.slice(2), machine.environment)
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error

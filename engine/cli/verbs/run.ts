@@ -11,6 +11,7 @@ import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
+import { overFlags, overRun } from '../over-run.ts'
 import { factsOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
@@ -49,6 +50,7 @@ export const run: Verb = {
       value: 'N',
       description: 'With --resume: go on until N updates are done in all, also after a completed run.',
     },
+    ...overFlags,
     view: { description: 'Show the run in a page while it runs; its address is printed.' },
     ...viewFlags,
     'accept-changes': {
@@ -78,11 +80,13 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     updates.event(event)
     line.event(event)
   }
-  const started = startRun(plan, { ...options, facts, onEvent })
+  const over = await overRun({ plan, ...options }, words, world)
+  const started = startRun(over.plan, { ...options, facts, onEvent, ...(over.link && { link: over.link }) })
   lock.watch(started)
   const forget = listen(started, line.end, world, plan)
   const closeView = startView(options.directory, words)
   const summary = await started.done
+  await over.close(summary.status === 'completed' || summary.status === 'failed')
   closeView()
   forget()
   line.end()
@@ -116,7 +120,7 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')
   const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
-  const plan = loadGraph(file, registry, { set, environment })
+  const plan = loadGraph(file, registry, { set, environment, parts: words.all('part') })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, true)

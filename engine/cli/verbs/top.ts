@@ -11,6 +11,8 @@ import type { Verb } from '../verb.ts'
 
 /** An older status is from a run whose process was killed. */
 const staleMs = 5000
+/** A worker says each second what it does. */
+const silentSeconds = 3
 
 export const top: Verb = {
   summary: 'Shows what each node of a running graph does, every second.',
@@ -82,8 +84,24 @@ export function describeStatus(status: Status, stale: boolean): string {
     '',
     ...table([['node', 'now', 'items', 'rate', 'work', 'works', 'blocked', 'idle', 'waits for'], ...rows]),
     '',
+    ...workerRows(status),
     ...table([['edge', 'holds', 'bytes', '', ''], ...waiting]),
   ].join('\n')
+}
+
+/** What each process of a part holds, and the version that it works with; nothing where one process runs all. */
+function workerRows({ workers = [] }: Status): string[] {
+  if (workers.length === 0) return []
+  const rows = workers.map(({ worker, part, host, process, leases, done, version, silent }) => [
+    worker,
+    part,
+    `${host} ${process}`,
+    String(leases),
+    String(done),
+    Array.isArray(version) ? version.map(String).join(', ') : '',
+    silent > silentSeconds ? `silent for ${duration(silent)}` : '',
+  ])
+  return [...table([['worker', 'part', 'process', 'leases', 'done', 'version', ''], ...rows]), '']
 }
 
 const percent = (share: number): string => `${Math.round(share * 100)}%`

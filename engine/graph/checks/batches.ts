@@ -82,7 +82,7 @@ export function loopsOf(nodes: readonly PlannedNode[]): Loop[] {
 }
 
 /** Nodes on paths from one node to another, both included. Feedback edges are no part of a path. */
-function onTheWay(start: string, end: string, nodes: readonly PlannedNode[]): string[] {
+export function onTheWay(start: string, end: string, nodes: readonly PlannedNode[]): string[] {
   const after = walk(start, next(nodes))
   const before = walk(end, previous(nodes))
   return [...after].filter(name => before.has(name))

@@ -1,3 +1,4 @@
+import { partSchema } from './part-schema.ts'
 import type { Schema } from './schema.ts'
 
 const namePattern = '^[A-Za-z][A-Za-z0-9_-]*$'
@@ -268,6 +269,14 @@ export const graphSchema: Schema = {
       description: 'Things with a lifetime that nodes share: models, optimizers. Config names them.',
       propertyNames: name,
       additionalProperties: resource,
+    },
+    parts: {
+      type: 'object',
+      default: {},
+      description:
+        'Nodes that `flow run --over` or `--workers` gives to other processes, item by item; without these flags all run in one process.',
+      propertyNames: name,
+      additionalProperties: partSchema,
     },
     nodes: {
       type: 'object',

@@ -8,7 +8,16 @@ import { type Given, type Params, resolveParams } from '../file/params.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
 import { type Validator, validator } from '../file/validate.ts'
 import { type Problem, show } from '../problem.ts'
-import { type Cadence, type FlatNode, foundAt, type Level, type Locator, locate, wiresOf } from './flat.ts'
+import {
+  type Cadence,
+  type FlatNode,
+  type FlatPart,
+  foundAt,
+  type Level,
+  type Locator,
+  locate,
+  wiresOf,
+} from './flat.ts'
 import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
 
 export interface ExpandOptions {
@@ -61,6 +70,9 @@ export function expand(
     })),
     inputs: new Map(),
     outputs: new Map(),
+    parts: entries(value.parts).flatMap(([name, part]) =>
+      broken('parts', name) ? [] : [flatPart(name, part, at('parts', name))],
+    ),
     params: Object.fromEntries(
       [...params.values()].map(({ name, env, secret, value }) => [name, secret ? `\${env:${env}}` : value]),
     ),
@@ -130,6 +142,12 @@ function flatNode(name: string, part: Record<string, unknown>, broken: boolean, 
     broken,
     at,
   }
+}
+
+function flatPart(name: string, part: Record<string, unknown>, at: Locator): FlatPart {
+  // checkStructure has checked the types and filled in the default
+  const { nodes, credits } = part as Pick<FlatPart, 'nodes' | 'credits'>
+  return { name, nodes, credits, place: index => locate(at, index === undefined ? [] : ['nodes', index]) }
 }
 
 /** A node that names a sub-graph. */

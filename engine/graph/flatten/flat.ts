@@ -14,6 +14,8 @@ export interface Level {
   /** Of a sub-graph: the end inside that an output is. */
   outputs: Map<string, End>
   params: Record<string, unknown>
+  /** Groups of nodes that other processes may run. */
+  parts: FlatPart[]
   /** When a run of it writes a checkpoint. */
   checkpoint: Cadence | undefined
   /** The graph's value for the manifest. */
@@ -51,6 +53,17 @@ export interface FlatResource {
   config: Record<string, unknown>
   broken: boolean
   at: Locator
+}
+
+/** A group of nodes that other processes may run. */
+export interface FlatPart {
+  name: string
+  /** Names of nodes, or of sub-graphs for all nodes inside. */
+  nodes: readonly string[]
+  /** Items that all its workers together may hold unfinished. */
+  credits: number
+  /** The place of the n-th name of a node, or of the part itself. */
+  place(index?: number): Pick<Problem, 'place' | 'path'>
 }
 
 export type OnError = 'stop' | 'skip' | Retry

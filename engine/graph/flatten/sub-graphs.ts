@@ -40,6 +40,8 @@ export function lift(
       lifted.find(node => node.name === prefix + target.node)?.wires.push({ ...wire, port: target.port })
     }
   }
+  for (const part of inner.parts)
+    level.parts.push({ ...part, name: prefix + part.name, nodes: part.nodes.map(node => prefix + node) })
   for (const [port, end] of inner.outputs) inner.outputs.set(port, within(end))
   level.nodes.push(...lifted)
 }

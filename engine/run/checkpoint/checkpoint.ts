@@ -157,6 +157,7 @@ export class Checkpoints {
     this.#saving = undefined
     this.#extra = 0
     const network = this.#host.network()
+    network?.resetGates()
     if (this.#stopping) network?.stopSources()
     else for (const cursor of this.#cursors) cursor.allowance = this.#round
     network?.wake()

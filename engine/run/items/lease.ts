@@ -83,6 +83,11 @@ export class Lease<T = unknown> implements Item<T> {
     return String(this.#key)
   }
 
+  /** Node of the source item. */
+  get source(): string {
+    return this.#descent.source
+  }
+
   get traces(): readonly Trace[] {
     return this.#descent.traces
   }

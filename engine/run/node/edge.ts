@@ -7,16 +7,36 @@ import { Trace } from '../items/trace.ts'
 /** Follows one item that passed a gate: it settles when the gate's feedback edge has answered the item. */
 export class Ticket extends Trace {
   readonly edge: Edge
-  readonly #answered: () => void
+  /** The value of the feedback edge that the item is to be worked on with. */
+  readonly pinned: unknown
+  /** The value that answered it; undefined as long as none has, and when the item was dropped. */
+  answer: { value: unknown } | undefined
+  done = false
+  readonly #answered: (ticket: Ticket) => void
 
-  constructor(edge: Edge, answered: () => void) {
+  constructor(edge: Edge, pinned: unknown, answered: (ticket: Ticket) => void) {
     super()
     this.edge = edge
+    this.pinned = pinned
     this.#answered = answered
   }
 
   protected override onSettle(): void {
-    this.#answered()
+    this.#answered(this)
+  }
+}
+
+/** Counts the items that still work with what a node last changed in place. */
+export class Reader extends Trace {
+  readonly #onSettle: () => void
+
+  constructor(onSettle: () => void) {
+    super()
+    this.#onSettle = onSettle
+  }
+
+  protected override onSettle(): void {
+    this.#onSettle()
   }
 }
 
@@ -45,6 +65,10 @@ export class Edge {
   tap: ((item: Lease) => void) | undefined
   /** Feedback edges that its items cannot reach: an item on it is no longer on its way to answer them. */
   outside: ReadonlySet<Edge> = new Set()
+  /** Follows what is put on it, where its producer must wait for those who work with it. */
+  reader: (() => Reader) | undefined
+  /** The value that a feedback edge starts with. */
+  first: unknown
   /** When it is full its producer waits. */
   readonly #blocks: boolean
   readonly #queue = new Queue<Lease>()
@@ -104,11 +128,7 @@ export class Edge {
       item.release()
       return undefined
     }
-    const lease = this.feedback
-      ? this.#endAncestry(item)
-      : this.outside.size > 0
-        ? this.#leaveCycles(item)
-        : item
+    const lease = this.#traced(item)
     if (this.latest) this.#dropAll()
     else if (!this.#fits(lease.bytes) && this.wire.whenFull === 'error') {
       lease.release()
@@ -163,10 +183,21 @@ export class Edge {
     return lease
   }
 
+  #traced(item: Lease): Lease {
+    if (this.feedback) return this.#endAncestry(item)
+    const lease = this.outside.size > 0 ? this.#leaveCycles(item) : item
+    if (!this.reader) return lease
+    const followed = lease.fork([...lease.traces, this.reader()])
+    lease.release()
+    return followed
+  }
+
   /** Ancestry stops at a feedback edge; otherwise each item would descend from every earlier one. */
   #endAncestry(item: Lease): Lease {
     for (const trace of item.traces) {
-      if (trace instanceof Ticket && trace.edge === this) this.#tickets.push(trace)
+      if (!(trace instanceof Ticket) || trace.edge !== this) continue
+      trace.answer = { value: item.value }
+      this.#tickets.push(trace)
     }
     const lease = item.fork([])
     item.release()

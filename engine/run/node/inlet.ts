@@ -1,7 +1,8 @@
 import type { Observable } from 'rxjs'
 import type { Item, Streams } from '../../operator.ts'
 import type { Edge } from './edge.ts'
-import { Gate, Input, type InputHost } from './input.ts'
+import { Gate } from './gate.ts'
+import { Input, type InputHost } from './input.ts'
 
 /** The node, as its inlet sees it. */
 export interface InletHost extends InputHost {

@@ -1,12 +1,17 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item } from '../../operator.ts'
 import type { Holder, Lease, Leaver } from '../items/lease.ts'
-import { type Edge, Ticket } from './edge.ts'
+import type { Edge } from './edge.ts'
+import type { Gate } from './gate.ts'
 
 /** The node, as its inputs see it. */
 export interface InputHost extends Holder {
   readonly credits: number
   wake(): void
+  /** Whether the node may be given one more item while it holds this number of the same input. */
+  mayTake(outstanding: number): boolean
+  /** An item was handed over. */
+  taken(): void
 }
 
 /**
@@ -52,6 +57,12 @@ export class Input implements Leaver {
     return this.#subscribed && !this.#completed
   }
 
+  /** An item waits to be handed over, or its end would let the operator work on what it holds. */
+  get mayChange(): boolean {
+    if (this.latest || !this.waiting) return false
+    return this.edges.some(edge => edge.size > 0) || (this.#outstanding > 0 && this.#over())
+  }
+
   get outstanding(): number {
     return this.#outstanding
   }
@@ -70,12 +81,14 @@ export class Input implements Leaver {
   deliver(): boolean {
     if (this.#completed || this.#subscribers.length === 0 || this.#outstanding >= this.#host.credits)
       return false
+    if (!this.#host.mayTake(this.#outstanding)) return false
     for (const gate of this.gates) if (!gate.open) return false
     for (let count = this.edges.length; count > 0; count--) {
       const edge = this.edges[this.turn]
       if (++this.turn >= this.edges.length) this.turn = 0
       const lease = edge?.take()
       if (!edge || !lease) continue
+      this.#host.taken()
       this.#hand(this.#pass(lease))
       edge.answer()
       return true
@@ -99,6 +112,8 @@ export class Input implements Leaver {
   settle(driversDone: boolean): void {
     if (this.#completed || (!this.latest && !this.#subscribed)) return
     if (!this.#over() && !(this.latest && driversDone)) return
+    // its end may let the operator work on what it holds
+    if (this.#outstanding > 0 && !this.#host.mayTake(Number.POSITIVE_INFINITY)) return
     this.#completed = true
     for (const edge of this.edges) edge.cancel()
     for (const subscriber of this.#subscribers) subscriber.complete()
@@ -168,31 +183,5 @@ export class Input implements Leaver {
   #over(): boolean {
     for (const edge of this.edges) if (!edge.done) return false
     return true
-  }
-}
-
-/** Holds an input back while more than `maxLag` of the items handed over wait for an answer on a feedback edge. */
-export class Gate {
-  readonly edge: Edge
-  readonly #maxLag: number
-  readonly #onSettle: () => void
-  #unanswered = 0
-
-  constructor(edge: Edge, maxLag: number, onSettle: () => void) {
-    this.edge = edge
-    this.#maxLag = maxLag
-    this.#onSettle = onSettle
-  }
-
-  get open(): boolean {
-    return this.#unanswered <= this.#maxLag
-  }
-
-  ticket(): Ticket {
-    this.#unanswered++
-    return new Ticket(this.edge, () => {
-      this.#unanswered--
-      this.#onSettle()
-    })
   }
 }

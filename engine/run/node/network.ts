@@ -10,6 +10,7 @@ import { Edge } from './edge.ts'
 import type { NodeHost } from './host.ts'
 import { RunningNode } from './node.ts'
 import { shedPartnerless } from './partners.ts'
+import { giveTurns } from './turn.ts'
 
 /** The nodes of a run and the edges between them. */
 export class Network {
@@ -28,6 +29,7 @@ export class Network {
     })
     this.#host = host
     endTickets(this.edges, nodes)
+    giveTurns(this.nodes, this.edges)
   }
 
   /** Puts the first value on each edge that starts with one. */
@@ -35,6 +37,7 @@ export class Network {
     for (const edge of this.edges) {
       const initial = initialOf(edge)
       if (!initial) continue
+      edge.first = initial.value
       edge.put(Lease.root(this.#host.ledger, initial.value, edge.wire.from.node, { key: 'initial' }, []))
     }
   }
@@ -60,6 +63,23 @@ export class Network {
   /** Releases items that wait for partners which can no longer arrive; returns whether there were any. */
   shedPartnerless(): boolean {
     return shedPartnerless(this.nodes)
+  }
+
+  /** Lets items and changes through that wait for what cannot come, when nothing else can happen; returns whether any may go on. */
+  letThrough(): boolean {
+    if (this.nodes.filter(node => node.forceTurn()).length > 0) return true
+    const loosened = this.#gates().filter(({ node, gate }) => node.isRunning && gate.loosen())
+    for (const { node } of loosened) node.wake()
+    return loosened.length > 0
+  }
+
+  /** A checkpoint was taken: a run that goes on from it begins here. */
+  resetGates(): void {
+    for (const { gate } of this.#gates()) gate.reset()
+  }
+
+  #gates() {
+    return this.nodes.flatMap(node => node.inputs.flatMap(({ gates }) => gates.map(gate => ({ node, gate }))))
   }
 
   /** The run is over: frees what waits and what RxJS holds. */

@@ -3,17 +3,18 @@ import { lastResort } from '../../graph/flatten/flat.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
 import { messageOf } from '../../shared/errors.ts'
-import { RunError } from '../error.ts'
 import { type Lease, leaseOf, OwnedLeases } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
 import type { Edge } from './edge.ts'
+import { describeFault } from './fault.ts'
 import type { Host, NodeHost, PartnerRelease, SourcePump, Waiter } from './host.ts'
 import { Inlet } from './inlet.ts'
 import type { Input } from './input.ts'
 import { Outlet } from './outlet.ts'
 import type { Pump } from './scheduler.ts'
+import type { Turn } from './turn.ts'
 import { WorkClock } from './work-clock.ts'
 
 const defaultCredits = 4
@@ -27,6 +28,10 @@ export class RunningNode implements Host, Pump {
   queued = false
   credits = defaultCredits
   state: 'running' | 'ending' | 'ended' = 'running'
+  /** Of a node that changes something in place: when it may make the next change. */
+  turn: Turn | undefined
+  /** Called when it may have come to rest. */
+  readonly onRest: (() => void)[] = []
   readonly #inlet: Inlet
   readonly #outlet: Outlet
   readonly #host: NodeHost
@@ -179,6 +184,9 @@ export class RunningNode implements Host, Pump {
   end(): void {
     if (--this.#working > 0) return
     this.#clock.stop()
+    for (const rest of this.onRest) rest()
+    // a change has ended: the next one may begin
+    if (this.turn && !this.#pumping) this.wake()
     this.#host.scheduler.end()
     if (this.state === 'ending') this.#end()
   }
@@ -186,6 +194,39 @@ export class RunningNode implements Host, Pump {
   wake(): void {
     if (this.#pumping) this.#woken = true
     else if (this.isRunning) this.#host.scheduler.wake(this)
+  }
+
+  /** A change in place waits for its turn; items that only add to its batch do not. */
+  mayTake(outstanding: number): boolean {
+    if (!this.turn) return true
+    const { operator, config } = this.planned
+    return outstanding + 1 < (operator.collects?.(config) ?? 1) || (!this.#isChanging && this.turn.open)
+  }
+
+  /** The operator works, or holds something that it made of what it was given. */
+  get #isChanging(): boolean {
+    const given = this.inputs.reduce(
+      (sum, { outstanding, latestItem }) => sum + outstanding + (latestItem ? 1 : 0),
+      0,
+    )
+    return this.#working > (this.#pumping ? 1 : 0) || this.ownedLeases.size > given
+  }
+
+  taken(): void {
+    this.turn?.taken()
+  }
+
+  /** Lets it go on although its turn has not come, when nothing else can happen; returns whether it does. */
+  forceTurn(): boolean {
+    if (
+      !this.isRunning ||
+      this.#isChanging ||
+      !this.inputs.some(input => input.mayChange) ||
+      !this.turn?.force()
+    )
+      return false
+    this.wake()
+    return true
   }
 
   hasRoom(bytes: number): boolean {
@@ -247,17 +288,8 @@ export class RunningNode implements Host, Pump {
   #end(): void {
     this.state = 'ended'
     this.releaseAll()
+    for (const rest of this.onRest) rest()
     this.#outlet.close()
     this.#host.ended()
   }
-}
-
-function describeFault({ name, operatorName }: PlannedNode, error: unknown, item?: Lease): RunError {
-  const code = error instanceof RunError ? error.code : 'operator-failed'
-  const about = item ? `, item "${item.key}", seed ${item.seed}` : ''
-  return new RunError(code, `node "${name}" (${operatorName})${about}: ${messageOf(error)}`, {
-    node: name,
-    cause: error,
-    ...(item && { key: item.key, seed: item.seed }),
-  })
 }

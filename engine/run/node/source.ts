@@ -1,11 +1,12 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item, SourceItem } from '../../operator.ts'
 import { Lease, type Leaver } from '../items/lease.ts'
-import { Origin } from '../items/trace.ts'
+import { type Call, Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
 import type { Host, SourcePump } from './host.ts'
 
-type Pulled<T> = SourceItem<T, string | number>
+/** An item of another process of the run has the node that it came from there, and somebody who waits for it. */
+export type Pulled<T> = SourceItem<T, string | number> & { readonly source?: string; readonly call?: Call }
 
 /** Implements `Context.source`, which operator.ts describes. */
 export function source<T>(host: Host, pull: () => AsyncIterable<Pulled<T>>): Observable<Item<T>> {
@@ -111,8 +112,8 @@ class RunningSource<T> implements SourcePump, Leaver {
     }
     this.#pulled = undefined
     const { ledger, name } = this.#host
-    const origin = new Origin(item.key, this.#position, this.#acknowledge)
-    const lease = Lease.root(ledger, item.value, name, item, [origin])
+    const origin = new Origin(item.key, this.#position, this.#acknowledge, item.call)
+    const lease = Lease.root(ledger, item.value, item.source ?? name, item, [origin])
     this.#outstanding++
     this.#emitting = true
     this.#subscriber.next(lease.moveTo(this.#host, this))

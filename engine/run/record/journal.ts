@@ -70,7 +70,7 @@ export class Journal {
   }
 
   /** Adds a skipped item to the dead letters. */
-  bury(node: PlannedNode, { key, seed }: Lease, error: unknown): void {
+  bury(node: PlannedNode, { key, seed }: Pick<Lease, 'key' | 'seed'>, error: unknown): void {
     const { name, operatorName } = node
     const letter = {
       node: name,

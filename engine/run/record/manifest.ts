@@ -2,7 +2,9 @@ import type { Plan } from '../../graph/plan.ts'
 import { existsSync, readFileSync } from '../../platform/files.ts'
 import { dirname, join } from '../../platform/paths.ts'
 import { processes } from '../../platform/processes.ts'
+import { isObject } from '../../shared/json.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
+import { RunError } from '../error.ts'
 
 const gitDeadlineMs = 5000
 
@@ -65,4 +67,12 @@ async function gitState(): Promise<{ commit: string; changed: boolean } | null> 
   } catch {
     return null
   }
+}
+
+/** The error when kernels of another family made the checkpoint that a run goes on from. */
+export function otherFamily(before: unknown, now: unknown): RunError | undefined {
+  if (!isObject(before) || !isObject(now) || before.family === undefined || before.family === now.family)
+    return undefined
+  const found = `kernels of the family "${before.family}" made the checkpoint, this GPU takes "${now.family}"`
+  return new RunError('checkpoint-mismatch', found, { remedy: '--accept-changes goes on with them' })
 }

@@ -9,7 +9,7 @@ import type { RunningNode } from '../node/node.ts'
 import { type Request, takeRequests } from './control.ts'
 import type { Instruments } from './instruments.ts'
 import { NodeStatistics } from './node-statistics.ts'
-import type { EdgeStatus, Status } from './status.ts'
+import type { EdgeStatus, Status, WorkerState } from './status.ts'
 import { openTaps } from './tap.ts'
 
 /** Watches a run and writes its status. */
@@ -26,6 +26,8 @@ interface Observed {
   nodes: readonly RunningNode[]
   edges: readonly Edge[]
   instruments: Instruments
+  /** Of the home part of several processes. */
+  workers?: (() => readonly WorkerState[]) | undefined
   /** Hidden in the status and in the items that taps show. */
   secrets: Secrets
   fail(error: unknown): void
@@ -59,6 +61,7 @@ export function observe(run: Observed): Observer {
     live: liveOf(run.ledger),
     gauges: Object.fromEntries([...run.instruments.gauges].map(([name, read]) => [name, read()])),
     metrics,
+    ...(run.workers && { workers: run.workers() }),
   })
   const write = (status: Status) => {
     // after a crash of the machine nobody needs it

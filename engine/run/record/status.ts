@@ -12,10 +12,27 @@ export interface Status {
   edges: EdgeStatus[]
   /** Values that are not freed yet, on edges and in nodes. */
   live: { items: number; bytes: number; peakItems: number; peakBytes: number }
+  /** Processes that run parts of the graph; absent where one process runs all of it. */
+  workers?: readonly WorkerState[]
   /** Numbers from `Context.gauge`, e.g. the bytes alive on the GPU. */
   gauges: Record<string, number>
   /** Numbers of the newest line of `metrics.jsonl`. */
   metrics: Record<string, number>
+}
+
+/** What a process that runs a part of the graph said last. */
+export interface WorkerState {
+  worker: string
+  part: string
+  process: number
+  host: string
+  /** Items that it holds, and those that it has done. */
+  leases: number
+  done: number
+  /** The version that it works with, e.g. of weights. */
+  version: unknown
+  /** Seconds since it said so. */
+  silent: number
 }
 
 export interface NodeStatus {

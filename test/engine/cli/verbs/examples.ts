@@ -81,6 +81,7 @@ const shown: Readonly<Record<string, RegExp>> = {
   show: /status +completed, 2 steps[\s\S]*\n {2}reward/,
   schema: /^wrote my-graph\.schema\.json/,
   'set-up': /this machine is ready/,
+  work: /: the run has ended$/m,
   top: /^update +(working|waiting|blocked|ended) /m,
   tap: /"key":"[^"]+".*"completions"/,
   help: /^flow run /,

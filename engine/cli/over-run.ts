@@ -1,0 +1,146 @@
+// `flow run` as the home part of a graph over many processes.
+import { modelDigests } from '../../operators/model/digests.ts'
+import type { Plan, Registry } from '../graph/plan.ts'
+import { pluginsOf } from '../graph/plugins.ts'
+import type { RunLink } from '../run/summary.ts'
+import { type Arguments, type Flag, UsageError } from './arguments.ts'
+import type { StoredPlugin } from './plug.ts'
+import type { World } from './verb.ts'
+
+export const overFlags = {
+  over: {
+    value: 'ADDRESS',
+    description: 'Give the parts of the graph to `flow work` at this NATS server, e.g. nats://HOST.',
+  },
+  workers: {
+    value: 'N',
+    description: 'Give the parts to N processes on this machine, by a server of their own.',
+  },
+  part: {
+    value: 'NAME=NODES',
+    many: true,
+    description: 'A part in place of those of the graph, e.g. rollouts=clips,frames,prompts,groups.',
+  },
+  lease: {
+    value: 'SECONDS',
+    description: 'Silence after which an item of a worker goes to another (default 10).',
+  },
+} satisfies Record<string, Flag>
+
+/** How a run begins over many processes, and how it ends. */
+export interface OverRun {
+  readonly plan: Plan
+  readonly link?: RunLink
+  /** `ended`: it need not go on. */
+  close(ended: boolean): Promise<void>
+}
+
+interface Started {
+  readonly plan: Plan
+  readonly seed: number
+  readonly directory: string
+  readonly facts?: Readonly<Record<string, unknown>>
+}
+
+/** The run in this process alone, or its home part when the command says so. */
+export async function overRun(
+  { plan, seed, directory, facts }: Started,
+  words: Arguments,
+  world: World,
+): Promise<OverRun> {
+  const address = words.last('over')
+  const workers = words.last('workers')
+  if (address === undefined && workers === undefined) return { plan, close: async () => {} }
+  if (address !== undefined && workers !== undefined)
+    throw new UsageError(
+      `--over ${address}: must be given without --workers, which starts a server of its own`,
+    )
+  if (plan.parts.length === 0)
+    throw new UsageError(
+      `${plan.file}: must state "parts" to run over many processes, or the command --part NAME=NODE,NODE`,
+    )
+  const { openHome } = await import('../over/home.ts')
+  const set = Array.isArray(facts?.set) ? facts.set.map(String) : []
+  const plugins = [...pluginsOf(plan.file), ...storedPlugins(facts)].map(({ name }) => name)
+  const controller = new AbortController()
+  const leaseSeconds = readSeconds(words.last('lease') ?? '10')
+  const group =
+    workers === undefined
+      ? undefined
+      : await startWorkers(plan, readCount(workers), { directory, words, world })
+  try {
+    const home = await openHome(plan, {
+      address: group?.address ?? natsAddress(address ?? ''),
+      directory,
+      forms: formsOf(world.registry),
+      facts: { seed, set, parts: words.all('part'), plugins },
+      digests: resources => digestsOf(plan, resources),
+      leaseSeconds,
+      signal: controller.signal,
+      log: world.complain,
+    })
+    return {
+      plan: home.plan,
+      link: home.link,
+      close: async ended => {
+        await home.close(ended)
+        controller.abort()
+        await group?.stop()
+      },
+    }
+  } catch (error) {
+    await group?.stop()
+    throw error
+  }
+}
+
+async function startWorkers(
+  plan: Plan,
+  count: number,
+  about: { directory: string; words: Arguments; world: World },
+) {
+  const { startWorkers } = await import('./workers.ts')
+  const plugins = about.words.all('plugin')
+  return startWorkers({
+    ...about,
+    count,
+    parts: plan.parts.map(({ name }) => name),
+    plugins: [...plugins, ...pluginsOf(plan.file).map(({ name }) => name)],
+  })
+}
+
+const storedPlugins = (facts: Started['facts']): StoredPlugin[] =>
+  Array.isArray(facts?.plugins) ? facts.plugins : []
+
+export const formsOf = ({ forms = {} }: Registry) => forms
+
+/** The digest of each model among the resources: workers must have the same. */
+export async function digestsOf(plan: Plan, resources: ReadonlySet<string>): Promise<Record<string, string>> {
+  const models = plan.resources.filter(
+    ({ name, resource }) => resources.has(name) && resource.kind === 'model',
+  )
+  const entries = models.map(
+    async ({ name, config }) => [name, JSON.stringify(await modelDigests(config, ''))] as const,
+  )
+  return Object.fromEntries(await Promise.all(entries))
+}
+
+/** An address like nats://HOST or nats://TOKEN@HOST:PORT. */
+export function natsAddress(text: string): string {
+  const address = URL.canParse(text) ? new URL(text) : undefined
+  if (address && ['nats:', 'tls:'].includes(address.protocol) && address.host !== '') return text
+  throw new UsageError(
+    `${text}: must be the address of a NATS server: nats://HOST or nats://HOST:PORT, with TOKEN@ or USER:PASSWORD@ before the host if it asks for them`,
+  )
+}
+
+function readCount(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw new UsageError(`--workers: must be a whole number above 0, found "${text}"`)
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text)
+  if (seconds >= 1) return seconds
+  throw new UsageError(`--lease: must be a number of seconds, 1 or more, found "${text}"`)
+}

@@ -1,0 +1,208 @@
+// `flow work`: waits for a run at a server, works on one of its parts, and goes on when the home part begins anew.
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { loadGraph } from '../graph/check.ts'
+import type { Plan } from '../graph/plan.ts'
+import { pluginsOf } from '../graph/plugins.ts'
+import { type CutPart, cutParts } from '../over/cut.ts'
+import { announcementOf, announcements } from '../over/find-run.ts'
+import { type Announcement, hostText, ownVersion } from '../over/names.ts'
+import { openServer, type Server } from '../over/nats.ts'
+import { Worker } from '../over/worker.ts'
+import { startRun } from '../run/run.ts'
+import type { Run } from '../run/summary.ts'
+import { CodedError, messageOf } from '../shared/errors.ts'
+import { makeFolder } from '../shared/files.ts'
+import { UsageError } from './arguments.ts'
+import { digestsOf, formsOf } from './over-run.ts'
+import type { World } from './verb.ts'
+
+interface WorkWords {
+  readonly address: string
+  readonly part: string | undefined
+  readonly name: string | undefined
+  readonly out: string | undefined
+  readonly plugins: readonly string[]
+}
+
+const lookMs = 500
+
+/** Works until the run has ended; returns the exit code. */
+export async function workAt(words: WorkWords, world: World): Promise<number> {
+  const controller = new AbortController()
+  let running: Run | undefined
+  const interrupted = () => {
+    if (controller.signal.aborted) running?.abort()
+    controller.abort()
+    running?.stop()
+  }
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupted)
+  // a worker that the home part started ends with it
+  if (process.connected) process.on('disconnect', () => process.exit(1))
+  const ofServer = new AbortController()
+  const server = await openServer(words.address, { signal: ofServer.signal, log: world.complain })
+  try {
+    for (;;) {
+      const found = await findRun(server, words, controller.signal, world)
+      if (!found) return 130
+      const { announcement, part } = found
+      const session = await openSession(server, announcement, part, words, world)
+      running = startRun(session.worker.plan, {
+        seed: announcement.seed,
+        directory: session.folder,
+        link: session.worker,
+      })
+      const watch = watchRun(server, announcement, session.worker, running)
+      const summary = await running.done
+      await session.worker.close(summary.error)
+      const after = await watch.stop()
+      running = undefined
+      if (controller.signal.aborted) return 130
+      if (after === 'ended') {
+        world.print(`${session.folder}: the run has ended`)
+        return 0
+      }
+      if (after === 'running') {
+        world.complain(
+          summary.error
+            ? `${summary.error.message} (${summary.error.code})`
+            : 'the worker ended before its run',
+        )
+        return 1
+      }
+      world.complain(`the home part of run ${announcement.run} began anew`)
+    }
+  } finally {
+    ofServer.abort()
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupted)
+    await server.close()
+  }
+}
+
+/** Waits for a run that has the part. */
+async function findRun(server: Server, { part }: WorkWords, signal: AbortSignal, { complain }: World) {
+  let told = false
+  while (!signal.aborted) {
+    const runs = (await announcements(server)).filter(({ status }) => status === 'running')
+    for (const announcement of runs) {
+      const name = part ?? (announcement.names.length === 1 ? announcement.names[0] : undefined)
+      if (name !== undefined && announcement.names.includes(name)) return { announcement, part: name }
+      if (part === undefined)
+        throw new UsageError(
+          `--part: must name one of the parts of run ${announcement.run}: ${announcement.names.join(', ')}`,
+        )
+    }
+    if (!told) complain('waiting for a run')
+    told = true
+    await delay(lookMs, undefined, { signal }).catch(() => {})
+  }
+  return undefined
+}
+
+async function openSession(
+  server: Server,
+  announcement: Announcement,
+  partName: string,
+  words: WorkWords,
+  world: World,
+) {
+  const { run, epoch, version, host, directory } = announcement
+  if (version !== ownVersion)
+    throw new CodedError(
+      'other-version',
+      `run ${run} is of flow ${version}, this worker is of flow ${ownVersion}`,
+      {
+        remedy: 'install the same version on both machines',
+      },
+    )
+  const plan = planOf(announcement, words, world)
+  const part = cutParts(plan, formsOf(world.registry)).find(({ name }) => name === partName)
+  if (!part) throw new CodedError('other-version', `run ${run}: its graph has no part "${partName}" here`)
+  await world.prepare(plan)
+  await refuseOtherModels(plan, part, announcement)
+  const name = words.name ?? `${hostname()}-${process.pid}`
+  const folder = join(words.out ?? join('runs', `work-${name}`), epoch)
+  makeFolder(folder)
+  const sees = host === hostText() && existsSync(directory)
+  const worker = new Worker({
+    server,
+    announcement,
+    part,
+    name,
+    folder: join(folder, 'versions'),
+    plan,
+    ...(sees && { filesDirectory: directory }),
+  })
+  return { worker, folder }
+}
+
+/** The graph of the run, from the texts that it announces: no file of this machine takes their place. */
+function planOf(
+  { graph, sources, set, parts, plugins, run }: Announcement,
+  words: WorkWords,
+  { registry, environment }: World,
+): Plan {
+  const read = (file: string) => {
+    const text = Object.hasOwn(sources, file) ? sources[file] : undefined
+    if (text === undefined) throw new Error(`${file}: run ${run} does not announce it`)
+    return text
+  }
+  const named = [...plugins, ...pluginsOf(graph, read).map(({ name }) => name)]
+  const refused = named.filter(name => !words.plugins.includes(name))
+  if (refused.length > 0)
+    throw new CodedError(
+      'plugin-refused',
+      `run ${run} uses the plugin ${refused.join(', ')}: it must be allowed by name`,
+      {
+        remedy: `--plugin ${refused.join(' --plugin ')} loads it, if you trust it`,
+      },
+    )
+  return loadGraph(graph, registry, { set, environment, read, parts })
+}
+
+async function refuseOtherModels(plan: Plan, part: CutPart, { models, run }: Announcement): Promise<void> {
+  const own = await digestsOf(plan, part.resources)
+  for (const [name, digest] of Object.entries(own)) {
+    if (models[name] === digest) continue
+    throw new CodedError(
+      'other-model',
+      `resource "${name}": its files differ from those of the home part of run ${run}`,
+      {
+        remedy: 'copy the model of the home part to the same path on this machine',
+      },
+    )
+  }
+}
+
+/** Follows what the run says of itself, and ends the worker when the run has ended or begun anew. */
+function watchRun(server: Server, announcement: Announcement, worker: Worker, running: Run) {
+  const stopped = new AbortController()
+  let after: 'running' | 'ended' | 'anew' = 'running'
+  const look = async () => {
+    while (!stopped.signal.aborted && after === 'running') {
+      const now = await announcementOf(server, announcement.run)
+      if (now?.status === 'ended') after = 'ended'
+      else if (now && now.epoch !== announcement.epoch) after = 'anew'
+      if (after !== 'running') {
+        worker.lose()
+        // what it holds now, nobody waits for
+        running.abort()
+        return
+      }
+      await delay(lookMs, undefined, { signal: stopped.signal }).catch(() => {})
+    }
+  }
+  const looked = look().catch(error => running.abort(new CodedError('server-refused', messageOf(error))))
+  return {
+    stop: async () => {
+      // an error of an item ends the whole run: that is no error of this worker
+      const until = performance.now() + 3000
+      while (after === 'running' && performance.now() < until) await delay(100)
+      stopped.abort()
+      await looked
+      return after
+    },
+  }
+}

@@ -1,0 +1,112 @@
+// Copies of what nodes of the home part change in place, e.g. weights: other parts work with the copy that an item is
+// pinned to, and the next change waits until the copy is made.
+import { createHash } from 'node:crypto'
+import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import type { Copier } from '../graph/plan.ts'
+import type { Durable } from '../operator.ts'
+import { makeFolder } from '../shared/files.ts'
+import type { Version } from './names.ts'
+import type { Pieces } from './pieces.ts'
+
+/** Makes and keeps the versions of the home part's resources. */
+export class Copies implements Copier {
+  readonly onIdle: (() => void)[] = []
+  readonly #pieces: Pieces
+  readonly #folder: string
+  readonly #durables: ReadonlyMap<string, Durable>
+  readonly #made = new Map<string, Promise<Version>>()
+  readonly #held = new Map<string, string>()
+  #last = ''
+  #working = 0
+  #count = 0
+
+  /** `durables` are the states of resources that change, by the resource's name. */
+  constructor(folder: string, durables: ReadonlyMap<string, Durable>, pieces: Pieces) {
+    this.#pieces = pieces
+    this.#folder = folder
+    this.#durables = durables
+  }
+
+  get busy(): boolean {
+    return this.#working > 0
+  }
+
+  /** Begins the copy of what is there now, under the value that tells of it. */
+  take(value: unknown): void {
+    const key = JSON.stringify(value)
+    if (this.#made.has(key)) return
+    const folder = join(this.#folder, String(++this.#count).padStart(6, '0'))
+    this.#working++
+    const made = this.#make(folder).finally(() => {
+      this.#working--
+      for (const idle of this.onIdle) idle()
+    })
+    made.catch(() => {}) // those who wait for the version hear of it
+    this.#made.set(key, made)
+  }
+
+  /** The files of a version that was taken. */
+  async version(value: unknown): Promise<Version> {
+    const made = this.#made.get(JSON.stringify(value))
+    if (!made) throw new Error(`no copy was taken of version ${JSON.stringify(value)}`)
+    return made
+  }
+
+  /** There is something that changes. */
+  get any(): boolean {
+    return this.#durables.size > 0
+  }
+
+  /** An item is worked on with this version: it stays, and so do later ones. */
+  hold(value: unknown, item: string): void {
+    this.#last = JSON.stringify(value)
+    this.#held.set(item, this.#last)
+  }
+
+  /** An item is done: versions before those that others are worked on with are removed. */
+  release(item: string): void {
+    this.#held.delete(item)
+    const needed = new Set([...this.#held.values(), this.#last])
+    for (const [key, made] of this.#made) {
+      if (needed.has(key)) return
+      this.#made.delete(key)
+      void made.then(version => this.#forget(version)).catch(() => {})
+    }
+  }
+
+  async #make(folder: string): Promise<Version> {
+    rmSync(folder, { recursive: true, force: true })
+    for (const [name, durable] of this.#durables) {
+      const place = join(folder, name.replaceAll('/', '.'))
+      makeFolder(place)
+      await durable.save(place)
+    }
+    makeFolder(folder)
+    const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter(entry => entry.isFile())
+      .map(entry => join(entry.parentPath, entry.name).slice(folder.length + 1))
+      .sort()
+    const files = await Promise.all(
+      names.map(async path => {
+        const place = join(folder, path)
+        return { path, bytes: statSync(place).size, sha256: await digestOfFile(place) }
+      }),
+    )
+    for (const { path, sha256 } of files) this.#pieces.keep(sha256, join(folder, path))
+    return { folder, files }
+  }
+
+  async #forget({ folder, files }: Version): Promise<void> {
+    for (const { sha256 } of files) this.#pieces.drop(sha256)
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+export async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash)
+  return hash.digest('hex')
+}

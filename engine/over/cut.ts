@@ -1,0 +1,198 @@
+// A plan divided among processes: the home part, in which each other part is one node, and the parts.
+import { inScope } from '../graph/checks/resources.ts'
+import { endName, type Wire } from '../graph/flatten/flat.ts'
+import { lookUp } from '../graph/look-up.ts'
+import type { Copier, Plan, PlannedNode, PlannedPart, PlannedResource } from '../graph/plan.ts'
+import { GraphError } from '../graph/problem.ts'
+import type { Operator, Ports } from '../operator.ts'
+import { jsonForm, type WireForm } from '../wire-form.ts'
+
+/** A part with the ends of the edges that are cut. */
+export interface CutPart extends PlannedPart {
+  readonly inputs: readonly CutEnd[]
+  readonly outputs: readonly CutEnd[]
+  /** Names of the resources that its nodes use, and of those that these use. */
+  readonly resources: ReadonlySet<string>
+}
+
+/** A port of a node inside, as `node.port`. */
+export interface CutEnd {
+  readonly end: string
+  readonly kind: string
+  readonly form: WireForm
+  /** Prefix of the sub-graph whose node it belongs to. */
+  readonly scope: string
+  /** Of an input that sees the newest item only. */
+  readonly latest: boolean
+}
+
+/** The parts of a plan; throws a GraphError when one of them cannot run in several processes. */
+export function cutParts(plan: Plan, forms: Readonly<Record<string, WireForm>>): CutPart[] {
+  const problems = plan.parts.flatMap(({ obstacles }) => obstacles)
+  if (problems.length > 0) throw new GraphError(problems)
+  return plan.parts.map((part): CutPart => {
+    const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
+    const outside = plan.nodes.filter(({ name }) => !part.nodes.has(name))
+    const endOf = (end: string, scope: string, wire: Wire): CutEnd => {
+      const kind = plan.types.resolved(wire.from)?.kind ?? 'any'
+      return { end, kind, scope, form: lookUp(forms, kind) ?? jsonForm, latest: wire.keep === 'latest' }
+    }
+    const inputs = inside.flatMap(node =>
+      node.wires
+        .filter(({ from }) => !part.nodes.has(from.node))
+        .map(wire => endOf(`${node.name}.${wire.port}`, node.scope, wire)),
+    )
+    const outputs = outside.flatMap(node =>
+      node.wires
+        .filter(({ from }) => part.nodes.has(from.node))
+        .map(wire => endOf(endName(wire.from), scopeOf(wire.from.node, plan), wire)),
+    )
+    const resources = new Set(resourcesOf(inside, plan.resources).map(({ name }) => name))
+    return { ...part, inputs: byEnd(inputs), outputs: byEnd(outputs), resources }
+  })
+}
+
+const byEnd = (ends: readonly CutEnd[]): CutEnd[] => [...new Map(ends.map(one => [one.end, one])).values()]
+
+const scopeOf = (name: string, { nodes }: Plan): string => nodes.find(node => node.name === name)?.scope ?? ''
+
+/** How a part is run from the home part. */
+export interface Remote {
+  readonly run: Operator['run']
+  readonly copier: Copier
+}
+
+/** The plan of the home part: each part is one node, whose ports are the ends that are cut. */
+export function homePlan(plan: Plan, cuts: readonly CutPart[], remoteOf: (cut: CutPart) => Remote): Plan {
+  const partOf = (node: string) => cuts.find(({ nodes }) => nodes.has(node))
+  const moved = (wire: Wire, port: string): Wire => {
+    const part = partOf(wire.from.node)
+    return { ...wire, port, ...(part && { from: { node: part.name, port: endName(wire.from) } }) }
+  }
+  const made = new Map<CutPart, PlannedNode>()
+  const nodes = plan.nodes.flatMap((node): PlannedNode[] => {
+    const part = partOf(node.name)
+    if (!part) return [{ ...node, wires: node.wires.map(wire => moved(wire, wire.port)) }]
+    if (made.has(part)) return []
+    const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
+    const wires = inside.flatMap(({ name, wires }) =>
+      wires.filter(({ from }) => !part.nodes.has(from.node)).map(wire => moved(wire, `${name}.${wire.port}`)),
+    )
+    const remote = remoteOf(part)
+    const planned: PlannedNode = {
+      name: part.name,
+      scope: '',
+      operatorName: 'part',
+      operator: operatorOf(part, remote.run),
+      config: {},
+      onError: 'stop',
+      wires,
+      copier: remote.copier,
+    }
+    made.set(part, planned)
+    return [planned]
+  })
+  const atHome = plan.nodes.filter(({ name }) => !partOf(name))
+  const rebuilding = cuts.filter(({ outputs }) => outputs.some(({ form }) => form.rebuilds))
+  const needed = [
+    ...atHome,
+    ...plan.nodes.filter(({ name }) => rebuilding.some(({ nodes }) => nodes.has(name))),
+  ]
+  return { ...plan, nodes, resources: resourcesOf(needed, plan.resources) }
+}
+
+function operatorOf({ nodes, inputs, outputs, credits }: CutPart, run: Operator['run']): Operator {
+  const ports = (ends: readonly CutEnd[]): Ports =>
+    Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
+  return {
+    summary: `Runs in other processes: ${[...nodes].join(', ')}.`,
+    config: {},
+    inputs: ports(inputs),
+    outputs: ports(outputs),
+    credits: () => credits,
+    drops: true,
+    expands: true,
+    run,
+  }
+}
+
+/** How a worker gets items and gives back what became of them. */
+export interface Ends {
+  readonly receive: Operator['run']
+  readonly reply: Operator['run']
+}
+
+const receiveName = 'over/receive'
+const replyName = 'over/reply'
+
+/** The plan of a worker: the nodes of its part between one that receives items and one that replies. */
+export function workerPlan(plan: Plan, part: CutPart, { receive, reply }: Ends): Plan {
+  const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
+  const base = { scope: '', config: {}, onError: 'stop' } as const
+  const ports = (ends: readonly CutEnd[]): Ports =>
+    Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
+  const receiving: PlannedNode = {
+    ...base,
+    name: receiveName,
+    operatorName: receiveName,
+    operator: {
+      summary: 'Takes items from the home part.',
+      config: {},
+      inputs: {},
+      outputs: ports(part.inputs),
+      run: receive,
+    },
+    wires: [],
+  }
+  const nodes = inside.map(node => ({ ...node, wires: node.wires.map(wire => fed(wire, node.name, part)) }))
+  const replying: PlannedNode = {
+    ...base,
+    name: replyName,
+    operatorName: replyName,
+    operator: {
+      summary: 'Gives results back.',
+      config: {},
+      inputs: ports(part.outputs),
+      outputs: {},
+      effects: true,
+      run: reply,
+    },
+    wires: part.outputs.map(({ end }) => replyWire(end, plan)),
+  }
+  const resources = plan.resources.filter(({ name }) => part.resources.has(name))
+  const { checkpoint: _, ...rest } = plan
+  return { ...rest, nodes: [receiving, ...nodes, ...(part.outputs.length > 0 ? [replying] : [])], resources }
+}
+
+/** An edge from outside comes from the node that receives, and the home part holds items back. */
+function fed(wire: Wire, node: string, { nodes }: CutPart): Wire {
+  if (nodes.has(wire.from.node)) return wire
+  const { initial: _, maxLag: __, ...rest } = wire
+  return { ...rest, from: { node: receiveName, port: `${node}.${wire.port}` } }
+}
+
+/** The edge to the node that replies has the capacity of the first edge that it stands for. */
+function replyWire(end: string, plan: Plan): Wire {
+  const wire = plan.nodes.flatMap(({ wires }) => wires).find(({ from }) => endName(from) === end)
+  if (!wire) throw new Error(`${end}: must be an end of an edge`)
+  const { initial: _, maxLag: __, ...rest } = wire
+  return { ...rest, port: end, keep: 'all', whenFull: 'block' }
+}
+
+/** The resources that nodes use, and those that these use, in the order in which they open. */
+function resourcesOf(nodes: readonly PlannedNode[], all: readonly PlannedResource[]): PlannedResource[] {
+  const found = new Set<PlannedResource>()
+  const visit = (part: PlannedNode | PlannedResource): void => {
+    const fields = 'operator' in part ? part.operator.config : part.resource.config
+    for (const [field, about] of Object.entries(fields)) {
+      const stated = part.config[field]
+      if (!('resource' in about) || about.resource === undefined || typeof stated !== 'string') continue
+      const resource = inScope(stated, part.scope, all)
+      if (!resource || found.has(resource)) continue
+      found.add(resource)
+      visit(resource)
+    }
+  }
+  for (const node of nodes) visit(node)
+  return all.filter(resource => found.has(resource))
+}

@@ -1,0 +1,181 @@
+// The home part of a graph over many processes: it announces itself, gives items to workers and makes copies of what changes.
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Kvm } from '@nats-io/kv'
+import type { Plan } from '../graph/plan.ts'
+import type { Durable } from '../operator.ts'
+import { RunError } from '../run/error.ts'
+import type { WorkerState } from '../run/record/status.ts'
+import type { LinkedRun, RunLink } from '../run/summary.ts'
+import { readJsonObject } from '../shared/json.ts'
+import { replaceFile } from '../shared/replace-file.ts'
+import type { WireForm } from '../wire-form.ts'
+import { Copies } from './copies.ts'
+import { type CutPart, cutParts, homePlan } from './cut.ts'
+import { type HomeLink, openHomeLink } from './home-link.ts'
+import { type Announcement, bucket, hostText, ownVersion, statusOf, type WorkerStatus } from './names.ts'
+import { openServer, type Server } from './nats.ts'
+import { Pieces } from './pieces.ts'
+import { type RemoteHost, remoteRun } from './remote.ts'
+
+export interface HomeOptions {
+  readonly address: string
+  readonly directory: string
+  readonly forms: Readonly<Record<string, WireForm>>
+  /** What workers need to load the same graph. */
+  readonly facts: Pick<Announcement, 'seed' | 'set' | 'parts' | 'plugins'>
+  /** Digest of each model that a part opens. */
+  digests(resources: ReadonlySet<string>): Promise<Readonly<Record<string, string>>>
+  readonly leaseSeconds: number
+  readonly signal: AbortSignal
+  log(line: string): void
+}
+
+export interface Home {
+  readonly plan: Plan
+  readonly link: RunLink
+  /** `ended`: workers need not wait for the run any more. */
+  close(ended: boolean): Promise<void>
+}
+
+/** Seconds between two announcements: a run that was silent for much longer is gone. */
+const announceSeconds = 2
+
+/** Connects to the server and cuts the plan. */
+export async function openHome(plan: Plan, options: HomeOptions): Promise<Home> {
+  const cuts = cutParts(plan, options.forms)
+  const server = await openServer(options.address, options)
+  const home = new HomePart(plan, cuts, server, options)
+  await home.open()
+  return home
+}
+
+class HomePart implements Home, RunLink {
+  readonly plan: Plan
+  readonly whole: Plan
+  readonly isHome = true
+  readonly #cuts: readonly CutPart[]
+  readonly #server: Server
+  readonly #options: HomeOptions
+  readonly #epoch: { run: string; epoch: string }
+  readonly #pieces = new Pieces()
+  readonly #durables = new Map<CutPart, Map<string, Durable>>()
+  readonly #workers = new Map<string, WorkerStatus & { at: number }>()
+  #announcement: Announcement | undefined
+  #announcing: NodeJS.Timeout | undefined
+  #wire: HomeLink | undefined
+  #run: LinkedRun | undefined
+
+  constructor(plan: Plan, cuts: readonly CutPart[], server: Server, options: HomeOptions) {
+    this.whole = plan
+    this.#cuts = cuts
+    this.#server = server
+    this.#options = options
+    this.#epoch = { run: idOf(options.directory), epoch: Date.now().toString(36) }
+    this.plan = homePlan(plan, cuts, cut => {
+      const durables = new Map<string, Durable>()
+      this.#durables.set(cut, durables)
+      const folder = join(resolve(options.directory), 'over', cut.name.replaceAll('/', '-'))
+      const copies = new Copies(folder, durables, this.#pieces)
+      return { run: remoteRun(cut, () => this.#host(), copies), copier: copies }
+    })
+  }
+
+  get link(): RunLink {
+    return this
+  }
+
+  async open(): Promise<void> {
+    const { plan } = this
+    const { facts, leaseSeconds, directory } = this.#options
+    const resources = new Set(this.#cuts.flatMap(cut => [...cut.resources]))
+    this.#announcement = {
+      ...this.#epoch,
+      ...facts,
+      status: 'running',
+      started: Date.now(),
+      version: ownVersion,
+      graph: plan.file,
+      sources: Object.fromEntries(plan.sources),
+      names: this.#cuts.map(({ name }) => name),
+      models: await this.#options.digests(resources),
+      leaseSeconds,
+      host: hostText(),
+      directory: resolve(directory),
+    }
+    const { signal, log } = this.#options
+    this.#wire = await openHomeLink(this.#server, this.#pieces, {
+      ...this.#epoch,
+      parts: this.#cuts,
+      leaseSeconds,
+      signal,
+      log: line => (this.#run ? this.#run.log(line, 'warn') : log(line)),
+      fail: error => this.#run?.fail(error),
+    })
+    this.#pieces.serve(this.#server, this.#epoch)
+    this.#server.connection.subscribe(statusOf(this.#epoch), {
+      callback: (_, message) => {
+        const status = message.json<WorkerStatus>()
+        this.#workers.set(status.worker, { ...status, at: Date.now() })
+      },
+    })
+    await this.#announce()
+    this.#announcing = setInterval(() => void this.#announce().catch(() => {}), announceSeconds * 1000)
+  }
+
+  begin(run: LinkedRun): void {
+    this.#run = run
+  }
+
+  durable(resource: string, state: Durable): void {
+    for (const cut of this.#cuts) {
+      if (!cut.resources.has(resource)) continue
+      if (!cut.inputs.some(({ latest }) => latest)) {
+        const rule = `part "${cut.name}" uses the resource "${resource}", which changes here, and no edge tells it of versions`
+        const remedy =
+          'connect the output that tells of a version with an input of the part, with "keep": "latest"'
+        throw new RunError('operator-misused', rule, { remedy })
+      }
+      this.#durables.get(cut)?.set(resource, state)
+    }
+  }
+
+  status(): WorkerState[] {
+    return [...this.#workers.values()].map(({ at, ...status }) => ({
+      ...status,
+      silent: (Date.now() - at) / 1000,
+    }))
+  }
+
+  async close(ended: boolean): Promise<void> {
+    clearInterval(this.#announcing)
+    await this.#wire?.close()
+    if (this.#announcement && ended) this.#announcement = { ...this.#announcement, status: 'ended' }
+    if (ended)
+      await Promise.race([this.#announce().catch(() => {}), new Promise(done => setTimeout(done, 2000))])
+    await this.#server.close()
+  }
+
+  async #announce(): Promise<void> {
+    const announced = JSON.stringify(this.#announcement)
+    const kv = await new Kvm(this.#server.stream).create(bucket, { history: 1 })
+    await kv.put(this.#epoch.run, announced)
+  }
+
+  #host(): RemoteHost {
+    const [run, wire] = [this.#run, this.#wire]
+    if (!run || !wire) throw new Error('the run must have begun')
+    return { call: (...about) => wire.call(...about), bury: run.bury, resource: run.resource }
+  }
+}
+
+/** The name of a run among all runs of a server: the same when the run goes on. */
+function idOf(directory: string): string {
+  const path = join(directory, 'over.json')
+  const kept = existsSync(path) ? readJsonObject(path).run : undefined
+  if (typeof kept === 'string' && /^[0-9a-f]{12}$/.test(kept)) return kept
+  const run = randomBytes(6).toString('hex')
+  replaceFile(path, `${JSON.stringify({ run })}\n`)
+  return run
+}

@@ -1,0 +1,114 @@
+// The server between the parts of a run: NATS with JetStream. Only files that a verb imports when it needs them
+// import this one: who never uses a server loads none of its packages.
+
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
+import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { CodedError, messageOf } from '../shared/errors.ts'
+
+/** A connection that outlives restarts of the server: what fails meanwhile is tried again. */
+export interface Server {
+  readonly connection: NatsConnection
+  readonly stream: JetStreamClient
+  readonly manager: JetStreamManager
+  /** Bytes that fit into one message. */
+  readonly mostBytes: number
+  /** Does work that the server may interrupt, again and again until it succeeds or the signal is aborted. */
+  again<T>(work: () => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** Room for headers in a message. */
+const headerBytes = 4096
+/** Bytes that NATS takes by default. */
+const usualBytes = 2 ** 20
+const requestMs = 5000
+const pauseMs = 200
+
+/**
+ * Connects to a server. The address may hold a token or a user and password; `FLOW_NATS_TOKEN` holds a token, `FLOW_NATS_CREDS`
+ * names a credentials file of NATS, `FLOW_NATS_CA` the certificate of the authority for TLS.
+ */
+export async function openServer(
+  address: string,
+  {
+    signal,
+    log,
+    environment = process.env,
+  }: { signal: AbortSignal; log: (line: string) => void; environment?: NodeJS.ProcessEnv },
+): Promise<Server> {
+  const url = new URL(address)
+  const creds = environment.FLOW_NATS_CREDS
+  const authority = environment.FLOW_NATS_CA
+  const token =
+    url.password === '' ? decodeURIComponent(url.username) || (environment.FLOW_NATS_TOKEN ?? '') : ''
+  let told = false
+  const tell = (error: unknown) => {
+    if (!told) log(`${url.host}: ${wordsOf(error)}; trying again`)
+    told = true
+  }
+  const again = async <T>(work: () => Promise<T>): Promise<T> => {
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        const result = await work()
+        if (told) log(`${url.host}: answers again`)
+        told = false
+        return result
+      } catch (error) {
+        signal.throwIfAborted()
+        if (isFinal(error)) throw refusal(url.host, error)
+        tell(error)
+        await delay(pauseMs, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+  const options = {
+    servers: url.host,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: pauseMs,
+    ignoreClusterUpdates: true,
+    ...(url.password !== '' && {
+      user: decodeURIComponent(url.username),
+      pass: decodeURIComponent(url.password),
+    }),
+    ...(token !== '' && { token }),
+    ...(creds && { authenticator: credsAuthenticator(readFileSync(creds)) }),
+    ...((url.protocol === 'tls:' || authority) && { tls: authority ? { caFile: authority } : {} }),
+  }
+  const connection = await again(() => connect(options))
+  const manager = await again(() => jetstreamManager(connection, { timeout: requestMs, checkAPI: true }))
+  const stream = jetstream(connection, { timeout: requestMs })
+  return {
+    connection,
+    stream,
+    manager,
+    mostBytes: (connection.info?.max_payload ?? usualBytes) - headerBytes,
+    again,
+    close: async () => {
+      await connection.close().catch(() => {})
+    },
+  }
+}
+
+/** Faults that trying again does not end. */
+const isFinal = (error: unknown): boolean =>
+  /authorization|permission|jetstream not enabled|user authentication|no credentials/i.test(messageOf(error))
+
+function refusal(host: string, error: unknown): CodedError {
+  const remedy = /jetstream not enabled/i.test(messageOf(error))
+    ? 'start it with JetStream: nats-server -js'
+    : 'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS'
+  return new CodedError('server-refused', `${host}: the server refuses: ${messageOf(error)}`, {
+    cause: error,
+    remedy,
+  })
+}
+
+function wordsOf(error: unknown): string {
+  const words = messageOf(error)
+  if (/insufficient (resources|storage)|no space/i.test(words))
+    return `the disk of the server is full (${words}): items wait until it has room`
+  return `the server does not answer (${words})`
+}

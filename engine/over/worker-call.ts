@@ -1,0 +1,67 @@
+import type { JsMsg } from '@nats-io/jetstream'
+import type { RunError } from '../run/error.ts'
+import type { Call, Skipped } from '../run/items/trace.ts'
+import type { Packed } from '../wire-form.ts'
+import type { Order, Outcome } from './names.ts'
+import type { decodeOrder, encodeReply } from './packing.ts'
+
+interface CallOptions {
+  readonly message: JsMsg
+  readonly leaseSeconds: number
+  readonly worker: string
+  send(order: Order, reply: Parameters<typeof encodeReply>): Promise<void>
+  over(call: WorkerCall): void
+}
+
+/** An order in the hands of a worker: its lease is kept by heartbeats until the reply is with the server. */
+export class WorkerCall implements Call {
+  readonly order: Order
+  readonly packed: Packed
+  /** What came of it, in order. */
+  readonly outcomes: Outcome[] = []
+  isSettled = false
+  /** Settles when the reply is with the server. */
+  sent: Promise<void> = Promise.resolve()
+  readonly #options: CallOptions
+  readonly #beat: NodeJS.Timeout
+
+  constructor({ order, packed }: ReturnType<typeof decodeOrder>, options: CallOptions) {
+    this.order = order
+    this.packed = packed
+    this.#options = options
+    this.#beat = setInterval(() => options.message.working(), (options.leaseSeconds * 1000) / 3)
+  }
+
+  settled(faults: readonly Skipped[]): void {
+    this.#finish({ faults }, this.outcomes)
+  }
+
+  /** The home part ends the run with this error. */
+  fail({ code, message }: RunError): void {
+    if (!this.isSettled) this.#finish({ faults: [], error: { code, message } }, [])
+  }
+
+  /** Another worker may have it at once. */
+  giveBack(): void {
+    if (this.isSettled) return
+    this.isSettled = true
+    clearInterval(this.#beat)
+    this.#options.message.nak()
+    this.#options.over(this)
+  }
+
+  #finish(
+    reply: { faults: readonly Skipped[]; error?: { code: string; message: string } },
+    outcomes: readonly Outcome[],
+  ): void {
+    const { send, worker, message, over } = this.#options
+    this.isSettled = true
+    this.sent = send(this.order, [{ id: this.order.id, worker, ...reply }, outcomes])
+      .then(() => message.ack())
+      .finally(() => {
+        clearInterval(this.#beat)
+        over(this)
+      })
+    this.sent.catch(() => {}) // without a server nobody waits for it
+  }
+}

@@ -1,0 +1,15 @@
+import type { PlannedNode } from '../../graph/plan.ts'
+import { messageOf } from '../../shared/errors.ts'
+import { RunError } from '../error.ts'
+import type { Lease } from '../items/lease.ts'
+
+/** The error of a node, and of the item that it worked on, as the run ends with it. */
+export function describeFault({ name, operatorName }: PlannedNode, error: unknown, item?: Lease): RunError {
+  const code = error instanceof RunError ? error.code : 'operator-failed'
+  const about = item ? `, item "${item.key}", seed ${item.seed}` : ''
+  return new RunError(code, `node "${name}" (${operatorName})${about}: ${messageOf(error)}`, {
+    node: name,
+    cause: error,
+    ...(item && { key: item.key, seed: item.seed }),
+  })
+}

@@ -1,0 +1,100 @@
+import { codecs } from '#codecs'
+import {
+  type Packed,
+  type Unpacked,
+  type WireContext,
+  type WireTensor,
+  wireForm,
+} from '../../engine/operator.ts'
+import { bytesOf } from '../../kernels/device/tensor.ts'
+import { encodeFrames } from '../../kernels/networks/video-model.ts'
+import type { Clip, Group, Prompt, PromptMade, Sample } from '../kinds.ts'
+import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { featureShape, zeroFeatures } from '../model/zero-features.ts'
+import { framePixels } from '../video/frame-pixels.ts'
+import { packTensor, unpackTensor } from './tensors.ts'
+
+/** A clip is opened again where it arrives: its frames do not travel. */
+export const clipForm = wireForm<Clip>({
+  pack: ({ sample, path, opened }) => {
+    if (!opened)
+      throw new TypeError(`${path}: must have been opened by video.decode to travel to another process`)
+    return { json: { sample, opened } }
+  },
+  unpack: async ({ json }, { signal }) => {
+    // `pack` made it
+    const { sample, opened } = json as { sample: Sample; opened: NonNullable<Clip['opened']> }
+    const clip = Object.assign(await codecs.openClip(sample.video, sample, { ...opened, signal }), { opened })
+    return { value: clip, dispose: () => clip.close?.() }
+  },
+})
+
+/** The features of a prompt are fifty megabytes at the released size, and are made from the clip in 50 ms: they do not travel. */
+export const promptForm = wireForm<Prompt>({
+  rebuilds: true,
+  pack: async (prompt, context) => {
+    const { features: _, ...rest } = prompt
+    return { json: rest, tensors: await featuresIfNeeded(prompt, context) }
+  },
+  // `pack` made it
+  unpack: (packed, context) => promptFrom(packed.json as Omit<Prompt, 'features'>, packed.tensors, context),
+})
+
+export const groupForm = wireForm<Group>({
+  rebuilds: true,
+  pack: async (group, context) => {
+    const { features: _, ...prompt } = group.prompt
+    return { json: { ...group, prompt }, tensors: await featuresIfNeeded(group.prompt, context) }
+  },
+  unpack: async ({ json, tensors }, context) => {
+    // `pack` made it
+    const group = json as Group
+    const { value: prompt, ...about } = await promptFrom(group.prompt, tensors, context)
+    return { ...about, value: { ...group, prompt } }
+  },
+})
+
+/** Features travel only where nothing says how they were made. */
+const featuresIfNeeded = async (
+  { made, features }: Prompt,
+  context: WireContext,
+): Promise<Record<string, WireTensor>> => (made ? {} : { features: await packTensor(features, context) })
+
+async function promptFrom(
+  prompt: Omit<Prompt, 'features'>,
+  tensors: Packed['tensors'],
+  context: WireContext,
+): Promise<Unpacked<Prompt>> {
+  const { made, sample } = prompt
+  if (!made) {
+    const { tensor, ...about } = await unpackTensor('features', tensors?.features, context)
+    return { ...about, value: { ...prompt, features: tensor } }
+  }
+  const model = context.resource<LoadedModel>(made.model)
+  const features =
+    made.visual === 'zero'
+      ? zeroFeatures(model.device, featureShape(model, made.indices.length))
+      : await encodedAgain(model, sample, made, context.signal)
+  const dispose = () => model.device.freeTensor(features)
+  return { value: { ...prompt, features }, bytes: bytesOf(features), dispose }
+}
+
+async function encodedAgain(
+  model: LoadedModel,
+  sample: Sample,
+  { opened, indices, aspect }: PromptMade,
+  signal: AbortSignal,
+) {
+  const clip = await codecs.openClip(sample.video, sample, { ...opened, signal })
+  try {
+    const { processor, device } = model
+    const pixels = await framePixels(device, clip, indices, { processor, aspect }, signal)
+    try {
+      return await encodeFrames(model, pixels)
+    } finally {
+      device.freeTensor(pixels)
+    }
+  } finally {
+    clip.close?.()
+  }
+}
