@@ -13,8 +13,7 @@ export function describeVerbs(verbs: Readonly<Record<string, Verb>>): string {
     '',
     ...definitions(Object.entries(verbs).map(([name, { summary }]) => [`flow ${name}`, summary])),
     '',
-    '"flow help VERB" explains one. Exit codes: 0 fine, 1 the run failed, 2 wrong graph or command,',
-    '130 interrupted.',
+    '"flow help VERB" explains one. Exit codes: 0 fine, 1 failed, 2 wrong command, 130 interrupted.',
   ].join('\n')
 }
 

@@ -10,7 +10,7 @@ import type { World } from './verb.ts'
 export const overFlags = {
   over: {
     value: 'ADDRESS',
-    description: 'Give the parts of the graph to `flow work` at this NATS server, e.g. nats://HOST.',
+    description: 'Give the parts of the graph to `flow work` at this NATS server (nats://HOST).',
   },
   workers: {
     value: 'N',
@@ -19,11 +19,7 @@ export const overFlags = {
   part: {
     value: 'NAME=NODES',
     many: true,
-    description: 'A part in place of those of the graph, e.g. rollouts=clips,frames,prompts,groups.',
-  },
-  lease: {
-    value: 'SECONDS',
-    description: 'Silence after which an item of a worker goes to another (default 10).',
+    description: "A part in place of the graph's, e.g. rollouts=clips,frames,prompts,groups.",
   },
 } satisfies Record<string, Flag>
 
@@ -63,7 +59,7 @@ export async function overRun(
   const set = Array.isArray(facts?.set) ? facts.set.map(String) : []
   const plugins = [...pluginsOf(plan.file), ...storedPlugins(facts)].map(({ name }) => name)
   const controller = new AbortController()
-  const leaseSeconds = readSeconds(words.last('lease') ?? '10')
+  const leaseSeconds = readSeconds(world.environment.FLOW_LEASE_SECONDS ?? '10')
   const group =
     workers === undefined
       ? undefined
@@ -142,5 +138,5 @@ function readCount(text: string): number {
 function readSeconds(text: string): number {
   const seconds = Number(text)
   if (seconds >= 1) return seconds
-  throw new UsageError(`--lease: must be a number of seconds, 1 or more, found "${text}"`)
+  throw new UsageError(`FLOW_LEASE_SECONDS: must be a number of seconds, 1 or more, found "${text}"`)
 }

@@ -33,8 +33,7 @@ export const run: Verb = {
     'log-level': {
       value: 'LEVEL',
       choices: logLevels,
-      description:
-        'Lowest log level to show: debug, info (default), warn or error. log.jsonl has every level.',
+      description: 'Lowest level to show: debug, info (default), warn or error; log.jsonl has all.',
     },
     memory: {
       value: 'BYTES',
@@ -43,12 +42,11 @@ export const run: Verb = {
     out: { value: 'DIR', description: 'Run directory (default runs/<graph>-<time>).' },
     resume: {
       value: 'DIR',
-      description:
-        'Continue a stopped run from its newest checkpoint. --set may change onError and limits, and say where data and models are now.',
+      description: 'Continue a stopped run; --set may change onError, limits, and where data lies.',
     },
     steps: {
       value: 'N',
-      description: 'With --resume: go on until N updates are done in all, also after a completed run.',
+      description: 'With --resume: go on until N updates are done, also after a completed run.',
     },
     ...overFlags,
     view: { description: 'Show the run in a page while it runs; its address is printed.' },

@@ -13,7 +13,7 @@ const results = (folder: string) => readFileSync(join(folder, 'results.jsonl'), 
 t.test('with 1, 2 and 4 workers the results are those of one process', async t => {
   needServer(t)
   const home = t.testdir({})
-  const set = (out: string) => [data, 'answers=oracle', 'frames=4', `out=${out}`]
+  const set = (out: string) => [data, 'answers=oracle', 'frames=2', 'limit=16', `out=${out}`]
   const alone = join(home, 'alone')
   await flowRun(graph, { out: join(home, 'run'), set: set(alone) })
   for (const workers of [1, 2, 4]) {
@@ -34,9 +34,9 @@ t.test('so they are when a model answers', async t => {
   const set = (out: string) => [
     data,
     'model=builtin:cold-start',
-    'frames=4',
+    'frames=2',
     'maxNewTokens=12',
-    'limit=6',
+    'limit=4',
     'batch=1',
     `out=${out}`,
   ]
