@@ -243,13 +243,15 @@ class GraphRun implements NodeHost, Services {
   /** Does what a file in the run's own folder asks for. */
   #obey(request: Request): void {
     this.log(`asked to ${request}`)
-    if (request === 'stop') return this.stop()
-    if (request === 'pause') return this.scheduler.pause()
-    if (request === 'continue') return this.scheduler.continue()
-    if (!this.#checkpoints) return this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
-    this.#checkpoints.ask()
-    this.scheduler.continue()
-    this.#network?.wake()
+    if (request === 'stop') this.stop()
+    else if (request === 'pause') this.scheduler.pause()
+    else if (request === 'continue') this.scheduler.continue()
+    else if (!this.#checkpoints) this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
+    else {
+      this.#checkpoints.ask()
+      this.scheduler.continue()
+      this.#network?.wake()
+    }
   }
 
   /** No node works: takes a checkpoint, or ends a cycle, or reports that the run has stalled. */
