@@ -153,8 +153,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   #refuseSkipped(isOver: boolean): void {
-    const { link } = this.#options
-    if (link && !link.isHome) return
+    if (this.#options.link?.isHome === false) return
     const excess = excessOf(
       (link?.whole ?? this.#plan).nodes,
       this.#skipped,
