@@ -154,12 +154,8 @@ class GraphRun implements NodeHost, Services {
 
   #refuseSkipped(isOver: boolean): void {
     if (this.#options.link?.isHome === false) return
-    const excess = excessOf(
-      (link?.whole ?? this.#plan).nodes,
-      this.#skipped,
-      this.#acknowledged + this.#skipped,
-      isOver,
-    )
+    const { nodes } = this.#options.link?.whole ?? this.#plan
+    const excess = excessOf(nodes, this.#skipped, this.#acknowledged + this.#skipped, isOver)
     if (excess && !this.#error) this.fail(excess)
   }
 
