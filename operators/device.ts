@@ -26,7 +26,8 @@ export function sharedDevice(
 function elementsOf(device: Device, value: unknown): Promise<ArrayLike<number>> | undefined {
   if (!isObject(value) || !Array.isArray(value.shape) || !isObject(value.storage)) return undefined
   const tensor = value as unknown as Tensor // nothing else has a shape and a storage
-  if (tensor.storage?.buffer === undefined || bytesOf(tensor) > mostBytesRead) return undefined
+  // of an item that is on its way some tensors may be freed already
+  if (!device.holds(tensor) || bytesOf(tensor) > mostBytesRead) return undefined
   if (tensor.type === 'u32') return device.readBytes(tensor).then(bytes => new Uint32Array(bytes))
   return tensor.type === 'i32' ? device.readIntegers(tensor) : device.read(tensor)
 }

@@ -16,6 +16,7 @@ import { BusyClock } from './busy-clock.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16Bits } from './float16.ts'
 import { Pipelines } from './pipelines.ts'
+import { storageOf } from './storage-of.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 export interface DeviceOptions {
@@ -77,6 +78,8 @@ export class Device {
   readonly #busy = new BusyClock()
   readonly #pool: BufferPool
   readonly #staging: BufferPool
+  /** Buffers that are not freed. */
+  readonly #live = new WeakSet<GPUBuffer>()
   #idleBytes = 0
   #failure: Error | undefined
 
@@ -139,6 +142,7 @@ export class Device {
   /** Destroys the buffer, or keeps it for the next borrower if it was borrowed. */
   free(buffer: GPUBuffer): void {
     this.liveBytes -= buffer.size
+    this.#live.delete(buffer)
     if (!this.#pool.giveBack(buffer)) buffer.destroy()
   }
 
@@ -158,6 +162,7 @@ export class Device {
 
   #counted(buffer: GPUBuffer): GPUBuffer {
     this.liveBytes += buffer.size
+    this.#live.add(buffer)
     this.peakBytes = Math.max(this.peakBytes, this.liveBytes + this.idleBytes)
     return buffer
   }
@@ -183,6 +188,11 @@ export class Device {
 
   freeTensor(tensor: Tensor): void {
     if (tensor.storage) this.free(tensor.storage.buffer)
+  }
+
+  /** Whether the tensor has memory of this device that is not freed. */
+  holds({ storage }: Tensor): boolean {
+    return storage !== undefined && this.#live.has(storage.buffer)
   }
 
   /** Writes `data` at element `at` of the tensor. */
@@ -285,15 +295,5 @@ export class Device {
 }
 
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
-
-/** The part of a buffer that holds a tensor; an error if the tensor belongs to a recording and has no memory yet. */
-export function storageOf(tensor: Tensor) {
-  if (!tensor.storage)
-    throw new DeviceError(
-      'not-placed',
-      `${tensor.label}: has no memory of its own; read it through its compiled recording`,
-    )
-  return tensor.storage
-}
 
 const alignmentBytes = 256

@@ -1,5 +1,6 @@
-import { type Device, storageOf } from '../device/device.ts'
+import type { Device } from '../device/device.ts'
 import { writeScalars } from '../device/kernel.ts'
+import { storageOf } from '../device/storage-of.ts'
 import { bytesOf, type Tensor } from '../device/tensor.ts'
 import { type BoundDispatch, CompiledRecording, type EncodableCommand } from './compiled-recording.ts'
 import { type Layout, layOut, type TensorMemory, withStorage } from './memory.ts'

@@ -1,5 +1,5 @@
 import { type Emission, operator } from '../../engine/operator.ts'
-import { storageOf } from '../../kernels/device/device.ts'
+import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'

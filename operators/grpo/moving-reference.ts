@@ -1,5 +1,5 @@
 import type { Config, Fields } from '../../engine/operator.ts'
-import { storageOf } from '../../kernels/device/device.ts'
+import { storageOf } from '../../kernels/device/storage-of.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
 import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'

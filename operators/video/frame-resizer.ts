@@ -1,4 +1,5 @@
-import { type Device, storageOf } from '../../kernels/device/device.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
 import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'

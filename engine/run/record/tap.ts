@@ -27,6 +27,11 @@ export function openTaps(tapped: Tapped): { look(): void; close(): void } {
   const folder = join(directory, 'taps')
   const open = new Set<Edge>()
   let written: Promise<unknown> = Promise.resolve()
+  let closed = false
+  // the GPU goes at the end of a run, whether a tap still waits for it or not
+  const told = (error: unknown) => {
+    if (!closed) fail(error)
+  }
   const write = (name: string, line: string) => {
     // whoever asked may have stopped meanwhile
     if (existsSync(join(folder, `${name}.ask`))) appendFileSync(join(folder, `${name}.jsonl`), `${line}\n`)
@@ -43,12 +48,14 @@ export function openTaps(tapped: Tapped): { look(): void; close(): void } {
           if (left-- <= 0) return
           // in order, although the statistics of one item may take longer than those of the next
           const line = describe(lease, tapped)
-          written = written.then(async () => write(tapName(edge.end), await line)).catch(fail)
+          line.catch(() => {}) // told below, in its turn
+          written = written.then(async () => write(tapName(edge.end), await line)).catch(told)
         }
       } else if (open.delete(edge)) edge.tap = undefined
     }
   }
   const close = () => {
+    closed = true
     for (const edge of open) edge.tap = undefined
   }
   return { look, close }

@@ -1,5 +1,6 @@
 import { useMemo, useRef, useState } from 'preact/hooks'
 import { layOut, type Point } from '../layout.ts'
+import { ArrowHead, short } from './arrow-head.tsx'
 import type { Found } from './editor.tsx'
 import type { TextEdge, TextGraph } from './graph-text.ts'
 
@@ -99,19 +100,7 @@ export function EditDrawing({ graph, chosen, found, ...on }: DrawingOptions) {
         onPointerMove={move}
         onPointerUp={drop}
       >
-        <defs>
-          <marker
-            id="arrow"
-            viewBox="0 0 8 8"
-            refX="7"
-            refY="4"
-            markerWidth="8"
-            markerHeight="8"
-            orient="auto"
-          >
-            <path d="M0 0L8 4L0 8z" />
-          </marker>
-        </defs>
+        <ArrowHead id="arrow" />
         {edges.map(edge => (
           // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in a drawing.
           <path
@@ -159,10 +148,10 @@ export function EditDrawing({ graph, chosen, found, ...on }: DrawingOptions) {
               <title>{`${name} (${operator}); drag it, or draw an edge from the handle below it`}</title>
               <rect width={width} height={height} rx="7" />
               <text class="name" x="10" y="19">
-                {name.slice(0, 22)}
+                {short(name, 22)}
               </text>
               <text class="detail" x="10" y="35">
-                {operator.slice(0, 27)}
+                {short(operator, 27)}
               </text>
               <circle
                 class="handle"

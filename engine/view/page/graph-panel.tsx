@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'preact/hooks'
 import { layOut } from '../layout.ts'
+import { ArrowHead, short } from './arrow-head.tsx'
 import { type Drawn, drawnGraph, prefixesOf } from './drawn-graph.ts'
 import type { RunData } from './store.ts'
 
@@ -85,20 +86,7 @@ export function Drawing({ graph, chosen, onChoose }: DrawingOptions) {
     <div class="drawing">
       {/* biome-ignore lint/a11y/noSvgWithoutTitle: each part has a title of its own. */}
       <svg viewBox={`0 0 ${size.width} ${size.height}`} width={size.width} height={size.height}>
-        <defs>
-          <marker
-            id="head"
-            viewBox="0 0 8 8"
-            refX="7"
-            refY="4"
-            markerWidth="9"
-            markerHeight="9"
-            markerUnits="userSpaceOnUse"
-            orient="auto"
-          >
-            <path d="M0 0L8 4L0 8z" />
-          </marker>
-        </defs>
+        <ArrowHead id="head" />
         {arrows.map((arrow, i) => (
           <path
             key={`${arrow.from} ${arrow.to} ${i}`}
@@ -191,6 +179,3 @@ function EdgeLabel({ path, text, title }: { path: string; text: string; title: s
     </text>
   )
 }
-
-const short = (text: string, most: number): string =>
-  text.length > most ? `${text.slice(0, most - 1)}…` : text

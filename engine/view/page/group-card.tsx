@@ -73,7 +73,10 @@ function CompletionCard({ entry, tokens, colouring, best }: CompletionOptions) {
   const { rewards, outcome, chosen } = entry
   const parts = Object.entries(typeof rewards === 'object' && rewards !== null ? rewards : {})
   return (
-    <div class={`completion${best ? ' best' : ''}`}>
+    <div
+      class={`completion${best ? ' best' : ''}`}
+      title={best ? 'the highest reward of its group' : undefined}
+    >
       <p class="scores">
         {reward !== undefined && <b class={reward > 0 ? 'good' : 'bad'}>{number(reward)}</b>}
         {typeof outcome === 'string' && <b class={outcome === 'right' ? 'good' : 'bad'}>{outcome}</b>}

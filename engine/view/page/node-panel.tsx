@@ -108,12 +108,56 @@ function Tap({ run, end, source }: { run: RunData; end: string; source: Source }
 
 function Value({ of, run, source }: { of: Entry; run: RunData; source: Source }) {
   const picture = pictureIn(of)
+  const tensors = tensorsIn(of.value)
   return (
     <div class="item">
       {picture && <img alt="Frames that the model sees" src={source.picture(run.id, picture)} />}
+      {tensors.length > 0 && <TensorTable tensors={tensors} />}
       <pre>{JSON.stringify(of, null, 1)}</pre>
     </div>
   )
+}
+
+/** Arrays and tensors of an item: what their elements are like. */
+function TensorTable({ tensors }: { tensors: readonly FoundTensor[] }) {
+  return (
+    <table class="tensors">
+      <thead>
+        <tr>
+          <th>tensor</th>
+          <th>type and shape</th>
+          <th>least</th>
+          <th>mean</th>
+          <th>largest</th>
+          <th>NaN</th>
+        </tr>
+      </thead>
+      <tbody>
+        {tensors.map(({ path, facts }) => (
+          <tr key={path}>
+            <td>{path || 'value'}</td>
+            <td>{textOf(facts.tensor)}</td>
+            <td>{textOf(facts.min)}</td>
+            <td>{textOf(facts.mean)}</td>
+            <td>{textOf(facts.max)}</td>
+            <td class={facts.nan ? 'bad' : undefined}>{textOf(facts.nan)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}
+
+interface FoundTensor {
+  path: string
+  facts: Entry
+}
+
+/** The tensors in the short form of a value, with where they are in it. */
+function tensorsIn(value: unknown, path = ''): FoundTensor[] {
+  if (typeof value !== 'object' || value === null) return []
+  if ('tensor' in value) return [{ path, facts: value as Entry }] // an object
+  return Object.entries(value).flatMap(([name, inner]) => tensorsIn(inner, path ? `${path}.${name}` : name))
 }
 
 /** The first picture in the run's folder that a value names. */

@@ -1,4 +1,4 @@
-import { storageOf } from '../../device/device.ts'
+import { storageOf } from '../../device/storage-of.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import type { Parameter } from '../../layers/pass.ts'
 import { adamW, decay, gradientNorm, stepScalars, sumOfSquares } from '../../optimizer/adamw.ts'

@@ -1,6 +1,7 @@
 import { at } from '../../../engine/shared/at.ts'
-import { type Device, storageOf } from '../../../kernels/device/device.ts'
+import type { Device } from '../../../kernels/device/device.ts'
 import { toFloat16Bits } from '../../../kernels/device/float16.ts'
+import { storageOf } from '../../../kernels/device/storage-of.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 
 /** Elements of a piece: 16 MiB of float32. */

@@ -56,6 +56,10 @@ t.test(
     await page.getByRole('button', { name: 'see items' }).click()
     await page.locator('.item pre').first().waitFor({ timeout: 200_000 })
     t.ok(await page.locator('.item img').first().isVisible(), 'the frames that the item is about')
+    await page
+      .locator('.tensors td', { hasText: /^f(32|16)\[/ })
+      .first()
+      .waitFor({ timeout: 400_000 })
     await openTab(page, 'completions')
     await page.getByLabel('Colour of tokens').selectOption('kl')
     t.ok((await page.locator('.token').count()) > 20)

@@ -17,6 +17,12 @@ const hostile = [
   'javascript:alert(4)',
   '\u202emoc.elpmaxe\u001b[2J',
   '{{constructor.constructor("alert(5)")()}}',
+  // those of cases/attacks
+  '</script></pre><script>document.title="PWNED1"</script>',
+  '</script><img src=x onerror="document.title=\'PWNED2\'">',
+  "\"><script>document.title='PWNED3'</script>",
+  '\u001b[2J\u001b]0;pwned\u0007\u001b[31mFAKE',
+  'data:image/svg+xml,<svg onload=alert(1)>',
 ]
 
 const lines = (entries: readonly object[]): string =>
@@ -186,6 +192,7 @@ t.test('hostile texts run nothing, ask nobody, and are read as text', async t =>
     }
     await openTab(page, 'log')
     await page.getByText(text, { exact: true }).first().waitFor()
+    t.notMatch(await page.title(), /pwned/i, 'no text became a title')
     const { origin } = new URL(view.address)
     const elsewhere = asked.filter(
       url => !['file:', 'data:'].some(start => url.startsWith(start)) && !url.startsWith(origin),
