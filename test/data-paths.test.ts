@@ -43,6 +43,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   // the exports of the package itself
   'engine/graph/plugin-hooks.ts': ['engine', 'path'],
   'engine/graph/plugins.ts': ['graph', 'name', 'entry'],
+  'engine/over/copies.ts': ['listed', 'entry.name', "String(++this.#count).padStart(6, '0')"],
+  'engine/over/follower.ts': ['numbered', 'String(++this.#count)', 'String(this.#count - 1)'],
   'engine/run/checkpoint/checkpoint.ts': ['checked', 'folderOf(part)', 'folder', 'flat'],
   'engine/run/checkpoint/folder.ts': [
     'listed',

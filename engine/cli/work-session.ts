@@ -15,6 +15,8 @@ import { startRun } from '../run/run.ts'
 import type { Run } from '../run/summary.ts'
 import { CodedError, messageOf } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
+import { inside } from '../shared/inside.ts'
+import { readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { digestsOf, formsOf } from './over-run.ts'
 import type { World } from './verb.ts'
@@ -123,9 +125,9 @@ async function openSession(
   await world.prepare(plan)
   await refuseOtherModels(plan, part, announcement)
   const name = words.name ?? `${hostname()}-${process.pid}`
-  const folder = join(words.out ?? join('runs', `work-${name}`), epoch)
+  const folder = inside(words.out ?? inside('runs', `work-${name}`), epoch)
   makeFolder(folder)
-  const sees = host === hostText() && existsSync(directory)
+  const sees = host === hostText() && isFolderOf(run, directory)
   const worker = new Worker({
     server,
     announcement,
@@ -136,6 +138,12 @@ async function openSession(
     ...(sees && { filesDirectory: directory }),
   })
   return { worker, folder }
+}
+
+/** Whether a folder is that of the run: nothing else that the server names is written to. */
+function isFolderOf(run: string, directory: string): boolean {
+  const path = join(directory, 'over.json')
+  return existsSync(path) && readJsonObject(path).run === run
 }
 
 /** The graph of the run, from the texts that it announces: no file of this machine takes their place. */

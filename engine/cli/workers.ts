@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CodedError } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
+import { inside } from '../shared/inside.ts'
 import type { Arguments } from './arguments.ts'
 import type { World } from './verb.ts'
 
@@ -83,7 +84,7 @@ export async function startWorkers({
     for (const part of parts)
       for (let i = 1; i <= count; i++) {
         const name = parts.length === 1 ? String(i) : `${part.replaceAll('/', '-')}-${i}`
-        const own = join(resolve(directory), 'workers', name)
+        const own = inside(join(resolve(directory), 'workers'), name)
         makeFolder(own)
         const words = [
           'work',

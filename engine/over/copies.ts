@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Copier } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
 import { makeFolder } from '../shared/files.ts'
+import { inside } from '../shared/inside.ts'
 import type { Version } from './names.ts'
 import type { Pieces } from './pieces.ts'
 
@@ -80,7 +81,7 @@ export class Copies implements Copier {
   async #make(folder: string): Promise<Version> {
     rmSync(folder, { recursive: true, force: true })
     for (const [name, durable] of this.#durables) {
-      const place = join(folder, name.replaceAll('/', '.'))
+      const place = inside(folder, name.replaceAll('/', '.'))
       makeFolder(place)
       await durable.save(place)
     }
@@ -91,11 +92,11 @@ export class Copies implements Copier {
       .sort()
     const files = await Promise.all(
       names.map(async path => {
-        const place = join(folder, path)
+        const place = inside(folder, path)
         return { path, bytes: statSync(place).size, sha256: await digestOfFile(place) }
       }),
     )
-    for (const { path, sha256 } of files) this.#pieces.keep(sha256, join(folder, path))
+    for (const { path, sha256 } of files) this.#pieces.keep(sha256, inside(folder, path))
     return { folder, files }
   }
 

@@ -39,7 +39,7 @@ export class Follower {
       this.#announcement.host === hostText() && version.files.every(file => isThere(version.folder, file))
     const folder = seen ? version.folder : await this.#pulled(version)
     for (const [name, durable] of this.#durables) {
-      const place = join(folder, name.replaceAll('/', '.'))
+      const place = inside(folder, name.replaceAll('/', '.'))
       if (existsSync(place)) await durable.restore(place)
     }
   }
@@ -75,6 +75,6 @@ export class Follower {
 }
 
 const isThere = (folder: string, { path, bytes }: VersionFile): boolean => {
-  const place = join(folder, path)
+  const place = inside(folder, path)
   return existsSync(place) && statSync(place).size === bytes
 }

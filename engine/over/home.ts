@@ -8,6 +8,7 @@ import type { Durable } from '../operator.ts'
 import { RunError } from '../run/error.ts'
 import type { WorkerState } from '../run/record/status.ts'
 import type { LinkedRun, RunLink } from '../run/summary.ts'
+import { inside } from '../shared/inside.ts'
 import { readJsonObject } from '../shared/json.ts'
 import { replaceFile } from '../shared/replace-file.ts'
 import type { WireForm } from '../wire-form.ts'
@@ -76,7 +77,7 @@ class HomePart implements Home, RunLink {
     this.plan = homePlan(plan, cuts, cut => {
       const durables = new Map<string, Durable>()
       this.#durables.set(cut, durables)
-      const folder = join(resolve(options.directory), 'over', cut.name.replaceAll('/', '-'))
+      const folder = inside(join(resolve(options.directory), 'over'), cut.name.replaceAll('/', '-'))
       const copies = new Copies(folder, durables, this.#pieces)
       return { run: remoteRun(cut, () => this.#host(), copies), copier: copies }
     })
