@@ -5,7 +5,7 @@ import { evenlySpaced } from './frame-indices.ts'
 
 /** Really decodes the frames, so that what it reports can be trained on. */
 export default operator({
-  summary: 'Describes each clip: its frames, rate and size, and the mean colour of some frames.',
+  summary: 'Describes each clip: its frames, rate, size and damage, and the mean colour of some frames.',
   config: {
     count: {
       type: 'integer',
@@ -24,7 +24,19 @@ export default operator({
       const indices = evenlySpaced(frameCount, count)
       for await (const pixels of clip.frames(indices, context.signal))
         frames.push({ index: indices[frames.length], meanRgb: meanColour(pixels) })
-      return { path, frameCount, framesPerSecond, durationSeconds, width, height, frames }
+      // decoding may have found more than opening did
+      const { damage } = clip
+      if (damage !== undefined) context.log(`${path}: damaged: ${damage}`, 'warn')
+      return {
+        path,
+        frameCount,
+        framesPerSecond,
+        durationSeconds,
+        width,
+        height,
+        ...(damage !== undefined && { damage }),
+        frames,
+      }
     }
     return { rows: clips.pipe(context.each(describe)) }
   },

@@ -42,6 +42,20 @@ t.test('clips below a folder are listed with their colours, what is none with th
   t.match(JSON.parse(letter), { key: 'text.MP4', code: 'not-a-video' })
 })
 
+t.test('a clip that is cut is listed with its damage', async t => {
+  const cut = join(folder, 'cut')
+  await mkdir(cut)
+  const bytes = await readFile(join(folder, 'below/red.mp4'))
+  await make(folder, '-f lavfi -i testsrc2=s=160x120:r=25:d=2 -c:v mpeg4 @cut/a.avi')
+  const whole = await readFile(join(cut, 'a.avi'))
+  await writeFile(join(cut, 'a.avi'), whole.subarray(0, whole.length * 0.6))
+  await writeFile(join(cut, 'b.mp4'), bytes)
+  const { out } = await describe(cut)
+  const rows = (await readFile(out, 'utf8')).trim().split('\n')
+  t.match(JSON.parse(rows[0] ?? ''), { damage: /its RIFF chunk ends at byte \d+, the file at byte \d+/ })
+  t.notOk('damage' in JSON.parse(rows[1] ?? ''), 'and one that is whole without')
+})
+
 t.test('a folder without clips is an error that names it', async t => {
   const empty = join(folder, 'empty')
   await mkdir(empty)
