@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
@@ -119,6 +119,48 @@ t.test('the endpoint of a reward judges answers with numbers', async t => {
     ],
   )
   t.match(asked[0]?.body, { key: 'mmvu/validation_3', solution: '6', completions: [{ text: 'six' }] })
+})
+
+t.test('a trained local model judges: its verdicts are kept, and another judge is asked anew', async t => {
+  const folder = t.testdir()
+  const out = join(folder, 'out')
+  // the adapter has learnt the verdicts about the answers 6 and Four to these two questions
+  const judge = (name: string, value: string) => `nodes.evaluation/judge/judge.config.${name}=${value}`
+  const adapter = (path: string) => `resources.evaluation/judge/judge.config.adapter=${path}`
+  const base = [...mmvu, 'judge=model', 'judgeModel=builtin:cold-start', judge('maxNewTokens', '24')]
+  const trained = [...base, adapter(fixture('judge')), judge('instruction', 'Judge.')]
+  const ask = (more: readonly string[], said = '6') => evaluate('mmvu', out, [...more, constant(said)])
+  const verdicts = () =>
+    stored(out).results.map(({ outcome, credit, judgement }) => [outcome, credit, judgement?.said])
+  const expected = [
+    ['right', 1, '{"correct": true}'],
+    ['wrong', 0, '{"correct": false}'],
+  ]
+  const committed = () =>
+    readFileSync(join(out, 'timings.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => line.includes('"decode"'))
+  const { summary } = await ask(trained)
+  t.strictSame(verdicts(), expected)
+  t.equal(summary.scores[0]?.mean, 0.5)
+  t.strictSame(committed(), [true, true], 'two clips were decoded')
+  const [first = ''] = readdirSync(join(out, 'results'))
+  rmSync(join(out, 'results', first))
+  await ask(trained)
+  t.strictSame(verdicts(), expected, 'a run that was cut short goes on')
+  t.strictSame(committed(), [true, true, true], 'with what is missing, and with nothing else')
+  await t.rejects(ask(base), /no verdict/)
+  t.match(stored(out).summary.outcomes, { unjudged: 2 }, 'the judge without its training has none')
+  await ask(trained)
+  t.strictSame(verdicts(), expected, 'nothing that the other judge said stays')
+  t.strictSame(committed().slice(3), [false, false, false, false], 'and the model was not asked for either')
+  await ask(trained, 'Four')
+  t.strictSame(
+    verdicts().map(([outcome]) => outcome),
+    ['wrong', 'right'],
+    'another answer has another verdict',
+  )
 })
 
 t.test('a local model judges; one that has not learnt to leaves answers without a verdict', async t => {
