@@ -1,6 +1,6 @@
 // What `npm run web` builds, in Chromium: a model answers about a clip, and the demonstration trains as in Node.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { rowsOf, trainInTab } from '../../../engine/cli/web/tab-run.ts'
@@ -11,6 +11,7 @@ import { operators, resources } from '../../../operators/index.ts'
 import { drawClip } from '../../../operators/shapes/clips.ts'
 import { openBrowser, openPage, serve, softwareGpu } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
+import { hubServer } from '../../operators/hub/hub-server.ts'
 
 t.setTimeout(800_000)
 
@@ -62,6 +63,41 @@ t.test('a clip is dropped, a question asked, and the right answer read', async t
   await page.getByRole('alert').getByText('bad.mp4: must be MP4').waitFor({ timeout: 400_000 })
   t.same(elsewhere(asked), [])
   t.same(faults, [])
+})
+
+t.test('a model of the hub is kept by the browser, and one of a folder is read where it lies', async t => {
+  const folder = join(repository, 'operators/shapes/cold-start')
+  const files = Object.fromEntries(readdirSync(folder).map(name => [name, readFileSync(join(folder, name))]))
+  const hub = await hubServer({ 'models/me/small': files })
+  hub.fault = (request, response) => {
+    response.setHeader('access-control-allow-origin', '*')
+    response.setHeader('access-control-allow-headers', '*')
+    if (request.method !== 'OPTIONS') return false
+    response.end()
+    return true
+  }
+  const { page } = await openPage(browser, `${address}/ask.html?hub=${hub.url}`)
+  const asks = async () => {
+    await page.locator('.own button').nth(2).click()
+    await page.getByRole('button', { name: 'Ask' }).click()
+    await page.getByText(/\d+ tokens in/).waitFor({ timeout: 400_000 })
+    t.match(await page.locator('.thought').textContent(), /moves up in the video\./)
+  }
+  const takes = async () => {
+    await page.getByLabel('A model of the Hugging Face hub').fill('me/small')
+    await page.getByRole('button', { name: 'Take it' }).click()
+  }
+  await takes()
+  await asks()
+  t.equal(hub.requests.filter(({ path }) => path.endsWith('model.safetensors')).length, 1)
+  await hub.close()
+  await page.reload()
+  await takes()
+  await asks()
+
+  await page.getByLabel('A checkpoint folder on this machine').setInputFiles(folder)
+  await page.getByText('3. Model: the folder cold-start').waitFor({ timeout: 100_000 })
+  await asks()
 })
 
 t.test('a browser without a GPU says so', async t => {
