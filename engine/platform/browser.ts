@@ -27,6 +27,7 @@ export const platform: Platform = {
     },
     homeFolder: '/',
     cores: 1,
+    processorSeconds: () => performance.now() / 1000,
     print: text => {
       for (const listener of listeners) listener(text)
     },

@@ -93,6 +93,10 @@ export const platform: Platform = {
     versions: { node: process.versions.node },
     homeFolder: homedir(),
     cores: availableParallelism(),
+    processorSeconds: () => {
+      const { user, system } = process.cpuUsage()
+      return (user + system) / 1e6
+    },
     print: text => {
       process.stdout.write(text)
     },

@@ -80,6 +80,8 @@ export interface Processes {
   readonly versions: Readonly<Record<string, string>>
   readonly homeFolder: string
   readonly cores: number
+  /** Seconds of processor time that this process has had, all threads together; where that is not told, seconds. */
+  processorSeconds(): number
   /** Writes to standard output, where there is one. */
   print(text: string): void
   /** The standard output of a program that ends well within the time; rejects otherwise. */

@@ -3,13 +3,22 @@ export class CodedError<Code extends string = string> extends Error {
   readonly code: Code
   /** What the user can do about it. */
   readonly remedy: string | undefined
+  /** It says something about the machine, e.g. a child that was killed, and nothing about the item at work. */
+  readonly ofMachine: boolean
 
-  constructor(code: Code, message: string, { remedy, cause }: { remedy?: string; cause?: unknown } = {}) {
+  constructor(code: Code, message: string, { remedy, cause, ofMachine = false }: ErrorDetails = {}) {
     super(remedy === undefined ? message : `${message}: ${remedy}`, cause === undefined ? {} : { cause })
     this.name = new.target.name
     this.code = code
     this.remedy = remedy
+    this.ofMachine = ofMachine
   }
+}
+
+interface ErrorDetails {
+  remedy?: string
+  cause?: unknown
+  ofMachine?: boolean
 }
 
 /** The message of a thrown value. */
@@ -18,3 +27,23 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 /** The code of an error of this program or of Node, e.g. `ENOENT`. */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+
+/** Codes of Node for what a machine lacks or has lost. */
+const machineCodes: readonly (string | undefined)[] = [
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EAGAIN',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'ESTALE',
+]
+
+/** Whether an error is one of the machine: the same item may well succeed elsewhere, or later. */
+export const isOfMachine = (error: unknown): boolean =>
+  error instanceof Error &&
+  (('ofMachine' in error && error.ofMachine === true) ||
+    machineCodes.includes(codeOf(error)) ||
+    isOfMachine(error.cause))

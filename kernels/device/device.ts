@@ -82,6 +82,7 @@ export class Device {
   readonly #live = new WeakSet<GPUBuffer>()
   #idleBytes = 0
   #failure: Error | undefined
+  #lost: Error | undefined
 
   constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
     this.gpu = gpu
@@ -100,8 +101,8 @@ export class Device {
       event.preventDefault()
       this.#failure ??= new DeviceError('gpu-error', event.error.message)
     })
-    void gpu.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.#failure ??= new DeviceError('device-lost', message)
+    void gpu.lost.then(({ message }) => {
+      this.#lost = new DeviceError('device-lost', `the GPU device was lost: ${message}`)
     })
   }
 
@@ -269,7 +270,7 @@ export class Device {
       return bytes
     } catch (error) {
       staging.destroy()
-      throw this.#failure ?? error
+      throw this.#lost ?? this.#failure ?? error
     }
   }
 
@@ -281,9 +282,9 @@ export class Device {
     this.check()
   }
 
-  /** Throws the first GPU error since the last check. */
+  /** Throws the first GPU error since the last check; that the device is lost each time. */
   check(): void {
-    const failure = this.#failure
+    const failure = this.#lost ?? this.#failure
     this.#failure = undefined
     if (failure) throw failure
   }

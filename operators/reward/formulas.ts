@@ -1,4 +1,5 @@
 import { type Thread, threads } from '../../engine/platform/threads.ts'
+import { processorClock } from '../../engine/shared/work-time.ts'
 
 /** Memory of the thread: the library itself takes a tenth of it. A comparison that needs more is undecided. */
 const mostMegabytes = 512
@@ -52,10 +53,20 @@ async function start(): Promise<Thread> {
   return thread
 }
 
+/** A machine that gives a comparison a twentieth of its time is not waited for. */
+const mostLooks = 20
+
+/** The answer, or undefined when the thread cannot have it within `seconds`; while other programs have the processor it may. */
 async function within<T>(answer: Promise<T>, seconds: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
+  const worked = processorClock()
+  let looks = 0
   const late = new Promise<undefined>(resolve => {
-    timer = setTimeout(resolve, seconds * 1000, undefined)
+    const look = () => {
+      if (worked() >= seconds * 0.9 || ++looks === mostLooks) resolve(undefined)
+      else timer = setTimeout(look, seconds * 1000)
+    }
+    timer = setTimeout(look, seconds * 1000)
   })
   try {
     return await Promise.race([answer, late])

@@ -1,3 +1,4 @@
+import { isKill, signalThatEnded } from '../ended-by.ts'
 import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
 import { startScorer } from './scorer-processes.ts'
@@ -40,7 +41,8 @@ export function runScorer(
       act()
     }
     child.on('error', cause => {
-      settle(() => reject(new RewardError('not-started', `${source}: cannot be run: ${cause.message}`)))
+      const message = `${source}: cannot be run: ${cause.message}`
+      settle(() => reject(new RewardError('not-started', message, { cause })))
     })
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       answer += text
@@ -66,9 +68,11 @@ export function runScorer(
         if (stopped) reject(stopped)
         else if (code === 0) resolve(answer)
         else {
+          const signal = signalThatEnded(code, killer)
           const how = code === null ? `was ended by ${killer}` : `ended with exit code ${code}`
           const last = said.trim().split('\n').slice(-2).join('; ').slice(-300) || 'nothing'
-          reject(new RewardError('failed', `${source}: ${how}; it said: ${last}`))
+          const ofMachine = signal !== undefined && isKill(signal)
+          reject(new RewardError('failed', `${source}: ${how}; it said: ${last}`, { ofMachine }))
         }
       })
     })

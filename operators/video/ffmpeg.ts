@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { isKill, signalThatEnded } from '../ended-by.ts'
 import { killGroup } from '../kill-group.ts'
 import { whatFfmpegSaid } from './ffmpeg-log.ts'
 import { findFfmpeg } from './find-ffmpeg.ts'
+import { idle, workOf } from './process-work.ts'
 import { VideoError } from './video-error.ts'
 
 export interface FfmpegOptions {
@@ -55,7 +57,7 @@ async function* runProgram(
     killGroup(child)
   }
   const late = `${subject}: ffmpeg made no progress for ${deadlineSeconds} s (deadlineSeconds)`
-  const watch = watchProgress(deadlineSeconds, () => stop(new VideoError('deadline', late)))
+  const watch = watchProgress(child.pid, deadlineSeconds, () => stop(new VideoError('deadline', late)))
   const abort = () => stop(new VideoError('aborted', `${subject}: aborted`))
   signal?.addEventListener('abort', abort)
   const log = keepEnds(65536)
@@ -96,45 +98,46 @@ function named(log: string, args: readonly string[], subject: string): string {
 function endOf(child: ChildProcess, path: string): Promise<{ exitCode: number; endedBy?: string }> {
   const ended = new Promise<{ exitCode: number; endedBy?: string }>((resolve, reject) => {
     child.once('exit', (code, signal) => {
-      const endedBy = signal ?? signalOf(code)
+      const endedBy = signalThatEnded(code, signal)
       resolve({ exitCode: code ?? -1, ...(endedBy && { endedBy }) })
     })
     child.once('error', cause => {
       const { code } = cause as NodeJS.ErrnoException // what `spawn` emits
       const isAbsent = code === 'ENOENT' || code === 'EACCES'
       const message = `${path}: cannot be started: ${cause.message}`
-      reject(new VideoError(isAbsent ? 'no-ffmpeg' : 'ffmpeg-failed', message))
+      reject(new VideoError(isAbsent ? 'no-ffmpeg' : 'ffmpeg-failed', message, { cause, ofMachine: true }))
     })
   })
   ended.catch(() => undefined) // awaited later; until then a failed start is not unhandled
   return ended
 }
 
-/** A wrapper script says that its child was ended by signal n with the exit code 128 + n; 183 is ffmpeg's own. */
-function signalOf(exitCode: number | null): string | undefined {
-  return exitCode !== null && exitCode > 128 && exitCode <= 128 + 31 ? `signal ${exitCode - 128}` : undefined
-}
-
 function killed(subject: string, endedBy: string, log: string): VideoError {
   const said = whatFfmpegSaid(log, subject)
-  const message = `${subject}: ffmpeg was ended from outside by ${endedBy}; ffmpeg said: ${said}`
-  return new VideoError('ffmpeg-killed', message)
+  const how = isKill(endedBy) ? 'was ended from outside' : 'crashed: it was ended'
+  const message = `${subject}: ffmpeg ${how} by ${endedBy}; ffmpeg said: ${said}`
+  return new VideoError('ffmpeg-killed', message, { ofMachine: isKill(endedBy) })
 }
 
 /**
  * Calls `late` after `seconds` without progress. Time in which nobody reads what is there does not count; and two looks
- * in a row must find nothing, because a busy process of ours may see the time pass before it sees the data.
+ * in a row must find nothing, because a busy process of ours may see the time pass before it sees the data. Nor does time
+ * count in which the process would work but other programs have the processor.
  */
-function watchProgress(seconds: number, late: () => void) {
+function watchProgress(pid: number | undefined, seconds: number, late: () => void) {
   let isReading = false
   let last = performance.now()
   let looks = 0
+  let before = { last, worked: 0 }
   const progress = () => {
     last = performance.now()
     looks = 0
   }
   const look = () => {
-    if (isReading && performance.now() - last > seconds * 1000 && ++looks > 1) late()
+    const { worked, isReady } = pid === undefined ? idle : workOf(pid)
+    if (before.last !== last) before = { last, worked }
+    const isStarved = isReady && worked - before.worked < seconds / 2
+    if (isReading && performance.now() - last > seconds * 1000 && !isStarved && ++looks > 1) late()
   }
   const timer = setInterval(look, Math.min(1000, (seconds * 1000) / 4))
   return {

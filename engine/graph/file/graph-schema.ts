@@ -140,7 +140,8 @@ const node: Schema = {
       default: 'stop',
       description:
         'When an item fails: `stop` ends the run; `skip` puts it into dead-letters.jsonl and goes on; ' +
-        '`{ "retry": n }` tries n more times, then stops; `{ "skip": 0.05 }` skips at most this share of the items.',
+        '`{ "retry": n }` tries n more times, then stops; `{ "skip": 0.05 }` skips at most this share of the items. ' +
+        'A fault of the machine (a full disk, a killed child, a lost GPU) is never skipped: it ends the run.',
       if: { type: 'string' },
       // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
       then: { enum: ['stop', 'skip'] },

@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import { lastResort } from '../../graph/flatten/flat.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
-import { messageOf } from '../../shared/errors.ts'
+import { isOfMachine, messageOf } from '../../shared/errors.ts'
 import { type Lease, leaseOf, OwnedLeases } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Origin } from '../items/trace.ts'
@@ -245,7 +245,8 @@ export class RunningNode implements Host, Pump {
     const lease = leaseOf(item)
     if (this.signal.aborted)
       this.#host.log(`${this.name}: its work ended after the abort: ${messageOf(error)}`)
-    else if (lastResort(this.planned.onError) === 'skip') this.#host.skipped(this.planned, lease, error)
+    else if (lastResort(this.planned.onError) === 'skip' && !isOfMachine(error))
+      this.#host.skipped(this.planned, lease, error)
     else this.fail(error, lease)
   }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { operator } from '../../../engine/operator.ts'
+import { CodedError } from '../../../engine/shared/errors.ts'
 import { runNodes, start, testBed, turn } from '../support.ts'
 import { chain, lines } from './chain.ts'
 
@@ -33,6 +34,40 @@ t.test('skip puts the item into the dead letters and goes on', async t => {
   t.equal(summary.skipped, 1)
   t.equal(summary.acknowledged, 19)
   t.equal(on.buffers.live, 0)
+})
+
+t.test('an error of the machine ends a run that skips what fails', async t => {
+  const errors = [
+    Object.assign(new Error('too many open files'), { code: 'EMFILE' }),
+    new Error('no room', { cause: Object.assign(new Error('full'), { code: 'ENOSPC' }) }),
+    new CodedError('killed', 'the child was killed', { ofMachine: true }),
+  ]
+  for (const error of errors) {
+    const work = operator({
+      summary: 'Fails once.',
+      config: {},
+      inputs: { items: 'any' },
+      outputs: { items: 'any' },
+      run: ({ items }, _, context) => ({
+        items: items.pipe(
+          context.each((value, { key }) => {
+            if (key === '3') throw error
+            return value
+          }),
+        ),
+      }),
+    })
+    for (const onError of ['skip', { skip: 0.5 }, { retry: 2, otherwise: 'skip' }]) {
+      const nodes = {
+        count: { operator: 'range', config: { count: 9 } },
+        work: { operator: 'work', onError, from: { items: 'count.numbers' } },
+        end: { operator: 'collect', from: { items: 'work.items' } },
+      }
+      const summary = await runNodes(t, nodes, testBed({ operators: { work } }))
+      t.match(summary, { status: 'failed', skipped: 0, leaked: 0, error: { key: '3' } })
+      t.match(summary.error?.message, error.message)
+    }
+  }
 })
 
 t.test('retry tries again, as often as stated and no more', async t => {

@@ -103,9 +103,12 @@ t.test('a process that something else ends by a signal says nothing about the cl
   for (const [name, body] of Object.entries({ killed: 'kill -9 $$', wrapped: 'sh -c "kill -9 \\$\\$"' })) {
     await fakeFfmpeg(name, body)
     const opening = openClip(clipPath, sampleOf(clipPath), openOptions)
-    const message = /clip\.mp4: ffmpeg was ended from outside by (SIGKILL|signal 9); ffmpeg said: nothing/
-    await t.rejects(opening, { code: 'ffmpeg-killed', message })
+    const message = /clip\.mp4: ffmpeg was ended from outside by SIGKILL; ffmpeg said: nothing/
+    await t.rejects(opening, { code: 'ffmpeg-killed', message, ofMachine: true })
   }
+  await fakeFfmpeg('crashed', 'kill -SEGV $$')
+  const crashed = /clip\.mp4: ffmpeg crashed: it was ended by SIGSEGV/
+  await t.rejects(openClip(clipPath, sampleOf(clipPath), openOptions), { message: crashed, ofMachine: false })
 })
 
 t.test('an abort kills the process', async t => {
