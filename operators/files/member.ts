@@ -53,3 +53,16 @@ export async function* between(
     if (at >= start + length) return
   }
 }
+
+/** A small archive may hold more zeros than a disk has room for. Clips and tables of questions are not packed so small. */
+export const mostUnpacked = (packedSize: number): number => Math.max(20 * packedSize, 4 * 2 ** 30)
+
+/** The bytes of a stream until they are more than so many: a reader sees that there are too many. */
+export async function* notMuchOver(bytes: AsyncIterable<Buffer>, most: number): AsyncGenerator<Buffer> {
+  let read = 0
+  for await (const chunk of bytes) {
+    yield chunk
+    read += chunk.length
+    if (read > most) return
+  }
+}

@@ -43,18 +43,23 @@ async function fileAbove(path: string): Promise<string | undefined> {
   return undefined
 }
 
+/** A larger file is not read as a whole. */
+const mostInMemory = 2 ** 30
+
 /** The content of a file, which may lie in an archive; it is checked by the archive's size and checksum. */
 export async function readWhole(path: string): Promise<Buffer> {
   const packed = await packedAt(path)
   if (!packed || !('member' in packed)) return readFile(path)
   const { member } = packed
+  const fault = member.fault ?? (member.size > mostInMemory ? `it has ${member.size} bytes` : undefined)
+  if (fault !== undefined)
+    throw new ArchiveError('bad-archive', `${path}: cannot be read from its archive: ${fault}`)
   const chunks: Buffer[] = []
   let size = 0
   try {
     for await (const chunk of member.stream()) {
       chunks.push(chunk)
       size += chunk.length
-      if (size > member.size) break
     }
   } catch (error) {
     throw new ArchiveError('damaged', `${path}: damaged: ${messageOf(error)}`, { cause: error })

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { ArchiveError } from './archive-error.ts'
-import { between, decompressed, type Member } from './member.ts'
+import { between, decompressed, type Member, mostUnpacked } from './member.ts'
 import type { Span } from './span.ts'
 
 /** A larger compressed archive is not read: to reach one file of it, all before it is decompressed. */
 const mostCompressedBytes = 4 * 2 ** 30
+
+/** A longer header of names is not read: it is held in memory as a whole. */
+const mostHeaderBytes = 2 ** 20
 
 /** The files of a tar archive, from the header before each. */
 export async function tarMembers(bytes: Span): Promise<Member[]> {
@@ -36,7 +39,7 @@ export async function tarGzMembers(bytes: Span): Promise<Member[]> {
       'bad-archive',
       `it is compressed as a whole and larger than ${mostCompressedBytes} bytes`,
     )
-  const content = () => decompressed(bytes.stream(), 'gzip')
+  const content = () => atMost(decompressed(bytes.stream(), 'gzip'), mostUnpacked(bytes.size))
   const members: Member[] = []
   const listed = content()
   try {
@@ -53,6 +56,16 @@ export async function tarGzMembers(bytes: Span): Promise<Member[]> {
     await listed.return(undefined)
   }
   return members
+}
+
+/** A small archive may hold more zeros than a disk: they are not read. */
+async function* atMost(bytes: AsyncGenerator<Buffer>, most: number): AsyncGenerator<Buffer> {
+  let read = 0
+  for await (const chunk of bytes) {
+    read += chunk.length
+    if (read > most) throw new ArchiveError('bad-archive', `it unpacks to more than ${most} bytes`)
+    yield chunk
+  }
 }
 
 /** Takes bytes in order. */
@@ -120,8 +133,12 @@ async function* filesOf(reader: Reader): AsyncGenerator<Place> {
     const type = header.toString('latin1', 156, 157)
     const stated = numberAt(header, 124, 12)
     const size = 'xgLK'.includes(type) ? stated : (long.size ?? stated)
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new ArchiveError('bad-archive', `the size of the file at byte ${at - 512} is ${size}`)
     const padded = Math.ceil(size / 512) * 512
     if ('xgLK'.includes(type)) {
+      if (size > mostHeaderBytes)
+        throw new ArchiveError('bad-archive', `the header at byte ${at - 512} has ${size} bytes`)
       const content = (await reader.read(padded)).subarray(0, size)
       if (type === 'L') long.path = textOf(content)
       if (type === 'x') long = { ...long, ...extended(content) }

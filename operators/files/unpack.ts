@@ -19,6 +19,8 @@ let count = 0
 
 /** Unpacks one file of an archive for a while; `path` is what errors are about. */
 export async function unpack(member: Member, path: string): Promise<Unpacked> {
+  if (member.fault !== undefined)
+    throw new ArchiveError('bad-archive', `${path}: cannot be read from its archive: ${member.fault}`)
   const folder = join(cacheFolder(), 'unpacked')
   makeFolder(folder)
   if (count === 0) removeLeftOvers(folder)
@@ -31,7 +33,6 @@ export async function unpack(member: Member, path: string): Promise<Unpacked> {
       await file.write(chunk)
       size += chunk.length
       sum = crc32(chunk, sum)
-      if (size > member.size) break
     }
     const isWhole = size === member.size && (member.crc32 === undefined || sum === member.crc32)
     if (!isWhole)

@@ -1,5 +1,5 @@
 import { ArchiveError } from './archive-error.ts'
-import { decompressed, type Member } from './member.ts'
+import { decompressed, type Member, mostUnpacked, notMuchOver } from './member.ts'
 import type { Span } from './span.ts'
 
 // Read here, and not by a library, because a file may lie in several parts or volumes, and ffmpeg reads what is stored
@@ -127,12 +127,13 @@ function memberOf(bytes: Span, entry: Entry, volumes: readonly number[]): Member
     stored: async () => (method === 0 ? packed() : undefined),
     async *stream() {
       const span = await packed()
-      yield* method === 0 ? span.stream() : decompressed(span.stream(), 'deflate')
+      yield* method === 0 ? span.stream() : notMuchOver(decompressed(span.stream(), 'deflate'), size)
     },
   }
 }
 
-function faultOf({ flags, method }: Entry): string | undefined {
+function faultOf({ flags, method, size, packedSize }: Entry): string | undefined {
   if ((flags & 1) !== 0) return 'encrypted'
+  if (size > mostUnpacked(packedSize)) return `${packedSize} bytes of it would unpack to ${size}`
   return method === 0 || method === 8 ? undefined : `compressed by method ${method}`
 }

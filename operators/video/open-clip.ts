@@ -31,7 +31,7 @@ export async function openClip(path: string, sample: Sample, options: OpenOption
 
 /** ffmpeg reads what is stored where it lies; what is compressed is on disk until the clip is closed. */
 async function openMember(path: string, member: Member, sample: Sample, options: OpenOptions): Promise<Clip> {
-  const bytes = await member.stored()
+  const bytes = member.fault === undefined ? await member.stored() : undefined
   const stored = bytes && spanMedia(path, bytes)
   if (stored) return openMedia(stored, sample, options)
   const { path: unpacked, remove } = await unpack(member, path)

@@ -62,10 +62,19 @@ export async function openPictures(
         `${join(folder, name)}: pictures must be numbered without gaps and of one format`,
       )
   const pictures = ordered.map(([, picture]) => picture)
+  const large = ordered.find(([, { size }]) => size > largestPicture)
+  if (large)
+    throw new VideoError(
+      'bad-folder',
+      `${join(folder, large[0])}: a picture must have at most ${largestPicture} bytes, found ${large[1].size}`,
+    )
   const bytes = pictures.reduce((sum, { size }) => sum + size, 0)
   const checked = bytes <= bytesDecodedWhole ? ordered : ordered.slice(0, 1)
   return { pictures, format, firstNumber, ...(await decodePictures(folder, checked, format, options)) }
 }
+
+/** A picture is held in memory as a whole. */
+const largestPicture = 2 ** 28
 
 /** The bytes of files one after the other. */
 export async function* contents(pictures: readonly PictureFile[]): AsyncGenerator<Uint8Array> {

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { archivesIn, unpackCommand } from '../../../operators/files/archives.ts'
 import { packedAt, readWhole } from '../../../operators/files/packed-file.ts'
 import { openClip } from '../../../operators/video/open-clip.ts'
 import { clipFolder, make, numbered, numberOf, openOptions, sampleOf } from '../video/clips.ts'
-import { partsOf, tarGzOf, tarOf, type ZipOptions, zipOf } from './make-archives.ts'
+import { blockOf, partsOf, paxLine, tarGzOf, tarOf, type ZipOptions, zipOf } from './make-archives.ts'
 
 const folder = await clipFolder(t)
 process.env.FLOW_CACHE = join(folder, 'cache')
@@ -130,6 +131,60 @@ t.test('an archive that cannot be read says why', async t => {
     const path = write(place, written)
     await t.rejects(packedAt(join(path, 'videos/a.mp4')), { code: 'bad-archive', message })
   }
+})
+
+t.test('an archive that states sizes which cannot be is refused, and none of it is read', async t => {
+  const end = Buffer.alloc(1024)
+  const video = blockOf('videos/a.mp4', '0', clip)
+  const many = (7 * 2 ** 30).toString(8).padStart(11, '0')
+  const tars: Readonly<Record<string, [Buffer, RegExp]>> = {
+    'less than nothing': [
+      blockOf('a', '0', Buffer.alloc(0), '-2000'),
+      /the size of the file at byte 0 is -1024/,
+    ],
+    'less than nothing in a field': [
+      Buffer.concat([blockOf('x', 'x', paxLine('size', '-512')), video]),
+      /the size of the file at byte 1024 is -512/,
+    ],
+    'a part of a byte': [
+      Buffer.concat([blockOf('x', 'x', paxLine('size', '0.5')), video]),
+      /the size of the file at byte 1024 is 0.5/,
+    ],
+    'a long header': [blockOf('x', 'x', Buffer.alloc(0), many), /the header at byte 0 has 7516192768 bytes/],
+    'a long name': [blockOf('x', 'L', Buffer.alloc(0), many), /the header at byte 0 has 7516192768 bytes/],
+  }
+  for (const [place, [bytes, message]] of Object.entries(tars))
+    for (const [name, written] of [
+      ['x.tar', Buffer.concat([bytes, video, end])],
+      ['x.tar.gz', gzipSync(Buffer.concat([bytes, video, end]))],
+    ] as const) {
+      const path = write(place, { [name]: written })
+      await t.rejects(
+        packedAt(join(path, 'videos/a.mp4')),
+        { code: 'bad-archive', message },
+        `${place}, ${name}`,
+      )
+    }
+})
+
+t.test('a file that would unpack to more than a disk holds is refused before it is unpacked', async t => {
+  const bytes = zipOf({ 'a.mp4': clip, 'a.json': clip }, { deflate: true, large: true })
+  // the sizes before packing, in the list
+  for (
+    let at = bytes.indexOf(Buffer.from([1, 0, 24, 0]));
+    at > 0;
+    at = bytes.indexOf(Buffer.from([1, 0, 24, 0]), at + 1)
+  )
+    bytes.writeBigUInt64LE(2n ** 50n, at + 4)
+  const path = write('bomb', { 'x.zip': bytes })
+  const message =
+    /x\.zip\/a\.\w+: cannot be read from its archive: \d+ bytes of it would unpack to 1125899906842624/
+  await t.rejects(openClip(join(path, 'a.mp4'), sampleOf(''), openOptions), { message })
+  await t.rejects(readWhole(join(path, 'a.json')), { code: 'bad-archive', message })
+  t.same(
+    unpackedFiles().filter(name => !name.startsWith('0123')),
+    [],
+  )
 })
 
 t.test('zip files of several numbers are archives of their own, parts and volumes belong to one', async t => {

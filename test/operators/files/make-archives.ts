@@ -74,17 +74,28 @@ export function tarOf(files: Files, form: 'gnu' | 'pax' = 'pax'): Buffer {
     const block = blockOf(name.slice(0, 100), '0', content)
     if (name.length <= 100) return [block]
     if (form === 'gnu') return [blockOf('././@LongLink', 'L', Buffer.from(`${name}\0`)), block]
-    const line = ` path=${name}\n`
-    const length = line.length + String(line.length + 3).length
-    return [blockOf('PaxHeaders/x', 'x', Buffer.from(`${length}${line}`)), block]
+    return [blockOf('PaxHeaders/x', 'x', paxLine('path', name)), block]
   })
   return Buffer.concat([...blocks, Buffer.alloc(1024)])
 }
 
-function blockOf(name: string, type: string, content: Buffer): Buffer {
+/** A field of the header before a file. */
+export function paxLine(key: string, value: string): Buffer {
+  const line = ` ${key}=${value}\n`
+  const length = line.length + String(line.length + 3).length
+  return Buffer.from(`${length}${line}`)
+}
+
+/** A file of a tar archive; `size` is what its header says. */
+export function blockOf(
+  name: string,
+  type: string,
+  content: Buffer,
+  size = content.length.toString(8).padStart(11, '0'),
+): Buffer {
   const header = Buffer.alloc(512)
   header.write(name, 0)
-  header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124)
+  header.write(`${size}\0`, 124)
   header.write('        ', 148)
   header.write(`${type}ustar\0`, 156)
   const sum = header.reduce((total, byte) => total + byte, 0)
