@@ -5,6 +5,7 @@ import type { HubKind } from '../../operators/hub/hub-id.ts'
 import type { Plan } from '../graph/plan.ts'
 import { showBytes } from '../shared/bytes.ts'
 import { messageOf } from '../shared/errors.ts'
+import { visible } from '../shared/visible.ts'
 import type { Screen } from './progress.ts'
 
 /** A Hugging Face id in a config, and the part that reads it. */
@@ -71,7 +72,7 @@ function downloadLine(screen: Screen): { show(progress: FileProgress): void; end
       const isLast = bytes === size && file === files
       if (!isLast && now - shownAt < (screen.isTTY ? 200 : quietMs)) return
       shownAt = now
-      const text = `downloading ${name}  ${showBytes(bytes)} of ${showBytes(size)}  file ${file}/${files}`
+      const text = `downloading ${visible(name)}  ${showBytes(bytes)} of ${showBytes(size)}  file ${file}/${files}`
       screen.write(screen.isTTY ? `\r\x1b[2K${text.slice(0, (screen.columns ?? 80) - 1)}` : `${text}\n`)
       open = screen.isTTY === true
     },

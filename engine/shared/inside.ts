@@ -1,6 +1,7 @@
 import { realpathSync, statSync } from '../platform/files.ts'
 import { isAbsolute, join, posix, relative, sep, win32 } from '../platform/paths.ts'
 import { CodedError } from './errors.ts'
+import { makeFolder } from './files.ts'
 
 /**
  * The path of a file that data names inside a folder: `folder` joined with `name`. Throws `path-outside` when the name would
@@ -28,6 +29,17 @@ export function fileInside(folder: string, name: string, named?: string): string
   const path = inside(folder, name, named)
   const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
   return isFile && leadsInto(folder, path) ? path : undefined
+}
+
+/** A folder that lies in another one, made if it is missing; refused where it is a link that leads elsewhere. */
+export function folderInside(folder: string, name: string): string {
+  const path = inside(folder, name)
+  makeFolder(path)
+  if (leadsInto(folder, path)) return path
+  throw new CodedError(
+    'path-outside',
+    `${path}: must lie in its folder, found a link to ${realpathSync(path)}`,
+  )
 }
 
 /** Whether a path that is there is in a folder, all links followed. */

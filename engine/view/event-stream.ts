@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { askTap, stopTap } from '../run/record/tap.ts'
+import { refuseUnlessFile } from '../shared/files.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import type { Message } from './messages.ts'
 import { RunReader } from './run-reader.ts'
@@ -41,6 +42,7 @@ export function streamTap(response: ServerResponse, directory: string, end: stri
   let shown = 0
   every(response, () => {
     const file = askTap(directory, end)
+    refuseUnlessFile(file)
     const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
     for (const line of lines.slice(shown)) send(JSON.parse(line))
     shown = lines.length

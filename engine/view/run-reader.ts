@@ -11,6 +11,7 @@ import {
 } from '../platform/files.ts'
 import { basename, join } from '../platform/paths.ts'
 import type { Status } from '../run/record/status.ts'
+import { refuseUnlessFile } from '../shared/files.ts'
 import { isObject } from '../shared/json.ts'
 import type { Entry, LinesMessage, Message } from './messages.ts'
 
@@ -57,6 +58,7 @@ export class RunReader {
   #changed(name: string): unknown {
     const path = join(this.directory, name)
     try {
+      refuseUnlessFile(path)
       const text = readFileSync(path, 'utf8')
       if (text === this.#texts.get(name)) return undefined
       const value: unknown = JSON.parse(text)
@@ -69,7 +71,9 @@ export class RunReader {
 
   #streams(): string[] {
     if (!existsSync(this.directory)) return []
-    return readdirSync(this.directory).filter(name => name.endsWith('.jsonl'))
+    return readdirSync(this.directory).filter(
+      name => name.endsWith('.jsonl') && isFile(join(this.directory, name)),
+    )
   }
 
   #lines(name: string): LinesMessage[] {
@@ -98,8 +102,10 @@ export class RunReader {
   /** An evaluation keeps one file for each question. */
   #newResults(): LinesMessage[] {
     const folder = join(this.directory, 'results')
-    if (!existsSync(folder)) return []
-    const names = readdirSync(folder).filter(name => name.endsWith('.json') && !this.#results.has(name))
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
+    const isNew = (name: string) =>
+      name.endsWith('.json') && !this.#results.has(name) && isFile(join(folder, name))
+    const names = readdirSync(folder).filter(isNew)
     const entries = names.slice(0, resultsInLook).flatMap(name => {
       this.#results.add(name)
       return entryOf(readFileSync(join(folder, name), 'utf8'))
@@ -108,6 +114,9 @@ export class RunReader {
     return entries.length === 0 ? [] : [{ ...about, entries }]
   }
 }
+
+/** A folder from elsewhere may hold pipes and devices, which never end. */
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
 const lineEnd = 10
 

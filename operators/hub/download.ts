@@ -46,7 +46,7 @@ export async function download(
     let wait = waitSeconds * 2 ** failures
     try {
       if (before < size || size === 0)
-        await fetchRest(url, name, partial, before, { token, onBytes, idleSeconds })
+        await fetchRest({ url, name, size }, partial, before, { token, onBytes, idleSeconds })
       const found = sizeOf(partial)
       if (found === size && (await digestOf(partial, digest.kind, size)) === digest.hex) {
         await rename(partial, path)
@@ -104,8 +104,7 @@ export function refuse(response: Response, name: string): never {
 }
 
 async function fetchRest(
-  url: string,
-  name: string,
+  { url, name, size }: Pick<Wanted, 'url' | 'name' | 'size'>,
   partial: string,
   start: number,
   {
@@ -140,6 +139,8 @@ async function fetchRest(
         await file.write(chunk, 0, chunk.length, bytes)
         bytes += chunk.length
         onBytes?.(bytes)
+        // what is longer than the hub's list says is not the file, and may never end
+        if (bytes > size) break
       }
       await file.sync()
     } finally {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 import { askTap, stopTap } from '../../run/record/tap.ts'
+import { refuseUnlessFile } from '../../shared/files.ts'
 import { hint, UsageError } from '../arguments.ts'
 import { readStatus, waitFlag, waitForRun } from '../live-run.ts'
 import type { Verb } from '../verb.ts'
@@ -35,6 +36,7 @@ export const tap: Verb = {
         // read before the file, so that items which arrive before the end are shown
         const { ended } = readStatus(directory)
         const file = askTap(directory, end)
+        refuseUnlessFile(file)
         const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(0, -1) : []
         for (const line of lines.slice(shown, count)) print(line)
         shown = Math.max(shown, Math.min(lines.length, count))

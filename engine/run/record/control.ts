@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readdirSync, rmSync } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
-import { makeFolder } from '../../shared/files.ts'
+import { folderInside } from '../../shared/inside.ts'
 
 /** What a run can be asked for while it runs. */
 export type Request = 'pause' | 'continue' | 'checkpoint' | 'stop'
@@ -10,8 +10,7 @@ const folderName = 'control'
 
 /** Asks a run for something, by a file in its own folder; the run sees it within a second. */
 export function askRun(directory: string, request: Request): void {
-  makeFolder(join(directory, folderName))
-  appendFileSync(join(directory, folderName, request), '.')
+  appendFileSync(join(folderInside(directory, folderName), request), '.')
 }
 
 /** The requests that were made since the last look, which are removed. */

@@ -1,7 +1,7 @@
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
 import { appendFileSync, existsSync, readdirSync, rmSync, statSync } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
-import { makeFolder } from '../../shared/files.ts'
+import { folderInside } from '../../shared/inside.ts'
 import type { Lease } from '../items/lease.ts'
 import type { Edge } from '../node/edge.ts'
 import { summaryOf, type ValueReader } from './value-summary.ts'
@@ -63,15 +63,14 @@ export function openTaps(tapped: Tapped): { look(): void; close(): void } {
 
 /** Asks a run to show items that arrive at an input, `node.port`; repeat it to keep the tap open. Returns the file of the items. */
 export function askTap(directory: string, end: string): string {
-  const folder = join(directory, 'taps')
-  makeFolder(folder)
+  const folder = folderInside(directory, 'taps')
   appendFileSync(join(folder, `${tapName(end)}.ask`), '.')
   return join(folder, `${tapName(end)}.jsonl`)
 }
 
 export function stopTap(directory: string, end: string): void {
-  for (const type of ['ask', 'jsonl'])
-    rmSync(join(directory, 'taps', `${tapName(end)}.${type}`), { force: true })
+  const folder = folderInside(directory, 'taps')
+  for (const type of ['ask', 'jsonl']) rmSync(join(folder, `${tapName(end)}.${type}`), { force: true })
 }
 
 /** Nodes of sub-graphs have slashes in their names. */

@@ -1,7 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { askRun } from '../../../engine/run/record/control.ts'
+import { askTap, stopTap } from '../../../engine/run/record/tap.ts'
+import { RunReader } from '../../../engine/view/run-reader.ts'
 import { openView } from '../../../engine/view/server.ts'
 import type { ViewOptions } from '../../../engine/view/view-options.ts'
 
@@ -100,4 +104,20 @@ t.test('events give what a run has written, in whole lines', async t => {
   writeFileSync(join(run, 'metrics.jsonl'), '{"step":1,"loss":2}\n{"step":2,"lo')
   const { text } = await ask('events?run=run')
   t.match(text, '"type":"hello"')
+})
+
+t.test('a run from elsewhere cannot make the page wait, or lead its requests out of the folder', async t => {
+  const folder = t.testdir({ run: { results: {} }, elsewhere: { 'a.b.jsonl': 'kept' } })
+  const run = join(folder, 'run')
+  for (const name of ['manifest.json', 'nodes.json', 'x.jsonl', 'results/a.json'])
+    execFileSync('mkfifo', [join(run, name)])
+  mkdirSync(join(run, 'y.jsonl'))
+  writeFileSync(join(run, 'status.json'), JSON.stringify({ edges: [{ end: 'a.b' }] }))
+  writeFileSync(join(run, 'metrics.jsonl'), '{"step":1}\n')
+  for (const name of ['taps', 'control']) symlinkSync(join(folder, 'elsewhere'), join(run, name))
+  const messages = new RunReader(run, 'run').look()
+  t.match(messages, [{ type: 'status' }, { type: 'lines', stream: 'metrics', entries: [{ step: 1 }] }])
+  for (const ask of [() => askRun(run, 'stop'), () => askTap(run, 'a.b'), () => stopTap(run, 'a.b')])
+    t.throws(ask, { code: 'path-outside', message: /must lie in its folder, found a link to/ })
+  t.same(readdirSync(join(folder, 'elsewhere')), ['a.b.jsonl'])
 })

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { resolvePath } from '../../../operators/builtin.ts'
@@ -171,6 +179,28 @@ t.test('a file with a wrong digest is downloaded once more, and then refused', a
     message: /me\/tiny\/model.safetensors: must have 300000 bytes and the digest/,
   })
   t.notOk(existsSync(join(always.folder, 'snapshots', commit, 'model.safetensors')))
+})
+
+t.test('a file that does not end is left at the size that the hub lists', async t => {
+  let sent = 0
+  const { fetched, folder } = await setting(t, hub => {
+    hub.fault = (_, response, content) => {
+      if (content !== weights) return false
+      response.writeHead(200)
+      const more = () => {
+        while (!response.destroyed && sent++ < 1e5) if (!response.write(Buffer.alloc(65536))) return
+      }
+      response.on('drain', more)
+      more()
+      return true
+    }
+  })
+  await t.rejects(fetched('me/tiny'), { code: 'hub-damaged', message: /me\/tiny\/model.safetensors/ })
+  const sizes = readdirSync(join(folder, 'blobs')).map(name => statSync(join(folder, 'blobs', name)).size)
+  t.ok(
+    sizes.every(size => size < weights.length + 2 ** 20),
+    sizes.join(' '),
+  )
 })
 
 t.test('refusals say what to do, and no message holds the token', async t => {
