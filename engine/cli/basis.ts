@@ -13,6 +13,7 @@ import { isObject, readJsonObject } from '../shared/json.ts'
 import { replaceFile } from '../shared/replace-file.ts'
 import type { StoredPlugin } from './plug.ts'
 import { modulesOf } from './plugin-modules.ts'
+import { runLockName } from './run-lock.ts'
 
 /** By absolute path: size and digest, or what is there instead of a file. */
 type Basis = Map<string, string>
@@ -131,7 +132,9 @@ const withEnd = (path: string): string => (path.endsWith(sep) ? path : path + se
 const isAbove = (folder: string): boolean =>
   withEnd(dirname(realpathSync(process.cwd()))).startsWith(withEnd(realpathSync(folder)))
 
+/** A run that has just begun has only its lock. */
 const isOfRun = (folder: string): boolean =>
+  existsSync(join(folder, runLockName)) ||
   ['manifest.json', 'log.txt'].every(name => existsSync(join(folder, name)))
 
 function entriesOf(folder: string): Dirent[] {

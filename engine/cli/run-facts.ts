@@ -3,9 +3,12 @@ import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } fro
 import { join } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
+import { notAFile } from '../shared/files.ts'
+import { isLeft } from '../shared/folder-lock.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { readStatus } from './live-run.ts'
+import { runLockName } from './run-lock.ts'
 
 export interface RunFacts {
   readonly directory: string
@@ -69,7 +72,7 @@ const tailBytes = 2 ** 18
 
 function newestMetrics(path: string): Record<string, number> {
   const metrics: Record<string, number> = {}
-  if (!existsSync(path)) return metrics
+  if (!existsSync(path) || notAFile(path) !== undefined) return metrics
   for (const line of tailOf(path).split('\n')) {
     const entry = safely((): unknown => JSON.parse(line))
     if (!isObject(entry)) continue
@@ -95,6 +98,7 @@ const staleMs = 5000
 
 function statusOf(directory: string, { status }: Readonly<Record<string, unknown>>): string {
   if (typeof status === 'string') return status
+  if (isLeft(directory, runLockName)) return 'ended without notice'
   const live = safely(() => readStatus(directory))
   return live && !live.ended && Date.now() - live.time < staleMs ? 'running' : 'ended without notice'
 }

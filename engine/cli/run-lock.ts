@@ -6,6 +6,8 @@ import { makeFolder } from '../shared/files.ts'
 import { lockFolder } from '../shared/folder-lock.ts'
 import { UsageError } from './arguments.ts'
 
+export const runLockName = 'run.lock'
+
 /** A run directory that this process alone works in. */
 export interface RunLock {
   /** Aborts the run as soon as the directory is no longer its own. */
@@ -52,7 +54,7 @@ function makeRunFolder(directory: string): void {
 
 function takeLock(directory: string, onLost: (error: Error) => void) {
   try {
-    return lockFolder(directory, 'run.lock', onLost)
+    return lockFolder(directory, runLockName, onLost)
   } catch (error) {
     if (error instanceof CodedError) throw new UsageError(error.message)
     throw new UsageError(`${directory}: must be a folder that can be written to: ${messageOf(error)}`)

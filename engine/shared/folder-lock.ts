@@ -112,9 +112,19 @@ function readHolder(path: string): Holder | 'none' | 'torn' {
   }
 }
 
+/** Whether nobody works in a folder: it has no lock, or the process on this machine that holds it has ended. */
+export function isLeft(folder: string, name: string): boolean {
+  const holder = readHolder(join(folder, name))
+  if (typeof holder === 'string') return holder === 'none'
+  return isOfThisMachine(holder) && !isRunning(holder)
+}
+
+const isOfThisMachine = ({ system, host }: Holder): boolean => system === systemOf() && host === hostname()
+
+const isRunning = ({ pid, processStart }: Holder): boolean => isAlive(pid) && startOf(pid) === processStart
+
 function isThere(path: string, holder: Holder | 'torn'): boolean {
-  if (holder !== 'torn' && holder.system === systemOf() && holder.host === hostname())
-    return isAlive(holder.pid) && startOf(holder.pid) === holder.processStart
+  if (holder !== 'torn' && isOfThisMachine(holder)) return isRunning(holder)
   const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs
   return touched !== undefined && serverTime(path) - touched < secondsUntilGone * 1000
 }

@@ -59,8 +59,9 @@ function nextOf(
   checkpoints: Awaited<ReturnType<typeof checkpointsIn>>,
 ): string[] {
   if (status === 'running') return [`${flowCommand} top ${directory}`]
+  const keepsCheckpoints = isObject(manifest.resolved) && isObject(manifest.resolved.checkpoint)
+  if (status !== 'completed' && keepsCheckpoints) return [`${flowCommand} run --resume ${directory}`]
   if (!checkpoints) return [`open ${join(directory, 'report.html')}`]
-  if (status !== 'completed') return [`${flowCommand} run --resume ${directory}`]
   const { steps } = isObject(manifest.params) ? manifest.params : {}
   const { best, newest, models } = checkpoints
   return [
