@@ -13,9 +13,14 @@ export interface FlowProcess {
 
 /**
  * Starts `flow` from the sources or from dist, as this file is run; what it says is added to the file `log`. `under` is a
- * command that runs it, e.g. strace.
+ * command that runs it, e.g. strace; `more` is added to its environment.
  */
-export function startFlow(words: readonly string[], log: string, under: readonly string[] = []): FlowProcess {
+export function startFlow(
+  words: readonly string[],
+  log: string,
+  under: readonly string[] = [],
+  more: Readonly<Record<string, string>> = {},
+): FlowProcess {
   const main = `engine/cli/main${extname(fileURLToPath(import.meta.url))}`
   const path = fileURLToPath(new URL(`../../${main}`, import.meta.url))
   const out = openSync(log, 'a')
@@ -23,6 +28,7 @@ export function startFlow(words: readonly string[], log: string, under: readonly
   const child = spawn(program, given, {
     cwd: repository,
     stdio: ['ignore', out, out],
+    env: { ...process.env, ...more },
   })
   closeSync(out)
   const ended = new Promise<void>((done, fail) => {

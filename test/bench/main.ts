@@ -1,23 +1,25 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, run.
+// logits, endure, power-cut, mutations, soak, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
 //   --lora         update, step, endure: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
-//   --folder DIR   load, endure, run: where the checkpoint is written
+//   --folder DIR   load, endure, run: where the checkpoint is written; soak: where its folder is made
 //   --all          gemm, decode-cuts: every cut
 //   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
-//   --every N      endure: updates between two checkpoints; 0 (default): one at the end
+//   --every N      endure, soak: updates between two checkpoints; 0 (default): endure one at the end, soak 20
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never
 //   --leave        endure: the run is killed after its last update, without a checkpoint at the end
 //   --cuts N       power-cut: moments at which the power fails (default 200)
 //   --resumes N    power-cut: of these, gone on with to the end (default 10)
 //   --graphs N, --networks N, --checkpoints N, --benchmarks N, --clips N
 //                  mutations: how many of each are changed at random and read (default 0)
-//   --seed N       power-cut, mutations: what is drawn at random (default 1)
+//   --updates N, --questions N, --kills N
+//                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
+//   --seed N       power-cut, mutations, soak: what is drawn at random (default 1)
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -38,6 +40,7 @@ import { powerCut } from './power-cut.ts'
 import { refill } from './refill.ts'
 import { releasedConfig } from './released.ts'
 import { run } from './run.ts'
+import { soak } from './soak.ts'
 import { step } from './step.ts'
 
 const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, refill, load }
@@ -64,6 +67,9 @@ const { values, positionals } = parseArgs({
     checkpoints: { type: 'string', default: '0' },
     benchmarks: { type: 'string', default: '0' },
     clips: { type: 'string', default: '0' },
+    updates: { type: 'string', default: '1000' },
+    questions: { type: 'string', default: '5000' },
+    kills: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     leave: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
@@ -95,6 +101,14 @@ if (name === 'power-cut') {
     console.log(line)
   process.exit(0)
 }
+if (name === 'soak') {
+  const { updates, questions, kills, every, seed, folder } = values
+  const counts = { updates: Number(updates), questions: Number(questions), kills: Number(kills) }
+  const lines = soak({ ...counts, every: Number(every) || 20, seed: Number(seed), folder })
+  let line = await lines.next()
+  for (; !line.done; line = await lines.next()) console.log(line.value)
+  process.exit(line.value.length > 0 ? 1 : 0)
+}
 if (name === 'mutations') {
   const { graphs, networks, checkpoints, benchmarks, clips, seed } = values
   const counts = { graphs, networks, checkpoints, benchmarks, clips, seed }
@@ -113,7 +127,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, soak, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -116,7 +116,7 @@ async function run(
 }
 
 /** A graph that writes questions about a few clips, and a model of one layer. */
-function recipe(folder: string) {
+export function recipe(folder: string) {
   const vision = { visionHidden: 16, visionIntermediate: 32, visionHeads: 2 }
   return {
     version: 1,
