@@ -122,10 +122,11 @@ function Reply({
 }) {
   const place = useRef<HTMLElement>(null)
   const isThere = told !== undefined
+  const isWhole = told?.answer !== undefined
   // on a telephone the answer is below the form
   useEffect(() => {
-    if (isThere) place.current?.scrollIntoView({ block: 'nearest' })
-  }, [isThere])
+    if (isThere || isWhole) place.current?.scrollIntoView({ block: 'nearest' })
+  }, [isThere, isWhole])
   if (!told) return <section aria-label="Answer" ref={place} />
   const { thought, answer } = partsOf(told.text)
   const frames = told.answer?.frames

@@ -74,8 +74,8 @@ export function ModelPart({ picked, onPick, disabled }: ModelOptions) {
       </p>
       {picked.kind === 'embedded' && (
         <p class="soft">
-          It has learned to say what moves where, and hardly which letter stands for that: of four letters it
-          finds about one. <a href="train.html">Training</a> teaches it the letter.
+          It has learned to say where a shape moves and its colour, and hardly which letter stands for that:
+          of four letters it finds about one. <a href="train.html">Training</a> teaches it the letter.
         </p>
       )}
       <p class="soft">
