@@ -27,6 +27,8 @@ interface StringField {
   default?: string
   /** The string names a resource of this kind in the graph, e.g. `model`. */
   resource?: string
+  /** The resource is not opened for this field when these other fields have these values. */
+  idle?: Readonly<Record<string, string | number | boolean>>
   /** The string names a checkpoint folder, or a file or folder of data, that is read: a Hugging Face id may stand for it. */
   reads?: 'model' | 'data'
   /** The string is a path at which the run writes: a resumed run may find something else there. */

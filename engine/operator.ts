@@ -157,6 +157,8 @@ export interface Context {
    * a value while it is alive, and gives its elements, or undefined for a value that it does not know.
    */
   inspect(read: (value: unknown) => Promise<ArrayLike<number>> | undefined): void
+  /** Items that the run has skipped so far because they failed, e.g. broken clips. */
+  skippedItems(): number
   /** Adds a fact to the run's `manifest.json`, e.g. the GPU adapter. */
   manifest(key: string, value: unknown): void
   /**
@@ -194,6 +196,8 @@ export interface SourceItem<T, K extends string | number = string> extends Omit<
   /** A number means its decimal digits. */
   key: K
   value: T
+  /** Where it was read, for messages, e.g. `rows.jsonl:12`. */
+  place?: string
 }
 
 export type Result<B> = B | Emission<B> | undefined | readonly (B | Emission<B>)[]
@@ -207,6 +211,30 @@ export type Ports = Readonly<Record<string, Port>>
 
 /** A stream for each port. */
 export type StreamsOf<P extends Ports> = { readonly [K in keyof P]: Stream }
+
+/** What can be known of resources without opening them. */
+export type Outlines = Pick<Known, 'sizes' | 'outline'>
+
+/** Remarks for people, and what is wrong. */
+export type Inspection = Promise<readonly (string | Finding)[]>
+
+/** Something wrong with what a config names, found without running. */
+export interface Finding {
+  /** The config field that names it. */
+  field: string
+  /** What would be right, e.g. `must name clips that can be read`. */
+  rule: string
+  /** A line for each fault, with its place. */
+  lines: readonly string[]
+  /** Stable, for programs. */
+  code: string
+  /** What the user can do about it, in one line. */
+  remedy: string
+  /** Items that fail, of all. The run goes on if the nodes after this one skip so many of them. */
+  failing?: { items: number; of: number }
+  /** The run would complete, but most likely not as it is meant. */
+  isWarning?: boolean
+}
 
 /** Everything about an operator: validation, `flow ops`, the reference page and `schemas/` come from this object. */
 export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
@@ -242,10 +270,10 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   /** Memory that `run` takes besides the items on its edges. */
   memory?(config: Config<F>, known: Known): readonly MemoryUse[]
   /**
-   * Remarks about the data that the config names, one a line, made without running: `flow check` prints them. Throws
-   * when the data cannot be read at all.
+   * Looks at what the config names, without a device: `flow check` prints the remarks, one a line, and the findings.
+   * Throws when the run would fail because of it.
    */
-  inspect?(config: Config<F>): Promise<readonly string[]>
+  inspect?(config: Config<F>, known: Outlines): Inspection
   /**
    * Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. An item may
    * be passed on as it is; an item dropped without `release` keeps its credit until the node ends (use `each` and
@@ -265,7 +293,9 @@ export interface Resource<F extends Fields = Fields, T = unknown> {
   /** Facts that operators use before it is opened, e.g. a model's shape. Throws when it cannot be read (yet). */
   outline?(config: Config<F>, outline: Known['outline']): unknown
   /** Memory that it takes while it is open. */
-  memory?(config: Config<F>, sizes: Known['sizes']): readonly MemoryUse[]
+  memory?(config: Config<F>, sizes: Known['sizes'], outline: Known['outline']): readonly MemoryUse[]
+  /** Looks at what the config names, as for an operator: throws when it could not be opened. */
+  inspect?(config: Config<F>, known: Outlines): Inspection
   open(config: Config<F>, context: Context): Promise<T>
   close(value: T): void | Promise<void>
 }

@@ -45,6 +45,7 @@ import rewardAccuracyFormat from './reward/accuracy-format.ts'
 import rewardCombine from './reward/combine.ts'
 import rewardFormat from './reward/format.ts'
 import rewardHttp from './reward/http.ts'
+import rewardJudgeChat from './reward/judge-chat.ts'
 import rewardJudgeModel from './reward/judge-model.ts'
 import rewardMean from './reward/mean.ts'
 import rewardOverlong from './reward/overlong.ts'
@@ -115,6 +116,7 @@ export const operators = {
   'reward.combine': rewardCombine,
   'reward.format': rewardFormat,
   'reward.http': rewardHttp,
+  'reward.judge-chat': rewardJudgeChat,
   'reward.judge-model': rewardJudgeModel,
   'reward.mean': rewardMean,
   'reward.overlong': rewardOverlong,

@@ -4,6 +4,7 @@
 // The package contains `builtin:cold-start` (the model that the demonstration's GRPO starts from), `builtin:tokenizer`
 // (the tokenizer of these models) and `builtin:configurations` (config.json files of models).
 
+import { nearest } from '../engine/graph/did-you-mean.ts'
 import { createHash } from '../engine/platform/digests.ts'
 import { existsSync, mkdtemp, readFileSync, rename, rm } from '../engine/platform/files.ts'
 import { dirname, join } from '../engine/platform/paths.ts'
@@ -84,7 +85,9 @@ export function resolvePath(path: string, kind: HubKind = 'data'): string {
   if (isKeyOf(shipped, name)) return join(packageFolder, shipped[name], ...rest)
   if (!isKeyOf(recipes, name)) {
     const names = [...Object.keys(recipes), ...Object.keys(shipped)].map(each => prefix + each)
-    throw new BuiltinError('unknown-builtin', `${path}: must begin with one of ${names.join(', ')}`)
+    const near = nearest(prefix + name, names)
+    const hint = near === undefined ? '' : ` (nearest "${near}")`
+    throw new BuiltinError('unknown-builtin', `${path}: must begin with one of ${names.join(', ')}${hint}`)
   }
   const folder = madeFolder(name)
   if (existsSync(folder)) return join(folder, ...rest)

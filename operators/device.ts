@@ -1,5 +1,6 @@
 import type { Context } from '../engine/operator.ts'
 import { isObject } from '../engine/shared/json.ts'
+import { notFreed } from '../engine/shared/not-freed.ts'
 import { type Device, openDevice } from '../kernels/device/device.ts'
 import { bytesOf, type Tensor } from '../kernels/device/tensor.ts'
 
@@ -18,7 +19,11 @@ export function sharedDevice(
       context.inspect?.(value => elementsOf(device, value))
       return device
     },
-    device => device.close(),
+    device => {
+      const left = device.liveBytes
+      if (left > 0) context.log(`${left} ${notFreed} by the end of the run`, 'warn')
+      device.close()
+    },
   )
 }
 

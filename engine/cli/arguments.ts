@@ -21,8 +21,12 @@ export interface Arguments {
 
 /** The command line asks for something that does not exist: exit code 2. */
 export class UsageError extends CodedError<'bad-usage'> {
-  constructor(message: string) {
+  /** What to do about it; without one, the help of the verb says it. */
+  readonly advice: string | undefined
+
+  constructor(message: string, advice?: string) {
     super('bad-usage', message)
+    this.advice = advice
   }
 }
 

@@ -1,7 +1,7 @@
 import { pathFrom } from '../graph/file/extends.ts'
 import { GraphError } from '../graph/problem.ts'
 import { report } from '../graph/problem-report.ts'
-import { codeOf, messageOf } from '../shared/errors.ts'
+import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
 import { packageVersion } from '../shared/package-name.ts'
 import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
 import { describeVerb } from './help-text.ts'
@@ -63,6 +63,17 @@ const withShippedGraphs = (read: Arguments, { loads }: Verb): Arguments =>
       }
     : read
 
+/** A complaint about the words as a whole is told of the verb. */
+const placed = (message: string, name: string): string =>
+  message.startsWith('must ') ? `flow ${name}: ${message}` : message
+
+/** What to do about a wrong command: to write the nearest name, if the message has one. */
+function adviceOn(message: string, name: string): string {
+  const near = /\(nearest "([^"]+)"\)/.exec(message)?.[1]
+  if (near !== undefined) return `write ${message.startsWith('--') ? '--' : ''}${near}`
+  return Object.hasOwn(verbs, name) ? `"flow help ${name}" says what it takes` : '"flow help" lists the verbs'
+}
+
 /** Runs the verb that the words ask for; a wrong command or graph ends with exit code 2, any other fault with 1. */
 export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
   if (word === '--version' || word === '-v') {
@@ -84,7 +95,14 @@ export async function command([word = 'help', ...words]: readonly string[], worl
     const code = codeOf(error)
     if (code === undefined) throw error
     if (error instanceof GraphError) world.complain(report(error.problems, []))
-    else world.complain(error instanceof UsageError ? error.message : `${messageOf(error)} (${code})`)
+    else if (error instanceof UsageError) {
+      world.complain(placed(error.message, name))
+      world.complain(`    fix:  ${error.advice ?? adviceOn(error.message, name)}`)
+    } else {
+      world.complain(`${messageOf(error)} (${code})`)
+      const remedy = error instanceof CodedError ? error.remedy : undefined
+      if (remedy !== undefined && !messageOf(error).endsWith(remedy)) world.complain(`    fix:  ${remedy}`)
+    }
     return error instanceof GraphError || error instanceof UsageError ? 2 : 1
   } finally {
     // a verb that goes on with a run works in the folder of that run

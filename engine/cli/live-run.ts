@@ -31,7 +31,10 @@ const statusOf = (directory: string): string => join(directory, 'status.json')
 export function readStatus(directory: string): Status {
   const path = statusOf(directory)
   if (!existsSync(path))
-    throw new UsageError(`${directory}: must be a run that has begun, found no status.json in it`)
+    throw new UsageError(
+      `${directory}: must be a run that has begun, found no status.json in it`,
+      '"flow ls" lists the runs',
+    )
   const status = readJsonObject(path)
   if (isStatus(status)) return status
   throw new CodedError('torn-file', `${path}: must hold the status of a run, found other fields`)

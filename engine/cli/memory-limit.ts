@@ -14,11 +14,11 @@ export function refuseOverMemory(plan: Plan, limitText: string | undefined): voi
   const knobs = knobsOf(memory).slice(0, 3)
   throw new UsageError(
     [
-      `--memory: the run may need ${showBytes(memory.bytes)}, more than ${showBytes(limit)}`,
+      `--memory: the run must fit into ${showBytes(limit)}, found a plan of ${showBytes(memory.bytes)}`,
       ...knobs.map(
         ({ part, what, bytes, knob }) => `  lower ${knob}: ${part} takes ${showBytes(bytes)} (${what})`,
       ),
-      '  "flow explain" shows every part',
     ].join('\n'),
+    'set a lower value for what is named; "flow explain" shows every part',
   )
 }

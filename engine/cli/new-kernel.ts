@@ -192,24 +192,17 @@ function pluginTest(name: string): string {
   const call = camel(name)
   return `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { compile, openDevice, Recording } from '${packageName}/kernels'
+import { kernelFaultsOf } from '${packageName}/testing'
 import { ${call}, ${call}Reference } from './${name}.mjs'
 
-for (const family of ['cpu', 'gpu'])
-  test(\`\${family} kernels multiply each element by the factor\`, async () => {
-    const device = await openDevice({ family })
-    try {
-      const values = Float32Array.from({ length: 1025 }, (_, i) => i - 500)
-      const x = device.tensor('x', [1025], 'f32', values)
-      const y = device.tensor('y', [1025])
-      const recording = new Recording(device)
-      ${call}(recording, { x, y, factor: 0.5 })
-      const compiled = await compile(device, recording, 'test')
-      compiled.run()
-      assert.deepEqual([...(await device.read(y))], ${call}Reference(values, 0.5))
-    } finally {
-      device.close()
-    }
+test('the kernel multiplies each element by the factor, and frees what it takes', async () => {
+  // one element, a few, the elements of a workgroup of either family, and one more
+  const trials = [1, 5, 256, 257, 1025].map(size => {
+    const x = Float32Array.from({ length: size }, (_, i) => i - size / 2)
+    const wanted = { y: ${call}Reference(x, 0.5) }
+    return { given: { x }, wanted, record: (recording, { x, y }) => ${call}(recording, { x, y, factor: 0.5 }) }
   })
+  assert.deepEqual(await kernelFaultsOf(trials), [])
+})
 `
 }

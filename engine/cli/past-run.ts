@@ -74,7 +74,10 @@ export function readRun(
 ): PastRun {
   const path = join(stated, 'manifest.json')
   if (!existsSync(path))
-    throw new UsageError(`${stated}: must be a run directory, found no manifest.json in it`)
+    throw new UsageError(
+      `${stated}: must be a run directory, found no manifest.json in it`,
+      '"flow ls" lists the runs',
+    )
   const facts = readJsonObject(path)
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || !Number.isInteger(seed) || typeof seed !== 'number' || !Array.isArray(set))

@@ -25,7 +25,10 @@ export interface RunFacts {
 export function readFacts(directory: string): RunFacts {
   const path = join(directory, 'manifest.json')
   if (!existsSync(path))
-    throw new UsageError(`${directory}: must be a run directory, found no manifest.json in it`)
+    throw new UsageError(
+      `${directory}: must be a run directory, found no manifest.json in it`,
+      '"flow ls" lists the runs',
+    )
   const manifest = readJsonObject(path)
   const metrics = newestMetrics(join(directory, 'metrics.jsonl'))
   return { directory, manifest, status: statusOf(directory, manifest), steps: metrics.step ?? 0, metrics }

@@ -28,8 +28,9 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
   })
   if (isNew && existsSync(join(directory, 'manifest.json'))) {
     lock.release()
-    const rule = 'must be a new folder, found a run in it (--resume goes on with it)'
-    throw new UsageError(`--out ${directory}: ${rule}`)
+    const rule = 'must be a new folder, found a run in it'
+    const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
+    throw new UsageError(`--out ${directory}: ${rule}`, advice)
   }
   return {
     watch: run => {
@@ -48,7 +49,7 @@ function makeRunFolder(directory: string): void {
   try {
     makeFolder(directory)
   } catch (error) {
-    throw new UsageError(`--out ${messageOf(error)}`)
+    throw new UsageError(`--out ${messageOf(error)}`, 'name a folder that can be made')
   }
 }
 

@@ -1,10 +1,11 @@
 import { readFileSync } from '../platform/files.ts'
-import { messageOf } from '../shared/errors.ts'
+import { dirname, join } from '../platform/paths.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
+import { kindChecks } from './checks/kinds.ts'
 import { checkPairs } from './checks/pairs.ts'
 import { planParts, statedParts } from './checks/parts.ts'
 import { orderResources } from './checks/resources.ts'
@@ -16,6 +17,7 @@ import { readSettings } from './file/settings.ts'
 import { type ExpandOptions, expand } from './flatten/expand.ts'
 import { endName, type FlatNode, type FlatResource, type Level, locate } from './flatten/flat.ts'
 import { lookUp } from './look-up.ts'
+import { whyUnread } from './missing-file.ts'
 import type { Plan, PlannedNode, PlannedResource, Registry } from './plan.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { hideIn } from './secrets.ts'
@@ -76,9 +78,11 @@ function checkWith(
       warnings: inParams,
     })
   } catch (error) {
-    const found = messageOf(error)
+    const { why, nearest } = whyUnread(file, error)
     const rule = 'must be a file that can be read'
-    return { problems: [{ code: 'unreadable-file', path: file, rule, found }], warnings: [] }
+    const remedy = nearest === undefined ? {} : { remedy: `write "${join(dirname(file), nearest)}"` }
+    const problem: Problem = { code: 'unreadable-file', path: file, rule, found: why, ...remedy }
+    return { problems: [problem], warnings: [] }
   }
   const files = [...sources.keys()]
   if (!level) return { problems: inOrder(problems, files), warnings: [] }
@@ -115,7 +119,10 @@ function checkWith(
     sources,
     summary,
     params,
-    nodes,
+    nodes: nodes.map(node => {
+      const accepts = kindChecks(node, types, registry)
+      return Object.keys(accepts).length > 0 ? { ...node, accepts } : node
+    }),
     resources: ordered,
     parts,
     types,
@@ -141,15 +148,18 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
       rule: 'must be a known operator',
       found: show(part.operator),
       ...near(part.operator, Object.keys(registry.operators)),
+      ...(registry.problems && {
+        remedy: 'mend the plugin that cannot be loaded, or write an operator that "flow ops" lists',
+      }),
     })
     return []
   }
-  const { name, scope, onError, parallel, wires } = part
+  const { name, scope, onError, parallel, wires, at } = part
   const before = problems.length
   const config = checkConfig(part, operator.config, problems)
   // an operator tells its shapes and batches only of a valid config
   if (problems.length > before) return []
-  const planned = { name, scope, operatorName: part.operator, operator, config, onError, wires }
+  const planned = { name, scope, operatorName: part.operator, operator, config, onError, wires, at }
   return [parallel === undefined ? planned : { ...planned, parallel }]
 }
 
@@ -169,7 +179,8 @@ function planResource(part: FlatResource, registry: Registry, problems: Problem[
   const before = problems.length
   const config = checkConfig(part, resource.config, problems)
   if (problems.length > before) return []
-  return [{ name: part.name, scope: part.scope, resourceName: part.resource, resource, config }]
+  const { name, scope, at } = part
+  return [{ name, scope, resourceName: part.resource, resource, config, at }]
 }
 
 /** Problems in the order in which a reader meets them: the command line first, then by file as read, then by position. */

@@ -51,7 +51,7 @@ export function planMemory(plan: Plan): MemoryPlan {
     }
   }
   const resources = plan.resources.flatMap(({ name, scope, resource, config }) =>
-    rowsOf('resources', name, () => resource.memory?.(config, sizes(scope)) ?? []),
+    rowsOf('resources', name, () => resource.memory?.(config, sizes(scope), outlines(scope)) ?? []),
   )
   const nodes = plan.nodes.flatMap(({ name, scope, operator, config }) => {
     const context = { sizes: sizes(scope), outline: outlines(scope), dims: dimsFor(name, plan, new Set()) }

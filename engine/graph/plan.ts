@@ -1,7 +1,8 @@
 import type { Config, Fields, GraphPart, Operator, Resource } from '../operator.ts'
 import type { WireForm } from '../wire-form.ts'
 import type { EdgeTypes } from './checks/types.ts'
-import type { Cadence, OnError, Wire } from './flatten/flat.ts'
+import type { Schema } from './file/schema.ts'
+import type { Cadence, Locator, OnError, Wire } from './flatten/flat.ts'
 import type { Problem } from './problem.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -11,6 +12,8 @@ export interface Registry {
   readonly resources: Readonly<Record<string, Resource>>
   /** What operators look up by name in files other than graphs, by title: e.g. the towers that a checkpoint may name. */
   readonly parts?: PartTables
+  /** What the items of a kind must be, as JSON Schema: checked where they come from an output of kind `any`. */
+  readonly kinds?: Readonly<Record<string, Schema>>
   /** The module of each operator that came from a plugin, as its URL. */
   readonly modules?: Readonly<Record<string, string>>
   /** How values of a kind travel between processes; a kind that is missing cannot. */
@@ -73,6 +76,10 @@ export interface PlannedNode {
   /** Items worked on at the same time, instead of the number that the operator asks for. */
   readonly parallel?: number
   readonly wires: readonly Wire[]
+  /** Of an input that items of any kind reach: what is wrong with an item, or undefined. */
+  readonly accepts?: Readonly<Record<string, KindCheck>>
+  /** Its place in a file, for messages. */
+  readonly at: Locator
   /** Of a node that stands for a part: how far it is with the copy of what other nodes have changed in place. */
   readonly copier?: Copier
 }
@@ -84,6 +91,9 @@ export interface Copier {
   readonly onIdle: (() => void)[]
 }
 
+/** Says in words what keeps a value from being of a kind; fills in defaults. */
+export type KindCheck = (value: unknown) => string | undefined
+
 export interface PlannedResource {
   readonly name: string
   /** Prefix of the sub-graph that it is in: names of resources are looked up there first. */
@@ -91,6 +101,7 @@ export interface PlannedResource {
   readonly resourceName: string
   readonly resource: Resource
   readonly config: Config<Fields>
+  readonly at: Locator
 }
 
 /** The nodes and resources of a plan, as operators see them. */

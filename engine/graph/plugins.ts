@@ -11,6 +11,8 @@ import { packageName } from '../shared/package-name.ts'
 import { near } from './did-you-mean.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
+import type { Schema } from './file/schema.ts'
+import { validator } from './file/validate.ts'
 import type { NamedPart, PartTables, Registry } from './plan.ts'
 import { faultOfFields } from './plugin-fields.ts'
 import { type Problem, show } from './problem.ts'
@@ -55,21 +57,22 @@ function sourceOf(file: string, read: (file: string) => string): Source | undefi
 }
 
 /**
- * The registry with the operators, resources, parts and wire forms of plugins. A plugin is a module that exports `api`, the
- * version of the operator contract that it was written for, and any of `operators`, `resources`, `parts` and `forms`. A fault of a plugin is a problem of
+ * The registry with the operators, resources, kinds, parts and wire forms of plugins. A plugin is a module that exports `api`,
+ * the version of the operator contract that it was written for, and any of `operators`, `resources`, `kinds`, `parts` and `forms`. A fault of a plugin is a problem of
  * every graph that is checked with the result.
  */
 export async function withPlugins(registry: Registry, names: readonly PluginName[]): Promise<Registry> {
   const operators: Record<string, Operator> = { ...registry.operators }
   const resources: Record<string, Resource> = { ...registry.resources }
   const forms: Record<string, WireForm> = { ...registry.forms }
+  const kinds: Record<string, Schema> = { ...registry.kinds }
   const problems: Problem[] = []
   const modules: Record<string, string> = { ...registry.modules }
   const loaded = new Set<string>()
   if (names.length > 0) await import('./register.ts')
   for (const { name, folder, problem, notIn } of names) {
     const bad = (rule: string, found: string, rest: Partial<Problem> = {}) =>
-      problems.push({ code: 'bad-plugin', ...problem, rule, found, ...rest })
+      problems.push({ code: 'bad-plugin', ...problem, rule, found, remedy: 'correct the module', ...rest })
     let module: Record<string, unknown>
     let url: string
     try {
@@ -86,7 +89,11 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       const [hint = ''] = messageOf(error).split('\n')
       const remedy = `import "${packageName}" instead: this is the name of the package`
       const lacksFlow = /^Cannot find package 'flow'/.test(hint)
-      bad('must be a module that can be loaded', show(name), { hint, ...(lacksFlow && { remedy }) })
+      const isThere = !/^Cannot find (module|package)/.test(hint)
+      const usual = isThere
+        ? 'correct the module: it fails when it is loaded'
+        : 'install it, or correct its name or path'
+      bad('must be a module that can be loaded', show(name), { hint, remedy: lacksFlow ? remedy : usual })
       continue
     }
     if (module.api !== apiVersion) {
@@ -103,10 +110,19 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     adopt(module.operators, operators, isOperator, 'operator', bad)
     for (const added of Object.keys(operators)) if (!before.has(added)) modules[added] = url
     adopt(module.resources, resources, isResource, 'resource', bad)
+    adoptKinds(module.kinds, kinds, bad)
     adoptParts(module.parts, registry.parts ?? {}, bad)
     adoptForms(module.forms, forms, bad)
   }
-  return { ...registry, operators, resources, forms, modules, ...(problems.length > 0 && { problems }) }
+  return {
+    ...registry,
+    operators,
+    resources,
+    kinds,
+    forms,
+    modules,
+    ...(problems.length > 0 && { problems }),
+  }
 }
 
 /** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
@@ -125,6 +141,32 @@ type Complaint = (rule: string, found: string, rest?: Partial<Problem>) => void
 /** A module that is not there is in no folder. */
 const isWithin = (folder: string, file: string): boolean => existsSync(file) && leadsInto(folder, file)
 
+/** The nearest word, if the hint is one. */
+function remedyOf(hint: string): { remedy?: string } {
+  const near = /^nearest ("[^"]+")$/.exec(hint)?.[1]
+  return near === undefined ? {} : { remedy: `write ${near}` }
+}
+
+/** Adds the schemas of a plugin's kinds. */
+function adoptKinds(
+  given: unknown,
+  into: Record<string, Schema>,
+  bad: (rule: string, found: string, rest?: Partial<Problem>) => void,
+): void {
+  for (const [name, schema] of Object.entries(isObject(given) ? given : {})) {
+    if (Object.hasOwn(into, name)) bad('must not name a kind that has a schema already', show(name))
+    else if (!isObject(schema)) bad(`kind "${name}" must be a JSON Schema`, show(schema))
+    else {
+      try {
+        validator(schema)
+        into[name] = schema
+      } catch (error) {
+        bad(`kind "${name}" must be a JSON Schema`, show(schema), { hint: messageOf(error) })
+      }
+    }
+  }
+}
+
 function adopt<T extends { config: unknown }>(
   given: unknown,
   into: Record<string, T>,
@@ -138,7 +180,12 @@ function adopt<T extends { config: unknown }>(
     else if (!fits(part)) bad(`must hold what ${kind}() returns`, show(name))
     else {
       const fault = faultOfFields(part.config)
-      if (fault) bad(`${kind} "${name}": ${fault.rule}`, fault.found, fault.hint ? { hint: fault.hint } : {})
+      if (fault)
+        bad(
+          `${kind} "${name}": ${fault.rule}`,
+          fault.found,
+          fault.hint ? { hint: fault.hint, ...remedyOf(fault.hint) } : {},
+        )
       else into[name] = part
     }
   }

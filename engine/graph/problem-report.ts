@@ -22,7 +22,7 @@ interface Leveled {
 }
 
 function asText({ level, problem }: Leveled): string {
-  const { code, ends } = problem
+  const { code, ends, details = [] } = problem
   const width = ends ? Math.max(ends.from.end.length, ends.to.end.length) : 0
   const rows = ends
     ? [
@@ -31,11 +31,16 @@ function asText({ level, problem }: Leveled): string {
       ]
     : []
   const mark = level === 'warning' ? `warning ${code}` : code
-  return [`${describe(problem)} [${mark}]`, ...rows, `    fix:  ${remedyOf(problem)}`].join('\n')
+  return [
+    `${describe(problem)} [${mark}]`,
+    ...rows,
+    ...details.map(line => `    ${line}`),
+    `    fix:  ${remedyOf(problem)}`,
+  ].join('\n')
 }
 
 function asObject({ level, problem }: Leveled): object {
-  const { code, place, path, rule, found, hint, nearest, ends } = problem
+  const { code, place, path, rule, found, hint, nearest, details, ends } = problem
   return {
     level,
     code,
@@ -47,6 +52,7 @@ function asObject({ level, problem }: Leveled): object {
     ...(found !== undefined && { found }),
     ...(hint && { hint }),
     ...(nearest !== undefined && { nearest }),
+    ...(details && { details }),
     ...ends,
     remedy: remedyOf(problem),
   }
@@ -56,11 +62,12 @@ const escapePointer = (step: string) => step.replaceAll('~', '~0').replaceAll('/
 
 /** A workflow command, one line: GitHub shows it next to the line of the file. */
 function asAnnotation({ level, problem }: Leveled): string {
-  const { code, place, path, ends } = problem
+  const { code, place, path, ends, details } = problem
   const where = place ? [`file=${place.file}`, `line=${place.line}`, `col=${place.column}`] : []
   const properties = [...where, `title=flow ${code}`].map(escapeProperty).join(',')
   const types = ends ? `\nfrom ${ends.from.end}: ${ends.from.type}\nto ${ends.to.end}: ${ends.to.type}` : ''
-  const text = `${path && `${path}: `}${sentence(problem)}${types}\nfix: ${remedyOf(problem)}`
+  const inside = (details ?? []).map(line => `\n${line}`).join('')
+  const text = `${path && `${path}: `}${sentence(problem)}${inside}${types}\nfix: ${remedyOf(problem)}`
   return `::${level} ${properties}::${escapeData(text)}`
 }
 
@@ -83,7 +90,7 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   structure: 'write what the rule says; an editor that reads schemas/graph.json offers it',
   'unknown-key': 'remove it, or write one of the known keys',
   'missing-key': 'add it',
-  'bad-param': 'change the value, or the rules in the declaration of the param',
+  'bad-param': 'give a value that the rule allows',
   'missing-param': 'give it on the command line, or add a "default" to the param',
   'unknown-param': 'declare it under "params", or write the name of one that is',
   'unused-param': 'use it, or remove its declaration',
@@ -93,9 +100,9 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'unknown-resource': 'write one that "flow ops" lists, or name the plugin that holds it under "plugins"',
   'unused-resource': 'name it in a config, or remove it',
   'resource-cycle': 'let one of them open without the other',
-  'bad-config': 'change the value; "flow ops OPERATOR" lists the fields',
+  'bad-config': 'give a value that the rule allows',
   'unknown-node': 'write the name of a node of this graph',
-  'unknown-port': 'write one of its ports; "flow ops OPERATOR" lists them',
+  'unknown-port': 'write one of its ports; "flow ops" with the name of the operator lists them',
   'kind-mismatch': 'connect an output of the kind that is asked for, or put an operator between the two',
   'dtype-mismatch': 'put an operator between the two that converts',
   'shape-mismatch': 'give both nodes the same setting or model, or put an operator between the two',
@@ -108,8 +115,11 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'pair-never-meets': 'drop or collect items before the ways part, or after they meet',
   'bad-sub-graph': 'correct the path, which is relative to this file',
   'bad-extends': 'correct the path, which is relative to this file',
+  'cannot-run': 'mend what it names, or name another',
+  'no-memory': 'lower the settings that are named, or take a GPU with more memory',
   'unconnected-output': 'connect it, or remove the node',
   'unread-config': 'remove it, or change the field that decides whether it is read',
   differs: 'give one of them only, or values that agree',
+  'doubtful-data': 'mend the data, or leave these rows out',
   'plugin-left-out': 'read its code; then leave out --no-plugins, or name the module with --plugin',
 }

@@ -17,6 +17,8 @@ export interface Problem {
   nearest?: string
   /** What to do about it, in one line; without one, the usual remedy for its code. */
   remedy?: string
+  /** Faults inside what the value names, one a line, each with its place. */
+  details?: readonly string[]
   /** Of an edge: the types of its ends. */
   ends?: { from: TypedEnd; to: TypedEnd }
 }
@@ -66,10 +68,17 @@ export type ProblemCode =
   | 'pair-never-meets'
   | 'bad-sub-graph'
   | 'bad-extends'
+  | 'cannot-run'
+  | 'no-memory'
   | WarningCode
 
 /** Findings that do not keep a graph from running, but are most likely not meant. */
-export type WarningCode = 'unconnected-output' | 'unread-config' | 'plugin-left-out' | 'differs'
+export type WarningCode =
+  | 'unconnected-output'
+  | 'unread-config'
+  | 'plugin-left-out'
+  | 'differs'
+  | 'doubtful-data'
 
 /** A graph that must not run, with all its problems. */
 export class GraphError extends CodedError<'invalid-graph'> {
@@ -89,7 +98,7 @@ export function describe(problem: Problem): string {
 }
 
 /** What is wrong, without the place. */
-export function sentence({ rule, found, hint }: Problem): string {
+export function sentence({ rule, found, hint }: Pick<Problem, 'rule' | 'found' | 'hint'>): string {
   return `${rule}${found === undefined ? '' : `, found ${found}`}${hint ? ` (${hint})` : ''}`
 }
 

@@ -57,7 +57,6 @@ class GraphRun implements NodeHost, Services {
   #stopped = false
   #error: RunError | undefined
   #acknowledged = 0
-  #skipped = 0
   #checkpoints: Checkpoints | undefined
 
   constructor(plan: Plan, options: RunOptions) {
@@ -84,7 +83,7 @@ class GraphRun implements NodeHost, Services {
         if (!this.#error) this.fail(error)
       })
       this.#acknowledged = past?.acknowledged ?? 0
-      this.#skipped = past?.skipped ?? 0
+      this.ledger.skipped = past?.skipped ?? 0
       this.#checkpoints = this.#makeCheckpoints(from, past)
       this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
@@ -145,7 +144,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {
-    this.#skipped++
+    this.ledger.skipped++
     for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
     this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
@@ -155,7 +154,8 @@ class GraphRun implements NodeHost, Services {
   #refuseSkipped(isOver: boolean): void {
     if (this.#options.link?.isHome === false) return
     const { nodes } = this.#options.link?.whole ?? this.#plan
-    const excess = excessOf(nodes, this.#skipped, this.#acknowledged + this.#skipped, isOver)
+    const { skipped } = this.ledger
+    const excess = excessOf(nodes, skipped, this.#acknowledged + skipped, isOver)
     if (excess && !this.#error) this.fail(excess)
   }
 
@@ -269,7 +269,7 @@ class GraphRun implements NodeHost, Services {
       network: () => this.#network,
       counts: () => {
         const files = this.#journal?.sizes() ?? {}
-        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.#skipped, files }
+        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.ledger.skipped, files }
       },
       log: this.log,
       fail: (error: unknown) => this.fail(error),
@@ -286,7 +286,7 @@ class GraphRun implements NodeHost, Services {
       directory: this.#folder,
       seconds,
       acknowledged: this.#acknowledged,
-      skipped: this.#skipped,
+      skipped: this.ledger.skipped,
       dropped: this.#network?.edges.reduce((sum, edge) => sum + edge.dropped, 0) ?? 0,
       leaked,
       peakItems,

@@ -9,8 +9,9 @@ import { configSchema } from '../graph/file/schema.ts'
 import type { PlannedNode, Registry } from '../graph/plan.ts'
 import { type Operator, operator, type Resource } from '../operator.ts'
 import { startRun } from '../run/run.ts'
-import type { Run, RunSummary } from '../run/summary.ts'
+import type { Run, RunEvent, RunSummary } from '../run/summary.ts'
 import { messageOf } from '../shared/errors.ts'
+import { notFreed } from '../shared/not-freed.ts'
 
 export interface ConformanceOptions {
   /** For fields without a default. */
@@ -101,7 +102,11 @@ async function attempt(
   try {
     const text = JSON.stringify(graphAround(subject, options))
     const plan = loadGraph('conformance.json', registry, { read: () => text })
-    const run = startRun(plan, { seed: 1, directory, abortSeconds: 5 })
+    const said: string[] = []
+    const onEvent = (event: RunEvent) => {
+      if (event.type === 'log' && event.level === 'warn') said.push(event.message)
+    }
+    const run = startRun(plan, { seed: 1, directory, abortSeconds: 5, onEvent })
     const { act, block } = how
     if (act) setTimeout(() => act(run), 5)
     let taken = 0
@@ -129,6 +134,8 @@ async function attempt(
     if (status === 'completed' && !how.take) faults.push(...brokenPromises(subject, what, how, feed))
     if (leaked > 0 || feed.live > 0)
       faults.push(`${what}: must release every item, ${Math.max(leaked, feed.live)} are left`)
+    const unfreed = said.find(text => text.includes(notFreed))
+    if (unfreed !== undefined) faults.push(`${what}: must free all GPU memory: ${unfreed}`)
     const planned = plan.nodes.find(node => node.operatorName === 'subject')
     if (planned && feed.blocked && taken > mostHeld(planned))
       faults.push(`${what}: must hold back what feeds it, took ${taken} items`)

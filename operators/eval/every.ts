@@ -1,10 +1,9 @@
 import { filter, share } from 'rxjs'
 import { type Item, operator, type SourceItem } from '../../engine/operator.ts'
-import { dirname } from '../../engine/platform/paths.ts'
-import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
-import { parseQuestions } from '../read/questions.ts'
-import { readText, rowsMemory } from '../read/rows.ts'
+import { inspectSamples } from '../read/inspect-samples.ts'
+import { readQuestions } from '../read/questions.ts'
+import { rowsMemory } from '../read/rows.ts'
 
 /** Beside a question: which evaluation it belongs to, and of how many questions that is. */
 export interface HeldOut {
@@ -41,12 +40,17 @@ export default operator({
   drops: true,
   expands: true,
   memory: ({ path }) => rowsMemory(path),
+  inspect: ({ path, root, limit }) =>
+    inspectSamples(
+      { path, root, limit, epochs: 0 },
+      () => readQuestions({ path, root }),
+      'held-out questions',
+    ),
   run: ({ versions }, { every, path, root, limit }, context) => {
-    const file = resolvePath(path)
     let questions: readonly SourceItem<Sample>[] | undefined
     const ask = async (version: number, { key }: Item<number>) => {
       if (version % every !== 0) return [context.emit<Sample | number>(version)]
-      questions ??= parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
+      questions ??= await readQuestions({ path, root })
       const asked = limit > 0 ? questions.slice(0, limit) : questions
       const heldOut: HeldOut = { version, questions: asked.length }
       return asked.map(({ key: line, value }) => {

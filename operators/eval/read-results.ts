@@ -10,6 +10,7 @@ export default operator({
   config: { folder: { type: 'string', description: 'Folder of the results.' } },
   inputs: {},
   outputs: { answers: 'answer', benchmark: 'benchmark' },
+  inspect: async ({ folder }) => [`${[...readResults(folder, readBenchmark(folder))].length} answers`],
   run: (_, { folder }, context) => ({
     answers: context.source<Question>(async function* () {
       for (const result of readResults(folder, readBenchmark(folder)))

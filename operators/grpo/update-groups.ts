@@ -5,6 +5,7 @@ import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { scoreMemory, trainMemory } from '../model/sizes.ts'
+import { skippedMetric } from '../skipped-metric.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { type AlarmOptions, type Alarms, alarmFields, alarms } from './alarms.ts'
 import { entropyWeight, steered } from './entropy.ts'
@@ -115,6 +116,7 @@ export function updateGroups(
           step: policy.version,
           ...result,
           ...batchMetrics,
+          ...skippedMetric(context),
           ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
           learning_rate: learningRate,
           update_seconds: (now - started) / 1000,

@@ -11,7 +11,9 @@ export default operator({
     ...updateFields,
     reference: {
       ...updateFields.reference,
-      description: 'The frozen model that the KL divergence is measured from; required unless beta is 0.',
+      idle: { beta: 0 },
+      description:
+        'The frozen model that the KL divergence is measured from; required unless beta is 0, and then not opened.',
     },
     ...lossFields,
     ...referenceFields,
@@ -23,6 +25,12 @@ export default operator({
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
   memory: updateMemory,
+  async inspect({ beta, reference }) {
+    if (beta === 0 || reference !== '') return []
+    const rule = `must name the reference model: beta is ${beta}`
+    const remedy = 'name a resource of kind "model", e.g. a base-model, or set beta to 0'
+    return [{ field: 'reference', rule, lines: [], code: 'missing-reference', remedy }]
+  },
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(

@@ -108,7 +108,7 @@ async function fetchOnline(id: HubId, title: string, options: FetchOptions): Pro
   return id.path === '' ? folder : inside(folder, id.path, 'the path')
 }
 
-const isOffline = ({ HF_HUB_OFFLINE = '' }: Readonly<Record<string, string | undefined>>): boolean =>
+export const isOffline = ({ HF_HUB_OFFLINE = '' }: Readonly<Record<string, string | undefined>>): boolean =>
   ['1', 'on', 'yes', 'true'].includes(HF_HUB_OFFLINE.toLowerCase())
 
 /** Of a model: its weights in safetensors, and the small files beside them. Of data: the file, or what is in the folder. */

@@ -1,10 +1,11 @@
 import { operator } from '../../engine/operator.ts'
-import { isObject } from '../../engine/shared/json.ts'
-import type { Posted } from '../post.ts'
-import { asked, askingFields, persistently } from './asking.ts'
+import { askingFields, persistently } from './asking.ts'
+import { chatFaults, chatFields, chatWith } from './chat-endpoint.ts'
 import { JudgeError } from './judge-error.ts'
 import { judging } from './judging.ts'
 import { messagesFor } from './wording.ts'
+
+const { request: requestField, ...endpointFields } = chatFields
 
 /**
  * The text is read whole or as a stream of events. A response that breaks off is asked for again, and never read as a
@@ -13,52 +14,34 @@ import { messagesFor } from './wording.ts'
 export default operator({
   summary: 'Lets a model behind a chat endpoint, as OpenAI defines it, judge each open answer.',
   config: {
-    url: {
-      type: 'string',
-      default: '',
-      description:
-        'The endpoint, with or without `/chat/completions` at its end; empty for https://api.openai.com/v1.',
-    },
-    model: { type: 'string', description: 'Name of the model that judges.' },
-    key: {
-      type: 'string',
-      default: '',
-      description: 'The key, from a param with `env`; empty where none is needed.',
-    },
+    ...endpointFields,
     instruction: {
       type: 'string',
       default: '',
       description: "What the judge is told to do; empty for the official rules of the question's benchmark.",
     },
-    request: {
-      type: 'object',
-      default: { temperature: 0 },
-      description: 'Further fields of each request.',
-    },
+    request: requestField,
     ...askingFields,
   },
   inputs: { answers: 'answer' },
   outputs: { answers: 'answer' },
   drops: false,
-  run: ({ answers }, { url, model, key, instruction, request, concurrency, ...limits }, context) => {
+  inspect: async config => chatFaults(config),
+  run: ({ answers }, { instruction, concurrency, deadlineSeconds, ...config }, context) => {
+    const { model, request } = config
     if (model === '') throw new JudgeError('bad-judge', 'judge=chat: must be told the model: set judgeModel')
     const { signal } = context
-    const address = addressOf(url || openAi)
-    const headers = key === '' ? {} : { authorization: `Bearer ${key}` }
-    const options = { headers, signal, timeoutSeconds: limits.deadlineSeconds, limits: 'silence' as const }
-    const persist = persistently(limits, signal)
+    const chat = chatWith(config)
+    const persist = persistently(config, signal)
     return {
       answers: answers.pipe(
         judging(
           {
             identity: async () => ['judge.chat', model, instruction, request],
             ask: (question, open, answer) => {
-              const source = `judge of ${question.fields.id}: ${hostOf(address)}`
+              const source = `judge of ${question.fields.id}`
               const messages = messagesFor(question, open, answer, instruction)
-              const body = JSON.stringify({ ...request, model, messages, stream: true })
-              return persist(async () => {
-                return textIn(await asked(address, body, { ...options, source, hidden: key }), source)
-              })
+              return persist(() => chat(messages, { source, signal, deadlineSeconds }))
             },
             concurrency,
             mayDiffer: true,
@@ -69,91 +52,3 @@ export default operator({
     }
   },
 })
-
-const openAi = 'https://api.openai.com/v1'
-
-function addressOf(url: string): string {
-  if (!URL.canParse(url))
-    throw new JudgeError(
-      'bad-judge',
-      `url: must be an address with http:// or https://, found "${url.slice(0, 100)}"`,
-    )
-  const address = new URL(url)
-  if (!/\/chat\/completions\/?$/.test(address.pathname))
-    address.pathname = `${address.pathname.replace(/\/+$/, '')}/chat/completions`
-  return address.href
-}
-
-/** An address may hold a key in its other parts. */
-const hostOf = (address: string): string => new URL(address).host
-
-/** The text of the model in a response; a response without a whole one is an error. */
-function textIn(posted: Posted, source: string): string {
-  const { content, isWhole } = posted.text.trimStart().startsWith('{')
-    ? messageIn(posted.text)
-    : streamedIn(posted.text)
-  if (isWhole) return content
-  const shown = posted.text.trim().slice(0, 200) || 'nothing'
-  throw new JudgeError('unanswered', `${source}: must answer with choices and a message, got ${shown}`)
-}
-
-interface Said {
-  content: string
-  isWhole: boolean
-}
-
-const nothing: Said = { content: '', isWhole: false }
-
-function messageIn(text: string): Said {
-  const choice = choiceIn(text)
-  if (!choice || !isObject(choice.message)) return nothing
-  const content = contentOf(choice.message.content)
-  return content === undefined ? nothing : { content, isWhole: true }
-}
-
-/** Server-sent events: each holds a piece; the last says why the text ends, or is `[DONE]`. */
-function streamedIn(text: string): Said {
-  let content = ''
-  let isWhole = false
-  for (const line of text.split(/\r\n|\n|\r/)) {
-    const data = /^data: ?(.*)$/.exec(line)?.[1]?.trim()
-    if (data === undefined || data === '') continue
-    if (data === '[DONE]') return { content, isWhole: true }
-    const choice = choiceIn(data)
-    if (!choice) {
-      if (isFrame(data)) continue
-      return nothing
-    }
-    if (isObject(choice.delta)) content += contentOf(choice.delta.content) ?? ''
-    if (typeof choice.finish_reason === 'string') isWhole = true
-  }
-  return { content, isWhole }
-}
-
-/** An event without choices, e.g. one with the tokens used; an error is none. */
-function isFrame(data: string): boolean {
-  const value = parsed(data)
-  return isObject(value) && !('error' in value)
-}
-
-function choiceIn(text: string): Readonly<Record<string, unknown>> | undefined {
-  const value = parsed(text)
-  const choices = isObject(value) && Array.isArray(value.choices) ? value.choices : []
-  const choice: unknown = choices[0]
-  return isObject(choice) ? choice : undefined
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** Text, or parts with text. */
-function contentOf(content: unknown): string | undefined {
-  if (typeof content === 'string') return content
-  if (!Array.isArray(content)) return undefined
-  return content.map(part => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('')
-}

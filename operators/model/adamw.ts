@@ -107,6 +107,32 @@ export default resource({
     if (trained === undefined) throw new Error('the model cannot be read yet')
     return [{ what: 'first and second moments', bytes: 2 * trained * 4 }]
   },
+  async inspect({ model, warmupRatio, steps }, { sizes }) {
+    const { trained } = sizes(model)
+    if (trained === 0)
+      return [
+        {
+          field: 'model',
+          rule: 'must name a model that trains something',
+          lines: [`resource "${model}": its "train" names no part`],
+          code: 'bad-config',
+          remedy: 'set train of this model to ["connector", "language"], or to ["adapter"]',
+        },
+      ]
+    if (Math.ceil(warmupRatio * steps) < steps) return []
+    const lines = [`the learning rate still rises from 0 in all of the ${steps} updates`]
+    const rule = 'must leave updates after the warm-up'
+    return [
+      {
+        field: 'warmupRatio',
+        rule,
+        lines,
+        code: 'bad-config',
+        remedy: 'lower it, or raise steps',
+        isWarning: true,
+      },
+    ]
+  },
   async open(
     { model, clip, learningRate, schedule, warmupRatio, steps, ...rates },
     context,

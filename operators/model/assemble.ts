@@ -68,6 +68,10 @@ export default operator({
   inputs: {},
   outputs: { folders: 'checkpoint-folder' },
   effects: true,
+  async inspect(config) {
+    const { tensors } = await assembly(config.folder, config)
+    return [`${tensors.length} tensors`]
+  },
   run: (_inputs, config, context) => ({
     folders: context.source<string>(async function* () {
       const folder = resolvePath(config.folder)
@@ -77,7 +81,8 @@ export default operator({
   }),
 })
 
-async function assemble(folder: string, config: Config<typeof fields>): Promise<void> {
+/** The tensors and the configuration of the new checkpoint; throws every fault of the two halves. */
+async function assembly(folder: string, config: Config<typeof fields>) {
   const [vision, language] = [resolvePath(config.vision, 'model'), resolvePath(config.language, 'model')]
   const tokenizer = await openTokenizer(language)
   const json = await configJson(vision, language, config, tokenizer)
@@ -104,6 +109,11 @@ async function assemble(folder: string, config: Config<typeof fields>): Promise<
     return []
   })
   throwProblems(problems)
+  return { vision, language, json, tensors }
+}
+
+async function assemble(folder: string, config: Config<typeof fields>): Promise<void> {
+  const { vision, language, json, tensors } = await assembly(folder, config)
   await refuseOther(folder)
   makeFolder(folder)
   const copied = (await readdir(language)).filter(

@@ -23,6 +23,11 @@ export default operator({
   inputs: {},
   outputs: { folders: 'checkpoint-folder' },
   effects: true,
+  async inspect({ path, adapter }) {
+    const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
+    const { rank, targets } = await openAdapter(resolvePath(adapter, 'model'), checkpoint)
+    return [`an adapter of rank ${rank} on ${targets.length} layers`]
+  },
   run: (_inputs, { path, adapter, folder }, context) => ({
     folders: context.source<string>(async function* () {
       const device = await sharedDevice(context)

@@ -1,5 +1,7 @@
 import { type Config, resource } from '../../engine/operator.ts'
+import { showBytes } from '../../engine/shared/bytes.ts'
 import type { Device } from '../../kernels/device/device.ts'
+import { sizeOf } from '../../kernels/device/tensor.ts'
 import type { DevicelessModel } from '../../kernels/networks/memory-estimate.ts'
 import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
@@ -7,11 +9,18 @@ import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './checkpoint/adapter.ts'
-import { openAdapter } from './checkpoint/adapter-files.ts'
-import { openCheckpoint } from './checkpoint/checkpoint.ts'
-import { type LoadedModel, loadModel, type TrainedPart } from './checkpoint/load-model.ts'
+import { openAdapter, storedAdapter } from './checkpoint/adapter-files.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
+import {
+  isTrainedBy,
+  type LoadedModel,
+  loadModel,
+  type TrainedPart,
+  trainedAndAdapted,
+} from './checkpoint/load-model.ts'
 import { trainedState } from './checkpoint/trained-state.ts'
 import { CheckpointError } from './files/checkpoint-error.ts'
+import { bytesPerElement } from './files/float-formats.ts'
 import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 
 const fields = {
@@ -61,12 +70,19 @@ const fields = {
     default: '',
     description: 'PEFT folder of the adapter to start from; empty for a new one, if `train` names `adapter`.',
   },
+  lora: {
+    type: 'integer',
+    minimum: 0,
+    default: 0,
+    description:
+      'Rank of a new adapter (LoRA) that is trained instead of the parts in `train`; 0 trains those. `loraAlpha` and `loraTargets` hold for it.',
+  },
   loraRank: { type: 'integer', minimum: 1, default: 16, description: 'Rank of a new adapter.' },
   loraAlpha: {
     type: 'number',
     exclusiveMinimum: 0,
     default: 32,
-    description: 'Scale of a new adapter: the product of its matrices is multiplied by loraAlpha / loraRank.',
+    description: 'Scale of a new adapter: the product of its matrices is multiplied by loraAlpha / its rank.',
   },
   loraTargets: {
     type: 'array',
@@ -92,23 +108,23 @@ export default resource({
   sizes: config => modelSizes(paperOf(config)),
   outline: paperOf,
   memory: config => weightsMemory(paperOf(config), precisionNote(config)),
-  async open(config, context): Promise<OpenModel> {
+  async inspect(given) {
+    const config = trainedOf(given)
+    const { checkpoint, source } = await openFiles(config)
+    const { dtypes, bytes } = storedIn(checkpoint)
+    const adapted = source ? `, an adapter of rank ${source.rank} on ${source.targets.length} layers` : ''
+    return [`${checkpoint.tensors.size} tensors in ${dtypes}, ${showBytes(bytes)}${adapted}`]
+  },
+  async open(given, context): Promise<OpenModel> {
+    const config = trainedOf(given)
     const { path, train } = config
     const device = await sharedDevice(context)
     const precision = precisionOn(device, config.precision)
     if (config.precision === 'auto' && precision === 'float32')
       context.log(`${path}: products are in float32: ${device.info.device} has no matrix units for float16`)
-    const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
+    const { checkpoint, source } = await openFiles(config)
     const adapted = train.includes('adapter')
-    const source =
-      config.adapter !== ''
-        ? await openAdapter(resolvePath(config.adapter, 'model'), checkpoint)
-        : adapted
-          ? newAdapter(checkpoint, newAdapterOf(config))
-          : undefined
     const parts = partsOf(config)
-    if (config.visionTune === 'partial')
-      checkBlocks(config.visionTuneFrom, checkpoint.config.vision.network.blocks)
     const adapter = source && { source, trained: adapted }
     const loaded = await loadModel(device, checkpoint, parts, precision, adapter)
     const warn = (what: string) => context.log(`${path}: ${what}`, 'warn')
@@ -119,20 +135,48 @@ export default resource({
     if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
     return model
   },
-  async close({ device, weights, warn }) {
-    freeIdleRecordings(device, weights)
-    try {
-      const cuts = await cutsOf(device, weights)
-      if (cuts > 0) warn(`activations were clamped to float16's range ${cuts} times outside of updates`)
-    } finally {
-      weights.free()
-    }
-  },
+  close: closeModel,
 })
+
+/** The checkpoint and the adapter that a config names, with every fault of them that can be found on disk. */
+async function openFiles(config: ModelFields) {
+  const checkpoint = await openCheckpoint(resolvePath(config.path, 'model'))
+  const source =
+    config.adapter !== ''
+      ? await openAdapter(resolvePath(config.adapter, 'model'), checkpoint)
+      : config.train.includes('adapter')
+        ? newAdapter(checkpoint, newAdapterOf(config))
+        : undefined
+  if (config.visionTune === 'partial')
+    checkBlocks(config.visionTuneFrom, checkpoint.config.vision.network.blocks)
+  const isTrained = isTrainedBy(partsOf(config))
+  const both = source?.targets.find(isTrained)
+  if (both !== undefined) throw trainedAndAdapted(checkpoint.folder, both)
+  return { checkpoint, source }
+}
+
+/** The formats and the size of the weights that a model computes with. */
+function storedIn({ tensors }: Checkpoint): { dtypes: string; bytes: number } {
+  const all = [...tensors.values()]
+  const dtypes = [...new Set(all.map(({ dtype }) => dtype))].join(', ')
+  const bytes = all.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0)
+  return { dtypes, bytes }
+}
 
 /** A loaded model that can warn, e.g. when activations were clamped to float16's range. */
 export interface OpenModel extends LoadedModel {
   warn(what: string): void
+}
+
+/** Frees a model of its own weights; warns of activations that were clamped. */
+export async function closeModel({ device, weights, warn }: OpenModel): Promise<void> {
+  freeIdleRecordings(device, weights)
+  try {
+    const cuts = await cutsOf(device, weights)
+    if (cuts > 0) warn(`activations were clamped to float16's range ${cuts} times outside of updates`)
+  } finally {
+    weights.free()
+  }
 }
 
 async function cutsOf(device: Device, { lossScale }: ParameterSet): Promise<number> {
@@ -142,16 +186,22 @@ async function cutsOf(device: Device, { lossScale }: ParameterSet): Promise<numb
 
 type ModelFields = Config<typeof fields>
 
+/** The config in which `lora` is put into the fields that it stands for. */
+const trainedOf = (config: ModelFields): ModelFields =>
+  config.lora === 0 ? config : { ...config, train: ['adapter'], loraRank: config.lora }
+
 /** Matrix units make float16 several times as fast; without them it gains nothing. */
 const precisionOn = ({ units }: Device, precision: ModelFields['precision']): Precision => {
   if (precision !== 'auto') return precision
   return units === 'none' ? 'float32' : 'float16'
 }
 
-/** The model that estimates are for, without an adapter that is read from a folder: only the folder says its size. */
-function paperOf(config: ModelFields): DevicelessModel {
+/** The model that estimates are for. */
+function paperOf(given: ModelFields): DevicelessModel {
+  const config = trainedOf(given)
   const { path, train, precision, adapter, recompute } = config
-  const added = train.includes('adapter') && adapter === '' ? newAdapterOf(config) : undefined
+  const added =
+    adapter !== '' ? storedAdapter(adapter) : train.includes('adapter') ? newAdapterOf(config) : undefined
   const planned = precision === 'auto' ? 'float16' : precision
   return { ...outlineOf({ path, train: partsOf(config), precision: planned, adapter: added }), recompute }
 }

@@ -19,21 +19,26 @@ export default operator({
   },
   inputs: {},
   outputs: { samples: 'sample' },
+  async inspect({ folder, extensions }) {
+    return [`${(await clipsIn(resolvePath(folder), extensions)).length} clips; none was opened`]
+  },
   run: (_inputs, { folder: stated, extensions }, context) => ({
     samples: context.source<Sample>(async function* () {
       const folder = resolvePath(stated)
-      const paths = await findClips(folder, extensions)
-      if (paths.length === 0)
-        throw new ReadError(
-          'no-clips',
-          `${folder}: no clip in it; looked for ${extensions.join(' ')} and pictures`,
-        )
+      const paths = await clipsIn(folder, extensions)
       context.progress({ done: 0, total: paths.length })
       for (const video of paths)
         yield { key: relative(folder, video), value: { video, question: '', fields: {} } }
     }),
   }),
 })
+
+/** The clips of a folder; throws when there is none. */
+async function clipsIn(folder: string, extensions: readonly string[]): Promise<string[]> {
+  const paths = await findClips(folder, extensions)
+  if (paths.length > 0) return paths
+  throw new ReadError('no-clips', `${folder}: no clip in it; looked for ${extensions.join(' ')} and pictures`)
+}
 
 /** Paths in a fixed order, whatever the file system's. */
 async function findClips(folder: string, extensions: readonly string[]): Promise<string[]> {

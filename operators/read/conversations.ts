@@ -30,7 +30,7 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
-  inspect: settings => inspectSamples(settings.path, () => readConversations(settings), 'conversations'),
+  inspect: settings => inspectSamples(settings, () => readConversations(settings), 'conversations'),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       yield* inEpochs(await readConversations({ path, root }), passes, context.seed)

@@ -41,9 +41,9 @@ export function* inEpochs<T>(
 ): Generator<SourceItem<T>> {
   let left = limit || Number.POSITIVE_INFINITY
   for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
-    for (const { key, value } of shuffle ? shuffled(samples, seed, epoch) : samples) {
+    for (const { key, ...item } of shuffle ? shuffled(samples, seed, epoch) : samples) {
       if (left-- <= 0) return
-      yield { key: `${epoch}:${key}`, value }
+      yield { key: `${epoch}:${key}`, ...item }
     }
   }
 }

@@ -1,45 +1,175 @@
-import type { SourceItem } from '../../engine/operator.ts'
-import { stat } from '../../engine/platform/files.ts'
+import { nearestHint } from '../../engine/graph/did-you-mean.ts'
+import type { Finding, Inspection, SourceItem } from '../../engine/operator.ts'
+import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
+import { basename, dirname } from '../../engine/platform/paths.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
+import { BuiltinError, resolvePath } from '../builtin.ts'
 import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
+import { answerBetweenTags } from '../text/answer-tags.ts'
+import { strip } from '../text/python.ts'
 import { fileEnd } from '../video/file-end.ts'
+import { openClip } from '../video/open-clip.ts'
+import { tooFewRows } from './enough-rows.ts'
+import { optionsIn } from './inline-options.ts'
 
-/**
- * The lines that `flow check` prints about training data: the number of samples, and the clips that are missing, empty or
- * cut, with the row that names each first. Nothing is decoded.
- */
-export async function inspectSamples(
-  path: string,
-  read: () => Promise<readonly SourceItem<Sample>[]>,
-  what: string,
-): Promise<string[]> {
-  // a run makes built-in data when it is not there yet
-  if (path.startsWith('builtin:')) return []
-  const samples = await read()
-  const rows = new Map<string, string>()
-  for (const { key, value } of samples) if (!rows.has(value.video)) rows.set(value.video, key)
-  const faults = new Map<string, string[]>()
-  for (const [video, row] of rows) {
-    const fault = await faultOf(video)
-    if (fault === undefined) continue
-    const [code, detail] = fault
-    faults.set(code, [...(faults.get(code) ?? []), `${video} (row ${row}${detail})`])
-  }
-  const lines = [...faults].map(([code, clips]) => {
-    const more = clips.length > shown ? `, … and ${clips.length - shown} more` : ''
-    return `${clips.length} ${code}: ${clips.slice(0, shown).join(', ')}${more}`
-  })
-  return [`${samples.length} ${what} about ${rows.size} clips`, ...lines]
+interface Settings {
+  path: string
+  root: string
+  epochs: number
+  limit: number
 }
 
+/**
+ * The remarks and findings of `flow check` about training data. All rows are read, and the size and the end of every clip;
+ * ffmpeg decodes the first clips, and those that do not begin as a video does.
+ */
+export async function inspectSamples(
+  { path, root, epochs, limit }: Settings,
+  read: () => Promise<readonly SourceItem<Sample>[]>,
+  what: string,
+): Inspection {
+  if (!isMade(path)) return []
+  const samples = await read()
+  const clips = await clipFaults(samples)
+  const broken = samples.filter(({ value }) => clips.faults.has(value.video))
+  return [
+    `${samples.length} ${what} about ${clips.count} clips; all rows were read, and the size and end of every clip; ffmpeg decoded ${clips.decoded} of them`,
+    ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, root)] : []),
+    ...goldFaults(samples),
+    ...tooFewRows(samples.length, epochs, limit),
+  ]
+}
+
+/** The findings about one clip, which ffmpeg opens. */
+export async function inspectOne(value: Sample): Inspection {
+  const { faults } = await clipFaults([{ key: '1', value }])
+  const rule = 'must name a clip that can be decoded'
+  const remedy = 'name a video file that ffmpeg reads, or a folder of numbered pictures'
+  return [...faults].map(([video, { code, detail }]) => {
+    const said = [words[code], detail].filter(Boolean).join('; ')
+    return { field: 'video', rule, lines: [`${video}: ${said}`], code, remedy }
+  })
+}
+
+const words: Readonly<Record<string, string>> = {
+  'missing-clip': 'not there',
+  'empty-clip': 'is empty',
+  'cut-clip': 'is cut',
+}
+
+/** False for built-in data that a run makes when it first needs it. */
+function isMade(path: string): boolean {
+  try {
+    return !path.startsWith('builtin:') || existsSync(resolvePath(path))
+  } catch (error) {
+    if (error instanceof BuiltinError && error.code === 'no-builtin') return false
+    throw error
+  }
+}
+
+/** Faults told of one kind. */
 const shown = 5
 
-/** The kind of fault that a clip has, and details for the message. */
-async function faultOf(video: string): Promise<[string, string] | undefined> {
+const listed = (all: readonly string[]): string =>
+  all.slice(0, shown).join(', ') + (all.length > shown ? `, … and ${all.length - shown} more` : '')
+
+/** A fault of a clip: its kind, the row that names it first, and details. */
+interface Fault {
+  code: string
+  row: string
+  detail: string
+}
+
+function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: number, root: string): Finding {
+  const byCode = new Map<string, string[]>()
+  for (const [video, { code, row, detail }] of faults)
+    byCode.set(code, [...(byCode.get(code) ?? []), `${video} (row ${row}${detail && `: ${detail}`})`])
+  const allMissing = items === of && byCode.size === 1 && byCode.has('missing-clip')
+  const place = `root to the folder that the names of the clips start from${root && `, which ${root} is not`}`
+  return {
+    field: 'path',
+    rule: 'must name clips that can be decoded',
+    lines: [...byCode].map(([code, texts]) => `${texts.length} ${code}: ${listed(texts)}`),
+    code: 'broken-clips',
+    remedy: allMissing
+      ? `set ${place}`
+      : 'put these clips in place, or leave their rows out; a larger share may be skipped by onError (brokenClips)',
+    failing: { items, of },
+  }
+}
+
+/** Rows whose solution is a letter that their question does not offer: no answer to them is right. */
+function goldFaults(samples: readonly SourceItem<Sample>[]): Finding[] {
+  const faults = samples.flatMap(({ key, value: { question, solution } }) => {
+    const gold =
+      solution === undefined ? '' : strip(answerBetweenTags(solution, { edges: false }) ?? solution)
+    const letters = optionsIn(question).map(({ letter }) => letter)
+    const isWrong = /^[A-Za-z]$/.test(gold) && letters.length > 0 && !letters.includes(gold)
+    return isWrong ? [`row ${key}: ${gold} is none of ${letters.join(', ')}`] : []
+  })
+  if (faults.length === 0) return []
+  const rule = 'must have solutions among the options'
+  const remedy = 'correct these solutions, or leave the rows out: every answer to them counts as wrong'
+  const lines = [`${faults.length} ${faults.length === 1 ? 'row' : 'rows'}: ${listed(faults)}`]
+  return [{ field: 'path', rule, lines, code: 'gold-not-offered', remedy, isWarning: true }]
+}
+
+/** Clips that ffmpeg decodes in a check: the first, and those that do not begin as a video does. */
+const decodedFirst = 4
+const decodedDoubtful = 8
+
+async function clipFaults(samples: readonly SourceItem<Sample>[]) {
+  const rows = new Map<string, SourceItem<Sample>>()
+  for (const sample of samples) if (!rows.has(sample.value.video)) rows.set(sample.value.video, sample)
+  const faults = new Map<string, Fault>()
+  const doubtful: string[] = []
+  const sound: string[] = []
+  for (const [video, { key }] of rows) {
+    const state = await stateOf(video, faults.size < shown)
+    if (typeof state === 'object') faults.set(video, { ...state, row: key })
+    else (state === 'sound' ? sound : doubtful).push(video)
+  }
+  const decoded = [...doubtful.slice(0, decodedDoubtful), ...sound.slice(0, decodedFirst)]
+  for (const video of decoded) {
+    const row = rows.get(video)
+    const fault = row && (await decodeFault(video, row.value))
+    if (row && fault !== undefined)
+      faults.set(video, { code: 'undecodable-clip', row: row.key, detail: fault.replace(`${video}: `, '') })
+  }
+  return { faults, count: rows.size, decoded: decoded.length }
+}
+
+async function decodeFault(video: string, sample: Sample): Promise<string | undefined> {
+  try {
+    const clip = await openClip(video, sample, { deadlineSeconds: 20, folderFramesPerSecond: 3 })
+    clip.close?.()
+    return undefined
+  } catch (error) {
+    return messageOf(error)
+  }
+}
+
+type State = 'sound' | 'doubtful' | { code: string; detail: string }
+
+/** What the size, the first bytes and the end of a clip say; `doubtful` if they say nothing. */
+async function stateOf(video: string, isShown: boolean): Promise<State> {
   const found = await stat(video).catch(() => undefined)
-  if (!found) return ['missing-clip', '']
-  if (!found.isFile()) return undefined
-  if (found.size === 0) return ['empty-clip', '']
+  if (!found) return { code: 'missing-clip', detail: isShown ? await besides(video) : '' }
+  if (!found.isFile()) return 'doubtful'
+  if (found.size === 0) return { code: 'empty-clip', detail: '' }
   const end = await fileEnd(await Span.of(video))
-  return typeof end === 'object' ? ['cut-clip', `: ${end.fault}`] : undefined
+  if (typeof end === 'object') return { code: 'cut-clip', detail: end.fault }
+  return end === 'whole' ? 'sound' : 'doubtful'
+}
+
+/** The clip beside a missing one that was most likely meant. */
+async function besides(video: string): Promise<string> {
+  const names = await readdir(dirname(video)).catch(() => undefined)
+  if (!names) return `there is no folder ${dirname(video)}`
+  // of numbered files every number is as near as another
+  const pattern = (name: string) => name.replaceAll(/\d+/g, '#')
+  const others = names.filter(name => pattern(name) !== pattern(basename(video)))
+  const hint = nearestHint(basename(video), others.slice(0, 1000))
+  return hint.startsWith('nearest') ? hint : ''
 }

@@ -2,9 +2,11 @@ import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
 import { shuffled } from '../shuffle.ts'
+import { rowRemarks } from './enough-rows.ts'
 import { passFields } from './epochs.ts'
 import { parseExactJson } from './exact-json.ts'
 import { linesOf } from './lines.ts'
+import { ReadError } from './read-error.ts'
 
 /** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are skipped. */
 export default operator({
@@ -15,6 +17,16 @@ export default operator({
   },
   inputs: {},
   outputs: { items: 'any' },
+  async inspect({ path: stated, epochs, limit }) {
+    const path = resolvePath(stated)
+    let lines = 0
+    for await (const { text, number } of linesOf(path)) {
+      parse(text, path, number)
+      lines++
+    }
+    if (lines === 0) throw empty(path)
+    return rowRemarks(lines, epochs, limit)
+  },
   run: (_, { path: stated, shuffle, limit, epochs }, context) => {
     const path = resolvePath(stated)
     async function* pull() {
@@ -23,23 +35,29 @@ export default operator({
         let isEmpty = true
         const lines = shuffle ? shuffled(await all(linesOf(path)), context.seed, epoch) : linesOf(path)
         for await (const { text, number } of lines) {
-          yield { key: `${epoch}:${number}`, value: parse(text, path, number) }
+          yield {
+            key: `${epoch}:${number}`,
+            value: parse(text, path, number),
+            place: `${path}:${number}`,
+          }
           if (--left === 0) return
           isEmpty = false
         }
-        if (isEmpty) throw new Error(`${path}: must hold at least one line of JSON`)
+        if (isEmpty) throw empty(path)
       }
     }
     return { items: context.source(pull) }
   },
 })
 
+const empty = (path: string) => new ReadError('no-questions', `${path}: must hold at least one line of JSON`)
+
 function parse(text: string, path: string, number: number): unknown {
   try {
     return parseExactJson(text)
   } catch (error) {
     const reason = messageOf(error)
-    throw new Error(`${path}:${number}: must be one JSON value a line: ${reason}`)
+    throw new ReadError('bad-question', `${path}:${number}: must be one JSON value a line: ${reason}`)
   }
 }
 

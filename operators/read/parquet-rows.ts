@@ -1,5 +1,5 @@
 import { operator } from '../../engine/operator.ts'
-import { rowFields, rowsInPasses } from './row-source.ts'
+import { inspectRows, rowFields, rowsInPasses } from './row-source.ts'
 import { readTable } from './table.ts'
 
 export default operator({
@@ -7,6 +7,7 @@ export default operator({
   config: rowFields('Parquet'),
   inputs: {},
   outputs: { items: 'any' },
+  inspect: config => inspectRows(config, readTable),
   run: (_, config, context) => ({
     items: context.source(() => rowsInPasses(config, context.seed, readTable)),
   }),

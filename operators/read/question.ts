@@ -1,5 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import type { Sample } from '../kinds.ts'
+import { inspectOne } from './inspect-samples.ts'
 
 export default operator({
   summary: 'Asks one question about one clip.',
@@ -9,6 +10,7 @@ export default operator({
   },
   inputs: {},
   outputs: { samples: 'sample' },
+  inspect: ({ video, question }) => inspectOne({ video, question, fields: {} }),
   run: (_, { video, question }, context) => ({
     samples: context.source<Sample>(async function* () {
       yield { key: video, value: { video, question, fields: {} } }

@@ -22,7 +22,7 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
-  inspect: settings => inspectSamples(settings.path, () => readQuestions(settings), 'questions'),
+  inspect: settings => inspectSamples(settings, () => readQuestions(settings), 'questions'),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       yield* inEpochs(await readQuestions({ path, root }), passes, context.seed)
@@ -30,7 +30,14 @@ export default operator({
   }),
 })
 
-async function readQuestions({ path, root }: { path: string; root: string }): Promise<SourceItem<Sample>[]> {
+/** The questions of a file, their clips below `root`, or below its folder without one. */
+export async function readQuestions({
+  path,
+  root,
+}: {
+  path: string
+  root: string
+}): Promise<SourceItem<Sample>[]> {
   const file = resolvePath(path)
   return parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
 }

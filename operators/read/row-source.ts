@@ -1,5 +1,6 @@
-import type { SourceItem } from '../../engine/operator.ts'
+import type { Inspection, SourceItem } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
+import { rowRemarks } from './enough-rows.ts'
 import { inEpochs, passFields } from './epochs.ts'
 import { ReadError } from './read-error.ts'
 
@@ -13,14 +14,26 @@ interface Passes {
   limit: number
 }
 
+/** The look of `flow check` at a file of rows. */
+export async function inspectRows(
+  { path, epochs, limit }: Passes,
+  read: (path: string) => Promise<readonly unknown[]>,
+): Inspection {
+  const rows = await read(resolvePath(path))
+  if (rows.length === 0) throw empty(path)
+  return rowRemarks(rows.length, epochs, limit)
+}
+
+const empty = (path: string) => new ReadError('no-questions', `${path}: must hold at least one row`)
+
 /** The rows of a file in several passes; keys are `epoch:row`, both from 1. */
 export async function* rowsInPasses(
   { path, ...passes }: Passes,
   seed: number,
-  read: (path: string) => Promise<readonly { row: unknown }[]>,
+  read: (path: string) => Promise<readonly { row: unknown; where: string }[]>,
 ): AsyncGenerator<SourceItem<unknown>> {
   const rows = await read(resolvePath(path))
-  if (rows.length === 0) throw new ReadError('no-questions', `${path}: must hold at least one row`)
-  const items = rows.map(({ row }, i) => ({ key: String(i + 1), value: row }))
+  if (rows.length === 0) throw empty(path)
+  const items = rows.map(({ row, where }, i) => ({ key: String(i + 1), value: row, place: where }))
   yield* inEpochs(items, passes, seed)
 }

@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { addressFault } from '../address-fault.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { askScorer } from './ask-scorer.ts'
@@ -16,6 +17,7 @@ export default operator({
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
   drops: false,
+  inspect: async ({ url }) => addressFault(url),
   run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

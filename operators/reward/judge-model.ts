@@ -1,7 +1,7 @@
 import { operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { generate, type PromptRequest } from '../../kernels/networks/generation/batch-writer.ts'
-import type { Completion, Group } from '../kinds.ts'
+import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { featureShape } from '../model/zero-features.ts'
 import { groupPort } from '../ports.ts'
@@ -9,6 +9,7 @@ import { answerBetweenTags } from '../text/answer-tags.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
 import { firstOf, strip } from '../text/python.ts'
 import { templateField, templateFor } from '../text/template.ts'
+import { askField, filled, firstNumber } from './judge-number.ts'
 import { weightField } from './reward.ts'
 import { RewardError } from './reward-error.ts'
 import { withWeighted } from './with-reward.ts'
@@ -30,13 +31,7 @@ export default operator({
       description:
         "agreement: the judge answers the question itself, once a group; a completion with the judge's answer earns 1, another 0. number: the judge is asked `ask` about each completion, and its first number is the reward.",
     },
-    ask: {
-      type: 'string',
-      default:
-        '{question}\nTrue answer: {solution}\nAnswer to judge: {completion}\nHow right is it, from 0 to 1?',
-      description: 'What the judge is asked: {question}, {solution} and {completion} are put in.',
-      when: { verdict: 'number' },
-    },
+    ask: { ...askField, when: { verdict: 'number' } },
     maxNewTokens: { type: 'integer', minimum: 1, default: 64, description: "Tokens of the judge's answer." },
     template: templateField,
     ...wordingFields,
@@ -80,18 +75,6 @@ export function agreement(text: string, judged: string): 0 | 1 | null {
   if (truth === undefined || strip(truth) === '') return null
   if (answer === undefined || strip(answer) === '') return 0
   return firstOf(strip(answer)) === firstOf(strip(truth)) ? 1 : 0
-}
-
-/** The first number that the judge says; null where there is none. */
-export function firstNumber(said: string): number | null {
-  const [number] = /-?\d+(?:\.\d+)?/.exec(answerBetweenTags(said, { edges: true }) ?? said) ?? []
-  return number === undefined ? null : Number(number)
-}
-
-/** One replacement, so that a completion that holds `{question}` stays as it is. */
-function filled(ask: string, { prompt: { sample } }: Group, { text }: Completion): string {
-  const parts = { question: sample.question, solution: sample.solution ?? '', completion: text }
-  return ask.replace(/\{(question|solution|completion)\}/g, (_, part: keyof typeof parts) => parts[part])
 }
 
 function checkFeatures({ prompt: { features } }: Group, model: LoadedModel, who: string): void {

@@ -4,6 +4,7 @@ import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { learnMemory } from '../model/sizes.ts'
 import { examplePort } from '../ports.ts'
+import { skippedMetric } from '../skipped-metric.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { learn } from './train.ts'
 
@@ -50,6 +51,7 @@ export default operator({
         step: model.version,
         ...step,
         learning_rate: learningRate,
+        ...skippedMetric(context),
         examples: members.length,
         key: members.map(member => member.key).join(' '),
         update_seconds: (now - started) / 1000,

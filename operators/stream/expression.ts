@@ -3,7 +3,12 @@ import { CodedError, messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { processorClock } from '../../engine/shared/work-time.ts'
 
-export class ExpressionError extends CodedError<'bad-expression' | 'bad-row'> {}
+export class ExpressionError extends CodedError<'bad-expression' | 'bad-row'> {
+  override readonly remedy =
+    this.code === 'bad-expression'
+      ? 'write it as https://docs.jsonata.org says; https://try.jsonata.org tries one'
+      : 'name fields that the item has; "flow tap" shows the items of a run'
+}
 
 /** A JSONata expression that is evaluated in bounded time and depth. */
 export type Evaluate = (value: unknown, key: string) => Promise<unknown>

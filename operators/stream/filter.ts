@@ -14,6 +14,10 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
   drops: true,
+  async inspect({ where, seconds }) {
+    compile(where, 'where', seconds)
+    return []
+  },
   run: ({ items }, { where, seconds }, context) => {
     const evaluate = compile(where, 'where', seconds)
     const pass = async (value: unknown, { key }: { key: string }) => {

@@ -1,15 +1,23 @@
 import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
-import { compile, ExpressionError, secondsField } from './expression.ts'
+import { compile, type Evaluate, ExpressionError, secondsField } from './expression.ts'
+import { compileTemplate, nothingFound } from './template.ts'
 
 /** A field whose expression finds nothing is an error: no prompt ever says `undefined`. */
 export default operator({
-  summary: 'Makes a new object of each item, its fields by JSONata expressions.',
+  summary: 'Makes a new object of each item, its fields by JSONata expressions and by texts with them.',
   config: {
     fields: {
       type: 'object',
+      default: {},
       description:
         'JSONata expression of each new field, e.g. `{ "question": "title & \'?\'" , "video": "files[0].path" }` (https://docs.jsonata.org).',
+    },
+    templates: {
+      type: 'object',
+      default: {},
+      description:
+        'Text of each new field, in which `{expression}` is replaced, e.g. `{ "question": "{title}?\\nA. {options[0]}" }`.',
     },
     keep: {
       type: 'boolean',
@@ -21,29 +29,55 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: 'any' },
   drops: false,
-  run: ({ items }, { fields, keep, seconds }, context) => {
-    const all = Object.entries(fields).map(([name, text]) => {
-      if (typeof text === 'string') return { name, text, evaluate: compile(text, `fields.${name}`, seconds) }
-      throw new ExpressionError(
-        'bad-expression',
-        `fields.${name}: must be the text of a JSONata expression, found ${JSON.stringify(text)}`,
-      )
-    })
+  async inspect(config) {
+    compiled(config)
+    return []
+  },
+  run: ({ items }, config, context) => {
+    const all = compiled(config)
     const made = async (value: unknown, { key }: { key: string }) => {
-      const result: Record<string, unknown> = keep && isObject(value) ? { ...value } : {}
-      for (const { name, text, evaluate } of all) {
+      const result: Record<string, unknown> = config.keep && isObject(value) ? { ...value } : {}
+      for (const { field, name, text, evaluate } of all) {
         const found = await evaluate(value, key)
-        if (found === undefined) {
-          const has = isObject(value) ? Object.keys(value).join(', ') : JSON.stringify(value)
-          throw new ExpressionError(
-            'bad-row',
-            `item "${key}": fields.${name} ${JSON.stringify(text)}: must find something, found nothing; the item has ${has}`,
-          )
-        }
-        result[name] = found
+        if (found === undefined) throw nothingFound(key, name, text, value)
+        result[field] = found
       }
       return result
     }
     return { items: items.pipe(context.each(made)) }
   },
 })
+
+interface NewField {
+  field: string
+  /** Its path in the config, for messages. */
+  name: string
+  text: string
+  evaluate: Evaluate
+}
+
+interface MapConfig {
+  fields: Readonly<Record<string, unknown>>
+  templates: Readonly<Record<string, unknown>>
+  seconds: number
+}
+
+function compiled({ fields, templates, seconds }: MapConfig): NewField[] {
+  const twice = Object.keys(fields).find(field => Object.hasOwn(templates, field))
+  if (twice !== undefined) throw wrong(`templates.${twice}`, 'must not be in "fields", too', templates[twice])
+  const of = (from: MapConfig['fields'], section: string, make: typeof compile, what: string) =>
+    Object.entries(from).map(([field, text]) => {
+      const name = `${section}.${field}`
+      if (typeof text !== 'string') throw wrong(name, `must be ${what}`, text)
+      return { field, name, text, evaluate: make(text, name, seconds) }
+    })
+  const all = [
+    ...of(fields, 'fields', compile, 'the text of a JSONata expression'),
+    ...of(templates, 'templates', compileTemplate, 'a text with {expression} in it'),
+  ]
+  if (all.length === 0) throw wrong('fields', 'must state a field, or "templates" must', fields)
+  return all
+}
+
+const wrong = (name: string, rule: string, found: unknown) =>
+  new ExpressionError('bad-expression', `${name}: ${rule}, found ${JSON.stringify(found)}`)

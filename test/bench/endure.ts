@@ -70,8 +70,7 @@ function runOf(
   const graph = lora ? 'graphs/presets/lora.json' : 'graphs/grpo.json'
   const extents = ['frames=16', 'group=8', 'maxNewTokens=360', 'patience=0', 'epochs=0', 'learningRate=1e-6']
   const saves = [`checkpointEvery=${every}`, 'checkpoints=1']
-  const precision = 'config.precision=float16'
-  const types = [`resources.policy.${precision}`, ...(lora ? [] : [`resources.reference.${precision}`])]
+  const types = ['precision=float16']
   // With one more, the last update is not followed by a checkpoint at once.
   const given = [
     `model=${model}`,

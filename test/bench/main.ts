@@ -1,5 +1,5 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, run.
+// logits, endure, power-cut, mutations, soak, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -30,6 +30,7 @@ import { decodeCuts } from './decode-cuts.ts'
 import { endure } from './endure.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
+import { hardwareLines } from './hardware.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
 import { type Summary, summary } from './measure.ts'
@@ -116,6 +117,10 @@ if (name === 'mutations') {
   for await (const line of mutations({ ...noMutations, ...Object.fromEntries(numbers) })) console.log(line)
   process.exit(0)
 }
+if (name === 'hardware') {
+  for (const line of hardwareLines()) console.log(line)
+  process.exit(0)
+}
 if (name === 'run') {
   for await (const line of run(options)) console.log(line)
   process.exit(0)
@@ -127,7 +132,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, soak, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -218,3 +218,38 @@ t.test('two rewards: the combined one is right + half of what the server says', 
     server.close()
   }
 })
+
+t.test('judge-chat: the reward is the first number that the endpoint says about a completion', async t => {
+  const keys: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    keys.push(request.headers.authorization)
+    request.on('data', chunk => chunks.push(chunk))
+    request.on('end', () => {
+      const { model, messages } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        model: string
+        messages: { content: string }[]
+      }
+      t.equal(model, 'mine')
+      const answer = /Answer to judge: ([\s\S]*)\nHow right/.exec(messages[0]?.content ?? '')?.[1] ?? ''
+      const content = `I give ${answer.length / 100}.`
+      response.end(JSON.stringify({ choices: [{ message: { content } }] }))
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  // the cast: a server that listens on a port has such an address
+  const { port } = server.address() as AddressInfo
+  try {
+    const url = `http://127.0.0.1:${port}/v1`
+    const { lines } = await run('judge-chat', { url, judge: 'mine', key: 'secret', questions: 2 })
+    const samples = lines('samples')
+    t.equal(samples.length, 8)
+    for (const { text, reward, rewards } of samples) {
+      t.equal(rewards.judge, text.length / 100)
+      t.equal(reward, rewards.judge)
+    }
+    t.same(new Set(keys), new Set(['Bearer secret']))
+  } finally {
+    server.close()
+  }
+})

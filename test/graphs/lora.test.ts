@@ -29,7 +29,7 @@ async function flow(graph: string, directory: string, params: Record<string, str
 
 t.test('GRPO of an adapter on the embedded model, and the checkpoint that it merges to', async t => {
   const directory = join(folder, 'run')
-  const small = { steps: 3, group: 2, frames: 2, maxNewTokens: 6, rank: 4, alpha: 8, learningRate: 0.01 }
+  const small = { steps: 3, group: 2, frames: 2, maxNewTokens: 6, lora: 4, alpha: 8, learningRate: 0.01 }
   const run = await flow('presets/lora.json', directory, small)
   t.equal(run.code, 0, run.text)
   const lines = readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')

@@ -36,6 +36,7 @@ export const plainContext: Context = {
   record: () => {},
   log: () => {},
   progress: () => {},
+  skippedItems: () => 0,
   manifest: () => {},
   gauge: () => {},
   inspect: () => {},

@@ -1,21 +1,26 @@
 import { checkGraph } from '../../graph/check.ts'
-import type { Plan } from '../../graph/plan.ts'
 import { type ReportFormat, report } from '../../graph/problem-report.ts'
-import { hide } from '../../graph/secrets.ts'
-import { messageOf } from '../../shared/errors.ts'
-import { onlyWord } from '../arguments.ts'
+import { readBytes } from '../../shared/bytes.ts'
+import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
+import { type GpuMemory, gpuMemory } from '../inspection/gpu-memory.ts'
+import { inspectGraph } from '../inspection/inspect-graph.ts'
 import { pluginFlags } from '../plug.ts'
-import { setFlag, type Verb, type World } from '../verb.ts'
+import { setFlag, type Verb } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
 export const check: Verb = {
-  summary: 'Reports every problem of a graph, and looks at its data.',
+  summary: 'Reports every problem of a graph, its models and its data, without running it.',
   usage: 'GRAPH',
   loads: 'graphs',
   flags: {
     set: setFlag,
     ...pluginFlags,
+    memory: {
+      value: 'BYTES',
+      description:
+        'Memory of the GPU that the graph must fit in, e.g. 24GB, instead of that of this machine.',
+    },
     format: {
       value: 'FORMAT',
       choices: formats,
@@ -27,34 +32,34 @@ export const check: Verb = {
     const { registry, environment, print, complain } = world
     const file = onlyWord(words, 'graph file')
     const format = formats.find(name => name === words.last('format')) ?? 'text'
-    const { plan, problems, warnings } = checkGraph(file, registry, { set: words.all('set'), environment })
+    const memory = statedMemory(words) ?? gpuMemory(environment)
+    const checked = checkGraph(file, registry, { set: words.all('set'), environment })
+    const { plan } = checked
+    const inspected = plan && (await inspectGraph(plan, memory))
+    const problems = [...checked.problems, ...(inspected?.problems ?? [])]
+    const warnings = [...checked.warnings, ...(inspected?.warnings ?? [])]
     const text = report(problems, warnings, format)
+    const isFine = problems.length === 0
     // programs read standard output
     if (format !== 'text') print(text)
-    else if (text !== '') complain(text)
-    if (!plan) return 2
-    if (format !== 'text') return 0
-    const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
-    const isReadable = await inspectAll(plan, world)
-    const size = `${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`
-    if (isReadable) print(`${file}: ok, ${size}`)
-    else complain(`${file}: its data cannot be read (${size})`)
-    return isReadable ? 0 : 2
+    else {
+      if (text !== '') complain(text)
+      for (const line of inspected?.remarks ?? []) print(line)
+      if (plan) {
+        const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
+        const size = `${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`
+        if (isFine) print(`${file}: ok, ${size}`)
+        else complain(`${file}: a run would fail (${size})`)
+      }
+    }
+    return isFine ? 0 : 2
   },
 }
 
-/** Prints the findings of operators that look at their data; false when one cannot read it. */
-async function inspectAll(plan: Plan, { print, complain }: World): Promise<boolean> {
-  let readable = true
-  for (const { name, operator, config } of plan.nodes) {
-    if (!operator.inspect) continue
-    try {
-      for (const line of await operator.inspect(config)) print(hide(`${name}: ${line}`, plan.secrets))
-    } catch (error) {
-      const fault = messageOf(error)
-      complain(hide(`${name}: ${fault}`, plan.secrets))
-      readable = false
-    }
-  }
-  return readable
+function statedMemory(words: Arguments): GpuMemory | undefined {
+  const text = words.last('memory')
+  if (text === undefined) return undefined
+  const bytes = readBytes(text)
+  if (bytes === undefined) throw new UsageError(`--memory: must be bytes such as 24GB, found "${text}"`)
+  return { name: '--memory', bytes }
 }

@@ -5,6 +5,7 @@ import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
+import { CodedError } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
@@ -88,8 +89,11 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   closeView()
   forget()
   line.end()
-  if (summary.error) world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
-  else if (lock.isLost()) {
+  if (summary.error) {
+    world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
+    const remedy = remedyIn(summary.error)
+    if (remedy !== undefined) world.complain(`    fix:  ${hide(remedy, plan.secrets)}`)
+  } else if (lock.isLost()) {
     world.complain(
       `${summary.directory}: was removed or replaced while the run worked in it: its results are lost`,
     )
@@ -103,6 +107,14 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     return 1
   }
   return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
+}
+
+/** What the user can do about an error or its cause, unless the message ends with it. */
+function remedyIn(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const remedy = error instanceof CodedError ? error.remedy : undefined
+  if (remedy !== undefined) return error.message.endsWith(remedy) ? undefined : remedy
+  return remedyIn(error.cause)
 }
 
 interface Start extends RunOptions {

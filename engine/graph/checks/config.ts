@@ -28,8 +28,13 @@ export function checkConfig(
     const where = locate(part.at, ['config', ...steps], side)
     // a config that is left out has no place: then that of its node is given
     const place = missing !== undefined && part.at.source.place([...path, 'config'], 'key')
+    const type = 'operator' in part ? part.operator : part.resource
+    const remedy =
+      rest.nearest === undefined && code !== 'structure'
+        ? { remedy: `${missing === undefined ? 'remove' : 'add'} it; "flow ops ${type}" lists the fields` }
+        : {}
     const visible = foundAt(graph, [...path, 'config', ...steps], found)
-    problems.push({ ...rest, ...visible, code: 'bad-config', ...where, ...(place && { place }) })
+    problems.push({ ...rest, ...remedy, ...visible, code: 'bad-config', ...where, ...(place && { place }) })
   }
   // a config that passed validation has the types that the fields state; one with problems is never used
   return config as Config<Fields>

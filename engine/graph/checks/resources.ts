@@ -6,7 +6,7 @@ import type { PlannedResource, Registry } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
 /**
- * The resources in the order in which they open. Reports config fields that name no resource of the kind they ask
+ * The resources that some node needs, in the order in which they open. Reports config fields that name no resource of the kind they ask
  * for, resources that nothing names, and resources that wait for each other.
  */
 export function orderResources(
@@ -20,9 +20,10 @@ export function orderResources(
   for (const part of [...level.nodes, ...level.resources]) {
     if (part.broken) continue
     const fields = fieldsOf(part, registry)
-    const names = fields ? namesIn(part, fields, level, registry, problems) : []
-    for (const name of names) named.add(name)
-    needs.set(part.at.path[0] === 'resources' ? part.name : `node ${part.name}`, names)
+    const uses = fields ? usesIn(part, fields, level, registry, problems) : []
+    for (const { name } of uses) named.add(name)
+    const needed = uses.filter(({ isIdle }) => !isIdle).map(({ name }) => name)
+    needs.set(part.at.path[0] === 'resources' ? part.name : `node ${part.name}`, needed)
   }
   // a part that is broken or of unknown type may use any resource: then none counts as unused
   const allKnown = level.nodes.every(node => !node.broken && fieldsOf(node, registry))
@@ -57,7 +58,22 @@ export function orderResources(
     if (!ordered.includes(resource)) ordered.push(resource)
   }
   for (const { name } of planned) visit(name)
-  return ordered
+  const idle = new Set([...named].filter(name => !isNeeded(name, level, needs)))
+  return ordered.filter(({ name }) => !idle.has(name))
+}
+
+/** Whether a node needs a resource, itself or through other resources. */
+function isNeeded(name: string, { nodes }: Level, needs: ReadonlyMap<string, readonly string[]>): boolean {
+  const reached = new Set<string>()
+  const reach = (names: readonly string[]): void => {
+    for (const each of names) {
+      if (reached.has(each)) continue
+      reached.add(each)
+      reach(needs.get(each) ?? [])
+    }
+  }
+  for (const node of nodes) reach(needs.get(`node ${node.name}`) ?? [])
+  return reached.has(name)
 }
 
 function fieldsOf(part: FlatNode | FlatResource, registry: Registry): Fields | undefined {
@@ -66,24 +82,30 @@ function fieldsOf(part: FlatNode | FlatResource, registry: Registry): Fields | u
     : lookUp(registry.resources, part.resource)?.config
 }
 
-/** Full names of the resources that a part's config names: in its own sub-graph first, then in those around it. */
-function namesIn(
+/** A resource that a part's config names, and whether the config says that it is not needed. */
+interface Use {
+  name: string
+  isIdle: boolean
+}
+
+/** The resources that a part's config names: in its own sub-graph first, then in those around it. */
+function usesIn(
   part: FlatNode | FlatResource,
   fields: Fields,
   level: Level,
   registry: Registry,
   problems: Problem[],
-): string[] {
-  const names: string[] = []
+): Use[] {
+  const uses: Use[] = []
   // only a field of text has `resource`
-  const entries = Object.entries(fields as Record<string, { resource?: string; default?: unknown }>)
-  for (const [field, { resource: kind, default: fallback }] of entries) {
+  const entries = Object.entries(fields as Record<string, TextField>)
+  for (const [field, { resource: kind, idle, default: fallback }] of entries) {
     const stated = part.config[field] ?? fallback
     // a field whose default is '' may leave the resource out
     if (kind === undefined || typeof stated !== 'string' || (stated === '' && fallback === '')) continue
     if (part.at.graph.holes.has([...part.at.path, 'config', field].join('.'))) continue
     const resource = inScope(stated, part.scope, level.resources)
-    if (resource) names.push(resource.name)
+    if (resource) uses.push({ name: resource.name, isIdle: holds(idle, part, fields) })
     const statedKind = resource && kindOf(resource, registry)
     if (resource && (statedKind === undefined || statedKind === kind)) continue
     const problem = {
@@ -95,11 +117,26 @@ function namesIn(
       problems.push({ ...problem, found: `${show(stated)} of kind "${statedKind}"` })
     } else {
       const candidates = level.resources.filter(one => kindOf(one, registry) === kind).map(({ name }) => name)
-      const help = candidates.length === 0 ? { hint: 'the graph has none' } : near(stated, candidates)
+      const remedy = `add it to the graph: "resources": { ${show(stated)}: { "resource": "${kind}", "config": { … } } }`
+      const help = candidates.length === 0 ? { hint: 'the graph has none', remedy } : near(stated, candidates)
       problems.push({ ...problem, found: show(stated), ...help })
     }
   }
-  return names
+  return uses
+}
+
+interface TextField {
+  resource?: string
+  idle?: Readonly<Record<string, string | number | boolean>>
+  default?: unknown
+}
+
+/** Whether all of these fields have these values; a value of `--set` may still be text. */
+function holds(wanted: TextField['idle'], { config }: FlatNode | FlatResource, fields: Fields): boolean {
+  if (!wanted) return false
+  return Object.entries(wanted).every(
+    ([field, value]) => String(config[field] ?? fields[field]?.default) === String(value),
+  )
 }
 
 /** The kind of a resource; undefined when its type is unknown, which has been reported. */

@@ -2,6 +2,7 @@ import type { Operator, Resource } from '../../operator.ts'
 import type { Registry } from '../plan.ts'
 import { graphSchema } from './graph-schema.ts'
 import { configSchema, type Schema } from './schema.ts'
+import { strictSchema } from './strict-schema.ts'
 
 /**
  * The schema of graph files for editors: that of the engine, and for each operator and resource the fields of its
@@ -26,7 +27,7 @@ export function publishedSchema({ operators, resources }: Registry): object {
     ),
   }
   const parts = partsOf([choiceOf('operator', operators)], [choiceOf('resource', resources)])
-  return {
+  return strictSchema({
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: 'A graph of flow',
     ...rules,
@@ -37,7 +38,7 @@ export function publishedSchema({ operators, resources }: Registry): object {
     // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
     then: { properties: mapSchemas({ ...whole, ...parts }, changesOf) },
     else: { required, properties: whole },
-  }
+  })
 }
 
 /** The schema of the changes to a value that `schema` describes: any part may be left out, and null removes it. */

@@ -1,8 +1,8 @@
 import { statSync } from '../../platform/files.ts'
 import { dirname, isAbsolute, join, relative, resolve } from '../../platform/paths.ts'
-import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
+import { whyUnread } from '../missing-file.ts'
 import { type Problem, show } from '../problem.ts'
 import { type Path, parseSource, type Source } from './graph-file.ts'
 
@@ -69,10 +69,15 @@ function readBase(
     if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw new Error('not a regular file')
     return readSource(file, read, problems, chain)
   } catch (error) {
-    bad('must be a file that can be read', show(path), { hint: messageOf(error) })
+    const { why, nearest } = whyUnread(file, error)
+    const remedy = nearest !== undefined && { remedy: `write ${show(beside(path, nearest))}` }
+    bad('must be a file that can be read', show(path), { hint: why, ...remedy })
     return undefined
   }
 }
+
+/** A path with another name at its end. */
+export const beside = (path: string, name: string): string => path.replace(/[^/:]*$/, name)
 
 /** The path of a file that a graph file names: relative to itself, or `flow:NAME` for one in the graphs of flow. */
 export function pathFrom(file: string, path: string): string {

@@ -35,7 +35,8 @@ export function parseSource(file: string, text: string): { source?: Source; prob
   for (const error of errors) {
     const { line } = place(error.offset)
     // one slip often makes the parser report more errors right after it: one message a line is enough
-    if (line !== faultyLine) problem('syntax', error.offset, syntaxRule(error))
+    const quote = json[error.offset] === "'" ? 'write names and texts in double quotes' : undefined
+    if (line !== faultyLine) problem('syntax', error.offset, syntaxRule(error), '', quote)
     faultyLine = line
   }
   if (!root) {

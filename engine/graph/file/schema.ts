@@ -37,9 +37,9 @@ export function configSchema(fields: Fields): Schema {
 }
 
 function fieldSchema(field: Fields[string]): Schema {
-  // `resource`, `reads`, `writes` and `when` are ours, not JSON Schema's: who needs them reads them from the field itself
-  const own = { resource: undefined, reads: undefined, writes: undefined, when: undefined }
-  const { resource: _, reads: __, writes: ___, when: ____, ...schema } = { ...own, ...field }
+  // these are ours, not JSON Schema's: who needs them reads them from the field itself
+  const own = { resource: undefined, idle: undefined, reads: undefined, writes: undefined, when: undefined }
+  const { resource: _, idle: __, reads: ___, writes: ____, when: _____, ...schema } = { ...own, ...field }
   return schema
 }
 

@@ -1,4 +1,3 @@
-import { messageOf } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { pathFrom, readSource } from '../file/extends.ts'
 import { dotted, type Path, type Source } from '../file/graph-file.ts'
@@ -7,6 +6,7 @@ import { type Interpolated, interpolate } from '../file/interpolate.ts'
 import { type Given, type Params, resolveParams } from '../file/params.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
 import { type Validator, validator } from '../file/validate.ts'
+import { whyUnread } from '../missing-file.ts'
 import { type Problem, show } from '../problem.ts'
 import {
   type Cadence,
@@ -184,7 +184,7 @@ function expandSub(
   try {
     return expand(file, { ...options, settings }, around)
   } catch (error) {
-    bad('must be a file that can be read', show(path), messageOf(error))
+    bad('must be a file that can be read', show(path), whyUnread(file, error).why)
     return undefined
   }
 }

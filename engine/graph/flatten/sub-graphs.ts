@@ -70,7 +70,7 @@ function resolveEnd(
       ...locate(at),
       rule: 'must come from a node of the graph',
       found: show(endName(end)),
-      ...near(end.node, names),
+      ...nearEnd(end, names),
     })
     return undefined
   }
@@ -118,4 +118,11 @@ export function declareEnds(
     const end = resolveEnd(endOf(String(text)), at('outputs', name), names, subs, problems)
     if (end) level.outputs.set(name, end)
   }
+}
+
+/** The nearest name of a node, and the end that is to be written with it. */
+function nearEnd(end: End, names: Iterable<string>): Pick<Problem, 'hint' | 'nearest' | 'remedy'> {
+  const found = near(end.node, names)
+  if (found.nearest === undefined) return found
+  return { ...found, remedy: `write "${endName({ ...end, node: found.nearest })}"` }
 }

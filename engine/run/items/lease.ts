@@ -1,4 +1,4 @@
-import type { DeriveOptions, Item } from '../../operator.ts'
+import type { DeriveOptions, Item, SourceItem } from '../../operator.ts'
 import { RunError } from '../error.ts'
 import type { Ledger } from './ledger.ts'
 import { seedOf } from './seed.ts'
@@ -9,7 +9,7 @@ export interface Leaver {
   left(): void
 }
 
-type RootOptions = Pick<DeriveOptions, 'bytes' | 'dispose'> & { key: string | number }
+type RootOptions = Pick<SourceItem<unknown>, 'bytes' | 'dispose' | 'place'> & { key: string | number }
 
 /** What an item shares with all that descend from it alone. */
 interface Descent {
@@ -17,6 +17,8 @@ interface Descent {
   /** Node of the source item. */
   readonly source: string
   readonly traces: readonly Trace[]
+  /** Where the source item was read, e.g. file and line. */
+  readonly origin?: string | undefined
 }
 
 /**
@@ -71,12 +73,12 @@ export class Lease<T = unknown> implements Item<T> {
     ledger: Ledger,
     value: T,
     source: string,
-    { key, bytes = 0, dispose }: RootOptions,
+    { key, bytes = 0, dispose, place }: RootOptions,
     traces: readonly Trace[],
     holder?: Holder,
   ): Lease<T> {
     ledger.opened(bytes)
-    return new Lease({ ledger, source, traces }, value, key, bytes, dispose, holder, undefined)
+    return new Lease({ ledger, source, traces, origin: place }, value, key, bytes, dispose, holder, undefined)
   }
 
   get key(): string {
@@ -90,6 +92,11 @@ export class Lease<T = unknown> implements Item<T> {
 
   get traces(): readonly Trace[] {
     return this.#descent.traces
+  }
+
+  /** Where the item that it descends from was read. */
+  get origin(): string | undefined {
+    return this.#descent.origin
   }
 
   get seed(): number {

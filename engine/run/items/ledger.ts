@@ -7,6 +7,8 @@ export class Ledger {
   made = 0
   peakLive = 0
   peakBytes = 0
+  /** Items that failed and were skipped. */
+  skipped = 0
   readonly #onDisposeError: (error: unknown) => void
 
   constructor(runSeed: number, onDisposeError: (error: unknown) => void) {

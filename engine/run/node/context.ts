@@ -2,6 +2,7 @@ import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Durable, EachOptions, GraphPart, LogLevel, Progress } from '../../operator.ts'
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
+import type { Ledger } from '../items/ledger.ts'
 import type { Lifetimes } from '../lifetimes.ts'
 import type { ValueReader } from '../record/value-summary.ts'
 import { each } from './each.ts'
@@ -17,6 +18,7 @@ export interface Services {
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
   log(message: string, level?: LogLevel, node?: string): void
   progress(state: Progress): void
+  readonly ledger: Pick<Ledger, 'skipped'>
   manifest(key: string, value: unknown): void
   gauge(name: string, read: () => number): void
   inspect(read: ValueReader): void
@@ -56,6 +58,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     record,
     log: (message, level) => services.log(`${part.name}: ${message}`, level, part.name),
     progress,
+    skippedItems: () => services.ledger.skipped,
     manifest,
     gauge,
     inspect,

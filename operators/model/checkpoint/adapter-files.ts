@@ -1,16 +1,17 @@
-import { writeFile } from '../../../engine/platform/files.ts'
+import { readFileSync, writeFile } from '../../../engine/platform/files.ts'
 import { join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
-import { isObject } from '../../../engine/shared/json.ts'
+import { isObject, withoutMark } from '../../../engine/shared/json.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
+import { resolvePath } from '../../builtin.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile } from '../files/safetensors.ts'
 import { writeSafetensors } from '../files/safetensors-write.ts'
 import { readPieces, writeTensor } from '../files/tensor-pieces.ts'
-import { type AdapterSource, adaptable } from './adapter.ts'
+import { type AdapterSource, adaptable, type NewAdapter } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LoadedModel } from './load-model.ts'
 
@@ -83,6 +84,16 @@ export async function openAdapter(folder: string, checkpoint: Checkpoint): Promi
   if (targets.length === 0)
     throw new CheckpointError({ code: 'missing-tensor', message: `${file.path}: holds no adapter` })
   return { ...settings, targets, read: name => readTensor(file, prefix + stored(name)) }
+}
+
+/** Rank and targets of a PEFT folder, as its config states them. Throws when it cannot be read. */
+export function storedAdapter(folder: string): Pick<NewAdapter, 'rank' | 'targets'> {
+  const path = join(resolvePath(folder, 'model'), configName)
+  const json: unknown = JSON.parse(withoutMark(readFileSync(path, 'utf8')))
+  const { r = 8, target_modules: targets } = isObject(json) ? json : {}
+  if (typeof r !== 'number' || !Array.isArray(targets))
+    throw new CheckpointError({ code: 'bad-config', message: `${path}: must state r and target_modules` })
+  return { rank: r, targets: targets.map(String) }
 }
 
 /** Sets a model's adapter to the values that `saveAdapter` wrote. */

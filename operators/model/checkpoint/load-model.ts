@@ -58,10 +58,7 @@ export async function loadModel(
   const { config, tokenizer, processor, tensors, folder } = checkpoint
   const isTrained = isTrainedBy(trained)
   const both = adapter?.source.targets.find(isTrained)
-  if (both) {
-    const message = `${folder}: ${both} is trained itself, so it must not have an adapter; train the other parts only`
-    throw new CheckpointError({ code: 'bad-config', message })
-  }
+  if (both) throw trainedAndAdapted(folder, both)
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
   const base = allocateParameters(device, shapes, isTrained, precision)
   const weights = adapter ? adapted(device, base, adapter) : base
@@ -90,6 +87,11 @@ export async function loadModel(
     saturated,
     version: 0,
   }
+}
+
+export function trainedAndAdapted(folder: string, name: string): CheckpointError {
+  const message = `${folder}: ${name} is trained itself, so it must not have an adapter; train the other parts only`
+  return new CheckpointError({ code: 'bad-config', message })
 }
 
 /** Where each of these weights lies on the GPU, by the name that the checkpoint's files give it. */

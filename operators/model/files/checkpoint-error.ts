@@ -28,11 +28,33 @@ export interface CheckpointProblem {
 /** All faults of a checkpoint, found before it is used: the code of the first one, and a line of the message for each. */
 export class CheckpointError extends CodedError<CheckpointErrorCode> {
   readonly problems: readonly [CheckpointProblem, ...CheckpointProblem[]]
+  override readonly remedy = remedies[this.code]
 
   constructor(...problems: [CheckpointProblem, ...CheckpointProblem[]]) {
     super(problems[0].code, problems.map(problem => problem.message).join('\n'))
     this.problems = problems
   }
+}
+
+/** What to do about each kind of fault. */
+const remedies: Readonly<Record<CheckpointErrorCode, string>> = {
+  'missing-file': 'copy or download this file, too',
+  'unreadable-file': 'let the user of this process read it',
+  'bad-json': 'copy or download this file again: it is not whole',
+  'bad-header': 'copy or download this file again, or convert the weights to safetensors',
+  'truncated-file': 'copy or download this file again: it is not whole',
+  'bad-tensor': 'write this file again with a library that makes safetensors',
+  'overlapping-tensors': 'copy or download this file again: it is damaged',
+  'gap-in-file': 'copy or download this file again: it is damaged',
+  'unsupported-dtype': 'convert the weights to bfloat16, float16 or float32',
+  'unsupported-model': 'name a checkpoint of a supported model; the line says which they are',
+  'bad-config': 'correct what the line names',
+  'bad-index': 'copy or download the index again',
+  'duplicate-tensor': 'remove the file that does not belong to this checkpoint',
+  'missing-tensor': 'use weights and config.json of the same model',
+  'wrong-shape': 'use weights and config.json of the same model',
+  'unknown-tensor': 'use weights and config.json of the same model',
+  'folder-in-use': 'name a folder that is new or empty',
 }
 
 /** Throws one error for all of them when there are any. */

@@ -51,7 +51,7 @@ t.test('run, check and graph refuse a wrong graph alike', async t => {
 t.test('a graph that is not there exits 2', async t => {
   const { code, complaints } = await call(['check', 'no-such.json'])
   t.equal(code, 2)
-  t.match(complaints, /^no-such\.json: must be a file that can be read, found ENOENT/)
+  t.match(complaints, /^no-such\.json: must be a file that can be read, found no such file/)
 })
 
 t.test('unknown verbs, flags and values exit 2 with what is near', async t => {
@@ -60,7 +60,7 @@ t.test('unknown verbs, flags and values exit 2 with what is near', async t => {
     [['run', 'g.json', '--seeed', '1'], /^--seeed: must be a flag of "flow run" \(nearest "seed"\)/],
     [['run', 'g.json', '--seed', '-1'], /^--seed: must be a whole number from 0 to 4294967295, found "-1"/],
     [['run', 'g.json', '--seed'], /^--seed: must be followed by N/],
-    [['run'], /^must name one graph file, found nothing/],
+    [['run'], /^flow run: must name one graph file, found nothing/],
     [['graph', 'g.json', '--format=png'], /^--format: must be one of mermaid, dot, svg, found "png"/],
     [['ops', 'stream.btch'], /^stream\.btch: must be an operator or a resource \(nearest "stream\.batch"\)/],
   ] as const
@@ -144,10 +144,10 @@ t.test(
     t.equal(
       complaints,
       [
-        '--memory: the run may need 7 GB, more than 6 GB',
+        '--memory: the run must fit into 6 GB, found a plan of 7 GB',
         '  lower resources.big.config.gigabytes: big takes 5 GB (weights)',
         '  lower nodes.uses.config.rows: uses takes 2 GB (activations)',
-        '  "flow explain" shows every part',
+        '    fix:  set a lower value for what is named; "flow explain" shows every part',
         '',
       ].join('\n'),
     )

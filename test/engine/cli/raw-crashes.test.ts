@@ -64,6 +64,7 @@ t.test(
   'a sub-graph may be named by an absolute path, and one that is not there is told with its place',
   async t => {
     const folder = t.testdir({
+      'rows.jsonl': '{}\n',
       'part.json': JSON.stringify({
         version: 1,
         summary: 'Reads.',
@@ -87,7 +88,14 @@ t.test(
     ] as const) {
       const file = join(folder, `whole-${name}`)
       writeFileSync(file, whole(join(folder, name)))
-      const { code: found, text } = await told('check', file, '--format', 'json')
+      const { code: found, text } = await told(
+        'check',
+        file,
+        '--format',
+        'json',
+        '--set',
+        `nodes.part/rows.config.path=${join(folder, 'rows.jsonl')}`,
+      )
       t.equal(found, code, text)
       if (code === 2) t.match(text, /must be a file that can be read/)
     }

@@ -29,6 +29,7 @@ const config = {
   precision: 'float16',
   recompute: 'none',
   adapter: '',
+  lora: 0,
   loraRank: 8,
   loraAlpha: 16,
   loraTargets: ['q_proj'],

@@ -38,12 +38,9 @@ const sizes = [
 for (const size of sizes) {
   t.test(`the estimate covers the peak of ${JSON.stringify(size)}, by half at most`, async t => {
     // A plan for `auto` is one for matrix units, which the adapter of tests has not.
-    const precisions = Object.fromEntries(
-      ['policy', 'reference'].map(name => [`resources.${name}.config.precision`, 'float32']),
-    )
     const settings = {
       ...size,
-      ...precisions,
+      precision: 'float32',
       data,
       model: 'builtin:shapes',
       root: 'builtin:shapes',

@@ -112,7 +112,7 @@ t.test('an empty file and an absent one are errors', async t => {
   t.match(error?.message, '/no/such/file.jsonl: cannot be read')
 })
 
-t.test('a check counts the clips that are missing, empty or cut, without decoding any', async t => {
+t.test('a check finds the clips that are missing, empty or cut, and says how many rows fail', async t => {
   const cut = Buffer.alloc(16)
   cut.writeUInt32BE(8, 0)
   cut.write('ftyp', 4)
@@ -122,12 +122,17 @@ t.test('a check counts the clips that are missing, empty or cut, without decodin
   const directory = t.testdir({ 'train.jsonl': `${lines(4)}\n${line(1)}`, clips })
   const path = join(directory, 'train.jsonl')
   const settings = { path, root: '', shuffle: false, limit: 0, epochs: 1 }
+  const known = { sizes: () => ({}), outline: () => t.fail('asks for no outline') as never }
   const at = (name: string) => join(directory, `clips/${name}.mp4`)
-  t.strictSame(await questions.inspect?.(settings), [
-    '5 questions about 4 clips',
+  const [remark, finding] = (await questions.inspect?.(settings, known)) ?? []
+  t.match(remark, /^5 questions about 4 clips; all rows were read/)
+  t.match(finding, { field: 'path', code: 'broken-clips', failing: { items: 5, of: 5 } })
+  const told = typeof finding === 'object' ? finding.lines : []
+  t.strictSame(told.slice(0, 3), [
     `1 cut-clip: ${at('1')} (row 2: the part "moov" ends at byte 908, the file at byte 16)`,
     `1 empty-clip: ${at('2')} (row 3)`,
     `1 missing-clip: ${at('3')} (row 4)`,
   ])
-  t.strictSame(await questions.inspect?.({ ...settings, path: 'builtin:shapes/none.jsonl' }), [])
+  t.match(told[3], /1 undecodable-clip: .*0\.mp4/, 'nothing of it decodes')
+  t.strictSame(await questions.inspect?.({ ...settings, path: 'builtin:shapes/none.jsonl' }, known), [])
 })

@@ -50,6 +50,23 @@ t.test('an expression that finds nothing, fails or does not end names the item a
   t.match(torn.error, /fields.n: must be a JSONata expression, found "title &"/)
 })
 
+t.test('a template is a text with expressions in it; a number in it is written as JSON', async t => {
+  const templates = { question: '{title}?\nA. {seconds} s, {$number(seconds) * 2}', video: 'clips/{file}' }
+  const { values } = await after(t, 'stream.map', { templates })
+  t.same(values[1], { question: 'Who?\nA. 90 s, 180', video: 'clips/2.mp4' })
+})
+
+for (const [templates, error] of [
+  [{ q: '{titel}?' }, /item "1:1": templates.q "\{titel\}": must find something, found nothing/],
+  [{ q: 'no braces' }, /templates.q: must be a text with \{expression\} in it/],
+  [{ q: '{title} and {' }, /templates.q: must be a text with \{expression\} in it, each with both braces/],
+  [{ q: 3 }, /templates.q: must be a text with \{expression\} in it, found 3/],
+  [{}, /fields: must state a field, or "templates" must, found \{\}/],
+] as const)
+  t.test(`the templates ${JSON.stringify(templates)} are refused with the reason`, async t => {
+    t.match((await after(t, 'stream.map', { templates })).error, error)
+  })
+
 t.test('filter passes what its expression is true for, and refuses one that is neither', async t => {
   t.same((await after(t, 'stream.filter', { where: '$number(seconds) < 60' })).keys, ['1:1'])
   t.match(

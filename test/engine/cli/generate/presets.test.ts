@@ -2,10 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { withPresets } from '../../../../engine/cli/generate/presets-page.ts'
-import { checkGraph } from '../../../../engine/graph/check.ts'
-import { describe } from '../../../../engine/graph/problem.ts'
-import { operators, resources } from '../../../../operators/index.ts'
-import { reward } from '../../../../operators/reward/reward.ts'
 import { repository } from '../../../fixtures.ts'
 
 const page = readFileSync(join(repository, 'graphs/README.md'), 'utf8')
@@ -47,20 +43,4 @@ t.test('a table says what each graph changes, after the graph that it extends', 
     '| [presets/b](presets/b.json) | `grpo` | Why. | `p = 3`, no param `q`, param `r = "x\\|y"`, no `checkpoint`, `m`: `stream.take`, no `old`, `n.i = "m.items"` |',
     '| [presets/a](presets/a.json) | `presets/b` | Why. | `n.beta = 0.5`, no `n.gamma` |',
   ])
-})
-
-t.test('the complete graphs of graphs/README.md have no problem', async t => {
-  const files = new Map<string, string>()
-  for (const [, name = '', text = ''] of page.matchAll(/`(\w+\.json)`[^`]*\n\n```json\n([\s\S]*?)```/g))
-    files.set(name, text)
-  const names = ['first.json', 'take.json', 'part.json', 'whole.json', 'shuffled.json', 'calm.json']
-  t.same([...files.keys()], names)
-  const read = (name: string) => files.get(name) ?? readFileSync(name, 'utf8')
-  const withBrevity = { ...operators, 'my.brevity': reward('brevity', 'Of the plugin.', () => 0) }
-  for (const name of files.keys()) {
-    // a part has an open input, so it is checked where it is used
-    if (name === 'part.json') continue
-    const { problems, warnings } = checkGraph(name, { operators: withBrevity, resources }, { read })
-    t.same([...problems, ...warnings].map(describe), [])
-  }
 })

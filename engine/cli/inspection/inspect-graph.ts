@@ -1,0 +1,47 @@
+import { inspectPlan } from '../../graph/inspect.ts'
+import { knobsOf, planMemory } from '../../graph/memory.ts'
+import type { Plan } from '../../graph/plan.ts'
+import type { Problem } from '../../graph/problem.ts'
+import { showBytes } from '../../shared/bytes.ts'
+import type { GpuMemory } from './gpu-memory.ts'
+import { lookAtPath, unwritable } from './named-paths.ts'
+
+/** Everything that a run of a checked graph would fail on, as far as it can be found without a device. */
+export async function inspectGraph(plan: Plan, memory: GpuMemory | undefined) {
+  const { remarks, problems, warnings } = await inspectPlan(plan, lookAtPath)
+  const { remark, problem } = fitIn(plan, memory)
+  return {
+    remarks: remark === undefined ? remarks : [...remarks, remark],
+    problems: [...problems, ...runFolder(), ...(problem ? [problem] : [])],
+    warnings,
+  }
+}
+
+/** A run without `--out` makes its folder here. */
+function runFolder(): Problem[] {
+  const fault = unwritable('runs', 'folder')
+  if (typeof fault !== 'object') return []
+  const { rule, lines } = fault
+  const remedy = 'run in another working directory, or give --out DIR'
+  return [{ code: 'cannot-run', path: 'runs', rule, details: lines, remedy }]
+}
+
+function fitIn(plan: Plan, memory: GpuMemory | undefined): { remark?: string; problem?: Problem } {
+  const planned = planMemory(plan)
+  if (planned.bytes === 0) return {}
+  const needed = showBytes(planned.bytes)
+  if (!memory) return { remark: `memory: plans ${needed}; what the GPU has is not known` }
+  const has = showBytes(memory.bytes)
+  const remark = `memory: plans ${needed} of ${has} (${memory.name})`
+  if (planned.bytes <= memory.bytes) return { remark }
+  const details = knobsOf(planned)
+    .slice(0, 4)
+    .map(({ part, what, bytes, knob }) => `${part} takes ${showBytes(bytes)} (${what}): lower ${knob}`)
+  const rule = `must fit into ${has} (${memory.name})`
+  const remedy =
+    'lower what is named; params such as recompute=full or lora=16 do so; "flow explain" shows every part'
+  return {
+    remark,
+    problem: { code: 'no-memory', path: plan.file, rule, found: `a plan of ${needed}`, details, remedy },
+  }
+}

@@ -1,0 +1,78 @@
+import { existsSync, mkdtempSync, rmdirSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { BuiltinError, cacheFolder, resolvePath } from '../../../operators/builtin.ts'
+import { isOffline } from '../../../operators/hub/fetch-repository.ts'
+import { HubError } from '../../../operators/hub/hub-error.ts'
+import type { LookAt } from '../../graph/inspect.ts'
+import { nearBy } from '../../graph/missing-file.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
+
+/** Looks at the paths in a config: those that are read must be there, and those that are written must be writable. */
+export const lookAtPath: LookAt = (name, field, value) => {
+  if (field.type !== 'string' || value === '') return undefined
+  if (field.reads) return readable(value, field.reads)
+  if (field.writes) return unwritable(value, name === 'folder' ? 'folder' : 'file')
+  return undefined
+}
+
+function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
+  const rule = kind === 'model' ? 'must name a model that is there' : 'must name data that is there'
+  try {
+    const path = resolvePath(value, kind)
+    if (existsSync(path)) return undefined
+    const wanted = kind === 'model' ? 'a checkpoint folder or OWNER/NAME on the hub' : 'a file or folder'
+    const remedy = `give the path of ${wanted}, seen from the working directory`
+    return { rule, lines: [`${path}: not there${nearPath(path)}`], code: 'missing-file', remedy }
+  } catch (error) {
+    if (error instanceof BuiltinError && error.code === 'no-builtin') return unmakeable(rule) ?? 'later'
+    const faulty = { rule, lines: [messageOf(error)], code: codeOf(error) ?? 'failed' }
+    if (error instanceof BuiltinError) return { ...faulty, remedy: 'write one of the names that there are' }
+    if (!(error instanceof HubError)) throw error
+    const remedy = 'put it into the cache with huggingface-cli download, or unset HF_HUB_OFFLINE'
+    if (error.code !== 'hub-missing') return { ...faulty, remedy: 'write OWNER/NAME, or hf:OWNER/NAME/PATH' }
+    if (isOffline(process.env))
+      return { ...faulty, lines: [`${value}: not in the cache, and HF_HUB_OFFLINE is set`], remedy }
+    return `${value} is no path here: flow run looks for it on the Hugging Face hub${nearPath(value)}`
+  }
+}
+
+/** What keeps a run from making built-in data. */
+function unmakeable(rule: string): ReturnType<LookAt> {
+  const fault = unwritable(cacheFolder(), 'folder')
+  if (typeof fault !== 'object') return undefined
+  const lines = fault.lines.map(line => `it is made in the cache, FLOW_CACHE: ${line}`)
+  return { ...fault, rule, lines, remedy: 'set FLOW_CACHE to a folder that you may write to' }
+}
+
+/** The name beside it that was most likely meant. */
+function nearPath(path: string): string {
+  const folder = dirname(resolve(path))
+  if (!existsSync(folder)) return `, nor is ${folder}`
+  const near = nearBy(path)
+  return near === undefined ? '' : `, nearest "${near}" in ${folder}`
+}
+
+/** What keeps a run from writing at a path; a folder of this process's own is made beside it and removed. */
+export function unwritable(path: string, what: 'file' | 'folder'): ReturnType<LookAt> {
+  const wrong = (place: string, found: string, remedy: string): ReturnType<LookAt> => {
+    const rule = `must be a ${what} that can be written`
+    return { rule, lines: [`${place}: ${found}`], code: 'not-writable', remedy }
+  }
+  const isHere = existsSync(path)
+  if (isHere && statSync(path).isDirectory() !== (what === 'folder'))
+    return wrong(path, `is a ${what === 'file' ? 'folder' : 'file'}`, 'name another path')
+  let folder = resolve(isHere && what === 'folder' ? path : dirname(resolve(path)))
+  while (!existsSync(folder)) folder = dirname(folder)
+  if (!statSync(folder).isDirectory())
+    return wrong(folder, 'is a file, so no folder can be in it', 'name another path')
+  try {
+    rmdirSync(mkdtempSync(join(folder, '.flow-check-')))
+  } catch (error) {
+    return wrong(
+      folder,
+      `nothing can be made in it: ${messageOf(error)}`,
+      'name a folder that you may write to',
+    )
+  }
+  return undefined
+}

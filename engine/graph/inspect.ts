@@ -1,0 +1,180 @@
+import type { Field, Fields, Finding, Inspection, Outlines } from '../operator.ts'
+import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
+import { inScope } from './checks/resources.ts'
+import { outlinesOf, sizesOf } from './checks/sizes.ts'
+import { at as within } from './file/graph-file.ts'
+import { foundAt, lastResort, locate } from './flatten/flat.ts'
+import type { Plan, PlannedNode, PlannedResource } from './plan.ts'
+import { type Problem, show } from './problem.ts'
+import { hide, hideIn } from './secrets.ts'
+
+/** What a look at the data and models of a plan has found, without opening a device. */
+export interface Inspected {
+  /** Lines for people, each with the name of its part. */
+  remarks: string[]
+  problems: Problem[]
+  warnings: Problem[]
+}
+
+/** Looks at the value of a config field: what is wrong, a remark, or that what it names will be there only when the graph runs. */
+export type LookAt = (
+  name: string,
+  field: Field,
+  value: string,
+) => Omit<Finding, 'field'> | string | 'later' | undefined
+
+/**
+ * Looks at everything that the configs of a plan name: the paths of each part by `lookAt`, and what its operator or
+ * resource inspects, unless a path of the part is already known to be wrong or will be made later.
+ */
+export async function inspectPlan(plan: Plan, lookAt: LookAt): Promise<Inspected> {
+  const found: Inspected = { remarks: [], problems: [], warnings: [] }
+  const [sizes, outlines] = [sizesOf(plan.resources), outlinesOf(plan.resources)]
+  const parts: Part[] = [
+    ...plan.resources.map(part => ({ part, type: part.resource, allowed: 0 })),
+    ...plan.nodes.map(part => ({ part, type: part.operator, allowed: allowedShare(part, plan.nodes) })),
+  ]
+  const faulty = new Set<string>()
+  for (const { part, type, allowed } of parts) {
+    // what is wrong with a resource is told once, not of all that use it
+    if (namesOneOf(faulty, part, type.config, plan)) continue
+    const known = { sizes: sizes(part.scope), outline: outlines(part.scope) }
+    for (const finding of await findingsOf(part, type, known, lookAt)) {
+      if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
+      else {
+        const [problem] = hideIn([problemOf(part, finding)], plan.secrets)
+        if (!problem) continue
+        if (isFatal(finding, allowed)) {
+          found.problems.push(problem)
+          if ('resourceName' in part) faulty.add(part.name)
+        } else found.warnings.push({ ...problem, code: 'doubtful-data' })
+      }
+    }
+  }
+  return found
+}
+
+/** Whether a config names one of these resources. */
+function namesOneOf(
+  names: ReadonlySet<string>,
+  { config, scope }: Part['part'],
+  fields: Fields,
+  { resources }: Plan,
+): boolean {
+  return Object.entries(fields).some(([key, field]) => {
+    const value = config[key]
+    if (field.type !== 'string' || field.resource === undefined || typeof value !== 'string') return false
+    return names.has(inScope(value, scope, resources)?.name ?? '')
+  })
+}
+
+interface Part {
+  part: PlannedNode | PlannedResource
+  type: { config: Fields; inspect?(config: PlannedNode['config'], known: Outlines): Inspection }
+  /** Share of its items that the nodes after it may skip. */
+  allowed: number
+}
+
+async function findingsOf(
+  { config }: Part['part'],
+  type: Part['type'],
+  known: Outlines,
+  lookAt: LookAt,
+): Promise<readonly (string | Finding)[]> {
+  const findings: (string | Finding)[] = []
+  let isLater = false
+  for (const [field, declared] of Object.entries(type.config)) {
+    const value = config[field]
+    if (typeof value !== 'string') continue
+    const seen = lookAt(field, declared, value)
+    if (seen === 'later') isLater = true
+    else if (typeof seen === 'string') {
+      isLater = true
+      findings.push(seen)
+    } else if (seen) findings.push({ field, ...seen })
+  }
+  if (isLater || findings.length > 0 || !type.inspect) return findings
+  try {
+    return await type.inspect(config, known)
+  } catch (error) {
+    return [thrown(error, config, type.config)]
+  }
+}
+
+/** What is thrown is about the field or the path that its message begins with, the path that is read, or all of the config. */
+function thrown(error: unknown, config: PlannedNode['config'], fields: Fields): Finding {
+  const message = messageOf(error)
+  const named = Object.keys(fields).find(name => new RegExp(`^${name}[.:]`).test(message))
+  const [, ownRule] = (named !== undefined && /^[\w.]+: (must .+?), (?:got|found) /.exec(message)) || []
+  const reads = Object.entries(fields).filter(([, field]) => field.type === 'string' && field.reads)
+  const begins = ([name]: (typeof reads)[number]) =>
+    config[name] !== '' && message.startsWith(String(config[name]))
+  const [read = '', field] = reads.find(begins) ?? reads[0] ?? []
+  const kind = field?.type === 'string' ? field.reads : undefined
+  const usual = ['path', 'folder'].find(name => Object.hasOwn(fields, name)) ?? ''
+  const remedy = error instanceof CodedError ? error.remedy : undefined
+  const said = remedy !== undefined && message.endsWith(`: ${remedy}`)
+  return {
+    field: named ?? (read || usual),
+    rule: ownRule ?? (kind === 'model' ? opened : kind ? readable : 'must be usable'),
+    lines: (said ? message.slice(0, -remedy.length - 2) : message).split('\n'),
+    code: codeOf(error) ?? 'failed',
+    remedy: remedy ?? (kind === 'model' ? 'mend the folder, or name another one' : mend),
+  }
+}
+
+const opened = 'must name a model that can be opened'
+const readable = 'must name data that can be read'
+const mend = 'mend what is named, or name something else'
+
+function isFatal({ isWarning, failing }: Finding, allowed: number): boolean {
+  if (isWarning) return false
+  return !failing || failing.items > allowed * failing.of || failing.items === failing.of
+}
+
+function problemOf({ at, config }: PlannedNode | PlannedResource, finding: Finding): Problem {
+  const { field, rule, lines, code, remedy } = finding
+  const more = lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []
+  const steps = field === '' ? ['config'] : ['config', field]
+  const path = [...at.path, ...steps]
+  const place = locate(at, steps)
+  const raw = path.reduce<unknown>((value, step) => within(value, step), at.source.value)
+  const param = typeof raw === 'string' ? /^\$\{([\w-]+)\}$/.exec(raw)?.[1] : undefined
+  return {
+    code: 'cannot-run',
+    ...place,
+    rule,
+    ...(field !== '' && foundAt(at.graph, path, shownWhole(config[field]))),
+    ...(param !== undefined && { hint: `from the param "${param}"` }),
+    details: [...lines.slice(0, mostLines).map(line => `${line} [${code}]`), ...more],
+    remedy,
+  }
+}
+
+/** Faults told of one value. */
+const mostLines = 5
+
+/** A path is told whole, however long it is. */
+const shownWhole = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : show(value)
+
+/** The smallest share of broken items that the nodes which work on a node's items may skip. */
+function allowedShare(node: PlannedNode, nodes: readonly PlannedNode[], seen = new Set<string>()): number {
+  seen.add(node.name)
+  const shares = nodes.flatMap(next =>
+    next.wires.flatMap(({ from, port }) => {
+      if (from.node !== node.name || seen.has(next.name)) return []
+      return passesOn(next, port) ? allowedShare(next, nodes, seen) : shareOf(next)
+    }),
+  )
+  return Math.min(1, ...shares)
+}
+
+/** A node that only passes the items of an input on does not look at what they name. */
+const passesOn = ({ operator }: PlannedNode, port: string): boolean =>
+  Object.values(operator.outputs).some(output => typeof output === 'object' && output.like === port)
+
+function shareOf({ onError }: PlannedNode): number {
+  if (lastResort(onError) === 'stop') return 0
+  return typeof onError === 'object' ? (onError.skip ?? 1) : 1
+}

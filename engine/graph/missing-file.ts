@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from '../platform/files.ts'
+import { basename, dirname, resolve } from '../platform/paths.ts'
+import { codeOf, messageOf } from '../shared/errors.ts'
+import { nearest } from './did-you-mean.ts'
+
+/** Shorter names are near too many others. */
+const shortest = 5
+
+/** Why a file could not be read, in words; of one that is not there, the file beside it that was most likely meant. */
+export function whyUnread(file: string, error: unknown): { why: string; nearest?: string } {
+  if (codeOf(error) === 'EISDIR') return { why: 'a folder' }
+  if (codeOf(error) !== 'ENOENT') return { why: messageOf(error) }
+  const folder = dirname(resolve(file))
+  if (!existsSync(folder)) return { why: `no folder ${folder}` }
+  const close = nearBy(file)
+  return {
+    why: `no such file${close === undefined ? '' : `, nearest "${close}"`}`,
+    ...(close !== undefined && { nearest: close }),
+  }
+}
+
+/** The name beside a path that is not there which was most likely meant. */
+export function nearBy(path: string): string | undefined {
+  const folder = dirname(resolve(path))
+  const name = basename(path)
+  if (name.length < shortest || !existsSync(folder)) return undefined
+  return nearest(name, readdirSync(folder).slice(0, 1000))
+}

@@ -1,0 +1,102 @@
+// `flow/testing` for kernels: compares what a kernel writes with its reference, on both families.
+import type { Family } from './device/adapter.ts'
+import { type Device, openDevice } from './device/device.ts'
+import type { Tensor } from './device/tensor.ts'
+import { compile } from './plan/compile.ts'
+import { Recording } from './plan/recording.ts'
+
+/** One call of a kernel: what it is given, and what it must write. */
+export interface KernelTrial {
+  /** Values (f32) of each tensor that it reads, by name. */
+  given: Readonly<Record<string, Float32Array<ArrayBuffer>>>
+  /** Values (f32) that each tensor which it writes must then hold, by name: the reference. */
+  wanted: Readonly<Record<string, ArrayLike<number>>>
+  /** Records the call; tensors by their names, each of one dimension. */
+  record(recording: Recording, tensors: Readonly<Record<string, Tensor>>): void
+}
+
+export interface KernelTestOptions {
+  /** Largest difference from the reference, relative to it where it is above 1. Default 1e-5. */
+  bound?: number
+}
+
+/**
+ * Runs each trial with the kernels of both families on the adapter of this machine. Returns a sentence for each fault: a
+ * value that differs from the reference, a tensor that was only to be read and is changed, a second run with other values,
+ * or GPU memory that is not freed. None for a kernel that is right.
+ */
+export async function kernelFaultsOf(
+  trials: readonly KernelTrial[],
+  { bound = 1e-5 }: KernelTestOptions = {},
+): Promise<string[]> {
+  const faults: string[] = []
+  for (const family of ['cpu', 'gpu'] satisfies Family[]) {
+    const device = await openDevice({ family })
+    try {
+      for (const [i, trial] of trials.entries())
+        for (const fault of await faultsOfTrial(device, trial, bound))
+          faults.push(`${family} kernels, trial ${i + 1}: ${fault}`)
+    } finally {
+      device.close()
+    }
+  }
+  return faults
+}
+
+async function faultsOfTrial(device: Device, trial: KernelTrial, bound: number): Promise<string[]> {
+  const before = device.liveBytes
+  const { given, wanted, record } = trial
+  const read = Object.entries(given).map(
+    ([name, values]) => [name, device.tensor(name, [values.length], 'f32', values)] as const,
+  )
+  const written = Object.entries(wanted).map(
+    ([name, { length }]) =>
+      [name, device.tensor(name, [length], 'f32', new Float32Array(length).fill(Number.NaN))] as const,
+  )
+  const recording = new Recording(device)
+  record(recording, Object.fromEntries([...read, ...written]))
+  const compiled = await compile(device, recording, 'test')
+  const faults: string[] = []
+  try {
+    compiled.run()
+    const first = await Promise.all(written.map(([, tensor]) => device.read(tensor)))
+    for (const [i, [name]] of written.entries())
+      faults.push(...differences(name, first[i] ?? [], wanted[name] ?? [], bound))
+    for (const [name, tensor] of read)
+      if ((await device.read(tensor)).some((value, i) => !Object.is(value, given[name]?.[i])))
+        faults.push(`${name}: must only be read, found it changed`)
+    compiled.run()
+    for (const [i, [name, tensor]] of written.entries()) {
+      const again = await device.read(tensor)
+      if (again.some((value, at) => !Object.is(value, first[i]?.[at])))
+        faults.push(`${name}: a second run must write the same values`)
+    }
+  } finally {
+    compiled.free()
+    for (const [, tensor] of [...read, ...written]) device.freeTensor(tensor)
+  }
+  const left = device.liveBytes - before
+  if (left > 0) faults.push(`must free all GPU memory, ${left} bytes are left`)
+  return faults
+}
+
+/** The place where a tensor differs most from its reference, if it differs too much. */
+function differences(
+  name: string,
+  found: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  bound: number,
+): string[] {
+  let worst = -1
+  let most = bound
+  for (let i = 0; i < wanted.length; i++) {
+    const [value, truth] = [found[i] ?? Number.NaN, wanted[i] ?? Number.NaN]
+    const error = Object.is(value, truth) ? 0 : Math.abs(value - truth) / Math.max(1, Math.abs(truth))
+    if (!(error <= most)) {
+      worst = i
+      most = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error
+    }
+  }
+  if (worst < 0) return []
+  return [`${name}[${worst}]: must be ${wanted[worst]} within ${bound}, found ${found[worst]}`]
+}
