@@ -62,7 +62,10 @@ t.test('unknown verbs, flags and values exit 2 with what is near', async t => {
     [['run', 'g.json', '--seed'], /^--seed: must be followed by N/],
     [['run'], /^flow run: must name one graph file, found nothing/],
     [['graph', 'g.json', '--format=png'], /^--format: must be one of mermaid, dot, svg, found "png"/],
-    [['ops', 'stream.btch'], /^stream\.btch: must be an operator or a resource \(nearest "stream\.batch"\)/],
+    [
+      ['ops', 'stream.btch'],
+      /^stream\.btch: must be an operator, a resource or a part \(nearest "stream\.batch"\)/,
+    ],
   ] as const
   for (const [words, expected] of cases) {
     const { code, complaints } = await call(words)
