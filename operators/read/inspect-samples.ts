@@ -1,3 +1,4 @@
+import { codecs } from '#codecs'
 import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import type { Finding, Inspection, SourceItem } from '../../engine/operator.ts'
 import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
@@ -9,7 +10,6 @@ import type { Sample } from '../kinds.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { strip } from '../text/python.ts'
 import { fileEnd } from '../video/file-end.ts'
-import { openClip } from '../video/open-clip.ts'
 import { tooFewRows } from './enough-rows.ts'
 import { optionsIn } from './inline-options.ts'
 
@@ -142,7 +142,7 @@ async function clipFaults(samples: readonly SourceItem<Sample>[]) {
 
 async function decodeFault(video: string, sample: Sample): Promise<string | undefined> {
   try {
-    const clip = await openClip(video, sample, { deadlineSeconds: 20, folderFramesPerSecond: 3 })
+    const clip = await codecs.openClip(video, sample, { deadlineSeconds: 20, folderFramesPerSecond: 3 })
     clip.close?.()
     return undefined
   } catch (error) {
