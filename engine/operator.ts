@@ -1,7 +1,9 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Config, Fields } from './fields.ts'
+import type { Finding } from './finding.ts'
 
 export type { Config, Field, Fields } from './fields.ts'
+export type { Finding } from './finding.ts'
 export {
   jsonForm,
   type Packed,
@@ -217,24 +219,6 @@ export type Outlines = Pick<Known, 'sizes' | 'outline'>
 
 /** Remarks for people, and what is wrong. */
 export type Inspection = Promise<readonly (string | Finding)[]>
-
-/** Something wrong with what a config names, found without running. */
-export interface Finding {
-  /** The config field that names it. */
-  field: string
-  /** What would be right, e.g. `must name clips that can be read`. */
-  rule: string
-  /** A line for each fault, with its place. */
-  lines: readonly string[]
-  /** Stable, for programs. */
-  code: string
-  /** What the user can do about it, in one line. */
-  remedy: string
-  /** Items that fail, of all. The run goes on if the nodes after this one skip so many of them. */
-  failing?: { items: number; of: number }
-  /** The run would complete, but most likely not as it is meant. */
-  isWarning?: boolean
-}
 
 /** Everything about an operator: validation, `flow ops`, the reference page and `schemas/` come from this object. */
 export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {

@@ -6,7 +6,7 @@ import { bytesOf, type Tensor } from '../kernels/device/tensor.ts'
 
 /** The run's one GPU, opened on first use. */
 export function sharedDevice(
-  context: Pick<Context, 'shared'> & Partial<Pick<Context, 'manifest' | 'gauge' | 'inspect'>>,
+  context: Pick<Context, 'shared'> & Partial<Pick<Context, 'manifest' | 'gauge' | 'log' | 'inspect'>>,
 ): Promise<Device> {
   return context.shared(
     'device',
@@ -21,7 +21,7 @@ export function sharedDevice(
     },
     device => {
       const left = device.liveBytes
-      if (left > 0) context.log(`${left} ${notFreed} by the end of the run`, 'warn')
+      if (left > 0) context.log?.(`${left} ${notFreed} by the end of the run`, 'warn')
       device.close()
     },
   )

@@ -132,7 +132,8 @@ function isFatal({ isWarning, failing }: Finding, allowed: number): boolean {
   return !failing || failing.items > allowed * failing.of || failing.items === failing.of
 }
 
-function problemOf({ at, config }: PlannedNode | PlannedResource, finding: Finding): Problem {
+function problemOf({ name, at, config }: PlannedNode | PlannedResource, finding: Finding): Problem {
+  if (!at) throw new Error(`${name}: stands for a part, so nothing of it is inspected`)
   const { field, rule, lines, code, remedy } = finding
   const more = lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []
   const steps = field === '' ? ['config'] : ['config', field]

@@ -78,8 +78,8 @@ export interface PlannedNode {
   readonly wires: readonly Wire[]
   /** Of an input that items of any kind reach: what is wrong with an item, or undefined. */
   readonly accepts?: Readonly<Record<string, KindCheck>>
-  /** Its place in a file, for messages. */
-  readonly at: Locator
+  /** Its place in a file, for messages; a node that stands for a part has none. */
+  readonly at?: Locator
   /** Of a node that stands for a part: how far it is with the copy of what other nodes have changed in place. */
   readonly copier?: Copier
 }

@@ -1,4 +1,4 @@
-import { filter, type Observable } from 'rxjs'
+import type { Observable } from 'rxjs'
 import { lastResort } from '../../graph/flatten/flat.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
@@ -12,7 +12,7 @@ import { describeFault } from './fault.ts'
 import type { Host, NodeHost, PartnerRelease, SourcePump, Waiter } from './host.ts'
 import { Inlet } from './inlet.ts'
 import type { Input } from './input.ts'
-import { KindError } from './kind-error.ts'
+import { ofKind } from './of-kind.ts'
 import { Outlet } from './outlet.ts'
 import type { Pump } from './scheduler.ts'
 import type { Turn } from './turn.ts'
@@ -104,7 +104,7 @@ export class RunningNode implements Host, Pump {
     const { operator, config } = this.planned
     const streams = this.#inlet.streams(Object.keys(operator.inputs), empty)
     try {
-      this.#wired = operator.run(this.#checked(streams), config, context)
+      this.#wired = operator.run(ofKind(streams, this.planned, this), config, context)
       this.credits = Math.max(
         operator.credits?.(config) ?? operator.collects?.(config) ?? concurrency() ?? defaultCredits,
         this.planned.parallel ?? 1,
@@ -112,25 +112,6 @@ export class RunningNode implements Host, Pump {
     } catch (error) {
       this.fail(error)
     }
-  }
-
-  /** The streams without the items that are not of the kind of their input: those have failed. */
-  #checked(streams: Streams): Streams {
-    const { accepts = {} } = this.planned
-    const entries = Object.entries(streams).map(([port, stream]) => {
-      const check = accepts[port]
-      if (!check) return [port, stream]
-      const isOfKind = (item: Item) => {
-        const fault = check(item.value)
-        if (fault === undefined) return true
-        const place = leaseOf(item).origin
-        this.failed(new KindError('wrong-kind', place === undefined ? fault : `${place}: ${fault}`), item)
-        item.release()
-        return false
-      }
-      return [port, stream.pipe(filter(isOfKind))]
-    })
-    return Object.fromEntries(entries)
   }
 
   /** Subscribes to the streams: items flow from now on. */

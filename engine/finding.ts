@@ -1,0 +1,19 @@
+// Part of the public contract in operator.ts.
+
+/** Something wrong with what a config names, found without running. */
+export interface Finding {
+  /** The config field that names it. */
+  field: string
+  /** What would be right, e.g. `must name clips that can be read`. */
+  rule: string
+  /** A line for each fault, with its place. */
+  lines: readonly string[]
+  /** Stable, for programs. */
+  code: string
+  /** What the user can do about it, in one line. */
+  remedy: string
+  /** Items that fail, of all. The run goes on if the nodes after this one skip so many of them. */
+  failing?: { items: number; of: number }
+  /** The run would complete, but most likely not as it is meant. */
+  isWarning?: boolean
+}

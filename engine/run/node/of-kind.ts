@@ -1,0 +1,32 @@
+import { filter } from 'rxjs'
+import type { PlannedNode } from '../../graph/plan.ts'
+import type { Item, Streams } from '../../operator.ts'
+import { CodedError } from '../../shared/errors.ts'
+import { leaseOf } from '../items/lease.ts'
+import type { Host } from './host.ts'
+
+class KindError extends CodedError<'wrong-kind'> {
+  override readonly remedy = 'make the fields that are missing with stream.map, or mend the row'
+}
+
+/** The streams without the items that are not of the kind of their input: those have failed. */
+export function ofKind(
+  streams: Streams,
+  { accepts = {} }: Pick<PlannedNode, 'accepts'>,
+  host: Pick<Host, 'failed'>,
+): Streams {
+  const entries = Object.entries(streams).map(([port, stream]) => {
+    const check = accepts[port]
+    if (!check) return [port, stream]
+    const isOfKind = (item: Item) => {
+      const fault = check(item.value)
+      if (fault === undefined) return true
+      const place = leaseOf(item).origin
+      host.failed(new KindError('wrong-kind', place === undefined ? fault : `${place}: ${fault}`), item)
+      item.release()
+      return false
+    }
+    return [port, stream.pipe(filter(isOfKind))]
+  })
+  return Object.fromEntries(entries)
+}
