@@ -1,0 +1,3 @@
+import { tryWorkers } from './grpo.ts'
+
+tryWorkers(0, 2)
