@@ -92,13 +92,8 @@ export function homePlan(plan: Plan, cuts: readonly CutPart[], remoteOf: (cut: C
     made.set(part, planned)
     return [planned]
   })
-  const atHome = plan.nodes.filter(({ name }) => !partOf(name))
-  const rebuilding = cuts.filter(({ outputs }) => outputs.some(({ form }) => form.rebuilds))
-  const needed = [
-    ...atHome,
-    ...plan.nodes.filter(({ name }) => rebuilding.some(({ nodes }) => nodes.has(name))),
-  ]
-  return { ...plan, nodes, resources: resourcesOf(needed, plan.resources) }
+  // forms make values again with resources of a part, and operators look at those of other nodes, e.g. eval.pending
+  return { ...plan, nodes }
 }
 
 function operatorOf({ nodes, inputs, outputs, credits }: CutPart, run: Operator['run']): Operator {
