@@ -21,7 +21,7 @@ t.test('operators/REFERENCE.md is what the operators say of themselves', async t
 
 t.test('the guide is short, and the files that it names exist', async t => {
   const guide = readFileSync(join(repository, 'operators/README.md'), 'utf8')
-  t.ok(guide.split('\n').length <= 150, 'at most 150 lines')
+  t.ok(guide.split('\n').length <= 180, 'at most 180 lines')
   const named = [...guide.matchAll(/`((?:engine|operators|test)\/[\w/.-]+\.(?:ts|md))`/g)].map(
     ([, path = '']) => path,
   )

@@ -24,6 +24,11 @@ export async function told(...words: string[]): Promise<{ code: number; text: st
   return { code: await command(words, world), text, complaints }
 }
 
-/** The text with folders of this machine, which differ from run to run, by names. */
+/**
+ * The text with folders of this machine, which differ from run to run, by names; places in the graphs of flow, which move
+ * whenever a line is added above them, without numbers.
+ */
 export const withNames = (text: string, folders: Readonly<Record<string, string>>): string =>
-  Object.entries(folders).reduce((all, [name, folder]) => all.replaceAll(folder, name), text)
+  Object.entries(folders)
+    .reduce((all, [name, folder]) => all.replaceAll(folder, name), text)
+    .replaceAll(/(FLOW\/graphs\/[\w./-]+\.json):\d+:\d+/g, '$1:LINE:COLUMN')

@@ -37,7 +37,7 @@ export const valueCases: readonly Case[] = [
       `"again": { "operator": "work", ${takes}, "onError": { "retry": 0 } }`,
     ]),
     problems: [
-      'g.json:5:86 nodes.work.onError: must be one of "stop", "skip", found "ignore" (When an item fails: `stop` ends the run; `skip` puts it into dead-letters.jsonl and goes on; `{ "retry": n }` tries n more times, then stops; `{ "skip": 0.05 }` skips at most this share of the items.)',
+      'g.json:5:86 nodes.work.onError: must be one of "stop", "skip", found "ignore" (When an item fails: `stop` ends the run; `skip` puts it into dead-letters.jsonl and goes on; `{ "retry": n }` tries n more times, then stops; `{ "skip": 0.05 }` skips at most this share of the items. A fault of the machine (a full disk, a killed child, a lost GPU) is never skipped: it ends the run.)',
       'g.json:6:98 nodes.again.onError.retry: must be >= 1, found 0 (Number of attempts after the first one.)',
     ],
   },
