@@ -137,7 +137,7 @@ export class RunningNode implements Host, Pump {
     } finally {
       this.#pumping = false
       if (this.#woken) this.wake()
-      this.end()
+      this.#leave()
     }
   }
 
@@ -183,11 +183,15 @@ export class RunningNode implements Host, Pump {
   }
 
   end(): void {
+    if (this.turn) this.wake() // the change of the next turn may begin
+    this.#leave()
+  }
+
+  /** Ends work, or a look at what is to do: a node that is woken by its own look never rests. */
+  #leave(): void {
     if (--this.#working > 0) return
     this.#clock.stop()
     for (const rest of this.onRest) rest()
-    // a change has ended: the next one may begin
-    if (this.turn && !this.#pumping) this.wake()
     this.#host.scheduler.end()
     if (this.state === 'ending') this.#end()
   }
