@@ -119,7 +119,8 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     operators,
     resources,
     kinds,
-    forms,
+    // a registry without forms is one for runs in one process
+    ...((registry.forms || Object.keys(forms).length > 0) && { forms }),
     modules,
     ...(problems.length > 0 && { problems }),
   }

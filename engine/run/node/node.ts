@@ -183,11 +183,10 @@ export class RunningNode implements Host, Pump {
   }
 
   end(): void {
-    if (this.turn) this.wake() // the change of the next turn may begin
+    if (this.turn) this.wake() // the next change may begin
     this.#leave()
   }
-
-  /** Ends work, or a look at what is to do: a node that is woken by its own look never rests. */
+  /** Ends work, or a look at what is to do: a node that its own look woke would never rest. */
   #leave(): void {
     if (--this.#working > 0) return
     this.#clock.stop()

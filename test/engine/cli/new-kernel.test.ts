@@ -116,6 +116,7 @@ function faultsOf(folder: string, paths: readonly string[]): string {
     incremental: false,
     preserveSymlinks: true,
     rootDir: folder,
+    outDir: join(folder, 'dist'),
   })
   const messages = ts
     .getPreEmitDiagnostics(program)
