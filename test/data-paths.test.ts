@@ -18,8 +18,9 @@ const reasons = {
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: pieces of sources.
 const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string[]]>> = {
-  'engine/cli/basis.ts': ['listed', 'entry.name', 'name'],
+  'engine/cli/basis.ts': ['listed', 'entry.name', 'name', 'runLockName'],
   'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
+  'engine/cli/inspection/gpu-memory.ts': ['listed', 'card'],
   'engine/cli/new-kernel.ts': [
     'checked',
     '`${name}.mjs`',
@@ -39,6 +40,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/cli/verbs/view.ts': ['listed', "`${basename(file, '.json')}-${time}`", 'name'],
   'engine/cli/start.ts': ['engine', '`${name}.json`', '`start-${number}`', 'name'],
+  'engine/graph/check.ts': ['listed', 'nearest'],
   'engine/graph/file/extends.ts': ['graph', 'path', 'path.slice(shipped.length)'],
   // the exports of the package itself
   'engine/graph/plugin-hooks.ts': ['engine', 'path'],
@@ -89,7 +91,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/eval/feature-cache.ts': ['hashed', '`${key}.f32`', 'name'],
   'operators/eval/question-sheets.ts': ['hashed', 'sheet'],
   'operators/eval/results/claims.ts': ['hashed', 'fileName(clip)'],
-  'operators/file-digests.ts': ['listed', 'name'],
+  'operators/file-digests.ts': ['listed', 'digestOf([text, name])', 'name'],
   'operators/eval/results/opening.ts': ['listed', 'name'],
   'operators/eval/results/report-frame.ts': ['spelled', 'name'],
   'operators/eval/results/report.ts': ['spelled', 'name'],
@@ -121,7 +123,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/read/vsi-bench.ts': ['spelled', 'name'],
   'operators/video/contact-sheet.ts': ['numbered', "number++ === 0 ? 'frames.jpg' : `frames-${number}.jpg`"],
   'operators/video/frame-sheet.ts': ['hashed', 'path'],
-  'operators/video/picture-folder.ts': ['listed', 'name'],
+  'operators/reward/program-fault.ts': ['graph', 'program'],
+  'operators/video/picture-folder.ts': ['listed', 'large[0]', 'name'],
 }
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: pieces of sources.
 
