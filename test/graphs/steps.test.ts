@@ -11,7 +11,7 @@ import { describe } from '../../engine/graph/problem.ts'
 import { reward } from '../../operators/reward/reward.ts'
 import { repository } from '../fixtures.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 const page = readFileSync(join(repository, 'graphs/README.md'), 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'flow-steps-'))
 const here = process.cwd()

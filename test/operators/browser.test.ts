@@ -7,7 +7,7 @@ import { operators } from '../../operators/index.ts'
 import { openBrowser, openPage, serve, softwareGpu, strangersPage } from '../browser.ts'
 import { repository } from '../fixtures.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(800_000)
 
 /** Doubles numbers on the GPU by a kernel of its own, and lets items of a mounted file flow through a graph. */
 const page = `

@@ -3,7 +3,7 @@ import t from 'tap'
 import { sharedDevice } from '../../operators/device.ts'
 import { plainContext } from './context.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(800_000)
 
 t.test('taps read tensors that are alive, and nothing else', async t => {
   let read: (value: unknown) => Promise<ArrayLike<number>> | undefined = () => undefined

@@ -5,7 +5,7 @@ import type { Mistake } from './mistake.ts'
 import { mistakes } from './mistakes.ts'
 import { told, withNames } from './told.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 // a run with this name would find no device
 process.env.FLOW_ADAPTER = 'none of this name'
 

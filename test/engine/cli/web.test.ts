@@ -41,7 +41,7 @@ t.test('a clip is dropped, a question asked, and the right answer read', async t
     })()`,
   )
   await page.locator('.drop').dispatchEvent('drop', { dataTransfer: transfer })
-  await page.getByText('mine.mp4').waitFor({ timeout: 100_000 })
+  await page.getByText('mine.mp4').waitFor({ timeout: 400_000 })
   await page.getByLabel('2. Question').fill(row.problem)
   await page.getByRole('button', { name: 'Ask' }).click()
   await page.getByText(/\d+ tokens in/).waitFor({ timeout: 400_000 })
@@ -96,7 +96,7 @@ t.test('a model of the hub is kept by the browser, and one of a folder is read w
   await asks()
 
   await page.getByLabel('A checkpoint folder on this machine').setInputFiles(folder)
-  await page.getByText('3. Model: the folder cold-start').waitFor({ timeout: 100_000 })
+  await page.getByText('3. Model: the folder cold-start').waitFor({ timeout: 400_000 })
   await asks()
 })
 
@@ -108,7 +108,7 @@ t.test('a browser without a GPU says so', async t => {
   await page
     .getByRole('alert')
     .getByText(/WebGPU/)
-    .waitFor({ timeout: 100_000 })
+    .waitFor({ timeout: 400_000 })
   t.ok(await page.getByRole('button', { name: 'Ask' }).isDisabled())
 })
 
@@ -118,8 +118,8 @@ t.test('five updates in a tab have the rewards of Node with the same seed, and n
   const over: { status: string; leaked: number; error?: string; metrics: string } =
     await page.evaluate('over')
   t.match(over, { status: 'completed', leaked: 0 })
-  await page.locator('[data-curve="reward"] [data-points="5"]').waitFor({ timeout: 100_000 })
-  await page.locator('g.node[aria-label^="update"]').waitFor({ timeout: 100_000 })
+  await page.locator('[data-curve="reward"] [data-points="5"]').waitFor({ timeout: 400_000 })
+  await page.locator('g.node[aria-label^="update"]').waitFor({ timeout: 400_000 })
   t.same(elsewhere(asked), [])
   t.same(faults, [])
 

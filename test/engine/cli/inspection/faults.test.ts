@@ -6,7 +6,7 @@ import { told, withNames } from '../told.ts'
 import type { Fault } from './fault.ts'
 import { faults } from './faults.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(800_000)
 // a run with this name would find no device: nothing here may open one
 process.env.FLOW_ADAPTER = 'none of this name'
 
@@ -58,7 +58,12 @@ for (const fault of faults) {
   t.test(`${fault.name}: found with place, rule, what was found and what to do`, async t => {
     const folder = t.testdir({})
     const { code, complaints } = await checked(fault, folder)
-    said.set(fault.name, withNames(complaints, { DIR: folder, FLOW: repository }))
+    // the column in a graph of one line depends on the length of the folder that it names
+    const text = withNames(complaints, { DIR: folder, FLOW: repository }).replace(
+      /(g\.json:1:)\d+/g,
+      '$1COLUMN',
+    )
+    said.set(fault.name, text)
     t.equal(code, fault.isWarning ? 0 : 2, complaints)
     const [first = ''] = complaints.split('\n')
     t.match(first, /^(\S+:\d+:\d+ |\S+: |--set \S+: )/, 'a place')

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { openClip } from '../../../../operators/video/open-clip.ts'
 import { openBrowser, openPage, serve, strangersPage } from '../../../browser.ts'
 
-t.setTimeout(600_000)
+t.setTimeout(800_000)
 const browser = await openBrowser(t)
 
 /** Mounts a clip, opens it by video.decode, and reads frames by their numbers. */
