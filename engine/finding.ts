@@ -12,7 +12,7 @@ export interface Finding {
   code: string
   /** What the user can do about it, in one line. */
   remedy: string
-  /** Items that fail, of all. The run goes on if the nodes after this one skip so many of them. */
+  /** How many items would fail, and how many there are. The run goes on if the later nodes may skip this share. */
   failing?: { items: number; of: number }
   /** The run would complete, but most likely not as it is meant. */
   isWarning?: boolean

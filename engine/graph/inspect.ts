@@ -133,7 +133,8 @@ function isFatal({ isWarning, failing }: Finding, allowed: number): boolean {
 }
 
 function problemOf({ name, at, config }: PlannedNode | PlannedResource, finding: Finding): Problem {
-  if (!at) throw new Error(`${name}: stands for a part, so nothing of it is inspected`)
+  if (!at)
+    throw new Error(`${name}: this node stands for a part; only nodes of a graph file can be inspected`)
   const { field, rule, lines, code, remedy } = finding
   const more = lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []
   const steps = field === '' ? ['config'] : ['config', field]

@@ -78,9 +78,9 @@ export interface PlannedNode {
   readonly wires: readonly Wire[]
   /** Of an input that items of any kind reach: what is wrong with an item, or undefined. */
   readonly accepts?: Readonly<Record<string, KindCheck>>
-  /** Its place in a file, for messages; a node that stands for a part has none. */
+  /** Where the node is in a file, for messages. A node that stands for a part is in no file. */
   readonly at?: Locator
-  /** Of a node that stands for a part: how far it is with the copy of what other nodes have changed in place. */
+  /** Only in a node that stands for a part: copies what other nodes change in place, and says whether a copy is being made. */
   readonly copier?: Copier
 }
 

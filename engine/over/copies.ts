@@ -35,7 +35,7 @@ export class Copies implements Copier {
     return this.#working > 0
   }
 
-  /** Begins the copy of what is there now, under the value that tells of it. */
+  /** Begins a copy of the resources as they are now. `value` announces this version and is the key to its copy. */
   take(value: unknown): void {
     const key = JSON.stringify(value)
     if (this.#made.has(key)) return

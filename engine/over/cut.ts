@@ -69,7 +69,7 @@ export function homePlan(plan: Plan, cuts: readonly CutPart[], remoteOf: (cut: C
     const part = partOf(wire.from.node)
     return { ...wire, port, ...(part && { from: { node: part.name, port: endName(wire.from) } }) }
   }
-  const made = new Map<CutPart, PlannedNode>()
+  const made = new Set<CutPart>()
   const nodes = plan.nodes.flatMap((node): PlannedNode[] => {
     const part = partOf(node.name)
     if (!part) return [{ ...node, wires: node.wires.map(wire => moved(wire, wire.port)) }]
@@ -89,21 +89,22 @@ export function homePlan(plan: Plan, cuts: readonly CutPart[], remoteOf: (cut: C
       wires,
       copier: remote.copier,
     }
-    made.set(part, planned)
+    made.add(part)
     return [planned]
   })
-  // forms make values again with resources of a part, and operators look at those of other nodes, e.g. eval.pending
+  // All resources stay: wire forms use those of the parts, and an operator may look at those of another node, e.g. eval.pending.
   return { ...plan, nodes }
 }
 
+const portsOf = (ends: readonly CutEnd[]): Ports =>
+  Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
+
 function operatorOf({ nodes, inputs, outputs, credits }: CutPart, run: Operator['run']): Operator {
-  const ports = (ends: readonly CutEnd[]): Ports =>
-    Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
   return {
     summary: `Runs in other processes: ${[...nodes].join(', ')}.`,
     config: {},
-    inputs: ports(inputs),
-    outputs: ports(outputs),
+    inputs: portsOf(inputs),
+    outputs: portsOf(outputs),
     credits: () => credits,
     drops: true,
     expands: true,
@@ -124,8 +125,6 @@ const replyName = 'over/reply'
 export function workerPlan(plan: Plan, part: CutPart, { receive, reply }: Ends): Plan {
   const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
   const base = { scope: '', config: {}, onError: 'stop' } as const
-  const ports = (ends: readonly CutEnd[]): Ports =>
-    Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
   const receiving: PlannedNode = {
     ...base,
     name: receiveName,
@@ -134,7 +133,7 @@ export function workerPlan(plan: Plan, part: CutPart, { receive, reply }: Ends):
       summary: 'Takes items from the home part.',
       config: {},
       inputs: {},
-      outputs: ports(part.inputs),
+      outputs: portsOf(part.inputs),
       run: receive,
     },
     wires: [],
@@ -147,7 +146,7 @@ export function workerPlan(plan: Plan, part: CutPart, { receive, reply }: Ends):
     operator: {
       summary: 'Gives results back.',
       config: {},
-      inputs: ports(part.outputs),
+      inputs: portsOf(part.outputs),
       outputs: {},
       effects: true,
       run: reply,
@@ -166,7 +165,7 @@ function fed(wire: Wire, node: string, { nodes }: CutPart): Wire {
   return { ...rest, from: { node: receiveName, port: `${node}.${wire.port}` } }
 }
 
-/** The edge to the node that replies has the capacity of the first edge that it stands for. */
+/** The edge into the replying node. Several edges may leave the part from this end: the first one gives the capacity. */
 function replyWire(end: string, plan: Plan): Wire {
   const wire = plan.nodes.flatMap(({ wires }) => wires).find(({ from }) => endName(from) === end)
   if (!wire) throw new Error(`${end}: must be an end of an edge`)

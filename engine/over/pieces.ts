@@ -77,7 +77,7 @@ export async function* pull(
         if (fault) throw new CodedError('no-piece', fault)
         return answer.data
       })
-    asked.catch(() => {}) // whoever awaits it hears of it
+    asked.catch(() => {}) // the callers that await `asked` get the error
     return asked
   }
   const waiting: Promise<Uint8Array>[] = []

@@ -30,7 +30,6 @@ interface Arrived {
   readonly unpacked: Unpacked<unknown>
 }
 
-/** `copies` are missing where nothing that the part uses changes. */
 export function remoteRun(cut: CutPart, host: () => RemoteHost, copies: Copies): Operator['run'] {
   return (inputs, _, context) => {
     const newest = new Map<string, unknown>()

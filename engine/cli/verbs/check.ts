@@ -19,7 +19,7 @@ export const check: Verb = {
     memory: {
       value: 'BYTES',
       description:
-        'Memory of the GPU that the graph must fit in, e.g. 24GB, instead of that of this machine.',
+        'GPU memory that must be enough for the graph, e.g. 24GB (default: what this machine has).',
     },
     format: {
       value: 'FORMAT',

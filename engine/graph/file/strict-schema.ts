@@ -48,7 +48,7 @@ function within(key: string, value: unknown): unknown {
   return value
 }
 
-/** A choice of schemas, one for each type, with the keywords of that type. */
+/** An `anyOf` with one schema for each type. Each schema gets the keywords that apply to its type. */
 function oneOfTypes(
   { type: _, description, default: fallback, ...rules }: Json,
   types: readonly unknown[],

@@ -27,7 +27,7 @@ interface LinkEntry {
 
 export type Entry = FolderEntry | FileEntry | LinkEntry
 
-/** Where a path leads: the folder that holds its last name, and what is there under this name. */
+/** The result of looking up a path: the folder that contains the last name, and the entry with this name, if there is one. */
 export interface Place {
   path: string
   parent: FolderEntry
