@@ -9,7 +9,8 @@ export const merge: Verb = {
   example: [
     'part() {',
     '  npx flow run graphs/eval/lvbench.json --shard $1/2 \\',
-    '    --set data=graphs/demo/quiz --set answers=oracle --set out=results/part-$1',
+    '    --set data=graphs/demo/quiz --set answers=oracle \\',
+    '    --set out=results/part-$1',
     '}',
     'part 1; part 2; npx flow merge results/part-1 results/part-2 --out results/whole',
   ].join('\n'),

@@ -56,7 +56,7 @@ export const run: Verb = {
       description: 'With --resume: go on although data, models, plugins or the GPU have changed.',
     },
   },
-  example: 'npx flow run graphs/grpo.json --set steps=2 --set group=4 --seed 1',
+  example: 'npx flow run graphs/grpo.json --set steps=2 --seed 1',
   run: async (words, world) => {
     const start = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
     if (!start) return 0

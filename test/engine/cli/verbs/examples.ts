@@ -96,7 +96,7 @@ export function tryExamples(names: readonly string[]): void {
         // as long as it is where the package is installed
         const help = (await helpOf([name, '--help'])).replaceAll(
           `${repository}/graphs`,
-          'node_modules/flow/graphs',
+          'node_modules/@flow-graphs/flow/graphs',
         )
         t.ok(isScreen(help), `24 lines of 100 columns in ${folder}`)
       }
