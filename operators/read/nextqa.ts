@@ -59,7 +59,8 @@ export async function readNextQa(settings: {
       question: text(row, 'question', where),
       options,
       answer: lettersOf(options.length)[Number(row.answer ?? -1)] ?? null,
-      tasks: [type],
+      // the official script counts questions about before (TP) and after (TN) as one type
+      tasks: [type === 'TP' ? 'TN' : type],
       groups: { kind: kinds[type[0] ?? ''] ?? type },
       instruction,
     })
