@@ -83,7 +83,8 @@ class GraphRun implements NodeHost, Services {
         if (!this.#error) this.fail(error)
       })
       this.#acknowledged = past?.acknowledged ?? 0
-      this.ledger.skipped = past?.skipped ?? 0
+      // an older checkpoint does not name the nodes
+      this.ledger.recall(past?.skips ?? { '': past?.skipped ?? 0 })
       this.#checkpoints = this.#makeCheckpoints(from, past)
       this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
@@ -144,7 +145,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {
-    this.ledger.skipped++
+    this.ledger.skip(node.name)
     for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
     this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
@@ -154,8 +155,8 @@ class GraphRun implements NodeHost, Services {
   #refuseSkipped(isOver: boolean): void {
     if (this.#options.link?.isHome === false) return
     const { nodes } = this.#options.link?.whole ?? this.#plan
-    const { skipped } = this.ledger
-    const excess = excessOf(nodes, skipped, this.#acknowledged + skipped, isOver)
+    const { skips, skipped } = this.ledger
+    const excess = excessOf(nodes, skips, this.#acknowledged + skipped, isOver)
     if (excess && !this.#error) this.fail(excess)
   }
 
@@ -269,7 +270,7 @@ class GraphRun implements NodeHost, Services {
       network: () => this.#network,
       counts: () => {
         const files = this.#journal?.sizes() ?? {}
-        return { seed: this.seed, acknowledged: this.#acknowledged, skipped: this.ledger.skipped, files }
+        return { seed: this.seed, acknowledged: this.#acknowledged, ...this.ledger.skipState(), files }
       },
       log: this.log,
       fail: (error: unknown) => this.fail(error),

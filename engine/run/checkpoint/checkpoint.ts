@@ -29,7 +29,7 @@ export interface CheckpointHost {
   /** Undefined before the nodes exist. */
   network(): Network | undefined
   /** The part of the state that the run itself counts. */
-  counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'files'>
+  counts(): Pick<RunState, 'seed' | 'acknowledged' | 'skipped' | 'skips' | 'files'>
   log(message: string): void
   fail(error: unknown): void
 }

@@ -15,6 +15,8 @@ export interface RunState {
   readonly seed: number
   readonly acknowledged: number
   readonly skipped: number
+  /** The same by name of the node. */
+  readonly skips?: Readonly<Record<string, number>>
   /** By name of the source. */
   readonly cursors: Readonly<Record<string, CursorState>>
   /** The latest value of each feedback edge with `keep: latest`, by name of the edge. */
@@ -75,9 +77,10 @@ export async function damageOf(folder: string): Promise<string | undefined> {
 const show = (value: unknown): string => JSON.stringify(value) ?? 'missing'
 
 function isState(state: Record<string, unknown>): state is Record<string, unknown> & RunState {
-  const { seed, acknowledged, skipped, cursors, edges, turns, files, best, contents } = state
+  const { seed, acknowledged, skipped, skips, cursors, edges, turns, files, best, contents } = state
   return (
     [seed, acknowledged, skipped].every(isCount) &&
+    (skips === undefined || isTable(skips, isCount)) &&
     isTable(cursors, isCursor) &&
     isObject(edges) &&
     (turns === undefined || isTable(turns, isCount)) &&

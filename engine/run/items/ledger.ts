@@ -7,13 +7,31 @@ export class Ledger {
   made = 0
   peakLive = 0
   peakBytes = 0
-  /** Items that failed and were skipped. */
-  skipped = 0
+  /** Items that failed and were skipped, by name of the node. */
+  readonly skips = new Map<string, number>()
   readonly #onDisposeError: (error: unknown) => void
 
   constructor(runSeed: number, onDisposeError: (error: unknown) => void) {
     this.runSeed = runSeed
     this.#onDisposeError = onDisposeError
+  }
+
+  /** Items that failed and were skipped. */
+  get skipped(): number {
+    return [...this.skips.values()].reduce((sum, count) => sum + count, 0)
+  }
+
+  skip(node: string): void {
+    this.skips.set(node, (this.skips.get(node) ?? 0) + 1)
+  }
+
+  /** What a checkpoint keeps of it. */
+  skipState(): { skipped: number; skips: Record<string, number> } {
+    return { skipped: this.skipped, skips: Object.fromEntries(this.skips) }
+  }
+
+  recall(skips: Readonly<Record<string, number>>): void {
+    for (const [node, count] of Object.entries(skips)) this.skips.set(node, count)
   }
 
   opened(bytes: number): void {

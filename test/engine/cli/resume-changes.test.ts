@@ -1,5 +1,5 @@
 // What a resumed run depends on: other data, plugins or settings are named and refused, or accepted and recorded.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { defer, EMPTY } from 'rxjs'
 import t, { type Test } from 'tap'
@@ -70,6 +70,30 @@ t.test('a run that one item ended goes on with another onError, and its manifest
   t.same(manifest.set, [set])
   t.match(manifest.resumed, [{}, { checkpoint: '000004', set: [set] }])
 })
+
+t.test(
+  'it goes on although another node may skip only a share; the checkpoint tells which node has skipped',
+  async t => {
+    const folder = t.testdir({ 'rows.jsonl': table(9) })
+    const nodes = {
+      rows: { operator: 'rows', config: { path: join(folder, 'rows.jsonl') } },
+      work: { operator: 'work', config: { failAt: 5 }, from: { numbers: 'rows.numbers' } },
+      more: { operator: 'work', from: { numbers: 'work.numbers' }, onError: { skip: 0.05 } },
+      end: { operator: 'collect', from: { items: 'more.numbers' } },
+    }
+    writeFileSync(join(folder, 'g.json'), graphText(nodes, { checkpoint: { every: 2 } }))
+    const run = join(folder, 'run')
+    t.match(await call('run', join(folder, 'g.json'), '--out', run), { code: 1, text: /item "5"/ })
+    const resume = (...words: string[]) => call('run', '--resume', run, ...words)
+    t.match(await resume('--set', 'nodes.work.onError=skip'), { code: 0, text: /: completed, .*1 skipped/ })
+    const [last] = readdirSync(join(run, 'checkpoints'))
+      .filter(name => /^\d+$/.test(name))
+      .sort()
+      .reverse()
+    const state = JSON.parse(readFileSync(join(run, 'checkpoints', last ?? '', 'state.json'), 'utf8'))
+    t.match(state, { skipped: 1, skips: { work: 1 } })
+  },
+)
 
 t.test('a setting that changes what the checkpoint means is refused by name', async t => {
   const { resume } = await failedRun(t)

@@ -149,6 +149,27 @@ t.test('a share of skipped items is allowed, and more of them fail the run when 
   t.equal(on.seen.length, 19, 'not before the end: a run of few items would end with its first')
 })
 
+t.test('what a node may skip without limit does not count for the share of another node', async t => {
+  const nodes = (share: number, failAt: number) => ({
+    ...chain(20, { failAt: 10 }, { onError: 'skip' }),
+    more: {
+      operator: 'work',
+      config: { failAt },
+      from: { numbers: 'work.numbers' },
+      onError: { skip: share },
+    },
+    end: { operator: 'collect', from: { items: 'more.numbers' } },
+  })
+  t.match(await runNodes(t, nodes(0, -1), testBed()), { status: 'completed', skipped: 1 })
+  t.match(await runNodes(t, nodes(0.05, 7), testBed()), { status: 'completed', skipped: 2 })
+  t.match(await runNodes(t, nodes(0.04, 7), testBed()), {
+    status: 'failed',
+    error: {
+      message: /^1 of 20 items were skipped, more than the share of 0.04 that onError of "more" allows/,
+    },
+  })
+})
+
 t.test('a long run ends as soon as too many are skipped', async t => {
   const on = testBed()
   const none = await runNodes(t, chain(300, { failAt: 5 }, { onError: { skip: 0 } }), on)
