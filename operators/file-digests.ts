@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { digestOfContent } from '../engine/shared/digest-of-content.ts'
 import { makeFolder } from '../engine/shared/files.ts'
 import { replaceFile } from '../engine/shared/replace-file.ts'
 import { cacheFolder } from './builtin.ts'
@@ -79,9 +79,7 @@ async function keptDigest(
   const isLarge = size > smallBytes
   const known = isLarge ? await readFile(kept, 'utf8').catch(() => '') : ''
   if (/^[0-9a-f]{64}$/.test(known)) return known
-  const hash = createHash('sha256')
-  for await (const chunk of content()) hash.update(chunk)
-  const digest = hash.digest('hex')
+  const digest = await digestOfContent(content())
   // a file changed a moment ago may be changed once more without another time
   if (isLarge && Date.now() - changedMs > 2000) await keep(kept, digest)
   return digest

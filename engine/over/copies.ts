@@ -1,12 +1,11 @@
 // Copies of what nodes of the home part change in place, e.g. weights: other parts work with the copy that an item is
 // pinned to, and the next change waits until the copy is made.
-import { createHash } from 'node:crypto'
 import { createReadStream, readdirSync, rmSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import type { Copier } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
+import { digestOfContent } from '../shared/digest-of-content.ts'
 import { makeFolder } from '../shared/files.ts'
 import { inside } from '../shared/inside.ts'
 import type { Version } from './names.ts'
@@ -106,8 +105,6 @@ export class Copies implements Copier {
   }
 }
 
-export async function digestOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash)
-  return hash.digest('hex')
-}
+/** The SHA-256 of a file. */
+export const digestOfFile = (path: string): Promise<string> =>
+  digestOfContent(createReadStream(path, { highWaterMark: 2 ** 20 }))

@@ -1,40 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import {
-  appendFileSync,
-  closeSync,
-  createReadStream,
-  existsSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs'
-import {
-  copyFile,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises'
+import * as files from 'node:fs'
+import * as asyncFiles from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
 import path, { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -53,38 +21,7 @@ const called: { work?: () => unknown } = createContext({})
 
 /** What Node gives. */
 export const platform: Platform = {
-  files: {
-    appendFileSync,
-    closeSync,
-    copyFile,
-    createReadStream,
-    existsSync,
-    fstatSync,
-    fsyncSync,
-    linkSync,
-    mkdir,
-    mkdirSync,
-    mkdtemp,
-    open,
-    openSync,
-    readdir,
-    readdirSync,
-    readFile,
-    readFileSync,
-    readSync,
-    realpathSync,
-    rename,
-    renameSync,
-    rm,
-    rmSync,
-    stat,
-    statSync,
-    symlink,
-    truncateSync,
-    writeFile,
-    writeFileSync,
-    writeSync,
-  },
+  files: { ...files, ...asyncFiles },
   paths: path,
   processes: {
     id: process.pid,
@@ -153,7 +90,7 @@ export const platform: Platform = {
 
 /** The folder of this package, from the sources and from dist alike. */
 function findPackage(folder: string): string {
-  if (existsSync(join(folder, 'package.json'))) return folder
+  if (files.existsSync(join(folder, 'package.json'))) return folder
   const parent = dirname(folder)
   if (parent === folder) throw new Error('no package.json in any folder above the files of flow')
   return findPackage(parent)

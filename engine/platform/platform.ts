@@ -18,11 +18,13 @@ type Sync = typeof import('node:fs')
 type Async = typeof import('node:fs/promises')
 
 /** Files by their paths. A tab keeps them in memory; it may mount files of the visitor, which are read where they lie. */
-export type Files = Pick<
+export type Files = SyncFiles & AsyncFiles & Pick<Sync, 'createReadStream'>
+
+/** The calls that end at once. */
+export type SyncFiles = Pick<
   Sync,
   | 'appendFileSync'
   | 'closeSync'
-  | 'createReadStream'
   | 'existsSync'
   | 'fstatSync'
   | 'fsyncSync'
@@ -39,21 +41,22 @@ export type Files = Pick<
   | 'truncateSync'
   | 'writeFileSync'
   | 'writeSync'
-> &
-  Pick<
-    Async,
-    | 'copyFile'
-    | 'mkdir'
-    | 'mkdtemp'
-    | 'open'
-    | 'readdir'
-    | 'readFile'
-    | 'rename'
-    | 'rm'
-    | 'stat'
-    | 'symlink'
-    | 'writeFile'
-  >
+>
+
+type AsyncFiles = Pick<
+  Async,
+  | 'copyFile'
+  | 'mkdir'
+  | 'mkdtemp'
+  | 'open'
+  | 'readdir'
+  | 'readFile'
+  | 'rename'
+  | 'rm'
+  | 'stat'
+  | 'symlink'
+  | 'writeFile'
+>
 
 /** Names of files; a tab's are POSIX names. */
 export type Paths = Pick<

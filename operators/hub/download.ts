@@ -6,6 +6,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { digestOfContent } from '../../engine/shared/digest-of-content.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { HubError } from './hub-error.ts'
@@ -159,6 +160,5 @@ const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size
 
 async function digestOf(path: string, kind: Wanted['digest']['kind'], size: number): Promise<string> {
   const hash: Hash = kind === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`)
-  for await (const chunk of createReadStream(path)) hash.update(chunk)
-  return hash.digest('hex')
+  return digestOfContent(createReadStream(path), hash)
 }

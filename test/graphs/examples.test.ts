@@ -4,33 +4,22 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../engine/cli/command.ts'
-import { makeEmbedded } from '../../engine/cli/embedded.ts'
-import { operators, resources } from '../../operators/index.ts'
 import { repository } from '../fixtures.ts'
+import { flowWords } from './flow-words.ts'
 
 t.setTimeout(800_000)
 const folder = t.testdir({})
-const registry = { operators, resources }
 
 type Line = Record<string, number> & { key: string; rewards: Record<string, number>; text: string }
 
 /** Runs an example, and reads what it recorded. */
 async function run(name: string, params: Record<string, string | number> = {}) {
-  const said: string[] = []
   const set = Object.entries(params).flatMap(([param, value]) => ['--set', `${param}=${value}`])
   const file = join(repository, 'graphs/examples', `${name}.json`)
   const directory = join(folder, name)
-  const code = await command(['run', file, ...set, '--seed', '0', '--out', directory], {
-    registry,
-    environment: process.env,
-    screen: { write: () => {} },
-    print: line => said.push(line),
-    complain: line => said.push(line),
-    prepare: plan => makeEmbedded(plan, registry, line => said.push(line)),
-  })
-  t.equal(code, 0, said.join('\n'))
-  t.match(said.join('\n'), / 0 leaked buffers/, 'all memory is freed')
+  const { code, text } = await flowWords(['run', file, ...set, '--seed', '0', '--out', directory])
+  t.equal(code, 0, text)
+  t.match(text, / 0 leaked buffers/, 'all memory is freed')
   const lines = (stream: string) =>
     readFileSync(join(directory, `${stream}.jsonl`), 'utf8')
       .trim()

@@ -3,13 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../engine/cli/command.ts'
-import { makeEmbedded } from '../../engine/cli/embedded.ts'
 import { registry } from '../../engine/cli/registry.ts'
 import { checkGraph } from '../../engine/graph/check.ts'
 import { describe } from '../../engine/graph/problem.ts'
 import { reward } from '../../operators/reward/reward.ts'
 import { repository } from '../fixtures.ts'
+import { flowWords } from './flow-words.ts'
 
 t.setTimeout(800_000)
 const page = readFileSync(join(repository, 'graphs/README.md'), 'utf8')
@@ -41,19 +40,8 @@ const commandsIn = (text: string): string[][] =>
   )
 
 /** Runs one command; what it printed and recorded. */
-async function flow(words: readonly string[]) {
-  const said: string[] = []
-  const out = words[0] === 'run' ? ['--out', `run-${words[1]}`] : []
-  const code = await command([...words, ...out], {
-    registry,
-    environment: process.env,
-    screen: { write: () => {} },
-    print: line => said.push(line),
-    complain: line => said.push(line),
-    prepare: plan => makeEmbedded(plan, registry, line => said.push(line)),
-  })
-  return { code, text: said.join('\n') }
-}
+const flow = (words: readonly string[]) =>
+  flowWords(words[0] === 'run' ? [...words, '--out', `run-${words[1]}`] : words)
 
 const lines = (file: string) => readFileSync(file, 'utf8').trim().split('\n').length
 

@@ -1,4 +1,4 @@
-import type { Files } from '../platform.ts'
+import type { SyncFiles } from '../platform.ts'
 import { type Entry, type FileEntry, fault, grow, type Tree } from './tree.ts'
 
 /** The bytes of a tab: `Buffer` of the package of this name, or Node's in its tests. */
@@ -13,22 +13,6 @@ interface Open {
   at: number
   appends: boolean
 }
-
-type SyncFiles = Omit<
-  Files,
-  | 'copyFile'
-  | 'createReadStream'
-  | 'mkdir'
-  | 'mkdtemp'
-  | 'open'
-  | 'readdir'
-  | 'readFile'
-  | 'rename'
-  | 'rm'
-  | 'stat'
-  | 'symlink'
-  | 'writeFile'
->
 
 /** What `statSync` says of an entry, as far as flow asks. */
 export function statsOf(entry: Entry) {

@@ -26,6 +26,24 @@ const ownFault = (
   set: folder => [`nodes.rows.config.path=${join(folder, 'rows.jsonl')}`, ...set(folder)],
 })
 
+/** GRPO with a reward of one's own. */
+const scorerFault = (name: string, operator: string, config: object): Fault => ({
+  name,
+  graph: 'g.json',
+  spoil: folder =>
+    writeFileSync(
+      join(folder, 'g.json'),
+      JSON.stringify({
+        extends: join(repository, 'graphs/grpo.json'),
+        summary: 'GRPO with a scorer.',
+        nodes: {
+          scored: { operator, config, from: { groups: 'rewards.groups' } },
+          advantages: { from: { groups: 'scored.groups' } },
+        },
+      }),
+    ),
+})
+
 /** Faults of graphs that people write themselves. */
 export const otherFaults: readonly Fault[] = [
   ownFault(
@@ -44,44 +62,6 @@ export const otherFaults: readonly Fault[] = [
   ownFault('a file to write that is a folder', { rows: reading, file: copied({ path: 'x' }) }, folder => [
     `nodes.file.config.path=${join(folder, 'clips')}`,
   ]),
-  {
-    name: 'a scorer that is not there',
-    graph: 'g.json',
-    spoil: folder =>
-      writeFileSync(
-        join(folder, 'g.json'),
-        JSON.stringify({
-          extends: join(repository, 'graphs/grpo.json'),
-          summary: 'GRPO with a scorer.',
-          nodes: {
-            scored: {
-              operator: 'reward.command',
-              config: { command: ['python-of-mine', 'score.py'] },
-              from: { groups: 'rewards.groups' },
-            },
-            advantages: { from: { groups: 'scored.groups' } },
-          },
-        }),
-      ),
-  },
-  {
-    name: 'a scorer without an address',
-    graph: 'g.json',
-    spoil: folder =>
-      writeFileSync(
-        join(folder, 'g.json'),
-        JSON.stringify({
-          extends: join(repository, 'graphs/grpo.json'),
-          summary: 'GRPO with a scorer.',
-          nodes: {
-            scored: {
-              operator: 'reward.http',
-              config: { url: 'localhost:8000/score' },
-              from: { groups: 'rewards.groups' },
-            },
-            advantages: { from: { groups: 'scored.groups' } },
-          },
-        }),
-      ),
-  },
+  scorerFault('a scorer that is not there', 'reward.command', { command: ['python-of-mine', 'score.py'] }),
+  scorerFault('a scorer without an address', 'reward.http', { url: 'localhost:8000/score' }),
 ]
