@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { concat, defer, from, ignoreElements } from 'rxjs'
+import { concat, defer, finalize, from, ignoreElements, merge, Subject } from 'rxjs'
 import { type Context, type Item, operator } from '../../engine/operator.ts'
 import { isObject, readJsonObject } from '../../engine/shared/json.ts'
 import type { QuestionWith } from '../question.ts'
@@ -49,13 +49,18 @@ export default operator({
     let done = 0
     const digests = new Map<string, ReturnType<typeof recipeDigests>>()
     const kept: Item<Benchmark>[] = []
+    // The benchmark comes first, for the node that passes it on may be the one that opens the folder. Its stream may end
+    // as late as the questions: who waits for that end waits for ever, because nobody takes the results meanwhile.
+    const begun = new Subject<never>()
     const describe = benchmark.pipe(
       context.each((value: Benchmark, item) => {
         kept.push(item.derive(value))
+        begun.complete()
         return undefined
       }),
+      finalize(() => begun.complete()),
     )
-    const commit = results.pipe(
+    const commit = concat(begun, results).pipe(
       context.each(async (question: QuestionWith<'verdict'>) => {
         const folder = folderOfCount(whole, question.count)
         // the folder is this run's only after it was opened, which is before the first result
@@ -91,8 +96,7 @@ export default operator({
         return undefined
       }),
     )
-    // the benchmark comes first, for the node that passes it on may be the one that opens the folder
-    return { done: concat(concat(describe, commit).pipe(ignoreElements()), finish) }
+    return { done: concat(merge(commit, describe).pipe(ignoreElements()), finish) }
   },
 })
 
