@@ -5,7 +5,7 @@ import type { Status } from '../../engine/run/record/status.ts'
 /** What a process holds at a moment. */
 export interface Held {
   residentBytes: number
-  /** Open files, pipes and sockets. */
+  /** Open files, pipes and sockets, without the modules that Node reads when a process starts. */
   handles: number
   /** Bytes of all live GPU buffers, as the run last told; undefined before it tells. */
   gpuBytes: number | undefined
@@ -16,7 +16,7 @@ export function heldBy(pid: number, directory: string): Held | undefined {
   const status = textOf(`/proc/${pid}/status`)
   const resident = /VmRSS:\s*(\d+) kB/.exec(status)?.[1]
   if (resident === undefined) return undefined
-  const handles = namesIn(`/proc/${pid}/fd`).length
+  const handles = filesOf(pid).filter(path => !/\.[jt]s$/.test(path)).length
   return { residentBytes: Number(resident) * 1024, handles, gpuBytes: gpuBytesOf(pid, directory) }
 }
 

@@ -151,7 +151,7 @@ export class Soak {
   /** Looks at a process until it ends or a condition holds. */
   async #until(flow: SoakedFlow, holds: () => boolean): Promise<void> {
     for (let looks = 0; !flow.isOver && !holds(); looks++) {
-      const held = looks % 5 === 0 && heldBy(flow.pid, this.run)
+      const held = looks % 2 === 0 && heldBy(flow.pid, this.run)
       if (held) this.looks.push({ ...held, done: this.#done(), process: this.processes })
       await delay(lookMs)
     }
