@@ -1,9 +1,8 @@
 // What the files of a run's folder say about it, without running or loading anything.
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
-import { notAFile } from '../shared/files.ts'
 import { isLeft } from '../shared/folder-lock.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
@@ -75,7 +74,7 @@ const tailBytes = 2 ** 18
 
 function newestMetrics(path: string): Record<string, number> {
   const metrics: Record<string, number> = {}
-  if (!existsSync(path) || notAFile(path) !== undefined) return metrics
+  if (!existsSync(path) || !statSync(path).isFile()) return metrics
   for (const line of tailOf(path).split('\n')) {
     const entry = safely((): unknown => JSON.parse(line))
     if (!isObject(entry)) continue

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { differences } from '../../graph/differences.ts'
 import { show } from '../../graph/problem.ts'
 import { hide, hideIn } from '../../graph/secrets.ts'
-import { checkpointsOf, listCheckpoints, readState } from '../../run/checkpoint/folder.ts'
+import { checkpointsOf, damageOf, listCheckpoints, readState } from '../../run/checkpoint/folder.ts'
 import { startRun } from '../../run/run.ts'
 import type { RunSummary } from '../../run/summary.ts'
 import { refuseUnlessFile } from '../../shared/files.ts'
@@ -106,10 +106,12 @@ function parsed(text: string): Record<string, unknown> | undefined {
 const isAbout = ({ entry }: Pick<Line, 'entry'>, key: string): boolean =>
   typeof entry.key === 'string' && (entry.key === key || entry.key.split(' ').includes(key))
 
-/** The newest checkpoint written before all of the lines. */
+/** The newest whole checkpoint written before all of the lines. */
 async function checkpointBefore(directory: string, lines: readonly Line[]): Promise<string | undefined> {
   for (const name of (await listCheckpoints(directory)).reverse()) {
-    const { files } = await readState(join(checkpointsOf(directory), name))
+    const folder = join(checkpointsOf(directory), name)
+    if ((await damageOf(folder)) !== undefined) continue
+    const { files } = await readState(folder)
     if (lines.every(({ stream, at }) => (files[`${stream}.jsonl`] ?? 0) <= at)) return name
   }
   return undefined

@@ -10,6 +10,7 @@
 import type { Cadence } from '../../graph/flatten/flat.ts'
 import type { Durable } from '../../operator.ts'
 import { join } from '../../platform/paths.ts'
+import { codeOf, messageOf } from '../../shared/errors.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { isJson } from '../../shared/json.ts'
 import { RunError } from '../error.ts'
@@ -80,7 +81,13 @@ export class Checkpoints {
     const durable = this.#durables.get(folderOf(part))
     if (!durable || this.#folder === undefined) return
     const folder = join(this.#folder, folderOf(part))
-    await settles(`restoring ${part.kind} "${part.name}"`, durable.restore(folder))
+    try {
+      await settles(`restoring ${part.kind} "${part.name}"`, durable.restore(folder))
+    } catch (error) {
+      if (codeOf(error) !== undefined) throw error
+      const message = `${folder}: must hold the state of ${part.kind} "${part.name}": ${messageOf(error)}`
+      throw new RunError('checkpoint-mismatch', message, { cause: error })
+    }
   }
 
   /** The value that a feedback edge starts with, or nothing when it starts empty. */

@@ -4,6 +4,8 @@ import type { Recipe } from './store.ts'
 
 /** What a form is made of: one result for each question, in the order of the benchmark. */
 export interface Exported {
+  /** Folder of the results. */
+  folder: string
   benchmark: Benchmark
   recipe: Recipe
   results: readonly Result[]

@@ -12,7 +12,7 @@ const mvbenchTasks =
 const mlvuTasks = 'count,ego,needle,order,plotQA,anomaly_reco,topic_reasoning'
 
 /** The answer file that the published script of a benchmark writes. */
-export function publishedFiles({ benchmark, results }: Exported): Files {
+export function publishedFiles({ folder, benchmark, results }: Exported): Files {
   if (benchmark.name === 'mvbench') return mvbenchFile(results)
   if (benchmark.name === 'mlvu') return mlvuFile(results)
   if (benchmark.name === 'mmvu') {
@@ -21,7 +21,7 @@ export function publishedFiles({ benchmark, results }: Exported): Files {
   }
   throw new EvaluationError(
     'other-benchmark',
-    `published: must be results of mvbench, mlvu or mmvu, found those of ${benchmark.name}, of which the published scripts write no file`,
+    `${folder}: must be results of mvbench, mlvu or mmvu, found those of ${benchmark.name}, of which the published scripts write no file`,
   )
 }
 

@@ -2,7 +2,6 @@ import { dirname } from 'node:path'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
-import type { Benchmark } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import type { Exported, Files } from './export-kinds.ts'
 import { lmmsEvalFiles } from './export-lmms-eval.ts'
@@ -22,7 +21,7 @@ export function exportResults(folder: string, form: ExportForm, out: string): st
   const answers = byQuestion(readResults(folder, benchmark))
   const results = answers.flatMap(([first]) => first ?? [])
   if (results.length === 0) throw new EvaluationError('no-results', `${folder}: holds no result yet`)
-  const files = forms[form]({ benchmark, recipe: readRecipe(folder), results, answers })
+  const files = forms[form]({ folder, benchmark, recipe: readRecipe(folder), results, answers })
   return Object.entries(files).map(([name, text]) => {
     const path = inside(out, name)
     makeFolder(dirname(path))
@@ -46,8 +45,9 @@ const letterOf = ({ chosen }: Result): string => chosen ?? ''
 const ownId = ({ id }: Result): string => id.slice(id.indexOf('/') + 1)
 
 /** One object for each clip, with the keys of the official template. */
-function videoMmeFiles({ benchmark, results }: Exported): Files {
-  mustBe('video-mme', benchmark)
+function videoMmeFiles(exported: Exported): Files {
+  mustBe('video-mme', exported)
+  const { results } = exported
   const clips = new Map<string, Result[]>()
   for (const result of results) clips.set(result.clip, [...(clips.get(result.clip) ?? []), result])
   const rows = [...clips.values()].map(questions => {
@@ -72,13 +72,14 @@ function videoMmeFiles({ benchmark, results }: Exported): Files {
 }
 
 /** Only the test set has questions with ids of their own, such as `AR_0`. */
-function mlvuTestFiles({ benchmark, results }: Exported): Files {
-  mustBe('mlvu', benchmark)
+function mlvuTestFiles(exported: Exported): Files {
+  mustBe('mlvu', exported)
+  const { folder, results } = exported
   const development = results.find(result => ownId(result).includes('/'))
   if (development)
     throw new EvaluationError(
       'other-benchmark',
-      `mlvu-test: must be results of MLVU's test set, found ${development.id} of its development set`,
+      `${folder}: must be results of MLVU's test set, found ${development.id} of its development set`,
     )
   const rows = results.map(result => ({
     question_id: ownId(result),
@@ -98,8 +99,9 @@ const lvbenchNames: Readonly<Record<string, string>> = {
 }
 
 /** Letters by the ids of their questions, and the accuracies that the leaderboard takes. */
-function lvbenchFiles({ benchmark, results }: Exported): Files {
-  mustBe('lvbench', benchmark)
+function lvbenchFiles(exported: Exported): Files {
+  mustBe('lvbench', exported)
+  const { results } = exported
   const share = (some: readonly Result[]) =>
     some.filter(({ outcome }) => outcome === 'right').length / some.length
   const types = [...new Set(results.flatMap(({ tasks }) => tasks))]
@@ -113,9 +115,12 @@ function lvbenchFiles({ benchmark, results }: Exported): Files {
   }
 }
 
-function mustBe(name: string, benchmark: Benchmark): void {
+function mustBe(name: string, { folder, benchmark }: Exported): void {
   if (benchmark.name === name) return
-  throw new EvaluationError('other-benchmark', `must be results of ${name}, found those of ${benchmark.name}`)
+  throw new EvaluationError(
+    'other-benchmark',
+    `${folder}: must be results of ${name}, found those of ${benchmark.name}`,
+  )
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
