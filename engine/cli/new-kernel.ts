@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { apiVersion } from '../operator.ts'
 import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 
@@ -10,8 +11,8 @@ export interface NewFiles {
 }
 
 /**
- * `flow new kernel`: in a checkout of flow, a kernel in `kernels/ROOM` with its test; elsewhere, or with `out`, a module with
- * its test that imports `flow/kernels`.
+ * `flow new kernel`: in a checkout of flow, a kernel in `kernels/ROOM` with its test; elsewhere, or with `out`, a plugin with
+ * its test: the kernel, and an operator that runs it.
  */
 export function kernelFiles(name: string, room: string | undefined, out: string | undefined): NewFiles {
   checkName(name)
@@ -65,7 +66,7 @@ function checkName(name: string): void {
 
 /** Names that the templates use for something else. */
 const usedNames = new Set(
-  'assert close compile complaints count define device family given group kernel noise recording size spread target tensor test values wgsl'.split(
+  'api assert close compile compiled complaints context count define device factor family given group items kernel noise operator operators recording rows size spread target tensor test trials values wanted wgsl'.split(
     ' ',
   ),
 )
@@ -91,7 +92,9 @@ function kernelModule(name: string, typed?: 'typed'): string {
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'`
-    : `import { kernel, sizeOf, spread, targetKey } from '${packageName}/kernels'`
+    : `import { deviceOf } from '${packageName}'
+import { compile, kernel, Recording, sizeOf, spread, targetKey } from '${packageName}/kernels'
+import { operator } from '${packageName}/operator'`
   const parameters = [`recording${t(': Recording')}`, `{ x, y, factor }${t(`: ${type}`)}`]
   const signature = fitting(`export function ${call}(`, parameters, `)${t(': void')}`)
   return `${imports}
@@ -146,8 +149,43 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 }\`,
   }))
 }
-`
+${typed ? '' : operatorOf(name)}`
 }
+
+/** An operator that runs the kernel, so that a graph can use it at once. */
+const operatorOf = (name: string): string => `
+/** The version of flow's operator contract that this was written for. */
+export const api = ${apiVersion}
+
+/** The kernel as an operator: a graph that names this file in "plugins" can use it. */
+export const operators = {
+  'my.${name}': operator({
+    summary: 'Multiplies the numbers of each row by a factor, on the GPU.',
+    config: { factor: { type: 'number', default: 2, description: 'The factor.' } },
+    inputs: { rows: 'any' },
+    outputs: { rows: 'any' },
+    run: ({ rows }, { factor }, context) => ({
+      rows: rows.pipe(
+        context.each(async row => {
+          const device = await deviceOf(context)
+          const x = device.tensor('x', [row.values.length], 'f32', Float32Array.from(row.values))
+          const y = device.tensor('y', [row.values.length])
+          const recording = new Recording(device)
+          ${camel(name)}(recording, { x, y, factor })
+          const compiled = await compile(device, recording, '${name}')
+          try {
+            compiled.run()
+            return { ...row, values: [...(await device.read(y))] }
+          } finally {
+            compiled.free()
+            for (const tensor of [x, y]) device.freeTensor(tensor)
+          }
+        }),
+      ),
+    }),
+  }),
+}
+`
 
 /** A list in one line of at most 110 characters, or else an item a line, as the formatter writes it. */
 function fitting(before: string, items: readonly string[], after: string, padding = ''): string {
@@ -192,8 +230,8 @@ function pluginTest(name: string): string {
   const call = camel(name)
   return `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { kernelFaultsOf } from '${packageName}/testing'
-import { ${call}, ${call}Reference } from './${name}.mjs'
+import { faultsOf, kernelFaultsOf } from '${packageName}/testing'
+import { ${call}, ${call}Reference, operators } from './${name}.mjs'
 
 test('the kernel multiplies each element by the factor, and frees what it takes', async () => {
   // one element, a few, the elements of a workgroup of either family, and one more
@@ -203,6 +241,11 @@ test('the kernel multiplies each element by the factor, and frees what it takes'
     return { given: { x }, wanted, record: (recording, { x, y }) => ${call}(recording, { x, y, factor: 0.5 }) }
   })
   assert.deepEqual(await kernelFaultsOf(trials), [])
+})
+
+test('its operator keeps the rules of streams, and frees what it takes', async () => {
+  const rows = [{ values: [1, -2, 3] }, { values: [0.5] }]
+  assert.deepEqual(await faultsOf(operators['my.${name}'], { items: { rows } }), [])
 })
 `
 }

@@ -17,7 +17,7 @@ import { readSettings } from './file/settings.ts'
 import { type ExpandOptions, expand } from './flatten/expand.ts'
 import { endName, type FlatNode, type FlatResource, type Level, locate } from './flatten/flat.ts'
 import { lookUp } from './look-up.ts'
-import { whyUnread } from './missing-file.ts'
+import { shippedAs, whyUnread } from './missing-file.ts'
 import type { Plan, PlannedNode, PlannedResource, Registry } from './plan.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { hideIn } from './secrets.ts'
@@ -80,7 +80,8 @@ function checkWith(
   } catch (error) {
     const { why, nearest } = whyUnread(file, error)
     const rule = 'must be a file that can be read'
-    const remedy = nearest === undefined ? {} : { remedy: `write "${join(dirname(file), nearest)}"` }
+    const meant = nearest === undefined ? shippedAs(file) : join(dirname(file), nearest)
+    const remedy = meant === undefined ? {} : { remedy: `write "${meant}"` }
     const problem: Problem = { code: 'unreadable-file', path: file, rule, found: why, ...remedy }
     return { problems: [problem], warnings: [] }
   }

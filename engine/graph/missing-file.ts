@@ -1,6 +1,8 @@
 import { existsSync, readdirSync } from '../platform/files.ts'
-import { basename, dirname, resolve } from '../platform/paths.ts'
+import { basename, dirname, join, resolve } from '../platform/paths.ts'
 import { codeOf, messageOf } from '../shared/errors.ts'
+import { fileInside, isInside } from '../shared/inside.ts'
+import { packageFolder } from '../shared/package-folder.ts'
 import { nearest } from './did-you-mean.ts'
 
 /** Shorter names are near too many others. */
@@ -25,4 +27,11 @@ export function nearBy(path: string): string | undefined {
   const name = basename(path)
   if (name.length < shortest || !existsSync(folder)) return undefined
   return nearest(name, readdirSync(folder).slice(0, 1000))
+}
+
+/** The shipped graph that a path means which is not there: `flow:eval/own.json` for `graphs/eval/own.json`. */
+export function shippedAs(path: string): string | undefined {
+  const name = path.replace(/^(\.\/)*(graphs\/)?/, '')
+  const file = isInside(name) ? fileInside(join(packageFolder, 'graphs'), name) : undefined
+  return file === undefined ? undefined : `flow:${name}`
 }

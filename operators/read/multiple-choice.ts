@@ -91,9 +91,25 @@ export async function readMultipleChoice(settings: {
   const name = settings.name || basename(path, extname(path))
   const rows = await readTable(path)
   if (rows.length === 0) throw new ReadError('no-questions', `${path}: no question in it`)
+  checkColumns(rows, settings)
   const find = clipFinder(clipsOf(settings))
   const questions = rows.map((row, i) => questionOf(row, String(i), name, { ...settings, find }))
   return { name, headline: 'micro', questions, excluded: [], findings: [] }
+}
+
+/** Throws when no row has a column that the config names: then the names are wrong, not the rows. */
+function checkColumns(
+  rows: readonly PlacedRow[],
+  { path, video, question, options, id, task }: Settings,
+): void {
+  const named = [video, question, ...options, id, task].filter(column => column !== '')
+  const there = [...new Set(rows.flatMap(({ row }) => Object.keys(row)))]
+  const lacking = named.filter(column => !there.includes(column))
+  if (lacking.length === 0) return
+  throw new ReadError(
+    'no-column',
+    `${path}: must have the columns ${named.join(', ')}, which the config names; ${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} missing, found ${there.join(', ')}`,
+  )
 }
 
 function questionOf(

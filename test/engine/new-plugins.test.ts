@@ -58,6 +58,17 @@ t.test('what flow new writes works and passes its own test', async t => {
     t.equal(tested.code, 0, tested.out)
     t.match(tested.out, /^# fail 0$/m)
   }
+  write('rows.jsonl', '{"values":[1,-2]}\n{"values":[0.5]}\n')
+  const nodes = {
+    rows: { operator: 'read.jsonl', config: { path: 'rows.jsonl' } },
+    run: { operator: 'my.leaky-relu', config: { factor: 3 }, from: { rows: 'rows.items' } },
+    out: { operator: 'write.jsonl', config: { path: 'tripled.jsonl' }, from: { items: 'run.rows' } },
+  }
+  write('kernel.json', graphOf(['./leaky-relu.mjs'], nodes))
+  const ran = node(flow, 'run', 'kernel.json', '--out', 'kernel')
+  t.equal(ran.code, 0, ran.complaints)
+  t.match(ran.out, / 0 leaked buffers/)
+  t.same(lines('tripled.jsonl'), [{ values: [3, -6] }, { values: [1.5] }], 'a graph runs the new kernel')
   const again = node(flow, 'new', 'graph', 'copy')
   t.equal(again.code, 2)
   t.match(again.complaints, /copy\.json: must not be there yet/)

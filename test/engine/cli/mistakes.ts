@@ -10,6 +10,7 @@ const commands: readonly Mistake[] = [
   asGiven('no graph', 'run'),
   asGiven('two graphs', 'run', 'a.json', 'b.json'),
   asGiven('a graph that is not there', 'run', 'grop.json'),
+  asGiven('a graph of flow by its place in the repository', 'run', 'graphs/presets/trl-grpo.json'),
   asGiven('a folder as a graph', 'check', '.'),
   asGiven('a flag with a letter too much', 'run', 'flow:grpo.json', '--seeed', '1'),
   asGiven('a flag without its value', 'run', 'flow:grpo.json', '--seed'),

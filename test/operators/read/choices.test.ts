@@ -51,10 +51,11 @@ t.test('questions of your own are read from a table with names in its first line
   await t.rejects(readMultipleChoice({ ...settings, path, answers: 'letter' }), {
     message: `${path}: item 0: key must be the letter of one of 2 options, found "2"`,
   })
-  await t.rejects(
-    readMultipleChoice({ ...settings, path, video: 'clip' }),
-    /mine\.csv: item 0: clip must be text/,
-  )
+  await t.rejects(readMultipleChoice({ ...settings, path, video: 'clip' }), {
+    code: 'no-column',
+    message: `${path}: must have the columns clip, q, one, two, kind, which the config names; clip is missing, found file, q, one, two, key, kind`,
+    remedy: /--set nodes\.questions\.config\.question=problem/,
+  })
 })
 
 t.test(
