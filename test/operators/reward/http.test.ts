@@ -43,6 +43,18 @@ t.test('an endpoint scores a group that is posted to it', async t => {
   ])
 })
 
+t.test('null leaves the reward out', async t => {
+  const url = await serve(t, (_, response) => response.end('{"rewards": [null, 3]}'))
+  const [scored] = await score(url)
+  t.strictSame(
+    scored.completions.map(({ rewards, reward }: Group['completions'][number]) => [rewards, reward]),
+    [
+      [{ judge: null }, undefined],
+      [{ judge: 3 }, 7],
+    ],
+  )
+})
+
 const wrong: [string, RequestListener, object][] = [
   ['answers nothing', (_, r) => r.end(), { code: 'bad-answer', message: /got nothing/ }],
   ['answers prose', (_, r) => r.end('<html>'), { code: 'bad-answer', message: /got <html>/ }],
