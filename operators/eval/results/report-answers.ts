@@ -82,7 +82,8 @@ function letterTable({ letters, counts }: AnswerHabits): string {
     const diagonal = row === column && row !== 'none' ? ' class="diagonal"' : ''
     return `<td${diagonal} style="background:rgb(74 127 193/${shade}%)">${link}</td>`
   }
-  const share = (value: number) => `<td><span>${all === 0 ? '–' : `${percent(value / all)} %`}</span></td>`
+  const share = (value: number) =>
+    `<td><span>${all === 0 ? '–' : `${percent(value / all)}<small class="wide"> %</small>`}</span></td>`
   const body = rows.map(row => {
     const cells = columns.map(column => cell(row, column))
     return `<tr><th scope="row">${html(row)}</th>${cells.join('')}${share(sum(columns.map(column => count(row, column))))}</tr>`
@@ -90,7 +91,7 @@ function letterTable({ letters, counts }: AnswerHabits): string {
   const said = columns.map(column => share(sum(rows.map(row => count(row, column)))))
   const head = columns.map(column => `<th>${html(column)}</th>`)
   return `<h3>Letters: true (rows) and said (columns)</h3>
-<div class="scroll"><table class="letters"><thead><tr><th></th>${head.join('')}<th>share</th></tr></thead><tbody>${body.join('')}
+<div class="scroll"><table class="letters"><thead><tr><th></th>${head.join('')}<th>share<small class="narrow"> %</small></th></tr></thead><tbody>${body.join('')}
 <tr><th scope="row">said</th>${said.join('')}<td></td></tr></tbody></table></div>
 <p class="note">A model that prefers a place among the options says one letter more often than it is true.</p>`
 }
