@@ -55,7 +55,8 @@ export function changesOf(directory: string, placeNow: (path: string) => string)
     const place = placeNow(file)
     // an earlier flow compared clips by their size
     const now = /^\d+ bytes$/.test(String(before)) ? describe(place).split(',', 1).join() : describe(place)
-    return now === before ? [] : [`${file} was ${before}, is ${now}${place === file ? '' : ` at ${place}`}`]
+    const was = typeof before === 'string' ? before : JSON.stringify(before)
+    return now === before ? [] : [`${file} was ${was}, is ${now}${place === file ? '' : ` at ${place}`}`]
   })
 }
 

@@ -94,7 +94,8 @@ export function readRun(
   }
   const shown = hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets)
   const changes = differences(facts.resolved, shown).map(
-    ({ path, before, after }) => `${path} was ${show(before)}, is ${show(after)}`,
+    ({ path, before, after }) =>
+      `${path} was ${before === undefined ? 'nothing' : show(before)}, is ${after === undefined ? 'nothing' : show(after)}`,
   )
   if ((changes.length > 0 && !accept) || facts.structure !== structureOf(plan)) {
     const found = changes.join('; ') || 'other nodes or edges, or another sub-graph'

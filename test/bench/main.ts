@@ -15,7 +15,7 @@
 //   --leave        endure: the run is killed after its last update, without a checkpoint at the end
 //   --cuts N       power-cut: moments at which the power fails (default 200)
 //   --resumes N    power-cut: of these, gone on with to the end (default 10)
-//   --graphs N, --networks N, --checkpoints N, --benchmarks N, --clips N
+//   --graphs N, --networks N, --checkpoints N, --results N, --benchmarks N, --clips N
 //                  mutations: how many of each are changed at random and read (default 0)
 //   --updates N, --questions N, --kills N
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
@@ -66,6 +66,7 @@ const { values, positionals } = parseArgs({
     graphs: { type: 'string', default: '0' },
     networks: { type: 'string', default: '0' },
     checkpoints: { type: 'string', default: '0' },
+    results: { type: 'string', default: '0' },
     benchmarks: { type: 'string', default: '0' },
     clips: { type: 'string', default: '0' },
     updates: { type: 'string', default: '1000' },
@@ -111,8 +112,8 @@ if (name === 'soak') {
   process.exit(line.value.length > 0 ? 1 : 0)
 }
 if (name === 'mutations') {
-  const { graphs, networks, checkpoints, benchmarks, clips, seed } = values
-  const counts = { graphs, networks, checkpoints, benchmarks, clips, seed }
+  const { graphs, networks, checkpoints, results, benchmarks, clips, seed } = values
+  const counts = { graphs, networks, checkpoints, results, benchmarks, clips, seed }
   const numbers = Object.entries(counts).map(([kind, count]) => [kind, Number(count)] as const)
   for await (const line of mutations({ ...noMutations, ...Object.fromEntries(numbers) })) console.log(line)
   process.exit(0)

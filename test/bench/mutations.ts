@@ -20,6 +20,7 @@ export interface MutationOptions {
   readonly graphs: number
   readonly networks: number
   readonly checkpoints: number
+  readonly results: number
   readonly benchmarks: number
   readonly clips: number
   readonly seed: number
@@ -29,6 +30,7 @@ export const noMutations: MutationOptions = {
   graphs: 0,
   networks: 0,
   checkpoints: 0,
+  results: 0,
   benchmarks: 0,
   clips: 0,
   seed: 1,
@@ -52,6 +54,7 @@ export async function* mutations(options: MutationOptions): AsyncGenerator<strin
   yield* testLine('networks', 'engine/run/meetings.test', Math.ceil(options.networks / 2), seed)
   yield* testLine('networks with cycles', 'engine/run/cycles.test', Math.floor(options.networks / 2), seed)
   yield* testLine('run folders', 'engine/cli/mutated-runs.test', options.checkpoints, seed)
+  yield* testLine('folders of results', 'operators/eval/results/mutated.test', options.results, seed)
   for (const [kind, count, read] of [
     ['benchmark files', options.benchmarks, mutatedBenchmarks],
     ['clips', options.clips, mutatedClips],

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { differences } from '../../graph/differences.ts'
@@ -81,8 +81,10 @@ function recorded(directory: string): Line[] {
   )
   return names.flatMap(name => {
     let at = 0
-    refuseUnlessFile(join(directory, name))
-    return readFileSync(join(directory, name), 'utf8')
+    const path = join(directory, name)
+    refuseUnlessFile(path)
+    if (statSync(path).isDirectory()) return []
+    return readFileSync(path, 'utf8')
       .split('\n')
       .flatMap(text => {
         const begin = at
@@ -167,7 +169,7 @@ function report(before: Line, after: Pick<Line, 'stream' | 'entry'> | undefined,
   )
   for (const { path, before, after } of found)
     print(
-      `${label.join(' ')}: ${path || 'record'} was ${show(before)}, is ${after === undefined ? 'missing' : show(after)}`,
+      `${label.join(' ')}: ${path || 'record'} was ${before === undefined ? 'missing' : show(before)}, is ${after === undefined ? 'missing' : show(after)}`,
     )
   if (found.length === 0) print(`${label.join(' ')}: equal`)
   return found.length === 0

@@ -1,3 +1,4 @@
+import { createHash } from '../../platform/digests.ts'
 import { existsSync, readdir, rename, rm, symlink, writeFile } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
 import { contentOf } from '../../shared/content.ts'
@@ -28,6 +29,8 @@ export interface RunState {
   readonly best?: { readonly checkpoint: string; readonly value: number }
   /** Size and digest of every other file of the checkpoint, by its path within: tells a damaged one. */
   readonly contents?: Readonly<Record<string, string>>
+  /** Digest of all other fields: tells a damaged state. */
+  readonly digest?: string
 }
 
 const stateFile = 'state.json'
@@ -52,6 +55,9 @@ export async function readState(folder: string): Promise<RunState> {
     if (state.version !== 1)
       throw new Error(`${path}: its version is ${show(state.version)}, this program reads version 1`)
     if (!isState(state)) throw new Error(`${path}: must hold the state of a run, found other fields`)
+    const { digest, ...fields } = state
+    if (digest !== undefined && digest !== digestOf(fields))
+      throw new Error(`${path}: must be as it was written, found other values`)
     return state
   } catch (error) {
     throw new RunError('checkpoint-mismatch', messageOf(error), { cause: error })
@@ -75,6 +81,9 @@ export async function damageOf(folder: string): Promise<string | undefined> {
 }
 
 const show = (value: unknown): string => JSON.stringify(value) ?? 'missing'
+
+const digestOf = (state: object): string =>
+  createHash('sha256').update(JSON.stringify(state)).digest('hex').slice(0, 16)
 
 function isState(state: Record<string, unknown>): state is Record<string, unknown> & RunState {
   const { seed, acknowledged, skipped, skips, cursors, edges, turns, files, best, contents } = state
@@ -121,7 +130,8 @@ export async function writeCheckpoint(
     syncFolder(directory)
     await write(partial)
     const whole = { ...state, contents: await contentsOf(partial) }
-    await writeFile(join(partial, stateFile), `${JSON.stringify(whole, null, 2)}\n`)
+    const text = JSON.stringify({ ...whole, digest: digestOf(whole) }, null, 2)
+    await writeFile(join(partial, stateFile), `${text}\n`)
     await syncTree(partial)
     await rename(partial, join(root, name))
     await linkLast(root, name)

@@ -6,6 +6,7 @@ import {
   fsyncSync,
   openSync,
   readdirSync,
+  readSync,
   statSync,
   truncateSync,
   writeSync,
@@ -91,10 +92,26 @@ function isSameFile(handle: number, path: string): boolean {
 export function filesLost(directory: string, sizes: Readonly<Record<string, number>>): string | undefined {
   for (const [name, size] of Object.entries(sizes)) {
     const path = inside(directory, name, 'a file in the state of a checkpoint')
-    const found = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat && !stat.isFile()) return `${path}: must be a file, as it was at the checkpoint`
+    const found = stat?.size ?? 0
     if (found < size) return `${path}: must hold at least the ${size} bytes of the checkpoint, found ${found}`
+    if (size > 0 && !endsLine(path, size))
+      return `${path}: must have a line that ends after ${size} bytes, as it had at the checkpoint; it was changed`
   }
   return undefined
+}
+
+/** Whether a file's first bytes, so many, are whole lines. */
+function endsLine(path: string, size: number): boolean {
+  const file = openSync(path, 'r')
+  try {
+    const last = Buffer.alloc(1)
+    readSync(file, last, 0, 1, size - 1)
+    return last.toString() === '\n'
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** Truncates a run's files to their sizes at a checkpoint; files that did not exist then are emptied. */

@@ -8,6 +8,7 @@ import {
   outcomes,
   type QuestionWith,
 } from '../../question.ts'
+import { faultIn, isNumber, isText, listOf, orAbsent, orNull, type Shape, tableOf } from './shape.ts'
 
 /** A question's result as it is stored, and a line of results.jsonl. It holds nothing that differs between equal runs, such as times. */
 export interface Result {
@@ -128,26 +129,13 @@ export const isFailure = (outcome: Outcome): outcome is FailureOutcome =>
   failures.some(failure => failure === outcome)
 
 /** Why a value is no result; undefined for a result. A folder of results may come from elsewhere. */
-export function faultOf(value: Readonly<Record<string, unknown>>): string | undefined {
-  const wrong = Object.entries(shape).find(([name, isRight]) => !isRight(value[name]))
-  return wrong && `${wrong[0]} is ${JSON.stringify(value[wrong[0]] ?? null)?.slice(0, 200)}`
-}
+export const faultOf = (value: Readonly<Record<string, unknown>>): string | undefined => faultIn(value, shape)
 
-const isText = (value: unknown): boolean => typeof value === 'string'
-const isNumber = (value: unknown): boolean => Number.isFinite(value)
-const orNull = (isRight: (value: unknown) => boolean) => (value: unknown) => value === null || isRight(value)
-const orAbsent = (isRight: (value: unknown) => boolean) => (value: unknown) =>
-  value === undefined || isRight(value)
-const listOf = (isRight: (value: unknown) => boolean) => (value: unknown) =>
-  Array.isArray(value) && value.every(isRight)
-
-const shape: Readonly<
-  Record<keyof Omit<Result, 'sheet' | 'repeat' | 'digests'>, (value: unknown) => boolean>
-> = {
+const shape: Shape<keyof Omit<Result, 'sheet' | 'repeat' | 'digests'>> = {
   id: isText,
   benchmark: isText,
   tasks: listOf(isText),
-  groups: value => isObject(value) && Object.values(value).every(isText),
+  groups: tableOf(isText),
   clip: isText,
   question: isText,
   options: listOf(isText),
@@ -175,5 +163,5 @@ const shape: Readonly<
     value =>
       isObject(value) && isText(value.digest) && orNull(isText)(value.said) && orAbsent(isText)(value.fault),
   ),
-  marks: orAbsent(value => isObject(value) && Object.values(value).every(isNumber)),
+  marks: orAbsent(tableOf(isNumber)),
 }

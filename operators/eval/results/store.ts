@@ -7,18 +7,30 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from '../../../engine/platform/files.ts'
 import { dirname, join } from '../../../engine/platform/paths.ts'
 import { CodedError, messageOf } from '../../../engine/shared/errors.ts'
 import { makeFolder, refuseUnlessFile } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
-import { readJsonObject } from '../../../engine/shared/json.ts'
+import { isObject, readJsonObject } from '../../../engine/shared/json.ts'
 import { createFile, replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { StageSeconds } from '../../question.ts'
 import type { Benchmark, ListedQuestion } from '../../read/benchmark-kinds.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { type Recipe, recipeDifferences, recipeDigests, repeatsOf } from './recipe-fields.ts'
 import { faultOf, isCurrent, type Result, sheetField } from './result.ts'
+import {
+  faultIn,
+  isCount,
+  isNumber,
+  isText,
+  listOf,
+  objectOf,
+  orAbsent,
+  type Shape,
+  tableOf,
+} from './shape.ts'
 
 export type { Recipe } from './recipe-fields.ts'
 
@@ -166,10 +178,26 @@ export function writeBenchmark(folder: string, benchmark: Benchmark): void {
   replaceFile(join(folder, 'benchmark.json'), `${JSON.stringify(benchmark)}\n`)
 }
 
-// written by `writeBenchmark` alone
-export const readBenchmark = (folder: string): Benchmark =>
-  (readOr(join(folder, 'benchmark.json'), refuse) as Benchmark | undefined) ??
-  missing(folder, 'benchmark.json')
+export function readBenchmark(folder: string): Benchmark {
+  const path = join(folder, 'benchmark.json')
+  const value = readOr(path, refuse) ?? missing(folder, 'benchmark.json')
+  const fault = faultIn(value, benchmarkShape)
+  if (fault !== undefined) refuse(path, `${path}: must hold a benchmark: ${fault}`)
+  return value as unknown as Benchmark // the shape was looked at
+}
+
+const benchmarkShape: Shape<keyof Benchmark> = {
+  name: isText,
+  headline: value => /^(micro|tasks|groups\..+)$/.test(String(value)),
+  unions: orAbsent(tableOf(listOf(isText))),
+  questions: listOf(
+    objectOf({ id: isText, clip: isText, question: orAbsent(isText), gold: orAbsent(isText) }),
+  ),
+  excluded: listOf(objectOf({ id: isText, reason: isText })),
+  findings: listOf(objectOf({ code: isText, about: isText })),
+  shard: isCount,
+  shards: value => isCount(value) && value !== 0,
+}
 
 function missing(folder: string, name: string): never {
   throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found no ${name}`)
@@ -185,16 +213,28 @@ export function appendTiming(folder: string, timing: Timing): void {
   appendFileSync(join(folder, 'timings.jsonl'), `${JSON.stringify(timing)}\n`)
 }
 
+const timingShape: Shape<keyof Timing> = {
+  id: isText,
+  clip: isText,
+  tokens: isNumber,
+  decode: orAbsent(isNumber),
+  encode: orAbsent(isNumber),
+  generate: orAbsent(isNumber),
+}
+
 /** Timings of all attempts; a line that a kill cut off is passed over. */
 export function readTimings(folder: string): Timing[] {
   const path = join(folder, 'timings.jsonl')
   if (!existsSync(path)) return []
   refuseUnlessFile(path)
+  if (statSync(path).isDirectory()) return []
   return readFileSync(path, 'utf8')
     .split('\n')
     .flatMap(line => {
       try {
-        return [JSON.parse(line) as Timing] // written by `appendTiming` alone
+        const value: unknown = JSON.parse(line)
+        if (!isObject(value) || faultIn(value, timingShape) !== undefined) return []
+        return [value as unknown as Timing] // the shape was looked at
       } catch {
         return []
       }

@@ -154,6 +154,10 @@ t.test('a run goes on from the newest checkpoint that is whole, and says what it
     t.match(text, 'going on from checkpoint 000006: items 7 to 9 are done again')
   }
   copy()
+  const path = join(run, 'checkpoints/000009/state.json')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"acknowledged": 9', '"acknowledged": 8'))
+  t.match(await call('run', '--resume', run), { code: 0, text: /state.json: must be as it was written/ })
+  copy()
   for (const name of ['000003', '000006', '000009'])
     truncateSync(join(run, 'checkpoints', name, 'state.json'), 9)
   const { code, text } = await call('run', '--resume', run)

@@ -10,6 +10,16 @@ t.test('files go back to their sizes at a checkpoint', async t => {
   t.equal(readFileSync(join(folder, 'later.jsonl'), 'utf8'), '')
 })
 
+t.test('files that were changed since a checkpoint stay as they are', t => {
+  const folder = t.testdir({ 'metrics.jsonl': '10\n2\n3\n' })
+  t.throws(() => rewindFiles(folder, { 'metrics.jsonl': 4 }), {
+    code: 'checkpoint-mismatch',
+    message: /metrics.jsonl: must have a line that ends after 4 bytes/,
+  })
+  t.equal(readFileSync(join(folder, 'metrics.jsonl'), 'utf8'), '10\n2\n3\n')
+  t.end()
+})
+
 t.test('a checkpoint that names a file outside the run changes none', async t => {
   const home = t.testdir({ run: { 'metrics.jsonl': '' }, 'diary.txt': 'dear diary' })
   for (const name of ['../diary.txt', join(home, 'diary.txt')]) {

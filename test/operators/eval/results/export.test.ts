@@ -100,6 +100,11 @@ t.test("MLVU's test set is submitted as a list of options; its development set i
     code: 'other-benchmark',
     message: /must be results of MLVU's test set, found mlvu\/5_order\/0/,
   })
+  const folder = t.testdir()
+  t.throws(() => exported(folder, 'mlvu', 'lvbench', [result('mlvu/AR_0')]), {
+    code: 'other-benchmark',
+    message: `${folder}/from: must be results of lvbench, found those of mlvu`,
+  })
 })
 
 t.test('LVBench is submitted as letters by id, with accuracies by type', async t => {
