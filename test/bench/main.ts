@@ -1,5 +1,5 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, hardware, run.
+// logits, endure, power-cut, mutations, soak, machines, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -19,7 +19,9 @@
 //                  mutations: how many of each are changed at random and read (default 0)
 //   --updates N, --questions N, --kills N
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
-//   --seed N       power-cut, mutations, soak: what is drawn at random (default 1)
+//   --faults N, --workers N
+//                  machines: faults that strike runs over many processes (default 50), and workers of a run (3)
+//   --seed N       power-cut, mutations, soak, machines: what is drawn at random (default 1)
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -33,6 +35,7 @@ import { gemm } from './gemm.ts'
 import { hardwareLines } from './hardware.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
+import { machines } from './machines/machines.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
@@ -72,6 +75,8 @@ const { values, positionals } = parseArgs({
     updates: { type: 'string', default: '1000' },
     questions: { type: 'string', default: '5000' },
     kills: { type: 'string', default: '60' },
+    faults: { type: 'string', default: '50' },
+    workers: { type: 'string', default: '3' },
     seed: { type: 'string', default: '1' },
     leave: { type: 'boolean', default: false },
     set: { type: 'string', multiple: true, default: [] },
@@ -111,6 +116,13 @@ if (name === 'soak') {
   for (; !line.done; line = await lines.next()) console.log(line.value)
   process.exit(line.value.length > 0 ? 1 : 0)
 }
+if (name === 'machines') {
+  const { faults, workers, seed } = values
+  const lines = machines({ faults: Number(faults), workers: Number(workers), seed: Number(seed) })
+  let line = await lines.next()
+  for (; !line.done; line = await lines.next()) console.log(line.value)
+  process.exit(line.value > 0 ? 1 : 0)
+}
 if (name === 'mutations') {
   const { graphs, networks, checkpoints, results, benchmarks, clips, seed } = values
   const counts = { graphs, networks, checkpoints, results, benchmarks, clips, seed }
@@ -133,7 +145,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }
