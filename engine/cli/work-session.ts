@@ -7,7 +7,7 @@ import { loadGraph } from '../graph/check.ts'
 import type { Plan } from '../graph/plan.ts'
 import { pluginsOf } from '../graph/plugins.ts'
 import { type CutPart, cutParts } from '../over/cut.ts'
-import { announcementOf, announcements } from '../over/find-run.ts'
+import { announceMs, announcementOf, announcements } from '../over/find-run.ts'
 import { type Announcement, hostText, ownVersion } from '../over/names.ts'
 import { openServer, type Server } from '../over/nats.ts'
 import { Worker } from '../over/worker.ts'
@@ -30,6 +30,9 @@ interface WorkWords {
 }
 
 const lookMs = 500
+/** A home part that did not announce itself for so long is gone, until it does again. */
+const silentMs = 15 * announceMs
+const silentOr = { anew: 'began anew', silent: `was silent for ${silentMs / 1000} s` }
 
 /** Works until the run has ended; returns the exit code. */
 export async function workAt(words: WorkWords, world: World): Promise<number> {
@@ -74,7 +77,7 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
         )
         return 1
       }
-      world.complain(`the home part of run ${announcement.run} began anew`)
+      world.complain(`the home part of run ${announcement.run} ${silentOr[after]}`)
     }
   } finally {
     ofServer.abort()
@@ -86,9 +89,14 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
 /** Waits for a run that has the part. */
 async function findRun(server: Server, { part }: WorkWords, signal: AbortSignal, { complain }: World) {
   let told = false
+  const first = new Map<string, number>()
   while (!signal.aborted) {
-    const runs = (await announcements(server)).filter(({ status }) => status === 'running')
-    for (const announcement of runs) {
+    for (const { announcement, revision, ageMs } of await announcements(server)) {
+      if (announcement.status !== 'running') continue
+      // the home part of an old announcement may have been killed: it is there when it announces itself again
+      const seen = first.get(announcement.run) ?? revision
+      first.set(announcement.run, seen)
+      if (Math.abs(ageMs) > 3 * announceMs && seen === revision) continue
       const name = part ?? (announcement.names.length === 1 ? announcement.names[0] : undefined)
       if (name !== undefined && announcement.names.includes(name)) return { announcement, part: name }
       if (part === undefined)
@@ -184,15 +192,20 @@ async function refuseOtherModels(plan: Plan, part: CutPart, { models, run }: Ann
   }
 }
 
-/** Follows what the run says of itself, and ends the worker when the run has ended or begun anew. */
+/** Follows what the run says of itself, and ends the worker when the run has ended, has begun anew or is silent. */
 function watchRun(server: Server, announcement: Announcement, worker: Worker, running: Run) {
   const stopped = new AbortController()
-  let after: 'running' | 'ended' | 'anew' = 'running'
+  let after: 'running' | 'ended' | 'anew' | 'silent' = 'running'
+  let [last, looks] = [0, 0]
   const look = async () => {
     while (!stopped.signal.aborted && after === 'running') {
       const now = await announcementOf(server, announcement.run)
-      if (now?.status === 'ended') after = 'ended'
-      else if (now && now.epoch !== announcement.epoch) after = 'anew'
+      // only looks that the server answered count
+      looks = now && now.revision !== last ? 0 : looks + 1
+      last = now?.revision ?? last
+      if (now?.announcement.status === 'ended') after = 'ended'
+      else if (now && now.announcement.epoch !== announcement.epoch) after = 'anew'
+      else if (looks * lookMs >= silentMs) after = 'silent'
       if (after !== 'running') {
         worker.lose()
         // what it holds now, nobody waits for

@@ -1,29 +1,46 @@
 // Runs that announce themselves on a server.
-import { Kvm } from '@nats-io/kv'
+import { type KvEntry, Kvm } from '@nats-io/kv'
 import { isObject } from '../shared/json.ts'
 import { type Announcement, bucket } from './names.ts'
 import type { Server } from './nats.ts'
 
+/** What a run says of itself, and when it said it. */
+export interface Announced {
+  readonly announcement: Announcement
+  /** Another number each time that the run announces itself. */
+  readonly revision: number
+  /** Milliseconds since then, as the clocks of the server and of this machine tell: they may differ. */
+  readonly ageMs: number
+}
+
+/** Two announcements are this far apart, in milliseconds. */
+export const announceMs = 2000
+
 /** The announcements of all runs, the newest first. */
-export async function announcements(server: Server): Promise<Announcement[]> {
+export async function announcements(server: Server): Promise<Announced[]> {
   return server.again(async () => {
     const kv = await new Kvm(server.stream).create(bucket, { history: 1 })
-    const found: Announcement[] = []
+    const found: Announced[] = []
     for await (const key of await kv.keys()) {
-      const announced: unknown = await kv.get(key).then(entry => (entry ? entry.json() : undefined))
-      if (isAnnouncement(announced)) found.push(announced)
+      const announced = announcedBy(await kv.get(key))
+      if (announced) found.push(announced)
     }
-    return found.sort((a, b) => b.started - a.started)
+    return found.sort((a, b) => b.announcement.started - a.announcement.started)
   })
 }
 
 /** What a run says now; undefined when the server has lost it. */
-export async function announcementOf(server: Server, run: string): Promise<Announcement | undefined> {
+export async function announcementOf(server: Server, run: string): Promise<Announced | undefined> {
   return server.again(async () => {
-    const entry = await (await new Kvm(server.stream).create(bucket, { history: 1 })).get(run)
-    const announced: unknown = entry?.json()
-    return isAnnouncement(announced) ? announced : undefined
+    const kv = await new Kvm(server.stream).create(bucket, { history: 1 })
+    return announcedBy(await kv.get(run))
   })
+}
+
+function announcedBy(entry: KvEntry | null): Announced | undefined {
+  const announcement: unknown = entry?.json()
+  if (!entry || !isAnnouncement(announcement)) return undefined
+  return { announcement, revision: entry.revision, ageMs: Date.now() - entry.created.getTime() }
 }
 
 function isAnnouncement(value: unknown): value is Announcement {

@@ -14,6 +14,7 @@ import { replaceFile } from '../shared/replace-file.ts'
 import type { WireForm } from '../wire-form.ts'
 import { Copies } from './copies.ts'
 import { type CutPart, cutParts, homePlan } from './cut.ts'
+import { announceMs } from './find-run.ts'
 import { type HomeLink, openHomeLink } from './home-link.ts'
 import { type Announcement, bucket, hostText, ownVersion, statusOf, type WorkerStatus } from './names.ts'
 import { openServer, type Server } from './nats.ts'
@@ -39,9 +40,6 @@ export interface Home {
   /** `ended`: workers need not wait for the run any more. */
   close(ended: boolean): Promise<void>
 }
-
-/** Seconds between two announcements: a run that was silent for much longer is gone. */
-const announceSeconds = 2
 
 /** Connects to the server and cuts the plan. */
 export async function openHome(plan: Plan, options: HomeOptions): Promise<Home> {
@@ -122,7 +120,7 @@ class HomePart implements Home, RunLink {
       },
     })
     await this.#announce()
-    this.#announcing = setInterval(() => void this.#announce().catch(() => {}), announceSeconds * 1000)
+    this.#announcing = setInterval(() => void this.#announce().catch(() => {}), announceMs)
   }
 
   begin(run: LinkedRun): void {

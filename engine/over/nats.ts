@@ -43,23 +43,20 @@ export async function openServer(
   const authority = environment.FLOW_NATS_CA
   const token =
     url.password === '' ? decodeURIComponent(url.username) || (environment.FLOW_NATS_TOKEN ?? '') : ''
-  let told = false
-  const tell = (error: unknown) => {
-    if (!told) log(`${url.host}: ${wordsOf(error)}; trying again`)
-    told = true
-  }
   const again = async <T>(work: () => Promise<T>): Promise<T> => {
+    let told = ''
     for (;;) {
       signal.throwIfAborted()
       try {
         const result = await work()
-        if (told) log(`${url.host}: answers again`)
-        told = false
+        if (told !== '') log(`${url.host}: answers again`)
         return result
       } catch (error) {
         signal.throwIfAborted()
         if (isFinal(error)) throw refusal(url.host, error)
-        tell(error)
+        const words = wordsOf(error)
+        if (words !== told) log(`${url.host}: ${words}; trying again`)
+        told = words
         await delay(pauseMs, undefined, { signal }).catch(() => {})
       }
     }

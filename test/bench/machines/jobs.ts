@@ -9,12 +9,15 @@ export interface Job {
   readonly graph: string
   /** Settings of a run whose files are in this folder. */
   set(folder: string): readonly string[]
+  /** It goes on from a checkpoint of its run folder; otherwise a new run goes on with what the last one has written. */
+  readonly resumes: boolean
   /** What a finished run in this folder computed, without its times. */
   outcome(folder: string): unknown
 }
 
 const evaluation: Job = {
   name: 'evaluation',
+  resumes: false,
   graph: 'graphs/eval/mvbench.json',
   set: folder => [
     `data=${join(fixture('benchmarks'), 'MVBench')}`,
@@ -32,6 +35,7 @@ const evaluation: Job = {
 
 const training = (lag: number): Job => ({
   name: `GRPO with maxLag ${lag}`,
+  resumes: true,
   graph: 'graphs/grpo.json',
   set: () => [
     'steps=16',

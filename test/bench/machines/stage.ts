@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -37,9 +37,7 @@ export class Stage {
     this.homeCable = await openCable(this.#port)
     this.workersCable = await openCable(this.#port)
     await this.startServer('empty')
-    const { graph } = this.#job
-    const set = this.#job.set(this.#folder).flatMap(one => ['--set', one])
-    this.#startHome(['run', graph, '--out', join(this.#folder, 'run'), '--seed', '1', ...set])
+    this.#startHome(this.#beginning('run'))
     for (let i = 0; i < workers; i++) this.addWorker()
   }
 
@@ -52,7 +50,20 @@ export class Stage {
   }
 
   resumeHome(): void {
-    if (this.homeCode === undefined) this.#startHome(['run', '--resume', join(this.#folder, 'run')])
+    if (this.homeCode !== undefined) return
+    const run = join(this.#folder, 'run')
+    if (!this.#job.resumes) this.#startHome(this.#beginning(`run-${++this.#count}`))
+    else if (existsSync(join(run, 'checkpoints/last'))) this.#startHome(['run', '--resume', run])
+    else {
+      rmSync(run, { recursive: true, force: true })
+      this.#startHome(this.#beginning('run'))
+    }
+  }
+
+  #beginning(name: string): string[] {
+    const { graph } = this.#job
+    const set = this.#job.set(this.#folder).flatMap(one => ['--set', one])
+    return ['run', graph, '--out', join(this.#folder, name), '--seed', '1', ...set]
   }
 
   #startHome(words: readonly string[]): void {
