@@ -34,17 +34,17 @@ export class Follower {
   }
 
   /** Sets the resources to a version: from the files of the home part where they are in sight, else from pulled ones. */
-  async apply(version: Version): Promise<void> {
+  async apply(version: Version, signal: AbortSignal): Promise<void> {
     const seen =
       this.#announcement.host === hostText() && version.files.every(file => isThere(version.folder, file))
-    const folder = seen ? version.folder : await this.#pulled(version)
+    const folder = seen ? version.folder : await this.#pulled(version, signal)
     for (const [name, durable] of this.#durables) {
       const place = inside(folder, name.replaceAll('/', '.'))
       if (existsSync(place)) await durable.restore(place)
     }
   }
 
-  async #pulled({ files }: Version): Promise<string> {
+  async #pulled({ files }: Version, signal: AbortSignal): Promise<string> {
     const folder = join(this.#folder, String(++this.#count))
     rmSync(folder, { recursive: true, force: true })
     const have = new Map<string, string>()
@@ -53,7 +53,7 @@ export class Follower {
       await mkdir(dirname(place), { recursive: true })
       const before = this.#had.get(file.sha256)
       if (before) await link(before, place)
-      else await this.#pullFile(file, place)
+      else await this.#pullFile(file, place, signal)
       have.set(file.sha256, place)
     }
     this.#had = have
@@ -61,9 +61,10 @@ export class Follower {
     return folder
   }
 
-  async #pullFile(file: VersionFile, place: string): Promise<void> {
+  async #pullFile(file: VersionFile, place: string, signal: AbortSignal): Promise<void> {
     const partial = `${place}.part`
-    await pipeline(Readable.from(pull(this.#server, this.#announcement, file)), createWriteStream(partial))
+    const parts = pull(this.#server, this.#announcement, file, signal)
+    await pipeline(Readable.from(parts), createWriteStream(partial))
     const found = await digestOfFile(partial)
     if (found !== file.sha256)
       throw new CodedError(

@@ -14,8 +14,8 @@ export interface Server {
   readonly manager: JetStreamManager
   /** Bytes that fit into one message. */
   readonly mostBytes: number
-  /** Does work that the server may interrupt, again and again until it succeeds or the signal is aborted. */
-  again<T>(work: () => Promise<T>): Promise<T>
+  /** Does work that the server may interrupt, again and again until it succeeds or a signal is aborted. */
+  again<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>
   close(): Promise<void>
 }
 
@@ -43,21 +43,22 @@ export async function openServer(
   const authority = environment.FLOW_NATS_CA
   const token =
     url.password === '' ? decodeURIComponent(url.username) || (environment.FLOW_NATS_TOKEN ?? '') : ''
-  const again = async <T>(work: () => Promise<T>): Promise<T> => {
+  const again = async <T>(work: () => Promise<T>, ownSignal?: AbortSignal): Promise<T> => {
+    const both = ownSignal ? AbortSignal.any([signal, ownSignal]) : signal
     let told = ''
     for (;;) {
-      signal.throwIfAborted()
+      both.throwIfAborted()
       try {
         const result = await work()
         if (told !== '') log(`${url.host}: answers again`)
         return result
       } catch (error) {
-        signal.throwIfAborted()
+        both.throwIfAborted()
         if (isFinal(error)) throw refusal(url.host, error)
         const words = wordsOf(error)
         if (words !== told) log(`${url.host}: ${words}; trying again`)
         told = words
-        await delay(pauseMs, undefined, { signal }).catch(() => {})
+        await delay(pauseMs, undefined, { signal: both }).catch(() => {})
       }
     }
   }
@@ -75,6 +76,10 @@ export async function openServer(
     ...((url.protocol === 'tls:' || authority) && { tls: authority ? { caFile: authority } : {} }),
   }
   const connection = await again(() => connect(options))
+  if (connection.info?.jetstream !== true) {
+    await connection.close()
+    throw refusal(url.host, new Error('JetStream is off'))
+  }
   const manager = await again(() => jetstreamManager(connection, { timeout: requestMs, checkAPI: true }))
   const stream = jetstream(connection, { timeout: requestMs })
   return {
@@ -91,10 +96,10 @@ export async function openServer(
 
 /** Faults that trying again does not end. */
 const isFinal = (error: unknown): boolean =>
-  /authorization|permission|jetstream not enabled|user authentication|no credentials/i.test(messageOf(error))
+  /authorization|permission|user authentication|no credentials/i.test(messageOf(error))
 
 function refusal(host: string, error: unknown): CodedError {
-  const remedy = /jetstream not enabled/i.test(messageOf(error))
+  const remedy = /jetstream is off/i.test(messageOf(error))
     ? 'start it with JetStream: nats-server -js'
     : 'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS'
   return new CodedError('server-refused', `${host}: the server refuses: ${messageOf(error)}`, {
@@ -107,5 +112,7 @@ function wordsOf(error: unknown): string {
   const words = messageOf(error)
   if (/insufficient (resources|storage)|no space/i.test(words))
     return `the disk of the server is full (${words}): items wait until it has room`
+  if (/jetstream is not enabled|no responders|stream not found|consumer deleted/i.test(words))
+    return `the server does not know the run (${words})`
   return `the server does not answer (${words})`
 }

@@ -1,5 +1,5 @@
 // Orders and replies as bytes: an item's packed value, or the packed values of all that came of it.
-import type { Packed, WireContext, WireForm } from '../wire-form.ts'
+import type { Packed } from '../wire-form.ts'
 import { decode, encode } from './message.ts'
 import type { Order, Outcome, Reply } from './names.ts'
 
@@ -36,7 +36,3 @@ export function decodeReply(bytes: Uint8Array): { reply: Omit<Reply, 'items'>; o
   })
   return { reply, outcomes }
 }
-
-/** Packs one value; an error names where it was to go. */
-export const packed = async (form: WireForm, value: unknown, context: WireContext): Promise<Packed> =>
-  form.pack(value, context)

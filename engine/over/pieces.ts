@@ -65,13 +65,14 @@ export async function* pull(
   server: Server,
   epoch: Epoch,
   { sha256, bytes }: { sha256: string; bytes: number },
+  signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const step = Math.min(server.mostBytes, 2 ** 19)
   const offsets = Array.from({ length: Math.ceil(bytes / step) }, (_, i) => i * step)
   const ask = (offset: number) => {
     const request = JSON.stringify({ sha256, offset, bytes: Math.min(step, bytes - offset) })
     const asked = server
-      .again(() => server.connection.request(piecesOf(epoch), request, { timeout: requestMs }))
+      .again(() => server.connection.request(piecesOf(epoch), request, { timeout: requestMs }), signal)
       .then(answer => {
         const fault = answer.headers?.get('Flow-Error')
         if (fault) throw new CodedError('no-piece', fault)

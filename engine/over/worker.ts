@@ -128,7 +128,7 @@ export class Worker implements RunLink {
       await this.#until(() => this.#calls.size < ahead || this.#isOver)
       const message = await this.#next(context)
       if (!message) return
-      const call = new WorkerCall(await this.#orderOf(message), {
+      const call = new WorkerCall(await this.#orderOf(message, context.signal), {
         message,
         leaseSeconds: this.#options.announcement.leaseSeconds,
         send: (order, reply) => this.#send(order, reply),
@@ -139,7 +139,7 @@ export class Worker implements RunLink {
         },
         worker: this.#options.name,
       })
-      yield* this.#updates(call.order)
+      yield* this.#updates(call.order, context.signal)
       this.#calls.add(call)
       yield await this.#arrival(call, context)
     }
@@ -165,22 +165,23 @@ export class Worker implements RunLink {
     return undefined
   }
 
-  async #orderOf(message: JsMsg): Promise<ReturnType<typeof decodeOrder>> {
+  async #orderOf(message: JsMsg, signal: AbortSignal): Promise<ReturnType<typeof decodeOrder>> {
     const piece = message.headers?.get(header.piece)
     if (!piece) return decodeOrder(message.data)
     const [sha256 = '', bytes = ''] = piece.split(' ')
     const parts: Uint8Array[] = []
     const { server, announcement } = this.#options
-    for await (const part of pull(server, announcement, { sha256, bytes: Number(bytes) })) parts.push(part)
+    const pulled = pull(server, announcement, { sha256, bytes: Number(bytes) }, signal)
+    for await (const part of pulled) parts.push(part)
     return decodeOrder(Buffer.concat(parts))
   }
 
   /** Brings resources to the version of an order, once nothing works with the one before, and tells the nodes. */
-  async *#updates({ latest }: Order): AsyncGenerator<Pulled<Arrived>> {
+  async *#updates({ latest }: Order, signal: AbortSignal): AsyncGenerator<Pulled<Arrived>> {
     const key = JSON.stringify(Object.values(latest).map(({ value }) => value))
     if (key === this.#version) return
     await this.#until(() => this.#calls.size === 0)
-    for (const { version } of Object.values(latest)) if (version) await this.#follower.apply(version)
+    for (const { version } of Object.values(latest)) if (version) await this.#follower.apply(version, signal)
     this.#version = key
     for (const [end, { value }] of Object.entries(latest))
       if (value !== undefined) yield { key: `version ${key}`, value: { end, unpacked: { value } } }

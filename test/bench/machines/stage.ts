@@ -11,6 +11,9 @@ import { startFlow } from '../flow-process.ts'
 import { type Cable, openCable } from './cable.ts'
 import type { Job } from './jobs.ts'
 
+/** Runs a command under another host name: it takes the files of the home part for those of another machine. */
+const elsewhere = ['unshare', '--uts', 'sh', '-c', 'hostname other-machine && exec "$@"', 'sh']
+
 /** A server, a home part and its workers, each in a process of its own, with a network cable to each side of the server. */
 export class Stage {
   readonly leaseSeconds = 2
@@ -92,6 +95,7 @@ export class Stage {
         join(this.#folder, name),
       ],
       join(this.#folder, 'workers.log'),
+      this.#count % 2 === 0 ? elsewhere : [],
     )
     ended.catch(() => {})
     this.#workers.add(child)
