@@ -1,5 +1,5 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, machines, hardware, run.
+// logits, endure, power-cut, mutations, soak, machines, overhead, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -36,6 +36,7 @@ import { hardwareLines } from './hardware.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
 import { machines } from './machines/machines.ts'
+import { overhead } from './machines/overhead.ts'
 import { type Summary, summary } from './measure.ts'
 import { memory, memoryLines } from './memory.ts'
 import { encode, prefill, update } from './model.ts'
@@ -123,6 +124,10 @@ if (name === 'machines') {
   for (; !line.done; line = await lines.next()) console.log(line.value)
   process.exit(line.value > 0 ? 1 : 0)
 }
+if (name === 'overhead') {
+  for await (const line of overhead(options.rounds)) console.log(line)
+  process.exit(0)
+}
 if (name === 'mutations') {
   const { graphs, networks, checkpoints, results, benchmarks, clips, seed } = values
   const counts = { graphs, networks, checkpoints, results, benchmarks, clips, seed }
@@ -145,7 +150,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, overhead, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -30,6 +30,7 @@ export class Network {
     this.#host = host
     endTickets(this.edges, nodes)
     giveTurns(this.nodes, this.edges)
+    for (const node of this.nodes) node.planned.copier?.onIdle.push(() => node.wake())
   }
 
   /** Puts the first value on each edge that starts with one. */

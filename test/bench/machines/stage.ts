@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { jetstreamManager } from '@nats-io/jetstream'
@@ -10,6 +9,7 @@ import type { Random } from '../../engine/run/random-graph.ts'
 import { startFlow } from '../flow-process.ts'
 import { type Cable, openCable } from './cable.ts'
 import type { Job } from './jobs.ts'
+import { freePort, untilAnswers } from './ports.ts'
 
 /** Runs a command under another host name: it takes the files of the home part for those of another machine. */
 const elsewhere = ['unshare', '--uts', 'sh', '-c', 'hostname other-machine && exec "$@"', 'sh']
@@ -49,7 +49,7 @@ export class Stage {
     if (disk === 'empty') rmSync(store, { recursive: true, force: true })
     const words = ['-js', '-a', '127.0.0.1', '-p', String(this.#port), '-sd', store]
     this.server = spawn('nats-server', words, { stdio: 'ignore' })
-    while (!(await answers(this.#port))) await delay(50)
+    await untilAnswers(this.#port)
   }
 
   resumeHome(): void {
@@ -138,20 +138,3 @@ export class Stage {
       .join('\n')
   }
 }
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return address && typeof address === 'object' ? address.port : 0
-}
-
-const answers = (port: number): Promise<boolean> =>
-  new Promise(done => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => done(true))
-    socket.once('error', () => done(false))
-    socket.once('connect', () => socket.destroy())
-  })
