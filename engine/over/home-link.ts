@@ -11,6 +11,8 @@ import type { Pieces } from './pieces.ts'
 const nanos = 1e9
 const fetched = 64
 const fetchMs = 2000
+/** A server that does not answer for so long keeps what the run has left there. */
+const farewellMs = 5000
 
 interface Pending {
   readonly part: string
@@ -52,7 +54,6 @@ class Link implements HomeLink {
   readonly #chunks = new Map<string, (Uint8Array | undefined)[]>()
   readonly #ending = new AbortController()
   #watch: NodeJS.Timeout | undefined
-  #received: Promise<void> = Promise.resolve()
   #arrivals = 0
 
   constructor(server: Server, pieces: Pieces, options: LinkOptions) {
@@ -66,9 +67,9 @@ class Link implements HomeLink {
   }
 
   async open(): Promise<void> {
-    await this.#server.again(() => this.#forgetEarlier())
+    await this.#server.again(() => this.#forget(name => name !== streamOf(this.#options)))
     await this.#server.again(() => this.#prepare())
-    this.#received = this.#receive().catch(error => {
+    void this.#receive().catch(error => {
       if (!this.#isOver) this.#options.fail(error)
     })
     const { leaseSeconds } = this.#options
@@ -87,22 +88,22 @@ class Link implements HomeLink {
   async close(): Promise<void> {
     this.#ending.abort()
     clearInterval(this.#watch)
-    await Promise.race([
-      this.#received,
-      this.#server.manager.streams.delete(streamOf(this.#options)).catch(() => {}),
-    ])
+    await this.#server
+      .again(() => this.#forget(() => true), AbortSignal.timeout(farewellMs))
+      .catch(() =>
+        this.#options.log(`stream ${streamOf(this.#options)} may stay on the server: it does not answer`),
+      )
   }
 
   get #isOver(): boolean {
     return this.#ending.signal.aborted || this.#options.signal.aborted
   }
 
-  /** Streams of earlier starts of the same run: nobody waits for their replies. */
-  async #forgetEarlier(): Promise<void> {
+  /** Removes streams of this run from the server, e.g. those of earlier starts: nobody waits for their replies. */
+  async #forget(which: (name: string) => boolean): Promise<void> {
     const { manager } = this.#server
     for await (const name of manager.streams.names())
-      if (name.startsWith(`FLOW_${this.#options.run}_`) && name !== streamOf(this.#options))
-        await manager.streams.delete(name)
+      if (name.startsWith(`FLOW_${this.#options.run}_`) && which(name)) await manager.streams.delete(name)
   }
 
   /** Makes the stream and its consumers unless they are there. Credits of a part are those of all its workers together. */
@@ -174,7 +175,7 @@ class Link implements HomeLink {
       } catch (error) {
         if (this.#isOver) return
         this.#options.log(`waiting for the server: ${messageOf(error)}`)
-        await this.#server.again(() => this.#prepare())
+        await this.#server.again(() => this.#prepare(), this.#ending.signal)
       }
     }
   }
@@ -218,7 +219,7 @@ class Link implements HomeLink {
     if (++this.#quietLooks < 2) return
     this.#quietLooks = 0
     this.#options.log(`the server has lost ${this.#pending.size} items: they are sent again`)
-    await this.#server.again(() => this.#prepare())
+    await this.#server.again(() => this.#prepare(), this.#ending.signal)
     for (const [id, pending] of this.#pending) {
       pending.attempt++
       await this.#publish(id)
