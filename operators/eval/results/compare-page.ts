@@ -5,7 +5,7 @@ import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { type Comparison, compare, describeSides } from './compare.ts'
 import { describeDifferences, isRight, type Pair, type Pairing, pairResults } from './pairing.ts'
 import { percent } from './percent.ts'
-import { averageName, framePage, html } from './report-frame.ts'
+import { averageName, breakable, framePage, html } from './report-frame.ts'
 import { type Heading, headingOf } from './report-heading.ts'
 import { itemOf, type PageItem } from './report-items.ts'
 import { embedSheets } from './report-sheets.ts'
@@ -109,7 +109,7 @@ function taskTable(pairs: readonly MarkedPair[]): string {
       return `<td><a href="#${html(String(fields))}">${counts[i]}</a></td>`
     })
     const net = gained > lost ? `+${gained - lost}` : gained - lost
-    return `<tr><th scope="row">${html(task ?? 'all')}</th>${cells.join('')}<td>${net}</td></tr>`
+    return `<tr><th scope="row">${breakable(task ?? 'all')}</th>${cells.join('')}<td>${net}</td></tr>`
   })
   const head = marks.map(mark => `<th>${mark}</th>`)
   return `<div class="scroll"><table class="flips"><thead><tr><th>task</th>${head.join('')}<th>net</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`

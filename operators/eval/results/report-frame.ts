@@ -61,6 +61,9 @@ ${body}
 export const html = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
+/** A name in a narrow column: it may be broken after an underscore. */
+export const breakable = (name: string): string => html(name).replaceAll('_', '_<wbr>')
+
 /** Rows of scores with their intervals, drawn and in numbers. */
 export function scoreTable(title: string, scores: readonly Score[]): string {
   const rows = scores.map(({ name, mean, low, high, chance, observations, clusters }) => {
@@ -70,7 +73,7 @@ export function scoreTable(title: string, scores: readonly Score[]): string {
     const width = shown ? Math.min(100, high * 100) - left : 0
     const chart = `<span class="chart"><i style="left:${left.toFixed(1)}%;width:${width.toFixed(1)}%"></i><b style="left:${(mean * 100).toFixed(1)}%"></b><u style="left:${(chance * 100).toFixed(1)}%"></u></span>`
     const cells = [percent(mean), interval, percent(chance), observations, clusters]
-    return `<tr><th scope="row">${html(averageName(name))}</th><td class="wide">${chart}</td>${cells.map((cell, i) => `<td${i === 2 || i === 4 ? ' class="wide"' : ''}>${cell}</td>`).join('')}</tr>`
+    return `<tr><th scope="row">${breakable(averageName(name))}</th><td class="wide">${chart}</td>${cells.map((cell, i) => `<td${i === 2 || i === 4 ? ' class="wide"' : ''}>${cell}</td>`).join('')}</tr>`
   })
   return `<table class="scores"><thead><tr><th>${html(title)}</th><th class="wide"></th><th>%</th><th>95 %</th><th class="wide">chance</th><th>n</th><th class="wide">clips</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
