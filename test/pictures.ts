@@ -12,10 +12,10 @@ const [run] = process.argv.slice(2)
 if (run === undefined) throw new Error('npm run pictures -- RUN: must name the folder of a run')
 
 const pictures = [
-  { name: 'overview', tab: 'overview', width: 1280, height: 1000, colorScheme: 'light', node: 'groups' },
-  { name: 'completions-dark', tab: 'completions', width: 1280, height: 900, colorScheme: 'dark' },
+  { name: 'overview', tab: 'overview', width: 1280, height: 1560, colorScheme: 'light', node: 'groups' },
+  { name: 'completions-dark', tab: 'completions', width: 1280, height: 1000, colorScheme: 'dark' },
   { name: 'telephone', tab: 'overview', width: 390, height: 1000, colorScheme: 'light' },
-  { name: 'telephone-dark', tab: 'completions', width: 390, height: 1000, colorScheme: 'dark' },
+  { name: 'telephone-dark', tab: 'completions', width: 390, height: 1300, colorScheme: 'dark' },
 ] as const
 
 const view = await openView({

@@ -78,11 +78,15 @@ export function Completions({ store, source }: Shown) {
           <Choice label="Order" value={order} among={Object.keys(orders)} onChoose={setOrder} />
         </p>
         <p class="soft" role="status">
-          {rows.length} of {all} groups; keys j and k go down and up
+          {rows.length} of {all} groups<span class="keys">; keys j and k go down and up</span>
           {runs
             .map(({ leftOut }) => leftOut.get('samples'))
             .filter(Boolean)
             .map(text => `; ${text} are left out`)}
+        </p>
+        <p class="soft">
+          <i class="mark good" /> a completion with a reward above 0, <i class="mark bad" /> another. At the
+          left the update, at the right the mean reward.
         </p>
         <VirtualList
           items={rows}

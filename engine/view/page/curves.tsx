@@ -58,6 +58,12 @@ export function CurveGrid({ runs, smoothing, search = '', only }: GridOptions) {
           <Chart key={curve.name} curve={curve} smoothing={smoothing} />
         ))}
       </div>
+      {moving.length > 0 && (
+        <p class="soft legend">
+          From left to right: updates of the weights. Thin: as measured; thick: smoothed. The number above a
+          curve is its newest value.
+        </p>
+      )}
       {!only && still.length > 0 && (
         <p class="soft constants">
           Never changed:{' '}

@@ -57,7 +57,8 @@ function Legend() {
   return (
     <p class="legend soft">
       <i class="key works" /> works <i class="key blocked" /> waits for room <i class="key waiting" /> waits
-      for items. An edge says how many items have passed and how many wait of those that may.
+      for items. Beside the operator: items that the node took. On an edge: items that passed, then how many
+      wait and how many may (3/4). Dashed edges lead back.
     </p>
   )
 }

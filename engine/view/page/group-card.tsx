@@ -14,11 +14,20 @@ interface CardOptions {
   most?: number
 }
 
+/** What a strong colour says of a token. */
+const meanings: Readonly<Record<Colouring, string>> = {
+  none: '',
+  logProbabilities: 'The stronger the colour, the less likely the token.',
+  kl: 'The stronger the colour, the further from the reference.',
+}
+
 /** One prompt: what the model saw, what it was asked, and what it wrote, side by side. */
 export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY }: CardOptions) {
   const [colouring, setColouring] = useState<Colouring>('none')
   const hasTokens = group.entries.some(entry => tokensOf(run, entry))
-  const best = Math.max(...group.entries.map(entry => numberIn(entry, 'reward') ?? Number.NEGATIVE_INFINITY))
+  const rewards = group.entries.flatMap(entry => numberIn(entry, 'reward') ?? [])
+  // of equal rewards none is the best
+  const best = Math.max(...rewards) > Math.min(...rewards) ? Math.max(...rewards) : undefined
   return (
     <article class="group">
       {group.frames && (
@@ -37,7 +46,8 @@ export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY 
             <option value="none">none</option>
             <option value="logProbabilities">log-probability</option>
             <option value="kl">KL from the reference</option>
-          </select>
+          </select>{' '}
+          {meanings[colouring]}
         </label>
       )}
       <div class="completions">
@@ -47,7 +57,7 @@ export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY 
             entry={entry}
             tokens={tokensOf(run, entry)}
             colouring={colouring}
-            best={numberIn(entry, 'reward') === best}
+            best={best !== undefined && numberIn(entry, 'reward') === best}
           />
         ))}
       </div>
@@ -78,7 +88,7 @@ function CompletionCard({ entry, tokens, colouring, best }: CompletionOptions) {
       title={best ? 'the highest reward of its group' : undefined}
     >
       <p class="scores">
-        {reward !== undefined && <b class={reward > 0 ? 'good' : 'bad'}>{number(reward)}</b>}
+        {reward !== undefined && <b class={reward > 0 ? 'good' : 'bad'}>reward {number(reward)}</b>}
         {typeof outcome === 'string' && <b class={outcome === 'right' ? 'good' : 'bad'}>{outcome}</b>}
         {typeof chosen === 'string' && <span>said {chosen}</span>}
         {parts.map(([name, value]) => (

@@ -115,7 +115,7 @@ function factsOf({ manifest, status, streams }: RunData): [string, string, strin
     ['GPU memory', bytes(gauges['gpu bytes']), 'Held on the GPU now'],
     ['GPU peak', bytes(gauges['gpu peak bytes']), 'Most that was held on the GPU at once'],
     ['GPU busy', percent(gauges['gpu busy']), 'Share of the last second in which the GPU had work'],
-    ['alive', status && `${status.live.items} items`, 'Items on edges and in nodes'],
+    ['under way', status && `${status.live.items} items`, 'Items on edges and in nodes'],
     ['skipped', skipped > 0 ? String(skipped) : undefined, 'Items that failed: see Log'],
     ['seed', textOf(manifest.seed) || undefined, 'Everything random is drawn from it'],
     ['adapter', adapterOf(manifest.adapter), 'GPU and family of kernels'],

@@ -29,8 +29,8 @@ export function NodePanel({ run, node: name, source, onClose }: PanelOptions) {
           {[
             ['now', status.state],
             ['items', String(status.items)],
-            ['a second', number(status.rate)],
-            ['work', `${status.workSeconds.toFixed(1)} s`],
+            ['items a second', number(status.rate)],
+            ['worked', `${status.workSeconds.toFixed(1)} s`],
             ['working', percent(status.working)],
             ['waiting for room', percent(status.blocked)],
             ['waiting for items', percent(status.waiting)],
