@@ -12,7 +12,7 @@ const [run] = process.argv.slice(2)
 if (run === undefined) throw new Error('npm run pictures -- RUN: must name the folder of a run')
 
 const pictures = [
-  { name: 'overview', tab: 'overview', width: 1280, height: 1560, colorScheme: 'light', node: 'groups' },
+  { name: 'overview', tab: 'overview', width: 1280, height: 1560, colorScheme: 'light', node: 'again' },
   { name: 'completions-dark', tab: 'completions', width: 1280, height: 1000, colorScheme: 'dark' },
   { name: 'telephone', tab: 'overview', width: 390, height: 1000, colorScheme: 'light' },
   { name: 'telephone-dark', tab: 'completions', width: 390, height: 1300, colorScheme: 'dark' },
@@ -36,6 +36,7 @@ for (const { name, tab, width, height, colorScheme, ...more } of pictures) {
   await openTab(page, tab)
   await page.waitForTimeout(2000)
   if ('node' in more) await page.locator(`g.node[aria-label^="${more.node}"]`).click()
+  if (tab === 'completions') await page.getByLabel('Show').selectOption('different rewards')
   const colour = page.getByLabel('Colour of tokens')
   if (tab === 'completions' && (await colour.count()) > 0) await colour.selectOption('logProbabilities')
   await page.evaluate('scrollTo(0, 0)')

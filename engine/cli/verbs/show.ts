@@ -68,7 +68,7 @@ function nextOf(
     ...(typeof steps === 'number' ? [`${flowCommand} run --resume ${directory} --steps ${2 * steps}`] : []),
     ...models.map(name => {
       const model = inside(join(directory, 'checkpoints'), `${best?.checkpoint ?? newest}/${name}`)
-      return `${flowCommand} explain flow:infer.json --set model=${model}`
+      return `${flowCommand} run flow:infer.json --set model=${model} --set video=CLIP --set question=QUESTION`
     }),
   ]
 }

@@ -92,7 +92,7 @@ t.test('show names the best checkpoint, the newest metrics, and the command to g
   t.match(text, /reward +0\.5/)
   t.match(text, /loss +2/, 'the newest value of each')
   t.match(text, /run --resume .*one --steps 8/)
-  t.match(text, /explain flow:infer\.json --set model=.*one\/checkpoints\/000004\/policy/)
+  t.match(text, /run flow:infer\.json --set model=.*one\/checkpoints\/000004\/policy --set video=CLIP/)
   t.match(await flow('show', two), { code: 0, text: /error +sample 7: broken/ })
   t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
 })
