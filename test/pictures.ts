@@ -14,7 +14,7 @@ if (run === undefined) throw new Error('npm run pictures -- RUN: must name the f
 const pictures = [
   { name: 'overview', tab: 'overview', width: 1280, height: 1560, colorScheme: 'light', node: 'again' },
   { name: 'completions-dark', tab: 'completions', width: 1280, height: 1000, colorScheme: 'dark' },
-  { name: 'telephone', tab: 'overview', width: 390, height: 1000, colorScheme: 'light' },
+  { name: 'telephone', tab: 'overview', width: 390, height: 1060, colorScheme: 'light' },
   { name: 'telephone-dark', tab: 'completions', width: 390, height: 1300, colorScheme: 'dark' },
 ] as const
 

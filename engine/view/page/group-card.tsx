@@ -38,6 +38,7 @@ export function GroupCard({ group, run, source, most = Number.POSITIVE_INFINITY 
         {group.step !== undefined && `update ${group.step} · `}
         {group.solution && `right answer: ${group.solution.replace(/<\/?answer>/g, '').trim()}`}
         {group.reward !== undefined && ` · mean reward ${number(group.reward)}`}
+        {best !== undefined && ' · green frame: the highest reward'}
       </p>
       {hasTokens && (
         <label class="soft">
