@@ -1,3 +1,4 @@
+import { strip } from '../../text/python.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import type { Exported, Files } from './export-kinds.ts'
 import type { Result } from './result.ts'
@@ -16,8 +17,15 @@ export function publishedFiles({ folder, benchmark, results }: Exported): Files 
   if (benchmark.name === 'mvbench') return mvbenchFile(results)
   if (benchmark.name === 'mlvu') return mlvuFile(results)
   if (benchmark.name === 'mmvu') {
-    const share = percentOf(results)
-    return { 'mmvu.jsonl': lines([{ 'multiple-choice': share, Avg: share }, ...results.map(answerLine)]) }
+    // the script asks no open question
+    const choices = results.filter(({ open }) => open === undefined)
+    if (choices.length === 0)
+      throw new EvaluationError(
+        'no-results',
+        `${folder}: must hold answers to questions with options, which alone the script asks`,
+      )
+    const share = percentOf(choices)
+    return { 'mmvu.jsonl': lines([{ 'multiple-choice': share, Avg: share }, ...choices.map(answerLine)]) }
   }
   throw new EvaluationError(
     'other-benchmark',
@@ -29,9 +37,9 @@ function mvbenchFile(results: readonly Result[]): Files {
   const parts = partsOf(results, mvbenchTasks.split(','), name => name.toLowerCase().replaceAll(/[ -]/g, '_'))
   const shares = Object.fromEntries(parts.map(([name, some]) => [name, percentOf(some)]))
   const ordered = parts.flatMap(([, some]) => some)
-  return {
-    'mvbench.jsonl': lines([{ ...shares, Avg: percentOf(ordered) }, ...ordered.map(answerLine)]),
-  }
+  // this script alone strips its outputs
+  const answers = ordered.map(answerLine).map(line => ({ ...line, outputs: strip(line.outputs) }))
+  return { 'mvbench.jsonl': lines([{ ...shares, Avg: percentOf(ordered) }, ...answers]) }
 }
 
 /** One object, in spite of the name of the file that the script is given. The average is the mean of the tasks. */
@@ -44,9 +52,10 @@ function mlvuFile(results: readonly Result[]): Files {
     some.map(({ chosen, answer, question, clip }) => ({
       pred: chosen,
       gt: answer ?? '@',
-      question,
+      // with its options, without the instruction, which is the last line
+      question: question.slice(0, Math.max(0, question.lastIndexOf('\n'))),
       question_type: name,
-      video: clip,
+      video: clip.replace(/^video(?=\/)/, ''),
     })),
   )
   const whole = {

@@ -121,7 +121,10 @@ t.test(
   async t => {
     const files = exported(t.testdir(), 'mvbench', 'published', [
       result('mvbench/action_count/0', { tasks: ['action_count'], answer: null, ...wrong }),
-      result('mvbench/fine_grained_pose/0', { tasks: ['fine_grained_pose'] }),
+      result('mvbench/fine_grained_pose/0', {
+        tasks: ['fine_grained_pose'],
+        output: ' <answer> A </answer>\n',
+      }),
     ])
     t.strictSame(linesOf(files['mvbench.jsonl']), [
       { 'Fine-grained Pose': 100, 'Action Count': 0, Avg: 50 },
@@ -135,20 +138,30 @@ t.test('the published script of MLVU writes one object, with the mean of the tas
   const files = exported(t.testdir(), 'mlvu', 'published', [
     result('mlvu/2_needle/0', { tasks: ['2_needle'] }),
     result('mlvu/2_needle/1', { tasks: ['2_needle'], ...wrong }),
-    result('mlvu/4_count/0', { tasks: ['4_count'] }),
+    result('mlvu/4_count/0', { tasks: ['4_count'], clip: 'video/4_count/c.mp4' }),
   ])
   const [whole] = linesOf(files['mlvu.jsonl'])
   t.strictSame(whole.final_res, { count: 100, needle: 50, Avg: 75 })
   t.strictSame(whole.acc_dict, { count: [1, 1], needle: [1, 2] })
   t.match(whole.res_list[2], { pred: 'B', gt: 'A', question_type: 'needle', video: 'data/one.mp4' })
+  t.match(whole.res_list[0], { question: 'Which?\nA. x\nB. y', video: '/4_count/c.mp4' })
   t.equal(whole.res_list.length, 3)
 })
 
 t.test('the published script of MMVU writes accuracies, then answers; that of Video-MME nothing', async t => {
-  const files = exported(t.testdir(), 'mmvu', 'published', [result('mmvu/1'), result('mmvu/2', unread)])
+  const open = { letters: [], options: [], open: { rule: 'answer', words: 'Which?' } } as const
+  const files = exported(t.testdir(), 'mmvu', 'published', [
+    result('mmvu/1'),
+    result('mmvu/2', unread),
+    result('mmvu/3', { ...open, ...wrong }),
+  ])
   const [first, ...answers] = linesOf(files['mmvu.jsonl'])
   t.strictSame(first, { 'multiple-choice': 50, Avg: 50 })
+  t.equal(answers.length, 2, 'it asks no open question')
   t.strictSame(answers[1], { outputs: 'hm', pred: null, gt: 'A', path: 'data/one.mp4' })
+  t.throws(() => exported(t.testdir(), 'mmvu', 'published', [result('mmvu/3', open)]), {
+    message: /from: must hold answers to questions with options/,
+  })
   t.throws(() => exported(t.testdir(), 'video-mme', 'published', [result('videomme/1-1')]), {
     code: 'other-benchmark',
   })
