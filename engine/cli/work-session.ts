@@ -49,8 +49,12 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
   const ofServer = new AbortController()
   const server = await openServer(words.address, { signal: ofServer.signal, log: world.complain })
   try {
-    for (;;) {
-      const found = await findRun(server, words, controller.signal, world)
+    for (let left = ''; ; ) {
+      const found = await findRun(server, { ...words, left }, controller.signal, world)
+      if (found === 'ended') {
+        world.print(`run ${left} has ended`)
+        return 0
+      }
       if (!found) return 130
       const { announcement, part } = found
       const session = await openSession(server, announcement, part, words, world)
@@ -78,6 +82,7 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
         return 1
       }
       world.complain(`the home part of run ${announcement.run} ${silentOr[after]}`)
+      left = announcement.run
     }
   } finally {
     ofServer.abort()
@@ -86,12 +91,18 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
   }
 }
 
-/** Waits for a run that has the part. */
-async function findRun(server: Server, { part }: WorkWords, signal: AbortSignal, { complain }: World) {
+/** Waits for a run that has the part, or until the one that the worker had left has ended. */
+async function findRun(
+  server: Server,
+  { part, left }: WorkWords & { left: string },
+  signal: AbortSignal,
+  { complain }: World,
+) {
   let told = false
   const first = new Map<string, number>()
   while (!signal.aborted) {
     for (const { announcement, revision, ageMs } of await announcements(server)) {
+      if (announcement.status === 'ended' && announcement.run === left) return 'ended'
       if (announcement.status !== 'running') continue
       // the home part of an old announcement may have been killed: it is there when it announces itself again
       const seen = first.get(announcement.run) ?? revision

@@ -109,6 +109,9 @@ export class Stage {
 
   /** What is left on the server, and processes that have not ended, once the home part has. */
   async leftOver(): Promise<string[]> {
+    // those that were cut off when the run ended wait for the next one
+    await delay(5000)
+    for (const worker of this.#workers) worker.kill('SIGTERM')
     const until = performance.now() + 60_000
     while (this.#workers.size > 0 && performance.now() < until) await delay(100)
     const left = this.#workers.size > 0 ? [`${this.#workers.size} workers do not end`] : []
