@@ -1,6 +1,6 @@
 import { strip } from '../../text/python.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Exported, Files } from './export-kinds.ts'
+import { choicesIn, type Exported, type Files } from './export-kinds.ts'
 import type { Result } from './result.ts'
 
 /** The tasks of MVBench as the published script names and orders them. */
@@ -13,17 +13,12 @@ const mvbenchTasks =
 const mlvuTasks = 'count,ego,needle,order,plotQA,anomaly_reco,topic_reasoning'
 
 /** The answer file that the published script of a benchmark writes. */
-export function publishedFiles({ folder, benchmark, results }: Exported): Files {
+export function publishedFiles(exported: Exported): Files {
+  const { folder, benchmark, results } = exported
   if (benchmark.name === 'mvbench') return mvbenchFile(results)
-  if (benchmark.name === 'mlvu') return mlvuFile(results)
+  if (benchmark.name === 'mlvu') return mlvuFile(choicesIn(exported))
   if (benchmark.name === 'mmvu') {
-    // the script asks no open question
-    const choices = results.filter(({ open }) => open === undefined)
-    if (choices.length === 0)
-      throw new EvaluationError(
-        'no-results',
-        `${folder}: must hold answers to questions with options, which alone the script asks`,
-      )
+    const choices = choicesIn(exported)
     const share = percentOf(choices)
     return { 'mmvu.jsonl': lines([{ 'multiple-choice': share, Avg: share }, ...choices.map(answerLine)]) }
   }

@@ -3,7 +3,7 @@ import { makeFolder } from '../../../engine/shared/files.ts'
 import { inside } from '../../../engine/shared/inside.ts'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import { EvaluationError } from '../evaluation-error.ts'
-import type { Exported, Files } from './export-kinds.ts'
+import { choicesIn, type Exported, type Files } from './export-kinds.ts'
 import { lmmsEvalFiles } from './export-lmms-eval.ts'
 import { publishedFiles } from './export-published.ts'
 import { byQuestion } from './repeats.ts'
@@ -81,7 +81,7 @@ function mlvuTestFiles(exported: Exported): Files {
       'other-benchmark',
       `${folder}: must be results of MLVU's test set, found ${development.id} of its development set`,
     )
-  const rows = results.map(result => ({
+  const rows = choicesIn(exported).map(result => ({
     question_id: ownId(result),
     question_type: result.tasks[0],
     option: letterOf(result),

@@ -31,6 +31,13 @@ const result = (id: string, rest: Partial<Result> = {}): Result => ({
 })
 
 const wrong = { outcome: 'wrong', chosen: 'B', output: '<answer> B </answer>' } as const
+const openAnswer = {
+  ...wrong,
+  letters: [],
+  options: [],
+  chosen: null,
+  open: { rule: 'answer', words: 'Which?' },
+} as const
 const unread = { outcome: 'unparsed', chosen: null, output: 'hm' } as const
 
 /** Exports these results; returns the texts by the names of the files. */
@@ -91,11 +98,15 @@ t.test("MLVU's test set is submitted as a list of options; its development set i
   const files = exported(t.testdir(), 'mlvu', 'mlvu-test', [
     result('mlvu/AR_0', { tasks: ['anomaly_reco'] }),
     result('mlvu/AO_3', wrong),
+    result('mlvu/SSC_1', openAnswer),
   ])
   t.strictSame(JSON.parse(files['test_res.json'] ?? ''), [
     { question_id: 'AR_0', question_type: 'anomaly_reco', option: 'A' },
     { question_id: 'AO_3', question_type: 'order', option: 'B' },
   ])
+  t.throws(() => exported(t.testdir(), 'mlvu', 'mlvu-test', [result('mlvu/SSC_1', openAnswer)]), {
+    message: /from: must hold answers to questions with options/,
+  })
   t.throws(() => exported(t.testdir(), 'mlvu', 'mlvu-test', [result('mlvu/5_order/0')]), {
     code: 'other-benchmark',
     message: /must be results of MLVU's test set, found mlvu\/5_order\/0/,
@@ -149,17 +160,16 @@ t.test('the published script of MLVU writes one object, with the mean of the tas
 })
 
 t.test('the published script of MMVU writes accuracies, then answers; that of Video-MME nothing', async t => {
-  const open = { letters: [], options: [], open: { rule: 'answer', words: 'Which?' } } as const
   const files = exported(t.testdir(), 'mmvu', 'published', [
     result('mmvu/1'),
     result('mmvu/2', unread),
-    result('mmvu/3', { ...open, ...wrong }),
+    result('mmvu/3', openAnswer),
   ])
   const [first, ...answers] = linesOf(files['mmvu.jsonl'])
   t.strictSame(first, { 'multiple-choice': 50, Avg: 50 })
   t.equal(answers.length, 2, 'it asks no open question')
   t.strictSame(answers[1], { outputs: 'hm', pred: null, gt: 'A', path: 'data/one.mp4' })
-  t.throws(() => exported(t.testdir(), 'mmvu', 'published', [result('mmvu/3', open)]), {
+  t.throws(() => exported(t.testdir(), 'mmvu', 'published', [result('mmvu/3', openAnswer)]), {
     message: /from: must hold answers to questions with options/,
   })
   t.throws(() => exported(t.testdir(), 'video-mme', 'published', [result('videomme/1-1')]), {
