@@ -96,16 +96,22 @@ export async function openServer(
 
 /** Faults that trying again does not end. */
 const isFinal = (error: unknown): boolean =>
-  /authorization|permission|user authentication|no credentials/i.test(messageOf(error))
+  /certificate|authorization|permission|user authentication|no credentials/i.test(messageOf(error))
 
 function refusal(host: string, error: unknown): CodedError {
-  const remedy = /jetstream is off/i.test(messageOf(error))
-    ? 'start it with JetStream: nats-server -js'
-    : 'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS'
-  return new CodedError('server-refused', `${host}: the server refuses: ${messageOf(error)}`, {
-    cause: error,
-    remedy,
-  })
+  const words = messageOf(error)
+  const [rule, remedy] = /jetstream is off/i.test(words)
+    ? ['the server has no JetStream', 'start it with JetStream: nats-server -js']
+    : /certificate/i.test(words)
+      ? [
+          `the certificate of the server is not accepted: ${words}`,
+          'address it by the name in its certificate, and name the certificate of its authority by FLOW_NATS_CA',
+        ]
+      : [
+          `the server refuses: ${words}`,
+          'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS',
+        ]
+  return new CodedError('server-refused', `${host}: ${rule}`, { cause: error, remedy })
 }
 
 function wordsOf(error: unknown): string {
