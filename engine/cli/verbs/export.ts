@@ -1,4 +1,9 @@
-import { type ExportForm, exportForms, exportResults } from '../../../operators/eval/results/export.ts'
+import {
+  type ExportForm,
+  exportForms,
+  exportResults,
+  lackOf,
+} from '../../../operators/eval/results/export.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
@@ -14,7 +19,7 @@ export const exportVerb: Verb = {
     '  --set data=graphs/demo/quiz --set out=results/oracle',
     'npx flow export results/oracle --as lvbench --out submission',
   ].join('\n'),
-  run: async (words, { print }) => {
+  run: async (words, { print, complain }) => {
     const folder = onlyWord(words, 'folder of results')
     const form = words.last('as')
     const out = words.last('out')
@@ -22,6 +27,8 @@ export const exportVerb: Verb = {
     if (out === undefined) throw new UsageError('--out: must name the folder for the files')
     // one of the choices of the flag
     for (const path of exportResults(folder, form as ExportForm, out)) print(path)
+    const lack = lackOf(folder)
+    if (lack !== undefined) complain(lack)
     return 0
   },
 }

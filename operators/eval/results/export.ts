@@ -30,6 +30,15 @@ export function exportResults(folder: string, form: ExportForm, out: string): st
   })
 }
 
+/** What a folder lacks of its benchmark, as a line to show; undefined where it holds all questions. */
+export function lackOf(folder: string): string | undefined {
+  const benchmark = readBenchmark(folder)
+  const held = byQuestion(readResults(folder, benchmark)).length
+  const all = benchmark.questions.length
+  if (held === all) return undefined
+  return `${folder}: holds ${held} of ${all} questions, and the files hold no others; run the evaluation to its end, or merge its shards`
+}
+
 const forms: Readonly<Record<ExportForm, (exported: Exported) => Files>> = {
   'lmms-eval': lmmsEvalFiles,
   'video-mme': videoMmeFiles,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type ExportForm, exportResults } from '../../../../operators/eval/results/export.ts'
+import { type ExportForm, exportResults, lackOf } from '../../../../operators/eval/results/export.ts'
 import type { Result } from '../../../../operators/eval/results/result.ts'
 import { agreeOnRecipe, putResult, writeBenchmark } from '../../../../operators/eval/results/store.ts'
 
@@ -42,15 +42,21 @@ const unread = { outcome: 'unparsed', chosen: null, output: 'hm' } as const
 
 /** Exports these results; returns the texts by the names of the files. */
 function exported(folder: string, name: string, form: ExportForm, results: readonly Result[]) {
-  const from = join(folder, 'from')
-  agreeOnRecipe(from, { benchmark: name, answers: 'model', model: '/models/small one' })
-  const questions = results.map(({ id, clip }) => ({ id, clip }))
-  const rest = { excluded: [], findings: [], shard: 1, shards: 1 }
-  writeBenchmark(from, { name, headline: name === 'mlvu' ? 'tasks' : 'micro', questions, ...rest })
-  for (const one of results) putResult(from, one)
+  const from = written(folder, name, results)
   const out = join(folder, 'out')
   const paths = exportResults(from, form, out)
   return Object.fromEntries(paths.map(path => [path.slice(out.length + 1), readFileSync(path, 'utf8')]))
+}
+
+/** Writes a folder of these results; returns its path. */
+function written(folder: string, name: string, results: readonly Result[], more: readonly string[] = []) {
+  const from = join(folder, 'from')
+  agreeOnRecipe(from, { benchmark: name, answers: 'model', model: '/models/small one' })
+  const questions = [...results.map(({ id, clip }) => ({ id, clip })), ...more.map(id => ({ id, clip: id }))]
+  const rest = { excluded: [], findings: [], shard: 1, shards: 1 }
+  writeBenchmark(from, { name, headline: name === 'mlvu' ? 'tasks' : 'micro', questions, ...rest })
+  for (const one of results) putResult(from, one)
+  return from
 }
 
 const linesOf = (text = '') =>
@@ -236,4 +242,10 @@ t.test('lmms-eval averages Video-MME over all questions', async t => {
     task_category: 'order',
     videoID: 'one',
   })
+})
+
+t.test('a folder that lacks questions says how many it holds', async t => {
+  const answers = [result('lvbench/1'), result('lvbench/2', unread)]
+  t.equal(lackOf(written(t.testdir(), 'lvbench', answers)), undefined)
+  t.match(lackOf(written(t.testdir(), 'lvbench', answers, ['lvbench/3'])), /from: holds 2 of 3 questions/)
 })
