@@ -94,6 +94,7 @@ function checkLayerTypes(fields: ConfigFields): void {
 function parseRope(fields: ConfigFields): number {
   const scaling = fields.object('rope_scaling')
   checkRope(scaling)
+  fields.only('partial_rotary_factor', 1)
   const rope = fields.object('rope_parameters')
   checkRope(rope)
   const theta = { minimum: 1, maximum: 1e12 }

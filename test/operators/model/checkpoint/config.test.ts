@@ -163,6 +163,11 @@ const faults: [config: object, code: string, message: string][] = [
     'text_config.rope_scaling.factor: 2 is not supported; it must be absent or 1',
   ],
   [
+    withText({ partial_rotary_factor: 0.5 }),
+    'unsupported-model',
+    'text_config.partial_rotary_factor: 0.5 is not supported; it must be absent or 1',
+  ],
+  [
     withText({ num_key_value_heads: 2 }),
     'bad-config',
     'text_config.num_key_value_heads: must divide 3 query heads, got 2',
