@@ -37,7 +37,7 @@ interface Evaluation {
 }
 
 /** Fields that name the model or the benchmark: they differ from cell to cell. */
-const names = ['model', 'answers', 'weights', 'tokenizer', 'adapter', 'benchmark']
+const names = ['model', 'answers', 'weights', 'configuration', 'tokenizer', 'adapter', 'benchmark']
 
 /** Puts folders of results into one table. What was not made like the first of its column has a note. */
 export function tabulate(folders: readonly string[]): ResultsTable {
@@ -115,12 +115,15 @@ function gapsOf({ benchmark, done, expected }: Evaluation): string[] {
   ]
 }
 
+/** Fields of which two recipes say different things; what a model alone has is no difference from a rehearsal without one. */
 function differencesFrom(first: Recipe, other: Recipe, aside: readonly string[]): string[] {
   const fields = [...new Set([...Object.keys(first), ...Object.keys(other)])].sort()
   const text = (value: unknown) =>
     value === undefined ? 'not stated' : typeof value === 'string' ? value || 'empty' : JSON.stringify(value)
+  const isComparable = (name: string) => first.answers === other.answers || (name in first && name in other)
   return fields
-    .filter(name => !aside.includes(name) && JSON.stringify(first[name]) !== JSON.stringify(other[name]))
+    .filter(name => !aside.includes(name) && isComparable(name))
+    .filter(name => JSON.stringify(first[name]) !== JSON.stringify(other[name]))
     .map(name => `${name}: ${text(other[name])}, elsewhere ${text(first[name])}`)
 }
 

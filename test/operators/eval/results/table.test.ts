@@ -69,6 +69,19 @@ t.test('a table has a row for each model, a column for each benchmark, and notes
   t.equal(csv[2], 'b|&,33.3,4.5,84.1,"incomplete: 3 of 4 questions; frames: 32, elsewhere 16",,,,')
 })
 
+t.test('what names a model is in no note, nor what a rehearsal without a model cannot have', async t => {
+  const folder = t.testdir()
+  const model = (name: string, more: object) =>
+    folderOf(join(folder, name), 'mlvu', { answers: 'model', model: name, configuration: name, ...more }, 2)
+  const oracle = folderOf(join(folder, 'o'), 'mlvu', { answers: 'oracle', frames: 4, form: 'x' }, 4)
+  const { notes } = tabulate([
+    model('a', { frames: 8, precision: 'float32' }),
+    model('b', { frames: 8, precision: 'float16' }),
+    oracle,
+  ])
+  t.strictSame(notes, ['precision: float16, elsewhere float32', 'frames: 4, elsewhere 8'])
+})
+
 t.test('two results of one model on one benchmark have rows of their own', async t => {
   const folder = t.testdir()
   const make = (name: string, frames: number) =>
