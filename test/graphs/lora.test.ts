@@ -1,30 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../engine/cli/command.ts'
-import { makeEmbedded } from '../../engine/cli/embedded.ts'
 import { resolvePath } from '../../operators/builtin.ts'
-import { operators, resources } from '../../operators/index.ts'
 import { openAdapter } from '../../operators/model/checkpoint/adapter-files.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { repository } from '../fixtures.ts'
+import { flowWords } from './flow-words.ts'
 
 const folder = t.testdir({})
-const registry = { operators, resources }
 
 /** Runs `flow` with some params; its words and complaints. */
-async function flow(graph: string, directory: string, params: Record<string, string | number>) {
-  const lines: string[] = []
+function flow(graph: string, directory: string, params: Record<string, string | number>) {
   const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])
-  const code = await command(['run', join(repository, 'graphs', graph), ...set, '--out', directory], {
-    registry,
-    environment: process.env,
-    screen: { write: () => {} },
-    print: line => lines.push(line),
-    complain: line => lines.push(line),
-    prepare: plan => makeEmbedded(plan, registry, line => lines.push(line)),
-  })
-  return { code, text: lines.join('\n') }
+  return flowWords(['run', join(repository, 'graphs', graph), ...set, '--out', directory])
 }
 
 t.test('GRPO of an adapter on the embedded model, and the checkpoint that it merges to', async t => {

@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../engine/cli/command.ts'
-import { makeEmbedded } from '../../engine/cli/embedded.ts'
 import { loadGraph } from '../../engine/graph/check.ts'
 import { operators, resources } from '../../operators/index.ts'
 import { repository } from '../fixtures.ts'
+import { flowWords } from './flow-words.ts'
 import { graphsFolder, readGraph, runnable, settingsFor } from './graph-files.ts'
 
 t.setTimeout(800_000)
@@ -34,19 +33,16 @@ t.test('a run with beta 0 opens the policy alone, and holds less memory', async 
     const directory = join(folder, String(beta))
     const settings = ['steps=1', 'group=2', 'frames=2', 'maxNewTokens=6', `nodes.update.config.beta=${beta}`]
     const set = settings.flatMap(one => ['--set', one])
-    const said: string[] = []
-    const code = await command(
-      ['run', join(repository, 'graphs/grpo.json'), ...set, '--seed', '0', '--out', directory],
-      {
-        registry,
-        environment: process.env,
-        screen: { write: () => {} },
-        print: line => said.push(line),
-        complain: line => said.push(line),
-        prepare: plan => makeEmbedded(plan, registry, line => said.push(line)),
-      },
-    )
-    t.equal(code, 0, said.join('\n'))
+    const { code, text } = await flowWords([
+      'run',
+      join(repository, 'graphs/grpo.json'),
+      ...set,
+      '--seed',
+      '0',
+      '--out',
+      directory,
+    ])
+    t.equal(code, 0, text)
     const read = (name: string) => readFileSync(join(directory, name), 'utf8')
     const { gauges } = JSON.parse(read('status.json')) as { gauges: Record<string, number> }
     return {

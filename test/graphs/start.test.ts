@@ -2,30 +2,24 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../engine/cli/command.ts'
-import { makeEmbedded } from '../../engine/cli/embedded.ts'
-import { operators, resources } from '../../operators/index.ts'
 import { repository } from '../fixtures.ts'
+import { flowWords } from './flow-words.ts'
 
 t.setTimeout(800_000)
-const registry = { operators, resources }
 
 t.test('each completion names a picture of the frames of its clip, in every pass', async t => {
   const directory = join(t.testdir({}), 'run')
   const set = ['steps=2', 'clips=4', 'group=2'].flatMap(one => ['--set', one])
-  const said: string[] = []
-  const code = await command(
-    ['run', join(repository, 'graphs/demo/start.json'), ...set, '--seed', '0', '--out', directory],
-    {
-      registry,
-      environment: process.env,
-      screen: { write: () => {} },
-      print: line => said.push(line),
-      complain: line => said.push(line),
-      prepare: plan => makeEmbedded(plan, registry, line => said.push(line)),
-    },
-  )
-  t.equal(code, 0, said.join('\n'))
+  const { code, text } = await flowWords([
+    'run',
+    join(repository, 'graphs/demo/start.json'),
+    ...set,
+    '--seed',
+    '0',
+    '--out',
+    directory,
+  ])
+  t.equal(code, 0, text)
   const samples = readFileSync(join(directory, 'samples.jsonl'), 'utf8')
     .trim()
     .split('\n')
