@@ -139,9 +139,12 @@ class GraphRun implements NodeHost, Services {
     this.#network?.ended()
   }
 
-  idle(): void {
+  idle(): boolean {
+    // a save that never ends fails by itself, and names whose it is
+    if (this.#checkpoints?.saving) return false
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
-    if (!this.#checkpoints?.saving) this.#stall.end(nodes, edges)
+    this.#stall.end(nodes, edges)
+    return true
   }
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {

@@ -59,7 +59,7 @@ export interface NodeHost {
   acknowledged(origin: Origin): void
   log(message: string): void
   ended(): void
-  /** Nothing is left in the process that could wake a node or end its work. */
-  idle(): void
+  /** Nothing is left in the process that could wake a node or end its work. False while a save fails by itself. */
+  idle(): boolean
   cursor(node: string): Cursor | undefined
 }

@@ -105,7 +105,7 @@ export class Network {
     let late = false
     // no timer, file or other work is left in the process: what goes on now never ends
     const idle = () => {
-      this.#host.idle()
+      if (!this.#host.idle()) return
       late = true
       this.#look()
     }

@@ -18,7 +18,7 @@ export const operators = {
     summary: 'Counts.', config: {}, inputs: {}, outputs: { items: 'any' },
     run: (_, _config, context) => ({
       items: context.source(async function* () {
-        yield { key: '0', value: 0 }
+        for (const key of ['0', '1', '2']) yield { key, value: 0 }
         await settles('source')
       }),
     }),
