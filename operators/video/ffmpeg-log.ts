@@ -1,10 +1,15 @@
 // What ffmpeg writes to standard error: `[object @ address] [level] words`, a line each.
 
-/** The last errors of a log (or warnings, when there are none) in one line, without its marks and the file's name. */
+/**
+ * The last errors of a log in one line, without its marks and the file's name. When there are none: what others than ffmpeg
+ * wrote, e.g. the loader of its libraries or a script in its place, or else its warnings.
+ */
 export function whatFfmpegSaid(log: string, path: string): string {
   const lines = log.split(/[\r\n]+/).filter(line => !line.includes('-vsync is deprecated'))
   const errors = lines.filter(line => isLevel(line, 'error|fatal|panic'))
-  const telling = errors.length > 0 ? errors : lines.filter(line => isLevel(line, 'warning'))
+  const foreign = lines.filter(line => line.trim() !== '' && !isLevel(line, '\\w+'))
+  const warnings = lines.filter(line => isLevel(line, 'warning'))
+  const telling = [errors, foreign, warnings].find(some => some.length > 0) ?? []
   // ffmpeg 7 puts what ffmpeg 4 to 6 said after the file's name after words of its own.
   const said = telling
     .map(line =>

@@ -103,7 +103,7 @@ t.test('a process that something else ends by a signal says nothing about the cl
   for (const [name, body] of Object.entries({ killed: 'kill -9 $$', wrapped: 'sh -c "kill -9 \\$\\$"' })) {
     await fakeFfmpeg(name, body)
     const opening = openClip(clipPath, sampleOf(clipPath), openOptions)
-    const message = /clip\.mp4: ffmpeg was ended from outside by SIGKILL; ffmpeg said: nothing/
+    const message = /clip\.mp4: ffmpeg was ended from outside by SIGKILL; ffmpeg said: (nothing|Killed)/
     await t.rejects(opening, { code: 'ffmpeg-killed', message, ofMachine: true })
   }
   await fakeFfmpeg('crashed', 'kill -SEGV $$')
@@ -224,4 +224,11 @@ t.test('what ffmpeg said is its last errors, without addresses, names and progre
   t.equal(whatFfmpegSaid(log, '/a/b.mp4'), 'moov atom not found; Invalid data')
   t.equal(whatFfmpegSaid('[warning] Output file is empty\n[info] frame=0\n', 'x'), 'Output file is empty')
   t.equal(whatFfmpegSaid('', 'x'), 'nothing')
+  const loader =
+    'ffmpeg: error while loading shared libraries: libx264.so.164: cannot open shared object file'
+  t.equal(
+    whatFfmpegSaid(`[info] Input #0\n${loader}\n`, 'x'),
+    loader,
+    'also when ffmpeg itself did not start',
+  )
 })
