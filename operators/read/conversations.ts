@@ -18,12 +18,13 @@ import {
 } from './rows.ts'
 
 export default operator({
-  summary: 'Reads conversations about clips, as one JSON array or one JSON object a line.',
+  summary: 'Reads conversations about clips or pictures, as one JSON array or one JSON object a line.',
   config: {
     path: {
       type: 'string',
       reads: 'data',
-      description: 'Objects with `video` and `conversations`, a list of messages with `from` and `value`.',
+      description:
+        'Objects with `video`, or `image` for a picture, and `conversations`, a list of messages with `from` and `value`.',
     },
     ...epochFields,
   },
@@ -69,11 +70,13 @@ function rowsOf(file: string, text: string): Row[] {
 
 /** The sample, or the fault of the row in words. */
 function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
-  const { video, conversations, ...fields } = row
-  if (typeof video !== 'string') {
-    const hint = 'image' in fields ? '; pictures cannot be learned from, only clips' : ''
-    return `video: must be text, ${found(video)}${hint}`
-  }
+  const { video, image, conversations, ...fields } = row
+  const isPicture = image !== undefined && image !== null
+  if (isPicture && video !== undefined && video !== null)
+    return 'image: must stand without "video": a conversation is about one of the two'
+  // a picture is a clip of one frame
+  const [name, path] = isPicture ? ['image', image] : ['video', video]
+  if (typeof path !== 'string') return `${name}: must be text, ${found(path)}`
   if (!Array.isArray(conversations) || conversations.length === 0)
     return `conversations: must be a list of messages, ${found(conversations)}`
   const messages: Message[] = []
@@ -85,7 +88,7 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   }
   const asked = messages.find(({ from }) => from === 'human' || from === 'user')
   const question = (asked?.value ?? '').replaceAll('<image>', '').trim()
-  const place = video.replace(/^\/+/, '')
-  if (!isInside(place)) return `video: must name a file inside ${root}, ${found(video)}`
+  const place = path.replace(/^\/+/, '')
+  if (!isInside(place)) return `${name}: must name a file inside ${root}, ${found(path)}`
   return { video: inside(root, place), question, conversations: messages, fields }
 }

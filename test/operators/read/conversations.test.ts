@@ -42,13 +42,34 @@ t.test('user and assistant ask and answer too', t => {
   t.end()
 })
 
+t.test('a picture is asked about as a clip is; the other column may be null', t => {
+  const rows = [row({ video: undefined, image: 'cats/1.jpg' }), row({ video: null, image: 'cats/2.png' })]
+  const samples = parseConversations('a', JSON.stringify([...rows, row({ image: null })]), 'root')
+  t.same(
+    samples.map(({ value }) => value.video),
+    ['root/cats/1.jpg', 'root/cats/2.png', 'root/clips/1.mp4'],
+  )
+  t.notOk('image' in (samples[0]?.value.fields ?? {}))
+  t.end()
+})
+
 for (const [name, text, message] of [
   ['a line that is not JSON', `${JSON.stringify(row())}\n{`, /^a:2: not JSON: /],
   ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a\[1\]: video: .* found 3$/],
   [
-    'a picture',
-    JSON.stringify([{ ...row({ video: undefined }), image: 'a.png' }]),
-    /^a\[0\]: video: .* missing; pictures cannot/,
+    'a row without a clip or a picture',
+    JSON.stringify([row({ video: undefined })]),
+    /^a\[0\]: video: must be text, it is missing$/,
+  ],
+  [
+    'a row with a clip and a picture',
+    JSON.stringify([row({ image: 'a.png' })]),
+    /^a\[0\]: image: must stand without "video"/,
+  ],
+  [
+    'several pictures',
+    JSON.stringify([row({ video: null, image: ['a.png', 'b.png'] })]),
+    /^a\[0\]: image: must be text, found \["a\.png","b\.png"\]$/,
   ],
   [
     'a clip outside the folder',
