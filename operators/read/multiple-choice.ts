@@ -40,7 +40,11 @@ const config = {
     description:
       'Columns of the options, in order: or one column that holds a list of them. An empty list: they are in the question, as (A) or A.',
   },
-  answer: { type: 'string', default: 'answer', description: 'Column of the true answers.' },
+  answer: {
+    type: 'string',
+    default: 'answer',
+    description: 'Column of the true answers; empty: they are not known.',
+  },
   answers: {
     type: 'string',
     enum: ['letter', 'text', 'index', 'number'],
@@ -100,9 +104,9 @@ export async function readMultipleChoice(settings: {
 /** Throws when no row has a column that the config names: then the names are wrong, not the rows. */
 function checkColumns(
   rows: readonly PlacedRow[],
-  { path, video, question, options, id, task }: Settings,
+  { path, video, question, options, answer, id, task }: Settings,
 ): void {
-  const named = [video, question, ...options, id, task].filter(column => column !== '')
+  const named = [video, question, ...options, answer, id, task].filter(column => column !== '')
   const there = [...new Set(rows.flatMap(({ row }) => Object.keys(row)))]
   const lacking = named.filter(column => !there.includes(column))
   if (lacking.length === 0) return

@@ -25,12 +25,19 @@ export interface Pairing {
   onlySecond: number
   /**
    * Questions with one id that differ, by what differs first. Another true answer, other options or other words make
-   * another question: these are in no pair. Another instruction or another clip is a part of what is compared: these are.
+   * another question: these are in no pair. Another instruction, task, group or clip is a part of what is compared: these are.
    */
   differing: Readonly<Record<Difference, number>>
 }
 
-export const differences = ['true answer', 'options', 'words', 'instruction', 'clip'] as const
+export const differences = [
+  'true answer',
+  'options',
+  'words',
+  'instruction',
+  'task or group',
+  'clip',
+] as const
 
 export type Difference = (typeof differences)[number]
 
@@ -75,11 +82,14 @@ function differenceOf(one: Result, two: Result): Difference | undefined {
   if (one.answer !== two.answer || JSON.stringify(one.open) !== JSON.stringify(two.open)) return 'true answer'
   if (wordsOf(one) !== wordsOf(two)) return 'words'
   if (instructionOf(one) !== instructionOf(two)) return 'instruction'
+  if (JSON.stringify([one.tasks, one.groups]) !== JSON.stringify([two.tasks, two.groups]))
+    return 'task or group'
   const [clip, other] = [one.digests?.clip, two.digests?.clip]
   return clip === undefined || other === undefined || clip === other ? undefined : 'clip'
 }
 
-const isCompared = (difference: Difference): boolean => ['instruction', 'clip'].includes(difference)
+const isCompared = (difference: Difference): boolean =>
+  ['instruction', 'task or group', 'clip'].includes(difference)
 
 const trueWords = ({ answer, letters, options }: Result): string | undefined =>
   answer === null ? undefined : (options[letters.indexOf(answer)] ?? answer).replace(/^\(?[A-Z][.):]\s?/, '')

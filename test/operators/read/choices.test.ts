@@ -53,9 +53,16 @@ t.test('questions of your own are read from a table with names in its first line
   })
   await t.rejects(readMultipleChoice({ ...settings, path, video: 'clip' }), {
     code: 'no-column',
-    message: `${path}: must have the columns clip, q, one, two, kind, which the config names; clip is missing, found file, q, one, two, key, kind`,
+    message: `${path}: must have the columns clip, q, one, two, key, kind, which the config names; clip is missing, found file, q, one, two, key, kind`,
     remedy: /--set nodes\.questions\.config\.question=problem/,
   })
+  await t.rejects(
+    readMultipleChoice({ ...settings, path, answer: 'gold' }),
+    { code: 'no-column', message: /gold is missing/ },
+    'without true answers, every answer would count as wrong',
+  )
+  const unknown = await readMultipleChoice({ ...settings, path, answer: '' })
+  t.match(unknown.questions, [{ fields: { answer: null } }, { fields: { answer: null } }], 'as asked for')
 })
 
 t.test(

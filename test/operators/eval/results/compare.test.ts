@@ -9,7 +9,7 @@ t.test('questions that are not the same in both are counted by what differs, and
   const folder = t.testdir()
   const recipe = { model: 'm' }
   const digests = { ...recipeDigests(recipe), question: 'q', gold: 'g', clip: 'c' }
-  const names = ['same', 'gold', 'options', 'order', 'words', 'instruction', 'clip']
+  const names = ['same', 'gold', 'options', 'order', 'words', 'instruction', 'task', 'clip']
   const first = names.map(id => madeResult(id, 'B', { digests }))
   const second = [
     madeResult('same', 'A', { digests, clip: 'elsewhere/same.mp4' }),
@@ -26,21 +26,29 @@ t.test('questions that are not the same in both are counted by what differs, and
     }),
     madeResult('words', 'A', { question: 'Which one?\nA. x\nB. y\nC. z\nAnswer with a letter.' }),
     madeResult('instruction', 'A', { question: 'Which?\nA. x\nB. y\nC. z\nThink first.' }),
+    madeResult('task', 'A', { tasks: ['another'] }),
     madeResult('clip', 'A', { digests: { ...digests, clip: 'd' } }),
   ]
   const comparison = compareResults(
     madeFolder(join(folder, 'a'), first, { recipe }),
     madeFolder(join(folder, 'b'), second, { recipe }),
   )
-  t.strictSame(comparison.differing, { 'true answer': 1, options: 2, words: 1, instruction: 1, clip: 1 })
+  t.strictSame(comparison.differing, {
+    'true answer': 1,
+    options: 2,
+    words: 1,
+    instruction: 1,
+    'task or group': 1,
+    clip: 1,
+  })
   t.strictSame(
     comparison.gained.map(({ id }) => id),
-    ['same', 'instruction', 'clip'],
+    ['same', 'instruction', 'task', 'clip'],
   )
-  t.strictSame([comparison.first, comparison.second], [0, 1], 'of the three that are compared')
+  t.strictSame([comparison.first, comparison.second], [0, 1], 'of the four that are compared')
   t.match(
     describeComparison(comparison)[1],
-    'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same; 1 with another clip, compared all the same',
+    'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same; 1 with another task or group, compared all the same; 1 with another clip, compared all the same',
   )
 })
 
