@@ -40,13 +40,13 @@ export const processesWith = (mark: string): string[] =>
     .filter(name => /^\d+$/.test(name) && textOf(`/proc/${name}/environ`).includes(mark))
     .map(pid => `${pid} ${textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()}`)
 
-/** What the open files of a process are. */
+/** What the open files of a process are, without those that it closes meanwhile. */
 export const filesOf = (pid: number): string[] =>
-  namesIn(`/proc/${pid}/fd`).map(name => {
+  namesIn(`/proc/${pid}/fd`).flatMap(name => {
     try {
-      return readlinkSync(`/proc/${pid}/fd/${name}`)
+      return [readlinkSync(`/proc/${pid}/fd/${name}`)]
     } catch {
-      return 'closed meanwhile'
+      return []
     }
   })
 

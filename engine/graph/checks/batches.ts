@@ -5,7 +5,7 @@ import type { Problem } from '../problem.ts'
 /**
  * Reports nodes that wait for more items than a feedback edge lets into its cycle: with `maxLag` n, n + 1 items are in
  * the cycle, and the next one comes only after the cycle has answered. A node is no fault when another path of the
- * cycle goes past it, or when an operator of the cycle makes several items of one.
+ * cycle goes past it, or when an operator before it in the cycle makes several items of one: how many is not known.
  */
 export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[]): void {
   const byName = new Map(nodes.map(node => [node.name, node]))
@@ -14,7 +14,7 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
       const { maxLag, from } = feedback
       if (maxLag === undefined) continue
       const within = onTheWay(gated.name, from.node, nodes)
-      if (within.some(name => byName.get(name)?.operator.expands)) continue
+      const expanding = within.filter(name => byName.get(name)?.operator.expands)
       const needed = itemsNeeded(gated.name, within, byName)
       for (const name of within) {
         const node = byName.get(name)
@@ -22,12 +22,14 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
         const collects = node?.operator.collects?.(node.config) ?? 1
         if (!node || collects === 1 || size <= maxLag + 1 || reaches(gated.name, from.node, nodes, name))
           continue
+        if (expanding.some(other => other !== name && onTheWay(gated.name, name, nodes).includes(other)))
+          continue
         const first = node.wires.find(wire => wire.initial === undefined)
         problems.push({
           code: 'batch-never-fills',
           ...locate(first?.at ?? feedback.at),
           rule: `must be fed ${size} items before it emits any, and only ${maxLag + 1} can be in the cycle (maxLag ${maxLag})`,
-          found: `"${name}" within the cycle ${gated.name} → … → ${endName(from)}`,
+          found: `"${name}" (${node.operatorName}) within the cycle ${gated.name} → … → ${endName(from)}`,
           remedy: `raise maxLag of "${gated.name}.${feedback.port}" to ${size - 1}, or lower the size of the batch to ${Math.max(1, Math.floor((collects * (maxLag + 1)) / size))}`,
         })
       }

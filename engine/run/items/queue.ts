@@ -8,6 +8,11 @@ export class Queue<T> {
     return this.#tail - this.#head
   }
 
+  /** What waits, the first in first. */
+  get all(): readonly T[] {
+    return this.#items.slice(this.#head, this.#tail).flatMap(item => (item === undefined ? [] : [item]))
+  }
+
   push(item: T): void {
     this.#items[this.#tail++] = item
   }

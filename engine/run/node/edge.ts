@@ -93,6 +93,11 @@ export class Edge {
     return this.#queue.size
   }
 
+  /** The items that wait on it. */
+  get leases(): readonly Lease[] {
+    return this.#queue.all
+  }
+
   get bytes(): number {
     return this.#bytes
   }

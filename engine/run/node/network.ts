@@ -63,7 +63,7 @@ export class Network {
 
   /** Releases items that wait for partners which can no longer arrive; returns whether there were any. */
   shedPartnerless(): boolean {
-    return shedPartnerless(this.nodes)
+    return shedPartnerless(this.nodes, this.edges)
   }
 
   /** Lets items and changes through that wait for what cannot come, when nothing else can happen; returns whether any may go on. */

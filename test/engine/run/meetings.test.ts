@@ -193,3 +193,28 @@ t.test(`of ${cases} random graphs whose ways meet none stalls that the check acc
   t.ok(ends.accepted > cases / 4, `${ends.accepted} accepted`)
   t.ok(ends.stalled > ends.refused / 4, `of ${ends.refused} refused ${ends.stalled} stalled`)
 })
+
+t.test(
+  'an item in a list that is not full is no partner where no way leads from the list to the meeting',
+  async t => {
+    const on = testBed({ operators })
+    const text = graphText({
+      range: { operator: 'range', config: { count: 60 } },
+      sift: { operator: 'sift', config: { size: 2 }, from: { items: 'range.numbers' } },
+      met: {
+        operator: 'join',
+        config: { unmatched: 'drop', waiting: 1 },
+        from: { left: 'sift.items', right: 'range.numbers' },
+      },
+      lists: { operator: 'batch', config: { size: 8 }, from: { items: 'range.numbers' } },
+      end: { operator: 'collect', from: { items: 'met.pairs' } },
+      beside: { operator: 'collect', from: { items: 'lists.lists' } },
+    })
+    const { plan } = checkGraph('g.json', on.registry, { read: () => text })
+    if (!plan) return t.fail('the check must accept the graph')
+    const directory = join(folder, 'beside')
+    const { status, error } = await startRun(plan, { seed: 1, directory, stallSeconds: 1 }).done
+    t.equal(status, 'completed', error?.message ?? '')
+    t.equal(on.buffers.live, 0)
+  },
+)

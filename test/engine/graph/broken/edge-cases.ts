@@ -142,7 +142,7 @@ export const edgeCases: readonly Case[] = [
       '"pile": { "operator": "pile", "config": { "size": 3 }, "from": { "numbers": "gated.numbers" } }',
     ]),
     problems: [
-      'g.json:6:81 nodes.pile.from.numbers: must be fed 3 items before it emits any, and only 2 can be in the cycle (maxLag 1), found "pile" within the cycle gated → … → pile.numbers',
+      'g.json:6:81 nodes.pile.from.numbers: must be fed 3 items before it emits any, and only 2 can be in the cycle (maxLag 1), found "pile" (pile) within the cycle gated → … → pile.numbers',
     ],
   },
   {
