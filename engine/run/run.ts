@@ -257,8 +257,6 @@ class GraphRun implements NodeHost, Services {
   #quiet(): void {
     const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
     if (this.#error || nodes.every(node => !node.isRunning)) return
-    // a copy is work: it wakes its node when it has ended
-    if (nodes.some(({ planned }) => planned.copier?.busy)) return
     if (this.#network?.shedPartnerless()) return
     if (this.#network?.letThrough()) return
     if (this.#checkpoints?.look()) return

@@ -2,7 +2,14 @@ import type { Device } from '../../kernels/device/device.ts'
 import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
-import { bicubicFilter, type Extent, filterTensor, packedWords, resize } from '../../kernels/pixels/resize.ts'
+import {
+  bicubicFilter,
+  type Extent,
+  filterTensor,
+  packedWords,
+  resize,
+  resizeAgain,
+} from '../../kernels/pixels/resize.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
@@ -30,15 +37,20 @@ export async function frameResizer(
   const picture = recording.pin('picture', [packedWords(from)], 'u32')
   const pixels = recording.pin('resized', [size, size], 'u32')
   const values = recording.pin('pixel values', [3, size, size])
-  const filters = {
-    x: filterTensor(device, bicubicFilter(from.width, size)),
-    y: filterTensor(device, bicubicFilter(from.height, size)),
-  }
+  const square = { width: size, height: size }
+  const first = firstExtent(from, processor)
+  const filters = filtersOf(device, from, first ?? square)
+  const again = first && filtersOf(device, first, square)
   const table = device.tensor('normalisation', [3, 256], 'f32', normalisationTable(processor))
   const free = () => {
-    for (const tensor of [filters.x, filters.y, table]) device.freeTensor(tensor)
+    const both = [filters, ...(again ? [again] : [])]
+    for (const tensor of [...both.flatMap(({ x, y }) => [x, y]), table]) device.freeTensor(tensor)
   }
-  resize(recording, picture, from, pixels, filters)
+  if (first && again) {
+    const between = recording.tensor('resized once', [first.height, first.width], 'u32')
+    resize(recording, picture, from, between, filters)
+    resizeAgain(recording, between, pixels, again)
+  } else resize(recording, picture, from, pixels, filters)
   normalisePixels(recording, pixels, table, values)
   const compiled = await compile(device, recording, 'resize').catch((error: unknown) => {
     free()
@@ -62,6 +74,29 @@ export async function frameResizer(
       free()
     },
   }
+}
+
+const filtersOf = (device: Device, from: Extent, to: Extent) => ({
+  x: filterTensor(device, bicubicFilter(from.width, to.width)),
+  y: filterTensor(device, bicubicFilter(from.height, to.height)),
+})
+
+/**
+ * The size of frames after the first of two steps: the longer side has `longestEdge` pixels, the shorter one an even number
+ * (SmolVLMVideoProcessor of transformers). Undefined where one step does the same.
+ */
+export function firstExtent(
+  { width, height }: Extent,
+  { size, longestEdge, resize }: Pick<Processor, 'size' | 'longestEdge' | 'resize'>,
+): Extent | undefined {
+  if (!resize || longestEdge === undefined) return undefined
+  const even = (length: number) => Math.max(1, Math.trunc(length) + (Math.trunc(length) % 2))
+  const aspect = width / height
+  const first =
+    width >= height
+      ? { width: longestEdge, height: even(longestEdge / aspect) }
+      : { width: even(longestEdge * aspect), height: longestEdge }
+  return first.width === size && first.height === size ? undefined : first
 }
 
 function copy(device: Device, frame: Tensor, into: Tensor, at: number): void {

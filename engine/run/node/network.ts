@@ -68,6 +68,8 @@ export class Network {
 
   /** Lets items and changes through that wait for what cannot come, when nothing else can happen; returns whether any may go on. */
   letThrough(): boolean {
+    // a copy is work: it wakes its node when it has ended
+    if (this.nodes.some(({ planned }) => planned.copier?.busy)) return true
     if (this.nodes.filter(node => node.forceTurn()).length > 0) return true
     const loosened = this.#gates().filter(({ node, gate }) => node.isRunning && gate.loosen())
     for (const { node } of loosened) node.wake()

@@ -8,6 +8,8 @@ import { type ConfigFields, configFields, shown } from './config-fields.ts'
  */
 export interface Processor {
   readonly size: number
+  /** Pixels of the longer side to which frames are resized first, in their own shape. */
+  readonly longestEdge?: number
   /** False when frames must already have the size. */
   readonly resize: boolean
   /** 1 when the file switches rescaling off. */
@@ -44,7 +46,9 @@ export function parseProcessor(
   const rescale = fields.boolean('do_rescale', true)
   const normalise = fields.boolean('do_normalize', true)
   return {
-    size: kind === 'siglip' ? parseSize(fields, imageSize) : parseLongestEdge(fields, imageSize),
+    ...(kind === 'siglip'
+      ? { size: parseSize(fields, imageSize) }
+      : { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }),
     resize: fields.boolean('do_resize', true),
     rescaleFactor: rescale ? fields.number('rescale_factor', { minimum: 0, fallback: 1 / 255 }) : 1,
     mean: normalise ? parseChannels(fields, 'image_mean') : [0, 0, 0],
@@ -85,6 +89,21 @@ function parseLongestEdge(fields: ConfigFields, imageSize: number): number {
       `longest_edge must be ${imageSize} as the vision tower's image_size, got ${shown(found)}`,
     )
   return imageSize
+}
+
+const mostPixels = 4096
+
+/** The longer side of a frame before it is squared: that of `video_sampling`, or of `size` where a file has none. */
+function parseFirstSize(fields: ConfigFields): number {
+  const sampling = fields.raw('video_sampling')
+  const [key, size] =
+    isObject(sampling) && sampling.video_size !== undefined
+      ? ['video_sampling.video_size', sampling.video_size]
+      : ['size', fields.raw('size') ?? { longest_edge: 4 * 364 }]
+  const edge = isObject(size) ? size.longest_edge : undefined
+  if (typeof edge === 'number' && Number.isSafeInteger(edge) && edge > 0) return Math.min(edge, mostPixels)
+  fields.problem(key, `must have a longest_edge, a whole number of pixels, got ${shown(size)}`)
+  return mostPixels
 }
 
 function parseChannels(fields: ConfigFields, key: string): [number, number, number] {

@@ -1,9 +1,5 @@
 import t from 'tap'
-import { parseProcessor } from '../../../../operators/model/checkpoint/processor.ts'
-import type {
-  CheckpointError,
-  CheckpointProblem,
-} from '../../../../operators/model/files/checkpoint-error.ts'
+import type { CheckpointError } from '../../../../operators/model/files/checkpoint-error.ts'
 import { familyConfig } from '../../../oracle/family.ts'
 import { parse, tinyConfig } from './tiny-checkpoint.ts'
 
@@ -239,53 +235,4 @@ t.test('all faults of a file are told together', async t => {
     message: /hidden_act.*\n.*head_dim.*\n.*group/,
   })
   t.throws(() => parse([]), { message: 'config.json: must hold an object' })
-})
-
-const processor = (value: object) => {
-  const problems: CheckpointProblem[] = []
-  return {
-    ...parseProcessor('p', value, { imageSize: 9, kind: 'siglip' }, problems),
-    problems: problems.map(({ message }) => message),
-  }
-}
-
-t.test('the processor: sizes in both forms, switches, numbers for all channels or each', async t => {
-  const plain = {
-    size: 9,
-    resize: true,
-    rescaleFactor: 1 / 255,
-    mean: [0.5, 0.5, 0.5],
-    std: [0.5, 0.5, 0.5],
-    problems: [],
-  }
-  t.strictSame(processor({ size: 9 }), plain)
-  t.strictSame(processor({ size: { height: 9, width: 9 } }), plain)
-  t.strictSame(processor({ size: 9, do_rescale: false, do_normalize: false, do_resize: false }), {
-    ...plain,
-    resize: false,
-    rescaleFactor: 1,
-    mean: [0, 0, 0],
-    std: [1, 1, 1],
-  })
-  t.match(processor({ size: 9, image_mean: 0.25, image_std: [1, 2, 3], rescale_factor: 0.5 }), {
-    mean: [0.25, 0.25, 0.25],
-    std: [1, 2, 3],
-    rescaleFactor: 0.5,
-  })
-})
-
-t.test('the processor: what has no arithmetic here is refused', async t => {
-  t.strictSame(
-    processor({ size: { height: 9, width: 8 }, resample: 2, do_center_crop: true, image_std: [1, 0, 1] })
-      .problems,
-    [
-      'p: resample: 2 is not supported; it must be absent or 3',
-      'p: do_center_crop: true is not supported; it must be absent or false',
-      `p: size: must be 9 by 9 as the vision tower's image_size, got {"height":9,"width":8}`,
-      'p: image_std: must be a number or three, and not zero for std, got [1,0,1]',
-    ],
-  )
-  t.strictSame(processor({ size: 9, image_processor_type: 'CLIPImageProcessor' }).problems, [
-    'p: image_processor_type: "CLIPImageProcessor" is not supported; it must be absent or "SiglipImageProcessor" or "SiglipImageProcessorFast"',
-  ])
 })
