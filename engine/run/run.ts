@@ -140,11 +140,9 @@ class GraphRun implements NodeHost, Services {
   }
 
   idle(): boolean {
-    // a save that never ends fails by itself, and names whose it is
-    if (this.#checkpoints?.saving) return false
-    const { nodes, edges } = this.#network ?? { nodes: [], edges: [] }
-    this.#stall.end(nodes, edges)
-    return true
+    const saves = this.#checkpoints?.saving !== undefined // a save that never ends fails by itself
+    if (!saves && this.#network) this.#stall.end(this.#network.nodes, this.#network.edges)
+    return !saves
   }
 
   skipped(node: PlannedNode, item: Lease, error: unknown): void {
