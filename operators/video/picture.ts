@@ -29,17 +29,19 @@ export function thumbnail({ width, height, pixels }: Picture, newWidth: number):
   return { width: w, height: h, pixels: out }
 }
 
-/** Pictures of one size side by side, `columns` in a row. */
+/** Pixels between two pictures of a sheet, and their level: without them neighbouring frames look like one wide picture. */
+const gap = 2
+const gapLevel = 224
+
+/** Pictures of one size side by side, `columns` in a row, with a light line between neighbours. */
 export function tile(pictures: readonly Picture[], columns: number): Picture {
   const { width = 1, height = 1 } = pictures[0] ?? {}
   const across = Math.min(columns, pictures.length)
-  const sheet = {
-    width: across * width,
-    height: Math.ceil(pictures.length / across) * height,
-  }
-  const pixels = new Uint8Array(sheet.width * sheet.height * 3)
+  const down = Math.ceil(pictures.length / across)
+  const sheet = { width: across * (width + gap) - gap, height: down * (height + gap) - gap }
+  const pixels = new Uint8Array(sheet.width * sheet.height * 3).fill(gapLevel)
   for (const [i, picture] of pictures.entries()) {
-    const [left, top] = [(i % across) * width, Math.floor(i / across) * height]
+    const [left, top] = [(i % across) * (width + gap), Math.floor(i / across) * (height + gap)]
     for (let y = 0; y < height; y++)
       pixels.set(
         picture.pixels.subarray(y * width * 3, (y + 1) * width * 3),

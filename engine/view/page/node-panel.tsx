@@ -28,13 +28,13 @@ export function NodePanel({ run, node: name, source, onClose }: PanelOptions) {
         <dl class="facts">
           {[
             ['now', status.state],
-            ['items', String(status.items)],
+            ['items taken', String(status.items)],
             ['items a second', number(status.rate)],
             ['worked', `${status.workSeconds.toFixed(1)} s`],
             ['working', percent(status.working)],
             ['waiting for room', percent(status.blocked)],
             ['waiting for items', percent(status.waiting)],
-            ['blocked by', status.blockedBy ?? 'nobody'],
+            ['blocked by', status.state === 'ended' ? '–' : (status.blockedBy ?? 'nobody')],
           ].map(([title, value]) => (
             <div key={title}>
               <dt>{title}</dt>

@@ -15,15 +15,27 @@ t.test('a thumbnail keeps the proportions and the colour', async t => {
   t.equal(thumbnail(grey(4, 3, 1), 10).width, 4, 'it is never larger than the picture')
 })
 
-t.test('pictures are side by side, and what is left of the last row is black', async t => {
-  const sheet = tile(
-    [10, 20, 30].map(level => grey(2, 1, level)),
-    2,
-  )
-  t.strictSame([sheet.width, sheet.height], [4, 2])
-  const levels = [...sheet.pixels].filter((_, i) => i % 3 === 0)
-  t.strictSame(levels, [10, 10, 20, 20, 30, 30, 0, 0])
-})
+t.test(
+  'pictures are side by side with light lines between them, and what is left of the last row is light',
+  async t => {
+    const sheet = tile(
+      [10, 20, 30].map(level => grey(2, 1, level)),
+      2,
+    )
+    t.strictSame([sheet.width, sheet.height], [6, 4])
+    const levels = [...sheet.pixels].filter((_, i) => i % 3 === 0)
+    const light = 224
+    t.strictSame(
+      [0, 1, 2, 3].map(row => levels.slice(row * 6, row * 6 + 6)),
+      [
+        [10, 10, light, light, 20, 20],
+        Array.from({ length: 6 }, () => light),
+        Array.from({ length: 6 }, () => light),
+        [30, 30, light, light, light, light],
+      ],
+    )
+  },
+)
 
 t.test('a sheet is written as JPEG and can be made smaller', async t => {
   const path = join(t.testdir(), 'sheets/one.jpg')
