@@ -12,11 +12,12 @@ import {
   writeSync,
 } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
-import { codeOf, messageOf } from '../../shared/errors.ts'
+import { messageOf } from '../../shared/errors.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { inside } from '../../shared/inside.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import { RunError } from '../error.ts'
+import { whyNotWritten } from './why-not-written.ts'
 
 /** The files of a run. Lines are written at once, whole and in order: what was written survives a crash. */
 export interface RunFiles {
@@ -45,11 +46,8 @@ export function openFiles(directory: string, earlier: readonly string[] = []): R
     try {
       return write()
     } catch (error) {
-      const full = codeOf(error) === 'ENOSPC'
-      const remedy = full
-        ? 'the disk is full: free some space or choose another folder with --out'
-        : messageOf(error)
-      throw new RunError('write-failed', `cannot write ${join(directory, name)}: ${remedy}`, { cause: error })
+      const why = name === '' ? messageOf(error) : whyNotWritten(error)
+      throw new RunError('write-failed', `cannot write ${join(directory, name)}: ${why}`, { cause: error })
     }
   }
   guarded('', () => makeFolder(directory))

@@ -1,8 +1,8 @@
 import { Buffer, closeSync, openSync, readdirSync, writeSync } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
 import { processes } from '../../platform/processes.ts'
-import { messageOf } from '../../shared/errors.ts'
 import { RunError } from '../error.ts'
+import { whyNotWritten } from './why-not-written.ts'
 
 /** A file of TensorBoard events: https://github.com/tensorflow/tensorboard, `event.proto` in TFRecords. */
 export interface EventFile {
@@ -19,7 +19,7 @@ export function openEventFile(directory: string, prefix = 'train/', now = () => 
     try {
       return write()
     } catch (error) {
-      throw new RunError('write-failed', `cannot write ${path}: ${messageOf(error)}`, { cause: error })
+      throw new RunError('write-failed', `cannot write ${path}: ${whyNotWritten(error)}`, { cause: error })
     }
   }
   // a run that goes on says where, so that TensorBoard forgets what was undone
