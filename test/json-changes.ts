@@ -1,4 +1,4 @@
-import type { Random } from './engine/run/random-graph.ts'
+import { pickOf, type Random } from './engine/run/random-graph.ts'
 
 /** Values that a file from elsewhere may hold in place of the right one. */
 const hostile: readonly unknown[] = [
@@ -25,13 +25,11 @@ const hostile: readonly unknown[] = [
   { length: 1e9 },
 ]
 
-const pick = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)]
-
 /** A JSON text with one value, at any depth, replaced by another one or removed. */
 export function changedJson(text: string, random: Random): string {
   const value: unknown = JSON.parse(text)
-  const place = pick(placesIn(value, []), random)
-  const by = random() < 0.25 ? undefined : pick(hostile, random)
+  const place = pickOf(placesIn(value, []), random)
+  const by = random() < 0.25 ? undefined : pickOf(hostile, random)
   return JSON.stringify(at(value, place, by)) ?? ''
 }
 
@@ -45,7 +43,7 @@ function placesIn(value: unknown, place: Place): Place[] {
   return [place, ...Object.keys(value).flatMap(key => placesIn(value[key], [...place, key]))]
 }
 
-/** The value with another one at a place; `undefined` removes what is there. */
+/** The value in which `by` stands at a place; with `undefined` nothing stands there. */
 function at(value: unknown, [key, ...rest]: Place, by: unknown): unknown {
   if (key === undefined || !isFolded(value)) return by
   const inside = at(value[key], rest, by)

@@ -94,8 +94,7 @@ export function readRun(
   }
   const shown = hideIn(JSON.parse(JSON.stringify(plan.shown)), plan.secrets)
   const changes = differences(facts.resolved, shown).map(
-    ({ path, before, after }) =>
-      `${path} was ${before === undefined ? 'nothing' : show(before)}, is ${after === undefined ? 'nothing' : show(after)}`,
+    ({ path, before, after }) => `${path} was ${show(before, 'nothing')}, is ${show(after, 'nothing')}`,
   )
   if ((changes.length > 0 && !accept) || facts.structure !== structureOf(plan)) {
     const found = changes.join('; ') || 'other nodes or edges, or another sub-graph'

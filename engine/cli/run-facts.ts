@@ -74,7 +74,7 @@ const tailBytes = 2 ** 18
 
 function newestMetrics(path: string): Record<string, number> {
   const metrics: Record<string, number> = {}
-  if (!existsSync(path) || !statSync(path).isFile()) return metrics
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return metrics
   for (const line of tailOf(path).split('\n')) {
     const entry = safely((): unknown => JSON.parse(line))
     if (!isObject(entry)) continue

@@ -103,7 +103,7 @@ export function sentence({ rule, found, hint }: Pick<Problem, 'rule' | 'found' |
 }
 
 /** JSON text of a value, shortened to 60 characters. */
-export function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+export function show(value: unknown, absent = 'undefined'): string {
+  const text = value === undefined ? absent : (JSON.stringify(value) ?? String(value))
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }

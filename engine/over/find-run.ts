@@ -1,5 +1,5 @@
 // Runs that announce themselves on a server.
-import { type KvEntry, Kvm } from '@nats-io/kv'
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv'
 import { isObject } from '../shared/json.ts'
 import { type Announcement, bucket } from './names.ts'
 import type { Server } from './nats.ts'
@@ -16,10 +16,13 @@ export interface Announced {
 /** Two announcements are this far apart, in milliseconds. */
 export const announceMs = 2000
 
+/** The bucket of announcements; it is made where it is missing. */
+export const openBucket = ({ stream }: Server): Promise<KV> => new Kvm(stream).create(bucket, { history: 1 })
+
 /** The announcements of all runs, the newest first. */
 export async function announcements(server: Server): Promise<Announced[]> {
   return server.again(async () => {
-    const kv = await new Kvm(server.stream).create(bucket, { history: 1 })
+    const kv = await openBucket(server)
     const found: Announced[] = []
     for await (const key of await kv.keys()) {
       const announced = announcedBy(await kv.get(key))
@@ -31,10 +34,7 @@ export async function announcements(server: Server): Promise<Announced[]> {
 
 /** What a run says now; undefined when the server has lost it. */
 export async function announcementOf(server: Server, run: string): Promise<Announced | undefined> {
-  return server.again(async () => {
-    const kv = await new Kvm(server.stream).create(bucket, { history: 1 })
-    return announcedBy(await kv.get(run))
-  })
+  return server.again(async () => announcedBy(await (await openBucket(server)).get(run)))
 }
 
 function announcedBy(entry: KvEntry | null): Announced | undefined {

@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { Kvm } from '@nats-io/kv'
 import type { Plan } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
 import { RunError } from '../run/error.ts'
@@ -14,9 +13,9 @@ import { replaceFile } from '../shared/replace-file.ts'
 import type { WireForm } from '../wire-form.ts'
 import { Copies } from './copies.ts'
 import { type CutPart, cutParts, homePlan } from './cut.ts'
-import { announceMs } from './find-run.ts'
+import { announceMs, openBucket } from './find-run.ts'
 import { type HomeLink, openHomeLink } from './home-link.ts'
-import { type Announcement, bucket, hostText, ownVersion, statusOf, type WorkerStatus } from './names.ts'
+import { type Announcement, hostText, ownVersion, statusOf, type WorkerStatus } from './names.ts'
 import { openServer, type Server } from './nats.ts'
 import { Pieces } from './pieces.ts'
 import { type RemoteHost, remoteRun } from './remote.ts'
@@ -158,8 +157,8 @@ class HomePart implements Home, RunLink {
 
   async #announce(): Promise<void> {
     const announced = JSON.stringify(this.#announcement)
-    const kv = await new Kvm(this.#server.stream).create(bucket, { history: 1 })
-    await kv.put(this.#epoch.run, announced)
+    const bucket = await openBucket(this.#server)
+    await bucket.put(this.#epoch.run, announced)
   }
 
   #host(): RemoteHost {

@@ -54,7 +54,8 @@ export async function openServer(
         return result
       } catch (error) {
         both.throwIfAborted()
-        if (isFinal(error)) throw refusal(url.host, error)
+        const fault = finalFault(url.host, error)
+        if (fault) throw fault
         const words = wordsOf(error)
         if (words !== told) log(`${url.host}: ${words}; trying again`)
         told = words
@@ -78,7 +79,9 @@ export async function openServer(
   const connection = await again(() => connect(options))
   if (connection.info?.jetstream !== true) {
     await connection.close()
-    throw refusal(url.host, new Error('JetStream is off'))
+    throw refused(url.host, 'the server has no JetStream', {
+      remedy: 'start it with JetStream: nats-server -js',
+    })
   }
   const manager = await again(() => jetstreamManager(connection, { timeout: requestMs, checkAPI: true }))
   const stream = jetstream(connection, { timeout: requestMs })
@@ -94,25 +97,26 @@ export async function openServer(
   }
 }
 
-/** Faults that trying again does not end. */
-const isFinal = (error: unknown): boolean =>
-  /certificate|authorization|permission|user authentication|no credentials/i.test(messageOf(error))
-
-function refusal(host: string, error: unknown): CodedError {
+/** What ends the attempts; undefined for faults that trying again may end. */
+function finalFault(host: string, error: unknown): CodedError | undefined {
   const words = messageOf(error)
-  const [rule, remedy] = /jetstream is off/i.test(words)
-    ? ['the server has no JetStream', 'start it with JetStream: nats-server -js']
-    : /certificate/i.test(words)
-      ? [
-          `the certificate of the server is not accepted: ${words}`,
-          'address it by the name in its certificate, and name the certificate of its authority by FLOW_NATS_CA',
-        ]
-      : [
-          `the server refuses: ${words}`,
-          'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS',
-        ]
-  return new CodedError('server-refused', `${host}: ${rule}`, { cause: error, remedy })
+  if (/certificate/i.test(words))
+    return refused(host, `the certificate of the server is not accepted: ${words}`, {
+      cause: error,
+      remedy:
+        'address it by the name in its certificate, and name the certificate of its authority by FLOW_NATS_CA',
+    })
+  if (/authorization|permission|user authentication|no credentials/i.test(words))
+    return refused(host, `the server refuses: ${words}`, {
+      cause: error,
+      remedy:
+        'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS',
+    })
+  return undefined
 }
+
+const refused = (host: string, rule: string, about: { remedy: string; cause?: unknown }): CodedError =>
+  new CodedError('server-refused', `${host}: ${rule}`, about)
 
 function wordsOf(error: unknown): string {
   const words = messageOf(error)

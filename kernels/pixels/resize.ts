@@ -66,8 +66,18 @@ function cubic(distance: number): number {
 
 const toFixed = (weight: number): number => Math.trunc(weight * 2 ** weightBits + (weight < 0 ? -0.5 : 0.5))
 
-/** The filter as a tensor with a buffer of its own. */
-export const filterTensor = (device: Device, { output, taps, rows }: ResizeFilter): Tensor =>
+/** The filters of both axes as tensors with buffers of their own. */
+export interface ResizeFilters {
+  readonly x: Tensor
+  readonly y: Tensor
+}
+
+export const filterTensors = (device: Device, from: Extent, to: Extent): ResizeFilters => ({
+  x: filterTensor(device, bicubicFilter(from.width, to.width)),
+  y: filterTensor(device, bicubicFilter(from.height, to.height)),
+})
+
+const filterTensor = (device: Device, { output, taps, rows }: ResizeFilter): Tensor =>
   device.tensor('resize filter', [output, taps + 2], 'i32', rows)
 
 /** u32 words of a packed 8-bit RGB picture, and one more, because the kernel reads one ahead. */
@@ -82,45 +92,26 @@ export function resize(
   picture: Tensor,
   from: Extent,
   to: Tensor,
-  filters: { x: Tensor; y: Tensor },
+  filters: ResizeFilters,
 ): void {
-  const [height, width] = to.shape
+  const width = to.shape[1]
   const rows = recording.tensor('resized rows', [from.height, width], 'u32')
   recording.dispatch(horizontal, {
     params: { from_width: from.width, height: from.height, width, filter_stride: filters.x.shape[1] },
     buffers: { picture, weights: filters.x, rows },
     grid: groups(width * Math.ceil(from.height / rowsOfAThread)),
   })
-  recording.dispatch(vertical, {
-    params: { height, width, filter_stride: filters.y.shape[1] },
-    buffers: { rows, weights: filters.y, pixels: to },
-    grid: groups(width * height),
-  })
+  pass(recording, downColumns, rows, to, filters.y)
 }
 
 /**
  * Resizes what `resize` has made, u32 (from.height, from.width), once more. The second picture differs from one that is
  * made in one step: bytes are rounded in between.
  */
-export function resizeAgain(
-  recording: Recording,
-  picture: Tensor,
-  to: Tensor,
-  filters: { x: Tensor; y: Tensor },
-): void {
-  const [fromHeight, fromWidth] = picture.shape
-  const [height, width] = to.shape
-  const rows = recording.tensor('resized rows', [fromHeight, width], 'u32')
-  recording.dispatch(alongRows, {
-    params: { from_width: fromWidth, height: fromHeight, width, filter_stride: filters.x.shape[1] },
-    buffers: { picture, weights: filters.x, rows },
-    grid: groups(width * fromHeight),
-  })
-  recording.dispatch(vertical, {
-    params: { height, width, filter_stride: filters.y.shape[1] },
-    buffers: { rows, weights: filters.y, pixels: to },
-    grid: groups(width * height),
-  })
+export function resizeAgain(recording: Recording, picture: Tensor, to: Tensor, filters: ResizeFilters): void {
+  const rows = recording.tensor('resized rows', [picture.shape[0], to.shape[1]], 'u32')
+  pass(recording, alongRows, picture, rows, filters.x)
+  pass(recording, downColumns, rows, to, filters.y)
 }
 
 /** The same arithmetic as plain loops, from packed RGB to packed RGB. */
@@ -222,53 +213,62 @@ ${overRows(row => `  if (y + ${row}u < params.height) { rows[(y + ${row}u) * par
 }`,
 })
 
-// The first pass on a picture of one word for each pixel.
-const alongRows = kernel({
-  name: 'resize_along_rows',
-  params: { from_width: 'u32', height: 'u32', width: 'u32', filter_stride: 'u32' },
-  buffers: {
-    picture: { element: 'u32', access: 'read' }, // (height, from_width)
-    weights: { element: 'i32', access: 'read' }, // (width, filter_stride)
-    rows: { element: 'u32', access: 'write' }, // (height, width)
-  },
-  code: `${rounding}
-@compute @workgroup_size(${threads})
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let work = workgroup_index(id) * ${threads}u + lane;
-  if (work >= params.height * params.width) { return; }
-  let y = work / params.width;
-  let filter_start = work % params.width * params.filter_stride;
-  let first = u32(weights[filter_start]);
-  let count = u32(weights[filter_start + 1u]);
-  var sum = vec3i(${2 ** (weightBits - 1)});
-  for (var j = 0u; j < count; j++) {
-    sum += to_bytes(picture[y * params.from_width + first + j]) * weights[filter_start + 2u + j];
-  }
-  rows[work] = to_word(sum);
-}`,
-})
-
-const vertical = kernel({
-  name: 'resize_vertical',
-  params: { height: 'u32', width: 'u32', filter_stride: 'u32' },
-  buffers: {
-    rows: { element: 'u32', access: 'read' }, // (input height, width)
-    weights: { element: 'i32', access: 'read' }, // (height, filter_stride)
-    pixels: { element: 'u32', access: 'write' }, // (height, width)
-  },
-  code: `${rounding}
+/**
+ * A pass over a picture of one word for each pixel, `from_width` in a row: output pixel `output` of its axis is made of the
+ * words from `start` on, `step` apart.
+ */
+const wordsPass = (name: string, { output, start, step }: Record<'output' | 'start' | 'step', string>) =>
+  kernel({
+    name,
+    params: { from_width: 'u32', height: 'u32', width: 'u32', filter_stride: 'u32' },
+    buffers: {
+      picture: { element: 'u32', access: 'read' }, // (input height, from_width)
+      weights: { element: 'i32', access: 'read' }, // (extent of the axis, filter_stride)
+      pixels: { element: 'u32', access: 'write' }, // (height, width)
+    },
+    code: `${rounding}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let work = workgroup_index(id) * ${threads}u + lane;
   if (work >= params.height * params.width) { return; }
   let x = work % params.width;
-  let filter_start = work / params.width * params.filter_stride;
+  let y = work / params.width;
+  let filter_start = ${output} * params.filter_stride;
   let first = u32(weights[filter_start]);
   let count = u32(weights[filter_start + 1u]);
+  let start = ${start};
   var sum = vec3i(${2 ** (weightBits - 1)});
   for (var j = 0u; j < count; j++) {
-    sum += to_bytes(rows[(first + j) * params.width + x]) * weights[filter_start + 2u + j];
+    sum += to_bytes(picture[start + j * ${step}]) * weights[filter_start + 2u + j];
   }
   pixels[work] = to_word(sum);
 }`,
+  })
+
+const alongRows = wordsPass('resize_along_rows', {
+  output: 'x',
+  start: 'y * params.from_width + first',
+  step: '1u',
 })
+
+const downColumns = wordsPass('resize_down_columns', {
+  output: 'y',
+  start: 'first * params.from_width + x',
+  step: 'params.from_width',
+})
+
+/** Resizes along one axis. */
+function pass(
+  recording: Recording,
+  along: typeof alongRows,
+  picture: Tensor,
+  to: Tensor,
+  weights: Tensor,
+): void {
+  const [height, width] = to.shape
+  recording.dispatch(along, {
+    params: { from_width: picture.shape[1], height, width, filter_stride: weights.shape[1] },
+    buffers: { picture, weights, pixels: to },
+    grid: groups(width * height),
+  })
+}

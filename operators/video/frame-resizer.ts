@@ -2,14 +2,7 @@ import type { Device } from '../../kernels/device/device.ts'
 import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { normalisationTable, normalisePixels } from '../../kernels/pixels/normalise-pixels.ts'
-import {
-  bicubicFilter,
-  type Extent,
-  filterTensor,
-  packedWords,
-  resize,
-  resizeAgain,
-} from '../../kernels/pixels/resize.ts'
+import { type Extent, filterTensors, packedWords, resize, resizeAgain } from '../../kernels/pixels/resize.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
@@ -39,8 +32,8 @@ export async function frameResizer(
   const values = recording.pin('pixel values', [3, size, size])
   const square = { width: size, height: size }
   const first = firstExtent(from, processor)
-  const filters = filtersOf(device, from, first ?? square)
-  const again = first && filtersOf(device, first, square)
+  const filters = filterTensors(device, from, first ?? square)
+  const again = first && filterTensors(device, first, square)
   const table = device.tensor('normalisation', [3, 256], 'f32', normalisationTable(processor))
   const free = () => {
     const both = [filters, ...(again ? [again] : [])]
@@ -75,11 +68,6 @@ export async function frameResizer(
     },
   }
 }
-
-const filtersOf = (device: Device, from: Extent, to: Extent) => ({
-  x: filterTensor(device, bicubicFilter(from.width, to.width)),
-  y: filterTensor(device, bicubicFilter(from.height, to.height)),
-})
 
 /**
  * The size of frames after the first of two steps: the longer side has `longestEdge` pixels, the shorter one an even number

@@ -4,8 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { repository } from '../fixtures.ts'
-import { flowWords } from './flow-words.ts'
+import { runGraph } from './flow-words.ts'
 
 t.setTimeout(800_000)
 const folder = t.testdir({})
@@ -14,10 +13,8 @@ type Line = Record<string, number> & { key: string; rewards: Record<string, numb
 
 /** Runs an example, and reads what it recorded. */
 async function run(name: string, params: Record<string, string | number> = {}) {
-  const set = Object.entries(params).flatMap(([param, value]) => ['--set', `${param}=${value}`])
-  const file = join(repository, 'graphs/examples', `${name}.json`)
   const directory = join(folder, name)
-  const { code, text } = await flowWords(['run', file, ...set, '--seed', '0', '--out', directory])
+  const { code, text } = await runGraph(`examples/${name}.json`, directory, params)
   t.equal(code, 0, text)
   t.match(text, / 0 leaked buffers/, 'all memory is freed')
   const lines = (stream: string) =>

@@ -4,21 +4,14 @@ import t from 'tap'
 import { resolvePath } from '../../operators/builtin.ts'
 import { openAdapter } from '../../operators/model/checkpoint/adapter-files.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
-import { repository } from '../fixtures.ts'
-import { flowWords } from './flow-words.ts'
+import { runGraph } from './flow-words.ts'
 
 const folder = t.testdir({})
-
-/** Runs `flow` with some params; its words and complaints. */
-function flow(graph: string, directory: string, params: Record<string, string | number>) {
-  const set = Object.entries(params).flatMap(([name, value]) => ['--set', `${name}=${value}`])
-  return flowWords(['run', join(repository, 'graphs', graph), ...set, '--out', directory])
-}
 
 t.test('GRPO of an adapter on the embedded model, and the checkpoint that it merges to', async t => {
   const directory = join(folder, 'run')
   const small = { steps: 3, group: 2, frames: 2, maxNewTokens: 6, lora: 4, alpha: 8, learningRate: 0.01 }
-  const run = await flow('presets/lora.json', directory, small)
+  const run = await runGraph('presets/lora.json', directory, small)
   t.equal(run.code, 0, run.text)
   const lines = readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
   const [first, second, third] = lines.map(line => JSON.parse(line).kl)
@@ -35,7 +28,7 @@ t.test('GRPO of an adapter on the embedded model, and the checkpoint that it mer
 
   const merged = join(folder, 'merged')
   const words = { adapter: join(policy, 'adapter'), folder: merged }
-  const merge = await flow('merge.json', join(folder, 'merge'), words)
+  const merge = await runGraph('merge.json', join(folder, 'merge'), words)
   t.equal(merge.code, 0, merge.text)
   t.same([...(await openCheckpoint(merged)).tensors], [...checkpoint.tensors], 'the same names and types')
   t.ok(existsSync(join(merged, 'config.json')))

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { loadGraph } from '../../engine/graph/check.ts'
 import { operators, resources } from '../../operators/index.ts'
-import { repository } from '../fixtures.ts'
-import { flowWords } from './flow-words.ts'
+import { runGraph } from './flow-words.ts'
 import { graphsFolder, readGraph, runnable, settingsFor } from './graph-files.ts'
 
 t.setTimeout(800_000)
@@ -31,17 +30,8 @@ t.test('a run with beta 0 opens the policy alone, and holds less memory', async 
   const folder = t.testdir({})
   const train = async (beta: number) => {
     const directory = join(folder, String(beta))
-    const settings = ['steps=1', 'group=2', 'frames=2', 'maxNewTokens=6', `nodes.update.config.beta=${beta}`]
-    const set = settings.flatMap(one => ['--set', one])
-    const { code, text } = await flowWords([
-      'run',
-      join(repository, 'graphs/grpo.json'),
-      ...set,
-      '--seed',
-      '0',
-      '--out',
-      directory,
-    ])
+    const small = { steps: 1, group: 2, frames: 2, maxNewTokens: 6, 'nodes.update.config.beta': beta }
+    const { code, text } = await runGraph('grpo.json', directory, small)
     t.equal(code, 0, text)
     const read = (name: string) => readFileSync(join(directory, name), 'utf8')
     const { gauges } = JSON.parse(read('status.json')) as { gauges: Record<string, number> }

@@ -2,23 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { repository } from '../fixtures.ts'
-import { flowWords } from './flow-words.ts'
+import { runGraph } from './flow-words.ts'
 
 t.setTimeout(800_000)
 
 t.test('each completion names a picture of the frames of its clip, in every pass', async t => {
   const directory = join(t.testdir({}), 'run')
-  const set = ['steps=2', 'clips=4', 'group=2'].flatMap(one => ['--set', one])
-  const { code, text } = await flowWords([
-    'run',
-    join(repository, 'graphs/demo/start.json'),
-    ...set,
-    '--seed',
-    '0',
-    '--out',
-    directory,
-  ])
+  const { code, text } = await runGraph('demo/start.json', directory, { steps: 2, clips: 4, group: 2 })
   t.equal(code, 0, text)
   const samples = readFileSync(join(directory, 'samples.jsonl'), 'utf8')
     .trim()

@@ -1,9 +1,4 @@
-import {
-  type ExportForm,
-  exportForms,
-  exportResults,
-  lackOf,
-} from '../../../operators/eval/results/export.ts'
+import { type ExportForm, exportForms, exportResults } from '../../../operators/eval/results/export.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import type { Verb } from '../verb.ts'
 
@@ -26,8 +21,8 @@ export const exportVerb: Verb = {
     if (form === undefined) throw new UsageError(`--as: must be one of ${exportForms.join(', ')}`)
     if (out === undefined) throw new UsageError('--out: must name the folder for the files')
     // one of the choices of the flag
-    for (const path of exportResults(folder, form as ExportForm, out)) print(path)
-    const lack = lackOf(folder)
+    const { paths, lack } = exportResults(folder, form as ExportForm, out)
+    for (const path of paths) print(path)
     if (lack !== undefined) complain(lack)
     return 0
   },

@@ -112,9 +112,10 @@ const isAbout = ({ entry }: Pick<Line, 'entry'>, key: string): boolean =>
 async function checkpointBefore(directory: string, lines: readonly Line[]): Promise<string | undefined> {
   for (const name of (await listCheckpoints(directory)).reverse()) {
     const folder = join(checkpointsOf(directory), name)
-    if ((await damageOf(folder)) !== undefined) continue
-    const { files } = await readState(folder)
-    if (lines.every(({ stream, at }) => (files[`${stream}.jsonl`] ?? 0) <= at)) return name
+    const state = await readState(folder).catch(() => undefined)
+    const isBefore = state && lines.every(({ stream, at }) => (state.files[`${stream}.jsonl`] ?? 0) <= at)
+    // only then are its files read
+    if (isBefore && (await damageOf(folder)) === undefined) return name
   }
   return undefined
 }
@@ -169,7 +170,7 @@ function report(before: Line, after: Pick<Line, 'stream' | 'entry'> | undefined,
   )
   for (const { path, before, after } of found)
     print(
-      `${label.join(' ')}: ${path || 'record'} was ${before === undefined ? 'missing' : show(before)}, is ${after === undefined ? 'missing' : show(after)}`,
+      `${label.join(' ')}: ${path || 'record'} was ${show(before, 'missing')}, is ${show(after, 'missing')}`,
     )
   if (found.length === 0) print(`${label.join(' ')}: equal`)
   return found.length === 0

@@ -22,8 +22,8 @@ export function checkBatches(nodes: readonly PlannedNode[], problems: Problem[])
         const collects = node?.operator.collects?.(node.config) ?? 1
         if (!node || collects === 1 || size <= maxLag + 1 || reaches(gated.name, from.node, nodes, name))
           continue
-        if (expanding.some(other => other !== name && onTheWay(gated.name, name, nodes).includes(other)))
-          continue
+        const before = onTheWay(gated.name, name, nodes)
+        if (expanding.some(other => other !== name && before.includes(other))) continue
         const first = node.wires.find(wire => wire.initial === undefined)
         problems.push({
           code: 'batch-never-fills',

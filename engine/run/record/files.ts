@@ -12,7 +12,6 @@ import {
   writeSync,
 } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
-import { messageOf } from '../../shared/errors.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { inside } from '../../shared/inside.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
@@ -46,8 +45,8 @@ export function openFiles(directory: string, earlier: readonly string[] = []): R
     try {
       return write()
     } catch (error) {
-      const why = name === '' ? messageOf(error) : whyNotWritten(error)
-      throw new RunError('write-failed', `cannot write ${join(directory, name)}: ${why}`, { cause: error })
+      const path = join(directory, name)
+      throw new RunError('write-failed', `cannot write ${path}: ${whyNotWritten(error)}`, { cause: error })
     }
   }
   guarded('', () => makeFolder(directory))
@@ -100,7 +99,7 @@ export function filesLost(directory: string, sizes: Readonly<Record<string, numb
   return undefined
 }
 
-/** Whether a file's first bytes, so many, are whole lines. */
+/** Whether the first `size` bytes of a file are whole lines. */
 function endsLine(path: string, size: number): boolean {
   const file = openSync(path, 'r')
   try {

@@ -15,28 +15,30 @@ export const exportForms = ['lmms-eval', 'video-mme', 'mlvu-test', 'lvbench', 'p
 
 export type ExportForm = (typeof exportForms)[number]
 
-/** Writes the results of a folder in the form of another program; returns the paths of the files. */
-export function exportResults(folder: string, form: ExportForm, out: string): string[] {
+/**
+ * Writes the results of a folder in the form of another program. `paths` are those of the files; `lack` is a line that says
+ * which questions they do not hold, where the folder does not hold all.
+ */
+export function exportResults(
+  folder: string,
+  form: ExportForm,
+  out: string,
+): { paths: string[]; lack?: string } {
   const benchmark = readBenchmark(folder)
   const answers = byQuestion(readResults(folder, benchmark))
   const results = answers.flatMap(([first]) => first ?? [])
   if (results.length === 0) throw new EvaluationError('no-results', `${folder}: holds no result yet`)
   const files = forms[form]({ folder, benchmark, recipe: readRecipe(folder), results, answers })
-  return Object.entries(files).map(([name, text]) => {
+  const paths = Object.entries(files).map(([name, text]) => {
     const path = inside(out, name)
     makeFolder(dirname(path))
     replaceFile(path, text)
     return path
   })
-}
-
-/** What a folder lacks of its benchmark, as a line to show; undefined where it holds all questions. */
-export function lackOf(folder: string): string | undefined {
-  const benchmark = readBenchmark(folder)
-  const held = byQuestion(readResults(folder, benchmark)).length
-  const all = benchmark.questions.length
-  if (held === all) return undefined
-  return `${folder}: holds ${held} of ${all} questions, and the files hold no others; run the evaluation to its end, or merge its shards`
+  const [held, all] = [answers.length, benchmark.questions.length]
+  if (held === all) return { paths }
+  const lack = `${folder}: holds ${held} of ${all} questions, and the files hold no others; run the evaluation to its end, or merge its shards`
+  return { paths, lack }
 }
 
 const forms: Readonly<Record<ExportForm, (exported: Exported) => Files>> = {

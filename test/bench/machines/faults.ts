@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../../engine/run/random-graph.ts'
 import type { Stage } from './stage.ts'
@@ -12,65 +13,53 @@ interface MachineFault {
 const lasts = (stage: Stage, random: Random): Promise<void> =>
   delay(200 + random() * stage.leaseSeconds * 2500)
 
+/** Stops a process for a while. */
+const frozen = (
+  who: string,
+  processOf: (stage: Stage, random: Random) => ChildProcess | undefined,
+): MachineFault => ({
+  name: `${who} is frozen`,
+  strike: async (stage, random) => {
+    const process = processOf(stage, random)
+    process?.kill('SIGSTOP')
+    await lasts(stage, random)
+    process?.kill('SIGCONT')
+  },
+})
+
+const cut = (whose: string, cable: 'homeCable' | 'workersCable'): MachineFault => ({
+  name: `the network of ${whose} is cut`,
+  strike: async (stage, random) => {
+    stage[cable].cut(random() < 0.5 ? 'closed' : 'silent')
+    await lasts(stage, random)
+    stage[cable].mend()
+  },
+})
+
+const serverKilled = (then: string, disk: 'as it was' | 'empty'): MachineFault => ({
+  name: `the server is killed and ${then}`,
+  strike: async (stage, random) => {
+    stage.server.kill('SIGKILL')
+    await lasts(stage, random)
+    await stage.startServer(disk)
+  },
+})
+
 export const machineFaults: readonly MachineFault[] = [
   {
     name: 'a worker is killed, and another one starts',
     strike: async (stage, random) => {
-      const worker = stage.someWorker(random)
-      worker?.kill('SIGKILL')
+      stage.someWorker(random)?.kill('SIGKILL')
       await delay(random() * 1000)
       stage.addWorker()
     },
   },
-  {
-    name: 'a worker is frozen',
-    strike: async (stage, random) => {
-      const worker = stage.someWorker(random)
-      worker?.kill('SIGSTOP')
-      await lasts(stage, random)
-      worker?.kill('SIGCONT')
-    },
-  },
-  {
-    name: 'the server is killed and starts again',
-    strike: async (stage, random) => {
-      stage.server.kill('SIGKILL')
-      await lasts(stage, random)
-      await stage.startServer('as it was')
-    },
-  },
-  {
-    name: 'the server is killed and its disk is lost',
-    strike: async (stage, random) => {
-      stage.server.kill('SIGKILL')
-      await lasts(stage, random)
-      await stage.startServer('empty')
-    },
-  },
-  {
-    name: 'the server is frozen',
-    strike: async (stage, random) => {
-      stage.server.kill('SIGSTOP')
-      await lasts(stage, random)
-      stage.server.kill('SIGCONT')
-    },
-  },
-  {
-    name: 'the network of the workers is cut',
-    strike: async (stage, random) => {
-      stage.workersCable.cut(random() < 0.5 ? 'closed' : 'silent')
-      await lasts(stage, random)
-      stage.workersCable.mend()
-    },
-  },
-  {
-    name: 'the network of the home part is cut',
-    strike: async (stage, random) => {
-      stage.homeCable.cut(random() < 0.5 ? 'closed' : 'silent')
-      await lasts(stage, random)
-      stage.homeCable.mend()
-    },
-  },
+  frozen('a worker', (stage, random) => stage.someWorker(random)),
+  serverKilled('starts again', 'as it was'),
+  serverKilled('its disk is lost', 'empty'),
+  frozen('the server', stage => stage.server),
+  cut('the workers', 'workersCable'),
+  cut('the home part', 'homeCable'),
   {
     name: 'the home part is killed and resumed',
     strike: async (stage, random) => {
@@ -79,12 +68,5 @@ export const machineFaults: readonly MachineFault[] = [
       stage.resumeHome()
     },
   },
-  {
-    name: 'the home part is frozen',
-    strike: async (stage, random) => {
-      stage.home.kill('SIGSTOP')
-      await lasts(stage, random)
-      stage.home.kill('SIGCONT')
-    },
-  },
+  frozen('the home part', stage => stage.home),
 ]

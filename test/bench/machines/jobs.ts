@@ -49,4 +49,10 @@ const training = (lag: number): Job => ({
   outcome: folder => outcomeOf(join(folder, 'run')),
 })
 
+/** The words that begin a job in the folder `place`; its run is in `name` there. */
+export function beginning(job: Job, place: string, name = 'run'): string[] {
+  const set = job.set(place).flatMap(one => ['--set', one])
+  return ['run', job.graph, '--out', join(place, name), '--seed', '1', ...set]
+}
+
 export const jobs: readonly Job[] = [evaluation, training(0), training(1), training(4)]

@@ -6,15 +6,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Random, randomOf } from '../../engine/run/random-graph.ts'
 import { startFlow } from '../flow-process.ts'
 import { machineFaults } from './faults.ts'
-import { type Job, jobs } from './jobs.ts'
+import { beginning, type Job, jobs } from './jobs.ts'
 import { Stage } from './stage.ts'
 
 /** Seconds after which a run over many processes hangs. */
 const hangSeconds = 300
 
 /**
- * Runs each job in one process, and again and again over a server, a home part and workers that random faults strike, until
- * there were so many faults: what it computes must be equal, and nothing may be left.
+ * Runs each job in one process. Then runs the jobs in turn over a server, a home part and workers, which random faults strike,
+ * until `faults` of them have struck. A job must compute the same each time, and leave nothing on the server.
  */
 export async function* machines(options: {
   readonly faults: number
@@ -27,9 +27,7 @@ export async function* machines(options: {
   const alone = new Map<Job, unknown>()
   for (const job of jobs) {
     const place = join(folder, `alone ${job.name}`)
-    const set = job.set(place).flatMap(one => ['--set', one])
-    const words = ['run', job.graph, '--out', join(place, 'run'), '--seed', '1', ...set]
-    await startFlow(words, join(folder, 'alone.log')).ended
+    await startFlow(beginning(job, place), join(folder, 'alone.log')).ended
     alone.set(job, job.outcome(place))
   }
   let [struck, wrong] = [0, 0]

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +6,7 @@ import { decode, digestOf, encode } from '../../../engine/over/message.ts'
 import { openServer } from '../../../engine/over/nats.ts'
 import { Pieces, pull } from '../../../engine/over/pieces.ts'
 import { startFlow } from '../flow-process.ts'
-import { freePort, untilAnswers } from './ports.ts'
+import { freePort, startNats } from './nats-server.ts'
 
 const graph = (folder: string) => ({
   version: 1,
@@ -64,7 +63,7 @@ async function microseconds(
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
-/** Seconds of a whole run of so many rows. */
+/** Seconds of a whole run of this number of rows. */
 async function secondsOf(
   folder: string,
   rows: number,
@@ -93,9 +92,7 @@ async function* tensorLines(folder: string, rounds: number): AsyncGenerator<stri
     times[name].push((performance.now() - begin) / 1000)
   }
   const port = await freePort()
-  const words = ['-js', '-a', '127.0.0.1', '-p', String(port), '-sd', join(folder, 'nats')]
-  const process = spawn('nats-server', words, { stdio: 'ignore' })
-  await untilAnswers(port)
+  const process = await startNats(port, ['-js', '-sd', join(folder, 'nats')])
   const { signal } = new AbortController()
   const server = await openServer(`nats://127.0.0.1:${port}`, { signal, log: line => console.error(line) })
   const epoch = { run: 'bench', epoch: '1' }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,8 +8,8 @@ import { connect as connectNats } from '@nats-io/transport-node'
 import type { Random } from '../../engine/run/random-graph.ts'
 import { startFlow } from '../flow-process.ts'
 import { type Cable, openCable } from './cable.ts'
-import type { Job } from './jobs.ts'
-import { freePort, untilAnswers } from './ports.ts'
+import { beginning, type Job } from './jobs.ts'
+import { freePort, startNats } from './nats-server.ts'
 
 /** Runs a command under another host name: it takes the files of the home part for those of another machine. */
 const elsewhere = ['unshare', '--uts', 'sh', '-c', 'hostname other-machine && exec "$@"', 'sh']
@@ -40,33 +40,25 @@ export class Stage {
     this.homeCable = await openCable(this.#port)
     this.workersCable = await openCable(this.#port)
     await this.startServer('empty')
-    this.#startHome(this.#beginning('run'))
+    this.#startHome(beginning(this.#job, this.#folder))
     for (let i = 0; i < workers; i++) this.addWorker()
   }
 
   async startServer(disk: 'as it was' | 'empty'): Promise<void> {
     const store = join(this.#folder, 'nats')
     if (disk === 'empty') rmSync(store, { recursive: true, force: true })
-    const words = ['-js', '-a', '127.0.0.1', '-p', String(this.#port), '-sd', store]
-    this.server = spawn('nats-server', words, { stdio: 'ignore' })
-    await untilAnswers(this.#port)
+    this.server = await startNats(this.#port, ['-js', '-sd', store])
   }
 
   resumeHome(): void {
     if (this.homeCode !== undefined) return
     const run = join(this.#folder, 'run')
-    if (!this.#job.resumes) this.#startHome(this.#beginning(`run-${++this.#count}`))
+    if (!this.#job.resumes) this.#startHome(beginning(this.#job, this.#folder, `run-${++this.#count}`))
     else if (existsSync(join(run, 'checkpoints/last'))) this.#startHome(['run', '--resume', run])
     else {
       rmSync(run, { recursive: true, force: true })
-      this.#startHome(this.#beginning('run'))
+      this.#startHome(beginning(this.#job, this.#folder))
     }
-  }
-
-  #beginning(name: string): string[] {
-    const { graph } = this.#job
-    const set = this.#job.set(this.#folder).flatMap(one => ['--set', one])
-    return ['run', graph, '--out', join(this.#folder, name), '--seed', '1', ...set]
   }
 
   #startHome(words: readonly string[]): void {

@@ -20,7 +20,7 @@ import t from 'tap'
 import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
 import { changedJson } from '../../json-changes.ts'
-import { type Random, randomOf } from '../run/random-graph.ts'
+import { pickOf, type Random, randomOf } from '../run/random-graph.ts'
 import { graphText, testBed } from '../support.ts'
 
 const cases = Number(process.env.FLOW_CASES ?? 100)
@@ -91,8 +91,6 @@ const filesIn = (folder: string): string[] =>
       return entry.isDirectory() ? filesIn(path) : entry.isFile() ? [path] : []
     })
 
-const pick = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)]
-
 const changes: readonly ((path: string, random: Random) => void)[] = [
   (path, random) => truncateSync(path, Math.floor(random() * statSync(path).size)),
   path => rmSync(path),
@@ -132,9 +130,9 @@ t.test(`${cases} changed run folders: each verb ends with a code and a line, and
     const random = randomOf(seed)
     const run = join(root, `run-${seed}`)
     cpSync(whole, run, { recursive: true, verbatimSymlinks: true })
-    const path = pick(filesIn(random() < 0.6 ? join(run, 'checkpoints') : run), random)
-    pick(changes, random)(path, random)
-    const words = pick(verbs, random).map(word => (word === 'RUN' ? run : word))
+    const path = pickOf(filesIn(random() < 0.6 ? join(run, 'checkpoints') : run), random)
+    pickOf(changes, random)(path, random)
+    const words = pickOf(verbs, random).map(word => (word === 'RUN' ? run : word))
     const about = `seed ${seed}: ${path.slice(root.length)}: flow ${words.join(' ')}`
     try {
       const { code, text } = await call(...words)

@@ -1,10 +1,9 @@
 // Whom a server lets in, and what a user is told when it does not.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openServer } from '../../../engine/over/nats.ts'
-import { freePort, untilAnswers } from '../../bench/machines/ports.ts'
+import { freePort, startNats } from '../../bench/machines/nats-server.ts'
 import { needServer } from './processes.ts'
 
 t.setTimeout(800_000)
@@ -12,13 +11,12 @@ t.setTimeout(800_000)
 async function startServer(t: Test, words: readonly string[]): Promise<string> {
   needServer(t)
   const port = await freePort()
-  const server = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), ...words], { stdio: 'ignore' })
+  const server = await startNats(port, words)
   const ended = once(server, 'exit')
   t.teardown(async () => {
     server.kill()
     await ended
   })
-  await untilAnswers(port)
   return `127.0.0.1:${port}`
 }
 

@@ -48,6 +48,8 @@ export interface RandomGraph {
 
 export type Random = () => number
 
+export const pickOf = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)]
+
 /** Uniform numbers from 0 to 1 by a seed (mulberry32). */
 export function randomOf(seed: number): Random {
   let state = seed >>> 0

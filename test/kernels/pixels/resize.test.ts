@@ -9,7 +9,7 @@ import {
 import {
   bicubicFilter,
   type Extent,
-  filterTensor,
+  filterTensors,
   packedWords,
   resize,
   resizeReference,
@@ -32,10 +32,7 @@ async function onGpu(device: Device, bytes: Uint8Array, from: Extent, to: Extent
   const input = device.tensor('picture', [words.length], 'u32', words)
   const pixels = recording.pin('pixels', [to.height, to.width], 'u32')
   const values = recording.pin('values', [3, to.height, to.width])
-  const filters = {
-    x: filterTensor(device, bicubicFilter(from.width, to.width)),
-    y: filterTensor(device, bicubicFilter(from.height, to.height)),
-  }
+  const filters = filterTensors(device, from, to)
   const normalisation = device.tensor('table', [3, 256], 'f32', table)
   resize(recording, input, from, pixels, filters)
   normalisePixels(recording, pixels, normalisation, values)

@@ -69,7 +69,7 @@ t.test(
     await run('third', ['scorer=tolerant'])
     t.equal(asked.length, 2, 'nor does another scorer')
     for (const path of files(folder)) t.notOk(readFileSync(path).includes(key), path)
-    t.match(exportResults(join(folder, 'out'), 'lmms-eval', join(folder, 'exported')).length, 2)
+    t.match(exportResults(join(folder, 'out'), 'lmms-eval', join(folder, 'exported')).paths.length, 2)
     const page = readFileSync(join(folder, 'out/report.html'), 'utf8')
     t.match(page, /50\.0 %/)
   },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { type ExportForm, exportResults, lackOf } from '../../../../operators/eval/results/export.ts'
+import { type ExportForm, exportResults } from '../../../../operators/eval/results/export.ts'
 import type { Result } from '../../../../operators/eval/results/result.ts'
 import { agreeOnRecipe, putResult, writeBenchmark } from '../../../../operators/eval/results/store.ts'
 
@@ -44,7 +44,7 @@ const unread = { outcome: 'unparsed', chosen: null, output: 'hm' } as const
 function exported(folder: string, name: string, form: ExportForm, results: readonly Result[]) {
   const from = written(folder, name, results)
   const out = join(folder, 'out')
-  const paths = exportResults(from, form, out)
+  const { paths } = exportResults(from, form, out)
   return Object.fromEntries(paths.map(path => [path.slice(out.length + 1), readFileSync(path, 'utf8')]))
 }
 
@@ -246,6 +246,10 @@ t.test('lmms-eval averages Video-MME over all questions', async t => {
 
 t.test('a folder that lacks questions says how many it holds', async t => {
   const answers = [result('lvbench/1'), result('lvbench/2', unread)]
-  t.equal(lackOf(written(t.testdir(), 'lvbench', answers)), undefined)
-  t.match(lackOf(written(t.testdir(), 'lvbench', answers, ['lvbench/3'])), /from: holds 2 of 3 questions/)
+  const lackOf = (more?: readonly string[]) => {
+    const folder = t.testdir()
+    return exportResults(written(folder, 'lvbench', answers, more), 'lvbench', join(folder, 'out')).lack
+  }
+  t.equal(lackOf(), undefined)
+  t.match(lackOf(['lvbench/3']), /from: holds 2 of 3 questions/)
 })

@@ -1,4 +1,4 @@
-// Folders of results in which a value, a byte or a file is changed at random: whoever reads one either accepts it, or refuses it
+// Folders of results in which a value, a byte or a file is changed at random. Each reader accepts such a folder, or refuses it
 // with a code and a line that names a file or a folder. FLOW_CASES=2000 tries more of them, FLOW_SEED others.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { mergeResults } from '../../../../operators/eval/results/merge.ts'
 import { writeReport } from '../../../../operators/eval/results/report.ts'
 import { appendTiming, readBenchmark } from '../../../../operators/eval/results/store.ts'
 import { describeTable, tableFormats, tabulate } from '../../../../operators/eval/results/table.ts'
-import { type Random, randomOf } from '../../../engine/run/random-graph.ts'
+import { pickOf, type Random, randomOf } from '../../../engine/run/random-graph.ts'
 import { changedJson } from '../../../json-changes.ts'
 import { madeFolder, madeResult } from './made-results.ts'
 
@@ -21,8 +21,6 @@ const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
 const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-results-'))
 t.teardown(() => rmSync(root, { recursive: true }))
 t.setTimeout(1_200_000)
-
-const pick = <T>(list: readonly T[], random: Random): T => list[Math.floor(random() * list.length)]
 
 function changeLine(path: string, random: Random): void {
   const text = readFileSync(path, 'utf8')
@@ -45,10 +43,10 @@ const changes: readonly ((path: string, random: Random) => void)[] = [
 ]
 
 const readers: readonly ((folder: string, whole: string, out: string, random: Random) => unknown)[] = [
-  (folder, whole, _, random) => describeTable(tabulate([folder, whole]), pick(tableFormats, random)),
+  (folder, whole, _, random) => describeTable(tabulate([folder, whole]), pickOf(tableFormats, random)),
   (folder, whole) => describeComparison(compareResults(folder, whole)),
   (folder, whole, out) => writeComparisonPage(`${out}.html`, folder, whole),
-  (folder, _, out, random) => exportResults(folder, pick(exportForms, random), out),
+  (folder, _, out, random) => exportResults(folder, pickOf(exportForms, random), out),
   (folder, whole, out) => mergeResults(out, [folder, whole]),
   folder => writeReport(folder, readBenchmark(folder), 1),
 ]
@@ -69,10 +67,10 @@ t.test(`${cases} changed folders of results are read, or refused with a code and
     cpSync(whole, folder, { recursive: true })
     const names = ['benchmark.json', 'recipe.json', 'timings.jsonl', 'results.jsonl', 'report.json']
     const files = [...names, ...readdirSync(join(folder, 'results')).map(name => join('results', name))]
-    const name = pick(files, random)
-    pick(changes, random)(join(folder, name), random)
+    const name = pickOf(files, random)
+    pickOf(changes, random)(join(folder, name), random)
     try {
-      await pick(readers, random)(folder, whole, join(folder, 'out'), random)
+      await pickOf(readers, random)(folder, whole, join(folder, 'out'), random)
       ends.accepted++
     } catch (error) {
       const text = messageOf(error)

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,9 +13,11 @@ export async function freePort(): Promise<number> {
   return address && typeof address === 'object' ? address.port : 0
 }
 
-/** Waits until something takes connections at a port. */
-export async function untilAnswers(port: number): Promise<void> {
+/** Starts a NATS server at a port of this machine with these words; it takes connections. */
+export async function startNats(port: number, words: readonly string[]): Promise<ChildProcess> {
+  const server = spawn('nats-server', ['-a', '127.0.0.1', '-p', String(port), ...words], { stdio: 'ignore' })
   while (!(await answers(port))) await delay(50)
+  return server
 }
 
 const answers = (port: number): Promise<boolean> =>
