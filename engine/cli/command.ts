@@ -7,6 +7,7 @@ import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
 import { describeVerb } from './help-text.ts'
 import { plug } from './plug.ts'
 import type { Verb, World } from './verb.ts'
+import { adapters } from './verbs/adapters.ts'
 import { check } from './verbs/check.ts'
 import { compare } from './verbs/compare.ts'
 import { diff } from './verbs/diff.ts'
@@ -46,6 +47,7 @@ const others: Readonly<Record<string, Verb>> = {
   show,
   top,
   tap,
+  adapters,
   schema,
   'set-up': setUp,
   view,
@@ -62,6 +64,16 @@ const withShippedGraphs = (read: Arguments, { loads }: Verb): Arguments =>
         positional: read.positional.map(word => (word.startsWith('flow:') ? pathFrom('.', word) : word)),
       }
     : read
+
+/** `--gpu` chooses the adapter as FLOW_ADAPTER does, for this process and those that it starts. */
+function withGpu(environment: World['environment'], { last }: Arguments): World['environment'] {
+  const gpu = last('gpu')
+  if (gpu === undefined) return environment
+  if (gpu === '')
+    throw new UsageError('--gpu: must be a number or PCI id in "flow adapters", or part of a name')
+  process.env.FLOW_ADAPTER = gpu
+  return { ...environment, FLOW_ADAPTER: gpu }
+}
 
 /** A complaint about the words as a whole is told of the verb. */
 const placed = (message: string, name: string): string =>
@@ -82,6 +94,7 @@ export async function command([word = 'help', ...words]: readonly string[], worl
   }
   const folder = process.cwd()
   const name = word === '--help' || word === '-h' ? 'help' : word
+  const adapter = process.env.FLOW_ADAPTER
   try {
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
     if (!verb) throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
@@ -90,7 +103,9 @@ export async function command([word = 'help', ...words]: readonly string[], worl
       return 0
     }
     const read = withShippedGraphs(readArguments(name, words, verb.flags), verb)
-    return await verb.run(read, { ...world, registry: await plug(world.registry, read, verb.loads) })
+    const environment = withGpu(world.environment, read)
+    const registry = await plug(world.registry, read, verb.loads)
+    return await verb.run(read, { ...world, registry, environment })
   } catch (error) {
     const code = codeOf(error)
     if (code === undefined) throw error
@@ -107,5 +122,7 @@ export async function command([word = 'help', ...words]: readonly string[], worl
   } finally {
     // a verb that goes on with a run works in the folder of that run
     if (process.cwd() !== folder) process.chdir(folder)
+    if (adapter === undefined) delete process.env.FLOW_ADAPTER
+    else process.env.FLOW_ADAPTER = adapter
   }
 }

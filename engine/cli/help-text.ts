@@ -3,18 +3,25 @@ import { packageFolder } from '../shared/package-folder.ts'
 import { flowCommand } from '../shared/package-name.ts'
 import type { Verb } from './verb.ts'
 
-/** Characters in a line of help. */
+/** Characters in a line of help, and lines of a screen. */
 const columns = 100
+const rowsOfScreen = 24
+
+/** Lines without the empty ones, if with them they would not fit a screen. */
+function screen(texts: readonly string[]): string {
+  const lines = texts.join('\n').split('\n')
+  return (lines.length <= rowsOfScreen ? lines : lines.filter(line => line !== '')).join('\n')
+}
 
 /** The text of `flow help`: all verbs. */
 export function describeVerbs(verbs: Readonly<Record<string, Verb>>): string {
-  return [
+  return screen([
     'flow runs dataflow graphs that train and evaluate a video-reasoning model.',
     '',
     ...definitions(Object.entries(verbs).map(([name, { summary }]) => [`flow ${name}`, summary])),
     '',
     '"flow help VERB" explains one. Exit codes: 0 fine, 1 failed, 2 wrong command, 130 interrupted.',
-  ].join('\n')
+  ])
 }
 
 /** The text for `--help` of a verb: one screen. */
@@ -23,14 +30,14 @@ export function describeVerb(name: string, { summary, usage, flags, example }: V
     `--${flag}${value ? ` ${value}` : ''}`,
     description,
   ])
-  return [
+  return screen([
     `flow ${name} ${usage}${rows.length > 0 ? ' [flags]' : ''}`,
     ...wrap(summary, columns),
     ...(rows.length > 0 ? ['', ...definitions(rows)] : []),
     '',
     'Example:',
     example.replaceAll('npx flow', flowCommand).replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
-  ].join('\n')
+  ])
 }
 
 /** A line for each term and its explanation, wrapped to the columns. */

@@ -47,6 +47,11 @@ export const viewFlags = {
   control: { description: 'Let the page pause a run, take a checkpoint and stop it.' },
 } satisfies Record<string, Flag>
 
+/** Of every verb that opens a device, or asks for its memory. */
+export const gpuFlag = {
+  gpu: { value: 'GPU', description: 'The GPU: number or PCI id in "flow adapters", or part of its name.' },
+} satisfies Record<string, Flag>
+
 export const setFlag: Flag = {
   value: 'KEY=VALUE',
   many: true,

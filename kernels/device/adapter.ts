@@ -10,14 +10,12 @@ export type Family = 'cpu' | 'gpu'
  */
 export type MatrixUnits = 'none' | 'native' | 'emulated'
 
-/** Asks Dawn for the adapter whose name contains `wanted`, by default for the fastest; `trusted` as in `DeviceOptions`. */
+/** Asks for an adapter by its number, PCI id or a part of its name, by default for the fastest; `trusted` as in `DeviceOptions`. */
 export async function requestAdapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter> {
-  const adapter = await webGpu
-    .instance(wanted, trusted)
-    ?.requestAdapter({ powerPreference: 'high-performance' })
-    .catch((cause: unknown) => {
-      throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
-    })
+  const adapter = await webGpu.adapter(wanted, trusted).catch((cause: unknown) => {
+    if (cause instanceof DeviceError) throw cause
+    throw new DeviceError('no-adapter', `${missing(wanted)} (${String(cause)})`)
+  })
   if (!adapter) throw new DeviceError('no-adapter', missing(wanted))
   return adapter
 }
@@ -65,6 +63,20 @@ function missing(wanted: string | undefined): string {
     : `no WebGPU adapter: ${webGpu.remedy}`
 }
 
+/** What a device is opened with. */
+export interface DeviceTraits {
+  readonly family: Family
+  readonly units: MatrixUnits
+  /** How its adapter was chosen. */
+  readonly wanted: string | undefined
+}
+
+/** A device as its loss is told. */
+export function nameOf({ info }: GPUAdapter, wanted: string | undefined): string {
+  const words = [wanted && `adapter ${wanted}`, info.description || info.device].filter(Boolean)
+  return `the GPU device${words.length > 0 ? ` (${words.join(', ')})` : ''}`
+}
+
 export interface AdapterInfo {
   vendor: string
   architecture: string
@@ -87,7 +99,7 @@ const raised = [
 ] as const
 
 /** The limits of an adapter that a device must be asked for; the others stay at their defaults. */
-export const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
+const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
   Object.fromEntries(raised.map(name => [name, limits[name]]))
 
 const matrixFeature = 'chromium-experimental-subgroup-matrix'
@@ -96,3 +108,9 @@ const optionalFeatures = ['subgroups', 'shader-f16', 'timestamp-query', matrixFe
 /** The features that kernels can use and the adapter has. */
 export const featuresOf = ({ features }: GPUAdapter): GPUFeatureName[] =>
   optionalFeatures.filter(feature => features.has(feature))
+
+/** What a device of this adapter is asked for. */
+export const askedOf = (adapter: GPUAdapter): GPUDeviceDescriptor => ({
+  requiredFeatures: featuresOf(adapter),
+  requiredLimits: limitsOf(adapter),
+})

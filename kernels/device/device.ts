@@ -1,13 +1,14 @@
 import { webGpu } from '#web-gpu'
 import {
   type AdapterInfo,
+  askedOf,
   chosenFamily,
+  type DeviceTraits,
   type Family,
-  featuresOf,
   infoOf,
   isSoftware,
-  limitsOf,
   type MatrixUnits,
+  nameOf,
   requestAdapter,
   unitsOf,
 } from './adapter.ts'
@@ -20,7 +21,7 @@ import { storageOf } from './storage-of.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
 
 export interface DeviceOptions {
-  /** Part of an adapter's name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
+  /** Number in "flow adapters", PCI id or part of a name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
   adapter?: string
   /** Kernel family; by default `FLOW_KERNELS`, else what suits the adapter. */
   family?: Family
@@ -55,12 +56,10 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   webGpu.opened()
   const trusted = options.trusted ?? !(webGpu.setting('FLOW_CHECKS') || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
-  const gpu = await adapter.requestDevice({
-    requiredFeatures: featuresOf(adapter),
-    requiredLimits: limitsOf(adapter),
-  })
+  const gpu = await adapter.requestDevice(askedOf(adapter))
   const family = options.family ?? chosenFamily(adapter)
-  return new Device(gpu, adapter, family, options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none'))
+  const units = options.units ?? (family === 'gpu' ? unitsOf(adapter) : 'none')
+  return new Device(gpu, adapter, { family, units, wanted })
 }
 
 /** An opened GPU. It counts the bytes of its buffers, and throws the first validation error at the next read. */
@@ -70,7 +69,7 @@ export class Device {
   readonly units: MatrixUnits
   readonly info: AdapterInfo
   readonly pipelines: Pipelines
-  /** Lanes of a subgroup; kernels of the `cpu` family are generated for it. */
+  /** Lanes of a subgroup; the `cpu` family is generated for it. */
   readonly subgroupSize: number
   /** Bytes of all live buffers. */
   liveBytes = 0
@@ -84,7 +83,7 @@ export class Device {
   #failure: Error | undefined
   #lost: Error | undefined
 
-  constructor(gpu: GPUDevice, adapter: GPUAdapter, family: Family, units: MatrixUnits) {
+  constructor(gpu: GPUDevice, adapter: GPUAdapter, { family, units, wanted }: DeviceTraits) {
     this.gpu = gpu
     this.family = family
     this.units = units
@@ -102,11 +101,11 @@ export class Device {
       this.#failure ??= new DeviceError('gpu-error', event.error.message)
     })
     void gpu.lost.then(({ message }) => {
-      this.#lost = new DeviceError('device-lost', `the GPU device was lost: ${message}`)
+      this.#lost = new DeviceError('device-lost', `${nameOf(adapter, wanted)} was lost: ${message}`)
     })
   }
 
-  /** Largest slice of a buffer that a kernel can see. */
+  /** Largest slice that a kernel can see. */
   get maxBindingBytes(): number {
     return this.gpu.limits.maxStorageBufferBindingSize
   }

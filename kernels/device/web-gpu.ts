@@ -1,10 +1,10 @@
 /** WebGPU as the platform has it; `imports` in package.json says which module `#web-gpu` is. */
 export interface WebGpu {
   /**
-   * The GPU interface whose adapters' names contain `wanted`. It does not check the index of every access in a kernel when it
-   * is `trusted`, where that can be chosen.
+   * The adapter with this number in the list of adapters, with this PCI id, or whose name contains `wanted`; by default the fastest.
+   * It does not check the index of every access in a kernel when it is `trusted`, where that can be chosen.
    */
-  instance(wanted: string | undefined, trusted: boolean): GPU | undefined
+  adapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter | null | undefined>
   /** A variable of the environment, where there is one. */
   setting(name: 'FLOW_ADAPTER' | 'FLOW_KERNELS' | 'FLOW_CHECKS'): string | undefined
   /** What to do where no adapter is. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { isPlace, listAdapters, placed } from '../../../kernels/device/adapters/list.ts'
 
 /** Memory that the kernels of a run can use, and whose it is. */
 export interface GpuMemory {
@@ -11,11 +12,17 @@ export interface GpuMemory {
 
 /**
  * The memory of the GPU that a run would take, asked of its driver's tools, so that no device is opened; of several, the
- * largest whose name contains FLOW_ADAPTER. A machine without such a GPU computes in its main memory. Undefined when there is
+ * one that FLOW_ADAPTER numbers, or the largest whose name contains it. A machine without such a GPU computes in its main memory. Undefined when there is
  * a GPU that tells nothing.
  */
 export function gpuMemory(environment: Readonly<Record<string, string | undefined>>): GpuMemory | undefined {
-  const wanted = (environment.FLOW_ADAPTER ?? '').toLowerCase()
+  const place = environment.FLOW_ADAPTER
+  if (place !== undefined && isPlace(place)) {
+    const { memoryBytes, software, name } = placed(place, listAdapters({ ...environment }))
+    if (software) return { name: "this machine's main memory", bytes: hostBytes() }
+    return memoryBytes === undefined ? undefined : { name, bytes: memoryBytes }
+  }
+  const wanted = (place ?? '').toLowerCase()
   const cards = [...nvidiaCards(environment), ...amdCards()].filter(({ name }) =>
     name.toLowerCase().includes(wanted),
   )

@@ -5,7 +5,7 @@ import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { type GpuMemory, gpuMemory } from '../inspection/gpu-memory.ts'
 import { inspectGraph } from '../inspection/inspect-graph.ts'
 import { pluginFlags } from '../plug.ts'
-import { setFlag, type Verb } from '../verb.ts'
+import { gpuFlag, setFlag, type Verb } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
@@ -21,6 +21,7 @@ export const check: Verb = {
       description:
         'GPU memory that must be enough for the graph, e.g. 24GB (default: what this machine has).',
     },
+    ...gpuFlag,
     format: {
       value: 'FORMAT',
       choices: formats,

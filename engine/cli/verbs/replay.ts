@@ -11,7 +11,7 @@ import { refuseUnlessFile } from '../../shared/files.ts'
 import { onlyWord, UsageError } from '../arguments.ts'
 import { type PastRun, readRun } from '../past-run.ts'
 import { pluginFlag } from '../plug.ts'
-import type { Verb, World } from '../verb.ts'
+import { gpuFlag, type Verb, type World } from '../verb.ts'
 
 /** One line that a run recorded. */
 interface Line {
@@ -32,6 +32,7 @@ export const replay: Verb = {
   loads: 'runs',
   flags: {
     plugin: pluginFlag,
+    ...gpuFlag,
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },
   },
   example: [

@@ -19,7 +19,7 @@ import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
 import { strayFault } from '../stray-fault.ts'
-import { setFlag, type Verb, viewFlags, type World } from '../verb.ts'
+import { gpuFlag, setFlag, type Verb, viewFlags, type World } from '../verb.ts'
 import { startView } from '../view-process.ts'
 
 export const run: Verb = {
@@ -49,6 +49,7 @@ export const run: Verb = {
       value: 'N',
       description: 'With --resume: go on until N updates are done, also after a completed run.',
     },
+    ...gpuFlag,
     ...overFlags,
     view: { description: 'Show the run in a page while it runs; its address is printed.' },
     ...viewFlags,

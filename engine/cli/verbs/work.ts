@@ -1,7 +1,7 @@
 import { onlyWord, UsageError } from '../arguments.ts'
 import { natsAddress } from '../over-run.ts'
 import { pluginFlag } from '../plug.ts'
-import type { Verb } from '../verb.ts'
+import { gpuFlag, type Verb } from '../verb.ts'
 
 export const work: Verb = {
   summary: 'Works on a part of a graph that `flow run --over` gives to other processes.',
@@ -16,6 +16,7 @@ export const work: Verb = {
       value: 'NAME',
       description: 'Its name among the workers of a run (default: made of host and process).',
     },
+    ...gpuFlag,
     out: { value: 'DIR', description: 'Folder for its logs (default runs/work-<host>-<process>).' },
   },
   example: [
