@@ -21,6 +21,8 @@ export interface DevicelessModel extends Omit<VideoModel, 'device'> {
   readonly weightBytes: number
   /** Bytes of the gradients of trained weights. */
   readonly gradientBytes: number
+  /** Tokens of text that a prompt has for each frame. */
+  readonly frameWords: number
 }
 
 export interface DevicelessModelOptions {
@@ -30,6 +32,7 @@ export interface DevicelessModelOptions {
   trained: (name: string) => boolean
   precision: Precision
   maxLength: number
+  frameWords: number
   adapter?: AdapterSizes | undefined
 }
 
@@ -42,7 +45,7 @@ const targetOf = (precision: Precision): Target => {
 const maxBindingBytes = 2 ** 31 - 4
 
 export function devicelessModel(options: DevicelessModelOptions): DevicelessModel {
-  const { shape, precision, maxLength, adapter } = options
+  const { shape, precision, maxLength, frameWords, adapter } = options
   const bytes = { weights: 0, gradients: 0 }
   const counter: Allocator = {
     maxBindingBytes,
@@ -55,7 +58,8 @@ export function devicelessModel(options: DevicelessModelOptions): DevicelessMode
   }
   const base = allocateParameters(counter, options.weights, options.trained, precision)
   const weights = adapter ? attachAdapters(counter, base, adapter) : base
-  return { shape, weights, precision, maxLength, weightBytes: bytes.weights, gradientBytes: bytes.gradients }
+  const { weights: weightBytes, gradients: gradientBytes } = bytes
+  return { shape, weights, precision, maxLength, frameWords, weightBytes, gradientBytes }
 }
 
 /** Bytes of the vision tower over the frames of one clip. */
@@ -113,7 +117,7 @@ export function slotBytes(
 ): { total: number; cache: number } {
   const [recording, prefill] = [0, 1].map(() => new Recording(targetOf(model.precision), model.precision))
   const { sequences: slots, completions: count, length: capacity } = extent
-  const room = roomFor(visualTokens(model, extent) + extent.textTokens)
+  const room = roomFor(visualTokens(model, extent) + wordsOf(model, extent))
   const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
   const request = { ...promptOf(model, extent), seeds: ids(count) }
   const packed = packFor({ ...model, device: prefill.target }, [request])
@@ -125,24 +129,32 @@ export function slotBytes(
 function cacheBytes(recording: Recording, model: DevicelessModel, extent: Extent): number {
   const { layers, keyValueHeads, headSize } = model.shape.language
   const positions =
-    extent.sequences * (visualTokens(model, extent) + extent.textTokens) +
+    extent.sequences * (visualTokens(model, extent) + wordsOf(model, extent)) +
     extent.sequences * extent.completions * extent.length
   const bytes = canStepFast(recording, model.weights, model.shape.language) ? 2 : 4
   return 2 * layers * keyValueHeads * headSize * positions * bytes
 }
 
-function promptOf({ shape: { vision }, weights }: DevicelessModel, { textTokens, frames }: Extent) {
+function promptOf(model: DevicelessModel, extent: Extent) {
+  const { shape, weights } = model
+  const { vision } = shape
+  const { frames } = extent
+  const all = [imagePlaceholderId, ...ids(wordsOf(model, extent))]
   if (trainsVision(weights)) {
     const { channels, imageSize } = vision
     const pixels = outside('pixels', [frames, channels, imageSize, imageSize])
-    return { ids: [imagePlaceholderId, ...ids(textTokens)], pixels }
+    return { ids: all, pixels }
   }
   const features = outside('features', [featuresOf(vision, frames), vision.hidden])
-  return { ids: [imagePlaceholderId, ...ids(textTokens)], features }
+  return { ids: all, features }
 }
 
 const visualTokens = ({ shape: { vision, connector } }: DevicelessModel, { frames }: Extent): number =>
   connector.visualTokens(featuresOf(vision, frames))
+
+/** Tokens of text of a prompt, with the words of its frames. */
+const wordsOf = ({ frameWords }: DevicelessModel, { textTokens, frames }: Extent): number =>
+  textTokens + frames * frameWords
 
 const ids = (count: number): number[] => new Array(count).fill(0)
 

@@ -40,9 +40,9 @@ const trainsWeights = (weights: ParameterSet): boolean =>
 
 function frozen(model: DevicelessModel): DevicelessModel {
   if (!trainsWeights(model.weights)) return { ...model, weights: withoutAdapters(model.weights) }
-  const { shape, precision, maxLength } = model
+  const { shape, precision, maxLength, frameWords } = model
   const weights = new Map(
     [...withoutAdapters(model.weights).byName].map(([name, { shape }]) => [name, shape]),
   )
-  return devicelessModel({ shape, weights, trained: () => false, precision, maxLength })
+  return devicelessModel({ shape, weights, trained: () => false, precision, maxLength, frameWords })
 }

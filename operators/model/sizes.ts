@@ -15,12 +15,13 @@ import {
 } from '../../kernels/networks/memory-estimate.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
 import { resolvePath } from '../builtin.ts'
+import { templates } from '../text/template.ts'
 import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
 import { parseModelConfig } from './checkpoint/config.ts'
 import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
 import { expectedTensors } from './checkpoint/tensor-names.ts'
 
-/** Tokens of text that estimates assume in a prompt or a conversation; they do not read the data. */
+/** Tokens of text that estimates assume in a prompt or a conversation beside the words of frames; they do not read the data. */
 export const assumedTokens = 256
 
 /** What decides the memory of a model. */
@@ -55,6 +56,7 @@ export function outlineOf({ path, train, precision, adapter }: OutlineOptions): 
     trained,
     precision,
     maxLength,
+    frameWords: templates[config.template].frameWords,
     adapter: attached,
   })
 }

@@ -17,6 +17,8 @@ export interface Template {
   readonly endOfText: string
   /** The words in the place of `<image>`, with an `<image>` for each frame; without it one stands for the whole clip. */
   readonly frames?: (clip: ShownClip) => string
+  /** Most tokens that these words take for each frame, of a clip shorter than 100 minutes. */
+  readonly frameWords: number
 }
 
 export type TemplateName = keyof typeof templates
@@ -31,6 +33,7 @@ export const templates = {
     assistant: 'ASSISTANT: {content}<|endoftext|>',
     separator: ' ASSISTANT: ',
     endOfText: '<|endoftext|>',
+    frameWords: 0,
   },
   pretrain: {
     system: '',
@@ -40,6 +43,7 @@ export const templates = {
     assistant: '{content}\n',
     separator: '',
     endOfText: '',
+    frameWords: 0,
   },
   smolvlm: {
     system: '<|im_start|>',
@@ -49,6 +53,7 @@ export const templates = {
     separator: '<end_of_utterance>\nAssistant:',
     endOfText: '<end_of_utterance>',
     frames: smolVlmFrames,
+    frameWords: 13,
   },
 } as const satisfies Record<string, Template>
 

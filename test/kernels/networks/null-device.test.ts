@@ -26,6 +26,7 @@ const model = devicelessModel({
   trained: name => !name.startsWith('vision_tower.'),
   precision: 'float16',
   maxLength: 3072,
+  frameWords: 0,
 })
 const gpu = await nullDevice()
 t.teardown(() => gpu.destroy())
@@ -75,7 +76,7 @@ await t.test(
 
 await t.test('the gate of a feed-forward half is a dispatch of its own only where gradients flow', t => {
   const apart = (training: boolean, trained: boolean) => {
-    const options = { shape, weights: expectedTensors(config), maxLength: 3072 } as const
+    const options = { shape, weights: expectedTensors(config), maxLength: 3072, frameWords: 0 } as const
     const model = devicelessModel({ ...options, trained: () => trained, precision: 'float16' })
     const recording = new Recording(unitsTarget, 'float16')
     const sequences = [{ ids: [1, 2, 3], completions: [[4]] }]
@@ -93,7 +94,14 @@ await t.test('an adapter at the released widths is valid WGSL for a GPU with mat
   const weights = expectedTensors(config)
   const targets = [...weights.keys()].filter(name => /layers\.0\..*_proj\.weight$/.test(name))
   const adapter = { targets, rank: 16, scale: 2, trained: true }
-  const options = { shape, weights, trained: () => false, precision: 'float16', maxLength: 3072 } as const
+  const options = {
+    shape,
+    weights,
+    trained: () => false,
+    precision: 'float16',
+    maxLength: 3072,
+    frameWords: 0,
+  } as const
   const adapted = devicelessModel({ ...options, adapter })
   const ids = [1, 2, 3]
   const found = await complaints(gpu, recording => {
