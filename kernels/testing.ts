@@ -3,6 +3,7 @@ import type { Family } from './device/adapter.ts'
 import { type Device, openDevice } from './device/device.ts'
 import type { Tensor } from './device/tensor.ts'
 import { compile } from './plan/compile.ts'
+import type { CompiledRecording } from './plan/compiled-recording.ts'
 import { Recording } from './plan/recording.ts'
 
 /** One call of a kernel: what it is given, and what it must write. */
@@ -53,11 +54,12 @@ async function faultsOfTrial(device: Device, trial: KernelTrial, bound: number):
     ([name, { length }]) =>
       [name, device.tensor(name, [length], 'f32', new Float32Array(length).fill(Number.NaN))] as const,
   )
-  const recording = new Recording(device)
-  record(recording, Object.fromEntries([...read, ...written]))
-  const compiled = await compile(device, recording, 'test')
   const faults: string[] = []
+  let compiled: CompiledRecording | undefined
   try {
+    const recording = new Recording(device)
+    record(recording, Object.fromEntries([...read, ...written]))
+    compiled = await compile(device, recording, 'test')
     compiled.run()
     const first = await Promise.all(written.map(([, tensor]) => device.read(tensor)))
     for (const [i, [name]] of written.entries())
@@ -72,7 +74,7 @@ async function faultsOfTrial(device: Device, trial: KernelTrial, bound: number):
         faults.push(`${name}: a second run must write the same values`)
     }
   } finally {
-    compiled.free()
+    compiled?.free()
     for (const [, tensor] of [...read, ...written]) device.freeTensor(tensor)
   }
   const left = device.liveBytes - before

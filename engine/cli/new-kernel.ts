@@ -170,14 +170,15 @@ export const operators = {
           const device = await deviceOf(context)
           const x = device.tensor('x', [row.values.length], 'f32', Float32Array.from(row.values))
           const y = device.tensor('y', [row.values.length])
-          const recording = new Recording(device)
-          ${camel(name)}(recording, { x, y, factor })
-          const compiled = await compile(device, recording, '${name}')
+          let compiled // stays undefined if the kernel is wrong
           try {
+            const recording = new Recording(device)
+            ${camel(name)}(recording, { x, y, factor })
+            compiled = await compile(device, recording, '${name}')
             compiled.run()
             return { ...row, values: [...(await device.read(y))] }
           } finally {
-            compiled.free()
+            compiled?.free()
             for (const tensor of [x, y]) device.freeTensor(tensor)
           }
         }),

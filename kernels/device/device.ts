@@ -16,6 +16,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { BusyClock } from './busy-clock.ts'
 import { DeviceError } from './device-error.ts'
 import { fromFloat16Bits } from './float16.ts'
+import { gpuFault } from './kernel-fault.ts'
 import { Pipelines } from './pipelines.ts'
 import { storageOf } from './storage-of.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
@@ -98,7 +99,7 @@ export class Device {
     this.#staging = new BufferPool({ most: this.maxBufferBytes, make, destroy })
     gpu.addEventListener('uncapturederror', event => {
       event.preventDefault()
-      this.#failure ??= new DeviceError('gpu-error', event.error.message)
+      this.#failure ??= gpuFault(event.error.message)
     })
     void gpu.lost.then(({ message }) => {
       this.#lost = new DeviceError('device-lost', `${nameOf(adapter, wanted)} was lost: ${message}`)
@@ -199,11 +200,9 @@ export class Device {
   write(tensor: Tensor, data: HostArray, at = 0): void {
     const { buffer, offsetBytes } = storageOf(tensor)
     const size = elementBytes[tensor.type]
-    if (data.BYTES_PER_ELEMENT !== size)
-      throw new DeviceError(
-        'bad-write',
-        `${tensor.label}: elements of ${size} bytes, got ${data.BYTES_PER_ELEMENT}`,
-      )
+    const given = data.BYTES_PER_ELEMENT
+    if (given !== size)
+      throw new DeviceError('bad-write', `${tensor.label}: elements of ${size} bytes, got ${given}`)
     if ((at + data.length) * size > bytesOf(tensor))
       throw new DeviceError(
         'bad-write',

@@ -98,7 +98,7 @@ export function writeScalars(
   Object.entries(kernel.params).forEach(([name, type], i) => {
     const value = params[name]
     if (value === undefined || !Number.isFinite(value))
-      throw new Error(`${kernel.name}: param ${name} must be a number, got ${value}`)
+      throw new Error(`kernel "${kernel.name}": params.${name} must be a number, found ${value}`)
     if (type === 'f32') view.setFloat32(4 + i * 4, value, true)
     else if (type === 'i32') view.setInt32(4 + i * 4, value, true)
     else view.setUint32(4 + i * 4, value, true)

@@ -1,4 +1,5 @@
 import { declare, type Kernel } from './kernel.ts'
+import { kernelFault } from './kernel-fault.ts'
 
 /** A compiled kernel and the layout of its bindings. */
 export interface Pipeline {
@@ -16,7 +17,10 @@ export class Pipelines {
     this.#gpu = gpu
   }
 
-  /** The kernel, compiled at the first call; `writable` says which of its storage bindings are read_write. */
+  /**
+   * The kernel, compiled at the first call; `writable` says which of its storage bindings are read_write. Throws where the
+   * kernel's text is wrong.
+   */
   get(kernel: Kernel, writable: readonly boolean[]): Promise<Pipeline> {
     const key = writable.map(Number).join('')
     const pipelines = this.#ofKernels.get(kernel) ?? new Map<string, Promise<Pipeline>>()
@@ -28,11 +32,21 @@ export class Pipelines {
 
   async #compiled(kernel: Kernel, key: string, writable: readonly boolean[]): Promise<Pipeline> {
     const label = kernel.name
-    const module = this.#gpu.createShaderModule({ label, code: declare(kernel, writable) + kernel.code })
+    const text = { name: label, declarations: declare(kernel, writable), code: kernel.code }
+    // a wrong text is told by the error below, and not to whoever reads next
+    this.#gpu.pushErrorScope('validation')
+    const module = this.#gpu.createShaderModule({ label, code: text.declarations + text.code })
     const layout = this.#layout(key, writable)
+    const told = this.#gpu.popErrorScope().catch(() => null) // a lost device tells nothing
     const compute = { module, entryPoint: 'main' }
-    const compiled = await this.#gpu.createComputePipelineAsync({ label, layout: layout.pipeline, compute })
-    return { compiled, bindings: layout.bindings }
+    try {
+      const compiled = await this.#gpu.createComputePipelineAsync({ label, layout: layout.pipeline, compute })
+      return { compiled, bindings: layout.bindings }
+    } catch (error) {
+      const fault = await told
+      const messages = fault ? (await module.getCompilationInfo()).messages : []
+      throw kernelFault(text, messages, fault?.message ?? messageOf(error))
+    }
   }
 
   #layout(key: string, writable: readonly boolean[]): Layout {
@@ -53,6 +67,8 @@ export class Pipelines {
     return layout
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 interface Layout {
   bindings: GPUBindGroupLayout

@@ -6,7 +6,7 @@ import { type BoundDispatch, CompiledRecording, type EncodableCommand } from './
 import { type Layout, layOut, type TensorMemory, withStorage } from './memory.ts'
 import type { Command, Dispatch, Recording } from './recording.ts'
 
-/** Gives the recording's tensors memory, compiles its kernels and binds them. */
+/** Gives the recording's tensors memory, compiles its kernels and binds them. Keeps nothing if that fails. */
 export async function compile(
   device: Device,
   recording: Recording,
@@ -16,10 +16,16 @@ export async function compile(
   const { layout, contents } = prepared
   const slabs = layout.slabs.map((bytes, i) => device.allocate(`${label} ${i}`, bytes))
   const memory = { layout, contents, slabs }
-  return new CompiledRecording(device, await bind(device, prepared, memory), memory, () => {
+  const free = () => {
     for (const slab of slabs) device.free(slab)
     discard(device, prepared)
-  })
+  }
+  try {
+    return new CompiledRecording(device, await bind(device, prepared, memory), memory, free)
+  } catch (error) {
+    free()
+    throw error
+  }
 }
 
 /** A recording with all that stays when its slabs change. */
@@ -49,10 +55,15 @@ export function prepare(device: Device, recording: Recording, label: string): Pr
   const uniforms = device.gpu.createBuffer({ label: `${label} uniforms`, size: scalars.byteLength, usage })
   device.gpu.queue.writeBuffer(uniforms, 0, scalars)
   const prepared = { recording, layout, contents, uniforms }
-  for (const [tensor, data] of recording.constants)
-    device.write(withStorage({ layout, contents, slabs: [] }, tensor), data)
-  writeInputs(device, prepared)
-  return prepared
+  try {
+    for (const [tensor, data] of recording.constants)
+      device.write(withStorage({ layout, contents, slabs: [] }, tensor), data)
+    writeInputs(device, prepared)
+    return prepared
+  } catch (error) {
+    discard(device, prepared)
+    throw error
+  }
 }
 
 /** Writes the present values of the inputs. */

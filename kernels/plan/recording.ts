@@ -106,6 +106,7 @@ export class Recording {
   dispatch<P extends string, B extends string>(of: Kernel<P, B>, call: Call<P, B>): void {
     const names = Object.keys(of.buffers) as B[] // the keys of the record are exactly B
     const grid = typeof call.grid === 'number' ? fold(call.grid) : call.grid
+    expectWhole(of, call, names)
     if (grid.some(n => n === 0)) return
     this.#push({
       dispatch: { kernel: of, params: call.params, tensors: names.map(name => call.buffers[name]), grid },
@@ -121,6 +122,27 @@ export class Recording {
     this.segments[this.segments.length - 1]?.commands.push(command)
   }
 }
+
+/** Throws where a call lacks a tensor, or its grid is no number of workgroups: plugins in JavaScript have no compiler. */
+function expectWhole(of: Kernel, { buffers, grid }: Call<string, string>, names: readonly string[]): void {
+  const missing = names.find(name => !Array.isArray(buffers[name]?.shape))
+  if (missing !== undefined)
+    throw new Error(
+      `kernel "${of.name}": buffers.${missing} must be a tensor; the call has ${Object.keys(buffers).join(', ') || 'none'}`,
+    )
+  const counts = typeof grid === 'number' ? [grid] : grid
+  if (!Array.isArray(counts) || counts.some(count => !Number.isInteger(count) || count < 0))
+    throw new Error(
+      `kernel "${of.name}": grid must be a number of workgroups, or three of them, found ${grid}`,
+    )
+  if (counts.length > 1 && counts.some(count => count > mostWorkgroups))
+    throw new Error(
+      `kernel "${of.name}": grid must have at most ${mostWorkgroups} workgroups in each dimension, found ${grid}; one number of any size is folded over two`,
+    )
+}
+
+/** In one dimension, on every GPU. */
+const mostWorkgroups = 65535
 
 const typeOf = (data: HostArray): ElementType => {
   if (data instanceof Uint32Array) return 'u32'

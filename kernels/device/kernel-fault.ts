@@ -1,0 +1,64 @@
+import { DeviceError } from './device-error.ts'
+
+/** Where Dawn or a browser found something wrong in the text of a kernel: lines and columns start at 1. */
+type Message = Pick<GPUCompilationMessage, 'type' | 'message' | 'lineNum' | 'linePos'>
+
+/** The text of a kernel in its two parts. */
+export interface KernelText {
+  name: string
+  /** Written by `declare`: enables, params and buffers. */
+  declarations: string
+  /** Written by the kernel's author. */
+  code: string
+}
+
+/**
+ * Why a kernel cannot be compiled: the line and column in its own code, the text of that line, and what the compiler says
+ * of it. Without messages about the text the pipeline's error says why, such as too large a workgroup.
+ */
+export function kernelFault(
+  { name, declarations, code }: KernelText,
+  messages: readonly Message[],
+  error: string,
+): DeviceError {
+  const errors = messages.filter(({ type }) => type === 'error')
+  if (errors.length === 0) return new DeviceError('bad-kernel', `kernel "${name}": ${whyNot(error)}`)
+  const before = declarations.split('\n').length - 1
+  const lines = (declarations + code).split('\n')
+  const places = errors.slice(0, mostShown).map(({ lineNum, linePos, message }) => {
+    const isOwn = lineNum > before
+    const place = isOwn
+      ? `line ${lineNum - before}, column ${columnOf(linePos, lineNum - before, declarations)} of its code`
+      : `line ${lineNum}, column ${linePos} of what flow writes before its code from "enables", "params" and "buffers"`
+    return `${place}:\n${excerpt(lines[lineNum - 1] ?? '', linePos)}\n  ${message.trim().replaceAll('\n', '\n  ')}`
+  })
+  const more = errors.length - places.length
+  const rest = more > 0 ? `\n  and ${more} more error${more > 1 ? 's' : ''}` : ''
+  return new DeviceError('bad-kernel', `kernel "${name}", ${places.join('\nand ')}${rest}`)
+}
+
+/** Errors that are shown: the first one is mostly the cause of the others. */
+const mostShown = 3
+
+/** A column of the whole text, in the first line of the code without the end of the declarations before it. */
+const columnOf = (column: number, line: number, declarations: string): number =>
+  line === 1 ? column - (declarations.length - declarations.lastIndexOf('\n') - 1) : column
+
+/** The line, cut to what lies around the column, with a mark under it. */
+function excerpt(line: string, column: number): string {
+  const start = Math.max(0, Math.min(column - 80, line.length - 110))
+  const shown = line.slice(start, start + 110)
+  // a tab before the mark keeps it below its place
+  const padding = line.slice(start, Math.max(start, column - 1)).replaceAll(/[^\t]/g, ' ')
+  return `  ${shown}\n  ${padding}^`
+}
+
+/** Dawn's sentences about the pipeline. */
+const whyNot = (error: string): string =>
+  `this GPU cannot compile it: ${error.replaceAll('""', '"').trim().replaceAll('\n', '\n  ')}`
+
+/** An error that the GPU reports later, with the kernel's name where it is about the bindings of one. */
+export function gpuFault(message: string): DeviceError {
+  const [, name] = /\[BindGroup(?:Descriptor)? "+([^"]+)"+\]/.exec(message) ?? []
+  return new DeviceError('gpu-error', name === undefined ? message : `kernel "${name}": ${message}`)
+}
