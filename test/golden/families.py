@@ -1,72 +1,166 @@
 """Numbers of small models of other families, by transformers in float64 on the CPU.
 
-python3 test/golden/families.py FAMILY TOKENIZER OUT writes the folder OUT: a checkpoint with random weights of awkward sizes as
-save_pretrained writes it, the files of the folder TOKENIZER, and
+python3 test/golden/families.py TOKENIZER OUT FAMILY... writes for each family of FAMILIES the folder OUT/FAMILY: a checkpoint with
+random weights of awkward sizes as save_pretrained writes it, the files of the folder TOKENIZER with the family's special tokens, and
   expected.json          ids of a prompt (-200 where visual tokens of the clip go), labels, greedy ids, loss
   expected.safetensors   frames, features of the tower, visual tokens, logits of the prompt, gradients of the loss
+  processor.json         text and ids of a question about a clip by the family's processor, with IMAGE for each visual token
+  processor.safetensors  frames of that clip (numbers of 0 to 255), and their pixel values
+OUT/FAMILY.log says what was written and holds the traceback of what failed; the other families, and the other files, go on.
 
-FAMILY is one of FAMILIES. Norms and rotations are in float32 there, as in every version of transformers.
+Norms and rotations of language models are in float32 there, as in every version of transformers.
 """
 import json
 import os
-import shutil
 import sys
+import traceback
 
+os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 import torch
 from safetensors.torch import save_file
 
-IMAGE_ID = 448  # above every id of the tokenizer
 PLACEHOLDER = -200
+QUESTION = "Which way does it move?"
+SECONDS = [0.0, 61.5]
+DURATION = 75.25
+INTERNVL_CHAT = (
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n'}}"
+    "{% for content in message['content'] %}{% if content['type'] == 'video' %}{{ '<video>\n' }}"
+    "{% elif content['type'] == 'text' %}{{ content['text'] }}{% endif %}{% endfor %}{{'<|im_end|>\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{'<|im_start|>assistant\n' }}{% endif %}"
+)
 
 
-def smolvlm():
-    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
+class SmolVlm:
+    special = {
+        "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>",
+        "image_token": "<image>",
+        "end_of_utterance_token": "<end_of_utterance>",
+        "video_token": "<video>",
+    }
+    eos, image = "<end_of_utterance>", "<image>"
+    side, tokens_of_frame = 25, 4
 
-    config = SmolVLMConfig(
-        image_token_id=IMAGE_ID,
-        scale_factor=2,
-        tie_word_embeddings=False,
-        vision_config=dict(
-            hidden_size=18,
-            intermediate_size=29,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            image_size=25,
-            patch_size=6,
-            hidden_act="gelu_pytorch_tanh",
-        ),
-        text_config=dict(
-            model_type="llama",
-            hidden_size=30,
-            intermediate_size=37,
-            num_hidden_layers=2,
-            num_attention_heads=3,
-            num_key_value_heads=1,
-            head_dim=10,
-            vocab_size=449,
-            rms_norm_eps=1e-5,
-            max_position_embeddings=4096,
-            eos_token_id=397,
-            bos_token_id=397,
-            pad_token_id=2,
-            rope_parameters=dict(rope_type="default", rope_theta=1e5),
-        ),
-    )
-    return SmolVLMForConditionalGeneration, config, 25, 4
+    def model(self, eos):
+        from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
+
+        vision = dict(hidden_size=18, intermediate_size=29, num_hidden_layers=2, num_attention_heads=3)
+        vision.update(image_size=25, patch_size=6, hidden_act="gelu_pytorch_tanh")
+        text = dict(model_type="llama", hidden_size=30, intermediate_size=37, num_hidden_layers=2, num_attention_heads=3)
+        text.update(num_key_value_heads=1, head_dim=10, vocab_size=449, rms_norm_eps=1e-5, max_position_embeddings=4096)
+        text.update(eos_token_id=eos, bos_token_id=398, pad_token_id=2)
+        text.update(rope_parameters=dict(rope_type="default", rope_theta=1e5))
+        whole = dict(image_token_id=self.image_id, scale_factor=2, tie_word_embeddings=False)
+        return SmolVLMForConditionalGeneration, SmolVLMConfig(**whole, vision_config=vision, text_config=text)
+
+    def stages(self, model, frames):
+        features = model.model.vision_model(pixel_values=frames).last_hidden_state
+        return features, model.model.connector(features)
+
+    def pixels(self, frames):
+        return frames[None]
+
+    def processor(self, tokenizer):
+        from transformers import SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor
+        from transformers.models.smolvlm import processing_smolvlm
+
+        if getattr(processing_smolvlm, "num2words", None) is None:
+            processing_smolvlm.num2words = {len(SECONDS): "two"}.get  # of a library that may be missing
+        sizes = dict(size={"longest_edge": 40}, max_image_size={"longest_edge": 25})
+        return SmolVLMProcessor(
+            SmolVLMImageProcessor(**sizes),
+            tokenizer,
+            SmolVLMVideoProcessor(**sizes, fps=1, num_frames=len(SECONDS)),
+            image_seq_len=self.tokens_of_frame,
+            chat_template=processing_smolvlm.DEFAULT_CHAT_TEMPLATE,
+        )
 
 
-FAMILIES = {"smolvlm": smolvlm}
+class InternVl:
+    special = {
+        "start_image_token": "<img>",
+        "end_image_token": "</img>",
+        "context_image_token": "<IMG_CONTEXT>",
+        "video_token": "<video>",
+    }
+    eos, image = "<|im_end|>", "<IMG_CONTEXT>"
+    side, tokens_of_frame = 25, 4
+
+    def __init__(self, rope="dynamic"):
+        self.rope = dict(rope_type=rope, rope_theta=1e6, **({"factor": 2.0} if rope == "dynamic" else {}))
+
+    def model(self, eos):
+        from transformers import InternVLConfig, InternVLForConditionalGeneration
+
+        vision = dict(hidden_size=18, intermediate_size=29, num_hidden_layers=2, num_attention_heads=3)
+        vision.update(image_size=[25, 25], patch_size=[6, 6], attention_bias=True, layer_norm_eps=1e-6)
+        text = dict(model_type="qwen2", hidden_size=30, intermediate_size=37, num_hidden_layers=2, num_attention_heads=3)
+        text.update(num_key_value_heads=1, vocab_size=405, rms_norm_eps=1e-6, max_position_embeddings=4096)
+        text.update(eos_token_id=eos, bos_token_id=397, pad_token_id=397, tie_word_embeddings=False)
+        text.update(rope_parameters=self.rope)
+        whole = dict(image_token_id=self.image_id, image_seq_length=4, downsample_ratio=0.5, tie_word_embeddings=False)
+        return InternVLForConditionalGeneration, InternVLConfig(**whole, vision_config=vision, text_config=text)
+
+    def stages(self, model, frames):
+        features = model.model.vision_tower(pixel_values=frames).last_hidden_state[:, 1:]
+        across = int(features.shape[1] ** 0.5)
+        squares = model.model.pixel_shuffle(features.reshape(len(frames), across, across, -1), scale_factor=0.5)
+        return features, model.model.multi_modal_projector(squares.reshape(len(frames), -1, squares.shape[-1]))
+
+    def pixels(self, frames):
+        return frames
+
+    def processor(self, tokenizer):
+        from transformers import InternVLProcessor, InternVLVideoProcessor
+
+        try:
+            from transformers import GotOcr2ImageProcessor as ImageProcessor
+        except ImportError:
+            from transformers import GotOcr2ImageProcessorFast as ImageProcessor
+        given = dict(size={"height": 25, "width": 25}, image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225])
+        return InternVLProcessor(
+            ImageProcessor(**given),
+            tokenizer,
+            InternVLVideoProcessor(**given),
+            image_seq_length=self.tokens_of_frame,
+            chat_template=INTERNVL_CHAT,
+        )
 
 
-def main(family, tokenizer, out):
+FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl(), "internvl-plain": InternVl("default")}
+
+
+def write_tokenizer(family, source, out):
+    """Copies the tokenizer's files with the special tokens of the family; returns the id of each."""
+    with open(os.path.join(source, "tokenizer.json")) as file:
+        definition = json.load(file)
+    with open(os.path.join(source, "tokenizer_config.json")) as file:
+        config = json.load(file)
+    added = definition["added_tokens"]
+    for token in family.special.values():
+        added.append({**added[-1], "id": added[-1]["id"] + 1, "content": token})
+    config["added_tokens_decoder"] = {str(one["id"]): {k: v for k, v in one.items() if k != "id"} for one in added}
+    config["eos_token"] = family.eos
+    for name, value in (("tokenizer.json", definition), ("tokenizer_config.json", config)):
+        with open(os.path.join(out, name), "w") as file:
+            json.dump(value, file, ensure_ascii=False)
+    return {one["content"]: one["id"] for one in added}
+
+
+def write_model(family, ids_of, out):
     torch.manual_seed(7)
-    kind, config, side, tokens_of_frame = FAMILIES[family]()
+    family.image_id = ids_of[family.image]
+    eos = ids_of[family.eos]
+    kind, config = family.model(eos)
     config._attn_implementation = "eager"
     model = kind(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape)
-            if weight.ndim > 1:
+            if "lambda" in name:
+                weight.copy_(0.7 + 0.2 * noise)
+            elif weight.ndim > 1:
                 scale = 0.5 if "embed" in name and "patch" not in name else (weight.numel() / weight.shape[0]) ** -0.5
                 weight.copy_(scale * noise)
             elif name.endswith("weight"):
@@ -74,28 +168,28 @@ def main(family, tokenizer, out):
             else:
                 weight.copy_(0.05 * noise)
     model.save_pretrained(out)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(tokenizer, name), out)
-    model = model.double()
+    return model.double(), eos
 
+
+def write_numbers(family, model, eos, out):
+    side, each = family.side, family.tokens_of_frame
     frames = torch.randn(2, 3, side, side).clamp(-1, 1).float().double()
     words = torch.randint(0, 397, (40,)).tolist()
     prompt = [*words[:5], PLACEHOLDER, *words[5:8], PLACEHOLDER, *words[8:14]]
-    answer = [*words[14:24], 397]
+    answer = [*words[14:24], eos]
     ids = [*prompt, *answer]
     labels = [-100] * len(prompt) + answer
 
     def expanded(of, fill):
-        return [x for i, x in zip(ids, of) for x in ([fill] * tokens_of_frame if i == PLACEHOLDER else [x])]
+        return [x for i, x in zip(ids, of) for x in ([fill] * each if i == PLACEHOLDER else [x])]
 
     def run(tokens):
-        return model(input_ids=torch.tensor([tokens]), pixel_values=frames[None], use_cache=False).logits[0]
+        return model(input_ids=torch.tensor([tokens]), pixel_values=family.pixels(frames), use_cache=False).logits[0]
 
-    tower = model.model.vision_model(pixel_values=frames).last_hidden_state
-    visual = model.model.connector(tower)
-    given = expanded(ids, IMAGE_ID)
+    tower, visual = family.stages(model, frames)
+    given = expanded(ids, family.image_id)
     wanted = torch.tensor(expanded(labels, -100))
-    start = sum(tokens_of_frame if i == PLACEHOLDER else 1 for i in prompt)
+    start = sum(each if i == PLACEHOLDER else 1 for i in prompt)
     logits = run(given)
     loss = torch.nn.functional.cross_entropy(logits[:-1], wanted[1:], ignore_index=-100)
     loss.backward()
@@ -103,6 +197,8 @@ def main(family, tokenizer, out):
     with torch.no_grad():
         for _ in range(12):
             greedy.append(int(run(greedy)[-1].argmax()))
+            if greedy[-1] == eos:
+                break
     tensors = {
         "frames": frames,
         "vision.features": tower.reshape(-1, tower.shape[-1]),
@@ -117,9 +213,83 @@ def main(family, tokenizer, out):
     expected = {"prompt": prompt, "ids": ids, "labels": labels, "loss": float(loss), "greedy": greedy[start:]}
     with open(os.path.join(out, "expected.json"), "w") as file:
         json.dump(expected, file)
+    return float(loss)
+
+
+def write_processor(family, ids_of, out, note):
+    from transformers import PreTrainedTokenizerFast
+
+    known = {**family.special, **{name + "_id": ids_of[token] for name, token in family.special.items()}}
+    kind = type("Tokenizer", (PreTrainedTokenizerFast,), known)
+    tokenizer = kind(tokenizer_file=os.path.join(out, "tokenizer.json"), eos_token=family.eos, pad_token="<|endoftext|>")
+    processor = family.processor(tokenizer)
+    for name, part in (("preprocessor_config", "image_processor"), ("video_preprocessor_config", "video_processor")):
+        try:
+            with open(os.path.join(out, name + ".json"), "w") as file:
+                file.write(getattr(processor, part).to_json_string())
+        except Exception:
+            note(traceback.format_exc())
+    messages = [{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": QUESTION}]}]
+    text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    note("chat " + repr(text))
+    generator = torch.Generator().manual_seed(11)
+    clip = torch.randint(0, 256, (2, 3, 37, 52), generator=generator, dtype=torch.uint8)
+    tensors = {"frames": clip.permute(0, 2, 3, 1).float().contiguous()}
+
+    # the pixels first: they do not depend on how the prompt is written
+    def pixels(**more):
+        found = processor.video_processor(videos=[clip], do_sample_frames=False, return_tensors="pt", **more)
+        for key in ("pixel_values_videos", "pixel_values"):
+            if key in found:
+                return found[key]
+
+    tensors["pixels"] = pixels().reshape(2, 3, family.side, family.side).float().contiguous()
+    save_file(tensors, os.path.join(out, "processor.safetensors"))
+    rate = 4.0
+    indices = [int(second * rate) for second in SECONDS]
+    metadata = dict(fps=rate, total_num_frames=int(DURATION * rate), duration=DURATION, frames_indices=indices)
+    for more in (dict(video_metadata=[metadata]), dict(video_metadata=[[metadata]]), dict()):
+        try:
+            found = processor(text=[text], videos=[clip], do_sample_frames=False, return_tensors="pt", **more)
+            break
+        except Exception:
+            note(traceback.format_exc())
+            found = None
+    if found is None:
+        return
+    ids = found["input_ids"][0].tolist()
+    written = tokenizer.decode(ids, skip_special_tokens=False)
+    said = dict(question=QUESTION, chat=text, text=written, ids=ids, image=family.image, seconds=SECONDS, duration=DURATION)
+    with open(os.path.join(out, "processor.json"), "w") as file:
+        json.dump(said, file)
+
+
+def main(tokenizer, out, *families):
     import transformers
 
-    print(family, "transformers", transformers.__version__, "loss", float(loss), sorted(os.listdir(out)))
+    os.makedirs(out, exist_ok=True)
+    for name in families:
+        folder = os.path.join(out, name)
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(out, name + ".log"), "w") as log:
+
+            def note(line):
+                print(name, line, file=log, flush=True)
+
+            note("transformers " + transformers.__version__)
+            try:
+                family = FAMILIES[name]
+                ids_of = write_tokenizer(family, tokenizer, folder)
+                model, eos = write_model(family, ids_of, folder)
+                note("loss %r" % write_numbers(family, model, eos, folder))
+            except Exception:
+                note(traceback.format_exc())
+                continue
+            try:
+                write_processor(family, ids_of, folder, note)
+            except Exception:
+                note(traceback.format_exc())
+            note(" ".join(sorted(os.listdir(folder))))
 
 
 main(*sys.argv[1:])
