@@ -8,6 +8,7 @@ import { startRun } from '../engine/run/run.ts'
 import type { Run, RunOptions } from '../engine/run/summary.ts'
 import { inside } from '../engine/shared/inside.ts'
 import * as anywhere from './anywhere.ts'
+import { featureCache, noFeatures } from './model/feature-cache.ts'
 
 export { checkGraph, loadGraph } from '../engine/graph/check.ts'
 export { apiVersion, operator, resource } from '../engine/operator.ts'
@@ -43,7 +44,7 @@ export async function runGraph(graph: string | object, options: GraphRun): Promi
   if (typeof graph !== 'string') await mount(file, new TextEncoder().encode(JSON.stringify(graph)))
   const registry = {
     operators: { ...anywhere.operators, ...operators },
-    resources: { ...anywhere.resources, ...resources },
+    resources: { ...anywhere.resources, 'feature-cache': featureCache(() => noFeatures), ...resources },
   }
   const plan = loadGraph(file, registry, { set, environment: {} })
   return startRun(plan, { seed, directory, ...(onEvent && { onEvent }) })

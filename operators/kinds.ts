@@ -71,8 +71,12 @@ export interface Frames {
   /** When they are shown, seconds after the clip's beginning. */
   seconds: readonly number[]
   durationSeconds: number
-  /** (frames, 3, size, size) f32, normalised, on the GPU; freed with the item. */
-  pixels: Tensor
+  /** (frames, 3, size, size) f32, normalised, on the GPU; freed with the item. Absent where features were kept. */
+  pixels?: Tensor
+  /** The vision tower's features where a cache had them, and the model that they are of. The frames were not decoded. */
+  kept?: { features: Tensor; model: string }
+  /** Keeps features for the next time, of so many bytes; `read` is called only if there is room for them. */
+  keep?: (bytes: number, read: () => Promise<Float32Array>) => Promise<void>
   /** How `video.sample` made them of the clip. */
   made?: { opened: ClipOptions; aspect: 'square' | 'pad' }
 }

@@ -88,7 +88,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   ],
   'operators/hub/fetch-repository.ts': ['checked', 'digest.hex'],
   'operators/hub/hub-cache.ts': ['checked', "`${type}s--${name.replace('/', '--')}`", 'commit'],
-  'operators/eval/feature-cache.ts': ['hashed', '`${key}.f32`', 'name'],
+  'operators/model/feature-files.ts': ['hashed', '`${key}.f32`', 'name'],
   'operators/eval/question-sheets.ts': ['hashed', 'sheet'],
   'operators/eval/results/claims.ts': ['hashed', 'fileName(clip)'],
   'operators/file-digests.ts': ['listed', 'digestOf([text, name])', 'name'],

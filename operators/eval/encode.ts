@@ -3,6 +3,7 @@ import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import type { FeatureCache } from '../model/feature-cache.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { featureShape, zeroFeatures } from '../model/zero-features.ts'
 import { modelDims } from '../ports.ts'
@@ -10,7 +11,6 @@ import type { QuestionWith } from '../question.ts'
 import { promptOf } from '../text/prompt.ts'
 import { templateField, templateFor } from '../text/template.ts'
 import { pendingOf, type WatchedClip } from './clip-questions.ts'
-import type { FeatureCache } from './feature-cache.ts'
 
 /** Frames are encoded once for a clip; questions that see the same frames share the features. */
 export default operator({
@@ -47,7 +47,7 @@ export default operator({
           ? zeroFeatures(device, featureShape(model, clip.frames.length))
           : await featuresOf(model, clip)
       if (visual === 'frames' && clip.featureKey !== undefined && !clip.features)
-        await context.resource<FeatureCache>(cache).put(clip.featureKey, await device.read(all))
+        await context.resource<FeatureCache>(cache).put(clip.featureKey, bytesOf(all), () => device.read(all))
       await device.finish()
       const encode = (performance.now() - started) / 1000
       const free = (features: Tensor) => device.freeTensor(features)

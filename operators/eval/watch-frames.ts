@@ -2,13 +2,13 @@ import type { Context } from '../../engine/operator.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import type { FeatureCache, Seen } from '../model/feature-cache.ts'
 import { framePixels } from '../video/frame-pixels.ts'
 import { type Picture, thumbnail } from '../video/picture.ts'
-import type { FeatureCache } from './feature-cache.ts'
 
 /** What the cache has for these frames, and the name that they have there; undefined when the cache is off. */
-export async function recall(cache: FeatureCache, path: string, frames: readonly number[], aspect: string) {
-  const featureKey = await cache.keyOf(path, frames, aspect)
+export async function recall(cache: FeatureCache, path: string, frames: readonly number[], seen: Seen) {
+  const featureKey = await cache.keyOf(path, frames, seen)
   if (featureKey === undefined) return undefined
   const features = await cache.get(featureKey)
   return { featureKey, ...(features && { features }) }

@@ -2,13 +2,13 @@ import { filter, share } from 'rxjs'
 import { type Emission, type Item, operator } from '../../engine/operator.ts'
 import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import type { FeatureCache } from '../model/feature-cache.ts'
 import type { Question } from '../question.ts'
 import { clipsAtOnce, concurrencyField } from '../video/concurrency.ts'
 import { sortedUnique } from '../video/frame-indices.ts'
 import { openClip } from '../video/open-clip.ts'
 import { VideoError } from '../video/video-error.ts'
 import { type ClipQuestions, pendingOf, type WatchedClip } from './clip-questions.ts'
-import type { FeatureCache } from './feature-cache.ts'
 import { countsField } from './frame-counts.ts'
 import { failedQuestions } from './outcome.ts'
 import { chooseFrames } from './question-frames.ts'
@@ -119,7 +119,7 @@ export default operator({
 
     const watch = async (clip: ClipQuestions): Promise<Emission<WatchedClip | Question>[]> => {
       const model = settings.model === '' ? undefined : context.resource<LoadedModel>(settings.model)
-      const cache = model && settings.cache !== '' && context.resource<FeatureCache>(settings.cache)
+      const cache = settings.cache === '' ? undefined : context.resource<FeatureCache>(settings.cache)
       const { video, questions } = clip
       const started = performance.now()
       let opened: Clip | undefined
@@ -132,7 +132,7 @@ export default operator({
         const failures = faults.flatMap(({ question, error }) => failed([question], error))
         if (shown.length === 0) return failures
         const frames = sortedUnique(shown.flatMap(question => question.shown.indices))
-        const cached = cache ? await recall(cache, opened.path, frames, aspect) : undefined
+        const cached = model && cache && (await recall(cache, opened.path, frames, { aspect, model }))
         const isDecoded = !cached?.features || sheetWidth > 0
         const seen = isDecoded
           ? await watchFrames(opened, frames, cached?.features ? undefined : model, settings, context)

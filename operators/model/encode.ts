@@ -1,12 +1,11 @@
 import { operator } from '../../engine/operator.ts'
-import { at } from '../../engine/shared/at.ts'
 import { bytesOf } from '../../kernels/device/tensor.ts'
-import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Frames, Prompt } from '../kinds.ts'
 import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
 import { templateField, templateFor } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
+import { featuresOfFrames } from './frame-features.ts'
 import { visionMemory } from './sizes.ts'
 import { featureShape, zeroFeatures } from './zero-features.ts'
 
@@ -32,7 +31,7 @@ export default operator({
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template, visual, ...wording }, context) => ({
     prompts: frames.pipe(
-      context.each(async ({ sample, pixels, made, ...clip }: Frames) => {
+      context.each(async ({ sample, made, ...clip }: Frames) => {
         const model = context.resource<LoadedModel>(name)
         const { text, ids } = promptOf(
           model.tokenizer,
@@ -41,16 +40,20 @@ export default operator({
           wording,
           clip,
         )
-        const features =
-          visual === 'zero'
-            ? zeroFeatures(model.device, featureShape(model, at(pixels.shape, 0)))
-            : await encodeFrames(model, pixels)
         const { indices } = clip
+        const { features, options } =
+          visual === 'zero' ? hidden(model, indices.length) : await featuresOfFrames(model, name, clip)
         const origin = made && { made: { ...made, model: name, visual, indices } }
         const prompt: Prompt = { sample, text, ids, features, ...origin }
-        const dispose = () => model.device.freeTensor(features)
-        return context.emit(prompt, { bytes: bytesOf(features), dispose, keep: false })
+        return context.emit(prompt, options)
       }),
     ),
   }),
 })
+
+/** Zeros in place of the features of frames. */
+function hidden(model: LoadedModel, frames: number) {
+  const features = zeroFeatures(model.device, featureShape(model, frames))
+  const dispose = () => model.device.freeTensor(features)
+  return { features, options: { bytes: bytesOf(features), dispose, keep: false } }
+}

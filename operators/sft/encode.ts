@@ -1,11 +1,10 @@
 import { operator } from '../../engine/operator.ts'
-import { bytesOf } from '../../kernels/device/tensor.ts'
 import { ignoredLabel, imagePlaceholderId } from '../../kernels/networks/packing.ts'
 import { trainsVision } from '../../kernels/networks/tower-features.ts'
-import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Example, Frames, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { Tokenizer } from '../model/checkpoint/tokenizer.ts'
+import { featuresOfFrames } from '../model/frame-features.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
 import type { ShownClip } from '../text/smolvlm-frames.ts'
@@ -31,14 +30,14 @@ export default operator({
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ frames }, { model: name, template }, context) => ({
     examples: frames.pipe(
-      context.each(async ({ sample, pixels, ...clip }: Frames, { key }) => {
+      context.each(async ({ sample, ...clip }: Frames, { key }) => {
         const model = context.resource<LoadedModel>(name)
         const written = exampleOf(model.tokenizer, templateFor(model, template), { sample, clip }, key)
-        if (trainsVision(model.weights)) return context.emit<Example>({ sample, ...written, pixels })
-        const features = await encodeFrames(model, pixels)
-        const example: Example = { sample, ...written, features }
-        const dispose = () => model.device.freeTensor(features)
-        return context.emit(example, { bytes: bytesOf(features), dispose, keep: false })
+        const { pixels } = clip
+        if (pixels && trainsVision(model.weights))
+          return context.emit<Example>({ sample, ...written, pixels })
+        const { features, options } = await featuresOfFrames(model, name, clip)
+        return context.emit<Example>({ sample, ...written, features }, options)
       }),
     ),
   }),

@@ -12,6 +12,8 @@ export interface FrameSheet {
   watched: Clip
   /** With the picture's path, from the run's folder, in its field `frames`. */
   sample: Sample
+  /** Whether the picture is not in the run's folder yet. */
+  isMissing(directory: string): boolean
   /** Writes the picture unless it is there already. */
   write(directory: string, signal: AbortSignal): Promise<void>
 }
@@ -36,6 +38,7 @@ export function frameSheet(clip: Clip, indices: readonly number[], frameWidth: n
   return {
     watched,
     sample: { ...clip.sample, fields: { ...clip.sample.fields, frames: path } },
+    isMissing: directory => !existsSync(join(directory, path)),
     async write(directory, signal) {
       const file = join(directory, path)
       if (!existsSync(file)) await codecs.writeJpeg(file, tile(pictures, columns), 5, signal)

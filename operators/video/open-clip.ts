@@ -7,9 +7,10 @@ import { clipOf } from './clip-of.ts'
 import type { OpenOptions } from './codecs/codecs.ts'
 import { decodeFrames } from './decode-frames.ts'
 import { mediaInput, pictureInput } from './ffmpeg-input.ts'
+import { factsOf } from './known-clips.ts'
 import { fileMedia, type Media, spanMedia } from './media.ts'
 import { contents, filesIn, openPictures, type PictureFile } from './picture-folder.ts'
-import { expectFile, probeVideo } from './probe.ts'
+import { expectFile } from './probe.ts'
 import { seekFrames } from './seek-frames.ts'
 
 /**
@@ -46,7 +47,7 @@ async function openMember(path: string, member: Member, sample: Sample, options:
 
 async function openMedia(media: Media, sample: Sample, options: OpenOptions): Promise<Clip> {
   const { path } = media
-  const facts = await probeVideo(media, options)
+  const facts = await factsOf(media, options)
   const { width, height, seek } = facts
   const source = { path, media, open: mediaInput(media), width, height }
   return clipOf({ path, sample, facts, firstFrame: 0 }, options, (indices, limits) =>

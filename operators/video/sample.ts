@@ -1,7 +1,11 @@
 import { operator } from '../../engine/operator.ts'
+import { bytesOf } from '../../kernels/device/tensor.ts'
+import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip, Frames } from '../kinds.ts'
-import type { Processor } from '../model/checkpoint/processor.ts'
+import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import type { FeatureCache } from '../model/feature-cache.ts'
+import { featureShape } from '../model/zero-features.ts'
 import { framesPort, modelDims } from '../ports.ts'
 import { framePixels } from './frame-pixels.ts'
 import { frameSheet } from './frame-sheet.ts'
@@ -58,6 +62,13 @@ const config = {
     description:
       'Squash frames to the square, or put them in the middle of a square of the mean colour first.',
   },
+  cache: {
+    type: 'string',
+    resource: 'feature-cache',
+    default: '',
+    description:
+      'The cache of features: frames whose features of the model are in it are not decoded. Not used where the vision tower is trained.',
+  },
   sheetWidth: {
     type: 'integer',
     minimum: 0,
@@ -79,10 +90,28 @@ export default operator({
   },
   run: ({ clips }, settings, context) => {
     const sample = async (clip: Clip) => {
-      const { processor } = context.resource<{ processor: Processor }>(settings.model)
+      const model = context.resource<LoadedModel>(settings.model)
+      const { processor } = model
       const device = await sharedDevice(context)
       const indices = pickFrames(clip, settings)
       const sheet = settings.sheetWidth > 0 ? frameSheet(clip, indices, settings.sheetWidth) : undefined
+      const { sample, framesPerSecond, durationSeconds } = clip
+      const seconds = indices.map(frame => frame / framesPerSecond)
+      const made = clip.opened && { made: { opened: clip.opened, aspect: settings.aspect } }
+      const frames = { sample: sheet?.sample ?? sample, indices, seconds, durationSeconds, ...made }
+      const cache = await cacheOf(model, clip, indices)
+      const isDecoded = !cache?.found || sheet?.isMissing(context.runDirectory)
+      if (cache?.found && !isDecoded) {
+        const features = device.tensor(
+          'kept features',
+          featureShape(model, indices.length),
+          'f32',
+          cache.found,
+        )
+        const seen: Frames = { ...frames, kept: { features, model: settings.model } }
+        const dispose = () => device.freeTensor(features)
+        return context.emit(seen, { bytes: bytesOf(features), dispose, keep: false })
+      }
       const pixels = await framePixels(
         device,
         sheet ? sheet.watched : clip,
@@ -90,17 +119,23 @@ export default operator({
         { processor, aspect: settings.aspect },
         context.signal,
       )
-      const { sample, framesPerSecond, durationSeconds } = clip
-      const seconds = indices.map(frame => frame / framesPerSecond)
-      const made = clip.opened && { made: { opened: clip.opened, aspect: settings.aspect } }
-      const frames = { sample, indices, seconds, durationSeconds, pixels, ...made }
       await sheet?.write(context.runDirectory, context.signal).catch((error: unknown) => {
         device.freeTensor(pixels)
         throw error
       })
-      const bytes = indices.length * 3 * processor.size ** 2 * 4
-      const seen: Frames = sheet ? { ...frames, sample: sheet.sample } : frames
-      return context.emit(seen, { bytes, dispose: () => device.freeTensor(pixels), keep: false })
+      const seen: Frames = { ...frames, pixels, ...(cache && !cache.found && { keep: cache.keep }) }
+      const dispose = () => device.freeTensor(pixels)
+      return context.emit(seen, { bytes: bytesOf(pixels), dispose, keep: false })
+    }
+    /** What is kept of these frames, and how to keep it; undefined without a cache. */
+    const cacheOf = async (model: LoadedModel, clip: Clip, indices: readonly number[]) => {
+      const { cache: name, aspect } = settings
+      if (name === '' || trainsVision(model.weights)) return undefined
+      const cache = context.resource<FeatureCache>(name)
+      const key = await cache.keyOf(clip.path, indices, { aspect, model })
+      if (key === undefined) return undefined
+      const keep: Frames['keep'] = (bytes, read) => cache.put(key, bytes, read)
+      return { found: await cache.get(key), keep }
     }
     return { frames: clips.pipe(context.each(sample)) }
   },

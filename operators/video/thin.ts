@@ -1,6 +1,7 @@
 import { operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
-import { bytesOf, sizeOf } from '../../kernels/device/tensor.ts'
+import type { Device } from '../../kernels/device/device.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
 import type { Frames } from '../kinds.ts'
 import { framesPort } from '../ports.ts'
@@ -22,34 +23,38 @@ export default operator({
   drops: false,
   run: ({ frames }, { count }, context) => ({
     frames: frames.pipe(
-      context.each(async ({ sample, indices, seconds, durationSeconds, pixels }: Frames) => {
+      context.each(async ({ sample, indices, seconds, durationSeconds, pixels, kept }: Frames) => {
         const device = await sharedDevice(context)
         const chosen = evenlySpaced(indices.length, Math.min(count, indices.length))
-        const extents = pixels.shape.slice(1)
-        const kept = device.tensor(`${pixels.label}, thinned`, [chosen.length, ...extents])
-        const size = sizeOf(extents)
-        device.copyAll(
-          chosen.map((frame, i) => ({
-            source: pixels,
-            into: kept,
-            start: frame * size,
-            at: i * size,
-            count: size,
-          })),
-        )
-        const few: Frames = {
+        const few = (tensor: Tensor) => framesOf(device, tensor, indices.length, chosen)
+        const seen = pixels ? few(pixels) : undefined
+        const features = kept && few(kept.features)
+        const tensors = [seen, features].flatMap(tensor => tensor ?? [])
+        const value: Frames = {
           sample,
           indices: chosen.map(i => at(indices, i)),
           seconds: chosen.map(i => at(seconds, i)),
           durationSeconds,
-          pixels: kept,
+          ...(seen && { pixels: seen }),
+          ...(features && { kept: { ...kept, features } }),
         }
-        return context.emit(few, {
-          bytes: bytesOf(kept),
-          dispose: () => device.freeTensor(kept),
-          keep: false,
-        })
+        const dispose = () => {
+          for (const tensor of tensors) device.freeTensor(tensor)
+        }
+        const bytes = tensors.reduce((sum, tensor) => sum + bytesOf(tensor), 0)
+        return context.emit(value, { bytes, dispose, keep: false })
       }),
     ),
   }),
 })
+
+/** A copy of some frames of a tensor that has `frames` of them, one after another. */
+function framesOf(device: Device, tensor: Tensor, frames: number, chosen: readonly number[]): Tensor {
+  const [rows = 0, ...extents] = tensor.shape
+  const few = device.tensor(`${tensor.label}, thinned`, [(rows / frames) * chosen.length, ...extents])
+  const count = sizeOf(tensor.shape) / frames
+  device.copyAll(
+    chosen.map((frame, i) => ({ source: tensor, into: few, start: frame * count, at: i * count, count })),
+  )
+  return few
+}

@@ -21,14 +21,22 @@ export async function unpackTensor(label: string, arrived: WireTensor | undefine
 }
 
 export const framesForm = wireForm<Frames>({
-  pack: async ({ pixels, ...rest }, context) => ({
-    json: rest,
-    tensors: { pixels: await packTensor(pixels, context) },
+  pack: async ({ pixels, kept, keep: _, ...rest }, context) => ({
+    json: { ...rest, ...(kept && { model: kept.model }) },
+    tensors: {
+      ...(pixels && { pixels: await packTensor(pixels, context) }),
+      ...(kept && { features: await packTensor(kept.features, context) }),
+    },
   }),
   unpack: async ({ json, tensors }, context) => {
-    const { tensor, ...about } = await unpackTensor('frames', tensors?.pixels, context)
     // `pack` made it
-    return { value: { ...(json as Omit<Frames, 'pixels'>), pixels: tensor }, ...about }
+    const { model, ...rest } = json as Omit<Frames, 'pixels' | 'kept' | 'keep'> & { model?: string }
+    if (model === undefined) {
+      const { tensor, ...about } = await unpackTensor('frames', tensors?.pixels, context)
+      return { value: { ...rest, pixels: tensor }, ...about }
+    }
+    const { tensor, ...about } = await unpackTensor('kept features', tensors?.features, context)
+    return { value: { ...rest, kept: { features: tensor, model } }, ...about }
   },
 })
 

@@ -52,6 +52,7 @@ export async function* run({ rounds, config, folder, set }: RunBenchOptions): As
 const given = (rounds: number): string[] => [
   'maxNewTokens=360',
   'patience=0',
+  'featureBytes=0', // the clips of NextQA hardly repeat, those of this run do
   `steps=${rounds}`,
   // Enough more prompts that the next prompts are generated during the last watched update, as during all others.
   `questions=${8 * (rounds + 2)}`,

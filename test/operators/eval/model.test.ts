@@ -1,7 +1,6 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { openFeatureCache } from '../../../operators/eval/feature-cache.ts'
 import { fixture } from '../../fixtures.ts'
 import { dataOf, evaluate } from './evaluate.ts'
 
@@ -58,25 +57,4 @@ t.test('drawn answers depend on the seed and the question alone', async t => {
   const slots = 'nodes.evaluation/answers.config.slots=3'
   await evaluate('video-mme', join(folder, 'c'), [...drawn, 'batch=2', slots])
   t.equal(text(join(folder, 'a')), text(join(folder, 'c')))
-})
-
-t.test('the cache stays inside its bounds and drops what was not used for longest', async t => {
-  const folder = join(t.testdir(), 'cache')
-  const clip = join(dataOf('video-mme'), 'data/fK2_synth-1.mp4')
-  const cache = await openFeatureCache(folder, fixture('tiny-bf16'), 1000)
-  const keys = await Promise.all([1, 2, 3].map(frame => cache.keyOf(clip, [frame], 'square')))
-  t.equal(new Set(keys).size, 3, 'other frames have another name')
-  t.equal(await cache.keyOf(clip, [1], 'square'), keys[0])
-  for (const [i, key = ''] of keys.entries()) {
-    await cache.put(key, new Float32Array(100).fill(i))
-    await new Promise(resolve => setTimeout(resolve, 20))
-    // a use makes the first one newer than the second
-    if (i === 1) t.strictSame(await cache.get(keys[0] ?? ''), new Float32Array(100))
-  }
-  const sizes = readdirSync(folder).map(name => statSync(join(folder, name)).size)
-  t.strictSame(sizes, [400, 400])
-  t.equal(await cache.get(keys[1] ?? ''), undefined)
-  t.strictSame(await cache.get(keys[2] ?? ''), new Float32Array(100).fill(2))
-  const off = await openFeatureCache('', fixture('tiny-bf16'), 1000)
-  t.equal(await off.keyOf(clip, [1], 'square'), undefined)
 })

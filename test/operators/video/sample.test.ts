@@ -66,7 +66,7 @@ async function sampled(paths: readonly string[], config: Readonly<Record<string,
       none: frames.pipe(
         context.each(async ({ indices, pixels }: Frames) => {
           device = await sharedDevice(context)
-          seen.push({ indices, values: await device.read(pixels) })
+          if (pixels) seen.push({ indices, values: await device.read(pixels) })
           return undefined
         }),
       ),

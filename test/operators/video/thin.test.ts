@@ -34,14 +34,15 @@ async function thinned(count: number, given: Frames) {
   if (!frames) throw new Error('video.thin has the output frames')
   const [item] = await lastValueFrom(frames.pipe(toArray()))
   const kept = item?.value as Frames
-  const pixels = await device.read(kept.pixels)
-  return { ...kept, first: kept.indices.map((_, i) => pixels[i * 12]), count: pixels.length / 12 }
+  const shape = kept.pixels?.shape
+  const pixels = kept.pixels ? await device.read(kept.pixels) : []
+  return { ...kept, shape, first: kept.indices.map((_, i) => pixels[i * 12]), count: pixels.length / 12 }
 }
 
 t.test('frames are kept evenly spaced, first to last, with their numbers, times and pixels', async t => {
   const few = await thinned(3, framesOf(9))
   t.match(few, { indices: [0, 40, 80], seconds: [0, 2, 4], durationSeconds: 4.5, first: [0, 4, 8], count: 3 })
-  t.same(few.pixels.shape, [3, 3, 2, 2])
+  t.same(few.shape, [3, 3, 2, 2])
 })
 
 t.test('a clip that has fewer frames keeps them all', async t => {
