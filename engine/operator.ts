@@ -236,6 +236,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   credits?(config: Config<F>): number
   /** Items that `run` waits for before it emits anything, when it is more than one: the size of a batch. */
   collects?(config: Config<F>): number
+  /** Set when `run` emits nothing before its inputs have ended, e.g. because it sorts: it cannot be part of a cycle. */
+  readonly waitsForEnd?: boolean
   /** Set when one item may become several: then the number of items after it cannot be computed. */
   readonly expands?: boolean
   /**

@@ -5,13 +5,13 @@ import { runInNewContext } from 'node:vm'
 // Node keeps its collector to itself unless a flag asks for it.
 setFlagsFromString('--expose-gc')
 // the global function that the flag above makes
-const collect = runInNewContext('gc') as () => void
+export const collectNow = runInNewContext('gc') as () => void
 
 /** Collects garbage, and then what was only waiting for that: finalizers run between tasks. */
 export async function collectGarbage(): Promise<void> {
   for (let i = 0; i < 2; i++) {
-    collect()
+    collectNow()
     await setTimeout(10)
   }
-  collect()
+  collectNow()
 }

@@ -26,7 +26,7 @@ export default operator({
   drops: true,
   dims: ({ size }) => ({ B: size }),
   credits: ({ size }) => size,
-  collects: ({ size, bytes, seconds }) => (bytes > 0 || seconds > 0 ? 1 : size),
+  collects: ({ size, seconds }) => (seconds > 0 ? 1 : size),
   run: ({ items }, limits) => ({
     lists: items.pipe(
       lists(limits),

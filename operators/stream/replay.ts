@@ -35,6 +35,7 @@ export default operator({
   expands: true,
   credits: ({ capacity }) => capacity,
   serial: true,
+  waitsForEnd: true,
   run: ({ items }, { epochs, limit, shuffle }, context) => {
     const replay = (list: readonly Kept[]) => {
       const passes = Array.from({ length: epochs }, (_, i) => {

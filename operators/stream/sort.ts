@@ -26,6 +26,7 @@ export default operator({
   credits: ({ capacity }) => capacity,
   drops: false,
   serial: true,
+  waitsForEnd: true,
   run: ({ items }, { by, order }, context) => {
     const sign = order === 'ascending' ? 1 : -1
     const sorted = items.pipe(

@@ -9,6 +9,8 @@ export interface Held {
   handles: number
   /** Bytes of all live GPU buffers, as the run last told; undefined before it tells. */
   gpuBytes: number | undefined
+  /** Bytes that JavaScript kept at the last forced collection, as the run last told. */
+  keptBytes: number | undefined
 }
 
 /** What a process that runs in the folder `directory` holds; undefined once it has ended. */
@@ -17,14 +19,16 @@ export function heldBy(pid: number, directory: string): Held | undefined {
   const resident = /VmRSS:\s*(\d+) kB/.exec(status)?.[1]
   if (resident === undefined) return undefined
   const handles = filesOf(pid).filter(path => !/\.[jt]s$/.test(path)).length
-  return { residentBytes: Number(resident) * 1024, handles, gpuBytes: gpuBytesOf(pid, directory) }
+  const gauges = gaugesOf(pid, directory)
+  const told = { gpuBytes: gauges['gpu bytes'], keptBytes: gauges['kept bytes'] }
+  return { residentBytes: Number(resident) * 1024, handles, ...told }
 }
 
-function gpuBytesOf(pid: number, directory: string): number | undefined {
+function gaugesOf(pid: number, directory: string): Partial<Status['gauges']> {
   const path = join(directory, 'status.json')
-  if (!existsSync(path)) return undefined
+  if (!existsSync(path)) return {}
   const status = JSON.parse(readFileSync(path, 'utf8')) as Status // replaced as a whole by the engine
-  return status.process === pid ? status.gauges['gpu bytes'] : undefined
+  return status.process === pid ? status.gauges : {}
 }
 
 /** The processes that a process has started and whose program's name begins so. */

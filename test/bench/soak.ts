@@ -108,33 +108,37 @@ const least = (values: readonly number[]): number => values.reduce((a, b) => Mat
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 /** What the processes held at most; for a work that ran in one process, what grew from its second quarter to its last. */
-function* heldLines({ looks, processes }: Soak): Generator<string> {
-  const { residentBytes, handles, gpuBytes } = seriesOf(looks)
-  yield `  at most ${megabytes(most(residentBytes))} of memory, ${megabytes(most(gpuBytes))} alive on the GPU, ${most(handles)} handles, in ${looks.length} looks`
+function* heldLines({ looks, processes, work }: Soak): Generator<string> {
+  const { residentBytes, handles, gpuBytes, keptBytes } = seriesOf(looks)
+  yield `  at most ${megabytes(most(residentBytes))} of memory, ${megabytes(most(keptBytes))} kept by JavaScript, ${megabytes(most(gpuBytes))} alive on the GPU, ${most(handles)} handles, in ${looks.length} looks`
   if (processes > 1 || looks.length < fewestLooks) return
-  const { memory, gpu, files } = growthOf(looks)
-  yield `  growth from the second quarter to the last: memory ${percent(memory)}, least bytes alive on the GPU ${percent(gpu)}, fewest handles ${files}`
+  const { memory, kept, gpu, files } = growthOf(looks, work.total)
+  yield `  growth of the least from the second quarter to the last: memory ${percent(memory)}, kept by JavaScript ${percent(kept)}, alive on the GPU ${percent(gpu)}, handles ${files}`
 }
 
 /** A quarter of fewer says nothing: a process grows while it warms up. */
 const fewestLooks = 400
 
-function growthOf(looks: readonly Look[]) {
-  const { residentBytes, handles, gpuBytes } = seriesOf(looks)
+/** The least of a quarter: how many clips are open at a time, and how much garbage waits, depends on the pace of the machine. */
+function growthOf(looks: readonly Look[], total: number) {
+  // before and after it works a process holds less
+  const atWork = looks.filter(({ done }) => done > 0 && done < total)
+  const { residentBytes, handles, gpuBytes, keptBytes } = seriesOf(atWork)
   const quarter = Math.floor(handles.length / 4)
-  // the fewest: how many clips are open at a time depends on the pace of the machine
   const files = least(handles.slice(-quarter)) - least(handles.slice(quarter, 2 * quarter))
-  return { memory: growth(residentBytes), gpu: growth(gpuBytes, least), files }
+  const memory = growth(residentBytes, least)
+  return { memory, kept: growth(keptBytes, least), gpu: growth(gpuBytes, least), files }
 }
 
 /** Growth of memory that V8's machine code and heap may show. */
 const mostGrowth = 0.05
 
 /** What is not flat: within the undisturbed run, and in the processes with kills beside it. */
-function* grown({ looks }: Soak, killed: Soak): Generator<string> {
+function* grown({ looks, work }: Soak, killed: Soak): Generator<string> {
   if (looks.length >= fewestLooks) {
-    const { memory, gpu, files } = growthOf(looks)
+    const { memory, kept, gpu, files } = growthOf(looks, work.total)
     if (memory > mostGrowth) yield `memory of the undisturbed run grew by ${percent(memory)}`
+    if (kept > mostGrowth) yield `what JavaScript keeps in the undisturbed run grew by ${percent(kept)}`
     if (gpu > 0.01) yield `bytes on the GPU of the undisturbed run grew by ${percent(gpu)}`
     if (files > 0) yield `handles of the undisturbed run grew by ${files}`
   }
@@ -154,4 +158,5 @@ const seriesOf = (looks: readonly Look[]) => ({
   residentBytes: looks.map(look => look.residentBytes),
   handles: looks.map(look => look.handles),
   gpuBytes: looks.flatMap(look => look.gpuBytes ?? []),
+  keptBytes: looks.flatMap(look => look.keptBytes ?? []),
 })

@@ -55,11 +55,12 @@ function operatorPage(name: string, operator: Operator): string {
 }
 
 /** How many items come out for those that go in. */
-function passing({ inputs, outputs, drops, expands, pairs }: Operator): string {
+function passing({ inputs, outputs, drops, expands, waitsForEnd, pairs }: Operator): string {
   if (Object.keys(inputs).length === 0 || Object.keys(outputs).length === 0) return ''
   return [
     drops === false ? 'It drops no item.' : 'It may drop items.',
     expands ? 'It may make several items of one.' : '',
+    waitsForEnd ? 'It emits nothing before its input has ended.' : '',
     pairs ? 'Its items wait for others with the same key.' : '',
   ]
     .filter(Boolean)

@@ -1,6 +1,7 @@
 import { lastResort, locate, type Wire } from '../flatten/flat.ts'
 import type { PlannedNode } from '../plan.ts'
 import type { Problem } from '../problem.ts'
+import { collectedBy, dropsItems } from './losses.ts'
 
 type Nodes = ReadonlyMap<string, PlannedNode>
 
@@ -24,13 +25,13 @@ export function checkPairs(nodes: readonly PlannedNode[], problems: Problem[]): 
     const limit = node.operator.credits?.(node.config) ?? 1
     for (const { wires, before } of ways) {
       const own = [...before].filter(other => ways.some(way => !way.before.has(other)))
-      const size = product(own.map(collects)) * collectedAfter(node.name, nodes)
-      const collector = own.find(other => collects(other) > 1)
+      const size = product(own.map(collectedBy)) * collectedAfter(node.name, nodes)
+      const collector = own.find(other => collectedBy(other) > 1)
       const loser = followed ? undefined : lossOn(own, wires)
       if (collector && (size > limit || !followed))
         problems.push({
           ...about(node, wires),
-          rule: `must get both items of a pair while at most ${limit} wait at an input, and "${collector.name}" on the way to it makes one item of ${collects(collector)}`,
+          rule: `must get both items of a pair while at most ${limit} wait at an input, and "${collector.name}" on the way to it ${collectedBy(collector) === Infinity ? 'waits for all items' : `makes one item of ${collectedBy(collector)}`}`,
           found: `"${node.name}", which waits for pairs`,
           remedy: `collect items after "${node.name}", or before the ways to it part`,
         })
@@ -49,8 +50,6 @@ const about = (node: PlannedNode, wires: readonly Wire[]): Pick<Problem, 'code' 
   const [wire] = wires
   return { code: 'pair-never-meets', ...(wire ? locate(wire.at) : { path: `nodes.${node.name}` }) }
 }
-
-const collects = ({ operator, config }: PlannedNode): number => operator.collects?.(config) ?? 1
 
 const product = (numbers: readonly number[]): number => numbers.reduce((all, one) => all * one, 1)
 
@@ -81,7 +80,7 @@ function isFollowed(nodes: readonly PlannedNode[]): boolean {
 /** What may lose or change an item on the way to one input. */
 function lossOn(own: readonly PlannedNode[], wires: readonly Wire[]): string | undefined {
   const full = [...wires, ...own.flatMap(node => node.wires)].find(
-    wire => carriesItems(wire) && (wire.whenFull === 'drop-oldest' || wire.keep === 'latest'),
+    wire => carriesItems(wire) && dropsItems(wire),
   )
   if (full) return `the edge from "${full.from.node}" may drop items`
   const skipping = own.find(({ onError }) => lastResort(onError) === 'skip')
@@ -104,6 +103,6 @@ function collectedAfter(
   )
   return Math.max(
     1,
-    ...next.map(node => collects(node) * collectedAfter(node.name, nodes, new Set([...seen, name]))),
+    ...next.map(node => collectedBy(node) * collectedAfter(node.name, nodes, new Set([...seen, name]))),
   )
 }

@@ -14,6 +14,8 @@ import { graphText, testBed, turn } from '../support.ts'
 import { type Random, randomOf } from './random-graph.ts'
 
 const cases = Number(process.env.FLOW_CASES ?? 150)
+/** Of fewer graphs chance decides how many are refused, and how many of those stall. */
+const enoughForShares = 100
 const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-meetings-'))
 t.teardown(() => rmSync(folder, { recursive: true }))
@@ -190,6 +192,7 @@ t.test(`of ${cases} random graphs whose ways meet none stalls that the check acc
     }
   }
   t.comment(`${ends.accepted} accepted; of ${ends.refused} refused ${ends.stalled} stalled`)
+  if (cases < enoughForShares) return
   t.ok(ends.accepted > cases / 4, `${ends.accepted} accepted`)
   t.ok(ends.stalled > ends.refused / 4, `of ${ends.refused} refused ${ends.stalled} stalled`)
 })

@@ -146,6 +146,55 @@ export const edgeCases: readonly Case[] = [
     ],
   },
   {
+    name: 'a batch in a cycle after an operator that makes several items of one, how many is not known',
+    text: graph([
+      count,
+      '"gated": { "operator": "gated", "from": { "numbers": "count.numbers", "back": { "edge": "pile.numbers", "keep": "latest", "initial": 0, "maxLag": 0 } } }',
+      '"parts": { "operator": "parts", "from": { "numbers": "gated.numbers" } }',
+      '"pile": { "operator": "pile", "config": { "size": 4 }, "from": { "numbers": "parts.numbers" } }',
+    ]),
+    problems: [
+      'g.json:7:81 nodes.pile.from.numbers: must be fed 4 items before it emits any, and only 1 can be in the cycle (maxLag 0); how many items "parts" (parts) makes of one is not known, so it counts as one, found "pile" (pile) within the cycle gated → … → pile.numbers',
+    ],
+  },
+  {
+    name: 'two batches beside each other in a cycle, with an operator before one of them that may drop items',
+    text: graph([
+      count,
+      '"gated": { "operator": "gated", "from": { "numbers": "count.numbers", "back": { "edge": "all.items", "keep": "latest", "initial": 0, "maxLag": 3 } } }',
+      '"some": { "operator": "pass", "from": { "items": "gated.numbers" } }',
+      '"pile": { "operator": "pile", "config": { "size": 4 }, "from": { "numbers": "some.items" } }',
+      '"other": { "operator": "pile", "config": { "size": 3 }, "from": { "numbers": "gated.numbers" } }',
+      '"rest": { "operator": "pass", "from": { "items": "other.numbers" } }',
+      '"all": { "operator": "pass", "from": { "items": ["pile.numbers", "rest.items"] } }',
+    ]),
+    problems: [
+      'g.json:8:82 nodes.other.from.numbers: must be fed 6 items before they emit any, and only 4 can be in the cycle (maxLag 3), found "other" (pile) and "pile" (pile) within the cycle gated → … → all.items',
+    ],
+  },
+  {
+    name: 'an operator in a cycle that waits for the end',
+    text: graph([
+      count,
+      '"gated": { "operator": "gated", "from": { "numbers": "count.numbers", "back": { "edge": "sorted.numbers", "keep": "latest", "initial": 0, "maxLag": 5 } } }',
+      '"sorted": { "operator": "sorted", "from": { "numbers": "gated.numbers" } }',
+    ]),
+    problems: [
+      'g.json:6:60 nodes.sorted.from.numbers: must be fed all items before it emits any, and only 6 can be in the cycle (maxLag 5), found "sorted" (sorted) within the cycle gated → … → sorted.numbers',
+    ],
+  },
+  {
+    name: 'two ways that meet, one through an operator that waits for the end',
+    text: graph([
+      count,
+      '"sorted": { "operator": "sorted", "from": { "numbers": "count.numbers" } }',
+      '"meet": { "operator": "meet", "from": { "left": "sorted.numbers", "right": "count.numbers" } }',
+    ]),
+    problems: [
+      'g.json:6:53 nodes.meet.from.left: must get both items of a pair while at most 2 wait at an input, and "sorted" on the way to it waits for all items, found "meet", which waits for pairs',
+    ],
+  },
+  {
     name: 'two ways that meet, one through a list that is longer than items may wait',
     text: graph([
       count,

@@ -67,6 +67,24 @@ const pile = operator({
   collects: ({ size }) => size,
   run: () => ({}),
 })
+const parts = operator({
+  summary: 'Makes several numbers of one.',
+  config: {},
+  inputs: { numbers: 'number' },
+  outputs: { numbers: 'number' },
+  drops: false,
+  expands: true,
+  run: () => ({}),
+})
+const sorted = operator({
+  summary: 'Sorts numbers.',
+  config: {},
+  inputs: { numbers: 'number' },
+  outputs: { numbers: 'number' },
+  drops: false,
+  waitsForEnd: true,
+  run: () => ({}),
+})
 const gated = operator({
   summary: 'Has another input next to a feedback edge.',
   config: {},
@@ -85,6 +103,6 @@ const meet = operator({
 })
 /** What the graphs below may name. */
 export const { registry } = testBed({
-  operators: { words, opens, film, look, pass, half, both, pile, gated, meet },
+  operators: { words, opens, film, look, pass, half, both, pile, parts, sorted, gated, meet },
   resources: { jar },
 })
