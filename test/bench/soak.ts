@@ -104,7 +104,6 @@ function killTable({ struck, work }: Soak): string[] {
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 const most = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0)
-const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b), Infinity)
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`
 
 /** What the processes held at most; for a work that ran in one process, what grew from its second quarter to its last. */
@@ -113,22 +112,29 @@ function* heldLines({ looks, processes, work }: Soak): Generator<string> {
   yield `  at most ${megabytes(most(residentBytes))} of memory, ${megabytes(most(keptBytes))} kept by JavaScript, ${megabytes(most(gpuBytes))} alive on the GPU, ${most(handles)} handles, in ${looks.length} looks`
   if (processes > 1 || looks.length < fewestLooks) return
   const { memory, kept, gpu, files } = growthOf(looks, work.total)
-  yield `  growth of the least from the second quarter to the last: memory ${percent(memory)}, kept by JavaScript ${percent(kept)}, alive on the GPU ${percent(gpu)}, handles ${files}`
+  yield `  growth of the lowest tenth from the second quarter to the last: memory ${percent(memory)}, kept by JavaScript ${percent(kept)}, alive on the GPU ${percent(gpu)}, handles ${files}`
 }
 
 /** A quarter of fewer says nothing: a process grows while it warms up. */
 const fewestLooks = 400
 
-/** The least of a quarter: how many clips are open at a time, and how much garbage waits, depends on the pace of the machine. */
+/** How many clips are open at a time, and how much garbage waits, depends on the pace of the machine: low values tell what stays. */
 function growthOf(looks: readonly Look[], total: number) {
   // before and after it works a process holds less
-  const atWork = looks.filter(({ done }) => done > 0 && done < total)
-  const { residentBytes, handles, gpuBytes, keptBytes } = seriesOf(atWork)
+  const series = seriesOf(looks.filter(({ done }) => done > 0 && done < total))
+  const { residentBytes, handles, gpuBytes, keptBytes } = series
   const quarter = Math.floor(handles.length / 4)
-  const files = least(handles.slice(-quarter)) - least(handles.slice(quarter, 2 * quarter))
-  const memory = growth(residentBytes, least)
-  return { memory, kept: growth(keptBytes, least), gpu: growth(gpuBytes, least), files }
+  return {
+    memory: growth(residentBytes, low),
+    kept: growth(keptBytes, low),
+    gpu: growth(gpuBytes, low),
+    files: low(handles.slice(-quarter)) - low(handles.slice(quarter, 2 * quarter)),
+  }
 }
+
+/** The value that a tenth of the values are below. */
+const low = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 10)] ?? 0
 
 /** Growth of memory that V8's machine code and heap may show. */
 const mostGrowth = 0.05
