@@ -117,7 +117,8 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
       const isMissing = ([video]: (typeof clips)[number]) =>
         !packed.has(video) && stateOf(video) === 'missing-clip'
       const ordered = [...clips.filter(clip => !isMissing(clip)), ...clips.filter(isMissing)]
-      for (const [, asked] of ordered) for (const value of asked) yield { key: value.fields.id, value }
+      for (const [, asked] of ordered)
+        for (const value of asked) yield { key: value.fields.id, value: solved(value) }
     }),
     benchmark: context.source<Benchmark>(async function* (): AsyncGenerator<SourceItem<Benchmark>> {
       const { questions, findings, packed, warnings: _, ...rest } = await whole()
@@ -128,6 +129,12 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
       yield { key: rest.name, value }
     }),
   }
+}
+
+/** The question with its true answer as the solution, which rewards compare answers with. */
+function solved(question: Question): Question {
+  const { answer } = question.fields
+  return answer === null ? question : { ...question, solution: answer }
 }
 
 type LocatedBenchmark = ReadBenchmark & Located

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import type { Question } from '../question.ts'
-import { stripEnd } from '../text/python.ts'
 import { lettersOf } from './benchmark-rows.ts'
+import { choiceWords } from './choice-words.ts'
 
 /** What a reader knows about a multiple-choice question. */
 export interface ChoiceRow {
@@ -22,16 +22,13 @@ export interface ChoiceRow {
   instruction: string
 }
 
-/** A question with its options on lines of their own, as in MVBench's prompts; options that state their letters keep them. */
+/** A question with its options, its instruction in the last line. */
 export function choiceQuestion(row: ChoiceRow): Question {
   const { benchmark, options, bounds, instruction } = row
   const letters = lettersOf(options.length)
-  const labelled = options.every((option, i) => /^\(?([A-Z])[.):]/.exec(option)?.[1] === letters[i])
-  const lines = options.map((option, i) => (labelled ? option : `${letters[i]}. ${option}`))
-  const words = stripEnd([row.question, ...(options.length > 0 ? ['Options:', ...lines] : [])].join('\n'))
   return {
     video: row.video,
-    question: `${words}\n${instruction}`,
+    question: `${choiceWords(row.question, options)}\n${instruction}`,
     fields: {
       id: `${benchmark}/${row.id}`,
       benchmark,

@@ -37,6 +37,7 @@ export async function inspectSamples(
     `${samples.length} ${what} about ${clips.count} clips; all rows were read, and the size and end of every clip; ffmpeg decoded ${clips.decoded} of them`,
     ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, root)] : []),
     ...goldFaults(samples),
+    ...noSolutions(samples),
     ...tooFewRows(samples.length, epochs, limit),
   ]
 }
@@ -113,6 +114,20 @@ function goldFaults(samples: readonly SourceItem<Sample>[]): Finding[] {
   const remedy = 'correct these solutions, or leave the rows out: every answer to them counts as wrong'
   const lines = [`${faults.length} ${faults.length === 1 ? 'row' : 'rows'}: ${listed(faults)}`]
   return [{ field: 'path', rule, lines, code: 'gold-not-offered', remedy, isWarning: true }]
+}
+
+/** Rows without a solution: they can be answered, but no reward can compare the answer with anything. */
+function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
+  // a conversation is learned from as it is
+  const lacking = samples
+    .filter(({ value }) => value.solution === undefined && value.conversations === undefined)
+    .map(({ key }) => key)
+  if (lacking.length === 0) return []
+  const rule =
+    'must have a solution in each row that a reward compares an answer with, such as reward.accuracy'
+  const remedy = 'fill solution (or answer) in these rows, or use rewards that need none'
+  const lines = [`${lacking.length} of ${samples.length} rows have none: row ${listed(lacking)}`]
+  return [{ field: 'path', rule, lines, code: 'no-solution', remedy, isWarning: true }]
 }
 
 /** Clips that ffmpeg decodes in a check: the first, and those that do not begin as a video does. */

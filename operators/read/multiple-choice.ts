@@ -4,6 +4,7 @@ import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark
 import { clipFinder, type FindClip } from './benchmark-folder.ts'
 import { idOf, lettersOf, text } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
+import { letterIn } from './choice-words.ts'
 import { optionsIn } from './inline-options.ts'
 import { ReadError } from './read-error.ts'
 import { found } from './rows.ts'
@@ -62,7 +63,8 @@ const config = {
 type Settings = Parameters<typeof readMultipleChoice>[0]
 
 export default operator({
-  summary: 'Reads multiple-choice questions of your own from a table whose columns the config names.',
+  summary:
+    'Reads multiple-choice questions of your own, to evaluate a model, from a table whose columns the config names. To train on them: read.questions.',
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
@@ -166,8 +168,7 @@ function optionsOf({ where, row }: PlacedRow, { options: columns }: Settings, wo
 function answerOf(value: unknown, options: readonly string[], { answers }: Settings): string | null {
   const letters = lettersOf(options.length)
   const said = String(value ?? '').trim()
-  if (answers === 'letter')
-    return letters.find(letter => letter === said.replace(/^\(|[).]$/g, '').toUpperCase()) ?? null
+  if (answers === 'letter') return letterIn(value, letters) ?? null
   if (answers === 'text') return letters[options.lastIndexOf(said)] ?? null
   const index = said === '' ? -1 : Number(said) - (answers === 'number' ? 1 : 0)
   return letters[index] ?? null

@@ -5,17 +5,18 @@ import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { epochFields, inEpochs } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
-import { found, lineRows, readText, rowsMemory, samplesOf } from './rows.ts'
+import { dataRows, isOwn, ownSample } from './own-question.ts'
+import { found, lineRows, type Row, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
   summary:
-    'Reads questions about clips from a file with one JSON object a line, as the published training data.',
+    'Reads questions about clips to train on: JSON lines as the published data, or a table such as flow:eval/own.json reads.',
   config: {
     path: {
       type: 'string',
       reads: 'data',
       description:
-        'Lines with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`.',
+        'JSON lines, .csv, .tsv or .parquet with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`; or with `video`, `question`, the options `a`, `b`, … and, for rewards, `answer`, a letter.',
     },
     ...epochFields,
   },
@@ -39,12 +40,15 @@ export async function readQuestions({
   root: string
 }): Promise<SourceItem<Sample>[]> {
   const file = resolvePath(path)
-  return parseQuestions(file, await readText(file), root ? resolvePath(root) : dirname(file))
+  return questionsOf(file, await dataRows(file), root ? resolvePath(root) : dirname(file))
 }
 
 /** The samples of a file, keyed by line number. Throws one error, with a line for each of the first problems. */
 export const parseQuestions = (file: string, text: string, root: string): SourceItem<Sample>[] =>
-  samplesOf(file, lineRows(file, text), row => sampleOf(row, root), {
+  questionsOf(file, lineRows(file, text), root)
+
+const questionsOf = (file: string, rows: readonly Row[], root: string): SourceItem<Sample>[] =>
+  samplesOf(file, rows, row => (isOwn(row) ? ownSample(row, root) : sampleOf(row, root)), {
     bad: 'bad-question',
     none: 'no-questions',
     what: 'question',
@@ -53,6 +57,8 @@ export const parseQuestions = (file: string, text: string, root: string): Source
 /** The sample, or the fault of the row in words. */
 function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   const { problem, solution, video_filename, ...fields } = row
+  if (problem === undefined && video_filename === undefined)
+    return `must have problem and video_filename, or video and question, found ${Object.keys(row).join(', ') || 'no field'}`
   if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`
   if (solution !== undefined && typeof solution !== 'string')
     return `solution: must be text, ${found(solution)}`

@@ -36,8 +36,17 @@ const placed = (path: string, rows: readonly Row[]): PlacedRow[] =>
 async function readSeparated(path: string, delimiter: string): Promise<PlacedRow[]> {
   const text = await readText(path)
   try {
-    const rows: unknown = parse(text, { columns: true, delimiter, skip_empty_lines: true, trim: true })
-    return placed(path, Array.isArray(rows) ? rows.filter(isObject) : [])
+    const rows: unknown = parse(text, {
+      columns: true,
+      delimiter,
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+    })
+    return (Array.isArray(rows) ? rows : []).map(({ record, info }) => ({
+      where: `${path}:${info.lines}`,
+      row: record,
+    }))
   } catch (error) {
     throw new ReadError('bad-question', `${path}: must be a table of values: ${messageOf(error)}`)
   }

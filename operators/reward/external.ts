@@ -7,7 +7,7 @@ import { RewardError } from './reward-error.ts'
 /** Config of rewards that an external program or server gives. The node's `onError` decides about retries. */
 export const externalFields = {
   name: { type: 'string', default: 'external', description: 'Name of the reward.' },
-  weight: { ...weightField, default: 1 },
+  weight: weightField,
   timeoutSeconds: {
     type: 'number',
     exclusiveMinimum: 0,

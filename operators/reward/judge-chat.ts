@@ -17,7 +17,7 @@ export default operator({
   config: {
     ...chatFields,
     name: { type: 'string', default: 'judge', description: 'Name of the reward.' },
-    weight: { ...weightField, default: 1 },
+    weight: weightField,
     ask: askField,
     ...askingFields,
   },

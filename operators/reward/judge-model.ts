@@ -23,7 +23,7 @@ export default operator({
   config: {
     model: { type: 'string', resource: 'model', description: 'The judge.' },
     name: { type: 'string', default: 'judge', description: 'Name of the reward.' },
-    weight: { ...weightField, default: 1 },
+    weight: weightField,
     verdict: {
       type: 'string',
       enum: ['agreement', 'number'],

@@ -30,8 +30,8 @@ export interface Asked<F extends Fields> {
 const inputs = { groups: groupPort } as const
 
 /**
- * An operator that gives each completion the reward `name`. It adds `weight` times it to the combined reward; the default
- * weight is 0, unless `fields` states another one: then the reward counts where reward.sum names it.
+ * An operator that gives each completion the reward `name`. It adds `weight` times it to the combined reward. With weight 0 the
+ * reward counts only where reward.sum names it.
  */
 export const reward = <const F extends Fields = Record<never, never>>(
   name: string,
@@ -63,8 +63,9 @@ export const reward = <const F extends Fields = Record<never, never>>(
 
 export const weightField = {
   type: 'number',
-  default: 0,
-  description: 'Its weight in the combined reward; 0 sets the named reward only.',
+  default: 1,
+  description:
+    'Its weight in the combined reward; 0 sets the named reward only, which reward.sum may then weigh.',
 } as const satisfies Field
 
 /** The value that a score returned. A plugin may be written in JavaScript, so no type has checked it. */
@@ -74,5 +75,8 @@ function checked(value: unknown, source: string): number | null {
   throw new RewardError(
     'bad-reward',
     `${source}: must be a finite number, or null where it does not apply, found ${found}`,
+    {
+      remedy: 'let the score return a number for every text, also for an empty one, or null to leave it out',
+    },
   )
 }

@@ -27,7 +27,7 @@ function startOf(completion: Completion, name: string, key: string): number {
   if (lost === undefined) return 0
   throw new RewardError(
     'not-combined',
-    `sample ${key}: the reward "${name}" is added to the combined one, but a completion has no combined one, only ${lost}, which would be lost; put reward.sum with its weights before this node`,
+    `sample ${key}: the reward "${name}" is added to the combined one, but a completion has no combined one, only ${lost}, which would be lost; put reward.sum with its weights before this node, or give this node "weight": 0 and put reward.sum after it`,
   )
 }
 

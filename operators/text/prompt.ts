@@ -19,9 +19,9 @@ export const wordingFields = {
 
 export type Wording = Config<typeof wordingFields>
 
-/** The question with its instruction; `joint` is put between them. */
+/** The question with its instruction; `joint` is put between them. A question that ends with it keeps the one that it has. */
 export const questionText = (question: string, { instruction, joint }: Wording): string =>
-  `${question}${instruction && joint + instruction}`
+  question.endsWith(instruction) ? question : `${question}${joint}${instruction}`
 
 /** The text and ids of a question about a clip, of which some frames are shown. */
 export function promptOf(

@@ -29,9 +29,11 @@ export function checkConfig(
     // a config that is left out has no place: then that of its node is given
     const place = missing !== undefined && part.at.source.place([...path, 'config'], 'key')
     const type = 'operator' in part ? part.operator : part.resource
+    const isInherited = where.place !== undefined && where.place.file !== part.at.source.file
+    const act = missing !== undefined ? 'add it' : isInherited ? leaveOut(part, steps) : 'remove it'
     const remedy =
-      rest.nearest === undefined && code !== 'structure'
-        ? { remedy: `${missing === undefined ? 'remove' : 'add'} it; "flow ops ${type}" lists the fields` }
+      (rest.nearest === undefined || isInherited) && code !== 'structure'
+        ? { remedy: `${act}; "flow ops ${type}" lists the fields` }
         : {}
     const visible = foundAt(graph, [...path, 'config', ...steps], found)
     problems.push({ ...rest, ...remedy, ...visible, code: 'bad-config', ...where, ...(place && { place }) })
@@ -39,6 +41,10 @@ export function checkConfig(
   // a config that passed validation has the types that the fields state; one with problems is never used
   return config as Config<Fields>
 }
+
+/** How a file leaves out what it inherits, such as a setting of an operator that it replaces. */
+const leaveOut = ({ at: { source, path } }: FlatNode | FlatResource, steps: Path): string =>
+  `it is inherited: leave it out with "config": { "${dotted(steps)}": null } at ${dotted(path)} in ${source.file}`
 
 function checkOf(fields: Fields) {
   const cached = checks.get(fields)

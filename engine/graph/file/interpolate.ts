@@ -92,7 +92,15 @@ export function interpolate(source: Source, params: Params): Interpolated {
     if (used.has(name)) continue
     const place = source.place(['params', name], 'key')
     const rule = `must be used: no string of resources or nodes holds "\${${name}}"`
-    problems.push({ code: 'unused-param', place, path: `params.${name}`, rule })
+    const isInherited = place.file !== source.file
+    const remedy = `it is inherited: use it, or leave it out with "params": { "${name}": null } in ${source.file}`
+    problems.push({
+      code: 'unused-param',
+      place,
+      path: `params.${name}`,
+      rule,
+      ...(isInherited && { remedy }),
+    })
   }
   return {
     value: {

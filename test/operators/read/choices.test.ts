@@ -49,7 +49,7 @@ t.test('questions of your own are read from a table with names in its first line
     { video: join(dirname(path), 'videos/y.webm'), fields: { id: 'mine/1', answer: 'A' } },
   ])
   await t.rejects(readMultipleChoice({ ...settings, path, answers: 'letter' }), {
-    message: `${path}: item 0: key must be the letter of one of 2 options, found "2"`,
+    message: `${path}:3: key must be the letter of one of 2 options, found "2"`,
   })
   await t.rejects(readMultipleChoice({ ...settings, path, video: 'clip' }), {
     code: 'no-column',

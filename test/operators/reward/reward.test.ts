@@ -13,7 +13,7 @@ const brief = reward(
 const groups = { port: 'groups', values: [groupOf([{ ids: [1] }, { ids: [1, 2, 3], reward: 4 }])] }
 
 t.test('a score becomes a named reward of each completion', async t => {
-  t.strictSame(brief.config.weight.default, 0)
+  t.strictSame(brief.config.weight.default, 1, 'a reward that is put into a graph counts')
   t.match(await runOver(brief, { most: 2, weight: 0 }, groups, 'groups'), [
     {
       completions: [
@@ -56,7 +56,7 @@ for (const [value, found] of [
     const wrong = reward('odd', 'Gives nonsense.', () => value as unknown as number)
     await t.rejects(runOver(wrong, { weight: 0 }, groups, 'groups'), {
       code: 'bad-reward',
-      message: `sample sample: reward "odd": must be a finite number, or null where it does not apply, found ${found}`,
+      message: `sample sample: reward "odd": must be a finite number, or null where it does not apply, found ${found}: let the score return a number for every text, also for an empty one, or null to leave it out`,
     })
   })
 }

@@ -236,3 +236,25 @@ t.test('a device is not extended: it may never end', async t => {
     'd.json:1:14 extends: must be a file that can be read, found "/dev/null" (not a regular file)',
   ])
 })
+
+t.test(
+  'a node that gets another operator: the fix for what it inherits is written into the file that changes it',
+  async t => {
+    const files = {
+      'my.json':
+        '{ "extends": "g.json", "summary": "Replaces.", "nodes": { "work": { "operator": "double", "config": { "copies": null } } } }',
+      'g.json': base,
+    }
+    const read = (path: string) => files[path as keyof typeof files] ?? ''
+    const { problems } = checkGraph('my.json', registry, { read, set: [] })
+    const remedies = problems.map(({ path, remedy }) => `${path}: ${remedy}`)
+    for (const wanted of [
+      '"config": { "concurrency": null } at nodes.work in my.json',
+      '"params": { "copies": null } in my.json',
+    ])
+      t.ok(
+        remedies.some(text => text.endsWith(wanted) || text.includes(`${wanted};`)),
+        remedies.join('\n'),
+      )
+  },
+)
