@@ -2,8 +2,11 @@
 import { modelDigests } from '../../operators/model/digests.ts'
 import type { Plan, Registry } from '../graph/plan.ts'
 import { pluginsOf } from '../graph/plugins.ts'
+import type { Home } from '../over/home.ts'
 import type { RunLink } from '../run/summary.ts'
+import { CodedError } from '../shared/errors.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
+import { gpusIn, type Seat, seatsOf } from './gpus.ts'
 import type { StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
@@ -15,6 +18,10 @@ export const overFlags = {
   workers: {
     value: 'N',
     description: 'Give the parts to N processes on this machine, by a server of their own.',
+  },
+  gpus: {
+    value: 'LIST',
+    description: 'As --workers, with a process for each of these GPUs, e.g. 0,1 or 0-3.',
   },
   part: {
     value: 'NAME=NODES',
@@ -45,11 +52,11 @@ export async function overRun(
   world: World,
 ): Promise<OverRun> {
   const address = words.last('over')
-  const workers = words.last('workers')
-  if (address === undefined && workers === undefined) return { plan, close: async () => {} }
-  if (address !== undefined && workers !== undefined)
+  const seats = seatsIn(words)
+  if (address === undefined && !seats) return { plan, close: async () => {} }
+  if (address !== undefined && seats)
     throw new UsageError(
-      `--over ${address}: must be given without --workers, which starts a server of its own`,
+      '--over: must be given without --workers and --gpus, which start a server of their own',
     )
   if (plan.parts.length === 0)
     throw new UsageError(
@@ -60,13 +67,14 @@ export async function overRun(
   const plugins = [...pluginsOf(plan.file), ...storedPlugins(facts)].map(({ name }) => name)
   const controller = new AbortController()
   const leaseSeconds = readSeconds(world.environment.FLOW_LEASE_SECONDS ?? '10')
-  const group =
-    workers === undefined
-      ? undefined
-      : await startWorkers(plan, readCount(workers), { directory, words, world })
+  let home: Home | undefined
+  const lost = (part: string) =>
+    home?.fail(new CodedError('no-workers', `no worker of part "${part}" is left`))
+  const group = seats && (await startWorkers(plan, seats, { directory, words, world, lost }))
   try {
-    const home = await openHome(plan, {
+    home = await openHome(plan, {
       address: group?.address ?? natsAddress(address ?? ''),
+      environment: group?.environment ?? world.environment,
       directory,
       forms: formsOf(world.registry),
       facts: { seed, set, parts: words.all('part'), plugins },
@@ -75,11 +83,12 @@ export async function overRun(
       signal: controller.signal,
       log: world.complain,
     })
+    const opened = home
     return {
-      plan: home.plan,
-      link: home.link,
+      plan: opened.plan,
+      link: opened.link,
       close: async ended => {
-        await home.close(ended)
+        await opened.close(ended)
         controller.abort()
         await group?.stop()
       },
@@ -92,14 +101,14 @@ export async function overRun(
 
 async function startWorkers(
   plan: Plan,
-  count: number,
-  about: { directory: string; words: Arguments; world: World },
+  seats: readonly (Seat | undefined)[],
+  about: { directory: string; words: Arguments; world: World; lost(part: string): void },
 ) {
   const { startWorkers } = await import('./workers.ts')
   const plugins = about.words.all('plugin')
   return startWorkers({
     ...about,
-    count,
+    seats,
     parts: plan.parts.map(({ name }) => name),
     plugins: [...plugins, ...pluginsOf(plan.file).map(({ name }) => name)],
   })
@@ -121,13 +130,30 @@ export async function digestsOf(plan: Plan, resources: ReadonlySet<string>): Pro
   return Object.fromEntries(await Promise.all(entries))
 }
 
-/** An address like nats://HOST or nats://TOKEN@HOST:PORT. */
+/** An address like nats://HOST or tls://HOST:PORT. What stands before the host is a secret: it is not said again. */
 export function natsAddress(text: string): string {
   const address = URL.canParse(text) ? new URL(text) : undefined
-  if (address && ['nats:', 'tls:'].includes(address.protocol) && address.host !== '') return text
+  const shown = text.replace(/[^/]*@/, '…@')
+  if (!address || !['nats:', 'tls:'].includes(address.protocol) || address.host === '')
+    throw new UsageError(`${shown}: must be the address of a NATS server: nats://HOST or nats://HOST:PORT`)
+  if (address.username === '' && address.password === '') return text
   throw new UsageError(
-    `${text}: must be the address of a NATS server: nats://HOST or nats://HOST:PORT, with TOKEN@ or USER:PASSWORD@ before the host if it asks for them`,
+    `${shown}: must not hold credentials: everybody on this machine can read the words of a command`,
+    'set FLOW_NATS_TOKEN, or FLOW_NATS_USER and FLOW_NATS_PASSWORD, or name a file by FLOW_NATS_NKEY or FLOW_NATS_CREDS',
   )
+}
+
+/** The workers that the command asks for; undefined when it asks for none. The first GPU is also that of this process. */
+function seatsIn(words: Arguments): (Seat | undefined)[] | undefined {
+  const [workers, gpus] = [words.last('workers'), words.last('gpus')]
+  if (workers !== undefined && gpus !== undefined)
+    throw new UsageError('--gpus: must be given without --workers: a GPU that stands there twice gets two')
+  if (workers !== undefined) return Array.from({ length: readCount(workers) }, () => undefined)
+  if (gpus === undefined) return undefined
+  const places = gpusIn(gpus)
+  const seats = seatsOf(places)
+  process.env.FLOW_ADAPTER ??= places[0]
+  return seats
 }
 
 function readCount(text: string): number {

@@ -47,7 +47,11 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
   // a worker that the home part started ends with it
   if (process.connected) process.on('disconnect', () => process.exit(1))
   const ofServer = new AbortController()
-  const server = await openServer(words.address, { signal: ofServer.signal, log: world.complain })
+  const server = await openServer(words.address, {
+    signal: ofServer.signal,
+    log: world.complain,
+    environment: world.environment,
+  })
   try {
     for (let left = ''; ; ) {
       const found = await findRun(server, { ...words, left }, controller.signal, world)

@@ -7,30 +7,34 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { credentialNames } from '../over/credentials.ts'
 import { CodedError } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
 import { inside } from '../shared/inside.ts'
-import type { Arguments } from './arguments.ts'
+import type { Seat } from './gpus.ts'
 import type { World } from './verb.ts'
 
 export interface Workers {
-  /** Of the server, with its token. */
   readonly address: string
+  /** Holds the token of the server. */
+  readonly environment: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
 interface WorkerGroup {
-  readonly count: number
+  /** A worker of each part for each of these; one without a GPU takes the usual one. */
+  readonly seats: readonly (Seat | undefined)[]
   readonly parts: readonly string[]
   readonly plugins: readonly string[]
   readonly directory: string
-  readonly words: Arguments
   readonly world: World
+  /** No worker of this part is left. */
+  lost(part: string): void
 }
 
 /** Ends the server when the process that started it has ended, and with it the pipe at descriptor 3. */
 const guard = [
-  'nats-server -c "$1" & child=$!',
+  '"$2" -c "$1" & child=$!',
   'trap "kill $child" TERM',
   '(read _ <&3; kill $child) & reader=$!',
   'wait $child; code=$?',
@@ -44,24 +48,28 @@ const soonMs = 3000
 const mostDeaths = 5
 const mostPayload = 8 * 2 ** 20
 
-/** Starts a server and, for each part, `count` workers. Their logs are in the folders `over/` and `workers/` of the run. */
+/** Starts a server and, for each part, a worker for each seat. Their logs are in the folders `over/` and `workers/` of the run. */
 export async function startWorkers({
-  count,
+  seats,
   parts,
   plugins,
   directory,
   world,
+  lost,
 }: WorkerGroup): Promise<Workers> {
   const folder = join(resolve(directory), 'over')
   makeFolder(folder)
   const port = await freePort()
-  const token = randomBytes(16).toString('hex')
+  // credentials for another server are not for this one
+  const none = Object.fromEntries(credentialNames.map(name => [name, '']))
+  const environment = { ...none, FLOW_NATS_TOKEN: `t${randomBytes(16).toString('hex')}` }
   const store = join(folder, 'server')
   // an earlier start left it: its messages are of no use
   rmSync(store, { recursive: true, force: true })
   const config = [
     `listen: "127.0.0.1:${port}"`,
-    `authorization { token: "${token}" }`,
+    // from the environment of the server
+    'authorization { token: $FLOW_NATS_TOKEN }',
     `max_payload: ${mostPayload}`,
     `jetstream { store_dir: "${store}" }`,
     `pid_file: "${join(folder, 'server.pid')}"`,
@@ -73,17 +81,19 @@ export async function startWorkers({
     rmSync(store, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
-    refuseWithoutServer()
+    const program = serverProgram(world)
     const serve = () =>
-      spawn('sh', ['-c', guard, 'sh', join(folder, 'server.conf')], {
+      spawn('sh', ['-c', guard, 'sh', join(folder, 'server.conf'), program], {
         stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+        env: { ...process.env, ...environment },
       })
     children.push(keepRunning('nats-server', serve, join(folder, 'server.log'), world))
     await isUp(port)
     const address = `nats://127.0.0.1:${port}`
-    for (const part of parts)
-      for (let i = 1; i <= count; i++) {
-        const name = parts.length === 1 ? String(i) : `${part.replaceAll('/', '-')}-${i}`
+    for (const part of parts) {
+      let left = seats.length
+      for (const [i, seat] of seats.entries()) {
+        const name = parts.length === 1 ? String(i + 1) : `${part.replaceAll('/', '-')}-${i + 1}`
         const own = inside(join(resolve(directory), 'workers'), name)
         makeFolder(own)
         const words = [
@@ -100,21 +110,30 @@ export async function startWorkers({
         const start = () =>
           spawn(process.execPath, [...process.execArgv, main, ...words], {
             stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-            env: { ...process.env, FLOW_NATS_TOKEN: token },
+            env: { ...process.env, ...seat?.variables, ...environment },
           })
-        children.push(keepRunning(`worker ${name}`, start, join(own, 'output.txt'), world))
+        const title = seat ? `worker ${name} on ${seat.gpu}` : `worker ${name}`
+        const over = () => {
+          left--
+          if (left === 0) lost(part)
+        }
+        children.push(keepRunning(title, start, join(own, 'output.txt'), world, over))
       }
-    return { address: `nats://${token}@127.0.0.1:${port}`, stop }
+    }
+    return { address, environment, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-function refuseWithoutServer(): void {
-  if (spawnSync('nats-server', ['--version']).status === 0) return
-  throw new CodedError('no-server', 'nats-server: must be installed for --workers', {
-    remedy: 'apt-get install nats-server on Debian, or put the binary of a release of NATS on the PATH',
+/** The program of the server: NATS_SERVER names it where it is not on the PATH. */
+function serverProgram({ environment }: World): string {
+  const program = environment.NATS_SERVER || 'nats-server'
+  if (spawnSync(program, ['--version']).status === 0) return program
+  throw new CodedError('no-server', `${program}: must be installed for --workers and --gpus`, {
+    remedy:
+      'apt-get install nats-server on Debian, or name the binary of a release of NATS by the variable NATS_SERVER',
   })
 }
 
@@ -148,7 +167,13 @@ interface Child {
 }
 
 /** Starts a process, and starts it again whenever it ends before it is stopped. */
-function keepRunning(name: string, start: () => ChildProcess, log: string, { complain }: World): Child {
+function keepRunning(
+  name: string,
+  start: () => ChildProcess,
+  log: string,
+  { complain }: World,
+  over = () => {},
+): Child {
   let isStopped = false
   let child: ChildProcess
   let deaths = 0
@@ -166,9 +191,13 @@ function keepRunning(name: string, start: () => ChildProcess, log: string, { com
         done()
         if (isStopped || code === 0) return
         deaths = performance.now() - begun < soonMs ? deaths + 1 : 0
-        if (deaths >= mostDeaths) complain(`${name}: ends as soon as it starts; ${log} says why`)
-        else {
-          complain(`${name}: ended (${signal ?? `exit code ${code}`}): it is started again`)
+        if (deaths >= mostDeaths) {
+          complain(`${name}: ends as soon as it starts; ${log} says why`)
+          over()
+        } else {
+          complain(
+            `${name}: ended (${signal ?? `exit code ${code}`}): its work goes to the others, and it is started again`,
+          )
           run()
         }
       })

@@ -15,6 +15,7 @@ import type { Pieces } from './pieces.ts'
 export class Copies implements Copier {
   readonly onIdle: (() => void)[] = []
   readonly #pieces: Pieces
+  readonly #log: (line: string) => void
   readonly #folder: string
   readonly #durables: ReadonlyMap<string, Durable>
   readonly #made = new Map<string, Promise<Version>>()
@@ -24,7 +25,13 @@ export class Copies implements Copier {
   #count = 0
 
   /** `durables` are the states of resources that change, by the resource's name. */
-  constructor(folder: string, durables: ReadonlyMap<string, Durable>, pieces: Pieces) {
+  constructor(
+    folder: string,
+    durables: ReadonlyMap<string, Durable>,
+    pieces: Pieces,
+    log: (line: string) => void,
+  ) {
+    this.#log = log
     this.#pieces = pieces
     this.#folder = folder
     this.#durables = durables
@@ -78,6 +85,7 @@ export class Copies implements Copier {
   }
 
   async #make(folder: string): Promise<Version> {
+    const begun = performance.now()
     rmSync(folder, { recursive: true, force: true })
     for (const [name, durable] of this.#durables) {
       const place = inside(folder, name.replaceAll('/', '.'))
@@ -96,6 +104,8 @@ export class Copies implements Copier {
       }),
     )
     for (const { path, sha256 } of files) this.#pieces.keep(sha256, inside(folder, path))
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    this.#log(`a copy of ${bytes} bytes took ${seconds(begun)} s`)
     return { folder, files }
   }
 
@@ -104,6 +114,9 @@ export class Copies implements Copier {
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** Seconds since a moment, for a log. */
+export const seconds = (begun: number): string => ((performance.now() - begun) / 1000).toFixed(3)
 
 /** The SHA-256 of a file. */
 export const digestOfFile = (path: string): Promise<string> =>

@@ -3,16 +3,21 @@
 import { AckPolicy, type JsMsg, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import { messageOf } from '../shared/errors.ts'
+import { announcements } from './find-run.ts'
 import { digestOf } from './message.ts'
 import { doneOf, type Epoch, header, prefixOf, slugOf, streamOf, workOf } from './names.ts'
 import type { Server } from './nats.ts'
 import type { Pieces } from './pieces.ts'
 
 const nanos = 1e9
+/** A run that has said nothing for so long is lost. */
+const lostMs = 600_000
 const fetched = 64
 const fetchMs = 2000
-/** A server that does not answer for so long keeps what the run has left there. */
-const farewellMs = 5000
+/** A server that does not answer for so long keeps what the run has left there: the next run there removes it. */
+const farewellMs = 60_000
+/** After this a word says what the process waits for. */
+const patienceMs = 5000
 
 interface Pending {
   readonly part: string
@@ -68,6 +73,7 @@ class Link implements HomeLink {
 
   async open(): Promise<void> {
     await this.#server.again(() => this.#forget(name => name !== streamOf(this.#options)))
+    await this.#server.again(() => this.#forgetOthers())
     await this.#server.again(() => this.#prepare())
     void this.#receive().catch(error => {
       if (!this.#isOver) this.#options.fail(error)
@@ -88,11 +94,19 @@ class Link implements HomeLink {
   async close(): Promise<void> {
     this.#ending.abort()
     clearInterval(this.#watch)
+    const { log } = this.#options
+    const told = setTimeout(
+      () => log('the run has ended; waiting for the server, to remove what the run has there'),
+      patienceMs,
+    )
     await this.#server
       .again(() => this.#forget(() => true), AbortSignal.timeout(farewellMs))
       .catch(() =>
-        this.#options.log(`stream ${streamOf(this.#options)} may stay on the server: it does not answer`),
+        log(
+          `stream ${streamOf(this.#options)} may stay on the server, which does not answer: the next run there removes it`,
+        ),
       )
+    clearTimeout(told)
   }
 
   get #isOver(): boolean {
@@ -104,6 +118,22 @@ class Link implements HomeLink {
     const { manager } = this.#server
     for await (const name of manager.streams.names())
       if (name.startsWith(`FLOW_${this.#options.run}_`) && which(name)) await manager.streams.delete(name)
+  }
+
+  /** Removes what runs that have ended or were lost could not: a run that was only cut off sends its items again. */
+  async #forgetOthers(): Promise<void> {
+    const { manager } = this.#server
+    const known = new Map(
+      (await announcements(this.#server)).map(one => [one.announcement.run, one] as const),
+    )
+    for await (const { config, created } of manager.streams.list()) {
+      const [, run = ''] = /^FLOW_([0-9a-f]{12})_/.exec(config.name) ?? []
+      if (run === '' || run === this.#options.run) continue
+      const told = known.get(run)
+      const silentMs = told ? told.ageMs : Date.now() - Date.parse(created)
+      if (told?.announcement.status === 'ended' || silentMs > lostMs)
+        await manager.streams.delete(config.name)
+    }
   }
 
   /** Makes the stream and its consumers unless they are there. Credits of a part are those of all its workers together. */

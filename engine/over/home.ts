@@ -29,6 +29,8 @@ export interface HomeOptions {
   /** Digest of each model that a part opens. */
   digests(resources: ReadonlySet<string>): Promise<Readonly<Record<string, string>>>
   readonly leaseSeconds: number
+  /** Where the credentials are stated. */
+  readonly environment: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
   log(line: string): void
 }
@@ -36,6 +38,8 @@ export interface HomeOptions {
 export interface Home {
   readonly plan: Plan
   readonly link: RunLink
+  /** Ends the run with this error. */
+  fail(error: unknown): void
   /** `ended`: workers need not wait for the run any more. */
   close(ended: boolean): Promise<void>
 }
@@ -64,6 +68,8 @@ class HomePart implements Home, RunLink {
   #announcing: NodeJS.Timeout | undefined
   #wire: HomeLink | undefined
   #run: LinkedRun | undefined
+  /** Before the run had begun. */
+  #failure: { readonly error: unknown } | undefined
 
   constructor(plan: Plan, cuts: readonly CutPart[], server: Server, options: HomeOptions) {
     this.whole = plan
@@ -75,7 +81,8 @@ class HomePart implements Home, RunLink {
       const durables = new Map<string, Durable>()
       this.#durables.set(cut, durables)
       const folder = inside(join(resolve(options.directory), 'over'), cut.name.replaceAll('/', '-'))
-      const copies = new Copies(folder, durables, this.#pieces)
+      const log = (line: string) => this.#run?.log(line, 'debug')
+      const copies = new Copies(folder, durables, this.#pieces, log)
       return { run: remoteRun(cut, () => this.#host(), copies), copier: copies }
     })
   }
@@ -124,6 +131,7 @@ class HomePart implements Home, RunLink {
 
   begin(run: LinkedRun): void {
     this.#run = run
+    if (this.#failure) run.fail(this.#failure.error)
   }
 
   durable(resource: string, state: Durable): void {
@@ -137,6 +145,11 @@ class HomePart implements Home, RunLink {
       }
       this.#durables.get(cut)?.set(resource, state)
     }
+  }
+
+  fail(error: unknown): void {
+    this.#failure = { error }
+    this.#run?.fail(error)
   }
 
   status(): WorkerState[] {

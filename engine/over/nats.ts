@@ -1,11 +1,11 @@
 // The server between the parts of a run: NATS with JetStream. Only files that a verb imports when it needs them
 // import this one: who never uses a server loads none of its packages.
 
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream'
-import { connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { CodedError, messageOf } from '../shared/errors.ts'
+import { credentialsOf } from './credentials.ts'
 
 /** A connection that outlives restarts of the server: what fails meanwhile is tried again. */
 export interface Server {
@@ -26,23 +26,21 @@ const usualBytes = 2 ** 20
 const requestMs = 5000
 const pauseMs = 200
 
-/**
- * Connects to a server. The address may hold a token or a user and password; `FLOW_NATS_TOKEN` holds a token, `FLOW_NATS_CREDS`
- * names a credentials file of NATS, `FLOW_NATS_CA` the certificate of the authority for TLS.
- */
+/** Connects to a server, with the credentials that the environment states. */
 export async function openServer(
   address: string,
   {
     signal,
     log,
-    environment = process.env,
-  }: { signal: AbortSignal; log: (line: string) => void; environment?: NodeJS.ProcessEnv },
+    environment,
+  }: {
+    signal: AbortSignal
+    log: (line: string) => void
+    environment: Readonly<Record<string, string | undefined>>
+  },
 ): Promise<Server> {
   const url = new URL(address)
-  const creds = environment.FLOW_NATS_CREDS
-  const authority = environment.FLOW_NATS_CA
-  const token =
-    url.password === '' ? decodeURIComponent(url.username) || (environment.FLOW_NATS_TOKEN ?? '') : ''
+  const credentials = credentialsOf(url.protocol, environment)
   const again = async <T>(work: () => Promise<T>, ownSignal?: AbortSignal): Promise<T> => {
     const both = ownSignal ? AbortSignal.any([signal, ownSignal]) : signal
     let told = ''
@@ -68,13 +66,7 @@ export async function openServer(
     maxReconnectAttempts: -1,
     reconnectTimeWait: pauseMs,
     ignoreClusterUpdates: true,
-    ...(url.password !== '' && {
-      user: decodeURIComponent(url.username),
-      pass: decodeURIComponent(url.password),
-    }),
-    ...(token !== '' && { token }),
-    ...(creds && { authenticator: credsAuthenticator(readFileSync(creds)) }),
-    ...((url.protocol === 'tls:' || authority) && { tls: authority ? { caFile: authority } : {} }),
+    ...credentials,
   }
   const connection = await again(() => connect(options))
   if (connection.info?.jetstream !== true) {
@@ -110,7 +102,7 @@ function finalFault(host: string, error: unknown): CodedError | undefined {
     return refused(host, `the server refuses: ${words}`, {
       cause: error,
       remedy:
-        'put the token or the user and password into the address, or name a credentials file by FLOW_NATS_CREDS',
+        'set FLOW_NATS_TOKEN, or FLOW_NATS_USER and FLOW_NATS_PASSWORD, or name a file by FLOW_NATS_NKEY or FLOW_NATS_CREDS',
     })
   return undefined
 }

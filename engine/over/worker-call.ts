@@ -32,6 +32,11 @@ export class WorkerCall implements Call {
     this.#beat = setInterval(() => options.message.working(), (options.leaseSeconds * 1000) / 3)
   }
 
+  /** How often the item was given to a worker, this time included. */
+  get tries(): number {
+    return this.#options.message.info.deliveryCount
+  }
+
   settled(faults: readonly Skipped[]): void {
     this.#finish({ faults }, this.outcomes)
   }

@@ -9,7 +9,9 @@ import { leaseOf } from '../run/items/lease.ts'
 import { Origin } from '../run/items/trace.ts'
 import type { Pulled } from '../run/node/source.ts'
 import type { LinkedRun, RunLink } from '../run/summary.ts'
+import { isOfMachine } from '../shared/errors.ts'
 import type { Unpacked } from '../wire-form.ts'
+import { seconds } from './copies.ts'
 import { type CutPart, workerPlan } from './cut.ts'
 import { Follower } from './follower.ts'
 import { encode } from './message.ts'
@@ -47,6 +49,8 @@ export interface WorkerOptions {
 const ahead = 2
 const waitMs = 1000
 const statusMs = 1000
+/** Workers whose machine may fail on an item before it ends the run. */
+const mostTries = 3
 
 /** What arrived for an input of the part. */
 interface Arrived {
@@ -104,7 +108,10 @@ export class Worker implements RunLink {
     clearInterval(this.#status)
     const ofItem = error && ['operator-failed', 'operator-misused', 'never-settled'].includes(error.code)
     for (const call of this.#calls) {
-      if (error && ofItem && (error.key === undefined || call.order.key === error.key)) call.fail(error)
+      // e.g. a lost GPU: another one does the item, unless several have failed on it
+      const elsewhere = isOfMachine(error) && call.tries < mostTries
+      if (error && ofItem && !elsewhere && (error.key === undefined || call.order.key === error.key))
+        call.fail(error)
       else if (error || !call.isSettled) call.giveBack()
     }
     await Promise.allSettled([...this.#calls].map(call => call.sent))
@@ -181,7 +188,12 @@ export class Worker implements RunLink {
     const key = JSON.stringify(Object.values(latest).map(({ value }) => value))
     if (key === this.#version) return
     await this.#until(() => this.#calls.size === 0)
-    for (const { version } of Object.values(latest)) if (version) await this.#follower.apply(version, signal)
+    for (const { version } of Object.values(latest)) {
+      if (!version) continue
+      const begun = performance.now()
+      await this.#follower.apply(version, signal)
+      this.#run?.log(`taking the version of ${version.folder} took ${seconds(begun)} s`, 'debug')
+    }
     this.#version = key
     for (const [end, { value }] of Object.entries(latest))
       if (value !== undefined) yield { key: `version ${key}`, value: { end, unpacked: { value } } }

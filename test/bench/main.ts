@@ -1,12 +1,12 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, machines, overhead, hardware, run.
+// logits, endure, power-cut, mutations, soak, machines, hosts, overhead, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
 //   --config FILE  sizes of the models (default: the released ones)
 //   --lora         update, step, endure: adapters instead of full training
 //   --recompute P  update, step: none (default), mlp or full
-//   --folder DIR   load, endure, run: where the checkpoint is written; soak: where its folder is made
+//   --folder DIR   load, endure, run, hosts: where the checkpoint is written; soak: where its folder is made
 //   --all          gemm, decode-cuts: every cut
 //   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
@@ -21,6 +21,9 @@
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
 //   --faults N, --workers N
 //                  machines: faults that strike runs over many processes (default 50), and workers of a run (3)
+//   --gpus LIST    hosts: the first GPU and the one of the workers (default 0,1)
+//   --one          hosts: two processes on the first GPU, and fewer runs
+//   --updates N    hosts: of a training (default: 10, or 6 on a software adapter)
 //   --seed N       power-cut, mutations, soak, machines: what is drawn at random (default 1)
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'
@@ -33,6 +36,7 @@ import { endure } from './endure.ts'
 import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { hardwareLines } from './hardware.ts'
+import { hosts } from './hosts/hosts.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
 import { machines } from './machines/machines.ts'
@@ -61,7 +65,9 @@ const { values, positionals } = parseArgs({
     lora: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     recompute: { type: 'string', default: 'none' },
-    config: { type: 'string', default: releasedConfig },
+    config: { type: 'string', default: '' },
+    gpus: { type: 'string', default: '0,1' },
+    one: { type: 'boolean', default: false },
     folder: { type: 'string', default: tmpdir() },
     every: { type: 'string', default: '0' },
     kill: { type: 'string', default: '0' },
@@ -73,7 +79,7 @@ const { values, positionals } = parseArgs({
     results: { type: 'string', default: '0' },
     benchmarks: { type: 'string', default: '0' },
     clips: { type: 'string', default: '0' },
-    updates: { type: 'string', default: '1000' },
+    updates: { type: 'string' },
     questions: { type: 'string', default: '5000' },
     kills: { type: 'string', default: '60' },
     faults: { type: 'string', default: '50' },
@@ -88,7 +94,12 @@ if (!recompute) {
   console.error(`bench: --recompute must be none, mlp or full, found ${values.recompute}`)
   process.exit(2)
 }
-const options = { ...values, rounds: Number(values.rounds), recompute }
+const options = {
+  ...values,
+  config: values.config || releasedConfig,
+  rounds: Number(values.rounds),
+  recompute,
+}
 const [name] = positionals
 if (name === 'memory') {
   for (const line of memoryLines(await memory(options.rounds, 20))) console.log(line)
@@ -111,7 +122,7 @@ if (name === 'power-cut') {
 }
 if (name === 'soak') {
   const { updates, questions, kills, every, seed, folder } = values
-  const counts = { updates: Number(updates), questions: Number(questions), kills: Number(kills) }
+  const counts = { updates: Number(updates ?? 1000), questions: Number(questions), kills: Number(kills) }
   const lines = soak({ ...counts, every: Number(every) || 20, seed: Number(seed), folder })
   let line = await lines.next()
   for (; !line.done; line = await lines.next()) console.log(line.value)
@@ -120,6 +131,13 @@ if (name === 'soak') {
 if (name === 'machines') {
   const { faults, workers, seed } = values
   const lines = machines({ faults: Number(faults), workers: Number(workers), seed: Number(seed) })
+  let line = await lines.next()
+  for (; !line.done; line = await lines.next()) console.log(line.value)
+  process.exit(line.value > 0 ? 1 : 0)
+}
+if (name === 'hosts') {
+  const { gpus, one, config, folder, updates } = values
+  const lines = hosts({ gpus, one, config, folder, steps: Number(updates ?? 0) })
   let line = await lines.next()
   for (; !line.done; line = await lines.next()) console.log(line.value)
   process.exit(line.value > 0 ? 1 : 0)
@@ -150,7 +168,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, overhead, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, hosts, overhead, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -94,7 +94,11 @@ async function* tensorLines(folder: string, rounds: number): AsyncGenerator<stri
   const port = await freePort()
   const process = await startNats(port, ['-js', '-sd', join(folder, 'nats')])
   const { signal } = new AbortController()
-  const server = await openServer(`nats://127.0.0.1:${port}`, { signal, log: line => console.error(line) })
+  const server = await openServer(`nats://127.0.0.1:${port}`, {
+    signal,
+    log: line => console.error(line),
+    environment: {},
+  })
   const epoch = { run: 'bench', epoch: '1' }
   const pieces = new Pieces()
   const path = join(folder, 'weights')

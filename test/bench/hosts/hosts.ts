@@ -1,0 +1,157 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { makeEmbedded } from '../../../engine/cli/embedded.ts'
+import { gpusIn, seatsOf } from '../../../engine/cli/gpus.ts'
+import { loadGraph } from '../../../engine/graph/check.ts'
+import { listAdapters, placed } from '../../../kernels/device/adapters/list.ts'
+import { operators, resources } from '../../../operators/index.ts'
+import { repository } from '../../fixtures.ts'
+import { startFlow } from '../flow-process.ts'
+import { releasedConfig } from '../released.ts'
+import { evaluation, type HostJob, type Sizes, training, writeQuestions } from './jobs.ts'
+
+/** Seconds after which a run hangs. */
+const hangSeconds = 400
+
+export interface HostsOptions {
+  /** As `--gpus` of `flow run`: the first one and another. */
+  readonly gpus: string
+  /** Only what shows two processes on one GPU. */
+  readonly one: boolean
+  /** A `config.json`; '' for the embedded model on a software adapter, and for a model of 4 layers on a GPU. */
+  readonly config: string
+  readonly folder: string
+  /** Updates of a training; 0 for what suits the adapter. */
+  readonly steps: number
+}
+
+/** One run, as it was seen from outside. */
+interface Seen {
+  readonly rate: number
+  readonly seconds: number
+  readonly outcome: string
+  /** What its copies of weights took. */
+  readonly copies: string
+}
+
+/**
+ * Does each job in one process on the first GPU, and then with workers on the GPUs that are named, and compares prompts a second and
+ * results. Returns the number of jobs whose results differ.
+ */
+export async function* hosts(options: HostsOptions): AsyncGenerator<string, number> {
+  const places = options.one ? ['0', '0'] : gpusIn(options.gpus)
+  const [first = '0', second = '0'] = places
+  for (const seat of new Set(seatsOf(places).map(({ gpu }) => gpu))) yield seat
+  const { software } = placed(first, listAdapters())
+  mkdirSync(options.folder, { recursive: true })
+  const folder = mkdtempSync(join(options.folder, 'flow-hosts-'))
+  // the clips and questions of every job
+  const registry = { operators, resources }
+  await makeEmbedded(loadGraph(join(repository, 'graphs/grpo.json'), registry), registry, () => {})
+  const sizes = await sizesOf(options, software, folder)
+  let wrong = 0
+  const data = join(folder, 'questions.jsonl')
+  writeQuestions(data)
+  for (const job of jobsOf(sizes, data, options.one)) {
+    const alone = await seen(job, join(folder, 'alone'), ['--gpu', first])
+    yield `${job.name}, one process on GPU ${first}: ${textOf(alone)}`
+    const others = job.isApart ? second : places.join(',')
+    const both = await seen(job, join(folder, 'both'), ['--gpu', first, '--gpus', others])
+    const isEqual = both.outcome === alone.outcome
+    if (!isEqual) wrong++
+    const result = isEqual ? 'equal results' : `RESULTS DIFFER: ${alone.outcome}, ${both.outcome}`
+    yield `${job.name}, home part on GPU ${first}, workers on ${others}: ${textOf(both)}, ${(both.rate / alone.rate).toFixed(2)} ×, ${result}${both.copies}`
+  }
+  yield `${wrong} jobs have other results`
+  rmSync(folder, { recursive: true, force: true })
+  return wrong
+}
+
+function jobsOf(sizes: Sizes, data: string, one: boolean): HostJob[] {
+  const trained = one
+    ? [training(sizes, 1, 16), training(sizes, 1, 0)]
+    : [0, 16].flatMap(rank => [training(sizes, 0, rank), training(sizes, 1, rank)])
+  return [evaluation(sizes, data), ...trained]
+}
+
+async function sizesOf({ config, steps }: HostsOptions, software: boolean, folder: string): Promise<Sizes> {
+  const usual = software
+    ? { frames: 2, group: 2, tokens: 12, steps: 5, questions: 12 }
+    : { frames: 8, group: 8, tokens: 128, steps: 10, questions: 48 }
+  const sizes = { ...usual, ...(steps > 0 && { steps }) }
+  if (software && config === '') return { ...sizes, model: 'builtin:cold-start' }
+  const file = config === '' ? moderate(folder) : config
+  const model = join(folder, 'model')
+  await startFlow(['new', 'checkpoint', '--config', file, '--out', model], join(folder, 'model.log')).ended
+  return { ...sizes, model }
+}
+
+/** The released sizes with 4 layers in each tower and fewer tokens: writing its checkpoints takes seconds. */
+function moderate(folder: string): string {
+  const config = JSON.parse(readFileSync(releasedConfig, 'utf8'))
+  config.vocab_size = config.text_config.vocab_size = 16_384
+  config.text_config.num_hidden_layers = config.vision_config.num_hidden_layers = 4
+  const file = join(folder, 'config.json')
+  writeFileSync(file, JSON.stringify(config))
+  return file
+}
+
+/** Runs a job, and measures its prompts a second after the first quarter of them: the rest before is start. */
+async function seen(job: HostJob, place: string, words: readonly string[]): Promise<Seen> {
+  rmSync(place, { recursive: true, force: true })
+  mkdirSync(place)
+  const begun = performance.now()
+  const { child, ended } = startFlow([...job.words(place), ...words], join(place, 'log.txt'))
+  const arrivals: { count: number; at: number }[] = []
+  const late = setTimeout(() => child.kill('SIGKILL'), hangSeconds * 1000)
+  for (let over = false; !over; ) {
+    over = await Promise.race([ended.then(() => true), delay(20).then(() => false)])
+    const count = job.done(place)
+    if (count > (arrivals.at(-1)?.count ?? 0)) arrivals.push({ count, at: performance.now() })
+  }
+  clearTimeout(late)
+  const total = arrivals.at(-1)?.count ?? 0
+  const [from, to] = [arrivals.find(({ count }) => count >= total / 4), arrivals.at(-1)]
+  if (!from || !to || from === to) throw new Error(`${job.name}: did nothing; ${place}/log.txt says why`)
+  return {
+    rate: (to.count - from.count) / ((to.at - from.at) / 1000),
+    seconds: (performance.now() - begun) / 1000,
+    outcome: job.outcome(place),
+    copies: copiesOf(place),
+  }
+}
+
+const textOf = ({ rate, seconds }: Seen): string =>
+  `${rate.toPrecision(3)} prompts/s, ${seconds.toFixed(1)} s with its start`
+
+/** What the logs of the home part and the workers say of versions of weights. */
+function copiesOf(place: string): string {
+  const home = messagesIn(join(place, 'run/log.jsonl'), /a copy of (\d+) bytes took ([\d.]+) s/)
+  const taken = messagesIn(workerLog(place), /taking the version of .* took ([\d.]+) s/)
+  if (home.length === 0) return ''
+  const [bytes = 0] = home.map(([, bytes]) => Number(bytes)).slice(-1)
+  const copied = median(home.map(([, , seconds]) => Number(seconds)))
+  const read = median(taken.map(([, seconds]) => Number(seconds)))
+  return `; ${home.length} versions of ${(bytes / 1e6).toFixed(1)} MB through ${place.startsWith('/dev/shm') ? 'shared memory' : 'files'}: ${copied.toFixed(2)} s to copy, ${read.toFixed(2)} s to take`
+}
+
+/** The log of the first worker: its folder has one folder for each start of the run. */
+function workerLog(place: string): string {
+  const folder = join(place, 'run/workers/1')
+  const [start = ''] = existsSync(folder) ? readdirSync(folder).filter(name => name !== 'output.txt') : []
+  return join(folder, start, 'log.jsonl')
+}
+
+function messagesIn(path: string, pattern: RegExp): RegExpExecArray[] {
+  if (!existsSync(path)) return []
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .flatMap(line => {
+      const found = pattern.exec(line)
+      return found ? [found] : []
+    })
+}
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { resolvePath } from '../../../operators/builtin.ts'
+
+/** Work that is done on one GPU and on several, and that must come to the same. */
+export interface HostJob {
+  readonly name: string
+  readonly words: (place: string) => readonly string[]
+  /** Whether the second process is a worker on the other GPU alone, and not one on each. */
+  readonly isApart: boolean
+  /** Prompts that are done so far. */
+  done(place: string): number
+  /** Digest of what it computed. */
+  outcome(place: string): string
+}
+
+export interface Sizes {
+  readonly model: string
+  readonly frames: number
+  readonly group: number
+  readonly tokens: number
+  readonly steps: number
+  readonly questions: number
+}
+
+const settings = (set: readonly string[]): string[] => set.flatMap(one => ['--set', one])
+
+const source = () => resolvePath('builtin:few-questions/train.jsonl')
+
+/** Writes the embedded questions in the columns that graphs/eval/own.json reads. */
+export function writeQuestions(path: string): void {
+  const rows = readFileSync(source(), 'utf8').trim().split('\n')
+  const lines = rows.map(row => {
+    const { video_filename, problem, solution } = JSON.parse(row)
+    const [question = '', ...options] = String(problem).split(/\n(?:Options:\n)?[A-D]\. /)
+    const [a, b, c, d] = options
+    const answer = /[A-D]/.exec(solution)?.[0]
+    return JSON.stringify({ video: video_filename, question, a, b, c, d, answer })
+  })
+  writeFileSync(path, `${lines.join('\n')}\n`)
+}
+
+/** Questions of the embedded data, answered one by one. */
+export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: string): HostJob => ({
+  name: 'evaluation',
+  isApart: false,
+  words: place => [
+    'run',
+    'graphs/eval/own.json',
+    '--out',
+    join(place, 'run'),
+    ...settings([
+      `model=${model}`,
+      `data=${data}`,
+      `frames=${frames}`,
+      `maxNewTokens=${tokens}`,
+      `limit=${questions}`,
+      'batch=1',
+      `nodes.questions.config.clips=${dirname(source())}`,
+      `out=${join(place, 'results')}`,
+    ]),
+  ],
+  done: place => filesOf(join(place, 'results/results')),
+  outcome: place => digest([join(place, 'results/results.jsonl')]),
+})
+
+/** One learner; completions of prompts are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. */
+export const training = (
+  { model, frames, group, tokens, steps }: Sizes,
+  lag: number,
+  rank: number,
+): HostJob => ({
+  name: `GRPO, ${rank > 0 ? `adapters of rank ${rank}` : 'all weights'}, maxLag ${lag}`,
+  isApart: true,
+  words: place => [
+    'run',
+    'graphs/grpo.json',
+    '--seed',
+    '1',
+    '--out',
+    join(place, 'run'),
+    ...settings([
+      `model=${model}`,
+      `frames=${frames}`,
+      `group=${group}`,
+      `maxNewTokens=${tokens}`,
+      `steps=${steps}`,
+      `lora=${rank}`,
+      'epochs=0',
+      'patience=0',
+      'checkpointEvery=0',
+      'nodes.frames.config.sheetWidth=0',
+      `nodes.groups.from.weights.maxLag=${lag}`,
+    ]),
+  ],
+  done: place => linesOf(join(place, 'run/metrics.jsonl')),
+  outcome: place => digest(weightsIn(join(place, 'run/checkpoints/last'))),
+})
+
+const linesOf = (path: string): number =>
+  existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0
+
+const filesOf = (folder: string): number => (existsSync(folder) ? readdirSync(folder).length : 0)
+
+const weightsIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.safetensors'))
+    .sort()
+    .map(name => join(folder, name))
+
+function digest(paths: readonly string[]): string {
+  const hash = createHash('sha256')
+  for (const path of paths) hash.update(readFileSync(path))
+  return paths.length > 0 ? hash.digest('hex').slice(0, 16) : 'nothing'
+}
