@@ -10,15 +10,20 @@ export interface Line {
   number: number
 }
 
+/** Bytes of a line: one without an end would fill the memory. */
+const mostBytes = 2 ** 28
+
 /** The lines of a UTF-8 file that are not empty, without holding the file; a byte-order mark is skipped. */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
   refuseUnlessFile(path)
   const input = createReadStream(path)
   let pieces: Buffer[] = []
   let number = 0
+  let held = 0
   const line = (): Line[] => {
     const bytes = Buffer.concat(pieces)
     pieces = []
+    held = 0
     number++
     const text = decode(bytes, `${path}:${number}`)
     return text.trim() === '' ? [] : [{ text, number }]
@@ -32,6 +37,12 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
         start = end + 1
       }
       if (start < chunk.length) pieces.push(chunk.subarray(start))
+      held += chunk.length - start
+      if (held > mostBytes)
+        throw new ReadError(
+          'too-large',
+          `${path}:${number + 1}: a line must be shorter than ${mostBytes / 2 ** 20} MiB`,
+        )
     }
     if (pieces.length > 0) yield* line()
   } catch (error) {

@@ -1,5 +1,6 @@
 import { basename, dirname, extname } from 'node:path'
 import { operator } from '../../engine/operator.ts'
+import { messageOf } from '../../engine/shared/errors.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { clipFinder, type FindClip } from './benchmark-folder.ts'
 import { idOf, lettersOf, text } from './benchmark-rows.ts'
@@ -114,9 +115,13 @@ function checkColumns(
   if (lacking.length === 0) return
   throw new ReadError(
     'no-column',
-    `${path}: must have the columns ${named.join(', ')}, which the config names; ${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} missing, found ${there.join(', ')}`,
+    `${path}: must have the columns ${named.join(', ')}, which the config names; ${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} missing, found ${namesOf(there)}`,
   )
 }
+
+/** The first of many names, for a message. */
+const namesOf = (names: readonly string[]): string =>
+  names.length > 50 ? `${names.slice(0, 50).join(', ')} and ${names.length - 50} more` : names.join(', ')
 
 function questionOf(
   { where, row }: PlacedRow,
@@ -138,7 +143,7 @@ function questionOf(
     benchmark,
     id: settings.id === '' ? number : idOf(row, settings.id, where),
     root: clipsOf(settings),
-    video: settings.find([name, `videos/${name}`, `${name}.mp4`, `videos/${name}.mp4`]),
+    video: clipOf(name, where, settings.find),
     question: words,
     options,
     answer,
@@ -147,6 +152,14 @@ function questionOf(
   })
   // the options are in the question already
   return isInside ? { ...question, question: `${words}\n${settings.instruction}` } : question
+}
+
+function clipOf(name: string, where: string, find: FindClip): string {
+  try {
+    return find([name, `videos/${name}`, `${name}.mp4`, `videos/${name}.mp4`])
+  } catch (error) {
+    throw new ReadError('bad-question', `${where}: ${messageOf(error)}`, { cause: error })
+  }
 }
 
 function optionsOf({ where, row }: PlacedRow, { options: columns }: Settings, words: string): string[] {

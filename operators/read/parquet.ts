@@ -1,7 +1,7 @@
 import { parquetRead, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { clock } from '../../engine/platform/clock.ts'
-import { readFile } from '../../engine/platform/files.ts'
+import { type FileHandle, open } from '../../engine/platform/files.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import type { Row } from './benchmark-rows.ts'
@@ -10,37 +10,70 @@ import { ReadError } from './read-error.ts'
 /** The rows of a Parquet file. Integers of 64 bits are text when a number cannot hold them exactly. */
 export async function readParquet(file: string): Promise<Row[]> {
   refuseUnlessFile(file)
-  const bytes = await readFile(file).catch((error: unknown) => {
+  const { handle, byteLength } = await opened(file).catch((error: unknown) => {
     throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
   })
   try {
-    const { buffer, byteOffset, byteLength } = bytes
-    // a copy, for Node keeps small files in a buffer that they share; a file's memory is never a SharedArrayBuffer
-    const whole = buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer
-    await expectColumns(whole)
-    return (await parquetReadObjects({ file: whole, compressors })).map(row => withoutBigints(row) as Row) // a row is an object
+    const read: Slice = (start, end = byteLength) => bytesOf(handle, start, Math.min(end, byteLength))
+    await guarded(read, slice => parquetRead({ file: { byteLength, slice }, compressors }))
+    const rows = await guarded(read, slice =>
+      parquetReadObjects({ file: { byteLength, slice }, compressors }),
+    )
+    return rows.map(row => withoutBigints(row) as Row) // a row is an object
   } catch (error) {
     throw new ReadError('bad-question', `${file}: must be a Parquet file: ${messageOf(error)}`)
+  } finally {
+    await handle.close()
   }
 }
 
-/**
- * Reads all columns without rows. Where hyparquet gives up while it plans, or makes rows of columns of which two are damaged, it
- * leaves an error to nobody, which would end the process: here no column is read once it has given up.
- */
-async function expectColumns(whole: ArrayBuffer): Promise<void> {
-  let isOver = false
-  const slice = (start: number, end?: number) =>
-    new Promise<ArrayBuffer>(resolve => {
-      clock.nextTurn(() => {
-        if (!isOver) resolve(whole.slice(start, end))
-      })
-    })
-  try {
-    await parquetRead({ file: { byteLength: whole.byteLength, slice }, compressors })
-  } finally {
-    isOver = true
+type Slice = (start: number, end?: number) => Promise<ArrayBuffer>
+
+async function opened(file: string): Promise<{ handle: FileHandle; byteLength: number }> {
+  const handle = await open(file)
+  const stat = await handle.stat()
+  if (stat.isFile()) return { handle, byteLength: stat.size }
+  await handle.close()
+  throw new Error('it is no file')
+}
+
+/** Part of a file; what is missing because the file has become shorter is an error. */
+async function bytesOf(handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.max(0, end - start))
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at)
+    if (bytesRead === 0) throw new Error('it has become shorter while it was read')
+    at += bytesRead
   }
+  return bytes.buffer
+}
+
+/**
+ * Where hyparquet gives up while it plans, or makes rows of columns of which two are damaged, it leaves an error to nobody, which
+ * would end the process: so all columns are first read without rows, and nothing is read, or fails, once it has given up.
+ */
+function guarded<T>(read: Slice, work: (slice: Slice) => Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    const end = (then: () => void) => {
+      isOver = true
+      then()
+    }
+    const slice: Slice = (start, stop) =>
+      new Promise(give => {
+        clock.nextTurn(() => {
+          if (isOver) return
+          read(start, stop).then(
+            bytes => (isOver ? undefined : give(bytes)),
+            (error: unknown) => end(() => reject(error)),
+          )
+        })
+      })
+    work(slice).then(
+      value => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    )
+  })
 }
 
 function withoutBigints(value: unknown): unknown {

@@ -1,7 +1,8 @@
 import { CodedError } from '../../engine/shared/errors.ts'
 /**
  * A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`,
- * `bad-conversation`, `no-conversations`, `no-column`, `duplicate-id`, `bad-shard`, `packed`, `not-utf8`.
+ * `bad-conversation`, `no-conversations`, `no-column`, `duplicate-id`, `bad-shard`, `packed`, `not-utf8`,
+ * `too-large`.
  */
 export class ReadError extends CodedError {
   override readonly remedy = remedies[this.code]
@@ -19,4 +20,5 @@ const remedies: Readonly<Record<string, string>> = {
   'duplicate-id': 'give each question an id of its own',
   'bad-shard': 'give a part of all, e.g. 1/4',
   'not-utf8': 'write the file in UTF-8',
+  'too-large': 'divide the file, or name another one',
 }

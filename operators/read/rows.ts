@@ -1,5 +1,5 @@
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
-import { readFile, statSync } from '../../engine/platform/files.ts'
+import { readFile, stat, statSync } from '../../engine/platform/files.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { resolvePath } from '../builtin.ts'
@@ -17,12 +17,25 @@ export interface Row {
   row: object | string
 }
 
-/** The file's text without a byte-order mark; throws `no-file`, and `not-utf8` with the first line that cannot be read. */
+/** A text is one string, and V8's longest has 2^29 characters. */
+const mostText = 2 ** 29 - 2 ** 10
+
+/**
+ * The file's text without a byte-order mark; throws `no-file`, `too-large` before it reads anything, and `not-utf8` with the
+ * first line that cannot be read.
+ */
 export async function readText(file: string): Promise<string> {
   refuseUnlessFile(file)
-  const bytes = await readFile(file).catch((error: unknown) => {
+  const failed = (error: unknown): never => {
     throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
-  })
+  }
+  const { size } = await stat(file).catch(failed)
+  if (size > mostText)
+    throw new ReadError(
+      'too-large',
+      `${file}: must be smaller than 512 MiB to be read as a whole, found ${size} bytes`,
+    )
+  const bytes = await readFile(file).catch(failed)
   const decoded = decodeText(bytes)
   if ('text' in decoded) return decoded.text
   throw notUtf8(`${file}:${decoded.badLine}`)
@@ -79,9 +92,14 @@ export function samplesOf(
   return samples
 }
 
-/** What was found instead, for messages. */
-export const found = (value: unknown): string =>
-  value === undefined ? 'it is missing' : `found ${JSON.stringify(value)}`
+/** What was found instead, for messages: of a long value its begin. */
+export function found(value: unknown): string {
+  if (value === undefined) return 'it is missing'
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? typeof value)
+  return `found ${text.length > mostShown ? `${text.slice(0, mostShown)}… (${text.length} characters)` : text}`
+}
+
+const mostShown = 200
 
 /** The text of a file and the objects parsed from it. */
 export const rowsMemory = (path: string): MemoryUse[] => [

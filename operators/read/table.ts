@@ -35,18 +35,21 @@ const placed = (path: string, rows: readonly Row[]): PlacedRow[] =>
 /** Each row as an object with the names of the first line. */
 async function readSeparated(path: string, delimiter: string): Promise<PlacedRow[]> {
   const text = await readText(path)
+  const columns = (names: string[]): string[] => {
+    const seen = new Set<string>()
+    for (const name of names.filter(Boolean)) {
+      if (seen.has(name))
+        throw new Error(`the names in its first line must differ, found ${JSON.stringify(name)} twice`)
+      seen.add(name)
+    }
+    return names
+  }
   try {
-    const rows: unknown = parse(text, {
-      columns: true,
-      delimiter,
-      info: true,
-      skip_empty_lines: true,
-      trim: true,
-    })
-    return (Array.isArray(rows) ? rows : []).map(({ record, info }) => ({
-      where: `${path}:${info.lines}`,
-      row: record,
-    }))
+    const options = { columns, delimiter, skip_empty_lines: true, trim: true, info: true } as const
+    const rows: unknown = parse(text, options)
+    return (Array.isArray(rows) ? rows : []).flatMap(({ record, info }) =>
+      isObject(record) ? [{ where: `${path}:${info.lines}`, row: record }] : [],
+    )
   } catch (error) {
     throw new ReadError('bad-question', `${path}: must be a table of values: ${messageOf(error)}`)
   }

@@ -1,11 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { findingsOf } from '../../../operators/read/benchmark.ts'
 import { readEgoSchema } from '../../../operators/read/egoschema.ts'
+import { linesOf } from '../../../operators/read/lines.ts'
 import { readMultipleChoice } from '../../../operators/read/multiple-choice.ts'
 import { readNextQa } from '../../../operators/read/nextqa.ts'
 import { readPerceptionTest } from '../../../operators/read/perceptiontest.ts'
+import { readTable } from '../../../operators/read/table.ts'
 import { readTempCompass } from '../../../operators/read/tempcompass.ts'
 import { readVsiBench } from '../../../operators/read/vsi-bench.ts'
 
@@ -205,4 +207,71 @@ t.test('VSI-Bench has questions with letters and questions with numbers', async 
     },
   ])
   t.strictSame(findingsOf(questions.slice(0, 1)), [], 'a number can be right')
+})
+
+t.test('a table that cannot be meant is refused with its place', async t => {
+  const folder = t.testdir({
+    'twice.csv': 'video,question,a,a,answer\nx.mp4,Which?,1,2,A\n',
+    'zero.jsonl': '{"video":"a\\u0000.mp4","question":"Which?","a":"1","b":"2","answer":"A"}\n',
+    'wide.csv': `${Array.from({ length: 20_000 }, (_, i) => `c${i}`).join(',')}\n${'1,'.repeat(19_999)}1\n`,
+    'deep.jsonl': `{"video":"v.mp4","question":${'['.repeat(9_000)}${']'.repeat(9_000)}}\n`,
+    'long.jsonl': `{"video":"v.mp4","question":["${'x'.repeat(100_000)}"],"a":"1","b":"2","answer":"A"}\n`,
+    'number.jsonl': '{"video":"v.mp4","question":1e999,"a":"1","b":"2","answer":1e999}\n',
+  })
+  const columns = {
+    id: '',
+    video: 'video',
+    question: 'question',
+    options: ['a', 'b'],
+    answer: 'answer',
+    task: '',
+  }
+  const read = (name: string) =>
+    readMultipleChoice({
+      ...columns,
+      path: join(folder, name),
+      clips: '',
+      name: '',
+      answers: 'letter',
+      instruction,
+    })
+  const refusal = async (name: string): Promise<string> => {
+    const error = await read(name).then(
+      () => undefined,
+      (error: Error) => error,
+    )
+    const message = String(error?.message)
+    t.ok(message.startsWith(join(folder, name)), `${name}: ${message.slice(0, 200)}`)
+    t.ok(message.length < 1500, `${name}: ${message.length} characters`)
+    return message.slice(join(folder, name).length)
+  }
+  t.match(await refusal('twice.csv'), 'the names in its first line must differ, found "a" twice')
+  t.match(await refusal('zero.jsonl'), /^:1: .*which holds a zero character/)
+  t.match(
+    await refusal('wide.csv'),
+    /video, question, a, b, answer are missing, found c0, .*, c49 and 19950 more$/,
+  )
+  t.match(await refusal('deep.jsonl'), /^:1: must be JSON: its values must be nested at most 500 levels deep/)
+  t.match(await refusal('long.jsonl'), /^:1: question must be text, found \["x+… \(100004 characters\)$/)
+  t.match(await refusal('number.jsonl'), /^:1: answer must be the letter of one of 2 options, found "1e999"/)
+})
+
+t.test('a file that is too long for the memory is refused before it is read', async t => {
+  const folder = t.testdir({ 'a.jsonl': '', 'a.parquet': '' })
+  for (const name of ['a.jsonl', 'a.parquet']) truncateSync(join(folder, name), 3 * 2 ** 30)
+  await t.rejects(readTable(join(folder, 'a.jsonl')), {
+    code: 'too-large',
+    message: `${join(folder, 'a.jsonl')}: must be smaller than 512 MiB to be read as a whole, found 3221225472 bytes`,
+  })
+  await t.rejects(readTable(join(folder, 'a.parquet')), {
+    code: 'bad-question',
+    message: /must be a Parquet file/,
+  })
+  const line = async () => {
+    for await (const _ of linesOf(join(folder, 'a.jsonl'))) t.fail('must give no line')
+  }
+  await t.rejects(line(), {
+    code: 'too-large',
+    message: `${join(folder, 'a.jsonl')}:1: a line must be shorter than 256 MiB`,
+  })
 })
