@@ -15,7 +15,7 @@
 //   --leave        endure: the run is killed after its last update, without a checkpoint at the end
 //   --cuts N       power-cut: moments at which the power fails (default 200)
 //   --resumes N    power-cut: of these, gone on with to the end (default 10)
-//   --graphs N, --networks N, --checkpoints N, --results N, --benchmarks N, --clips N
+//   --graphs N, --networks N, --checkpoints N, --results N, --benchmarks N, --clips N, --weights N
 //                  mutations: how many of each are changed at random and read (default 0)
 //   --updates N, --questions N, --kills N
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
@@ -79,6 +79,7 @@ const { values, positionals } = parseArgs({
     results: { type: 'string', default: '0' },
     benchmarks: { type: 'string', default: '0' },
     clips: { type: 'string', default: '0' },
+    weights: { type: 'string', default: '0' },
     updates: { type: 'string' },
     questions: { type: 'string', default: '5000' },
     kills: { type: 'string', default: '60' },
@@ -147,8 +148,8 @@ if (name === 'overhead') {
   process.exit(0)
 }
 if (name === 'mutations') {
-  const { graphs, networks, checkpoints, results, benchmarks, clips, seed } = values
-  const counts = { graphs, networks, checkpoints, results, benchmarks, clips, seed }
+  const { graphs, networks, checkpoints, results, benchmarks, clips, weights, seed } = values
+  const counts = { graphs, networks, checkpoints, results, benchmarks, clips, weights, seed }
   const numbers = Object.entries(counts).map(([kind, count]) => [kind, Number(count)] as const)
   for await (const line of mutations({ ...noMutations, ...Object.fromEntries(numbers) })) console.log(line)
   process.exit(0)

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { CodedError, codeOf, messageOf } from '../../engine/shared/errors.ts'
 import { wordsOf } from '../../operators/eval/subtitles.ts'
 import { readWhole } from '../../operators/files/packed-file.ts'
 import { parseQuestions } from '../../operators/read/questions.ts'
@@ -11,9 +10,10 @@ import { readText } from '../../operators/read/rows.ts'
 import { readTable } from '../../operators/read/table.ts'
 import { runFfmpeg } from '../../operators/video/ffmpeg.ts'
 import { openClip } from '../../operators/video/open-clip.ts'
-import { type Random, randomOf } from '../engine/run/random-graph.ts'
 import { fixture } from '../fixtures.ts'
 import { tarGzOf, tarOf, zipOf } from '../operators/files/make-archives.ts'
+import { deadlineSeconds, type MutationCounts, mutated } from './mutated-files.ts'
+import { mutatedWeights } from './mutated-weights.ts'
 
 export interface MutationOptions {
   /** How many of each kind. */
@@ -23,6 +23,7 @@ export interface MutationOptions {
   readonly results: number
   readonly benchmarks: number
   readonly clips: number
+  readonly weights: number
   readonly seed: number
 }
 
@@ -33,21 +34,11 @@ export const noMutations: MutationOptions = {
   results: 0,
   benchmarks: 0,
   clips: 0,
+  weights: 0,
   seed: 1,
 }
 
-/** What became of the changed files of one kind. */
-export interface MutationCounts {
-  accepted: number
-  /** With a code, the file's name and a reason. */
-  refused: number
-  /** Crashed, hung, showed a stack, or named no file. */
-  faults: string[]
-}
-
-const deadlineSeconds = 60
-
-/** Changes graphs, run folders, benchmarks' files and clips at random, and reads each: what a line a kind says of them. */
+/** Changes graphs, run folders, benchmarks' files, clips and folders of weights at random, and reads each: what a line a kind says of them. */
 export async function* mutations(options: MutationOptions): AsyncGenerator<string> {
   const { seed } = options
   yield* testLine('graphs', 'engine/graph/mutations.test', options.graphs, seed)
@@ -58,6 +49,7 @@ export async function* mutations(options: MutationOptions): AsyncGenerator<strin
   for (const [kind, count, read] of [
     ['benchmark files', options.benchmarks, mutatedBenchmarks],
     ['clips', options.clips, mutatedClips],
+    ['folders of weights', options.weights, mutatedWeights],
   ] as const) {
     if (count === 0) continue
     const { accepted, refused, faults } = await read(count, seed)
@@ -158,105 +150,5 @@ function benchmarkFiles(): Record<string, Buffer> {
     'large.zip': zipOf(archived, { large: true }),
     'a.tar': tarOf(archived),
     'a.tar.gz': tarGzOf(archived),
-  }
-}
-
-async function mutated(
-  count: number,
-  seed: number,
-  files: Readonly<Record<string, Buffer>>,
-  read: (path: string) => Promise<void>,
-): Promise<MutationCounts> {
-  const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'flow-mutated-'))
-  const counts: MutationCounts = { accepted: 0, refused: 0, faults: [] }
-  const names = Object.keys(files)
-  try {
-    for (let i = 0; i < count; i++) {
-      const random = randomOf(seed * 1_000_003 + i)
-      const name = names[i % names.length] ?? ''
-      const folder = join(root, String(i))
-      const path = join(folder, name)
-      mkdirSync(folder)
-      let bytes = files[name] ?? Buffer.alloc(0)
-      for (let left = 1 + Math.floor(random() * 3); left > 0; left--) bytes = changed(bytes, random)
-      writeFileSync(path, bytes)
-      const fault = await endOf(path, read(path), counts)
-      if (fault !== undefined) counts.faults.push(`case ${i}, ${name}: ${fault}`)
-      rmSync(folder, { recursive: true, force: true })
-    }
-    return counts
-  } finally {
-    rmSync(root, { recursive: true, force: true })
-  }
-}
-
-/** Counts how the reading of a changed file ended; returns what is wrong with that. */
-async function endOf(path: string, work: Promise<void>, counts: MutationCounts): Promise<string | undefined> {
-  const began = performance.now()
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>(resolve => {
-    timer = setTimeout(() => resolve('late'), deadlineSeconds * 1000)
-  })
-  try {
-    if ((await Promise.race([work, late])) === 'late') return `hung for ${deadlineSeconds} s`
-    if (performance.now() - began > deadlineSeconds * 1000) return 'held the process too long'
-    counts.accepted++
-    return undefined
-  } catch (error) {
-    const text = messageOf(error)
-    if (/^\s+at .*:\d+/m.test(text)) return `a stack: ${text}`
-    const isCoded = error instanceof CodedError || /^E(?!RR_)/.test(codeOf(error) ?? '')
-    if (!isCoded) return `an error without a code: ${text}`
-    if (!text.includes(path)) return `names no file: ${text}`
-    counts.refused++
-    return undefined
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-const numbers = [
-  '-1',
-  '1e999',
-  '9007199254740993',
-  '99999999999999999999',
-  '4294967296',
-  '0',
-  'null',
-  '-0',
-  '1e308',
-]
-
-/** The bytes with some flipped, cut off, doubled or removed, or a number in place of another. */
-function changed(bytes: Buffer, random: Random): Buffer {
-  const below = (limit: number) => Math.floor(random() * limit)
-  const at = below(bytes.length)
-  const length = 1 + below(Math.min(bytes.length - at, 64) || 1)
-  switch (below(6)) {
-    case 0:
-      return bytes.subarray(0, at)
-    case 1:
-      return Buffer.concat([bytes.subarray(0, at + length), bytes.subarray(at)])
-    case 2:
-      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + length)])
-    case 3: {
-      const text = bytes.toString('latin1')
-      const places = [...text.matchAll(/\d+/g)]
-      const place = places[below(places.length)]
-      if (!place) return bytes
-      const number = numbers[below(numbers.length)]
-      return Buffer.from(
-        `${text.slice(0, place.index)}${number}${text.slice(place.index + place[0].length)}`,
-        'latin1',
-      )
-    }
-    default: {
-      const flipped = Buffer.from(bytes)
-      for (let left = 1 + below(8); left > 0 && flipped.length > 0; left--) {
-        const place = below(flipped.length)
-        flipped[place] = (flipped[place] ?? 0) ^ (1 << below(8))
-      }
-      return flipped
-    }
   }
 }
