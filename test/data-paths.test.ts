@@ -91,6 +91,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/model/feature-files.ts': ['hashed', '`${key}.f32`', 'name'],
   'operators/eval/question-sheets.ts': ['hashed', 'sheet'],
   'operators/eval/results/claims.ts': ['hashed', 'fileName(clip)'],
+  'kernels/device/adapters/cards.ts': ['listed', 'name', 'place'],
+  'kernels/device/adapters/search-paths.ts': ['listed', 'kind', 'name'],
   'operators/file-digests.ts': ['listed', 'digestOf([text, name])', 'name'],
   'operators/eval/results/opening.ts': ['listed', 'name'],
   'operators/eval/results/report-frame.ts': ['spelled', 'name'],

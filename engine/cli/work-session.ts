@@ -157,6 +157,7 @@ async function openSession(
     part,
     name,
     folder: join(folder, 'versions'),
+    seat: world.environment.FLOW_SEAT ? `${world.environment.FLOW_SEAT}: ` : '',
     plan,
     ...(sees && { filesDirectory: directory }),
   })

@@ -43,8 +43,8 @@ const guard = [
 ].join('\n')
 const main = fileURLToPath(import.meta.url).replace(/workers\.(js|ts)$/, 'main.$1')
 const upSeconds = 20
-/** A child that dies sooner, this many times in a row, cannot start. */
-const soonMs = 3000
+/** A child that dies sooner, this many times in a row, cannot start; one that ends by itself may have tried for longer. */
+const soonMs = { killed: 3000, ended: 60_000 }
 const mostDeaths = 5
 const mostPayload = 8 * 2 ** 20
 
@@ -110,7 +110,7 @@ export async function startWorkers({
         const start = () =>
           spawn(process.execPath, [...process.execArgv, main, ...words], {
             stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-            env: { ...process.env, ...seat?.variables, ...environment },
+            env: { ...process.env, ...seat?.variables, ...environment, FLOW_SEAT: seat?.gpu ?? '' },
           })
         const title = seat ? `worker ${name} on ${seat.gpu}` : `worker ${name}`
         const over = () => {
@@ -190,7 +190,8 @@ function keepRunning(
       one.on('close', (code, signal) => {
         done()
         if (isStopped || code === 0) return
-        deaths = performance.now() - begun < soonMs ? deaths + 1 : 0
+        const soon = signal === null ? soonMs.ended : soonMs.killed
+        deaths = performance.now() - begun < soon ? deaths + 1 : 0
         if (deaths >= mostDeaths) {
           complain(`${name}: ends as soon as it starts; ${log} says why`)
           over()

@@ -121,7 +121,9 @@ class HomePart implements Home, RunLink {
     this.#pieces.serve(this.#server, this.#epoch)
     this.#server.connection.subscribe(statusOf(this.#epoch), {
       callback: (_, message) => {
-        const status = message.json<WorkerStatus>()
+        const { fault, ...status } = message.json<WorkerStatus>()
+        if (fault !== undefined)
+          this.#run?.log(`worker ${status.worker}: ${fault}: its items go to the others`, 'warn')
         this.#workers.set(status.worker, { ...status, at: Date.now() })
       },
     })

@@ -106,6 +106,8 @@ export interface WorkerStatus {
   readonly done: number
   /** The value that its items are worked on with now. */
   readonly version: unknown
+  /** Why it ends, when its machine has failed, e.g. its GPU. */
+  readonly fault?: string
 }
 
 /** Processes with the same text see the same files. */

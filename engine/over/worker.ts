@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly part: CutPart
   /** Its name among the workers of the run. */
   readonly name: string
+  /** What the home part says of its GPU, for messages; '' for nothing. */
+  readonly seat: string
   /** A folder for versions that it has pulled. */
   readonly folder: string
   readonly plan: Plan
@@ -106,6 +108,7 @@ export class Worker implements RunLink {
   async close(error: RunError | undefined): Promise<void> {
     this.end()
     clearInterval(this.#status)
+    if (error && isOfMachine(error)) this.#tell(`${this.#options.seat}${error.message}`)
     const ofItem = error && ['operator-failed', 'operator-misused', 'never-settled'].includes(error.code)
     for (const call of this.#calls) {
       // e.g. a lost GPU: another one does the item, unless several have failed on it
@@ -267,7 +270,7 @@ export class Worker implements RunLink {
     }
   }
 
-  #tell(): void {
+  #tell(fault?: string): void {
     const { server, announcement, part, name } = this.#options
     const status: WorkerStatus = {
       worker: name,
@@ -277,6 +280,7 @@ export class Worker implements RunLink {
       leases: this.#calls.size,
       done: this.#done,
       version: this.#version === undefined ? null : JSON.parse(String(this.#version)),
+      ...(fault !== undefined && { fault }),
     }
     if (!server.connection.isClosed())
       server.connection.publish(statusOf(announcement), JSON.stringify(status))
