@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from '../platform/files.ts'
+import { existsSync, readFileSync, statSync } from '../platform/files.ts'
 import { fileInside, isInside } from '../shared/inside.ts'
 import type { Entry, LinesMessage, Message, SavedData } from './messages.ts'
 import { savedPage } from './page-file.ts'
@@ -91,7 +91,7 @@ function picturesOf(directory: string, streams: readonly LinesMessage[]): Record
   let bytes = 0
   for (const name of new Set(streams.flatMap(({ entries }) => entries.flatMap(picturesIn)))) {
     const file = existsSync(directory) ? fileInside(directory, name) : undefined
-    if (file === undefined || bytes > mostPictureBytes) continue
+    if (file === undefined || bytes + statSync(file).size > mostPictureBytes) continue
     const picture = readFileSync(file)
     bytes += picture.length
     pictures[name] = picture.toString('base64')

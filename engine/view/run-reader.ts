@@ -11,12 +11,14 @@ import {
 } from '../platform/files.ts'
 import { basename, join } from '../platform/paths.ts'
 import type { Status } from '../run/record/status.ts'
-import { refuseUnlessFile } from '../shared/files.ts'
+import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
 import type { Entry, LinesMessage, Message } from './messages.ts'
 
 /** Most bytes of a stream that are read when a page opens: older lines are left out. */
 const mostBytes = 24 << 20
+/** Most bytes that are read in one look: what is left comes with the next ones. */
+const mostInLook = 8 * mostBytes
 /** Lines in one message: the page shows the first ones while others are on their way. */
 const linesInMessage = 1000
 /** Results of an evaluation in one look. */
@@ -30,6 +32,8 @@ export class RunReader {
   readonly #texts = new Map<string, string>()
   readonly #offsets = new Map<string, number>()
   readonly #results = new Set<string>()
+  /** Bytes that this look may still read. */
+  #left = 0
 
   /** `run` is the name that messages give to it. */
   constructor(directory: string, run: string, most = mostBytes) {
@@ -41,6 +45,7 @@ export class RunReader {
   /** What the folder holds that the looks before did not give. A file that is being written is left for the next look. */
   look(): Message[] {
     const run = this.#run
+    this.#left = mostInLook
     const manifest = this.#changed('manifest.json')
     const nodes = this.#changed('nodes.json')
     const status = this.#changed('status.json')
@@ -58,7 +63,7 @@ export class RunReader {
   #changed(name: string): unknown {
     const path = join(this.directory, name)
     try {
-      refuseUnlessFile(path)
+      if (!this.#isOwn(path) || statSync(path).size > this.#most) return undefined
       const text = readFileSync(path, 'utf8')
       if (text === this.#texts.get(name)) return undefined
       const value: unknown = JSON.parse(text)
@@ -72,8 +77,17 @@ export class RunReader {
   #streams(): string[] {
     if (!existsSync(this.directory)) return []
     return readdirSync(this.directory).filter(
-      name => name.endsWith('.jsonl') && isFile(join(this.directory, name)),
+      name => name.endsWith('.jsonl') && this.#isOwn(join(this.directory, name)),
     )
+  }
+
+  /** A file that lies in the folder: one from elsewhere may hold pipes and devices, which never end, and links that lead out. */
+  #isOwn(path: string): boolean {
+    try {
+      return statSync(path).isFile() && leadsInto(this.directory, path)
+    } catch {
+      return false // it is not there, or a link that leads nowhere
+    }
   }
 
   #lines(name: string): LinesMessage[] {
@@ -82,9 +96,14 @@ export class RunReader {
     const before = this.#offsets.get(name)
     const reset = before !== undefined && size < before
     const begin = reset || before === undefined ? Math.max(0, size - this.#most) : before
-    if (size <= begin && !reset) return []
-    const bytes = readBytes(path, begin, Math.min(size, begin + this.#most))
-    const end = bytes.lastIndexOf(lineEnd) + 1
+    if ((size <= begin && !reset) || this.#left === 0) return []
+    const bytes = readBytes(path, begin, Math.min(size, begin + Math.min(this.#most, this.#left)))
+    this.#left -= bytes.length
+    // a line that is longer than what is read is left out
+    const end =
+      bytes.length === this.#most
+        ? bytes.lastIndexOf(lineEnd) + 1 || bytes.length
+        : bytes.lastIndexOf(lineEnd) + 1
     const first = begin > 0 && before !== begin ? bytes.indexOf(lineEnd) + 1 : 0
     this.#offsets.set(name, begin + end)
     const entries = bytes
@@ -102,21 +121,30 @@ export class RunReader {
   /** An evaluation keeps one file for each question. */
   #newResults(): LinesMessage[] {
     const folder = join(this.directory, 'results')
-    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return []
     const isNew = (name: string) =>
-      name.endsWith('.json') && !this.#results.has(name) && isFile(join(folder, name))
-    const names = readdirSync(folder).filter(isNew)
+      name.endsWith('.json') && !this.#results.has(name) && this.#isOwn(join(folder, name))
+    const names = namesIn(folder).filter(isNew)
     const entries = names.slice(0, resultsInLook).flatMap(name => {
+      const path = join(folder, name)
+      const { size } = statSync(path)
+      if (size > this.#left && size <= this.#most) return []
       this.#results.add(name)
-      return entryOf(readFileSync(join(folder, name), 'utf8'))
+      if (size > this.#most) return []
+      this.#left -= size
+      return entryOf(readFileSync(path, 'utf8'))
     })
     const about = { type: 'lines' as const, run: this.#run, stream: 'results' }
     return entries.length === 0 ? [] : [{ ...about, entries }]
   }
 }
 
-/** A folder from elsewhere may hold pipes and devices, which never end. */
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // not an evaluation
+  }
+}
 
 const lineEnd = 10
 

@@ -27,8 +27,8 @@ export interface StoredElements {
   /** f32 or f16: written from element `first` on, which is even. */
   to: Tensor
   first: number
-  /** u32 (1): counts the values outside float16's range if `to` is float16. */
-  saturated: Tensor
+  /** u32 (2): counts the values outside float16's range if `to` is float16, and those that are no finite number. */
+  counts: Tensor
 }
 
 /**
@@ -36,13 +36,13 @@ export interface StoredElements {
  * one, with its sign. NaN stays NaN.
  */
 export function storeElements(recording: Recording, of: StoredElements): void {
-  const { raw, at, format, count, to, first, saturated } = of
+  const { raw, at, format, count, to, first, counts } = of
   const isHalf = to.type === 'f16'
   const words = isHalf ? Math.ceil(count / 2) : count
   const { width, repeat } = spread(recording.target)
   recording.dispatch(store(recording.target, format, isHalf), {
     params: { at, count, words, first: isHalf ? first / 2 : first },
-    buffers: { raw, stored: { ...to, type: 'u32', shape: [Math.ceil(bytesOf(to) / 4)] }, saturated },
+    buffers: { raw, stored: { ...to, type: 'u32', shape: [Math.ceil(bytesOf(to) / 4)] }, counts },
     grid: Math.ceil(words / (width * repeat)),
   })
 }
@@ -50,14 +50,16 @@ export function storeElements(recording: Recording, of: StoredElements): void {
 function store(target: Target, format: RawFormat, isHalf: boolean) {
   const { width, repeat } = spread(target)
   const copied = isHalf && format === 'F16'
-  const element = copied ? 'half(params.at + i)' : isHalf ? `narrowed(${widened[format]})` : widened[format]
+  const read = copied ? 'half(params.at + i)' : widened[format]
+  const checked = `counted(${read}, ${copied ? '0x7c00u' : '0x7f800000u'})`
+  const element = isHalf && !copied ? `narrowed(${checked})` : checked
   return kernel({
     name: `store_${format}_as_${isHalf ? 'f16' : 'f32'}`,
     params: { at: 'u32', count: 'u32', words: 'u32', first: 'u32' },
     buffers: {
       raw: { element: 'u32', access: 'read' },
       stored: { element: 'u32', access: 'write' },
-      saturated: { element: 'atomic<u32>', access: 'write' },
+      counts: { element: 'atomic<u32>', access: 'write' },
     },
     code: `
 fn half(i: u32) -> u32 { return (raw[i >> 1u] >> ((i & 1u) * 16u)) & 0xffffu; }
@@ -71,12 +73,16 @@ fn from_half(bits: u32) -> u32 {
   let shift = countLeadingZeros(fraction) - 21u;
   return sign | ((113u - shift) << 23u) | (((fraction << shift) & 0x3ffu) << 13u);
 }
+fn counted(word: u32, exponent: u32) -> u32 {
+  if ((word & exponent) == exponent) { atomicAdd(&counts[1], 1u); }
+  return word;
+}
 fn narrowed(word: u32) -> u32 {
   let sign = (word >> 16u) & 0x8000u;
   let magnitude = word & 0x7fffffffu;
   if (magnitude > 0x7f800000u) { return 0x7e00u; }
   if (magnitude >= 0x477ff000u) {
-    atomicAdd(&saturated[0], 1u);
+    atomicAdd(&counts[0], 1u);
     return sign | 0x7bffu;
   }
   if (magnitude >= 0x38800000u) {

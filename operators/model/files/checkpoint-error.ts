@@ -16,6 +16,7 @@ export type CheckpointErrorCode =
   | 'duplicate-tensor'
   | 'missing-tensor'
   | 'wrong-shape'
+  | 'not-finite'
   | 'unknown-tensor'
   | 'folder-in-use'
 
@@ -52,6 +53,7 @@ const remedies: Readonly<Record<CheckpointErrorCode, string>> = {
   'bad-index': 'copy or download the index again',
   'duplicate-tensor': 'remove the file that does not belong to this checkpoint',
   'missing-tensor': 'use weights and config.json of the same model',
+  'not-finite': 'copy or download this file again: it is damaged, or the training that wrote it has failed',
   'wrong-shape': 'use weights and config.json of the same model',
   'unknown-tensor': 'use weights and config.json of the same model',
   'folder-in-use': 'name a folder that is new or empty',

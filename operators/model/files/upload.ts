@@ -6,12 +6,13 @@ import { Recording } from '../../../kernels/plan/recording.ts'
 import { storeElements } from '../../../kernels/weights/store-elements.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
-import { readInto, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
+import { readInto, readTensor, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
 
 /**
  * Fills tensors on the GPU (f32 or f16) from the tensors of the same names in the file, converted on the GPU. The file is
  * read into mapped memory that the GPU copies from, a few pieces at a time; memory is reused when its copy is done.
- * Returns the number of values beyond float16's range, which are set to its largest number.
+ * Returns the number of values beyond float16's range, which are set to its largest number. A value that is NaN or infinite is
+ * an error: what is computed with it would be no number either.
  */
 export async function uploadTensors(
   device: Device,
@@ -23,19 +24,38 @@ export async function uploadTensors(
   const pieceBytes = Math.min(largestPiece, align(end))
   const pieces = piecesOf(file, tensors, pieceBytes)
   const raw = device.tensor('raw weights', [pieceBytes / 4], 'u32')
-  const saturated = device.tensor('saturated weights', [1], 'u32')
+  const counts = device.tensor('saturated weights, weights that are no number', [2], 'u32')
   try {
     await withFile(file.path, async handle => {
-      const loop = () => upload(device, { path: file.path, handle, pieces, pieceBytes, raw, saturated })
+      const loop = () => upload(device, { path: file.path, handle, pieces, pieceBytes, raw, counts })
       const ends = await Promise.allSettled(Array.from({ length: piecesInFlight }, loop))
       for (const end of ends) if (end.status === 'rejected') throw end.reason
     })
-    const [count = 0] = await device.readIntegers(saturated)
-    return count
+    const [saturated = 0, notFinite = 0] = await device.readIntegers(counts)
+    if (notFinite > 0) throw await withoutNumbers(file, tensors.keys(), notFinite)
+    return saturated
   } finally {
     device.freeTensor(raw)
-    device.freeTensor(saturated)
+    device.freeTensor(counts)
   }
+}
+
+/** Of a file with values that are no finite number, the first tensor that has one. */
+async function withoutNumbers(
+  file: SafetensorsFile,
+  names: Iterable<string>,
+  count: number,
+): Promise<CheckpointError> {
+  const isBad = async (name: string): Promise<boolean> => {
+    for await (const values of readTensor(file, name)) if (!values.every(Number.isFinite)) return true
+    return false
+  }
+  for (const name of names) {
+    if (!file.tensors.has(name) || !(await isBad(name))) continue
+    const message = `${file.path}: tensor ${name}: its values must be finite, found NaN or infinity (${count} in the file)`
+    return new CheckpointError({ code: 'not-finite', message })
+  }
+  return new CheckpointError({ code: 'not-finite', message: `${file.path}: ${count} values are not finite` })
 }
 
 /** A stretch of a file and the elements in it. */
@@ -52,12 +72,12 @@ interface Loop {
   pieces: Iterator<Piece>
   pieceBytes: number
   raw: Tensor
-  saturated: Tensor
+  counts: Tensor
 }
 
 /** Takes pieces until there are none: reads one into mapped memory, then has the GPU copy and convert it. */
 async function upload(device: Device, of: Loop): Promise<void> {
-  const { path, handle, pieces, pieceBytes, raw, saturated } = of
+  const { path, handle, pieces, pieceBytes, raw, counts } = of
   const usage = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC
   const staging = device.gpu.createBuffer({ label: 'weights to upload', size: pieceBytes, usage })
   try {
@@ -68,7 +88,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
       staging.unmap()
       const recording = new Recording(device)
       for (const part of parts)
-        storeElements(recording, { ...part, raw, at: (part.begin - begin) / 2, saturated })
+        storeElements(recording, { ...part, raw, at: (part.begin - begin) / 2, counts })
       const compiled = await compile(device, recording, 'upload')
       const encoder = device.gpu.createCommandEncoder()
       // All loops share one buffer: the queue finishes the conversion of a piece before the copy of the next.

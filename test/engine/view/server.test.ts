@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -121,3 +121,53 @@ t.test('a run from elsewhere cannot make the page wait, or lead its requests out
     t.throws(ask, { code: 'path-outside', message: /must lie in its folder, found a link to/ })
   t.same(readdirSync(join(folder, 'elsewhere')), ['a.b.jsonl'])
 })
+
+t.test(
+  'the folder of a run from elsewhere is shown as far as it is whole, without what lies outside of it',
+  async t => {
+    const folder = t.testdir({
+      run: {
+        'manifest.json': '{"status":"completed"}',
+        'nodes.json': {},
+        'binary.jsonl': '\u0000\u0001',
+        'whole.jsonl': '{"step":1}\n',
+        results: { 'a.json': '{"id":"a"}' },
+      },
+      'secret.jsonl': '{"password":"p"}\n',
+      'secret.json': '{"password":"p"}',
+    })
+    const run = join(folder, 'run')
+    symlinkSync('loop.jsonl', join(run, 'loop.jsonl'))
+    symlinkSync('status.json', join(run, 'status.json'))
+    symlinkSync(join(folder, 'secret.jsonl'), join(run, 'metrics.jsonl'))
+    symlinkSync(join(folder, 'secret.json'), join(run, 'results', 'b.json'))
+    symlinkSync('c.json', join(run, 'results', 'c.json'))
+    const messages = new RunReader(run, 'run').look()
+    t.same(
+      messages.flatMap(message =>
+        message.type === 'lines' && message.entries.length > 0 ? [[message.stream, message.entries]] : [],
+      ),
+      [
+        ['whole', [{ step: 1 }]],
+        ['results', [{ id: 'a' }]],
+      ],
+    )
+    t.equal(messages[0]?.type, 'manifest')
+  },
+)
+
+t.test(
+  'a line that is longer than what is read at a time is left out, and those after it are not',
+  async t => {
+    const run = t.testdir({ 'metrics.jsonl': '{"step":1}\n' })
+    const reader = new RunReader(run, 'run', 100)
+    const steps = () =>
+      reader
+        .look()
+        .flatMap(message => (message.type === 'lines' ? message.entries.map(({ step }) => step) : []))
+    t.same(steps(), [1])
+    appendFileSync(join(run, 'metrics.jsonl'), `{"step":2,"text":"${'x'.repeat(1000)}"}\n{"step":3}\n`)
+    t.same(Array.from({ length: 15 }, steps).flat(), [3])
+    t.same(steps(), [])
+  },
+)

@@ -51,9 +51,9 @@ await onEachFamily(t, async (device, t) => {
           const raw = device.tensor('raw', [padded.length / 4], 'u32', new Uint32Array(padded.buffer))
           const size = first + count + 3
           const to = device.tensor('to', [size], type)
-          const saturated = device.tensor('saturated', [1], 'u32')
+          const counts = device.tensor('counts', [2], 'u32')
           await runOnce(device, recording =>
-            storeElements(recording, { raw, at: skipped, format, count, to, first, saturated }),
+            storeElements(recording, { raw, at: skipped, format, count, to, first, counts }),
           )
           const wide = toFloat32(bytes.slice(), format).subarray(0, count)
           const wanted = type === 'f32' ? new Uint32Array(wide.buffer, 0, count) : toFloat16Bits(wide)
@@ -77,13 +77,18 @@ await onEachFamily(t, async (device, t) => {
             `${name}: no element after is written`,
           )
           const beyond = wide.filter(value => Math.abs(value) >= 65520).length
-          const [counted] = await device.readIntegers(saturated)
+          const [counted, notFinite] = await device.readIntegers(counts)
           t.equal(
             counted,
             type === 'f16' && format !== 'F16' ? beyond : 0,
             `${name}: values outside the range are counted`,
           )
-          for (const tensor of [raw, to, saturated]) device.freeTensor(tensor)
+          t.equal(
+            notFinite,
+            wide.filter(value => !Number.isFinite(value)).length,
+            `${name}: values that are no finite number are counted`,
+          )
+          for (const tensor of [raw, to, counts]) device.freeTensor(tensor)
         }
       })
 })

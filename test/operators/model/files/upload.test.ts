@@ -89,3 +89,29 @@ t.test('a tensor of another size is refused', async t => {
     message: /tensor a: must hold 8 elements, got 7/,
   })
 })
+
+t.test('a value that is no finite number is refused with the file and the tensor', async t => {
+  for (const [dtype, type, ...bad] of [
+    ['BF16', 'f16', Number.NaN, Number.NEGATIVE_INFINITY],
+    ['F32', 'f32', Number.NaN, Number.POSITIVE_INFINITY],
+    // the writer makes infinity the largest number of float16
+    ['F16', 'f16', Number.NaN],
+    ['F16', 'f32', Number.NaN],
+  ] as const)
+    for (const value of bad) {
+      const path = join(t.testdir(), 'model.safetensors')
+      const values = Float32Array.from({ length: 50 }, (_, i) => (i === 33 ? value : i))
+      await writeSafetensors(path, [
+        { name: 'a', shape: [50], dtype: 'F32', chunks: [new Float32Array(50)] },
+        { name: 'b', shape: [50], dtype, chunks: [values] },
+      ])
+      const tensors = new Map(['a', 'b'].map(name => [name, device.tensor(name, [50], type)]))
+      const before = device.liveBytes
+      await t.rejects(uploadTensors(device, await openSafetensors(path), tensors), {
+        code: 'not-finite',
+        message: `${path}: tensor b: its values must be finite, found NaN or infinity (1 in the file)`,
+      })
+      t.equal(device.liveBytes, before)
+      for (const tensor of tensors.values()) device.freeTensor(tensor)
+    }
+})
