@@ -28,6 +28,14 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
+/** What the user can do about an error or its cause, unless the message ends with it. */
+export function remedyIn(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const remedy = error instanceof CodedError ? error.remedy : undefined
+  if (remedy !== undefined) return error.message.endsWith(remedy) ? undefined : remedy
+  return remedyIn(error.cause)
+}
+
 /** Codes of Node for what a machine lacks or has lost. */
 const machineCodes: readonly (string | undefined)[] = [
   'EMFILE',

@@ -122,6 +122,8 @@ export default resource({
     const precision = precisionOn(device, config.precision)
     if (config.precision === 'auto' && precision === 'float32')
       context.log(`${path}: products are in float32: ${device.info.device} has no matrix units for float16`)
+    if (path.startsWith('builtin:'))
+      context.log(`the model is ${path}, a small one to try flow with (${own})`)
     const { checkpoint, source } = await openFiles(config)
     const adapted = train.includes('adapter')
     const parts = partsOf(config)
@@ -137,6 +139,9 @@ export default resource({
   },
   close: closeModel,
 })
+
+/** How to name another model than an embedded one. */
+const own = 'your own: --set model=DIR, or an id of the Hugging Face hub'
 
 /** The checkpoint and the adapter that a config names, with every fault of them that can be found on disk. */
 async function openFiles(config: ModelFields) {

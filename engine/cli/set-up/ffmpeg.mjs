@@ -27,6 +27,16 @@ export async function ffmpeg(machine) {
   return { what: 'ffmpeg', why: refusal(machine), commands }
 }
 
+/** The line that says which ffmpeg is used: its path, and what it says of its version. */
+export async function ffmpegFound(machine) {
+  const named = machine.env.FFMPEG_BIN
+  const bundled = join(machine.root, 'node_modules/ffmpeg-static/ffmpeg')
+  const binary = named ?? (machine.exists(bundled) ? bundled : 'ffmpeg')
+  const { output } = await answer(machine, binary)
+  const place = binary === 'ffmpeg' ? 'of the PATH' : binary
+  return `ffmpeg: ${/^ffmpeg version (\S+)/m.exec(output)?.[1] ?? 'unknown version'}, ${place}`
+}
+
 async function download(machine, folder, bundled) {
   machine.say('downloading ffmpeg (ffmpeg-static, into node_modules)')
   rmSync(bundled, { force: true })

@@ -1,14 +1,15 @@
 // What `flow set-up` runs: the steps of set-up that the machine needs, without those that a checkout needs.
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { ffmpeg } from './ffmpeg.mjs'
+import { ffmpeg, ffmpegFound } from './ffmpeg.mjs'
 import { openMachine, SetUpError } from './machine.mjs'
 import { setUp } from './set-up.mjs'
-import { vulkan } from './vulkan.mjs'
+import { adapterFound, vulkan } from './vulkan.mjs'
 
 try {
   const machine = openMachine(homeOfPackages())
   await setUp(machine, { install: [ffmpeg, vulkan], build: async () => {} })
+  for (const found of [adapterFound, ffmpegFound]) machine.say(await found(machine))
   machine.say('this machine is ready')
   for (const [name, value] of Object.entries(machine.environment)) machine.say(`set ${name}=${value}`)
 } catch (error) {

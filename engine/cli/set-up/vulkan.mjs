@@ -69,6 +69,12 @@ async function takeSwiftshader(machine) {
   return true
 }
 
+/** The line that says which adapter is used. */
+export async function adapterFound(machine) {
+  const { output } = await askForAdapter(machine, machine.environment)
+  return /^adapter: .*$/m.exec(output)?.[0] ?? 'adapter: none'
+}
+
 function askForAdapter(machine, env = {}) {
   // Another process: a broken driver may take it down.
   const script = fileURLToPath(new URL('adapter.mjs', import.meta.url))

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { messageOf } from '../../shared/errors.ts'
 import { number } from '../../shared/number.ts'
 import { table } from '../../shared/table.ts'
@@ -14,8 +14,11 @@ export const ls: Verb = {
   run: async ({ positional }, { print }) => {
     if (positional.length > 1) throw new UsageError(`must name one folder, found ${positional.join(' ')}`)
     const [folder = 'runs'] = positional
-    if (positional.length === 1 && !existsSync(folder))
-      throw new UsageError(`${folder}: must be a folder with runs in it, found nothing`)
+    const found = statSync(folder, { throwIfNoEntry: false })
+    if (positional.length === 1 && !found?.isDirectory())
+      throw new UsageError(
+        `${folder}: must be a folder with runs in it, found ${found ? 'a file' : 'nothing'}`,
+      )
     const rows = runsIn(folder).map(rowOf)
     if (rows.length === 0) print(`${folder}: no run in it`)
     else

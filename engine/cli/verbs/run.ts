@@ -5,7 +5,7 @@ import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
-import { CodedError } from '../../shared/errors.ts'
+import { remedyIn } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
@@ -108,14 +108,6 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     return 1
   }
   return summary.status === 'completed' ? 0 : summary.status === 'failed' ? 1 : 130
-}
-
-/** What the user can do about an error or its cause, unless the message ends with it. */
-function remedyIn(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
-  const remedy = error instanceof CodedError ? error.remedy : undefined
-  if (remedy !== undefined) return error.message.endsWith(remedy) ? undefined : remedy
-  return remedyIn(error.cause)
 }
 
 interface Start extends RunOptions {

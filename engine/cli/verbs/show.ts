@@ -27,6 +27,7 @@ export const show: Verb = {
       ['graph', String(manifest.graph)],
       ['status', `${status}, ${steps} steps${time}${lost}`],
       ...(error === undefined ? [] : [['error', isObject(error) ? String(error.message) : String(error)]]),
+      ...(isObject(error) && typeof error.remedy === 'string' ? [['fix', error.remedy]] : []),
       ['seed', String(manifest.seed)],
       ...(checkpoints ? [['checkpoints', `${checkpoints.count}, newest ${checkpoints.newest}`]] : []),
       ...(checkpoints?.best
@@ -59,8 +60,20 @@ function nextOf(
   checkpoints: Awaited<ReturnType<typeof checkpointsIn>>,
 ): string[] {
   if (status === 'running') return [`${flowCommand} top ${directory}`]
+  const resume = `${flowCommand} run --resume ${directory}`
   const keepsCheckpoints = isObject(manifest.resolved) && isObject(manifest.resolved.checkpoint)
-  if (status !== 'completed' && keepsCheckpoints) return [`${flowCommand} run --resume ${directory}`]
+  if (status === 'failed')
+    return [
+      'first mend the cause, the error above; then',
+      ...(keepsCheckpoints
+        ? [
+            `${resume}   # goes on; it knows only the graph that it began with`,
+            `${resume} --accept-changes   # if data, a model or a plugin was mended`,
+          ]
+        : []),
+      `${flowCommand} run ${manifest.graph}   # begins anew, with a mended graph`,
+    ]
+  if (status !== 'completed' && keepsCheckpoints) return [resume]
   if (!checkpoints) return [`open ${join(directory, 'report.html')}`]
   const { steps } = isObject(manifest.params) ? manifest.params : {}
   const { best, newest, models } = checkpoints

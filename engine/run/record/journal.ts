@@ -4,7 +4,7 @@ import { hide, hideIn, type Secrets } from '../../graph/secrets.ts'
 import type { LogLevel } from '../../operator.ts'
 import { existsSync } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
-import { codeOf, messageOf } from '../../shared/errors.ts'
+import { codeOf, messageOf, remedyIn } from '../../shared/errors.ts'
 import { visible } from '../../shared/visible.ts'
 import { hasPage } from '../../view/page-file.ts'
 import { reportOf } from '../../view/report.ts'
@@ -101,7 +101,13 @@ export class Journal {
 
   /** Adds how the run ended, and makes the page of one that measured something. */
   conclude({ error, ...facts }: RunSummary): void {
-    this.state({ ...facts, ...(error && { error: { code: error.code, message: error.message } }) })
+    const remedy = remedyIn(error)
+    const told = error && {
+      code: error.code,
+      message: error.message,
+      ...(remedy !== undefined && { remedy }),
+    }
+    this.state({ ...facts, ...(told && { error: told }) })
     if (!['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`)))) return
     if (hasPage()) this.#files.replace('report.html', reportOf(this.directory))
     else this.log('no report.html: the page was not built; "npm run build" builds it', 'warn')

@@ -21,6 +21,7 @@ export interface Comparison {
   /** Questions that one has and the other has not. */
   onlyFirst: number
   onlySecond: number
+  isByContent: boolean
   gained: readonly Flip[]
   lost: readonly Flip[]
   /** Of evaluations with several answers to each question, over the questions that both have. */
@@ -82,6 +83,7 @@ export function describeComparison(comparison: Comparison): string[] {
   const unlike = describeDifferences(differing)
   return [
     `${observations} questions in both, ${clusters} clips${onlyFirst + onlySecond > 0 ? `; ${onlyFirst} and ${onlySecond} in one only` : ''}`,
+    ...(comparison.isByContent ? ['no id is in both: paired by clip, words, options and true answer'] : []),
     ...(unlike.length > 0 ? [`questions that differ: ${unlike.join('; ')}`] : []),
     `${percent(first)} % → ${percent(second)} %, difference ${sign(mean)} (${interval})`,
     ...describeSides(comparison),

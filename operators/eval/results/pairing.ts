@@ -23,6 +23,8 @@ export interface Pairing {
   pairs: readonly Pair[]
   onlyFirst: number
   onlySecond: number
+  /** No id is in both, so questions with the same clip, words, options and true answer were paired. */
+  isByContent: boolean
   /**
    * Questions with one id that differ, by what differs first. Another true answer, other options or other words make
    * another question: these are in no pair. Another instruction, task, group or clip is a part of what is compared: these are.
@@ -46,13 +48,15 @@ export function pairResults(firstFolder: string, secondFolder: string): Pairing 
   const [first, second] = [firstFolder, secondFolder].map(folder =>
     byQuestion(readResults(folder, readBenchmark(folder))).flatMap(answeredOf),
   ) as [Answered[], Answered[]] // of two folders
-  const others = new Map(second.map(answered => [answered.result.id, answered]))
-  const found = first.flatMap(one => {
-    const two = others.get(one.result.id)
-    return two ? [{ one, two, difference: differenceOf(one.result, two.result) }] : []
-  })
+  const byId = pairsBy(({ id }) => id, first, second)
+  // the ids of one's own questions hold the name of their file
+  const isByContent = byId.length === 0
+  const found = isByContent ? pairsBy(contentOf, first, second) : byId
   if (found.length === 0)
-    throw new EvaluationError('no-results', `${secondFolder}: has no question that ${firstFolder} has`)
+    throw new EvaluationError(
+      'no-results',
+      `${secondFolder}: has no question that ${firstFolder} has, neither by its id nor by its clip, words, options and true answer`,
+    )
   const pairs = found.filter(({ difference }) => difference === undefined || isCompared(difference))
   const count = (name: Difference) => found.filter(({ difference }) => difference === name).length
   const differing = Object.fromEntries(differences.map(name => [name, count(name)])) as Pairing['differing'] // each of them
@@ -63,10 +67,24 @@ export function pairResults(firstFolder: string, secondFolder: string): Pairing 
     )
   return {
     pairs,
+    isByContent,
     differing,
     onlyFirst: first.length - found.length,
     onlySecond: second.length - found.length,
   }
+}
+
+function pairsBy(key: (result: Result) => string, first: readonly Answered[], second: readonly Answered[]) {
+  const others = new Map(second.map(answered => [key(answered.result), answered]))
+  return first.flatMap(one => {
+    const two = others.get(key(one.result))
+    return two ? [{ one, two, difference: differenceOf(one.result, two.result) }] : []
+  })
+}
+
+const contentOf = (result: Result): string => {
+  const { digests, clip, options, letters, answer, open } = result
+  return JSON.stringify([digests?.clip ?? clip, wordsOf(result), options, letters, answer, open])
 }
 
 function answeredOf(answers: readonly Result[]): Answered[] {

@@ -43,7 +43,7 @@ export interface Timing extends StageSeconds {
 
 /** The folder that a config names, or one in the run's own. */
 export const resultsFolder = (folder: string, context: Context): string =>
-  folder === '' ? join(context.runDirectory, 'evaluation') : folder
+  folder === '' ? join(context.runDirectory, ofRun) : folder
 
 /** Where the results of one of several numbers of frames are: a folder like that of a run with this number alone. */
 export const folderOfCount = (folder: string, count: number | undefined): string =>
@@ -126,14 +126,13 @@ export const readIfWhole = (path: string): Record<string, unknown> | undefined =
 
 /** All results of a folder that its recipe and its benchmark still stand for, in the order of the benchmark. */
 export function readResults(folder: string, { questions }: Pick<Benchmark, 'questions'>): Result[] {
-  const recipe = readOr(join(folder, 'recipe.json'), refuse) ?? {}
-  const digests = recipeDigests(recipe)
+  const digests = recipeDigests(readRecipe(folder))
   const stored = new Map<string, Result>()
   for (const path of resultFiles(folder)) {
     const result = readResult(path, refuse)
     if (result) stored.set(`${result.repeat ?? 0} ${result.id}`, result)
   }
-  const repeats = Array.from({ length: repeatsOf(recipe) }, (_, repeat) => repeat)
+  const repeats = Array.from({ length: repeatsOf(readRecipe(folder)) }, (_, repeat) => repeat)
   return questions.flatMap(({ id, question, gold }: ListedQuestion) =>
     repeats.flatMap(repeat => {
       const result = stored.get(`${repeat} ${id}`)
@@ -179,6 +178,8 @@ export function writeBenchmark(folder: string, benchmark: Benchmark): void {
 }
 
 export function readBenchmark(folder: string): Benchmark {
+  if (statSync(folder, { throwIfNoEntry: false })?.isFile())
+    throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found a file`)
   const path = join(folder, 'benchmark.json')
   const value = readOr(path, refuse) ?? missing(folder, 'benchmark.json')
   const fault = faultIn(value, benchmarkShape)
@@ -200,8 +201,13 @@ const benchmarkShape: Shape<keyof Benchmark> = {
 }
 
 function missing(folder: string, name: string): never {
-  throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found no ${name}`)
+  const inside = join(folder, ofRun, name)
+  const found = existsSync(inside) ? `those of its run in ${join(folder, ofRun)}` : `no ${name}`
+  throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found ${found}`)
 }
+
+/** Where a run keeps the results of an evaluation that names no folder for them. */
+const ofRun = 'evaluation'
 
 /** Removes what the folder says as a whole; the results stay. */
 export function removeReports(folder: string): void {

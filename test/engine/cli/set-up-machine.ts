@@ -34,8 +34,10 @@ export const setUp: {
   setUp(machine: Machine, steps: { install: Step[]; build: Step }): Promise<void>
   checkNode(version: string): void
 } = await load('set-up.mjs')
-export const { ffmpeg }: { ffmpeg: Step } = await load('ffmpeg.mjs')
-export const { vulkan }: { vulkan: Step } = await load('vulkan.mjs')
+type Found = (machine: Machine) => Promise<string>
+
+export const { ffmpeg, ffmpegFound }: { ffmpeg: Step; ffmpegFound: Found } = await load('ffmpeg.mjs')
+export const { vulkan, adapterFound }: { vulkan: Step; adapterFound: Found } = await load('vulkan.mjs')
 export const {
   packages,
   satisfies,

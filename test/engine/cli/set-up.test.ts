@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { failed, fake, ffmpeg, ok, vulkan } from './set-up-machine.ts'
+import { adapterFound, failed, fake, ffmpeg, ffmpegFound, ok, type Result, vulkan } from './set-up-machine.ts'
 
 t.test('an ffmpeg that runs is all that is asked for', async t => {
   const { machine, commands } = fake(() => ok)
@@ -108,4 +108,16 @@ t.test('an apt that fails says so with the end of its output', async t => {
     text.includes('install -y') ? { status: 100, output: 'E: no network' } : failed,
   )
   await t.rejects(ffmpeg(machine), /apt-get could not install ffmpeg\n {4}it broke\s*E: no network/)
+})
+
+t.test('set-up says which adapter and which ffmpeg it found', async t => {
+  const answers = (command: string): Result =>
+    command.includes('adapter.mjs')
+      ? { status: 0, output: 'Warning: x\nadapter: Card 9\n' }
+      : { status: 0, output: 'ffmpeg version 5.1.6-0 Copyright\n' }
+  const { machine } = fake(answers)
+  t.equal(await adapterFound(machine), 'adapter: Card 9')
+  t.equal(await ffmpegFound(machine), 'ffmpeg: 5.1.6-0, of the PATH')
+  const named = fake(answers, { env: { FFMPEG_BIN: '/opt/ffmpeg' } }).machine
+  t.equal(await ffmpegFound(named), 'ffmpeg: 5.1.6-0, /opt/ffmpeg')
 })

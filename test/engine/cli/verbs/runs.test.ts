@@ -62,7 +62,7 @@ const two = makeRun(
   {
     started: '2026-01-01T03:04:05Z',
     status: 'failed',
-    error: { message: 'sample 7: broken' },
+    error: { message: 'sample 7: broken', remedy: 'mend row 7' },
     params: { steps: 4 },
     seed: 4,
     resolved: { checkpoint: { best: 'eval/accuracy' }, nodes: { a: { config: { rate: 2 } } } },
@@ -93,7 +93,13 @@ t.test('show names the best checkpoint, the newest metrics, and the command to g
   t.match(text, /loss +2/, 'the newest value of each')
   t.match(text, /run --resume .*one --steps 8/)
   t.match(text, /run flow:infer\.json --set model=.*one\/checkpoints\/000004\/policy --set video=CLIP/)
-  t.match(await flow('show', two), { code: 0, text: /error +sample 7: broken/ })
+  const failed = await flow('show', two)
+  t.match(failed, { code: 0, text: /error +sample 7: broken\n +fix +mend row 7/ })
+  t.match(
+    failed.text,
+    /next\n +first mend the cause, the error above; then\n.*--resume .*two .*\n.*two --accept-changes/,
+  )
+  t.match(failed.text, /flow run g\.json {3}# begins anew/)
   t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
 })
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { compareResults, describeComparison } from '../../../../operators/eval/results/compare.ts'
@@ -50,6 +51,39 @@ t.test('questions that are not the same in both are counted by what differs, and
     describeComparison(comparison)[1],
     'questions that differ: 1 with another true answer, left out; 2 with other options, left out; 1 with other words, left out; 1 with another instruction, compared all the same; 1 with another task or group, compared all the same; 1 with another clip, compared all the same',
   )
+})
+
+t.test(
+  'the same questions under other ids, as of a CSV and of JSON lines, are compared by what they are',
+  async t => {
+    const folder = t.testdir()
+    const first = ['mine/0', 'mine/1'].map((id, i) => madeResult(id, 'B', { clip: `${i}.mp4` }))
+    const second = ['yours/7', 'yours/8'].map((id, i) => madeResult(id, 'A', { clip: `${1 - i}.mp4` }))
+    const [one, two] = [madeFolder(join(folder, 'a'), first), madeFolder(join(folder, 'b'), second)]
+    const comparison = compareResults(one, two)
+    t.strictSame([comparison.difference.observations, comparison.first, comparison.second], [2, 0, 1])
+    t.match(
+      describeComparison(comparison)[1],
+      'no id is in both: paired by clip, words, options and true answer',
+    )
+    const other = madeFolder(join(folder, 'c'), [madeResult('theirs/0', 'A', { clip: 'another.mp4' })])
+    t.throws(() => compareResults(one, other), {
+      message: /has no question that .* has, neither by its id nor/,
+    })
+  },
+)
+
+t.test('a file, a run and a folder without a recipe are told from a folder of an evaluation', async t => {
+  const folder = t.testdir({ 'q.csv': '', run: {}, bare: {} })
+  const good = madeFolder(join(folder, 'run', 'evaluation'), [madeResult('q', 'A')])
+  const bare = madeFolder(join(folder, 'bare'), [madeResult('q', 'A')])
+  rmSync(join(bare, 'recipe.json'))
+  for (const [place, found] of [
+    ['q.csv', /q\.csv: must be a folder of an evaluation, found a file/],
+    ['run', /run: must be a folder of an evaluation, found those of its run in .*run\/evaluation/],
+    ['bare', /bare: must be a folder of an evaluation, found no recipe\.json/],
+  ] as const)
+    t.throws(() => compareResults(join(folder, place), good), { message: found })
 })
 
 t.test('evaluations that ask no question alike are not compared', async t => {

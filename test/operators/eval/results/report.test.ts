@@ -112,7 +112,7 @@ t.test('every part of the report tells the same', async t => {
   const { summary, line } = await report(folder, results, ['made/lost'])
   t.match(summary, { done: 6, expected: 7, missing: ['made/lost'], outcomes: { right: 2, wrong: 4 } })
   t.match(summary.speed, { tokens: 72, tokensPerSecond: 6, secondsPerClip: { decode: 1, encode: null } })
-  t.match(line, /^tasks accuracy 33\.3 % \(6 of 7 questions\)/)
+  t.match(line, /^none: tasks accuracy 33\.3 % \(6 of 7 questions\)/)
   t.match(
     readFileSync(join(folder, 'report.md'), 'utf8'),
     /6 of 7 questions: INCOMPLETE[\s\S]*\| tasks \| 33\.3 \|/,
@@ -165,3 +165,31 @@ function makeRandom(seed: number): (limit: number) => number {
     return state % limit
   }
 }
+
+t.test(
+  'questions without a true answer have no accuracy, and the report says so and who answered',
+  async t => {
+    const folder = t.testdir()
+    agreeOnRecipe(folder, { model: 'builtin:shapes' })
+    const results = [0, 1].map(i => result(i, 'a.mp4', { answer: null, outcome: 'wrong' }))
+    const questions = results.map(({ id, clip }) => ({ id, clip }))
+    const shape = { headline: 'micro', excluded: [], findings: [], shard: 1, shards: 1 } as const
+    const benchmark: Benchmark = { name: 'made', ...shape, questions }
+    for (const one of results) putResult(folder, one)
+    const { line, summary } = await writeReport(folder, benchmark)
+    t.match(
+      line,
+      /^builtin:shapes: no question has a true answer to compare with, so there is no accuracy; see /,
+    )
+    t.equal(summary.trouble, undefined, 'the run does not fail: the answers may be meant for a submission')
+    t.match(
+      readFileSync(join(folder, 'report.md'), 'utf8'),
+      /Do not trust this score: no question has a true answer/,
+    )
+    const known = join(folder, 'known')
+    agreeOnRecipe(known, { model: 'builtin:shapes' })
+    putResult(known, result(0, 'a.mp4'))
+    putResult(known, result(1, 'a.mp4'))
+    t.match((await writeReport(known, benchmark)).line, /^builtin:shapes: micro accuracy 50\.0 %; see /)
+  },
+)
