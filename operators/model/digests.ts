@@ -18,7 +18,7 @@ export async function modelDigests(
     )
   return [
     ['weights', await digest(/^[^.].*\.safetensors(\.index\.json)?$/)],
-    ['configuration', await digest(/^(config|generation_config|preprocessor_config)\.json$/)],
+    ['configuration', await digest(/^(config|generation_config|((video_)?pre)?processor_config)\.json$/)],
     [
       'tokenizer',
       await digest(/^(tokenizer(_config)?|vocab|added_tokens|special_tokens_map)\.json$|^merges\.txt$/),

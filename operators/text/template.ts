@@ -17,11 +17,22 @@ export interface Template {
   readonly endOfText: string
   /** The words in the place of `<image>`, with an `<image>` for each frame; without it one stands for the whole clip. */
   readonly frames?: (clip: ShownClip) => string
-  /** Most tokens that these words take for each frame, of a clip shorter than 100 minutes. */
+  /** Most tokens that these words take for each frame, by the published tokenizer and of a clip shorter than 100 minutes. */
   readonly frameWords: number
 }
 
 export type TemplateName = keyof typeof templates
+
+/** InternVL3's, in the form of ChatML. */
+const chatMl = {
+  image: '<image>{content}',
+  user: '<|im_start|>user\n{content}<|im_end|>\n',
+  assistant: '<|im_start|>assistant\n{content}<|im_end|>\n',
+  separator: '<|im_end|>\n<|im_start|>assistant\n',
+  endOfText: '<|im_end|>',
+  frames: internVlFrames,
+  frameWords: 9,
+}
 
 export const templates = {
   qwen2_base: {
@@ -55,12 +66,20 @@ export const templates = {
     frames: smolVlmFrames,
     frameWords: 13,
   },
+  internvl: { ...chatMl, system: '' },
+  // The words that the code beside its authors' layout begins with.
+  internvl_chat: {
+    ...chatMl,
+    system:
+      '<|im_start|>system\n你是书生·万象，英文名是InternVL，' +
+      '是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。<|im_end|>\n',
+  },
 } as const satisfies Record<string, Template>
 
 /** Config field of operators that render conversations. */
 export const templateField = {
   type: 'string',
-  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm'],
+  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm', 'internvl', 'internvl_chat'],
   default: 'model',
   description:
     'Conversation template. model: the one that the model was trained with. `pretrain` leaves out the question, to learn captions from the frames alone.',
@@ -86,11 +105,16 @@ export function renderConversation(
   return withFrames(template, template.system + rounds.join(''), clip)
 }
 
-/** A question without its answer: the text ends with the assistant's cue, its form up to the first colon. */
+/** A question without its answer: the text ends with the assistant's cue, its form before the answer, without a last space. */
 export function renderPrompt(template: Template, question: string, clip?: ShownClip): string {
-  const cue = /^[^:]*:/.exec(template.assistant)?.[0] ?? ''
+  const cue = template.assistant.replace(/ ?\{content\}.*/s, '')
   const text = template.system + renderQuestion(template, question) + cue
   return withFrames(template, text, clip)
+}
+
+/** The frames of a clip in InternVL's words, counted from 1 (InternVLProcessor of transformers). */
+function internVlFrames({ seconds }: ShownClip): string {
+  return seconds.map((_, i) => `Frame${i + 1}: <img><image></img>\n`).join('')
 }
 
 const withFrames = ({ frames }: Template, text: string, clip: ShownClip | undefined): string =>

@@ -42,6 +42,9 @@ class SmolVlm:
     eos, image = "<end_of_utterance>", "<image>"
     side, tokens_of_frame = 25, 4
 
+    def stored(self, name):
+        return name
+
     def model(self, eos):
         from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
@@ -60,6 +63,9 @@ class SmolVlm:
 
     def pixels(self, frames):
         return frames[None]
+
+    def videos(self, clip, metadata):
+        return [[clip]], [[metadata]]
 
     def processor(self, tokenizer):
         from transformers import SmolVLMImageProcessor, SmolVLMProcessor, SmolVLMVideoProcessor
@@ -87,8 +93,11 @@ class InternVl:
     eos, image = "<|im_end|>", "<IMG_CONTEXT>"
     side, tokens_of_frame = 25, 4
 
-    def __init__(self, rope="dynamic"):
-        self.rope = dict(rope_type=rope, rope_theta=1e6, **({"factor": 2.0} if rope == "dynamic" else {}))
+    def stored(self, name):
+        """Files keep the names that parameters had before version 4.52."""
+        if name.startswith("model.language_model."):
+            return name.replace("model.language_model.", "language_model.model.", 1)
+        return "language_model." + name if name.startswith("lm_head.") else name.removeprefix("model.")
 
     def model(self, eos):
         from transformers import InternVLConfig, InternVLForConditionalGeneration
@@ -98,7 +107,7 @@ class InternVl:
         text = dict(model_type="qwen2", hidden_size=30, intermediate_size=37, num_hidden_layers=2, num_attention_heads=3)
         text.update(num_key_value_heads=1, vocab_size=405, rms_norm_eps=1e-6, max_position_embeddings=4096)
         text.update(eos_token_id=eos, bos_token_id=397, pad_token_id=397, tie_word_embeddings=False)
-        text.update(rope_parameters=self.rope)
+        text.update(rope_parameters=dict(rope_type="dynamic", rope_theta=1e6, factor=2.0))
         whole = dict(image_token_id=self.image_id, image_seq_length=4, downsample_ratio=0.5, tie_word_embeddings=False)
         return InternVLForConditionalGeneration, InternVLConfig(**whole, vision_config=vision, text_config=text)
 
@@ -110,6 +119,9 @@ class InternVl:
 
     def pixels(self, frames):
         return frames
+
+    def videos(self, clip, metadata):
+        return [clip], [metadata]
 
     def processor(self, tokenizer):
         from transformers import InternVLProcessor, InternVLVideoProcessor
@@ -128,7 +140,7 @@ class InternVl:
         )
 
 
-FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl(), "internvl-plain": InternVl("default")}
+FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl()}
 
 
 def write_tokenizer(family, source, out):
@@ -207,7 +219,7 @@ def write_numbers(family, model, eos, out):
     }
     for name, weight in model.named_parameters():
         if weight.grad is not None:
-            tensors["sft.grad." + name] = weight.grad
+            tensors["sft.grad." + family.stored(name)] = weight.grad
     tensors = {name: tensor.detach().float().contiguous() for name, tensor in tensors.items()}
     save_file(tensors, os.path.join(out, "expected.safetensors"))
     expected = {"prompt": prompt, "ids": ids, "labels": labels, "loss": float(loss), "greedy": greedy[start:]}
@@ -248,15 +260,8 @@ def write_processor(family, ids_of, out, note):
     rate = 4.0
     indices = [int(second * rate) for second in SECONDS]
     metadata = dict(fps=rate, total_num_frames=int(DURATION * rate), duration=DURATION, frames_indices=indices)
-    for more in (dict(video_metadata=[metadata]), dict(video_metadata=[[metadata]]), dict()):
-        try:
-            found = processor(text=[text], videos=[clip], do_sample_frames=False, return_tensors="pt", **more)
-            break
-        except Exception:
-            note(traceback.format_exc())
-            found = None
-    if found is None:
-        return
+    videos, about = family.videos(clip, metadata)
+    found = processor(text=[text], videos=videos, video_metadata=about, do_sample_frames=False, return_tensors="pt")
     ids = found["input_ids"][0].tolist()
     written = tokenizer.decode(ids, skip_special_tokens=False)
     said = dict(question=QUESTION, chat=text, text=written, ids=ids, image=family.image, seconds=SECONDS, duration=DURATION)

@@ -7,14 +7,20 @@ import { loadModel } from '../../operators/model/checkpoint/load-model.ts'
 import { saveModel } from '../../operators/model/checkpoint/save-model.ts'
 import { openSafetensors } from '../../operators/model/files/safetensors.ts'
 import { fixture } from '../fixtures.ts'
-import { checkFamily } from './family.ts'
+import { checkFamily, checkProcessor } from './family.ts'
 
 const device = await openDevice()
 t.teardown(() => device.close())
 
-for (const family of ['smolvlm'])
+for (const family of ['smolvlm', 'internvl'])
   t.test(`${family}: every number is that of transformers`, async t => {
     for (const { name, error, bound, ok } of await checkFamily(fixture(join('families', family)), device))
+      t.ok(ok, `${name}: ${error.toExponential(1)} <= ${bound.toExponential(1)}`)
+  })
+
+for (const family of ['smolvlm', 'internvl'])
+  t.test(`${family}: words and pixels are those of its processor`, async t => {
+    for (const { name, error, bound, ok } of await checkProcessor(fixture(join('families', family)), device))
       t.ok(ok, `${name}: ${error.toExponential(1)} <= ${bound.toExponential(1)}`)
   })
 

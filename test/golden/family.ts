@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Device } from '../../kernels/device/device.ts'
@@ -8,7 +9,11 @@ import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../operators/model/checkpoint/load-model.ts'
+import type { ModelConfig } from '../../operators/model/checkpoint/model-config.ts'
 import { sftLoss } from '../../operators/sft/loss.ts'
+import { renderPrompt, templates } from '../../operators/text/template.ts'
+import { tokenize } from '../../operators/text/tokenize.ts'
+import { frameResizer } from '../../operators/video/frame-resizer.ts'
 import { boundsOf } from './bounds.ts'
 import { largest, near } from './checked.ts'
 import { openExpected } from './expected.ts'
@@ -76,3 +81,53 @@ export async function checkFamily(folder: string, device: Device): Promise<Row[]
 
 /** Softmax ignores what all keys share: without rotations the bias of keys changes nothing. */
 const vanishes = (name: string): boolean => /^vision_tower\..*\.k_proj\.bias$/.test(name)
+
+/** What a family's processor makes of a clip and a question about it. */
+interface ProcessorJson {
+  question: string
+  text: string
+  ids: number[]
+  /** The token that stands for one visual token. */
+  image: string
+  seconds: number[]
+  duration: number
+}
+
+/** Compares the words, the ids and the pixel values with those of the family's processor. */
+export async function checkProcessor(folder: string, device: Device): Promise<Row[]> {
+  const { config, tokenizer, processor } = await openCheckpoint(folder)
+  const clip = await openExpected(join(folder, 'processor.safetensors'))
+  const [count, height, width] = clip.shape('frames')
+  const bytes = Uint8Array.from(await clip.read('frames'))
+  const { size, std, rescaleFactor } = processor
+  const pixels = device.tensor('pixels', [count, 3, size, size])
+  const resizer = await frameResizer(device, { width, height }, processor)
+  for (let i = 0; i < count; i++)
+    resizer.add(bytes.subarray(i * width * height * 3, (i + 1) * width * height * 3), pixels, i)
+  // Levels of 255: values are rounded to whole ones before they are normalised.
+  const found = await device.read(pixels)
+  const wanted = await clip.read('pixels')
+  const levelOf = (i: number) => std[Math.floor(i / size ** 2) % 3] / rescaleFactor
+  const levels = found.map((value, i) => Math.abs(value - wanted[i]) * levelOf(i))
+  resizer.free()
+  const rows = [row('pixels, levels of 255', largest(levels), 1 + 1e-3)]
+  rows.push(
+    row('pixels that differ by a level', levels.filter(level => level > 0.5).length / levels.length, 0.02),
+  )
+  const path = join(folder, 'processor.json')
+  if (!existsSync(path)) return rows
+  const json: ProcessorJson = JSON.parse(await readFile(path, 'utf8'))
+  const about = { seconds: json.seconds, durationSeconds: json.duration }
+  const text = renderPrompt(templates[config.template], `<image>\n${json.question}`, about)
+  const each = visualTokensAt(config, count)
+  rows.push(
+    row('text that differs', text.replaceAll('<image>', json.image.repeat(each)) === json.text ? 0 : 1, 0),
+  )
+  const imageId = tokenizer.idOf(json.image)
+  const ids = tokenize(tokenizer, text).flatMap(id => (id === -200 ? new Array(each).fill(imageId) : [id]))
+  rows.push(row('ids that differ', differences(ids, json.ids), 0))
+  return rows
+}
+
+const visualTokensAt = ({ connector, vision }: ModelConfig, frames: number): number =>
+  connector.network.visualTokens(frames * vision.network.frameTokens) / frames

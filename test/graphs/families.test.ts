@@ -13,6 +13,8 @@ t.setTimeout(800_000)
 /** How a prompt about two frames of a clip begins. */
 const families = {
   smolvlm: /^<\|im_start\|>User: You are provided .* of two frames .* from 00:03:.*\nIn which direction/s,
+  internvl:
+    /^<\|im_start\|>user\nFrame1: <img><image><\/img>\nFrame2: <img><image><\/img>\nIn which direction/,
 }
 
 const linesOf = (...path: string[]) =>

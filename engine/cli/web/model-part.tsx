@@ -80,7 +80,7 @@ export function ModelPart({ picked, onPick, disabled }: ModelOptions) {
       )}
       <p class="soft">
         A model of the hub is downloaded once and kept in this browser. Models that flow knows:
-        TinyLLaVA-Video with Qwen2, and SmolVLM2.
+        TinyLLaVA-Video with Qwen2, SmolVLM2, and InternVL3.
       </p>
     </fieldset>
   )

@@ -1,4 +1,5 @@
 import type { Architecture } from './architecture.ts'
+import { internVl, internVlChat } from './internvl.ts'
 import { smolVlm } from './smolvlm.ts'
 import { tinyLlava } from './tinyllava.ts'
 
@@ -9,4 +10,6 @@ export const published = { name: 'TinyLlavaForConditionalGeneration', architectu
 export const architectures = new Map<string, Architecture>([
   [published.name, published.architecture],
   ['SmolVLMForConditionalGeneration', smolVlm],
+  ['InternVLForConditionalGeneration', internVl],
+  ['InternVLChatModel', internVlChat],
 ])

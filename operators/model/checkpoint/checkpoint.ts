@@ -9,6 +9,7 @@ import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } f
 import { parseModelConfig } from './config.ts'
 import type { ModelConfig } from './model-config.ts'
 import { type Processor, parseProcessor } from './processor.ts'
+import { readProcessorFile } from './processor-file.ts'
 import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './tokenizer.ts'
 
@@ -39,18 +40,14 @@ export interface StoredTensor {
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const configPath = join(folder, 'config.json')
-  const processorPath = join(folder, 'preprocessor_config.json')
   const configJson = await readJsonFile(configPath)
   const tokenizer = await openTokenizer(folder)
   const endIds = await readEndIds(folder)
   const config = parseModelConfig(configPath, configJson, { ...tokenizer, endIds })
   const problems: CheckpointProblem[] = []
-  const processor = parseProcessor(
-    processorPath,
-    await readJsonFile(processorPath),
-    { imageSize: config.vision.network.imageSize, kind: config.processor },
-    problems,
-  )
+  const { imageSize } = config.vision.network
+  const { path, value } = await readProcessorFile(folder, config.processor, imageSize)
+  const processor = parseProcessor(path, value, { imageSize, kind: config.processor }, problems)
   const homes = new Map<string, SafetensorsFile>()
   const files = await openWeights(folder, problems, name => isUnusedTensor(config.names.own(name), config))
   for (const file of files) {

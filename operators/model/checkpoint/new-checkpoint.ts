@@ -44,7 +44,7 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
     if (tokenizerFiles.test(name)) await copyFile(join(source, name), join(folder, name))
   const write = (name: string, value: unknown) =>
     writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
-  await write('preprocessor_config.json', processorJson(config.vision.network.imageSize))
+  await write('preprocessor_config.json', processorJson(config.vision.network.imageSize, config.processor))
   await write('generation_config.json', { bos_token_id: config.eosIds[0], eos_token_id: config.eosIds })
 
   const format = storedTypes[of.dtype]

@@ -19,12 +19,12 @@ export interface Processor {
   readonly std: readonly [number, number, number]
 }
 
-/** Which class of transformers the file is for. */
-export type ProcessorKind = 'siglip' | 'smolvlm'
+/** Which class of transformers the file is for; the code beside InternVL's own layout reads no file. */
+export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat'
 
 /**
  * Checks a parsed `preprocessor_config.json` against the vision tower's image size; absent keys get the defaults of
- * SiglipImageProcessor. Faults are added to `problems`.
+ * its class. Faults are added to `problems`.
  */
 export function parseProcessor(
   path: string,
@@ -33,41 +33,44 @@ export function parseProcessor(
   problems: CheckpointProblem[],
 ): Processor {
   const fields = configFields(`${path}: `, value, problems)
-  if (kind === 'siglip') {
-    fields.only('image_processor_type', 'SiglipImageProcessor', 'SiglipImageProcessorFast')
-    fields.only('resample', 3)
-    fields.only('do_pad', false)
-  } else {
-    fields.only('image_processor_type', 'SmolVLMImageProcessor', 'SmolVLMImageProcessorFast')
-    // Lanczos (1) is for pictures; for the frames of a clip transformers takes bicubic in its place.
-    fields.only('resample', 1, 3)
-  }
+  const { images, video, mean, std } = classes[kind]
+  fields.only('image_processor_type', ...images, ...images.map(name => `${name}Fast`))
+  fields.only('video_processor_type', ...video)
+  // Lanczos (1) is for pictures; for the frames of a clip transformers takes bicubic in its place.
+  fields.only('resample', ...(kind === 'smolvlm' ? [1, 3] : [3]))
+  if (kind !== 'smolvlm') fields.only('do_pad', false)
   fields.only('do_center_crop', false)
   const rescale = fields.boolean('do_rescale', true)
   const normalise = fields.boolean('do_normalize', true)
   return {
-    ...(kind === 'siglip'
-      ? { size: parseSize(fields, imageSize) }
-      : { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }),
+    ...(kind === 'smolvlm'
+      ? { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }
+      : { size: parseSize(fields, imageSize) }),
     resize: fields.boolean('do_resize', true),
     rescaleFactor: rescale ? fields.number('rescale_factor', { minimum: 0, fallback: 1 / 255 }) : 1,
-    mean: normalise ? parseChannels(fields, 'image_mean') : [0, 0, 0],
-    std: normalise ? parseChannels(fields, 'image_std') : [1, 1, 1],
+    mean: normalise ? parseChannels(fields, 'image_mean', mean) : [0, 0, 0],
+    std: normalise ? parseChannels(fields, 'image_std', std) : [1, 1, 1],
   }
 }
 
-/** The file of a new model: SigLIP's own constants. */
-export const processorJson = (imageSize: number) => ({
-  do_resize: true,
-  size: { height: imageSize, width: imageSize },
-  resample: 3,
-  do_rescale: true,
-  rescale_factor: 1 / 255,
-  do_normalize: true,
-  image_mean: [0.5, 0.5, 0.5],
-  image_std: [0.5, 0.5, 0.5],
-  image_processor_type: 'SiglipImageProcessor',
-})
+/** The file of a new model, with the constants of published ones. */
+export function processorJson(imageSize: number, kind: ProcessorKind): Record<string, unknown> {
+  const size = { height: imageSize, width: imageSize }
+  const isInternVl = kind.startsWith('internvl')
+  return {
+    do_resize: true,
+    ...(kind === 'smolvlm'
+      ? { size: { longest_edge: 4 * imageSize }, max_image_size: { longest_edge: imageSize } }
+      : { size }),
+    resample: 3,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: isInternVl ? [0.485, 0.456, 0.406] : half,
+    image_std: isInternVl ? [0.229, 0.224, 0.225] : half,
+    image_processor_type: classes[kind].images[0],
+  }
+}
 
 function parseSize(fields: ConfigFields, imageSize: number): number {
   const size = fields.raw('size') ?? 224
@@ -106,13 +109,33 @@ function parseFirstSize(fields: ConfigFields): number {
   return mostPixels
 }
 
-function parseChannels(fields: ConfigFields, key: string): [number, number, number] {
-  const found = fields.raw(key) ?? 0.5
+type Channels = readonly [number, number, number]
+
+const half: Channels = [0.5, 0.5, 0.5]
+
+/** The names that a file may have in `image_processor_type` and `video_processor_type`, and the defaults of these classes. */
+const internVl = {
+  images: ['GotOcr2ImageProcessor'],
+  video: ['InternVLVideoProcessor'],
+  mean: [0.48145466, 0.4578275, 0.40821073] as const,
+  std: [0.26862954, 0.26130258, 0.27577711] as const,
+}
+const classes: Readonly<
+  Record<ProcessorKind, { images: string[]; video: string[]; mean: Channels; std: Channels }>
+> = {
+  siglip: { images: ['SiglipImageProcessor'], video: [], mean: half, std: half },
+  smolvlm: { images: ['SmolVLMImageProcessor'], video: ['SmolVLMVideoProcessor'], mean: half, std: half },
+  internvl: internVl,
+  'internvl-chat': internVl,
+}
+
+function parseChannels(fields: ConfigFields, key: string, fallback: Channels): Channels {
+  const found = fields.raw(key) ?? fallback
   const [red, green, blue, ...rest]: unknown[] = Array.isArray(found) ? found : [found, found, found]
   const isUsable = (n: unknown): n is number => typeof n === 'number' && Number.isFinite(n)
   if (isUsable(red) && isUsable(green) && isUsable(blue) && rest.length === 0) {
     if (key !== 'image_std' || (red && green && blue)) return [red, green, blue]
   }
   fields.problem(key, `must be a number or three, and not zero for std, got ${shown(found)}`)
-  return [0.5, 0.5, 0.5]
+  return fallback
 }

@@ -106,10 +106,13 @@ function parseRope(fields: ConfigFields): number {
   return found
 }
 
-/** Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): only the plain kind. */
+/**
+ * Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): the plain kind, and
+ * `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end.
+ */
 function checkRope(rope: ConfigFields): void {
-  rope.only('rope_type', 'default')
-  rope.only('type', 'default')
+  rope.only('rope_type', 'default', 'dynamic')
+  rope.only('type', 'default', 'dynamic')
   if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
   rope.only('partial_rotary_factor', 1)
   rope.only('mrope_section')

@@ -2,7 +2,6 @@
 import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
-import { adjoined } from '../../../kernels/layers/adjoined.ts'
 import { attention } from '../../../kernels/layers/attention.ts'
 import { type LinearOptions, linear } from '../../../kernels/layers/linear.ts'
 import { layerNorm } from '../../../kernels/layers/norm.ts'
@@ -12,6 +11,7 @@ import type { Tower } from '../../../kernels/networks/shape.ts'
 import { patches } from '../../../kernels/pixels/patches.ts'
 import { columnSum } from '../../../kernels/rows/column-sum.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
+import { joined } from './joined.ts'
 import { affine, type Part, type Shape, type TowerUse } from './part.ts'
 
 export interface SiglipSizes {
@@ -182,16 +182,11 @@ function block(
     })
   const h = norm(x, 'layer_norm1')
   const names = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']
-  const weight = adjoined(names.map(name => at(`${name}.weight`)))
-  const bias = adjoined(names.map(name => at(`${name}.bias`)))
-  const joint = weight && bias && linear(pass, h, weight, { bias, type })
-  const projected = names.map((name, i) =>
-    joint ? { tensor: joint, column: i * hidden } : { tensor: project(h, name) },
-  )
+  const [queries, keys, values] = joined(pass, h, { names, at, width: hidden })
   const attended = attention(pass, {
-    queries: element(projected, 0),
-    keys: element(projected, 1),
-    values: element(projected, 2),
+    queries,
+    keys,
+    values,
     batches: frames,
     rows: tokens,
     keyRows: tokens,

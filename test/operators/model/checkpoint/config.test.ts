@@ -115,7 +115,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, architectures: ['LlavaForConditionalGeneration'] },
     'unsupported-model',
-    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration',
+    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel',
   ],
   [
     { ...tinyConfig, model_type: 'llava' },
@@ -126,7 +126,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, connector_type: 'mlp2x_gelu' },
     'unsupported-model',
-    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler" or "pixelshuffle"',
+    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler" or "pixelshuffle" or "pixelshufflemlp"',
   ],
   [
     { ...tinyConfig, llm_model_name_or_path: 'microsoft/phi-2' },
@@ -136,7 +136,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, vision_model_name_or_path: 'openai/clip-vit:siglip' },
     'unsupported-model',
-    'vision_model_name_or_path: "openai/clip-vit:siglip" is not supported; supported: names with "siglip"',
+    'vision_model_name_or_path: "openai/clip-vit:siglip" is not supported; supported: names with "siglip" or "internvit"',
   ],
   [
     withText({ model_type: 'llama' }),

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { parseProcessor } from '../../../../operators/model/checkpoint/processor.ts'
+import { type ProcessorKind, parseProcessor } from '../../../../operators/model/checkpoint/processor.ts'
 import type { CheckpointProblem } from '../../../../operators/model/files/checkpoint-error.ts'
 
-const processor = (value: object, kind: 'siglip' | 'smolvlm' = 'siglip') => {
+const processor = (value: object, kind: ProcessorKind = 'siglip') => {
   const problems: CheckpointProblem[] = []
   return {
     ...parseProcessor('p', value, { imageSize: 9, kind }, problems),
@@ -62,5 +62,24 @@ t.test('the processor: what has no arithmetic here is refused', async t => {
   )
   t.strictSame(processor({ size: 9, image_processor_type: 'CLIPImageProcessor' }).problems, [
     'p: image_processor_type: "CLIPImageProcessor" is not supported; it must be absent or "SiglipImageProcessor" or "SiglipImageProcessorFast"',
+  ])
+})
+
+t.test('the processor of InternVL: a square with the means of its class, for pictures or clips', async t => {
+  const square = { size: { height: 9, width: 9 } }
+  t.match(processor({ ...square, image_processor_type: 'GotOcr2ImageProcessorFast' }, 'internvl'), {
+    size: 9,
+    mean: [0.48145466, 0.4578275, 0.40821073],
+    std: [0.26862954, 0.26130258, 0.27577711],
+    problems: [],
+  })
+  const clips = {
+    ...square,
+    video_processor_type: 'InternVLVideoProcessor',
+    image_mean: [0.485, 0.456, 0.406],
+  }
+  t.match(processor(clips, 'internvl'), { mean: [0.485, 0.456, 0.406], problems: [] })
+  t.match(processor({ ...clips, video_processor_type: 'Other' }, 'internvl').problems, [
+    /video_processor_type: "Other"/,
   ])
 })
