@@ -1,9 +1,11 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Config, Fields } from './fields.ts'
 import type { Finding } from './finding.ts'
+import type { Teamed, TeamWork } from './team.ts'
 
 export type { Config, Field, Fields } from './fields.ts'
 export type { Finding } from './finding.ts'
+export { alone, type Team, type Teamed, type TeamWork } from './team.ts'
 export {
   jsonForm,
   type Packed,
@@ -174,6 +176,8 @@ export interface Context {
   ): OperatorFunction<Item<A>, Item<B>>
   /** A stream of items without parents, for sources. `pull` is read only when there are credits and room. */
   source<T>(pull: () => AsyncIterable<SourceItem<T, string | number>>): Observable<Item<T>>
+  /** Does work on a batch, divided among the processes of the node if the run has several: see `Operator.team`. */
+  together<T, R>(batch: readonly T[], work: TeamWork<T, R>): Promise<R>
   /** Wraps a value with options for `each`. */
   emit<T>(value: T, options?: DeriveOptions): Emission<T>
 }
@@ -249,6 +253,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly pairs?: boolean
   /** Set when `run` keeps something from one item to the next: then its items cannot be divided among processes. */
   readonly serial?: boolean
+  /** Set when several processes can work on a batch together: `run` then does it by `Context.together`. */
+  readonly team?: Teamed<F, Context>
   /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */

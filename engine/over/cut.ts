@@ -174,7 +174,10 @@ function replyWire(end: string, plan: Plan): Wire {
 }
 
 /** The resources that nodes use, and those that these use, in the order in which they open. */
-function resourcesOf(nodes: readonly PlannedNode[], all: readonly PlannedResource[]): PlannedResource[] {
+export function resourcesOf(
+  nodes: readonly PlannedNode[],
+  all: readonly PlannedResource[],
+): PlannedResource[] {
   const found = new Set<PlannedResource>()
   const visit = (part: PlannedNode | PlannedResource): void => {
     const fields = 'operator' in part ? part.operator.config : part.resource.config

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import type { Plan } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
 import { RunError } from '../run/error.ts'
+import type { CheckpointPart } from '../run/node/context.ts'
 import type { WorkerState } from '../run/record/status.ts'
 import type { LinkedRun, RunLink } from '../run/summary.ts'
 import { inside } from '../shared/inside.ts'
@@ -136,7 +137,8 @@ class HomePart implements Home, RunLink {
     if (this.#failure) run.fail(this.#failure.error)
   }
 
-  durable(resource: string, state: Durable): void {
+  durable({ kind, name: resource }: CheckpointPart, state: Durable): void {
+    if (kind === 'node') return
     for (const cut of this.#cuts) {
       if (!cut.resources.has(resource)) continue
       if (!cut.inputs.some(({ latest }) => latest)) {

@@ -7,6 +7,7 @@ import type { Context, Durable, Item, Operator, Streams } from '../operator.ts'
 import type { RunError } from '../run/error.ts'
 import { leaseOf } from '../run/items/lease.ts'
 import { Origin } from '../run/items/trace.ts'
+import type { CheckpointPart } from '../run/node/context.ts'
 import type { Pulled } from '../run/node/source.ts'
 import type { LinkedRun, RunLink } from '../run/summary.ts'
 import { isOfMachine } from '../shared/errors.ts'
@@ -94,8 +95,8 @@ export class Worker implements RunLink {
     run.signal.addEventListener('abort', () => this.#changed(), { once: true })
   }
 
-  durable(resource: string, state: Durable): void {
-    this.#durables.set(resource, state)
+  durable({ kind, name }: CheckpointPart, state: Durable): void {
+    if (kind === 'resource') this.#durables.set(name, state)
   }
 
   /** No more orders will come: what it holds is still worked on. */

@@ -51,6 +51,7 @@ class GraphRun implements NodeHost, Services {
   readonly #instruments = new Instruments()
   readonly gauge = this.#instruments.gauge
   readonly inspect = this.#instruments.inspect
+  readonly together: Services['together']
   #journal: Journal | undefined
   #observer: Observer | undefined
   #network: Network | undefined
@@ -62,6 +63,7 @@ class GraphRun implements NodeHost, Services {
   constructor(plan: Plan, options: RunOptions) {
     this.#plan = plan
     this.#options = options
+    this.together = options.together
     this.#resources = new Resources(plan.resources)
     this.#stall = new StallWatch(this, options.stallSeconds)
     this.seed = options.seed
@@ -89,9 +91,7 @@ class GraphRun implements NodeHost, Services {
       this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
       this.#options.link?.begin(linkedRun(this, this.#controller.signal, this.#options.link.whole))
-      await this.#resources.open(this, this.#controller.signal, async name =>
-        this.#checkpoints?.restore({ kind: 'resource', name }),
-      )
+      await this.#resources.open(this, this.#controller.signal, this.#restore('resource'))
       if (!this.#error) await this.#runNetwork()
       if (!this.#error) await this.#checkpoints?.save()
       if (!this.#stopped) this.#refuseSkipped(true)
@@ -135,9 +135,7 @@ class GraphRun implements NodeHost, Services {
     this.#network?.cancel()
   }
 
-  ended(): void {
-    this.#network?.ended()
-  }
+  ended = (): void => this.#network?.ended()
 
   idle(): boolean {
     const saves = this.#checkpoints?.saving !== undefined // a save that never ends fails by itself
@@ -169,12 +167,15 @@ class GraphRun implements NodeHost, Services {
     this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key) })
   }
 
-  cursor(node: string): Cursor | undefined {
-    return this.#checkpoints?.cursor(node)
+  readonly #restore = (kind: CheckpointPart['kind']) => async (name: string) => {
+    await this.#checkpoints?.restore({ kind, name })
+    await this.#options.link?.restore?.({ kind, name })
   }
 
+  cursor = (node: string): Cursor | undefined => this.#checkpoints?.cursor(node)
+
   checkpoint(part: CheckpointPart, state: Durable): void {
-    if (part.kind === 'resource') this.#options.link?.durable(part.name, state)
+    this.#options.link?.durable(part, state)
     this.#checkpoints?.register(part, state)
   }
 
@@ -215,7 +216,7 @@ class GraphRun implements NodeHost, Services {
     network.fill(edge => (this.#checkpoints ? this.#checkpoints.initialOf(edge) : edge.wire.initial))
     this.#checkpoints?.restoreTurns()
     network.wire(this, () => !this.#error)
-    for (const { name } of nodes) if (!this.#error) await this.#checkpoints?.restore({ kind: 'node', name })
+    for (const { name } of nodes) if (!this.#error) await this.#restore('node')(name)
     this.#observer = observe({
       directory: this.#folder,
       ledger: this.ledger,

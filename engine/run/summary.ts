@@ -3,6 +3,7 @@ import type { Durable, LogLevel, Progress } from '../operator.ts'
 import type { RunError } from './error.ts'
 import type { Lease } from './items/lease.ts'
 import type { Skipped } from './items/trace.ts'
+import type { CheckpointPart, Together } from './node/context.ts'
 import type { Status, WorkerState } from './record/status.ts'
 
 export interface RunOptions {
@@ -20,6 +21,8 @@ export interface RunOptions {
   expected?: Readonly<Record<string, unknown>>
   /** Of a run that is one of the processes of a graph. */
   link?: RunLink
+  /** Divides batches among several learners. */
+  together?: Together
   /** Facts for the manifest, added to the engine's own. */
   facts?: Readonly<Record<string, unknown>>
 }
@@ -41,8 +44,10 @@ export interface RunLink {
   readonly isHome: boolean
   /** The run begins. */
   begin(run: LinkedRun): void
-  /** A resource has registered the state that it changes. */
-  durable(resource: string, state: Durable): void
+  /** A node or a resource has registered the state that it changes. */
+  durable(part: CheckpointPart, state: Durable): void
+  /** Brings a part to the state that the other processes have: a resource is open, or a node is about to start. */
+  restore?(part: CheckpointPart): Promise<void>
   /** Of the home part: what its workers said last. */
   status?(): readonly WorkerState[]
 }

@@ -1,10 +1,17 @@
-import { type Config, type Fields, type Operator, operator, type Port } from '../../engine/operator.ts'
+import {
+  type Config,
+  type Context,
+  type Fields,
+  type Operator,
+  operator,
+  type Port,
+} from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { groupPort } from '../ports.ts'
 import type { Counts } from './aggregation.ts'
 import { GroupError } from './group-error.ts'
-import type { GrpoMetrics, LossRows, Rows } from './loss.ts'
-import { updateFields, updateGroups, updateMemory } from './update-groups.ts'
+import type { GrpoMetrics, LossFunction, LossRows, Rows } from './loss.ts'
+import { groupLearner, groupTeam, updateFields, updateGroups, updateMemory } from './update-groups.ts'
 
 /** What a loss of one's own says about the completions that it is given. */
 export interface OwnLoss {
@@ -35,6 +42,13 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
   fields?: F,
 ): Operator<typeof updateFields & F, typeof inputs> => {
   const outputs: Readonly<Record<string, Port>> = { version: { kind: 'version', inPlace: true } }
+  const lossOf =
+    (given: unknown, context: Context): LossFunction =>
+    (rows, _options, totals) => {
+      // the cast: the type of a merged config is not computed while F is open
+      const found = loss(rows, given as Config<F>, totals)
+      return { ...checked(found, rows, context.node), metrics: measures(rows, totals, found.metrics) }
+    }
   return operator({
     summary,
     // the cast: without `fields`, F has no keys
@@ -46,12 +60,12 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
     collects: given => optionsOf(given).groupsPerUpdate,
     memory: (given, known) => updateMemory(optionsOf(given), known),
     drops: true,
+    team: {
+      ...groupTeam,
+      work: (given, context) => groupLearner(optionsOf(given), context, lossOf(given, context)).learn,
+    },
     run: ({ groups }, given, context) =>
-      updateGroups(groups, optionsOf(given), context, (rows, _options, totals) => {
-        // the cast: the type of a merged config is not computed while F is open
-        const found = loss(rows, given as Config<F>, totals)
-        return { ...checked(found, rows, context.node), metrics: measures(rows, totals, found.metrics) }
-      }),
+      updateGroups(groups, optionsOf(given), context, lossOf(given, context)),
   })
 }
 

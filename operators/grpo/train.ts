@@ -1,6 +1,8 @@
+import { alone, type Team } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { type Forward, forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
+import { sumGradients } from '../model/summed-gradients.ts'
 import { countsOf } from './aggregation.ts'
 import { entropyThreshold } from './entropy.ts'
 import { GroupError } from './group-error.ts'
@@ -22,7 +24,7 @@ export interface TrainOptions extends LossOptions {
 /**
  * One step of the optimizer on the gradients of all shares together. Each share is one forward and backward pass; loss
  * and gradients do not depend on how completions are divided into shares. The log-probabilities of a share's first pass
- * become its old ones.
+ * become its old ones. Processes of a team do the step together, each on its own shares.
  */
 export async function updateOnce(
   shares: readonly UpdateShare[],
@@ -30,14 +32,21 @@ export async function updateOnce(
   optimizer: ScheduledOptimizer,
   options: TrainOptions,
   lossOf: LossFunction = grpoLoss,
+  team: Team = alone,
 ): Promise<UpdateMetrics> {
-  const totals = await totalsOf(shares, policy, options)
+  const totals = await totalsOf(shares, policy, options, team)
   try {
-    const losses: GrpoLoss[] = []
-    for (const [i, share] of shares.entries())
-      losses.push(await addGradients(share, policy, options, rows => lossOf(rows, options, at(totals, i))))
-    const sum = (of: (loss: GrpoLoss) => number) => losses.reduce((total, loss) => total + of(loss), 0)
+    const own: Measured[] = []
+    for (const [i, share] of shares.entries()) {
+      const { loss, metrics } = await addGradients(share, policy, options, rows =>
+        lossOf(rows, options, at(totals, i)),
+      )
+      own.push({ loss, metrics })
+    }
+    const losses = (await team.gather(own)).flat()
+    const sum = (of: (loss: Measured) => number) => losses.reduce((total, loss) => total + of(loss), 0)
     const loss = sum(share => share.loss)
+    await sumGradients(policy, team)
     const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
     if (!applied && !scaling?.skipped)
       throw new GroupError(
@@ -60,6 +69,9 @@ export async function updateOnce(
   }
 }
 
+/** What is measured of a share. */
+type Measured = Pick<GrpoLoss, 'loss' | 'metrics'>
+
 /** The sums of numbers by name. */
 function added(shares: readonly Readonly<Record<string, number>>[]): Record<string, number> {
   const sums: Record<string, number> = {}
@@ -77,24 +89,26 @@ export interface UpdateMetrics extends Readonly<Record<string, number>> {
 }
 
 /**
- * What the means of each share divide by, and the entropy threshold of all shares together. Both are needed before the
- * first backward pass.
+ * What the means of each share divide by, and the entropy threshold of all shares of the team together. Both are needed
+ * before the first backward pass.
  */
 async function totalsOf(
   shares: readonly UpdateShare[],
   policy: VideoModel,
   options: TrainOptions,
+  team: Team,
 ): Promise<readonly UpdateTotals[]> {
   const lengths = shares.map(share =>
     share.rows.mask.map(row => Array.from(row).reduce((sum, counts) => sum + counts, 0)),
   )
   const threshold =
-    options.topEntropy < 1 ? await thresholdOf(shares, policy, options) : Number.NEGATIVE_INFINITY
-  const update = { ...countsOf(lengths.flat(), options), entropyThreshold: threshold }
+    options.topEntropy < 1 ? await thresholdOf(shares, policy, options, team) : Number.NEGATIVE_INFINITY
+  const all = (await team.gather(lengths)).flat()
+  const update = { ...countsOf(all.flat(), options), entropyThreshold: threshold }
   if (options.divisor === 'update') return shares.map(() => update)
   return lengths.map(ofShare => {
     const { completions, tokens } = countsOf(ofShare, options)
-    const { length } = shares
+    const { length } = all
     return { completions: completions * length, tokens: tokens * length, entropyThreshold: threshold }
   })
 }
@@ -104,6 +118,7 @@ async function thresholdOf(
   shares: readonly UpdateShare[],
   policy: VideoModel,
   { temperature, topEntropy }: TrainOptions,
+  team: Team,
 ): Promise<number> {
   const entropies: Float32Array[] = []
   for (const { sequence, support } of shares) {
@@ -111,9 +126,11 @@ async function thresholdOf(
     pass.free()
     entropies.push(...rowsOf(pass.entropies, sequence))
   }
+  const masks = shares.flatMap(share => share.rows.mask)
+  const all = await team.gather({ entropies, masks })
   return entropyThreshold(
-    entropies,
-    shares.flatMap(share => share.rows.mask),
+    all.flatMap(one => one.entropies),
+    all.flatMap(one => one.masks),
     topEntropy,
   )
 }

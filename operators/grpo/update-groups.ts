@@ -1,10 +1,20 @@
-import type { Config, Context, Fields, Known, MemoryUse, Stream, Streams } from '../../engine/operator.ts'
+import type {
+  Config,
+  Context,
+  Fields,
+  Known,
+  MemoryUse,
+  Stream,
+  Streams,
+  Team,
+} from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import type { Group } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { scoreMemory, trainMemory } from '../model/sizes.ts'
+import { refuseOtherWeights } from '../model/summed-gradients.ts'
 import { skippedMetric } from '../skipped-metric.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { type AlarmOptions, type Alarms, alarmFields, alarms } from './alarms.ts'
@@ -15,7 +25,7 @@ import { grpoLoss, type LossFunction } from './loss.ts'
 import { moveReference, type ReferenceOptions } from './moving-reference.ts'
 import { type PrepareOptions, prepare, prepareFields, type UpdateShare } from './prepare.ts'
 import { tokenRecordFields, tokenRecords } from './token-records.ts'
-import { type TrainOptions, updateOnce } from './train.ts'
+import { type TrainOptions, type UpdateMetrics, updateOnce } from './train.ts'
 import { updateState } from './update-state.ts'
 
 /** Config of every operator that updates a policy from groups, whatever its loss. */
@@ -66,6 +76,56 @@ export function updateMemory(
   ]
 }
 
+/** What an update was done with, and what it gave. */
+interface Updated {
+  readonly result: UpdateMetrics
+  readonly learningRate: number
+  readonly entropyCoefficient: number
+}
+
+/** The work of a process on its groups of a batch; it gives the records of their tokens if the config asks for them. */
+export function groupLearner(config: UpdateOptions, context: Context, lossOf: LossFunction = grpoLoss) {
+  const state = updateState(config, context)
+  /** `after` is called after each update. */
+  const learn = async (
+    groups: readonly Group[],
+    team: Team,
+    after: (updated: Updated) => Promise<void> = async () => {},
+  ) => {
+    const policy = context.resource<LoadedModel>(config.model)
+    const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
+    const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
+    const shares: UpdateShare[] = []
+    try {
+      for (const group of groups)
+        shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
+      for (let i = 0; i < config.updatesPerBatch; i++) {
+        const learningRate = optimizer.learningRate()
+        const entropyCoefficient = entropyWeight(state.entropy, config)
+        const options = { ...config, entropyCoefficient }
+        const result = await updateOnce(shares, policy, optimizer, options, lossOf, team)
+        policy.version++
+        state.entropy = steered(state.entropy, result.entropy, config)
+        if (reference) await moveReference(policy, reference, config)
+        await after({ result, learningRate, entropyCoefficient })
+      }
+      await refuseOtherWeights(policy, team)
+      if (!config.recordTokens) return []
+      const own = await Promise.all(shares.map(share => tokenRecords(share, policy.tokenizer)))
+      return (await team.gather(own)).flat()
+    } finally {
+      for (const { support } of shares) if (support) policy.device.freeTensor(support)
+    }
+  }
+  return { state, learn }
+}
+
+/** How processes share the groups of an update. The features of a prompt travel: they are here, and their clip may be far. */
+export const groupTeam = {
+  pieces: 'groupsPerUpdate',
+  outgoing: ({ prompt: { made: _, ...prompt }, ...group }: Group): Group => ({ ...group, prompt }),
+} as const
+
 /**
  * Updates the policy with the gradient of a loss of groups, and records metrics. A group is one sequence, its prompt
  * followed by all its completions, so the prompt is computed once.
@@ -77,20 +137,20 @@ export function updateGroups(
   lossOf: LossFunction = grpoLoss,
 ): Streams {
   const begun = performance.now()
-  const state = updateState(config, context)
+  const { state, learn } = groupLearner(config, context, lossOf)
   let watch: Alarms | undefined
   const update = async (batch: readonly Member<Group>[]) => {
     const policy = context.resource<LoadedModel>(config.model)
-    const reference = config.beta > 0 ? context.resource<LoadedModel>(config.reference) : null
-    const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
+    const { totalSteps, peakLearningRate } = context.resource<ScheduledOptimizer>(config.optimizer)
     const values = batch.map(member => member.value)
     if (trainsVision(policy.weights))
       throw new GroupError(
         'trained-vision',
         `model ${config.model}: visionTune must be "frozen" for updates on groups, because the features of prompts are computed before; found a trained vision tower`,
       )
-    watch ??= alarms(config, policy, state.alarms)
-    await watch.begin()
+    const alarm = watch ?? alarms(config, policy, state.alarms)
+    watch = alarm
+    await alarm.begin()
     const batchMetrics = {
       ...groupMetrics(values),
       policy_lag: policy.version - Math.min(...values.map(group => group.policyVersion)),
@@ -98,42 +158,29 @@ export function updateGroups(
       ...generationPace(values),
     }
     let started = performance.now()
-    const shares: UpdateShare[] = []
-    try {
-      for (const group of values)
-        shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
-      for (let i = 0; i < config.updatesPerBatch; i++) {
-        const learningRate = optimizer.learningRate()
-        const entropyCoefficient = entropyWeight(state.entropy, config)
-        const options = { ...config, entropyCoefficient }
-        const result = await updateOnce(shares, policy, optimizer, options, lossOf)
-        policy.version++
-        state.entropy = steered(state.entropy, result.entropy, config)
-        if (reference) await moveReference(policy, reference, config)
-        const now = performance.now()
-        context.progress({ done: policy.version, total: optimizer.totalSteps })
-        context.record('metrics', {
-          step: policy.version,
-          ...result,
-          ...batchMetrics,
-          ...skippedMetric(context),
-          ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
-          learning_rate: learningRate,
-          update_seconds: (now - started) / 1000,
-          seconds: (now - begun) / 1000,
-        })
-        started = now
-        const { peakLearningRate } = optimizer
-        await watch.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
-      }
-    } finally {
-      for (const { support } of shares) if (support) policy.device.freeTensor(support)
+    const record = async ({ result, learningRate, entropyCoefficient }: Updated) => {
+      const now = performance.now()
+      context.progress({ done: policy.version, total: totalSteps })
+      context.record('metrics', {
+        step: policy.version,
+        ...result,
+        ...batchMetrics,
+        ...skippedMetric(context),
+        ...(config.entropyTarget > 0 && { entropy_coef: entropyCoefficient }),
+        learning_rate: learningRate,
+        update_seconds: (now - started) / 1000,
+        seconds: (now - begun) / 1000,
+      })
+      started = now
+      await alarm.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
     }
-    if (config.recordTokens)
-      for (const [i, { key }] of batch.entries())
-        for (const record of await tokenRecords(at(shares, i), policy.tokenizer))
-          context.record('tokens', { step: policy.version, key, ...record })
-    watch.batch(batchMetrics)
+    const tokens = await context.together(values, (share: readonly Group[], team) =>
+      learn(share, team, record),
+    )
+    for (const [i, records] of tokens.entries())
+      for (const tokens of records)
+        context.record('tokens', { step: policy.version, key: at(batch, i).key, ...tokens })
+    alarm.batch(batchMetrics)
     return policy.version
   }
   return {

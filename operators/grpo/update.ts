@@ -3,7 +3,7 @@ import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
 import { lossFields } from './loss.ts'
 import { referenceFields } from './moving-reference.ts'
-import { updateFields, updateGroups, updateMemory } from './update-groups.ts'
+import { groupLearner, groupTeam, updateFields, updateGroups, updateMemory } from './update-groups.ts'
 
 export default operator({
   summary: 'Updates the policy with the gradient of the GRPO loss of groups, and records metrics.',
@@ -25,6 +25,7 @@ export default operator({
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
   memory: updateMemory,
+  team: { ...groupTeam, work: (config, context) => groupLearner(config, context).learn },
   async inspect({ beta, reference }) {
     if (beta === 0 || reference !== '') return []
     const rule = `must name the reference model: beta is ${beta}`

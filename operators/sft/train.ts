@@ -1,7 +1,9 @@
+import { alone, type Team } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { pack, type Sequence, visualTokensOf } from '../../kernels/networks/packing.ts'
 import { forward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { type ScheduledOptimizer, scalingMetrics } from '../model/adamw.ts'
+import { sumGradients } from '../model/summed-gradients.ts'
 import { ExampleError } from './example-error.ts'
 import { sftLoss } from './loss.ts'
 
@@ -22,22 +24,27 @@ export interface SftStep {
 
 /**
  * One step of the optimizer on all batches together, each of them one pass. The sequences of a batch are packed without
- * padding and do not attend to each other, so the numbers are those of a padded batch with a mask.
+ * padding and do not attend to each other, so the numbers are those of a padded batch with a mask. Processes of a team
+ * do the step together, each on its own batches.
  */
 export async function learn(
   batches: readonly (readonly Sequence[])[],
   model: VideoModel,
   optimizer: ScheduledOptimizer,
   divisor: Divisor,
+  team: Team = alone,
 ): Promise<SftStep> {
-  const counts = batches.map(batch => labelledTokens(batch, model))
+  const own = batches.map(batch => labelledTokens(batch, model))
+  const counts = (await team.gather(own)).flat()
   const tokens = counts.reduce((sum, count) => sum + count, 0)
   try {
-    let loss = 0
+    const losses: number[] = []
     for (const [i, batch] of batches.entries()) {
-      const divideBy = divisor === 'update' ? tokens : at(counts, i) * batches.length
-      loss += await accumulate(batch, model, divideBy)
+      const divideBy = divisor === 'update' ? tokens : at(own, i) * counts.length
+      losses.push(await accumulate(batch, model, divideBy))
     }
+    const loss = (await team.gather(losses)).flat().reduce((sum, part) => sum + part, 0)
+    await sumGradients(model, team)
     const { gradientNorm, applied, scaling } = await optimizer.step(optimizer.learningRate())
     if (!applied && !scaling?.skipped)
       throw new ExampleError(

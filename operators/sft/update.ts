@@ -1,34 +1,49 @@
-import { operator } from '../../engine/operator.ts'
+import { type Config, type Context, type Fields, operator, type Team } from '../../engine/operator.ts'
 import type { Example } from '../kinds.ts'
 import type { ScheduledOptimizer } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { learnMemory } from '../model/sizes.ts'
+import { refuseOtherWeights } from '../model/summed-gradients.ts'
 import { examplePort } from '../ports.ts'
 import { skippedMetric } from '../skipped-metric.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { learn } from './train.ts'
 
+const fields = {
+  model: { type: 'string', resource: 'model', description: 'The model that learns.' },
+  optimizer: { type: 'string', resource: 'optimizer', description: "The model's optimizer." },
+  batchSize: { type: 'integer', minimum: 1, default: 1, description: 'Examples in one pass.' },
+  accumulation: {
+    type: 'integer',
+    minimum: 1,
+    default: 1,
+    description: 'Passes whose gradients are summed for one update.',
+  },
+  divisor: {
+    type: 'string',
+    enum: ['update', 'batch'],
+    default: 'update',
+    description:
+      'update: the loss is the mean over all labelled tokens of the update. batch: it is the mean over each pass, averaged over the passes, as in the published program.',
+  },
+} as const satisfies Fields
+
+/** The work of a process on its examples of a batch. */
+const learner =
+  ({ model: name, optimizer: rule, batchSize, divisor }: Config<typeof fields>, context: Context) =>
+  async (examples: readonly Example[], team: Team) => {
+    const model = context.resource<LoadedModel>(name)
+    const optimizer = context.resource<ScheduledOptimizer>(rule)
+    const learningRate = optimizer.learningRate()
+    const step = await learn(chunks(examples, batchSize), model, optimizer, divisor, team)
+    model.version++
+    await refuseOtherWeights(model, team)
+    return { ...step, step: model.version, learning_rate: learningRate }
+  }
 /** No example is left out: the last batch and the last update may be short. */
 export default operator({
   summary: 'Updates a model with the gradient of the cross-entropy of labelled tokens, and records metrics.',
-  config: {
-    model: { type: 'string', resource: 'model', description: 'The model that learns.' },
-    optimizer: { type: 'string', resource: 'optimizer', description: "The model's optimizer." },
-    batchSize: { type: 'integer', minimum: 1, default: 1, description: 'Examples in one pass.' },
-    accumulation: {
-      type: 'integer',
-      minimum: 1,
-      default: 1,
-      description: 'Passes whose gradients are summed for one update.',
-    },
-    divisor: {
-      type: 'string',
-      enum: ['update', 'batch'],
-      default: 'update',
-      description:
-        'update: the loss is the mean over all labelled tokens of the update. batch: it is the mean over each pass, averaged over the passes, as in the published program.',
-    },
-  },
+  config: fields,
   inputs: { examples: examplePort },
   outputs: { version: { kind: 'version', inPlace: true } },
   drops: true,
@@ -36,28 +51,27 @@ export default operator({
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,
   collects: ({ batchSize, accumulation }) => batchSize * accumulation,
   memory: ({ model, batchSize }, { outline, dims }) => learnMemory(outline(model), batchSize, dims.F),
-  run: ({ examples }, { model: name, optimizer: rule, batchSize, accumulation, divisor }, context) => {
+  team: { pieces: 'accumulation', items: ({ batchSize }) => batchSize, work: learner },
+  run: ({ examples }, config, context) => {
+    const { batchSize, accumulation } = config
     const begun = performance.now()
+    const work = learner(config, context)
     const update = async (members: readonly Member<Example>[]) => {
-      const model = context.resource<LoadedModel>(name)
-      const optimizer = context.resource<ScheduledOptimizer>(rule)
       const started = performance.now()
-      const learningRate = optimizer.learningRate()
       const values = members.map(member => member.value)
-      const step = await learn(chunks(values, batchSize), model, optimizer, divisor)
-      model.version++
+      const { step, learning_rate, ...measured } = await context.together(values, work)
       const now = performance.now()
       context.record('metrics', {
-        step: model.version,
-        ...step,
-        learning_rate: learningRate,
+        step,
+        ...measured,
+        learning_rate,
         ...skippedMetric(context),
         examples: members.length,
         key: members.map(member => member.key).join(' '),
         update_seconds: (now - started) / 1000,
         seconds: (now - begun) / 1000,
       })
-      return model.version
+      return step
     }
     return {
       version: examples.pipe(

@@ -33,6 +33,7 @@ export const plainContext: Context = {
   resource: () => unavailable('resource'),
   shared: () => unavailable('shared'),
   source: () => unavailable('source'),
+  together: () => unavailable('together'),
   record: () => {},
   log: () => {},
   progress: () => {},

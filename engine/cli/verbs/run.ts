@@ -10,6 +10,7 @@ import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
+import { learnersFlag, learnersOf, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
 import { overFlags, overRun } from '../over-run.ts'
@@ -51,6 +52,7 @@ export const run: Verb = {
     },
     ...gpuFlag,
     ...overFlags,
+    learners: learnersFlag,
     view: { description: 'Show the run in a page while it runs; its address is printed.' },
     ...viewFlags,
     'accept-changes': {
@@ -81,11 +83,16 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     line.event(event)
   }
   const over = await overRun({ plan, ...options }, words, world)
-  const started = startRun(over.plan, { ...options, facts, onEvent, ...(over.link && { link: over.link }) })
+  const learners = startLearners({ plan, ...options }, learnersOf(options.facts), world)
+  const { together } = learners
+  const linked = { ...(over.link && { link: over.link }), ...(together && { together }) }
+  const started = startRun(over.plan, { ...options, facts, onEvent, ...linked })
+  learners.watch(started)
   lock.watch(started)
   const forget = listen(started, line.end, world, plan)
   const closeView = startView(options.directory, words)
   const summary = await started.done
+  await learners.close()
   await over.close(summary.status === 'completed' || summary.status === 'failed')
   closeView()
   forget()
@@ -129,7 +136,9 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
-  return { plan, lock, seed, directory, facts: factsOf(plan, set, plugins, directory) }
+  const learners = readLearners(words.last('learners')) ?? 1
+  const facts = { ...factsOf(plan, set, plugins, directory), ...(learners > 1 && { learners }) }
+  return { plan, lock, seed, directory, facts }
 }
 
 /** The rest of a stopped run; undefined when the run was completed. */

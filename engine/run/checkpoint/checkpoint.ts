@@ -245,7 +245,7 @@ export class Checkpoints {
 const extraBeforeLog = 100
 
 /** A resource's folder has its name: `checkpoints/000020/policy`. Names begin with a letter, so `_nodes` cannot clash. */
-const folderOf = ({ kind, name }: CheckpointPart): string => {
+export const folderOf = ({ kind, name }: CheckpointPart): string => {
   const flat = name.replaceAll('/', '.')
   return kind === 'resource' ? flat : join('_nodes', flat)
 }

@@ -1,5 +1,14 @@
 import type { PlannedNode } from '../../graph/plan.ts'
-import type { Context, Durable, EachOptions, GraphPart, LogLevel, Progress } from '../../operator.ts'
+import type {
+  Context,
+  Durable,
+  EachOptions,
+  GraphPart,
+  LogLevel,
+  Progress,
+  TeamWork,
+} from '../../operator.ts'
+import { alone } from '../../team.ts'
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
 import type { Ledger } from '../items/ledger.ts'
@@ -24,9 +33,14 @@ export interface Services {
   inspect(read: ValueReader): void
   /** Keeps a part's state in checkpoints. */
   checkpoint(part: CheckpointPart, state: Durable): void
+  /** Divides batches among the processes of a run that has several learners. */
+  readonly together?: Together | undefined
   /** The opened resource that a name means for a part in this scope. */
   resource(name: string, scope: string): unknown
 }
+
+/** Does a node's work on a batch. */
+export type Together = <T, R>(context: Context, batch: readonly T[], work: TeamWork<T, R>) => Promise<R>
 
 /** A node or resource that has state of its own. */
 export interface CheckpointPart {
@@ -66,6 +80,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     partnerless: onlyNodes,
     each: onlyNodes,
     source: onlyNodes,
+    together: onlyNodes,
     emit: emission,
   }
 }
@@ -85,6 +100,8 @@ export function nodeContext(
       return each(host, work, { ...options, concurrency })
     },
     source: pull => source(host, pull),
+    together: (batch, work) =>
+      services.together ? services.together(context, batch, work) : work(batch, alone),
     partnerless: release => host.releasesPartnerless(release),
   }
   return { context, concurrency: () => largest }
