@@ -8,6 +8,8 @@ export interface Flag {
   /** May be given more than once. */
   many?: boolean
   choices?: readonly string[]
+  /** The verb whose help explains it, if that of another verb only names it. */
+  explainedBy?: string
   description: string
 }
 

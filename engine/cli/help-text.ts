@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import { packageFolder } from '../shared/package-folder.ts'
 import { flowCommand } from '../shared/package-name.ts'
+import type { Flag } from './arguments.ts'
 import type { Verb } from './verb.ts'
 
 /** Characters in a line of help, and lines of a screen. */
@@ -26,14 +27,22 @@ export function describeVerbs(verbs: Readonly<Record<string, Verb>>): string {
 
 /** The text for `--help` of a verb: one screen. */
 export function describeVerb(name: string, { summary, usage, flags, example }: Verb): string {
-  const rows = Object.entries(flags).map(([flag, { value, description }]): [string, string] => [
-    `--${flag}${value ? ` ${value}` : ''}`,
-    description,
-  ])
+  const isOwn = ([, { explainedBy = name }]: [string, Flag]) => explainedBy === name
+  const all = Object.entries(flags)
+  const rows = all
+    .filter(isOwn)
+    .map(([flag, { value, description }]): [string, string] => [
+      `--${flag}${value ? ` ${value}` : ''}`,
+      description,
+    ])
+  const others = all.filter(one => !isOwn(one))
+  const [[, { explainedBy = '' }] = ['', {} as Partial<Flag>]] = others
+  const more = others.map(([flag]) => `--${flag}`).join(', ')
   return screen([
     `flow ${name} ${usage}${rows.length > 0 ? ' [flags]' : ''}`,
     ...wrap(summary, columns),
     ...(rows.length > 0 ? ['', ...definitions(rows)] : []),
+    ...(more === '' ? [] : [`  ${more}: "flow help ${explainedBy}" explains them.`]),
     '',
     'Example:',
     example.replaceAll('npx flow', flowCommand).replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),

@@ -18,7 +18,7 @@ import type { World } from './verb.ts'
 
 export const learnersFlag: Flag = {
   value: 'N',
-  description: 'Divide each update among N processes of this machine, which add up their gradients.',
+  description: 'Divide each update among N processes of this machine; gradients are added up.',
 }
 
 /** The descriptors of a learner's files: of the sums, and of the values that it is given. */
@@ -39,15 +39,12 @@ export interface LearnerGroup {
   close(): Promise<void>
 }
 
-/** How many learners a command or the run that it continues asks for. */
-export function readLearners(text: string | undefined): number | undefined {
+/** How many learners a command asks for. */
+export function readLearners(words: Arguments): number | undefined {
+  const text = words.last('learners')
   if (text === undefined || /^[1-9]\d?$/.test(text)) return text === undefined ? undefined : Number(text)
   throw new UsageError(`--learners: must be a whole number from 1 to 99, found "${text}"`)
 }
-
-/** How many learners the facts of a run state. */
-export const learnersOf = (facts: Readonly<Record<string, unknown>> = {}): number =>
-  typeof facts.learners === 'number' ? facts.learners : 1
 
 /** Starts the learners of a run besides its own process. */
 export function startLearners(started: Started, size: number, world: World): LearnerGroup {

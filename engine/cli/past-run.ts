@@ -53,6 +53,10 @@ export const factsOf = (
   return { set, plugins, structure: structureOf(plan), sources, workingDirectory, place }
 }
 
+/** How many learners the facts of a run state. */
+export const learnersOf = ({ learners }: Readonly<Record<string, unknown>>): number =>
+  typeof learners === 'number' ? learners : 1
+
 /** What a resume asks for that the run did not have. */
 export interface Changes {
   /** Further settings; only those that leave the meaning of a checkpoint as it is, and new places of what it reads. */
@@ -61,6 +65,8 @@ export interface Changes {
   readonly steps?: number | undefined
   /** Go on although the graph or what it reads is not as it was. */
   readonly accept: boolean
+  /** Processes that share each update; by default as many as before. */
+  readonly learners?: number | undefined
 }
 
 /**
@@ -70,7 +76,7 @@ export interface Changes {
 export function readRun(
   stated: string,
   { registry, environment }: World,
-  { set: more, steps, accept }: Changes = { set: [], accept: false },
+  { set: more, steps, accept, learners }: Changes = { set: [], accept: false },
 ): PastRun {
   const path = join(stated, 'manifest.json')
   if (!existsSync(path))
@@ -84,7 +90,7 @@ export function readRun(
     throw new UsageError(`${path}: must have "graph", "seed" and "set"; an older version of flow wrote it`)
   const directory = enter(stated, facts)
   const load = (set: readonly string[]) =>
-    loadGraph(graph, registry, { set, environment, read: readOrRecall(facts) })
+    loadGraph(graph, registry, { set, environment, read: readOrRecall(facts), ...(learners && { learners }) })
   const plan = load(set.map(String))
   const moves = homeMove(facts)
   for (const text of more) {
@@ -96,6 +102,10 @@ export function readRun(
   const changes = differences(facts.resolved, shown).map(
     ({ path, before, after }) => `${path} was ${show(before, 'nothing')}, is ${show(after, 'nothing')}`,
   )
+  const before = learnersOf(facts)
+  const now = learners ?? before
+  // sums of gradients in another order: the weights differ in their last bits
+  if (now !== before) changes.push(`--learners was ${before}, is ${now}`)
   if ((changes.length > 0 && !accept) || facts.structure !== structureOf(plan)) {
     const found = changes.join('; ') || 'other nodes or edges, or another sub-graph'
     throw new UsageError(`${graph}: must be as it was when ${stated} started; found ${found}`)
@@ -110,7 +120,13 @@ export function readRun(
     changes,
     isLonger: steps !== undefined && steps !== plan.params.steps,
     moves,
-    facts: { ...facts, set: sets, structure: structureOf(next), workingDirectory: process.cwd() },
+    facts: {
+      ...facts,
+      set: sets,
+      structure: structureOf(next),
+      workingDirectory: process.cwd(),
+      learners: now,
+    },
     status: typeof status === 'string' ? status : undefined,
   }
 }
@@ -207,11 +223,11 @@ export async function rewindRun(
       ...(accept && { accepted }),
     },
   ]
-  const { set, plugins, structure, sources, started, workingDirectory, place, hub } = facts
+  const { set, plugins, structure, sources, started, workingDirectory, place, hub, learners } = facts
   return {
     ...(from !== undefined && { from }),
     ...(!accept && isObject(facts.adapter) && { expected: { adapter: facts.adapter } }),
-    facts: { set, plugins, structure, sources, started, workingDirectory, place, hub, resumed },
+    facts: { set, plugins, structure, sources, started, workingDirectory, place, hub, learners, resumed },
   }
 }
 

@@ -36,15 +36,18 @@ export interface World {
   complain(line: string): void
 }
 
+const ofView = { explainedBy: 'view' }
+
 /** Flags of a page that shows runs. */
 export const viewFlags = {
-  port: { value: 'N', description: 'Port of the page (default: a free one).' },
+  port: { ...ofView, value: 'N', description: 'Port of the page (default: a free one).' },
   host: {
+    ...ofView,
     value: 'ADDRESS',
     description: 'Address that the page is served at (default 127.0.0.1: this machine alone).',
   },
-  edit: { description: 'Let the page save the graph that it shows, and run it.' },
-  control: { description: 'Let the page pause a run, take a checkpoint and stop it.' },
+  edit: { ...ofView, description: 'Let the page save the graph that it shows, and run it.' },
+  control: { ...ofView, description: 'Let the page pause a run, take a checkpoint and stop it.' },
 } satisfies Record<string, Flag>
 
 /** Of every verb that opens a device, or asks for its memory. */

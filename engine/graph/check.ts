@@ -6,6 +6,7 @@ import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected } from './checks/edges.ts'
 import { kindChecks } from './checks/kinds.ts'
+import { checkLearners } from './checks/learners.ts'
 import { checkPairs } from './checks/pairs.ts'
 import { planParts, statedParts } from './checks/parts.ts'
 import { orderResources } from './checks/resources.ts'
@@ -29,6 +30,8 @@ export interface CheckOptions {
   read?: ExpandOptions['read']
   /** `name=node,node` texts, as `--part` takes them: they take the place of the parts in the file. */
   parts?: readonly string[]
+  /** Processes that share each update, as `--learners` takes it. */
+  learners?: number
 }
 
 /** The result of a check: a plan when there is no problem. Warnings do not keep a graph from running. */
@@ -103,6 +106,7 @@ function checkWith(
     { nodes, types, forms: registry.forms },
     problems,
   )
+  checkLearners(nodes, options.learners ?? 1, problems)
   if (problems.length === 0) checkPairs(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [

@@ -109,6 +109,7 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'unconnected-input': 'add it to "from", e.g. "from": { "INPUT": "node.port" }',
   'bad-part': 'correct the list of its nodes',
   'no-wire-form': 'put both nodes into one part',
+  'bad-learners': 'use fewer --learners',
   'bad-edge': 'change the settings of the edge',
   cycle: 'give one edge of the cycle an "initial" value',
   'batch-never-fills': 'raise "maxLag", or lower the size of the batch',

@@ -61,6 +61,7 @@ export type ProblemCode =
   | 'shape-mismatch'
   | 'bad-part'
   | 'no-wire-form'
+  | 'bad-learners'
   | 'unconnected-input'
   | 'bad-edge'
   | 'cycle'

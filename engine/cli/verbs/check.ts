@@ -4,6 +4,7 @@ import { readBytes } from '../../shared/bytes.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { type GpuMemory, gpuMemory } from '../inspection/gpu-memory.ts'
 import { inspectGraph } from '../inspection/inspect-graph.ts'
+import { learnersFlag, readLearners } from '../learners.ts'
 import { pluginFlags } from '../plug.ts'
 import { gpuFlag, setFlag, type Verb } from '../verb.ts'
 
@@ -16,6 +17,7 @@ export const check: Verb = {
   flags: {
     set: setFlag,
     ...pluginFlags,
+    learners: learnersFlag,
     memory: {
       value: 'BYTES',
       description:
@@ -34,7 +36,8 @@ export const check: Verb = {
     const file = onlyWord(words, 'graph file')
     const format = formats.find(name => name === words.last('format')) ?? 'text'
     const memory = statedMemory(words) ?? gpuMemory(environment)
-    const checked = checkGraph(file, registry, { set: words.all('set'), environment })
+    const learners = readLearners(words) ?? 1
+    const checked = checkGraph(file, registry, { set: words.all('set'), environment, learners })
     const { plan } = checked
     const inspected = plan && (await inspectGraph(plan, memory))
     const problems = [...checked.problems, ...(inspected?.problems ?? [])]

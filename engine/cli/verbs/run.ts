@@ -10,11 +10,11 @@ import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
-import { learnersFlag, learnersOf, readLearners, startLearners } from '../learners.ts'
+import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
 import { overFlags, overRun } from '../over-run.ts'
-import { factsOf, readRun, rewindRun } from '../past-run.ts'
+import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
 import { lockRun, type RunLock } from '../run-lock.ts'
@@ -83,7 +83,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     line.event(event)
   }
   const over = await overRun({ plan, ...options }, words, world)
-  const learners = startLearners({ plan, ...options }, learnersOf(options.facts), world)
+  const learners = startLearners({ plan, ...options }, learnersOf(options.facts ?? {}), world)
   const { together } = learners
   const linked = { ...(over.link && { link: over.link }), ...(together && { together }) }
   const started = startRun(over.plan, { ...options, facts, onEvent, ...linked })
@@ -130,13 +130,13 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')
   const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
-  const plan = loadGraph(file, registry, { set, environment, parts: words.all('part') })
+  const learners = readLearners(words) ?? 1
+  const plan = loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'))
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
-  const learners = readLearners(words.last('learners')) ?? 1
   const facts = { ...factsOf(plan, set, plugins, directory), ...(learners > 1 && { learners }) }
   return { plan, lock, seed, directory, facts }
 }
@@ -150,7 +150,8 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
       `--resume ${stated}: must be given without GRAPH, --seed, --shard and --out: the run continues with its own`,
     )
   const steps = readSteps(words.last('steps'))
-  const changes = { set: words.all('set'), steps, accept: words.last('accept-changes') !== undefined }
+  const accept = words.last('accept-changes') !== undefined
+  const changes = { set: words.all('set'), steps, accept, learners: readLearners(words) }
   const past = readRun(stated, world, changes)
   if (past.status === 'completed' && !past.isLonger) {
     world.print(`${stated}: already completed, nothing to do`)
