@@ -1,20 +1,22 @@
 import { knobsOf, planMemory } from '../graph/memory.ts'
 import type { Plan } from '../graph/plan.ts'
+import { bytesOfLearners } from '../learners/learner-memory.ts'
 import { readBytes, showBytes } from '../shared/bytes.ts'
 import { UsageError } from './arguments.ts'
 
 /** Refuses a plan that may need more than `--memory` allows, with what to lower. */
-export function refuseOverMemory(plan: Plan, limitText: string | undefined): void {
+export function refuseOverMemory(plan: Plan, limitText: string | undefined, learners: number): void {
   if (limitText === undefined) return
   const limit = readBytes(limitText)
   if (limit === undefined)
     throw new UsageError(`--memory: must be bytes such as 8GB or 512MiB, found "${limitText}"`)
+  const bytes = bytesOfLearners(plan, learners)
+  if (bytes <= limit) return
   const memory = planMemory(plan)
-  if (memory.bytes <= limit) return
   const knobs = knobsOf(memory).slice(0, 3)
   throw new UsageError(
     [
-      `--memory: the run must fit into ${showBytes(limit)}, found a plan of ${showBytes(memory.bytes)}`,
+      `--memory: the run must fit into ${showBytes(limit)}, found a plan of ${showBytes(bytes)}`,
       ...knobs.map(
         ({ part, what, bytes, knob }) => `  lower ${knob}: ${part} takes ${showBytes(bytes)} (${what})`,
       ),

@@ -1,7 +1,8 @@
 // Another learner, as the process of the run sees it.
 import type { ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
-import { CodedError, messageOf } from '../shared/errors.ts'
+import { RunError } from '../run/error.ts'
+import { type CodedError, messageOf } from '../shared/errors.ts'
 import type { FromLearner, ToLearner } from './messages.ts'
 import { writeAll } from './shared-numbers.ts'
 import { faultOf } from './stored-fault.ts'
@@ -104,7 +105,7 @@ export class Member {
     const { child, log } = this.#options
     const process = child.pid === undefined ? '' : ` (process ${child.pid})`
     const remedy = `${log} has its last words; --resume goes on from the last checkpoint`
-    this.#fail(new CodedError('learner-lost', `${this.name}${process} ${how}`, { ofMachine: true, remedy }))
+    this.#fail(new RunError('learner-lost', `${this.name}${process} ${how}`, { ofMachine: true, remedy }))
   }
 
   #fail(error: CodedError): void {

@@ -28,6 +28,7 @@ export type RunErrorCode =
   | 'checkpoint-mismatch'
   | 'too-many-skipped'
   | 'leak'
+  | 'learner-lost'
 
 interface About {
   node?: string
@@ -35,4 +36,5 @@ interface About {
   seed?: number
   remedy?: string
   cause?: unknown
+  ofMachine?: boolean
 }

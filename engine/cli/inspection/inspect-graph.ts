@@ -2,14 +2,15 @@ import { inspectPlan } from '../../graph/inspect.ts'
 import { knobsOf, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import type { Problem } from '../../graph/problem.ts'
+import { bytesOfLearners } from '../../learners/learner-memory.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import type { GpuMemory } from './gpu-memory.ts'
 import { lookAtPath, unwritable } from './named-paths.ts'
 
 /** Everything that a run of a checked graph would fail on, as far as it can be found without a device. */
-export async function inspectGraph(plan: Plan, memory: GpuMemory | undefined) {
+export async function inspectGraph(plan: Plan, memory: GpuMemory | undefined, learners = 1) {
   const { remarks, problems, warnings } = await inspectPlan(plan, lookAtPath)
-  const { remark, problem } = fitIn(plan, memory)
+  const { remark, problem } = fitIn(plan, memory, bytesOfLearners(plan, learners))
   return {
     remarks: remark === undefined ? remarks : [...remarks, remark],
     problems: [...problems, ...runFolder(), ...(problem ? [problem] : [])],
@@ -26,15 +27,18 @@ function runFolder(): Problem[] {
   return [{ code: 'cannot-run', path: 'runs', rule, details: lines, remedy }]
 }
 
-function fitIn(plan: Plan, memory: GpuMemory | undefined): { remark?: string; problem?: Problem } {
-  const planned = planMemory(plan)
-  if (planned.bytes === 0) return {}
-  const needed = showBytes(planned.bytes)
+function fitIn(
+  plan: Plan,
+  memory: GpuMemory | undefined,
+  bytes: number,
+): { remark?: string; problem?: Problem } {
+  if (bytes === 0) return {}
+  const needed = showBytes(bytes)
   if (!memory) return { remark: `memory: plans ${needed}; what the GPU has is not known` }
   const has = showBytes(memory.bytes)
   const remark = `memory: plans ${needed} of ${has} (${memory.name})`
-  if (planned.bytes <= memory.bytes) return { remark }
-  const details = knobsOf(planned)
+  if (bytes <= memory.bytes) return { remark }
+  const details = knobsOf(planMemory(plan))
     .slice(0, 4)
     .map(({ part, what, bytes, knob }) => `${part} takes ${showBytes(bytes)} (${what}): lower ${knob}`)
   const rule = `must fit into ${has} (${memory.name})`

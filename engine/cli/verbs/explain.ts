@@ -3,9 +3,12 @@ import { endName } from '../../graph/flatten/flat.ts'
 import { type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
+import { learnerMemory } from '../../learners/learner-memory.ts'
+import { mostSummed } from '../../learners/shared-numbers.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
+import { learnersFlag, readLearners } from '../learners.ts'
 import { pluginFlags } from '../plug.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
@@ -13,14 +16,17 @@ export const explain: Verb = {
   summary: 'Shows the types of the edges of a graph, and the memory that it may take.',
   usage: 'GRAPH',
   loads: 'graphs',
-  flags: { set: setFlag, ...pluginFlags },
+  flags: { set: setFlag, ...pluginFlags, learners: learnersFlag },
   example: 'npx flow explain graphs/grpo.json --set group=4',
   run: async (words, { registry, environment, print }) => {
-    const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set: words.all('set'), environment })
+    const learners = readLearners(words) ?? 1
+    const given = { set: words.all('set'), environment, learners }
+    const plan = loadGraph(onlyWord(words, 'graph file'), registry, given)
     print(plan.summary)
     print('edges')
     for (const line of table(edgeRows(plan), '  ')) print(line)
     for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
+    if (learners > 1) for (const line of learnerLines(plan, learners)) print(hide(line, plan.secrets))
     return 0
   },
 }
@@ -54,6 +60,16 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
     ...on('host', 'host memory at most, without Node itself', hostBytes),
     ...(unknown.length > 0 ? ['not known'] : []),
     ...[...partsByReason(unknown)].map(([why, parts]) => `  ${parts.join(', ')}  ${why}`),
+  ]
+}
+
+/** What the other learners of a run take besides. */
+function learnerLines(plan: Plan, learners: number): string[] {
+  const shared = 2 * learners * mostSummed * 4
+  return [
+    learners === 2 ? 'the other learner' : `each of the ${learners - 1} other learners`,
+    ...memoryLines(learnerMemory(plan)).map(line => `  ${line}`),
+    `memory that learners share (/dev/shm): ${showBytes(shared)} for sums, and each learner's share of a batch until it is read`,
   ]
 }
 

@@ -133,7 +133,7 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const learners = readLearners(words) ?? 1
   const plan = loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
-  refuseOverMemory(plan, words.last('memory'))
+  refuseOverMemory(plan, words.last('memory'), learners)
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
@@ -158,7 +158,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     return undefined
   }
   const { directory, plan, seed } = past
-  refuseOverMemory(plan, words.last('memory'))
+  refuseOverMemory(plan, words.last('memory'), learnersOf(past.facts))
   const lock = lockRun(directory, false)
   try {
     const rest = await rewindRun(past, changes, world.complain)

@@ -1,0 +1,85 @@
+// Weights that several learners train together, of the embedded models. FLOW_ALL=1 tries more numbers of learners.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { flowRun } from '../over/processes.ts'
+
+t.setTimeout(800_000)
+
+const home = t.testdir({})
+
+/** Trains and returns the bytes of the tensors that the file of the last checkpoint holds. */
+async function train(
+  name: string,
+  graph: string,
+  settings: readonly string[],
+  learners: number,
+  file: string,
+) {
+  const out = join(home, name)
+  const more = ['--seed', '1', '--learners', String(learners)]
+  await flowRun(graph, { out, set: ['frames=2', 'checkpointEvery=0', ...settings], more })
+  const checkpoints = join(out, 'checkpoints')
+  const [last = ''] = readdirSync(checkpoints).filter(name => /^\d+$/.test(name))
+  const bytes = readFileSync(join(checkpoints, last, file))
+  const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n')
+  return {
+    tensors: bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))),
+    losses: lines.map((line): number => JSON.parse(line).loss),
+  }
+}
+
+/** |a − b| / |a| over all numbers. */
+function gap(a: Buffer, b: Buffer): number {
+  const [x, y] = [a, b].map(bytes => new Float32Array(new Uint8Array(bytes).buffer))
+  if (x?.length !== y?.length || !x || !y) return Number.POSITIVE_INFINITY
+  const norm = (list: Float32Array) => Math.sqrt(list.reduce((sum, value) => sum + value ** 2, 0))
+  return norm(x.map((value, i) => value - (y[i] ?? 0))) / norm(x)
+}
+
+const sft = ['accumulation=3', 'learningRate=1e-3', 'nodes.samples.config.limit=6']
+
+for (const [what, settings, file] of [
+  ['the adapter', [...sft, 'lora=4'], 'model/adapter/adapter_model.safetensors'],
+  ['all weights', sft, 'model/exact/weights.safetensors'],
+] as const) {
+  if (what === 'all weights' && !process.env.FLOW_ALL) continue
+  t.test(`${what} of a fine-tuning by several learners are those of one but for rounding`, async t => {
+    const supervised = (name: string, learners: number) =>
+      train(`${name} of ${what}`, 'graphs/coldstart.json', settings, learners, file)
+    const one = await supervised('one', 1)
+    t.equal(one.losses.length, 2)
+    for (const learners of process.env.FLOW_ALL ? [2, 3] : [3]) {
+      const several = await supervised(`several-${learners}`, learners)
+      const apart = gap(one.tensors, several.tensors)
+      t.ok(apart < 1e-5, `weights are ${apart} apart`)
+      const gaps = several.losses.map((loss, i) => Math.abs(loss - (one.losses[i] ?? 9)))
+      t.ok(Math.max(...gaps) < 1e-5, `losses are ${gaps.join(', ')} apart`)
+    }
+  })
+}
+
+const grpo = [
+  'steps=4',
+  'group=2',
+  'maxNewTokens=8',
+  'learningRate=1e-3',
+  'nodes.frames.config.sheetWidth=0',
+  'nodes.update.config.groupsPerUpdate=2',
+  'nodes.groups.from.weights.maxLag=1',
+  'resources.optimizer.config.steps=2',
+]
+const policy = 'policy/model.safetensors'
+const reinforced = (name: string, learners: number) => train(name, 'graphs/grpo.json', grpo, learners, policy)
+
+t.test('GRPO with 2 learners gives the same weights and metrics twice, bit for bit', async t => {
+  const two = await reinforced('two', 2)
+  t.equal(two.losses.length, 2)
+  const again = await reinforced('again', 2)
+  t.ok(two.tensors.equals(again.tensors))
+  t.same(two.losses, again.losses)
+  if (!process.env.FLOW_ALL) return
+  const one = await reinforced('alone', 1)
+  const apart = gap(one.tensors, two.tensors)
+  t.ok(apart > 0 && apart < 1e-6, `${apart} from the weights of one`)
+})
