@@ -24,6 +24,8 @@ export interface MemberOptions {
 }
 
 const lookMs = 1000
+/** Before its first word it loads the program. */
+const firstSeconds = 60
 /** Time to close the GPU and to leave. */
 const leaveMs = 10_000
 
@@ -38,6 +40,7 @@ export class Member {
   #isEnding = false
   #isLost = false
   #looks = 0
+  #hasSpoken = false
 
   constructor(options: MemberOptions) {
     const { name, child } = options
@@ -91,14 +94,17 @@ export class Member {
 
   #hear(message: FromLearner): void {
     this.#looks = 0
+    this.#hasSpoken = true
     if (message.type === 'ready') this.#becomeReady()
     if (message.type === 'failed') this.#fail(faultOf(this.name, message.fault))
     else this.#options.onMessage(message)
   }
 
   #look(): void {
-    if (++this.#looks * lookMs >= this.#options.silentSeconds * 1000)
-      this.#lose(`was silent for ${this.#options.silentSeconds} s (FLOW_LEARNER_SECONDS)`)
+    const { silentSeconds } = this.#options
+    const seconds = this.#hasSpoken ? silentSeconds : Math.max(silentSeconds, firstSeconds)
+    if (++this.#looks * lookMs >= seconds * 1000)
+      this.#lose(`was silent for ${seconds} s (FLOW_LEARNER_SECONDS)`)
   }
 
   #lose(how: string): void {

@@ -42,7 +42,7 @@ t.test(
   async t => {
     const run = folder('killed')
     const { child, ended } = startFlow(['run', graph, '--learners', '2', '--out', run, ...slow], home)
-    const [learner = 0] = await learnersOf(child, run)
+    const [learner] = await learnersOf(child, run)
     process.kill(learner, 'SIGKILL')
     const { code, text } = await ended
     t.equal(code, 1)
@@ -77,14 +77,14 @@ t.test('a run that is killed leaves no learner and no memory, and goes on with t
 
 t.test('a learner that is frozen ends the run and is named', async t => {
   const run = folder('frozen')
-  const silence = { FLOW_LEARNER_SECONDS: '3' }
+  const silence = { FLOW_LEARNER_SECONDS: '6' }
   const words = ['run', graph, '--learners', '2', '--out', run, ...slow]
   const { child, ended } = startFlow(words, home, silence)
-  const [learner = 0] = await learnersOf(child, run)
+  const [learner] = await learnersOf(child, run)
   process.kill(learner, 'SIGSTOP')
   const { code, text } = await ended
   t.equal(code, 1)
-  t.match(text, /learner 2 of 2 \(process \d+\) was silent for 3 s/)
+  t.match(text, /learner 2 of 2 \(process \d+\) was silent for 6 s/)
   await isGone(learner)
 })
 

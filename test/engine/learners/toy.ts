@@ -107,10 +107,13 @@ export async function flow(words: readonly string[], cwd: string, environment?: 
 }
 
 /** The processes of the other learners of a run, once they work. */
-export async function learnersOf({ pid }: ChildProcess, run: string): Promise<number[]> {
+export async function learnersOf(child: ChildProcess, run: string): Promise<[number, ...number[]]> {
   for (;;) {
+    if (child.exitCode !== null)
+      throw new Error(`the run ended before its first update: ${run}/log.txt says why`)
     // the first update is done: they are there
-    if (metricsOf(run).length > 0) return childrenOf(pid ?? 0)
+    const [first, ...more] = metricsOf(run).length > 0 ? childrenOf(child.pid ?? 0) : []
+    if (first !== undefined) return [first, ...more]
     await delay(20)
   }
 }

@@ -44,12 +44,12 @@ for (const [what, settings, file] of [
   ['all weights', sft, 'model/exact/weights.safetensors'],
 ] as const) {
   if (what === 'all weights' && !process.env.FLOW_ALL) continue
-  t.test(`${what} of a fine-tuning by several learners are those of one but for rounding`, async t => {
+  t.test(`a fine-tuning by several learners gives ${what} of one but for rounding`, async t => {
     const supervised = (name: string, learners: number) =>
       train(`${name} of ${what}`, 'graphs/coldstart.json', settings, learners, file)
     const one = await supervised('one', 1)
     t.equal(one.losses.length, 2)
-    for (const learners of process.env.FLOW_ALL ? [2, 3] : [3]) {
+    for (const learners of process.env.FLOW_ALL ? [2, 3] : [2]) {
       const several = await supervised(`several-${learners}`, learners)
       const apart = gap(one.tensors, several.tensors)
       t.ok(apart < 1e-5, `weights are ${apart} apart`)
