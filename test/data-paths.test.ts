@@ -36,6 +36,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/plug.ts': ['graph', 'graph'],
   'engine/cli/run-facts.ts': ['listed', 'entry.name', 'name', 'newest'],
   'engine/cli/plugin-modules.ts': ['graph', 'home', 'name'],
+  'engine/cli/simulation/profile.ts': ['listed', 'name'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/cli/verbs/view.ts': ['listed', "`${basename(file, '.json')}-${time}`", 'name'],

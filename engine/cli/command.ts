@@ -24,6 +24,7 @@ import { run } from './verbs/run.ts'
 import { schema } from './verbs/schema.ts'
 import { setUp } from './verbs/set-up.ts'
 import { show } from './verbs/show.ts'
+import { simulate } from './verbs/simulate.ts'
 import { table } from './verbs/table.ts'
 import { tap } from './verbs/tap.ts'
 import { top } from './verbs/top.ts'
@@ -48,6 +49,7 @@ const others: Readonly<Record<string, Verb>> = {
   top,
   tap,
   adapters,
+  simulate,
   schema,
   'set-up': setUp,
   view,

@@ -1,5 +1,5 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, machines, hosts, overhead, hardware, run.
+// logits, endure, power-cut, mutations, soak, machines, hosts, simulate, overhead, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -37,6 +37,7 @@ import { engineLines } from './engine.ts'
 import { gemm } from './gemm.ts'
 import { hardwareLines } from './hardware.ts'
 import { hosts } from './hosts/hosts.ts'
+import { simulateCheck } from './hosts/simulate-check.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
 import { machines } from './machines/machines.ts'
@@ -143,6 +144,10 @@ if (name === 'hosts') {
   for (; !line.done; line = await lines.next()) console.log(line.value)
   process.exit(line.value > 0 ? 1 : 0)
 }
+if (name === 'simulate') {
+  for await (const line of simulateCheck()) console.log(line)
+  process.exit(0)
+}
 if (name === 'overhead') {
   for await (const line of overhead(options.rounds)) console.log(line)
   process.exit(0)
@@ -169,7 +174,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, hosts, overhead, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, hosts, simulate, overhead, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -98,7 +98,7 @@ function moderate(folder: string): string {
 }
 
 /** Runs a job, and measures its prompts a second after the first quarter of them: the rest before is start. */
-async function seen(job: HostJob, place: string, words: readonly string[]): Promise<Seen> {
+export async function seen(job: HostJob, place: string, words: readonly string[]): Promise<Seen> {
   rmSync(place, { recursive: true, force: true })
   mkdirSync(place)
   const begun = performance.now()

@@ -85,6 +85,8 @@ t.test('the exit code of a verb is its own when its output is closed', async t =
     [2, 'export'],
     [2, 'new', 'nothing'],
     [0, 'adapters'],
+    [2, 'simulate', at('g.json')],
+    [2, 'simulate', at('g.json'), '--profile', at('run')],
     [2, 'adapters', 'more'],
     [2, 'work'],
     [2, 'work', 'http://127.0.0.1'],
