@@ -5,6 +5,7 @@ import { makeEmbedded } from '../../../engine/cli/embedded.ts'
 import { gpusIn, seatsOf } from '../../../engine/cli/gpus.ts'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { listAdapters, placed } from '../../../kernels/device/adapters/list.ts'
+import { resolvePath } from '../../../operators/builtin.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import { repository } from '../../fixtures.ts'
 import { startFlow } from '../flow-process.ts'
@@ -89,7 +90,7 @@ async function sizesOf({ config, steps }: HostsOptions, software: boolean, folde
 
 /** The released sizes with 4 layers in each tower and fewer tokens: writing its checkpoints takes seconds. */
 function moderate(folder: string): string {
-  const config = JSON.parse(readFileSync(releasedConfig, 'utf8'))
+  const config = JSON.parse(readFileSync(resolvePath(releasedConfig), 'utf8'))
   config.vocab_size = config.text_config.vocab_size = 16_384
   config.text_config.num_hidden_layers = config.vision_config.num_hidden_layers = 4
   const file = join(folder, 'config.json')
