@@ -109,8 +109,17 @@ export class Journal {
     }
     this.state({ ...facts, ...(told && { error: told }) })
     if (!['metrics', 'samples'].some(name => existsSync(join(this.directory, `${name}.jsonl`)))) return
-    if (hasPage()) this.#files.replace('report.html', reportOf(this.directory))
-    else this.log('no report.html: the page was not built; "npm run build" builds it', 'warn')
+    if (!hasPage()) {
+      this.log('no report.html: the page was not built; "npm run build" builds it', 'warn')
+      return
+    }
+    try {
+      this.#files.replace('report.html', reportOf(this.directory))
+    } catch (error) {
+      // the run ends as failed by it, and its manifest must not say that all is done
+      this.state({ status: 'failed', error: { code: codeOf(error) ?? 'failed', message: messageOf(error) } })
+      throw error
+    }
   }
 
   close(): void {

@@ -70,6 +70,28 @@ t.test('a run tells how it gets on, shows items to who asks, and writes its end'
   t.ok(existsSync(join(directory, 'report.html')))
 })
 
+t.test('a run whose page cannot be written fails, and its manifest does not call it completed', async t => {
+  const directory = t.testdir({ 'report.html': { inside: 'keeps the folder from being replaced' } })
+  const records = operator({
+    summary: 'Records a number.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: {},
+    effects: true,
+    run: ({ numbers }, _, context) => ({
+      none: numbers.pipe(context.each((reward: number) => void context.record('metrics', { reward }))),
+    }),
+  })
+  const nodes = {
+    count: { operator: 'range', config: { count: 3 } },
+    records: { operator: 'records', from: { numbers: 'count.numbers' } },
+  }
+  const { status } = await start(t, nodes, testBed({ operators: { records } }), { directory }).done
+  const manifest = JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8'))
+  t.equal(status, 'failed')
+  t.match(manifest, { status: 'failed', error: { code: String, message: /report\.html/ } })
+})
+
 t.test('a value is summarised: arrays by statistics, lists and texts by their beginning', async t => {
   const numbers = new Float32Array([1, Number.NaN, 3, -10, Number.NaN])
   t.same(await summaryOf({ a: numbers, b: [1, 2, 3, 4, 5], c: 'x'.repeat(300), d: null }), {
