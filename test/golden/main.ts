@@ -6,6 +6,7 @@ import { type Device, openDevice } from '../../kernels/device/device.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
 import { checkCheckpoint } from './checkpoint.ts'
 import { checkConnector } from './connector.ts'
+import { checkFamily, checkProcessor } from './family.ts'
 import { checkPixels } from './pixels.ts'
 import { checkProbes } from './probes.ts'
 import type { Row } from './row.ts'
@@ -32,6 +33,12 @@ const checks: readonly Check[] = [
   { file: 'MANIFEST.json', run: folder => checkProbes(folder) },
 ]
 
+/** Of a folder that families.py wrote; all of it in float32. */
+const familyChecks: readonly Check[] = [
+  { file: 'expected.safetensors', run: async (folder, device) => checkFamily(folder, await device()) },
+  { file: 'processor.safetensors', run: async (folder, device) => checkProcessor(folder, await device()) },
+]
+
 process.exit(await main(process.argv.slice(2)))
 
 async function main(args: readonly string[]): Promise<number> {
@@ -44,7 +51,12 @@ async function main(args: readonly string[]): Promise<number> {
   const device = () => (opened ??= openDevice())
   const rows: Row[] = []
   for (const folder of folders) {
-    const present = checks.filter(({ file }) => existsSync(join(folder, file)))
+    const isFamily = existsSync(join(folder, 'processor.safetensors'))
+    if (isFamily && precision !== 'float32') {
+      console.error(`${folder}: is compared in float32 only, found --precision ${precision}`)
+      return 2
+    }
+    const present = (isFamily ? familyChecks : checks).filter(({ file }) => existsSync(join(folder, file)))
     if (present.length === 0) {
       console.error(
         `${folder}: nothing to check; expected one of ${checks.map(check => check.file).join(', ')}`,
