@@ -36,6 +36,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/plug.ts': ['graph', 'graph'],
   'engine/cli/run-facts.ts': ['listed', 'entry.name', 'name', 'newest'],
   'engine/cli/plugin-modules.ts': ['graph', 'home', 'name'],
+  'engine/cli/learners.ts': ['numbered', 'String(rank + 1)'],
   'engine/cli/simulation/profile.ts': ['listed', 'name'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
@@ -46,6 +47,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   // the exports of the package itself
   'engine/graph/plugin-hooks.ts': ['engine', 'path'],
   'engine/graph/plugins.ts': ['graph', 'name', 'entry'],
+  'engine/learners/learner.ts': ['engine', 'folder'],
+  'engine/learners/shared-numbers.ts': ['numbered', "`flow-${randomBytes(8).toString('hex')}`"],
   'engine/over/copies.ts': ['listed', 'entry.name', "String(++this.#count).padStart(6, '0')"],
   'engine/over/follower.ts': ['numbered', 'String(++this.#count)', 'String(this.#count - 1)'],
   'engine/run/checkpoint/checkpoint.ts': ['checked', 'folderOf(part)', 'folder', 'flat'],

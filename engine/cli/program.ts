@@ -42,5 +42,9 @@ export async function program(work: (world: World) => Promise<number>): Promise<
     },
   }).catch(fault)
   // The threads of an open GPU device keep Node alive: leave as soon as all is written.
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)))
+  process.stdout.write('', () => {
+    const { lost } = screen
+    if (lost !== undefined) complain(`flow: what the command printed was lost: ${lost}`)
+    process.stderr.write('', () => process.exit(lost === undefined ? code : code || 1))
+  })
 }

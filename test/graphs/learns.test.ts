@@ -1,5 +1,6 @@
 // What graphs/grpo.json promises: with its defaults the rewards rise. It is the reward for thinking and answering in tags that 144
-// updates raise beyond chance; the share of right answers does not move in so few. No time is measured.
+// updates raise beyond chance; the share of right answers does not move in so few. Other processors round otherwise and draw other
+// answers, so this is tried with FLOW_ALL=1 only.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -25,6 +26,7 @@ t.test('equal lists have not risen, higher ones have', async t => {
 
 t.test(
   'graphs/grpo.json learns: the format reward of the last third of the updates is above that of the first',
+  { skip: process.env.FLOW_ALL ? false : 'FLOW_ALL=1 trains for minutes' },
   async t => {
     const directory = join(t.testdir({}), 'run')
     const graph = join(repository, 'graphs/grpo.json')

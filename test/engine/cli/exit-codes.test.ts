@@ -101,3 +101,14 @@ t.test('the exit code of a verb is its own when its output is closed', async t =
     'every verb is tried',
   )
 })
+
+t.test('output that a full disk has lost is told, and is no success', t => {
+  const line = '"$@" > /dev/full'
+  for (const words of [['ops'], ['help'], ['check', 'graphs/grpo.json']]) {
+    const all = ['-c', line, 'bash', process.execPath, ...main, ...words]
+    const { status, stderr } = spawnSync('bash', all, { cwd: repository, encoding: 'utf8', timeout: 400_000 })
+    t.equal(status, 1, words.join(' '))
+    t.match(stderr, /^flow: what the command printed was lost: ENOSPC/m)
+  }
+  t.end()
+})
