@@ -20,7 +20,6 @@ const reasons = {
 const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string[]]>> = {
   'engine/cli/basis.ts': ['listed', 'entry.name', 'name', 'runLockName'],
   'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
-  'engine/cli/inspection/gpu-memory.ts': ['listed', 'card'],
   'engine/cli/new-kernel.ts': [
     'checked',
     '`${name}.mjs`',
@@ -33,7 +32,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   // the value that --set replaces, and that of --set: a path of the graph
   'engine/cli/moves.ts': ['graph', 'before', 'relative(dirname(from), path)', "rest.join('=')"],
   'engine/cli/past-run.ts': ['listed', 'name'],
-  'engine/cli/plug.ts': ['graph', 'graph'],
+  'engine/cli/plug.ts': ['graph', 'graph', 'name'],
   'engine/cli/run-facts.ts': ['listed', 'entry.name', 'name', 'newest'],
   'engine/cli/plugin-modules.ts': ['graph', 'home', 'name'],
   'engine/cli/learners.ts': ['numbered', 'String(rank + 1)'],

@@ -7,7 +7,7 @@ import type { RunLink } from '../run/summary.ts'
 import { CodedError } from '../shared/errors.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
 import { gpusIn, type Seat, seatsOf } from './gpus.ts'
-import type { StoredPlugin } from './plug.ts'
+import { modulePath, type StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
 export const overFlags = {
@@ -64,7 +64,8 @@ export async function overRun(
     )
   const { openHome } = await import('../over/home.ts')
   const set = Array.isArray(facts?.set) ? facts.set.map(String) : []
-  const plugins = [...pluginsOf(plan.file), ...storedPlugins(facts)].map(({ name }) => name)
+  // those of the graph stand in its text
+  const plugins = storedPlugins(facts).map(({ name }) => name)
   const controller = new AbortController()
   const leaseSeconds = readSeconds(world.environment.FLOW_LEASE_SECONDS ?? '10')
   let home: Home | undefined
@@ -110,7 +111,7 @@ async function startWorkers(
     ...about,
     seats,
     parts: plan.parts.map(({ name }) => name),
-    plugins: [...plugins, ...pluginsOf(plan.file).map(({ name }) => name)],
+    plugins: [...plugins, ...pluginsOf(plan.file).map(modulePath)],
   })
 }
 

@@ -41,6 +41,10 @@ export async function plug(registry: Registry, words: Arguments, loads: Verb['lo
 export const statedPlugins = (words: Arguments): StoredPlugin[] =>
   words.all('plugin').map(name => ({ name, folder: process.cwd() }))
 
+/** What names a plugin from any folder: the path of a module, or the name of a package. */
+export const modulePath = ({ name, folder }: StoredPlugin): string =>
+  name.startsWith('.') ? resolve(folder, name) : name
+
 /** A plugin of the command line, as the manifest of a run keeps it. */
 export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 

@@ -19,6 +19,7 @@ import { inside } from '../shared/inside.ts'
 import { readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { digestsOf, formsOf } from './over-run.ts'
+import { modulePath, type StoredPlugin } from './plug.ts'
 import type { World } from './verb.ts'
 
 interface WorkWords {
@@ -181,8 +182,12 @@ function planOf(
     if (text === undefined) throw new Error(`${file}: run ${run} does not announce it`)
     return text
   }
-  const named = [...plugins, ...pluginsOf(graph, read).map(({ name }) => name)]
-  const refused = named.filter(name => !words.plugins.includes(name))
+  const folder = process.cwd()
+  const named = [...plugins.map(name => ({ name, folder })), ...pluginsOf(graph, read)]
+  const allowed = words.plugins.flatMap(name => [name, modulePath({ name, folder })])
+  const isAllowed = (plugin: StoredPlugin) =>
+    [plugin.name, modulePath(plugin)].some(one => allowed.includes(one))
+  const refused = named.filter(plugin => !isAllowed(plugin)).map(({ name }) => name)
   if (refused.length > 0)
     throw new CodedError(
       'plugin-refused',

@@ -8,7 +8,7 @@ import { type ParameterSet, parameter } from '../../../kernels/networks/paramete
 import type { Connector } from '../../../kernels/networks/shape.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
 import { affine, type ConnectorEnds, type Part } from './part.ts'
-import { type PixelShuffleSizes, shuffled } from './pixel-shuffle.ts'
+import { type PixelShuffleSizes, shuffled, squaresPart } from './pixel-shuffle.ts'
 
 export interface PixelShuffleMlpPart extends Part<Connector> {
   readonly kind: 'pixel-shuffle-mlp'
@@ -36,18 +36,7 @@ export function pixelShuffleMlp(
     ...affine(`${prefix}linear_1`, [language.hidden, wide]),
     ...affine(`${prefix}linear_2`, [language.hidden, language.hidden]),
   ])
-  return {
-    kind: 'pixel-shuffle-mlp',
-    sizes,
-    network: {
-      layers: 0,
-      visualTokens: features => Math.floor(features / scale ** 2),
-      record: (pass, weights, features) => record(pass, weights, sizes, features),
-    },
-    tensors,
-    stored: tensors,
-    isUnused: () => false,
-  }
+  return { kind: 'pixel-shuffle-mlp', sizes, ...squaresPart(sizes, tensors, record) }
 }
 
 const prefix = 'connector._connector.'

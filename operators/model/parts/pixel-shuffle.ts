@@ -37,18 +37,23 @@ export function pixelShuffle(fields: ConfigFields, { tower, language }: Connecto
     fields.problem('scale_factor', `must divide the ${across} patches across a frame, got ${scale}`)
   const sizes = { across, scale }
   const tensors = new Map<string, Shape>([[weightName, [language.hidden, tower.hidden * scale ** 2]]])
-  return {
-    kind: 'pixel-shuffle',
-    sizes,
-    network: {
-      layers: 0,
-      visualTokens: features => Math.floor(features / scale ** 2),
-      record: (pass, weights, features) => record(pass, weights, sizes, features),
-    },
-    tensors,
-    stored: tensors,
-    isUnused: () => false,
+  return { kind: 'pixel-shuffle', sizes, ...squaresPart(sizes, tensors, record) }
+}
+
+type RecordSquares = (pass: Pass, weights: ParameterSet, sizes: PixelShuffleSizes, features: Tensor) => Tensor
+
+/** A connector that makes a visual token of each square. */
+export function squaresPart(
+  sizes: PixelShuffleSizes,
+  tensors: ReadonlyMap<string, Shape>,
+  record: RecordSquares,
+) {
+  const network: Connector = {
+    layers: 0,
+    visualTokens: features => Math.floor(features / sizes.scale ** 2),
+    record: (pass, weights, features) => record(pass, weights, sizes, features),
   }
+  return { network, tensors, stored: tensors, isUnused: () => false }
 }
 
 const weightName = 'connector._connector.modality_projection.proj.weight'

@@ -57,7 +57,7 @@ function graphIn(t: Test, always: boolean): string {
   const graph = {
     version: 1,
     summary: 'Doubles on a GPU.',
-    plugins: [at('plugin.mjs')],
+    plugins: ['./plugin.mjs'], // seen from the graph, not from the working directory
     parts: { doubles: { nodes: ['doubled'] } },
     nodes: {
       rows: { operator: 'read.jsonl', config: { path: at('rows.jsonl') } },
