@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -86,7 +87,8 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       loaded.add(url)
       module = await import(url)
     } catch (error) {
-      const [hint = ''] = messageOf(error).split('\n')
+      const [said = ''] = messageOf(error).split('\n')
+      const hint = `${said}${lineOfMistake(error, name, folder)}`
       const remedy = `import "${packageName}" instead: this is the name of the package`
       const lacksFlow = /^Cannot find package 'flow'/.test(hint)
       const isThere = !/^Cannot find (module|package)/.test(hint)
@@ -136,6 +138,15 @@ export const withoutPlugins = (registry: Registry, names: readonly PluginName[])
     found: show(name),
   })),
 })
+
+/** Where a mistake of syntax is, which Node tells only when it checks the file by itself. */
+function lineOfMistake(error: unknown, name: string, folder: string): string {
+  if (!(error instanceof SyntaxError) || !/^[./].*\.[cm]?js$/.test(name)) return ''
+  const file = resolve(folder, name)
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: 10_000 })
+  const line = /:(\d+)$/m.exec(stderr.split('\n', 1)[0] ?? '')?.[1]
+  return line === undefined ? '' : `, at ${file}:${line}`
+}
 
 type Complaint = (rule: string, found: string, rest?: Partial<Problem>) => void
 

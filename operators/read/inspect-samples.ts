@@ -1,5 +1,5 @@
 import { codecs } from '#codecs'
-import { nearestHint } from '../../engine/graph/did-you-mean.ts'
+import { nearest, nearestHint } from '../../engine/graph/did-you-mean.ts'
 import type { Finding, Inspection, SourceItem } from '../../engine/operator.ts'
 import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
 import { basename, dirname } from '../../engine/platform/paths.ts'
@@ -126,7 +126,12 @@ function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
   const rule =
     'must have a solution in each row that a reward compares an answer with, such as reward.accuracy'
   const remedy = 'fill solution (or answer) in these rows, or use rewards that need none'
-  const lines = [`${lacking.length} of ${samples.length} rows have none: row ${listed(lacking)}`]
+  const columns = new Set(samples.flatMap(({ value }) => Object.keys(value.fields)))
+  const meant = nearest('answer', columns) ?? nearest('solution', columns)
+  const lines = [
+    `${lacking.length} of ${samples.length} rows have none: row ${listed(lacking)}`,
+    ...(meant === undefined ? [] : [`is the column "${meant}" meant?`]),
+  ]
   return [{ field: 'path', rule, lines, code: 'no-solution', remedy, isWarning: true }]
 }
 

@@ -6,18 +6,20 @@ import { flowCommand } from '../../shared/package-name.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
 import { duration } from '../progress.ts'
-import { checkpointsIn, type RunFacts, readFacts } from '../run-facts.ts'
+import { checkpointsIn, type RunFacts, readFacts, runsIn } from '../run-facts.ts'
 import type { Verb } from '../verb.ts'
 
 export const show: Verb = {
-  summary: 'Says how a run stands: status, checkpoints, newest metrics, the next command.',
-  usage: 'RUN',
+  summary:
+    'Says how a run stands, or the newest in runs: status, checkpoints, newest metrics, the next command.',
+  usage: '[RUN]',
   flags: {},
   example: ['npx flow run graphs/grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
     '\n',
   ),
   run: async (words, { print }) => {
-    const facts = readFacts(onlyWord(words, 'run directory'))
+    const newest = words.positional.length === 0 ? runsIn('runs').at(-1) : undefined
+    const facts = readFacts(newest ?? onlyWord(words, 'run directory'))
     const { manifest, status, steps, metrics, directory } = facts
     const checkpoints = await checkpointsIn(facts)
     const { seconds, error, skipped } = manifest

@@ -20,7 +20,7 @@ export const simulate: Verb = {
   },
   example: [
     'npx flow run graphs/grpo.json --set steps=4 --out runs/profile',
-    'npx flow simulate graphs/grpo.json --profile runs/profile --workers 1,8,64,512',
+    'npx flow simulate flow:grpo.json --profile runs/profile --workers 1,8,64,512',
   ].join('\n'),
   run: async (words, { registry, environment, print }) => {
     const file = onlyWord(words, 'graph file')

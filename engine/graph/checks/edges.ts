@@ -89,7 +89,12 @@ function checkPorts(
       ...locate(wire.at),
       rule: `must be an output of "${wire.from.node}"`,
       found: show(endName(wire.from)),
-      ...(ports.length === 0 ? hasNo('outputs') : near(wire.from.port, ports)),
+      ...(ports.length === 0
+        ? hasNo('outputs')
+        : near(
+            endName(wire.from),
+            ports.map(port => endName({ ...wire.from, port })),
+          )),
     })
   }
 }

@@ -42,8 +42,15 @@ export async function writeReport(
   const complete =
     summary.done === summary.expected ? '' : ` (${summary.done} of ${summary.expected} questions)`
   const score = isUnknown ? noTruth : `${headline?.name} accuracy ${percent(headline?.mean ?? Number.NaN)} %`
-  const line = `${heading.model}: ${score}${complete}; see ${join(folder, 'report.html')}`
+  const line = `${heading.model}: ${score}${complete}${othersOf(whole.outcomes)}; see ${join(folder, 'report.html')}`
   return { summary, line }
+}
+
+/** How many questions have an outcome that is neither right nor wrong, e.g. `; 4 truncated`. */
+function othersOf(outcomes: Readonly<Record<string, number>>): string {
+  const others = Object.entries(outcomes).filter(([name]) => name !== 'right' && name !== 'wrong')
+  const counts = others.flatMap(([name, count]) => (count > 0 ? [`${count} ${name}`] : []))
+  return counts.length === 0 ? '' : `; ${counts.join(', ')}`
 }
 
 const noTruth = 'no question has a true answer to compare with, so there is no accuracy'

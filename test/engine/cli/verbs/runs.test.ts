@@ -103,6 +103,32 @@ t.test('show names the best checkpoint, the newest metrics, and the command to g
   t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
 })
 
+t.test('show without a run takes the newest in runs', async t => {
+  const here = process.cwd()
+  const place = t.testdir({
+    runs: Object.fromEntries(
+      ['2026-01-02', '2026-01-04', '2026-01-03'].map((day, i) => [
+        `run-${i}`,
+        {
+          'manifest.json': JSON.stringify({
+            graph: `g${i}.json`,
+            seed: 1,
+            set: [],
+            started: day,
+            status: 'completed',
+          }),
+        },
+      ]),
+    ),
+    empty: {},
+  })
+  t.teardown(() => process.chdir(here))
+  process.chdir(place)
+  t.match(await flow('show'), { code: 0, text: /^runs\/run-1\n[\s\S]*graph +g1\.json/ })
+  process.chdir(join(place, 'empty'))
+  t.match(await flow('show'), { code: 2, text: /must name one run directory, found nothing/ })
+})
+
 t.test('diff of two runs tells config, data and metrics apart', async t => {
   const { code, text } = await flow('diff', one, two)
   t.equal(code, 0)

@@ -13,7 +13,7 @@ export const edgeCases: readonly Case[] = [
     ]),
     problems: [
       'g.json:5:54 nodes.a.from.items: must come from a node of the graph, found "cuont.numbers" (nearest "count")',
-      'g.json:6:54 nodes.b.from.items: must be an output of "count", found "count.number" (nearest "numbers")',
+      'g.json:6:54 nodes.b.from.items: must be an output of "count", found "count.number" (nearest "count.numbers")',
       'g.json:7:71 nodes.c.from.itms: must be an input of "collect", found "itms" (nearest "items")',
       'g.json:8:54 nodes.d.from.items: must be an output of "a", found "a.x" (it has no outputs)',
     ],
