@@ -11,7 +11,7 @@ import type { Verb } from '../verb.ts'
 
 export const show: Verb = {
   summary:
-    'Says how a run stands, or the newest in runs: status, checkpoints, newest metrics, the next command.',
+    'Says how a run stands: status, checkpoints, newest metrics, the next command.',
   usage: '[RUN]',
   flags: {},
   example: ['npx flow run graphs/grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
