@@ -20,8 +20,13 @@ export { startRun } from '../engine/run/run.ts'
 export type { Run, RunEvent, RunOptions, RunSummary } from '../engine/run/summary.ts'
 export { RunReader } from '../engine/view/run-reader.ts'
 export * from '../kernels/index.ts'
-export { operators, resources } from './anywhere.ts'
+export { operators } from './anywhere.ts'
 export { drawClip } from './shapes/clips.ts'
+
+/** The resource types of a tab, by their names in graphs. It keeps no vision features. */
+const tabResources = { ...anywhere.resources, 'feature-cache': featureCache(() => noFeatures) }
+
+export { tabResources as resources }
 
 export interface GraphRun extends Pick<RunOptions, 'onEvent'> {
   /** The folder for the run's files in the tab's own file system; it is made if it is missing. */
@@ -44,7 +49,7 @@ export async function runGraph(graph: string | object, options: GraphRun): Promi
   if (typeof graph !== 'string') await mount(file, new TextEncoder().encode(JSON.stringify(graph)))
   const registry = {
     operators: { ...anywhere.operators, ...operators },
-    resources: { ...anywhere.resources, 'feature-cache': featureCache(() => noFeatures), ...resources },
+    resources: { ...tabResources, ...resources },
   }
   const plan = loadGraph(file, registry, { set, environment: {} })
   return startRun(plan, { seed, directory, ...(onEvent && { onEvent }) })
