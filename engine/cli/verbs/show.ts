@@ -10,8 +10,7 @@ import { checkpointsIn, type RunFacts, readFacts, runsIn } from '../run-facts.ts
 import type { Verb } from '../verb.ts'
 
 export const show: Verb = {
-  summary:
-    'Says how a run stands: status, checkpoints, newest metrics, the next command.',
+  summary: 'Says how a run stands: status, checkpoints, newest metrics, the next command.',
   usage: '[RUN]',
   flags: {},
   example: ['npx flow run graphs/grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
