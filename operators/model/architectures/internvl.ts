@@ -65,7 +65,7 @@ function model(
   }: { vision: InternVitPart; text: ConfigFields; tied: boolean; tokens: TokenIds },
 ): Omit<ModelConfig, 'processor' | 'template' | 'names'> {
   fields.only('quantization_config')
-  const language = qwen2(text, { tied })
+  const language = qwen2(text, { tied, isDynamic: true })
   return {
     vision,
     connector: pixelShuffleMlp(fields, { tower: vision.network, language: language.network }),

@@ -49,12 +49,17 @@ export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
   }
 }
 
-/** Sizes in the spelling that Llama and its successors share. */
-export function parseDecoder(fields: ConfigFields, defaults: DecoderDefaults, biased: boolean): DecoderSizes {
+/** Sizes in the spelling that Llama and its successors share. `isDynamic`: `dynamic` rotations may be named. */
+export function parseDecoder(
+  fields: ConfigFields,
+  defaults: DecoderDefaults,
+  biased: boolean,
+  isDynamic = false,
+): DecoderSizes {
   fields.only('hidden_act', 'silu')
   fields.only('attention_dropout', 0)
   checkLayerTypes(fields)
-  const ropeTheta = parseRope(fields)
+  const ropeTheta = parseRope(fields, isDynamic)
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: defaults.hidden })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: defaults.heads })
   // Null means as many as query heads; a missing key means the library's default.
@@ -91,12 +96,12 @@ function checkLayerTypes(fields: ConfigFields): void {
 }
 
 /** The base of the rotations, from either spelling of transformers. */
-function parseRope(fields: ConfigFields): number {
+function parseRope(fields: ConfigFields, isDynamic: boolean): number {
   const scaling = fields.object('rope_scaling')
-  checkRope(scaling)
+  checkRope(scaling, isDynamic)
   fields.only('partial_rotary_factor', 1)
   const rope = fields.object('rope_parameters')
-  checkRope(rope)
+  checkRope(rope, isDynamic)
   const theta = { minimum: 1, maximum: 1e12 }
   const found = rope.has('rope_theta')
     ? rope.number('rope_theta', theta)
@@ -108,11 +113,12 @@ function parseRope(fields: ConfigFields): number {
 
 /**
  * Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): the plain kind, and
- * `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end.
+ * if `isDynamic` also `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end.
  */
-function checkRope(rope: ConfigFields): void {
-  rope.only('rope_type', 'default', 'dynamic')
-  rope.only('type', 'default', 'dynamic')
+function checkRope(rope: ConfigFields, isDynamic: boolean): void {
+  const kinds = isDynamic ? ['default', 'dynamic'] : ['default']
+  rope.only('rope_type', ...kinds)
+  rope.only('type', ...kinds)
   if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
   rope.only('partial_rotary_factor', 1)
   rope.only('mrope_section')

@@ -2,11 +2,17 @@
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
 import { type DecoderPart, decoderPart, parseDecoder } from './decoder.ts'
 
-/** Absent keys get the defaults of Qwen2Config. `tied` comes from here if the whole model decides it. */
-export function qwen2(fields: ConfigFields, whole: { tied?: boolean } = {}): DecoderPart {
+/**
+ * Absent keys get the defaults of Qwen2Config. `tied` comes from here if the whole model decides it; `isDynamic` says that the
+ * model's files may name `dynamic` rotations.
+ */
+export function qwen2(
+  fields: ConfigFields,
+  { isDynamic = false, ...whole }: { tied?: boolean; isDynamic?: boolean } = {},
+): DecoderPart {
   fields.only('model_type', 'qwen2')
   fields.only('use_sliding_window', false)
-  return decoderPart('qwen2', { ...parseDecoder(fields, defaults, true), ...whole })
+  return decoderPart('qwen2', { ...parseDecoder(fields, defaults, true, isDynamic), ...whole })
 }
 
 const defaults = {

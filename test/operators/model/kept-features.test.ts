@@ -1,5 +1,6 @@
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { openFeatureFiles } from '../../../operators/model/feature-files.ts'
 import { findFfmpeg } from '../../../operators/video/find-ffmpeg.ts'
@@ -43,24 +44,31 @@ async function trained(name: string, params: Readonly<Record<string, string | nu
   const directory = join(folder, name)
   const data = join(folder, 'captions.jsonl')
   const small = { data, model: fixture('tiny-bf16'), frames: 4, batchSize: 2, steps: 3, epochs: 3 }
-  const { code, text } = await runGraph('pretrain.json', directory, { ...small, ...params })
+  // one after another, so that the second pass opens no clip that the first one has not opened yet
+  const inTurn = { 'nodes.clips.config.concurrency': 1 }
+  const { code, text } = await runGraph('pretrain.json', directory, { ...small, ...inTurn, ...params })
   t.equal(code, 0, text)
   const lines = readFileSync(join(directory, 'metrics.jsonl'), 'utf8').trim().split('\n')
   const losses = lines.map(line => JSON.parse(line)).map(({ loss, grad_norm }) => [loss, grad_norm])
-  return { losses, starts: readFileSync(starts, 'utf8').trim().split('\n').length }
+  return { losses, starts: readFileSync(starts, 'utf8').split('\n').length - 1 }
 }
+
+// what is known of a clip is kept only when its file has not just changed
+await delay(2100)
 
 t.test('a clip that is seen again is neither decoded nor encoded, and the numbers are the same', async t => {
   const plain = await trained('plain', { featureBytes: 0 })
   t.equal(plain.losses.length, 3)
   t.equal(plain.starts, 8, 'each clip is opened once, and its frames are decoded in each pass')
-  const first = await trained('first', {})
-  t.strictSame(first.losses, plain.losses)
+  // one pass: in a second one a clip may come before its features are kept, and is then decoded again
+  const onePass = { epochs: 1, steps: 1, 'resources.features.config.passes': 3 }
+  const first = await trained('first', onePass)
+  t.strictSame(first.losses, plain.losses.slice(0, 1))
   t.equal(first.starts, 2, 'frames are decoded in the first pass; this process has opened the clips before')
   t.equal(readdirSync(join(folder, 'cache/features')).length, 2, 'one file a clip')
   const second = await trained('second', {})
   t.strictSame(second.losses, plain.losses)
-  t.equal(second.starts, 1, 'another run decodes nothing')
+  t.equal(second.starts, 0, 'another run decodes nothing')
   t.strictSame((await trained('once', { epochs: 1, steps: 1 })).losses, plain.losses.slice(0, 1))
   await trained('fewer', { frames: 2, epochs: 2, steps: 2 })
   t.equal(readdirSync(join(folder, 'cache/features')).length, 4, 'other frames have other features')
