@@ -6,7 +6,7 @@ import { makeFolder } from '../engine/shared/files.ts'
 import { replaceFile } from '../engine/shared/replace-file.ts'
 import { cacheFolder } from './builtin.ts'
 import { ArchiveError } from './files/archive-error.ts'
-import { type FileState, stateOf } from './files/file-state.ts'
+import { type FileState, isSettled, stateOf } from './files/file-state.ts'
 import type { Member } from './files/member.ts'
 import { packedAt } from './files/packed-file.ts'
 import { isNumberedPicture } from './files/video-extensions.ts'
@@ -71,17 +71,17 @@ async function digestOfMember(member: Member, state: FileState): Promise<string>
 /** Of large contents it is kept in the cache, by the state of their file, so that a second run does not read them. */
 async function keptDigest(
   size: number,
-  { text, changedMs }: FileState,
+  state: FileState,
   name: string,
   content: () => AsyncIterable<Buffer>,
 ): Promise<string> {
+  const { text } = state
   const kept = join(cacheFolder(), 'digests', digestOf([text, name]))
   const isLarge = size > smallBytes
   const known = isLarge ? await readFile(kept, 'utf8').catch(() => '') : ''
   if (/^[0-9a-f]{64}$/.test(known)) return known
   const digest = await digestOfContent(content())
-  // a file changed a moment ago may be changed once more without another time
-  if (isLarge && Date.now() - changedMs > 2000) await keep(kept, digest)
+  if (isLarge && isSettled(state)) await keep(kept, digest)
   return digest
 }
 

@@ -75,7 +75,7 @@ export interface Frames {
   pixels?: Tensor
   /** The vision tower's features where a cache had them, and the model that they are of. The frames were not decoded. */
   kept?: { features: Tensor; model: string }
-  /** Keeps features for the next time, of so many bytes; `read` is called only if there is room for them. */
+  /** Keeps the features, which have this number of bytes, for the next run or pass. Calls `read` only if they have room. */
   keep?: (bytes: number, read: () => Promise<Float32Array>) => Promise<void>
   /** How `video.sample` made them of the clip. */
   made?: { opened: ClipOptions; aspect: 'square' | 'pad' }

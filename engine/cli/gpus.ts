@@ -8,7 +8,7 @@ export interface Seat {
   readonly variables: Readonly<Record<string, string>>
 }
 
-/** Numbers and PCI ids: 0,1 or 0-3. One that stands there twice gets two workers. */
+/** The GPUs that a text names by numbers or PCI ids: 0,1 or 0-3. A GPU that is named twice gets two workers. */
 export function gpusIn(text: string): string[] {
   return text.split(',').flatMap(word => {
     const [, first, last] = /^(\d{1,2})-(\d{1,2})$/.exec(word) ?? []

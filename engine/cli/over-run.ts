@@ -7,7 +7,7 @@ import type { RunLink } from '../run/summary.ts'
 import { CodedError } from '../shared/errors.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
 import { gpusIn, type Seat, seatsOf } from './gpus.ts'
-import { modulePath, type StoredPlugin } from './plug.ts'
+import { modulePath, storedPlugins } from './plug.ts'
 import type { World } from './verb.ts'
 
 export const overFlags = {
@@ -65,7 +65,7 @@ export async function overRun(
   const { openHome } = await import('../over/home.ts')
   const set = Array.isArray(facts?.set) ? facts.set.map(String) : []
   // those of the graph stand in its text
-  const plugins = storedPlugins(facts).map(({ name }) => name)
+  const plugins = storedPlugins(facts ?? {}).map(({ name }) => name)
   const controller = new AbortController()
   const leaseSeconds = readSeconds(world.environment.FLOW_LEASE_SECONDS ?? '10')
   let home: Home | undefined
@@ -115,9 +115,6 @@ async function startWorkers(
   })
 }
 
-const storedPlugins = (facts: Started['facts']): StoredPlugin[] =>
-  Array.isArray(facts?.plugins) ? facts.plugins : []
-
 export const formsOf = ({ forms = {} }: Registry) => forms
 
 /** The digest of each model among the resources: workers must have the same. */
@@ -148,7 +145,7 @@ export function natsAddress(text: string): string {
 function seatsIn(words: Arguments): (Seat | undefined)[] | undefined {
   const [workers, gpus] = [words.last('workers'), words.last('gpus')]
   if (workers !== undefined && gpus !== undefined)
-    throw new UsageError('--gpus: must be given without --workers: a GPU that stands there twice gets two')
+    throw new UsageError('--gpus: must be given without --workers: name a GPU twice to give it two workers')
   if (workers !== undefined) return Array.from({ length: readCount(workers) }, () => undefined)
   if (gpus === undefined) return undefined
   const places = gpusIn(gpus)

@@ -15,7 +15,7 @@ export interface MemberOptions {
   readonly memory: number
   /** Where its output is. */
   readonly log: string
-  /** After so many seconds without a word it is given up. */
+  /** The run gives the learner up when it has sent no message for this many seconds. */
   readonly silentSeconds: number
   /** It told something. */
   onMessage(message: FromLearner): void

@@ -4,8 +4,8 @@
 //                 │ s1 │ s2 │ …          │ s1 │ s2 │ …          │          learner i then adds the slices si, in order,
 //                 │ S1 │ S2 │ …          │                                 and writes the sum where the first one was
 //
-// So each learner adds a part of the numbers, and all of them read the same sums. Sums use the two areas in turn: whoever is
-// late still reads the last sums while the next numbers are written.
+// Each learner adds up one slice of the numbers, and all learners read the same sums. Sums use the two areas in turn: a slow
+// learner can still read the last sums while the others write the next numbers.
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, existsSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'

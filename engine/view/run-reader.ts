@@ -100,10 +100,8 @@ export class RunReader {
     const bytes = readBytes(path, begin, Math.min(size, begin + Math.min(this.#most, this.#left)))
     this.#left -= bytes.length
     // a line that is longer than what is read is left out
-    const end =
-      bytes.length === this.#most
-        ? bytes.lastIndexOf(lineEnd) + 1 || bytes.length
-        : bytes.lastIndexOf(lineEnd) + 1
+    const whole = bytes.lastIndexOf(lineEnd) + 1
+    const end = whole === 0 && bytes.length === this.#most ? bytes.length : whole
     const first = begin > 0 && before !== begin ? bytes.indexOf(lineEnd) + 1 : 0
     this.#offsets.set(name, begin + end)
     const entries = bytes

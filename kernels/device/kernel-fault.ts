@@ -13,8 +13,8 @@ export interface KernelText {
 }
 
 /**
- * Why a kernel cannot be compiled: the line and column in its own code, the text of that line, and what the compiler says
- * of it. Without messages about the text the pipeline's error says why, such as too large a workgroup.
+ * The error of a kernel that cannot be compiled. It gives the line and column in the kernel's own code, the text of that
+ * line and the compiler's message. Without such messages it gives the error of the pipeline, e.g. of too large a workgroup.
  */
 export function kernelFault(
   { name, declarations, code }: KernelText,

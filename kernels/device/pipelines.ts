@@ -33,7 +33,7 @@ export class Pipelines {
   async #compiled(kernel: Kernel, key: string, writable: readonly boolean[]): Promise<Pipeline> {
     const label = kernel.name
     const text = { name: label, declarations: declare(kernel, writable), code: kernel.code }
-    // a wrong text is told by the error below, and not to whoever reads next
+    // the scope catches the error of a wrong text, which is thrown below; the next read of the device must not throw it
     this.#gpu.pushErrorScope('validation')
     const module = this.#gpu.createShaderModule({ label, code: text.declarations + text.code })
     const layout = this.#layout(key, writable)

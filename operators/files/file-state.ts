@@ -9,6 +9,9 @@ export interface FileState {
   changedMs: number
 }
 
+/** Whether a state tells of later changes too: a file changed a moment ago may be changed once more without another time. */
+export const isSettled = ({ changedMs }: FileState): boolean => Date.now() - changedMs > 2000
+
 export async function stateOf(paths: readonly string[]): Promise<FileState> {
   const found = await Promise.all(paths.map(path => stat(path, { bigint: true })))
   const states = found.map(({ size, mtimeNs, ctimeNs }, i) =>

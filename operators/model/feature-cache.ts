@@ -4,8 +4,8 @@ import type { LoadedModel } from './checkpoint/load-model.ts'
 /** Vision features of clips, kept on disk. */
 export interface FeatureCache {
   /**
-   * The name under which the features of these frames of a clip are kept. It stands for the content of the clip and of the
-   * model and for all else that decides a bit of them. Undefined when the cache is off.
+   * The name of the features of these frames of a clip. The name changes with the content of the clip, with the model, and
+   * with everything else that changes a bit of the features. Undefined when the cache is off.
    */
   keyOf(clip: string, frames: readonly number[], seen: Seen): Promise<string | undefined>
   /** The features, or undefined when they are not kept. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Context } from '../../engine/operator.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { codeOf, messageOf } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
 import { cacheFolder, resolvePath } from '../builtin.ts'
@@ -54,7 +54,7 @@ export function openFeatureFiles(
         await utimes(path, new Date(), new Date())
         return new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength) as ArrayBuffer) // never shared
       } catch (error) {
-        if (isAbsent(error)) return undefined
+        if (codeOf(error) === 'ENOENT') return undefined
         throw error
       }
     },
@@ -102,6 +102,3 @@ async function digestOfModel(folder: string): Promise<string> {
     names.filter(name => /^[^.].*\.(safetensors|json)$/.test(name)),
   )
 }
-
-const isAbsent = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT'

@@ -7,6 +7,7 @@ import { idOf, lettersOf, text } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
 import { letterIn } from './choice-words.ts'
 import { optionsIn } from './inline-options.ts'
+import { clipPlaces } from './own-question.ts'
 import { ReadError } from './read-error.ts'
 import { found } from './rows.ts'
 import { type PlacedRow, readTable } from './table.ts'
@@ -156,7 +157,7 @@ function questionOf(
 
 function clipOf(name: string, where: string, find: FindClip): string {
   try {
-    return find([name, `videos/${name}`, `${name}.mp4`, `videos/${name}.mp4`])
+    return find(clipPlaces(name))
   } catch (error) {
     throw new ReadError('bad-question', `${where}: ${messageOf(error)}`, { cause: error })
   }

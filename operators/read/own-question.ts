@@ -49,8 +49,16 @@ export function ownSample(row: Readonly<Record<string, unknown>>, root: string):
   return `answer: must be the letter of one of ${letters.length} options, ${found(answer)}`
 }
 
-/** The clip, which may lie in a folder `videos` or lack the ending .mp4 in the data; its first place where it is in none. */
+/** Where a clip of one's own may lie: in a folder `videos` too, and without the ending .mp4 in the data. */
+export const clipPlaces = (name: string): string[] => [
+  name,
+  `videos/${name}`,
+  `${name}.mp4`,
+  `videos/${name}.mp4`,
+]
+
+/** The path of a clip; its first place where it is in none. */
 function clipAt(root: string, name: string): string {
-  const places = [name, `videos/${name}`, `${name}.mp4`, `videos/${name}.mp4`].map(at => inside(root, at))
+  const places = clipPlaces(name).map(at => inside(root, at))
   return places.find(path => existsSync(path)) ?? inside(root, name)
 }

@@ -40,6 +40,7 @@ const learner =
     await refuseOtherWeights(model, team)
     return { ...step, step: model.version, learning_rate: learningRate }
   }
+
 /** No example is left out: the last batch and the last update may be short. */
 export default operator({
   summary: 'Updates a model with the gradient of the cross-entropy of labelled tokens, and records metrics.',

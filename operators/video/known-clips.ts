@@ -1,4 +1,4 @@
-import { stateOf } from '../files/file-state.ts'
+import { isSettled, stateOf } from '../files/file-state.ts'
 import type { Media } from './media.ts'
 import { type ProbeOptions, probeVideo, type VideoFacts } from './probe.ts'
 
@@ -8,13 +8,13 @@ const mostKnown = 10_000
 
 /** What is known of a clip before a frame is read; it is found out again when a file of it has changed. */
 export async function factsOf(media: Media, options: ProbeOptions): Promise<VideoFacts> {
-  const { text, changedMs } = await stateOf(media.bytes.pieces.map(({ path }) => path))
-  const key = `${media.address}\n${text}`
+  const state = await stateOf(media.bytes.pieces.map(({ path }) => path))
+  const key = `${media.address}\n${state.text}`
   const found = known.get(key)
   if (found) return found
   const facts = await probeVideo(media, options)
-  // a file changed a moment ago may be changed once more without another time; a table of frames is large, and quick to read
-  if (facts.seek || Date.now() - changedMs < 2000) return facts
+  // a table of frames is large, and quick to read
+  if (facts.seek || !isSettled(state)) return facts
   const [oldest] = known.size < mostKnown ? [] : known.keys()
   if (oldest !== undefined) known.delete(oldest)
   known.set(key, facts)

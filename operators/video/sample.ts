@@ -91,7 +91,6 @@ export default operator({
   run: ({ clips }, settings, context) => {
     const sample = async (clip: Clip) => {
       const model = context.resource<LoadedModel>(settings.model)
-      const { processor } = model
       const device = await sharedDevice(context)
       const indices = pickFrames(clip, settings)
       const sheet = settings.sheetWidth > 0 ? frameSheet(clip, indices, settings.sheetWidth) : undefined
@@ -100,14 +99,9 @@ export default operator({
       const made = clip.opened && { made: { opened: clip.opened, aspect: settings.aspect } }
       const frames = { sample: sheet?.sample ?? sample, indices, seconds, durationSeconds, ...made }
       const cache = await cacheOf(model, clip, indices)
-      const isDecoded = !cache?.found || sheet?.isMissing(context.runDirectory)
-      if (cache?.found && !isDecoded) {
-        const features = device.tensor(
-          'kept features',
-          featureShape(model, indices.length),
-          'f32',
-          cache.found,
-        )
+      const found = sheet?.isMissing(context.runDirectory) ? undefined : cache?.found
+      if (found) {
+        const features = device.tensor('kept features', featureShape(model, indices.length), 'f32', found)
         const seen: Frames = { ...frames, kept: { features, model: settings.model } }
         const dispose = () => device.freeTensor(features)
         return context.emit(seen, { bytes: bytesOf(features), dispose, keep: false })
@@ -116,7 +110,7 @@ export default operator({
         device,
         sheet ? sheet.watched : clip,
         indices,
-        { processor, aspect: settings.aspect },
+        { processor: model.processor, aspect: settings.aspect },
         context.signal,
       )
       await sheet?.write(context.runDirectory, context.signal).catch((error: unknown) => {

@@ -20,7 +20,8 @@ export function profileOf(plan: Plan, run: string): Profile {
     throw new UsageError(`${plan.file}: must have one part to be simulated, found ${plan.parts.length}`)
   const seconds = new Map<string, number>()
   const items = new Map<string, number>()
-  for (const folder of [run, ...workersOf(run)])
+  const workers = workersOf(run)
+  for (const folder of [run, ...workers])
     for (const { name, workSeconds, items: count } of readStatus(folder).nodes) {
       seconds.set(name, (seconds.get(name) ?? 0) + workSeconds)
       items.set(name, (items.get(name) ?? 0) + count)
@@ -42,7 +43,7 @@ export function profileOf(plan: Plan, run: string): Profile {
   const after = sorted.filter(name => !part.nodes.has(name) && !leading.has(name) && name !== gate?.from.node)
   const log = messagesOf(run)
   const copies = matches(log, /a copy of (\d+) bytes took ([\d.]+) s/)
-  const takes = workersOf(run).flatMap(folder =>
+  const takes = workers.flatMap(folder =>
     matches(messagesOf(folder), /taking the version of .* took ([\d.]+) s/),
   )
   const updates = linesOf(join(run, 'metrics.jsonl'))

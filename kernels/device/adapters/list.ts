@@ -32,7 +32,8 @@ const probeSeconds = 60
 export function listAdapters(environment: NodeJS.ProcessEnv = process.env): AdapterList {
   const files = process.platform === 'linux' ? driverFiles(environment) : []
   const [all = [], ...each] = probe(['', ...files], environment)
-  const found = files.flatMap((driverFile, i) => withCards(each[i] ?? [], cards(environment), driverFile))
+  const known = cards(environment)
+  const found = files.flatMap((driverFile, i) => withCards(each[i] ?? [], known, driverFile))
   const adapters = found
     .sort((a, b) => Number(a.software) - Number(b.software))
     .map((adapter, index) => ({ ...adapter, index }))
@@ -159,7 +160,7 @@ export function environmentFor(
   const driver = driverFile === undefined ? {} : { VK_DRIVER_FILES: driverFile }
   if (equals === 1) return driver
   const remedy =
-    'install mesa-vulkan-drivers, or start flow where only the device file of that GPU is, e.g. by "docker run --gpus device=0"'
+    'install mesa-vulkan-drivers, or start flow in a container that has only this GPU, e.g. by "docker run --gpus device=0"'
   if (pci === undefined || driverFile === undefined)
     throw new DeviceError(
       'equal-adapters',

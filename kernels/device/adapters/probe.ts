@@ -1,5 +1,5 @@
-// Run as a process: prints a line about the adapters of each driver that its words name; '' stands for all together. Without
-// words it prints the names that Dawn sees. Another process, because a broken driver may take it down.
+// A program of its own, because a broken driver may end its process. Each word names the file of a driver, and '' means all
+// drivers together: the program prints a line about the adapters of each word. Without words it prints the names that Dawn sees.
 import { create, globals } from 'webgpu'
 import { dawnFlags } from './dawn-flags.ts'
 import { type Probed, probedOf, visibleAdapters } from './probed.ts'
