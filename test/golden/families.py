@@ -3,7 +3,8 @@
 python3 test/golden/families.py TOKENIZER OUT FAMILY... writes for each family of FAMILIES the folder OUT/FAMILY: a checkpoint with
 random weights of awkward sizes as save_pretrained writes it, the files of the folder TOKENIZER with the family's special tokens, and
   expected.json          ids of a prompt (-200 where visual tokens of the clip go), labels, greedy ids, loss
-  expected.safetensors   frames, features of the tower, visual tokens, logits of the prompt, gradients of the loss
+  expected.safetensors   frames, features of the tower, visual tokens, logits of the prompt, gradients of the loss, and what else
+                         a family has between them
   processor.json         text and ids of a question about a clip by the family's processor, with IMAGE for each visual token
   processor.safetensors  frames of that clip (numbers of 0 to 255), and their pixel values
 OUT/FAMILY.log says what was written and holds the traceback of what failed; the other families, and the other files, go on.
@@ -30,6 +31,8 @@ INTERNVL_CHAT = (
     "{% if add_generation_prompt %}{{'<|im_start|>assistant\n' }}{% endif %}"
 )
 
+QWEN3_CHAT = INTERNVL_CHAT.replace("<video>\n", "<|vision_start|><|video_pad|><|vision_end|>")
+
 
 class SmolVlm:
     special = {
@@ -40,12 +43,13 @@ class SmolVlm:
         "video_token": "<video>",
     }
     eos, image = "<end_of_utterance>", "<image>"
-    side, tokens_of_frame = 25, 4
+    frames, tokens_of_frame, pixels = (2, 3, 25, 25), 4, (2, 3, 25, 25)
+    seconds = SECONDS
 
     def stored(self, name):
         return name
 
-    def model(self, eos):
+    def model(self, eos, ids_of):
         from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
 
         vision = dict(hidden_size=18, intermediate_size=29, num_hidden_layers=2, num_attention_heads=3)
@@ -61,8 +65,8 @@ class SmolVlm:
         features = model.model.vision_model(pixel_values=frames).last_hidden_state
         return features, model.model.connector(features)
 
-    def pixels(self, frames):
-        return frames[None]
+    def inputs(self, frames, tokens):
+        return dict(input_ids=tokens, pixel_values=frames[None])
 
     def videos(self, clip, metadata):
         return [[clip]], [[metadata]]
@@ -83,6 +87,119 @@ class SmolVlm:
         )
 
 
+class Qwen3Vl:
+    """Visual tokens of a pair of frames stand between two tokens; 4 frames are 2 pairs of 2 x 3 visual tokens."""
+
+    special = {
+        "vision_start_token": "<|vision_start|>",
+        "vision_end_token": "<|vision_end|>",
+        "image_token": "<|image_pad|>",
+        "video_token": "<|video_pad|>",
+    }
+    eos, image = "<|im_end|>", "<|video_pad|>"
+    frames, tokens_of_frame, pixels = (4, 3, 24, 36), 6, (48, 216)
+    seconds = [0.0, 1.5, 61.5]
+
+    def stored(self, name):
+        return name
+
+    def model(self, eos, ids_of):
+        from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+        vision = dict(hidden_size=24, intermediate_size=43, depth=4, num_heads=2, hidden_act="gelu_pytorch_tanh")
+        vision.update(patch_size=6, temporal_patch_size=2, spatial_merge_size=2, in_channels=3, out_hidden_size=30)
+        vision.update(num_position_embeddings=25, deepstack_visual_indexes=[0, 2])
+        text = dict(hidden_size=30, intermediate_size=37, num_hidden_layers=3, num_attention_heads=3, head_dim=16)
+        text.update(num_key_value_heads=1, vocab_size=409, rms_norm_eps=1e-6, max_position_embeddings=4096)
+        text.update(eos_token_id=eos, bos_token_id=397, tie_word_embeddings=True)
+        rope = dict(rope_type="default", rope_theta=5e6, mrope_section=[4, 2, 2], mrope_interleaved=True)
+        text.update(rope_parameters=rope)
+        whole = {name + "_id": ids_of[token] for name, token in self.special.items()}
+        whole.update(tie_word_embeddings=True, vision_config=vision, text_config=text)
+        self.start, self.end = whole["vision_start_token_id"], whole["vision_end_token_id"]
+        return Qwen3VLForConditionalGeneration, Qwen3VLConfig(**whole)
+
+    def placeholders(self, placeholder):
+        return [self.start, placeholder, self.end]
+
+    def patched(self, frames):
+        """Patches of 2 x 6 x 6 pixels of each channel, square by square of 2 x 2 patches; and the grid."""
+        pairs, rows, columns = frames.shape[0] // 2, frames.shape[2] // 6, frames.shape[3] // 6
+        split = frames.reshape(pairs, 2, 3, rows // 2, 2, 6, columns // 2, 2, 6)
+        order = split.permute(0, 3, 6, 4, 7, 2, 1, 5, 8)
+        return order.reshape(pairs * rows * columns, -1), torch.tensor([[pairs, rows, columns]])
+
+    def inputs(self, frames, tokens):
+        patches, grid = self.patched(frames)
+        kinds = 2 * (tokens == self.image_id).long()
+        return dict(input_ids=tokens, pixel_values_videos=patches, video_grid_thw=grid, mm_token_type_ids=kinds)
+
+    def stages(self, model, frames):
+        """Features are the last block's and those of the blocks that DeepStack reads, side by side; so are visual tokens."""
+        visual, kept = model.model.visual, {}
+        watched = {"last": visual.blocks[-1], "merger": visual.merger}
+        for i, block in enumerate([0, 2]):
+            watched[i] = visual.blocks[block]
+            watched["merger %d" % i] = visual.deepstack_merger_list[i]
+
+        def keep(key):
+            return lambda module, given, found: kept.update({key: found.detach().clone()})
+
+        handles = [module.register_forward_hook(keep(key)) for key, module in watched.items()]
+        patches, grid = self.patched(frames)
+        visual(patches, grid_thw=grid)
+        for handle in handles:
+            handle.remove()
+        features = torch.cat([kept["last"], kept[0], kept[1]], dim=-1)
+        return features, torch.cat([kept["merger"], kept["merger 0"], kept["merger 1"]], dim=-1)
+
+    def more(self, model, run, given):
+        """States between the layers of the language model, the positions that it rotates by, and a clip of another grid."""
+        language, kept = model.model.language_model, {}
+
+        def keep_state(i):
+            def hook(module, args, kwargs):
+                state = args[0] if args else kwargs["hidden_states"]
+                kept["language.%d.in" % i] = state.detach().clone()[0]
+
+            return hook
+
+        def keep_positions(module, args, kwargs):
+            positions = kwargs["position_ids"] if "position_ids" in kwargs else args[1]
+            kept["positions"] = positions.detach().clone().reshape(3, -1)
+
+        handles = [language.rotary_emb.register_forward_pre_hook(keep_positions, with_kwargs=True)]
+        for i, layer in enumerate(language.layers):
+            handles.append(layer.register_forward_pre_hook(keep_state(i), with_kwargs=True))
+        run(given)
+        for handle in handles:
+            handle.remove()
+        generator = torch.Generator().manual_seed(13)
+        other = torch.randn(2, 3, 48, 12, generator=generator).clamp(-1, 1).float().double()
+        kept["other.frames"] = other
+        kept["other.vision.features"], kept["other.connector.out"] = self.stages(model, other)
+        return kept
+
+    def videos(self, clip, metadata):
+        return [clip], [metadata]
+
+    def clip(self, generator):
+        """The last of three frames is shown twice."""
+        return torch.randint(0, 256, (3, 3, 37, 52), generator=generator, dtype=torch.uint8)
+
+    def processor(self, tokenizer):
+        from transformers import Qwen3VLProcessor, Qwen3VLVideoProcessor
+
+        try:
+            from transformers import Qwen2VLImageProcessor as ImageProcessor
+        except ImportError:
+            from transformers import Qwen2VLImageProcessorFast as ImageProcessor
+        given = dict(patch_size=6, temporal_patch_size=2, merge_size=2, image_mean=[0.5] * 3, image_std=[0.5] * 3)
+        given.update(size={"shortest_edge": 1000, "longest_edge": 4000})
+        image, video = ImageProcessor(**given), Qwen3VLVideoProcessor(**given)
+        return Qwen3VLProcessor(image, tokenizer, video, chat_template=QWEN3_CHAT)
+
+
 class InternVl:
     special = {
         "start_image_token": "<img>",
@@ -91,7 +208,8 @@ class InternVl:
         "video_token": "<video>",
     }
     eos, image = "<|im_end|>", "<IMG_CONTEXT>"
-    side, tokens_of_frame = 25, 4
+    frames, tokens_of_frame, pixels = (2, 3, 25, 25), 4, (2, 3, 25, 25)
+    seconds = SECONDS
 
     def stored(self, name):
         """Files keep the names that parameters had before version 4.52."""
@@ -99,7 +217,7 @@ class InternVl:
             return name.replace("model.language_model.", "language_model.model.", 1)
         return "language_model." + name if name.startswith("lm_head.") else name.removeprefix("model.")
 
-    def model(self, eos):
+    def model(self, eos, ids_of):
         from transformers import InternVLConfig, InternVLForConditionalGeneration
 
         vision = dict(hidden_size=18, intermediate_size=29, num_hidden_layers=2, num_attention_heads=3)
@@ -117,8 +235,8 @@ class InternVl:
         squares = model.model.pixel_shuffle(features.reshape(len(frames), across, across, -1), scale_factor=0.5)
         return features, model.model.multi_modal_projector(squares.reshape(len(frames), -1, squares.shape[-1]))
 
-    def pixels(self, frames):
-        return frames
+    def inputs(self, frames, tokens):
+        return dict(input_ids=tokens, pixel_values=frames)
 
     def videos(self, clip, metadata):
         return [clip], [metadata]
@@ -140,7 +258,7 @@ class InternVl:
         )
 
 
-FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl()}
+FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl(), "qwen3vl": Qwen3Vl()}
 
 
 def write_tokenizer(family, source, out):
@@ -164,7 +282,7 @@ def write_model(family, ids_of, out):
     torch.manual_seed(7)
     family.image_id = ids_of[family.image]
     eos = ids_of[family.eos]
-    kind, config = family.model(eos)
+    kind, config = family.model(eos, ids_of)
     config._attn_implementation = "eager"
     model = kind(config).eval()
     with torch.no_grad():
@@ -184,10 +302,11 @@ def write_model(family, ids_of, out):
 
 
 def write_numbers(family, model, eos, out):
-    side, each = family.side, family.tokens_of_frame
-    frames = torch.randn(2, 3, side, side).clamp(-1, 1).float().double()
+    each = family.tokens_of_frame
+    frames = torch.randn(*family.frames).clamp(-1, 1).float().double()
     words = torch.randint(0, 397, (40,)).tolist()
-    prompt = [*words[:5], PLACEHOLDER, *words[5:8], PLACEHOLDER, *words[8:14]]
+    shown = family.placeholders(PLACEHOLDER) if hasattr(family, "placeholders") else [PLACEHOLDER]
+    prompt = [*words[:5], *shown, *words[5:8], *shown, *words[8:14]]
     answer = [*words[14:24], eos]
     ids = [*prompt, *answer]
     labels = [-100] * len(prompt) + answer
@@ -196,7 +315,7 @@ def write_numbers(family, model, eos, out):
         return [x for i, x in zip(ids, of) for x in ([fill] * each if i == PLACEHOLDER else [x])]
 
     def run(tokens):
-        return model(input_ids=torch.tensor([tokens]), pixel_values=family.pixels(frames), use_cache=False).logits[0]
+        return model(**family.inputs(frames, torch.tensor([tokens])), use_cache=False).logits[0]
 
     tower, visual = family.stages(model, frames)
     given = expanded(ids, family.image_id)
@@ -217,6 +336,9 @@ def write_numbers(family, model, eos, out):
         "connector.out": visual.reshape(-1, visual.shape[-1]),
         "prompt.logits": logits[:start],
     }
+    if hasattr(family, "more"):
+        with torch.no_grad():
+            tensors.update(family.more(model, run, given))
     for name, weight in model.named_parameters():
         if weight.grad is not None:
             tensors["sft.grad." + family.stored(name)] = weight.grad
@@ -226,6 +348,10 @@ def write_numbers(family, model, eos, out):
     with open(os.path.join(out, "expected.json"), "w") as file:
         json.dump(expected, file)
     return float(loss)
+
+
+def two_frames(generator):
+    return torch.randint(0, 256, (2, 3, 37, 52), generator=generator, dtype=torch.uint8)
 
 
 def write_processor(family, ids_of, out, note):
@@ -245,7 +371,8 @@ def write_processor(family, ids_of, out, note):
     text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     note("chat " + repr(text))
     generator = torch.Generator().manual_seed(11)
-    clip = torch.randint(0, 256, (2, 3, 37, 52), generator=generator, dtype=torch.uint8)
+    given = family.clip if hasattr(family, "clip") else two_frames
+    clip = given(generator)
     tensors = {"frames": clip.permute(0, 2, 3, 1).float().contiguous()}
 
     # the pixels first: they do not depend on how the prompt is written
@@ -255,16 +382,16 @@ def write_processor(family, ids_of, out, note):
             if key in found:
                 return found[key]
 
-    tensors["pixels"] = pixels().reshape(2, 3, family.side, family.side).float().contiguous()
+    tensors["pixels"] = pixels().reshape(*family.pixels).float().contiguous()
     save_file(tensors, os.path.join(out, "processor.safetensors"))
     rate = 4.0
-    indices = [int(second * rate) for second in SECONDS]
+    indices = [int(second * rate) for second in family.seconds]
     metadata = dict(fps=rate, total_num_frames=int(DURATION * rate), duration=DURATION, frames_indices=indices)
     videos, about = family.videos(clip, metadata)
     found = processor(text=[text], videos=videos, video_metadata=about, do_sample_frames=False, return_tensors="pt")
     ids = found["input_ids"][0].tolist()
     written = tokenizer.decode(ids, skip_special_tokens=False)
-    said = dict(question=QUESTION, chat=text, text=written, ids=ids, image=family.image, seconds=SECONDS, duration=DURATION)
+    said = dict(question=QUESTION, chat=text, text=written, ids=ids, image=family.image, seconds=family.seconds, duration=DURATION)
     with open(os.path.join(out, "processor.json"), "w") as file:
         json.dump(said, file)
 
