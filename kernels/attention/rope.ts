@@ -15,7 +15,7 @@ import { spread, vectorise } from '../wgsl/packs.ts'
 // by the opposite angle. The reference is `ropeReference`.
 
 export interface Rope {
-  /** (rows, heads · headSize), f32 or f16, rotated in place. */
+  /** (rows, width), f32 or f16: the first `heads` heads of each row are rotated in place. */
   x: Tensor
   /** u32 (rows) */
   positions: Tensor
@@ -24,6 +24,8 @@ export interface Rope {
   sines: Tensor
   heads: number
   headSize: number
+  /** Numbers in a row, a multiple of headSize; by default those of the heads. */
+  width?: number
   /** Rotates backwards, which is also the gradient. */
   inverse: boolean
 }
@@ -31,14 +33,21 @@ export interface Rope {
 /** Rotates each pair (x[j], x[j + headSize / 2]) of a head by the angle of its row's position. Throws for an odd headSize. */
 export function rope(
   recording: Recording,
-  { x, positions, cosines, sines, heads, headSize, inverse }: Rope,
+  { x, positions, cosines, sines, heads, headSize, width = heads * headSize, inverse }: Rope,
 ): void {
   if (headSize % 2 !== 0) throw new Error(`rope: headSize must be even, got ${headSize}`)
   const half = headSize / 2
-  const rows = sizeOf(x.shape) / (heads * headSize)
+  if (width % headSize !== 0) throw new Error(`rope: width must be heads of ${headSize}, got ${width}`)
+  const rows = sizeOf(x.shape) / width
   const kept = stored(recording, vectorise(half).size, { x })
   recording.dispatch(rotation(recording.target, half, kept, floatTypeOf(x)), {
-    params: { rows, heads, half: half / vectorise(half).size, direction: inverse ? -1 : 1 },
+    params: {
+      rows,
+      heads,
+      stride: width / headSize,
+      half: half / vectorise(half).size,
+      direction: inverse ? -1 : 1,
+    },
     buffers: { x, positions, cosines, sines, ...kept.buffers },
     grid: rows,
   })
@@ -50,14 +59,19 @@ export function ropeReference(
   positions: ArrayLike<number>,
   cosines: ArrayLike<number>,
   sines: ArrayLike<number>,
-  { heads, headSize, inverse }: { heads: number; headSize: number; inverse: boolean },
+  {
+    heads,
+    headSize,
+    width = heads * headSize,
+    inverse,
+  }: Pick<Rope, 'heads' | 'headSize' | 'width' | 'inverse'>,
 ): number[] {
   const half = headSize / 2
   const y = Array.from(x)
   for (let row = 0; row < positions.length; row++)
     for (let head = 0; head < heads; head++)
       for (let j = 0; j < half; j++) {
-        const at = (row * heads + head) * headSize + j
+        const at = row * width + head * headSize + j
         const cosine = cosines[positions[row] * half + j]
         const sine = sines[positions[row] * half + j] * (inverse ? -1 : 1)
         y[at] = x[at] * cosine - x[at + half] * sine
@@ -70,14 +84,14 @@ export function ropeReference(
 function rotation(target: Target, size: number, kept: Stored, type: FloatType) {
   const { width } = spread(target)
   const { element, declarations, size: packed } = vectorise(size)
-  return kernel<'rows' | 'heads' | 'half' | 'direction', string>(
+  return kernel<'rows' | 'heads' | 'stride' | 'half' | 'direction', string>(
     ['rope', targetKey(target), packed, kept.key],
     () => ({
       name: 'rope',
       enables: kept.enables,
-      params: { rows: 'u32', heads: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
+      params: { rows: 'u32', heads: 'u32', stride: 'u32', half: 'u32', direction: 'f32' }, // half a head in packs
       buffers: {
-        x: { element: elementOf(type, packed), access: 'write' }, // (rows, heads, 2, half)
+        x: { element: elementOf(type, packed), access: 'write' }, // (rows, stride, 2, half)
         positions: { element: 'u32', access: 'read' }, // (rows)
         cosines: { element, access: 'read' }, // (maxPositions, half)
         sines: { element, access: 'read' }, // (maxPositions, half)
@@ -93,7 +107,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var pair = lane; pair < pairs; pair += ${width}u) {
     let head = pair / params.half;
     let j = pair % params.half;
-    let first = (row * params.heads + head) * 2u * params.half + j;
+    let first = (row * params.stride + head) * 2u * params.half + j;
     let second = first + params.half;
     let cosine = cosines[angles + j];
     let sine = sines[angles + j] * params.direction;

@@ -1,3 +1,4 @@
+import { pickAngles } from '../attention/pick-angles.ts'
 import { rope as ropeKernel } from '../attention/rope.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
@@ -11,10 +12,34 @@ export interface Rotation {
   positions: Tensor
 }
 
-/** Rotates the heads of x (rows, heads · headSize) in place by the angles of their positions. */
+/** Rotates the first `heads` heads of each row of x (rows, width) in place by the angles of the rows' positions. */
 export function rope(pass: Pass, x: Tensor, rotation: Rotation, heads: number, headSize: number): void {
-  ropeKernel(pass.recording, { x, ...rotation, heads, headSize, inverse: false })
-  pass.onBackward(x, dx => ropeKernel(pass.recording, { x: dx, ...rotation, heads, headSize, inverse: true }))
+  const of = { ...rotation, heads, headSize, width: x.shape[1] }
+  ropeKernel(pass.recording, { x, ...of, inverse: false })
+  pass.onBackward(x, dx => ropeKernel(pass.recording, { x: dx, ...of, inverse: true }))
+}
+
+/**
+ * The rotation of rows with three positions each, of which every pair of a head turns by one: `positions` u32 (3, rows), `sections`
+ * as in `pickAngles`, tables as of `rotationTables`.
+ */
+export function streamRotation(
+  recording: Recording,
+  { cosines, sines, positions }: Rotation,
+  sections: readonly number[],
+): Rotation {
+  const [rows, half] = [positions.shape[1], cosines.shape[1]]
+  const picked = (table: Tensor) => {
+    const out = recording.tensor(`${table.label} of rows`, [rows, half])
+    pickAngles(recording, { table, positions, sections, out })
+    return out
+  }
+  const numbers = Uint32Array.from({ length: rows }, (_, row) => row)
+  return {
+    cosines: picked(cosines),
+    sines: picked(sines),
+    positions: recording.constant('rows', [rows], numbers),
+  }
 }
 
 /** Tables of cos and sin of position · theta^(-2j / headSize), computed in float64. */

@@ -1,4 +1,5 @@
-// Gather and scatter-add of rows: embeddings of token ids, visual tokens spliced between them, and the gradients of both.
+// Gather and scatter-add of rows: embeddings of token ids, visual tokens spliced between them, weighted means of rows of a table
+// (bilinear interpolation of positions), and the gradients of all three.
 //
 //   destinations   7        2          segment s writes the row destinations[s] of `into`: the sum of the rows
 //   offsets        0     1           4 items[offsets[s]] … items[offsets[s + 1] − 1] of `from`
@@ -24,6 +25,8 @@ export interface GatherRows {
   offsets: Tensor
   /** u32: rows of `from` */
   items: Tensor
+  /** f32, by item: what its row is multiplied by; without them by 1. */
+  weights?: Tensor | undefined
   segments: number
   accumulate: boolean
   /** Columns of a row; by default those of `from`. Fewer: a row of a tensor is several rows. */
@@ -31,17 +34,18 @@ export interface GatherRows {
 }
 
 /**
- * For each segment s: into[destinations[s]] (+)= Σ from[items[k]] over offsets[s] ≤ k < offsets[s + 1]. An empty segment
+ * For each segment s: into[destinations[s]] (+)= Σ weights[k] · from[items[k]] over offsets[s] ≤ k < offsets[s + 1]. An empty segment
  * writes zeros, or with `accumulate` nothing: its destination may then be any row. Rows that are not a destination are unchanged.
  */
 export function gatherRows(recording: Recording, of: GatherRows): void {
-  const { from, into, destinations, offsets, items, segments, accumulate } = of
+  const { from, into, destinations, offsets, items, weights, segments, accumulate } = of
   const { columns = from.shape[from.shape.length - 1] } = of
   if (sizeOf(into.shape) % columns !== 0)
     throw new Error(`gatherRows: both must have ${columns} columns, got ${into.label} (${into.shape})`)
-  recording.dispatch(gather(recording.target, columns, from.type === 'f16', accumulate), {
+  const variant = { half: from.type === 'f16', accumulate, weighted: weights !== undefined }
+  recording.dispatch(gather(recording.target, columns, variant), {
     params: { segments, columns: columns / vectorise(columns).size },
-    buffers: { source: from, into, destinations, offsets, items },
+    buffers: { source: from, into, destinations, offsets, items, ...(weights && { weights }) },
     grid: segments,
   })
 }
@@ -51,36 +55,48 @@ export function gatherRowsReference(
   from: ArrayLike<number>,
   into: ArrayLike<number>,
   columns: number,
-  lists: { destinations: ArrayLike<number>; offsets: ArrayLike<number>; items: ArrayLike<number> },
+  lists: Record<'destinations' | 'offsets' | 'items', ArrayLike<number>> & { weights?: ArrayLike<number> },
   accumulate: boolean,
 ): number[] {
-  const { destinations, offsets, items } = lists
+  const { destinations, offsets, items, weights } = lists
   const result = Array.from(into)
   for (let s = 0; s < destinations.length; s++)
     for (let c = 0; c < columns; c++) {
       let sum = accumulate ? into[destinations[s] * columns + c] : 0
-      for (let k = offsets[s]; k < offsets[s + 1]; k++) sum += from[items[k] * columns + c]
+      for (let k = offsets[s]; k < offsets[s + 1]; k++)
+        sum += from[items[k] * columns + c] * (weights ? weights[k] : 1)
       result[destinations[s] * columns + c] = sum
     }
   return result
 }
 
-function gather(target: Target, size: number, half: boolean, accumulate: boolean) {
+interface Variant {
+  /** Whether the rows are float16. */
+  half: boolean
+  accumulate: boolean
+  weighted: boolean
+}
+
+function gather(target: Target, size: number, { half, accumulate, weighted }: Variant) {
   const { width } = spread(target)
   const { size: packed, element, declarations } = vectorise(size)
   const halves = packed === 4 ? 'vec4<f16>' : 'f16'
-  return kernel(['gather_rows', targetKey(target), packed, half, accumulate], () => ({
-    name: 'gather_rows',
-    ...(half && { enables: 'enable f16;' }),
-    params: { segments: 'u32', columns: 'u32' }, // columns in packs
-    buffers: {
-      source: { element: half ? halves : element, access: 'read' }, // (n, columns)
-      into: { element, access: 'write' }, // (m, columns)
-      destinations: { element: 'u32', access: 'read' }, // (segments)
-      offsets: { element: 'u32', access: 'read' }, // (segments + 1)
-      items: { element: 'u32', access: 'read' },
-    },
-    code: `${declarations}
+  const weight = weighted ? ' * weights[k]' : ''
+  return kernel<'segments' | 'columns', string>(
+    ['gather_rows', targetKey(target), packed, half, accumulate, weighted],
+    () => ({
+      name: 'gather_rows',
+      ...(half && { enables: 'enable f16;' }),
+      params: { segments: 'u32', columns: 'u32' }, // columns in packs
+      buffers: {
+        source: { element: half ? halves : element, access: 'read' }, // (n, columns)
+        into: { element, access: 'write' }, // (m, columns)
+        destinations: { element: 'u32', access: 'read' }, // (segments)
+        offsets: { element: 'u32', access: 'read' }, // (segments + 1)
+        items: { element: 'u32', access: 'read' },
+        ...(weighted && { weights: { element: 'f32', access: 'read' } as const }),
+      },
+      code: `${declarations}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let segment = workgroup_index(id);
@@ -91,9 +107,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${accumulate ? 'if (first == end) { return; }' : ''}
   for (var c = lane; c < params.columns; c += ${width}u) {
     var sum = ${accumulate ? 'into[start + c]' : 'number()'};
-    for (var k = first; k < end; k++) { sum += number(source[items[k] * params.columns + c]); }
+    for (var k = first; k < end; k++) { sum += number(source[items[k] * params.columns + c])${weight}; }
     into[start + c] = sum;
   }
 }`,
-  }))
+    }),
+  )
 }

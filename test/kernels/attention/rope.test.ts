@@ -9,6 +9,7 @@ await onEachFamily(t, async (device, t) => {
   await t.test('pairs turn by the angle of their position, and the inverse is the gradient', t =>
     rotates(device, t),
   )
+  await t.test('only the first heads of a wider row turn', t => rotatesFirst(device, t))
   await t.test('a head of odd size is refused', t => refusesOddHeads(device, t))
 })
 
@@ -49,6 +50,38 @@ async function rotates(device: Device, t: Test) {
       else if (size <= 200) close(t, found, finiteDifferences(forward, x, x), 1e-6, what)
       else close(t, forward(found), x, 1e-6, `${what} undoes the rotation`)
     }
+  }
+}
+
+async function rotatesFirst(device: Device, t: Test) {
+  // an odd half, and packed halves
+  for (const [rows, heads, headSize, all] of [
+    [3, 2, 6, 3],
+    [2, 4, 16, 6],
+  ]) {
+    const width = all * headSize
+    const half = headSize / 2
+    const positions = Uint32Array.from({ length: rows }, (_, row) => rows - 1 - row)
+    const angles = noise(rows * half, 2, 6)
+    const [cosines, sines] = [angles.map(Math.cos), angles.map(Math.sin)]
+    const x = noise(rows * width, 1)
+    const moved = given(device, [rows, width], x)
+    const of = { heads, headSize, width, inverse: false }
+    await runOnce(device, recording =>
+      rope(recording, {
+        x: moved,
+        positions: given(device, [rows], positions),
+        cosines: given(device, [rows, half], cosines),
+        sines: given(device, [rows, half], sines),
+        ...of,
+      }),
+    )
+    const found = await device.read(moved)
+    const what = `${heads} of ${all} heads`
+    close(t, found, ropeReference(x, positions, cosines, sines, of), 3e-7, what)
+    const rest = (values: ArrayLike<number>) =>
+      Array.from(values).filter((_, i) => i % width >= heads * headSize)
+    t.same(rest(found), rest(x), `${what}: the others stay`)
   }
 }
 

@@ -24,10 +24,52 @@ await onEachFamily(t, async (device, t) => {
             patch,
           }),
         )
-        const wanted = patchesReference(pixels, [frames, channels, height, width], patch)
+        const wanted = patchesReference(pixels, [frames, channels, height, width], { patch })
         t.strictSame(Array.from(await device.read(out)), wanted)
       },
     )
+  await t.test('pairs of frames share patches, and those of a square follow each other', async t => {
+    const order = { patch: 1, step: 2, square: 2 }
+    // Hundreds are the frame, tens the row: of three frames the last one is repeated.
+    const pixels = Float32Array.from({ length: 3 * 8 }, (_, i) => {
+      return Math.floor(i / 8) * 100 + Math.floor((i % 8) / 4) * 10 + (i % 4)
+    })
+    const squares = [0, 1, 10, 11, 2, 3, 12, 13]
+    const wanted = [
+      ...squares.flatMap(place => [place, 100 + place]),
+      ...squares.flatMap(place => [200 + place, 200 + place]),
+    ]
+    t.same(patchesReference(pixels, [3, 1, 2, 4], order), wanted)
+    const out = device.tensor('out', [16, 2])
+    await runOnce(device, recording =>
+      patches(recording, { pixels: given(device, [3, 1, 2, 4], pixels), out, ...order }),
+    )
+    t.same(Array.from(await device.read(out)), wanted)
+    // more columns than lanes, three channels, squares of three patches
+    const shape = [5, 3, 39, 18]
+    const many = noise(5 * 3 * 39 * 18, 4)
+    const large = { patch: 3, step: 3, square: 2 }
+    const rows = device.tensor('rows', [2 * 12 * 6, 81])
+    await t.rejects(
+      async () => patches(new Recording(device), { pixels: given(device, shape, many), out: rows, ...large }),
+      /patches: rows must be \(156, 81\)/,
+    )
+    await t.rejects(
+      async () =>
+        patches(new Recording(device), {
+          pixels: given(device, shape, many),
+          out: device.tensor('rows', [156, 81]),
+          ...large,
+        }),
+      { message: 'patches: 13 × 6 of given must be whole squares of 2' },
+    )
+    const even = [5, 3, 36, 18]
+    const fewer = many.subarray(0, 5 * 3 * 36 * 18)
+    await runOnce(device, recording =>
+      patches(recording, { pixels: given(device, even, fewer), out: rows, ...large }),
+    )
+    t.same(Array.from(await device.read(rows)), patchesReference(fewer, even, large))
+  })
   t.throws(
     () =>
       patches(new Recording(device), {

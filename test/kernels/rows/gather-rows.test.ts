@@ -8,7 +8,7 @@ await onEachFamily(t, async (device, t) => {
     from: Float32Array<ArrayBuffer>,
     before: Float32Array<ArrayBuffer>,
     columns: number,
-    lists: { destinations: number[]; offsets: number[]; items: number[] },
+    lists: { destinations: number[]; offsets: number[]; items: number[]; weights?: number[] },
     accumulate: boolean,
   ) => {
     const [destinations, offsets, items] = [lists.destinations, lists.offsets, lists.items].map(list =>
@@ -18,7 +18,16 @@ await onEachFamily(t, async (device, t) => {
     const segments = lists.destinations.length
     const source = given(device, [from.length / columns, columns], from)
     await runOnce(device, recording =>
-      gatherRows(recording, { from: source, into, destinations, offsets, items, segments, accumulate }),
+      gatherRows(recording, {
+        from: source,
+        into,
+        destinations,
+        offsets,
+        items,
+        weights: lists.weights && given(device, [lists.weights.length], Float32Array.from(lists.weights)),
+        segments,
+        accumulate,
+      }),
     )
     return device.read(into)
   }
@@ -35,6 +44,12 @@ await onEachFamily(t, async (device, t) => {
           items: [0, 5, 0, 2, 1],
         },
         'one segment': { destinations: [0], offsets: [0, 1], items: [2] },
+        'weighted sums': {
+          destinations: [4, 2],
+          offsets: [0, 3, 5],
+          items: [0, 5, 0, 2, 1],
+          weights: [0.5, 0.25, -2, 0, 3],
+        },
       }
       for (const [name, lists] of Object.entries(cases))
         for (const accumulate of [false, true]) {
