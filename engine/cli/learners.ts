@@ -12,6 +12,7 @@ import { teamNodes } from '../learners/team-node.ts'
 import type { Together } from '../run/node/context.ts'
 import { makeFolder } from '../shared/files.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
+import type { Seat } from './gpus.ts'
 import { formsOf } from './over-run.ts'
 import { storedPlugins } from './plug.ts'
 import type { World } from './verb.ts'
@@ -46,8 +47,14 @@ export function readLearners(words: Arguments): number | undefined {
   throw new UsageError(`--learners: must be a whole number from 1 to 99, found "${text}"`)
 }
 
-/** Starts the learners of a run besides its own process. */
-export function startLearners(started: Started, size: number, world: World): LearnerGroup {
+/** How many learners a run has, and the GPUs that they take in turn; without them each takes the usual one. */
+interface Size {
+  readonly size: number
+  readonly gpus?: readonly Seat[]
+}
+
+/** Starts the learners of a run besides its own process, which is the first. */
+export function startLearners(started: Started, { size, gpus = [] }: Size, world: World): LearnerGroup {
   if (size === 1) return { watch: () => {}, close: async () => {} }
   const sums = openMemory()
   let fail: (error: unknown) => void = () => {}
@@ -56,7 +63,7 @@ export function startLearners(started: Started, size: number, world: World): Lea
     size,
     numbers: new SharedNumbers(sums, size),
     nodes: teamNodes(started.plan, formsOf(world.registry)),
-    start: (rank, on) => startOne(started, { rank, size, sums }, on, world),
+    start: (rank, on) => startOne(started, { rank, size, sums, seat: gpus[rank % gpus.length] }, on, world),
     fail: error => {
       first ??= error
       fail(error)
@@ -76,7 +83,7 @@ const main = fileURLToPath(import.meta.url).replace(/learners\.(js|ts)$/, 'learn
 
 function startOne(
   { plan, seed, directory, from, facts = {} }: Started,
-  { rank, size, sums }: { rank: number; size: number; sums: number },
+  { rank, size, sums, seat }: { rank: number; size: number; sums: number; seat: Seat | undefined },
   on: Pick<ConstructorParameters<typeof Member>[0], 'onMessage' | 'onLost'>,
   { environment }: World,
 ): Member {
@@ -88,6 +95,7 @@ function startOne(
   const child: ChildProcess = spawn(process.execPath, [...process.execArgv, main], {
     stdio: ['ignore', output, output, 'ipc', sums, memory],
     serialization: 'advanced',
+    env: { ...process.env, ...seat?.variables },
   })
   closeSync(output)
   const beginning: Beginning = {
@@ -102,7 +110,7 @@ function startOne(
     directory: resolve(directory),
     ...(from !== undefined && { from: resolve(from) }),
   }
-  const name = `learner ${rank + 1} of ${size}`
+  const name = `learner ${rank + 1} of ${size}${seat ? ` on ${seat.gpu}` : ''}`
   const silentSeconds = readSilence(environment.FLOW_LEARNER_SECONDS ?? '60')
   const member = new Member({ name, child, memory, log, silentSeconds, ...on })
   member.tell({ type: 'begin', ...beginning })

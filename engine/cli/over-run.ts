@@ -21,7 +21,7 @@ export const overFlags = {
   },
   gpus: {
     value: 'LIST',
-    description: 'As --workers, with a process for each of these GPUs, e.g. 0,1 or 0-3.',
+    description: 'As --workers, one on each of these GPUs (0,1 or 0-3); --learners take them in turn.',
   },
   part: {
     value: 'NAME=NODES',
@@ -45,19 +45,23 @@ interface Started {
   readonly facts?: Readonly<Record<string, unknown>>
 }
 
-/** The run in this process alone, or its home part when the command says so. */
+/** The run in this process alone, or its home part when the command says so. `gpus`: those that `--gpus` names. */
 export async function overRun(
   { plan, seed, directory, facts }: Started,
+  gpus: readonly Seat[] | undefined,
   words: Arguments,
   world: World,
 ): Promise<OverRun> {
   const address = words.last('over')
-  const seats = seatsIn(words)
+  const seats = workerSeats(words, gpus)
   if (address === undefined && !seats) return { plan, close: async () => {} }
   if (address !== undefined && seats)
     throw new UsageError(
       '--over: must be given without --workers and --gpus, which start a server of their own',
     )
+  // the GPUs are those of its learners alone
+  if (gpus && plan.parts.length === 0 && words.last('learners') !== undefined)
+    return { plan, close: async () => {} }
   if (plan.parts.length === 0)
     throw new UsageError(
       `${plan.file}: must state "parts" to run over many processes, or the command --part NAME=NODE,NODE`,
@@ -141,17 +145,33 @@ export function natsAddress(text: string): string {
   )
 }
 
-/** The workers that the command asks for; undefined when it asks for none. The first GPU is also that of this process. */
-function seatsIn(words: Arguments): (Seat | undefined)[] | undefined {
-  const [workers, gpus] = [words.last('workers'), words.last('gpus')]
-  if (workers !== undefined && gpus !== undefined)
-    throw new UsageError('--gpus: must be given without --workers: name a GPU twice to give it two workers')
-  if (workers !== undefined) return Array.from({ length: readCount(workers) }, () => undefined)
+/** The GPUs that the command names; undefined when it names none. The first is also that of this process. */
+export function namedGpus(words: Arguments): Seat[] | undefined {
+  const gpus = words.last('gpus')
   if (gpus === undefined) return undefined
   const places = gpusIn(gpus)
   const seats = seatsOf(places)
   process.env.FLOW_ADAPTER ??= places[0]
   return seats
+}
+
+/** How many workers of each part the command asks for, and the GPUs that it names. */
+export function workersOf(words: Arguments): { workers?: number; gpus?: readonly string[] } {
+  const [workers, gpus, over] = [words.last('workers'), words.last('gpus'), words.last('over')]
+  if (gpus !== undefined) {
+    const places = gpusIn(gpus)
+    return { workers: places.length, gpus: places }
+  }
+  if (workers !== undefined) return { workers: readCount(workers) }
+  return over === undefined ? {} : { workers: 0 }
+}
+
+/** The workers of each part that the command asks for; undefined when it asks for none. */
+function workerSeats(words: Arguments, gpus: readonly Seat[] | undefined) {
+  const workers = words.last('workers')
+  if (workers !== undefined && gpus)
+    throw new UsageError('--gpus: must be given without --workers: name a GPU twice to give it two workers')
+  return workers === undefined ? gpus : Array.from({ length: readCount(workers) }, () => undefined)
 }
 
 function readCount(text: string): number {

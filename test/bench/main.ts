@@ -8,7 +8,8 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load, endure, run, hosts: where the checkpoint is written; soak: where its folder is made
 //   --all          gemm, decode-cuts: every cut
-//   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"
+//   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"; hosts: jobs
+//                  whose names hold this text, e.g. adapters
 //   --profile      decode, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure, soak: updates between two checkpoints; 0 (default): endure one at the end, soak 20
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never
@@ -21,7 +22,7 @@
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
 //   --faults N, --workers N
 //                  machines: faults that strike runs over many processes (default 50), and workers of a run (3)
-//   --gpus LIST    hosts: the first GPU and the one of the workers (default 0,1)
+//   --gpus LIST    hosts: the first GPU, and the others (default 0,1)
 //   --one          hosts: two processes on the first GPU, and fewer runs
 //   --updates N    hosts: of a training (default: 10, or 6 on a software adapter)
 //   --seed N       power-cut, mutations, soak, machines: what is drawn at random (default 1)
@@ -138,8 +139,8 @@ if (name === 'machines') {
   process.exit(line.value > 0 ? 1 : 0)
 }
 if (name === 'hosts') {
-  const { gpus, one, config, folder, updates } = values
-  const lines = hosts({ gpus, one, config, folder, steps: Number(updates ?? 0) })
+  const { gpus, one, config, folder, updates, only } = values
+  const lines = hosts({ gpus, one, config, folder, only, steps: Number(updates ?? 0) })
   let line = await lines.next()
   for (; !line.done; line = await lines.next()) console.log(line.value)
   process.exit(line.value > 0 ? 1 : 0)

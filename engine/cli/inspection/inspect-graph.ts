@@ -2,15 +2,15 @@ import { inspectPlan } from '../../graph/inspect.ts'
 import { knobsOf, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import type { Problem } from '../../graph/problem.ts'
-import { bytesOfLearners } from '../../learners/learner-memory.ts'
 import { showBytes } from '../../shared/bytes.ts'
+import { bytesOnGpu } from '../process-memory.ts'
 import type { GpuMemory } from './gpu-memory.ts'
 import { lookAtPath, unwritable } from './named-paths.ts'
 
 /** Everything that a run of a checked graph would fail on, as far as it can be found without a device. */
 export async function inspectGraph(plan: Plan, memory: GpuMemory | undefined, learners = 1) {
   const { remarks, problems, warnings } = await inspectPlan(plan, lookAtPath)
-  const { remark, problem } = fitIn(plan, memory, bytesOfLearners(plan, learners))
+  const { remark, problem } = fitIn(plan, memory, bytesOnGpu(plan, { learners }))
   return {
     remarks: remark === undefined ? remarks : [...remarks, remark],
     problems: [...problems, ...runFolder(), ...(problem ? [problem] : [])],

@@ -5,6 +5,7 @@ import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { learnerMemory } from '../../learners/learner-memory.ts'
 import { mostSummed } from '../../learners/shared-numbers.ts'
+import { homeMemory, workerMemory } from '../../over/part-memory.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
@@ -26,6 +27,7 @@ export const explain: Verb = {
     print('edges')
     for (const line of table(edgeRows(plan), '  ')) print(line)
     for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
+    for (const line of partLines(plan)) print(line)
     if (learners > 1) for (const line of learnerLines(plan, learners)) print(hide(line, plan.secrets))
     return 0
   },
@@ -61,6 +63,14 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
     ...(unknown.length > 0 ? ['not known'] : []),
     ...[...partsByReason(unknown)].map(([why, parts]) => `  ${parts.join(', ')}  ${why}`),
   ]
+}
+
+/** What each process takes when workers run the parts. */
+function partLines(plan: Plan): string[] {
+  if (plan.parts.length === 0) return []
+  const rows = plan.parts.map(part => [`a worker of ${part.name}`, showBytes(workerMemory(plan, part).bytes)])
+  const home = ['the home part', showBytes(homeMemory(plan).bytes)]
+  return ['GPU memory at most, with --workers or --gpus', ...table([home, ...rows], '  ')]
 }
 
 /** What the other learners of a run take besides. */

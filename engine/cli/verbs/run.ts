@@ -13,7 +13,7 @@ import { keepBasis } from '../basis.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
-import { overFlags, overRun } from '../over-run.ts'
+import { namedGpus, overFlags, overRun, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
@@ -82,8 +82,10 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     updates.event(event)
     line.event(event)
   }
-  const over = await overRun({ plan, ...options }, words, world)
-  const learners = startLearners({ plan, ...options }, learnersOf(options.facts ?? {}), world)
+  const gpus = namedGpus(words)
+  const over = await overRun({ plan, ...options }, gpus, words, world)
+  const size = learnersOf(options.facts ?? {})
+  const learners = startLearners({ plan, ...options }, { size, ...(gpus && { gpus }) }, world)
   const { together } = learners
   const linked = { ...(over.link && { link: over.link }), ...(together && { together }) }
   const started = startRun(over.plan, { ...options, facts, onEvent, ...linked })
@@ -133,7 +135,7 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const learners = readLearners(words) ?? 1
   const plan = loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
-  refuseOverMemory(plan, words.last('memory'), learners)
+  refuseOverMemory(plan, words.last('memory'), { learners, ...workersOf(words) })
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
@@ -158,7 +160,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     return undefined
   }
   const { directory, plan, seed } = past
-  refuseOverMemory(plan, words.last('memory'), learnersOf(past.facts))
+  refuseOverMemory(plan, words.last('memory'), { learners: learnersOf(past.facts), ...workersOf(words) })
   const lock = lockRun(directory, false)
   try {
     const rest = await rewindRun(past, changes, world.complain)

@@ -10,7 +10,7 @@ import { operators, resources } from '../../../operators/index.ts'
 import { repository } from '../../fixtures.ts'
 import { startFlow } from '../flow-process.ts'
 import { releasedConfig } from '../released.ts'
-import { evaluation, type HostJob, type Sizes, training, writeQuestions } from './jobs.ts'
+import { divided, evaluation, type HostJob, type Sizes, training, writeQuestions } from './jobs.ts'
 
 /** Seconds after which a run hangs. */
 const hangSeconds = 400
@@ -20,6 +20,8 @@ export interface HostsOptions {
   readonly gpus: string
   /** Only what shows two processes on one GPU. */
   readonly one: boolean
+  /** Jobs whose names hold this text. */
+  readonly only: string
   /** A `config.json`; '' for the embedded model on a software adapter, and for a model of 4 layers on a GPU. */
   readonly config: string
   readonly folder: string
@@ -42,7 +44,7 @@ interface Seen {
  */
 export async function* hosts(options: HostsOptions): AsyncGenerator<string, number> {
   const places = options.one ? ['0', '0'] : gpusIn(options.gpus)
-  const [first = '0', second = '0'] = places
+  const [first = '0'] = places
   for (const seat of new Set(seatsOf(places).map(({ gpu }) => gpu))) yield seat
   const { software } = placed(first, listAdapters())
   mkdirSync(options.folder, { recursive: true })
@@ -54,32 +56,52 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
   let wrong = 0
   const data = join(folder, 'questions.jsonl')
   writeQuestions(data)
-  for (const job of jobsOf(sizes, data, options.one)) {
+  for (const job of jobsOf(sizes, data, options)) {
     const alone = await seen(job, join(folder, 'alone'), ['--gpu', first])
     yield `${job.name}, one process on GPU ${first}: ${textOf(alone)}`
-    const others = job.isApart ? second : places.join(',')
-    const both = await seen(job, join(folder, 'both'), ['--gpu', first, '--gpus', others])
-    const isEqual = both.outcome === alone.outcome
+    const { gpus, words } = placesOf(job, places)
+    const several = await seen(job, join(folder, 'several'), ['--gpu', first, ...words])
+    const rates = `${textOf(several)}, ${(several.rate / alone.rate).toFixed(2)} ×`
+    yield `${job.name}, home part on GPU ${first}, ${gpus}: ${rates}${several.copies}`
+    let same = alone
+    if (job.others === 'learners') {
+      // sums of two learners are rounded in another order than those of one
+      const { gpus, words } = placesOf(job, [first, first])
+      same = await seen(job, join(folder, 'again'), ['--gpu', first, ...words])
+      yield `${job.name}, ${gpus}: ${textOf(same)}, ${(same.rate / alone.rate).toFixed(2)} ×`
+    }
+    const isEqual = same.outcome === several.outcome
     if (!isEqual) wrong++
-    const result = isEqual ? 'equal results' : `RESULTS DIFFER: ${alone.outcome}, ${both.outcome}`
-    yield `${job.name}, home part on GPU ${first}, workers on ${others}: ${textOf(both)}, ${(both.rate / alone.rate).toFixed(2)} ×, ${result}${both.copies}`
+    yield `${job.name}: ${isEqual ? 'equal results' : `RESULTS DIFFER: ${same.outcome}, ${several.outcome}`}`
   }
   yield `${wrong} jobs have other results`
   rmSync(folder, { recursive: true, force: true })
   return wrong
 }
 
-function jobsOf(sizes: Sizes, data: string, one: boolean): HostJob[] {
-  const trained = one
-    ? [training(sizes, 1, 16), training(sizes, 1, 0)]
-    : [0, 16].flatMap(rank => [training(sizes, 0, rank), training(sizes, 1, rank)])
-  return [evaluation(sizes, data), ...trained]
+function jobsOf(sizes: Sizes, data: string, { one, only }: HostsOptions): HostJob[] {
+  const lags = one ? [1] : [0, 1]
+  const trained = [16, 0].flatMap(rank => [
+    ...lags.map(lag => training(sizes, lag, rank)),
+    divided(sizes, rank),
+  ])
+  return [evaluation(sizes, data), ...trained].filter(({ name }) => name.includes(only))
+}
+
+/** Where the other processes of a job are, in words and as flags of `flow run`. */
+function placesOf({ others }: HostJob, places: readonly string[]): { gpus: string; words: string[] } {
+  const all = places.join(',')
+  const [last = '0'] = places.slice(-1)
+  if (others === 'apart') return { gpus: `a worker on GPU ${last}`, words: ['--gpus', last] }
+  if (others === 'workers') return { gpus: `workers on GPUs ${all}`, words: ['--gpus', all] }
+  const words = ['--gpus', all, '--learners', String(places.length)]
+  return { gpus: `learners and workers on GPUs ${all}`, words }
 }
 
 async function sizesOf({ config, steps }: HostsOptions, software: boolean, folder: string): Promise<Sizes> {
   const usual = software
-    ? { frames: 2, group: 2, tokens: 12, steps: 5, questions: 12 }
-    : { frames: 8, group: 8, tokens: 128, steps: 10, questions: 48 }
+    ? { frames: 2, group: 2, tokens: 12, steps: 5, groups: 2, questions: 12 }
+    : { frames: 8, group: 8, tokens: 128, steps: 10, groups: 4, questions: 48 }
   const sizes = { ...usual, ...(steps > 0 && { steps }) }
   if (software && config === '') return { ...sizes, model: 'builtin:cold-start' }
   const file = config === '' ? moderate(folder) : config

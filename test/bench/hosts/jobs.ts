@@ -7,8 +7,8 @@ import { resolvePath } from '../../../operators/builtin.ts'
 export interface HostJob {
   readonly name: string
   readonly words: (place: string) => readonly string[]
-  /** Whether the second process is a worker on the other GPU alone, and not one on each. */
-  readonly isApart: boolean
+  /** What the others do: workers on each GPU, one worker on the last GPU, or learners and workers on each. */
+  readonly others: 'workers' | 'apart' | 'learners'
   /** Prompts that are done so far. */
   done(place: string): number
   /** Digest of what it computed. */
@@ -20,7 +20,10 @@ export interface Sizes {
   readonly frames: number
   readonly group: number
   readonly tokens: number
+  /** Updates of a training. */
   readonly steps: number
+  /** Groups in an update that learners divide. */
+  readonly groups: number
   readonly questions: number
 }
 
@@ -44,7 +47,7 @@ export function writeQuestions(path: string): void {
 /** Questions of the embedded data, answered one by one. */
 export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: string): HostJob => ({
   name: 'evaluation',
-  isApart: false,
+  others: 'workers',
   words: place => [
     'run',
     'graphs/eval/own.json',
@@ -65,38 +68,48 @@ export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: st
   outcome: place => digest([join(place, 'results/results.jsonl')]),
 })
 
-/** One learner; completions of prompts are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. */
-export const training = (
-  { model, frames, group, tokens, steps }: Sizes,
-  lag: number,
-  rank: number,
-): HostJob => ({
-  name: `GRPO, ${rank > 0 ? `adapters of rank ${rank}` : 'all weights'}, maxLag ${lag}`,
-  isApart: true,
-  words: place => [
-    'run',
-    'graphs/grpo.json',
-    '--seed',
-    '1',
-    '--out',
-    join(place, 'run'),
-    ...settings([
-      `model=${model}`,
-      `frames=${frames}`,
-      `group=${group}`,
-      `maxNewTokens=${tokens}`,
-      `steps=${steps}`,
-      `lora=${rank}`,
-      'epochs=0',
-      'patience=0',
-      'checkpointEvery=0',
-      'nodes.frames.config.sheetWidth=0',
-      `nodes.groups.from.weights.maxLag=${lag}`,
-    ]),
-  ],
-  done: place => linesOf(join(place, 'run/metrics.jsonl')),
-  outcome: place => digest(weightsIn(join(place, 'run/checkpoints/last'))),
+/** GRPO whose completions are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. */
+export const training = (sizes: Sizes, lag: number, rank: number): HostJob => ({
+  name: `GRPO, ${trained(rank)}, maxLag ${lag}`,
+  others: 'apart',
+  ...grpo(sizes, { lag, rank, groups: 1 }),
 })
+
+/** GRPO by two learners, each with half of the groups of an update. */
+export const divided = (sizes: Sizes, rank: number): HostJob => ({
+  name: `GRPO, ${trained(rank)}, ${sizes.groups} groups an update, maxLag 1`,
+  others: 'learners',
+  ...grpo(sizes, { lag: 1, rank, groups: sizes.groups }),
+})
+
+const trained = (rank: number) => (rank > 0 ? `adapters of rank ${rank}` : 'all weights')
+
+function grpo(
+  { model, frames, group, tokens, steps }: Sizes,
+  { lag, rank, groups }: { lag: number; rank: number; groups: number },
+): Pick<HostJob, 'words' | 'done' | 'outcome'> {
+  const set = [
+    `model=${model}`,
+    `frames=${frames}`,
+    `group=${group}`,
+    `maxNewTokens=${tokens}`,
+    `steps=${steps * groups}`,
+    `resources.optimizer.config.steps=${steps}`,
+    `nodes.update.config.groupsPerUpdate=${groups}`,
+    `lora=${rank}`,
+    'epochs=0',
+    'patience=0',
+    'checkpointEvery=0',
+    'featureBytes=0',
+    'nodes.frames.config.sheetWidth=0',
+    `nodes.groups.from.weights.maxLag=${lag}`,
+  ]
+  return {
+    words: place => ['run', 'graphs/grpo.json', '--seed', '1', '--out', join(place, 'run'), ...settings(set)],
+    done: place => linesOf(join(place, 'run/metrics.jsonl')) * groups,
+    outcome: place => digest(weightsIn(join(place, 'run/checkpoints/last'))),
+  }
+}
 
 const linesOf = (path: string): number =>
   existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0

@@ -66,7 +66,7 @@ export async function* simulateCheck(): AsyncGenerator<string> {
   })
   const job: HostJob = {
     name: 'waiting',
-    isApart: true,
+    others: 'apart',
     words: place => {
       mkdirSync(place, { recursive: true })
       writeFileSync(join(place, 'graph.json'), JSON.stringify(graph(place, [at('plugin.mjs')])))

@@ -38,17 +38,20 @@ t.test('learners divide each batch, and their sums are those of one process but 
 })
 
 t.test(
-  'a learner that is killed ends the run and is named; the run goes on with the same numbers',
+  'a learner that is killed ends the run and is named with its GPU; the run goes on with the same numbers',
   async t => {
     const run = folder('killed')
-    const { child, ended } = startFlow(['run', graph, '--learners', '2', '--out', run, ...slow], home)
+    const words = ['run', graph, '--learners', '2', '--gpus', '0,0', '--out', run, ...slow]
+    const { child, ended } = startFlow(words, home)
     const [learner] = await learnersOf(child, run)
     process.kill(learner, 'SIGKILL')
     const { code, text } = await ended
     t.equal(code, 1)
     t.match(
       text,
-      new RegExp(`learner 2 of 2 \\(process ${learner}\\) ended \\(SIGKILL\\).*\\(learner-lost\\)`),
+      new RegExp(
+        `learner 2 of 2 on GPU 0 \\(.+\\) \\(process ${learner}\\) ended \\(SIGKILL\\).*\\(learner-lost\\)`,
+      ),
     )
     t.match(text, /--resume goes on from the last checkpoint/)
     const other = await flow(['run', '--resume', run, '--learners', '3'], home)

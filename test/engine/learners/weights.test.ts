@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { flowRun } from '../over/processes.ts'
+import { flowRun, needServer } from '../over/processes.ts'
 
 t.setTimeout(800_000)
 
@@ -15,9 +15,10 @@ async function train(
   settings: readonly string[],
   learners: number,
   file: string,
+  flags: readonly string[] = [],
 ) {
   const out = join(home, name)
-  const more = ['--seed', '1', '--learners', String(learners)]
+  const more = ['--seed', '1', '--learners', String(learners), ...flags]
   await flowRun(graph, { out, set: ['frames=2', 'checkpointEvery=0', ...settings], more })
   const checkpoints = join(out, 'checkpoints')
   const [last = ''] = readdirSync(checkpoints).filter(name => /^\d+$/.test(name))
@@ -70,16 +71,21 @@ const grpo = [
   'resources.optimizer.config.steps=2',
 ]
 const policy = 'policy/model.safetensors'
-const reinforced = (name: string, learners: number) => train(name, 'graphs/grpo.json', grpo, learners, policy)
+const reinforced = (name: string, learners: number, flags: readonly string[] = []) =>
+  train(name, 'graphs/grpo.json', grpo, learners, policy, flags)
 
-t.test('GRPO with 2 learners gives the same weights and metrics twice, bit for bit', async t => {
-  const two = await reinforced('two', 2)
-  t.equal(two.losses.length, 2)
-  const again = await reinforced('again', 2)
-  t.ok(two.tensors.equals(again.tensors))
-  t.same(two.losses, again.losses)
-  if (!process.env.FLOW_ALL) return
-  const one = await reinforced('alone', 1)
-  const apart = gap(one.tensors, two.tensors)
-  t.ok(apart > 0 && apart < 1e-6, `${apart} from the weights of one`)
-})
+t.test(
+  '2 learners with a GPU each, and workers beside them, give what 2 learners give, bit for bit',
+  async t => {
+    needServer(t)
+    const two = await reinforced('two', 2)
+    t.equal(two.losses.length, 2)
+    const again = await reinforced('again', 2, ['--gpus', '0,0'])
+    t.ok(two.tensors.equals(again.tensors))
+    t.same(two.losses, again.losses)
+    if (!process.env.FLOW_ALL) return
+    const one = await reinforced('alone', 1)
+    const apart = gap(one.tensors, two.tensors)
+    t.ok(apart > 0 && apart < 1e-6, `${apart} from the weights of one`)
+  },
+)
