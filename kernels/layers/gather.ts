@@ -3,6 +3,7 @@ import { copy } from '../elementwise/copy.ts'
 import { derived } from '../plan/derived.ts'
 import type { Recording } from '../plan/recording.ts'
 import { gatherRows } from '../rows/gather-rows.ts'
+import type { IntegerMatrix } from '../weights/integers.ts'
 import type { Parameter, Pass } from './pass.ts'
 
 /** Row numbers: where each gathered row goes and where it comes from; -1 makes a row of zeros. */
@@ -33,7 +34,7 @@ export function gather(pass: Pass, from: Tensor, rows: Rows<number>, label = 'ga
  * `into` are several times as long, pairs count pieces of them that are as long as rows of `from`.
  */
 export function gatherInto(pass: Pass, from: Tensor | Parameter, into: Tensor, pairs: Rows<RowPair>): void {
-  const source = 'value' in from ? from.value : from
+  const source = 'value' in from ? (from.integers ?? from.value) : from
   const columns = source.shape[source.shape.length - 1]
   record(pass.recording, source, into, { pairs, columns, accumulate: false })
   pass.onBackward(into, gradient => {
@@ -92,7 +93,7 @@ const inverse = (pairs: readonly RowPair[]): RowPair[] =>
 /** Pairs with the same destination are summed in the order given. */
 function record(
   recording: Recording,
-  from: Tensor,
+  from: Tensor | IntegerMatrix,
   into: Tensor,
   { pairs, columns, accumulate }: { pairs: Rows<RowPair>; columns: number; accumulate: boolean },
 ): void {

@@ -5,6 +5,7 @@ import { logProbability, logProbabilityBackward } from '../rows/log-probability.
 import { restrict } from '../sampling/support.ts'
 import { gather } from './gather.ts'
 import type { Parameter, Pass } from './pass.ts'
+import { weightProduct } from './weight-product.ts'
 
 /** A row of hidden states and the token id that it should predict. */
 export interface SupervisedToken {
@@ -70,32 +71,26 @@ export function logProbabilities(
     offset: firstRow * width,
     rowStride: width,
   })
-  const logitsOf = ({ firstRow, rows }: Chunk): Tensor => {
+  const logitsOf = ({ firstRow, rows }: Chunk, b: Tensor): Tensor => {
     const logits = recording.tensor('logits', [rows, vocabulary])
     const a = rowsOf(factor, firstRow)
-    matmul(recording, {
-      form: 'nt',
-      rows,
-      columns: vocabulary,
-      inner: width,
-      a,
-      b: pass.factor(weight, count),
-      out: logits,
-    })
+    matmul(recording, { form: 'nt', rows, columns: vocabulary, inner: width, a, b, out: logits })
     if (support) restrict(recording, { logits, support, firstRow, rows, vocabulary })
     return logits
   }
+  const floats = pass.factor(weight, count)
   for (const chunk of chunks) {
-    const logits = logitsOf(chunk)
+    const logits = logitsOf(chunk, floats)
     logProbability(recording, { logits, ...shared, ...chunk, logProbs })
   }
   pass.coefficients(logProbs, coefficients)
   pass.onBackward(logProbs, () => {
     const target = pass.wants(x) ? pass.into(x) : undefined
+    const floats = pass.factor(weight, count)
     for (const chunk of chunks) {
       const { firstRow, rows } = chunk
       // The logits are computed again instead of kept, and then overwritten by their gradient.
-      const logits = logitsOf(chunk)
+      const logits = logitsOf(chunk, floats)
       logProbabilityBackward(recording, { logits, ...shared, ...chunk, coefficients, entropyCoefficients })
       const a = target || weight.gradient ? pass.rounded(logits) : logits
       if (target) {
@@ -107,7 +102,7 @@ export function logProbabilities(
           columns: width,
           inner: vocabulary,
           a,
-          b: pass.factor(weight, count),
+          b: floats,
           out,
           accumulate,
         })
@@ -133,10 +128,9 @@ export function logProbabilities(
 
 /** Logits of all rows of hidden: (rows, vocabulary). For inference. */
 export function logits(pass: Pass, hidden: Tensor, weight: Parameter): Tensor {
-  const [rows, inner] = hidden.shape
-  const columns = weight.shape[0]
-  const out = pass.recording.tensor('logits', [rows, columns])
-  matmul(pass.recording, { form: 'nt', rows, columns, inner, a: hidden, b: pass.factor(weight, rows), out })
+  const [rows] = hidden.shape
+  const out = pass.recording.tensor('logits', [rows, weight.shape[0]])
+  weightProduct(pass, weight, { rows, a: hidden, out })
   return out
 }
 

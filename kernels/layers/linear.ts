@@ -4,6 +4,7 @@ import { columnSum } from '../rows/column-sum.ts'
 import type { ActivationName } from '../wgsl/activation-functions.ts'
 import { activation as activationLayer, siluMultiply } from './activation.ts'
 import type { Adapter, Parameter, Pass } from './pass.ts'
+import { weightProduct } from './weight-product.ts'
 
 export interface LinearOptions {
   bias?: Parameter | undefined
@@ -40,13 +41,9 @@ export function linear(
   )
   // The product computes the function too, unless its backward needs y, or an adapter adds to y first.
   const fused = !adapter && !pass.wants(y) && !(gate && pass.wants(gate))
-  matmul(recording, {
-    form: 'nt',
+  weightProduct(pass, weight, {
     rows,
-    columns: outputs,
-    inner: inputs,
     a: x,
-    b: pass.factor(weight, rows),
     out: y,
     ...(bias && { bias: bias.value }),
     ...(residual && { residual }),

@@ -3,12 +3,17 @@ import { sizeOf, type Tensor } from '../device/tensor.ts'
 import { add } from '../elementwise/activations.ts'
 import { copy } from '../elementwise/copy.ts'
 import type { Recording } from '../plan/recording.ts'
+import { dequantise } from '../weights/dequantise.ts'
+import type { IntegerMatrix } from '../weights/integers.ts'
 
 /** A weight of the model. It is trained when it has a gradient. */
 export interface Parameter {
   readonly name: string
   readonly shape: readonly number[]
+  /** f32 or f16 of this shape; of a weight that is held as integers, those. */
   readonly value: Tensor
+  /** Of a frozen matrix that is held as integers: these. Only linear layers, heads and lookups of rows read it. */
+  readonly integers?: IntegerMatrix
   /** Accumulates over passes until the optimizer clears it. */
   readonly gradient?: Tensor
   /** Added to this weight by the linear layer that uses it. */
@@ -63,10 +68,16 @@ export class Pass {
   /**
    * A weight as the matrix (outputs, inputs) for products with `rows` rows. With products in float16, a trained weight, which
    * is stored in float32, is rounded once a pass instead of each time that it is read. A convolution's weight (outputs,
-   * channels, patch, patch) becomes a matrix (outputs, channels · patch · patch).
+   * channels, patch, patch) becomes a matrix (outputs, channels · patch · patch). Integers become floats in memory that belongs to the product alone, since the floats of
+   * all weights must never be there together: ask again for the next one.
    */
-  factor({ name, value }: Parameter, rows: number): Tensor {
+  factor({ name, value, integers }: Parameter, rows: number): Tensor {
     const { recording } = this
+    if (integers) {
+      const floats = recording.tensor(`${name} as floats`, integers.shape, recording.factorType)
+      dequantise(recording, { from: integers, out: floats })
+      return floats
+    }
     const outputs = value.shape[0]
     const shape = [outputs, sizeOf(value.shape) / outputs]
     // A product of few rows reads the weight about as often as rounding it would.

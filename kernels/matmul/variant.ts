@@ -6,8 +6,19 @@ import { withinFloat16 } from '../wgsl/float16-stores.ts'
 // What the kernels of products share: the variant that decides their WGSL, their params and bindings, and the WGSL that finds a
 // workgroup's tile, loads numbers, and ends a product.
 
+/** How a product ends. */
+export interface Ends {
+  bias: boolean
+  residual: boolean
+  activation?: ActivationName
+  gate?: FloatType
+  /** Elements of a, and of out, that are clamped to float16's range are counted in `saturated`, where products are in float16. */
+  counted: boolean
+  types: { out: FloatType }
+}
+
 /** What changes a product's WGSL; everything else is a param. */
-export interface Variant {
+export interface Variant extends Ends {
   form: 'nt' | 'nn' | 'tn'
   rows: number
   inner: number
@@ -16,10 +27,6 @@ export interface Variant {
   /** Strides and offsets are multiples of 4: four neighbours are one load. */
   aVector: boolean
   bVector: boolean
-  bias: boolean
-  residual: boolean
-  activation?: ActivationName
-  gate?: FloatType
   /** Whether `runs` say which part of the product there is. */
   inRuns?: boolean
   /** `inner` is a multiple of 8. */
@@ -31,8 +38,6 @@ export interface Variant {
   isInside?: boolean
   /** As `aVector`, for out, residual and gate; the number of columns too is a multiple of 4. */
   outVector: boolean
-  /** Elements of a, and of out, that are clamped to float16's range are counted in `saturated`, where products are in float16. */
-  counted: boolean
   types: { a: FloatType; b: FloatType; out: FloatType }
   /** Params that are the same for every product of this shape of weights, by name. */
   fixed: Readonly<Record<string, number>>
@@ -104,7 +109,10 @@ export function buffers({
 }
 
 /** WGSL directives that the types need. */
-export const enablesOf = ({ types, gate }: Variant): string =>
+export const enablesOf = ({
+  types,
+  gate,
+}: Pick<Ends, 'gate'> & { types: Record<string, FloatType> }): string =>
   [...Object.values(types), gate].includes('f16') ? 'enable f16;\n' : ''
 
 /** A name for pipelines in errors and captures. */
@@ -122,7 +130,7 @@ ${loads('b', variant.oneTensor ? 'a' : 'b', variant.bVector)}
 ${finishWgsl(variant)}`
 
 /** `finish(at, column, sum)` writes an element of out. */
-export const finishWgsl = (variant: Variant): string => `${activationWgsl(variant, 'f32')}
+export const finishWgsl = (variant: Ends): string => `${activationWgsl(variant, 'f32')}
 fn finish(at: u32, column: u32, sum: f32) {
   var value = sum * params.scale;
   ${variant.bias ? 'value += bias[column];' : ''}
@@ -136,13 +144,16 @@ fn finish(at: u32, column: u32, sum: f32) {
 `
 
 /** WGSL: `activated`, where the product ends in a function of it or of a gate. */
-export const activationWgsl = ({ activation, gate }: Variant, type: 'f32' | 'vec4f'): string => {
+export const activationWgsl = (
+  { activation, gate }: Pick<Ends, 'activation' | 'gate'>,
+  type: 'f32' | 'vec4f',
+): string => {
   const name = gate ? 'silu' : activation
   return name ? activatedWgsl(name, type) : ''
 }
 
 /** WGSL: `kept`, the `value` within float16's range; counts what was beyond it. */
-export const keptWgsl = ({ counted }: Variant, type: 'f32' | 'vec4f'): string =>
+export const keptWgsl = ({ counted }: Pick<Ends, 'counted'>, type: 'f32' | 'vec4f'): string =>
   `let kept = ${withinFloat16('value', type)};
   ${counted ? 'if (any(kept != value)) { atomicAdd(&saturated[0], 1u); }' : ''}`
 

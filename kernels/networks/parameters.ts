@@ -3,6 +3,7 @@ import { type ElementType, elementBytes, sizeOf, type Tensor } from '../device/t
 import type { Parameter } from '../layers/pass.ts'
 import type { LossScale } from '../optimizer/loss-scale.ts'
 import type { Precision } from '../plan/recording.ts'
+import { type IntegerFormat, rowWords } from '../weights/integers.ts'
 
 /** Allocates buffers: a device, or a counter of bytes. */
 export type Allocator = Pick<Device, 'allocate' | 'free' | 'maxBindingBytes' | 'maxBufferBytes'>
@@ -17,24 +18,33 @@ export interface ParameterSet {
   free(): void
 }
 
+/** How a frozen matrix of this name and shape is held as integers; undefined: as floats. */
+export type IntegersOf = (name: string, shape: readonly number[]) => IntegerFormat | undefined
+
 /**
  * Allocates the named weights, filled with zeros; those that `trained` accepts get gradients. Frozen matrices are stored in
- * `precision`, all other weights in float32, because the small steps of an optimizer vanish in float16.
+ * `precision` or as integers, all other weights in float32, because the small steps of an optimizer vanish in float16.
  */
 export function allocateParameters(
   device: Allocator,
   shapes: ReadonlyMap<string, readonly number[]>,
   trained: (name: string) => boolean,
   precision: Precision = 'float32',
+  integersOf: IntegersOf = () => undefined,
 ): ParameterSet {
   const byName = new Map<string, Parameter>()
   const buffers: GPUBuffer[] = []
   const slabs: { values: Tensor; gradients: Tensor }[] = []
+  const formats = new Map<string, IntegerFormat>()
+  for (const [name, shape] of shapes) {
+    const format = trained(name) ? undefined : integersOf(name, shape)
+    if (format) formats.set(name, format)
+  }
   const isFloat16 = (name: string) =>
     precision === 'float16' && !trained(name) && isMatrix(name, shapes.get(name) ?? [])
   for (const { training, type } of slabKinds) {
     const names = [...shapes.keys()].filter(
-      name => trained(name) === training && isFloat16(name) === (type === 'f16'),
+      name => !formats.has(name) && trained(name) === training && isFloat16(name) === (type === 'f16'),
     )
     for (const slab of layOutSlabs(device, shapes, names, type)) {
       const values = device.allocate('weights', slab.bytes)
@@ -57,6 +67,9 @@ export function allocateParameters(
       }
     }
   }
+  const held = integerParameters(device, shapes, formats)
+  for (const weight of held.parameters) byName.set(weight.name, weight)
+  buffers.push(...held.buffers)
   const lossScale = precision === 'float16' ? newLossScale(device) : undefined
   if (lossScale) for (const { storage } of Object.values(lossScale)) buffers.push(storage.buffer)
   return {
@@ -68,6 +81,40 @@ export function allocateParameters(
     },
   }
 }
+
+/** Allocates the weights that are held as integers, with the buffers where they lie. */
+function integerParameters(
+  device: Allocator,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  formats: ReadonlyMap<string, IntegerFormat>,
+): { parameters: Parameter[]; buffers: GPUBuffer[] } {
+  const words = new Map<string, readonly number[]>()
+  for (const [name, format] of formats) {
+    const [rows = 0, columns = 0] = shapes.get(name) ?? []
+    const ofRow = rowWords(columns, format)
+    words.set(name, [rows, ofRow.integers]).set(groupsOf(name), [rows, ofRow.groups])
+  }
+  const buffers: GPUBuffer[] = []
+  const tensors = new Map<string, Tensor>()
+  for (const slab of layOutSlabs(device, words, [...words.keys()], 'u32')) {
+    const buffer = device.allocate('weights', slab.bytes)
+    buffers.push(buffer)
+    for (const { name, offsetBytes } of slab.weights) {
+      const shape = words.get(name) ?? []
+      tensors.set(name, { label: name, shape, type: 'u32', storage: { buffer, offsetBytes } })
+    }
+  }
+  const parameters = [...formats].flatMap(([name, format]): Parameter[] => {
+    const [value, groups] = [tensors.get(name), tensors.get(groupsOf(name))]
+    const shape = shapes.get(name) ?? []
+    return value && groups
+      ? [{ name, shape, value, integers: { ...format, shape, integers: value, groups } }]
+      : []
+  })
+  return { parameters, buffers }
+}
+
+const groupsOf = (name: string): string => `${name} groups`
 
 /** A scale of 1, which an optimizer may raise, and counters of clamped values; all bytes are zero. */
 function newLossScale(allocator: Allocator) {
@@ -90,7 +137,7 @@ const slabKinds = [
 ] as const
 
 /** Whether a weight is a factor of products with rows that matrix units can read 8 elements at a time. */
-const isMatrix = (name: string, [, ...inner]: readonly number[]): boolean =>
+export const isMatrix = (name: string, [, ...inner]: readonly number[]): boolean =>
   name.endsWith('.weight') &&
   !name.endsWith('position_embedding.weight') &&
   inner.length > 0 &&

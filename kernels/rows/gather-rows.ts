@@ -10,13 +10,15 @@
 // the columns, so that every row is read as one piece of memory. The reference is `gatherRowsReference`.
 
 import { kernel, type Target, targetKey } from '../device/kernel.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { type FloatType, sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { spread, vectorise } from '../wgsl/packs.ts'
+import { type IntegerFormat, type IntegerMatrix, integersWgsl, rowWords } from '../weights/integers.ts'
+import { elementOf, floatTypeOf } from '../wgsl/float16-stores.ts'
+import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 export interface GatherRows {
-  /** (n, columns), f32 or f16 */
-  from: Tensor
+  /** (n, columns): f32, f16 or integers */
+  from: Tensor | IntegerMatrix
   /** (m, columns) */
   into: Tensor
   /** u32 (segments), all different but those of empty segments with `accumulate` */
@@ -42,12 +44,25 @@ export function gatherRows(recording: Recording, of: GatherRows): void {
   const { columns = from.shape[from.shape.length - 1] } = of
   if (sizeOf(into.shape) % columns !== 0)
     throw new Error(`gatherRows: both must have ${columns} columns, got ${into.label} (${into.shape})`)
-  const variant = { half: from.type === 'f16', accumulate, weighted: weights !== undefined }
-  recording.dispatch(gather(recording.target, columns, variant), {
-    params: { segments, columns: columns / vectorise(columns).size },
-    buffers: { source: from, into, destinations, offsets, items, ...(weights && { weights }) },
-    grid: segments,
-  })
+  const isWeighted = weights !== undefined
+  const lists = { into, destinations, offsets, items, ...(weights && { weights }) }
+  if ('integers' in from) {
+    const words = rowWords(columns, from)
+    recording.dispatch(gather(recording.target, columns, { source: from, accumulate, isWeighted }), {
+      params: { segments, columns: columns / 4, words: words.integers, row_groups: words.groups },
+      buffers: { source: from.integers, groups: from.groups, ...lists },
+      grid: segments,
+    })
+    return
+  }
+  recording.dispatch(
+    gather(recording.target, columns, { source: floatTypeOf(from), accumulate, isWeighted }),
+    {
+      params: { segments, columns: columns / vectorise(columns).size },
+      buffers: { source: from, ...lists },
+      grid: segments,
+    },
+  )
 }
 
 /** The same arithmetic as plain loops; `into` holds the values before. */
@@ -71,32 +86,33 @@ export function gatherRowsReference(
 }
 
 interface Variant {
-  /** Whether the rows are float16. */
-  half: boolean
+  source: FloatType | IntegerFormat
   accumulate: boolean
-  weighted: boolean
+  isWeighted: boolean
 }
 
-function gather(target: Target, size: number, { half, accumulate, weighted }: Variant) {
+function gather(target: Target, size: number, { source, accumulate, isWeighted }: Variant) {
   const { width } = spread(target)
-  const { size: packed, element, declarations } = vectorise(size)
-  const halves = packed === 4 ? 'vec4<f16>' : 'f16'
-  const weight = weighted ? ' * weights[k]' : ''
-  return kernel<'segments' | 'columns', string>(
-    ['gather_rows', targetKey(target), packed, half, accumulate, weighted],
+  const pack = vectorise(size)
+  const { size: packed, element, declarations } = pack
+  const weight = isWeighted ? ' * weights[k]' : ''
+  const { key, enables, params, buffers, functions } =
+    typeof source === 'object' ? ofIntegers(source) : ofFloats(source, pack)
+  return kernel<string, string>(
+    ['gather_rows', targetKey(target), packed, key, accumulate, isWeighted],
     () => ({
       name: 'gather_rows',
-      ...(half && { enables: 'enable f16;' }),
-      params: { segments: 'u32', columns: 'u32' }, // columns in packs
+      enables,
+      params: { segments: 'u32', columns: 'u32', ...params }, // columns in packs
       buffers: {
-        source: { element: half ? halves : element, access: 'read' }, // (n, columns)
+        ...buffers,
         into: { element, access: 'write' }, // (m, columns)
         destinations: { element: 'u32', access: 'read' }, // (segments)
         offsets: { element: 'u32', access: 'read' }, // (segments + 1)
         items: { element: 'u32', access: 'read' },
-        ...(weighted && { weights: { element: 'f32', access: 'read' } as const }),
+        ...(isWeighted && { weights: { element: 'f32', access: 'read' } as const }),
       },
-      code: `${declarations}
+      code: `${declarations}${functions}
 @compute @workgroup_size(${width})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let segment = workgroup_index(id);
@@ -107,10 +123,37 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   ${accumulate ? 'if (first == end) { return; }' : ''}
   for (var c = lane; c < params.columns; c += ${width}u) {
     var sum = ${accumulate ? 'into[start + c]' : 'number()'};
-    for (var k = first; k < end; k++) { sum += number(source[items[k] * params.columns + c])${weight}; }
+    for (var k = first; k < end; k++) { sum += source_at(items[k], c)${weight}; }
     into[start + c] = sum;
   }
 }`,
     }),
   )
 }
+
+/** What reads the rows: \`source_at(row, pack)\`. */
+const ofFloats = (type: FloatType, { size }: Pack) => ({
+  key: type,
+  enables: type === 'f16' ? 'enable f16;' : '',
+  params: {},
+  buffers: { source: { element: elementOf(type, size), access: 'read' } as const }, // (n, columns)
+  functions: `
+fn source_at(row: u32, c: u32) -> number { return number(source[row * params.columns + c]); }`,
+})
+
+/** The same of integers, whose rows are packs of four. */
+const ofIntegers = (format: IntegerFormat) => ({
+  key: `${format.bits} ${format.groupSize}`,
+  enables: '',
+  params: { words: 'u32', row_groups: 'u32' } as const, // of a row
+  buffers: {
+    source: { element: 'u32', access: 'read' }, // (n, words)
+    groups: { element: 'u32', access: 'read' }, // (n, row_groups)
+  } as const,
+  functions: `${integersWgsl(format)}
+fn source_at(row: u32, c: u32) -> number {
+  let group = groups[row * params.row_groups + c / ${format.groupSize / 4}u];
+  let word = source[row * params.words + c ${format.bits === 4 ? '/ 2u' : ''}];
+  return (integers_of(word, ${format.bits === 4 ? 'c % 2u * 4u' : '0u'}) - zero_of(group)) * scale_of(group);
+}`,
+})

@@ -61,7 +61,30 @@ function store(target: Target, format: RawFormat, isHalf: boolean) {
       stored: { element: 'u32', access: 'write' },
       counts: { element: 'atomic<u32>', access: 'write' },
     },
-    code: `
+    code: `${rawElementsWgsl}
+fn element(i: u32) -> u32 { return ${element}; }
+@compute @workgroup_size(${width})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let start = workgroup_index(id) * ${width * repeat}u + lane;
+  let end = min(start + ${width * repeat}u, params.words);
+  for (var i = start; i < end; i += ${width}u) {
+    ${
+      isHalf
+        ? `var word = element(2u * i);
+    if (2u * i + 1u < params.count) { word |= element(2u * i + 1u) << 16u; }
+    stored[params.first + i] = word;`
+        : 'stored[params.first + i] = element(i);'
+    }
+  }
+}`,
+  })
+}
+
+/**
+ * WGSL: `half(i)` of the binding `raw`; `from_half` and `narrowed` between the bits of float16 and of float32; `counted` returns
+ * a word whose exponent is not that of a number beyond counting it.
+ */
+export const rawElementsWgsl = `
 fn half(i: u32) -> u32 { return (raw[i >> 1u] >> ((i & 1u) * 16u)) & 0xffffu; }
 fn from_half(bits: u32) -> u32 {
   let sign = (bits & 0x8000u) << 16u;
@@ -96,25 +119,10 @@ fn narrowed(word: u32) -> u32 {
   let middle = 1u << (shift - 1u);
   return sign | (floor + select(0u, 1u, rest > middle || (rest == middle && (floor & 1u) == 1u)));
 }
-fn element(i: u32) -> u32 { return ${element}; }
-@compute @workgroup_size(${width})
-fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let start = workgroup_index(id) * ${width * repeat}u + lane;
-  let end = min(start + ${width * repeat}u, params.words);
-  for (var i = start; i < end; i += ${width}u) {
-    ${
-      isHalf
-        ? `var word = element(2u * i);
-    if (2u * i + 1u < params.count) { word |= element(2u * i + 1u) << 16u; }
-    stored[params.first + i] = word;`
-        : 'stored[params.first + i] = element(i);'
-    }
-  }
-}`,
-  })
-}
+`
 
-const widened = {
+/** WGSL: element \`i\` of the raw bytes as the bits of a float32. */
+export const widened = {
   BF16: '(half(params.at + i) << 16u)',
   F16: 'from_half(half(params.at + i))',
   F32: '(half(params.at + 2u * i) | (half(params.at + 2u * i + 1u) << 16u))',

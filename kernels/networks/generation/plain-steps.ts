@@ -112,8 +112,9 @@ export function plainSteps(
     recordStep() {
       const embeddings = recording.tensor('embeddings', [count, hidden])
       const upTo = (length: number) => Array.from({ length }, (_, i) => i)
+      const { value, integers } = embeddingTable(weights)
       gatherRows(recording, {
-        from: embeddingTable(weights).value,
+        from: integers ?? value,
         into: embeddings,
         destinations: list('destinations', upTo(count)),
         offsets: list('offsets', upTo(count + 1)),
