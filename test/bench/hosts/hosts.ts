@@ -114,6 +114,7 @@ async function sizesOf({ config, steps }: HostsOptions, software: boolean, folde
 function moderate(folder: string): string {
   const config = JSON.parse(readFileSync(resolvePath(releasedConfig), 'utf8'))
   config.vocab_size = config.text_config.vocab_size = 16_384
+  config.pad_token_id = config.text_config.bos_token_id = config.text_config.eos_token_id = 0
   config.text_config.num_hidden_layers = config.vision_config.num_hidden_layers = 4
   const file = join(folder, 'config.json')
   writeFileSync(file, JSON.stringify(config))
