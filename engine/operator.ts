@@ -218,8 +218,8 @@ export type Ports = Readonly<Record<string, Port>>
 /** A stream for each port. */
 export type StreamsOf<P extends Ports> = { readonly [K in keyof P]: Stream }
 
-/** What can be known of resources without opening them. */
-export type Outlines = Pick<Known, 'sizes' | 'outline'>
+/** What can be known of resources without opening them. A brief look, before a run, takes a second: no clip is opened. */
+export type Outlines = Pick<Known, 'sizes' | 'outline'> & { readonly isBrief?: boolean }
 
 /** Remarks for people, and what is wrong. */
 export type Inspection = Promise<readonly (string | Finding)[]>

@@ -1,3 +1,4 @@
+import { placeInCode, shownPlace } from '../graph/code-place.ts'
 import { messageOf } from '../shared/errors.ts'
 import { downloadNamed } from './downloads.ts'
 import { makeEmbedded } from './embedded.ts'
@@ -15,6 +16,11 @@ export async function program(work: (world: World) => Promise<number>): Promise<
   /** A fault of flow itself: one line, and with FLOW_STACK=1 its place in the code. */
   const fault = (error: unknown): number => {
     complain(`flow: ${messageOf(error)}`)
+    const place = placeInCode(error)
+    if (place) {
+      complain(shownPlace(place))
+      return 1
+    }
     if (process.env.FLOW_STACK && error instanceof Error) complain(error.stack ?? '')
     else complain('    this is a fault of flow: FLOW_STACK=1 before the command says where')
     return 1

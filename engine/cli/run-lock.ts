@@ -26,11 +26,11 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
     lost = error
     started?.abort(error)
   })
-  if (isNew && existsSync(join(directory, 'manifest.json'))) {
+  try {
+    if (isNew) refuseRunIn(directory)
+  } catch (error) {
     lock.release()
-    const rule = 'must be a new folder, found a run in it'
-    const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
-    throw new UsageError(`--out ${directory}: ${rule}`, advice)
+    throw error
   }
   return {
     watch: run => {
@@ -43,6 +43,14 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
     },
     release: lock.release,
   }
+}
+
+/** A new run needs a folder without one. */
+export function refuseRunIn(directory: string): void {
+  if (!existsSync(join(directory, 'manifest.json'))) return
+  const rule = 'must be a new folder, found a run in it'
+  const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
+  throw new UsageError(`--out ${directory}: ${rule}`, advice)
 }
 
 function makeRunFolder(directory: string): void {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { placeInCode } from '../graph/code-place.ts'
 import type { Plan, Registry } from '../graph/plan.ts'
 import { RunError } from '../run/error.ts'
 import { messageOf } from '../shared/errors.ts'
@@ -16,7 +17,7 @@ export function strayFault(error: unknown, { nodes }: Plan, { modules = {} }: Re
     return url !== undefined && isIn(url)
   })
   const where = found.map(({ name, operatorName }) => `"${name}" (${operatorName})`).join(' or ')
-  const [, place] = /\(?((?:file:|\/)[^\s()]+:\d+:\d+)\)?/.exec(stack) ?? []
+  const place = placeInCode(error)?.at
   const message = `${where === '' ? 'an error' : `node ${where}: an error`} outside its streams${place ? `, at ${place}` : ''}: ${messageOf(error)}`
   return new RunError('operator-failed', message, {
     cause: error,

@@ -25,9 +25,9 @@ export type LookAt = (
 
 /**
  * Looks at everything that the configs of a plan name: the paths of each part by `lookAt`, and what its operator or
- * resource inspects, unless a path of the part is already known to be wrong or will be made later.
+ * resource inspects, unless a path of the part is already known to be wrong or will be made later. A brief look takes less than a second.
  */
-export async function inspectPlan(plan: Plan, lookAt: LookAt): Promise<Inspected> {
+export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false } = {}): Promise<Inspected> {
   const found: Inspected = { remarks: [], problems: [], warnings: [] }
   const [sizes, outlines] = [sizesOf(plan.resources), outlinesOf(plan.resources)]
   const parts: Part[] = [
@@ -38,7 +38,7 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt): Promise<Inspected
   for (const { part, type, allowed } of parts) {
     // what is wrong with a resource is told once, not of all that use it
     if (namesOneOf(faulty, part, type.config, plan)) continue
-    const known = { sizes: sizes(part.scope), outline: outlines(part.scope) }
+    const known = { sizes: sizes(part.scope), outline: outlines(part.scope), isBrief }
     for (const finding of await findingsOf(part, type, known, lookAt)) {
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {

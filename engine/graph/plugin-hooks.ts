@@ -32,8 +32,29 @@ export const load: LoadHook = (url, context, next) => {
   )
     return next(url, context)
   const file = fileURLToPath(url)
-  const { code } = transformSync(readFileSync(file, 'utf8'), { mode: 'strip-only', filename: file })
-  return { format: 'module', source: code, shortCircuit: true }
+  return { format: 'module', source: withoutTypes(file), shortCircuit: true }
+}
+
+function withoutTypes(file: string): string {
+  try {
+    return transformSync(readFileSync(file, 'utf8'), { mode: 'strip-only', filename: file }).code
+  } catch (thrown) {
+    throw new SyntaxError(mistakeIn(String(thrown), file))
+  }
+}
+
+/** The library throws a picture of the text with numbered lines, and a mark under the mistake. */
+function mistakeIn(picture: string, file: string): string {
+  const rows = picture.split('\n')
+  const marked = rows.findIndex(row => /^\s*[:·]\s*[\^┬─]/.test(row))
+  const [, line] =
+    rows
+      .slice(0, marked)
+      .reverse()
+      .map(row => /^\s*(\d+)\s[|│]/.exec(row))
+      .find(found => found) ?? []
+  const said = (rows.find(row => row.trim() !== '') ?? '').replace(/^\s*[x×]\s*/, '')
+  return `${said}, at ${file}${line === undefined ? '' : `:${line}`}`
 }
 
 const { exports: entries } = readJsonObject(join(packageFolder, 'package.json'))

@@ -9,6 +9,7 @@ import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
 import { packageName } from '../shared/package-name.ts'
+import { placeInCode, placeLines } from './code-place.ts'
 import { near } from './did-you-mean.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
@@ -95,7 +96,10 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       const usual = isThere
         ? 'correct the module: it fails when it is loaded'
         : 'install it, or correct its name or path'
-      bad('must be a module that can be loaded', show(name), { hint, remedy: lacksFlow ? remedy : usual })
+      const place = placeInCode(error)
+      const details = place && placeLines(place)
+      const rule = 'must be a module that can be loaded'
+      bad(rule, show(name), { hint, ...(details && { details }), remedy: lacksFlow ? remedy : usual })
       continue
     }
     if (module.api !== apiVersion) {

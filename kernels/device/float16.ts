@@ -1,5 +1,8 @@
 // Conversions between numbers and IEEE 754 binary16: 1 sign bit, 5 exponent bits (bias 15), 10 fraction bits.
 
+/** Largest finite float32. */
+export const largestFloat32 = (2 - 2 ** -23) * 2 ** 127
+
 /** Largest finite float16. Values outside the range are stored as this, with their sign. */
 export const largestFloat16 = 65504
 

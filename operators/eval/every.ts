@@ -40,11 +40,12 @@ export default operator({
   drops: true,
   expands: true,
   memory: ({ path }) => rowsMemory(path),
-  inspect: ({ path, root, limit }) =>
+  inspect: ({ path, root, limit }, known) =>
     inspectSamples(
       { path, root, limit, epochs: 0 },
       () => readQuestions({ path, root }),
       'held-out questions',
+      known,
     ),
   run: ({ versions }, { every, path, root, limit }, context) => {
     let questions: readonly SourceItem<Sample>[] | undefined

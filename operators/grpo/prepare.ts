@@ -1,9 +1,11 @@
 import type { Config, Fields } from '../../engine/operator.ts'
+import { largestFloat32 } from '../../kernels/device/float16.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
 import type { Sequence } from '../../kernels/networks/packing.ts'
 import { drawnSupport } from '../../kernels/networks/training/drawn-support.ts'
 import { submitForward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Completion, Group } from '../kinds.ts'
+import { shownCompletion } from '../reward/usable.ts'
 import { GroupError } from './group-error.ts'
 import type { ImportanceOptions } from './importance.ts'
 import type { LossRows } from './loss.ts'
@@ -126,8 +128,15 @@ function maskOf(
   return mask
 }
 
-function advantageOf({ advantage }: Completion): number {
-  if (advantage !== undefined) return advantage
+function advantageOf({ advantage, text }: Completion, index: number, { length }: readonly unknown[]): number {
+  if (advantage !== undefined) {
+    if (Math.abs(advantage) <= largestFloat32) return advantage
+    throw new GroupError(
+      'not-finite',
+      `the advantage of ${shownCompletion(text, index, length)}: must be a number that float32 holds, found ${advantage}`,
+      { remedy: 'bound the rewards, or mend the operator that sets advantages' },
+    )
+  }
   throw new GroupError(
     'missing-advantage',
     'a completion has no advantage; put grpo.advantage before this node',

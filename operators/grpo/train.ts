@@ -51,7 +51,8 @@ export async function updateOnce(
     if (!applied && !scaling?.skipped)
       throw new GroupError(
         'not-finite',
-        `the gradient is not finite (loss ${loss}); the weights were left as they are`,
+        `the gradient must be finite, found NaN or infinity (loss ${loss}, largest advantage ${largest(shares)}); the weights were left as they are`,
+        { remedy: 'bound the rewards if the advantage is large, else lower the learning rate' },
       )
     return {
       loss,
@@ -68,6 +69,9 @@ export async function updateOnce(
     optimizer.clearGradients()
   }
 }
+
+const largest = (shares: readonly UpdateShare[]): number =>
+  shares.flatMap(({ rows }) => rows.advantages).reduce((most, one) => Math.max(most, Math.abs(one)), 0)
 
 /** What is measured of a share. */
 type Measured = Pick<GrpoLoss, 'loss' | 'metrics'>

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import type { Context, SourceItem, Streams } from '../../engine/operator.ts'
+import type { Context, Outlines, SourceItem, Streams } from '../../engine/operator.ts'
 import { isNumeric, type Question } from '../question.ts'
 import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
@@ -148,8 +148,10 @@ function listedQuestion(question: Question): ListedQuestion {
 export async function inspectBenchmark<Settings extends Wording & { readonly path: string }>(
   settings: Settings,
   read: (settings: Settings & Worded) => Promise<ReadBenchmark>,
+  { isBrief }: Pick<Outlines, 'isBrief'> = {},
 ): Promise<string[]> {
   const { questions: asked, findings } = await read(worded(settings))
+  if (isBrief) return []
   const { questions, packed, warnings } = await locate(settings.path, asked)
   return [...summarise(questions.length, [...findings, ...findingsOf(questions, packed)]), ...warnings]
 }

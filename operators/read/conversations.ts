@@ -31,7 +31,8 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
-  inspect: settings => inspectSamples(settings, () => readConversations(settings), 'conversations'),
+  inspect: (settings, known) =>
+    inspectSamples(settings, () => readConversations(settings), 'conversations', known),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       yield* inEpochs(await readConversations({ path, root }), passes, context.seed)

@@ -14,7 +14,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readEgoSchema),
+  inspect: (settings, known) => inspectBenchmark(settings, readEgoSchema, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readEgoSchema),
 })
 

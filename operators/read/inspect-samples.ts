@@ -1,6 +1,6 @@
 import { codecs } from '#codecs'
 import { nearest, nearestHint } from '../../engine/graph/did-you-mean.ts'
-import type { Finding, Inspection, SourceItem } from '../../engine/operator.ts'
+import type { Finding, Inspection, Outlines, SourceItem } from '../../engine/operator.ts'
 import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
 import { basename, dirname } from '../../engine/platform/paths.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
@@ -22,15 +22,17 @@ interface Settings {
 
 /**
  * The remarks and findings of `flow check` about training data. All rows are read, and the size and the end of every clip;
- * ffmpeg decodes the first clips, and those that do not begin as a video does.
+ * ffmpeg decodes the first clips, and those that do not begin as a video does. A brief look asks whether the first clips are there.
  */
 export async function inspectSamples(
   { path, root, epochs, limit }: Settings,
   read: () => Promise<readonly SourceItem<Sample>[]>,
   what: string,
+  { isBrief }: Pick<Outlines, 'isBrief'>,
 ): Inspection {
   if (!isMade(path)) return []
   const samples = await read()
+  if (isBrief) return [...(await noneThere(samples, root)), ...tooFewRows(samples.length, epochs, limit)]
   const clips = await clipFaults(samples)
   const broken = samples.filter(({ value }) => clips.faults.has(value.video))
   return [
@@ -52,6 +54,26 @@ export async function inspectOne(value: Sample): Inspection {
     return { field: 'video', rule, lines: [`${video}: ${said}`], code, remedy }
   })
 }
+
+/** Clips that a brief look asks for. */
+const askedFirst = 64
+
+/** A finding if none of the first clips is there: the folder that their names start from is most likely another one. */
+async function noneThere(samples: readonly SourceItem<Sample>[], root: string): Promise<Finding[]> {
+  const faults = new Map<string, Fault>()
+  const first = samples.slice(0, askedFirst)
+  for (const { key, value } of first) {
+    if (faults.has(value.video)) continue
+    if (await stat(value.video).catch(() => undefined)) return []
+    faults.set(value.video, { ...(await missing(value.video, faults.size < shown)), row: key })
+  }
+  return [brokenClips(faults, first.length, first.length, root)]
+}
+
+const missing = async (video: string, isShown: boolean) => ({
+  code: 'missing-clip',
+  detail: isShown ? await besides(video) : '',
+})
 
 const words: Readonly<Record<string, string>> = {
   'missing-clip': 'not there',
@@ -175,7 +197,7 @@ type State = 'sound' | 'doubtful' | { code: string; detail: string }
 /** What the size, the first bytes and the end of a clip say; `doubtful` if they say nothing. */
 async function stateOf(video: string, isShown: boolean): Promise<State> {
   const found = await stat(video).catch(() => undefined)
-  if (!found) return { code: 'missing-clip', detail: isShown ? await besides(video) : '' }
+  if (!found) return missing(video, isShown)
   if (!found.isFile()) return 'doubtful'
   if (found.size === 0) return { code: 'empty-clip', detail: '' }
   const end = await fileEnd(await Span.of(video))

@@ -25,7 +25,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readLongVideoBench),
+  inspect: (settings, known) => inspectBenchmark(settings, readLongVideoBench, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readLongVideoBench),
 })
 

@@ -17,7 +17,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readLvbench),
+  inspect: (settings, known) => inspectBenchmark(settings, readLvbench, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readLvbench),
 })
 

@@ -35,7 +35,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readMlvu),
+  inspect: (settings, known) => inspectBenchmark(settings, readMlvu, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readMlvu),
 })
 

@@ -29,7 +29,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readMmvu),
+  inspect: (settings, known) => inspectBenchmark(settings, readMmvu, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readMmvu),
 })
 

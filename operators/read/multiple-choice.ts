@@ -70,9 +70,11 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings =>
-    inspectBenchmark({ ...settings, path: clipsOf(settings) }, asked =>
-      readMultipleChoice({ ...asked, path: settings.path }),
+  inspect: (settings, known) =>
+    inspectBenchmark(
+      { ...settings, path: clipsOf(settings) },
+      asked => readMultipleChoice({ ...asked, path: settings.path }),
+      known,
     ),
   run: (_, settings, context) =>
     benchmarkStreams(context, { ...settings, path: clipsOf(settings) }, asked =>

@@ -38,7 +38,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readMvbench),
+  inspect: (settings, known) => inspectBenchmark(settings, readMvbench, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readMvbench),
 })
 

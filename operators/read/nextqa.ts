@@ -18,7 +18,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readNextQa),
+  inspect: (settings, known) => inspectBenchmark(settings, readNextQa, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readNextQa),
 })
 

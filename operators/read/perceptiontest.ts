@@ -15,7 +15,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readPerceptionTest),
+  inspect: (settings, known) => inspectBenchmark(settings, readPerceptionTest, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readPerceptionTest),
 })
 

@@ -23,7 +23,7 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
-  inspect: settings => inspectSamples(settings, () => readQuestions(settings), 'questions'),
+  inspect: (settings, known) => inspectSamples(settings, () => readQuestions(settings), 'questions', known),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
       yield* inEpochs(await readQuestions({ path, root }), passes, context.seed)

@@ -16,7 +16,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readTempCompass),
+  inspect: (settings, known) => inspectBenchmark(settings, readTempCompass, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readTempCompass),
 })
 

@@ -37,7 +37,7 @@ export default operator({
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readVideoMme),
+  inspect: (settings, known) => inspectBenchmark(settings, readVideoMme, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readVideoMme),
 })
 

@@ -16,7 +16,7 @@ export default operator({
   config: benchmarkFields,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
-  inspect: settings => inspectBenchmark(settings, readVsiBench),
+  inspect: (settings, known) => inspectBenchmark(settings, readVsiBench, known),
   run: (_, settings, context) => benchmarkStreams(context, settings, readVsiBench),
 })
 

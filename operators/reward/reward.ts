@@ -9,6 +9,7 @@ import {
 import type { Completion, Group, Sample } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { RewardError } from './reward-error.ts'
+import { shownCompletion } from './usable.ts'
 import { withWeighted } from './with-reward.ts'
 
 /** Gives a completion its reward, or null where the reward does not apply to it. */
@@ -52,8 +53,11 @@ export const reward = <const F extends Fields = Record<never, never>>(
       const { weight } = given as { weight: number }
       const scored = async (group: Group, { key }: { key: string }) => {
         const asked = { sample: group.prompt.sample, key, config, context }
-        const scoreOf = async (completion: Completion) =>
-          checked(await score(completion, asked), `sample ${key}: reward "${name}"`)
+        const scoreOf = async (completion: Completion, i: number, all: readonly Completion[]) =>
+          checked(
+            await score(completion, asked),
+            () => `sample ${key}: reward "${name}" of ${shownCompletion(completion.text, i, all.length)}`,
+          )
         const values = await Promise.all(group.completions.map(scoreOf))
         return withWeighted(group, name, weight, values, key)
       }
@@ -69,12 +73,12 @@ export const weightField = {
 } as const satisfies Field
 
 /** The value that a score returned. A plugin may be written in JavaScript, so no type has checked it. */
-function checked(value: unknown, source: string): number | null {
+function checked(value: unknown, source: () => string): number | null {
   if (value === null || (typeof value === 'number' && Number.isFinite(value))) return value
   const found = typeof value === 'string' ? JSON.stringify(value) : String(value)
   throw new RewardError(
     'bad-reward',
-    `${source}: must be a finite number, or null where it does not apply, found ${found}`,
+    `${source()}: must be a finite number, or null where it does not apply, found ${found}`,
     {
       remedy: 'let the score return a number for every text, also for an empty one, or null to leave it out',
     },

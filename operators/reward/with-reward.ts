@@ -3,6 +3,7 @@
 import { at } from '../../engine/shared/at.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { RewardError } from './reward-error.ts'
+import { refuseUnusable } from './usable.ts'
 
 /** A value for each completion; null leaves a completion out. */
 export type Values = readonly (number | null)[]
@@ -40,19 +41,23 @@ export function uncounted({ rewards = {} }: Completion): string | undefined {
 
 /** The group with one more reward by name, one value for each completion; the combined reward stays as it is. */
 export function withNamed(group: Group, name: string, values: Values): Group {
-  const completions = group.completions.map((completion, i) => {
-    return { ...completion, rewards: { ...completion.rewards, [name]: at(values, i) } }
+  const completions = group.completions.map((completion, i, all) => {
+    const value = at(values, i)
+    refuseUnusable(value, `reward "${name}"`, completion, [i, all.length])
+    return { ...completion, rewards: { ...completion.rewards, [name]: value } }
   })
   return { ...group, completions }
 }
+
 /** The group with another combined reward; a completion that has none keeps none. */
 export function withCombined(
   group: Group,
   rewardOf: (completion: Completion, index: number) => number | undefined,
 ): Group {
-  const completions = group.completions.map((completion, i) => {
+  const completions = group.completions.map((completion, i, all) => {
     const { reward: _, ...rest } = completion
     const reward = rewardOf(completion, i)
+    refuseUnusable(reward, 'the combined reward', completion, [i, all.length])
     return reward === undefined ? rest : { ...rest, reward }
   })
   return { ...group, completions }

@@ -49,7 +49,8 @@ export async function learn(
     if (!applied && !scaling?.skipped)
       throw new ExampleError(
         'not-finite',
-        `the gradient is not finite (loss ${loss}); the weights were left as they are`,
+        `the gradient must be finite, found NaN or infinity (loss ${loss}); the weights were left as they are`,
+        { remedy: 'lower the learning rate, or look at the conversations of this update' },
       )
     return { loss, grad_norm: gradientNorm, tokens, ...scalingMetrics(scaling) }
   } finally {

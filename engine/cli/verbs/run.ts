@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { loadGraph } from '../../graph/check.ts'
+import { placeInCode, shownPlace } from '../../graph/code-place.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { startRun } from '../../run/run.ts'
@@ -10,6 +11,7 @@ import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
+import { lookFirst } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
@@ -17,7 +19,7 @@ import { namedGpus, overFlags, overRun, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, progressLine } from '../progress.ts'
-import { lockRun, type RunLock } from '../run-lock.ts'
+import { lockRun, type RunLock, refuseRunIn } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
 import { strayFault } from '../stray-fault.ts'
 import { gpuFlag, setFlag, type Verb, viewFlags, type World } from '../verb.ts'
@@ -61,7 +63,7 @@ export const run: Verb = {
   },
   example: 'npx flow run graphs/grpo.json --set steps=2 --seed 1',
   run: async (words, world) => {
-    const start = words.last('resume') === undefined ? newRun(words, world) : await oldRun(words, world)
+    const start = await (words.last('resume') === undefined ? newRun(words, world) : oldRun(words, world))
     if (!start) return 0
     try {
       return await follow(start, words, world)
@@ -73,8 +75,6 @@ export const run: Verb = {
 
 /** Runs a plan, shows its progress and its end; returns the exit code. */
 async function follow({ plan, lock, ...options }: Start, words: Arguments, world: World): Promise<number> {
-  const prepared = await world.prepare(plan, options.facts)
-  const facts = { ...options.facts, ...(isObject(prepared) && prepared) }
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
   const line = progressLine(world.screen, { level })
   const updates = updateCount()
@@ -88,7 +88,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const learners = startLearners({ plan, ...options }, { size, ...(gpus && { gpus }) }, world)
   const { together } = learners
   const linked = { ...(over.link && { link: over.link }), ...(together && { together }) }
-  const started = startRun(over.plan, { ...options, facts, onEvent, ...linked })
+  const started = startRun(over.plan, { ...options, onEvent, ...linked })
   learners.watch(started)
   lock.watch(started)
   const forget = listen(started, line.end, world, plan)
@@ -101,6 +101,8 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   line.end()
   if (summary.error) {
     world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
+    const place = placeInCode(summary.error)
+    if (place) world.complain(shownPlace(place))
     const remedy = remedyIn(summary.error)
     if (remedy !== undefined) world.complain(`    fix:  ${hide(remedy, plan.secrets)}`)
   } else if (lock.isLost()) {
@@ -109,7 +111,8 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     )
     return 1
   }
-  for (const text of [line.curve, ratesOf(summary.directory)]) if (text) world.print(text)
+  const rates = summary.error ? '' : ratesOf(summary.directory)
+  for (const text of [line.curve, rates]) if (text) world.print(text)
   world.print(sentence(summary, line.steps))
   const missing = updates.missing(summary)
   if (missing !== undefined) {
@@ -124,7 +127,7 @@ interface Start extends RunOptions {
   lock: RunLock
 }
 
-function newRun(words: Arguments, { registry, environment }: World): Start {
+async function newRun(words: Arguments, { registry, environment, prepare }: World): Promise<Start> {
   const steps = words.last('steps')
   if (steps !== undefined)
     throw new UsageError(`--steps ${steps}: must come with --resume; a new run takes --set steps=${steps}`)
@@ -136,10 +139,17 @@ function newRun(words: Arguments, { registry, environment }: World): Start {
   const plan = loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'), { learners, ...workersOf(words) })
+  refuseRunIn(directory)
+  await lookFirst(plan)
+  const prepared = await prepare(plan)
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
-  const facts = { ...factsOf(plan, set, plugins, directory), ...(learners > 1 && { learners }) }
+  const facts = {
+    ...factsOf(plan, set, plugins, directory),
+    ...(learners > 1 && { learners }),
+    ...(isObject(prepared) && prepared),
+  }
   return { plan, lock, seed, directory, facts }
 }
 
@@ -165,7 +175,15 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
   try {
     const rest = await rewindRun(past, changes, world.complain)
     if (changes.accept || past.moves.length > 0) keepBasis(directory, plan, storedPlugins(past.facts))
-    return { plan, lock, seed, directory, ...rest }
+    const prepared = await world.prepare(plan, rest.facts)
+    return {
+      plan,
+      lock,
+      seed,
+      directory,
+      ...rest,
+      facts: { ...rest.facts, ...(isObject(prepared) && prepared) },
+    }
   } catch (error) {
     lock.release()
     throw error

@@ -1,5 +1,5 @@
 import type { PlannedNode } from '../../graph/plan.ts'
-import type { Item } from '../../operator.ts'
+import type { Item, LogLevel } from '../../operator.ts'
 import type { Holder, Lease } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Origin } from '../items/trace.ts'
@@ -57,7 +57,7 @@ export interface NodeHost {
   /** An item was given up: it goes to the dead letters. */
   skipped(node: PlannedNode, item: Lease, error: unknown): void
   acknowledged(origin: Origin): void
-  log(message: string): void
+  log(message: string, level?: LogLevel): void
   ended(): void
   /** Nothing is left in the process that could wake a node or end its work. False while a save fails by itself. */
   idle(): boolean

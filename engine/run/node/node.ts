@@ -248,7 +248,7 @@ export class RunningNode implements Host, Pump {
   failed(error: unknown, item: Item): void {
     const lease = leaseOf(item)
     if (this.signal.aborted)
-      this.#host.log(`${this.name}: its work ended after the abort: ${messageOf(error)}`)
+      this.#host.log(`${this.name}: its work ended after the abort: ${messageOf(error)}`, 'debug')
     else if (lastResort(this.planned.onError) === 'skip' && !isOfMachine(error))
       this.#host.skipped(this.planned, lease, error)
     else this.fail(error, lease)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { repository } from '../../fixtures.ts'
@@ -61,16 +61,23 @@ t.test('a run writes its directory, ends with one line and exits 0', async t => 
 })
 
 t.test('a failed run exits 1 and says why', async t => {
-  const folder = t.testdir({ 'in.jsonl': `${rows(2)}{"id":\n`, 'g.json': '' })
-  const file = join(folder, 'in.jsonl')
-  const text = graph({ path: file }).replace('unset', join(folder, 'out.jsonl'))
-  const path = join(t.testdir({ 'g.json': text, 'in.jsonl': `${rows(2)}{"id":\n` }), 'g.json')
-  const { code, complaints } = await flow(['run', path, '--out', join(folder, 'run')])
+  const folder = t.testdir({ 'in.jsonl': `${rows(2)}{"id":"x"}\n` })
+  const text = JSON.stringify({
+    version: 1,
+    summary: 'Keeps rows by a number that one of them lacks.',
+    nodes: {
+      rows: { operator: 'read.jsonl', config: { path: join(folder, 'in.jsonl') } },
+      kept: {
+        operator: 'stream.filter',
+        config: { where: '$number(id) < 5' },
+        from: { items: 'rows.items' },
+      },
+    },
+  })
+  writeFileSync(join(folder, 'g.json'), text)
+  const { code, complaints } = await flow(['run', join(folder, 'g.json'), '--out', join(folder, 'run')])
   t.equal(code, 1)
-  t.match(
-    complaints,
-    /node "rows" \(read\.jsonl\): .*in\.jsonl:3: must be one JSON value a line: .* \(operator-failed\)/,
-  )
+  t.match(complaints, /node "kept" \(stream\.filter\), item "1:3", seed \d+: .* \(operator-failed\)/)
 })
 
 t.test('a wrong graph exits 2 with every problem', async t => {

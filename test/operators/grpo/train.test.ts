@@ -204,6 +204,15 @@ t.test('the end of text may be left out', async t => {
 t.test('what a group lacks is an error', async t => {
   const options = { ...lossOptions(), ...preparing } as const
   await t.rejects(prepare(groupOf([{ ids: [1] }]), policy, null, options), { code: 'missing-advantage' })
+  const huge = groupOf([
+    { ids: [1], advantage: 1 },
+    { ids: [1], advantage: Number.POSITIVE_INFINITY, text: 'No.' },
+  ])
+  await t.rejects(prepare(huge, policy, null, options), {
+    code: 'not-finite',
+    message:
+      /^the advantage of completion 2 of 2, "No\.": must be a number that float32 holds, found Infinity/,
+  })
   const weighted = { ...options, importance: 'token' } as const
   await t.rejects(prepare(groupOf([{ ids: [1], advantage: 1 }]), policy, null, weighted), {
     code: 'missing-log-probs',

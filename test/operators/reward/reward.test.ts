@@ -56,7 +56,28 @@ for (const [value, found] of [
     const wrong = reward('odd', 'Gives nonsense.', () => value as unknown as number)
     await t.rejects(runOver(wrong, { weight: 0 }, groups, 'groups'), {
       code: 'bad-reward',
-      message: `sample sample: reward "odd": must be a finite number, or null where it does not apply, found ${found}: let the score return a number for every text, also for an empty one, or null to leave it out`,
+      message: `sample sample: reward "odd" of completion 1 of 2, "": must be a finite number, or null where it does not apply, found ${found}: let the score return a number for every text, also for an empty one, or null to leave it out`,
     })
   })
 }
+
+t.test(
+  'a reward beyond float32 is an error that shows the completion: it would make every advantage 0',
+  async t => {
+    const huge = reward('huge', 'Overflows.', ({ text }) => (text === 'long' ? -1e300 : 1))
+    const values = [groupOf([{ text: 'short' }, { text: 'long' }])]
+    await t.rejects(runOver(huge, { weight: 0 }, { port: 'groups', values }, 'groups'), {
+      code: 'bad-reward',
+      message:
+        /^reward "huge" of completion 2 of 2, "long": must be a number that float32 holds, from -3\.4e38 to 3\.4e38, found -1e\+300: bound the score/,
+    })
+  },
+)
+
+t.test('a weight that takes the combined reward beyond float32 is such an error, too', async t => {
+  const large = reward('large', 'Is large.', () => 1e30)
+  await t.rejects(runOver(large, { weight: 1e30 }, groups, 'groups'), {
+    code: 'bad-reward',
+    message: /^the combined reward of completion 1 of 2, "": .* found 1\S*e\+60/,
+  })
+})

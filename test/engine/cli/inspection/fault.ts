@@ -7,6 +7,8 @@ export interface Fault {
   set?(folder: string): readonly string[]
   /** Flags after the graph. */
   flags?: readonly string[]
+  /** The short look of `flow run` does not find it: one of many clips, or the memory of the GPU. */
+  needsTime?: boolean
   /** Only a warning: the run would complete. */
   isWarning?: boolean
 }

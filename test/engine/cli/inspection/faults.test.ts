@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { fixture, repository } from '../../../fixtures.ts'
@@ -30,9 +30,14 @@ function prepare(folder: string): void {
 const takesData = (graph: string) => !graph.includes('infer')
 
 /** What `flow check` says about a fault. */
-async function checked({ graph = 'graphs/grpo.json', spoil, set, flags = [] }: Fault, folder: string) {
+async function checked(fault: Fault, folder: string) {
   prepare(folder)
-  spoil(folder)
+  fault.spoil(folder)
+  return told('check', ...wordsOf(fault, folder), ...(fault.flags ?? []))
+}
+
+/** The graph of a fault and its settings. */
+function wordsOf({ graph = 'graphs/grpo.json', set }: Fault, folder: string): string[] {
   const file = graph === 'g.json' ? join(folder, graph) : join(repository, graph)
   const params = JSON.parse(readFileSync(file, 'utf8'))
   const takesModel = !graph.includes('describe') && !('nodes' in params && 'rows' in params.nodes)
@@ -41,7 +46,7 @@ async function checked({ graph = 'graphs/grpo.json', spoil, set, flags = [] }: F
     ...(takesModel && takesData(graph) ? [`data=${join(folder, 'train.jsonl')}`] : []),
     ...(set?.(folder) ?? []),
   ]
-  return told('check', file, ...given.flatMap(one => ['--set', one]), ...flags)
+  return [file, ...given.flatMap(one => ['--set', one])]
 }
 
 t.test('a model and data without a fault are told to be so', async t => {
@@ -70,6 +75,13 @@ for (const fault of faults) {
     t.match(first, /: must /, 'a rule')
     t.match(first, /, found /, 'what was found')
     t.match(complaints, /^ {4}fix: {2}\S/m, 'what to do')
+    if (!fault.isWarning && !fault.needsTime) {
+      const out = join(folder, 'run')
+      const run = await told('run', ...wordsOf(fault, folder), '--out', out)
+      t.equal(run.code, 2, 'a run refuses it')
+      t.equal(run.complaints, complaints.replace(/.*a run would fail.*\n$/, ''), 'in the same words')
+      t.notOk(existsSync(out), 'and leaves no folder')
+    }
   })
 }
 

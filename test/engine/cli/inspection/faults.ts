@@ -116,6 +116,7 @@ const modelFaults: readonly Fault[] = [
   },
   {
     name: 'more memory than the GPU has',
+    needsTime: true,
     spoil: () => {},
     flags: ['--memory', '1MB'],
   },
@@ -170,19 +171,23 @@ const dataFaults: readonly Fault[] = [
   },
   {
     name: 'a clip that is missing, one letter off',
+    needsTime: true,
     spoil: folder => rows(folder, [question('rad.mp4'), question('red.mp4')]),
     set: () => ['steps=2'],
   },
   {
     name: 'a clip that is empty',
+    needsTime: true,
     spoil: folder => writeFileSync(join(folder, 'clips/red.mp4'), ''),
   },
   {
     name: 'a clip whose download stopped',
+    needsTime: true,
     spoil: folder => truncateSync(join(folder, 'clips/red.mp4'), 900),
   },
   {
     name: 'a clip that is a page of text',
+    needsTime: true,
     spoil: folder => writeFileSync(join(folder, 'clips/red.mp4'), '<html>404</html>\n'.repeat(99)),
   },
   {
