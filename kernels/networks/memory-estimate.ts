@@ -11,7 +11,7 @@ import { canStepFast } from './generation/fast-steps.ts'
 import { recordPrefill, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
 import { imagePlaceholderId, packFor } from './packing.ts'
-import { type Allocator, allocateParameters } from './parameters.ts'
+import { type Allocator, allocateParameters, type IntegersOf } from './parameters.ts'
 import { featuresOf, type ModelShape } from './shape.ts'
 import { recordTower, trainsVision } from './tower-features.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
@@ -34,6 +34,7 @@ export interface DevicelessModelOptions {
   maxLength: number
   frameWords: number
   adapter?: AdapterSizes | undefined
+  integersOf?: IntegersOf | undefined
 }
 
 /** The GPU for which passes are recorded: with matrix units if products are in float16. */
@@ -45,7 +46,7 @@ const targetOf = (precision: Precision): Target => {
 const maxBindingBytes = 2 ** 31 - 4
 
 export function devicelessModel(options: DevicelessModelOptions): DevicelessModel {
-  const { shape, precision, maxLength, frameWords, adapter } = options
+  const { shape, precision, maxLength, frameWords, adapter, integersOf } = options
   const bytes = { weights: 0, gradients: 0 }
   const counter: Allocator = {
     maxBindingBytes,
@@ -56,7 +57,7 @@ export function devicelessModel(options: DevicelessModelOptions): DevicelessMode
     },
     free() {},
   }
-  const base = allocateParameters(counter, options.weights, options.trained, precision)
+  const base = allocateParameters(counter, options.weights, options.trained, precision, integersOf)
   const weights = adapter ? attachAdapters(counter, base, adapter) : base
   const { weights: weightBytes, gradients: gradientBytes } = bytes
   return { shape, weights, precision, maxLength, frameWords, weightBytes, gradientBytes }

@@ -64,12 +64,13 @@ export async function restoreReference(
 function movingNames(policy: LoadedModel, reference: LoadedModel): string[] {
   return [...policy.weights.byName.values()].flatMap(({ name, value, gradient }) => {
     if (!gradient) return []
-    const other = reference.weights.byName.get(name)?.value
+    const { value: other, integers } = reference.weights.byName.get(name) ?? {}
     if (other?.type === 'f32' && storageOf(other).buffer !== storageOf(value).buffer) return [name]
-    const state = other ? (other.type === 'f32' ? "is the policy's" : 'is float16') : 'is missing'
+    const kept = integers ? 'is held as integers' : other?.type === 'f32' ? "is the policy's" : 'is float16'
+    const state = other ? kept : 'is missing'
     throw new GroupError(
       'bad-reference',
-      `referenceEvery: a reference that moves must have weights of its own in float32, but ${name} ${state}; open the checkpoint a second time with precision float32`,
+      `referenceEvery: a reference that moves must have weights of its own in float32, but ${name} ${state}; open the checkpoint a second time with precision float32 and weights as stored`,
     )
   })
 }

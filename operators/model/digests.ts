@@ -8,7 +8,7 @@ export async function modelDigests(
   config: Readonly<Record<string, unknown>>,
   precision: string,
 ): Promise<[string, string][]> {
-  const { path, adapter = '', recompute: _, precision: __, ...rest } = config
+  const { path, adapter = '', recompute: _, precision: __, weights, groupSize, ...rest } = config
   const folder = resolvePath(String(path), 'model')
   const names = await readdir(folder)
   const digest = (pattern: RegExp) =>
@@ -24,12 +24,16 @@ export async function modelDigests(
       await digest(/^(tokenizer(_config)?|vocab|added_tokens|special_tokens_map)\.json$|^merges\.txt$/),
     ],
     ['precision', precision],
+    ...(isRounded(weights) ? [['integers', `${weights} in groups of ${groupSize}`] as [string, string]] : []),
     ...(adapter === ''
       ? []
       : [['adapter', await digestOfFolder(resolvePath(String(adapter), 'model'))] as [string, string]]),
     ...(isTrained(rest) ? [['training', digestOf(rest)] as [string, string]] : []),
   ]
 }
+
+/** Whether frozen weights are rounded when they are loaded. */
+const isRounded = (weights: unknown): boolean => weights !== undefined && weights !== 'stored'
 
 const isTrained = ({ train }: Readonly<Record<string, unknown>>): boolean =>
   Array.isArray(train) && train.length > 0

@@ -20,7 +20,7 @@ export interface FeatureCache {
 /** How frames are seen. */
 export interface Seen {
   aspect: 'square' | 'pad'
-  model: Pick<LoadedModel, 'precision' | 'device'>
+  model: Pick<LoadedModel, 'precision' | 'device' | 'weights'>
 }
 
 const config = {

@@ -5,6 +5,7 @@ import type { Context } from '../../engine/operator.ts'
 import { codeOf, messageOf } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { isPartial, replaceFileBy } from '../../engine/shared/replace-file.ts'
+import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import { cacheFolder, resolvePath } from '../builtin.ts'
 import { contentDigest, digestAt } from '../file-digests.ts'
 import { type CacheSettings, type FeatureCache, featureCache, noFeatures } from './feature-cache.ts'
@@ -34,7 +35,7 @@ export function openFeatureFiles(
   }
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {
-    async keyOf(clip, frames, { aspect, model: { precision, device } }) {
+    async keyOf(clip, frames, { aspect, model: { precision, device, weights: onGpu } }) {
       weights ??= digestOfModel(resolvePath(model, 'model'))
       const parts = [
         await weights,
@@ -44,6 +45,7 @@ export function openFeatureFiles(
         frames,
         aspect,
         await digestAt(clip),
+        ...integersOfTower(onGpu),
       ]
       return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
     },
@@ -92,6 +94,16 @@ async function madeRoom(folder: string, mostBytes: number, openedMs: number): Pr
     total -= size
   }
   return true
+}
+
+/** How the tower's matrices are rounded; nothing where they are floats. */
+function integersOfTower({ byName }: ParameterSet): string[] {
+  const formats = [...byName.values()].flatMap(({ name, integers }) =>
+    integers && name.startsWith('vision_tower.')
+      ? [`${integers.bits} bits in groups of ${integers.groupSize}`]
+      : [],
+  )
+  return [...new Set(formats)]
 }
 
 /** Of the content of the weights and of what goes with them, so that a copy of the model has the same features. */

@@ -11,6 +11,7 @@ import { sharedDevice } from '../device.ts'
 import { type NewAdapter, newAdapter } from './checkpoint/adapter.ts'
 import { openAdapter, storedAdapter } from './checkpoint/adapter-files.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
+import { frozenFields, frozenNote, integersOf } from './checkpoint/frozen-weights.ts'
 import {
   isTrainedBy,
   type LoadedModel,
@@ -57,6 +58,7 @@ const fields = {
     description:
       'Number format of the factors of products and of frozen weights; sums, norms, probabilities and losses are float32. auto: float16 if the matrix units of the GPU support it, else float32.',
   },
+  ...frozenFields,
   recompute: {
     type: 'string',
     enum: ['none', 'mlp', 'full'],
@@ -128,7 +130,7 @@ export default resource({
     const adapted = train.includes('adapter')
     const parts = partsOf(config)
     const adapter = source && { source, trained: adapted }
-    const loaded = await loadModel(device, checkpoint, parts, precision, adapter)
+    const loaded = await loadModel(device, checkpoint, parts, precision, adapter, integersOf(config))
     const warn = (what: string) => context.log(`${path}: ${what}`, 'warn')
     const model: OpenModel = { ...loaded, recompute: config.recompute, warn }
     if (model.saturated > 0)
@@ -208,11 +210,16 @@ function paperOf(given: ModelFields): DevicelessModel {
   const added =
     adapter !== '' ? storedAdapter(adapter) : train.includes('adapter') ? newAdapterOf(config) : undefined
   const planned = precision === 'auto' ? 'float16' : precision
-  return { ...outlineOf({ path, train: partsOf(config), precision: planned, adapter: added }), recompute }
+  const options = { path, train: partsOf(config), precision: planned, adapter: added } as const
+  return { ...outlineOf({ ...options, integersOf: integersOf(config) }), recompute }
 }
 
-const precisionNote = ({ precision }: ModelFields): string =>
-  precision === 'auto' ? 'products in float16, for a GPU with matrix units' : `products in ${precision}`
+const precisionNote = (config: ModelFields): string => {
+  const { precision } = config
+  const products =
+    precision === 'auto' ? 'products in float16, for a GPU with matrix units' : `products in ${precision}`
+  return products + frozenNote(config)
+}
 
 function partsOf({ train, visionTune, visionTuneFrom }: ModelFields): TrainedPart[] {
   const parts: TrainedPart[] = train.filter(part => part !== 'adapter')

@@ -13,6 +13,7 @@ import {
   slotBytes,
   visionBytes,
 } from '../../kernels/networks/memory-estimate.ts'
+import type { IntegersOf } from '../../kernels/networks/parameters.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
 import { resolvePath } from '../builtin.ts'
 import { templates } from '../text/template.ts'
@@ -30,10 +31,11 @@ export interface OutlineOptions {
   train: readonly TrainedPart[]
   precision: Precision
   adapter?: Pick<NewAdapter, 'rank' | 'targets'> | undefined
+  integersOf?: IntegersOf | undefined
 }
 
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
-export function outlineOf({ path, train, precision, adapter }: OutlineOptions): DevicelessModel {
+export function outlineOf({ path, train, precision, adapter, integersOf }: OutlineOptions): DevicelessModel {
   const file = join(resolvePath(path, 'model'), 'config.json')
   refuseUnlessFile(file)
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {
@@ -58,6 +60,7 @@ export function outlineOf({ path, train, precision, adapter }: OutlineOptions): 
     maxLength,
     frameWords: templates[config.template].frameWords,
     adapter: attached,
+    integersOf,
   })
 }
 

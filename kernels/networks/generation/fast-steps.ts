@@ -16,12 +16,18 @@ import type { VideoModel } from '../video-model.ts'
 import type { PromptRows, StepOptions, Steps } from './plain-steps.ts'
 import { headMatrices, type LayerMatrices, layerMatrices, type ProductMatrices } from './step-matrices.ts'
 
-/** Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
+/**
+ * Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide, and
+ * weights that are floats: these steps keep a copy of them in tiles.
+ */
 export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageModel): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
   return (
     language.fastSteps &&
+    [...weights.byName.values()].every(
+      ({ name, integers }) => !integers || !name.startsWith('language_model.'),
+    ) &&
     recording.target.units !== 'none' &&
     recording.precision === 'float16' &&
     layers > 0 &&

@@ -2,10 +2,16 @@ import type { Device } from '../../../kernels/device/device.ts'
 import { DeviceError } from '../../../kernels/device/device-error.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters.ts'
-import { allocateParameters, type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
+import {
+  allocateParameters,
+  type IntegersOf,
+  type ParameterSet,
+  parameter,
+} from '../../../kernels/networks/parameters.ts'
 import type { ModelShape } from '../../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
 import type { Precision } from '../../../kernels/plan/recording.ts'
+import type { IntegerMatrix } from '../../../kernels/weights/integers.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { writeTensor } from '../files/tensor-pieces.ts'
 import { uploadTensors } from '../files/upload.ts'
@@ -40,7 +46,7 @@ export interface LoadedAdapter {
 
 /**
  * Streams the weights of a checked checkpoint, and of an adapter, to the GPU, with a few pieces of a file in memory at a
- * time. A weight is either trained or adapted.
+ * time. A weight is either trained or adapted. Frozen matrices are rounded to the integers that `integersOf` wants.
  */
 export async function loadModel(
   device: Device,
@@ -48,6 +54,7 @@ export async function loadModel(
   trained: readonly TrainedPart[],
   precision: Precision = 'float32',
   adapter?: LoadedAdapter,
+  integersOf?: IntegersOf,
 ): Promise<LoadedModel> {
   if (precision === 'float16' && !device.gpu.features.has('shader-f16'))
     throw new DeviceError(
@@ -60,7 +67,7 @@ export async function loadModel(
   const both = adapter?.source.targets.find(isTrained)
   if (both) throw trainedAndAdapted(folder, both)
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
-  const base = allocateParameters(device, shapes, isTrained, precision)
+  const base = allocateParameters(device, shapes, isTrained, precision, integersOf)
   const weights = adapter ? adapted(device, base, adapter) : base
   let saturated = 0
   try {
@@ -99,7 +106,13 @@ export const placesOf = (
   { names: { stored } }: ModelConfig,
   weights: ParameterSet,
   own: Iterable<string>,
-): Map<string, Tensor> => new Map(Array.from(own, name => [stored(name), parameter(weights, name).value]))
+): Map<string, Tensor | IntegerMatrix> =>
+  new Map(
+    Array.from(own, name => {
+      const { value, integers } = parameter(weights, name)
+      return [stored(name), integers ?? value]
+    }),
+  )
 
 function adapted(device: Device, base: ParameterSet, { source, trained }: LoadedAdapter): ParameterSet {
   const { targets, rank } = source

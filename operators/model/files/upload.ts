@@ -1,15 +1,18 @@
 import type { FileHandle } from 'node:fs/promises'
+import { at } from '../../../engine/shared/at.ts'
 import { align, type Device } from '../../../kernels/device/device.ts'
 import { sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
+import type { IntegerMatrix } from '../../../kernels/weights/integers.ts'
+import { quantiseRows } from '../../../kernels/weights/quantise.ts'
 import { storeElements } from '../../../kernels/weights/store-elements.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
 import { readInto, readTensor, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
 
 /**
- * Fills tensors on the GPU (f32 or f16) from the tensors of the same names in the file, converted on the GPU. The file is
+ * Fills tensors on the GPU (f32, f16, or rounded to integers) from the tensors of the same names in the file, converted on the GPU. The file is
  * read into mapped memory that the GPU copies from, a few pieces at a time; memory is reused when its copy is done.
  * Returns the number of values beyond float16's range, which are set to its largest number. A value that is NaN or infinite is
  * an error: what is computed with it would be no number either.
@@ -17,11 +20,12 @@ import { readInto, readTensor, type SafetensorsFile, unsupportedDtype, withFile 
 export async function uploadTensors(
   device: Device,
   file: SafetensorsFile,
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, Place>,
   { largestPiece = 32 * 2 ** 20, piecesInFlight = 4 } = {},
 ): Promise<number> {
   const end = Math.max(8, ...[...file.tensors.values()].map(tensor => tensor.end))
-  const pieceBytes = Math.min(largestPiece, align(end))
+  const units = [...tensors.values()].map(to => unitOf(to, bytesPerElement.F32))
+  const pieceBytes = Math.min(Math.max(largestPiece, align(Math.max(8, ...units))), align(end))
   const pieces = piecesOf(file, tensors, pieceBytes)
   const raw = device.tensor('raw weights', [pieceBytes / 4], 'u32')
   const counts = device.tensor('saturated weights, weights that are no number', [2], 'u32')
@@ -58,11 +62,18 @@ async function withoutNumbers(
   return new CheckpointError({ code: 'not-finite', message: `${file.path}: ${count} values are not finite` })
 }
 
+/** Where a tensor of a file goes. */
+type Place = Tensor | IntegerMatrix
+
+/** Bytes of a piece that must not be cut: two words of float16 pairs are two elements of any format; integers come row by row. */
+const unitOf = (to: Place, elementBytes: number): number =>
+  'integers' in to ? at(to.shape, 1) * elementBytes : 8
+
 /** A stretch of a file and the elements in it. */
 interface Piece {
   begin: number
   end: number
-  parts: { to: Tensor; format: FloatFormat; begin: number; first: number; count: number }[]
+  parts: { to: Place; format: FloatFormat; begin: number; first: number; count: number }[]
 }
 
 interface Loop {
@@ -87,8 +98,15 @@ async function upload(device: Device, of: Loop): Promise<void> {
       await readInto(path, handle, begin, new Uint8Array(staging.getMappedRange(), 0, end - begin))
       staging.unmap()
       const recording = new Recording(device)
-      for (const part of parts)
-        storeElements(recording, { ...part, raw, at: (part.begin - begin) / 2, counts })
+      for (const { to, ...part } of parts) {
+        const source = { ...part, raw, at: (part.begin - begin) / 2, counts }
+        if (!('integers' in to)) storeElements(recording, { ...source, to })
+        else {
+          const columns = at(to.shape, 1)
+          const [rows, firstRow] = [part.count / columns, part.first / columns]
+          quantiseRows(recording, { ...source, rows, firstRow, to })
+        }
+      }
       const compiled = await compile(device, recording, 'upload')
       const encoder = device.gpu.createCommandEncoder()
       // All loops share one buffer: the queue finishes the conversion of a piece before the copy of the next.
@@ -110,7 +128,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
 /** The wanted tensors in the order of the file, cut where a piece is full, a gap lies between them or alignment ends. */
 function* piecesOf(
   { path, tensors }: SafetensorsFile,
-  wanted: ReadonlyMap<string, Tensor>,
+  wanted: ReadonlyMap<string, Place>,
   pieceBytes: number,
 ): Generator<Piece> {
   let piece: Piece = { begin: 0, end: 0, parts: [] }
@@ -125,9 +143,8 @@ function* piecesOf(
       throw new CheckpointError({ code: 'wrong-shape', message })
     }
     for (let at = begin; at < end; ) {
-      // A cut lies between two words of float16 pairs: 8 bytes are two elements of any format.
       const room = pieceBytes - (piece.end - piece.begin)
-      const bytes = Math.min(end - at, room - (room % 8))
+      const bytes = Math.min(end - at, room - (room % unitOf(to, size)))
       if (piece.end !== at || (at - piece.begin) % 2 !== 0 || bytes <= 0) {
         if (piece.parts.length > 0) yield piece
         piece = { begin: at, end: at, parts: [] }

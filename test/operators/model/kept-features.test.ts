@@ -77,8 +77,11 @@ t.test('a clip that is seen again is neither decoded nor encoded, and the number
 const settings = { folder: '', passes: 1, model: fixture('tiny-bf16'), maxBytes: 1000 }
 const clip = join(folder, 'a.mp4')
 const device = { family: 'cpu', info: { vendor: '', architecture: '', device: 'a', description: '' } }
-const seen = (precision: 'float32' | 'float16') =>
-  ({ aspect: 'square', model: { precision, device } }) as never
+const seen = (precision: 'float32' | 'float16', integers?: { bits: number; groupSize: number }) => {
+  const name = 'vision_tower.blocks.0.weight'
+  const weights = { byName: new Map([[name, { name, integers }]]) }
+  return { aspect: 'square', model: { precision, device, weights } } as never
+}
 
 t.test('the cache stays inside its bounds and drops what was not used for longest', async t => {
   const place = join(folder, 'bounded')
@@ -89,6 +92,9 @@ t.test('the cache stays inside its bounds and drops what was not used for longes
   for (const frame of [1, 2, 3]) keys.push((await earlier.keyOf(clip, [frame], seen('float32'))) ?? '')
   t.equal(new Set(keys).size, 3, 'other frames have another name')
   t.not(await earlier.keyOf(clip, [1], seen('float16')), keys[0], 'so have features in another precision')
+  const rounded = await earlier.keyOf(clip, [1], seen('float32', { bits: 4, groupSize: 64 }))
+  t.not(rounded, keys[0], 'and those of a tower of integers')
+  t.not(await earlier.keyOf(clip, [1], seen('float32', { bits: 4, groupSize: 32 })), rounded)
   const [a = '', b = '', c = ''] = keys
   const put = (cache: typeof earlier, key: string, value: number) =>
     cache.put(key, 400, async () => new Float32Array(100).fill(value))

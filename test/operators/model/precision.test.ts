@@ -26,6 +26,8 @@ const config = {
   train: [],
   visionTune: 'frozen',
   visionTuneFrom: 0,
+  weights: 'stored',
+  groupSize: 128,
   precision: 'float16',
   recompute: 'none',
   adapter: '',
