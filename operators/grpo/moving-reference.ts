@@ -3,9 +3,10 @@ import { storageOf } from '../../kernels/device/storage-of.ts'
 import { parameter } from '../../kernels/networks/parameters.ts'
 import { mixWeights } from '../../kernels/networks/training/mix-weights.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
-import { openSafetensors, readTensor } from '../model/files/safetensors.ts'
+import { openSafetensors } from '../model/files/safetensors.ts'
 import { writeSafetensors } from '../model/files/safetensors-write.ts'
-import { readPieces, writeTensor } from '../model/files/tensor-pieces.ts'
+import { readPieces } from '../model/files/tensor-pieces.ts'
+import { uploadTensors } from '../model/files/upload.ts'
 import { GroupError } from './group-error.ts'
 
 export const referenceFields = {
@@ -55,9 +56,10 @@ export async function restoreReference(
   path: string,
 ): Promise<void> {
   const file = await openSafetensors(path)
-  for (const name of movingNames(policy, reference))
-    await writeTensor(reference.device, parameter(reference.weights, name).value, readTensor(file, name))
-  await reference.device.finish()
+  const places = movingNames(policy, reference).map(
+    name => [name, parameter(reference.weights, name).value] as const,
+  )
+  await uploadTensors(reference.device, file, new Map(places))
 }
 
 /** Names of the trained weights. The reference must have a float32 copy of each: float16 would lose small moves. */

@@ -10,7 +10,8 @@ import { CheckpointError, type CheckpointProblem, throwProblems } from '../files
 import { readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile } from '../files/safetensors.ts'
 import { writeSafetensors } from '../files/safetensors-write.ts'
-import { readPieces, writeTensor } from '../files/tensor-pieces.ts'
+import { readPieces } from '../files/tensor-pieces.ts'
+import { uploadTensors } from '../files/upload.ts'
 import { type AdapterSource, adaptable, type NewAdapter } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LoadedModel } from './load-model.ts'
@@ -102,9 +103,8 @@ export async function restoreAdapter(
   folder: string,
 ): Promise<void> {
   const file = await openSafetensors(join(folder, weightsName))
-  for (const { name, value } of matricesOf(weights))
-    await writeTensor(device, value, readTensor(file, prefix + names.stored(name)))
-  await device.finish()
+  const places = matricesOf(weights).map(({ name, value }) => [prefix + names.stored(name), value] as const)
+  await uploadTensors(device, file, new Map(places))
 }
 
 const prefix = 'base_model.model.'

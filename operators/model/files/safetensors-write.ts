@@ -15,6 +15,7 @@ export interface TensorToWrite {
 }
 
 type Pieces<T> = Iterable<T> | AsyncIterable<T>
+type Values = Float32Array | Uint8Array
 
 /**
  * Writes tensors as one safetensors file, one chunk in memory at a time. The bytes depend on names, shapes and values
@@ -25,9 +26,45 @@ export function writeSafetensors(path: string, tensors: readonly TensorToWrite[]
   return writeWholeFile(path, fileOf(inOrder))
 }
 
+/** Values of tensors that are asked for before their turn; the next tensor always is, however large. */
+const mostAhead = 2 ** 22
+
+/** A tensor whose first piece is asked for. */
+interface Begun {
+  readonly tensor: TensorToWrite
+  readonly pieces: AsyncIterator<Values> | Iterator<Values>
+  readonly first: Promise<IteratorResult<Values>>
+}
+
+/** A GPU answers after a while, however little it is asked for: the pieces of many small tensors are on their way at once. */
 async function* fileOf(tensors: readonly TensorToWrite[]): AsyncGenerator<Uint8Array> {
   yield headerOf(tensors)
-  for (const tensor of tensors) yield* bytesOf(tensor)
+  const begun: Begun[] = []
+  const rest = tensors.values()
+  let ahead = 0
+  try {
+    for (let more = rest.next(); !more.done || begun.length > 0; ) {
+      for (; !more.done && (begun.length === 0 || ahead < mostAhead); more = rest.next()) {
+        ahead += sizeOf(more.value.shape)
+        begun.push(begin(more.value))
+      }
+      const [next] = begun
+      if (!next) return
+      yield* bytesOf(next)
+      ahead -= sizeOf(next.tensor.shape)
+      begun.shift()
+    }
+  } finally {
+    for (const { pieces } of begun) await pieces.return?.()
+  }
+}
+
+function begin(tensor: TensorToWrite): Begun {
+  const { chunks } = tensor
+  const pieces = Symbol.asyncIterator in chunks ? chunks[Symbol.asyncIterator]() : chunks[Symbol.iterator]()
+  const first = Promise.resolve(pieces.next())
+  first.catch(() => {}) // it is told when its turn comes
+  return { tensor, pieces, first }
 }
 
 function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
@@ -48,10 +85,11 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   return bytes
 }
 
-async function* bytesOf({ name, shape, dtype, chunks }: TensorToWrite): AsyncGenerator<Uint8Array> {
+async function* bytesOf({ tensor, pieces, first }: Begun): AsyncGenerator<Uint8Array> {
+  const { name, shape, dtype } = tensor
   let written = 0
-  for await (const values of chunks) {
-    const bytes = values instanceof Uint8Array ? values : fromFloat32(values, dtype)
+  for (let step = await first; !step.done; step = await pieces.next()) {
+    const bytes = step.value instanceof Uint8Array ? step.value : fromFloat32(step.value, dtype)
     yield bytes
     written += bytes.length / bytesPerElement[dtype]
   }

@@ -75,12 +75,16 @@ export const training = (sizes: Sizes, lag: number, rank: number): HostJob => ({
   ...grpo(sizes, { lag, rank, groups: 1 }),
 })
 
-/** GRPO by two learners, each with half of the groups of an update. */
-export const divided = (sizes: Sizes, rank: number): HostJob => ({
-  name: `GRPO, ${trained(rank)}, ${sizes.groups} groups an update, maxLag 1`,
-  others: 'learners',
-  ...grpo(sizes, { lag: 1, rank, groups: sizes.groups }),
-})
+/** GRPO by two learners, each with half of the groups of an update, while the completions of the next update are written. */
+export const divided = (sizes: Sizes, rank: number): HostJob => {
+  const { groups } = sizes
+  const lag = 2 * groups - 1
+  return {
+    name: `GRPO, ${trained(rank)}, ${groups} groups an update, maxLag ${lag}`,
+    others: 'learners',
+    ...grpo(sizes, { lag, rank, groups }),
+  }
+}
 
 const trained = (rank: number) => (rank > 0 ? `adapters of rank ${rank}` : 'all weights')
 

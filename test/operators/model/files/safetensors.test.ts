@@ -203,3 +203,69 @@ t.test('too few values or a name given twice leave no file', async t => {
   await t.rejects(writeSafetensors(path, [a, a]), { message: 'writeSafetensors: tensor a is given twice' })
   t.same(await readdir(folder), [])
 })
+
+t.test('small tensors are asked for before their turn, and written in order of name', async t => {
+  const path = join(t.testdir({}), 'ahead.safetensors')
+  const asked: string[] = []
+  const answers: (() => void)[] = []
+  const late = (name: string, value: number) => ({
+    name,
+    shape: [1],
+    dtype: 'F32' as const,
+    chunks: (async function* () {
+      asked.push(name)
+      await new Promise<void>(done => answers.push(done))
+      yield Float32Array.of(value)
+    })(),
+  })
+  const writing = writeSafetensors(path, [late('b', 2), late('a', 1), late('c', 3)])
+  for (let turn = 0; asked.length < 3 && turn < 1000; turn++) await new Promise(done => setTimeout(done, 1))
+  t.same(asked, ['a', 'b', 'c'])
+  for (const answer of answers.reverse()) answer()
+  await writing
+  const file = await openSafetensors(path)
+  const values: number[] = []
+  for (const name of ['a', 'b', 'c']) for await (const piece of readTensor(file, name)) values.push(...piece)
+  t.same(values, [1, 2, 3])
+})
+
+t.test('of large tensors one at a time is asked for', async t => {
+  const path = join(t.testdir({}), 'large.safetensors')
+  let [open, most] = [0, 0]
+  const values = new Float32Array(2 ** 22)
+  const large = (name: string) => ({
+    name,
+    shape: [values.length],
+    dtype: 'F32' as const,
+    chunks: (async function* () {
+      most = Math.max(most, ++open)
+      yield values
+      open--
+    })(),
+  })
+  await writeSafetensors(path, [large('a'), large('b'), large('c')])
+  t.equal(most, 1)
+})
+
+t.test('a tensor that fails leaves no file, and those asked for before their turn are closed', async t => {
+  const folder = t.testdir({})
+  let closed = 0
+  const opened = (name: string, error?: Error) => ({
+    name,
+    shape: [2],
+    dtype: 'F32' as const,
+    chunks: (async function* () {
+      try {
+        yield Float32Array.of(1)
+        if (error) throw error
+        yield Float32Array.of(2)
+      } finally {
+        closed++
+      }
+    })(),
+  })
+  const tensors = [opened('a', new Error('lost')), opened('b'), opened('c')]
+  await t.rejects(writeSafetensors(join(folder, 'x.safetensors'), tensors), { message: 'lost' })
+  t.equal(closed, 3)
+  t.same(await readdir(folder), [])
+})
