@@ -29,14 +29,15 @@ export async function* decode(
     const model = await randomModel(device, trained, config)
     for (const line of await againstPlainPass(model, trained)) console.log(line)
     console.log(agreement(await firstTokens(model), await firstTokens(model)))
-    yield* decodeSteps(model, trained, { rounds, isProfiled })
+    const what = trained === 'full' ? 'trained weights' : 'frozen weights'
+    yield* decodeSteps(model, what, { rounds, isProfiled })
     freeIdleRecordings(device, model.weights)
     model.weights.free()
   }
 }
 
 /** Tokens of a prompt: few where attention is computed as a whole matrix. */
-const promptLength = ({ device }: VideoModel): number => (device.units === 'none' ? 60 : 600)
+export const promptLength = ({ device }: VideoModel): number => (device.units === 'none' ? 60 : 600)
 
 /** 16 drawn tokens after each of 8 prompts, eight times, with their log-probabilities. */
 async function firstTokens(model: VideoModel): Promise<Completion[]> {
@@ -95,10 +96,10 @@ async function againstPlainPass(model: VideoModel, trained: string): Promise<str
   return lines
 }
 
-/** Of a model that is frozen, in float16, or trained, in float32: the weights are put into tiles for the steps. */
-async function* decodeSteps(
+/** Of a model that is frozen, in float16 or as integers, or trained, in float32. Floats are put into tiles for the steps. */
+export async function* decodeSteps(
   model: VideoModel,
-  trained: 'none' | 'full',
+  what: string,
   { rounds, isProfiled }: { rounds: number; isProfiled: boolean },
 ): AsyncGenerator<Measurement> {
   const { vocabulary } = model.shape.language
@@ -120,7 +121,7 @@ async function* decodeSteps(
     const seconds = many.map((whole, i) => (whole - few[i]) / (long - short))
     // Half of what is written lies before a step on average.
     const bytes = decodeBytes(model, prompts * (promptLength(model) + (group * (long + short)) / 2))
-    const name = `decode step ${prompts} x ${group}${trained === 'full' ? ', trained weights' : ', frozen weights'}`
+    const name = `decode step ${prompts} x ${group}, ${what}`
     yield { name, seconds, bytes }
     if (isProfiled) for (const line of await kernels(model, requests)) console.log(line)
   }

@@ -1,4 +1,5 @@
-import { sizeOf } from '../../kernels/device/tensor.ts'
+import { bytesOf, sizeOf } from '../../kernels/device/tensor.ts'
+import { headWeight } from '../../kernels/networks/language-weights.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 
 /** Numbers in the matrices of linear layers whose names begin so. */
@@ -24,9 +25,13 @@ export function languageFlops(model: VideoModel, rows: number, seen: number, hea
   return linear + 4 * rows * seen * layers * queryHeads * headSize + 2 * heads * vocabulary * hidden
 }
 
-/** Bytes that a decode step reads at least: all matrices once in float16, and the keys and values of `rows` rows. */
+/** Bytes that a decode step reads at least: all matrices once, in float16 or as integers, and the keys and values of `rows` rows. */
 export function decodeBytes(model: VideoModel, rows: number): number {
-  const { layers, keyValueHeads, headSize, vocabulary, hidden } = model.shape.language
-  const matrices = linearSize(model, 'language_model.') + vocabulary * hidden
-  return 2 * (matrices + 2 * rows * layers * keyValueHeads * headSize)
+  const { layers, keyValueHeads, headSize } = model.shape.language
+  const head = headWeight(model.weights, model.shape.language)
+  let bytes = 4 * rows * layers * keyValueHeads * headSize
+  for (const { name, shape, integers } of model.weights.byName.values())
+    if ((name.startsWith('language_model.') && name.endsWith('_proj.weight')) || name === head.name)
+      bytes += integers ? bytesOf(integers.integers) + bytesOf(integers.groups) : 2 * sizeOf(shape)
+  return bytes
 }

@@ -8,9 +8,9 @@
 //   --recompute P  update, step: none (default), mlp or full
 //   --folder DIR   load, endure, run, hosts: where the checkpoint is written; soak: where its folder is made
 //   --all          gemm, decode-cuts: every cut
-//   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"; hosts: jobs
+//   --only NAME    integers: one of stored, int8, int4 (default: each); gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"; hosts: jobs
 //                  whose names hold this text, e.g. adapters
-//   --profile      decode, encode, prefill, update: where the time goes, by kernel
+//   --profile      decode, integers, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure, soak: updates between two checkpoints; 0 (default): endure one at the end, soak 20
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never
 //   --leave        endure: the run is killed after its last update, without a checkpoint at the end
@@ -39,6 +39,7 @@ import { gemm } from './gemm.ts'
 import { hardwareLines } from './hardware.ts'
 import { hosts } from './hosts/hosts.ts'
 import { simulateCheck } from './hosts/simulate-check.ts'
+import { integers } from './integers.ts'
 import { load } from './load.ts'
 import { logits } from './logits.ts'
 import { machines } from './machines/machines.ts'
@@ -54,7 +55,18 @@ import { run } from './run.ts'
 import { soak } from './soak.ts'
 import { step } from './step.ts'
 
-const works = { gemm, encode, prefill, decode, 'decode-cuts': decodeCuts, update, step, refill, load }
+const works = {
+  gemm,
+  encode,
+  prefill,
+  decode,
+  'decode-cuts': decodeCuts,
+  integers,
+  update,
+  step,
+  refill,
+  load,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -206,7 +218,7 @@ function line(of: Summary): string {
     of.gigabytesPerSecond && `${of.gigabytesPerSecond.toPrecision(3)} GB/s`,
     of.tokensPerSecond && `${of.tokensPerSecond.toPrecision(3)} tokens/s`,
     of.roofline && `${(of.roofline * 100).toFixed(0)} % of the roofline`,
-    of.peakGigabytes && `at most ${of.peakGigabytes.toFixed(1)} GB of GPU memory`,
+    of.peakGigabytes && `at most ${of.peakGigabytes.toFixed(2)} GB of GPU memory`,
     of.residentGigabytes && `at most ${of.residentGigabytes.toFixed(2)} GB of process memory`,
   ]
   const time = `${milliseconds.toFixed(milliseconds < 1 ? 4 : 2)} ms ± ${(spread * 100).toFixed(0)} % of ${rounds}`

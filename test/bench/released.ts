@@ -6,6 +6,7 @@ import type { VideoModel } from '../../kernels/networks/video-model.ts'
 import { resolvePath } from '../../operators/builtin.ts'
 import { targetsAmong } from '../../operators/model/checkpoint/adapter.ts'
 import { parseModelConfig } from '../../operators/model/checkpoint/config.ts'
+import { type FrozenOptions, integersOf } from '../../operators/model/checkpoint/frozen-weights.ts'
 import { shapeOf } from '../../operators/model/checkpoint/load-model.ts'
 import { expectedTensors } from '../../operators/model/checkpoint/tensor-names.ts'
 import { noise } from '../kernels/support.ts'
@@ -21,11 +22,12 @@ export const releasedConfig = 'builtin:configurations/released.json'
 export const tokens = (count: number, seed: number): number[] =>
   Array.from(noise(count, seed), value => Math.floor((value / 2 + 0.5) * 150000))
 
-/** A model of the sizes of a `config.json` with random weights, in float16 where the device has matrix units. */
+/** A model of the sizes of a `config.json` with random weights, in float16 where the device has matrix units, or as integers. */
 export async function randomModel(
   device: Device,
   trained: Trained,
   path = releasedConfig,
+  frozen: FrozenOptions = { weights: 'stored', groupSize: 128 },
 ): Promise<VideoModel> {
   const started = performance.now()
   const ids = { eosId: 0, idOf: () => undefined }
@@ -33,7 +35,7 @@ export async function randomModel(
   const precision = device.units === 'none' ? 'float32' : 'float16'
   const isTrained = (name: string) => trained === 'full' && !name.startsWith('vision_tower.')
   const shapes = expectedTensors(config)
-  const base = allocateParameters(device, shapes, isTrained, precision)
+  const base = allocateParameters(device, shapes, isTrained, precision, integersOf(frozen))
   const weights = trained === 'lora' ? adapted(device, base, shapes) : base
   await fillRandom(device, weights)
   const seconds = (performance.now() - started) / 1000

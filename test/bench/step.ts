@@ -10,6 +10,7 @@ import { prepare } from '../../operators/grpo/prepare.ts'
 import { updateOnce } from '../../operators/grpo/train.ts'
 import grpoUpdate from '../../operators/grpo/update.ts'
 import type { Group } from '../../operators/kinds.ts'
+import type { FrozenOptions } from '../../operators/model/checkpoint/frozen-weights.ts'
 import { noise } from '../kernels/support.ts'
 import { type Busy, busyMeter, busyText, sumOf } from './gpu-busy.ts'
 import type { BenchOptions, Measurement } from './measure.ts'
@@ -24,11 +25,12 @@ const [frames, group, length, promptRows] = [16, 8, 360, 600]
 export async function* step(
   device: Device,
   { rounds, config, lora, recompute }: BenchOptions,
+  frozen?: FrozenOptions,
 ): AsyncGenerator<Measurement> {
-  const policy = { ...(await randomModel(device, lora ? 'lora' : 'full', config)), recompute }
+  const policy = { ...(await randomModel(device, lora ? 'lora' : 'full', config, frozen)), recompute }
   const reference: VideoModel = lora
     ? { ...policy, weights: withoutAdapters(policy.weights) }
-    : await randomModel(device, 'none', config)
+    : await randomModel(device, 'none', config, frozen)
   const rates = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradientNorm: 1 }
   const optimizer = Object.assign(await adamWOptimizer(policy, rates), {
     learningRate: () => 1e-6,
