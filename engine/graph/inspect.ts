@@ -2,8 +2,8 @@ import type { Field, Fields, Finding, Inspection, Outlines } from '../operator.t
 import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
 import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
-import { at as within } from './file/graph-file.ts'
 import { foundAt, lastResort, locate } from './flatten/flat.ts'
+import { originOf, paramAt } from './flatten/param-at.ts'
 import type { Plan, PlannedNode, PlannedResource } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
@@ -140,14 +140,13 @@ function problemOf({ name, at, config }: PlannedNode | PlannedResource, finding:
   const steps = field === '' ? ['config'] : ['config', field]
   const path = [...at.path, ...steps]
   const place = locate(at, steps)
-  const raw = path.reduce<unknown>((value, step) => within(value, step), at.source.value)
-  const param = typeof raw === 'string' ? /^\$\{([\w-]+)\}$/.exec(raw)?.[1] : undefined
+  const param = paramAt(at, steps)
   return {
     code: 'cannot-run',
     ...place,
     rule,
     ...(field !== '' && foundAt(at.graph, path, shownWhole(config[field]))),
-    ...(param !== undefined && { hint: `from the param "${param}"` }),
+    ...(param !== undefined && { hint: originOf(param, config[field], at) }),
     details: [...lines.slice(0, mostLines).map(line => `${line} [${code}]`), ...more],
     remedy,
   }

@@ -23,7 +23,7 @@ import { Journal } from './record/journal.ts'
 import { describeRun, otherFamily } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
-import { excessOf } from './skips.ts'
+import { excessOf, shownBound } from './skips.ts'
 import { type Run, type RunOptions, type RunSummary, statusOf } from './summary.ts'
 
 /** Starts a checked graph. */
@@ -147,7 +147,8 @@ class GraphRun implements NodeHost, Services {
     this.ledger.skip(node.name)
     for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
-    this.log(`${node.name}: skipped item "${item.key}": ${messageOf(error)}`, 'warn', node.name)
+    const said = `skipped item "${item.key}": ${messageOf(error)}${shownBound(node)}`
+    this.log(`${node.name}: ${said}`, 'warn', node.name)
     this.#refuseSkipped(false)
   }
 

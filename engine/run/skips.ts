@@ -1,4 +1,7 @@
+import { locate } from '../graph/flatten/flat.ts'
+import { paramAt } from '../graph/flatten/param-at.ts'
 import type { PlannedNode } from '../graph/plan.ts'
+import { number } from '../shared/number.ts'
 import { RunError } from './error.ts'
 
 /** A run of fewer items is judged while it runs as if it had this many: its first broken item must not end it. */
@@ -14,16 +17,39 @@ export function excessOf(
   seen: number,
   isOver: boolean,
 ): RunError | undefined {
-  const shares = nodes.flatMap(({ onError, name }) =>
-    typeof onError === 'object' && onError.skip !== undefined ? [{ name, share: onError.skip }] : [],
-  )
+  const shares = nodes.flatMap(node => {
+    const { onError } = node
+    return typeof onError === 'object' && onError.skip !== undefined
+      ? [{ name: node.name, node, share: onError.skip }]
+      : []
+  })
   const strictest = shares.sort((a, b) => a.share - b.share)[0]
   const skipped = shares.reduce((sum, { name }) => sum + (skips.get(name) ?? 0), 0)
   const counted = isOver ? seen : Math.max(seen, fewest)
   if (!strictest || skipped <= strictest.share * counted) return undefined
+  const { by, set } = boundOf(strictest.node)
   return new RunError(
     'too-many-skipped',
-    `${skipped} of ${seen} items were skipped, more than the share of ${strictest.share} that onError of "${strictest.name}" allows`,
-    { node: strictest.name, remedy: 'dead-letters.jsonl says why; mend the data, or allow a larger share' },
+    `${skipped} of ${seen} items were skipped, more than the share of ${strictest.share} that ${by} allows`,
+    {
+      node: strictest.name,
+      remedy: `dead-letters.jsonl says why; mend the data, or allow a larger share by --set ${set}=SHARE`,
+    },
   )
+}
+
+/** What the log adds to the line about a skipped item of a node that may skip a share; else ''. */
+export function shownBound(node: PlannedNode): string {
+  const { onError } = node
+  if (typeof onError !== 'object' || onError.skip === undefined) return ''
+  return ` (at most ${number(100 * onError.skip)} % of all items may be skipped: ${boundOf(node).by})`
+}
+
+/** What states the share that a node may skip, and how the command line sets it. */
+function boundOf({ name, at }: PlannedNode): { by: string; set: string } {
+  const by = `onError of "${name}"`
+  if (!at) return { by, set: `nodes.${name}.onError.skip` }
+  const param = paramAt(at, ['onError', 'skip'])
+  if (param !== undefined) return { by: `the param "${param}"`, set: param }
+  return { by, set: locate(at, ['onError', 'skip']).path }
 }

@@ -15,7 +15,8 @@ export default operator({
     path: {
       type: 'string',
       reads: 'model',
-      description: 'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or `builtin:shapes`.',
+      description:
+        'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or the embedded `builtin:cold-start`.',
     },
     adapter: { type: 'string', reads: 'model', description: 'PEFT folder of the adapter.' },
     folder: { type: 'string', writes: true, description: 'Folder to write; it is created if it is missing.' },

@@ -28,7 +28,8 @@ const fields = {
   path: {
     type: 'string',
     reads: 'model',
-    description: 'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or `builtin:shapes`.',
+    description:
+      'Checkpoint folder, `OWNER/NAME[@REVISION]` on the Hugging Face hub, or the embedded `builtin:cold-start`.',
   },
   train: {
     type: 'array',

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { loadGraph } from '../../../engine/graph/check.ts'
 import { operator } from '../../../engine/operator.ts'
+import { startRun } from '../../../engine/run/run.ts'
 import { CodedError } from '../../../engine/shared/errors.ts'
 import { runNodes, start, testBed, turn } from '../support.ts'
 import { chain, lines } from './chain.ts'
@@ -146,7 +148,23 @@ t.test('a share of skipped items is allowed, and more of them fail the run when 
     more.error?.message,
     /^1 of 20 items were skipped, more than the share of 0.04 that onError of "work" allows/,
   )
+  t.match(more.error?.remedy, /allow a larger share by --set nodes\.work\.onError\.skip=SHARE$/)
   t.equal(on.seen.length, 19, 'not before the end: a run of few items would end with its first')
+})
+
+t.test('a param that bounds the share is named in the log and in the error', async t => {
+  const nodes = chain(20, { failAt: 10 }, { onError: { skip: `$${'{brokenClips}'}` } })
+  const params = { brokenClips: { type: 'number', default: 0.04, description: 'Share.' } }
+  const on = testBed()
+  const text = JSON.stringify({ version: 1, summary: 'Skips.', params, nodes })
+  const plan = loadGraph('g.json', on.registry, { read: () => text })
+  const { error, directory } = await startRun(plan, { seed: 1, directory: t.testdir({}) }).done
+  t.match(error?.message, 'more than the share of 0.04 that the param "brokenClips" allows')
+  t.match(error?.remedy, /by --set brokenClips=SHARE$/)
+  t.match(
+    readFileSync(join(directory, 'log.txt'), 'utf8'),
+    'work: skipped item "10": boom (at most 4 % of all items may be skipped: the param "brokenClips")',
+  )
 })
 
 t.test('what a node may skip without limit does not count for the share of another node', async t => {
