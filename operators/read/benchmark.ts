@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import type { Context, Outlines, SourceItem, Streams } from '../../engine/operator.ts'
+import { resolvePath } from '../builtin.ts'
 import { isNumeric, type Question } from '../question.ts'
 import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
@@ -102,7 +103,7 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
     started ??= read(worded(config)).then(async benchmark => {
       refuseDoubles(benchmark)
       const asked = await selected(benchmark.questions, config)
-      const located = await locate(config.path, asked)
+      const located = await locate(resolvePath(config.path), asked)
       for (const line of located.warnings) context.log(line, 'warn')
       return { ...benchmark, ...located }
     })
@@ -152,7 +153,7 @@ export async function inspectBenchmark<Settings extends Wording & { readonly pat
 ): Promise<string[]> {
   const { questions: asked, findings } = await read(worded(settings))
   if (isBrief) return []
-  const { questions, packed, warnings } = await locate(settings.path, asked)
+  const { questions, packed, warnings } = await locate(resolvePath(settings.path), asked)
   return [...summarise(questions.length, [...findings, ...findingsOf(questions, packed)]), ...warnings]
 }
 

@@ -1,3 +1,4 @@
+import { answerBetweenTags } from '../text/answer-tags.ts'
 import { stripEnd } from '../text/python.ts'
 import { lettersOf } from './benchmark-rows.ts'
 
@@ -9,9 +10,10 @@ export function choiceWords(question: string, options: readonly string[]): strin
   return stripEnd([question, ...(options.length > 0 ? ['Options:', ...lines] : [])].join('\n'))
 }
 
-/** The letter that a cell names, such as `B`, `b`, `(B)` or `B.`, if it is among the letters. */
+/** The letter that a cell names, such as `B`, `b`, `(B)`, `B.` or `<answer> B </answer>`, if it is among the letters. */
 export const letterIn = (cell: unknown, letters: readonly string[]): string | undefined => {
-  const said = String(cell ?? '')
+  const text = String(cell ?? '')
+  const said = (answerBetweenTags(text, { edges: true }) ?? text)
     .trim()
     .replace(/^\(|[).]$/g, '')
     .toUpperCase()

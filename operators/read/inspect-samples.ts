@@ -28,7 +28,7 @@ export async function inspectSamples(
   { path, root, epochs, limit }: Settings,
   read: () => Promise<readonly SourceItem<Sample>[]>,
   what: string,
-  { isBrief }: Pick<Outlines, 'isBrief'>,
+  { isBrief }: Pick<Outlines, 'isBrief'> = {},
 ): Inspection {
   if (!isMade(path)) return []
   const samples = await read()

@@ -1,6 +1,7 @@
 import { basename, dirname, extname } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
+import { resolvePath } from '../builtin.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { clipFinder, type FindClip } from './benchmark-folder.ts'
 import { idOf, lettersOf, text } from './benchmark-rows.ts'
@@ -16,6 +17,7 @@ const config = {
   ...benchmarkFields,
   path: {
     type: 'string',
+    reads: 'data',
     description:
       'File of the questions: .csv or .tsv with names in the first line, .json, .jsonl or .parquet.',
   },
@@ -73,16 +75,17 @@ export default operator({
   inspect: (settings, known) =>
     inspectBenchmark(
       { ...settings, path: clipsOf(settings) },
-      asked => readMultipleChoice({ ...asked, path: settings.path }),
+      asked => readMultipleChoice({ ...asked, path: resolvePath(settings.path) }),
       known,
     ),
   run: (_, settings, context) =>
     benchmarkStreams(context, { ...settings, path: clipsOf(settings) }, asked =>
-      readMultipleChoice({ ...asked, path: settings.path }),
+      readMultipleChoice({ ...asked, path: resolvePath(settings.path) }),
     ),
 })
 
-const clipsOf = ({ path, clips }: { path: string; clips: string }): string => clips || dirname(path)
+const clipsOf = ({ path, clips }: { path: string; clips: string }): string =>
+  clips || dirname(resolvePath(path))
 
 export async function readMultipleChoice(settings: {
   path: string

@@ -53,6 +53,15 @@ t.test('questions of your own are read from a table with names in its first line
   await t.rejects(readMultipleChoice({ ...settings, path, answers: 'letter' }), {
     message: `${path}:3: key must be the letter of one of 2 options, found "2"`,
   })
+  const tagged = write(t.testdirName, {
+    'tagged.csv': 'file,q,one,two,key,kind\nx.mov,Which?,a,b,<answer> B </answer>,c\n',
+  })
+  const training = { ...settings, path: join(tagged, 'tagged.csv'), answers: 'letter' as const }
+  t.match(
+    (await readMultipleChoice(training)).questions,
+    [{ fields: { answer: 'B' } }],
+    'as training data has it',
+  )
   await t.rejects(readMultipleChoice({ ...settings, path, video: 'clip' }), {
     code: 'no-column',
     message: `${path}: must have the columns clip, q, one, two, key, kind, which the config names; clip is missing, found file, q, one, two, key, kind`,
