@@ -88,7 +88,7 @@ export interface Prompt {
   text: string
   /** Token ids; -200 marks the place of the visual tokens. */
   ids: readonly number[]
-  /** (frames, tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
+  /** f32, of the shape that the model's tower gives them: the frozen tower's features on the GPU; freed with the item. */
   features: Tensor
   /** How the features were made, so that another process can make them again. */
   made?: PromptMade
@@ -100,6 +100,8 @@ export interface PromptMade {
   visual: 'frames' | 'zero'
   /** Frame numbers in the clip. */
   indices: readonly number[]
+  /** Shape of the features. */
+  shape: readonly number[]
   aspect: 'square' | 'pad'
   opened: ClipOptions
 }
@@ -113,9 +115,9 @@ export interface Example {
   ids: readonly number[]
   /** One for each id: the id itself where it is learned, -100 elsewhere. */
   labels: readonly number[]
-  /** (frames · tokens, vision hidden) f32: the frozen tower's features on the GPU; freed with the item. */
+  /** f32, of the shape that the model's tower gives them: the frozen tower's features on the GPU; freed with the item. */
   features?: Tensor
-  /** (frames, 3, size, size) f32, normalised, instead of the features when the tower is trained too. */
+  /** (frames, 3, height, width) f32, normalised, instead of the features when the tower is trained too. */
   pixels?: Tensor
 }
 

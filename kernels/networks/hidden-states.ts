@@ -1,14 +1,15 @@
 import type { Mask } from '../attention/softmax.ts'
 import type { Tensor } from '../device/tensor.ts'
-import { gatherInto } from '../layers/gather.ts'
+import { addRows, gatherInto } from '../layers/gather.ts'
 import type { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
-import { type Rotation, rotationTables } from '../layers/rope.ts'
+import { type Rotation, rotationTables, streamRotation } from '../layers/rope.ts'
 import { derived } from '../plan/derived.ts'
+import type { Recording } from '../plan/recording.ts'
 import { attendWithin, embeddingTable } from './language-weights.ts'
 import { type Packed, positionRoom, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
-import type { Attend, ModelShape } from './shape.ts'
+import type { Attend, LanguageShape, ModelShape } from './shape.ts'
 import { towerFeatures } from './tower-features.ts'
 
 export interface HiddenStates {
@@ -46,7 +47,7 @@ export function hiddenStates(
   visuals.forEach((visual, i) => {
     if (visual) gatherInto(pass, visual, embeddings, () => packed.packing.visual[i])
   })
-  const list = (label: 'segments' | 'parents' | 'positions') => {
+  const list = (label: 'segments' | 'parents') => {
     const values = derived(
       () => packed.packing,
       packing => Uint32Array.from(packing[label]),
@@ -54,11 +55,7 @@ export function hiddenStates(
     return recording.input(label, [rows], values)
   }
   const mask: Mask = { kind: 'causal', segments: list('segments'), parents: list('parents') }
-  const { headSize, ropeTheta } = shape.language
-  const rotation: Rotation = {
-    ...rotationTables(recording, positionRoom(packed.packing), headSize, ropeTheta),
-    positions: list('positions'),
-  }
+  const rotation = rotationOf(recording, shape.language, packed)
   const attendWithinRows = attendWithin(pass, shape.language, mask)
   const attend: Attend = (layer, queries, keys, values) => {
     onKeysAndValues?.(layer, keys, values)
@@ -66,7 +63,55 @@ export function hiddenStates(
   }
   // Keys and values that are stored for later are copied from float32.
   const attendedType = onKeysAndValues ? 'f32' : recording.factorType
-  const options = { embeddings, rotation, attend, recompute, attendedType }
+  const after = (layer: number, x: Tensor) => deepened(pass, x, layer, { visuals, packed, shape })
+  const options = { embeddings, rotation, attend, recompute, attendedType, after }
   const hidden = shape.language.record(pass, weights, options)
   return { embeddings, hidden }
+}
+
+/** The rotations of packed rows: by one position each, or by three. */
+function rotationOf(
+  recording: Recording,
+  { headSize, ropeTheta, sections }: LanguageShape,
+  packed: Packed,
+): Rotation {
+  const { rows } = packed.packing
+  const tables = rotationTables(recording, positionRoom(packed.packing), headSize, ropeTheta)
+  const values = derived(
+    () => packed.packing,
+    ({ positions, gridRows, gridColumns }) =>
+      Uint32Array.from(sections ? [...positions, ...gridRows, ...gridColumns] : positions),
+  )
+  const positions = recording.input('positions', sections ? [3, rows] : [rows], values)
+  return sections ? streamRotation(recording, { ...tables, positions }, sections) : { ...tables, positions }
+}
+
+/** Hidden states with what the connector has for this layer added at the visual tokens. */
+function deepened(
+  pass: Pass,
+  x: Tensor,
+  layer: number,
+  {
+    visuals,
+    packed,
+    shape: { connector },
+  }: { visuals: readonly (Tensor | undefined)[]; packed: Packed; shape: ModelShape },
+): Tensor {
+  const { deep = 0 } = connector
+  if (layer >= deep) return x
+  const shown = visuals.flatMap((visual, i) => (visual ? [{ visual, i }] : []))
+  if (shown.length === 0) return x
+  const pairs = shown.map(({ visual, i }) => {
+    const first = ((layer + 1) * visual.shape[0]) / (deep + 1)
+    return derived(
+      () => packed.packing,
+      ({ visual }) => visual[i].map(({ to, from }) => ({ to, from: from + first })),
+    )
+  })
+  return addRows(
+    pass,
+    x,
+    shown.map(({ visual }) => visual),
+    pairs,
+  )
 }

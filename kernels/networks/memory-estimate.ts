@@ -12,7 +12,7 @@ import { recordPrefill, recordSlots, roomFor } from './generation/slots.ts'
 import type { Sampling } from './generation/token-drawing.ts'
 import { imagePlaceholderId, packFor } from './packing.ts'
 import { type Allocator, allocateParameters, type IntegersOf } from './parameters.ts'
-import { featuresOf, type ModelShape } from './shape.ts'
+import { featureShape, featuresOf, type ModelShape, type Tower } from './shape.ts'
 import { recordTower, trainsVision } from './tower-features.ts'
 import { framesAtOnce, recordForward, type VideoModel } from './video-model.ts'
 
@@ -66,10 +66,10 @@ export function devicelessModel(options: DevicelessModelOptions): DevicelessMode
 /** Bytes of the vision tower over the frames of one clip. */
 export function visionBytes({ shape, weights, precision }: DevicelessModel, frames: number): number {
   const { vision } = shape
-  const [{ count }] = framesAtOnce(maxBindingBytes, vision, frames)
+  const [{ count }] = framesAtOnce(maxBindingBytes, vision, assumedPixels(vision, frames))
   const recording = new Recording(targetOf(precision), precision)
-  const pixels = outside('pixels', [count, vision.channels, vision.imageSize, vision.imageSize])
-  const features = outside('features', [featuresOf(vision, count), vision.hidden])
+  const pixels = outside('pixels', assumedPixels(vision, count))
+  const features = outside('features', featureShape(vision, pixels.shape))
   recordTower(new Pass(recording, false), weights, vision, pixels, features)
   return recordingBytes(recording, maxBindingBytes)
 }
@@ -140,15 +140,20 @@ function promptOf(model: DevicelessModel, extent: Extent) {
   const { shape, weights } = model
   const { vision } = shape
   const { frames } = extent
-  const all = [imagePlaceholderId, ...ids(wordsOf(model, extent))]
-  if (trainsVision(weights)) {
-    const { channels, imageSize } = vision
-    const pixels = outside('pixels', [frames, channels, imageSize, imageSize])
-    return { ids: all, pixels }
-  }
-  const features = outside('features', [featuresOf(vision, frames), vision.hidden])
-  return { ids: all, features }
+  const places = vision.grid ? Math.ceil(frames / vision.grid.step) : 1
+  const all = [...new Array(places).fill(imagePlaceholderId), ...ids(wordsOf(model, extent))]
+  const pixels = outside('pixels', assumedPixels(vision, frames))
+  if (trainsVision(weights)) return { ids: all, pixels }
+  return { ids: all, features: outside('features', featureShape(vision, pixels.shape)) }
 }
+
+/** The pixels of frames of the size that a plan assumes. */
+const assumedPixels = ({ channels, imageSize }: Tower, frames: number): number[] => [
+  frames,
+  channels,
+  imageSize,
+  imageSize,
+]
 
 const visualTokens = ({ shape: { vision, connector } }: DevicelessModel, { frames }: Extent): number =>
   connector.visualTokens(featuresOf(vision, frames))

@@ -1,8 +1,8 @@
 import type { Target } from '../device/kernel.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { RowPair } from '../layers/gather.ts'
 import type { SupervisedToken } from '../layers/head.ts'
-import { featuresOf, type ModelShape } from './shape.ts'
+import { featureShape, type Grid, gridOf, type ModelShape } from './shape.ts'
 
 /** The token id that is replaced by the visual tokens of the clip. */
 export const imagePlaceholderId = -200
@@ -17,9 +17,9 @@ export interface Sequence {
    * equally many if there are several.
    */
   ids: readonly number[]
-  /** Vision features of the clip (tokens, vision hidden); these or `pixels` are needed if `ids` has the placeholder. */
+  /** Vision features of the clip (`featureShape`); these or `pixels` are needed if `ids` has the placeholder. */
   features?: Tensor
-  /** (frames, channels, size, size): the vision tower then runs in the pass, so that it can be trained. */
+  /** (frames, channels, height, width): the vision tower then runs in the pass, so that it can be trained. */
   pixels?: Tensor
   /** For each of `ids`, the token that it should be, or `ignoredLabel`. */
   labels?: readonly number[]
@@ -39,6 +39,14 @@ export interface Sequence {
  *   position  0  1  2 │ 3  4 │ 3  │ 0  1 │ 2 …
  *
  * The row of r predicts a and x, the row of a predicts b. The last tokens, c and y, predict nothing and get no row.
+ *
+ * Visual tokens with a grid have three positions: their moment's, and from it on their row and column. Text goes on after the
+ * longer side of the grid. Here two rows of three tokens stand between p and q:
+ *
+ *   token     p │ v v v  v v v │ q
+ *   position  0 │ 1 1 1  1 1 1 │ 4      in time
+ *   row       0 │ 1 1 1  2 2 2 │ 4
+ *   column    0 │ 1 2 3  1 2 3 │ 4
  */
 export interface Packing {
   rows: number
@@ -47,12 +55,15 @@ export interface Packing {
   /** For each sequence, row and index of each visual token. */
   visual: RowPair[][]
   positions: number[]
+  /** As `positions`, by row and by column of visual tokens. */
+  gridRows: number[]
+  gridColumns: number[]
   segments: number[]
   parents: number[]
   /** For each sequence, the last row of its prompt, which predicts the first token of each completion. */
   lastRows: number[]
-  /** For each sequence, first row and number of rows of its prompt. */
-  prompts: { start: number; length: number }[]
+  /** For each sequence, first row and number of rows of its prompt, and the position after it. */
+  prompts: { start: number; length: number; next: number }[]
   /** Sequence by sequence: the labels of its prompt, then the tokens of its completions. */
   supervisedTokens: SupervisedToken[]
 }
@@ -62,13 +73,20 @@ export interface Packed {
   packing: Packing
 }
 
+/** The visual tokens of a clip. */
+export interface VisualTokens {
+  count: number
+  /** The tokens of one moment, where they have positions of their own. */
+  grid?: Grid | undefined
+}
+
 /**
- * Packs sequences whose clips have so many visual tokens. A prompt with its visual tokens is truncated to `maxLength`
+ * Packs sequences whose clips have these visual tokens. A prompt with its visual tokens is truncated to `maxLength`
  * positions, as in the released system.
  */
 export function pack(
   sequences: readonly Sequence[],
-  visualTokensOf: (sequence: Sequence) => number,
+  visualTokensOf: (sequence: Sequence) => VisualTokens,
   maxLength: number,
 ): Packing {
   const packing: Packing = {
@@ -76,6 +94,8 @@ export function pack(
     tokens: [],
     visual: [],
     positions: [],
+    gridRows: [],
+    gridColumns: [],
     segments: [],
     parents: [],
     lastRows: [],
@@ -86,27 +106,38 @@ export function pack(
   for (const sequence of sequences) {
     const prompt = segments++
     const start = packing.rows
-    const addRow = (segment: number, position: number): number => {
+    const addRow = (segment: number, position: number, row = position, column = position): number => {
       packing.positions.push(position)
+      packing.gridRows.push(row)
+      packing.gridColumns.push(column)
       packing.segments.push(segment)
       packing.parents.push(prompt)
       return packing.rows++
     }
     const visual: RowPair[] = []
     const labels: number[] = []
-    const atEach = visualTokensAtEach(sequence, visualTokensOf)
+    const { count: atEach, grid } = visualTokensAtEach(sequence, visualTokensOf)
+    const isFull = () => packing.rows - start >= maxLength
+    let next = 0
     sequence.ids.forEach((id, i) => {
-      const isImage = id === imagePlaceholderId
-      for (let v = 0; v < (isImage ? atEach : 1) && packing.rows - start < maxLength; v++) {
-        const to = addRow(prompt, packing.rows - start)
-        if (isImage) visual.push({ to, from: visual.length })
-        else packing.tokens.push({ to, from: id })
-        labels.push(isImage ? ignoredLabel : (sequence.labels?.[i] ?? ignoredLabel))
+      if (isFull()) return
+      if (id !== imagePlaceholderId) {
+        packing.tokens.push({ to: addRow(prompt, next++), from: id })
+        labels.push(sequence.labels?.[i] ?? ignoredLabel)
+        return
       }
+      const first = next
+      for (let v = 0; v < atEach && !isFull(); v++) {
+        const [row, column] = grid ? [Math.floor(v / grid.columns), v % grid.columns] : [0, 0]
+        const to = grid ? addRow(prompt, first, first + row, first + column) : addRow(prompt, next++)
+        visual.push({ to, from: visual.length })
+        labels.push(ignoredLabel)
+      }
+      if (grid) next = first + Math.max(grid.rows, grid.columns)
     })
     const length = packing.rows - start
     packing.visual.push(visual)
-    packing.prompts.push({ start, length })
+    packing.prompts.push({ start, length, next })
     packing.lastRows.push(packing.rows - 1)
     labels.forEach((target, i) => {
       if (i > 0 && target !== ignoredLabel) packing.supervisedTokens.push({ row: start + i - 1, target })
@@ -115,7 +146,7 @@ export function pack(
       const segment = segments++
       completion.forEach((target, i) => {
         packing.supervisedTokens.push({ row: i === 0 ? start + length - 1 : packing.rows - 1, target })
-        if (i + 1 < completion.length) packing.tokens.push({ to: addRow(segment, length + i), from: target })
+        if (i + 1 < completion.length) packing.tokens.push({ to: addRow(segment, next + i), from: target })
       })
     }
   }
@@ -123,21 +154,30 @@ export function pack(
 }
 
 /** Visual tokens in the place of each placeholder. */
-function visualTokensAtEach(sequence: Sequence, visualTokensOf: (sequence: Sequence) => number): number {
+function visualTokensAtEach(
+  sequence: Sequence,
+  visualTokensOf: (sequence: Sequence) => VisualTokens,
+): VisualTokens {
   const places = sequence.ids.filter(id => id === imagePlaceholderId).length
-  if (places === 0) return 0
-  const all = visualTokensOf(sequence)
+  if (places === 0) return { count: 0 }
+  const { count: all, grid } = visualTokensOf(sequence)
   if (all % places !== 0)
     throw new Error(`${places} places for visual tokens must divide the ${all} visual tokens of a clip`)
-  return all / places
+  if (grid && all / places !== grid.rows * grid.columns)
+    throw new Error(
+      `${places} places for visual tokens must be one for each moment of a clip with ${all} visual tokens, ${grid.rows} × ${grid.columns} of a moment`,
+    )
+  return { count: all / places, grid }
 }
 
 /** For `pack`: the visual tokens that a model makes of a sequence's clip. */
 export const visualTokensOf =
   ({ vision, connector }: Pick<ModelShape, 'vision' | 'connector'>) =>
-  ({ features, pixels }: Sequence): number => {
-    const rows = features ? features.shape[0] : pixels ? featuresOf(vision, pixels.shape[0]) : 0
-    return rows > 0 ? connector.visualTokens(rows) : 0
+  ({ features, pixels }: Sequence): VisualTokens => {
+    const shape = features?.shape ?? (pixels && featureShape(vision, pixels.shape))
+    if (!shape) return { count: 0 }
+    const count = connector.visualTokens(sizeOf(shape.slice(0, -1)))
+    return { count, grid: vision.grid && gridOf(shape) }
   }
 
 /** The packing of sequences for a model, with empty rows as its device wants them. */
@@ -166,6 +206,8 @@ export function padded(packing: Packing, step: number): Packing {
     rows: packing.rows + rows.length,
     tokens: [...packing.tokens, ...rows.map(to => ({ to, from: -1 }))],
     positions: [...packing.positions, ...rows.map(() => 0)],
+    gridRows: [...packing.gridRows, ...rows.map(() => 0)],
+    gridColumns: [...packing.gridColumns, ...rows.map(() => 0)],
     segments: [...packing.segments, ...rows.map(() => segment)],
     parents: [...packing.parents, ...rows.map(() => segment)],
     supervisedTokens: [
@@ -176,8 +218,12 @@ export function padded(packing: Packing, step: number): Packing {
 }
 
 /** Positions for which a recording of the packing has angles. */
-export const positionRoom = ({ positions }: Packing): number =>
-  Math.ceil((Math.max(...positions) + 1) / 256) * 256
+export const positionRoom = ({ positions, gridRows, gridColumns }: Packing): number => {
+  const last = [positions, gridRows, gridColumns].reduce((most, list) => list.reduce(larger, most), 0)
+  return Math.ceil((last + 1) / 256) * 256
+}
+
+const larger = (a: number, b: number): number => Math.max(a, b)
 
 /** What of a packing decides the commands of a recording; its lists decide only their contents. */
 export const extentsOf = (packing: Packing): readonly number[] => [

@@ -17,17 +17,41 @@ export interface Tower {
   readonly hidden: number
   /** Blocks that are computed. */
   readonly blocks: number
-  /** Side of the square frames, pixels. */
+  /** Side of the square frames, pixels; with a `grid`, of the frames that plans of memory assume. */
   readonly imageSize: number
   readonly channels: number
   /** Tokens of one frame in the blocks. */
   readonly tokens: number
-  /** Features of one frame: the tokens that the connector gets. */
+  /** Features of one frame, or of the frames of one moment: what the connector gets. */
   readonly frameTokens: number
-  /** Bytes of the attention scores of one frame, in float32. */
+  /** Bytes of the attention scores of one frame, or of one moment, in float32. */
   readonly scoreBytes: number
-  /** The tokens (frames · tokens, hidden) of pixels (frames, channels, size, size). */
+  /** Undefined where all frames are squares of one size. */
+  readonly grid?: TowerGrid
+  /**
+   * The tokens (frames · tokens, hidden) of pixels (frames, channels, size, size); with a `grid`, the features of pixels (frames,
+   * channels, height, width), of the shape that `featureShape` says.
+   */
   record(pass: Pass, weights: ParameterSet, pixels: Tensor): Tensor
+}
+
+/**
+ * How frames that keep their shape become features (moments, levels, rows, columns, hidden): a visual token for each square of
+ * pixels of a moment, from several blocks of the tower.
+ */
+export interface TowerGrid {
+  /** Pixels across the square. Heights and widths are multiples of it. */
+  readonly unit: number
+  /** Frames of one moment; where they do not come out even, the last one is repeated. */
+  readonly step: number
+  /** Blocks whose outputs are features. */
+  readonly levels: number
+}
+
+/** Rows and columns of visual tokens. */
+export interface Grid {
+  readonly rows: number
+  readonly columns: number
 }
 
 /** A connector. The names of its weights begin with `connector.` */
@@ -36,7 +60,15 @@ export interface Connector {
   readonly layers: number
   /** Visual tokens of a clip with this many features. */
   visualTokens(features: number): number
-  /** The visual tokens (visual tokens, hidden of the language model) of features (features, hidden of the tower). */
+  /**
+   * Layers of the language model after which more is added at the visual tokens (DeepStack, Meng et al., arXiv:2406.04334): the
+   * first ones. By default 0.
+   */
+  readonly deep?: number
+  /**
+   * The visual tokens (visual tokens, hidden of the language model) of features (features, hidden of the tower); below them as many
+   * rows again for each of the `deep` layers.
+   */
   record(pass: Pass, weights: ParameterSet, features: Tensor): Tensor
 }
 
@@ -54,6 +86,11 @@ export interface LanguageShape {
   readonly tied: boolean
   /** The projections of queries, keys and values have biases. */
   readonly biased: boolean
+  /**
+   * Pairs of a head that turn by a token's position in time, its row and its column (`pickAngles`). Undefined where a token has one
+   * position.
+   */
+  readonly sections?: readonly number[]
 }
 
 /** A language model. */
@@ -73,6 +110,8 @@ export interface LanguageOptions {
   recompute?: Recompute
   /** Type of queries, keys and values; by default f32. */
   attendedType?: FloatType
+  /** Called with the hidden states (rows, hidden) after each layer; the next one gets what it returns. */
+  after?: (layer: number, x: Tensor) => Tensor
 }
 
 /**
@@ -81,5 +120,17 @@ export interface LanguageOptions {
  */
 export type Attend = (layer: number, queries: Tensor, keys: Tensor, values: Tensor) => Tensor
 
-/** Features of a clip of this many frames. */
-export const featuresOf = ({ frameTokens }: Tower, frames: number): number => frames * frameTokens
+/** Features of a clip of this many frames; with a `grid`, of frames of the assumed size. */
+export const featuresOf = ({ frameTokens, grid }: Tower, frames: number): number =>
+  Math.ceil(frames / (grid?.step ?? 1)) * frameTokens
+
+/** The shape of the features of pixels (frames, channels, height, width). */
+export function featureShape({ hidden, frameTokens, grid }: Tower, pixels: readonly number[]): number[] {
+  const [frames, , height, width] = pixels
+  if (!grid) return [frames * frameTokens, hidden]
+  const { unit, step, levels } = grid
+  return [Math.ceil(frames / step), levels, height / unit, width / unit, hidden]
+}
+
+/** The visual tokens of one moment, by the shape of features. */
+export const gridOf = ([, , rows, columns]: readonly number[]): Grid => ({ rows, columns })

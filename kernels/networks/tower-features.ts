@@ -1,4 +1,5 @@
 import type { Tensor } from '../device/tensor.ts'
+import { copy } from '../elementwise/copy.ts'
 import { gather, gatherInto } from '../layers/gather.ts'
 import type { Pass } from '../layers/pass.ts'
 import type { ParameterSet } from './parameters.ts'
@@ -8,7 +9,7 @@ import type { Tower } from './shape.ts'
 export const trainsVision = ({ byName }: ParameterSet): boolean =>
   [...byName.values()].some(({ name, gradient }) => gradient && name.startsWith('vision_tower.'))
 
-/** Records the tower over pixels (frames, channels, size, size), into features (frames · frame tokens, hidden). */
+/** Records the tower over pixels (frames, channels, height, width), into features of their `featureShape`. */
 export function recordTower(
   pass: Pass,
   weights: ParameterSet,
@@ -16,13 +17,19 @@ export function recordTower(
   pixels: Tensor,
   features: Tensor,
 ): void {
+  const x = tower.record(pass, weights, pixels)
+  if (tower.grid) {
+    copy(pass.recording, { from: x, into: features })
+    return
+  }
   const pairs = featureRows(tower, pixels.shape[0]).map((from, to) => ({ to, from }))
-  gatherInto(pass, tower.record(pass, weights, pixels), features, pairs)
+  gatherInto(pass, x, features, pairs)
 }
 
-/** The same features as a tensor of the pass, through which gradients flow: (frames · frame tokens, hidden). */
+/** The same features as a tensor of the pass, through which gradients flow. */
 export function towerFeatures(pass: Pass, weights: ParameterSet, tower: Tower, pixels: Tensor): Tensor {
   const x = tower.record(pass, weights, pixels)
+  if (tower.grid) return x
   return gather(pass, x, featureRows(tower, pixels.shape[0]), 'vision features')
 }
 

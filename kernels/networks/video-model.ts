@@ -11,7 +11,7 @@ import { hiddenStates } from './hidden-states.ts'
 import { headWeight } from './language-weights.ts'
 import { extentsOf, type Packed, pack, padded, rowStep, type Sequence, visualTokensOf } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
-import { featuresOf, type ModelShape, type Tower } from './shape.ts'
+import { featureShape, type ModelShape, type Tower } from './shape.ts'
 import { recordTower } from './tower-features.ts'
 
 /** A loaded video model. */
@@ -27,37 +27,37 @@ export interface VideoModel {
   readonly maxLength: number
 }
 
-/** Vision features (frames · tokens, vision hidden) of pixels (frames, channels, size, size), in a buffer of their own. */
+/** Vision features of pixels (frames, channels, height, width), of their `featureShape`, in a buffer of their own. */
 export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<Required<Tensor>> {
   const { device, shape, weights, precision } = model
-  const frames = pixels.shape[0]
-  const { frameTokens, hidden } = shape.vision
-  const features = device.borrowTensor('vision features', [featuresOf(shape.vision, frames), hidden])
-  for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, frames)) {
+  const [, ...extents] = pixels.shape
+  const features = device.borrowTensor('vision features', featureShape(shape.vision, pixels.shape))
+  for (const { start, count } of framesAtOnce(device.maxBindingBytes, shape.vision, pixels.shape)) {
+    const before = start === 0 ? 0 : sizeOf(featureShape(shape.vision, [start, ...extents]))
     const { compiled, made } = await compileOrReuse(device, {
       owner: weights,
       label: 'vision tower',
-      key: `${count} ${precision}`,
+      key: `${[count, ...extents]} ${precision}`,
       precision,
-      record: recording => recordVision(recording, model, count),
+      record: recording => recordVision(recording, model, [count, ...extents]),
     })
-    device.copy(pixels, compiled.at(made.pixels), start * sizeOf(pixels.shape.slice(1)), 0)
+    device.copy(pixels, compiled.at(made.pixels), start * sizeOf(extents), 0)
     compiled.run()
-    device.copy(compiled.at(made.features), features, 0, start * frameTokens * hidden)
+    device.copy(compiled.at(made.features), features, 0, before)
     compiled.free()
   }
   return features
 }
 
-/** The vision tower over a number of frames. */
+/** The vision tower over pixels of this shape. */
 function recordVision(
   recording: Recording,
   { weights, shape: { vision } }: VideoModel,
-  frames: number,
+  extents: readonly number[],
 ): { pixels: Tensor; features: Tensor } {
   recording.saturated = weights.lossScale?.forwardCuts
-  const pixels = recording.pin('pixels', [frames, vision.channels, vision.imageSize, vision.imageSize])
-  const features = recording.pin('vision features', [featuresOf(vision, frames), vision.hidden])
+  const pixels = recording.pin('pixels', extents)
+  const features = recording.pin('vision features', featureShape(vision, extents))
   recordTower(new Pass(recording, false), weights, vision, pixels, features)
   return { pixels, features }
 }
@@ -240,21 +240,27 @@ export async function promptStates(model: VideoModel, prompt: Sequence): Promise
   return states
 }
 
-/** Ranges of frames whose attention scores fit into one binding and whose pixels start at an offset that WebGPU allows. */
+/**
+ * Ranges of frames, of pixels (frames, channels, height, width), whose attention scores fit into one binding and whose pixels start
+ * at an offset that WebGPU allows. No moment is divided.
+ */
 export function framesAtOnce(
   maxBindingBytes: number,
-  vision: Tower,
-  frames: number,
+  { scoreBytes: assumed, imageSize, grid }: Tower,
+  pixels: readonly number[],
 ): { start: number; count: number }[] {
-  const { scoreBytes } = vision
-  const frameBytes = vision.channels * vision.imageSize ** 2 * 4
-  let step = 1
+  const [frames, ...extents] = pixels
+  const [, height, width] = extents
+  const moment = grid?.step ?? 1
+  const scoreBytes = (assumed * ((height * width) / imageSize ** 2) ** 2) / moment
+  const frameBytes = sizeOf(extents) * 4
+  let step = moment
   while ((step * frameBytes) % 256 !== 0) step *= 2
   const fitting = Math.floor(maxBindingBytes / Math.max(scoreBytes, frameBytes))
   const size = fitting >= frames ? frames : Math.floor(fitting / step) * step
   if (size === 0)
     throw new Error(
-      `vision tower: ${step} frames need ${step * scoreBytes} bytes of attention scores; a binding holds ${maxBindingBytes}`,
+      `vision tower: ${step} frames need ${Math.ceil(step * scoreBytes)} bytes of attention scores; a binding holds ${maxBindingBytes}`,
     )
   return Array.from({ length: Math.ceil(frames / size) }, (_, i) => {
     return { start: i * size, count: Math.min(size, frames - i * size) }

@@ -14,7 +14,9 @@ export interface WatchedClip {
   durationSeconds: number
   /** Frame numbers that any of the questions sees, increasing. */
   frames: readonly number[]
-  /** (frames, 3, size, size), when a model will look at them. */
+  /** Shape (frames, 3, height, width) of the pixels, when a model will look at them. */
+  pixelShape?: readonly number[]
+  /** The pixels themselves, where the cache has no features of the frames. */
   pixels?: Tensor
   /** The frames' features, where the cache had them. */
   features?: Float32Array<ArrayBuffer>

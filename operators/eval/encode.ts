@@ -1,11 +1,12 @@
 import { type Emission, operator } from '../../engine/operator.ts'
 import { storageOf } from '../../kernels/device/storage-of.ts'
-import { bytesOf, type Tensor } from '../../kernels/device/tensor.ts'
+import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
+import { featureShape } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { FeatureCache } from '../model/feature-cache.ts'
 import { visionMemory } from '../model/sizes.ts'
-import { featureShape, zeroFeatures } from '../model/zero-features.ts'
+import { zeroFeatures } from '../model/zero-features.ts'
 import { modelDims } from '../ports.ts'
 import type { QuestionWith } from '../question.ts'
 import { promptOf } from '../text/prompt.ts'
@@ -42,31 +43,31 @@ export default operator({
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()
-      const all =
-        visual === 'zero'
-          ? zeroFeatures(device, featureShape(model, clip.frames.length))
-          : await featuresOf(model, clip)
+      const all = await featuresOf(model, clip, visual)
       if (visual === 'frames' && clip.featureKey !== undefined && !clip.features)
         await context.resource<FeatureCache>(cache).put(clip.featureKey, bytesOf(all), () => device.read(all))
       await device.finish()
       const encode = (performance.now() - started) / 1000
       const free = (features: Tensor) => device.freeTensor(features)
       const shared = counted(() => free(all))
-      const emissions = pendingOf(clip.questions).map((question, i) => {
+      const emissions: Emission<AskedQuestion>[] = []
+      for (const [i, question] of pendingOf(clip.questions).entries()) {
         const { indices, text, framesPerSecond } = question.shown
         const seesAll = indices.join() === clip.frames.join()
-        const features = seesAll ? all : gathered(model, all, clip.frames, indices)
+        const features = seesAll ? all : await featuresOfSome(model, clip, { all, indices, visual })
         const dispose = seesAll ? shared.take() : () => free(features)
         const { text: prompt, ids } = promptOf(model.tokenizer, templateFor(model, template), text, wording, {
           seconds: indices.map(frame => frame / framesPerSecond),
           durationSeconds: clip.durationSeconds,
         })
         const seconds = i === 0 ? { ...question.seconds, encode } : {}
-        return context.emit(
-          { ...question, prompt, input: { ids, features }, seconds },
-          { key: question.fields.id, bytes: bytesOf(features), dispose, keep: false },
+        emissions.push(
+          context.emit(
+            { ...question, prompt, input: { ids, features }, seconds },
+            { key: question.fields.id, bytes: bytesOf(features), dispose, keep: false },
+          ),
         )
-      })
+      }
       shared.done()
       return emissions
     }
@@ -77,15 +78,51 @@ export default operator({
 /** Kind `asked`. */
 export type AskedQuestion = QuestionWith<'shown' | 'prompt' | 'input'>
 
-/** Features of all frames of a clip: from the cache, or computed. */
+/** Features of all frames of a clip: from the cache, or computed, or zeros. */
 async function featuresOf(
   model: LoadedModel,
-  { video, pixels, features, frames }: WatchedClip,
+  { video, pixels, pixelShape, features }: WatchedClip,
+  visual: 'frames' | 'zero',
 ): Promise<Tensor> {
-  if (features)
-    return model.device.tensor('cached features', featureShape(model, frames.length), 'f32', features)
+  const { device, shape } = model
+  if (!pixelShape) throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
+  const extents = featureShape(shape.vision, pixelShape)
+  if (visual === 'zero') return zeroFeatures(device, extents)
+  if (features) return device.tensor('cached features', extents, 'f32', features)
   if (pixels) return encodeFrames(model, pixels)
-  throw new Error(`${video}: eval.watch must be given the model that eval.encode uses`)
+  throw new Error(`${video}: has neither pixels nor features`)
+}
+
+interface SomeFrames {
+  /** The features of all frames of the clip. */
+  all: Tensor
+  indices: readonly number[]
+  visual: 'frames' | 'zero'
+}
+
+/** Features of some frames of a clip, in the order of `indices`. Pairs of frames are encoded anew. */
+async function featuresOfSome(
+  model: LoadedModel,
+  { frames, pixels }: WatchedClip,
+  { all, indices, visual }: SomeFrames,
+): Promise<Tensor> {
+  const { device, shape } = model
+  if (!shape.vision.grid) return gathered(model, all, frames, indices)
+  if (!pixels)
+    throw new Error('features of pairs of frames are not kept for questions that see different ones')
+  const some = device.tensor('pixels of a question', [indices.length, ...pixels.shape.slice(1)])
+  const count = sizeOf(pixels.shape.slice(1))
+  device.copyAll(
+    indices.map((index, i) => {
+      return { source: pixels, into: some, start: frames.indexOf(index) * count, at: i * count, count }
+    }),
+  )
+  try {
+    if (visual === 'zero') return zeroFeatures(device, featureShape(shape.vision, some.shape))
+    return await encodeFrames(model, some)
+  } finally {
+    device.freeTensor(some)
+  }
 }
 
 /** The question's words are complete already. */

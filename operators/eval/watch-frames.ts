@@ -1,4 +1,5 @@
 import type { Context } from '../../engine/operator.ts'
+import { bytesOf } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
@@ -42,7 +43,7 @@ export async function watchFrames(
   const { processor } = model
   const device = await sharedDevice(context)
   const pixels = await framePixels(device, seen, frames, { processor, aspect }, signal)
-  const bytes = frames.length * 3 * processor.size ** 2 * 4
+  const bytes = bytesOf(pixels)
   return {
     thumbnails,
     pixels: { value: { pixels }, options: { bytes, dispose: () => device.freeTensor(pixels) } },

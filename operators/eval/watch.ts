@@ -6,6 +6,7 @@ import type { FeatureCache } from '../model/feature-cache.ts'
 import type { Question } from '../question.ts'
 import { clipsAtOnce, concurrencyField } from '../video/concurrency.ts'
 import { sortedUnique } from '../video/frame-indices.ts'
+import { pixelShape } from '../video/frame-pixels.ts'
 import { openClip } from '../video/open-clip.ts'
 import { VideoError } from '../video/video-error.ts'
 import { type ClipQuestions, pendingOf, type WatchedClip } from './clip-questions.ts'
@@ -49,7 +50,7 @@ const config = {
     enum: ['square', 'pad'],
     default: 'square',
     description:
-      'Squash frames to the square, or put them in the middle of a square of the mean colour first.',
+      'Squash frames to the square, or put them in the middle of a square of the mean colour first. Models for frames of any shape squash none.',
   },
   profile: {
     type: 'string',
@@ -132,7 +133,13 @@ export default operator({
         const failures = faults.flatMap(({ question, error }) => failed([question], error))
         if (shown.length === 0) return failures
         const frames = sortedUnique(shown.flatMap(question => question.shown.indices))
-        const cached = model && cache && (await recall(cache, opened.path, frames, { aspect, model }))
+        // Features of pairs of frames are those of all frames or of none.
+        const areApart =
+          model?.shape.vision.grid && shown.some(one => one.shown.indices.join() !== frames.join())
+        const cached =
+          model && cache && !areApart
+            ? await recall(cache, opened.path, frames, { aspect, model })
+            : undefined
         const isDecoded = !cached?.features || sheetWidth > 0
         const seen = isDecoded
           ? await watchFrames(opened, frames, cached?.features ? undefined : model, settings, context)
@@ -148,6 +155,9 @@ export default operator({
             questions: sheeted,
             durationSeconds,
             frames,
+            ...(model && {
+              pixelShape: pixelShape(opened, frames.length, { processor: model.processor, aspect }),
+            }),
             ...cached,
             ...seen?.pixels?.value,
           }

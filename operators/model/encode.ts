@@ -5,9 +5,9 @@ import { framesPort, modelDims, promptPort } from '../ports.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
 import { templateField, templateFor } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
-import { featuresOfFrames } from './frame-features.ts'
+import { featuresOfFrames, shapeOfFeatures } from './frame-features.ts'
 import { visionMemory } from './sizes.ts'
-import { featureShape, zeroFeatures } from './zero-features.ts'
+import { zeroFeatures } from './zero-features.ts'
 
 /** The vision tower is frozen, so a clip's features are computed once, however often the prompt is used. */
 export default operator({
@@ -42,8 +42,10 @@ export default operator({
         )
         const { indices } = clip
         const { features, options } =
-          visual === 'zero' ? hidden(model, indices.length) : await featuresOfFrames(model, name, clip)
-        const origin = made && { made: { ...made, model: name, visual, indices } }
+          visual === 'zero'
+            ? hidden(model, shapeOfFeatures(model, name, clip))
+            : await featuresOfFrames(model, name, clip)
+        const origin = made && { made: { ...made, model: name, visual, indices, shape: features.shape } }
         const prompt: Prompt = { sample, text, ids, features, ...origin }
         return context.emit(prompt, options)
       }),
@@ -52,8 +54,8 @@ export default operator({
 })
 
 /** Zeros in place of the features of frames. */
-function hidden(model: LoadedModel, frames: number) {
-  const features = zeroFeatures(model.device, featureShape(model, frames))
+function hidden(model: LoadedModel, shape: readonly number[]) {
+  const features = zeroFeatures(model.device, shape)
   const dispose = () => model.device.freeTensor(features)
   return { features, options: { bytes: bytesOf(features), dispose, keep: false } }
 }

@@ -93,7 +93,11 @@ export async function writeRandomCheckpoint(folder: string, config: Config<typeo
   for (const name of ['tokenizer.json', 'tokenizer_config.json'])
     await copyFile(join(source, name), join(folder, name))
   await writeJson(folder, 'config.json', modelConfig)
-  await writeJson(folder, 'preprocessor_config.json', processorJson(config.imageSize, 'siglip'))
+  await writeJson(
+    folder,
+    'preprocessor_config.json',
+    processorJson({ imageSize: config.imageSize, kind: 'siglip' }),
+  )
   const { eosId } = tokenizer
   await writeJson(folder, 'generation_config.json', { bos_token_id: eosId, eos_token_id: eosId })
   await writeSafetensors(join(folder, 'model.safetensors'), tensors)

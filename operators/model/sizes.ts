@@ -68,6 +68,7 @@ export function outlineOf({ path, train, precision, adapter, integersOf }: Outli
 export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel): Sizes => ({
   imageSize: vision.imageSize,
   frameTokens: vision.frameTokens,
+  keepsShape: vision.grid ? 1 : 0,
   visionHidden: vision.hidden,
   trained: gradientBytes / 4,
 })

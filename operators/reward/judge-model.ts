@@ -3,7 +3,6 @@ import { at } from '../../engine/shared/at.ts'
 import { generate, type PromptRequest } from '../../kernels/networks/generation/batch-writer.ts'
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
-import { featureShape } from '../model/zero-features.ts'
 import { groupPort } from '../ports.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
@@ -79,7 +78,7 @@ export function agreement(text: string, judged: string): 0 | 1 | null {
 
 function checkFeatures({ prompt: { features } }: Group, model: LoadedModel, who: string): void {
   const width = features.shape.at(-1)
-  const [, hidden] = featureShape(model, 1)
+  const { hidden } = model.shape.vision
   if (width === hidden) return
   throw new RewardError(
     'bad-judge',

@@ -8,7 +8,7 @@ import { featuresOfFrames } from '../model/frame-features.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
 import type { ShownClip } from '../text/smolvlm-frames.ts'
-import { renderConversation, type Template, templateField, templateFor } from '../text/template.ts'
+import { placesOf, renderConversation, type Template, templateField, templateFor } from '../text/template.ts'
 import { tokenizeWithLabels } from '../text/tokenize.ts'
 import { ExampleError } from './example-error.ts'
 
@@ -58,7 +58,7 @@ export function exampleOf(
   const text = renderConversation(template, conversations, clip)
   const { ids, labels } = tokenizeWithLabels(tokenizer, template, text, key)
   const images = ids.filter(id => id === imagePlaceholderId).length
-  const wanted = template.frames ? clip.seconds.length : 1
+  const wanted = placesOf(template, clip)
   if (images !== wanted)
     throw new ExampleError(
       'image-count',

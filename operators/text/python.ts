@@ -20,6 +20,13 @@ export function lengthOf(text: string): number {
   return length
 }
 
+/** Python's `f'{value:.1f}'` of a number of at least 0: a value in the middle goes to the even digit. */
+export function oneDecimal(value: number): string {
+  // Of binary fractions only quarters lie in the middle of two tenths.
+  const isMiddle = (value * 4) % 2 === 1
+  return isMiddle ? `${Math.floor(value)}.${value % 1 < 0.5 ? 2 : 8}` : value.toFixed(1)
+}
+
 /** Python's `text[:1]`: the first code point, or nothing. */
 export function firstOf(text: string): string {
   const [first = ''] = text

@@ -1,6 +1,7 @@
 import type { Field } from '../../engine/operator.ts'
 import type { Message } from '../kinds.ts'
 import { strip } from './python.ts'
+import { qwen3VlFrames, qwen3VlMoments } from './qwen3-vl-frames.ts'
 import { type ShownClip, smolVlmFrames } from './smolvlm-frames.ts'
 import { TextError } from './text-error.ts'
 
@@ -15,7 +16,7 @@ export interface Template {
   readonly separator: string
   /** Ends an answer; empty when the model does not learn to end. */
   readonly endOfText: string
-  /** The words in the place of `<image>`, with an `<image>` for each frame; without it one stands for the whole clip. */
+  /** The words in the place of `<image>`, with an `<image>` for each frame or moment; without it one stands for the whole clip. */
   readonly frames?: (clip: ShownClip) => string
   /** Most tokens that these words take for each frame, by the published tokenizer and of a clip shorter than 100 minutes. */
   readonly frameWords: number
@@ -23,7 +24,7 @@ export interface Template {
 
 export type TemplateName = keyof typeof templates
 
-/** InternVL3's, in the form of ChatML. */
+/** InternVL3's and Qwen3-VL's, in the form of ChatML. */
 const chatMl = {
   image: '<image>{content}',
   user: '<|im_start|>user\n{content}<|im_end|>\n',
@@ -67,6 +68,8 @@ export const templates = {
     frameWords: 13,
   },
   internvl: { ...chatMl, system: '' },
+  qwen3vl: { ...chatMl, system: '', frames: qwen3VlFrames, frameWords: 7 },
+  qwen3vl_4: { ...chatMl, system: '', frames: qwen3VlMoments, frameWords: 6 },
   // The words that the code beside its authors' layout begins with.
   internvl_chat: {
     ...chatMl,
@@ -79,10 +82,10 @@ export const templates = {
 /** Config field of operators that render conversations. */
 export const templateField = {
   type: 'string',
-  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm', 'internvl', 'internvl_chat'],
+  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm', 'internvl', 'internvl_chat', 'qwen3vl', 'qwen3vl_4'],
   default: 'model',
   description:
-    'Conversation template. model: the one that the model was trained with. `pretrain` leaves out the question, to learn captions from the frames alone.',
+    'Conversation template. model: the one that the model was trained with. qwen3vl_4: without the tokens that transformers 5 leaves around all frames. `pretrain` leaves out the question, to learn captions from the frames alone.',
 } as const satisfies Field
 
 /** The template that a config field names, for a model. */
@@ -111,6 +114,10 @@ export function renderPrompt(template: Template, question: string, clip?: ShownC
   const text = template.system + renderQuestion(template, question) + cue
   return withFrames(template, text, clip)
 }
+
+/** How often `<image>` stands in the words of a clip. */
+export const placesOf = ({ frames }: Template, clip: ShownClip): number =>
+  frames ? frames(clip).split(imageMarker).length - 1 : 1
 
 /** The frames of a clip in InternVL's words, counted from 1 (InternVLProcessor of transformers). */
 function internVlFrames({ seconds }: ShownClip): string {

@@ -1,10 +1,27 @@
 import type { Device } from '../../kernels/device/device.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
+import type { Extent } from '../../kernels/pixels/resize.ts'
 import type { Clip } from '../kinds.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
-import { frameResizer, padToSquare } from './frame-resizer.ts'
+import { frameResizer, padToSquare, pixelsOf } from './frame-resizer.ts'
 
-/** Decodes, resizes and normalises frames, in increasing order, to a tensor (frames, 3, size, size). */
+/** The size of frames before they are resized. */
+function shownExtent({ width, height }: Extent, aspect: 'square' | 'pad'): Extent {
+  const side = Math.max(width, height)
+  return aspect === 'pad' ? { width: side, height: side } : { width, height }
+}
+
+/** The shape (frames, 3, height, width) of the pixels of so many frames of a clip. */
+export function pixelShape(
+  clip: Extent,
+  frames: number,
+  { processor, aspect }: { processor: Processor; aspect: 'square' | 'pad' },
+): number[] {
+  const { height, width } = pixelsOf(shownExtent(clip, aspect), frames, processor)
+  return [frames, 3, height, width]
+}
+
+/** Decodes, resizes and normalises frames, in increasing order, to a tensor (frames, 3, height, width). */
 export async function framePixels(
   device: Device,
   clip: Clip,
@@ -12,13 +29,14 @@ export async function framePixels(
   { processor, aspect }: { processor: Processor; aspect: 'square' | 'pad' },
   signal?: AbortSignal,
 ): Promise<Tensor> {
-  const { size, mean } = processor
+  const { mean } = processor
   const pad = aspect === 'pad' && clip.width !== clip.height
-  const side = Math.max(clip.width, clip.height)
   const background = mean.map(value => Math.trunc(value * 255))
-  const pixels = device.tensor(`frames of ${clip.path}`, [indices.length, 3, size, size])
+  const from = shownExtent(clip, aspect)
+  const to = pixelsOf(from, indices.length, processor)
+  const pixels = device.tensor(`frames of ${clip.path}`, [indices.length, 3, to.height, to.width])
   try {
-    const resizer = await frameResizer(device, pad ? { width: side, height: side } : clip, processor)
+    const resizer = await frameResizer(device, from, to, processor)
     try {
       let at = 0
       for await (const frame of clip.frames(indices, signal))

@@ -5,35 +5,42 @@ import { normalisationTable, normalisePixels } from '../../kernels/pixels/normal
 import { type Extent, filterTensors, packedWords, resize, resizeAgain } from '../../kernels/pixels/resize.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'
+import { sizeOfFrames } from '../model/checkpoint/frame-shape.ts'
 import type { Processor } from '../model/checkpoint/processor.ts'
 
 export interface FrameResizer {
-  /** Resizes and normalises one packed RGB frame into frame `at` of a tensor (frames, 3, size, size). */
+  /** Resizes and normalises one packed RGB frame into frame `at` of a tensor (frames, 3, height, width). */
   add(frame: Uint8Array, into: Tensor, at: number): void
   /** The resized bytes of the last frame, packed RGB. */
   resized(): Promise<Uint8Array>
   free(): void
 }
 
-/** Prepares for frames of one size. One frame is in work at a time: memory does not grow with their number. */
+/** The size of pixels that so many frames of a clip become. */
+export function pixelsOf(from: Extent, frames: number, { size, shape }: Processor): Extent {
+  return shape ? sizeOfFrames(from, frames, shape) : { width: size, height: size }
+}
+
+/**
+ * Prepares for frames of one size, from one to another. One frame is in work at a time: memory does not grow with their number.
+ */
 export async function frameResizer(
   device: Device,
   from: Extent,
+  to: Extent,
   processor: Processor,
 ): Promise<FrameResizer> {
-  const { size } = processor
-  if (!processor.resize && (from.width !== size || from.height !== size))
+  if (!processor.resize && (from.width !== to.width || from.height !== to.height))
     throw new Error(
-      `frames are ${from.width} × ${from.height}; do_resize is off, so they must be ${size} × ${size}`,
+      `frames are ${from.width} × ${from.height}; do_resize is off, so they must be ${to.width} × ${to.height}`,
     )
   const recording = new Recording(device)
   const picture = recording.pin('picture', [packedWords(from)], 'u32')
-  const pixels = recording.pin('resized', [size, size], 'u32')
-  const values = recording.pin('pixel values', [3, size, size])
-  const square = { width: size, height: size }
+  const pixels = recording.pin('resized', [to.height, to.width], 'u32')
+  const values = recording.pin('pixel values', [3, to.height, to.width])
   const first = firstExtent(from, processor)
-  const filters = filterTensors(device, from, first ?? square)
-  const again = first && filterTensors(device, first, square)
+  const filters = filterTensors(device, from, first ?? to)
+  const again = first && filterTensors(device, first, to)
   const table = device.tensor('normalisation', [3, 256], 'f32', normalisationTable(processor))
   const free = () => {
     const both = [filters, ...(again ? [again] : [])]

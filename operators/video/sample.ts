@@ -1,13 +1,13 @@
 import { operator } from '../../engine/operator.ts'
 import { bytesOf } from '../../kernels/device/tensor.ts'
+import { featureShape } from '../../kernels/networks/shape.ts'
 import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import { sharedDevice } from '../device.ts'
 import type { Clip, Frames } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { FeatureCache } from '../model/feature-cache.ts'
-import { featureShape } from '../model/zero-features.ts'
 import { framesPort, modelDims } from '../ports.ts'
-import { framePixels } from './frame-pixels.ts'
+import { framePixels, pixelShape } from './frame-pixels.ts'
 import { frameSheet } from './frame-sheet.ts'
 import { pickFrames } from './pick-frames.ts'
 
@@ -60,7 +60,7 @@ const config = {
     enum: ['square', 'pad'],
     default: 'square',
     description:
-      'Squash frames to the square, or put them in the middle of a square of the mean colour first.',
+      'Squash frames to the square, or put them in the middle of a square of the mean colour first. Models for frames of any shape squash none.',
   },
   cache: {
     type: 'string',
@@ -101,7 +101,9 @@ export default operator({
       const cache = await cacheOf(model, clip, indices)
       const found = sheet?.isMissing(context.runDirectory) ? undefined : cache?.found
       if (found) {
-        const features = device.tensor('kept features', featureShape(model, indices.length), 'f32', found)
+        const { processor, shape } = model
+        const pixels = pixelShape(clip, indices.length, { processor, aspect: settings.aspect })
+        const features = device.tensor('kept features', featureShape(shape.vision, pixels), 'f32', found)
         const seen: Frames = { ...frames, kept: { features, model: settings.model } }
         const dispose = () => device.freeTensor(features)
         return context.emit(seen, { bytes: bytesOf(features), dispose, keep: false })

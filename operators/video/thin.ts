@@ -28,6 +28,10 @@ export default operator({
         const chosen = evenlySpaced(indices.length, Math.min(count, indices.length))
         const few = (tensor: Tensor) => framesOf(device, tensor, indices.length, chosen)
         const seen = pixels ? few(pixels) : undefined
+        if (kept && kept.features.shape.length > 2)
+          throw new Error(
+            'features of pairs of frames cannot be thinned: give video.sample no cache, so that there are pixels',
+          )
         const features = kept && few(kept.features)
         const tensors = [seen, features].flatMap(tensor => tensor ?? [])
         const value: Frames = {

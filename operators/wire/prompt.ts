@@ -10,7 +10,7 @@ import { bytesOf } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Clip, Group, Prompt, PromptMade, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
-import { featureShape, zeroFeatures } from '../model/zero-features.ts'
+import { zeroFeatures } from '../model/zero-features.ts'
 import { framePixels } from '../video/frame-pixels.ts'
 import { packTensor, unpackTensor } from './tensors.ts'
 
@@ -73,7 +73,7 @@ async function promptFrom(
   const model = context.resource<LoadedModel>(made.model)
   const features =
     made.visual === 'zero'
-      ? zeroFeatures(model.device, featureShape(model, made.indices.length))
+      ? zeroFeatures(model.device, made.shape)
       : await encodedAgain(model, sample, made, context.signal)
   const dispose = () => model.device.freeTensor(features)
   return { value: { ...prompt, features }, bytes: bytesOf(features), dispose }

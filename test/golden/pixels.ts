@@ -41,7 +41,12 @@ export async function checkPixels(folder: string, device: Device): Promise<Row[]
 
 async function checkPicture(file: SafetensorsFile, picture: Picture, device: Device): Promise<Row[]> {
   const { index, width, height, size } = picture
-  const resizer = await frameResizer(device, { width, height }, { ...processor, size })
+  const resizer = await frameResizer(
+    device,
+    { width, height },
+    { width: size, height: size },
+    { ...processor, size },
+  )
   const tensor = device.tensor(`${index}.pixel_values`, [3, size, size])
   try {
     resizer.add(await joined(readBytes(file, `${index}.input`)), tensor, 0)

@@ -2,6 +2,7 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { featuresOf } from '../../kernels/networks/shape.ts'
 import { openAdapter } from '../../operators/model/checkpoint/adapter-files.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { templates } from '../../operators/text/template.ts'
@@ -15,6 +16,7 @@ const families = {
   smolvlm: /^<\|im_start\|>User: You are provided .* of two frames .* from 00:03:.*\nIn which direction/s,
   internvl:
     /^<\|im_start\|>user\nFrame1: <img><image><\/img>\nFrame2: <img><image><\/img>\nIn which direction/,
+  qwen3vl: /^<\|im_start\|>user\n<\|vision_start\|><2\.0 seconds><\|vision_start\|><image>/,
 }
 
 const linesOf = (...path: string[]) =>
@@ -92,9 +94,9 @@ for (const [family, beginning] of Object.entries(families)) {
     const { language, connector, vision, template } = (await openCheckpoint(model)).config
     const { layers, keyValueHeads, headSize } = language.network
     const { frameWords } = templates[template]
-    const positions = connector.network.visualTokens(vision.network.frameTokens) + frameWords
+    const positions = connector.network.visualTokens(featuresOf(vision.network, 32)) + 32 * frameWords
     // Keys and values of heads this narrow are kept in float32.
-    const bytes = 32 * positions * 2 * layers * keyValueHeads * headSize * 4
+    const bytes = positions * 2 * layers * keyValueHeads * headSize * 4
     const added = (await cacheOf(40)) - (await cacheOf(8))
     t.ok(frameWords > 0)
     t.ok(Math.abs(added - bytes / 1e3) < 1, `${added} kB, wanted ${bytes / 1e3}`)

@@ -53,7 +53,7 @@ export function fastSteps(
       const tensor = prefixes[layer]
       return { keys: { tensor, at: 0 }, values: { tensor, at: (options.rows + keysAtOnce) * width }, width }
     },
-    promptWrites(prompt, length) {
+    promptWrites(prompt, { length }) {
       const group = { ...groups()[prompt], length }
       const itemsBefore = groups()
         .slice(0, prompt)

@@ -19,8 +19,8 @@ export interface Steps {
   promptStore(layer: number): PromptStore
   /** Records one step: the logits (sequences, vocabulary) of the token after `ids`. */
   recordStep(): Tensor
-  /** The writes that tell the steps that a prompt of this length takes the place of an earlier one. */
-  promptWrites(prompt: number, length: number): readonly ListWrite[]
+  /** The writes that tell the steps that a prompt of this extent takes the place of an earlier one. */
+  promptWrites(prompt: number, of: PromptExtent): readonly ListWrite[]
 }
 
 /** Tensors with rows of keys, and of values; `at` is the first element of row 0. */
@@ -38,10 +38,15 @@ export interface ListWrite {
   data: Uint32Array<ArrayBuffer>
 }
 
-/** The rows that a prompt takes in the keys and values of all prompts; it may take up to `room`. */
-export interface PromptRows {
-  start: number
+/** How many rows a prompt has, and the position of the token after it. */
+export interface PromptExtent {
   length: number
+  next: number
+}
+
+/** The rows that a prompt takes in the keys and values of all prompts; it may take up to `room`. */
+export interface PromptRows extends PromptExtent {
+  start: number
   room: number
 }
 
@@ -87,11 +92,11 @@ export function plainSteps(
   const caches = room('cached', [count, capacity, width])
   const list = (label: string, values: readonly number[]) =>
     recording.constant(label, [values.length], Uint32Array.from(values))
-  const ofOwners = (label: string, field: 'start' | 'length') => {
+  const ofOwners = (label: string, field: 'start' | 'length' | 'next') => {
     const values = derived(prompts, of => Uint32Array.from(owners, owner => of[owner][field]))
     return recording.input(label, [count], values)
   }
-  const positions = ofOwners('positions', 'length')
+  const positions = ofOwners('positions', 'next')
   const prefixLengths = ofOwners('prefix lengths', 'length')
   const shared = sharedPrompts(recording, owners, prompts())
   // The products read all rows that a prompt may have.
@@ -104,10 +109,14 @@ export function plainSteps(
       const { keys, values } = prefixes[layer]
       return { keys: { tensor: keys, at: 0 }, values: { tensor: values, at: 0 }, width }
     },
-    promptWrites(prompt, length) {
+    promptWrites(prompt, { length, next }) {
       const at = owners.indexOf(prompt)
-      const data = new Uint32Array(owners.filter(owner => owner === prompt).length).fill(length)
-      return [positions, prefixLengths].map(into => ({ into, at, data }))
+      const all = (value: number) =>
+        new Uint32Array(owners.filter(owner => owner === prompt).length).fill(value)
+      return [
+        { into: positions, at, data: all(next) },
+        { into: prefixLengths, at, data: all(length) },
+      ]
     },
     recordStep() {
       const embeddings = recording.tensor('embeddings', [count, hidden])

@@ -8,7 +8,7 @@ import {
   truncateAtEnd,
   withLogProbs,
 } from './batch-writer.ts'
-import { openSlots, promptLength, roomFor, type Slots } from './slots.ts'
+import { openSlots, promptExtent, roomFor, type Slots } from './slots.ts'
 import type { Sampling } from './token-drawing.ts'
 
 /** The completions of a prompt. */
@@ -83,7 +83,7 @@ export function slotWriter(
     new Promise<CompletionGroup>((resolve, reject) => {
       if (request.seeds.length !== options.count)
         throw new Error(`seeds: must be ${options.count} of a prompt, got ${request.seeds.length}`)
-      const length = promptLength(model, request)
+      const { length } = promptExtent(model, request)
       longest = Math.max(longest, length)
       waiting.push({ request, length, resolve, reject })
       void run()

@@ -14,7 +14,7 @@ import { extentsOf, type Packed, pack, packFor, visualTokensOf } from '../packin
 import { type VideoModel, withOwnInputs } from '../video-model.ts'
 import type { PromptRequest } from './batch-writer.ts'
 import { canStepFast, fastSteps } from './fast-steps.ts'
-import { plainSteps, type Steps } from './plain-steps.ts'
+import { type PromptExtent, plainSteps, type Steps } from './plain-steps.ts'
 import { type DrawState, drawNext, initialDrawState, type Sampling } from './token-drawing.ts'
 
 export interface SlotSizes {
@@ -42,12 +42,13 @@ export interface Slots {
   free(): void
 }
 
-/** The number of positions that a prompt takes. */
-export function promptLength(
+/** The rows that a prompt takes, and the position after it. */
+export function promptExtent(
   { shape, maxLength }: Omit<VideoModel, 'device'>,
   request: PromptRequest,
-): number {
-  return pack([request], visualTokensOf(shape), maxLength).rows
+): PromptExtent {
+  const [extent] = pack([request], visualTokensOf(shape), maxLength).prompts
+  return extent
 }
 
 /** Positions for the prompts of a slot: an eighth more than the longest prompt so far, since a later one may be longer. */
@@ -73,7 +74,7 @@ export async function openSlots(
   return {
     room,
     async admit(slot, request) {
-      const length = promptLength(model, request)
+      const extent = promptExtent(model, request)
       const prefill = await compilePrefill(model, { request, steps, sampling, endId, capacity })
       prefill.compiled.run()
       const copies = (['ids', 'done', 'history', 'chances'] as const).map((name): TensorCopy => {
@@ -87,14 +88,14 @@ export async function openSlots(
           const { tensor, at } = store[name]
           const source = prefill.compiled.at(stored[name])
           const first = at + slot * room * width
-          copies.push({ source, into: compiled.at(tensor), at: first, count: length * width })
+          copies.push({ source, into: compiled.at(tensor), at: first, count: extent.length * width })
         }
       })
       device.copyAll(copies)
       prefill.compiled.free()
       compiled.write(state.position, new Uint32Array(count), slot * count)
       compiled.write(state.seeds, Uint32Array.from(request.seeds), slot * count)
-      for (const { into, at, data } of steps.promptWrites(slot, length)) compiled.write(into, data, at)
+      for (const { into, at, data } of steps.promptWrites(slot, extent)) compiled.write(into, data, at)
     },
     step: steps => compiled.run(Array.from({ length: steps }, () => 'step')),
     readHistory: () => compiled.readIntegers(state.history),
@@ -118,7 +119,7 @@ export function recordSlots(
   const state = initialDrawState(recording, () => seeds, capacity)
   const { position, ids } = state
   const isFast = canStepFast(recording, weights, shape.language)
-  const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, room }))
+  const prompts = Array.from({ length: slots }, (_, i) => ({ start: i * room, length: 0, next: 0, room }))
   const recordSteps = isFast ? fastSteps : plainSteps
   const steps = recordSteps(recording, model, {
     owners,

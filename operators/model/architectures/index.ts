@@ -1,5 +1,6 @@
 import type { Architecture } from './architecture.ts'
 import { internVl, internVlChat } from './internvl.ts'
+import { qwen3Vl } from './qwen3-vl.ts'
 import { smolVlm } from './smolvlm.ts'
 import { tinyLlava } from './tinyllava.ts'
 
@@ -12,4 +13,5 @@ export const architectures = new Map<string, Architecture>([
   ['SmolVLMForConditionalGeneration', smolVlm],
   ['InternVLForConditionalGeneration', internVl],
   ['InternVLChatModel', internVlChat],
+  ['Qwen3VLForConditionalGeneration', qwen3Vl],
 ])

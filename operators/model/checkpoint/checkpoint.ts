@@ -45,9 +45,10 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   const endIds = await readEndIds(folder)
   const config = parseModelConfig(configPath, configJson, { ...tokenizer, endIds })
   const problems: CheckpointProblem[] = []
-  const { imageSize } = config.vision.network
-  const { path, value } = await readProcessorFile(folder, config.processor, imageSize)
-  const processor = parseProcessor(path, value, { imageSize, kind: config.processor }, problems)
+  const { imageSize, grid } = config.vision.network
+  const use = { imageSize, grid, kind: config.processor }
+  const { path, value } = await readProcessorFile(folder, use)
+  const processor = parseProcessor(path, value, use, problems)
   const homes = new Map<string, SafetensorsFile>()
   const files = await openWeights(folder, problems, name => isUnusedTensor(config.names.own(name), config))
   for (const file of files) {

@@ -44,7 +44,8 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
     if (tokenizerFiles.test(name)) await copyFile(join(source, name), join(folder, name))
   const write = (name: string, value: unknown) =>
     writeFile(join(folder, name), `${JSON.stringify(value, null, 2)}\n`)
-  await write('preprocessor_config.json', processorJson(config.vision.network.imageSize, config.processor))
+  const { imageSize, grid } = config.vision.network
+  await write('preprocessor_config.json', processorJson({ imageSize, grid, kind: config.processor }))
   await write('generation_config.json', { bos_token_id: config.eosIds[0], eos_token_id: config.eosIds })
 
   const format = storedTypes[of.dtype]

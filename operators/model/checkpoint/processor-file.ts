@@ -2,7 +2,7 @@ import { readdir } from '../../../engine/platform/files.ts'
 import { join } from '../../../engine/platform/paths.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { readJsonFile } from '../files/json-file.ts'
-import { type ProcessorKind, processorJson } from './processor.ts'
+import { type ProcessorUse, processorJson } from './processor.ts'
 
 /**
  * What a folder says of how the frames of a clip are prepared, and where. As transformers 5 looks for it: in
@@ -11,10 +11,10 @@ import { type ProcessorKind, processorJson } from './processor.ts'
  */
 export async function readProcessorFile(
   folder: string,
-  kind: ProcessorKind,
-  imageSize: number,
+  use: ProcessorUse,
 ): Promise<{ path: string; value: unknown }> {
-  if (kind === 'internvl-chat') return { path: folder, value: processorJson(imageSize, kind) }
+  const { kind } = use
+  if (kind === 'internvl-chat') return { path: folder, value: processorJson(use) }
   const names = kind === 'siglip' ? [] : await readdir(folder)
   if (names.includes('processor_config.json')) {
     const path = join(folder, 'processor_config.json')

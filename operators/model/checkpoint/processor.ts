@@ -1,13 +1,17 @@
 import { isObject } from '../../../engine/shared/json.ts'
+import type { TowerGrid } from '../../../kernels/networks/shape.ts'
 import type { CheckpointProblem } from '../files/checkpoint-error.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
+import { type FrameShape, parseShape, shapeJson } from './frame-shape.ts'
 
 /**
- * How frames become pixel values: resize to `size` × `size` with Pillow's bicubic, then
+ * How frames become pixel values: resize to `size` × `size`, or as `shape` says, with Pillow's bicubic, then
  * (value · rescaleFactor − mean) / std for each of the channels red, green, blue.
  */
 export interface Processor {
   readonly size: number
+  /** How frames keep their shape; undefined where they become squares. */
+  readonly shape?: FrameShape
   /** Pixels of the longer side to which frames are resized first, in their own shape. */
   readonly longestEdge?: number
   /** False when frames must already have the size. */
@@ -20,7 +24,14 @@ export interface Processor {
 }
 
 /** Which class of transformers the file is for; the code beside InternVL's own layout reads no file. */
-export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat'
+export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat' | 'qwen3vl'
+
+/** What a processor must know of the tower. */
+export interface ProcessorUse {
+  imageSize: number
+  grid?: TowerGrid | undefined
+  kind: ProcessorKind
+}
 
 /**
  * Checks a parsed `preprocessor_config.json` against the vision tower's image size; absent keys get the defaults of
@@ -29,7 +40,7 @@ export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat'
 export function parseProcessor(
   path: string,
   value: unknown,
-  { imageSize, kind }: { imageSize: number; kind: ProcessorKind },
+  { imageSize, grid, kind }: ProcessorUse,
   problems: CheckpointProblem[],
 ): Processor {
   const fields = configFields(`${path}: `, value, problems)
@@ -43,9 +54,11 @@ export function parseProcessor(
   const rescale = fields.boolean('do_rescale', true)
   const normalise = fields.boolean('do_normalize', true)
   return {
-    ...(kind === 'smolvlm'
-      ? { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }
-      : { size: parseSize(fields, imageSize) }),
+    ...(grid
+      ? { size: imageSize, shape: parseShape(fields, grid) }
+      : kind === 'smolvlm'
+        ? { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }
+        : { size: parseSize(fields, imageSize) }),
     resize: fields.boolean('do_resize', true),
     rescaleFactor: rescale ? fields.number('rescale_factor', { minimum: 0, fallback: 1 / 255 }) : 1,
     mean: normalise ? parseChannels(fields, 'image_mean', mean) : [0, 0, 0],
@@ -54,14 +67,16 @@ export function parseProcessor(
 }
 
 /** The file of a new model, with the constants of published ones. */
-export function processorJson(imageSize: number, kind: ProcessorKind): Record<string, unknown> {
+export function processorJson({ imageSize, grid, kind }: ProcessorUse): Record<string, unknown> {
   const size = { height: imageSize, width: imageSize }
   const isInternVl = kind.startsWith('internvl')
   return {
     do_resize: true,
     ...(kind === 'smolvlm'
       ? { size: { longest_edge: 4 * imageSize }, max_image_size: { longest_edge: imageSize } }
-      : { size }),
+      : grid
+        ? shapeJson(grid)
+        : { size }),
     resample: 3,
     do_rescale: true,
     rescale_factor: 1 / 255,
@@ -127,6 +142,7 @@ const classes: Readonly<
   smolvlm: { images: ['SmolVLMImageProcessor'], video: ['SmolVLMVideoProcessor'], mean: half, std: half },
   internvl: internVl,
   'internvl-chat': internVl,
+  qwen3vl: { images: ['Qwen2VLImageProcessor'], video: ['Qwen3VLVideoProcessor'], mean: half, std: half },
 }
 
 function parseChannels(fields: ConfigFields, key: string, fallback: Channels): Channels {

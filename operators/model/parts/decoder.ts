@@ -8,12 +8,14 @@ import { rope } from '../../../kernels/layers/rope.ts'
 import { lastNorm, layerWeight } from '../../../kernels/networks/language-weights.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
 import type { LanguageModel, LanguageOptions, LanguageShape } from '../../../kernels/networks/shape.ts'
-import type { ConfigFields } from '../checkpoint/config-fields.ts'
+import { type ConfigFields, shown } from '../checkpoint/config-fields.ts'
 import { affine, type Part, type Shape } from './part.ts'
 
 export interface DecoderSizes extends LanguageShape {
   readonly intermediate: number
   readonly maxPositions: number
+  /** Queries and keys are normed head by head before they are rotated. */
+  readonly headsNormed: boolean
 }
 
 export interface DecoderPart extends Part<LanguageModel> {
@@ -28,8 +30,23 @@ export interface DecoderDefaults {
   heads: number
   /** Undefined: as many as query heads. */
   keyValueHeads?: number
+  /** Undefined: hidden / heads. */
+  headSize?: number
   vocabulary: number
   maxPositions: number
+  /** By default 10000. */
+  ropeTheta?: number
+}
+
+/** In what the blocks of one language model differ from those of another. */
+export interface DecoderKind {
+  /** Queries, keys and values have biases. */
+  biased?: boolean
+  headsNormed?: boolean
+  /** `dynamic` rotations may be named. */
+  isDynamic?: boolean
+  /** Tokens have three positions, of which pairs of a head turn by one each, in turn. */
+  isSectioned?: boolean
 }
 
 export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
@@ -39,7 +56,7 @@ export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
     sizes,
     network: {
       ...sizes,
-      fastSteps: true,
+      fastSteps: !sizes.headsNormed,
       record: (pass, weights, options) => record(pass, weights, sizes, options),
     },
     tensors: all,
@@ -49,17 +66,16 @@ export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
   }
 }
 
-/** Sizes in the spelling that Llama and its successors share. `isDynamic`: `dynamic` rotations may be named. */
+/** Sizes in the spelling that Llama and its successors share. */
 export function parseDecoder(
   fields: ConfigFields,
   defaults: DecoderDefaults,
-  biased: boolean,
-  isDynamic = false,
+  { biased = false, headsNormed = false, isDynamic = false, isSectioned = false }: DecoderKind = {},
 ): DecoderSizes {
   fields.only('hidden_act', 'silu')
   fields.only('attention_dropout', 0)
   checkLayerTypes(fields)
-  const ropeTheta = parseRope(fields, isDynamic)
+  const { ropeTheta, sections } = parseRope(fields, defaults, { isDynamic, isSectioned })
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: defaults.hidden })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: defaults.heads })
   // Null means as many as query heads; a missing key means the library's default.
@@ -67,8 +83,14 @@ export function parseDecoder(
   const keyValueHeads = fields.integer('num_key_value_heads', { minimum: 1, fallback: implied })
   if (heads % keyValueHeads)
     fields.problem('num_key_value_heads', `must divide ${heads} query heads, got ${keyValueHeads}`)
-  const headSize = fields.integer('head_dim', { minimum: 1, fallback: Math.floor(hidden / heads) })
+  const fallback = defaults.headSize ?? Math.floor(hidden / heads)
+  const headSize = fields.integer('head_dim', { minimum: 1, fallback })
   if (headSize % 2) fields.problem('head_dim', `must be even to be rotated in pairs, got ${headSize}`)
+  if (sections && sections.reduce((sum, one) => sum + one, 0) !== headSize / 2)
+    fields.problem(
+      'mrope_section',
+      `must be three numbers of pairs, ${headSize / 2} in all, got ${shown(sections)}`,
+    )
   return {
     hidden,
     heads,
@@ -82,6 +104,8 @@ export function parseDecoder(
     tied: fields.boolean('tie_word_embeddings', false),
     maxPositions: fields.integer('max_position_embeddings', { minimum: 1, fallback: defaults.maxPositions }),
     biased,
+    headsNormed,
+    ...(sections && { sections }),
   }
 }
 
@@ -95,40 +119,58 @@ function checkLayerTypes(fields: ConfigFields): void {
   )
 }
 
-/** The base of the rotations, from either spelling of transformers. */
-function parseRope(fields: ConfigFields, isDynamic: boolean): number {
+/** The base of the rotations and what turns by which position, from either spelling of transformers. */
+function parseRope(
+  fields: ConfigFields,
+  defaults: DecoderDefaults,
+  kind: RopeKind,
+): { ropeTheta: number; sections?: readonly number[] } {
   const scaling = fields.object('rope_scaling')
-  checkRope(scaling, isDynamic)
+  checkRope(scaling, kind)
   fields.only('partial_rotary_factor', 1)
   const rope = fields.object('rope_parameters')
-  checkRope(rope, isDynamic)
+  checkRope(rope, kind)
   const theta = { minimum: 1, maximum: 1e12 }
-  const found = rope.has('rope_theta')
+  const ropeTheta = rope.has('rope_theta')
     ? rope.number('rope_theta', theta)
-    : fields.number('rope_theta', { ...theta, fallback: 10000 })
+    : fields.number('rope_theta', { ...theta, fallback: defaults.ropeTheta ?? 10000 })
   // transformers 5 takes it from here, older versions from its own key: both must say the same
-  scaling.only('rope_theta', found)
-  return found
+  scaling.only('rope_theta', ropeTheta)
+  if (!kind.isSectioned) return { ropeTheta }
+  return { ropeTheta, sections: sectionsOf(rope.has('mrope_section') ? rope : scaling) }
 }
+
+/** Pairs of a head that turn by time, row and column. */
+function sectionsOf(rope: ConfigFields): readonly number[] {
+  const found = rope.raw('mrope_section') ?? [24, 20, 20]
+  const isSize = (one: unknown): one is number => Number.isSafeInteger(one) && Number(one) >= 0
+  if (Array.isArray(found) && found.length === 3 && found.every(isSize)) return found
+  rope.problem('mrope_section', `must be three numbers of pairs, got ${shown(found)}`)
+  return [24, 20, 20]
+}
+
+type RopeKind = Required<Pick<DecoderKind, 'isDynamic' | 'isSectioned'>>
 
 /**
  * Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): the plain kind, and
  * if `isDynamic` also `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end.
  */
-function checkRope(rope: ConfigFields, isDynamic: boolean): void {
+function checkRope(rope: ConfigFields, { isDynamic, isSectioned }: RopeKind): void {
   const kinds = isDynamic ? ['default', 'dynamic'] : ['default']
   rope.only('rope_type', ...kinds)
   rope.only('type', ...kinds)
   if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
   rope.only('partial_rotary_factor', 1)
-  rope.only('mrope_section')
+  if (isSectioned) rope.oneOf('mrope_interleaved', [true], true)
+  else rope.only('mrope_section')
   for (const layer of ['full_attention', 'sliding_attention']) rope.only(layer)
 }
 
 const prefix = 'language_model.'
 
 function* tensors(sizes: DecoderSizes): Generator<[string, Shape]> {
-  const { hidden, intermediate, layers, heads, keyValueHeads, headSize, vocabulary, tied, biased } = sizes
+  const { hidden, intermediate, layers, heads, keyValueHeads, headSize, vocabulary } = sizes
+  const { tied, biased, headsNormed } = sizes
   const inner = { q: heads * headSize, k: keyValueHeads * headSize, v: keyValueHeads * headSize }
   yield [`${prefix}model.embed_tokens.weight`, [vocabulary, hidden]]
   for (let i = 0; i < layers; i++) {
@@ -139,6 +181,7 @@ function* tensors(sizes: DecoderSizes): Generator<[string, Shape]> {
       if (biased) yield* affine(name, [width, hidden])
       else yield [`${name}.weight`, [width, hidden]]
     }
+    if (headsNormed) for (const part of ['q', 'k']) yield [`${at}self_attn.${part}_norm.weight`, [headSize]]
     yield [`${at}self_attn.o_proj.weight`, [hidden, heads * headSize]]
     yield [`${at}post_attention_layernorm.weight`, [hidden]]
     yield [`${at}mlp.gate_proj.weight`, [intermediate, hidden]]
@@ -154,24 +197,31 @@ function record(
   pass: Pass,
   weights: ParameterSet,
   sizes: DecoderSizes,
-  { embeddings, rotation, attend, recompute = 'none', attendedType = 'f32' }: LanguageOptions,
+  { embeddings, rotation, attend, recompute = 'none', attendedType = 'f32', after }: LanguageOptions,
 ): Tensor {
-  const { heads, keyValueHeads, headSize, normEpsilon, biased } = sizes
+  const { heads, keyValueHeads, headSize, normEpsilon, biased, headsNormed } = sizes
   const type = pass.recording.factorType
   let x = embeddings
   for (let i = 0; i < sizes.layers; i++) {
     const at = (name: string) => layerWeight(weights, i, name)
-    const attended = (input: Tensor, name: string) => {
+    const attended = (input: Tensor, name: string, type = attendedType) => {
       const bias = biased ? at(`${name}.bias`) : undefined
-      return linear(pass, input, at(`${name}.weight`), { bias, type: attendedType })
+      return linear(pass, input, at(`${name}.weight`), { bias, type })
+    }
+    const turned = (input: Tensor, part: 'q' | 'k', count: number) => {
+      const name = `self_attn.${part}`
+      const plain = attended(input, `${name}_proj`, headsNormed ? 'f32' : attendedType)
+      const x = headsNormed
+        ? rmsNorm(pass, plain, at(`${name}_norm.weight`), normEpsilon, attendedType)
+        : plain
+      rope(pass, x, rotation, count, headSize)
+      return x
     }
     const attentionHalf = (from: Tensor): Tensor => {
       const h = rmsNorm(pass, from, at('input_layernorm.weight'), normEpsilon, type)
-      const queries = attended(h, 'self_attn.q_proj')
-      const keys = attended(h, 'self_attn.k_proj')
+      const queries = turned(h, 'q', heads)
+      const keys = turned(h, 'k', keyValueHeads)
       const values = attended(h, 'self_attn.v_proj')
-      rope(pass, queries, rotation, heads, headSize)
-      rope(pass, keys, rotation, keyValueHeads, headSize)
       const mixed = attend(i, queries, keys, values)
       return linear(pass, mixed, at('self_attn.o_proj.weight'), { residual: from })
     }
@@ -182,6 +232,7 @@ function record(
       return linear(pass, gated, at('mlp.down_proj.weight'), { residual: from })
     }
     x = block(pass, recompute, x, attentionHalf, feedForwardHalf)
+    if (after) x = after(i, x)
   }
   return rmsNorm(pass, x, lastNorm(weights), normEpsilon)
 }

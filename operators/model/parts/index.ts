@@ -7,6 +7,7 @@ import type { ConnectorKind, LanguageKind, TowerKind } from './part.ts'
 import { pixelShuffle } from './pixel-shuffle.ts'
 import { pixelShuffleMlp } from './pixel-shuffle-mlp.ts'
 import { qwen2 } from './qwen2.ts'
+import { qwen3 } from './qwen3.ts'
 import { siglip } from './siglip.ts'
 
 export const towers = new Map<string, TowerKind>([
@@ -35,5 +36,6 @@ export const languages = new Map<string, LanguageKind>([
     'qwen2',
     { summary: 'Qwen2 and Qwen2.5: biases on queries, keys and values.', parse: fields => qwen2(fields) },
   ],
+  ['qwen3', { summary: 'Qwen3: queries and keys are normed, no biases.', parse: qwen3 }],
   ['llama', { summary: 'Llama and SmolLM2: no biases.', parse: fields => llama(fields) }],
 ])

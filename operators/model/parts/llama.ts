@@ -7,7 +7,7 @@ export function llama(fields: ConfigFields, whole: { tied?: boolean } = {}): Dec
   fields.only('model_type', 'llama')
   fields.only('attention_bias', false)
   fields.only('mlp_bias', false)
-  return decoderPart('llama', { ...parseDecoder(fields, defaults, false), ...whole })
+  return decoderPart('llama', { ...parseDecoder(fields, defaults), ...whole })
 }
 
 const defaults = {

@@ -12,7 +12,7 @@ export function qwen2(
 ): DecoderPart {
   fields.only('model_type', 'qwen2')
   fields.only('use_sliding_window', false)
-  return decoderPart('qwen2', { ...parseDecoder(fields, defaults, true, isDynamic), ...whole })
+  return decoderPart('qwen2', { ...parseDecoder(fields, defaults, { biased: true, isDynamic }), ...whole })
 }
 
 const defaults = {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { pack } from '../../../kernels/networks/packing.ts'
 
 t.test('completions share their prompt and each continues its positions', async t => {
-  const packing = pack([{ ids: [5, 6], completions: [[7, 8, 9], [4]] }], () => 0, 100)
+  const packing = pack([{ ids: [5, 6], completions: [[7, 8, 9], [4]] }], () => ({ count: 0 }), 100)
   t.equal(packing.rows, 4, 'a last token needs no row')
   t.same(packing.positions, [0, 1, 2, 3])
   t.same(packing.segments, [0, 0, 1, 1])
@@ -16,7 +16,7 @@ t.test('completions share their prompt and each continues its positions', async 
 })
 
 t.test('the visual tokens replace the image placeholder', async t => {
-  const packing = pack([{ ids: [1, -200, 2] }], () => 3, 100)
+  const packing = pack([{ ids: [1, -200, 2] }], () => ({ count: 3 }), 100)
   t.same(packing.visual, [
     [
       { to: 1, from: 0 },
@@ -32,7 +32,7 @@ t.test('the visual tokens replace the image placeholder', async t => {
 })
 
 t.test('several placeholders share the visual tokens of a clip in order', async t => {
-  const packing = pack([{ ids: [-200, 7, -200] }], () => 4, 100)
+  const packing = pack([{ ids: [-200, 7, -200] }], () => ({ count: 4 }), 100)
   t.same(packing.visual, [
     [
       { to: 0, from: 0 },
@@ -42,27 +42,44 @@ t.test('several placeholders share the visual tokens of a clip in order', async 
     ],
   ])
   t.same(packing.tokens, [{ to: 2, from: 7 }])
-  t.throws(() => pack([{ ids: [-200, -200] }], () => 3, 100), /2 places .* 3 visual tokens/)
+  t.throws(() => pack([{ ids: [-200, -200] }], () => ({ count: 3 }), 100), /2 places .* 3 visual tokens/)
 })
 
+t.test(
+  'visual tokens with a grid have a row and a column, and text goes on after the longer side',
+  async t => {
+    const grid = { rows: 2, columns: 3 }
+    const sequence = { ids: [1, 2, -200, 3, -200], completions: [[4, 5]] }
+    const packing = pack([sequence], () => ({ count: 12, grid }), 100)
+    t.same(packing.positions, [0, 1, 2, 2, 2, 2, 2, 2, 5, 6, 6, 6, 6, 6, 6, 9])
+    t.same(packing.gridRows, [0, 1, 2, 2, 2, 3, 3, 3, 5, 6, 6, 6, 7, 7, 7, 9])
+    t.same(packing.gridColumns, [0, 1, 2, 3, 4, 2, 3, 4, 5, 6, 7, 8, 6, 7, 8, 9])
+    t.same(packing.prompts, [{ start: 0, length: 15, next: 9 }])
+    t.throws(
+      () => pack([{ ids: [-200, -200, -200] }], () => ({ count: 12, grid }), 100),
+      /3 places .* must be one for each moment of a clip with 12 visual tokens, 2 × 3 of a moment/,
+    )
+  },
+)
+
 t.test('a label supervises the row before it, never a visual token', async t => {
-  const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, -100, 3] }], () => 2, 100)
+  const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, -100, 3] }], () => ({ count: 2 }), 100)
   t.same(packing.supervisedTokens, [{ row: 3, target: 3 }])
 })
 
 t.test('a prompt that is too long is truncated, with its labels', async t => {
-  const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, 2, 3] }], () => 2, 4)
+  const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, 2, 3] }], () => ({ count: 2 }), 4)
   t.equal(packing.rows, 4)
   t.same(packing.supervisedTokens, [{ row: 2, target: 2 }])
 })
 
 t.test('each sequence starts at position 0 and does not see the others', async t => {
-  const packing = pack([{ ids: [1, 2], completions: [[3, 3]] }, { ids: [4] }], () => 0, 100)
+  const packing = pack([{ ids: [1, 2], completions: [[3, 3]] }, { ids: [4] }], () => ({ count: 0 }), 100)
   t.same(packing.positions, [0, 1, 2, 0])
   t.same(packing.segments, [0, 0, 1, 2])
   t.same(packing.parents, [0, 0, 0, 2])
   t.same(packing.prompts, [
-    { start: 0, length: 2 },
-    { start: 3, length: 1 },
+    { start: 0, length: 2, next: 2 },
+    { start: 3, length: 1, next: 1 },
   ])
 })

@@ -43,7 +43,7 @@ t.test('frames in two steps are those of the reference twice, bit by bit', async
       t.ok(first)
       if (!first) return
       const wanted = resizeReference(resizeReference(frame, from, first), first, square)
-      const resizer = await frameResizer(device, from, { ...processor, longestEdge })
+      const resizer = await frameResizer(device, from, square, { ...processor, longestEdge })
       const into = device.tensor('frames', [1, 3, 28, 28])
       resizer.add(frame, into, 0)
       const found = await resizer.resized()

@@ -44,8 +44,8 @@ interface Variant {
 
 /** Two empty slots. */
 const emptySlots = [
-  { start: 0, length: 0, room: 70 },
-  { start: 70, length: 0, room: 3 },
+  { start: 0, length: 0, next: 0, room: 70 },
+  { start: 70, length: 0, next: 0, room: 3 },
 ]
 const slots = { prompts: () => emptySlots, rows: 73 }
 
@@ -67,7 +67,7 @@ async function logitsOf(
           noise(sizeOf(weightAdapter.up.shape), 3).map(value => value / 4),
         )
     const { layers, keyValueHeads, headSize } = model.shape.language
-    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], () => 0, 100)
+    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], () => ({ count: 0 }), 100)
     const recording = new Recording(device, 'float16')
     const [position, ids] = [recording.pin('position', [3], 'u32'), recording.pin('ids', [3], 'u32')]
     const isFast = canStepFast(recording, model.weights, model.shape.language)
@@ -96,14 +96,14 @@ async function logitsOf(
     const compiled = await compile(device, recording, 'test')
     compiled.write(position, new Uint32Array(3))
     compiled.run(['main'])
-    for (const [i, { start, length }] of (admitted ? packing.prompts : []).entries()) {
+    for (const [i, { start, length, next }] of (admitted ? packing.prompts : []).entries()) {
       const prefill = new Recording(device, 'float16')
       const locate = (tensor: Tensor) => compiled.at(tensor)
       store(prefill, start, length, slots.prompts()[i].start, locate)
       const compiledPrefill = await compile(device, prefill, 'prefill')
       compiledPrefill.run()
       compiledPrefill.free()
-      for (const { into, at, data } of steps.promptWrites(i, length)) compiled.write(into, data, at)
+      for (const { into, at, data } of steps.promptWrites(i, { length, next })) compiled.write(into, data, at)
     }
     const stepLogits: number[] = []
     for (const tokens of drawn) {

@@ -115,7 +115,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, architectures: ['LlavaForConditionalGeneration'] },
     'unsupported-model',
-    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel',
+    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel, Qwen3VLForConditionalGeneration',
   ],
   [
     { ...tinyConfig, model_type: 'llava' },
@@ -131,7 +131,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, llm_model_name_or_path: 'microsoft/phi-2' },
     'unsupported-model',
-    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2" or "llama"',
+    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2" or "qwen3" or "llama"',
   ],
   [
     { ...tinyConfig, vision_model_name_or_path: 'openai/clip-vit:siglip' },

@@ -1,0 +1,82 @@
+// The size of frames that keep their shape: as near to their own as the pixels of a clip allow (Qwen2-VL, arXiv:2409.12191).
+
+import type { TowerGrid } from '../../../kernels/networks/shape.ts'
+import type { Extent } from '../../../kernels/pixels/resize.ts'
+import type { ConfigFields } from './config-fields.ts'
+
+export interface FrameShape extends Pick<TowerGrid, 'unit' | 'step'> {
+  /** Pixels of all frames of a clip together: they are enlarged up to the least, and reduced down to the most. */
+  readonly leastPixels: number
+  readonly mostPixels: number
+}
+
+/** Reads the keys of Qwen3VLVideoProcessor; absent ones get its defaults. */
+export function parseShape(fields: ConfigFields, { unit, step }: TowerGrid): FrameShape {
+  const square = fields.integer('merge_size', { minimum: 1, fallback: 2 })
+  const patch = fields.integer('patch_size', { minimum: 1, fallback: 16 })
+  if (square * patch !== unit)
+    fields.problem('patch_size', `must be ${unit} / merge_size, as the vision tower's, got ${patch}`)
+  const frames = fields.integer('temporal_patch_size', { minimum: 1, fallback: 2 })
+  if (frames !== step)
+    fields.problem('temporal_patch_size', `must be ${step}, as the vision tower's, got ${frames}`)
+  const size = fields.object('size')
+  const pixels = (key: string, fallback: number) =>
+    size.integer(key, { minimum: 1, maximum: 2 ** 40, fallback })
+  const leastPixels = pixels('shortest_edge', 128 * 32 * 32)
+  const mostPixels = pixels('longest_edge', 768 * 32 * 32)
+  if (leastPixels > mostPixels)
+    fields.problem('size', `shortest_edge must be at most longest_edge, got ${leastPixels} and ${mostPixels}`)
+  return { unit, step, leastPixels, mostPixels }
+}
+
+/** The keys of a new model. */
+export const shapeJson = ({ unit, step }: TowerGrid): Record<string, unknown> => ({
+  video_processor_type: 'Qwen3VLVideoProcessor',
+  size: { shortest_edge: 4 * unit ** 2, longest_edge: 24576 * unit ** 2 },
+  patch_size: unit / 2,
+  temporal_patch_size: step,
+  merge_size: 2,
+})
+
+/**
+ * The size to which so many frames of a clip are resized: sides are multiples of `unit`. Fewer frames than a moment has count as a
+ * moment.
+ */
+export function sizeOfFrames(
+  { width, height }: Extent,
+  frames: number,
+  { unit, step, leastPixels, mostPixels }: FrameShape,
+): Extent {
+  const count = Math.max(frames, step)
+  // A side shorter than a unit is enlarged to it.
+  const enlarged = Math.max(1, unit / height, unit / width)
+  const [high, wide] = [height, width].map(side => (enlarged > 1 ? Math.trunc(side * enlarged) : side)) as [
+    number,
+    number,
+  ]
+  if (Math.max(high, wide) / Math.min(high, wide) > 200)
+    throw new Error(
+      `frames are ${width} × ${height}; the longer side must be at most 200 times the shorter one`,
+    )
+  const whole = (side: number) => halfToEven(side / unit) * unit
+  const all = halfToEven(count / step) * step * whole(high) * whole(wide)
+  if (all > mostPixels) {
+    const shrink = Math.sqrt((count * high * wide) / mostPixels)
+    const fit = (side: number) => Math.max(unit, Math.floor(side / shrink / unit) * unit)
+    return { width: fit(wide), height: fit(high) }
+  }
+  if (all < leastPixels) {
+    const grow = Math.sqrt(leastPixels / (count * high * wide))
+    const fit = (side: number) => Math.ceil((side * grow) / unit) * unit
+    return { width: fit(wide), height: fit(high) }
+  }
+  return { width: whole(wide), height: whole(high) }
+}
+
+/** Python's round. */
+function halfToEven(value: number): number {
+  const below = Math.floor(value)
+  const rest = value - below
+  if (rest !== 0.5) return Math.round(value)
+  return below % 2 === 0 ? below : below + 1
+}

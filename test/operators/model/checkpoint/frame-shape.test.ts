@@ -1,0 +1,50 @@
+import t from 'tap'
+import { configFields } from '../../../../operators/model/checkpoint/config-fields.ts'
+import { parseShape, sizeOfFrames } from '../../../../operators/model/checkpoint/frame-shape.ts'
+import type { CheckpointProblem } from '../../../../operators/model/files/checkpoint-error.ts'
+
+const grid = { unit: 32, step: 2, levels: 4 }
+const published = { unit: 32, step: 2, leastPixels: 4096, mostPixels: 25165824 }
+const size = (width: number, height: number, frames: number, shape = published) => {
+  const found = sizeOfFrames({ width, height }, frames, shape)
+  return `${found.width} × ${found.height}`
+}
+
+t.test('frames go to the nearest multiples of 32', async t => {
+  t.equal(size(1280, 720, 16), '1280 × 704', 'half of 32 goes to the even multiple')
+  t.equal(size(640, 360, 16), '640 × 352')
+  t.equal(size(640, 368, 16), '640 × 384')
+  t.equal(size(500, 333, 3), '512 × 320')
+})
+
+t.test('many frames are reduced until the clip has its pixels, few small ones enlarged', async t => {
+  // 64 frames of 1280 × 720 are 2.34 times the most; 1280 / √2.34 = 836.3, 720 / √2.34 = 470.4
+  t.equal(size(1280, 720, 64), '832 × 448')
+  t.equal(size(33, 40, 2, { ...published, leastPixels: 8192 }), '64 × 96')
+  t.equal(size(20, 40, 2), '32 × 64', 'a side shorter than 32 is enlarged to it first')
+  t.equal(size(100, 100, 1), size(100, 100, 2), 'a picture counts as a moment')
+})
+
+t.test('a frame that is a line is refused', async t => {
+  t.throws(() => size(8000, 32, 4), {
+    message: /frames are 8000 × 32; the longer side must be at most 200 times/,
+  })
+})
+
+t.test('a processor of another tower is refused', async t => {
+  const faultsOf = (value: object) => {
+    const problems: CheckpointProblem[] = []
+    const shape = parseShape(configFields('p: ', value, problems), grid)
+    return { shape, faults: problems.map(({ message }) => message).join('; ') }
+  }
+  const { shape, faults } = faultsOf({ size: { shortest_edge: 4096, longest_edge: 25165824 } })
+  t.same([shape, faults], [published, ''])
+  t.equal(faultsOf({}).shape.mostPixels, 786432, 'the default of the class')
+  t.match(faultsOf({ patch_size: 14 }).faults, /p: patch_size: must be 32 \/ merge_size/)
+  t.match(faultsOf({ temporal_patch_size: 1 }).faults, /temporal_patch_size: must be 2/)
+  t.match(
+    faultsOf({ size: { shortest_edge: 9, longest_edge: 8 } }).faults,
+    /shortest_edge must be at most longest_edge, got 9 and 8/,
+  )
+  t.match(faultsOf({ size: { shortest_edge: 'a' } }).faults, /size.shortest_edge: must be an integer/)
+})
