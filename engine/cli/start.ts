@@ -7,8 +7,8 @@ import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
 
-/** As the questions that it was trained on. */
-const question = 'where does the square go?'
+/** As the questions that it was trained on: without options it knows no answer. */
+const question = 'where does the square go? Options: A. left. B. right. C. up. D. down.'
 
 /** `words` are further flags of the training run. */
 async function start(words: readonly string[], world: World): Promise<number> {

@@ -16,6 +16,32 @@ export function isJson(value: unknown): boolean {
   return Object.getOwnPropertySymbols(value).length === 0 && Object.values(value).every(isJson)
 }
 
+/** A place in a value that JSON would write as something else, and what is there. */
+export interface NotInJson {
+  /** As in JavaScript, e.g. `scores[2].mean`; empty for the value itself. */
+  readonly path: string
+  readonly found: string
+}
+
+/** The first place where JSON would lose what a value holds: NaN becomes null, a typed array an object of numbers. */
+export function notInJson(value: unknown, path = ''): NotInJson | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, found: String(value) }
+  if (typeof value !== 'object')
+    return { path, found: value === undefined ? 'undefined' : `a ${typeof value}` }
+  if ('toJSON' in value) return undefined
+  if (ArrayBuffer.isView(value) || value instanceof Map || value instanceof Set)
+    return { path, found: `a ${value.constructor.name}` }
+  for (const [key, one] of Array.isArray(value) ? value.entries() : Object.entries(value)) {
+    // JSON leaves such a field out, as JavaScript does in most places
+    if (one === undefined && typeof key === 'string') continue
+    const at = typeof key === 'number' ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`
+    const found = notInJson(one, at)
+    if (found) return found
+  }
+  return undefined
+}
+
 /** A text without the byte-order mark that some editors put before it. */
 export const withoutMark = (text: string): string => text.replace(/^\ufeff/, '')
 

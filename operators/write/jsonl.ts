@@ -8,7 +8,9 @@ import {
   writeFileSync,
 } from '../../engine/platform/files.ts'
 import { dirname, join } from '../../engine/platform/paths.ts'
+import { CodedError } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
+import { notInJson } from '../../engine/shared/json.ts'
 
 /** Each line is written before its item is released, so every acknowledged item is in the file. */
 export default operator({
@@ -32,7 +34,14 @@ export default operator({
         appends = true
       },
     })
-    const write = context.each((value: unknown) => {
+    const write = context.each((value: unknown, { key }) => {
+      const lost = notInJson(value)
+      if (lost)
+        throw new CodedError(
+          'not-json',
+          `${path}: ${lost.path || 'the item'} of item ${key} must be something that JSON can hold, found ${lost.found}`,
+          { remedy: 'let the node before yield a finite number, null or a plain list there' },
+        )
       appendFileSync(path, `${JSON.stringify(value)}\n`)
       return undefined
     })

@@ -8,6 +8,7 @@ import type {
   Progress,
   TeamWork,
 } from '../../operator.ts'
+import { notInJson } from '../../shared/json.ts'
 import { alone } from '../../team.ts'
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
@@ -59,7 +60,19 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
   const onlyNodes = () => {
     throw new RunError('operator-misused', `resource "${part.name}": only nodes have streams`)
   }
-  const { seed, directory, parts, lifetimes, record, progress, manifest, gauge, inspect } = services
+  const { seed, directory, parts, lifetimes, progress, manifest, gauge, inspect } = services
+  const told = new Set<string>()
+  /** Says once for each field that a file holds null in place of its number. */
+  const recordAsIs: Context['record'] = (stream, entry) => {
+    const lost = notInJson(entry)
+    const field = `${stream} ${lost?.path.replaceAll(/\d+/g, '#')}`
+    if (lost && !told.has(field)) {
+      told.add(field)
+      const text = `"${lost.path}" is ${lost.found}, which JSON has not: ${stream}.jsonl holds null there (said once)`
+      services.log(`${part.name}: ${text}`, 'warn', part.name)
+    }
+    services.record(stream, entry)
+  }
   return {
     node: part.name,
     seed,
@@ -69,7 +82,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     // the caller states the type of the resource's kind
     resource: <T>(name: string) => services.resource(name, part.scope) as T,
     shared: (key, open, close) => lifetimes.share(key, open, close),
-    record,
+    record: recordAsIs,
     log: (message, level) => services.log(`${part.name}: ${message}`, level, part.name),
     progress,
     skippedItems: () => services.ledger.skipped,

@@ -36,6 +36,7 @@ function shortened(value: unknown, look: (tensor: object, title: string) => unkn
     return value.length > 200 ? `${value.slice(0, 200)}… (${value.length})` : value
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol')
     return typeof value
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   if (typeof value !== 'object' || value === null) return value
   if (ArrayBuffer.isView(value)) {
     const length = 'length' in value ? value.length : value.byteLength

@@ -194,3 +194,27 @@ t.test('a long run ends as soon as too many are skipped', async t => {
   t.match(none, { status: 'failed', skipped: 1 })
   t.ok(on.seen.length < 100)
 })
+
+t.test('a number that a file of records cannot hold is said once, with node, stream and field', async t => {
+  const measure = operator({
+    summary: 'Records numbers.',
+    config: {},
+    inputs: { numbers: 'number' },
+    outputs: {},
+    run: ({ numbers }, _, context) => ({
+      end: numbers.pipe(
+        context.each((n: number) => context.record('metrics', { loss: n > 0 ? Number.NaN : n, list: [n] })),
+      ),
+    }),
+  })
+  const on = testBed({ operators: { measure } })
+  const nodes = {
+    count: { operator: 'range', config: { count: 3 } },
+    measure: { operator: 'measure', from: { numbers: 'count.numbers' } },
+  }
+  const { directory } = await runNodes(t, nodes, on)
+  const log = readFileSync(join(directory, 'log.txt'), 'utf8')
+  const line = 'measure: "loss" is NaN, which JSON has not: metrics.jsonl holds null there (said once)'
+  t.equal(log.split('\n').filter(text => text === line).length, 1, log)
+  t.equal(lines(directory, 'metrics.jsonl').length, 3)
+})

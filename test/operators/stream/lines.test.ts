@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { loadGraph } from '../../../engine/graph/check.ts'
+import { operator } from '../../../engine/operator.ts'
 import { startRun } from '../../../engine/run/run.ts'
+import { notInJson } from '../../../engine/shared/json.ts'
 import readJsonl from '../../../operators/read/jsonl.ts'
 import batch from '../../../operators/stream/batch.ts'
 import take from '../../../operators/stream/take.ts'
@@ -119,4 +121,54 @@ t.test('batches are full but for the last, whatever their size', async t => {
     t.same(lines.flat(), upTo(5))
     t.equal(summary.status, 'completed')
   }
+})
+
+t.test(
+  'a number that JSON has not is an error that says where it is; with onError it is skipped',
+  async t => {
+    const yields = operator({
+      summary: 'Yields what JSON would lose.',
+      config: {},
+      inputs: { items: 'any' },
+      outputs: { items: 'any' },
+      run: ({ items }, _, context) => ({
+        items: items.pipe(context.each((n: number) => ({ scores: [1, { mean: n === 2 ? Number.NaN : n }] }))),
+      }),
+    })
+    const folder = t.testdir({ 'in.jsonl': '1\n2\n3\n' })
+    const run = (onError: string, path: string) => {
+      const nodes = {
+        rows: { operator: 'read.jsonl', config: { path: join(folder, 'in.jsonl') } },
+        odd: { operator: 'odd', from: { items: 'rows.items' } },
+        out: { operator: 'write.jsonl', onError, config: { path }, from: { items: 'odd.items' } },
+      }
+      const text = JSON.stringify({ version: 1, summary: 'Writes.', nodes })
+      const all = { ...registry, operators: { ...registry.operators, odd: yields } }
+      const plan = loadGraph('g.json', all, { read: () => text })
+      return startRun(plan, { seed: 0, directory: `${path}-run` }).done
+    }
+    const [stopped, skipped] = [join(folder, 'stopped.jsonl'), join(folder, 'skipped.jsonl')]
+    const { error } = await run('stop', stopped)
+    t.match(
+      error?.message,
+      /node "out" \(write\.jsonl\), item "1:2", .*: \S*stopped\.jsonl: scores\[1\]\.mean of item 1:2 must be something that JSON can hold, found NaN: let the node before/,
+    )
+    t.match(await run('skip', skipped), { status: 'completed', skipped: 1 })
+    t.equal(readFileSync(skipped, 'utf8'), '{"scores":[1,{"mean":1}]}\n{"scores":[1,{"mean":3}]}\n')
+  },
+)
+
+t.test('what JSON would lose is found, and what it keeps is not', t => {
+  const cases: [unknown, unknown][] = [
+    [Number.POSITIVE_INFINITY, { path: '', found: 'Infinity' }],
+    [{ a: [0, Number.NaN] }, { path: 'a[1]', found: 'NaN' }],
+    [{ a: new Float32Array(2) }, { path: 'a', found: 'a Float32Array' }],
+    [{ a: new Map() }, { path: 'a', found: 'a Map' }],
+    [{ a: 1n }, { path: 'a', found: 'a bigint' }],
+    [[undefined], { path: '[0]', found: 'undefined' }],
+    [undefined, { path: '', found: 'undefined' }],
+    [{ a: undefined, b: -0, c: [null, 'x', true], d: new Date(0) }, undefined],
+  ]
+  for (const [value, found] of cases) t.strictSame(notInJson(value), found)
+  t.end()
 })
