@@ -1,3 +1,4 @@
+import type { Fields } from '../operator.ts'
 import { readFileSync } from '../platform/files.ts'
 import { dirname, join } from '../platform/paths.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
@@ -101,18 +102,22 @@ function checkWith(
     problems,
   )
   checkBatches(nodes, problems)
-  const parts = planParts(
-    statedParts(options.parts ?? [], level.parts),
-    { nodes, types, forms: registry.forms },
-    problems,
-  )
+  // what is wrong with a node must not be told again of those that name it
+  const isWhole = nodes.length === level.nodes.length
+  const parts = isWhole
+    ? planParts(
+        statedParts(options.parts ?? [], level.parts),
+        { nodes, types, forms: registry.forms },
+        problems,
+      )
+    : []
   checkLearners(nodes, options.learners ?? 1, problems)
   if (problems.length === 0) checkPairs(nodes, problems)
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
     ...(registry.warnings ?? []),
     ...inParams,
-    ...findUnconnected(level.nodes, registry, outward),
+    ...(isWhole ? findUnconnected(level.nodes, registry, outward) : []),
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
   ]
   const warnings = inOrder(remarks, files)
@@ -143,7 +148,20 @@ function readFile(path: string): string {
   return readFileSync(path, 'utf8')
 }
 
+/** The unknown fields and ports of a part that is wrong in other ways, too: all slips of the pen are told at once. */
+function findSlips(
+  part: FlatNode | FlatResource,
+  type: { config: Fields } | undefined,
+  problems: Problem[],
+): void {
+  if (!part.broken || !type) return
+  const found: Problem[] = []
+  checkConfig(part, type.config, found)
+  problems.push(...found.filter(({ rule }) => rule === 'must be a known key'))
+}
+
 function planNode(part: FlatNode, registry: Registry, problems: Problem[]): PlannedNode[] {
+  findSlips(part, lookUp(registry.operators, part.operator), problems)
   if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'operator']))) return []
   const operator = lookUp(registry.operators, part.operator)
   if (!operator) {
@@ -169,6 +187,7 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
 }
 
 function planResource(part: FlatResource, registry: Registry, problems: Problem[]): PlannedResource[] {
+  findSlips(part, lookUp(registry.resources, part.resource), problems)
   if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'resource']))) return []
   const resource = lookUp(registry.resources, part.resource)
   if (!resource) {

@@ -1,5 +1,7 @@
 import type { Operator } from '../../operator.ts'
+import { isObject } from '../../shared/json.ts'
 import { near } from '../did-you-mean.ts'
+import { at as within } from '../file/graph-file.ts'
 import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
 import { lookUp } from '../look-up.ts'
 import type { Registry } from '../plan.ts'
@@ -15,6 +17,7 @@ export function checkEdges(nodes: readonly FlatNode[], registry: Registry, probl
     return node && !node.broken ? lookUp(registry.operators, node.operator) : undefined
   }
   for (const node of nodes) {
+    if (node.broken) checkNames(node, lookUp(registry.operators, node.operator), problems)
     const operator = operatorOf(node.name)
     if (!operator) continue
     for (const wire of node.wires) {
@@ -64,6 +67,35 @@ export function findUnconnected(
   })
 }
 
+/** The names of the inputs of a node that is wrong in other ways, too. */
+function checkNames(
+  { at, operator: name }: FlatNode,
+  operator: Operator | undefined,
+  problems: Problem[],
+): void {
+  const from = [...at.path, 'from'].reduce<unknown>(within, at.graph.value)
+  if (!operator || !isObject(from)) return
+  for (const port of Object.keys(from))
+    if (!Object.hasOwn(operator.inputs, port))
+      problems.push(unknownInput(locate(at, ['from', port], 'key'), port, name, operator))
+}
+
+const unknownInput = (
+  where: Pick<Problem, 'place' | 'path'>,
+  port: string,
+  name: string,
+  { inputs }: Operator,
+): Problem => {
+  const ports = Object.keys(inputs)
+  return {
+    code: 'unknown-port',
+    ...where,
+    rule: `must be an input of "${name}"`,
+    found: show(port),
+    ...(ports.length === 0 ? { hint: 'it has no inputs' } : near(port, ports)),
+  }
+}
+
 function checkPorts(
   node: FlatNode,
   wire: Wire,
@@ -71,17 +103,8 @@ function checkPorts(
   producer: Operator | undefined,
   problems: Problem[],
 ): void {
-  const hasNo = (ports: string) => ({ hint: `it has no ${ports}` })
-  if (!Object.hasOwn(operator.inputs, wire.port)) {
-    const ports = Object.keys(operator.inputs)
-    problems.push({
-      code: 'unknown-port',
-      ...locate(wire.at, [], 'key'),
-      rule: `must be an input of "${node.operator}"`,
-      found: show(wire.port),
-      ...(ports.length === 0 ? hasNo('inputs') : near(wire.port, ports)),
-    })
-  }
+  if (!Object.hasOwn(operator.inputs, wire.port))
+    problems.push(unknownInput(locate(wire.at, [], 'key'), wire.port, node.operator, operator))
   if (producer && !Object.hasOwn(producer.outputs, wire.from.port)) {
     const ports = Object.keys(producer.outputs)
     problems.push({
@@ -90,7 +113,7 @@ function checkPorts(
       rule: `must be an output of "${wire.from.node}"`,
       found: show(endName(wire.from)),
       ...(ports.length === 0
-        ? hasNo('outputs')
+        ? { hint: 'it has no outputs' }
         : near(
             endName(wire.from),
             ports.map(port => endName({ ...wire.from, port })),

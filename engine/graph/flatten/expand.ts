@@ -1,23 +1,21 @@
 import { isObject } from '../../shared/json.ts'
 import { pathFrom, readSource } from '../file/extends.ts'
-import { dotted, type Path, type Source } from '../file/graph-file.ts'
-import { graphSchema } from '../file/graph-schema.ts'
-import { type Interpolated, interpolate } from '../file/interpolate.ts'
+import type { Path } from '../file/graph-file.ts'
+import { interpolate } from '../file/interpolate.ts'
 import { type Given, type Params, resolveParams } from '../file/params.ts'
 import { applyPaths, pathsWithin, type Settings } from '../file/settings.ts'
-import { type Validator, validator } from '../file/validate.ts'
 import { whyUnread } from '../missing-file.ts'
 import { type Problem, show } from '../problem.ts'
 import {
   type Cadence,
   type FlatNode,
   type FlatPart,
-  foundAt,
   type Level,
   type Locator,
   locate,
   wiresOf,
 } from './flat.ts'
+import { checkStructure } from './structure.ts'
 import { declareEnds, lift, resolveEnds } from './sub-graphs.ts'
 
 export interface ExpandOptions {
@@ -32,8 +30,6 @@ export interface ExpandOptions {
   /** Filled with what is most likely not meant. */
   warnings: Problem[]
 }
-
-const validate: Validator = validator(graphSchema)
 
 /**
  * Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. `around` lists the files of
@@ -104,22 +100,6 @@ function noteSecrets(params: Params, { environment, secrets }: ExpandOptions): v
     const value = secret && env !== undefined ? environment[env] : undefined
     if (value !== undefined) secrets.set(value, `\${env:${env}}`)
   }
-}
-
-/** Reports violations of the graph's schema; the result tells whether there is one at a path or inside it. */
-function checkStructure(
-  source: Source,
-  graph: Interpolated,
-  problems: Problem[],
-): (...path: string[]) => boolean {
-  const wrong = new Set<string>()
-  for (const { path, part, missing, found, ...rest } of validate(graph.value)) {
-    for (let steps = 1; steps <= path.length; steps++) wrong.add(dotted(path.slice(0, steps)))
-    const isHole = graph.holes.has(dotted(missing === undefined ? path : [...path, missing]))
-    if (isHole) continue
-    problems.push({ ...rest, ...foundAt(graph, path, found), ...locate({ source, path, graph }, [], part) })
-  }
-  return (...path) => wrong.has(dotted(path))
 }
 
 function entries(section: unknown): [string, Record<string | number, unknown>][] {

@@ -192,6 +192,14 @@ const graphs: readonly Mistake[] = [
     command: ['check', 'g.json'],
     files: { 'g.json': '{ "extends": "flow:gropo.json", "summary": "S." }' },
   },
+  {
+    name: 'names that a base does not have',
+    command: ['check', 'g.json'],
+    files: {
+      'g.json':
+        '{\n  "extends": "flow:grpo.json",\n  "params": { "stesp": { "default": 3 } },\n  "resources": { "polcy": { "config": {} } },\n  "nodes": { "grups": { "config": { "temperature": 1 } } }\n}',
+    },
+  },
   checked('an expression that does not end', {
     rows,
     made: { operator: 'stream.filter', config: { where: '$contains(title' }, from: { items: 'rows.items' } },

@@ -130,4 +130,26 @@ export const textCases: readonly Case[] = [
       'g.json:5:54 nodes.a.config.count: must name a param of the graph, found "${n}"',
     ],
   },
+  {
+    name: 'slips of the pen at every level',
+    text: `{
+  "version": 1,
+  "sumary": "Doubles.",
+  "ressources": {},
+  "nodes": {
+    "count": { "operator": "range", "config": { "cont": 3 }, "onEror": "skip" },
+    "work": { "operator": "work", "config": { "failat": 1 }, "form": {}, "from": { "number": { "edge": "count.numbers", "capasity": 2 } } }
+  }
+}`,
+    problems: [
+      'g.json:3:3 sumary: must be a known key, found "sumary" (nearest "summary")',
+      'g.json:4:3 ressources: must be a known key, found "ressources" (nearest "resources")',
+      'g.json:6:49 nodes.count.config.cont: must be a known key, found "cont" (nearest "count")',
+      'g.json:6:62 nodes.count.onEror: must be a known key, found "onEror" (nearest "onError")',
+      'g.json:7:47 nodes.work.config.failat: must be a known key, found "failat" (nearest "failAt")',
+      'g.json:7:62 nodes.work.form: must be a known key, found "form" (nearest "from")',
+      'g.json:7:84 nodes.work.from.number: must be an input of "work", found "number" (nearest "numbers")',
+      'g.json:7:121 nodes.work.from.number.capasity: must be a known key, found "capasity" (nearest "capacity")',
+    ],
+  },
 ]
