@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import type { Device } from '../../../../kernels/device/device.ts'
 import { sizeOf } from '../../../../kernels/device/tensor.ts'
+import type { Recompute } from '../../../../kernels/layers/recompute.ts'
 import { generate } from '../../../../kernels/networks/generation/batch-writer.ts'
 import { slotWriter } from '../../../../kernels/networks/generation/slot-writer.ts'
 import { encodeFrames, forward, framesAtOnce } from '../../../../kernels/networks/video-model.ts'
@@ -238,6 +239,37 @@ await onEachFamily(t, async (device, t) => {
 })
 
 await onEachFamily(t, async (device, t) => {
+  await t.test('activations that are computed again give the same gradients to the bit', async t => {
+    const checkpoint = await openCheckpoint(fixture('families/qwen3vl'))
+    const model = await loadModel(device, checkpoint, ['connector', 'language', 'vision'])
+    const shape = [4, 3, 24, 36]
+    const pixels = device.tensor('pixels', shape, 'f32', noise(sizeOf(shape), 2))
+    const sequence = { ids: [5, -200, 7, -200, 9], pixels, completions: [[11, 12, 13], [14]] }
+    const trained = async (recompute: Recompute) => {
+      for (const { gradients } of model.weights.slabs)
+        device.write(gradients, new Float32Array(sizeOf(gradients.shape)))
+      const pass = await forward({ ...model, recompute }, [sequence], true)
+      pass.backward(noise(pass.logProbs.length, 5))
+      pass.free()
+      const found = [...model.weights.byName.values()].flatMap(({ gradient }) => gradient ?? [])
+      return Promise.all(found.map(async gradient => Buffer.from(await device.readBytes(gradient))))
+    }
+    const plain = await trained('none')
+    t.ok(
+      plain.every(bytes => bytes.some(byte => byte !== 0)),
+      'everything has a gradient',
+    )
+    for (const recompute of ['mlp', 'full'] as const) {
+      const again = await trained(recompute)
+      t.ok(
+        again.every((bytes, i) => plain[i]?.equals(bytes)),
+        recompute,
+      )
+    }
+    device.freeTensor(pixels)
+    model.weights.free()
+  })
+
   await t.test('a long clip is encoded in several parts, without dividing a moment', async t => {
     const model = await opened(device)
     const shape = [5, 3, 24, 36]
