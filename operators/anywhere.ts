@@ -32,6 +32,7 @@ import modelEncode from './model/encode.ts'
 import modelGenerate from './model/generate.ts'
 import modelMerge from './model/merge.ts'
 import model from './model/model.ts'
+import modelQuantise from './model/quantise.ts'
 import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
 import readConversations from './read/conversations.ts'
@@ -101,6 +102,7 @@ export const operators = {
   'model.encode': modelEncode,
   'model.generate': modelGenerate,
   'model.merge': modelMerge,
+  'model.quantise': modelQuantise,
   'model.assemble': modelAssemble,
   'model.random': modelRandom,
   'read.clips': readClips,

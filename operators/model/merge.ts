@@ -3,9 +3,10 @@ import { mergeAdapters } from '../../kernels/networks/adapters.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
 import { openAdapter } from './checkpoint/adapter-files.ts'
-import { openCheckpoint } from './checkpoint/checkpoint.ts'
+import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
 import { loadModel } from './checkpoint/load-model.ts'
 import { exportModel } from './checkpoint/save-model.ts'
+import { CheckpointError } from './files/checkpoint-error.ts'
 
 /** Sums are computed in float32 and rounded once, to the stored type. */
 export default operator({
@@ -27,6 +28,7 @@ export default operator({
   async inspect({ path, adapter }) {
     const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
     const { rank, targets } = await openAdapter(resolvePath(adapter, 'model'), checkpoint)
+    refuseIntegers(checkpoint, targets)
     return [`an adapter of rank ${rank} on ${targets.length} layers`]
   },
   run: (_inputs, { path, adapter, folder }, context) => ({
@@ -34,6 +36,7 @@ export default operator({
       const device = await sharedDevice(context)
       const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
       const source = await openAdapter(resolvePath(adapter, 'model'), checkpoint)
+      refuseIntegers(checkpoint, source.targets)
       const model = await loadModel(device, checkpoint, [], 'float32', { source, trained: false })
       try {
         await mergeAdapters(device, model.weights)
@@ -45,3 +48,11 @@ export default operator({
     }),
   }),
 })
+
+/** A sum with integers would be rounded to them again, and lose most of what was trained. */
+function refuseIntegers({ folder, tensors }: Checkpoint, targets: readonly string[]): void {
+  const packed = targets.find(target => tensors.get(target)?.packing)
+  if (packed === undefined) return
+  const message = `${folder}: ${packed} is stored as integers, so no adapter can be merged into it; merge it into the checkpoint of floats, or use it as an adapter`
+  throw new CheckpointError({ code: 'bad-config', message })
+}

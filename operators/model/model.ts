@@ -18,7 +18,10 @@ import {
   loadModel,
   type TrainedPart,
   trainedAndAdapted,
+  trainedIntegers,
 } from './checkpoint/load-model.ts'
+import { packedBytes } from './checkpoint/packed-tensors.ts'
+import type { StoredTensor } from './checkpoint/packing.ts'
 import { trainedState } from './checkpoint/trained-state.ts'
 import { CheckpointError } from './files/checkpoint-error.ts'
 import { bytesPerElement } from './files/float-formats.ts'
@@ -158,6 +161,8 @@ async function openFiles(config: ModelFields) {
   if (config.visionTune === 'partial')
     checkBlocks(config.visionTuneFrom, checkpoint.config.vision.network.blocks)
   const isTrained = isTrainedBy(partsOf(config))
+  const packed = [...checkpoint.tensors].find(([name, { packing }]) => packing && isTrained(name))
+  if (packed) throw trainedIntegers(checkpoint.folder, packed[0])
   const both = source?.targets.find(isTrained)
   if (both !== undefined) throw trainedAndAdapted(checkpoint.folder, both)
   return { checkpoint, source }
@@ -166,8 +171,12 @@ async function openFiles(config: ModelFields) {
 /** The formats and the size of the weights that a model computes with. */
 function storedIn({ tensors }: Checkpoint): { dtypes: string; bytes: number } {
   const all = [...tensors.values()]
-  const dtypes = [...new Set(all.map(({ dtype }) => dtype))].join(', ')
-  const bytes = all.reduce((sum, { shape, dtype }) => sum + sizeOf(shape) * bytesPerElement[dtype], 0)
+  const nameOf = ({ dtype, packing }: StoredTensor) =>
+    packing ? `integers of ${packing.bits} bits (${packing.method})` : dtype
+  const dtypes = [...new Set(all.map(nameOf))].join(', ')
+  const bytesOf = (one: StoredTensor) =>
+    one.packing ? packedBytes(one) : sizeOf(one.shape) * bytesPerElement[one.dtype]
+  const bytes = all.reduce((sum, one) => sum + bytesOf(one), 0)
   return { dtypes, bytes }
 }
 

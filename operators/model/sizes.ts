@@ -20,6 +20,7 @@ import { templates } from '../text/template.ts'
 import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
 import { parseModelConfig } from './checkpoint/config.ts'
 import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
+import { isPacked } from './checkpoint/packing.ts'
 import { expectedTensors } from './checkpoint/tensor-names.ts'
 
 /** Tokens of text that estimates assume in a prompt or a conversation beside the words of frames; they do not read the data. */
@@ -60,7 +61,10 @@ export function outlineOf({ path, train, precision, adapter, integersOf }: Outli
     maxLength,
     frameWords: templates[config.template].frameWords,
     adapter: attached,
-    integersOf,
+    integersOf: (name, shape) => {
+      const { integers } = config
+      return integers && isPacked(name, shape, integers) ? integers : integersOf?.(name, shape)
+    },
   })
 }
 

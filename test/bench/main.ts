@@ -1,5 +1,5 @@
 // npm run bench -- WORK [flags]: times work on the adapter at hand. WORK is one of `works`, or memory, engine,
-// logits, endure, power-cut, mutations, soak, machines, hosts, simulate, overhead, hardware, run.
+// logits, rounding, endure, power-cut, mutations, soak, machines, hosts, simulate, overhead, hardware, run.
 //   --rounds N     how often, run: updates (default 20)
 //   --json         one JSON object a line
 //   --baseline     the same work in PyTorch on the same machine after it, and the ratios (needs python3 with torch)
@@ -18,6 +18,7 @@
 //   --resumes N    power-cut: of these, gone on with to the end (default 10)
 //   --graphs N, --networks N, --checkpoints N, --results N, --benchmarks N, --clips N, --weights N
 //                  mutations: how many of each are changed at random and read (default 0)
+//   --questions N  rounding: that the embedded model is asked (default 5000)
 //   --updates N, --questions N, --kills N
 //                  soak: updates of the training (default 1000), questions of the evaluation (5000), kills in all (60)
 //   --faults N, --workers N
@@ -51,6 +52,7 @@ import { mutations, noMutations } from './mutations.ts'
 import { powerCut } from './power-cut.ts'
 import { refill } from './refill.ts'
 import { releasedConfig } from './released.ts'
+import { rounding } from './rounding.ts'
 import { run } from './run.ts'
 import { soak } from './soak.ts'
 import { step } from './step.ts'
@@ -176,6 +178,11 @@ if (name === 'hardware') {
   for (const line of hardwareLines()) console.log(line)
   process.exit(0)
 }
+if (name === 'rounding') {
+  const questions = Number(values.questions)
+  for await (const line of rounding({ folder: options.folder, questions })) console.log(line)
+  process.exit(0)
+}
 if (name === 'run') {
   for await (const line of run(options)) console.log(line)
   process.exit(0)
@@ -187,7 +194,7 @@ if (name === 'logits') {
 const work = Object.entries(works).find(([known]) => known === name)?.[1]
 if (!work) {
   console.error(
-    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, hosts, simulate, overhead, run, found ${name ?? 'nothing'}`,
+    `bench: must name one of ${Object.keys(works).join(', ')}, memory, engine, logits, endure, power-cut, mutations, hardware, soak, machines, hosts, simulate, overhead, rounding, run, found ${name ?? 'nothing'}`,
   )
   process.exit(2)
 }

@@ -64,7 +64,6 @@ function model(
     tokens,
   }: { vision: InternVitPart; text: ConfigFields; tied: boolean; tokens: TokenIds },
 ): Omit<ModelConfig, 'processor' | 'template' | 'names'> {
-  fields.only('quantization_config')
   const language = qwen2(text, { tied, isDynamic: true })
   return {
     vision,

@@ -16,7 +16,6 @@ export const smolVlm: Architecture = {
 }
 
 function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
-  fields.only('quantization_config')
   const text = fields.object('text_config')
   const vision = siglip(fields.object('vision_config'), {
     modelTypes: ['smolvlm_vision', 'siglip_vision_model'],

@@ -15,7 +15,6 @@ export const tinyLlava: Architecture = {
 function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
   fields.only('image_token_index', -200)
   fields.only('ignore_index', -100)
-  fields.only('quantization_config')
   const connectorOf = kindOf(fields, 'connector_type', connectors)
   const languageOf = kindOf(fields, 'llm_model_name_or_path', languages)
   const towerOf = kindOf(fields, 'vision_model_name_or_path', towers)

@@ -3,11 +3,13 @@ import { basename, dirname, join } from '../../../engine/platform/paths.ts'
 import { inside, isInside } from '../../../engine/shared/inside.ts'
 import { isObject } from '../../../engine/shared/json.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
-import { type FloatFormat, isFloatFormat } from '../files/float-formats.ts'
+import { isFloatFormat } from '../files/float-formats.ts'
 import { fileProblem, readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } from '../files/safetensors.ts'
 import { parseModelConfig } from './config.ts'
 import type { ModelConfig } from './model-config.ts'
+import { checkOrder, matchPacked } from './packed-tensors.ts'
+import type { StoredTensor } from './packing.ts'
 import { type Processor, parseProcessor } from './processor.ts'
 import { readProcessorFile } from './processor-file.ts'
 import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
@@ -25,11 +27,6 @@ export interface Checkpoint {
   readonly files: readonly SafetensorsFile[]
   /** Values of one of `tensors` in row-major order, in pieces of at most 16 MiB of the file. */
   read(name: string): AsyncIterable<Float32Array<ArrayBuffer>>
-}
-
-export interface StoredTensor {
-  readonly shape: readonly number[]
-  readonly dtype: FloatFormat
 }
 
 /**
@@ -63,6 +60,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   }
   const tensors = matchTensors(folder, config, homes, problems)
   throwProblems(problems)
+  await checkOrder({ config, tensors, homes }, problems)
+  throwProblems(problems)
   return {
     folder,
     config,
@@ -73,10 +72,8 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     read(name) {
       const file = tensors.has(name) ? homes.get(name) : undefined
       if (file) return readTensor(file, config.names.stored(name))
-      throw new CheckpointError({
-        code: 'missing-tensor',
-        message: `${folder}: the model has no tensor ${name}`,
-      })
+      const what = tensors.has(name) ? 'holds integers in place of the floats of' : 'has no tensor'
+      throw new CheckpointError({ code: 'missing-tensor', message: `${folder}: the model ${what} ${name}` })
     },
   }
 }
@@ -166,11 +163,16 @@ function matchTensors(
 ): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>()
   const expected = expectedTensors(config)
+  const parts = new Set<string>()
   for (const [own, shape] of expected) {
     const name = config.names.stored(own)
     const file = homes.get(own)
     const entry = file?.tensors.get(name)
-    if (!file || !entry) {
+    const packed = entry ? undefined : matchPacked(own, shape, { config, homes, problems })
+    if (packed) {
+      tensors.set(own, packed.stored)
+      for (const part of packed.names) parts.add(part)
+    } else if (!file || !entry) {
       problems.push({
         code: 'missing-tensor',
         message: `${folder}: no tensor ${name} of shape (${shape.join(', ')})`,
@@ -183,7 +185,7 @@ function matchTensors(
     } else tensors.set(own, { shape, dtype: entry.dtype })
   }
   for (const [own, file] of homes) {
-    if (expected.has(own) || isUnusedTensor(own, config)) continue
+    if (expected.has(own) || parts.has(own) || isUnusedTensor(own, config)) continue
     const name = config.names.stored(own)
     problems.push({
       code: 'unknown-tensor',

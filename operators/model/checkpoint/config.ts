@@ -3,6 +3,7 @@ import { architectures, published } from '../architectures/index.ts'
 import { type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
 import type { ModelConfig, TokenIds } from './model-config.ts'
+import { parsePacking } from './packing.ts'
 
 /**
  * Checks a parsed `config.json`. A model of another architecture or with other parts than the registered ones is an error,
@@ -14,8 +15,9 @@ export function parseModelConfig(path: string, value: unknown, tokens: TokenIds)
   if (!isObject(value)) throwProblems([{ code: 'bad-config', message: `${path}: must hold an object` }])
   const fields = configFields(`${path}: `, value, problems)
   const config = architectureOf(fields).parse(fields, tokens)
+  const integers = parsePacking(fields)
   throwProblems(problems)
-  return config
+  return { ...config, ...(integers && { integers }) }
 }
 
 /** The architecture that the keys `architectures` and `model_type` name; without the first key, the published one. */

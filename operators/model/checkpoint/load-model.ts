@@ -1,6 +1,5 @@
 import type { Device } from '../../../kernels/device/device.ts'
 import { DeviceError } from '../../../kernels/device/device-error.ts'
-import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { adapterNames, attachAdapters } from '../../../kernels/networks/adapters.ts'
 import {
   allocateParameters,
@@ -11,13 +10,14 @@ import {
 import type { ModelShape } from '../../../kernels/networks/shape.ts'
 import type { VideoModel } from '../../../kernels/networks/video-model.ts'
 import type { Precision } from '../../../kernels/plan/recording.ts'
-import type { IntegerMatrix } from '../../../kernels/weights/integers.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { writeTensor } from '../files/tensor-pieces.ts'
-import { uploadTensors } from '../files/upload.ts'
+import { type Place, uploadTensors } from '../files/upload.ts'
 import { type AdapterSettings, type AdapterSource, scaleOf } from './adapter.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { ModelConfig } from './model-config.ts'
+import { partName } from './packed-tensors.ts'
+import { partsOf } from './packing.ts'
 import type { Processor } from './processor.ts'
 import type { Tokenizer } from './tokenizer.ts'
 
@@ -67,11 +67,19 @@ export async function loadModel(
   const both = adapter?.source.targets.find(isTrained)
   if (both) throw trainedAndAdapted(folder, both)
   const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]))
-  const base = allocateParameters(device, shapes, isTrained, precision, integersOf)
+  const packed = [...tensors].find(([name, { packing }]) => packing && isTrained(name))
+  if (packed) throw trainedIntegers(folder, packed[0])
+  const base = allocateParameters(
+    device,
+    shapes,
+    isTrained,
+    precision,
+    (name, shape) => tensors.get(name)?.packing ?? integersOf?.(name, shape),
+  )
   const weights = adapter ? adapted(device, base, adapter) : base
   let saturated = 0
   try {
-    const places = placesOf(config, weights, tensors.keys())
+    const places = allPlaces(checkpoint, weights)
     for (const file of checkpoint.files) saturated += await uploadTensors(device, file, places)
     if (adapter) await writeMatrices(device, weights, adapter.source)
     await device.finish()
@@ -101,12 +109,34 @@ export function trainedAndAdapted(folder: string, name: string): CheckpointError
   return new CheckpointError({ code: 'bad-config', message })
 }
 
+export function trainedIntegers(folder: string, name: string): CheckpointError {
+  const message = `${folder}: ${name} is stored as integers, which are not trained; train an adapter of it (lora), or other parts`
+  return new CheckpointError({ code: 'bad-config', message })
+}
+
+/** Where every tensor of the checkpoint goes, by its name in the files. */
+function allPlaces({ config, tensors }: Checkpoint, weights: ParameterSet): Map<string, Place> {
+  const floats = [...tensors].flatMap(([name, { packing }]) => (packing ? [] : [name]))
+  const places = placesOf(config, weights, floats)
+  for (const [name, { shape, packing }] of tensors) {
+    const { integers } = parameter(weights, name)
+    if (!packing || !integers) continue
+    for (const stored of partsOf(shape, packing)) {
+      const { part } = stored
+      if (part === 'order') continue
+      const place = { shape: stored.shape, part, packing, to: integers }
+      places.set(config.names.stored(partName(name, stored)), place)
+    }
+  }
+  return places
+}
+
 /** Where each of these weights lies on the GPU, by the name that the checkpoint's files give it. */
 export const placesOf = (
   { names: { stored } }: ModelConfig,
   weights: ParameterSet,
   own: Iterable<string>,
-): Map<string, Tensor | IntegerMatrix> =>
+): Map<string, Place> =>
   new Map(
     Array.from(own, name => {
       const { value, integers } = parameter(weights, name)

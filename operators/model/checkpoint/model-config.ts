@@ -1,6 +1,7 @@
 import type { Connector, LanguageModel, Tower } from '../../../kernels/networks/shape.ts'
 import type { TemplateName } from '../../text/template.ts'
 import type { Part } from '../parts/part.ts'
+import type { StoredIntegers } from './packing.ts'
 import type { ProcessorKind } from './processor.ts'
 
 /** All of `config.json` that affects the numbers, complete and checked. */
@@ -19,6 +20,8 @@ export interface ModelConfig {
   readonly processor: ProcessorKind
   /** The conversation template that its training used. */
   readonly template: TemplateName
+  /** How matrices are packed that the checkpoint holds as integers; undefined where all are floats. */
+  readonly integers?: StoredIntegers
 }
 
 /** Names of tensors: our own, which all models share, and those of the checkpoint's files. */

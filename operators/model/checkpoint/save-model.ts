@@ -81,7 +81,7 @@ const weightsName = 'weights.safetensors'
 const stateName = 'state.json'
 
 /** Names of the files of a model other than weights. */
-const otherFiles =
+export const otherFiles =
   /^((config|generation_config|((video_)?pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
 
 interface Sources {

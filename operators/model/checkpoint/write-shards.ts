@@ -1,8 +1,7 @@
 import { stat, writeFile } from '../../../engine/platform/files.ts'
 import { join } from '../../../engine/platform/paths.ts'
 import { sizeOf } from '../../../kernels/device/tensor.ts'
-import { bytesPerElement } from '../files/float-formats.ts'
-import { type TensorToWrite, writeSafetensors } from '../files/safetensors-write.ts'
+import { storedBytesPerElement, type TensorToWrite, writeSafetensors } from '../files/safetensors-write.ts'
 
 /** A file of weights that was written. */
 export interface WrittenFile {
@@ -49,7 +48,7 @@ function shardsOf(tensors: readonly TensorToWrite[], limit: number): TensorToWri
   return shards
 }
 
-const storedBytes = ({ shape, dtype }: TensorToWrite): number => sizeOf(shape) * bytesPerElement[dtype]
+const storedBytes = ({ shape, dtype }: TensorToWrite): number => sizeOf(shape) * storedBytesPerElement[dtype]
 
 const shardName = (i: number, count: number): string =>
   count === 1

@@ -6,7 +6,8 @@ import { writeWholeFile } from './whole-file.ts'
 export interface TensorToWrite {
   readonly name: string
   readonly shape: readonly number[]
-  readonly dtype: FloatFormat
+  /** I32: words, which are given as bytes. */
+  readonly dtype: FloatFormat | 'I32'
   /**
    * All its values in row-major order, in pieces of any size; bytes are written as they are. Others are rounded to
    * nearest, ties to even, for BF16 and F16.
@@ -16,6 +17,8 @@ export interface TensorToWrite {
 
 type Pieces<T> = Iterable<T> | AsyncIterable<T>
 type Values = Float32Array | Uint8Array
+
+export const storedBytesPerElement = { ...bytesPerElement, I32: 4 } as const
 
 /**
  * Writes tensors as one safetensors file, one chunk in memory at a time. The bytes depend on names, shapes and values
@@ -73,7 +76,7 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   for (const { name, shape, dtype } of tensors) {
     if (header.has(name)) throw new Error(`writeSafetensors: tensor ${name} is given twice`)
     const begin = end
-    end += sizeOf(shape) * bytesPerElement[dtype]
+    end += sizeOf(shape) * storedBytesPerElement[dtype]
     header.set(name, { dtype, shape, data_offsets: [begin, end] })
   }
   const text = JSON.stringify(Object.fromEntries(header))
@@ -85,13 +88,19 @@ function headerOf(tensors: readonly TensorToWrite[]): Uint8Array {
   return bytes
 }
 
+function bytesOfPiece(piece: Values, dtype: TensorToWrite['dtype']): Uint8Array {
+  if (piece instanceof Uint8Array) return piece
+  if (dtype === 'I32') throw new Error('writeSafetensors: words must be given as bytes')
+  return fromFloat32(piece, dtype)
+}
+
 async function* bytesOf({ tensor, pieces, first }: Begun): AsyncGenerator<Uint8Array> {
   const { name, shape, dtype } = tensor
   let written = 0
   for (let step = await first; !step.done; step = await pieces.next()) {
-    const bytes = step.value instanceof Uint8Array ? step.value : fromFloat32(step.value, dtype)
+    const bytes = bytesOfPiece(step.value, dtype)
     yield bytes
-    written += bytes.length / bytesPerElement[dtype]
+    written += bytes.length / storedBytesPerElement[dtype]
   }
   if (written === sizeOf(shape)) return
   throw new Error(

@@ -5,6 +5,7 @@ import { sizeOf, type Tensor } from '../../../kernels/device/tensor.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import type { IntegerMatrix } from '../../../kernels/weights/integers.ts'
+import { type PackedRows, unpackRows } from '../../../kernels/weights/packed-rows.ts'
 import { quantiseRows } from '../../../kernels/weights/quantise.ts'
 import { storeElements } from '../../../kernels/weights/store-elements.ts'
 import { CheckpointError } from './checkpoint-error.ts'
@@ -55,19 +56,34 @@ async function withoutNumbers(
     return false
   }
   for (const name of names) {
-    if (!file.tensors.has(name) || !(await isBad(name))) continue
+    const { dtype } = file.tensors.get(name) ?? {}
+    if (dtype === undefined || !isFloatFormat(dtype) || !(await isBad(name))) continue
     const message = `${file.path}: tensor ${name}: its values must be finite, found NaN or infinity (${count} in the file)`
     return new CheckpointError({ code: 'not-finite', message })
   }
   return new CheckpointError({ code: 'not-finite', message: `${file.path}: ${count} values are not finite` })
 }
 
-/** Where a tensor of a file goes. */
-type Place = Tensor | IntegerMatrix
+/** A tensor of a file that holds a part of a matrix's integers. */
+export interface PackedPlace extends Pick<PackedRows, 'part' | 'packing' | 'to'> {
+  /** As it is stored. */
+  shape: readonly number[]
+}
 
-/** Bytes of a piece that must not be cut: two words of float16 pairs are two elements of any format; integers come row by row. */
-const unitOf = (to: Place, elementBytes: number): number =>
-  'integers' in to ? at(to.shape, 1) * elementBytes : 8
+/** Where a tensor of a file goes: as floats, rounded to integers, or as a part of a matrix that is stored as integers. */
+export type Place = Tensor | IntegerMatrix | PackedPlace
+
+/**
+ * Bytes of a piece that must not be cut: two words of float16 pairs are two elements of any format. Integers come row by row, those
+ * that AWQ has packed 8 rows at a time.
+ */
+function unitOf(to: Place, elementBytes: number): number {
+  if ('packing' in to) {
+    const rows = to.packing.method === 'awq' && to.part === 'integers' ? 8 : 1
+    return rows * at(to.shape, 1) * elementBytes
+  }
+  return 'integers' in to ? at(to.shape, 1) * elementBytes : 8
+}
 
 /** A stretch of a file and the elements in it. */
 interface Piece {
@@ -100,12 +116,11 @@ async function upload(device: Device, of: Loop): Promise<void> {
       const recording = new Recording(device)
       for (const { to, ...part } of parts) {
         const source = { ...part, raw, at: (part.begin - begin) / 2, counts }
-        if (!('integers' in to)) storeElements(recording, { ...source, to })
-        else {
-          const columns = at(to.shape, 1)
-          const [rows, firstRow] = [part.count / columns, part.first / columns]
-          quantiseRows(recording, { ...source, rows, firstRow, to })
-        }
+        const columns = to.shape[1] ?? 1
+        const rows = { rows: part.count / columns, firstRow: part.first / columns }
+        if ('packing' in to) unpackRows(recording, { ...source, ...rows, ...to })
+        else if ('integers' in to) quantiseRows(recording, { ...source, ...rows, to })
+        else storeElements(recording, { ...source, to })
       }
       const compiled = await compile(device, recording, 'upload')
       const encoder = device.gpu.createCommandEncoder()
@@ -136,8 +151,10 @@ function* piecesOf(
   for (const [name, { dtype, begin, end }] of inOrder) {
     const to = wanted.get(name)
     if (!to) continue
-    if (!isFloatFormat(dtype)) throw new CheckpointError(unsupportedDtype(path, name, dtype))
-    const size = bytesPerElement[dtype]
+    // Words of integers are read as those of float32.
+    const format = dtype === 'I32' && 'packing' in to ? 'F32' : dtype
+    if (!isFloatFormat(format)) throw new CheckpointError(unsupportedDtype(path, name, dtype))
+    const size = bytesPerElement[format]
     if ((end - begin) / size !== sizeOf(to.shape)) {
       const message = `${path}: tensor ${name}: must hold ${sizeOf(to.shape)} elements, got ${(end - begin) / size}`
       throw new CheckpointError({ code: 'wrong-shape', message })
@@ -150,7 +167,7 @@ function* piecesOf(
         piece = { begin: at, end: at, parts: [] }
         continue
       }
-      piece.parts.push({ to, format: dtype, begin: at, first: (at - begin) / size, count: bytes / size })
+      piece.parts.push({ to, format, begin: at, first: (at - begin) / size, count: bytes / size })
       piece.end += bytes
       at += bytes
     }

@@ -28,12 +28,22 @@ export const languageLayers = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_pro
 /** A new adapter of all these layers. */
 export const everywhere = { rank: 3, alpha: 6, targets: languageLayers, seed: 5 }
 
-/** A random checkpoint to adapt, in a folder of the test. */
-export async function baseCheckpoint(test: typeof t): Promise<{ folder: string; checkpoint: Checkpoint }> {
+/** A random checkpoint to adapt, in a folder of the test, with other sizes where they are given. */
+export async function baseCheckpoint(
+  test: typeof t,
+  others: Partial<typeof sizes> = {},
+): Promise<{ folder: string; checkpoint: Checkpoint }> {
   const folder = test.testdir()
   const base = join(folder, 'base')
   const tokenizer = fixture('prompts')
-  await writeRandomCheckpoint(base, { ...defaults, ...sizes, folder: base, tokenizer, dtype: 'float32' })
+  await writeRandomCheckpoint(base, {
+    ...defaults,
+    ...sizes,
+    ...others,
+    folder: base,
+    tokenizer,
+    dtype: 'float32',
+  })
   return { folder, checkpoint: await openCheckpoint(base) }
 }
 
