@@ -20,7 +20,7 @@ export interface HostsOptions {
   readonly gpus: string
   /** Only what shows two processes on one GPU. */
   readonly one: boolean
-  /** Jobs whose names hold this text. */
+  /** Jobs whose names hold one of these texts, e.g. evaluation,adapters; '' for all. */
   readonly only: string
   /** A `config.json`; '' for the embedded model on a software adapter, and for a model of 4 layers on a GPU. */
   readonly config: string
@@ -85,7 +85,9 @@ function jobsOf(sizes: Sizes, data: string, { one, only }: HostsOptions): HostJo
     ...lags.map(lag => training(sizes, lag, rank)),
     divided(sizes, rank),
   ])
-  return [evaluation(sizes, data), ...trained].filter(({ name }) => name.includes(only))
+  return [evaluation(sizes, data), ...trained].filter(({ name }) =>
+    only.split(',').some(text => name.includes(text)),
+  )
 }
 
 /** Where the other processes of a job are, in words and as flags of `flow run`. */
