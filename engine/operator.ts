@@ -188,6 +188,8 @@ export interface Durable {
   save(folder: string): void | Promise<void>
   /** Reads what `save` wrote: right after `open` of a resource, or before the first item reaches a node. */
   restore(folder: string): void | Promise<void>
+  /** The same state in a form that is quick to write and to read, for other processes of the run; default: as above. */
+  readonly copy?: Pick<Durable, 'save' | 'restore'>
 }
 
 /** Default: `info`. */

@@ -40,7 +40,7 @@ export class Follower {
     const folder = seen ? version.folder : await this.#pulled(version, signal)
     for (const [name, durable] of this.#durables) {
       const place = inside(folder, name.replaceAll('/', '.'))
-      if (existsSync(place)) await durable.restore(place)
+      if (existsSync(place)) await (durable.copy ?? durable).restore(place)
     }
   }
 

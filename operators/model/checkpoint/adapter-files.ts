@@ -114,7 +114,8 @@ const configName = 'adapter_config.json'
 const adaptedWeights = ({ byName }: ParameterSet): string[] =>
   [...byName.values()].flatMap(({ name, adapter }) => (adapter ? [name] : []))
 
-const matricesOf = ({ byName }: ParameterSet): Parameter[] =>
+/** The two matrices of each adapter. */
+export const matricesOf = ({ byName }: ParameterSet): Parameter[] =>
   [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : []))
 
 function takeTensor(

@@ -5,6 +5,7 @@ import { restoreAdapter, saveAdapter } from './adapter-files.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import type { LoadedModel } from './load-model.ts'
 import { restoreModel, saveModel } from './save-model.ts'
+import { readTrained, writeTrained } from './trained-copy.ts'
 
 /**
  * Saves a model in a run's checkpoints and restores it. A trained adapter becomes `adapter/`, a PEFT folder; the model's
@@ -17,13 +18,19 @@ export function trainedState(
   signal: AbortSignal,
 ): Durable {
   const hasParts = train.some(part => part !== 'adapter')
+  const copy: Durable = {
+    save: folder => writeTrained(model, folder, signal),
+    restore: folder => readTrained(model, folder),
+  }
   if (!train.includes('adapter')) {
     return {
+      copy,
       save: folder => saveModel(checkpoint, model, folder, signal),
       restore: folder => restoreModel(model, folder),
     }
   }
   return {
+    copy,
     async save(folder) {
       if (hasParts) await saveModel(checkpoint, model, folder, signal)
       await saveAdapter(model, join(folder, adapterFolder), signal)
