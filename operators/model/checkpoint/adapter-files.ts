@@ -114,8 +114,7 @@ const configName = 'adapter_config.json'
 const adaptedWeights = ({ byName }: ParameterSet): string[] =>
   [...byName.values()].flatMap(({ name, adapter }) => (adapter ? [name] : []))
 
-/** The two matrices of each adapter. */
-export const matricesOf = ({ byName }: ParameterSet): Parameter[] =>
+const matricesOf = ({ byName }: ParameterSet): Parameter[] =>
   [...byName.values()].flatMap(({ adapter }) => (adapter ? [adapter.down, adapter.up] : []))
 
 function takeTensor(

@@ -14,7 +14,6 @@ import { readJsonFile } from '../files/json-file.ts'
 import { readInto, withFile } from '../files/safetensors.ts'
 import { readPieces } from '../files/tensor-pieces.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
-import { matricesOf } from './adapter-files.ts'
 import type { LoadedModel } from './load-model.ts'
 
 const weightsName = 'weights.bin'
@@ -62,8 +61,8 @@ export async function readTrained(model: LoadedModel, folder: string): Promise<v
   model.version = Number(version)
 }
 
-const trainedOf = (weights: ParameterSet): Parameter[] =>
-  [...weights.byName.values(), ...matricesOf(weights)].filter(({ gradient }) => gradient !== undefined)
+const trainedOf = ({ byName }: ParameterSet): Parameter[] =>
+  [...byName.values()].filter(({ gradient }) => gradient !== undefined)
 
 /** Where a trained weight begins in the buffers of trained weights, one after the other. */
 function placeOf(value: Parameter['value'], { slabs }: ParameterSet): number {
