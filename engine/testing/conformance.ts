@@ -127,10 +127,11 @@ async function attempt(
     clearTimeout(late)
     // an operator may be done before it is interrupted
     const fine = status === how.status || (how.act !== undefined && status === 'completed')
-    if (!fine && !faults.some(fault => fault.startsWith(`${what}: must end`)))
-      faults.push(
-        `${what}: must end as ${how.status}, ended as ${status}${error ? `: ${error.message}` : ''}`,
-      )
+    if (!fine && !faults.some(fault => fault.startsWith(`${what}: must end`))) {
+      const isTold = error !== undefined && faults.some(fault => fault.endsWith(`: ${error.message}`))
+      const why = error ? `: ${isTold ? 'by the same error' : error.message}` : ''
+      faults.push(`${what}: must end as ${how.status}, ended as ${status}${why}`)
+    }
     if (status === 'completed' && !how.take) faults.push(...brokenPromises(subject, what, how, feed))
     if (leaked > 0 || feed.live > 0)
       faults.push(`${what}: must release every item, ${Math.max(leaked, feed.live)} are left`)

@@ -10,6 +10,8 @@ export interface KernelText {
   declarations: string
   /** Written by the kernel's author. */
   code: string
+  /** Where it was declared, `FILE:LINE`. */
+  place?: string | undefined
 }
 
 /**
@@ -17,12 +19,13 @@ export interface KernelText {
  * line and the compiler's message. Without such messages it gives the error of the pipeline, e.g. of too large a workgroup.
  */
 export function kernelFault(
-  { name, declarations, code }: KernelText,
+  { name, declarations, code, place: declared }: KernelText,
   messages: readonly Message[],
   error: string,
 ): DeviceError {
   const errors = messages.filter(({ type }) => type === 'error')
-  if (errors.length === 0) return new DeviceError('bad-kernel', `kernel "${name}": ${whyNot(error)}`)
+  const title = `kernel "${name}"${declared === undefined ? '' : ` (${declared})`}`
+  if (errors.length === 0) return new DeviceError('bad-kernel', `${title}: ${whyNot(error)}`)
   const before = declarations.split('\n').length - 1
   const lines = (declarations + code).split('\n')
   const places = errors.slice(0, mostShown).map(({ lineNum, linePos, message }) => {
@@ -34,7 +37,7 @@ export function kernelFault(
   })
   const more = errors.length - places.length
   const rest = more > 0 ? `\n  and ${more} more error${more > 1 ? 's' : ''}` : ''
-  return new DeviceError('bad-kernel', `kernel "${name}", ${places.join('\nand ')}${rest}`)
+  return new DeviceError('bad-kernel', `${title}, ${places.join('\nand ')}${rest}`)
 }
 
 /** Errors that are shown: the first one is mostly the cause of the others. */

@@ -61,9 +61,27 @@ function declared(definition: Kernel): Kernel {
   const key = JSON.stringify(rest)
   const ofCode = definitions.get(code) ?? new Map<string, Kernel>()
   definitions.set(code, ofCode)
-  const equal = ofCode.get(key) ?? definition
-  ofCode.set(key, equal)
-  return equal
+  const known = ofCode.get(key)
+  if (known) return known
+  ofCode.set(key, definition)
+  const place = callerIn(new Error().stack ?? '')
+  if (place !== undefined) places.set(definition, place)
+  return definition
+}
+
+const places = new WeakMap<Kernel, string>()
+
+/** Where a kernel was declared, as `FILE:LINE`, for messages; undefined where the engine does not tell. */
+export const placeOf = (kernel: Kernel): string | undefined => places.get(kernel)
+
+/** The first place in a stack that is not in this file. */
+export function callerIn(stack: string): string | undefined {
+  for (const frame of stack.split('\n')) {
+    const [, file = '', line] = /(?:file:\/\/)?(\/[^()?]+?)(?:\?[^:]*)?:(\d+):\d+\)?$/.exec(frame) ?? []
+    if (file !== '' && !/\/kernels\/device\/kernel\.[jt]s$/.test(file))
+      return `${decodeURIComponent(file)}:${line}`
+  }
+  return undefined
 }
 
 /** What a target changes in a kernel, as a part of its key. */

@@ -1,4 +1,4 @@
-import { declare, type Kernel } from './kernel.ts'
+import { declare, type Kernel, placeOf } from './kernel.ts'
 import { kernelFault } from './kernel-fault.ts'
 
 /** A compiled kernel and the layout of its bindings. */
@@ -32,7 +32,12 @@ export class Pipelines {
 
   async #compiled(kernel: Kernel, key: string, writable: readonly boolean[]): Promise<Pipeline> {
     const label = kernel.name
-    const text = { name: label, declarations: declare(kernel, writable), code: kernel.code }
+    const text = {
+      name: label,
+      declarations: declare(kernel, writable),
+      code: kernel.code,
+      place: placeOf(kernel),
+    }
     // the scope catches the error of a wrong text, which is thrown below; the next read of the device must not throw it
     this.#gpu.pushErrorScope('validation')
     const module = this.#gpu.createShaderModule({ label, code: text.declarations + text.code })

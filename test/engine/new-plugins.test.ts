@@ -72,7 +72,10 @@ t.test('what flow new writes works and passes its own test', async t => {
   write('leaky-relu.mjs', readFileSync(join(home, 'leaky-relu.mjs'), 'utf8').replace('* x[i];', '* x[i]];'))
   const broken = node(flow, 'run', 'kernel.json', '--out', 'broken-kernel')
   t.equal(broken.code, 1)
-  t.match(broken.complaints, /kernel "leaky-relu", line 6, column \d+ of its code:\n.* x\[i\]\];.*\n +\^\n/)
+  t.match(
+    broken.complaints,
+    /kernel "leaky-relu" \(\S+leaky-relu\.mjs:\d+\), line 6, column \d+ of its code:\n.* x\[i\]\];.*\n +\^\n/,
+  )
   t.notMatch(broken.out + broken.complaints, /not freed/, 'a kernel that cannot be compiled leaves no memory')
   const again = node(flow, 'new', 'graph', 'copy')
   t.equal(again.code, 2)

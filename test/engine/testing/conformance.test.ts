@@ -59,7 +59,7 @@ t.test('an operator that is no good is told why', async t => {
   })
   t.match(await faultsOf(failing), [
     /^many items: must end as completed, ended as failed: .*always/,
-    /^one item/,
+    /^one item: must end as completed, ended as failed: by the same error$/,
   ])
   const dropping = operator({
     ...base,

@@ -1,7 +1,7 @@
 // What the author of a kernel is told when it is wrong: which kernel, where, the text of the line, and what the compiler says.
 import t from 'tap'
 import { type Device, openDevice } from '../../../kernels/device/device.ts'
-import { type Kernel, kernel } from '../../../kernels/device/kernel.ts'
+import { callerIn, type Kernel, kernel } from '../../../kernels/device/kernel.ts'
 import { kernelFault } from '../../../kernels/device/kernel-fault.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
 import { type Call, Recording } from '../../../kernels/plan/recording.ts'
@@ -32,7 +32,9 @@ async function thrown(device: Device, of: Kernel, call: Partial<Call<string, str
     await device.finish()
     return { message: 'nothing', left: 0 }
   } catch (error) {
-    const { message, code, ofMachine } = error as Error & { code?: string; ofMachine?: boolean }
+    const { message: said, code, ofMachine } = error as Error & { code?: string; ofMachine?: boolean }
+    // the file and the line that declare the kernel
+    const message = said.replace(/ \(\S+\/kernel-fault\.test\.[jt]s:\d+\)/, ' (HERE)')
     return { message, code, ofMachine, left: device.liveBytes - before }
   } finally {
     for (const tensor of [x, y]) device.freeTensor(tensor)
@@ -46,12 +48,12 @@ t.test('a mistake in the WGSL', async t => {
     [
       'a missing bracket',
       halved('  y[lane] = 0.5 * x[lane;'),
-      'kernel "halved", line 4, column 25 of its code:\n    y[lane] = 0.5 * x[lane;\n                          ^\n  expected',
+      'kernel "halved" (HERE), line 4, column 25 of its code:\n    y[lane] = 0.5 * x[lane;\n                          ^\n  expected',
     ],
     [
       'another type',
       halved('  let i = lane;\n\ty[i] = i;'),
-      'kernel "halved", line 5, column 7 of its code:\n  \ty[i] = i;\n  \t     ^\n  cannot assign',
+      'kernel "halved" (HERE), line 5, column 7 of its code:\n  \ty[i] = i;\n  \t     ^\n  cannot assign',
     ],
     [
       'an unknown name',
@@ -76,12 +78,12 @@ t.test('a mistake in the WGSL', async t => {
     [
       'no main',
       halved('', { code: '@compute @workgroup_size(1)\nfn other() {}' }),
-      'kernel "halved": this GPU cannot compile it: Entry point "main" doesn\'t exist',
+      'kernel "halved" (HERE): this GPU cannot compile it: Entry point "main" doesn\'t exist',
     ],
     [
       'a workgroup that is too large',
       halved('', { code: '@compute @workgroup_size(99999)\nfn main() {}' }),
-      'kernel "halved": this GPU cannot compile it: Entry-point uses workgroup_size(99999',
+      'kernel "halved" (HERE): this GPU cannot compile it: Entry-point uses workgroup_size(99999',
     ],
   ] as const) {
     const call = what === 'an element type that is none' ? { buffers: { y: device.tensor('z', [4]) } } : {}
@@ -123,4 +125,16 @@ t.test('a long line is cut around the place, and few of many errors are shown', 
   t.ok((line?.length ?? 999) < 120)
   t.match(fault.message, /^kernel "long", line 1, column 301 of its code/)
   t.match(fault.message, /and 2 more errors$/)
+})
+
+t.test('the place of a kernel is the first in the stack that is not where kernels are declared', t => {
+  const stack = `Error
+    at declared (file:///flow/dist/kernels/device/kernel.js:60:17)
+    at kernel (file:///flow/dist/kernels/device/kernel.js:20:9)
+    at define (file:///my%20home/double.mjs?time=3:31:10)
+    at run (/other/run.mjs:1:1)`
+  t.equal(callerIn(stack), '/my home/double.mjs:31')
+  t.equal(callerIn('Error\n    at /home/me/one.ts:7:3'), '/home/me/one.ts:7')
+  t.equal(callerIn(''), undefined)
+  t.end()
 })
