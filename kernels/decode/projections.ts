@@ -5,7 +5,7 @@ import { countedIn, type Normed, normedRows, stepParts, stepProduct, toRead, toW
 import { blocksOfTile, type StepShape, type StepTile } from './product-tile.ts'
 import { blockRowsOf } from './row-blocks.ts'
 import { addRows } from './split-rows.ts'
-import type { StepWeights } from './tiled-weights.ts'
+import type { StepMatrix, StepWeights } from './tiled-weights.ts'
 
 // The products of a decode step besides those of attention's inputs, each a `stepProduct` (product.ts) with its own end:
 //
@@ -18,9 +18,9 @@ function addShape({ inner, columns, tile }: Pick<AddProjection, 'inner' | 'colum
   return { name: 'decode_add', tile, inner, columnTiles: columns / results, locate: locateWhole(results) }
 }
 
-/** The weights of an `addProjection`: float16 or float32 (columns, inner). */
+/** The weights of an `addProjection` (columns, inner). */
 export const addWeights = (
-  weight: Tensor,
+  weight: StepMatrix,
   of: Pick<AddProjection, 'inner' | 'columns' | 'tile'>,
 ): StepWeights => {
   return { ...addShape(of), weights: [['weight', 'weight']], tensors: { weight } }
@@ -121,10 +121,10 @@ function gatedShape({ columns, tile, inner }: GatedSizes): StepShape {
 }
 
 /**
- * The weights of a `gatedProjection`, float16 or float32 (columns, inner): a tile has 8 columns of the gate, and the same 8 of
+ * The weights of a `gatedProjection` (columns, inner): a tile has 8 columns of the gate, and the same 8 of
  * the other.
  */
-export const gatedWeights = (gate: Tensor, up: Tensor, of: GatedSizes): StepWeights => {
+export const gatedWeights = (gate: StepMatrix, up: StepMatrix, of: GatedSizes): StepWeights => {
   return { ...gatedShape(of), weights: [['gate', 'up']], tensors: { gate, up } }
 }
 
@@ -173,8 +173,8 @@ function logitsShape({ columns, tile, inner }: LogitsSizes): StepShape {
   return { name: 'decode_logits', tile, inner, columnTiles, locate: locateWhole(results) }
 }
 
-/** The weights of `stepLogits`: float16 or float32 (columns, inner). */
-export const logitsWeights = (weight: Tensor, of: LogitsSizes): StepWeights => {
+/** The weights of `stepLogits` (columns, inner). */
+export const logitsWeights = (weight: StepMatrix, of: LogitsSizes): StepWeights => {
   const weightRows = of.columns % (blocksOfTile(of.tile) * 16) === 0 ? undefined : of.columns
   return { ...logitsShape(of), weights: [['weight', 'weight']], weightRows, tensors: { weight } }
 }

@@ -3,7 +3,7 @@ import type { Recording } from '../plan/recording.ts'
 import { counted } from '../wgsl/float16-stores.ts'
 import { countedIn, type Normed, normedRows, stepProduct, toRead, toWrite } from './product.ts'
 import { blocksOfTile, type StepShape, type StepTile } from './product-tile.ts'
-import type { StepWeights } from './tiled-weights.ts'
+import type { StepMatrix, StepWeights } from './tiled-weights.ts'
 
 // The inputs of attention in a decode step: queries, keys and values of normed rows in one product (product.ts), with bias and
 // rotary embedding (attention/rope.ts). A tile has 8 columns of the first half of a head and the 8 of the second half that turn
@@ -59,9 +59,9 @@ function inputShape({ heads, keyValueHeads, headSize, tile, inner }: InputSizes)
   }
 }
 
-/** The weights of `attentionInputs`: float16 or float32 (heads · headSize, inner) and so on. */
+/** The weights of `attentionInputs`: (heads · headSize, inner) and so on. */
 export const attentionInputWeights = (
-  [query, key, value]: readonly Tensor[],
+  [query, key, value]: readonly StepMatrix[],
   of: InputSizes,
 ): StepWeights => {
   return {

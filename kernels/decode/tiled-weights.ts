@@ -1,6 +1,7 @@
 import { type BufferSpec, kernel } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
+import { type IntegerFormat, type IntegerMatrix, integersWgsl, rowWords } from '../weights/integers.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
 import { blocksOfTile, type StepShape } from './product-tile.ts'
 
@@ -12,6 +13,9 @@ import { blocksOfTile, type StepShape } from './product-tile.ts'
 //
 // The columns follow each other as the product's tiles have them, so tiles serve one product and one width of its tile.
 
+/** A matrix of weights (outputs, inner). */
+export type StepMatrix = Tensor | IntegerMatrix
+
 /** The weights of a product, and which of them each tile of columns has. */
 export interface StepWeights extends StepShape {
   /**
@@ -19,8 +23,8 @@ export interface StepWeights extends StepShape {
    * `first` and `second` on.
    */
   weights: readonly (readonly [string, string])[]
-  /** The tensors of these names: float16 or float32. */
-  tensors: Readonly<Record<string, Tensor>>
+  /** The matrices of these names: float16 or float32, or integers of one format. */
+  tensors: Readonly<Record<string, StepMatrix>>
   /** Rows of the weights, where tiles may go beyond. */
   weightRows?: number | undefined
 }
@@ -29,36 +33,30 @@ export interface StepWeights extends StepShape {
 export const tiledSize = ({ columnTiles, tile, inner }: StepWeights): number =>
   columnTiles * blocksOfTile(tile) * 16 * inner
 
-/** Writes the weights, float32 or float16, into a float16 tensor of `tiledSize`. */
+/** Writes the weights into a float16 tensor of `tiledSize`. */
 export function tileWeights(recording: Recording, of: StepWeights, into: Tensor): void {
   const { name, tile, inner, columnTiles, weights, weightRows, tensors, locate, types, params } = of
-  const halves = Object.values(tensors).every(({ type }) => type === 'f16')
-  const names = Object.keys(tensors)
-  const read: BufferSpec = { element: halves ? 'vec4u' : 'vec4f', access: 'read' } // (columns, inner)
+  const source = sourceOf(tensors, inner)
   const columnBlocks = blocksOfTile(tile)
   const row = (half: string) => (weightRows === undefined ? half : `min(${half}, ${weightRows - 1}u)`)
-  const load = (array: string, half: string) =>
-    halves
-      ? `${array}[${row(half)} * params.vectors + vector];`
-      : `packed(${array}[(${row(half)} * params.vectors + vector) * 2u], ${array}[(${row(half)} * params.vectors + vector) * 2u + 1u]);`
+  const load = (array: string, half: string) => `${source.load(array, row(half))};`
   const parts = weights.map(
     ([first, second], part) => `if (part == ${part}u) {
       if (column < ${columnBlocks * 8}u) { value = ${load(first, '(first + column)')} }
       else { value = ${load(second, `(second + column - ${columnBlocks * 8}u)`)} }
     }`,
   )
-  const buffers: Record<string, BufferSpec> = Object.fromEntries(names.map(each => [each, read]))
   const tiled = kernel<string, string>({
     name: `${name}_weights`,
     params: { vectors: 'u32', count: 'u32', ...types },
-    buffers: { ...buffers, into: { element: 'vec4u', access: 'write' } },
+    buffers: { ...source.specs, into: { element: 'vec4u', access: 'write' } },
     code: `
 fn kept(value: vec4f) -> vec4f { return ${withinFloat16('value', 'vec4f')}; }
 fn packed(a: vec4f, b: vec4f) -> vec4u {
   let low = kept(a);
   let high = kept(b);
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
-}
+}${source.functions}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = workgroup_index(id);
@@ -77,9 +75,77 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   })
   recording.dispatch(tiled, {
     params: { vectors: inner / 8, count: columnTiles * columnBlocks, ...params },
-    buffers: { ...tensors, into },
+    buffers: { ...source.buffers, into },
     grid: columnTiles * columnBlocks,
   })
 }
 
 const lanes = 256
+
+/** How vectors of 8 numbers are read. */
+interface Source {
+  specs: Record<string, BufferSpec>
+  buffers: Record<string, Tensor>
+  functions: string
+  /** WGSL: the numbers of `vector` of a row, as float16. */
+  load(array: string, row: string): string
+}
+
+function sourceOf(tensors: StepWeights['tensors'], inner: number): Source {
+  const integers = Object.entries(tensors).flatMap(([name, one]) =>
+    'integers' in one ? [[name, one] as const] : [],
+  )
+  const [first] = integers
+  if (first) return sourceOfIntegers(integers, first[1], inner)
+  const floats = Object.entries(tensors).flatMap(([name, one]) =>
+    'integers' in one ? [] : [[name, one] as const],
+  )
+  const halves = floats.every(([, { type }]) => type === 'f16')
+  const read: BufferSpec = { element: halves ? 'vec4u' : 'vec4f', access: 'read' } // (columns, inner)
+  return {
+    specs: Object.fromEntries(floats.map(([name]) => [name, read])),
+    buffers: Object.fromEntries(floats),
+    functions: '',
+    load(array, row) {
+      const at = `${row} * params.vectors + vector`
+      return halves ? `${array}[${at}]` : `packed(${array}[(${at}) * 2u], ${array}[(${at}) * 2u + 1u])`
+    },
+  }
+}
+
+function sourceOfIntegers(
+  all: readonly (readonly [string, IntegerMatrix])[],
+  format: IntegerFormat,
+  inner: number,
+): Source {
+  const words = rowWords(inner, format)
+  const { bits, groupSize } = format
+  const read: BufferSpec = { element: bits === 4 ? 'u32' : 'vec2u', access: 'read' } // (columns, words)
+  const group: BufferSpec = { element: 'u32', access: 'read' } // (columns, groups)
+  return {
+    specs: Object.fromEntries(
+      all.flatMap(([name]) => [
+        [name, read],
+        [`${name}_groups`, group],
+      ]),
+    ),
+    buffers: Object.fromEntries(
+      all.flatMap(([name, { integers, groups }]) => [
+        [name, integers],
+        [`${name}_groups`, groups],
+      ]),
+    ),
+    functions: `${integersWgsl(format)}
+fn floats_of(words: ${read.element}, group: u32) -> vec4u {
+  let zero = zero_of(group);
+  let scale = scale_of(group);
+  ${
+    bits === 4
+      ? 'return packed((integers_of(words, 0u) - zero) * scale, (integers_of(words, 4u) - zero) * scale);'
+      : 'return packed((integers_of(words.x, 0u) - zero) * scale, (integers_of(words.y, 0u) - zero) * scale);'
+  }
+}`,
+    load: (array, row) =>
+      `floats_of(${array}[${row} * params.vectors + vector], ${array}_groups[${row} * ${words.groups}u + vector / ${groupSize / 8}u])`,
+  }
+}

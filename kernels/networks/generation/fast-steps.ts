@@ -7,8 +7,10 @@ import { groupAttention, groupItems, groupLists } from '../../decode/shared-prom
 import { keysAtOnce } from '../../decode/shared-prompt-parts.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
+import type { Parameter } from '../../layers/pass.ts'
 import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
+import { gatherRows } from '../../rows/gather-rows.ts'
 import { embeddingTable, lastNorm, layerWeight } from '../language-weights.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageModel, LanguageShape } from '../shape.ts'
@@ -16,18 +18,12 @@ import type { VideoModel } from '../video-model.ts'
 import type { PromptRows, StepOptions, Steps } from './plain-steps.ts'
 import { headMatrices, type LayerMatrices, layerMatrices, type ProductMatrices } from './step-matrices.ts'
 
-/**
- * Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide, and
- * weights that are floats: these steps keep a copy of them in tiles.
- */
+/** Whether a step can be recorded as few dispatches: products in float16 on matrix units, sizes that blocks of 16 divide. */
 export function canStepFast(recording: Recording, weights: ParameterSet, language: LanguageModel): boolean {
   const { hidden, heads, keyValueHeads, headSize, layers } = language
   const intermediate = layerWeight(weights, 0, 'mlp.gate_proj.weight').shape[0]
   return (
     language.fastSteps &&
-    [...weights.byName.values()].every(
-      ({ name, integers }) => !integers || !name.startsWith('language_model.'),
-    ) &&
     recording.target.units !== 'none' &&
     recording.precision === 'float16' &&
     layers > 0 &&
@@ -178,8 +174,7 @@ function recordStep(
   const x = recording.tensor('residual stream', [rows, hidden])
   let input = normed()
   decodeStart(recording, {
-    ids,
-    table: embeddingTable(weights).value,
+    ...tokenRows(recording, embeddingTable(weights), ids, rows),
     x,
     gain: gainOf(0),
     normed: input,
@@ -190,7 +185,18 @@ function recordStep(
     const inner = from.shape[0] * 16
     const next = normed(squareParts(hidden, product.tile))
     const { scales } = input
-    const of = { from, inner, ...product, x, scales, gain, next, rows, columns: hidden }
+    const of = {
+      from,
+      inner,
+      tile: product.tile,
+      tiled: product.tiled(),
+      x,
+      scales,
+      gain,
+      next,
+      rows,
+      columns: hidden,
+    }
     addProjection(recording, of)
     input = next
   }
@@ -205,7 +211,8 @@ function recordStep(
       keyValueHeads,
       headSize,
       capacity,
-      ...qkv,
+      tile: qkv.tile,
+      tiled: qkv.tiled(),
       bias: biases[layer],
       angles,
       lengths,
@@ -231,12 +238,30 @@ function recordStep(
     add(attended, out, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
     const [columns] = layerWeight(weights, layer, 'mlp.gate_proj.weight').shape
     const gated = temporary('gated', blocksOf(rows, columns))
-    gatedProjection(recording, { x: input, rows, ...gating, out: gated, columns })
+    const gates = { tile: gating.tile, tiled: gating.tiled() }
+    gatedProjection(recording, { x: input, rows, ...gates, out: gated, columns })
     add(gated, down, gainOf(layer + 1))
   }
   const logits = recording.tensor('logits', [rows, vocabulary])
-  stepLogits(recording, { x: input, rows, ...tensors.head, logits, columns: vocabulary })
+  const head = { tile: tensors.head.tile, tiled: tensors.head.tiled() }
+  stepLogits(recording, { x: input, rows, ...head, logits, columns: vocabulary })
   return logits
+}
+
+/** The embeddings of the tokens `ids` as rows of a table: of a table that is held as integers, only theirs. */
+function tokenRows(recording: Recording, { value, integers }: Parameter, ids: Tensor, rows: number) {
+  if (!integers) return { ids, table: value }
+  const table = recording.tensor('embeddings', [rows, integers.shape[1]])
+  const upTo = (label: string, length: number) =>
+    recording.constant(
+      label,
+      [length],
+      Uint32Array.from({ length }, (_, i) => i),
+    )
+  const destinations = upTo('destinations', rows)
+  const lists = { destinations, offsets: upTo('offsets', rows + 1), items: ids }
+  gatherRows(recording, { from: integers, into: table, ...lists, segments: rows, accumulate: false })
+  return { ids: destinations, table }
 }
 
 /** Cosines and sines by position and half of a head, computed in float64. */

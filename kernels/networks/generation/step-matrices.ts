@@ -2,20 +2,25 @@ import { type StepProductName, stepTileFor } from '../../decode/product-table.ts
 import type { StepTile } from '../../decode/product-tile.ts'
 import { addWeights, gatedWeights, logitsWeights } from '../../decode/projections.ts'
 import { attentionInputWeights } from '../../decode/query-key-value.ts'
-import { type StepWeights, tiledSize, tileWeights } from '../../decode/tiled-weights.ts'
+import { type StepMatrix, type StepWeights, tiledSize, tileWeights } from '../../decode/tiled-weights.ts'
 import type { Tensor } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import type { Parameter } from '../../layers/pass.ts'
 import type { Recording } from '../../plan/recording.ts'
+import { dequantise } from '../../weights/dequantise.ts'
 import { addAdapter } from '../adapters.ts'
 import { headWeight, layerWeight } from '../language-weights.ts'
 import type { ParameterSet } from '../parameters.ts'
 import type { LanguageShape } from '../shape.ts'
 
-/** The matrices of a product of decode steps, in tiles of float16. */
+/** The matrices of a product of decode steps. */
 export interface ProductMatrices {
-  tiled: Tensor
   tile: StepTile
+  /**
+   * In tiles of float16, for a product that is recorded next. Those of floats were made once and are kept. Those of integers are made
+   * for each step, in memory that the next product's reuse: floats of all weights would take the memory that integers save.
+   */
+  tiled(): Tensor
 }
 
 export interface LayerMatrices {
@@ -88,29 +93,39 @@ interface Product {
   unit: number
 }
 
-/** Puts the matrices into tiles, with their adapters added, in the current segment. */
+/** Puts the matrices into tiles, with their adapters added; those of floats in the current segment. */
 function matricesOf(
   recording: Recording,
   { name, rows, parameters, columns, unit }: Product,
-  weightsOf: (matrices: readonly Tensor[], tile: StepTile) => StepWeights,
+  weightsOf: (matrices: readonly StepMatrix[], tile: StepTile) => StepWeights,
 ): ProductMatrices {
   const tile = stepTileFor(name, rows, parameters[0].shape[1], { columns, unit })
-  const areAlike = parameters.every(
-    ({ value, adapter }) => !adapter && value.type === parameters[0].value.type,
-  )
-  const weights = weightsOf(
-    parameters.map(each => (areAlike ? each.value : withAdapter(recording, each))),
-    tile,
-  )
-  const tiled = recording.pin(`${name} in tiles`, [tiledSize(weights)], 'f16')
-  tileWeights(recording, weights, tiled)
-  return { tiled, tile }
+  const areAlike = parameters.every(one => !one.adapter && kindOf(one) === kindOf(parameters[0]))
+  const label = `${name} in tiles`
+  const into = (tensorOf: (size: number) => Tensor) => {
+    const matrices = parameters.map(each =>
+      areAlike ? (each.integers ?? each.value) : withAdapter(recording, each),
+    )
+    const weights = weightsOf(matrices, tile)
+    const tiled = tensorOf(tiledSize(weights))
+    tileWeights(recording, weights, tiled)
+    return tiled
+  }
+  if (parameters.some(({ integers }) => integers))
+    return { tile, tiled: () => into(size => recording.tensor(label, [size], 'f16')) }
+  const tiled = into(size => recording.pin(label, [size], 'f16'))
+  return { tile, tiled: () => tiled }
 }
 
+/** Matrices of one kind are read by one kernel. */
+const kindOf = ({ value, integers }: Parameter): string =>
+  integers ? `${integers.bits} bits in groups of ${integers.groupSize}` : value.type
+
 /** A float16 copy of the weight, with its adapter, if it has one, added. */
-function withAdapter(recording: Recording, { value, shape, adapter }: Parameter): Tensor {
+function withAdapter(recording: Recording, { value, integers, shape, adapter }: Parameter): Tensor {
   const half = recording.tensor(value.label, shape, 'f16')
-  copy(recording, { from: value, into: half })
+  if (integers) dequantise(recording, { from: integers, out: half })
+  else copy(recording, { from: value, into: half })
   if (adapter) addAdapter(recording, adapter, half)
   return half
 }

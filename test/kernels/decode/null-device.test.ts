@@ -12,10 +12,16 @@ import {
 import { attentionInputs, attentionInputWeights } from '../../../kernels/decode/query-key-value.ts'
 import { blocksOf, squaresOf } from '../../../kernels/decode/row-blocks.ts'
 import { groupAttention, groupLists } from '../../../kernels/decode/shared-prompt-attention.ts'
-import { type StepWeights, tiledSize, tileWeights } from '../../../kernels/decode/tiled-weights.ts'
+import {
+  type StepMatrix,
+  type StepWeights,
+  tiledSize,
+  tileWeights,
+} from '../../../kernels/decode/tiled-weights.ts'
 import type { ElementType, Tensor } from '../../../kernels/device/tensor.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
 import { drawTokens } from '../../../kernels/sampling/fast-sample.ts'
+import { rowWords } from '../../../kernels/weights/integers.ts'
 import { complaints, nullDevice } from '../null-device.ts'
 
 const gpu = await nullDevice()
@@ -28,15 +34,17 @@ const models = [
 ]
 
 for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } of models)
-  for (const [rows, isTrained] of [
-    [1, true],
-    [9, false],
-    [17, true],
-    [64, true],
-    [100, false],
+  for (const [rows, stored] of [
+    [1, 'f32'],
+    [1, 4],
+    [9, 'f16'],
+    [17, 'f32'],
+    [64, 'f32'],
+    [64, 8],
+    [100, 'f16'],
   ] as const)
     t.test(
-      `every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL, ${isTrained ? 'trained' : 'frozen'} weights`,
+      `every kernel of a step of ${rows} sequences of ${hidden} is valid WGSL, weights of ${stored}${typeof stored === 'number' ? ' bits' : ''}`,
       async t => {
         const found = await complaints(gpu, recording => {
           const f32 = (shape: readonly number[]) => recording.tensor('given', shape)
@@ -49,7 +57,15 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             tileWeights(recording, weights, tiled)
             return tiled
           }
-          const matrix = (shape: readonly number[]) => (isTrained ? f32(shape) : half(shape))
+          const matrix = (shape: readonly number[]): StepMatrix => {
+            if (typeof stored === 'string') return recording.tensor('given', shape, stored)
+            const [outputs = 0, inner = 0] = shape
+            const format = { bits: stored, groupSize: 128 }
+            const words = rowWords(inner, format)
+            const [integers, groups] = [words.integers, words.groups].map(width => index(outputs, width))
+            if (!integers || !groups) throw new Error('a matrix has integers and groups')
+            return { ...format, shape, integers, groups }
+          }
           // Rows that are written by a kernel of their own need no squares.
           const normed = (isExact = rows >= 64) => {
             const squares = isExact ? undefined : f32(squaresOf(rows, 3))

@@ -12,6 +12,7 @@ import { compile } from '../../../../kernels/plan/compile.ts'
 import { Recording } from '../../../../kernels/plan/recording.ts'
 import { newAdapter } from '../../../../operators/model/checkpoint/adapter.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
+import { integersOf } from '../../../../operators/model/checkpoint/frozen-weights.ts'
 import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
 import { relativeError } from '../../../golden/row.ts'
 import { cases } from '../../../oracle/cases.ts'
@@ -40,6 +41,8 @@ interface Variant {
   adapted?: boolean
   /** Prompts are prefilled by recordings of their own after the steps are recorded, as in slots. */
   admitted?: boolean
+  /** Frozen matrices are integers. */
+  weights?: 'int4' | 'int8'
 }
 
 /** Two empty slots. */
@@ -54,12 +57,13 @@ const unchanged = (tensor: Tensor): Tensor => tensor
 /** Logits of two steps after prompts whose keys and values are noise. */
 async function logitsOf(
   units: MatrixUnits,
-  { trained = [], adapted = false, admitted = false }: Variant = {},
+  { trained = [], adapted = false, admitted = false, weights = undefined }: Variant = {},
 ) {
   const device = await openDevice({ family: 'gpu', units })
   try {
     const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
-    const model = await loadModel(device, checkpoint, trained, 'float16', adapter)
+    const integers = weights && integersOf({ weights, groupSize: 16 })
+    const model = await loadModel(device, checkpoint, trained, 'float16', adapter, integers)
     for (const { adapter: weightAdapter } of model.weights.byName.values())
       if (weightAdapter)
         device.write(
@@ -133,6 +137,19 @@ t.test('fast steps multiply by the sum of weight and adapter', async t => {
   t.same(likeliest(found), likeliest(wanted), 'the same tokens when nothing is drawn')
   t.ok(relativeError(wanted, await plainLogits) > 0.1, 'the adapter matters')
 })
+
+for (const weights of ['int8', 'int4'] as const)
+  for (const adapted of [false, true])
+    t.test(
+      `fast steps of ${weights}${adapted ? ' with adapters' : ''} compute the logits of plain steps`,
+      async t => {
+        const wanted = await logitsOf('none', { weights, adapted })
+        const found = await logitsOf('emulated', { weights, adapted })
+        close(t, found, wanted, 2e-3, 'the same logits')
+        t.same(likeliest(found), likeliest(wanted), 'the same tokens when nothing is drawn')
+        t.ok(relativeError(wanted, await logitsOf('none', { adapted })) > 1e-3, 'rounding matters')
+      },
+    )
 
 /** The most likely token of each row. */
 function likeliest(logits: readonly number[]): number[] {
