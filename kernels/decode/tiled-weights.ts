@@ -48,7 +48,7 @@ export function tileWeights(recording: Recording, of: StepWeights, into: Tensor)
   )
   const tiled = kernel<string, string>({
     name: `${name}_weights`,
-    params: { vectors: 'u32', count: 'u32', ...types },
+    params: { vectors: 'u32', count: 'u32', pieces: 'u32', ...types },
     buffers: { ...source.specs, into: { element: 'vec4u', access: 'write' } },
     code: `
 fn kept(value: vec4f) -> vec4f { return ${withinFloat16('value', 'vec4f')}; }
@@ -59,12 +59,13 @@ fn packed(a: vec4f, b: vec4f) -> vec4u {
 }${source.functions}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let index = workgroup_index(id);
+  let index = workgroup_index(id) / params.pieces;
   if (index >= params.count) { return; }
+  let piece = workgroup_index(id) % params.pieces * ${lanes * vectorsOfLane}u;
   let column_tile = index / ${columnBlocks}u;
   ${locate}
   // Vectors of 8 numbers in the order of the tiles: block of 16 k, column, half of the block.
-  for (var to = lane; to < params.vectors * 16u; to += ${lanes}u) {
+  for (var to = piece + lane; to < min(piece + ${lanes * vectorsOfLane}u, params.vectors * 16u); to += ${lanes}u) {
     let column = index % ${columnBlocks}u * 16u + to / 2u % 16u;
     let vector = to / 32u * 2u + to % 2u;
     var value: vec4u;
@@ -73,14 +74,19 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   }
 }`,
   })
+  const [vectors, count] = [inner / 8, columnTiles * columnBlocks]
+  const pieces = Math.ceil((vectors * 16) / (lanes * vectorsOfLane))
   recording.dispatch(tiled, {
-    params: { vectors: inner / 8, count: columnTiles * columnBlocks, ...params },
+    params: { vectors, count, pieces, ...params },
     buffers: { ...source.buffers, into },
-    grid: columnTiles * columnBlocks,
+    grid: count * pieces,
   })
 }
 
 const lanes = 256
+
+/** Vectors that a lane writes: few, so that there are workgroups enough for a large GPU also where columns are few. */
+const vectorsOfLane = 4
 
 /** How vectors of 8 numbers are read. */
 interface Source {
