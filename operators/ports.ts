@@ -27,6 +27,6 @@ export const groupPort = { kind: 'group', shape: ['G', 'T'] } as const satisfies
 
 /** The extents above that the model decides. */
 export function modelDims(sizes: Known['sizes'], model: string): Sizes {
-  const { imageSize, frameTokens, visionHidden, keepsShape } = sizes(model)
-  return keepsShape ? { V: visionHidden } : { S: imageSize, P: frameTokens, V: visionHidden }
+  const { imageSize, frameTokens, visionHidden } = sizes(model)
+  return { S: imageSize, P: frameTokens, V: visionHidden }
 }

@@ -68,11 +68,10 @@ export function outlineOf({ path, train, precision, adapter, integersOf }: Outli
   })
 }
 
-/** Extents that ports name, and the number of trained weights. */
+/** Extents that ports name, and the number of trained weights; where frames keep their shape, those of the assumed size. */
 export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel): Sizes => ({
   imageSize: vision.imageSize,
-  frameTokens: vision.frameTokens,
-  keepsShape: vision.grid ? 1 : 0,
+  frameTokens: vision.frameTokens / (vision.grid?.step ?? 1),
   visionHidden: vision.hidden,
   trained: gradientBytes / 4,
 })

@@ -6,12 +6,14 @@ import { sizeOf } from '../../../../kernels/device/tensor.ts'
 import type { Recompute } from '../../../../kernels/layers/recompute.ts'
 import { generate } from '../../../../kernels/networks/generation/batch-writer.ts'
 import { slotWriter } from '../../../../kernels/networks/generation/slot-writer.ts'
+import { featureShape } from '../../../../kernels/networks/shape.ts'
 import { encodeFrames, forward, framesAtOnce } from '../../../../kernels/networks/video-model.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { parseModelConfig } from '../../../../operators/model/checkpoint/config.ts'
 import { loadModel } from '../../../../operators/model/checkpoint/load-model.ts'
 import { writeNewCheckpoint } from '../../../../operators/model/checkpoint/new-checkpoint.ts'
 import { expectedTensors } from '../../../../operators/model/checkpoint/tensor-names.ts'
+import { modelSizes, outlineOf } from '../../../../operators/model/sizes.ts'
 import { fixture } from '../../../fixtures.ts'
 import { close, noise, onEachFamily } from '../../../kernels/support.ts'
 
@@ -74,6 +76,20 @@ t.test('the published sizes have their numbers', async t => {
   t.equal(numbersOf(published), 2127532032)
   t.equal(numbersOf(larger), 4437815808)
 })
+
+t.test(
+  'plans assume frames as large as the table of positions, and count their features by frame',
+  async t => {
+    const folder = t.testdir({ 'config.json': JSON.stringify(published) })
+    const outline = outlineOf({ path: folder, train: [], precision: 'float16' })
+    const { vision } = outline.shape
+    t.equal(vision.imageSize, 768)
+    const pixels = [16, 3, 768, 768]
+    t.same(featureShape(vision, pixels), [8, 4, 24, 24, 4096])
+    const { frameTokens = 0, visionHidden } = modelSizes(outline)
+    t.equal(16 * frameTokens * (visionHidden ?? 0), sizeOf(featureShape(vision, pixels)))
+  },
+)
 
 t.test('tensors have the names of the files, and come back from them', async t => {
   const config = parse(published)
