@@ -83,6 +83,19 @@ for (const [family, beginning] of Object.entries(families)) {
     t.ok(tokens > 0)
   })
 
+  t.test(`${family}: questions see different frames of a clip that is decoded once`, async t => {
+    const out = join(t.testdir({}), 'results')
+    const data = fixture('benchmarks/Video-MME')
+    const set = { model, data, out, frameCounts: '[2,3]', maxNewTokens: 4, limit: 1 }
+    const run = await runGraph('eval/video-mme.json', join(t.testdirName, 'run'), set)
+    t.equal(run.code, 0, run.text)
+    for (const count of [2, 3]) {
+      const [{ indices, tokens }] = linesOf(out, `frames-${count}`, 'results.jsonl')
+      t.equal(indices.length, count)
+      t.ok(tokens > 0)
+    }
+  })
+
   t.test(`${family}: the words of frames count in the plan of memory`, async t => {
     const cacheOf = async (frames: number) => {
       const set = ['--set', `model=${model}`, '--set', `frames=${frames}`]
