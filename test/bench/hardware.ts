@@ -30,12 +30,18 @@ const frames = 'frames=16'
 
 const works: readonly Work[] = [
   { graph: 'graphs/infer.json', name: 'one question', set: [frames, 'video=clip.mp4', 'question=Which?'] },
+  {
+    graph: 'graphs/infer.json',
+    name: 'one question',
+    set: [frames, 'weights=int4', 'video=clip.mp4', 'question=Which?'],
+  },
   { graph: 'graphs/eval/mvbench.json', name: 'a benchmark', set: [frames, 'data=.', 'out=results'] },
   { ...published, set: [] },
   { ...published, set: ['recompute=full'] },
   { ...published, set: ['recompute=full', 'nodes.update.config.beta=0'] },
   { ...published, set: ['lora=16'] },
   { ...published, set: ['lora=16', 'recompute=full'] },
+  { ...published, set: ['lora=16', 'recompute=full', 'weights=int4'] },
   { ...coldstart, set: [frames] },
   { ...coldstart, set: [frames, 'recompute=full'] },
   { ...coldstart, set: [frames, 'lora=16'] },

@@ -38,9 +38,7 @@ interface Distance {
 const variants = [
   ['stored', 128],
   ['int8', 128],
-  ['int8', 32],
   ['int4', 128],
-  ['int4', 64],
   ['int4', 32],
 ] as const
 

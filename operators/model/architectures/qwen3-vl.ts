@@ -16,7 +16,6 @@ export const qwen3Vl: Architecture = {
 }
 
 function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
-  fields.only('quantization_config')
   const text = fields.object('text_config')
   const tower = fields.object('vision_config')
   const vision = gridVit(tower)

@@ -2,7 +2,7 @@ import type { Config, Fields } from '../../../engine/operator.ts'
 import { type IntegersOf, isMatrix } from '../../../kernels/networks/parameters.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 
-/** Fields of a resource that says how its frozen weights are held on the GPU. */
+/** Fields of a resource: how its frozen weights are held on the GPU. */
 export const frozenFields = {
   weights: {
     type: 'string',
