@@ -8,7 +8,10 @@ export interface Team {
   readonly size: number
   /** What each process gives, by rank. Everyone waits until all have given theirs. */
   gather<T>(value: T): Promise<readonly T[]>
-  /** Sums over all processes of each number, in float32, added in the order of ranks. At most `mostSummed` numbers. */
+  /**
+   * Sums over all processes of each number, in float32, added in the order of ranks. At most `mostSummed` numbers; the list
+   * of sums is used again by the next call.
+   */
   sum(numbers: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>
   readonly mostSummed: number
 }

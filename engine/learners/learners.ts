@@ -86,7 +86,8 @@ export class Learners {
     try {
       for (const [i, member] of this.#members.entries()) {
         const packed: Uint8Array[] = []
-        for (const value of others[i] ?? []) packed.push(encode(await form.pack(outgoing(value), context)))
+        for (const value of others[i] ?? [])
+          packed.push(encode(await form.pack(outgoing(value), context), { checksums: false }))
         ends.push(round.begin(i + 1))
         member.give(batch, name, packed)
       }

@@ -33,12 +33,15 @@ export class SharedNumbers {
   readonly #file: number
   readonly #size: number
   readonly #most: number
+  /** Memory of its own, used again for each sum: that of the sums, and that of another learner's numbers. */
+  readonly #own: readonly [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>]
 
   /** `most` numbers of each of `size` learners, in a file that all of them have open. */
   constructor(file: number, size: number, most = mostSummed) {
     this.#file = file
     this.#size = size
     this.#most = most
+    this.#own = [new Float32Array(most), new Float32Array(most)]
   }
 
   /** Writes the numbers of a learner. */
@@ -50,18 +53,19 @@ export class SharedNumbers {
   addSlice(area: number, rank: number, count: number): void {
     const start = Math.floor((count * rank) / this.#size)
     const end = Math.floor((count * (rank + 1)) / this.#size)
-    const sums = this.#read(this.#at(area, 0) + start * 4, end - start)
+    const [first, second] = this.#own
+    const sums = this.#read(first, this.#at(area, 0) + start * 4, end - start)
     for (let other = 1; other < this.#size; other++) {
-      const numbers = this.#read(this.#at(area, other) + start * 4, end - start)
+      const numbers = this.#read(second, this.#at(area, other) + start * 4, end - start)
       // a Float32Array rounds each sum to float32
       for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0) + (numbers[i] ?? 0)
     }
     writeAll(this.#file, sums, this.#at(area, 0) + start * 4)
   }
 
-  /** The sums, after all have added their slices. */
+  /** The sums, after all have added their slices; they stay until the next sum. */
   sums(area: number, count: number): Float32Array<ArrayBuffer> {
-    return this.#read(this.#at(area, 0), count)
+    return this.#read(this.#own[0], this.#at(area, 0), count)
   }
 
   close(): void {
@@ -72,8 +76,8 @@ export class SharedNumbers {
     return (area * this.#size + rank) * this.#most * 4
   }
 
-  #read(position: number, count: number): Float32Array<ArrayBuffer> {
-    const numbers = new Float32Array(count)
+  #read(into: Float32Array<ArrayBuffer>, position: number, count: number): Float32Array<ArrayBuffer> {
+    const numbers = into.subarray(0, count)
     readAll(this.#file, numbers, position)
     return numbers
   }

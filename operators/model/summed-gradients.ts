@@ -1,4 +1,5 @@
 import type { Team } from '../../engine/operator.ts'
+import { at } from '../../engine/shared/at.ts'
 import { CodedError } from '../../engine/shared/errors.ts'
 import { storageOf } from '../../kernels/device/storage-of.ts'
 import type { Tensor } from '../../kernels/device/tensor.ts'
@@ -6,15 +7,31 @@ import { sizeOf } from '../../kernels/device/tensor.ts'
 import { fingerprints } from '../../kernels/networks/training/fingerprints.ts'
 import type { VideoModel } from '../../kernels/networks/video-model.ts'
 
+/** Pieces of gradients that are read from the GPU at the same time. */
+const piecesInFlight = 4
+
 /**
  * Replaces the gradients of the trained weights by their sums over all processes of a team, and the counts of values that
  * were clamped to float16's range by theirs: then every process does the same update.
  */
 export async function sumGradients({ device, weights }: VideoModel, team: Team): Promise<void> {
   if (team.size === 1) return
-  for (const { gradients } of weights.slabs)
-    for (const piece of pieces(gradients, team.mostSummed))
-      device.write(piece, await team.sum(await device.read(piece)))
+  const all = weights.slabs.flatMap(({ gradients }) => pieces(gradients, team.mostSummed))
+  const reading: Promise<Float32Array<ArrayBuffer>>[] = []
+  try {
+    for (const [i, piece] of all.entries()) {
+      // the next pieces come from the GPU while this one is added up
+      for (const next of all.slice(i + reading.length, i + piecesInFlight)) {
+        const values = device.read(next)
+        values.catch(() => {}) // it is told when its turn comes
+        reading.push(values)
+      }
+      device.write(piece, await team.sum(await at(reading, 0)))
+      reading.shift()
+    }
+  } finally {
+    await Promise.allSettled(reading)
+  }
   const { lossScale } = weights
   if (!lossScale) return
   for (const counter of [lossScale.forwardCuts, lossScale.backwardCuts]) {

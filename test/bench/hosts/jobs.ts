@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { resolvePath } from '../../../operators/builtin.ts'
 
@@ -128,6 +128,12 @@ const weightsIn = (folder: string): string[] =>
 
 function digest(paths: readonly string[]): string {
   const hash = createHash('sha256')
-  for (const path of paths) hash.update(readFileSync(path))
+  const piece = Buffer.alloc(2 ** 24)
+  for (const path of paths) {
+    const file = openSync(path, 'r')
+    for (let bytes = readSync(file, piece); bytes > 0; bytes = readSync(file, piece))
+      hash.update(piece.subarray(0, bytes))
+    closeSync(file)
+  }
   return paths.length > 0 ? hash.digest('hex').slice(0, 16) : 'nothing'
 }

@@ -1,4 +1,4 @@
-import { readlinkSync } from 'node:fs'
+import { closeSync, readlinkSync } from 'node:fs'
 import t from 'tap'
 import { divide } from '../../../engine/learners/divide.ts'
 import { Round } from '../../../engine/learners/round.ts'
@@ -25,16 +25,18 @@ for (const [size, count] of [
 ] as const)
   t.test(`${count} numbers of ${size} learners are added in the order of the learners`, async t => {
     const memory = openMemory()
-    const numbers = new SharedNumbers(memory, size, 1024)
-    t.teardown(() => numbers.close())
+    t.teardown(() => closeSync(memory))
     const round = new Round(1, size, () => {})
     const lists = Array.from({ length: size }, (_, rank) => numbersOf(rank, count))
     const again = Array.from({ length: size }, (_, rank) => numbersOf(rank + size, count))
     const found = await Promise.all(
       lists.map(async (list, rank) => {
         const meet = (meeting: number, value: unknown) => round.give(rank, meeting, value)
+        const numbers = new SharedNumbers(memory, size, 1024)
         const team = teamOf({ rank, size, numbers, meet })
-        return [await team.sum(list), await team.sum(again[rank] ?? list), await team.sum(list)]
+        const sums: Float32Array[] = []
+        for (const one of [list, again[rank] ?? list, list]) sums.push((await team.sum(one)).slice())
+        return sums
       }),
     )
     const [first, second] = [plainSums(lists), plainSums(again)]
