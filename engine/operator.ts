@@ -263,10 +263,7 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   dims?(config: Config<F>, sizes: Known['sizes']): Sizes
   /** Memory that `run` takes besides the items on its edges. */
   memory?(config: Config<F>, known: Known): readonly MemoryUse[]
-  /**
-   * Looks at what the config names, without a device: `flow check` prints the remarks, one a line, and the findings.
-   * Throws when the run would fail because of it.
-   */
+  /** Looks at what the config names, without a device: `flow check` prints remarks and findings. Throws when the run would fail. */
   inspect?(config: Config<F>, known: Outlines): Inspection
   /**
    * Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. An item may
