@@ -6,6 +6,7 @@ import type { Plan } from '../graph/plan.ts'
 import { showBytes } from '../shared/bytes.ts'
 import { messageOf } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
+import { nearPath } from './inspection/named-paths.ts'
 import type { Screen } from './progress.ts'
 
 /** A Hugging Face id in a config, and the part that reads it. */
@@ -51,7 +52,7 @@ export async function downloadNamed(
       if (!known) throw error
       throw new HubError(
         known.code,
-        `${part}: ${text}: no file or folder of this name, and as a Hugging Face id: ${messageOf(error)}`,
+        `${part}: ${text}: no file or folder of this name${nearPath(text)}; as a Hugging Face id: ${messageOf(error)}`,
       )
     } finally {
       line.end()

@@ -22,7 +22,7 @@ export default resource({
   memory: (config, _, outline) => {
     const policy = outline<DevicelessModel>(config.model)
     if (!trainsWeights(policy.weights)) return []
-    return weightsMemory(frozen(policy, config), `products in ${policy.precision}${frozenNote(config)}`)
+    return weightsMemory(frozen(policy, config), `products as in its model${frozenNote(config)}`)
   },
   async open(config, context): Promise<OpenModel> {
     const { adapter: _, ...model } = context.resource<OpenModel>(config.model)

@@ -227,7 +227,9 @@ function paperOf(given: ModelFields): DevicelessModel {
 const precisionNote = (config: ModelFields): string => {
   const { precision } = config
   const products =
-    precision === 'auto' ? 'products in float16, for a GPU with matrix units' : `products in ${precision}`
+    precision === 'auto'
+      ? 'products in float16 on a GPU with matrix units, else in float32'
+      : `products in ${precision}`
   return products + frozenNote(config)
 }
 

@@ -45,7 +45,7 @@ function unmakeable(rule: string): ReturnType<LookAt> {
 }
 
 /** The name beside it that was most likely meant. */
-function nearPath(path: string): string {
+export function nearPath(path: string): string {
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) return `, nor is ${folder}`
   const near = nearBy(path)

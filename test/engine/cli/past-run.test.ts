@@ -187,7 +187,7 @@ t.test('diff tells of memory: weights, moments, caches, activations, edges and t
   const code = await command(['diff', file, larger], { ...world, registry: { operators, resources: ours } })
   t.equal(code, 0, out)
   for (const line of [
-    /^~ resource policy: memory\.weights; products in float16, .* was ".*B", is ".*B"$/m,
+    /^~ resource policy: memory\.weights; products in float16 on .* was ".*B", is ".*B"$/m,
     /^~ resource policy: memory\.gradients was ".*B", is ".*B"$/m,
     /^~ resource optimizer: memory\.first and second moments was /m,
     /^~ node groups: memory\.KV cache was /m,

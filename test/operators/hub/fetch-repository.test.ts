@@ -12,6 +12,7 @@ import t, { type Test } from 'tap'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { fetchRepository } from '../../../operators/hub/fetch-repository.ts'
 import { readHubId } from '../../../operators/hub/hub-id.ts'
+import { patientFetch } from '../../../operators/hub/patient-fetch.ts'
 import { type HubServer, hubServer } from './hub-server.ts'
 
 const weights = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * i) % 251))
@@ -229,3 +230,32 @@ t.test('without a network the cache is enough, and an empty one is an error', as
   await hub.close()
   t.equal(await fetched('me/tiny'), path, 'a hub that cannot be reached')
 })
+
+t.test(
+  'where there is no way to the hub, one more attempt is enough; a hub that has answered gets more patience',
+  async t => {
+    const real = globalThis.fetch
+    t.teardown(() => void (globalThis.fetch = real))
+    const options = { tries: 5, waitSeconds: 0.001 }
+    let calls = 0
+    const lost = (): never => {
+      throw new TypeError('fetch failed', { cause: new Error('getaddrinfo ENOTFOUND huggingface.co') })
+    }
+    globalThis.fetch = async () => {
+      calls++
+      return lost()
+    }
+    await t.rejects(patientFetch('hf:me/tiny', undefined, options)('https://hub/'), {
+      code: 'hub-unreachable',
+      message:
+        /^hf:me\/tiny: the hub cannot be asked: getaddrinfo ENOTFOUND huggingface\.co: give the path of a folder/,
+    })
+    t.equal(calls, 2)
+    calls = 0
+    globalThis.fetch = async () => (calls++ > 0 ? lost() : new Response('{}'))
+    const patient = patientFetch('hf:me/tiny', undefined, options)
+    t.equal(await (await patient('https://hub/')).text(), '{}')
+    await t.rejects(patient('https://hub/'), { code: 'hub-unreachable' })
+    t.equal(calls, 6, 'five attempts after the answer')
+  },
+)
