@@ -75,9 +75,17 @@ export function hint(name: string, known: readonly string[]): string {
 }
 
 /** The one word that a verb needs. */
-export function onlyWord({ positional }: Arguments, what: string): string {
+export function onlyWord({ positional, all }: Arguments, what: string): string {
   const [word, ...more] = positional
   if (word !== undefined && more.length === 0) return word
   const found = positional.length === 0 ? 'nothing' : positional.join(' ')
-  throw new UsageError(`must name one ${what}, found ${found}`)
+  const setting = more.find(each => each.includes('='))
+  const bare = all('set').find(each => !each.includes('='))
+  const advice =
+    bare !== undefined && more[0] !== undefined
+      ? `write --set ${bare}=${more[0]}`
+      : setting !== undefined
+        ? `write --set ${setting}`
+        : undefined
+  throw new UsageError(`must name one ${what}, found ${found}`, advice)
 }

@@ -81,9 +81,28 @@ function withGpu(environment: World['environment'], { last }: Arguments): World[
 const placed = (message: string, name: string): string =>
   message.startsWith('must ') ? `flow ${name}: ${message}` : message
 
+/** What other programs call it, or people guess. */
+const otherVerbs: Readonly<Record<string, string>> = {
+  train: 'run GRAPH, e.g. flow run flow:grpo.json',
+  grpo: 'run flow:grpo.json',
+  sft: 'run flow:coldstart.json',
+  eval: 'run flow:eval/own.json; flow:eval/mvbench.json and others are for benchmarks',
+  evaluate: 'run flow:eval/own.json; flow:eval/mvbench.json and others are for benchmarks',
+  infer: 'run flow:infer.json',
+  generate: 'run flow:infer.json',
+  ask: 'run flow:infer.json',
+  resume: 'run --resume RUN',
+  validate: 'check GRAPH',
+  lint: 'check GRAPH',
+  init: 'new operator NAME, or another of the kinds that "flow help new" lists',
+  ui: 'view',
+}
+
 /** What to do about a wrong command: to write the nearest name, if the message has one. */
 function adviceOn(message: string, name: string): string {
   const near = /\(nearest "([^"]+)"\)/.exec(message)?.[1]
+  const meant = Object.hasOwn(otherVerbs, name) ? otherVerbs[name] : undefined
+  if (meant !== undefined) return `write flow ${meant}`
   if (near !== undefined) return `write ${message.startsWith('--') ? '--' : ''}${near}`
   return Object.hasOwn(verbs, name) ? `"flow help ${name}" says what it takes` : '"flow help" lists the verbs'
 }

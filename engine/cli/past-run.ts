@@ -22,6 +22,7 @@ import { changesOf } from './basis.ts'
 import { readOrRecall } from './graph-texts.ts'
 import { homeMove, type Move, movedHome, moveOf, placeIn, placeNow } from './moves.ts'
 import type { StoredPlugin } from './plug.ts'
+import { noRun } from './run-facts.ts'
 import type { World } from './verb.ts'
 
 /** A run as its directory describes it. */
@@ -79,11 +80,7 @@ export function readRun(
   { set: more, steps, accept, learners }: Changes = { set: [], accept: false },
 ): PastRun {
   const path = join(stated, 'manifest.json')
-  if (!existsSync(path))
-    throw new UsageError(
-      `${stated}: must be a run directory, found no manifest.json in it`,
-      '"flow ls" lists the runs',
-    )
+  if (!existsSync(path)) throw noRun(stated)
   const facts = readJsonObject(path)
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || !Number.isInteger(seed) || typeof seed !== 'number' || !Array.isArray(set))

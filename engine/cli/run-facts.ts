@@ -1,6 +1,6 @@
 // What the files of a run's folder say about it, without running or loading anything.
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
 import { isLeft } from '../shared/folder-lock.ts'
@@ -20,14 +20,18 @@ export interface RunFacts {
   readonly metrics: Readonly<Record<string, number>>
 }
 
+/** What a command says of a path that is no run; of one within a run, which run it is. */
+export function noRun(stated: string): UsageError {
+  const above = [dirname(stated), dirname(dirname(stated)), dirname(dirname(dirname(stated)))]
+  const around = above.find(folder => existsSync(join(folder, 'manifest.json')))
+  const advice = around === undefined ? '"flow ls" lists the runs' : `write ${around}`
+  return new UsageError(`${stated}: must be a run directory, found no manifest.json in it`, advice)
+}
+
 /** Reads a run's folder; a folder that is none is a mistake of the command. */
 export function readFacts(directory: string): RunFacts {
   const path = join(directory, 'manifest.json')
-  if (!existsSync(path))
-    throw new UsageError(
-      `${directory}: must be a run directory, found no manifest.json in it`,
-      '"flow ls" lists the runs',
-    )
+  if (!existsSync(path)) throw noRun(directory)
   const manifest = readJsonObject(path)
   const metrics = newestMetrics(join(directory, 'metrics.jsonl'))
   return { directory, manifest, status: statusOf(directory, manifest), steps: metrics.step ?? 0, metrics }

@@ -32,6 +32,9 @@ export function nearBy(path: string): string | undefined {
 /** The shipped graph that a path means which is not there: `flow:eval/own.json` for `graphs/eval/own.json`. */
 export function shippedAs(path: string): string | undefined {
   const name = path.replace(/^(\.\/)*(graphs\/)?/, '')
-  const file = isInside(name) ? fileInside(join(packageFolder, 'graphs'), name) : undefined
-  return file === undefined ? undefined : `flow:${name}`
+  const folder = join(packageFolder, 'graphs')
+  const within = path.startsWith(folder) ? path.slice(folder.length + 1) : name
+  return [within, `${within}.json`]
+    .filter(each => isInside(each) && each !== '' && fileInside(folder, each) !== undefined)
+    .map(each => `flow:${each}`)[0]
 }

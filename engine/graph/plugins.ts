@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -8,8 +7,6 @@ import { messageOf } from '../shared/errors.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
-import { packageName } from '../shared/package-name.ts'
-import { placeInCode, placeLines } from './code-place.ts'
 import { near } from './did-you-mean.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
@@ -17,6 +14,7 @@ import type { Schema } from './file/schema.ts'
 import { validator } from './file/validate.ts'
 import type { NamedPart, PartTables, Registry } from './plan.ts'
 import { faultOfFields } from './plugin-fields.ts'
+import { loadFault } from './plugin-load-fault.ts'
 import { type Problem, show } from './problem.ts'
 
 /** The name of a plugin: a path such as `./ops.js`, relative to `folder`, or a package that Node finds from there. */
@@ -88,18 +86,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       loaded.add(url)
       module = await import(url)
     } catch (error) {
-      const [said = ''] = messageOf(error).split('\n')
-      const hint = `${said}${lineOfMistake(error, name, folder)}`
-      const remedy = `import "${packageName}" instead: this is the name of the package`
-      const lacksFlow = /^Cannot find package 'flow'/.test(hint)
-      const isThere = !/^Cannot find (module|package)/.test(hint)
-      const usual = isThere
-        ? 'correct the module: it fails when it is loaded'
-        : 'install it, or correct its name or path'
-      const place = placeInCode(error)
-      const details = place && placeLines(place)
-      const rule = 'must be a module that can be loaded'
-      bad(rule, show(name), { hint, ...(details && { details }), remedy: lacksFlow ? remedy : usual })
+      bad('must be a module that can be loaded', show(name), loadFault(error, name, folder))
       continue
     }
     if (module.api !== apiVersion) {
@@ -110,6 +97,11 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       bad(`must export "api" ${apiVersion}, the version of the operator contract here`, show(module.api), {
         remedy,
       })
+      continue
+    }
+    if (!contents.some(key => key in module)) {
+      const remedy = 'export them by name, e.g. "export const operators = { \'my.name\': … }"'
+      bad(`must export one of ${contents.join(', ')}`, Object.keys(module).join(', '), { remedy })
       continue
     }
     const before = new Set(Object.keys(operators))
@@ -132,6 +124,9 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
   }
 }
 
+/** What a plugin may export besides `api`. */
+const contents = ['operators', 'resources', 'kinds', 'parts', 'forms']
+
 /** The registry as it is, with a warning for each plugin that a graph names and that is not loaded. */
 export const withoutPlugins = (registry: Registry, names: readonly PluginName[]): Registry => ({
   ...registry,
@@ -142,15 +137,6 @@ export const withoutPlugins = (registry: Registry, names: readonly PluginName[])
     found: show(name),
   })),
 })
-
-/** Where a mistake of syntax is, which Node tells only when it checks the file by itself. */
-function lineOfMistake(error: unknown, name: string, folder: string): string {
-  if (!(error instanceof SyntaxError) || !/^[./].*\.[cm]?js$/.test(name)) return ''
-  const file = resolve(folder, name)
-  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: 10_000 })
-  const line = /:(\d+)$/m.exec(stderr.split('\n', 1)[0] ?? '')?.[1]
-  return line === undefined ? '' : `, at ${file}:${line}`
-}
 
 type Complaint = (rule: string, found: string, rest?: Partial<Problem>) => void
 

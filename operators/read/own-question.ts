@@ -46,7 +46,9 @@ export function ownSample(row: Readonly<Record<string, unknown>>, root: string):
   if (answer === undefined || answer === null || answer === '') return sample
   const solution = letterIn(answer, letters)
   if (solution !== undefined) return { ...sample, solution }
-  return `answer: must be the letter of one of ${letters.length} options, ${found(answer)}`
+  const same = letters[options.indexOf(String(answer))]
+  const hint = same === undefined ? '' : `, the text of ${same}: write the letter`
+  return `answer: must be the letter of one of ${letters.length} options, ${found(answer)}${hint}`
 }
 
 /** Where a clip of one's own may lie: in a folder `videos` too, and without the ending .mp4 in the data. */

@@ -54,17 +54,31 @@ const questionsOf = (file: string, rows: readonly Row[], root: string): SourceIt
     what: 'question',
   })
 
+/** What other trainers call these fields, or what the row looks like, as a remark. */
+function meant(row: Readonly<Record<string, unknown>>): string {
+  const [only = '', ...more] = Object.keys(row)
+  if (more.length === 0 && only.includes(';'))
+    return ' (the columns must be divided by commas, or the file be a .tsv with tabs)'
+  if (more.length === 0 && Array.isArray(row[only]))
+    return ` (the rows must be lines of their own, or a list without "${only}" around it)`
+  if ('prompt' in row) return ' (name "prompt" question: it must be a text without roles and templates)'
+  if ('messages' in row || 'conversations' in row)
+    return ' (conversations are read by flow:coldstart.json and flow:finetune.json)'
+  return ''
+}
+
 /** The sample, or the fault of the row in words. */
 function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
   const { problem, solution, video_filename, ...fields } = row
   if (problem === undefined && video_filename === undefined)
-    return `must have problem and video_filename, or video and question, found ${Object.keys(row).join(', ') || 'no field'}`
+    return `must have problem and video_filename, or video and question, found ${Object.keys(row).join(', ') || 'no field'}${meant(row)}`
   if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`
   if (solution !== undefined && typeof solution !== 'string')
     return `solution: must be text, ${found(solution)}`
   if (typeof video_filename !== 'string') return `video_filename: must be text, ${found(video_filename)}`
   // The published rule: the data's root, then the name without its first character, which is a dot.
-  if (!video_filename.startsWith('./')) return `video_filename: must start with ./, ${found(video_filename)}`
+  if (!video_filename.startsWith('./'))
+    return `video_filename: must start with ./, ${found(video_filename)}; names start from the folder of the file, or from root`
   const place = video_filename.slice('./'.length).replace(/^\/+/, '')
   if (!isInside(place)) return `video_filename: must name a file inside ${root}, ${found(video_filename)}`
   const sample = { video: inside(root, place), question: problem, fields }

@@ -1,7 +1,8 @@
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
 import { readFile, stat, statSync } from '../../engine/platform/files.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { codeOf, messageOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
+import { isObject } from '../../engine/shared/json.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { decodeText } from '../text/decode-text.ts'
@@ -27,6 +28,7 @@ const mostText = 2 ** 29 - 2 ** 10
 export async function readText(file: string): Promise<string> {
   refuseUnlessFile(file)
   const failed = (error: unknown): never => {
+    if (codeOf(error) === 'EISDIR') throw new ReadError('no-file', `${file}: must be a file, found a folder`)
     throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
   }
   const { size } = await stat(file).catch(failed)
@@ -61,7 +63,9 @@ export function parseJson<T>(text: string, expect: (value: unknown) => T): T | s
 }
 
 export const expectObject = (value: unknown): object | string =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? value : 'must be an object'
+  isObject(value)
+    ? value
+    : `must be an object, found ${Array.isArray(value) ? 'a list: in a list of all rows, name the file .json' : typeof value}`
 
 /** Problems told of one file. */
 const shown = 10

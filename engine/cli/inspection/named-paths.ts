@@ -46,6 +46,8 @@ function unmakeable(rule: string): ReturnType<LookAt> {
 
 /** The name beside it that was most likely meant. */
 export function nearPath(path: string): string {
+  if (path.startsWith('~/'))
+    return `: only a shell knows ~, and only where a word begins: write $HOME${path.slice(1)}`
   const folder = dirname(resolve(path))
   if (!existsSync(folder)) return `, nor is ${folder}`
   const near = nearBy(path)

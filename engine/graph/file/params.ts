@@ -3,6 +3,7 @@ import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
 import { coerce } from './coerce.ts'
 import type { Source } from './graph-file.ts'
+import { flagFor, paramFor } from './other-names.ts'
 import type { Schema } from './schema.ts'
 import { type Validator, validator } from './validate.ts'
 
@@ -87,9 +88,33 @@ export function resolveParams(
     if (name in declared) continue
     const found = `${name}=${typeof value === 'string' ? value : show(value)}`
     const rule = 'must name a param of the graph'
-    problems.push({ code: 'unknown-param', ...problem, rule, found, ...near(name, Object.keys(declared)) })
+    problems.push({ code: 'unknown-param', ...problem, rule, found, ...adviceOn(name, source) })
   }
   return { params, problems, warnings: multiply(source, params, products) }
+}
+
+/** What a name that is no param was most likely meant to be: a param, a flag, or a setting of nodes. */
+function adviceOn(name: string, { value }: Source): Pick<Problem, 'hint' | 'nearest' | 'remedy'> {
+  const graph = isObject(value) ? value : {}
+  const params = Object.keys(isObject(graph.params) ? graph.params : {})
+  const other = paramFor(name, params)
+  if (other !== undefined) return { hint: `here it is "${other}"`, nearest: other }
+  const flag = flagFor(name)
+  if (flag !== undefined) return { remedy: `write ${flag}` }
+  const close = near(name, params)
+  if (close.nearest !== undefined) return close
+  const places = ['nodes', 'resources'].flatMap(section =>
+    Object.entries(isObject(graph[section]) ? graph[section] : {}).flatMap(([part, stated]) =>
+      isObject(stated) && isObject(stated.config) && Object.hasOwn(stated.config, name)
+        ? [`--set ${section}.${part}.config.${name}=VALUE`]
+        : [],
+    ),
+  )
+  if (places.length > 0) return { remedy: `write ${places.join(' ')}` }
+  return {
+    hint: params.length > 0 ? `known: ${params.join(', ')}` : 'it has none',
+    remedy: 'write the name of one, or of a setting of a node: --set nodes.NAME.config.FIELD=VALUE',
+  }
 }
 
 /** Gives params the product of others where nothing else gave a value, and warns where another value was given. */

@@ -12,6 +12,7 @@ import { checkOrder, matchPacked } from './packed-tensors.ts'
 import type { StoredTensor } from './packing.ts'
 import { type Processor, parseProcessor } from './processor.ts'
 import { readProcessorFile } from './processor-file.ts'
+import { refuseOther } from './refuse-other.ts'
 import { expectedTensors, isUnusedTensor } from './tensor-names.ts'
 import { openTokenizer, type Tokenizer } from './tokenizer.ts'
 
@@ -36,6 +37,7 @@ export interface Checkpoint {
  * describe the file then, and loading the rest would silently give different numbers.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
+  refuseOther(folder)
   const configPath = join(folder, 'config.json')
   const configJson = await readJsonFile(configPath)
   const tokenizer = await openTokenizer(folder)

@@ -19,6 +19,7 @@ export type CheckpointErrorCode =
   | 'not-finite'
   | 'unknown-tensor'
   | 'folder-in-use'
+  | 'no-checkpoint'
 
 export interface CheckpointProblem {
   readonly code: CheckpointErrorCode
@@ -57,6 +58,7 @@ const remedies: Readonly<Record<CheckpointErrorCode, string>> = {
   'wrong-shape': 'use weights and config.json of the same model',
   'unknown-tensor': 'use weights and config.json of the same model',
   'folder-in-use': 'name a folder that is new or empty',
+  'no-checkpoint': 'write what the line says',
 }
 
 /** Throws one error for all of them when there are any. */

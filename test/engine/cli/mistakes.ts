@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checked, data, file, graph, type Mistake, rows } from './mistake.ts'
+import { newcomerMistakes } from './newcomer-mistakes.ts'
 import { pluginMistakes } from './plugin-mistakes.ts'
 
 const asGiven = (name: string, ...command: string[]): Mistake => ({ name, command })
@@ -233,4 +234,4 @@ const graphs: readonly Mistake[] = [
   },
 ]
 
-export const mistakes = [...commands, ...settings, ...graphs, ...pluginMistakes]
+export const mistakes = [...commands, ...settings, ...graphs, ...pluginMistakes, ...newcomerMistakes]

@@ -82,7 +82,7 @@ for (const [name, text, message] of [
     JSON.stringify([row({ conversations: [{ from: 'human' }] })]),
     /^a\[0\]: conversations\[0\]\.value: must be text, it is missing$/,
   ],
-  ['a row that is no object', '[4]', /^a\[0\]: must be an object$/],
+  ['a row that is no object', '[4]', /^a\[0\]: must be an object, found number$/],
 ] as const) {
   t.test(`${name} is an error with its place`, t => {
     t.throws(() => parseConversations('a', text, '.'), { code: 'bad-conversation', message })

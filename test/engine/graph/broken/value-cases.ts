@@ -82,7 +82,7 @@ export const valueCases: readonly Case[] = [
     ],
     problems: [
       '--set novalue: must be key=value, found "novalue"',
-      '--set n=3: must name a param of the graph, found n=3',
+      '--set n=3: must name a param of the graph, found n=3 (it has none)',
       '--set nodes.cuont.config.count=1: must name one of the graph\'s nodes, found "cuont" (nearest "count")',
       '--set nodes.count.operator.x=1: must be a path to a key of an object, found "nodes.count.operator.x"',
       '--set nodes.count.config.cuont=1: must be a known key, found "cuont" (nearest "count")',
