@@ -235,7 +235,9 @@ t.test(
   'where there is no way to the hub, one more attempt is enough; a hub that has answered gets more patience',
   async t => {
     const real = globalThis.fetch
-    t.teardown(() => void (globalThis.fetch = real))
+    t.teardown(() => {
+      globalThis.fetch = real
+    })
     const options = { tries: 5, waitSeconds: 0.001 }
     let calls = 0
     const lost = (): never => {
