@@ -27,7 +27,7 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
     started?.abort(error)
   })
   try {
-    if (isNew) refuseRunIn(directory)
+    if (isNew && holdsRun(directory)) throw notNew(directory)
   } catch (error) {
     lock.release()
     throw error
@@ -45,12 +45,16 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
   }
 }
 
-/** A new run needs a folder without one. */
+const holdsRun = (directory: string): boolean => existsSync(join(directory, 'manifest.json'))
+
+/** A new run needs a folder without one: another is refused, by the process that works on its run if one does. */
 export function refuseRunIn(directory: string): void {
-  if (!existsSync(join(directory, 'manifest.json'))) return
-  const rule = 'must be a new folder, found a run in it'
+  if (holdsRun(directory)) lockRun(directory, true).release()
+}
+
+function notNew(directory: string): UsageError {
   const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
-  throw new UsageError(`--out ${directory}: ${rule}`, advice)
+  return new UsageError(`--out ${directory}: must be a new folder, found a run in it`, advice)
 }
 
 function makeRunFolder(directory: string): void {

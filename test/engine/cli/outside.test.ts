@@ -38,6 +38,14 @@ export const operators = {
       done: items.pipe(context.each(value => { context.record('metrics', { step: value + 1, loss: value }); return undefined })),
     }),
   },
+  'my.fail': {
+    summary: 'Fails at each item.',
+    config: {},
+    inputs: { items: 'any' },
+    outputs: {},
+    effects: true,
+    run: ({ items }, _, context) => ({ done: items.pipe(context.each(() => { throw new Error('lost') })) }),
+  },
 }`
 
 const graphOf = (count: number, delayMs: number) =>
@@ -86,16 +94,8 @@ t.test('a reader that leaves does not end a run, and a failed run still exits 1'
   t.equal(manifestOf(run).status, 'completed')
   t.equal(steps(run), 20)
 
-  const failing = start([
-    'run',
-    join(folder, 'g.json'),
-    '--out',
-    join(folder, 'failed'),
-    '--set',
-    'nodes.learn.operator=write.jsonl',
-    '--set',
-    `nodes.learn.config.path=${folder}`,
-  ])
+  const words = ['--out', join(folder, 'failed'), '--set', 'nodes.learn.operator=my.fail']
+  const failing = start(['run', join(folder, 'g.json'), ...words])
   failing.stdout?.destroy()
   t.equal((await ended(failing)).code, 1)
 })

@@ -67,7 +67,8 @@ t.test(
       clips: { '0.mp4': 'zero', '1.mp4': 'one' },
       first: { 'weights.txt': 'first' },
       second: { 'weights.txt': 'other' },
-      'plugin.mjs': 'import "./part.mjs"\nimport "flow-part"\nexport const api = 1\n',
+      'plugin.mjs':
+        'import "./part.mjs"\nimport "flow-part"\nexport const api = 1\nexport const operators = {}\n',
       'part.mjs': 'export const part = 1\n',
       'list.txt': 'before\n',
       node_modules: {
