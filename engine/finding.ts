@@ -16,4 +16,6 @@ export interface Finding {
   failing?: { items: number; of: number }
   /** The run would complete, but most likely not as it is meant. */
   isWarning?: boolean
+  /** A run does what it can and says at its end what is missing, so it may begin. */
+  readonly endsEarly?: boolean
 }

@@ -40,6 +40,7 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
     if (namesOneOf(faulty, part, type.config, plan)) continue
     const known = { sizes: sizes(part.scope), outline: outlines(part.scope), isBrief }
     for (const finding of await findingsOf(part, type, known, lookAt)) {
+      if (typeof finding !== 'string' && finding.endsEarly && isBrief) continue
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
         const [problem] = hideIn([problemOf(part, finding)], plan.secrets)

@@ -7,7 +7,7 @@ export interface Fault {
   set?(folder: string): readonly string[]
   /** Flags after the graph. */
   flags?: readonly string[]
-  /** The short look of `flow run` does not find it: one of many clips, or the memory of the GPU. */
+  /** The short look of `flow run` leaves it to the run: one of many clips, the memory of the GPU, or too few rows. */
   needsTime?: boolean
   /** Only a warning: the run would complete. */
   isWarning?: boolean
