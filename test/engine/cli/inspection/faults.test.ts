@@ -92,3 +92,20 @@ t.test('what people read about each of them is as it was', async t => {
   if (process.env.UPDATE_GOLDEN) writeFileSync(file, all)
   t.equal(all, readFileSync(file, 'utf8'), 'else look at UPDATE_GOLDEN=1 and its diff')
 })
+
+t.test('a run of fewer rows than are asked for does what it can', async t => {
+  const folder = t.testdir({ 'rows.jsonl': '{"a": 1}\n{"a": 2}\n' })
+  const out = join(folder, 'out.jsonl')
+  const graph = join(folder, 'g.json')
+  const nodes = {
+    rows: { operator: 'read.jsonl', config: { path: join(folder, 'rows.jsonl'), limit: 3 } },
+    file: { operator: 'write.jsonl', config: { path: out }, from: { items: 'rows.items' } },
+  }
+  writeFileSync(graph, JSON.stringify({ version: 1, summary: 'Copies rows.', nodes }))
+  const check = await told('check', graph)
+  t.equal(check.code, 2)
+  t.match(check.complaints, /limit: must be at most 2, found 3/)
+  const run = await told('run', graph, '--out', join(folder, 'run'))
+  t.equal(run.code, 0, run.complaints)
+  t.equal(readFileSync(out, 'utf8').trim().split('\n').length, 2)
+})
