@@ -14,7 +14,7 @@ export function updateCount() {
     missing({ status, skipped, directory }: RunSummary): string | undefined {
       if (status !== 'completed' || total === undefined || done >= total || total - done <= skipped)
         return undefined
-      return `${directory}: must do ${total} updates, did ${done}: its data ended; allow more passes (e.g. --set epochs=0), or ask for ${done} steps`
+      return `${directory}: must do ${total} updates, did ${done}: its data ended; let its reader take more (a higher limit, or more passes by epochs=0), or ask for ${done} steps`
     },
   }
 }

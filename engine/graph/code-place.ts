@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isObject, readJsonObject } from '../shared/json.ts'
 import { packageFolder } from '../shared/package-folder.ts'
 
 /** A place in somebody's code. */
@@ -58,7 +59,15 @@ const own = ['dist', 'engine', 'operators', 'kernels', 'node_modules'].map(name 
   join(packageFolder, name, sep),
 )
 
-const isOfFlow = (file: string): boolean => own.some(folder => file.startsWith(folder))
+const { dependencies } = readJsonObject(join(packageFolder, 'package.json'))
+
+/** Folders of the packages that flow calls, wherever they are installed. */
+const libraries = Object.keys(isObject(dependencies) ? dependencies : {}).map(name =>
+  join(sep, 'node_modules', name, sep),
+)
+
+const isOfFlow = (file: string): boolean =>
+  own.some(folder => file.startsWith(folder)) || libraries.some(folder => file.includes(folder))
 
 /** A longer line is no code that a person wrote. */
 const longestLine = 200

@@ -125,13 +125,16 @@ const from =
 
 const baselines: Record<EstimatorOptions['baseline'], Baseline> = {
   mean: from(({ rewards }) => mean(rewards)),
-  'leave-one-out': ({ rewards }) => {
-    const sum = rewards.reduce((total, reward) => total + reward, 0)
-    return rewards.map(reward => reward - (sum - reward) / Math.max(rewards.length - 1, 1))
-  },
+  'leave-one-out': ({ rewards }) =>
+    rewards.map((reward, i) => {
+      const others = rewards.filter((_, j) => j !== i)
+      return reward - (others.length > 0 ? mean(others) : 0)
+    }),
   'length-weighted': from(({ rewards, lengths }) => {
     const tokens = lengths.reduce((sum, length) => sum + length, 0)
-    return rewards.reduce((sum, reward, i) => sum + at(lengths, i) * reward, 0) / Math.max(tokens, 1)
+    if (tokens === 0) return 0
+    const center = mean(rewards)
+    return center + rewards.reduce((sum, reward, i) => sum + at(lengths, i) * (reward - center), 0) / tokens
   }),
   'runner-up': ({ rewards }) => {
     const [best = 0, second = best] = [...rewards].sort((a, b) => b - a)
@@ -158,4 +161,9 @@ function whitened(
   return values.map(group => group.map(value => (value - center) / Math.sqrt(variance + epsilon)))
 }
 
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+/** The mean of equal values is that value: their sum may be rounded, and a group of equal rewards must have no spread. */
+function mean(values: readonly number[]): number {
+  const [first = Number.NaN] = values
+  if (values.every(value => value === first)) return first
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}

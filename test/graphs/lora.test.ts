@@ -21,13 +21,13 @@ t.test('GRPO of an adapter on the embedded model, and the checkpoint that it mer
 
   const policy = join(directory, 'checkpoints', '000003', 'policy')
   t.same(readdirSync(policy).sort(), ['adapter', 'state.json'], 'the frozen weights are not copied')
-  const checkpoint = await openCheckpoint(resolvePath('builtin:shapes'))
+  const checkpoint = await openCheckpoint(resolvePath('builtin:cold-start'))
   const adapter = await openAdapter(join(policy, 'adapter'), checkpoint)
   t.match(adapter, { rank: 4, alpha: 8 })
   t.equal(adapter.targets.length, 7 * checkpoint.config.language.network.layers)
 
   const merged = join(folder, 'merged')
-  const words = { adapter: join(policy, 'adapter'), folder: merged }
+  const words = { adapter: directory, folder: merged } // the run holds its adapter
   const merge = await runGraph('merge.json', join(folder, 'merge'), words)
   t.equal(merge.code, 0, merge.text)
   t.same([...(await openCheckpoint(merged)).tensors], [...checkpoint.tensors], 'the same names and types')

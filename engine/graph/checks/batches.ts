@@ -52,7 +52,7 @@ function remedyOf(
   maxLag: number,
 ): string {
   if (items === Infinity) return `take it out of the cycle, e.g. put it before "${gated}"`
-  const raised = `raise maxLag of "${gated}.${port}" to ${items - 1}`
+  const raised = `raise maxLag of "${gated}.${port}" to ${items - 1} (--set nodes.${gated}.from.${port}.maxLag=${items - 1})`
   const [list, other] = lists
   if (!list || other) return `${raised}, or lower the sizes of the lists`
   const size = Math.max(1, Math.floor((collectedBy(list) * (maxLag + 1)) / items))

@@ -30,11 +30,21 @@ export function checkLearners(nodes: readonly PlannedNode[], learners: number, p
     if (pieces >= learners) continue
     const place = at ? locate(at, ['config', field]) : { path: flag }
     const rule = `must be at least ${learners} for ${learners} learners: each needs a share of every update`
-    const remedy = `--set nodes.${node.name}.config.${field}=${learners} or more, or fewer --learners`
+    const remedy = `--set nodes.${node.name}.config.${field}=${learners} or more${withLag(nodes, node, learners - 1)}, or fewer --learners`
     problems.push({ code: 'bad-learners', ...place, rule, found: String(pieces), remedy })
   }
   if (!nodes.some(node => node.operator.team ?? changesInPlace(node)))
     problems.push(about(undefined, 'must be for a graph that updates weights, found no such node', without))
+}
+
+/** A batch that fills only if more items may be ahead of its update. */
+function withLag(nodes: readonly PlannedNode[], { name }: PlannedNode, lag: number): string {
+  const gates = nodes.flatMap(node =>
+    node.wires
+      .filter(({ from, maxLag }) => from.node === name && maxLag !== undefined && maxLag < lag)
+      .map(({ port }) => `nodes.${node.name}.from.${port}.maxLag=${lag}`),
+  )
+  return gates.map(gate => ` with --set ${gate}`).join('')
 }
 
 const changesInPlace = ({ operator }: PlannedNode): boolean =>

@@ -202,7 +202,11 @@ const benchmarkShape: Shape<keyof Benchmark> = {
 
 function missing(folder: string, name: string): never {
   const inside = join(folder, ofRun, name)
-  const found = existsSync(inside) ? `those of its run in ${join(folder, ofRun)}` : `no ${name}`
+  const found = existsSync(inside)
+    ? `those of its run in ${join(folder, ofRun)}`
+    : existsSync(join(folder, 'metrics.jsonl'))
+      ? 'a training run, which "flow show" and "flow diff" read'
+      : `no ${name}`
   throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found ${found}`)
 }
 

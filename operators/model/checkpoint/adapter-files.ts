@@ -1,4 +1,4 @@
-import { readFileSync, writeFile } from '../../../engine/platform/files.ts'
+import { existsSync, readFileSync, writeFile } from '../../../engine/platform/files.ts'
 import { join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
 import { isObject, withoutMark } from '../../../engine/shared/json.ts'
@@ -55,11 +55,22 @@ export async function saveAdapter(
   await writeFile(join(folder, configName), `${JSON.stringify(config, null, 2)}\n`)
 }
 
+/** Where a run and its checkpoints hold the adapter of their policy. */
+const inRuns = ['adapter', 'policy/adapter', 'checkpoints/last/policy/adapter']
+
+/** The PEFT folder that a path means: the folder itself, or that of the run or checkpoint at the path. */
+function peftFolder(path: string): string {
+  const isThere = (folder: string) => existsSync(join(folder, configName))
+  if (isThere(path)) return path
+  return inRuns.map(name => join(path, name)).find(isThere) ?? path
+}
+
 /**
- * Opens a PEFT folder for the checkpoint that it was trained on. Its tensors say which layers are adapted. Throws if a
+ * Opens a PEFT folder, or that of a run or checkpoint, for the checkpoint that it was trained on. Its tensors say which layers are adapted. Throws if a
  * tensor belongs to no layer or has the wrong shape, or if the config asks for more than plain LoRA.
  */
-export async function openAdapter(folder: string, checkpoint: Checkpoint): Promise<AdapterSource> {
+export async function openAdapter(path: string, checkpoint: Checkpoint): Promise<AdapterSource> {
+  const folder = peftFolder(path)
   const settings = await readSettings(join(folder, configName))
   const file = await openSafetensors(join(folder, weightsName))
   const { stored } = checkpoint.config.names
@@ -89,7 +100,7 @@ export async function openAdapter(folder: string, checkpoint: Checkpoint): Promi
 
 /** Rank and targets of a PEFT folder, as its config states them. Throws when it cannot be read. */
 export function storedAdapter(folder: string): Pick<NewAdapter, 'rank' | 'targets'> {
-  const path = join(resolvePath(folder, 'model'), configName)
+  const path = join(peftFolder(resolvePath(folder, 'model')), configName)
   const json: unknown = JSON.parse(withoutMark(readFileSync(path, 'utf8')))
   const { r = 8, target_modules: targets } = isObject(json) ? json : {}
   if (typeof r !== 'number' || !Array.isArray(targets))

@@ -112,3 +112,14 @@ t.test('an error that flow alone threw has no such place', async t => {
   t.equal(placeInCode(new CodedError('no-file', 'no file')), undefined)
   t.equal(placeInCode('text'), undefined)
 })
+
+t.test("packages that flow calls are not somebody's code, wherever they are installed", async t => {
+  const thrown = (...files: string[]) =>
+    Object.assign(new Error('lost'), {
+      stack: ['Error: lost', ...files.map(file => `    at next (${file}:51:18)`)].join('\n'),
+    })
+  const rxjs = '/home/me/app/node_modules/rxjs/dist/cjs/internal/Subscriber.js'
+  t.equal(placeInCode(thrown(rxjs)), undefined)
+  t.match(placeInCode(thrown(rxjs, '/home/me/app/mine.mjs'))?.at, 'mine.mjs:51:18')
+  t.match(placeInCode(thrown('/home/me/app/node_modules/their-plugin/x.js'))?.at, 'their-plugin/x.js:51:18')
+})
