@@ -24,7 +24,7 @@ export interface ProgressLine {
 
 export function progressLine(
   screen: Screen,
-  { level = 'info', now = () => performance.now() }: ProgressOptions = {},
+  { level = 'info', now = () => performance.now(), isMidLine = () => false }: ProgressOptions = {},
 ): ProgressLine {
   let steps = 0
   /** The newest update, or before the first one the items per second of each node. */
@@ -52,7 +52,7 @@ export function progressLine(
   }
   /** Elsewhere than on a terminal a line waits until the last one is a few seconds old. */
   const showInTime = () => {
-    if (screen.isTTY || now() - shownAt >= quietMs) show()
+    if (!isMidLine() && (screen.isTTY || now() - shownAt >= quietMs)) show()
     else isBehind = true
   }
   const history = new Map<string, number[]>()
@@ -94,6 +94,7 @@ export function progressLine(
       else if (event.type === 'log') {
         if (logLevels.indexOf(event.level) < logLevels.indexOf(level)) return
         clear()
+        if (isMidLine()) screen.write('\n')
         screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${visible(event.message)}\n`)
       } else if (event.type === 'status') {
         statuses.push(event.status)
@@ -114,6 +115,8 @@ export interface ProgressOptions {
   /** Lines of the log below this level are not shown. */
   level?: LogLevel
   now?: () => number
+  /** Whether a node has printed a part of a line, e.g. of an answer: only the log may tear it. */
+  isMidLine?: () => boolean
 }
 
 /** From the lowest to the highest. */

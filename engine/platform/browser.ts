@@ -31,6 +31,8 @@ export const platform: Platform = {
     print: text => {
       for (const listener of listeners) listener(text)
     },
+    // a page shows what is printed by itself
+    isMidLine: false,
     output: async program => {
       throw absent(program)
     },

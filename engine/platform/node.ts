@@ -19,6 +19,9 @@ const passive = new Set(['Timeout', 'TTYWrap', 'PipeWrap', 'SignalWrap'])
 const call = new Script('work()')
 const called: { work?: () => unknown } = createContext({})
 
+/** What a node printed last. */
+let printed = '\n'
+
 /** What Node gives. */
 export const platform: Platform = {
   files: { ...files, ...asyncFiles },
@@ -36,6 +39,10 @@ export const platform: Platform = {
     },
     print: text => {
       process.stdout.write(text)
+      printed = text || printed
+    },
+    get isMidLine() {
+      return !printed.endsWith('\n')
     },
     output: async (program, args, milliseconds) =>
       (await run(program, [...args], { timeout: milliseconds })).stdout,

@@ -87,6 +87,8 @@ export interface Processes {
   processorSeconds(): number
   /** Writes to standard output, where there is one. */
   print(text: string): void
+  /** Whether what was printed last ends within a line. */
+  readonly isMidLine: boolean
   /** The standard output of a program that ends well within the time; rejects otherwise. */
   output(program: string, args: readonly string[], milliseconds: number): Promise<string>
   /** Calls `listener` when nothing is left that could happen in this process, until the function that it returns is called. */

@@ -4,6 +4,7 @@ import { loadGraph } from '../../graph/check.ts'
 import { placeInCode, shownPlace } from '../../graph/code-place.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
+import { processes } from '../../platform/processes.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
 import { remedyIn } from '../../shared/errors.ts'
@@ -76,7 +77,7 @@ export const run: Verb = {
 /** Runs a plan, shows its progress and its end; returns the exit code. */
 async function follow({ plan, lock, ...options }: Start, words: Arguments, world: World): Promise<number> {
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
-  const line = progressLine(world.screen, { level })
+  const line = progressLine(world.screen, { level, isMidLine: () => processes.isMidLine })
   const updates = updateCount()
   const onEvent = (event: RunEvent) => {
     updates.event(event)

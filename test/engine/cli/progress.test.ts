@@ -120,3 +120,18 @@ t.test('lines of the log below the level are left out, graver ones say what they
     'error: m\n',
   ])
 })
+
+t.test('a line that a node has begun to print is not torn by rates or updates, only by the log', async t => {
+  const on = screen(false)
+  let isMidLine = false
+  const line = progressLine(on, { now: () => 0, isMidLine: () => isMidLine })
+  on.write('<answer> C')
+  isMidLine = true
+  line.event(record({ step: 1, reward: 0.5 }))
+  t.equal(on.text(), '<answer> C')
+  line.event({ type: 'log', level: 'warn', message: 'hello' })
+  t.equal(on.text(), '<answer> C\nwarn: hello\n')
+  isMidLine = false
+  line.end()
+  t.match(on.text(), /hello\nstep 1 {2}reward 0.500\n$/, 'and what was held back is told at the end')
+})
