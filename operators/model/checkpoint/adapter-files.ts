@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFile } from '../../../engine/platform/files.ts'
 import { join } from '../../../engine/platform/paths.ts'
 import { makeFolder } from '../../../engine/shared/files.ts'
+import { inside } from '../../../engine/shared/inside.ts'
 import { isObject, withoutMark } from '../../../engine/shared/json.ts'
 import type { Parameter } from '../../../kernels/layers/pass.ts'
 import { adapterNames } from '../../../kernels/networks/adapters.ts'
@@ -62,7 +63,7 @@ const inRuns = ['adapter', 'policy/adapter', 'checkpoints/last/policy/adapter']
 function peftFolder(path: string): string {
   const isThere = (folder: string) => existsSync(join(folder, configName))
   if (isThere(path)) return path
-  return inRuns.map(name => join(path, name)).find(isThere) ?? path
+  return inRuns.map(name => inside(path, name)).find(isThere) ?? path
 }
 
 /**
