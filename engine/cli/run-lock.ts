@@ -26,11 +26,10 @@ export function lockRun(directory: string, isNew: boolean): RunLock {
     lost = error
     started?.abort(error)
   })
-  try {
-    if (isNew && holdsRun(directory)) throw notNew(directory)
-  } catch (error) {
+  if (isNew && holdsRun(directory)) {
     lock.release()
-    throw error
+    const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
+    throw new UsageError(`--out ${directory}: must be a new folder, found a run in it`, advice)
   }
   return {
     watch: run => {
@@ -50,11 +49,6 @@ const holdsRun = (directory: string): boolean => existsSync(join(directory, 'man
 /** A new run needs a folder without one: another is refused, by the process that works on its run if one does. */
 export function refuseRunIn(directory: string): void {
   if (holdsRun(directory)) lockRun(directory, true).release()
-}
-
-function notNew(directory: string): UsageError {
-  const advice = `name another folder, or go on with that run: flow run --resume ${directory}`
-  return new UsageError(`--out ${directory}: must be a new folder, found a run in it`, advice)
 }
 
 function makeRunFolder(directory: string): void {

@@ -16,7 +16,7 @@ export function isJson(value: unknown): boolean {
   return Object.getOwnPropertySymbols(value).length === 0 && Object.values(value).every(isJson)
 }
 
-/** A place in a value that JSON would write as something else, and what is there. */
+/** A number or object that JSON cannot hold as it is, and its place in the value around it. */
 export interface NotInJson {
   /** As in JavaScript, e.g. `scores[2].mean`; empty for the value itself. */
   readonly path: string

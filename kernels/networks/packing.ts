@@ -17,7 +17,7 @@ export interface Sequence {
    * equally many if there are several.
    */
   ids: readonly number[]
-  /** Vision features of the clip (`featureShape`); these or `pixels` are needed if `ids` has the placeholder. */
+  /** Vision features of the clip, of shape `featureShape`. A prompt with the placeholder in `ids` needs `features` or `pixels`. */
   features?: Tensor
   /** (frames, channels, height, width): the vision tower then runs in the pass, so that it can be trained. */
   pixels?: Tensor

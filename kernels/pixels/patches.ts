@@ -6,7 +6,7 @@
 //           ├───┼───┼─
 //
 // Where several frames share their patches (`step`), a patch is as deep as there are frames, and an odd last frame is repeated.
-// With `square` the patches of a square of that side follow each other, so that those which become one token are neighbours:
+// `square` is a side in patches. The patches of a square follow each other, since they become one token:
 //
 //   square 1:   0 1 2 3        square 2:   0 1 4 5
 //               4 5 6 7                    2 3 6 7

@@ -16,7 +16,7 @@ export interface Template {
   readonly separator: string
   /** Ends an answer; empty when the model does not learn to end. */
   readonly endOfText: string
-  /** The words in the place of `<image>`, with an `<image>` for each frame or moment; without it one stands for the whole clip. */
+  /** The words that replace `<image>`: they hold one `<image>` for each frame or moment. Without `frames`, `<image>` means the whole clip. */
   readonly frames?: (clip: ShownClip) => string
   /** Most tokens that these words take for each frame, by the published tokenizer and of a clip shorter than 100 minutes. */
   readonly frameWords: number
@@ -115,7 +115,7 @@ export function renderPrompt(template: Template, question: string, clip?: ShownC
   return withFrames(template, text, clip)
 }
 
-/** How often `<image>` stands in the words of a clip. */
+/** The number of `<image>` markers in the words of a clip. */
 export const placesOf = ({ frames }: Template, clip: ShownClip): number =>
   frames ? frames(clip).split(imageMarker).length - 1 : 1
 

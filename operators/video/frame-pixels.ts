@@ -11,7 +11,7 @@ function shownExtent({ width, height }: Extent, aspect: 'square' | 'pad'): Exten
   return aspect === 'pad' ? { width: side, height: side } : { width, height }
 }
 
-/** The shape (frames, 3, height, width) of the pixels of so many frames of a clip. */
+/** The shape of the pixels of `frames` frames of a clip: (frames, 3, height, width). */
 export function pixelShape(
   clip: Extent,
   frames: number,

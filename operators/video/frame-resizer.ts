@@ -16,7 +16,7 @@ export interface FrameResizer {
   free(): void
 }
 
-/** The size of pixels that so many frames of a clip become. */
+/** The width and height, in pixels, that `frames` frames of a clip are resized to. */
 export function pixelsOf(from: Extent, frames: number, { size, shape }: Processor): Extent {
   return shape ? sizeOfFrames(from, frames, shape) : { width: size, height: size }
 }

@@ -23,7 +23,7 @@ const linesOf = (...path: string[]) =>
     .map(line => JSON.parse(line))
 
 t.test(
-  'an evaluation asks about a frame for each whole second, at least one and at most so many',
+  'an evaluation asks about one frame for each whole second of a clip, from 1 to `maxFrames` frames',
   async t => {
     const out = join(folder, 'results')
     const run = await runGraph('eval/own.json', join(folder, 'evaluated'), {

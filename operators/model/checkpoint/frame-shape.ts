@@ -39,8 +39,8 @@ export const shapeJson = ({ unit, step }: TowerGrid): Record<string, unknown> =>
 })
 
 /**
- * The size to which so many frames of a clip are resized: sides are multiples of `unit`. Fewer frames than a moment has count as a
- * moment.
+ * The size to which `frames` frames of a clip are resized. Its sides are multiples of `unit`. A moment is the smallest number of
+ * frames: fewer count as a moment.
  */
 export function sizeOfFrames(
   { width, height }: Extent,

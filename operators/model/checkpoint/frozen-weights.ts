@@ -31,7 +31,7 @@ export function integersOf({ weights, groupSize }: FrozenOptions): IntegersOf | 
   }
   const bits = weights === 'int8' ? 8 : 4
   return (name, shape) => {
-    if (shape.length !== 2 || !isMatrix(name, shape) || /\.pos_embed\./.test(name)) return undefined
+    if (shape.length !== 2 || !isMatrix(name, shape)) return undefined
     return { bits: wideNames.test(name) ? 8 : bits, groupSize }
   }
 }
