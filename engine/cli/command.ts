@@ -135,7 +135,7 @@ export async function command([word = 'help', ...words]: readonly string[], worl
       world.complain(placed(error.message, name))
       world.complain(`    fix:  ${error.advice ?? adviceOn(error.message, name)}`)
     } else {
-      world.complain(`${messageOf(error)} (${code})`)
+      world.complain(messageOf(error))
       const remedy = error instanceof CodedError ? error.remedy : undefined
       if (remedy !== undefined && !messageOf(error).endsWith(remedy)) world.complain(`    fix:  ${remedy}`)
     }

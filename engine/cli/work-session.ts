@@ -79,11 +79,7 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
         return 0
       }
       if (after === 'running') {
-        world.complain(
-          summary.error
-            ? `${summary.error.message} (${summary.error.code})`
-            : 'the worker ended before its run',
-        )
+        world.complain(summary.error?.message ?? 'the worker ended before its run')
         return 1
       }
       world.complain(`the home part of run ${announcement.run} ${silentOr[after]}`)

@@ -14,16 +14,20 @@ export interface CodePlace {
 
 /**
  * Where code that is neither flow's nor Node's threw an error, or called what threw it; of its libraries, the code that
- * called them. Of an error with causes, the first cause that tells. Undefined for an error that comes from flow alone.
+ * called them. Of an error with causes, the first cause that tells. Undefined for an error that comes from flow alone, and
+ * for one whose message says the place.
  */
 export function placeInCode(error: unknown): CodePlace | undefined {
-  if (!(error instanceof Error)) return undefined
+  if (!(error instanceof Error) || saysPlace(error)) return undefined
   const earlier = placeInCode(error.cause)
   if (earlier) return earlier
   const frames = framesOf(error.stack ?? '').filter(({ file }) => !isOfFlow(file))
   const frame = frames.find(({ file }) => !file.includes(`${sep}node_modules${sep}`)) ?? frames[0]
   return frame && placeOf(frame)
 }
+
+const saysPlace = (error: unknown): boolean =>
+  error instanceof Error && (('saysPlace' in error && error.saysPlace === true) || saysPlace(error.cause))
 
 /** The place as lines of a message, below the one that says what is wrong. */
 export const placeLines = ({ at, lines }: CodePlace): string[] => [

@@ -4,9 +4,13 @@ export class DeviceError extends Error {
   /** The GPU failed or a kernel is wrong, whatever was worked on. */
   readonly ofMachine: boolean
 
-  constructor(code: string, message: string) {
+  /** The message says where in somebody's code the fault is. */
+  readonly saysPlace: boolean
+
+  constructor(code: string, message: string, { saysPlace = false } = {}) {
     super(message)
     this.code = code
+    this.saysPlace = saysPlace
     this.ofMachine = machineCodes.includes(code)
   }
 }

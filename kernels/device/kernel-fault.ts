@@ -1,4 +1,7 @@
+import { webGpu } from '#web-gpu'
+import { shortened } from './compiler-text.ts'
 import { DeviceError } from './device-error.ts'
+import { sourcePlace } from './source-place.ts'
 
 /** Where Dawn or a browser found something wrong in the text of a kernel: lines and columns start at 1. */
 type Message = Pick<GPUCompilationMessage, 'type' | 'message' | 'lineNum' | 'linePos'>
@@ -15,8 +18,9 @@ export interface KernelText {
 }
 
 /**
- * The error of a kernel that cannot be compiled. It gives the line and column in the kernel's own code, the text of that
- * line and the compiler's message. Without such messages it gives the error of the pipeline, e.g. of too large a workgroup.
+ * The error of a kernel that cannot be compiled. It gives the line and column in its author's file, or else in the kernel's
+ * own code, the text of that line and the compiler's message. Without such messages it gives the error of the pipeline, e.g.
+ * of too large a workgroup.
  */
 export function kernelFault(
   { name, declarations, code, place: declared }: KernelText,
@@ -28,16 +32,23 @@ export function kernelFault(
   if (errors.length === 0) return new DeviceError('bad-kernel', `${title}: ${whyNot(error)}`)
   const before = declarations.split('\n').length - 1
   const lines = (declarations + code).split('\n')
-  const places = errors.slice(0, mostShown).map(({ lineNum, linePos, message }) => {
-    const isOwn = lineNum > before
-    const place = isOwn
-      ? `line ${lineNum - before}, column ${columnOf(linePos, lineNum - before, declarations)} of its code`
-      : `line ${lineNum}, column ${linePos} of what flow writes before its code from "enables", "params" and "buffers"`
-    return `${place}:\n${excerpt(lines[lineNum - 1] ?? '', linePos)}\n  ${message.trim().replaceAll('\n', '\n  ')}`
+  const shown = errors.slice(0, mostShown).map(({ lineNum, linePos, message }) => {
+    const [line, column] = [lineNum - before, columnOf(linePos, lineNum - before, declarations)]
+    const source = line < 1 ? undefined : sourcePlace(code, { line, column }, declared ?? '', webGpu.source)
+    const inText =
+      line < 1
+        ? `line ${lineNum}, column ${linePos} of what flow writes before its code from "enables", "params" and "buffers"`
+        : `line ${line}, column ${column} of its code`
+    const mark = excerpt(lines[lineNum - 1] ?? '', linePos)
+    const text = `${source ?? inText}:\n${mark}\n  ${shortened(message).replaceAll('\n', '\n  ')}`
+    return { text, inSource: source !== undefined }
   })
-  const more = errors.length - places.length
+  const more = errors.length - shown.length
   const rest = more > 0 ? `\n  and ${more} more error${more > 1 ? 's' : ''}` : ''
-  return new DeviceError('bad-kernel', `${title}, ${places.join('\nand ')}${rest}`)
+  const saysPlace = shown.every(({ inSource }) => inSource)
+  const start = saysPlace ? `kernel "${name}"` : title
+  const texts = shown.map(({ text }) => text).join('\nand ')
+  return new DeviceError('bad-kernel', `${start}, ${texts}${rest}`, { saysPlace })
 }
 
 /** Errors that are shown: the first one is mostly the cause of the others. */

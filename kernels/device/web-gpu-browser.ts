@@ -8,6 +8,7 @@ export const webGpu: WebGpu = {
       powerPreference: 'high-performance',
     }),
   setting: () => undefined,
+  source: () => undefined,
   remedy:
     'take Chrome or Edge 113, Safari 26 or Firefox 141, or a newer one, and open the page by https or on localhost',
   opened: () => {},

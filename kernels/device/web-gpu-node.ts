@@ -1,7 +1,10 @@
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
 import { create, globals } from 'webgpu'
 import { dawnFlags } from './adapters/dawn-flags.ts'
 import { choiceOf, isPlace, listAdapters, placed } from './adapters/list.ts'
 import { pollGently } from './polling.ts'
+import type { Source } from './source-place.ts'
 import type { WebGpu } from './web-gpu.ts'
 
 // What create() returns must stay referenced as long as the process lives, else Node crashes at random.
@@ -23,6 +26,7 @@ export const webGpu: WebGpu = {
     })
   },
   setting: name => process.env[name],
+  source: sourceOf,
   remedy:
     'install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)',
   opened: pollGently,
@@ -53,3 +57,17 @@ function under<T>(variables: Readonly<Record<string, string>>, work: () => T): T
     }
   }
 }
+
+/** A file by its path, or beside another one, with its path as seen from the working directory. */
+function sourceOf(file: string, beside?: string): Source | undefined {
+  const path = beside === undefined ? file : resolve(dirname(beside), file)
+  try {
+    if (statSync(path).size > largestSource) return undefined
+    const near = relative('', path)
+    return { path, shown: near.startsWith('..') ? path : near, text: readFileSync(path, 'utf8') }
+  } catch {
+    return undefined // it is only named there, or of a program that is not here any more
+  }
+}
+
+const largestSource = 2 ** 20

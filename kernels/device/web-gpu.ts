@@ -1,3 +1,5 @@
+import type { ReadSource } from './source-place.ts'
+
 /** WebGPU as the platform has it; `imports` in package.json says which module `#web-gpu` is. */
 export interface WebGpu {
   /**
@@ -7,6 +9,8 @@ export interface WebGpu {
   adapter(wanted: string | undefined, trusted: boolean): Promise<GPUAdapter | null | undefined>
   /** A variable of the environment, where there is one. */
   setting(name: 'FLOW_ADAPTER' | 'FLOW_KERNELS' | 'FLOW_CHECKS'): string | undefined
+  /** The files of those who write kernels, for messages. */
+  readonly source: ReadSource
   /** What to do where no adapter is. */
   readonly remedy: string
   /** Called once a device is open. */

@@ -63,7 +63,7 @@ export const replay: Verb = {
       world,
     )
     if (summary.status === 'failed') {
-      world.complain(hide(`${summary.error?.message} (${summary.error?.code})`, past.plan.secrets))
+      world.complain(hide(summary.error?.message ?? '', past.plan.secrets))
       return 1
     }
     const differing = records.filter((line, i) => !report(line, again[i], world)).length

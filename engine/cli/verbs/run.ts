@@ -101,7 +101,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   forget()
   line.end()
   if (summary.error) {
-    world.complain(hide(`${summary.error.message} (${summary.error.code})`, plan.secrets))
+    world.complain(hide(summary.error.message, plan.secrets))
     const place = placeInCode(summary.error)
     if (place) world.complain(shownPlace(place))
     const remedy = remedyIn(summary.error)
@@ -112,7 +112,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     )
     return 1
   }
-  const rates = summary.error ? '' : ratesOf(summary.directory)
+  const rates = summary.error || summary.seconds < worthRates ? '' : ratesOf(summary.directory)
   for (const text of [line.curve, rates]) if (text) world.print(text)
   world.print(sentence(summary, line.steps))
   const missing = updates.missing(summary)
@@ -200,16 +200,20 @@ function ratesOf(directory: string): string {
     .join('  ')
 }
 
+/** Seconds after which the pace of a run says something. */
+const worthRates = 1
+
+/** How a run ended; only what it had. */
 function sentence(summary: RunSummary, steps: number): string {
   const { status, directory, skipped, dropped, leaked, seconds } = summary
-  const lost = [skipped > 0 && `${skipped} skipped`, dropped > 0 && `${dropped} dropped`].filter(Boolean)
-  return [
-    `${directory}: ${status}`,
-    `${steps} steps`,
-    ...lost,
-    `${leaked} leaked buffers`,
-    `${seconds.toFixed(1)} s`,
-  ].join(', ')
+  const counts = [
+    steps > 0 && `${steps} ${steps === 1 ? 'step' : 'steps'}`,
+    skipped > 0 && `${skipped} skipped`,
+    dropped > 0 && `${dropped} dropped`,
+    leaked > 0 && `${leaked} values not freed`,
+    (status !== 'failed' || seconds >= worthRates) && `${seconds.toFixed(1)} s`,
+  ].filter(Boolean)
+  return [`${directory}: ${status}`, ...counts].join(', ')
 }
 
 /** The first signal stops the sources, the second aborts the run, the third ends the process. */

