@@ -6,6 +6,7 @@ import { packageVersion } from '../shared/package-name.ts'
 import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
 import { describeVerb } from './help-text.ts'
 import { plug } from './plug.ts'
+import { withShippedNames } from './shipped-names.ts'
 import type { Verb, World } from './verb.ts'
 import { adapters } from './verbs/adapters.ts'
 import { check } from './verbs/check.ts'
@@ -108,7 +109,8 @@ function adviceOn(message: string, name: string): string {
 }
 
 /** Runs the verb that the words ask for; a wrong command or graph ends with exit code 2, any other fault with 1. */
-export async function command([word = 'help', ...words]: readonly string[], world: World): Promise<number> {
+export async function command([word = 'help', ...words]: readonly string[], given: World): Promise<number> {
+  const world = { ...given, complain: (text: string) => given.complain(withShippedNames(text)) }
   if (word === '--version' || word === '-v') {
     world.print(packageVersion())
     return 0

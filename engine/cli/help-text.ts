@@ -21,7 +21,7 @@ export function describeVerbs(verbs: Readonly<Record<string, Verb>>): string {
     '',
     ...definitions(Object.entries(verbs).map(([name, { summary }]) => [`flow ${name}`, summary])),
     '',
-    '"flow help VERB" explains one. Exit codes: 0 fine, 1 failed, 2 wrong command, 130 interrupted.',
+    '"flow help VERB" explains one. Exit codes: 0 fine, 1 failed, 2 wrong command or graph, 130 stopped.',
   ])
 }
 
@@ -45,7 +45,7 @@ export function describeVerb(name: string, { summary, usage, flags, example }: V
     ...(more === '' ? [] : [`  ${more}: "flow help ${explainedBy}" explains them.`]),
     '',
     'Example:',
-    example.replaceAll('npx flow', flowCommand).replaceAll(/(?<=[ =])graphs\//g, `${graphsFolder()}/`),
+    example.replaceAll('npx flow', flowCommand).replaceAll('=graphs/', `=${graphsFolder()}/`),
   ])
 }
 

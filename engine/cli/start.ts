@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { resolvePath } from '../../operators/builtin.ts'
-import { packageFolder } from '../shared/package-folder.ts'
 import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
@@ -13,7 +12,7 @@ const question = 'where does the square go? Options: A. left. B. right. C. up. D
 /** `words` are further flags of the training run. */
 async function start(words: readonly string[], world: World): Promise<number> {
   const folder = freshFolder()
-  const graph = (name: string) => relative('.', join(packageFolder, 'graphs/demo', `${name}.json`))
+  const graph = (name: string) => `flow:demo/${name}.json`
   /** The trained model. */
   const model = join(folder, 'train/checkpoints/last/policy')
   const stages = [
@@ -38,9 +37,9 @@ async function start(words: readonly string[], world: World): Promise<number> {
   world.print(`Curves and completions with their frames: ${join(folder, 'train/report.html')}`)
   world.print('Next:')
   world.print(
-    `  npx flow run ${relative('.', join(packageFolder, 'graphs/infer.json'))} --set model=${model} --set frames=8 --set video=${video} --set question="${question}"`,
+    `  npx flow run flow:infer.json --set model=${model} --set frames=8 --set video=${video} --set question="${question}"`,
   )
-  world.print(`  npx flow explain ${relative('.', join(packageFolder, 'graphs/grpo.json'))}`)
+  world.print('  npx flow explain flow:grpo.json')
   world.print(`  npx flow run ${graph('grpo')} --seed 1`)
   return 0
 }

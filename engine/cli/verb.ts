@@ -13,9 +13,9 @@ export interface Verb {
    * folder leaves this out: no code runs because a folder names it.
    */
   readonly loads?: 'graphs' | 'runs'
-  /** Shell commands that work when pasted; help replaces `graphs/` by the folder of flow's graphs. */
+  /** Shell commands that work when pasted; help replaces `=graphs/` by the folder of flow's graphs. */
   readonly example: string
-  /** Returns the exit code: 0 fine, 1 the run failed, 2 the graph or the command is wrong, 130 interrupted. */
+  /** Returns the exit code: 0 fine, 1 failed, 2 a wrong command or graph, 130 stopped. */
   run(words: Arguments, world: World): Promise<number>
 }
 

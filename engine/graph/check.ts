@@ -5,7 +5,7 @@ import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
-import { checkEdges, findUnconnected } from './checks/edges.ts'
+import { checkEdges, findUnconnected, nameEnds } from './checks/edges.ts'
 import { kindChecks } from './checks/kinds.ts'
 import { checkLearners } from './checks/learners.ts'
 import { checkPairs } from './checks/pairs.ts'
@@ -53,7 +53,18 @@ export function loadGraph(file: string, registry: Registry, options: CheckOption
 export function checkGraph(file: string, registry: Registry, options: CheckOptions = {}): Checked {
   const secrets = new Map<string, string>()
   const { problems, warnings, ...rest } = checkWith(secrets, file, registry, options)
-  return { ...rest, problems: hideIn(problems, secrets), warnings: hideIn(warnings, secrets) }
+  const told = problems.map(withCommand)
+  return { ...rest, problems: hideIn(told, secrets), warnings: hideIn(warnings, secrets) }
+}
+
+/** What to write for a `--set` with a wrong name: the whole of it. */
+function withCommand(problem: Problem): Problem {
+  const { place, path, found = '', nearest, remedy } = problem
+  const [name = ''] = found.replaceAll('"', '').split('=')
+  if (place || nearest === undefined || remedy !== undefined || name === '') return problem
+  const key = path.startsWith('--set ') ? path.indexOf(name, '--set '.length) : -1
+  if (key < 0) return problem
+  return { ...problem, remedy: `write ${path.slice(0, key)}${nearest}${path.slice(key + name.length)}` }
 }
 
 function checkWith(
@@ -96,6 +107,7 @@ function checkWith(
   const nodes = level.nodes.flatMap(part => planNode(part, registry, problems))
   const ordered = orderResources(level, registry, resources, problems)
   checkEdges(level.nodes, registry, problems)
+  nameEnds(problems, level.nodes, registry)
   const sizes = sizesOf(resources)
   const types = typeEdges(
     nodes.map(node => ({ ...node, dims: dimsOf(node, sizes) })),
@@ -117,7 +129,8 @@ function checkWith(
   const remarks = [
     ...(registry.warnings ?? []),
     ...inParams,
-    ...(isWhole ? findUnconnected(level.nodes, registry, outward) : []),
+    // an edge that is wrong may be the one that the output lacks
+    ...(problems.length === 0 ? findUnconnected(level.nodes, registry, outward) : []),
     ...[...level.nodes, ...level.resources].flatMap(part => findUnread(part, registry)),
   ]
   const warnings = inOrder(remarks, files)
@@ -165,15 +178,14 @@ function planNode(part: FlatNode, registry: Registry, problems: Problem[]): Plan
   if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'operator']))) return []
   const operator = lookUp(registry.operators, part.operator)
   if (!operator) {
+    // it may be one of the plugin that cannot be loaded
+    if (registry.problems) return []
     problems.push({
       code: 'unknown-operator',
       ...locate(part.at, ['operator']),
       rule: 'must be a known operator',
       found: show(part.operator),
       ...near(part.operator, Object.keys(registry.operators)),
-      ...(registry.problems && {
-        remedy: 'mend the plugin that cannot be loaded, or write an operator that "flow ops" lists',
-      }),
     })
     return []
   }
@@ -191,6 +203,7 @@ function planResource(part: FlatResource, registry: Registry, problems: Problem[
   if (part.broken || part.at.graph.holes.has(dotted([...part.at.path, 'resource']))) return []
   const resource = lookUp(registry.resources, part.resource)
   if (!resource) {
+    if (registry.problems) return []
     problems.push({
       code: 'unknown-resource',
       ...locate(part.at, ['resource']),

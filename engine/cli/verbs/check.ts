@@ -6,6 +6,7 @@ import { type GpuMemory, gpuMemory } from '../inspection/gpu-memory.ts'
 import { inspectGraph } from '../inspection/inspect-graph.ts'
 import { learnersFlag, readLearners } from '../learners.ts'
 import { pluginFlags } from '../plug.ts'
+import { withShippedNames } from '../shipped-names.ts'
 import { gpuFlag, setFlag, type Verb } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
@@ -30,7 +31,7 @@ export const check: Verb = {
       description: 'text (the default), json: a list of problems, or github: annotations for a workflow.',
     },
   },
-  example: 'npx flow check graphs/grpo.json --set group=4',
+  example: 'npx flow check flow:grpo.json --set group=4',
   run: async (words, world) => {
     const { registry, environment, print, complain } = world
     const file = onlyWord(words, 'graph file')
@@ -52,8 +53,8 @@ export const check: Verb = {
       if (plan) {
         const edges = plan.nodes.reduce((sum, node) => sum + node.wires.length, 0)
         const size = `${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`
-        if (isFine) print(`${file}: ok, ${size}`)
-        else complain(`${file}: a run would fail (${size})`)
+        if (isFine) print(withShippedNames(`${file}: ok, ${size}`))
+        else complain(`${file}: a run would fail`)
       }
     }
     return isFine ? 0 : 2

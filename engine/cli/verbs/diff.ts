@@ -16,7 +16,7 @@ export const diff: Verb = {
   usage: 'GRAPH GRAPH | RUN RUN',
   loads: 'graphs',
   flags: { ...pluginFlags, set: { ...setFlag, description: `${setFlag.description} For both graphs.` } },
-  example: 'npx flow diff graphs/grpo.json \\\n  graphs/coldstart.json',
+  example: 'npx flow diff flow:grpo.json flow:coldstart.json',
   run: async (words, { registry, environment, print }) => {
     const { positional } = words
     if (positional.length !== 2)

@@ -18,7 +18,7 @@ export const explain: Verb = {
   usage: 'GRAPH',
   loads: 'graphs',
   flags: { set: setFlag, ...pluginFlags, learners: learnersFlag },
-  example: 'npx flow explain graphs/grpo.json --set group=4',
+  example: 'npx flow explain flow:grpo.json --set group=4',
   run: async (words, { registry, environment, print }) => {
     const learners = readLearners(words) ?? 1
     const given = { set: words.all('set'), environment, learners }

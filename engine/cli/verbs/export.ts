@@ -10,7 +10,7 @@ export const exportVerb: Verb = {
     out: { value: 'DIR', description: 'Folder for the files.' },
   },
   example: [
-    'npx flow run graphs/eval/lvbench.json --set answers=oracle \\',
+    'npx flow run flow:eval/lvbench.json --set answers=oracle \\',
     '  --set data=graphs/demo/quiz --set out=results/oracle',
     'npx flow export results/oracle --as lvbench --out submission',
   ].join('\n'),

@@ -23,7 +23,7 @@ export const graph: Verb = {
     set: setFlag,
     ...pluginFlags,
   },
-  example: 'npx flow graph graphs/grpo.json --format svg > grpo.svg',
+  example: 'npx flow graph flow:grpo.json --format svg > grpo.svg',
   run: async (words, { registry, environment, print }) => {
     const set = words.all('set')
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, { set, environment })

@@ -8,7 +8,7 @@ export const merge: Verb = {
   flags: { out: { value: 'DIR', description: 'Folder for the merged results.' } },
   example: [
     'part() {',
-    '  npx flow run graphs/eval/lvbench.json --shard $1/2 \\',
+    '  npx flow run flow:eval/lvbench.json --shard $1/2 \\',
     '    --set data=graphs/demo/quiz --set answers=oracle \\',
     '    --set out=results/part-$1',
     '}',

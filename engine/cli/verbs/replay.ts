@@ -36,7 +36,7 @@ export const replay: Verb = {
     item: { value: 'KEY', description: 'Key of the item, as `key` in metrics.jsonl or samples.jsonl.' },
   },
   example: [
-    'npx flow run graphs/grpo.json --set steps=2 --out runs/two-steps',
+    'npx flow run flow:grpo.json --set steps=2 --out runs/two-steps',
     'npx flow replay runs/two-steps --item 1:24',
   ].join('\n'),
   run: async (words, world) => {

@@ -62,7 +62,7 @@ export const run: Verb = {
       description: 'With --resume: go on although data, models, plugins or the GPU have changed.',
     },
   },
-  example: 'npx flow run graphs/grpo.json --set steps=2 --seed 1',
+  example: 'npx flow run flow:grpo.json --set steps=2 --seed 1',
   run: async (words, world) => {
     const start = await (words.last('resume') === undefined ? newRun(words, world) : oldRun(words, world))
     if (!start) return 0

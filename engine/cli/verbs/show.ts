@@ -13,7 +13,7 @@ export const show: Verb = {
   summary: 'Says how a run stands: status, checkpoints, newest metrics, the next command.',
   usage: '[RUN]',
   flags: {},
-  example: ['npx flow run graphs/grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
+  example: ['npx flow run flow:grpo.json --set steps=2 --out runs/shown', 'npx flow show runs/shown'].join(
     '\n',
   ),
   run: async (words, { print }) => {

@@ -19,7 +19,7 @@ export const simulate: Verb = {
     ...pluginFlags,
   },
   example: [
-    'npx flow run graphs/grpo.json --set steps=4 --out runs/profile',
+    'npx flow run flow:grpo.json --set steps=4 --out runs/profile',
     'npx flow simulate flow:grpo.json --profile runs/profile --workers 1,8,64,512',
   ].join('\n'),
   run: async (words, { registry, environment, print }) => {

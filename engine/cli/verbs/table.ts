@@ -19,7 +19,7 @@ export const table: Verb = {
   },
   example: [
     'results() {',
-    '  npx flow run graphs/eval/lvbench.json --set answers=$1 \\',
+    '  npx flow run flow:eval/lvbench.json --set answers=$1 \\',
     '    --set data=graphs/demo/quiz --set out=results/$1',
     '}',
     'results constant; results oracle; npx flow table results/constant results/oracle',

@@ -16,7 +16,7 @@ export const tap: Verb = {
     wait: waitFlag,
   },
   example: [
-    'npx flow run graphs/grpo.json --set steps=20 \\',
+    'npx flow run flow:grpo.json --set steps=20 \\',
     '  --out runs/tapped > tapped.log &',
     'npx flow tap runs/tapped update.groups --count 1 --wait 600',
   ].join('\n'),

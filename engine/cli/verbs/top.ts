@@ -19,7 +19,7 @@ export const top: Verb = {
   usage: 'RUN',
   flags: { once: { description: 'Show it once.' }, wait: waitFlag },
   example: [
-    'npx flow run graphs/grpo.json --set steps=2 \\',
+    'npx flow run flow:grpo.json --set steps=2 \\',
     '  --out runs/seen > seen.log &',
     'npx flow top runs/seen --wait 600',
   ].join('\n'),

@@ -21,7 +21,7 @@ export const work: Verb = {
   },
   example: [
     'nats-server -js -a 127.0.0.1 -p 4333 -sd runs/nats &',
-    'npx flow run graphs/grpo.json --set steps=2 --set group=4 \\',
+    'npx flow run flow:grpo.json --set steps=2 --set group=4 \\',
     '  --over nats://127.0.0.1:4333 > log &',
     'npx flow work nats://127.0.0.1:4333',
   ].join('\n'),

@@ -3,7 +3,7 @@ import { isObject } from '../../shared/json.ts'
 import { coerce } from '../file/coerce.ts'
 import { dotted, type Path } from '../file/graph-file.ts'
 import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
-import { type Validator, validator } from '../file/validate.ts'
+import { isMisspelled, type Validator, validator } from '../file/validate.ts'
 import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
 import { lookUp } from '../look-up.ts'
 import type { Registry } from '../plan.ts'
@@ -23,7 +23,10 @@ export function checkConfig(
   const pathOf = (steps: Path) => dotted([...path, 'config', ...steps])
   const coerced = coerceIn(part.config, [], steps => graph.substituted.has(pathOf(steps)), schema)
   const config = isObject(coerced) ? coerced : {}
-  for (const { path: steps, part: side, code, missing, found, ...rest } of validate(config)) {
+  const violations = validate(config)
+  for (const violation of violations) {
+    const { path: steps, part: side, code, missing, found, ...rest } = violation
+    if (isMisspelled(violation, violations)) continue
     if (graph.holes.has(pathOf(missing === undefined ? steps : [...steps, missing]))) continue
     const where = locate(part.at, ['config', ...steps], side)
     // a config that is left out has no place: then that of its node is given

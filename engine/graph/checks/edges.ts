@@ -1,7 +1,8 @@
 import type { Operator } from '../../operator.ts'
 import { isObject } from '../../shared/json.ts'
-import { near } from '../did-you-mean.ts'
+import { near, nearest } from '../did-you-mean.ts'
 import { at as within } from '../file/graph-file.ts'
+import { endRule } from '../file/validate.ts'
 import { endName, type FlatNode, locate, type Wire } from '../flatten/flat.ts'
 import { lookUp } from '../look-up.ts'
 import type { Registry } from '../plan.ts'
@@ -45,6 +46,29 @@ export function checkEdges(nodes: readonly FlatNode[], registry: Registry, probl
       found: [...nodesAround, first.from.node].join(' → '),
       hint: 'e.g. { "edge": "node.port", "keep": "latest", "initial": 0 }',
     })
+  }
+}
+
+/** What to write for an end of an edge that names a node and no port, if a node has this name. */
+export function nameEnds(problems: Problem[], nodes: readonly FlatNode[], registry: Registry): void {
+  for (const [i, problem] of problems.entries()) {
+    if (problem.rule !== endRule || problem.found === undefined) continue
+    const name = /^"([^".]+)"$/.exec(problem.found)?.[1] ?? ''
+    const [node] = nodes.filter(each => each.name === name || each.name.endsWith(`/${name}`))
+    const meant =
+      node ??
+      nodes.find(
+        each =>
+          each.name ===
+          nearest(
+            name,
+            nodes.map(other => other.name),
+          ),
+      )
+    const ports = Object.keys((meant && lookUp(registry.operators, meant.operator)?.outputs) ?? {})
+    const own = meant?.name.slice(meant.scope.length)
+    const ends = ports.map(port => `"${own}.${port}"`)
+    if (ends.length > 0) problems[i] = { ...problem, remedy: `write ${ends.join(' or ')}` }
   }
 }
 
@@ -107,17 +131,17 @@ function checkPorts(
     problems.push(unknownInput(locate(wire.at, [], 'key'), wire.port, node.operator, operator))
   if (producer && !Object.hasOwn(producer.outputs, wire.from.port)) {
     const ports = Object.keys(producer.outputs)
+    /** An end as the file writes it, without the name of the sub-graph around both. */
+    const written = (port: string) => endName({ ...wire.from, port }).slice(node.scope.length)
     problems.push({
       code: 'unknown-port',
       ...locate(wire.at),
       rule: `must be an output of "${wire.from.node}"`,
       found: show(endName(wire.from)),
       ...(ports.length === 0
-        ? { hint: 'it has no outputs' }
-        : near(
-            endName(wire.from),
-            ports.map(port => endName({ ...wire.from, port })),
-          )),
+        ? { hint: 'it has no outputs', remedy: 'name a node that has outputs' }
+        : near(written(wire.from.port), ports.map(written))),
+      ...(ports.length === 1 && { remedy: `write "${written(ports[0] ?? '')}"` }),
     })
   }
 }

@@ -1,7 +1,8 @@
-import { type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
+import { type Node, type ParseError, parseTree } from 'jsonc-parser'
 import { isObject } from '../../shared/json.ts'
 import { isReserved } from '../../shared/reserved.ts'
 import type { Place, Problem } from '../problem.ts'
+import { slipIn } from './json-slips.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -31,13 +32,11 @@ export function parseSource(file: string, text: string): { source?: Source; prob
     problem('syntax', 0, 'must not be nested this deeply')
     return { problems }
   }
-  let faultyLine = 0
-  for (const error of errors) {
-    const { line } = place(error.offset)
-    // one slip often makes the parser report more errors right after it: one message a line is enough
-    const quote = json[error.offset] === "'" ? 'write names and texts in double quotes' : undefined
-    if (line !== faultyLine) problem('syntax', error.offset, syntaxRule(error), '', quote)
-    faultyLine = line
+  // a slip often makes the parser report more errors behind it: the first one is the cause
+  const [first] = errors
+  if (first) {
+    const { offset, rule, remedy } = slipIn(json, first)
+    problem('syntax', offset, rule, '', remedy)
   }
   if (!root) {
     if (problems.length === 0) problem('syntax', 0, 'must hold one JSON object')
@@ -126,27 +125,4 @@ function placeOf(file: string, lines: readonly number[], offset: number): Place 
     lineStart = start
   }
   return { file, line, column: offset - lineStart + 1 }
-}
-
-const rules: Readonly<Record<string, string>> = {
-  InvalidSymbol: 'must be a JSON value: this word or sign is not',
-  InvalidNumberFormat: 'must be a JSON number: this is not one',
-  PropertyNameExpected: 'must be a key in double quotes (a comma may not end an object)',
-  ValueExpected: 'must be a JSON value (a comma may not end a list)',
-  ColonExpected: 'must be a colon after the key',
-  CommaExpected: 'must be a comma between two values',
-  CloseBraceExpected: 'must be a closing brace',
-  CloseBracketExpected: 'must be a closing bracket',
-  EndOfFileExpected: 'must end here: one JSON object a file',
-  UnexpectedEndOfComment: 'must end the comment with */',
-  UnexpectedEndOfString: 'must end the string with a double quote on the same line',
-  UnexpectedEndOfNumber: 'must be a JSON number: this one stops short',
-  InvalidUnicode: 'must be four hexadecimal digits after \\u',
-  InvalidEscapeCharacter: 'must be one of the escapes that JSON has',
-  InvalidCharacter: 'must escape control characters in a string',
-}
-
-function syntaxRule(error: ParseError): string {
-  const name = printParseErrorCode(error.error)
-  return rules[name] ?? `must be valid JSON (${name})`
 }

@@ -48,7 +48,7 @@ export function interpolate(source: Source, params: Params): Interpolated {
           path: dotted(path),
           rule: param,
           found: show(value),
-          ...nearTo(piece.reference, params),
+          ...nearTo(piece.reference, params, value),
         })
         holes.add(dotted(path))
         return { value: piece.reference, shown: piece.reference }
@@ -143,10 +143,18 @@ function find(reference: string, params: Params): Param | string {
   return declared ?? `must name a variable that a param declares with "env": "${variable}"`
 }
 
-function nearTo(reference: string, params: Params): Pick<Problem, 'hint' | 'nearest'> {
-  if (!reference.startsWith('env:')) return near(reference, params.keys())
-  const variables = [...params.values()].flatMap(param => param.env ?? [])
-  return near(reference.slice(4), variables)
+/** The nearest name, and the text with it. */
+function nearTo(
+  reference: string,
+  params: Params,
+  text: string,
+): Pick<Problem, 'hint' | 'nearest' | 'remedy'> {
+  const isVariable = reference.startsWith('env:')
+  const names = isVariable ? [...params.values()].flatMap(param => param.env ?? []) : [...params.keys()]
+  const close = near(isVariable ? reference.slice(4) : reference, names)
+  if (close.nearest === undefined) return close
+  const meant = `${isVariable ? 'env:' : ''}${close.nearest}`
+  return { ...close, remedy: `write ${show(text.replaceAll(`\${${reference}}`, () => `\${${meant}}`))}` }
 }
 
 const asText = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? ''))

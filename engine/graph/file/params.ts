@@ -51,7 +51,15 @@ export function resolveParams(
       const found = secret ? {} : { found: show(text) }
       const hint = String(description ?? '')
       problems.push(
-        ...wrong.map(({ rule }) => ({ code: 'bad-param' as const, ...problem, rule, ...found, hint })),
+        ...wrong.map(({ rule, remedy, nearest }) => ({
+          code: 'bad-param' as const,
+          ...problem,
+          rule,
+          ...found,
+          hint,
+          ...(!secret && remedy !== undefined && { remedy }),
+          ...(!secret && nearest !== undefined && { nearest }),
+        })),
       )
       return wrong.length > 0 ? undefined : read
     }

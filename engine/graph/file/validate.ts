@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import { near } from '../did-you-mean.ts'
 import { type Problem, show } from '../problem.ts'
-import { at, type Path } from './graph-file.ts'
+import { at, dotted, type Path } from './graph-file.ts'
 import { type Schema, schemaAt } from './schema.ts'
 
 /** A rule that a value breaks, at a path below that value. */
@@ -16,7 +16,17 @@ export interface Violation {
   found?: string
   hint?: string
   nearest?: string
+  /** What to write, where the rule says it. */
+  remedy?: string
 }
+
+/** A key that is missing is there under a wrong name, which is reported. */
+export const isMisspelled = ({ path, missing }: Violation, all: readonly Violation[]): boolean =>
+  missing !== undefined &&
+  all.some(
+    ({ code, path: other, nearest }) =>
+      code === 'unknown-key' && nearest === missing && dotted(other.slice(0, -1)) === dotted(path),
+  )
 
 const options = {
   allErrors: true,
@@ -114,7 +124,50 @@ function wrong(
   const names = allowed.filter(name => typeof name === 'string')
   const close = typeof data === 'string' ? near(data, names) : { hint: '' }
   const help = 'nearest' in close ? close : { hint: schemaAt(schema, path)?.description ?? '' }
-  return { path, part: 'value', code: 'structure', rule, found: show(data), ...help }
+  const remedy = 'nearest' in close ? undefined : remedyFor(rule, data)
+  return {
+    path,
+    part: 'value',
+    code: 'structure',
+    rule,
+    found: show(data),
+    ...help,
+    ...(remedy !== undefined && { remedy }),
+  }
+}
+
+/** What to write instead of a value that breaks a rule, where that is clear. */
+export function remedyFor(rule: string, data: unknown): string | undefined {
+  const text = typeof data === 'string' ? data.trim() : undefined
+  const asks = (type: string) => new RegExp(`\\b${type}\\b`).test(rule)
+  if (/^must be an? /.test(rule) && text !== undefined) {
+    const isNumber = text !== '' && Number.isFinite(Number(text))
+    if (isNumber && (asks('number') || (asks('whole number') && Number.isInteger(Number(text)))))
+      return asks('whole number') && !Number.isInteger(Number(text))
+        ? 'write a whole number, without quotes'
+        : `write ${text} without quotes`
+    if (asks('boolean') && /^(true|false)$/i.test(text)) return `write ${text.toLowerCase()} without quotes`
+    if (asks('array')) return `write [${show(data)}]`
+  }
+  if (/^must be a string$/.test(rule) && ['number', 'boolean'].includes(typeof data))
+    return `write "${String(data)}", in quotes`
+  const [, sign, limit] = /^must be (>=|<=|>|<) (\S+)$/.exec(rule) ?? []
+  if (sign !== undefined) {
+    const words = {
+      '>=': `${limit} or more`,
+      '<=': `${limit} or less`,
+      '>': `more than ${limit}`,
+      '<': `less than ${limit}`,
+    }
+    return `write ${words[sign as keyof typeof words]}`
+  }
+  const [, only] = /^must be ([\d"].*)$/.exec(rule) ?? []
+  if (only !== undefined) return `write ${only}`
+  if (rule.startsWith('must be one of')) return 'write one of these'
+  if (rule === 'must not be empty') return 'write a text'
+  if (/^must have at least/.test(rule)) return 'add one'
+  const types = /^must be (an? .*)$/.exec(rule)?.[1]
+  return types === undefined ? undefined : `write ${types}`
 }
 
 function unknownKey(path: Path, key: string, allowed: readonly string[]): Violation {
@@ -122,9 +175,12 @@ function unknownKey(path: Path, key: string, allowed: readonly string[]): Violat
   return { path, part: 'key', code: 'unknown-key', rule, found: show(key), ...near(key, allowed) }
 }
 
+/** What the end of an edge breaks that is no `node.port`. */
+export const endRule = 'must be "node.port"'
+
 function patternRule(pattern: string): string {
   if (pattern === '\\S') return 'must not be empty'
-  if (pattern.includes('\\.')) return 'must be "node.port"'
+  if (pattern.includes('\\.')) return endRule
   return `must match ${pattern}`
 }
 

@@ -3,7 +3,7 @@ import { nearest } from '../did-you-mean.ts'
 import { at, dotted, type Source } from '../file/graph-file.ts'
 import { graphSchema } from '../file/graph-schema.ts'
 import type { Interpolated } from '../file/interpolate.ts'
-import { type Validator, type Violation, validator } from '../file/validate.ts'
+import { isMisspelled, type Validator, type Violation, validator } from '../file/validate.ts'
 import { type Problem, show } from '../problem.ts'
 import { foundAt, locate } from './flat.ts'
 
@@ -48,14 +48,6 @@ export function checkStructure(
   }
   return (...path) => wrong.has(dotted(path))
 }
-
-/** A key that is missing is there under a wrong name, which is reported. */
-const isMisspelled = ({ path, missing }: Violation, all: readonly Violation[]): boolean =>
-  missing !== undefined &&
-  all.some(
-    ({ code, path: other, nearest }) =>
-      code === 'unknown-key' && nearest === missing && dotted(other.slice(0, -1)) === dotted(path),
-  )
 
 /** What a section of a graph holds, by its name. */
 const kinds: Readonly<Record<string, string>> = { nodes: 'node', resources: 'resource', params: 'param' }

@@ -41,6 +41,43 @@ for (const mistake of mistakes) {
   })
 }
 
+/** The command with the words that a remedy says to write, in place of what it complains of; undefined if it says none. */
+function mended(command: readonly string[], subject: string, remedy: string): readonly string[] | undefined {
+  const [, written = ''] = /^write (?:flow )?"?([^"]+?)"?$/.exec(remedy) ?? []
+  const words = written.split(' ')
+  if (written === '' || words[0] === 'it' || words[0] === 'the') return undefined
+  const set = command.findIndex((word, i) => word === '--set' && `--set ${command[i + 1]}` === subject)
+  if (set >= 0) return words[0]?.startsWith('--') ? command.with(set + 1, words[1] ?? '') : undefined
+  const at = command.indexOf(subject)
+  return at < 0 || words.length > 1 ? undefined : command.with(at, written)
+}
+
+t.test('a remedy that says what to write mends the command', async t => {
+  let tried = 0
+  for (const { name, command, files = {}, before } of mistakes) {
+    const [first = '', ...lines] = (said.get(name) ?? '').split('\n').slice(2)
+    const subject = first.slice(0, first.indexOf(': '))
+    const remedy = lines.find(line => line.startsWith('    fix:  '))?.slice('    fix:  '.length) ?? ''
+    const right = mended(command, subject, remedy)
+    if (right === undefined) continue
+    tried++
+    const folder = t.testdir({})
+    process.chdir(folder)
+    for (const [file, text] of Object.entries(files)) writeFileSync(file, text)
+    before?.(folder)
+    // what would run is looked at only
+    const [verb = '', ...words] = right
+    const seed = words.indexOf('--seed')
+    const looked =
+      verb === 'run' && !words.includes('--resume')
+        ? ['check', ...words.filter((_, i) => seed < 0 || i < seed || i > seed + 1)]
+        : right
+    const { complaints } = await told(...looked)
+    t.notOk(complaints.includes(first), `${name}: flow ${right.join(' ')}: ${complaints}`)
+  }
+  t.ok(tried >= 10, `${tried} remedies`)
+})
+
 t.test('what people read about each of them is as it was', async t => {
   t.ok(mistakes.length >= 50, `${mistakes.length} mistakes`)
   const all = mistakes.map(({ name }) => said.get(name)).join('\n')

@@ -31,4 +31,4 @@ export async function told(...words: string[]): Promise<{ code: number; text: st
 export const withNames = (text: string, folders: Readonly<Record<string, string>>): string =>
   Object.entries(folders)
     .reduce((all, [name, folder]) => all.replaceAll(folder, name), text)
-    .replaceAll(/(FLOW\/graphs\/[\w./-]+\.json):\d+:\d+/g, '$1:LINE:COLUMN')
+    .replaceAll(/((?:FLOW\/graphs\/|flow:)[\w./-]+\.json):\d+:\d+/g, '$1:LINE:COLUMN')

@@ -173,10 +173,7 @@ t.test('programs and GitHub read problems and warnings too', async t => {
   })
   t.same(
     rest.map(({ level, code }: { level: string; code: string }) => [level, code]),
-    [
-      ['warning', 'unread-config'],
-      ['warning', 'unconnected-output'],
-    ],
+    [['warning', 'unread-config']],
   )
   const lines = report(problems, warnings, 'github').split('\n')
   t.match(

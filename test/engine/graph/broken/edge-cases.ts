@@ -26,6 +26,20 @@ export const edgeCases: readonly Case[] = [
     ],
   },
   {
+    name: 'edges that name a node alone, one of them with a slip',
+    text: graph([
+      count,
+      '"a": { "operator": "collect", "from": { "items": "count" } }',
+      '"b": { "operator": "collect", "from": { "items": "cuont" } }',
+      '"c": { "operator": "collect", "from": { "items": { "edge": "count" } } }',
+    ]),
+    problems: [
+      '^g.json:5:54 .*found "count"',
+      '^g.json:6:54 .*found "cuont"',
+      '^g.json:7:64 .*found "count"',
+    ],
+  },
+  {
     name: 'an input that nothing feeds',
     text: graph([count, '"a": { "operator": "collect" }', '"b": { "operator": "work", "from": {} }']),
     problems: [

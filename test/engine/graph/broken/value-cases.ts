@@ -22,7 +22,6 @@ export const valueCases: readonly Case[] = [
       '"d": { "operator": "range" }',
     ]),
     problems: [
-      'g.json:4:33 nodes.a.config: must have "count" (How many numbers.)',
       'g.json:4:45 nodes.a.config.cont: must be a known key, found "cont" (nearest "count")',
       'g.json:5:54 nodes.b.config.count: must be a whole number, found "3" (How many numbers.)',
       'g.json:6:54 nodes.c.config.count: must be >= 0, found -1 (How many numbers.)',
