@@ -163,11 +163,7 @@ t.test('a plugin of another version, a broken one and one that is missing are re
   t.match(complaints, /plugins\.3: must not name an operator that is there already, found "stream\.batch"/)
   t.match(complaints, /plugins\.3: must hold what operator\(\) returns, found "my\.x"/)
   t.match(complaints, /plugins\.4: must be a module that can be loaded, found "@me\/nothing"/)
-  t.notMatch(
-    complaints,
-    /nodes\.count\.operator/,
-    'its operator may be one of theirs',
-  )
+  t.notMatch(complaints, /nodes\.count\.operator/, 'its operator may be one of theirs')
 })
 
 t.test('a package and --plugin are found from where they are named', async t => {

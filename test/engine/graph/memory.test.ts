@@ -181,7 +181,7 @@ t.test('programs and GitHub read problems and warnings too', async t => {
     /^::error file=g\.json,line=1,col=\d+,title=flow shape-mismatch::nodes\.look\.from\.frames: must have .*%0Afrom film/,
   )
   t.match(lines[1], /^::warning file=g\.json/)
-  t.equal(lines.length, 3)
+  t.equal(lines.length, 2)
 })
 
 t.test('a batch is no fault in a cycle that other paths bypass, if no item is dropped on them', async t => {
