@@ -1,6 +1,7 @@
 import { filter, share } from 'rxjs'
 import { type Item, operator, type SourceItem } from '../../engine/operator.ts'
 import type { Sample } from '../kinds.ts'
+import { columnFields } from '../read/columns.ts'
 import { inspectSamples } from '../read/inspect-samples.ts'
 import { readQuestions } from '../read/questions.ts'
 import { rowsMemory } from '../read/rows.ts'
@@ -30,6 +31,7 @@ export default operator({
       default: '',
       description: "Folder that the clips' names start from; empty for the folder of the file.",
     },
+    ...columnFields,
     limit: { type: 'integer', minimum: 0, default: 0, description: 'Questions of one evaluation; 0 is all.' },
   },
   inputs: { versions: 'version' },
@@ -40,18 +42,13 @@ export default operator({
   drops: true,
   expands: true,
   memory: ({ path }) => rowsMemory(path),
-  inspect: ({ path, root, limit }, known) =>
-    inspectSamples(
-      { path, root, limit, epochs: 0 },
-      () => readQuestions({ path, root }),
-      'held-out questions',
-      known,
-    ),
-  run: ({ versions }, { every, path, root, limit }, context) => {
+  inspect: (settings, known) =>
+    inspectSamples({ ...settings, epochs: 0 }, () => readQuestions(settings), 'held-out questions', known),
+  run: ({ versions }, { every, limit, ...settings }, context) => {
     let questions: readonly SourceItem<Sample>[] | undefined
     const ask = async (version: number, { key }: Item<number>) => {
       if (version % every !== 0) return [context.emit<Sample | number>(version)]
-      questions ??= await readQuestions({ path, root })
+      questions ??= await readQuestions(settings)
       const asked = limit > 0 ? questions.slice(0, limit) : questions
       const heldOut: HeldOut = { version, questions: asked.length }
       return asked.map(({ key: line, value }) => {

@@ -19,9 +19,18 @@ export function letterOf(options: readonly string[], text: unknown): string | nu
 
 export type Row = Readonly<Record<string, unknown>>
 
+/** A row and its place, for messages. */
+export interface PlacedRow {
+  where: string
+  row: Row
+}
+
 /** The rows of a JSON file with an array of objects. */
-export async function readRows(path: string): Promise<Row[]> {
-  const value = parseJson(path, await readText(path))
+export const readRows = async (path: string): Promise<Row[]> => rowsIn(path, await readText(path))
+
+/** The rows in the text of such a file. */
+export function rowsIn(path: string, text: string): Row[] {
+  const value = parseJson(path, text)
   if (Array.isArray(value) && value.every(isObject)) return value
   throw new ReadError('bad-question', `${path}: must be a JSON array of objects`)
 }
@@ -36,7 +45,7 @@ export function parseJson(path: string, text: string): unknown {
 }
 
 /** The objects of a file with one JSON object a line. */
-export async function readLines(path: string): Promise<{ where: string; row: Row }[]> {
+export async function readLines(path: string): Promise<PlacedRow[]> {
   return (await readText(path)).split('\n').flatMap((line, i) => {
     const where = `${path}:${i + 1}`
     const row = line.trim() === '' ? undefined : parseJson(where, line)

@@ -1,10 +1,12 @@
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { dirname } from '../../engine/platform/paths.ts'
-import { inside, isInside } from '../../engine/shared/inside.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'
+import { nameInside } from './clip-name.ts'
 import { epochFields, inEpochs } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
+import { linesOfItems } from './item-lines.ts'
 import { ReadError } from './read-error.ts'
 import {
   expectObject,
@@ -12,6 +14,7 @@ import {
   lineRows,
   parseJson,
   type Row,
+  RowFault,
   readText,
   rowsMemory,
   samplesOf,
@@ -66,30 +69,36 @@ function rowsOf(file: string, text: string): Row[] {
   if (!text.trimStart().startsWith('[')) return lineRows(file, text)
   const list = parseJson(text, value => (Array.isArray(value) ? value : 'must be an array'))
   if (typeof list === 'string') throw new ReadError('bad-conversation', `${file}: ${list}`)
-  return list.map((row: unknown, i) => ({ key: String(i), where: `${file}[${i}]`, row: expectObject(row) }))
+  const lines = linesOfItems(text)
+  return list.map((row: unknown, i) => ({
+    key: String(i),
+    where: `${file}:${lines[i]}`,
+    row: expectObject(row),
+  }))
 }
 
-/** The sample, or the fault of the row in words. */
-function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
+/** The sample, or the fault of the row. */
+function sampleOf(row: Record<string, unknown>, root: string): Sample | RowFault {
   const { video, image, conversations, ...fields } = row
   const isPicture = image !== undefined && image !== null
   if (isPicture && video !== undefined && video !== null)
-    return 'image: must stand without "video": a conversation is about one of the two'
+    return new RowFault('image: must stand without "video": a conversation is about one of the two', '')
   // a picture is a clip of one frame
   const [name, path] = isPicture ? ['image', image] : ['video', video]
-  if (typeof path !== 'string') return `${name}: must be text, ${found(path)}`
+  if (typeof path !== 'string') return new RowFault(`${name}: must be text`, found(path))
   if (!Array.isArray(conversations) || conversations.length === 0)
-    return `conversations: must be a list of messages, ${found(conversations)}`
+    return new RowFault('conversations: must be a list of messages', found(conversations))
   const messages: Message[] = []
   for (const [i, message] of conversations.entries()) {
     const { from, value } = Object(message) as Record<string, unknown> // any value has fields, be they undefined
-    if (typeof from !== 'string') return `conversations[${i}].from: must be text, ${found(from)}`
-    if (typeof value !== 'string') return `conversations[${i}].value: must be text, ${found(value)}`
+    if (typeof from !== 'string') return new RowFault(`conversations[${i}].from: must be text`, found(from))
+    if (typeof value !== 'string')
+      return new RowFault(`conversations[${i}].value: must be text`, found(value))
     messages.push({ from, value })
   }
   const asked = messages.find(({ from }) => from === 'human' || from === 'user')
   const question = (asked?.value ?? '').replaceAll('<image>', '').trim()
-  const place = path.replace(/^\/+/, '')
-  if (!isInside(place)) return `${name}: must name a file inside ${root}, ${found(path)}`
+  const place = nameInside(root, path, name)
+  if (place instanceof RowFault) return place
   return { video: inside(root, place), question, conversations: messages, fields }
 }

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
-import { idOf, lettersOf, text, texts } from './benchmark-rows.ts'
+import { idOf, lettersOf, type PlacedRow, text, texts } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
-import { type PlacedRow, readObject, readTable } from './table.ts'
+import { readObject, readTable } from './table.ts'
 
 /** Only 500 of the 5,031 questions have a public answer. */
 export default operator({

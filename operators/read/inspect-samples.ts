@@ -62,10 +62,11 @@ const askedFirst = 64
 async function noneThere(samples: readonly SourceItem<Sample>[], root: string): Promise<Finding[]> {
   const faults = new Map<string, Fault>()
   const first = samples.slice(0, askedFirst)
-  for (const { key, value } of first) {
-    if (faults.has(value.video)) continue
-    if (await stat(value.video).catch(() => undefined)) return []
-    faults.set(value.video, { ...(await missing(value.video, faults.size < shown)), row: key })
+  for (const sample of first) {
+    const { video } = sample.value
+    if (faults.has(video)) continue
+    if (await stat(video).catch(() => undefined)) return []
+    faults.set(video, { ...(await missing(video, faults.size < shown)), row: placeOf(sample) })
   }
   return [brokenClips(faults, first.length, first.length, root)]
 }
@@ -91,13 +92,16 @@ function isMade(path: string): boolean {
   }
 }
 
+/** File and line of a sample, as the config names the file; else its key. */
+const placeOf = ({ key, place }: SourceItem<Sample>): string => place ?? `row ${key}`
+
 /** Faults told of one kind. */
 const shown = 5
 
 const listed = (all: readonly string[]): string =>
   all.slice(0, shown).join(', ') + (all.length > shown ? `, … and ${all.length - shown} more` : '')
 
-/** A fault of a clip: its kind, the row that names it first, and details. */
+/** A fault of a clip: its kind, the place of the row that names it first, and details. */
 interface Fault {
   code: string
   row: string
@@ -107,7 +111,7 @@ interface Fault {
 function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: number, root: string): Finding {
   const byCode = new Map<string, string[]>()
   for (const [video, { code, row, detail }] of faults)
-    byCode.set(code, [...(byCode.get(code) ?? []), `${video} (row ${row}${detail && `: ${detail}`})`])
+    byCode.set(code, [...(byCode.get(code) ?? []), `${video} (${row}${detail && `: ${detail}`})`])
   const allMissing = items === of && byCode.size === 1 && byCode.has('missing-clip')
   const place = `root to the folder that the names of the clips start from${root && `, which ${root} is not`}`
   return {
@@ -124,17 +128,18 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
 
 /** Rows whose solution is a letter that their question does not offer: no answer to them is right. */
 function goldFaults(samples: readonly SourceItem<Sample>[]): Finding[] {
-  const faults = samples.flatMap(({ key, value: { question, solution } }) => {
+  const faults = samples.flatMap(sample => {
+    const { question, solution } = sample.value
     const gold =
       solution === undefined ? '' : strip(answerBetweenTags(solution, { edges: false }) ?? solution)
     const letters = optionsIn(question).map(({ letter }) => letter)
     const isWrong = /^[A-Za-z]$/.test(gold) && letters.length > 0 && !letters.includes(gold)
-    return isWrong ? [`row ${key}: ${gold} is none of ${letters.join(', ')}`] : []
+    return isWrong ? [`${placeOf(sample)}: ${gold} is none of ${letters.join(', ')}`] : []
   })
   if (faults.length === 0) return []
   const rule = 'must have solutions among the options'
   const remedy = 'correct these solutions, or leave the rows out: every answer to them counts as wrong'
-  const lines = [`${faults.length} ${faults.length === 1 ? 'row' : 'rows'}: ${listed(faults)}`]
+  const lines = [`${faults.length} of ${samples.length} rows: ${listed(faults)}`]
   return [{ field: 'path', rule, lines, code: 'gold-not-offered', remedy, isWarning: true }]
 }
 
@@ -143,7 +148,7 @@ function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
   // a conversation is learned from as it is
   const lacking = samples
     .filter(({ value }) => value.solution === undefined && value.conversations === undefined)
-    .map(({ key }) => key)
+    .map(placeOf)
   if (lacking.length === 0) return []
   const rule =
     'must have a solution in each row that a reward compares an answer with, such as reward.accuracy'
@@ -151,7 +156,7 @@ function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
   const columns = new Set(samples.flatMap(({ value }) => Object.keys(value.fields)))
   const meant = nearest('answer', columns) ?? nearest('solution', columns)
   const lines = [
-    `${lacking.length} of ${samples.length} rows have none: row ${listed(lacking)}`,
+    `${lacking.length} of ${samples.length} rows have none: ${listed(lacking)}`,
     ...(meant === undefined ? [] : [`is the column "${meant}" meant?`]),
   ]
   return [{ field: 'path', rule, lines, code: 'no-solution', remedy, isWarning: true }]
@@ -167,9 +172,9 @@ async function clipFaults(samples: readonly SourceItem<Sample>[]) {
   const faults = new Map<string, Fault>()
   const doubtful: string[] = []
   const sound: string[] = []
-  for (const [video, { key }] of rows) {
+  for (const [video, sample] of rows) {
     const state = await stateOf(video, faults.size < shown)
-    if (typeof state === 'object') faults.set(video, { ...state, row: key })
+    if (typeof state === 'object') faults.set(video, { ...state, row: placeOf(sample) })
     else (state === 'sound' ? sound : doubtful).push(video)
   }
   const decoded = [...doubtful.slice(0, decodedDoubtful), ...sound.slice(0, decodedFirst)]
@@ -177,7 +182,11 @@ async function clipFaults(samples: readonly SourceItem<Sample>[]) {
     const row = rows.get(video)
     const fault = row && (await decodeFault(video, row.value))
     if (row && fault !== undefined)
-      faults.set(video, { code: 'undecodable-clip', row: row.key, detail: fault.replace(`${video}: `, '') })
+      faults.set(video, {
+        code: 'undecodable-clip',
+        row: placeOf(row),
+        detail: fault.replace(`${video}: `, ''),
+      })
   }
   return { faults, count: rows.size, decoded: decoded.length }
 }

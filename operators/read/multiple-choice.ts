@@ -4,14 +4,23 @@ import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { clipFinder, type FindClip } from './benchmark-folder.ts'
-import { idOf, lettersOf, text } from './benchmark-rows.ts'
+import { idOf, lettersOf, type PlacedRow } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
-import { letterIn } from './choice-words.ts'
+import { nameInside } from './clip-name.ts'
+import {
+  type AnswerForm,
+  answerFault,
+  type Columns,
+  columnFields,
+  columnsFor,
+  letterFor,
+  partsOf,
+} from './columns.ts'
 import { optionsIn } from './inline-options.ts'
 import { clipPlaces } from './own-question.ts'
 import { ReadError } from './read-error.ts'
-import { found } from './rows.ts'
-import { type PlacedRow, readTable } from './table.ts'
+import { found, RowFault } from './rows.ts'
+import { readTable } from './table.ts'
 
 const config = {
   ...benchmarkFields,
@@ -34,29 +43,10 @@ const config = {
   id: {
     type: 'string',
     default: '',
-    description: 'Column of the ids; empty: the number of the row, from 0.',
-  },
-  video: { type: 'string', default: 'video', description: 'Column of the names of the clips.' },
-  question: { type: 'string', default: 'question', description: 'Column of the questions.' },
-  options: {
-    type: 'array',
-    items: { type: 'string' },
-    default: ['options'],
     description:
-      'Columns of the options, in order: or one column that holds a list of them. An empty list: they are in the question, as (A) or A.',
+      'Column of the ids; empty: the line of the file, or the number of the row where it has no lines.',
   },
-  answer: {
-    type: 'string',
-    default: 'answer',
-    description: 'Column of the true answers; empty: they are not known.',
-  },
-  answers: {
-    type: 'string',
-    enum: ['letter', 'text', 'index', 'number'],
-    default: 'letter',
-    description:
-      'What the answers are: a letter, the text of an option, its index from 0, or its number from 1.',
-  },
+  ...columnFields,
   task: {
     type: 'string',
     default: '',
@@ -68,7 +58,7 @@ type Settings = Parameters<typeof readMultipleChoice>[0]
 
 export default operator({
   summary:
-    'Reads multiple-choice questions of your own, to evaluate a model, from a table whose columns the config names. To train on them: read.questions.',
+    'Reads multiple-choice questions of your own, to evaluate a model, from a table whose columns the config names. Training reads the same files by read.questions.',
   config,
   inputs: {},
   outputs: { samples: 'sample', benchmark: 'benchmark' },
@@ -92,11 +82,8 @@ export async function readMultipleChoice(settings: {
   clips: string
   name: string
   id: string
-  video: string
-  question: string
-  options: readonly string[]
-  answer: string
-  answers: 'letter' | 'text' | 'index' | 'number'
+  columns: Readonly<Record<string, unknown>>
+  answerForm: AnswerForm
   task: string
   instruction: string
 }): Promise<ReadBenchmark> {
@@ -104,52 +91,47 @@ export async function readMultipleChoice(settings: {
   const name = settings.name || basename(path, extname(path))
   const rows = await readTable(path)
   if (rows.length === 0) throw new ReadError('no-questions', `${path}: no question in it`)
-  checkColumns(rows, settings)
+  const columns = columnsFor(
+    path,
+    rows.map(({ row }) => row),
+    settings.columns,
+  )
   const find = clipFinder(clipsOf(settings))
-  const questions = rows.map((row, i) => questionOf(row, String(i), name, { ...settings, find }))
+  const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find }))
   return { name, headline: 'micro', questions, excluded: [], findings: [] }
 }
 
-/** Throws when no row has a column that the config names: then the names are wrong, not the rows. */
-function checkColumns(
-  rows: readonly PlacedRow[],
-  { path, video, question, options, answer, id, task }: Settings,
-): void {
-  const named = [video, question, ...options, answer, id, task].filter(column => column !== '')
-  const there = [...new Set(rows.flatMap(({ row }) => Object.keys(row)))]
-  const lacking = named.filter(column => !there.includes(column))
-  if (lacking.length === 0) return
-  throw new ReadError(
-    'no-column',
-    `${path}: must have the columns ${named.join(', ')}, which the config names; ${lacking.join(', ')} ${lacking.length === 1 ? 'is' : 'are'} missing, found ${namesOf(there)}`,
-  )
-}
-
-/** The first of many names, for a message. */
-const namesOf = (names: readonly string[]): string =>
-  names.length > 50 ? `${names.slice(0, 50).join(', ')} and ${names.length - 50} more` : names.join(', ')
-
 function questionOf(
   { where, row }: PlacedRow,
-  number: string,
   benchmark: string,
-  settings: Settings & { find: FindClip },
+  settings: Omit<Settings, 'columns'> & { columns: Columns; find: FindClip },
 ) {
-  const words = text(row, settings.question, where)
-  const options = optionsOf({ where, row }, settings, words)
-  const isInside = settings.options.length === 0
-  const name = idOf(row, settings.video, where)
-  const answer = answerOf(row[settings.answer], options, settings)
-  if (answer === null && row[settings.answer] !== null && row[settings.answer] !== undefined)
-    throw new ReadError(
-      'bad-question',
-      `${where}: ${settings.answer} must be the ${settings.answers} of one of ${options.length} options, ${found(row[settings.answer])}`,
+  const refuse = ({ rule, found }: RowFault): never => {
+    throw new ReadError('bad-question', `${where}: ${rule}${found && `, ${found}`}`)
+  }
+  const parts = partsOf(row, settings.columns)
+  if (parts instanceof RowFault) return refuse(parts)
+  const { video, question: words, answer: said } = parts
+  if (typeof words !== 'string') return refuse(new RowFault('question: must be text', found(words)))
+  if (typeof video !== 'string') return refuse(new RowFault('video: must be text', found(video)))
+  const isInside = parts.options.length === 0
+  const options = isInside ? optionsIn(words).map(option => option.words) : parts.options
+  if (options.length < 2)
+    return refuse(
+      new RowFault(
+        'options: must be at least two, in columns a, b, …, in a list named options, or in the question',
+        `found ${options.length}`,
+      ),
     )
+  const letters = lettersOf(options.length)
+  const answer = letterFor(said, options, letters, settings.answerForm) ?? null
+  if (answer === null && said !== null && said !== undefined)
+    return refuse(answerFault(said, options, letters, settings.answerForm))
   const question = choiceQuestion({
     benchmark,
-    id: settings.id === '' ? number : idOf(row, settings.id, where),
+    id: settings.id === '' ? numberIn(where) : idOf(row, settings.id, where),
     root: clipsOf(settings),
-    video: clipOf(name, where, settings.find),
+    video: clipOf(video, where, settings),
     question: words,
     options,
     answer,
@@ -160,35 +142,20 @@ function questionOf(
   return isInside ? { ...question, question: `${words}\n${settings.instruction}` } : question
 }
 
-function clipOf(name: string, where: string, find: FindClip): string {
+/** The line or the number of a row, which its place ends with. */
+const numberIn = (where: string): string => /\d+$/.exec(where)?.[0] ?? where
+
+function clipOf(
+  name: string,
+  where: string,
+  settings: Pick<Settings, 'path' | 'clips'> & { find: FindClip },
+): string {
+  const place = nameInside(clipsOf(settings), name, 'video')
+  if (place instanceof RowFault)
+    throw new ReadError('bad-question', `${where}: ${place.rule}, ${place.found}`)
   try {
-    return find(clipPlaces(name))
+    return settings.find(clipPlaces(place))
   } catch (error) {
     throw new ReadError('bad-question', `${where}: ${messageOf(error)}`, { cause: error })
   }
-}
-
-function optionsOf({ where, row }: PlacedRow, { options: columns }: Settings, words: string): string[] {
-  const [only] = columns
-  const value = only === undefined ? undefined : row[only]
-  const list =
-    only === undefined
-      ? optionsIn(words).map(option => option.words)
-      : columns.length === 1 && Array.isArray(value)
-        ? value.map(String)
-        : columns.map(column => idOf(row, column, where)).filter(option => option !== '')
-  if (list.length >= 2) return list
-  throw new ReadError(
-    'bad-question',
-    `${where}: there must be at least two options ${only === undefined ? 'in the question' : `in ${columns.join(', ')}`}, found ${list.length}`,
-  )
-}
-
-function answerOf(value: unknown, options: readonly string[], { answers }: Settings): string | null {
-  const letters = lettersOf(options.length)
-  const said = String(value ?? '').trim()
-  if (answers === 'letter') return letterIn(value, letters) ?? null
-  if (answers === 'text') return letters[options.lastIndexOf(said)] ?? null
-  const index = said === '' ? -1 : Number(said) - (answers === 'number' ? 1 : 0)
-  return letters[index] ?? null
 }

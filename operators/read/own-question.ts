@@ -1,11 +1,13 @@
 import { existsSync } from '../../engine/platform/files.ts'
 import { extname } from '../../engine/platform/paths.ts'
-import { inside, isInside } from '../../engine/shared/inside.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import type { Sample } from '../kinds.ts'
 import { lettersOf } from './benchmark-rows.ts'
-import { choiceWords, letterIn } from './choice-words.ts'
+import { choiceWords } from './choice-words.ts'
+import { nameInside } from './clip-name.ts'
+import { type AnswerForm, answerFault, type Columns, letterFor, partsOf } from './columns.ts'
 import { optionsIn } from './inline-options.ts'
-import { found, lineRows, type Row, readText } from './rows.ts'
+import { found, lineRows, type Row, RowFault, readText } from './rows.ts'
 import { readTable } from './table.ts'
 
 /** The rows of training data: those of a table, by its ending, else the JSON lines of a file. */
@@ -18,37 +20,46 @@ export async function dataRows(file: string): Promise<readonly Row[]> {
   return (await readTable(file)).map(({ where, row }, i) => ({ key: String(i + 1), where, row }))
 }
 
-/** Whether a row has the columns that `flow:eval/own.json` reads, and not those of the published training data. */
-export const isOwn = (row: Readonly<Record<string, unknown>>): boolean =>
-  row.problem === undefined && row.question !== undefined
+/** Whether a row is read by its columns, and not as the published training data. */
+export const isOwn = (row: Readonly<Record<string, unknown>>, columns: Columns): boolean =>
+  Object.keys(columns).length > 0 || (row.problem === undefined && row.question !== undefined)
 
 /**
- * A question of one's own, in the words that `flow:eval/own.json` asks it: columns video, question, answer (a letter), and the
- * options in a, b, c, …, in a list named options, or in the question. Returns the fault of the row in words.
+ * A question of one's own, in the words that `flow:eval/own.json` asks it. Without options, in columns or in the question, the
+ * answer is in words. Returns the fault of the row.
  */
-export function ownSample(row: Readonly<Record<string, unknown>>, root: string): Sample | string {
-  const { video, question, options: list, answer, ...rest } = row
-  if (typeof question !== 'string') return `question: must be text, ${found(question)}`
-  if (typeof video !== 'string' || video === '') return `video: must be text, ${found(video)}`
-  const place = video.replace(/^\.\//, '')
-  if (!isInside(place)) return `video: must name a file inside ${root}, ${found(video)}`
-  const columns = lettersOf(26).map(letter => letter.toLowerCase())
-  const cells = columns.slice(
-    0,
-    columns.findIndex(column => !(column in rest)),
-  )
-  const options = Array.isArray(list)
-    ? list.map(String)
-    : cells.map(column => String(rest[column] ?? '')).filter(option => option !== '')
-  const fields = Object.fromEntries(Object.entries(rest).filter(([name]) => !cells.includes(name)))
-  const letters = lettersOf(options.length > 0 ? options.length : optionsIn(question).length)
+export function ownSample(
+  row: Readonly<Record<string, unknown>>,
+  root: string,
+  columns: Columns,
+  form: AnswerForm,
+): Sample | RowFault {
+  const parts = partsOf(row, columns)
+  if (parts instanceof RowFault) return parts
+  const { video, question, options, answer, fields } = parts
+  if (typeof question !== 'string') return new RowFault('question: must be text', found(question))
+  if (typeof video !== 'string' || video === '') return new RowFault('video: must be text', found(video))
+  const place = nameInside(root, video, 'video')
+  if (place instanceof RowFault) return place
+  const inQuestion = options.length > 0 ? [] : optionsIn(question)
+  const all = options.length > 0 ? options : inQuestion.map(({ words }) => words)
+  const letters = lettersOf(all.length)
   const sample = { video: clipAt(root, place), question: choiceWords(question, options), fields }
   if (answer === undefined || answer === null || answer === '') return sample
-  const solution = letterIn(answer, letters)
-  if (solution !== undefined) return { ...sample, solution }
-  const same = letters[options.indexOf(String(answer))]
-  const hint = same === undefined ? '' : `, the text of ${same}: write the letter`
-  return `answer: must be the letter of one of ${letters.length} options, ${found(answer)}${hint}`
+  if (all.length === 0) return openSample(sample, answer)
+  const solution = letterFor(answer, all, letters, form)
+  return solution === undefined ? answerFault(answer, all, letters, form) : { ...sample, solution }
+}
+
+/** A question that is answered in words. A letter can only be one of options, which have not been found. */
+function openSample(sample: Sample, answer: unknown): Sample | RowFault {
+  const said = String(answer)
+  if (!/^\W*[A-Za-z]\W*$/.test(said)) return { ...sample, solution: said }
+  const rule = 'options: must be in columns a, b, …, in a list named options, or in the question as A. or (A)'
+  return new RowFault(
+    rule,
+    `found none, and the answer ${JSON.stringify(said)}; --set columns='{"options": …}' names others`,
+  )
 }
 
 /** Where a clip of one's own may lie: in a folder `videos` too, and without the ending .mp4 in the data. */

@@ -4,10 +4,10 @@ import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
-import { idOf, lettersOf, text, texts } from './benchmark-rows.ts'
+import { idOf, lettersOf, type PlacedRow, text, texts } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
 import { ReadError } from './read-error.ts'
-import { type PlacedRow, readObject, readTable } from './table.ts'
+import { readObject, readTable } from './table.ts'
 
 export default operator({
   summary:

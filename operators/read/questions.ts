@@ -1,86 +1,95 @@
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { dirname } from '../../engine/platform/paths.ts'
-import { inside, isInside } from '../../engine/shared/inside.ts'
+import { inside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
+import { nameInside } from './clip-name.ts'
+import { type AnswerForm, columnFields, columnsFor } from './columns.ts'
 import { epochFields, inEpochs } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { dataRows, isOwn, ownSample } from './own-question.ts'
-import { found, lineRows, type Row, rowsMemory, samplesOf } from './rows.ts'
+import { found, lineRows, type Row, RowFault, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
   summary:
-    'Reads questions about clips to train on: JSON lines as the published data, or a table such as flow:eval/own.json reads.',
+    'Reads questions about clips to train on: JSON lines as the published data, or a table of your own, whose columns the config names.',
   config: {
     path: {
       type: 'string',
       reads: 'data',
       description:
-        'JSON lines, .csv, .tsv or .parquet with `problem`, `video_filename` (starting with `./`) and, for rewards, `solution`; or with `video`, `question`, the options `a`, `b`, … and, for rewards, `answer`, a letter.',
+        'JSON lines, .csv, .tsv or .parquet with `problem`, `video_filename` and, for rewards, `solution`; or with `video`, `question`, the options `a`, `b`, … and, for rewards, `answer`, a letter; or with the columns that `columns` names.',
     },
+    ...columnFields,
     ...epochFields,
   },
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
   inspect: (settings, known) => inspectSamples(settings, () => readQuestions(settings), 'questions', known),
-  run: (_inputs, { path, root, ...passes }, context) => ({
+  run: (_inputs, { shuffle, epochs, limit, ...settings }, context) => ({
     samples: context.source<Sample>(async function* () {
-      yield* inEpochs(await readQuestions({ path, root }), passes, context.seed)
+      yield* inEpochs(await readQuestions(settings), { shuffle, epochs, limit }, context.seed)
     }),
   }),
 })
 
-/** The questions of a file, their clips below `root`, or below its folder without one. */
-export async function readQuestions({
-  path,
-  root,
-}: {
+interface Settings {
   path: string
   root: string
-}): Promise<SourceItem<Sample>[]> {
-  const file = resolvePath(path)
-  return questionsOf(file, await dataRows(file), root ? resolvePath(root) : dirname(file))
+  columns: Readonly<Record<string, unknown>>
+  answerForm: AnswerForm
 }
 
-/** The samples of a file, keyed by line number. Throws one error, with a line for each of the first problems. */
+/** The questions of a file, their clips below `root`, or below its folder without one. */
+export async function readQuestions({ path, root, ...settings }: Settings): Promise<SourceItem<Sample>[]> {
+  const file = resolvePath(path)
+  return questionsOf(file, await dataRows(file), root ? resolvePath(root) : dirname(file), settings)
+}
+
+/** The samples of a file, keyed by line number. Throws one error, with a line for each rule that rows break. */
 export const parseQuestions = (file: string, text: string, root: string): SourceItem<Sample>[] =>
-  questionsOf(file, lineRows(file, text), root)
+  questionsOf(file, lineRows(file, text), root, { columns: {}, answerForm: 'letter' })
 
-const questionsOf = (file: string, rows: readonly Row[], root: string): SourceItem<Sample>[] =>
-  samplesOf(file, rows, row => (isOwn(row) ? ownSample(row, root) : sampleOf(row, root)), {
-    bad: 'bad-question',
-    none: 'no-questions',
-    what: 'question',
-  })
+function questionsOf(
+  file: string,
+  rows: readonly Row[],
+  root: string,
+  { columns: stated, answerForm }: Pick<Settings, 'columns' | 'answerForm'>,
+): SourceItem<Sample>[] {
+  const whole = rows.flatMap(({ row }) => (typeof row === 'string' ? [] : [row as Record<string, unknown>]))
+  const columns = columnsFor(file, whole, stated, whole.map(otherForm).find(Boolean))
+  const sampleFrom = (row: Record<string, unknown>) =>
+    isOwn(row, columns) ? ownSample(row, root, columns, answerForm) : sampleOf(row, root)
+  return samplesOf(file, rows, sampleFrom, { bad: 'bad-question', none: 'no-questions', what: 'question' })
+}
 
-/** What other trainers call these fields, or what the row looks like, as a remark. */
-function meant(row: Readonly<Record<string, unknown>>): string {
+/** What is to be done with a file whose rows have no columns for a question because of their form. */
+function otherForm(row: Readonly<Record<string, unknown>>): string | undefined {
   const [only = '', ...more] = Object.keys(row)
   if (more.length === 0 && only.includes(';'))
-    return ' (the columns must be divided by commas, or the file be a .tsv with tabs)'
+    return 'divide the columns by commas, or by tabs in a file that ends in .tsv'
   if (more.length === 0 && Array.isArray(row[only]))
-    return ` (the rows must be lines of their own, or a list without "${only}" around it)`
-  if ('prompt' in row) return ' (name "prompt" question: it must be a text without roles and templates)'
+    return `make each row a line of its own, or the file a list of them without "${only}" around it`
   if ('messages' in row || 'conversations' in row)
-    return ' (conversations are read by flow:coldstart.json and flow:finetune.json)'
-  return ''
+    return 'train on conversations with flow:coldstart.json or flow:finetune.json'
+  return undefined
 }
 
-/** The sample, or the fault of the row in words. */
-function sampleOf(row: Record<string, unknown>, root: string): Sample | string {
+/** The sample of a row of the published data, or its fault. */
+function sampleOf(row: Record<string, unknown>, root: string): Sample | RowFault {
   const { problem, solution, video_filename, ...fields } = row
-  if (problem === undefined && video_filename === undefined)
-    return `must have problem and video_filename, or video and question, found ${Object.keys(row).join(', ') || 'no field'}${meant(row)}`
-  if (typeof problem !== 'string') return `problem: must be text, ${found(problem)}`
+  if (problem === undefined && video_filename === undefined) {
+    const rule = 'must have problem and video_filename, or video and question'
+    return new RowFault(rule, `found ${Object.keys(row).join(', ') || 'no field'}`)
+  }
+  if (typeof problem !== 'string') return new RowFault('problem: must be text', found(problem))
   if (solution !== undefined && typeof solution !== 'string')
-    return `solution: must be text, ${found(solution)}`
-  if (typeof video_filename !== 'string') return `video_filename: must be text, ${found(video_filename)}`
-  // The published rule: the data's root, then the name without its first character, which is a dot.
-  if (!video_filename.startsWith('./'))
-    return `video_filename: must start with ./, ${found(video_filename)}; names start from the folder of the file, or from root`
-  const place = video_filename.slice('./'.length).replace(/^\/+/, '')
-  if (!isInside(place)) return `video_filename: must name a file inside ${root}, ${found(video_filename)}`
+    return new RowFault('solution: must be text', found(solution))
+  if (typeof video_filename !== 'string')
+    return new RowFault('video_filename: must be text', found(video_filename))
+  const place = nameInside(root, video_filename, 'video_filename')
+  if (place instanceof RowFault) return place
   const sample = { video: inside(root, place), question: problem, fields }
   return solution === undefined ? sample : { ...sample, solution }
 }

@@ -1,11 +1,16 @@
 import { CodedError } from '../../engine/shared/errors.ts'
 /**
  * A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`,
- * `bad-conversation`, `no-conversations`, `no-column`, `duplicate-id`, `bad-shard`, `packed`, `not-utf8`,
+ * `bad-conversation`, `no-conversations`, `no-column`, `bad-columns`, `duplicate-id`, `bad-shard`, `packed`, `not-utf8`,
  * `too-large`.
  */
 export class ReadError extends CodedError {
-  override readonly remedy = remedies[this.code]
+  override readonly remedy: string | undefined
+
+  constructor(code: string, message: string, { remedy, cause }: { remedy?: string; cause?: unknown } = {}) {
+    super(code, message, { cause })
+    this.remedy = remedy ?? remedies[code]
+  }
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -14,8 +19,8 @@ const remedies: Readonly<Record<string, string>> = {
   'bad-conversation': 'mend these rows, or leave them out',
   'no-questions': 'name a file with rows in it',
   'no-conversations': 'name a file with rows in it',
-  'no-column':
-    'name the columns of the file in the config, e.g. --set nodes.questions.config.question=problem',
+  'no-column': 'name the columns of the file in the config',
+  'bad-columns': 'write the names of columns, e.g. --set columns=\'{"question": "q"}\'',
   'no-clips': 'name a folder with clips in it',
   'duplicate-id': 'give each question an id of its own',
   'bad-shard': 'give a part of all, e.g. 1/4',

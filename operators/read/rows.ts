@@ -67,33 +67,60 @@ export const expectObject = (value: unknown): object | string =>
     ? value
     : `must be an object, found ${Array.isArray(value) ? 'a list: in a list of all rows, name the file .json' : typeof value}`
 
-/** Problems told of one file. */
-const shown = 10
+/** What is wrong with a row: the rule that it breaks, and what was found. Rows that break the same rule are told together. */
+export class RowFault {
+  readonly rule: string
+  readonly found: string
+
+  constructor(rule: string, found: string) {
+    this.rule = rule
+    this.found = found
+  }
+}
+
+/** Rules that are told of one file, and further rows of each. */
+const mostRules = 10
+const shown = 5
 
 /**
- * The samples of rows. `sampleOf` returns the fault of a row as text; one error is thrown with a line for each of the first
- * such rows, or when there is no row at all: their codes are given.
+ * The samples of rows. `sampleOf` returns the fault of a row; one error is thrown with a line for each rule that rows break,
+ * or when there is no row at all: their codes are given.
  */
 export function samplesOf(
   file: string,
   rows: readonly Row[],
-  sampleOf: (row: Record<string, unknown>) => Sample | string,
+  sampleOf: (row: Record<string, unknown>) => Sample | RowFault,
   { bad, none, what }: { bad: string; none: string; what: string },
 ): SourceItem<Sample>[] {
   const samples: SourceItem<Sample>[] = []
-  const problems: string[] = []
+  const faults = new Map<string, { where: string; said: string }[]>()
   for (const { key, where, row } of rows) {
     // an object has text keys
-    const sample = typeof row === 'string' ? row : sampleOf(row as Record<string, unknown>)
-    if (typeof sample === 'string') problems.push(`${where}: ${sample}`)
-    else samples.push({ key, value: sample })
+    const sample = typeof row === 'string' ? new RowFault(row, '') : sampleOf(row as Record<string, unknown>)
+    if (sample instanceof RowFault) {
+      const { rule, found } = sample
+      const said = `${where}: ${rule}${found && `, ${found}`}`
+      faults.set(rule, [...(faults.get(rule) ?? []), { where, said }])
+    } else samples.push({ key, value: sample, place: where })
   }
-  if (problems.length > 0) {
-    const more = problems.length > shown ? [`… and ${problems.length - shown} more`] : []
-    throw new ReadError(bad, [...problems.slice(0, shown), ...more].join('\n'))
+  if (faults.size > 0) {
+    const lines = [...faults.values()].map(([first, ...others]) => {
+      const more = others.map(({ where }) => where.slice(file.length).replace(/^:\s*/, ''))
+      const said = `; ${others.length + 1} of ${rows.length} rows break this rule, also ${listed(more)}`
+      return (first?.said ?? '') + (more.length > 0 ? said : '')
+    })
+    const left = lines.length > mostRules ? [`… and ${lines.length - mostRules} other rules`] : []
+    throw new ReadError(bad, [...lines.slice(0, mostRules), ...left].join('\n'))
   }
   if (samples.length === 0) throw new ReadError(none, `${file}: no ${what} in it`)
   return samples
+}
+
+/** The first of many places in a file: `lines 4, 7, …`. */
+function listed(places: readonly string[]): string {
+  const first = places.slice(0, shown).join(', ') + (places.length > shown ? ', …' : '')
+  const areLines = places.every(place => /^\d+$/.test(place))
+  return areLines ? `line${places.length === 1 ? '' : 's'} ${first}` : first
 }
 
 /** What was found instead, for messages: of a long value its begin. */

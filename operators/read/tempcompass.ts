@@ -4,11 +4,11 @@ import { operator } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { benchmarkRoot, clipFinder } from './benchmark-folder.ts'
-import { idOf, lettersOf, text } from './benchmark-rows.ts'
+import { idOf, lettersOf, type PlacedRow, text } from './benchmark-rows.ts'
 import { type ChoiceRow, choiceQuestion } from './choice-question.ts'
 import { optionsIn } from './inline-options.ts'
 import { ReadError } from './read-error.ts'
-import { type PlacedRow, readObject, readTable } from './table.ts'
+import { readObject, readTable } from './table.ts'
 
 /** The fourth kind, captions that the model writes, needs a judge and is not asked. */
 export default operator({

@@ -72,6 +72,10 @@ write(
   `video,question,a,b,c,d,answer\n${clips.map(clip => `${clip},${question},a card,a cat,a dog,a tree,A\n`).join('')}`,
 )
 write(
+  'rows.csv',
+  `clip,q,first,second,label\n${clips.map((_, i) => `${i + 1}.mp4,${question},a card,a cat,a card\n`).join('')}`,
+)
+write(
   'thoughts.json',
   JSON.stringify(
     clips.map(video => ({

@@ -6,7 +6,10 @@ import { repository } from '../fixtures.ts'
 /** What a graph file of ours says together with the files that it extends. */
 export interface Graph {
   summary: string
-  params?: Record<string, { type: string; enum?: string[]; default?: unknown; product?: unknown[] }>
+  params?: Record<
+    string,
+    { type: string; enum?: string[]; default?: unknown; product?: unknown[]; sum?: unknown[] }
+  >
   resources?: Record<string, { resource: string; config?: object }>
   nodes: Record<string, { operator?: string; config?: object; from?: object }>
 }
@@ -28,7 +31,9 @@ export function readGraph(name: string): Graph {
 
 /** A setting for each param that nothing else gives a value. */
 export function settingsFor({ params = {} }: Graph): string[] {
-  const open = Object.entries(params).filter(([, param]) => (param.default ?? param.product) === undefined)
+  const open = Object.entries(params).filter(
+    ([, param]) => (param.default ?? param.product ?? param.sum) === undefined,
+  )
   return open.map(([name, param]) => {
     const [first] = param.enum ?? []
     return `${name}=${first ?? (param.type === 'string' ? 'somewhere' : 1)}`

@@ -94,7 +94,14 @@ function configs(
   return sorted.map(([name, part]) => {
     const { summary, config } = part
     const { required, ...rest } = configSchema(config)
-    const schema = { ...withParams(rest), description: summary, ...(required?.length && { required }) }
+    const { properties = {}, ...others } = withParams(rest)
+    const fields = mapSchemas(properties, orReference)
+    const schema = {
+      ...others,
+      properties: fields,
+      description: summary,
+      ...(required?.length && { required }),
+    }
     return {
       if: { required: [key], properties: { [key]: { const: name } } },
       // biome-ignore lint/suspicious/noThenProperty: the keyword of JSON Schema.
@@ -137,8 +144,14 @@ function withParams(schema: Schema): Schema {
 function leaf(schema: Schema): Schema {
   const inner = withParams(schema)
   const isFreeText = schema.type === 'string' && !schema.enum && !schema.pattern
-  if (isFreeText || schema.type === undefined || schema.type === 'object') return inner
-  const { description, default: fallback, ...rules } = inner
+  return isFreeText || schema.type === undefined || schema.type === 'object' ? inner : withReference(inner)
+}
+
+/** A field of a config that is an object: a param may give it, too. */
+const orReference = (schema: Schema): Schema => (schema.type === 'object' ? withReference(schema) : schema)
+
+function withReference(schema: Schema): Schema {
+  const { description, default: fallback, ...rules } = schema
   return {
     ...(description !== undefined && { description }),
     ...(fallback !== undefined && { default: fallback }),

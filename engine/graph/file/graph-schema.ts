@@ -100,6 +100,12 @@ const param: Schema = {
       description:
         'Names of params, and numbers: their product is the value when nothing gives one. A value that differs is a warning.',
     },
+    sum: {
+      type: 'array',
+      minItems: 1,
+      items: { type: ['string', 'number'] },
+      description: 'Names of params, and numbers: their sum is the value when nothing gives one.',
+    },
     minimum: { type: 'number', description: 'Smallest value.' },
     exclusiveMinimum: { type: 'number', description: 'The value must be greater.' },
     maximum: { type: 'number', description: 'Largest value.' },

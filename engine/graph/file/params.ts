@@ -27,20 +27,21 @@ export interface Given {
   readonly problem: Pick<Problem, 'place' | 'path'>
 }
 
-/** Gives every declared param its value: given from outside, else from the environment, else the default, else the product. */
+/** Gives every declared param its value: given from outside, else from the environment, else the default, else the product or sum. */
 export function resolveParams(
   source: Source,
   given: ReadonlyMap<string, Given>,
   environment: Readonly<Record<string, string | undefined>>,
 ): { params: Params; problems: Problem[]; warnings: Problem[] } {
   const problems: Problem[] = []
-  const products = new Map<string, readonly unknown[]>()
+  const [products, sums] = [new Map<string, readonly unknown[]>(), new Map<string, readonly unknown[]>()]
   const params = new Map<string, Param>()
   const declared = isObject(source.value) && isObject(source.value.params) ? source.value.params : {}
   for (const [name, declaration] of Object.entries(declared)) {
     if (!isObject(declaration)) continue
-    const { default: fallback, product, env, description, ...rules } = declaration
+    const { default: fallback, product, sum, env, description, ...rules } = declaration
     if (Array.isArray(product)) products.set(name, product)
+    if (Array.isArray(sum)) sums.set(name, sum)
     // the structure of `params` is checked with the rest of the file: a declaration that is no set of rules is skipped here
     const check = rulesCheck(rules)
     if (!check) continue
@@ -77,7 +78,7 @@ export function resolveParams(
       params.set(name, { ...base, secret: true, value: value(environment[variable], { path }, true) })
     } else if (fallback !== undefined) {
       params.set(name, { ...base, secret: false, value: value(fallback, fallbackPlace) })
-    } else if (products.has(name)) {
+    } else if (products.has(name) || sums.has(name)) {
       params.set(name, { ...base, secret: false })
     } else {
       const remedy =
@@ -98,6 +99,7 @@ export function resolveParams(
     const rule = 'must name a param of the graph'
     problems.push({ code: 'unknown-param', ...problem, rule, found, ...adviceOn(name, source) })
   }
+  add(params, sums)
   return { params, problems, warnings: multiply(source, params, products) }
 }
 
@@ -125,6 +127,22 @@ function adviceOn(name: string, { value }: Source): Pick<Problem, 'hint' | 'near
   }
 }
 
+/** The values of params and numbers; a param without one, or a name that is none, gives NaN. */
+const valuesOf = (params: Params, terms: readonly unknown[]): number[] =>
+  terms.map(term => {
+    const value = typeof term === 'string' ? params.get(term)?.value : term
+    return typeof value === 'number' ? value : Number.NaN
+  })
+
+/** Gives params the sum of others where nothing else gave a value. */
+function add(params: Map<string, Param>, sums: ReadonlyMap<string, readonly unknown[]>): void {
+  for (const [name, terms] of sums) {
+    const param = params.get(name)
+    const sum = valuesOf(params, terms).reduce((all, one) => all + one, 0)
+    if (param && param.value === undefined && !Number.isNaN(sum)) params.set(name, { ...param, value: sum })
+  }
+}
+
 /** Gives params the product of others where nothing else gave a value, and warns where another value was given. */
 function multiply(
   source: Source,
@@ -133,11 +151,7 @@ function multiply(
 ): Problem[] {
   return [...products].flatMap(([name, factors]) => {
     const param = params.get(name)
-    const numbers = factors.map(factor => (typeof factor === 'string' ? params.get(factor)?.value : factor))
-    const product = numbers.reduce<number>(
-      (all, each) => all * (typeof each === 'number' ? each : Number.NaN),
-      1,
-    )
+    const product = valuesOf(params, factors).reduce((all, one) => all * one, 1)
     // a factor without a value has been reported, and one that is no param leaves a hole
     if (!param || Number.isNaN(product) || param.value === product) return []
     if (param.value === undefined) {

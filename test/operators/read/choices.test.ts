@@ -22,15 +22,9 @@ function write(folder: string, files: Readonly<Record<string, unknown>>): string
 }
 
 t.test('questions of your own are read from a table with names in its first line', async t => {
-  const columns = {
-    id: '',
-    video: 'file',
-    question: 'q',
-    options: ['one', 'two'],
-    answer: 'key',
-    task: 'kind',
-  }
-  const settings = { ...columns, clips: '', name: '', answers: 'number' as const, instruction }
+  const columns = { video: 'file', question: 'q', options: ['one', 'two'], answer: 'key' }
+  const rest = { id: '', task: 'kind', clips: '', name: '', instruction }
+  const settings = { ...rest, columns, answerForm: 'number' as const }
   const path = join(
     write(t.testdir(), {
       'mine.csv':
@@ -46,34 +40,32 @@ t.test('questions of your own are read from a table with names in its first line
     {
       video: join(dirname(path), 'x.mov'),
       question: 'Which, "red"?\nOptions:\nA. red\nB. dark\nblue\nAnswer.',
-      fields: { id: 'mine/0', answer: 'B', tasks: ['colour'], options: ['red', 'dark\nblue'] },
+      fields: { id: 'mine/2', answer: 'B', tasks: ['colour'], options: ['red', 'dark\nblue'] },
     },
-    { video: join(dirname(path), 'videos/y.webm'), fields: { id: 'mine/1', answer: 'A' } },
+    { video: join(dirname(path), 'videos/y.webm'), fields: { id: 'mine/4', answer: 'A' } },
   ])
-  await t.rejects(readMultipleChoice({ ...settings, path, answers: 'letter' }), {
-    message: `${path}:3: key must be the letter of one of 2 options, found "2"`,
+  await t.rejects(readMultipleChoice({ ...settings, path, answerForm: 'letter' }), {
+    message: `${path}:2: answer: must be the letter of one of 2 options, found "2"`,
   })
   const tagged = write(t.testdirName, {
     'tagged.csv': 'file,q,one,two,key,kind\nx.mov,Which?,a,b,<answer> B </answer>,c\n',
   })
-  const training = { ...settings, path: join(tagged, 'tagged.csv'), answers: 'letter' as const }
+  const training = { ...settings, path: join(tagged, 'tagged.csv'), answerForm: 'letter' as const }
   t.match(
     (await readMultipleChoice(training)).questions,
     [{ fields: { answer: 'B' } }],
     'as training data has it',
   )
-  await t.rejects(readMultipleChoice({ ...settings, path, video: 'clip' }), {
+  await t.rejects(readMultipleChoice({ ...settings, path, columns: { ...columns, video: 'clip' } }), {
     code: 'no-column',
-    message: `${path}: must have the columns clip, q, one, two, key, kind, which the config names; clip is missing, found file, q, one, two, key, kind`,
-    remedy: /--set nodes\.questions\.config\.question=problem/,
+    message: `${path}: must have a column for the clip and one for the question; columns.video: no row has a column "clip"; its columns are file, q, one, two, key, kind`,
+    remedy: 'say which columns hold them: --set columns=\'{"video":"file","question":"q"}\'',
   })
   await t.rejects(
-    readMultipleChoice({ ...settings, path, answer: 'gold' }),
-    { code: 'no-column', message: /gold is missing/ },
+    readMultipleChoice({ ...settings, path, columns: { ...columns, answer: 'gold' } }),
+    { code: 'no-column', message: /no row has a column "gold"/ },
     'without true answers, every answer would count as wrong',
   )
-  const unknown = await readMultipleChoice({ ...settings, path, answer: '' })
-  t.match(unknown.questions, [{ fields: { answer: null } }, { fields: { answer: null } }], 'as asked for')
 })
 
 t.test(
@@ -81,12 +73,11 @@ t.test(
   async t => {
     const row = { video: 'v.mp4', question: 'Who? (A) he (B) she', options: ['he', 'she'], answer: '(B)' }
     const path = join(write(t.testdir(), { 'q.jsonl': JSON.stringify(row) }), 'q.jsonl')
-    const columns = { id: '', video: 'video', question: 'question', answer: 'answer', task: '' }
-    const read = (options: string[], answers: 'letter' | 'text') =>
-      readMultipleChoice({ ...columns, path, clips: '/c', name: 'n', options, answers, instruction })
-    const [listed] = (await read(['options'], 'letter')).questions
-    t.match(listed?.fields, { id: 'n/0', answer: 'B', options: ['he', 'she'], tasks: ['all'] })
-    const [inside] = (await read([], 'letter')).questions
+    const rest = { id: '', task: '', clips: '/c', name: 'n', answerForm: 'letter' as const, instruction }
+    const [listed] = (await readMultipleChoice({ ...rest, path, columns: {} })).questions
+    t.match(listed?.fields, { id: 'n/1', answer: 'B', options: ['he', 'she'], tasks: ['all'] })
+    write(t.testdirName, { 'q.jsonl': JSON.stringify({ ...row, options: undefined }) })
+    const [inside] = (await readMultipleChoice({ ...rest, path, columns: {} })).questions
     t.equal(inside?.question, 'Who? (A) he (B) she\nAnswer.')
     t.match(inside?.fields, { answer: 'B', options: ['he', 'she'] })
   },
@@ -227,21 +218,11 @@ t.test('a table that cannot be meant is refused with its place', async t => {
     'long.jsonl': `{"video":"v.mp4","question":["${'x'.repeat(100_000)}"],"a":"1","b":"2","answer":"A"}\n`,
     'number.jsonl': '{"video":"v.mp4","question":1e999,"a":"1","b":"2","answer":1e999}\n',
   })
-  const columns = {
-    id: '',
-    video: 'video',
-    question: 'question',
-    options: ['a', 'b'],
-    answer: 'answer',
-    task: '',
-  }
   const read = (name: string) =>
     readMultipleChoice({
-      ...columns,
+      ...{ id: '', columns: {}, task: '', clips: '', name: '' },
       path: join(folder, name),
-      clips: '',
-      name: '',
-      answers: 'letter',
+      answerForm: 'letter',
       instruction,
     })
   const refusal = async (name: string): Promise<string> => {
@@ -255,14 +236,14 @@ t.test('a table that cannot be meant is refused with its place', async t => {
     return message.slice(join(folder, name).length)
   }
   t.match(await refusal('twice.csv'), 'the names in its first line must differ, found "a" twice')
-  t.match(await refusal('zero.jsonl'), /^:1: .*which holds a zero character/)
+  t.match(await refusal('zero.jsonl'), /^:1: video: must name a file inside .*, found "a\\u0000.mp4"/)
   t.match(
     await refusal('wide.csv'),
-    /video, question, a, b, answer are missing, found c0, .*, c49 and 19950 more$/,
+    /no row has a column "question" or "problem"; its columns are c0, .*, c49 and 19950 more$/,
   )
   t.match(await refusal('deep.jsonl'), /^:1: must be JSON: its values must be nested at most 500 levels deep/)
-  t.match(await refusal('long.jsonl'), /^:1: question must be text, found \["x+… \(100004 characters\)$/)
-  t.match(await refusal('number.jsonl'), /^:1: answer must be the letter of one of 2 options, found "1e999"/)
+  t.match(await refusal('long.jsonl'), /^:1: question: must be text, found \["x+… \(100004 characters\)$/)
+  t.match(await refusal('number.jsonl'), /^:1: answer: must be the letter of one of 2 options, found "1e999"/)
 })
 
 t.test('a file that is too long for the memory is refused before it is read', async t => {

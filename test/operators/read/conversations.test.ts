@@ -55,34 +55,34 @@ t.test('a picture is asked about as a clip is; the other column may be null', t 
 
 for (const [name, text, message] of [
   ['a line that is not JSON', `${JSON.stringify(row())}\n{`, /^a:2: not JSON: /],
-  ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a\[1\]: video: .* found 3$/],
+  ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a:1: video: .* found 3$/],
   [
     'a row without a clip or a picture',
     JSON.stringify([row({ video: undefined })]),
-    /^a\[0\]: video: must be text, it is missing$/,
+    /^a:1: video: must be text, it is missing$/,
   ],
   [
     'a row with a clip and a picture',
     JSON.stringify([row({ image: 'a.png' })]),
-    /^a\[0\]: image: must stand without "video"/,
+    /^a:1: image: must stand without "video"/,
   ],
   [
     'several pictures',
     JSON.stringify([row({ video: null, image: ['a.png', 'b.png'] })]),
-    /^a\[0\]: image: must be text, found \["a\.png","b\.png"\]$/,
+    /^a:1: image: must be text, found \["a\.png","b\.png"\]$/,
   ],
   [
     'a clip outside the folder',
     JSON.stringify([row({ video: 'a/../../b.mp4' })]),
-    /^a\[0\]: video: must name a file inside \., found "a\/\.\.\/\.\.\/b\.mp4"$/,
+    /^a:1: video: must name a file inside \., the folder .*, found "a\/\.\.\/\.\.\/b\.mp4"$/,
   ],
-  ['no message', JSON.stringify([row({ conversations: [] })]), /^a\[0\]: conversations: .* found \[\]$/],
+  ['no message', JSON.stringify([row({ conversations: [] })]), /^a:1: conversations: .* found \[\]$/],
   [
     'a message without text',
     JSON.stringify([row({ conversations: [{ from: 'human' }] })]),
-    /^a\[0\]: conversations\[0\]\.value: must be text, it is missing$/,
+    /^a:1: conversations\[0\]\.value: must be text, it is missing$/,
   ],
-  ['a row that is no object', '[4]', /^a\[0\]: must be an object, found number$/],
+  ['a row that is no object', '[4]', /^a:1: must be an object, found number$/],
 ] as const) {
   t.test(`${name} is an error with its place`, t => {
     t.throws(() => parseConversations('a', text, '.'), { code: 'bad-conversation', message })
@@ -90,9 +90,16 @@ for (const [name, text, message] of [
   })
 }
 
-t.test('many problems are told in part, and an empty file is one', t => {
-  const many = JSON.stringify(Array.from({ length: 12 }, () => 1))
-  t.throws(() => parseConversations('a', many, '.'), { message: /… and 2 more$/ })
+t.test('a rule that many rows break is told once, and an empty file is a problem', t => {
+  const many = JSON.stringify(
+    Array.from({ length: 12 }, () => 1),
+    null,
+    1,
+  )
+  t.throws(() => parseConversations('a', many, '.'), {
+    message:
+      'a:2: must be an object, found number; 12 of 12 rows break this rule, also lines 3, 4, 5, 6, 7, …',
+  })
   t.throws(() => parseConversations('a', '[]', '.'), { code: 'no-conversations' })
   t.end()
 })

@@ -175,3 +175,17 @@ t.test(
     t.same(check('all=7'), [7, [[rule, '7']]])
   },
 )
+
+t.test('a param may be the sum of others unless it is given', async t => {
+  const whole = { type: 'integer', minimum: 0, description: 'A number.' }
+  const params = { less: { ...whole, sum: ['each', -1] }, each: { ...whole, default: 4 } }
+  const text = graphText({ a: { operator: 'all', config: { whole: '${less}' } } }, { params })
+  const check = (...set: string[]) => {
+    const { plan, problems, warnings } = checkGraph('g.json', registry, { set, read: () => text })
+    t.same(problems.map(describe), [])
+    return [plan?.nodes[0].config.whole, warnings.length]
+  }
+  t.same(check(), [3, 0])
+  t.same(check('each=1'), [0, 0], 'it follows from what is given')
+  t.same(check('less=7'), [7, 0], 'another value is a choice')
+})

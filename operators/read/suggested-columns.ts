@@ -1,0 +1,47 @@
+// What the columns of a file most likely hold, by their names: to be offered in a message, never to be taken as read.
+
+const words = {
+  video: ['video', 'clip', 'file', 'path', 'vid', 'movie', 'media'],
+  question: ['question', 'problem', 'query', 'q', 'prompt', 'text'],
+  options: ['options', 'choices', 'candidates', 'alternatives'],
+  answer: ['answer', 'solution', 'label', 'gold', 'target', 'correct', 'truth'],
+} as const
+
+type What = keyof typeof words
+
+/** Names of columns by what they hold, in the form of the config field `columns`; `…` where no name tells it. */
+export function suggested(
+  rows: readonly Readonly<Record<string, unknown>>[],
+): Readonly<Record<string, string | readonly string[]>> {
+  const left = new Set(rows.flatMap(row => Object.keys(row)))
+  const take = (what: What): string | undefined => {
+    const names = [...left]
+    const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '')
+    const name =
+      words[what].map(word => names.find(one => plain(one) === word)).find(Boolean) ??
+      words[what].map(word => names.find(one => word.length > 2 && plain(one).includes(word))).find(Boolean)
+    if (name !== undefined) left.delete(name)
+    return name
+  }
+  const video = take('video')
+  const question = take('question')
+  const numbered = series([...left])
+  const options = numbered ?? take('options')
+  const answer = take('answer')
+  return {
+    video: video ?? '…',
+    question: question ?? '…',
+    ...(options !== undefined && { options }),
+    ...(answer !== undefined && { answer }),
+  }
+}
+
+/** Columns such as `a0`, `a1`, … or `option_a`, `option_b`, …: one name with a number or a letter behind it. */
+function series(names: readonly string[]): string[] | undefined {
+  const stems = new Map<string, string[]>()
+  for (const name of names) {
+    const [, stem] = /^(.*?[_ ]?)(?:\d|[A-Ha-h])$/.exec(name) ?? []
+    if (stem !== undefined) stems.set(stem, [...(stems.get(stem) ?? []), name])
+  }
+  return [...stems.values()].find(all => all.length >= 2)
+}
