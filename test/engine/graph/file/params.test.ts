@@ -179,7 +179,10 @@ t.test(
 t.test('a param may be the sum of others unless it is given', async t => {
   const whole = { type: 'integer', minimum: 0, description: 'A number.' }
   const params = { less: { ...whole, sum: ['each', -1] }, each: { ...whole, default: 4 } }
-  const text = graphText({ a: { operator: 'all', config: { whole: '${less}' } } }, { params })
+  const text = graphText(
+    { a: { operator: 'all', config: { whole: '${less}', list: ['${each}'] } } },
+    { params },
+  )
   const check = (...set: string[]) => {
     const { plan, problems, warnings } = checkGraph('g.json', registry, { set, read: () => text })
     t.same(problems.map(describe), [])
