@@ -33,7 +33,6 @@ t.test(
       mode: 'one-a-second',
       maxFrames: 128,
       maxNewTokens: 4,
-      'nodes.questions.config.options': '["a","b"]',
     })
     t.equal(run.code, 0, run.text)
     const [short, middle, long] = linesOf(out, 'results.jsonl')

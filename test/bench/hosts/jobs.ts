@@ -60,7 +60,7 @@ export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: st
       `maxNewTokens=${tokens}`,
       `limit=${questions}`,
       'batch=1',
-      `nodes.questions.config.clips=${dirname(source())}`,
+      `root=${dirname(source())}`,
       `out=${join(place, 'results')}`,
     ]),
   ],
