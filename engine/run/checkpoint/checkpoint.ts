@@ -92,8 +92,8 @@ export class Checkpoints {
 
   /** The value that a feedback edge starts with, or nothing when it starts empty. */
   initialOf({ wire, name, latest }: Edge): { value: unknown } | undefined {
-    if (!this.#past) return wire.initial
-    return latest && name in this.#past.edges ? { value: this.#past.edges[name] } : undefined
+    if (!this.#past || (latest && !(name in this.#past.edges))) return wire.initial
+    return latest ? { value: this.#past.edges[name] } : undefined
   }
 
   /** Lets edges that lead into one input go on taking turns where they were. */
@@ -229,8 +229,8 @@ export class Checkpoints {
     const values: Record<string, unknown> = {}
     for (const input of this.#inputs()) {
       const [edge] = input.edges
-      if (!edge?.feedback || !input.latestItem) continue
-      const { value } = input.latestItem
+      if (!edge?.feedback || !edge.latest || !edge.last) continue
+      const { value } = edge.last
       if (!isJson(value)) {
         const rule = `edge ${edge.name}: its value must be JSON for a checkpoint to keep it`
         throw new RunError('checkpoint-failed', rule)

@@ -69,6 +69,8 @@ export class Edge {
   reader: (() => Reader) | undefined
   /** The value that a feedback edge starts with. */
   first: unknown
+  /** Of a feedback edge: what was put on it last, also when its consumer had ended. */
+  last: { readonly value: unknown } | undefined
   /** When it is full its producer waits. */
   readonly #blocks: boolean
   readonly #queue = new Queue<Lease>()
@@ -129,6 +131,7 @@ export class Edge {
    * Returns the error that ends the run when `whenFull` is `error`, and when an operator does not wait at all.
    */
   put(item: Lease): RunError | undefined {
+    if (this.feedback) this.last = { value: item.value }
     if (this.#cancelled || this.#closed) {
       item.release()
       return undefined

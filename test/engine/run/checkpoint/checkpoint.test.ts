@@ -206,6 +206,19 @@ t.test('the value on a feedback edge comes back', async t => {
   t.strictSame(state.edges, { 'sum.totals → sum.before': 15 })
 })
 
+t.test('a run that ended goes on with more items as if it had had them at once', async t => {
+  const folder = t.testdir({ longer: {}, whole: {} })
+  const [longer, whole] = [join(folder, 'longer'), join(folder, 'whole')]
+  t.equal((await runIn(longer, world(), { count: 6 })).status, 'completed')
+  // what the last update says comes when its receiver has ended, and holds all items back that follow
+  const [last = ''] = (await listCheckpoints(longer)).slice(-1)
+  const state = JSON.parse(readFileSync(join(longer, 'checkpoints', last, 'state.json'), 'utf8'))
+  t.strictSame(state.edges, { 'sum.totals → sum.before': 15 })
+  t.equal((await resumeIn(longer, world(), { count: 12 })).status, 'completed')
+  t.equal((await runIn(whole, world(), { count: 12 })).status, 'completed')
+  t.equal(metrics(longer), metrics(whole))
+})
+
 t.test('the newest checkpoints stay, and the one with the best metric', async t => {
   const directory = t.testdir()
   await runIn(directory, world(), { count: 12, size: 1, every: 2, keep: 2, best: 'falling' })
