@@ -18,7 +18,9 @@ t.test('each graph with groupsPerUpdate takes the questions of its updates', t =
       const { nodes } = loadGraph(join(graphsFolder, name), registry, { set })
       const update = nodes.find(node => node.name === 'update')
       t.equal(update?.config.groupsPerUpdate, each, `${name}: an update has so many`)
-      const limit = nodes.find(node => node.name === 'samples')?.config.limit
+      const samples = nodes.find(node => node.name === 'samples')
+      const repeated = nodes.find(node => node.operatorName === 'stream.replay')
+      const limit = repeated ? repeated.config.epochs : samples?.config.limit
       t.ok(limit === 3 * each || limit === 0, `${name}: ${limit} questions`)
     }
   t.end()
