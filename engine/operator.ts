@@ -1,10 +1,14 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Config, Fields } from './fields.ts'
 import type { Finding } from './finding.ts'
+import type { DeriveOptions, EachOptions, Emission, Item } from './item.ts'
+import type { Marks } from './marks.ts'
 import type { Teamed, TeamWork } from './team.ts'
 
 export type { Config, Field, Fields } from './fields.ts'
 export type { Finding } from './finding.ts'
+export type { DeriveOptions, EachOptions, Emission, Item } from './item.ts'
+export type { Marks, NeededMark } from './marks.ts'
 export { alone, type Team, type Teamed, type TeamWork } from './team.ts'
 export {
   jsonForm,
@@ -69,47 +73,6 @@ export interface Known {
   outline<T>(resource: string): T
   /** Values of the names in the shapes of the operator's ports and of the tensors that its items keep alive. */
   readonly dims: Sizes
-}
-
-/**
- * One item on an edge, held under a lease. The node that received it must release it once; the engine releases items
- * that RxJS drops inside a node. The value's GPU memory is freed when its last lease is released.
- */
-export interface Item<T = unknown> {
-  readonly value: T
-  /** Identity of the source item that this one descends from, unique within a run; derived items may add to it. */
-  readonly key: string
-  /** 32-bit seed of the item: a hash of the run's seed, the source node and the key, so independent of timing. */
-  readonly seed: number
-  /** Size in bytes, counted against the byte capacity of edges. */
-  readonly bytes: number
-  /** Makes an item that descends from this one, with the same origins, key and seed unless given. Does not release this one. */
-  derive<U>(value: U, options?: DeriveOptions): Item<U>
-  release(): void
-}
-
-export interface DeriveOptions {
-  key?: string
-  /** Counted against the byte capacity of edges. */
-  bytes?: number
-  /** Called once, when the last lease of the new item is released. */
-  dispose?: () => void
-  /** Keep the parent's value alive as long as the child lives; default true. */
-  keep?: boolean
-  /** Further parents, e.g. the other items of a batch: their origins and, with `keep`, their values too. */
-  parents?: readonly Item[]
-}
-
-/** A result of the function given to `each`, with options. */
-export interface Emission<T> extends DeriveOptions {
-  readonly value: T
-}
-
-export interface EachOptions {
-  /** Items worked on at the same time; the order of the output is that of the input. Default 1. */
-  concurrency?: number
-  /** Keep the input's value alive as long as the output lives; default true. */
-  keep?: boolean
 }
 
 /** A node or resource of the running graph. `scope`: the sub-graph's prefix. `from`: the outputs read, as `node.port`. */
@@ -257,6 +220,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly serial?: boolean
   /** Set when several processes can work on a batch together: `run` then does it by `Context.together`. */
   readonly team?: Teamed<F, Context>
+  /** Names on its items, such as those of rewards, that it adds and needs: `flow check` refuses a name that no node before it adds. */
+  marks?(config: Config<F>): Marks
   /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */

@@ -8,6 +8,7 @@ import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected, nameEnds } from './checks/edges.ts'
 import { kindChecks } from './checks/kinds.ts'
 import { checkLearners } from './checks/learners.ts'
+import { checkMarks } from './checks/marks.ts'
 import { checkPairs } from './checks/pairs.ts'
 import { planParts, statedParts } from './checks/parts.ts'
 import { orderResources } from './checks/resources.ts'
@@ -124,7 +125,10 @@ function checkWith(
       )
     : []
   checkLearners(nodes, options.learners ?? 1, problems)
-  if (problems.length === 0) checkPairs(nodes, problems)
+  if (problems.length === 0) {
+    checkPairs(nodes, problems)
+    checkMarks(nodes, registry, problems)
+  }
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [
     ...(registry.warnings ?? []),

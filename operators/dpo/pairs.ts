@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { rewardOf } from '../grpo/reward-of.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { neededReward } from '../reward/reward-marks.ts'
 
 /** The advantage 1 marks the preferred completion, −1 the other one. */
 export default operator({
@@ -18,6 +19,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', shape: [2, 'T'], holds: 'groups' } },
+  marks: ({ reward }) => ({ needs: [neededReward(reward, 'reward')] }),
   drops: true,
   run: ({ groups }, { reward, margin }, context) => ({
     groups: groups.pipe(

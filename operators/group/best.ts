@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { rewardOf } from '../grpo/reward-of.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { neededReward } from '../reward/reward-marks.ts'
 
 /** Of equal rewards the earlier completion comes first. */
 export default operator({
@@ -13,6 +14,7 @@ export default operator({
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', shape: ['N', 'T'], holds: 'groups' } },
   dims: ({ count }) => ({ N: count }),
+  marks: ({ reward }) => ({ needs: [neededReward(reward, 'reward')] }),
   drops: false,
   run: ({ groups }, { count, reward }, context) => ({
     groups: groups.pipe(

@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { rewardOf } from '../grpo/reward-of.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { neededReward } from '../reward/reward-marks.ts'
 
 /** grpo.filter keeps or drops whole groups; this looks at each completion. */
 export default operator({
@@ -13,6 +14,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', shape: ['N', 'T'], holds: 'groups' } },
+  marks: ({ reward }) => ({ needs: [neededReward(reward, 'reward')] }),
   drops: true,
   run: ({ groups }, { least, reward }, context) => ({
     groups: groups.pipe(

@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { rewardOf } from '../grpo/reward-of.ts'
 import type { Group, Sample } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { neededReward } from '../reward/reward-marks.ts'
 
 /** With stream.sort, questions can be asked in the order of their difficulty. */
 export default operator({
@@ -12,6 +13,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { samples: 'sample' },
+  marks: ({ reward }) => ({ needs: [neededReward(reward, 'reward')] }),
   drops: false,
   run: ({ groups }, { reward, field }, context) => ({
     samples: groups.pipe(

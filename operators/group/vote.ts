@@ -18,6 +18,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', shape: [1, 'T'], holds: 'groups' } },
+  marks: ({ name }) => ({ adds: [name] }),
   drops: false,
   run: ({ groups }, { name }, context) => ({
     groups: groups.pipe(

@@ -2,6 +2,7 @@ import { type Config, operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import type { Completion, Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { combined, neededReward } from '../reward/reward-marks.ts'
 import { collect, type Member } from '../stream/collect.ts'
 import { advantagesOf, estimatorFields, standardSum } from './estimators.ts'
 import { normals } from './normals.ts'
@@ -36,6 +37,12 @@ export default operator({
   config: fields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ rewards }) => ({
+    needs:
+      rewards.length > 0
+        ? rewards.map((name, i) => neededReward(name, 'rewards', String(i)))
+        : [neededReward(combined)],
+  }),
   drops: false,
   credits: ({ groupsPerBatch }) => groupsPerBatch,
   collects: ({ groupsPerBatch }) => groupsPerBatch,

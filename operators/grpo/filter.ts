@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { keptNumber } from '../kept-number.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { neededReward } from '../reward/reward-marks.ts'
 import { GroupError } from './group-error.ts'
 import { rewardOf } from './reward-of.ts'
 
@@ -34,6 +35,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ reward }) => ({ needs: [neededReward(reward, 'reward')] }),
   drops: true,
   serial: true,
   run: ({ groups }, { reward: name, mostDropped, exhausted, ...options }, context) => {

@@ -36,6 +36,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: () => ({ adds: ['kl'] }),
   drops: false,
   run: ({ groups }, { model, reference: other, weight, temperature, ...estimate }, context) => ({
     groups: groups.pipe(

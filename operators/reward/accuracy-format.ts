@@ -5,6 +5,7 @@ import { groupPort } from '../ports.ts'
 import { accuraciesOf, accuracyFields } from './accuracy.ts'
 import { combineFields, combineRewards } from './combine.ts'
 import { formatFields, formatReward } from './format.ts'
+import { combined } from './reward-marks.ts'
 
 /** The published reward in one node: the same as reward.accuracy, reward.format and reward.combine in turn. */
 export default operator({
@@ -13,6 +14,7 @@ export default operator({
   config: { ...accuracyFields, ...formatFields, ...combineFields },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: () => ({ adds: ['accuracy', 'format', combined] }),
   drops: false,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(

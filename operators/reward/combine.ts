@@ -1,6 +1,7 @@
 import { operator } from '../../engine/operator.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { combined, neededReward } from './reward-marks.ts'
 import { namedReward, withCombined } from './with-reward.ts'
 
 export const combineFields = {
@@ -25,6 +26,7 @@ export default operator({
   config: combineFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: () => ({ adds: [combined], needs: [neededReward('accuracy'), neededReward('format')] }),
   drops: false,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(

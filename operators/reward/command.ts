@@ -3,6 +3,7 @@ import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { externalFields, questionOf, rewardsOf } from './external.ts'
 import { programFault } from './program-fault.ts'
+import { weighted } from './reward-marks.ts'
 import { runScorer } from './run-scorer.ts'
 import { withWeighted } from './with-reward.ts'
 
@@ -21,6 +22,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
   inspect: async ({ command }) => programFault(command),
   run: ({ groups }, { command, name, weight, timeoutSeconds, concurrency }, context) => {

@@ -4,6 +4,7 @@ import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { askScorer } from './ask-scorer.ts'
 import { externalFields, questionOf, rewardsOf } from './external.ts'
+import { weighted } from './reward-marks.ts'
 import { withWeighted } from './with-reward.ts'
 
 /** One POST a group: JSON in the body, JSON in the response, status 200 to 299. */
@@ -16,6 +17,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
   inspect: async ({ url }) => addressFault(url),
   run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {

@@ -5,6 +5,7 @@ import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { askField, filled, firstNumber } from './judge-number.ts'
 import { weightField } from './reward.ts'
+import { weighted } from './reward-marks.ts'
 import { withWeighted } from './with-reward.ts'
 
 /**
@@ -23,6 +24,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
   inspect: async config => chatFaults(config),
   run: ({ groups }, config, context) => {

@@ -11,6 +11,7 @@ import { templateField, templateFor } from '../text/template.ts'
 import { askField, filled, firstNumber } from './judge-number.ts'
 import { weightField } from './reward.ts'
 import { RewardError } from './reward-error.ts'
+import { weighted } from './reward-marks.ts'
 import { withWeighted } from './with-reward.ts'
 
 /**
@@ -37,6 +38,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
   run: ({ groups }, config, context) => {
     const { model: name, verdict, maxNewTokens, template, ...wording } = config

@@ -3,6 +3,7 @@ import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { randomOf } from '../random.ts'
+import { combined } from './reward-marks.ts'
 import { withCombined, withNamed } from './with-reward.ts'
 
 /** A control: a policy that improves with random rewards does not learn from the rewards. */
@@ -14,6 +15,7 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: () => ({ adds: ['random', combined] }),
   drops: false,
   run: ({ groups }, { low, high }, context) => ({
     groups: groups.pipe(

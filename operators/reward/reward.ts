@@ -9,6 +9,7 @@ import {
 import type { Completion, Group, Sample } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { RewardError } from './reward-error.ts'
+import { weighted } from './reward-marks.ts'
 import { shownCompletion } from './usable.ts'
 import { withWeighted } from './with-reward.ts'
 
@@ -46,6 +47,7 @@ export const reward = <const F extends Fields = Record<never, never>>(
     config: { weight: weightField, ...(fields as F) },
     inputs,
     outputs: { groups: { kind: 'group', like: 'groups' } },
+    marks: given => weighted(name, (given as { weight: number }).weight), // the cast: see run
     drops: false,
     run: ({ groups }, given, context) => {
       // the casts: the type of a merged config is not computed while F is open

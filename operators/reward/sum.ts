@@ -3,6 +3,7 @@ import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { RewardError } from './reward-error.ts'
+import { combined, neededReward } from './reward-marks.ts'
 import { namedReward, withCombined } from './with-reward.ts'
 
 export default operator({
@@ -23,6 +24,10 @@ export default operator({
   },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
+  marks: ({ weights }) => ({
+    adds: [combined],
+    needs: Object.keys(weights).map(name => neededReward(name, 'weights', name)),
+  }),
   drops: false,
   run: ({ groups }, { weights, none }, context) => {
     const terms = termsOf(weights)

@@ -1,0 +1,20 @@
+// Part of the public contract in operator.ts.
+
+/** Names that an operator puts on its items and that others look for there, e.g. those of rewards. */
+export interface Marks {
+  readonly adds?: readonly string[]
+  readonly needs?: readonly NeededMark[]
+}
+
+/** A name that must be on the items that arrive. */
+export interface NeededMark {
+  readonly name: string
+  /** Steps in the config to the value that names it; none: the operator itself asks for it. */
+  readonly steps: readonly string[]
+  /** It is needed only where nodes before add other names. */
+  readonly ifOthers?: boolean
+  /** What it must be, e.g. `must name a reward that a node before this one sets`. */
+  readonly rule: string
+  /** What to do where no other name is near. */
+  readonly remedy: string
+}
