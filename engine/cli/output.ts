@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { codeOf, messageOf } from '../shared/errors.ts'
 import { visible } from '../shared/visible.ts'
 import type { Screen } from './progress.ts'
@@ -7,6 +8,51 @@ interface LastingScreen extends Screen {
   readonly lost: string | undefined
 }
 
+/** What the screen of a stream needs of it. */
+type Written = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'isTTY'> & {
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/**
+ * Where complaints go: standard error, or the descriptor that the command `flow` gives its child for them, since it looks
+ * through what else is written to standard error.
+ */
+export function complaintStream(): Written {
+  const [descriptor, parent] = (process.env.FLOW_COMPLAINTS ?? '').split(' of ').map(Number)
+  delete process.env.FLOW_COMPLAINTS
+  // a process further down has no such descriptor
+  if (!descriptor || parent !== process.ppid) return process.stderr
+  return {
+    columns: 80,
+    isTTY: false,
+    on: () => undefined,
+    write: (text: string | Uint8Array, ...rest: unknown[]) => {
+      const done = rest.find(one => typeof one === 'function') as ((error?: Error) => void) | undefined
+      let error: Error | undefined
+      try {
+        writeWhole(descriptor, Buffer.from(text))
+      } catch (cause) {
+        error = cause as Error
+      }
+      done?.(error)
+      return error === undefined
+    },
+  }
+}
+
+/** Writes all of it; a pipe that is full for now is asked again. */
+function writeWhole(descriptor: number, bytes: Uint8Array): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(descriptor, bytes, at)
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error
+      Atomics.wait(pause, 0, 0, 5)
+    }
+  }
+}
+
 /** What a write says when a reader has left. */
 const leaving: readonly unknown[] = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED']
 
@@ -14,7 +60,7 @@ const leaving: readonly unknown[] = ['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYE
  * A stream that never ends the program: when its reader leaves (`| head`) or its terminal closes, what follows is dropped
  * and the work goes on.
  */
-export function lastingScreen(stream: NodeJS.WriteStream): LastingScreen {
+export function lastingScreen(stream: Written): LastingScreen {
   let isOpen = true
   let lost: string | undefined
   const note = (error?: Error | null) => {

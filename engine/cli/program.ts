@@ -2,7 +2,7 @@ import { placeInCode, shownPlace } from '../graph/code-place.ts'
 import { messageOf } from '../shared/errors.ts'
 import { downloadNamed } from './downloads.ts'
 import { makeEmbedded } from './embedded.ts'
-import { lastingScreen, lineWriter } from './output.ts'
+import { complaintStream, lastingScreen, lineWriter } from './output.ts'
 import { registry } from './registry.ts'
 import type { World } from './verb.ts'
 
@@ -12,7 +12,8 @@ const unsettledCode = 13
 /** Runs what a program does in the world of this process, and leaves with the exit code that it returns. */
 export async function program(work: (world: World) => Promise<number>): Promise<void> {
   const screen = lastingScreen(process.stdout)
-  const complain = lineWriter(lastingScreen(process.stderr))
+  const errors = complaintStream()
+  const complain = lineWriter(lastingScreen(errors))
   /** A fault of flow itself: one line, and with FLOW_STACK=1 its place in the code. */
   const fault = (error: unknown): number => {
     complain(`flow: ${messageOf(error)}`)

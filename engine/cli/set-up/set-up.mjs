@@ -1,13 +1,11 @@
 // Makes a fresh machine ready, then runs the command it is given: node engine/cli/set-up/set-up.mjs SCRIPT [ARGUMENT…]
 // Plain JavaScript without dependencies: it runs before anything is installed or compiled.
-import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
 import { chromium } from './chromium.mjs'
 import { ffmpeg } from './ffmpeg.mjs'
+import { follow } from './follow.mjs'
 import { openMachine, SetUpError } from './machine.mjs'
 import { natsServer } from './nats-server.mjs'
 import { packages } from './packages.mjs'
@@ -56,25 +54,4 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
     console.error(`set-up: ${error.message}`)
     process.exitCode = 1
   }
-}
-
-/** Runs the command with the environment that set-up found; the exit code is its own. */
-function follow(command, environment) {
-  if (command.length === 0) return 0
-  const child = spawn(process.execPath, command, {
-    stdio: ['inherit', 'inherit', 'pipe'],
-    env: { ...process.env, ...environment },
-  })
-  // Dawn writes this about every software adapter, in the middle of a line that is being rewritten.
-  createInterface({ input: child.stderr }).on('line', line => {
-    if (!/^Warning: maxDynamic\w+ artificially reduced/.test(line)) process.stderr.write(`${line}\n`)
-  })
-  // A terminal sends Ctrl-C to both processes, anything else to this one only. The command decides what it means.
-  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
-  process.on('SIGINT', () => terminal || child.kill('SIGINT'))
-  process.on('SIGTERM', () => child.kill('SIGTERM'))
-  return new Promise((done, fail) => {
-    child.on('error', fail)
-    child.on('close', (code, signal) => done(code ?? 128 + (signal ? constants.signals[signal] : 0)))
-  })
 }
