@@ -5,36 +5,32 @@
 //   pixels of a moment   patches, square by square     features of a moment
 //   2 · 3 · height ·     0 1 │ 4 5                      last block     │ square 0: patches 0 1 2 3, side by side │ square 1 …
 //   width                2 3 │ 6 7                      block of level │ …
-import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
-import { attention } from '../../../kernels/layers/attention.ts'
-import { gatherInto, type RowPair } from '../../../kernels/layers/gather.ts'
+import { gatherInto } from '../../../kernels/layers/gather.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { layerNorm } from '../../../kernels/layers/norm.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
 import { type Rotation, rope } from '../../../kernels/layers/rope.ts'
 import { type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
 import { featureShape, type Grid, type Tower } from '../../../kernels/networks/shape.ts'
-import { patches } from '../../../kernels/pixels/patches.ts'
-import type { Recording } from '../../../kernels/plan/recording.ts'
 import { columnSum } from '../../../kernels/rows/column-sum.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
-import { squareOrder, tableMeans } from './grid-positions.ts'
-import { joined } from './joined.ts'
+import { tableMeans } from './grid-positions.ts'
+import {
+  channels,
+  type GridTowerSizes,
+  gridFeatures,
+  gridOfPatches,
+  gridRotation,
+  parseBlocks,
+  parseGridTower,
+  patchesOf,
+} from './grid-tower.ts'
+import { joined, selfAttention } from './joined.ts'
 import { affine, type Part, type Shape, type TowerUse } from './part.ts'
 
-export interface GridVitSizes {
-  readonly hidden: number
-  readonly intermediate: number
-  readonly layers: number
-  readonly heads: number
-  /** Pixels across a patch. */
-  readonly patchSize: number
-  /** Patches across a square that becomes one visual token. */
-  readonly square: number
-  /** Frames of one moment. */
-  readonly step: number
+export interface GridVitSizes extends GridTowerSizes {
   /** Positions across the learned table, which is a square. */
   readonly positions: number
   /** Blocks, counted from 0, whose outputs are features beside those of the last one. */
@@ -47,39 +43,25 @@ export interface GridVitPart extends Part<Tower> {
   readonly sizes: GridVitSizes
 }
 
-const channels = 3
 const normEpsilon = 1e-6 // not in the configuration
-const rotationBase = 10000 // neither
 
 /** Reads the keys of Qwen3VLVisionConfig; absent ones get its defaults. */
 export function gridVit(fields: ConfigFields, use?: TowerUse): GridVitPart {
   fields.only('model_type', 'qwen3_vl', 'qwen3_vl_vision')
   fields.only('in_channels', channels)
-  if (use)
-    fields.problem('model_type', 'frames of any shape need the architecture Qwen3VLForConditionalGeneration')
-  const hidden = fields.integer('hidden_size', { minimum: 1, fallback: 1152 })
-  const heads = fields.integer('num_heads', { minimum: 1, fallback: 16 })
-  if (hidden % (4 * heads))
-    fields.problem(
-      'hidden_size',
-      `must be a multiple of 4 · ${heads} heads, to be rotated in pairs by row and column, got ${hidden}`,
-    )
-  const layers = fields.integer('depth', { minimum: 1, maximum: 1000, fallback: 27 })
+  const shared = parseGridTower(fields, defaults, {
+    use,
+    architecture: 'Qwen3VLForConditionalGeneration',
+  })
   const count = fields.integer('num_position_embeddings', { minimum: 1, fallback: 2304 })
   const positions = Math.round(Math.sqrt(count))
   if (positions ** 2 !== count)
     fields.problem('num_position_embeddings', `must be the positions of a square, got ${count}`)
   const activation = fields.oneOf('hidden_act', ['gelu_pytorch_tanh', 'gelu'], 'gelu_pytorch_tanh')
   const sizes: GridVitSizes = {
-    hidden,
-    heads,
-    layers,
+    ...shared,
     positions,
-    intermediate: fields.integer('intermediate_size', { minimum: 1, fallback: 4304 }),
-    patchSize: fields.integer('patch_size', { minimum: 1, maximum: 2 ** 10, fallback: 16 }),
-    square: fields.integer('spatial_merge_size', { minimum: 1, maximum: 64, fallback: 2 }),
-    step: fields.integer('temporal_patch_size', { minimum: 1, maximum: 64, fallback: 2 }),
-    levels: parseLevels(fields, layers),
+    levels: parseBlocks(fields, 'deepstack_visual_indexes', shared.layers, [8, 16, 24]),
     activation: activation === 'gelu' ? 'gelu-erf' : 'gelu-tanh',
   }
   const all = new Map(tensors(sizes))
@@ -93,22 +75,7 @@ export function gridVit(fields: ConfigFields, use?: TowerUse): GridVitPart {
   }
 }
 
-function parseLevels(fields: ConfigFields, layers: number): number[] {
-  const found = fields.raw('deepstack_visual_indexes') ?? [8, 16, 24]
-  const isBlock = (one: unknown): one is number =>
-    Number.isSafeInteger(one) && Number(one) >= 0 && Number(one) < layers
-  if (
-    Array.isArray(found) &&
-    found.every(isBlock) &&
-    found.every((one, i) => i === 0 || one > element(found, i - 1))
-  )
-    return found
-  fields.problem(
-    'deepstack_visual_indexes',
-    `must be blocks from 0 to ${layers - 1} in rising order, got ${JSON.stringify(found)}`,
-  )
-  return []
-}
+const defaults = { hidden: 1152, layers: 27, intermediate: 4304, patchSize: 16 }
 
 function network(sizes: GridVitSizes): Tower {
   const { hidden, heads, layers, patchSize, square, step, positions, levels } = sizes
@@ -153,34 +120,23 @@ function record(
   pixels: Tensor,
   shape: readonly number[],
 ): Tensor {
-  const { recording } = pass
-  const { patchSize, square, step, levels, layers } = sizes
+  const { levels, layers, square } = sizes
   const at = (name: string) => parameter(weights, prefix + name)
-  const [moments, rows, columns] = [element(shape, 0), element(shape, 2) * square, element(shape, 3) * square]
-  const count = rows * columns
-  const patched = recording.tensor('patches', [moments * count, channels * step * patchSize ** 2])
-  patches(recording, { pixels, out: patched, patch: patchSize, step, square })
+  const { moments, grid } = gridOfPatches(shape, square)
+  const patched = patchesOf(pass.recording, pixels, sizes, moments * grid.rows * grid.columns)
   const start = linear(pass, patched, at('embeddings.patch_embedding.weight'), {
     bias: at('embeddings.patch_embedding.bias'),
   })
-  addPositions(pass, start, at('embeddings.position_embedding.weight'), sizes, { rows, columns })
-  const rotation = rotationOf(recording, sizes, { rows, columns }, moments)
+  addPositions(pass, start, at('embeddings.position_embedding.weight'), sizes, grid)
+  const rotation = gridRotation(pass.recording, sizes, grid, moments)
   const outputs: Tensor[] = []
   let x = start
   for (let i = 0; i < layers; i++) {
     x = block(pass, sizes, { x, moments, rotation }, name => at(`encoder.layers.${i}.${name}`))
     if (levels.includes(i)) outputs.push(x)
   }
-  // The last block's features come first. A row of features is a square of patches.
-  const all = [x, ...outputs]
-  const features = pass.output('vision features', shape, all)
-  for (const [level, output] of all.entries()) {
-    const pairs = Array.from({ length: moments * count }, (_, from): RowPair => {
-      return { to: (Math.floor(from / count) * all.length + level) * count + (from % count), from }
-    })
-    gatherInto(pass, output, features, pairs)
-  }
-  return features
+  // The last block's features come first.
+  return gridFeatures(pass, [x, ...outputs], shape)
 }
 
 /** x (moments · patches, hidden) += the table of positions, stretched over the grid. */
@@ -204,41 +160,12 @@ function addPositions(
   })
 }
 
-/** Half of the pairs of a head turn by the row of its patch, half by the column. */
-function rotationOf(
-  recording: Recording,
-  { hidden, heads, square }: GridVitSizes,
-  grid: Grid,
-  moments: number,
-): Rotation {
-  const quarter = hidden / heads / 4
-  const count = grid.rows * grid.columns
-  const angles = squareOrder(grid, square).flatMap(({ row, column }) =>
-    [row, column].flatMap(place =>
-      Array.from({ length: quarter }, (_, i) => place * rotationBase ** (-i / quarter)),
-    ),
-  )
-  const table = (label: string, f: (x: number) => number) =>
-    recording.constant(label, [count, 2 * quarter], Float32Array.from(angles, f))
-  return {
-    cosines: table('cosines', Math.cos),
-    sines: table('sines', Math.sin),
-    positions: recording.constant(
-      'patch numbers',
-      [moments * count],
-      Uint32Array.from({ length: moments * count }, (_, i) => i % count),
-    ),
-  }
-}
-
 function block(
   pass: Pass,
   { heads, hidden, activation }: GridVitSizes,
   { x, moments, rotation }: { x: Tensor; moments: number; rotation: Rotation },
   at: (name: string) => ReturnType<typeof parameter>,
 ): Tensor {
-  const rows = element(x.shape, 0) / moments
-  const headSize = hidden / heads
   const type = pass.recording.factorType
   const norm = (input: Tensor, name: string) =>
     layerNorm(pass, input, {
@@ -247,22 +174,10 @@ function block(
       epsilon: normEpsilon,
       type,
     })
-  const [queries, keys, values] = joined(pass, norm(x, 'norm1'), { names: ['attn.qkv'], at, width: hidden })
+  const columns = joined(pass, norm(x, 'norm1'), { names: ['attn.qkv'], at, width: hidden })
   // Queries and keys lie side by side in one tensor, before the values.
-  rope(pass, queries.tensor, rotation, 2 * heads, headSize)
-  const attended = attention(pass, {
-    queries,
-    keys,
-    values,
-    batches: moments,
-    rows,
-    keyRows: rows,
-    heads,
-    keyValueHeads: heads,
-    headSize,
-    scale: headSize ** -0.5,
-    mask: { kind: 'none' },
-  })
+  rope(pass, columns[0].tensor, rotation, 2 * heads, hidden / heads)
+  const attended = selfAttention(pass, columns, { batches: moments, heads, headSize: hidden / heads })
   const y = linear(pass, attended, at('attn.proj.weight'), { bias: at('attn.proj.bias'), residual: x })
   const fc1 = { bias: at('mlp.linear_fc1.bias'), type, activation } as const
   const wide = linear(pass, norm(y, 'norm2'), at('mlp.linear_fc1.weight'), fc1)

@@ -2,7 +2,6 @@
 import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
-import { attention } from '../../../kernels/layers/attention.ts'
 import { gatherInto } from '../../../kernels/layers/gather.ts'
 import { layerScale } from '../../../kernels/layers/layer-scale.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
@@ -13,7 +12,7 @@ import type { Tower } from '../../../kernels/networks/shape.ts'
 import { patches } from '../../../kernels/pixels/patches.ts'
 import { columnSum } from '../../../kernels/rows/column-sum.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
-import { joined } from './joined.ts'
+import { joined, selfAttention } from './joined.ts'
 import { affine, type Part, type Shape, type TowerUse } from './part.ts'
 
 export interface InternVitSizes {
@@ -173,27 +172,14 @@ function block(
   x: Tensor,
   at: (name: string) => ReturnType<typeof parameter>,
 ): Tensor {
-  const rows = element(x.shape, 0) / frames
   const type = pass.recording.factorType
   const norm = (input: Tensor, name: string) =>
     layerNorm(pass, input, { gain: at(`${name}.weight`), bias: at(`${name}.bias`), epsilon, type })
   const project = (input: Tensor, name: string) =>
     linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`) })
   const names = fused ? [fusedProjection] : projections
-  const [queries, keys, values] = joined(pass, norm(x, 'layernorm_before'), { names, at, width: hidden })
-  const attended = attention(pass, {
-    queries,
-    keys,
-    values,
-    batches: frames,
-    rows,
-    keyRows: rows,
-    heads,
-    keyValueHeads: heads,
-    headSize: hidden / heads,
-    scale: (hidden / heads) ** -0.5,
-    mask: { kind: 'none' },
-  })
+  const columns = joined(pass, norm(x, 'layernorm_before'), { names, at, width: hidden })
+  const attended = selfAttention(pass, columns, { batches: frames, heads, headSize: hidden / heads })
   const y = layerScale(pass, project(attended, 'attention.projection_layer'), at('lambda_1'), x)
   const fc1 = { bias: at('mlp.fc1.bias'), type, activation: 'gelu-erf' } as const
   const wide = linear(pass, norm(y, 'layernorm_after'), at('mlp.fc1.weight'), fc1)

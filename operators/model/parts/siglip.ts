@@ -2,7 +2,6 @@
 import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { addTable } from '../../../kernels/elementwise/activations.ts'
-import { attention } from '../../../kernels/layers/attention.ts'
 import { type LinearOptions, linear } from '../../../kernels/layers/linear.ts'
 import { layerNorm } from '../../../kernels/layers/norm.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
@@ -11,7 +10,7 @@ import type { Tower } from '../../../kernels/networks/shape.ts'
 import { patches } from '../../../kernels/pixels/patches.ts'
 import { columnSum } from '../../../kernels/rows/column-sum.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
-import { joined } from './joined.ts'
+import { joined, selfAttention } from './joined.ts'
 import { affine, type Part, type Shape, type TowerUse } from './part.ts'
 
 export interface SiglipSizes {
@@ -169,7 +168,6 @@ function block(
   at: (name: string) => ReturnType<typeof parameter>,
 ): Tensor {
   const { heads, headSize, hidden, normEpsilon } = sizes
-  const tokens = element(x.shape, 0) / frames
   const type = pass.recording.factorType
   const project = (input: Tensor, name: string, options: LinearOptions = { type }) =>
     linear(pass, input, at(`${name}.weight`), { bias: at(`${name}.bias`), ...options })
@@ -182,20 +180,8 @@ function block(
     })
   const h = norm(x, 'layer_norm1')
   const names = ['self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj']
-  const [queries, keys, values] = joined(pass, h, { names, at, width: hidden })
-  const attended = attention(pass, {
-    queries,
-    keys,
-    values,
-    batches: frames,
-    rows: tokens,
-    keyRows: tokens,
-    heads,
-    keyValueHeads: heads,
-    headSize,
-    scale: headSize ** -0.5,
-    mask: { kind: 'none' },
-  })
+  const columns = joined(pass, h, { names, at, width: hidden })
+  const attended = selfAttention(pass, columns, { batches: frames, heads, headSize })
   const y = project(attended, 'self_attn.out_proj', { residual: x })
   const z = norm(y, 'layer_norm2')
   const wide = project(z, 'mlp.fc1', { type, activation: activations[sizes.activation] })
