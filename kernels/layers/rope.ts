@@ -20,18 +20,19 @@ export function rope(pass: Pass, x: Tensor, rotation: Rotation, heads: number, h
 }
 
 /**
- * The rotation of rows with three positions each, of which every pair of a head turns by one: `positions` u32 (3, rows), `sections`
+ * The rotation of rows with three positions each, of which every pair of a head turns by one: `positions` u32 (3, rows), `streams`
  * as in `pickAngles`, tables as of `rotationTables`.
  */
 export function streamRotation(
   recording: Recording,
   { cosines, sines, positions }: Rotation,
-  sections: readonly number[],
+  streams: readonly number[],
 ): Rotation {
   const [rows, half] = [positions.shape[1], cosines.shape[1]]
+  const list = recording.constant('streams', [half], Uint32Array.from(streams))
   const picked = (table: Tensor) => {
     const out = recording.tensor(`${table.label} of rows`, [rows, half])
-    pickAngles(recording, { table, positions, sections, out })
+    pickAngles(recording, { table, positions, streams: list, out })
     return out
   }
   const numbers = Uint32Array.from({ length: rows }, (_, row) => row)

@@ -1,4 +1,5 @@
 // Blocks that the language models share: RMS norm, rotary attention, a gated feed-forward half.
+import { streamsInBlocks, streamsInTurn } from '../../../kernels/attention/pick-angles.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { rmsNorm } from '../../../kernels/layers/norm.ts'
@@ -36,6 +37,19 @@ export interface DecoderDefaults {
   maxPositions: number
   /** By default 10000. */
   ropeTheta?: number
+  /** By default 1e-6. */
+  normEpsilon?: number
+}
+
+/** Those that Qwen2Config and Qwen3Config share. */
+export const qwenDefaults = {
+  hidden: 4096,
+  intermediate: 22016,
+  layers: 32,
+  heads: 32,
+  keyValueHeads: 32,
+  vocabulary: 151936,
+  maxPositions: 32768,
 }
 
 /** In what the blocks of one language model differ from those of another. */
@@ -45,8 +59,8 @@ export interface DecoderKind {
   headsNormed?: boolean
   /** `dynamic` rotations may be named. */
   isDynamic?: boolean
-  /** Tokens have three positions, of which pairs of a head turn by one each, in turn. */
-  isSectioned?: boolean
+  /** Tokens have three positions, of which pairs of a head turn by one each: in turn, or in blocks. */
+  sections?: 'in turn' | 'in blocks'
 }
 
 export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
@@ -70,12 +84,12 @@ export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
 export function parseDecoder(
   fields: ConfigFields,
   defaults: DecoderDefaults,
-  { biased = false, headsNormed = false, isDynamic = false, isSectioned = false }: DecoderKind = {},
+  { biased = false, headsNormed = false, isDynamic = false, sections: order }: DecoderKind = {},
 ): DecoderSizes {
   fields.only('hidden_act', 'silu')
   fields.only('attention_dropout', 0)
   checkLayerTypes(fields)
-  const { ropeTheta, sections } = parseRope(fields, defaults, { isDynamic, isSectioned })
+  const { ropeTheta, sections } = parseRope(fields, defaults, { isDynamic, order })
   const hidden = fields.integer('hidden_size', { minimum: 1, fallback: defaults.hidden })
   const heads = fields.integer('num_attention_heads', { minimum: 1, fallback: defaults.heads })
   // Null means as many as query heads; a missing key means the library's default.
@@ -100,12 +114,12 @@ export function parseDecoder(
     layers: fields.integer('num_hidden_layers', { minimum: 1, maximum: 1000, fallback: defaults.layers }),
     vocabulary: fields.integer('vocab_size', { minimum: 1, fallback: defaults.vocabulary }),
     ropeTheta,
-    normEpsilon: fields.number('rms_norm_eps', { minimum: 0, fallback: 1e-6 }),
+    normEpsilon: fields.number('rms_norm_eps', { minimum: 0, fallback: defaults.normEpsilon ?? 1e-6 }),
     tied: fields.boolean('tie_word_embeddings', false),
     maxPositions: fields.integer('max_position_embeddings', { minimum: 1, fallback: defaults.maxPositions }),
     biased,
     headsNormed,
-    ...(sections && { sections }),
+    ...(sections && { streams: order === 'in turn' ? streamsInTurn(sections) : streamsInBlocks(sections) }),
   }
 }
 
@@ -136,32 +150,37 @@ function parseRope(
     : fields.number('rope_theta', { ...theta, fallback: defaults.ropeTheta ?? 10000 })
   // transformers 5 takes it from here, older versions from its own key: both must say the same
   scaling.only('rope_theta', ropeTheta)
-  if (!kind.isSectioned) return { ropeTheta }
-  return { ropeTheta, sections: sectionsOf(rope.has('mrope_section') ? rope : scaling) }
+  if (!kind.order) return { ropeTheta }
+  const fallback = kind.order === 'in turn' ? [24, 20, 20] : [16, 24, 24]
+  return { ropeTheta, sections: sectionsOf(rope.has('mrope_section') ? rope : scaling, fallback) }
 }
 
 /** Pairs of a head that turn by time, row and column. */
-function sectionsOf(rope: ConfigFields): readonly number[] {
-  const found = rope.raw('mrope_section') ?? [24, 20, 20]
+function sectionsOf(rope: ConfigFields, fallback: readonly number[]): readonly number[] {
+  const found = rope.raw('mrope_section') ?? fallback
   const isSize = (one: unknown): one is number => Number.isSafeInteger(one) && Number(one) >= 0
   if (Array.isArray(found) && found.length === 3 && found.every(isSize)) return found
   rope.problem('mrope_section', `must be three numbers of pairs, got ${shown(found)}`)
-  return [24, 20, 20]
+  return fallback
 }
 
-type RopeKind = Required<Pick<DecoderKind, 'isDynamic' | 'isSectioned'>>
+interface RopeKind {
+  isDynamic: boolean
+  order: DecoderKind['sections']
+}
 
 /**
  * Rotary positions in both spellings of transformers (`type` before version 4.45, `rope_type` since): the plain kind, and
- * if `isDynamic` also `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end.
+ * if `isDynamic` also `dynamic`, which rotates as that does up to `max_position_embeddings`, where our prompts end. Pairs that turn in blocks were first called `mrope`.
  */
-function checkRope(rope: ConfigFields, { isDynamic, isSectioned }: RopeKind): void {
-  const kinds = isDynamic ? ['default', 'dynamic'] : ['default']
+function checkRope(rope: ConfigFields, { isDynamic, order }: RopeKind): void {
+  const kinds = ['default', ...(isDynamic ? ['dynamic'] : []), ...(order === 'in blocks' ? ['mrope'] : [])]
   rope.only('rope_type', ...kinds)
   rope.only('type', ...kinds)
   if (!rope.has('rope_type') && !rope.has('type')) rope.only('factor', 1)
   rope.only('partial_rotary_factor', 1)
-  if (isSectioned) rope.oneOf('mrope_interleaved', [true], true)
+  if (order === 'in turn') rope.oneOf('mrope_interleaved', [true], true)
+  else if (order) rope.only('mrope_interleaved', false)
   else rope.only('mrope_section')
   for (const layer of ['full_attention', 'sliding_attention']) rope.only(layer)
 }
