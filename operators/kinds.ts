@@ -92,6 +92,8 @@ export interface Prompt {
   features: Tensor
   /** How the features were made, so that another process can make them again. */
   made?: PromptMade
+  /** Seconds from one moment of the clip to the next, where the model's positions depend on it. */
+  momentSeconds?: number
 }
 
 export interface PromptMade {
@@ -119,6 +121,8 @@ export interface Example {
   features?: Tensor
   /** (frames, 3, height, width) f32, normalised, instead of the features when the tower is trained too. */
   pixels?: Tensor
+  /** Seconds from one moment of the clip to the next, where the model's positions depend on it. */
+  momentSeconds?: number
 }
 
 /** Kind `group`: the completions of one prompt. */

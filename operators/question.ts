@@ -130,6 +130,8 @@ export interface ModelInput {
   ids: readonly number[]
   /** (frames · tokens, vision hidden), on the GPU. */
   features: Tensor
+  /** Seconds from one moment of the clip to the next, where the model's positions depend on it. */
+  momentSeconds?: number
 }
 
 export interface Reply {

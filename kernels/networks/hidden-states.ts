@@ -72,7 +72,7 @@ export function hiddenStates(
 /** The rotations of packed rows: by one position each, or by three. */
 function rotationOf(
   recording: Recording,
-  { headSize, ropeTheta, sections }: LanguageShape,
+  { headSize, ropeTheta, streams }: LanguageShape,
   packed: Packed,
 ): Rotation {
   const { rows } = packed.packing
@@ -80,10 +80,10 @@ function rotationOf(
   const values = derived(
     () => packed.packing,
     ({ positions, gridRows, gridColumns }) =>
-      Uint32Array.from(sections ? [...positions, ...gridRows, ...gridColumns] : positions),
+      Uint32Array.from(streams ? [...positions, ...gridRows, ...gridColumns] : positions),
   )
-  const positions = recording.input('positions', sections ? [3, rows] : [rows], values)
-  return sections ? streamRotation(recording, { ...tables, positions }, sections) : { ...tables, positions }
+  const positions = recording.input('positions', streams ? [3, rows] : [rows], values)
+  return streams ? streamRotation(recording, { ...tables, positions }, streams) : { ...tables, positions }
 }
 
 /** Hidden states with what the connector has for this layer added at the visual tokens. */

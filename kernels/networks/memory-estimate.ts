@@ -140,11 +140,13 @@ function promptOf(model: DevicelessModel, extent: Extent) {
   const { shape, weights } = model
   const { vision } = shape
   const { frames } = extent
-  const places = vision.grid ? Math.ceil(frames / vision.grid.step) : 1
+  const { grid } = vision
+  const places = grid && grid.positionsPerSecond === undefined ? Math.ceil(frames / grid.step) : 1
   const all = [...new Array(places).fill(imagePlaceholderId), ...ids(wordsOf(model, extent))]
   const pixels = outside('pixels', assumedPixels(vision, frames))
-  if (trainsVision(weights)) return { ids: all, pixels }
-  return { ids: all, features: outside('features', featureShape(vision, pixels.shape)) }
+  const prompt = { ids: all, momentSeconds: 1 }
+  if (trainsVision(weights)) return { ...prompt, pixels }
+  return { ...prompt, features: outside('features', featureShape(vision, pixels.shape)) }
 }
 
 /** The pixels of frames of the size that a plan assumes. */

@@ -21,6 +21,8 @@ export interface Sequence {
   features?: Tensor
   /** (frames, channels, height, width): the vision tower then runs in the pass, so that it can be trained. */
   pixels?: Tensor
+  /** Seconds from one moment of the clip to the next. Wanted where seconds take positions (`positionsPerSecond` of the tower's grid). */
+  momentSeconds?: number
   /** For each of `ids`, the token that it should be, or `ignoredLabel`. */
   labels?: readonly number[]
   /** Each continues the prompt; all its tokens are supervised. */
@@ -41,12 +43,19 @@ export interface Sequence {
  * The row of r predicts a and x, the row of a predicts b. The last tokens, c and y, predict nothing and get no row.
  *
  * Visual tokens with a grid have three positions: their moment's, and from it on their row and column. Text goes on after the
- * longer side of the grid. Here two rows of three tokens stand between p and q:
+ * longest of the three. Here two rows of three tokens stand between p and q:
  *
  *   token     p │ v v v  v v v │ q
  *   position  0 │ 1 1 1  1 1 1 │ 4      in time
  *   row       0 │ 1 1 1  2 2 2 │ 4
  *   column    0 │ 1 2 3  1 2 3 │ 4
+ *
+ * If all moments stand in one place, seconds between them take positions in time. Two moments of one row, 4 positions apart:
+ *
+ *   token     p │ v v v  w w w │ q
+ *   position  0 │ 1 1 1  5 5 5 │ 6
+ *   row       0 │ 1 1 1  1 1 1 │ 6
+ *   column    0 │ 1 2 3  1 2 3 │ 6
  */
 export interface Packing {
   rows: number
@@ -78,6 +87,8 @@ export interface VisualTokens {
   count: number
   /** The tokens of one moment, where they have positions of their own. */
   grid?: Grid | undefined
+  /** Positions in time from one moment to the next, where all moments stand in one place. */
+  interval?: number | undefined
 }
 
 /**
@@ -116,7 +127,7 @@ export function pack(
     }
     const visual: RowPair[] = []
     const labels: number[] = []
-    const { count: atEach, grid } = visualTokensAtEach(sequence, visualTokensOf)
+    const { count: atEach, grid, interval = 0 } = visualTokensAtEach(sequence, visualTokensOf)
     const isFull = () => packing.rows - start >= maxLength
     let next = 0
     sequence.ids.forEach((id, i) => {
@@ -128,12 +139,14 @@ export function pack(
       }
       const first = next
       for (let v = 0; v < atEach && !isFull(); v++) {
-        const [row, column] = grid ? [Math.floor(v / grid.columns), v % grid.columns] : [0, 0]
-        const to = grid ? addRow(prompt, first, first + row, first + column) : addRow(prompt, next++)
+        const place = grid && placeOf(v, grid, interval)
+        const to = place
+          ? addRow(prompt, first + place.time, first + place.row, first + place.column)
+          : addRow(prompt, next++)
         visual.push({ to, from: visual.length })
         labels.push(ignoredLabel)
       }
-      if (grid) next = first + Math.max(grid.rows, grid.columns)
+      if (grid) next = first + Math.max(grid.rows, grid.columns, placeOf(atEach - 1, grid, interval).time + 1)
     })
     const length = packing.rows - start
     packing.visual.push(visual)
@@ -153,6 +166,13 @@ export function pack(
   return packing
 }
 
+/** The positions of a visual token after that of the first of its place; those in time are whole numbers in float32, as in transformers. */
+function placeOf(v: number, { rows, columns }: Grid, interval: number) {
+  const [moment, token] = [Math.floor(v / (rows * columns)), v % (rows * columns)]
+  const time = Math.floor(Math.fround(moment * Math.fround(interval)))
+  return { time, row: Math.floor(token / columns), column: token % columns }
+}
+
 /** Visual tokens in the place of each placeholder. */
 function visualTokensAtEach(
   sequence: Sequence,
@@ -160,24 +180,29 @@ function visualTokensAtEach(
 ): VisualTokens {
   const places = sequence.ids.filter(id => id === imagePlaceholderId).length
   if (places === 0) return { count: 0 }
-  const { count: all, grid } = visualTokensOf(sequence)
+  const { count: all, grid, interval } = visualTokensOf(sequence)
   if (all % places !== 0)
     throw new Error(`${places} places for visual tokens must divide the ${all} visual tokens of a clip`)
-  if (grid && all / places !== grid.rows * grid.columns)
+  if (grid && interval === undefined && all / places !== grid.rows * grid.columns)
     throw new Error(
       `${places} places for visual tokens must be one for each moment of a clip with ${all} visual tokens, ${grid.rows} × ${grid.columns} of a moment`,
     )
-  return { count: all / places, grid }
+  return { count: all / places, grid, interval }
 }
 
 /** For `pack`: the visual tokens that a model makes of a sequence's clip. */
 export const visualTokensOf =
   ({ vision, connector }: Pick<ModelShape, 'vision' | 'connector'>) =>
-  ({ features, pixels }: Sequence): VisualTokens => {
+  ({ features, pixels, momentSeconds }: Sequence): VisualTokens => {
     const shape = features?.shape ?? (pixels && featureShape(vision, pixels.shape))
     if (!shape) return { count: 0 }
     const count = connector.visualTokens(sizeOf(shape.slice(0, -1)))
-    return { count, grid: vision.grid && gridOf(shape) }
+    if (!vision.grid) return { count }
+    const { positionsPerSecond } = vision.grid
+    if (positionsPerSecond === undefined) return { count, grid: gridOf(shape) }
+    if (momentSeconds === undefined)
+      throw new Error('a prompt of this model must say how many seconds lie between the moments of its clip')
+    return { count, grid: gridOf(shape), interval: positionsPerSecond * momentSeconds }
   }
 
 /** The packing of sequences for a model, with empty rows as its device wants them. */

@@ -46,6 +46,11 @@ export interface TowerGrid {
   readonly step: number
   /** Blocks whose outputs are features. */
   readonly levels: number
+  /**
+   * Positions in time that a second of a clip takes, where all moments of a clip stand in one place of a prompt. Undefined where
+   * each has a place of its own.
+   */
+  readonly positionsPerSecond?: number
 }
 
 /** Rows and columns of visual tokens. */
@@ -87,10 +92,10 @@ export interface LanguageShape {
   /** The projections of queries, keys and values have biases. */
   readonly biased: boolean
   /**
-   * Pairs of a head that turn by a token's position in time, its row and its column (`pickAngles`). Undefined where a token has one
-   * position.
+   * By which of a token's positions each pair of a head turns (`pickAngles`): 0 in time, 1 its row, 2 its column. Undefined where a
+   * token has one position.
    */
-  readonly sections?: readonly number[]
+  readonly streams?: readonly number[]
 }
 
 /** A language model. */

@@ -5,6 +5,7 @@ import { featureShape } from '../../kernels/networks/shape.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { FeatureCache } from '../model/feature-cache.ts'
+import { timingOf } from '../model/moment-seconds.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { zeroFeatures } from '../model/zero-features.ts'
 import { modelDims } from '../ports.ts'
@@ -56,14 +57,16 @@ export default operator({
         const seesAll = indices.join() === clip.frames.join()
         const features = seesAll ? all : await featuresOfSome(model, clip, { all, indices, visual })
         const dispose = seesAll ? shared.take() : () => free(features)
-        const { text: prompt, ids } = promptOf(model.tokenizer, templateFor(model, template), text, wording, {
+        const shown = {
           seconds: indices.map(frame => frame / framesPerSecond),
           durationSeconds: clip.durationSeconds,
-        })
+        }
+        const words = promptOf(model.tokenizer, templateFor(model, template), text, wording, shown)
+        const input = { ids: words.ids, features, ...timingOf(model, shown) }
         const seconds = i === 0 ? { ...question.seconds, encode } : {}
         emissions.push(
           context.emit(
-            { ...question, prompt, input: { ids, features }, seconds },
+            { ...question, prompt: words.text, input, seconds },
             { key: question.fields.id, bytes: bytesOf(features), dispose, keep: false },
           ),
         )

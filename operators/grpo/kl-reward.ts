@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { seenOf } from '../model/moment-seconds.ts'
 import { groupPort } from '../ports.ts'
 import { withCombined, withNamed } from '../reward/with-reward.ts'
 import { klFields, tokenKl } from './kl.ts'
@@ -43,11 +44,7 @@ export default operator({
       context.each(async (group: Group) => {
         const { prompt, completions } = group
         const share = {
-          sequence: {
-            ids: prompt.ids,
-            features: prompt.features,
-            completions: completions.map(({ ids }) => ids),
-          },
+          sequence: { ...seenOf(prompt), completions: completions.map(({ ids }) => ids) },
         }
         const policy = await logProbRows(context.resource<LoadedModel>(model), share, temperature)
         const reference = await logProbRows(context.resource<LoadedModel>(other), share, temperature)

@@ -5,6 +5,7 @@ import type { Sequence } from '../../kernels/networks/packing.ts'
 import { drawnSupport } from '../../kernels/networks/training/drawn-support.ts'
 import { submitForward, type VideoModel } from '../../kernels/networks/video-model.ts'
 import type { Completion, Group } from '../kinds.ts'
+import { seenOf } from '../model/moment-seconds.ts'
 import { shownCompletion } from '../reward/usable.ts'
 import { GroupError } from './group-error.ts'
 import type { ImportanceOptions } from './importance.ts'
@@ -79,7 +80,7 @@ export async function prepare(
 ): Promise<UpdateShare> {
   const { temperature, importance, topK, topP, minP } = options
   const ids = completions.map(completion => completion.ids)
-  const sequence = { ids: prompt.ids, features: prompt.features, completions: ids }
+  const sequence = { ...seenOf(prompt), completions: ids }
   const rows = {
     advantages: completions.map(advantageOf),
     mask: completions.map(completion => maskOf(completion, endIds, options)),

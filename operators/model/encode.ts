@@ -6,6 +6,7 @@ import { promptOf, wordingFields } from '../text/prompt.ts'
 import { templateField, templateFor } from '../text/template.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { featuresOfFrames, shapeOfFeatures } from './frame-features.ts'
+import { timingOf } from './moment-seconds.ts'
 import { visionMemory } from './sizes.ts'
 import { zeroFeatures } from './zero-features.ts'
 
@@ -46,7 +47,7 @@ export default operator({
             ? hidden(model, shapeOfFeatures(model, name, clip))
             : await featuresOfFrames(model, name, clip)
         const origin = made && { made: { ...made, model: name, visual, indices, shape: features.shape } }
-        const prompt: Prompt = { sample, text, ids, features, ...origin }
+        const prompt: Prompt = { sample, text, ids, features, ...timingOf(model, clip), ...origin }
         return context.emit(prompt, options)
       }),
     ),

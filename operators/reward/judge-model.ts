@@ -3,6 +3,7 @@ import { at } from '../../engine/shared/at.ts'
 import { generate, type PromptRequest } from '../../kernels/networks/generation/batch-writer.ts'
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { seenOf } from '../model/moment-seconds.ts'
 import { groupPort } from '../ports.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
@@ -52,7 +53,7 @@ export default operator({
           : completions.map(completion => filled(config.ask, group, completion))
       const asked = questions.map((question): PromptRequest => {
         const { ids } = promptOf(model.tokenizer, templateFor(model, template), question, wording)
-        return { ids, features: prompt.features, seeds: [0] }
+        return { ...seenOf(prompt), ids, seeds: [0] }
       })
       const { eosIds: endIds } = model.config
       const written = await generate(model, asked, greedy, { maxNewTokens, endIds, signal: context.signal })

@@ -5,6 +5,7 @@ import type { Example, Frames, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import type { Tokenizer } from '../model/checkpoint/tokenizer.ts'
 import { featuresOfFrames } from '../model/frame-features.ts'
+import { timingOf } from '../model/moment-seconds.ts'
 import { visionMemory } from '../model/sizes.ts'
 import { examplePort, framesPort, modelDims } from '../ports.ts'
 import type { ShownClip } from '../text/smolvlm-frames.ts'
@@ -34,10 +35,10 @@ export default operator({
         const model = context.resource<LoadedModel>(name)
         const written = exampleOf(model.tokenizer, templateFor(model, template), { sample, clip }, key)
         const { pixels } = clip
-        if (pixels && trainsVision(model.weights))
-          return context.emit<Example>({ sample, ...written, pixels })
+        const about = { sample, ...written, ...timingOf(model, clip) }
+        if (pixels && trainsVision(model.weights)) return context.emit<Example>({ ...about, pixels })
         const { features, options } = await featuresOfFrames(model, name, clip)
-        return context.emit<Example>({ sample, ...written, features }, options)
+        return context.emit<Example>({ ...about, features }, options)
       }),
     ),
   }),

@@ -24,7 +24,7 @@ export interface Template {
 
 export type TemplateName = keyof typeof templates
 
-/** InternVL3's and Qwen3-VL's, in the form of ChatML. */
+/** InternVL3's and Qwen-VL's, in the form of ChatML. */
 const chatMl = {
   image: '<image>{content}',
   user: '<|im_start|>user\n{content}<|im_end|>\n',
@@ -70,6 +70,13 @@ export const templates = {
   internvl: { ...chatMl, system: '' },
   qwen3vl: { ...chatMl, system: '', frames: qwen3VlFrames, frameWords: 7 },
   qwen3vl_4: { ...chatMl, system: '', frames: qwen3VlMoments, frameWords: 6 },
+  qwen25vl: {
+    ...chatMl,
+    system: '<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n',
+    // All frames are one place: their times are positions, not words.
+    frames: () => '<|vision_start|><image><|vision_end|>',
+    frameWords: 0,
+  },
   // The words that the code beside its authors' layout begins with.
   internvl_chat: {
     ...chatMl,
@@ -82,7 +89,17 @@ export const templates = {
 /** Config field of operators that render conversations. */
 export const templateField = {
   type: 'string',
-  enum: ['model', 'qwen2_base', 'pretrain', 'smolvlm', 'internvl', 'internvl_chat', 'qwen3vl', 'qwen3vl_4'],
+  enum: [
+    'model',
+    'qwen2_base',
+    'pretrain',
+    'smolvlm',
+    'internvl',
+    'internvl_chat',
+    'qwen25vl',
+    'qwen3vl',
+    'qwen3vl_4',
+  ],
   default: 'model',
   description:
     'Conversation template. model: the one that the model was trained with. qwen3vl_4: without the tokens that transformers 5 leaves around all frames. `pretrain` leaves out the question, to learn captions from the frames alone.',

@@ -32,6 +32,7 @@ INTERNVL_CHAT = (
 )
 
 QWEN3_CHAT = INTERNVL_CHAT.replace("<video>\n", "<|vision_start|><|video_pad|><|vision_end|>")
+QWEN25_CHAT = "{{'<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n'}}" + QWEN3_CHAT
 
 
 class SmolVlm:
@@ -200,6 +201,59 @@ class Qwen3Vl:
         return Qwen3VLProcessor(image, tokenizer, video, chat_template=QWEN3_CHAT)
 
 
+class Qwen25Vl(Qwen3Vl):
+    """All visual tokens stand in one place; 4 frames are 2 pairs of 3 x 5, of which a window has 2 x 2, 2 x 1, 1 x 2 or 1."""
+
+    frames, tokens_of_frame, pixels = (4, 3, 36, 60), 30, (48, 216)
+    places = 1
+    # seconds from one pair to the next, and positions that a second takes
+    interval, rate = 0.75, 3
+
+    def model(self, eos, ids_of):
+        from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+        vision = dict(hidden_size=24, intermediate_size=43, depth=3, num_heads=2, hidden_act="silu", in_channels=3)
+        vision.update(patch_size=6, temporal_patch_size=2, spatial_merge_size=2, out_hidden_size=30, window_size=24)
+        vision.update(fullatt_block_indexes=[1], tokens_per_second=self.rate)
+        text = dict(hidden_size=30, intermediate_size=37, num_hidden_layers=2, num_attention_heads=3)
+        text.update(num_key_value_heads=1, vocab_size=409, rms_norm_eps=1e-6, max_position_embeddings=4096)
+        text.update(eos_token_id=eos, bos_token_id=397, tie_word_embeddings=True)
+        text.update(rope_parameters=dict(rope_type="default", rope_theta=1e6, mrope_section=[2, 1, 2]))
+        whole = {name + "_id": ids_of[token] for name, token in self.special.items()}
+        whole.update(tie_word_embeddings=True, vision_config=vision, text_config=text)
+        self.start, self.end = whole["vision_start_token_id"], whole["vision_end_token_id"]
+        return Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLConfig(**whole)
+
+    def stored(self, name):
+        """Files keep the names that parameters had before version 4.52."""
+        return name.replace("model.language_model.", "model.", 1).replace("model.visual.", "visual.", 1)
+
+    def inputs(self, frames, tokens):
+        return dict(super().inputs(frames, tokens), second_per_grid_ts=torch.tensor([self.interval]))
+
+    def stages(self, model, frames):
+        """Blocks and merger see squares window by window; visual tokens are square by square again, and so are features here."""
+        patches, grid = self.patched(frames)
+        found = model.model.visual(patches, grid_thw=grid)
+        features = found.last_hidden_state
+        from transformers.vision_utils import get_vision_window_index
+
+        order, _ = get_vision_window_index(grid, spatial_merge_size=2, window_size=24, patch_size=6)
+        features = features.reshape(len(order), 4, -1)[torch.argsort(order)].reshape(len(features), -1)
+        return features, found.pooler_output
+
+    def processor(self, tokenizer):
+        from transformers import Qwen2_5_VLProcessor, Qwen2VLVideoProcessor
+
+        try:
+            from transformers import Qwen2VLImageProcessor as ImageProcessor
+        except ImportError:
+            from transformers import Qwen2VLImageProcessorFast as ImageProcessor
+        given = dict(patch_size=6, temporal_patch_size=2, merge_size=2, size={"shortest_edge": 500, "longest_edge": 1000})
+        image, video = ImageProcessor(**given), Qwen2VLVideoProcessor(**given)
+        return Qwen2_5_VLProcessor(image, tokenizer, video, chat_template=QWEN25_CHAT)
+
+
 class InternVl:
     special = {
         "start_image_token": "<img>",
@@ -258,7 +312,7 @@ class InternVl:
         )
 
 
-FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl(), "qwen3vl": Qwen3Vl()}
+FAMILIES = {"smolvlm": SmolVlm(), "internvl": InternVl(), "qwen25vl": Qwen25Vl(), "qwen3vl": Qwen3Vl()}
 
 
 def write_tokenizer(family, source, out):
@@ -306,7 +360,8 @@ def write_numbers(family, model, eos, out):
     frames = torch.randn(*family.frames).clamp(-1, 1).float().double()
     words = torch.randint(0, 397, (40,)).tolist()
     shown = family.placeholders(PLACEHOLDER) if hasattr(family, "placeholders") else [PLACEHOLDER]
-    prompt = [*words[:5], *shown, *words[5:8], *shown, *words[8:14]]
+    again = shown if getattr(family, "places", 2) == 2 else []
+    prompt = [*words[:5], *shown, *words[5:8], *again, *words[8:14]]
     answer = [*words[14:24], eos]
     ids = [*prompt, *answer]
     labels = [-100] * len(prompt) + answer
@@ -344,10 +399,12 @@ def write_numbers(family, model, eos, out):
             tensors["sft.grad." + family.stored(name)] = weight.grad
     tensors = {name: tensor.detach().float().contiguous() for name, tensor in tensors.items()}
     save_file(tensors, os.path.join(out, "expected.safetensors"))
-    expected = {"prompt": prompt, "ids": ids, "labels": labels, "loss": float(loss), "greedy": greedy[start:]}
+    expected = {"prompt": prompt, "ids": ids, "labels": labels, "loss": loss.item(), "greedy": greedy[start:]}
+    if hasattr(family, "interval"):
+        expected["momentSeconds"] = family.interval
     with open(os.path.join(out, "expected.json"), "w") as file:
         json.dump(expected, file)
-    return float(loss)
+    return loss.item()
 
 
 def two_frames(generator):
@@ -392,6 +449,8 @@ def write_processor(family, ids_of, out, note):
     ids = found["input_ids"][0].tolist()
     written = tokenizer.decode(ids, skip_special_tokens=False)
     said = dict(question=QUESTION, chat=text, text=written, ids=ids, image=family.image, seconds=family.seconds, duration=DURATION)
+    if "second_per_grid_ts" in found:
+        said["momentSeconds"] = float(found["second_per_grid_ts"][0])
     with open(os.path.join(out, "processor.json"), "w") as file:
         json.dump(said, file)
 

@@ -14,7 +14,7 @@ const device = await openDevice()
 t.teardown(() => device.close())
 
 await onEachFamily(t, async (device, t) => {
-  for (const family of ['smolvlm', 'internvl', 'qwen3vl']) {
+  for (const family of ['smolvlm', 'internvl', 'qwen25vl', 'qwen3vl']) {
     const folder = fixture(join('families', family))
     await t.test(`${family}: every number is that of transformers`, async t => {
       for (const { name, error, bound, ok } of await checkFamily(folder, device))
@@ -27,7 +27,7 @@ await onEachFamily(t, async (device, t) => {
   }
 })
 
-for (const family of ['smolvlm', 'qwen3vl'])
+for (const family of ['smolvlm', 'qwen25vl', 'qwen3vl'])
   t.test(`a saved ${family} has the names of the checkpoint that it came from`, async t => {
     const folder = fixture(join('families', family))
     const checkpoint = await openCheckpoint(folder)

@@ -6,7 +6,7 @@ import { sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { Pass } from '../../kernels/layers/pass.ts'
 import { generate } from '../../kernels/networks/generation/batch-writer.ts'
 import { hiddenStates } from '../../kernels/networks/hidden-states.ts'
-import { pack, visualTokensOf } from '../../kernels/networks/packing.ts'
+import { pack, type Sequence, visualTokensOf } from '../../kernels/networks/packing.ts'
 import { featureShape, type LanguageModel, type TowerGrid } from '../../kernels/networks/shape.ts'
 import { encodeFrames, forward, promptStates, type VideoModel } from '../../kernels/networks/video-model.ts'
 import { patches } from '../../kernels/pixels/patches.ts'
@@ -15,6 +15,7 @@ import { Recording } from '../../kernels/plan/recording.ts'
 import { openCheckpoint } from '../../operators/model/checkpoint/checkpoint.ts'
 import { loadModel } from '../../operators/model/checkpoint/load-model.ts'
 import type { ModelConfig } from '../../operators/model/checkpoint/model-config.ts'
+import { timingOf } from '../../operators/model/moment-seconds.ts'
 import { sftLoss } from '../../operators/sft/loss.ts'
 import { renderPrompt, templates } from '../../operators/text/template.ts'
 import { tokenize } from '../../operators/text/tokenize.ts'
@@ -30,6 +31,8 @@ interface ExpectedJson {
   labels: number[]
   loss: number
   greedy: number[]
+  /** Of models whose positions depend on time. */
+  momentSeconds?: number
 }
 
 /** Compares a folder of families.py with what we compute in float32, gradients of all three parts included. */
@@ -39,6 +42,7 @@ export async function checkFamily(folder: string, device: Device): Promise<Row[]
   const expected = await openExpected(join(folder, 'expected.safetensors'))
   const model = await loadModel(device, checkpoint, ['connector', 'language', 'vision'])
   const { shape, weights, config } = model
+  const timing = json.momentSeconds === undefined ? {} : { momentSeconds: json.momentSeconds }
   const bounds = boundsOf(shape, 'float32')
   const rows: Row[] = []
   const frames = device.tensor('frames', expected.shape('frames'), 'f32', await expected.read('frames'))
@@ -52,16 +56,21 @@ export async function checkFamily(folder: string, device: Device): Promise<Row[]
     for (const tensor of [more, found]) device.freeTensor(tensor)
   }
   if (expected.names('positions').length > 0)
-    rows.push(...(await checkLayers(expected, model, { ...json, features })))
+    rows.push(...(await checkLayers(expected, model, { ids: json.ids, features, ...timing })))
 
-  const { logits } = await promptStates(model, { ids: json.prompt, features })
+  const { logits } = await promptStates(model, { ids: json.prompt, features, ...timing })
   rows.push(await near(expected, 'prompt.logits', logits, bounds.logits))
   const greedy = { greedy: true, temperature: 1, topK: 0, topP: 1 }
   const limits = { maxNewTokens: json.greedy.length, endIds: config.eosIds }
-  const [[found]] = await generate(model, [{ ids: json.prompt, features, seeds: [0] }], greedy, limits)
+  const [[found]] = await generate(
+    model,
+    [{ ids: json.prompt, features, ...timing, seeds: [0] }],
+    greedy,
+    limits,
+  )
   rows.push(row('greedy ids that differ', differences(found, json.greedy), 0))
 
-  const pass = await forward(model, [{ ids: json.ids, labels: json.labels, pixels: frames }], true)
+  const pass = await forward(model, [{ ids: json.ids, labels: json.labels, pixels: frames, ...timing }], true)
   const { loss, dLogProbs } = sftLoss([pass.logProbs])
   pass.backward(Float32Array.from(dLogProbs[0]))
   pass.free()
@@ -131,9 +140,9 @@ function sideBySide(values: Float32Array, blocks: number, levels: number, column
 async function checkLayers(
   expected: Expected,
   { device, shape, weights, maxLength, precision }: VideoModel,
-  { ids, features }: { ids: readonly number[]; features: Tensor },
+  sequence: Sequence,
 ): Promise<Row[]> {
-  const sequences = [{ ids, features }]
+  const sequences = [sequence]
   const packing = pack(sequences, visualTokensOf(shape), maxLength)
   const positions = [...packing.positions, ...packing.gridRows, ...packing.gridColumns]
   const wanted = Array.from(await expected.read('positions'))
@@ -177,6 +186,7 @@ interface ProcessorJson {
   image: string
   seconds: number[]
   duration: number
+  momentSeconds?: number
 }
 
 /** Compares the words, the ids and the pixel values with those of the family's processor. */
@@ -195,8 +205,9 @@ export async function checkProcessor(folder: string, device: Device): Promise<Ro
   const grid = config.vision.network.grid
   const found = grid ? await patchesOf(device, pixels, grid, clip.shape('pixels')) : await device.read(pixels)
   const wanted = await clip.read('pixels')
-  // All channels of a grid's processor have one scale: which of them a number of a patch is of does not matter.
-  const levelOf = (i: number) => std[Math.floor(i / (to.width * to.height)) % 3] / rescaleFactor
+  // The numbers of a channel: of a patch in all frames of a moment, or of a frame.
+  const channelSize = grid ? clip.shape('pixels')[1] / 3 : to.width * to.height
+  const levelOf = (i: number) => std[Math.floor(i / channelSize) % 3] / rescaleFactor
   const levels = found.map((value, i) => Math.abs(value - wanted[i]) * levelOf(i))
   resizer.free()
   const rows = [row('pixels, levels of 255', largest(levels), 1 + 1e-3)]
@@ -209,6 +220,10 @@ export async function checkProcessor(folder: string, device: Device): Promise<Ro
   const about = { seconds: json.seconds, durationSeconds: json.duration }
   const text = renderPrompt(templates[config.template], `<image>\n${json.question}`, about)
   const each = visualTokensAt(config, count, pixels.shape)
+  const { momentSeconds } = timingOf({ shape: { vision: config.vision.network } }, about)
+  rows.push(
+    row('seconds between moments', largestError([momentSeconds ?? 0], [json.momentSeconds ?? 0]), 1e-6),
+  )
   rows.push(
     row('text that differs', text.replaceAll('<image>', json.image.repeat(each)) === json.text ? 0 : 1, 0),
   )
@@ -225,7 +240,8 @@ function visualTokensAt(
   pixels: readonly number[],
 ): number {
   const shape = featureShape(network, pixels)
-  const places = network.grid ? shape[0] : frames
+  const { grid } = network
+  const places = grid ? (grid.positionsPerSecond === undefined ? shape[0] : 1) : frames
   return connector.network.visualTokens(sizeOf(shape.slice(0, -1))) / places
 }
 

@@ -36,7 +36,7 @@ async function lossesOf(t: Test, set: Record<string, string | number>): Promise<
   return linesOf<{ loss: number }>(directory, 'metrics.jsonl').map(({ loss }) => loss)
 }
 
-for (const family of ['smolvlm', 'internvl', 'qwen3vl']) {
+for (const family of ['smolvlm', 'internvl', 'qwen25vl', 'qwen3vl']) {
   const model = fixture(join('families', family))
 
   t.test(`${family}: after three updates of GRPO its completions have more vowels`, async t => {

@@ -1,6 +1,7 @@
 import type { Architecture } from './architecture.ts'
 import { internVl, internVlChat } from './internvl.ts'
 import { qwen3Vl } from './qwen3-vl.ts'
+import { qwen25Vl } from './qwen25-vl.ts'
 import { smolVlm } from './smolvlm.ts'
 import { tinyLlava } from './tinyllava.ts'
 
@@ -13,5 +14,6 @@ export const architectures = new Map<string, Architecture>([
   ['SmolVLMForConditionalGeneration', smolVlm],
   ['InternVLForConditionalGeneration', internVl],
   ['InternVLChatModel', internVlChat],
+  ['Qwen2_5_VLForConditionalGeneration', qwen25Vl],
   ['Qwen3VLForConditionalGeneration', qwen3Vl],
 ])

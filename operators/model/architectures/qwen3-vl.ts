@@ -22,7 +22,11 @@ function parse(fields: ConfigFields, tokens: TokenIds): ModelConfig {
   const language = qwen3VlText(text, { tied: fields.boolean('tie_word_embeddings', false) })
   return {
     vision,
-    connector: squareMerger(tower, { tower: vision.network, language: language.network }),
+    connector: squareMerger(
+      tower,
+      { tower: vision.network, language: language.network },
+      { patch: vision.sizes.hidden, norm: 'layer' },
+    ),
     language,
     imageAspectRatio: 'square',
     maxLength: language.sizes.maxPositions,

@@ -5,15 +5,28 @@ import type { Extent } from '../../../kernels/pixels/resize.ts'
 import type { ConfigFields } from './config-fields.ts'
 
 export interface FrameShape extends Pick<TowerGrid, 'unit' | 'step'> {
-  /** Pixels of all frames of a clip together: they are enlarged up to the least, and reduced down to the most. */
+  /** Whether the limits are of each frame, or of all frames of a clip together. */
+  readonly each: boolean
+  /** Pixels: frames are enlarged up to the least, and reduced down to the most. */
   readonly leastPixels: number
   readonly mostPixels: number
+  /** Pixels that all frames of a clip share, where the limits are of each; undefined for no limit. */
+  readonly allPixels?: number
 }
 
-/** Reads the keys of Qwen3VLVideoProcessor; absent ones get its defaults. */
-export function parseShape(fields: ConfigFields, { unit, step }: TowerGrid): FrameShape {
+/** What a class of transformers for the frames of a clip does where a file does not say it. */
+export interface ShapeDefaults extends Pick<FrameShape, 'each' | 'leastPixels' | 'mostPixels'> {
+  readonly patch: number
+}
+
+/** Reads the keys of the class; absent ones get its defaults. */
+export function parseShape(
+  fields: ConfigFields,
+  { unit, step }: TowerGrid,
+  known: ShapeDefaults,
+): FrameShape {
   const square = fields.integer('merge_size', { minimum: 1, fallback: 2 })
-  const patch = fields.integer('patch_size', { minimum: 1, fallback: 16 })
+  const patch = fields.integer('patch_size', { minimum: 1, fallback: known.patch })
   if (square * patch !== unit)
     fields.problem('patch_size', `must be ${unit} / merge_size, as the vision tower's, got ${patch}`)
   const frames = fields.integer('temporal_patch_size', { minimum: 1, fallback: 2 })
@@ -22,17 +35,20 @@ export function parseShape(fields: ConfigFields, { unit, step }: TowerGrid): Fra
   const size = fields.object('size')
   const pixels = (key: string, fallback: number) =>
     size.integer(key, { minimum: 1, maximum: 2 ** 40, fallback })
-  const leastPixels = pixels('shortest_edge', 128 * 32 * 32)
-  const mostPixels = pixels('longest_edge', 768 * 32 * 32)
+  const leastPixels = pixels('shortest_edge', known.leastPixels)
+  const mostPixels = pixels('longest_edge', known.mostPixels)
   if (leastPixels > mostPixels)
     fields.problem('size', `shortest_edge must be at most longest_edge, got ${leastPixels} and ${mostPixels}`)
-  return { unit, step, leastPixels, mostPixels }
+  const { each } = known
+  const shape = { unit, step, each, leastPixels, mostPixels }
+  if (!each || !fields.boolean('cap_pixels_per_frame', false)) return shape
+  const tokens = fields.integer('max_video_tokens', { minimum: 1, fallback: 128000 })
+  return { ...shape, allPixels: Math.floor(tokens * unit ** 2 * 0.9) }
 }
 
 /** The keys of a new model. */
-export const shapeJson = ({ unit, step }: TowerGrid): Record<string, unknown> => ({
-  video_processor_type: 'Qwen3VLVideoProcessor',
-  size: { shortest_edge: 4 * unit ** 2, longest_edge: 24576 * unit ** 2 },
+export const shapeJson = ({ unit, step }: TowerGrid, each: boolean): Record<string, unknown> => ({
+  size: { shortest_edge: 4 * unit ** 2, longest_edge: (each ? 768 : 24576) * unit ** 2 },
   patch_size: unit / 2,
   temporal_patch_size: step,
   merge_size: 2,
@@ -42,14 +58,13 @@ export const shapeJson = ({ unit, step }: TowerGrid): Record<string, unknown> =>
  * The size to which `frames` frames of a clip are resized. Its sides are multiples of `unit`. A moment is the smallest number of
  * frames: fewer count as a moment.
  */
-export function sizeOfFrames(
-  { width, height }: Extent,
-  frames: number,
-  { unit, step, leastPixels, mostPixels }: FrameShape,
-): Extent {
-  const count = Math.max(frames, step)
-  // A side shorter than a unit is enlarged to it.
-  const enlarged = Math.max(1, unit / height, unit / width)
+export function sizeOfFrames({ width, height }: Extent, frames: number, shape: FrameShape): Extent {
+  const { unit, each, leastPixels } = shape
+  const step = each ? 1 : shape.step
+  const count = each ? 1 : Math.max(frames, step)
+  const mostPixels = mostOf(shape, frames)
+  // Where limits are of all frames, a side shorter than a unit is enlarged to it first.
+  const enlarged = each ? 1 : Math.max(1, unit / height, unit / width)
   const [high, wide] = [height, width].map(side => (enlarged > 1 ? Math.trunc(side * enlarged) : side)) as [
     number,
     number,
@@ -71,6 +86,13 @@ export function sizeOfFrames(
     return { width: fit(wide), height: fit(high) }
   }
   return { width: whole(wide), height: whole(high) }
+}
+
+/** The most pixels of a frame that has its share of what all may have, or of all frames together. */
+function mostOf({ step, leastPixels, mostPixels, allPixels }: FrameShape, frames: number): number {
+  if (allPixels === undefined) return mostPixels
+  const share = Math.floor((allPixels * step) / frames)
+  return Math.max(Math.min(mostPixels, share), Math.trunc(leastPixels * 1.05))
 }
 
 /** Python's round. */

@@ -2,7 +2,7 @@ import { isObject } from '../../../engine/shared/json.ts'
 import type { TowerGrid } from '../../../kernels/networks/shape.ts'
 import type { CheckpointProblem } from '../files/checkpoint-error.ts'
 import { type ConfigFields, configFields, shown } from './config-fields.ts'
-import { type FrameShape, parseShape, shapeJson } from './frame-shape.ts'
+import { type FrameShape, parseShape, type ShapeDefaults, shapeJson } from './frame-shape.ts'
 
 /**
  * How frames become pixel values: resize to `size` × `size`, or as `shape` says, with Pillow's bicubic, then
@@ -24,7 +24,7 @@ export interface Processor {
 }
 
 /** Which class of transformers the file is for; the code beside InternVL's own layout reads no file. */
-export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat' | 'qwen3vl'
+export type ProcessorKind = 'siglip' | 'smolvlm' | 'internvl' | 'internvl-chat' | 'qwen25vl' | 'qwen3vl'
 
 /** What a processor must know of the tower. */
 export interface ProcessorUse {
@@ -55,7 +55,7 @@ export function parseProcessor(
   const normalise = fields.boolean('do_normalize', true)
   return {
     ...(grid
-      ? { size: imageSize, shape: parseShape(fields, grid) }
+      ? { size: imageSize, shape: parseShape(fields, grid, shapeOf(kind)) }
       : kind === 'smolvlm'
         ? { size: parseLongestEdge(fields, imageSize), longestEdge: parseFirstSize(fields) }
         : { size: parseSize(fields, imageSize) }),
@@ -69,20 +69,20 @@ export function parseProcessor(
 /** The file of a new model, with the constants of published ones. */
 export function processorJson({ imageSize, grid, kind }: ProcessorUse): Record<string, unknown> {
   const size = { height: imageSize, width: imageSize }
-  const isInternVl = kind.startsWith('internvl')
   return {
     do_resize: true,
     ...(kind === 'smolvlm'
       ? { size: { longest_edge: 4 * imageSize }, max_image_size: { longest_edge: imageSize } }
       : grid
-        ? shapeJson(grid)
+        ? { video_processor_type: classes[kind].video[0], ...shapeJson(grid, shapeOf(kind).each) }
         : { size }),
     resample: 3,
     do_rescale: true,
     rescale_factor: 1 / 255,
     do_normalize: true,
-    image_mean: isInternVl ? [0.485, 0.456, 0.406] : half,
-    image_std: isInternVl ? [0.229, 0.224, 0.225] : half,
+    ...(kind.startsWith('internvl')
+      ? { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] }
+      : { image_mean: classes[kind].mean, image_std: classes[kind].std }),
     image_processor_type: classes[kind].images[0],
   }
 }
@@ -129,20 +129,46 @@ type Channels = readonly [number, number, number]
 const half: Channels = [0.5, 0.5, 0.5]
 
 /** The names that a file may have in `image_processor_type` and `video_processor_type`, and the defaults of these classes. */
-const internVl = {
-  images: ['GotOcr2ImageProcessor'],
-  video: ['InternVLVideoProcessor'],
+const clip = {
   mean: [0.48145466, 0.4578275, 0.40821073] as const,
   std: [0.26862954, 0.26130258, 0.27577711] as const,
 }
-const classes: Readonly<
-  Record<ProcessorKind, { images: string[]; video: string[]; mean: Channels; std: Channels }>
-> = {
+const internVl = { images: ['GotOcr2ImageProcessor'], video: ['InternVLVideoProcessor'], ...clip }
+interface ProcessorClass {
+  images: string[]
+  video: string[]
+  mean: Channels
+  std: Channels
+  /** Where frames keep their shape. */
+  shape?: ShapeDefaults
+}
+
+/** Squares of a frame, or of a clip, of which each becomes a visual token. */
+const [fewest, most] = [128, 768]
+const classes: Readonly<Record<ProcessorKind, ProcessorClass>> = {
   siglip: { images: ['SiglipImageProcessor'], video: [], mean: half, std: half },
   smolvlm: { images: ['SmolVLMImageProcessor'], video: ['SmolVLMVideoProcessor'], mean: half, std: half },
   internvl: internVl,
   'internvl-chat': internVl,
-  qwen3vl: { images: ['Qwen2VLImageProcessor'], video: ['Qwen3VLVideoProcessor'], mean: half, std: half },
+  qwen25vl: {
+    images: ['Qwen2VLImageProcessor'],
+    video: ['Qwen2VLVideoProcessor'],
+    ...clip,
+    shape: { each: true, patch: 14, leastPixels: fewest * 28 ** 2, mostPixels: most * 28 ** 2 },
+  },
+  qwen3vl: {
+    images: ['Qwen2VLImageProcessor'],
+    video: ['Qwen3VLVideoProcessor'],
+    mean: half,
+    std: half,
+    shape: { each: false, patch: 16, leastPixels: fewest * 32 ** 2, mostPixels: most * 32 ** 2 },
+  },
+}
+
+function shapeOf(kind: ProcessorKind): ShapeDefaults {
+  const { shape } = classes[kind]
+  if (shape) return shape
+  throw new Error(`a tower for frames of any shape needs a processor that keeps their shape, not "${kind}"`)
 }
 
 function parseChannels(fields: ConfigFields, key: string, fallback: Channels): Channels {

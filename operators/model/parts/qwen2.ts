@@ -1,6 +1,6 @@
-// llm.qwen2: Qwen2 and Qwen2.5 (arXiv:2407.10671), with biases on queries, keys and values.
+// llm.qwen2: Qwen2 and Qwen2.5 (arXiv:2407.10671), with biases on queries, keys and values. In Qwen2.5-VL a token has three positions.
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
-import { type DecoderPart, decoderPart, parseDecoder } from './decoder.ts'
+import { type DecoderPart, decoderPart, parseDecoder, qwenDefaults } from './decoder.ts'
 
 /**
  * Absent keys get the defaults of Qwen2Config. `tied` comes from here if the whole model decides it; `isDynamic` says that the
@@ -12,15 +12,29 @@ export function qwen2(
 ): DecoderPart {
   fields.only('model_type', 'qwen2')
   fields.only('use_sliding_window', false)
-  return decoderPart('qwen2', { ...parseDecoder(fields, defaults, { biased: true, isDynamic }), ...whole })
+  return decoderPart('qwen2', {
+    ...parseDecoder(fields, qwenDefaults, { biased: true, isDynamic }),
+    ...whole,
+  })
 }
 
-const defaults = {
-  hidden: 4096,
-  intermediate: 22016,
-  layers: 32,
-  heads: 32,
-  keyValueHeads: 32,
-  vocabulary: 151936,
+/** The language model of Qwen2.5-VL; absent keys get the defaults of Qwen2_5_VLTextConfig. The whole model decides `tied`. */
+export function qwen25VlText(fields: ConfigFields, { tied }: { tied: boolean }): DecoderPart {
+  fields.only('use_sliding_window', false)
+  return decoderPart('qwen2', {
+    ...parseDecoder(fields, videoDefaults, { biased: true, sections: 'in blocks' }),
+    tied,
+  })
+}
+
+const videoDefaults = {
+  hidden: 8192,
+  intermediate: 29568,
+  layers: 80,
+  heads: 64,
+  keyValueHeads: 8,
+  vocabulary: 152064,
   maxPositions: 32768,
+  ropeTheta: 1e6,
+  normEpsilon: 1e-5,
 }

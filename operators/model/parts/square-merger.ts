@@ -1,16 +1,16 @@
 // connector.square-merger: a square of patches becomes a visual token by two products with a GELU between them (Qwen2-VL,
 // arXiv:2409.12191); further levels of features become what DeepStack adds (Meng et al., arXiv:2406.04334). The last level is
-// normed patch by patch, the others square by square.
+// normed patch by patch, the others square by square. In Qwen2.5-VL there is one level, and the norm is of root mean squares.
 import { at as element } from '../../../engine/shared/at.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { gatherInto, type RowPair } from '../../../kernels/layers/gather.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
-import { layerNorm } from '../../../kernels/layers/norm.ts'
+import { layerNorm, rmsNorm } from '../../../kernels/layers/norm.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
 import { type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
 import type { Connector } from '../../../kernels/networks/shape.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
-import { affine, type ConnectorEnds, type Part } from './part.ts'
+import { affine, type ConnectorEnds, type Part, type Shape } from './part.ts'
 
 export interface SquareMergerSizes {
   /** Columns of a patch, and of a square of them. */
@@ -19,6 +19,7 @@ export interface SquareMergerSizes {
   readonly hidden: number
   /** Levels of features beside the last block's. */
   readonly deep: number
+  readonly norm: 'layer' | 'rms'
 }
 
 export interface SquareMergerPart extends Part<Connector> {
@@ -26,12 +27,16 @@ export interface SquareMergerPart extends Part<Connector> {
   readonly sizes: SquareMergerSizes
 }
 
-/** Reads keys of Qwen3VLVisionConfig. */
-export function squareMerger(fields: ConfigFields, { tower, language }: ConnectorEnds): SquareMergerPart {
-  if (!tower.grid) fields.problem('hidden_size', 'squares of patches need a tower for frames of any shape')
+/** Reads keys of the configuration of a tower for frames of any shape; `patch` is the columns of its patches. */
+export function squareMerger(
+  fields: ConfigFields,
+  { tower, language }: ConnectorEnds,
+  { patch, norm }: Pick<SquareMergerSizes, 'patch' | 'norm'>,
+): SquareMergerPart {
   const { levels } = tower.grid ?? { levels: 1 }
   const sizes = {
-    patch: fields.integer('hidden_size', { minimum: 1, fallback: 1152 }),
+    patch,
+    norm,
     wide: tower.hidden,
     hidden: fields.integer('out_hidden_size', { minimum: 1, fallback: 3584 }),
     deep: levels - 1,
@@ -45,7 +50,7 @@ export function squareMerger(fields: ConfigFields, { tower, language }: Connecto
     )
   const tensors = new Map(
     mergersOf(sizes).flatMap(({ name, normed }) => [
-      ...affine(`${prefix}${name}norm`, [normed]),
+      ...normTensors(`${prefix}${name}norm`, normed, norm),
       ...affine(`${prefix}${name}linear_fc1`, [sizes.wide, sizes.wide]),
       ...affine(`${prefix}${name}linear_fc2`, [sizes.hidden, sizes.wide]),
     ]),
@@ -60,6 +65,11 @@ export function squareMerger(fields: ConfigFields, { tower, language }: Connecto
 }
 
 const prefix = 'connector._connector.'
+
+function* normTensors(name: string, columns: number, norm: SquareMergerSizes['norm']) {
+  if (norm === 'layer') yield* affine(name, [columns])
+  else yield [`${name}.weight`, [columns]] as [string, Shape]
+}
 
 /** By level of features: the beginning of the weights' names, and the columns that are normed together. */
 const mergersOf = ({ patch, wide, deep }: SquareMergerSizes) => [
@@ -81,8 +91,7 @@ function record(pass: Pass, weights: ParameterSet, sizes: SquareMergerSizes, fea
       return { to, from: (Math.floor(to / each) * levels + level) * each + (to % each) }
     })
     gatherInto(pass, features, squares, pairs)
-    const norm = { gain: at('norm.weight'), bias: at('norm.bias'), epsilon: 1e-6, type }
-    const x = layerNorm(pass, squares, norm)
+    const x = normed(pass, sizes, squares, at)
     const inner = linear(pass, x, at('linear_fc1.weight'), {
       bias: at('linear_fc1.bias'),
       type,
@@ -97,4 +106,15 @@ function record(pass: Pass, weights: ParameterSet, sizes: SquareMergerSizes, fea
     gatherInto(pass, tokens, visual, pairs)
   }
   return visual
+}
+
+function normed(
+  pass: Pass,
+  { norm }: SquareMergerSizes,
+  x: Tensor,
+  at: (end: string) => ReturnType<typeof parameter>,
+): Tensor {
+  const [gain, epsilon, type] = [at('norm.weight'), 1e-6, pass.recording.factorType]
+  if (norm === 'rms') return rmsNorm(pass, x, gain, epsilon, type)
+  return layerNorm(pass, x, { gain, bias: at('norm.bias'), epsilon, type })
 }

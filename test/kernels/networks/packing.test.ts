@@ -1,5 +1,7 @@
 import t from 'tap'
-import { pack } from '../../../kernels/networks/packing.ts'
+import type { Tensor } from '../../../kernels/device/tensor.ts'
+import { pack, visualTokensOf } from '../../../kernels/networks/packing.ts'
+import type { ModelShape } from '../../../kernels/networks/shape.ts'
 
 t.test('completions share their prompt and each continues its positions', async t => {
   const packing = pack([{ ids: [5, 6], completions: [[7, 8, 9], [4]] }], () => ({ count: 0 }), 100)
@@ -61,6 +63,42 @@ t.test(
     )
   },
 )
+
+t.test(
+  'moments in one place have positions in time, and text goes on after the last of all three',
+  async t => {
+    const grid = { rows: 1, columns: 3 }
+    const positionsAt = (interval: number) => {
+      const packing = pack([{ ids: [1, -200, 3] }], () => ({ count: 9, grid, interval }), 100)
+      return [packing.positions, packing.gridRows, packing.gridColumns]
+    }
+    t.same(positionsAt(4), [
+      [0, 1, 1, 1, 5, 5, 5, 9, 9, 9, 10],
+      [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 10],
+      [0, 1, 2, 3, 1, 2, 3, 1, 2, 3, 10],
+    ])
+    t.same(
+      positionsAt(0.75)[0],
+      [0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 4],
+      'cut to whole positions, and columns are more',
+    )
+  },
+)
+
+t.test('a prompt whose positions depend on time must say how far moments are apart', async t => {
+  const grid = { unit: 4, step: 2, levels: 1, positionsPerSecond: 2 }
+  const shape = {
+    vision: { grid },
+    connector: { visualTokens: (count: number) => count },
+  } as unknown as ModelShape
+  const features = { shape: [3, 1, 2, 2, 8] } as unknown as Tensor
+  const found = visualTokensOf(shape)({ ids: [], features, momentSeconds: 1.5 })
+  t.same(found, { count: 12, grid: { rows: 2, columns: 2 }, interval: 3 })
+  t.throws(
+    () => visualTokensOf(shape)({ ids: [], features }),
+    /must say how many seconds lie between the moments/,
+  )
+})
 
 t.test('a label supervises the row before it, never a visual token', async t => {
   const packing = pack([{ ids: [1, -200, 2, 3], labels: [-100, -100, -100, 3] }], () => ({ count: 2 }), 100)

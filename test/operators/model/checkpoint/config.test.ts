@@ -115,7 +115,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, architectures: ['LlavaForConditionalGeneration'] },
     'unsupported-model',
-    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel, Qwen3VLForConditionalGeneration',
+    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel, Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration',
   ],
   [
     { ...tinyConfig, model_type: 'llava' },

@@ -4,7 +4,8 @@ import { parseShape, sizeOfFrames } from '../../../../operators/model/checkpoint
 import type { CheckpointProblem } from '../../../../operators/model/files/checkpoint-error.ts'
 
 const grid = { unit: 32, step: 2, levels: 4 }
-const published = { unit: 32, step: 2, leastPixels: 4096, mostPixels: 25165824 }
+const defaults = { patch: 16, leastPixels: 128 * 1024, mostPixels: 768 * 1024 }
+const published = { unit: 32, step: 2, each: false, leastPixels: 4096, mostPixels: 25165824 }
 const size = (width: number, height: number, frames: number, shape = published) => {
   const found = sizeOfFrames({ width, height }, frames, shape)
   return `${found.width} × ${found.height}`
@@ -34,7 +35,7 @@ t.test('a frame that is a line is refused', async t => {
 t.test('a processor of another tower is refused', async t => {
   const faultsOf = (value: object) => {
     const problems: CheckpointProblem[] = []
-    const shape = parseShape(configFields('p: ', value, problems), grid)
+    const shape = parseShape(configFields('p: ', value, problems), grid, { ...defaults, each: false })
     return { shape, faults: problems.map(({ message }) => message).join('; ') }
   }
   const { shape, faults } = faultsOf({ size: { shortest_edge: 4096, longest_edge: 25165824 } })
@@ -47,4 +48,33 @@ t.test('a processor of another tower is refused', async t => {
     /shortest_edge must be at most longest_edge, got 9 and 8/,
   )
   t.match(faultsOf({ size: { shortest_edge: 'a' } }).faults, /size.shortest_edge: must be an integer/)
+})
+
+t.test('limits of each frame do not depend on how many there are, unless all share some pixels', async t => {
+  const read = (value: object) =>
+    parseShape(
+      configFields('p: ', value, []),
+      { unit: 28, step: 2, levels: 1 },
+      { patch: 14, each: true, leastPixels: 128 * 784, mostPixels: 768 * 784 },
+    )
+  const of = (width: number, height: number, frames: number, value = {}) => {
+    const found = sizeOfFrames({ width, height }, frames, read(value))
+    return [found.width, found.height]
+  }
+  // smart_resize of transformers 5.18's Qwen2VLVideoProcessor
+  for (const [width, height, ...wanted] of [
+    [1920, 1080, 1008, 560],
+    [320, 240, 392, 280],
+    [500, 20, 1596, 84],
+    [40, 2000, 56, 2240],
+    [420, 420, 420, 420],
+    [14, 14, 336, 336],
+    [700, 37, 1400, 84],
+  ] as const)
+    for (const frames of [1, 64]) t.same(of(width, height, frames), wanted)
+  // its grids of 4, 20 and 200 frames with cap_pixels_per_frame and max_video_tokens = 4000
+  const capped = { cap_pixels_per_frame: true, max_video_tokens: 4000 }
+  t.same(of(640, 480, 4, capped), [46 * 14, 34 * 14])
+  t.same(of(640, 480, 20, capped), [42 * 14, 32 * 14])
+  t.same(of(640, 480, 200, capped), [26 * 14, 20 * 14])
 })
