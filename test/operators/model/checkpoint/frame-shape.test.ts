@@ -72,6 +72,11 @@ t.test('limits of each frame do not depend on how many there are, unless all sha
     [700, 37, 1400, 84],
   ] as const)
     for (const frames of [1, 64]) t.same(of(width, height, frames), wanted)
+  t.same(
+    of(14, 14, 1, { min_pixels: 3136, max_pixels: 12845056 }),
+    [336, 336],
+    'limits of pictures do not count',
+  )
   // its grids of 4, 20 and 200 frames with cap_pixels_per_frame and max_video_tokens = 4000
   const capped = { cap_pixels_per_frame: true, max_video_tokens: 4000 }
   t.same(of(640, 480, 4, capped), [46 * 14, 34 * 14])
