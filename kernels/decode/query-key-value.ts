@@ -21,7 +21,7 @@ export interface AttentionInputs {
   /** (positions, headSize / 2, 2): cosines and sines. */
   angles: Tensor
   /** u32 (rows): the position of a row at step 0. */
-  lengths: Tensor
+  starts: Tensor
   /** u32 (rows): the step of each row. */
   position: Tensor
   /** float16 (keyValueHeads, rows or more, heads / keyValueHeads, headSize), out. */
@@ -96,7 +96,7 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
     buffers: {
       bias: toRead('f32', of.bias),
       angles: toRead('vec2f', of.angles),
-      lengths: toRead('u32', of.lengths),
+      starts: toRead('u32', of.starts),
       position: toRead('u32', of.position),
       queries: toWrite('f16', of.queries),
       cache: toWrite('f16', of.cache),
@@ -108,7 +108,7 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
     let time${s} = position[sequence${s}];
     let bias_at${s} = any_head * params.head_size + angle + column${s};
     let biases${s} = vec2f(bias[bias_at${s}], bias[bias_at${s} + half]);
-    let turn${s} = angles[(lengths[sequence${s}] + time${s}) * half + angle + column${s}];`,
+    let turn${s} = angles[(starts[sequence${s}] + time${s}) * half + angle + column${s}];`,
     finish: s => `
     if (row_base + row${s} < params.rows) {
       var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};

@@ -119,7 +119,13 @@ export function slotBytes(
   const [recording, prefill] = [0, 1].map(() => new Recording(targetOf(model.precision), model.precision))
   const { sequences: slots, completions: count, length: capacity } = extent
   const room = roomFor(visualTokens(model, extent) + wordsOf(model, extent))
-  const { steps } = recordSlots(recording, model, { slots, count, room, capacity }, sampling, 0)
+  const { steps } = recordSlots(
+    recording,
+    model,
+    { slots, count, room, positions: room, capacity },
+    sampling,
+    0,
+  )
   const request = { ...promptOf(model, extent), seeds: ids(count) }
   const packed = packFor({ ...model, device: prefill.target }, [request])
   recordPrefill(prefill, model, { request, packed, steps, sampling, endId: 0, capacity })

@@ -86,7 +86,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
   const cache = tensor([2, rows, 64, keyValueHeads * headSize], 'f16')
   const bias = tensor([outputs])
   const angles = device.tensor('angles', [64, headSize / 2, 2], 'f32', noise(64 * headSize, 3))
-  const [lengths, position] = [tensor([rows], 'u32'), tensor([rows], 'u32')]
+  const [starts, position] = [tensor([rows], 'u32'), tensor([rows], 'u32')]
   const gated = tensor(blocksOf(rows, intermediate), 'f16')
   const logits = tensor([rows, vocabulary])
   return [
@@ -100,7 +100,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
       record(recording, tiled, tile) {
         attentionInputs(recording, {
           ...{ x, rows, ...sizes, capacity: 64, tile, tiled },
-          ...{ bias, angles, lengths, position, queries, cache },
+          ...{ bias, angles, starts, position, queries, cache },
         })
       },
     },

@@ -43,13 +43,13 @@ export function fastSteps(
   options: StepOptions,
 ): Steps {
   const tensors = prepare(recording, model, options)
-  const { groups, lists, lengths, prefixes, ratio, width } = tensors
+  const { groups, lists, starts, prefixes, ratio, width } = tensors
   return {
     promptStore(layer) {
       const tensor = prefixes[layer]
       return { keys: { tensor, at: 0 }, values: { tensor, at: (options.rows + keysAtOnce) * width }, width }
     },
-    promptWrites(prompt, { length }) {
+    promptWrites(prompt, { length, next }) {
       const group = { ...groups()[prompt], length }
       const itemsBefore = groups()
         .slice(0, prompt)
@@ -57,7 +57,7 @@ export function fastSteps(
       const firstItem = itemsBefore.length / 4
       const { items, places } = groupItems(group, firstItem, ratio)
       return [
-        { into: lengths, at: group.first, data: new Uint32Array(group.count).fill(length) },
+        { into: starts, at: group.first, data: new Uint32Array(group.count).fill(next) },
         { into: lists.items, at: firstItem * 4, data: Uint32Array.from(items) },
         { into: lists.places, at: group.first * 3, data: Uint32Array.from(places) },
       ]
@@ -71,8 +71,8 @@ interface StepTensors {
   /** Each prompt's sequences. */
   groups: () => readonly (PromptRows & { first: number; count: number })[]
   lists: ReturnType<typeof groupLists>
-  /** u32 (sequences): positions of the prompt of each. */
-  lengths: Tensor
+  /** u32 (sequences): the position after the prompt of each. */
+  starts: Tensor
   /** Cosines and sines of the rotations, by position. */
   angles: Tensor
   /** By layer: keys, then values, of the prompts (2, rows, width). */
@@ -121,11 +121,10 @@ function prepare(
   const head = headMatrices(recording, { weights, language, rows })
   const biases = byLayer(layer => joinedBiases(recording, weights, language, layer))
   // A sequence that has ended stays at the position after its last token.
-  const positions = Math.max(...groups().map(({ room }) => room)) + options.capacity + 1
-  const angles = rotations(recording, positions, language)
-  const promptLengths = derived(prompts, list => Uint32Array.from(owners, owner => list[owner].length))
-  const lengths = recording.input('lengths', [owners.length], promptLengths)
-  return { groups, lists, lengths, angles, prefixes, caches, matrices, biases, head, capacity, ratio, width }
+  const angles = rotations(recording, options.positions + options.capacity + 1, language)
+  const nexts = derived(prompts, list => Uint32Array.from(owners, owner => list[owner].next))
+  const starts = recording.input('starts', [owners.length], nexts)
+  return { groups, lists, starts, angles, prefixes, caches, matrices, biases, head, capacity, ratio, width }
 }
 
 /** The biases of queries, keys and values, one after another; zeros where a model has none. */
@@ -159,7 +158,7 @@ function recordStep(
 ): Tensor {
   const rows = owners.length
   const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
-  const { lists, lengths, angles, prefixes, caches, matrices, biases, capacity, ratio } = tensors
+  const { lists, starts, angles, prefixes, caches, matrices, biases, capacity, ratio } = tensors
   const temporary = (label: string, shape: readonly number[]) => recording.tensor(label, shape, 'f16')
   const normed = (parts?: number): Normed => ({
     rows: temporary('normed rows', blocksOf(rows, hidden)),
@@ -215,7 +214,7 @@ function recordStep(
       tiled: qkv.tiled(),
       bias: biases[layer],
       angles,
-      lengths,
+      starts,
       position,
       queries,
       cache,

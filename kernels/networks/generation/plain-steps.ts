@@ -9,7 +9,7 @@ import { derived } from '../../plan/derived.ts'
 import type { Recording } from '../../plan/recording.ts'
 import { gatherRows } from '../../rows/gather-rows.ts'
 import { embeddingTable, headWeight } from '../language-weights.ts'
-import type { Packed } from '../packing.ts'
+import { type Packed, positionRoom } from '../packing.ts'
 import type { Attend } from '../shape.ts'
 import type { VideoModel } from '../video-model.ts'
 
@@ -57,6 +57,8 @@ export interface StepOptions {
   prompts: () => readonly PromptRows[]
   /** Rows of all prompts. */
   rows: number
+  /** No prompt has a token at this position or after it. */
+  positions: number
   /** Tokens of the longest completion. */
   capacity: number
   /** u32 (sequences): completion tokens of each that have keys and values. */
@@ -66,19 +68,19 @@ export interface StepOptions {
 }
 
 /** The rows of packed prompts; those of similar lengths have the same room. */
-export function promptsOf(packed: Packed, step: number): Pick<StepOptions, 'prompts' | 'rows'> {
+export function promptsOf(packed: Packed, step: number): Pick<StepOptions, 'prompts' | 'rows' | 'positions'> {
   const prompts = derived(
     () => packed.packing,
     packing => packing.prompts.map(prompt => ({ ...prompt, room: Math.ceil(prompt.length / step) * step })),
   )
-  return { prompts, rows: packed.packing.rows }
+  return { prompts, rows: packed.packing.rows, positions: positionRoom(packed.packing) }
 }
 
 /** Steps that run the layers of the model on one row for each sequence: on any GPU, in any precision, with adapters. */
 export function plainSteps(
   recording: Recording,
   { weights, shape: { language } }: Pick<VideoModel, 'weights' | 'shape'>,
-  { owners, prompts, rows, capacity, position, ids }: StepOptions,
+  { owners, prompts, rows, positions: most, capacity, position, ids }: StepOptions,
 ): Steps {
   const { heads, keyValueHeads, headSize, hidden, layers, ropeTheta } = language
   const count = owners.length
@@ -102,7 +104,7 @@ export function plainSteps(
   // The products read all rows that a prompt may have.
   if (shared)
     for (const { keys, values } of prefixes) for (const tensor of [keys, values]) recording.fill(tensor)
-  const table = Math.max(...prompts().map(prompt => prompt.room)) + capacity
+  const table = most + capacity
 
   return {
     promptStore(layer) {

@@ -8,7 +8,8 @@ import {
   truncateAtEnd,
   withLogProbs,
 } from './batch-writer.ts'
-import { openSlots, promptExtent, roomFor, type Slots } from './slots.ts'
+import type { PromptExtent } from './plain-steps.ts'
+import { openSlots, promptExtent, roomFor, type SlotSizes, type Slots } from './slots.ts'
 import type { Sampling } from './token-drawing.ts'
 
 /** The completions of a prompt. */
@@ -32,8 +33,7 @@ type ChangingModel = VideoModel & { readonly version: number }
 
 interface WaitingPrompt {
   request: PromptRequest
-  /** Positions that it takes. */
-  length: number
+  extent: PromptExtent
   resolve(group: CompletionGroup): void
   reject(error: unknown): void
 }
@@ -70,22 +70,28 @@ export function slotWriter(
   options: RefillOptions,
 ): (request: PromptRequest) => Promise<CompletionGroup> {
   const waiting: WaitingPrompt[] = []
-  let longest = 0
+  const longest = { length: 0, next: 0 }
   let isRunning = false
   const run = async (): Promise<void> => {
     if (isRunning) return
     isRunning = true
     while (waiting.length > 0)
-      await runSlots(model, sampling, { ...options, room: roomFor(longest) }, waiting)
+      await runSlots(
+        model,
+        sampling,
+        { ...options, room: roomFor(longest.length), positions: roomFor(longest.next) },
+        waiting,
+      )
     isRunning = false
   }
   return request =>
     new Promise<CompletionGroup>((resolve, reject) => {
       if (request.seeds.length !== options.count)
         throw new Error(`seeds: must be ${options.count} of a prompt, got ${request.seeds.length}`)
-      const { length } = promptExtent(model, request)
-      longest = Math.max(longest, length)
-      waiting.push({ request, length, resolve, reject })
+      const extent = promptExtent(model, request)
+      longest.length = Math.max(longest.length, extent.length)
+      longest.next = Math.max(longest.next, extent.next)
+      waiting.push({ request, extent, resolve, reject })
       void run()
     })
 }
@@ -94,10 +100,10 @@ export function slotWriter(
 async function runSlots(
   model: ChangingModel,
   sampling: Sampling,
-  options: RefillOptions & { room: number },
+  options: RefillOptions & Pick<SlotSizes, 'room' | 'positions'>,
   waiting: WaitingPrompt[],
 ): Promise<void> {
-  const { count, room, maxNewTokens: capacity, endIds, signal } = options
+  const { count, room, positions, maxNewTokens: capacity, endIds, signal } = options
   const { version } = model
   const running: RunningPrompts = Array.from({ length: options.slots }, () => undefined)
   const isAnyRunning = () => running.some(prompt => prompt)
@@ -106,7 +112,7 @@ async function runSlots(
   let slots: Slots | undefined
   let previous: Snapshot | undefined
   try {
-    const sizes = { slots: options.slots, count, room, capacity }
+    const sizes = { slots: options.slots, count, room, positions, capacity }
     slots = await openSlots(model, sizes, sampling, endIds[0] ?? noToken)
     for (;;) {
       signal?.throwIfAborted()
@@ -136,7 +142,8 @@ async function admitWaiting(
 ): Promise<(() => void)[]> {
   const rejections: (() => void)[] = []
   for (let slot = running.indexOf(undefined); slot >= 0; slot = running.indexOf(undefined)) {
-    if (waiting.length === 0 || waiting[0].length > slots.room) break
+    const [first] = waiting
+    if (!first || first.extent.length > slots.room || first.extent.next > slots.positions) break
     const [prompt] = waiting.splice(0, 1)
     const since = performance.now()
     try {

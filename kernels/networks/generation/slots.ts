@@ -22,8 +22,10 @@ export interface SlotSizes {
   slots: number
   /** Completions of a prompt. */
   count: number
-  /** Positions of the longest prompt. */
+  /** Rows of the longest prompt. */
   room: number
+  /** No prompt has a token at this position or after it. */
+  positions: number
   /** Tokens of the longest completion. */
   capacity: number
 }
@@ -31,6 +33,7 @@ export interface SlotSizes {
 /** Places on the GPU, each for a prompt and its completions: one gets a new prompt while the others continue. */
 export interface Slots {
   readonly room: number
+  readonly positions: number
   /** Prefills a prompt into a slot, in place of an earlier one, and draws the first token of its completions. */
   admit(slot: number, request: PromptRequest): Promise<void>
   /** Draws `count` more tokens of every sequence, also of those that have ended and of empty slots. */
@@ -51,7 +54,7 @@ export function promptExtent(
   return extent
 }
 
-/** Positions for the prompts of a slot: an eighth more than the longest prompt so far, since a later one may be longer. */
+/** Rows, or positions, for the prompts of a slot: an eighth more than the longest prompt so far, since a later one may be longer. */
 export const roomFor = (longest: number): number => Math.ceil((longest * 1.125) / 64) * 64
 
 export async function openSlots(
@@ -73,6 +76,7 @@ export async function openSlots(
   compiled.run(['main'])
   return {
     room,
+    positions: sizes.positions,
     async admit(slot, request) {
       const extent = promptExtent(model, request)
       const prefill = await compilePrefill(model, { request, steps, sampling, endId, capacity })
@@ -108,7 +112,7 @@ export async function openSlots(
 export function recordSlots(
   recording: Recording,
   model: Omit<VideoModel, 'device'>,
-  { slots, count, room, capacity }: SlotSizes,
+  { slots, count, room, positions, capacity }: SlotSizes,
   sampling: Sampling,
   endId: number,
 ): { state: DrawState; steps: Steps } {
@@ -125,6 +129,7 @@ export function recordSlots(
     owners,
     prompts: () => prompts,
     rows: slots * room,
+    positions,
     capacity,
     position,
     ids,

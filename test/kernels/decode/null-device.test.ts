@@ -98,7 +98,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             x: normed(),
             bias: f32([outputs]),
             angles: f32([99, headSize / 2, 2]),
-            lengths: index(rows),
+            starts: index(rows),
           })
           const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
           const lists = groupLists(recording, () => groups, heads / keyValueHeads)

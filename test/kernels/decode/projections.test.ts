@@ -233,7 +233,7 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
         halved(noise(count * headSize * inner, 12 + i)),
       )
       const bias = noise(outputs, 15)
-      const lengths = Uint32Array.from({ length: rows }, (_, row) => 3 + (row % 5))
+      const starts = Uint32Array.from({ length: rows }, (_, row) => 3 + (row % 5))
       const angles = noise(12 * headSize, 16)
       const room = rows + 16
       const queries = empty([keyValueHeads, room, 2, headSize])
@@ -251,7 +251,7 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
           cache,
           bias: given(device, [outputs], bias),
           angles: given(device, [12, headSize / 2, 2], angles),
-          lengths: given(device, [rows], lengths),
+          starts: given(device, [rows], starts),
           position: given(device, [rows], times),
           capacity,
         }),
@@ -268,7 +268,7 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
         const [low, high] = [0, 1].map(i =>
           projected(row, head * headSize + (j % (headSize / 2)) + (i * headSize) / 2),
         )
-        const at = ((lengths[row] + times[row]) * headSize) / 2 + (j % (headSize / 2))
+        const at = ((starts[row] + times[row]) * headSize) / 2 + (j % (headSize / 2))
         const [cosine, sine] = [angles[2 * at], angles[2 * at + 1]]
         return j < headSize / 2 ? low * cosine - high * sine : high * cosine + low * sine
       }

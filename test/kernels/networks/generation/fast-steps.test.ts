@@ -41,6 +41,8 @@ interface Variant {
   adapted?: boolean
   /** Prompts are prefilled by recordings of their own after the steps are recorded, as in slots. */
   admitted?: boolean
+  /** Positions of the first prompt go on far behind its rows, as after a clip whose moments are seconds apart. */
+  apart?: boolean
   /** Frozen matrices are integers. */
   weights?: 'int4' | 'int8'
 }
@@ -50,14 +52,14 @@ const emptySlots = [
   { start: 0, length: 0, next: 0, room: 70 },
   { start: 70, length: 0, next: 0, room: 3 },
 ]
-const slots = { prompts: () => emptySlots, rows: 73 }
+const slots = { prompts: () => emptySlots, rows: 73, positions: 100 }
 
 const unchanged = (tensor: Tensor): Tensor => tensor
 
 /** Logits of two steps after prompts whose keys and values are noise. */
 async function logitsOf(
   units: MatrixUnits,
-  { trained = [], adapted = false, admitted = false, weights = undefined }: Variant = {},
+  { trained = [], adapted = false, admitted = false, apart = false, weights = undefined }: Variant = {},
 ) {
   const device = await openDevice({ family: 'gpu', units })
   try {
@@ -71,7 +73,9 @@ async function logitsOf(
           noise(sizeOf(weightAdapter.up.shape), 3).map(value => value / 4),
         )
     const { layers, keyValueHeads, headSize } = model.shape.language
-    const packing = pack([{ ids: [1, 2, 3, 4, 5] }, { ids: [6] }], () => ({ count: 0 }), 100)
+    const clip = apart ? { count: 4, grid: { rows: 1, columns: 2 }, interval: 70.5 } : { count: 4 }
+    const packing = pack([{ ids: [1, -200] }, { ids: [6] }], () => clip, 100)
+    t.same(packing.prompts[0], { start: 0, length: 5, next: apart ? 72 : 5 })
     const recording = new Recording(device, 'float16')
     const [position, ids] = [recording.pin('position', [3], 'u32'), recording.pin('ids', [3], 'u32')]
     const isFast = canStepFast(recording, model.weights, model.shape.language)
@@ -128,6 +132,14 @@ t.test('fast steps compute the logits that plain steps compute', async t => {
   const inSlots = await logitsOf('emulated', { admitted: true })
   close(t, inSlots, wanted, 2e-3, 'frozen weights in float16, prompts that are admitted later')
   close(t, await logitsOf('emulated', { trained: ['language'] }), wanted, 2e-3, 'copies of trained weights')
+})
+
+t.test('completions go on at the position after a prompt, however many rows it has', async t => {
+  const wanted = await logitsOf('none', { apart: true })
+  close(t, await logitsOf('emulated', { apart: true }), wanted, 2e-3, 'in a batch')
+  close(t, await logitsOf('emulated', { apart: true, admitted: true }), wanted, 2e-3, 'in slots')
+  close(t, await logitsOf('none', { apart: true, admitted: true }), wanted, 1e-6, 'by plain steps in slots')
+  t.ok(relativeError(wanted, await plainLogits) > 1e-2, 'the position matters')
 })
 
 t.test('fast steps multiply by the sum of weight and adapter', async t => {

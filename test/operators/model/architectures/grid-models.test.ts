@@ -15,7 +15,8 @@ const models = {
   qwen25vl: (word: number) => [5, -200, 7 + word, 8, 9],
   qwen3vl: (word: number) => [5, -200, 7 + word, -200, 9],
 }
-const momentSeconds = 0.75
+/** So far apart that positions in time are more than rows. */
+const momentSeconds = 90
 
 const opened = async (device: Device, name: string) =>
   loadModel(device, await openCheckpoint(fixture(`families/${name}`)), ['language'])
