@@ -44,7 +44,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
   'engine/cli/verbs/view.ts': ['listed', "`${basename(file, '.json')}-${time}`", 'name'],
-  'engine/cli/start.ts': ['engine', '`${name}.json`', '`start-${number}`', 'name'],
+  'engine/cli/start.ts': ['engine', '`start-${number}`', 'name'],
   'engine/graph/check.ts': ['listed', 'nearest'],
   'engine/graph/file/extends.ts': ['graph', 'path', 'path.slice(shipped.length)'],
   // the exports of the package itself
@@ -130,6 +130,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/read/tempcompass.ts': ['spelled', 'kind', 'name'],
   'operators/read/video-mme.ts': ['spelled', 'name'],
   'operators/read/vsi-bench.ts': ['spelled', 'name'],
+  // a module that a graph names, and what it names itself
+  'kernels/device/web-gpu-node.ts': ['graph', 'file'],
   'operators/video/contact-sheet.ts': ['numbered', "number++ === 0 ? 'frames.jpg' : `frames-${number}.jpg`"],
   'operators/video/frame-sheet.ts': ['hashed', 'path'],
   'operators/reward/program-fault.ts': ['graph', 'program'],

@@ -84,7 +84,7 @@ t.test('a wrong graph exits 2 with every problem', async t => {
   const folder = t.testdir({ 'g.json': graph({ pth: 'x' }, { onEror: 'skip' }) })
   const { code, complaints } = await flow(['run', join(folder, 'g.json')])
   t.equal(code, 2)
-  t.match(complaints, /nodes\.rows\.config: must have "path"/)
+  t.match(complaints, /nodes\.rows\.config\.pth: must be a known key, found "pth" \(nearest "path"\)/)
   t.match(complaints, /nodes\.out\.onEror: must be a known key, found "onEror" \(nearest "onError"\)/)
 })
 
