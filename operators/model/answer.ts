@@ -6,6 +6,7 @@ import type { Prompt } from '../kinds.ts'
 import { strip } from '../text/python.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { drawingFields } from './drawing-fields.ts'
+import { lengthFault } from './length-fault.ts'
 import { completionSeeds } from './seeds.ts'
 
 /** An answer ends at the end-of-text token, as in the published inference. It is also recorded in `answers.jsonl`. */
@@ -28,6 +29,7 @@ export default operator({
   },
   inputs: { prompts: 'prompt' },
   outputs: {},
+  inspect: async ({ model, maxNewTokens }, known) => lengthFault(model, maxNewTokens, known),
   run: ({ prompts }, { model: name, maxNewTokens, ...sampling }, context) => ({
     answered: prompts.pipe(
       context.each(async (prompt: Prompt, { seed }) => {

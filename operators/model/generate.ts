@@ -1,4 +1,4 @@
-import { operator } from '../../engine/operator.ts'
+import { type Finding, operator } from '../../engine/operator.ts'
 import {
   type GenerateOptions,
   type PromptRequest,
@@ -11,6 +11,7 @@ import { groupPort, modelDims, promptPort } from '../ports.ts'
 import { strip } from '../text/python.ts'
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { drawingFieldsUnlessGreedy } from './drawing-fields.ts'
+import { lengthFault } from './length-fault.ts'
 import { completionSeeds } from './seeds.ts'
 import { generateMemory } from './sizes.ts'
 import { stopOf, textUntil } from './stop.ts'
@@ -81,6 +82,10 @@ export default operator({
   },
   memory: ({ model, count, maxNewTokens: length, slots, ...sampling }, { outline, dims }) =>
     generateMemory(outline(model), { frames: dims.F, count, length }, sampling, slots),
+  inspect: async ({ model, count, maxNewTokens, greedy }, known) => [
+    ...lengthFault(model, maxNewTokens, known),
+    ...(greedy && count > 1 ? [sameFault(count)] : []),
+  ],
   run: ({ prompts }, config, context) => {
     const { model: name, count, maxNewTokens, slots, stop: stops, keepStop, ...sampling } = config
     let writer: Writer | undefined
@@ -103,6 +108,15 @@ export default operator({
     // Groups leave in order, so twice as many are open as there are slots: finished ones wait without idle slots.
     return { groups: prompts.pipe(context.each(groupFor, { concurrency: slots === 1 ? 1 : 2 * slots })) }
   },
+})
+
+const sameFault = (count: number): Finding => ({
+  field: 'count',
+  rule: 'must be 1 where greedy is true',
+  lines: [`the most likely tokens are the same in all ${count} completions, so their rewards are equal`],
+  code: 'equal-completions',
+  isWarning: true,
+  remedy: 'set greedy to false, or count to 1',
 })
 
 type Writer = (request: PromptRequest) => Promise<CompletionGroup>

@@ -40,8 +40,9 @@ export const reward = <const F extends Fields = Record<never, never>>(
   summary: string,
   score: Score<F>,
   fields?: F,
-): Operator<{ readonly weight: Field } & F, typeof inputs> =>
-  operator({
+): Operator<{ readonly weight: Field } & F, typeof inputs> => {
+  const made = new Error(`the reward "${name}" is made here`)
+  return operator({
     summary,
     // the cast: without `fields`, F has no keys
     config: { weight: weightField, ...(fields as F) },
@@ -55,17 +56,41 @@ export const reward = <const F extends Fields = Record<never, never>>(
       const { weight } = given as { weight: number }
       const scored = async (group: Group, { key }: { key: string }) => {
         const asked = { sample: group.prompt.sample, key, config, context }
-        const scoreOf = async (completion: Completion, i: number, all: readonly Completion[]) =>
-          checked(
-            await score(completion, asked),
-            () => `sample ${key}: reward "${name}" of ${shownCompletion(completion.text, i, all.length)}`,
-          )
-        const values = await Promise.all(group.completions.map(scoreOf))
-        return withWeighted(group, name, weight, values, key)
+        const scoreOf = async (completion: Completion, i: number, all: readonly Completion[]) => {
+          const source = () =>
+            `sample ${key}: reward "${name}" of ${shownCompletion(completion.text, i, all.length)}`
+          return checked(await scoreFrom(() => score(completion, asked), source), source)
+        }
+        try {
+          const values = await Promise.all(group.completions.map(scoreOf))
+          return withWeighted(group, name, weight, values, key)
+        } catch (error) {
+          // the place of a plugin's code, for messages: a bad number has no stack
+          if (error instanceof RewardError) error.cause ??= made
+          throw error
+        }
       }
       return { groups: groups.pipe(context.each(scored)) }
     },
   })
+}
+
+/** What a score returns. A plugin may throw anything: a text has no stack that says where. */
+async function scoreFrom<T>(score: () => T | Promise<T>, source: () => string): Promise<T> {
+  try {
+    return await score()
+  } catch (error) {
+    if (error instanceof Error) throw error
+    const thrown = typeof error === 'string' ? JSON.stringify(error) : String(error)
+    throw new RewardError(
+      'bad-reward',
+      `${source()}: must return a number or throw an Error, threw ${thrown}`,
+      {
+        remedy: 'write throw new Error("…"), which keeps its place',
+      },
+    )
+  }
+}
 
 export const weightField = {
   type: 'number',

@@ -9,9 +9,9 @@ import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
 import { remedyIn } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
-import { number } from '../../shared/number.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
+import { countsOf } from '../counts.ts'
 import { lookFirst } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
@@ -112,8 +112,9 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     )
     return 1
   }
-  const rates = summary.error || summary.seconds < worthRates ? '' : ratesOf(summary.directory)
-  for (const text of [line.curve, rates]) if (text) world.print(text)
+  const hasStatus = existsSync(join(summary.directory, 'status.json'))
+  const counts = summary.error || !hasStatus ? '' : countsOf(readStatus(summary.directory), plan)
+  for (const text of [line.curve, counts]) if (text) world.print(text)
   world.print(sentence(summary, line.steps))
   const missing = updates.missing(summary)
   if (missing !== undefined) {
@@ -189,15 +190,6 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     lock.release()
     throw error
   }
-}
-
-/** Items per second of each node and the time that it worked; '' when nothing ran. */
-function ratesOf(directory: string): string {
-  if (!existsSync(join(directory, 'status.json'))) return ''
-  const { nodes } = readStatus(directory)
-  return nodes
-    .map(({ name, rate, workSeconds }) => `${name} ${number(rate)}/s (${workSeconds.toFixed(1)} s)`)
-    .join('  ')
 }
 
 /** Seconds after which the pace of a run says something. */

@@ -40,9 +40,8 @@ const isOpen = ({ operator, wires }: PlannedNode): boolean =>
   Object.keys(operator.inputs).some(port => !wires.some(wire => wire.port === port))
 
 /** An operator that does not say what it adds, and may add anything: one of a plugin, or one that makes new items of any kind. */
-const isSilent = ({ operator, operatorName, wires }: PlannedNode, modules: object): boolean =>
+const isSilent = ({ operator, operatorName }: PlannedNode, modules: object): boolean =>
   !operator.marks &&
-  wires.length > 0 &&
   (Object.hasOwn(modules, operatorName) ||
     Object.values(operator.outputs).some(
       port => port === 'any' || (typeof port === 'object' && port.kind === 'any' && port.like === undefined),

@@ -83,4 +83,32 @@ export const newcomerMistakes: readonly Mistake[] = [
     command: ['ops', '--plugin', './mine.mjs'],
     files: { 'mine.mjs': 'export const api = 1\nexport default () => 1\n' },
   },
+  {
+    name: 'columns of other names',
+    command: ['check', 'flow:grpo.json', '--set', 'data=mine.jsonl'],
+    files: {
+      'mine.jsonl': '{"clip":"red.mp4","q":"Which?","choices":["left","right"],"label":"B"}\n'.repeat(12),
+    },
+  },
+  {
+    name: 'a reward with a slip in its name',
+    command: ['check', 'kept.json'],
+    files: {
+      'kept.json': JSON.stringify({
+        extends: 'flow:grpo.json',
+        nodes: {
+          kept: {
+            operator: 'group.keep',
+            config: { least: 1, reward: 'acuracy' },
+            from: { groups: 'rewards.groups' },
+          },
+          advantages: { from: { groups: 'kept.groups' } },
+        },
+      }),
+    },
+  },
+  {
+    name: 'more tokens than the model has positions',
+    command: ['check', 'flow:grpo.json', '--set', 'maxNewTokens=100000'],
+  },
 ]

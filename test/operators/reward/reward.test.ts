@@ -81,3 +81,25 @@ t.test('a weight that takes the combined reward beyond float32 is such an error,
     message: /^the combined reward of completion 1 of 2, "": .* found 1\S*e\+60/,
   })
 })
+
+t.test('what a score throws or returns in vain is told with the place where the reward was made', async t => {
+  const faults = [
+    [
+      reward('text', 'Throws a text.', () => {
+        throw 'no number'
+      }),
+      /^sample sample: reward "text" of completion 1 of 2, "": must return a number or throw an Error, threw "no number": write/,
+    ],
+    [reward('none', 'Gives NaN.', () => Number.NaN), /found NaN/],
+    [reward('huge', 'Overflows.', () => 1e300), /found 1e\+300/],
+  ] as const
+  for (const [wrong, message] of faults) {
+    const error = await runOver(wrong, { weight: 0 }, groups, 'groups').catch((error: unknown) => error)
+    t.match(error, { code: 'bad-reward', message })
+    t.match(error instanceof Error && error.cause, { stack: /reward\.test/ })
+  }
+  const broken = reward('broken', 'Throws.', () => {
+    throw new TypeError('its own')
+  })
+  await t.rejects(runOver(broken, { weight: 0 }, groups, 'groups'), { name: 'TypeError', message: 'its own' })
+})

@@ -1,0 +1,18 @@
+import type { Finding, Outlines } from '../../engine/operator.ts'
+import type { DevicelessModel } from '../../kernels/networks/memory-estimate.ts'
+
+/** A warning of `flow check` where the completions of a model may be longer than its longest sequence. */
+export function lengthFault(model: string, maxNewTokens: number, { outline }: Outlines): Finding[] {
+  const { maxLength } = outline<DevicelessModel>(model)
+  if (maxNewTokens < maxLength) return []
+  return [
+    {
+      field: 'maxNewTokens',
+      rule: `must be less than ${maxLength}, the model's longest sequence, by as much as a prompt has`,
+      lines: [`a prompt with its frames and ${maxNewTokens} tokens are longer`],
+      code: 'too-long',
+      isWarning: true,
+      remedy: 'ask for fewer tokens: behind its positions a model has not been trained',
+    },
+  ]
+}
