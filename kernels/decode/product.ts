@@ -22,7 +22,8 @@ import { partsOf, splitSums } from './split-sums.ts'
 // by the last norm's scale and leaves sums of squares, and the reader multiplies its sums by exact scale / used scale.
 //
 //   product-table.ts   measured tiles          product-ends.ts, split-sums.ts   from sums to results
-//   product-tile.ts    sizes of a tile         projections.ts, query-key-value.ts   the products of a layer
+//   product-tile.ts    sizes of a tile         projections.ts, query-key-value.ts   the products of a layer; head-norms.ts   what
+//                                              follows the latter in Qwen3
 //
 // The references are plain loops in test/kernels/decode/projections.
 

@@ -7,7 +7,8 @@ import type { StepMatrix, StepWeights } from './tiled-weights.ts'
 
 // The inputs of attention in a decode step: queries, keys and values of normed rows in one product (product.ts), with bias and
 // rotary embedding (attention/rope.ts). A tile has 8 columns of the first half of a head and the 8 of the second half that turn
-// together with them, so a lane holds both numbers of a pair. Keys and values go straight into the cache.
+// together with them, so a lane holds both numbers of a pair. Keys and values go straight into the cache. Where heads are
+// normed first, head-norms.ts turns queries and keys after this.
 //
 //   columns   │ query heads │ key heads │ value heads │        tile:  │ j … j + 7 │ j + h … j + h + 7 │   h = headSize / 2
 
@@ -18,10 +19,8 @@ export interface AttentionInputs {
   tiled: Tensor
   /** (heads + 2 · keyValueHeads) · headSize: of queries, keys, values. */
   bias: Tensor
-  /** (positions, headSize / 2, 2): cosines and sines. */
-  angles: Tensor
-  /** u32 (rows): the position of a row at step 0. */
-  starts: Tensor
+  /** What turns queries and keys; undefined: nothing here. */
+  turns?: Turns | undefined
   /** u32 (rows): the step of each row. */
   position: Tensor
   /** float16 (keyValueHeads, rows or more, heads / keyValueHeads, headSize), out. */
@@ -33,6 +32,13 @@ export interface AttentionInputs {
   headSize: number
   capacity: number
   tile: StepTile
+}
+
+export interface Turns {
+  /** (positions, headSize / 2, 2): cosines and sines. */
+  angles: Tensor
+  /** u32 (rows): the position of a row at step 0. */
+  starts: Tensor
 }
 
 type InputSizes = Pick<AttentionInputs, 'heads' | 'keyValueHeads' | 'headSize' | 'tile'> & { inner: number }
@@ -77,10 +83,11 @@ export const attentionInputWeights = (
 
 /** Queries, keys and values of normed rows, with bias and rotation; keys and values go into the slot of each row's step. */
 export function attentionInputs(recording: Recording, of: AttentionInputs): void {
-  const { x, rows, heads, keyValueHeads, headSize, capacity, tile } = of
+  const { x, rows, heads, keyValueHeads, headSize, capacity, tile, turns } = of
   const results = blocksOfTile(tile) * 8
   stepProduct(recording, {
     ...inputShape({ ...of, inner: x.size }),
+    ...(!turns && { name: 'decode_qkv_plain' }),
     rows,
     results,
     tiled: of.tiled,
@@ -95,8 +102,7 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
     },
     buffers: {
       bias: toRead('f32', of.bias),
-      angles: toRead('vec2f', of.angles),
-      starts: toRead('u32', of.starts),
+      ...(turns && { angles: toRead('vec2f', turns.angles), starts: toRead('u32', turns.starts) }),
       position: toRead('u32', of.position),
       queries: toWrite('f16', of.queries),
       cache: toWrite('f16', of.cache),
@@ -108,11 +114,11 @@ export function attentionInputs(recording: Recording, of: AttentionInputs): void
     let time${s} = position[sequence${s}];
     let bias_at${s} = any_head * params.head_size + angle + column${s};
     let biases${s} = vec2f(bias[bias_at${s}], bias[bias_at${s} + half]);
-    let turn${s} = angles[(starts[sequence${s}] + time${s}) * half + angle + column${s}];`,
+    ${turns ? `let turn${s} = angles[(starts[sequence${s}] + time${s}) * half + angle + column${s}];` : ''}`,
     finish: s => `
     if (row_base + row${s} < params.rows) {
       var pair = vec2f(sum_of(row${s}, column${s}), sum_of(row${s}, column${s} + ${results}u)) * scale_of(row${s}) + biases${s};
-      if (part < 2u) { pair = vec2f(pair.x * turn${s}.x - pair.y * turn${s}.y, pair.y * turn${s}.x + pair.x * turn${s}.y); }
+      ${turns ? `if (part < 2u) { pair = vec2f(pair.x * turn${s}.x - pair.y * turn${s}.y, pair.y * turn${s}.x + pair.x * turn${s}.y); }` : ''}
       let stored = vec2<f16>(kept2(pair));
       if (part == 0u) {
         let ratio = params.heads / params.key_value_heads;

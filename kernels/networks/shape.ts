@@ -91,6 +91,8 @@ export interface LanguageShape {
   readonly tied: boolean
   /** The projections of queries, keys and values have biases. */
   readonly biased: boolean
+  /** Queries and keys are normed head by head before they are rotated. */
+  readonly headsNormed: boolean
   /**
    * By which of a token's positions each pair of a head turns (`pickAngles`): 0 in time, 1 its row, 2 its column. Undefined where a
    * token has one position.

@@ -100,7 +100,7 @@ export function cutProducts(model: VideoModel, rows: number): CutProduct[] {
       record(recording, tiled, tile) {
         attentionInputs(recording, {
           ...{ x, rows, ...sizes, capacity: 64, tile, tiled },
-          ...{ bias, angles, starts, position, queries, cache },
+          ...{ bias, turns: { angles, starts }, position, queries, cache },
         })
       },
     },

@@ -11,13 +11,17 @@ import { type NamedTensor, writeTensors } from './write-tensors.ts'
 const formats = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const
 
 /** Writes a checkpoint folder as released ones are laid out, with random weights. */
-export async function writeRandomCheckpoint(folder: string, sizes: Case): Promise<void> {
+export async function writeRandomCheckpoint(
+  folder: string,
+  sizes: Case,
+  language: 'qwen2' | 'qwen3' = 'qwen2',
+): Promise<void> {
   await mkdir(folder, { recursive: true })
   for (const file of ['tokenizer.json', 'tokenizer_config.json'])
     await copyFile(fixture(`prompts/${file}`), join(folder, file))
   const { eosId } = await openTokenizer(folder)
   if (eosId === undefined) throw new Error(`${folder}: the tokenizer names no end of text`)
-  await writeJson(folder, 'config.json', configOf(sizes, eosId))
+  await writeJson(folder, 'config.json', configOf(sizes, language, eosId))
   await writeJson(folder, 'generation_config.json', { bos_token_id: eosId, eos_token_id: eosId })
   await writeJson(folder, 'preprocessor_config.json', processorOf(sizes))
   const random = randomOf(sizes.seed)
@@ -32,12 +36,12 @@ export async function setEndOfText(folder: string, id: number): Promise<void> {
   await writeJson(folder, 'config.json', config)
 }
 
-function configOf({ vision, text, ...sizes }: Case, eosId: number) {
+function configOf({ vision, text, ...sizes }: Case, language: string, eosId: number) {
   return {
     architectures: ['TinyLlavaForConditionalGeneration'],
     model_type: 'tinyllava',
     connector_type: sizes.connector,
-    llm_model_name_or_path: 'Qwen/Qwen2.5-3B',
+    llm_model_name_or_path: language === 'qwen3' ? 'Qwen/Qwen3-1.7B' : 'Qwen/Qwen2.5-3B',
     vision_model_name_or_path: 'google/siglip-so400m-patch14-384',
     group: sizes.group,
     num_queries: sizes.num_queries,
@@ -57,7 +61,7 @@ function configOf({ vision, text, ...sizes }: Case, eosId: number) {
     torch_dtype: sizes.dtype,
     text_config: {
       ...text,
-      model_type: 'qwen2',
+      model_type: language,
       hidden_act: 'silu',
       eos_token_id: eosId,
       bos_token_id: eosId,

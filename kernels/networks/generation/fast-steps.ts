@@ -1,4 +1,5 @@
 import { decodeStart } from '../../decode/embed-and-norm.ts'
+import { headNorms } from '../../decode/head-norms.ts'
 import type { Normed } from '../../decode/product.ts'
 import { addProjection, gatedProjection, squareParts, stepLogits } from '../../decode/projections.ts'
 import { attentionInputs } from '../../decode/query-key-value.ts'
@@ -157,8 +158,8 @@ function recordStep(
   tensors: StepTensors,
 ): Tensor {
   const rows = owners.length
-  const { hidden, layers, heads, keyValueHeads, headSize, normEpsilon: epsilon, vocabulary } = language
-  const { lists, starts, angles, prefixes, caches, matrices, biases, capacity, ratio } = tensors
+  const { hidden, layers, normEpsilon: epsilon, vocabulary } = language
+  const { matrices } = tensors
   const temporary = (label: string, shape: readonly number[]) => recording.tensor(label, shape, 'f16')
   const normed = (parts?: number): Normed => ({
     rows: temporary('normed rows', blocksOf(rows, hidden)),
@@ -200,40 +201,13 @@ function recordStep(
     input = next
   }
   for (let layer = 0; layer < layers; layer++) {
-    const { qkv, out, gated: gating, down } = matrices[layer]
-    const cache = caches[layer]
-    const queries = temporary('queries', [keyValueHeads, rows, ratio, headSize])
-    attentionInputs(recording, {
-      x: input,
-      rows,
-      heads,
-      keyValueHeads,
-      headSize,
-      capacity,
-      tile: qkv.tile,
-      tiled: qkv.tiled(),
-      bias: biases[layer],
-      angles,
-      starts,
-      position,
-      queries,
-      cache,
-    })
-    const attended = temporary('attended', blocksOf(rows, heads * headSize))
-    groupAttention(recording, {
-      lists,
-      queries,
-      prefix: prefixes[layer],
-      cache,
-      position,
-      out: attended,
-      sequences: rows,
-      heads,
-      keyValueHeads,
-      headSize,
-      capacity,
-      scale: headSize ** -0.5,
-    })
+    const { out, gated: gating, down } = matrices[layer]
+    const attended = recordAttention(
+      recording,
+      { weights, language },
+      { position, input, rows, layer },
+      tensors,
+    )
     add(attended, out, layerWeight(weights, layer, 'post_attention_layernorm.weight').value)
     const [columns] = layerWeight(weights, layer, 'mlp.gate_proj.weight').shape
     const gated = temporary('gated', blocksOf(rows, columns))
@@ -245,6 +219,45 @@ function recordStep(
   const head = { tile: tensors.head.tile, tiled: tensors.head.tiled() }
   stepLogits(recording, { x: input, rows, ...head, logits, columns: vocabulary })
   return logits
+}
+
+interface LayerInput {
+  position: Tensor
+  input: Normed
+  rows: number
+  layer: number
+}
+
+/** The attention of one layer to prompts and to the caches, in blocks. */
+function recordAttention(
+  recording: Recording,
+  { weights, language }: { weights: ParameterSet; language: LanguageShape },
+  { position, input, rows, layer }: LayerInput,
+  { lists, starts, angles, prefixes, caches, matrices, biases, capacity, ratio }: StepTensors,
+): Tensor {
+  const { heads, keyValueHeads, headSize, headsNormed, normEpsilon: epsilon } = language
+  const { qkv } = matrices[layer]
+  const queries = recording.tensor('queries', [keyValueHeads, rows, ratio, headSize], 'f16')
+  const of = { queries, cache: caches[layer], position, heads, keyValueHeads, headSize, capacity }
+  attentionInputs(recording, {
+    ...of,
+    x: input,
+    rows,
+    tile: qkv.tile,
+    tiled: qkv.tiled(),
+    bias: biases[layer],
+    turns: headsNormed ? undefined : { angles, starts },
+  })
+  if (headsNormed) {
+    const [queryGain, keyGain] = ['q', 'k'].map(
+      part => layerWeight(weights, layer, `self_attn.${part}_norm.weight`).value,
+    )
+    headNorms(recording, { ...of, rows, queryGain, keyGain, epsilon, angles, starts })
+  }
+  const out = recording.tensor('attended', blocksOf(rows, heads * headSize), 'f16')
+  const prefix = prefixes[layer]
+  groupAttention(recording, { ...of, lists, prefix, out, sequences: rows, scale: headSize ** -0.5 })
+  return out
 }
 
 /** The embeddings of the tokens `ids` as rows of a table: of a table that is held as integers, only theirs. */

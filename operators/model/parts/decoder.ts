@@ -15,8 +15,6 @@ import { affine, type Part, type Shape } from './part.ts'
 export interface DecoderSizes extends LanguageShape {
   readonly intermediate: number
   readonly maxPositions: number
-  /** Queries and keys are normed head by head before they are rotated. */
-  readonly headsNormed: boolean
 }
 
 export interface DecoderPart extends Part<LanguageModel> {
@@ -70,7 +68,7 @@ export function decoderPart(kind: string, sizes: DecoderSizes): DecoderPart {
     sizes,
     network: {
       ...sizes,
-      fastSteps: !sizes.headsNormed,
+      fastSteps: true,
       record: (pass, weights, options) => record(pass, weights, sizes, options),
     },
     tensors: all,

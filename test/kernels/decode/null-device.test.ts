@@ -97,8 +97,7 @@ for (const { hidden, intermediate, heads, keyValueHeads, headSize, vocabulary } 
             tiled: tiledOf(attentionInputWeights(inputWeights, { ...inputs, inner: hidden })),
             x: normed(),
             bias: f32([outputs]),
-            angles: f32([99, headSize / 2, 2]),
-            starts: index(rows),
+            turns: { angles: f32([99, headSize / 2, 2]), starts: index(rows) },
           })
           const groups = [{ start: 0, length: 70, room: 70, first: 0, count: rows }]
           const lists = groupLists(recording, () => groups, heads / keyValueHeads)

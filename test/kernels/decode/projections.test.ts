@@ -250,8 +250,10 @@ for (const { rows, inner, tile, isHalf = false, isExact = false, products } of c
           queries,
           cache,
           bias: given(device, [outputs], bias),
-          angles: given(device, [12, headSize / 2, 2], angles),
-          starts: given(device, [rows], starts),
+          turns: {
+            angles: given(device, [12, headSize / 2, 2], angles),
+            starts: given(device, [rows], starts),
+          },
           position: given(device, [rows], times),
           capacity,
         }),

@@ -19,13 +19,15 @@ import { cases } from '../../../oracle/cases.ts'
 import { writeRandomCheckpoint } from '../../../oracle/random-checkpoint.ts'
 import { close, noise } from '../../support.ts'
 
-const folder = join(t.testdir({}), 'checkpoint')
+t.testdir({})
 const text = { hidden_size: 32, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 }
-await writeRandomCheckpoint(folder, {
-  ...cases[0],
-  text: { ...cases[0].text, ...text, num_key_value_heads: 1, head_dim: 16 },
-})
-const checkpoint = await openCheckpoint(folder)
+const sizes = { ...cases[0], text: { ...cases[0].text, ...text, num_key_value_heads: 1, head_dim: 16 } }
+const written = async (language: 'qwen2' | 'qwen3') => {
+  const folder = join(t.testdirName, language)
+  await writeRandomCheckpoint(folder, sizes, language)
+  return openCheckpoint(folder)
+}
+const checkpoints = { qwen2: await written('qwen2'), qwen3: await written('qwen3') }
 const owners = [0, 0, 1]
 const drawn = [
   [7, 300, 7],
@@ -36,6 +38,8 @@ const lora = { rank: 8, alpha: 8, targets: ['v_proj', 'down_proj'], seed: 1 }
 
 /** How the model differs from its checkpoint. */
 interface Variant {
+  /** By default qwen2. In qwen3 queries and keys are normed. */
+  language?: keyof typeof checkpoints
   trained?: readonly 'language'[]
   /** Every layer has an adapter whose product is not zero. */
   adapted?: boolean
@@ -59,9 +63,17 @@ const unchanged = (tensor: Tensor): Tensor => tensor
 /** Logits of two steps after prompts whose keys and values are noise. */
 async function logitsOf(
   units: MatrixUnits,
-  { trained = [], adapted = false, admitted = false, apart = false, weights = undefined }: Variant = {},
+  {
+    language = 'qwen2',
+    trained = [],
+    adapted = false,
+    admitted = false,
+    apart = false,
+    weights = undefined,
+  }: Variant = {},
 ) {
   const device = await openDevice({ family: 'gpu', units })
+  const checkpoint = checkpoints[language]
   try {
     const adapter = adapted ? { source: newAdapter(checkpoint, lora), trained: true } : undefined
     const integers = weights && integersOf({ weights, groupSize: 16 })
@@ -140,6 +152,15 @@ t.test('completions go on at the position after a prompt, however many rows it h
   close(t, await logitsOf('emulated', { apart: true, admitted: true }), wanted, 2e-3, 'in slots')
   close(t, await logitsOf('none', { apart: true, admitted: true }), wanted, 1e-6, 'by plain steps in slots')
   t.ok(relativeError(wanted, await plainLogits) > 1e-2, 'the position matters')
+})
+
+t.test('queries and keys are normed head by head', async t => {
+  const language = 'qwen3'
+  const wanted = await logitsOf('none', { language })
+  close(t, await logitsOf('emulated', { language }), wanted, 2e-3, 'in a batch')
+  close(t, await logitsOf('emulated', { language, admitted: true }), wanted, 2e-3, 'in slots')
+  const adapted = await logitsOf('none', { language, adapted: true })
+  close(t, await logitsOf('emulated', { language, adapted: true }), adapted, 2e-3, 'with adapters')
 })
 
 t.test('fast steps multiply by the sum of weight and adapter', async t => {
