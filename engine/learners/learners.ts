@@ -84,15 +84,20 @@ export class Learners {
     context.signal.addEventListener('abort', aborted, { once: true })
     const ends: Promise<void>[] = []
     try {
-      for (const [i, member] of this.#members.entries()) {
-        const packed: Uint8Array[] = []
-        for (const value of others[i] ?? [])
-          packed.push(encode(await form.pack(outgoing(value), context), { checksums: false }))
+      const giving = this.#members.map(async (member, i) => {
+        const values = others[i] ?? []
+        const packed = await Promise.all(values.map(value => form.pack(outgoing(value), context)))
         ends.push(round.begin(i + 1))
-        member.give(batch, name, packed)
-      }
+        member.give(
+          batch,
+          name,
+          packed.map(one => encode(one, { checksums: false })),
+        )
+      })
+      for (const one of giving) one.catch(error => round.fail(error))
       const meet = (meeting: number, value: unknown) => round.give(0, meeting, value)
       const result = await work(own, teamOf({ rank: 0, size, numbers, meet }))
+      await Promise.all(giving)
       await Promise.race([this.#losing, Promise.all(ends)])
       // the weights may have changed in some of the processes: no policy about items can make that good
       if (round.error) throw new CodedError(round.error.code, round.error.message, { ofMachine: true })

@@ -48,8 +48,6 @@ export interface WorkerOptions {
   readonly filesDirectory?: string
 }
 
-/** Orders that a worker holds at the same time: one is prepared while another is worked on. */
-const ahead = 2
 const waitMs = 1000
 const statusMs = 1000
 /** Workers whose machine may fail on an item before it ends the run. */
@@ -70,6 +68,8 @@ export class Worker implements RunLink {
   readonly #options: WorkerOptions
   readonly #durables = new Map<string, Durable>()
   readonly #follower: Follower
+  /** Orders that it holds at the same time: those that are worked on, and one that is prepared. */
+  readonly #most: number
   readonly #calls = new Set<WorkerCall>()
   readonly #status: NodeJS.Timeout
   #changed = () => {}
@@ -84,6 +84,8 @@ export class Worker implements RunLink {
     this.whole = plan
     if (filesDirectory !== undefined) this.filesDirectory = filesDirectory
     this.#follower = new Follower(server, announcement, folder, this.#durables)
+    const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
+    this.#most = 1 + Math.max(...inside.map(({ operator, config }) => operator.atOnce?.(config) ?? 1))
     const receive: Operator['run'] = (_, __, context) => this.#receive(context)
     const reply: Operator['run'] = (inputs, _, context) => this.#reply(inputs, context)
     this.plan = workerPlan(plan, part, { receive, reply })
@@ -136,7 +138,7 @@ export class Worker implements RunLink {
 
   async *#arrivals(context: Context): AsyncGenerator<Pulled<Arrived>> {
     for (;;) {
-      await this.#until(() => this.#calls.size < ahead || this.#isOver)
+      await this.#until(() => this.#calls.size < this.#most || this.#isOver)
       const message = await this.#next(context)
       if (!message) return
       const call = new WorkerCall(await this.#orderOf(message, context.signal), {

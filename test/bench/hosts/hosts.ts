@@ -80,10 +80,10 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
 }
 
 function jobsOf(sizes: Sizes, data: string, { one, only }: HostsOptions): HostJob[] {
-  const lags = one ? [1] : [0, 1]
+  const ahead = one ? [1] : [0, 1]
   const trained = [16, 0].flatMap(rank => [
-    ...lags.map(lag => training(sizes, lag, rank)),
-    divided(sizes, rank),
+    ...ahead.map(updates => training(sizes, updates, rank)),
+    ...ahead.map(updates => divided(sizes, updates, rank)),
   ])
   return [evaluation(sizes, data), ...trained].filter(({ name }) =>
     only.split(',').some(text => name.includes(text)),
@@ -102,8 +102,8 @@ function placesOf({ others }: HostJob, places: readonly string[]): { gpus: strin
 
 async function sizesOf({ config, steps }: HostsOptions, software: boolean, folder: string): Promise<Sizes> {
   const usual = software
-    ? { frames: 2, group: 2, tokens: 12, steps: 5, groups: 2, questions: 12 }
-    : { frames: 8, group: 8, tokens: 128, steps: 10, groups: 4, questions: 48 }
+    ? { frames: 2, group: 2, tokens: 12, steps: 4, groups: 2, questions: 12 }
+    : { frames: 16, group: 8, tokens: 360, steps: 5, groups: 8, questions: 96 }
   const sizes = { ...usual, ...(steps > 0 && { steps }) }
   if (software && config === '') return { ...sizes, model: 'builtin:cold-start' }
   const file = config === '' ? moderate(folder) : config

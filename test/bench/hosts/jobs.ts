@@ -22,7 +22,7 @@ export interface Sizes {
   readonly tokens: number
   /** Updates of a training. */
   readonly steps: number
-  /** Groups in an update that learners divide. */
+  /** Groups in an update of one learner. */
   readonly groups: number
   readonly questions: number
 }
@@ -68,48 +68,59 @@ export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: st
   outcome: place => digest([join(place, 'results/results.jsonl')]),
 })
 
-/** GRPO whose completions are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. */
-export const training = (sizes: Sizes, lag: number, rank: number): HostJob => ({
-  name: `GRPO, ${trained(rank)}, maxLag ${lag}`,
+/**
+ * GRPO whose completions are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. `ahead`: updates that
+ * completions may be ahead of the weights.
+ */
+export const training = (sizes: Sizes, ahead: number, rank: number): HostJob => ({
+  name: `GRPO, ${trained(rank)}, ${sizes.groups} groups an update, ${updates(ahead)} ahead`,
   others: 'apart',
-  ...grpo(sizes, { lag, rank, groups: 1 }),
+  ...grpo(sizes, { ahead, rank, groups: sizes.groups }),
 })
 
-/** GRPO by two learners, each with half of the groups of an update, while the completions of the next update are written. */
-export const divided = (sizes: Sizes, rank: number): HostJob => {
-  const { groups } = sizes
-  const lag = 2 * groups - 1
+/** GRPO by two learners, each with as many groups of an update as one alone has in `training`. */
+export const divided = (sizes: Sizes, ahead: number, rank: number): HostJob => {
+  const groups = 2 * sizes.groups
   return {
-    name: `GRPO, ${trained(rank)}, ${groups} groups an update, maxLag ${lag}`,
+    name: `GRPO divided, ${trained(rank)}, ${groups} groups an update, ${updates(ahead)} ahead`,
     others: 'learners',
-    ...grpo(sizes, { lag, rank, groups }),
+    ...grpo(sizes, { ahead, rank, groups }),
   }
 }
 
 const trained = (rank: number) => (rank > 0 ? `adapters of rank ${rank}` : 'all weights')
+const updates = (count: number) => `${count} ${count === 1 ? 'update' : 'updates'}`
 
+/** graphs/presets/published.json: as many prompts are completed together as an update has groups. */
 function grpo(
   { model, frames, group, tokens, steps }: Sizes,
-  { lag, rank, groups }: { lag: number; rank: number; groups: number },
+  { ahead, rank, groups }: { ahead: number; rank: number; groups: number },
 ): Pick<HostJob, 'words' | 'done' | 'outcome'> {
   const set = [
     `model=${model}`,
     `frames=${frames}`,
     `group=${group}`,
     `maxNewTokens=${tokens}`,
-    `steps=${steps * groups}`,
-    `resources.optimizer.config.steps=${steps}`,
-    `nodes.update.config.groupsPerUpdate=${groups}`,
+    `steps=${steps}`,
+    `groupsPerUpdate=${groups}`,
+    `slots=${groups}`,
+    `lag=${(ahead + 1) * groups - 1}`,
     `lora=${rank}`,
-    'epochs=0',
     'patience=0',
-    'checkpointEvery=0',
+    'checkpoint.every=0',
     'featureBytes=0',
     'nodes.frames.config.sheetWidth=0',
-    `nodes.groups.from.weights.maxLag=${lag}`,
   ]
   return {
-    words: place => ['run', 'graphs/grpo.json', '--seed', '1', '--out', join(place, 'run'), ...settings(set)],
+    words: place => [
+      'run',
+      'graphs/presets/published.json',
+      '--seed',
+      '1',
+      '--out',
+      join(place, 'run'),
+      ...settings(set),
+    ],
     done: place => linesOf(join(place, 'run/metrics.jsonl')) * groups,
     outcome: place => digest(weightsIn(join(place, 'run/checkpoints/last'))),
   }
