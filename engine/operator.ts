@@ -205,7 +205,7 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   credits?(config: Config<F>): number
   /** Items that `run` waits for before it emits anything, when it is more than one: the size of a batch. */
   collects?(config: Config<F>): number
-  /** Items that `run` works on together when they are there, e.g. prompts; default 1. A worker of a run takes as many, and one more. */
+  /** Items that `run` works on together when they are there, default 1. A worker takes as many, and one more. */
   atOnce?(config: Config<F>): number
   /** Set when `run` emits nothing before its inputs have ended, e.g. because it sorts: it cannot be part of a cycle. */
   readonly waitsForEnd?: boolean

@@ -35,6 +35,11 @@ export interface Unpacked<T> {
 /** What a form may use of the process that packs or unpacks. */
 export interface WireContext {
   readonly signal: AbortSignal
+  /**
+   * A folder that the processes of a run see which work on the machine of its home part; unset elsewhere. `pack` may leave files
+   * there that are too large for messages, and `dispose` removes them; what is left goes with the run.
+   */
+  readonly nearby?: string
   /** The opened resource of this name, as the node whose output it is would find it. */
   resource<T>(name: string): T
   /** Opened once for the whole run on first use, closed at its end: e.g. the GPU device. */

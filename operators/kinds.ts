@@ -106,6 +106,8 @@ export interface PromptMade {
   shape: readonly number[]
   aspect: 'square' | 'pad'
   opened: ClipOptions
+  /** Name of a file with the features, in the folder that processes of one machine share. */
+  file?: string
 }
 
 /** Kind `example`: a conversation ready for supervised training. */

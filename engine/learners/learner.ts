@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import type { Plan } from '../graph/plan.ts'
 import type { Context, Durable } from '../operator.ts'
 import { decode } from '../over/message.ts'
+import { nearbyOf } from '../over/names.ts'
 import { folderOf } from '../run/checkpoint/checkpoint.ts'
 import type { CheckpointPart } from '../run/node/context.ts'
 import type { RunLink } from '../run/summary.ts'
 import { CodedError } from '../shared/errors.ts'
 import type { TeamWork } from '../team.ts'
-import type { Unpacked, WireForm } from '../wire-form.ts'
+import type { Packed, Unpacked, WireContext, WireForm } from '../wire-form.ts'
 import type { Beginning, FromLearner, ToLearner } from './messages.ts'
 import { givenUp } from './round.ts'
 import { mostSummed, readAll, SharedNumbers } from './shared-numbers.ts'
@@ -118,17 +119,24 @@ export class Learner implements RunLink {
     const { beginning, tell, memory } = this.#options
     const { rank, size } = beginning
     const meet = (meeting: number, value: unknown) => this.#meet(batch, meeting, value)
-    const made: Unpacked<unknown>[] = []
+    const packed: Packed[] = []
+    let made: readonly Unpacked<unknown>[] = []
     try {
       let at = 0
       for (const length of lengths) {
         const bytes = new Uint8Array(length)
         readAll(memory, bytes, at)
         at += length
-        made.push(await form.unpack(decode(bytes, { checksums: false }), context))
+        packed.push(decode(bytes, { checksums: false }))
       }
       // it is read: the memory is free for others
       ftruncateSync(memory, 0)
+      made = await unpackAll(packed, form, {
+        signal: context.signal,
+        nearby: nearbyOf(beginning.directory),
+        resource: name => context.resource(name),
+        shared: (key, open, close) => context.shared(key, open, close),
+      })
       const values = made.map(({ value }) => value)
       await work(values, teamOf({ rank, size, numbers: this.#numbers, meet }))
       tell({ type: 'ended', batch })
@@ -147,6 +155,18 @@ export class Learner implements RunLink {
       this.#options.tell({ type: 'gives', batch, meeting, value })
     }).finally(() => this.#meetings.delete(key))
   }
+}
+
+/** Unpacks values at the same time; when one cannot be unpacked, the others are freed. */
+async function unpackAll(packed: readonly Packed[], form: WireForm, context: WireContext) {
+  const all = await Promise.allSettled(packed.map(async one => form.unpack(one, context)))
+  const made = all.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
+  for (const one of all) {
+    if (one.status === 'fulfilled') continue
+    for (const { dispose } of made) dispose?.()
+    throw one.reason
+  }
+  return made
 }
 
 const otherFailed = () => new CodedError(givenUp, 'another learner failed')

@@ -4,7 +4,7 @@ import type { Context } from '../operator.ts'
 import { encode } from '../over/message.ts'
 import type { Together } from '../run/node/context.ts'
 import { CodedError } from '../shared/errors.ts'
-import { alone, type TeamWork } from '../team.ts'
+import { alone, type Team, type TeamWork } from '../team.ts'
 import { divide } from './divide.ts'
 import type { Member, MemberOptions } from './member.ts'
 import type { FromLearner } from './messages.ts'
@@ -83,6 +83,8 @@ export class Learners {
     const aborted = () => round.fail(new CodedError('aborted', 'the run was aborted'))
     context.signal.addEventListener('abort', aborted, { once: true })
     const ends: Promise<void>[] = []
+    const spent = { given: 0, summed: 0 }
+    const begun = performance.now()
     try {
       const giving = this.#members.map(async (member, i) => {
         const values = others[i] ?? []
@@ -93,14 +95,27 @@ export class Learners {
           name,
           packed.map(one => encode(one, { checksums: false })),
         )
+        spent.given = performance.now() - begun
       })
       for (const one of giving) one.catch(error => round.fail(error))
       const meet = (meeting: number, value: unknown) => round.give(0, meeting, value)
-      const result = await work(own, teamOf({ rank: 0, size, numbers, meet }))
+      const team = teamOf({ rank: 0, size, numbers, meet })
+      const sum: Team['sum'] = async numbers => {
+        const begun = performance.now()
+        const sums = await team.sum(numbers)
+        spent.summed += performance.now() - begun
+        return sums
+      }
+      const result = await work(own, { ...team, sum })
       await Promise.all(giving)
       await Promise.race([this.#losing, Promise.all(ends)])
       // the weights may have changed in some of the processes: no policy about items can make that good
       if (round.error) throw new CodedError(round.error.code, round.error.message, { ofMachine: true })
+      const [given, summed, all] = [spent.given, spent.summed, performance.now() - begun].map(inSeconds)
+      context.log(
+        `batch ${batch}: ${all} s; the others had their shares after ${given} s, sums took ${summed} s`,
+        'debug',
+      )
       return result
     } catch (error) {
       this.#tell({ type: 'given-up', batch })
@@ -127,3 +142,5 @@ export class Learners {
     }
   }
 }
+
+const inSeconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(3)

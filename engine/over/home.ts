@@ -1,6 +1,7 @@
 // The home part of a graph over many processes: it announces itself, gives items to workers and makes copies of what changes.
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Plan } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
@@ -16,7 +17,7 @@ import { Copies } from './copies.ts'
 import { type CutPart, cutParts, homePlan } from './cut.ts'
 import { announceMs, openBucket } from './find-run.ts'
 import { type HomeLink, openHomeLink } from './home-link.ts'
-import { type Announcement, hostText, ownVersion, statusOf, type WorkerStatus } from './names.ts'
+import { type Announcement, hostText, nearbyOf, ownVersion, statusOf, type WorkerStatus } from './names.ts'
 import { openServer, type Server } from './nats.ts'
 import { Pieces } from './pieces.ts'
 import { type RemoteHost, remoteRun } from './remote.ts'
@@ -94,6 +95,8 @@ class HomePart implements Home, RunLink {
 
   async open(): Promise<void> {
     const { plan } = this
+    // an earlier start may have left values there
+    await rm(this.#nearby, { recursive: true, force: true })
     const { facts, leaseSeconds, directory } = this.#options
     const resources = new Set(this.#cuts.flatMap(cut => [...cut.resources]))
     this.#announcement = {
@@ -166,6 +169,7 @@ class HomePart implements Home, RunLink {
   async close(ended: boolean): Promise<void> {
     clearInterval(this.#announcing)
     await this.#wire?.close()
+    await rm(this.#nearby, { recursive: true, force: true })
     if (this.#announcement && ended) this.#announcement = { ...this.#announcement, status: 'ended' }
     if (ended)
       await Promise.race([this.#announce().catch(() => {}), new Promise(done => setTimeout(done, 2000))])
@@ -178,10 +182,15 @@ class HomePart implements Home, RunLink {
     await bucket.put(this.#epoch.run, announced)
   }
 
+  get #nearby(): string {
+    return nearbyOf(resolve(this.#options.directory))
+  }
+
   #host(): RemoteHost {
     const [run, wire] = [this.#run, this.#wire]
     if (!run || !wire) throw new Error('the run must have begun')
-    return { call: (...about) => wire.call(...about), bury: run.bury, resource: run.resource }
+    const { bury, resource } = run
+    return { call: (...about) => wire.call(...about), bury, resource, nearby: this.#nearby }
   }
 }
 

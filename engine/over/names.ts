@@ -1,6 +1,7 @@
 // Names and messages that the home part and the workers agree on.
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import type { Skipped } from '../run/items/trace.ts'
 import { packageVersion } from '../shared/package-name.ts'
 
@@ -109,6 +110,9 @@ export interface WorkerStatus {
   /** Why it ends, when its machine has failed, e.g. its GPU. */
   readonly fault?: string
 }
+
+/** The folder in that of a run for what is too large for messages; see `WireContext`. */
+export const nearbyOf = (directory: string): string => join(directory, 'over', 'values')
 
 /** Processes with the same text see the same files. */
 export function hostText(): string {

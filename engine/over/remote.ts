@@ -22,6 +22,8 @@ export interface RemoteHost {
   bury(fault: Skipped, item: Lease): void
   /** The opened resource that a name means in a scope. */
   resource(name: string, scope: string): unknown
+  /** See `WireContext`. */
+  readonly nearby?: string
 }
 
 /** What arrived at an output of the part. */
@@ -143,11 +145,12 @@ async function unpackAll(outcomes: readonly Outcome[], cut: CutPart, host: Remot
 /** What a form may use here: resources as the node inside the part finds them. */
 export function wireContext(
   { scope }: CutEnd,
-  host: Pick<RemoteHost, 'resource'>,
+  host: Pick<RemoteHost, 'resource' | 'nearby'>,
   context: Context,
 ): WireContext {
   return {
     signal: context.signal,
+    ...(host.nearby !== undefined && { nearby: host.nearby }),
     // the form states the type of the resource's kind
     resource: <T>(name: string) => host.resource(name, scope) as T,
     shared: (key, open, close) => context.shared(key, open, close),

@@ -1,4 +1,5 @@
 // A worker: it leases items of a part from the server, runs the nodes of the part on them, and sends back what came of each.
+import { setTimeout as delay } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
 import { headers } from '@nats-io/transport-node'
 import { filter, share } from 'rxjs'
@@ -21,6 +22,7 @@ import {
   doneOf,
   header,
   hostText,
+  nearbyOf,
   type Order,
   slugOf,
   statusOf,
@@ -28,8 +30,8 @@ import {
   type WorkerStatus,
 } from './names.ts'
 import type { Server } from './nats.ts'
-import { decodeOrder, encodeReply } from './packing.ts'
-import { pull } from './pieces.ts'
+import { orderOf } from './order-of.ts'
+import { encodeReply } from './packing.ts'
 import { wireContext } from './remote.ts'
 import { WorkerCall } from './worker-call.ts'
 
@@ -50,6 +52,7 @@ export interface WorkerOptions {
 
 const waitMs = 1000
 const statusMs = 1000
+const politeMs = 50
 /** Workers whose machine may fail on an item before it ends the run. */
 const mostTries = 3
 
@@ -141,7 +144,7 @@ export class Worker implements RunLink {
       await this.#until(() => this.#calls.size < this.#most || this.#isOver)
       const message = await this.#next(context)
       if (!message) return
-      const call = new WorkerCall(await this.#orderOf(message, context.signal), {
+      const call = new WorkerCall(await orderOf(message, this.#options, context.signal), {
         message,
         leaseSeconds: this.#options.announcement.leaseSeconds,
         send: (order, reply) => this.#send(order, reply),
@@ -167,6 +170,11 @@ export class Worker implements RunLink {
           // the stream of an earlier start is gone: the session hears that from the announcement
           if (this.#isOver || signal.aborted) return null
           const consumer = await server.stream.consumers.get(streamOf(announcement), slugOf(part.name))
+          if (this.#calls.size >= this.#most - 1 && (await consumer.info(true)).num_waiting > 0) {
+            // what it would only prepare is for a worker that can begin at once
+            await delay(politeMs)
+            return null
+          }
           return consumer.next({ expires: waitMs })
         })
         .catch(error => {
@@ -176,17 +184,6 @@ export class Worker implements RunLink {
       if (message) return message
     }
     return undefined
-  }
-
-  async #orderOf(message: JsMsg, signal: AbortSignal): Promise<ReturnType<typeof decodeOrder>> {
-    const piece = message.headers?.get(header.piece)
-    if (!piece) return decodeOrder(message.data)
-    const [sha256 = '', bytes = ''] = piece.split(' ')
-    const parts: Uint8Array[] = []
-    const { server, announcement } = this.#options
-    const pulled = pull(server, announcement, { sha256, bytes: Number(bytes) }, signal)
-    for await (const part of pulled) parts.push(part)
-    return decodeOrder(Buffer.concat(parts))
   }
 
   /** Brings resources to the version of an order, once nothing works with the one before, and tells the nodes. */
@@ -209,7 +206,7 @@ export class Worker implements RunLink {
     const { port: end, key, source } = call.order
     const input = this.#options.part.inputs.find(one => one.end === end)
     if (!input || !this.#run) throw new Error(`an order is for "${end}", which is no input of the part`)
-    const unpacked = await input.form.unpack(call.packed, wireContext(input, this.#run, context))
+    const unpacked = await input.form.unpack(call.packed, wireContext(input, this.#host(this.#run), context))
     return {
       key,
       source,
@@ -231,13 +228,18 @@ export class Worker implements RunLink {
             )
             .at(0)
           if (!run || !call) throw new Error(`${output.end}: an item came of no order`)
-          const packed = await output.form.pack(value, wireContext(output, run, context))
+          const packed = await output.form.pack(value, wireContext(output, this.#host(run), context))
           call.outcomes.push({ port: output.end, key: item.key, bytes: encode(packed) })
           return undefined
         }),
       ),
     ])
     return Object.fromEntries(streams)
+  }
+
+  #host({ resource }: LinkedRun) {
+    const { filesDirectory } = this
+    return { resource, ...(filesDirectory !== undefined && { nearby: nearbyOf(filesDirectory) }) }
   }
 
   /** Sends a reply in as many messages as it needs. */

@@ -120,10 +120,13 @@ export function groupLearner(config: UpdateOptions, context: Context, lossOf: Lo
   return { state, learn }
 }
 
-/** How processes share the groups of an update. The features of a prompt travel: they are here, and their clip may be far. */
+/** How processes share the groups of an update. The features of a prompt travel unless they lie in a file: their clip may be far. */
 export const groupTeam = {
   pieces: 'groupsPerUpdate',
-  outgoing: ({ prompt: { made: _, ...prompt }, ...group }: Group): Group => ({ ...group, prompt }),
+  outgoing: ({ prompt: { made, ...prompt }, ...group }: Group): Group => ({
+    ...group,
+    prompt: made?.file === undefined ? prompt : { ...prompt, made },
+  }),
 } as const
 
 /**

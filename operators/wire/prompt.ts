@@ -1,17 +1,12 @@
 import { codecs } from '#codecs'
-import {
-  type Packed,
-  type Unpacked,
-  type WireContext,
-  type WireTensor,
-  wireForm,
-} from '../../engine/operator.ts'
+import { type Packed, type Unpacked, type WireContext, wireForm } from '../../engine/operator.ts'
 import { bytesOf } from '../../kernels/device/tensor.ts'
 import { encodeFrames } from '../../kernels/networks/video-model.ts'
 import type { Clip, Group, Prompt, PromptMade, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { zeroFeatures } from '../model/zero-features.ts'
 import { framePixels } from '../video/frame-pixels.ts'
+import { readFeatures, writeFeatures } from './feature-file.ts'
 import { packTensor, unpackTensor } from './tensors.ts'
 
 /** A clip is opened again where it arrives: its frames do not travel. */
@@ -29,12 +24,15 @@ export const clipForm = wireForm<Clip>({
   },
 })
 
-/** The features of a prompt are fifty megabytes at the released size, and are made from the clip in 50 ms: they do not travel. */
+/**
+ * The features of a prompt are fifty megabytes at the released size, and are made from the clip in 50 ms. Between processes of
+ * one machine they lie in a file, to others they do not travel.
+ */
 export const promptForm = wireForm<Prompt>({
   rebuilds: true,
   pack: async (prompt, context) => {
-    const { features: _, ...rest } = prompt
-    return { json: rest, tensors: await featuresIfNeeded(prompt, context) }
+    const { rest, tensors } = await packPrompt(prompt, context)
+    return { json: rest, tensors }
   },
   // `pack` made it
   unpack: (packed, context) => promptFrom(packed.json as Omit<Prompt, 'features'>, packed.tensors, context),
@@ -43,8 +41,8 @@ export const promptForm = wireForm<Prompt>({
 export const groupForm = wireForm<Group>({
   rebuilds: true,
   pack: async (group, context) => {
-    const { features: _, ...prompt } = group.prompt
-    return { json: { ...group, prompt }, tensors: await featuresIfNeeded(group.prompt, context) }
+    const { rest, tensors } = await packPrompt(group.prompt, context)
+    return { json: { ...group, prompt: rest }, tensors }
   },
   unpack: async ({ json, tensors }, context) => {
     // `pack` made it
@@ -54,11 +52,13 @@ export const groupForm = wireForm<Group>({
   },
 })
 
-/** Features travel only where nothing says how they were made. */
-const featuresIfNeeded = async (
-  { made, features }: Prompt,
-  context: WireContext,
-): Promise<Record<string, WireTensor>> => (made ? {} : { features: await packTensor(features, context) })
+/** Features travel in the message only where nothing says how they were made. */
+async function packPrompt({ features, ...prompt }: Prompt, context: WireContext) {
+  const { made } = prompt
+  if (!made) return { rest: prompt, tensors: { features: await packTensor(features, context) } }
+  const file = made.file ?? (made.visual === 'zero' ? undefined : await writeFeatures(features, context))
+  return { rest: { ...prompt, made: { ...made, ...(file !== undefined && { file }) } }, tensors: {} }
+}
 
 async function promptFrom(
   prompt: Omit<Prompt, 'features'>,
@@ -70,10 +70,16 @@ async function promptFrom(
     const { tensor, ...about } = await unpackTensor('features', tensors?.features, context)
     return { ...about, value: { ...prompt, features: tensor } }
   }
+  const { visual, file, shape } = made
+  const near = visual === 'zero' || file === undefined ? undefined : await readFeatures(file, shape, context)
+  if (near) {
+    const { tensor, ...about } = near
+    return { ...about, value: { ...prompt, features: tensor } }
+  }
   const model = context.resource<LoadedModel>(made.model)
   const features =
-    made.visual === 'zero'
-      ? zeroFeatures(model.device, made.shape)
+    visual === 'zero'
+      ? zeroFeatures(model.device, shape)
       : await encodedAgain(model, sample, made, context.signal)
   const dispose = () => model.device.freeTensor(features)
   return { value: { ...prompt, features }, bytes: bytesOf(features), dispose }

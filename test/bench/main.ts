@@ -9,7 +9,7 @@
 //   --folder DIR   load, endure, run, hosts: where the checkpoint is written; soak: where its folder is made
 //   --all          gemm, decode-cuts: every cut
 //   --only NAME    gemm: shapes whose names begin so, e.g. bar; decode-cuts: products, e.g. "down 64"; integers: one of
-//                  stored, int8, int4; hosts: jobs whose names hold one of these texts, e.g. evaluation,adapters
+//                  stored, int8, int4; hosts: jobs whose names hold one of these texts, e.g. evaluation,divided adapters
 //   --profile      decode, integers, encode, prefill, update: where the time goes, by kernel
 //   --every N      endure, soak: updates between two checkpoints; 0 (default): endure one at the end, soak 20
 //   --kill N       endure: the run is killed after this update and goes on, unless it was the last; 0 (default): never

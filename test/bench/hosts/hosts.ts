@@ -20,7 +20,7 @@ export interface HostsOptions {
   readonly gpus: string
   /** Only what shows two processes on one GPU. */
   readonly one: boolean
-  /** Jobs whose names hold one of these texts, e.g. evaluation,adapters; '' for all. */
+  /** Jobs whose names hold one of these texts, e.g. evaluation,divided adapters; '' for all. */
   readonly only: string
   /** A `config.json`; '' for the embedded model on a software adapter, and for a model of 4 layers on a GPU. */
   readonly config: string
@@ -56,6 +56,7 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
   let wrong = 0
   const data = join(folder, 'questions.jsonl')
   writeQuestions(data)
+  yield textOfSizes(sizes)
   for (const job of jobsOf(sizes, data, options)) {
     const alone = await seen(job, join(folder, 'alone'), ['--gpu', first])
     yield `${job.name}, one process on GPU ${first}: ${textOf(alone)}`
@@ -81,7 +82,7 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
 
 function jobsOf(sizes: Sizes, data: string, { one, only }: HostsOptions): HostJob[] {
   const ahead = one ? [1] : [0, 1]
-  const trained = [16, 0].flatMap(rank => [
+  const trained = [rank, 0].flatMap(rank => [
     ...ahead.map(updates => training(sizes, updates, rank)),
     ...ahead.map(updates => divided(sizes, updates, rank)),
   ])
@@ -99,6 +100,12 @@ function placesOf({ others }: HostJob, places: readonly string[]): { gpus: strin
   const words = ['--gpus', all, '--learners', String(places.length)]
   return { gpus: `learners and workers on GPUs ${all}`, words }
 }
+
+const textOfSizes = ({ frames, group, tokens, steps, groups, questions }: Sizes): string =>
+  `evaluation: ${questions} questions; GRPO: ${steps} updates of ${groups} groups (divided: ${2 * groups}) of ${group} × ${tokens} tokens, ${frames} frames, adapters of rank ${rank}`
+
+/** Of the adapters that are trained. */
+const rank = 16
 
 async function sizesOf({ config, steps }: HostsOptions, software: boolean, folder: string): Promise<Sizes> {
   const usual = software
@@ -123,7 +130,10 @@ function moderate(folder: string): string {
   return file
 }
 
-/** Runs a job, and measures its prompts a second after the first quarter of them: the rest before is start. */
+/**
+ * Runs a job, and measures its prompts a second from the first quarter of them, for what is before is start, to the last but one
+ * time that some were done: completions for updates ahead are written by then.
+ */
 export async function seen(job: HostJob, place: string, words: readonly string[]): Promise<Seen> {
   rmSync(place, { recursive: true, force: true })
   mkdirSync(place)
@@ -138,7 +148,7 @@ export async function seen(job: HostJob, place: string, words: readonly string[]
   }
   clearTimeout(late)
   const total = arrivals.at(-1)?.count ?? 0
-  const [from, to] = [arrivals.find(({ count }) => count >= total / 4), arrivals.at(-1)]
+  const [from, to] = [arrivals.find(({ count }) => count >= total / 4), arrivals.at(-2)]
   if (!from || !to || from === to) throw new Error(`${job.name}: did nothing; ${place}/log.txt says why`)
   return {
     rate: (to.count - from.count) / ((to.at - from.at) / 1000),

@@ -73,7 +73,7 @@ export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: st
  * completions may be ahead of the weights.
  */
 export const training = (sizes: Sizes, ahead: number, rank: number): HostJob => ({
-  name: `GRPO, ${trained(rank)}, ${sizes.groups} groups an update, ${updates(ahead)} ahead`,
+  name: `GRPO ${trained(rank)} ${ahead} ahead`,
   others: 'apart',
   ...grpo(sizes, { ahead, rank, groups: sizes.groups }),
 })
@@ -82,18 +82,17 @@ export const training = (sizes: Sizes, ahead: number, rank: number): HostJob => 
 export const divided = (sizes: Sizes, ahead: number, rank: number): HostJob => {
   const groups = 2 * sizes.groups
   return {
-    name: `GRPO divided, ${trained(rank)}, ${groups} groups an update, ${updates(ahead)} ahead`,
+    name: `divided ${trained(rank)} ${ahead} ahead`,
     others: 'learners',
     ...grpo(sizes, { ahead, rank, groups }),
   }
 }
 
-const trained = (rank: number) => (rank > 0 ? `adapters of rank ${rank}` : 'all weights')
-const updates = (count: number) => `${count} ${count === 1 ? 'update' : 'updates'}`
+const trained = (rank: number) => (rank > 0 ? 'adapters' : 'weights')
 
-/** graphs/presets/published.json: as many prompts are completed together as an update has groups. */
+/** graphs/presets/published.json: a process completes as many prompts together as a learner has groups of an update. */
 function grpo(
-  { model, frames, group, tokens, steps }: Sizes,
+  { model, frames, group, tokens, steps, groups: slots }: Sizes,
   { ahead, rank, groups }: { ahead: number; rank: number; groups: number },
 ): Pick<HostJob, 'words' | 'done' | 'outcome'> {
   const set = [
@@ -103,7 +102,7 @@ function grpo(
     `maxNewTokens=${tokens}`,
     `steps=${steps}`,
     `groupsPerUpdate=${groups}`,
-    `slots=${groups}`,
+    `slots=${slots}`,
     `lag=${(ahead + 1) * groups - 1}`,
     `lora=${rank}`,
     'patience=0',
