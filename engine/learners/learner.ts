@@ -4,6 +4,7 @@ import { ftruncateSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Plan } from '../graph/plan.ts'
 import type { Context, Durable } from '../operator.ts'
+import { seconds } from '../over/copies.ts'
 import { decode } from '../over/message.ts'
 import { nearbyOf } from '../over/names.ts'
 import { folderOf } from '../run/checkpoint/checkpoint.ts'
@@ -120,6 +121,7 @@ export class Learner implements RunLink {
     const { rank, size } = beginning
     const meet = (meeting: number, value: unknown) => this.#meet(batch, meeting, value)
     const packed: Packed[] = []
+    const begun = performance.now()
     let made: readonly Unpacked<unknown>[] = []
     try {
       let at = 0
@@ -137,6 +139,7 @@ export class Learner implements RunLink {
         resource: name => context.resource(name),
         shared: (key, open, close) => context.shared(key, open, close),
       })
+      context.log(`batch ${batch}: had its share after ${seconds(begun)} s`, 'debug')
       const values = made.map(({ value }) => value)
       await work(values, teamOf({ rank, size, numbers: this.#numbers, meet }))
       tell({ type: 'ended', batch })

@@ -1,6 +1,7 @@
 // The learners of a run, as its process sees them: it divides each batch, and all of them work on it together.
 
 import type { Context } from '../operator.ts'
+import { seconds } from '../over/copies.ts'
 import { encode } from '../over/message.ts'
 import type { Together } from '../run/node/context.ts'
 import { CodedError } from '../shared/errors.ts'
@@ -83,7 +84,7 @@ export class Learners {
     const aborted = () => round.fail(new CodedError('aborted', 'the run was aborted'))
     context.signal.addEventListener('abort', aborted, { once: true })
     const ends: Promise<void>[] = []
-    const spent = { given: 0, summed: 0 }
+    const spent = { given: '', summed: 0 }
     const begun = performance.now()
     try {
       const giving = this.#members.map(async (member, i) => {
@@ -95,7 +96,7 @@ export class Learners {
           name,
           packed.map(one => encode(one, { checksums: false })),
         )
-        spent.given = performance.now() - begun
+        spent.given = seconds(begun)
       })
       for (const one of giving) one.catch(error => round.fail(error))
       const meet = (meeting: number, value: unknown) => round.give(0, meeting, value)
@@ -111,9 +112,9 @@ export class Learners {
       await Promise.race([this.#losing, Promise.all(ends)])
       // the weights may have changed in some of the processes: no policy about items can make that good
       if (round.error) throw new CodedError(round.error.code, round.error.message, { ofMachine: true })
-      const [given, summed, all] = [spent.given, spent.summed, performance.now() - begun].map(inSeconds)
+      const sums = (spent.summed / 1000).toFixed(3)
       context.log(
-        `batch ${batch}: ${all} s; the others had their shares after ${given} s, sums took ${summed} s`,
+        `batch ${batch}: ${seconds(begun)} s; shares were given after ${spent.given} s, sums took ${sums} s`,
         'debug',
       )
       return result
@@ -142,5 +143,3 @@ export class Learners {
     }
   }
 }
-
-const inSeconds = (milliseconds: number): string => (milliseconds / 1000).toFixed(3)

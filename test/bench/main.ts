@@ -25,7 +25,7 @@
 //                  machines: faults that strike runs over many processes (default 50), and workers of a run (3)
 //   --gpus LIST    hosts: the first GPU, and the others (default 0,1)
 //   --one          hosts: two processes on the first GPU, and fewer runs
-//   --updates N    hosts: of a training (default: 10, or 6 on a software adapter)
+//   --updates N    hosts: of a training (default: 5, or 4 on a software adapter)
 //   --seed N       power-cut, mutations, soak, machines: what is drawn at random (default 1)
 //   --set P=VALUE  endure, run: a param of the graph; may be repeated
 import { tmpdir } from 'node:os'

@@ -10,7 +10,15 @@ import { operators, resources } from '../../../operators/index.ts'
 import { repository } from '../../fixtures.ts'
 import { startFlow } from '../flow-process.ts'
 import { releasedConfig } from '../released.ts'
-import { divided, evaluation, type HostJob, type Sizes, training, writeQuestions } from './jobs.ts'
+import {
+  divided,
+  evaluation,
+  type HostJob,
+  type Sizes,
+  training,
+  writePrompts,
+  writeQuestions,
+} from './jobs.ts'
 
 /** Seconds after which a run hangs. */
 const hangSeconds = 400
@@ -54,8 +62,9 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
   await makeEmbedded(loadGraph(join(repository, 'graphs/grpo.json'), registry), registry, () => {})
   const sizes = await sizesOf(options, software, folder)
   let wrong = 0
-  const data = join(folder, 'questions.jsonl')
-  writeQuestions(data)
+  const data = { questions: join(folder, 'questions.jsonl'), prompts: join(folder, 'prompts.jsonl') }
+  writeQuestions(data.questions)
+  writePrompts(data.prompts)
   yield textOfSizes(sizes)
   for (const job of jobsOf(sizes, data, options)) {
     const alone = await seen(job, join(folder, 'alone'), ['--gpu', first])
@@ -80,13 +89,17 @@ export async function* hosts(options: HostsOptions): AsyncGenerator<string, numb
   return wrong
 }
 
-function jobsOf(sizes: Sizes, data: string, { one, only }: HostsOptions): HostJob[] {
+function jobsOf(
+  sizes: Sizes,
+  { questions, prompts }: { questions: string; prompts: string },
+  { one, only }: HostsOptions,
+): HostJob[] {
   const ahead = one ? [1] : [0, 1]
   const trained = [rank, 0].flatMap(rank => [
-    ...ahead.map(updates => training(sizes, updates, rank)),
-    ...ahead.map(updates => divided(sizes, updates, rank)),
+    ...ahead.map(updates => training(sizes, prompts, updates, rank)),
+    ...ahead.map(updates => divided(sizes, prompts, updates, rank)),
   ])
-  return [evaluation(sizes, data), ...trained].filter(({ name }) =>
+  return [evaluation(sizes, questions), ...trained].filter(({ name }) =>
     only.split(',').some(text => name.includes(text)),
   )
 }

@@ -44,6 +44,17 @@ export function writeQuestions(path: string): void {
   writeFileSync(path, `${lines.join('\n')}\n`)
 }
 
+/**
+ * Writes the embedded clips with one question for all: recordings of a length are made once, as in a long run, where they have
+ * been made.
+ */
+export function writePrompts(path: string): void {
+  const rows = readFileSync(source(), 'utf8').trim().split('\n')
+  const { problem, solution } = JSON.parse(rows[0] ?? '')
+  const lines = rows.map(row => JSON.stringify({ ...JSON.parse(row), problem, solution }))
+  writeFileSync(path, `${lines.join('\n')}\n`)
+}
+
 /** Questions of the embedded data, answered one by one. */
 export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: string): HostJob => ({
   name: 'evaluation',
@@ -72,19 +83,19 @@ export const evaluation = ({ model, frames, tokens, questions }: Sizes, data: st
  * GRPO whose completions are written elsewhere. `rank`: of an adapter that is trained, 0 for all weights. `ahead`: updates that
  * completions may be ahead of the weights.
  */
-export const training = (sizes: Sizes, ahead: number, rank: number): HostJob => ({
+export const training = (sizes: Sizes, data: string, ahead: number, rank: number): HostJob => ({
   name: `GRPO ${trained(rank)} ${ahead} ahead`,
   others: 'apart',
-  ...grpo(sizes, { ahead, rank, groups: sizes.groups }),
+  ...grpo(sizes, data, { ahead, rank, groups: sizes.groups }),
 })
 
 /** GRPO by two learners, each with as many groups of an update as one alone has in `training`. */
-export const divided = (sizes: Sizes, ahead: number, rank: number): HostJob => {
+export const divided = (sizes: Sizes, data: string, ahead: number, rank: number): HostJob => {
   const groups = 2 * sizes.groups
   return {
     name: `divided ${trained(rank)} ${ahead} ahead`,
     others: 'learners',
-    ...grpo(sizes, { ahead, rank, groups }),
+    ...grpo(sizes, data, { ahead, rank, groups }),
   }
 }
 
@@ -93,10 +104,13 @@ const trained = (rank: number) => (rank > 0 ? 'adapters' : 'weights')
 /** graphs/presets/published.json: a process completes as many prompts together as a learner has groups of an update. */
 function grpo(
   { model, frames, group, tokens, steps, groups: slots }: Sizes,
+  data: string,
   { ahead, rank, groups }: { ahead: number; rank: number; groups: number },
 ): Pick<HostJob, 'words' | 'done' | 'outcome'> {
   const set = [
     `model=${model}`,
+    `data=${data}`,
+    `root=${dirname(source())}`,
     `frames=${frames}`,
     `group=${group}`,
     `maxNewTokens=${tokens}`,

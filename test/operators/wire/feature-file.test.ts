@@ -1,0 +1,94 @@
+// The features of a prompt between processes of one machine: a file, or the clip again.
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { WireContext } from '../../../engine/operator.ts'
+import { openDevice } from '../../../kernels/device/device.ts'
+import type { Group } from '../../../operators/kinds.ts'
+import { forms } from '../../../operators/wire/index.ts'
+import { plainContext } from '../context.ts'
+
+t.setTimeout(800_000)
+
+const shape = [2, 3]
+const numbers = [1, -2.5, 3e-40, 4, 5, Number.MAX_VALUE]
+
+async function started(t: Test, nearby?: string) {
+  const device = await openDevice()
+  t.teardown(() => device.close())
+  const asked: string[] = []
+  const context: WireContext = {
+    signal: plainContext.signal,
+    ...(nearby !== undefined && { nearby }),
+    resource: name => {
+      asked.push(name)
+      throw new Error(`${name} is not opened here`)
+    },
+    // the device is all that is shared here
+    shared: async <T>() => device as T,
+  }
+  const features = device.tensor('features', shape, 'f32', Float32Array.from(numbers))
+  const made = {
+    model: 'policy',
+    visual: 'frames' as const,
+    indices: [0],
+    shape,
+    aspect: 'square' as const,
+    opened: {},
+  }
+  const sample = { video: 'clip.mp4', question: 'q', solution: 'A', fields: {} }
+  const group = {
+    prompt: { sample, text: '', ids: [1], features, made },
+    completions: [],
+    policyVersion: 0,
+    generateSeconds: 0,
+  } as unknown as Group
+  const { group: form } = forms
+  if (!form) throw new Error('groups travel')
+  return { device, context, group, form, asked }
+}
+
+t.test('features between processes of one machine lie in a file, which goes with the value', async t => {
+  const folder = join(t.testdir({}), 'values')
+  const { device, context, group, form } = await started(t, folder)
+  const packed = await form.pack(group, context)
+  t.same(packed.tensors, {}, 'the message has none')
+  t.equal(readdirSync(folder).length, 1)
+  const { value, bytes, dispose } = await form.unpack(packed, context)
+  t.equal(bytes, 24)
+  t.same([...(await device.read(value.prompt.features))], [...Float32Array.from(numbers)])
+
+  t.same((await form.pack(value, context)).json, packed.json, 'from there it goes on by the same file')
+  t.equal(readdirSync(folder).length, 1)
+  dispose?.()
+  t.same(readdirSync(folder), [])
+  t.equal(device.holds(value.prompt.features), false)
+})
+
+t.test('without such a folder, or without the file, they are made again from the clip', async t => {
+  const far = await started(t)
+  const packed = await far.form.pack(far.group, far.context)
+  t.notMatch(JSON.stringify(packed.json), /f32/)
+  await t.rejects(async () => far.form.unpack(packed, far.context), /policy is not opened here/)
+
+  const folder = join(t.testdir({}), 'values')
+  const near = await started(t, folder)
+  const filed = await near.form.pack(near.group, near.context)
+  for (const context of [far.context, { ...near.context, nearby: join(folder, 'other') }])
+    await t.rejects(async () => near.form.unpack(filed, context), /policy is not opened here/)
+})
+
+t.test('a file that is not whole is refused, and a name cannot lead elsewhere', async t => {
+  const folder = join(t.testdir({}), 'values')
+  mkdirSync(folder)
+  const { context, group, form } = await started(t, folder)
+  const { json } = await form.pack(group, context)
+  const [name = ''] = readdirSync(folder)
+  writeFileSync(join(folder, name), 'short')
+  await t.rejects(
+    async () => form.unpack({ json }, context),
+    /must have the 24 bytes of \(2,3\) numbers, has 5/,
+  )
+  const elsewhere = JSON.parse(JSON.stringify(json).replace(name, '../../passwd'))
+  await t.rejects(async () => form.unpack({ json: elsewhere }, context), { code: 'path-outside' })
+})
