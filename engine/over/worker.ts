@@ -14,7 +14,7 @@ import type { LinkedRun, RunLink } from '../run/summary.ts'
 import { isOfMachine } from '../shared/errors.ts'
 import type { Unpacked } from '../wire-form.ts'
 import { seconds } from './copies.ts'
-import { type CutPart, workerPlan } from './cut.ts'
+import { type CutEnd, type CutPart, workerPlan } from './cut.ts'
 import { Follower } from './follower.ts'
 import { encode } from './message.ts'
 import {
@@ -217,20 +217,23 @@ export class Worker implements RunLink {
   }
 
   #reply(inputs: Streams, context: Context): Streams {
+    const pack = async (output: CutEnd, value: unknown, item: Item) => {
+      const run = this.#run
+      const [call] = leaseOf(item).traces.flatMap(trace =>
+        trace instanceof Origin && trace.call instanceof WorkerCall ? [trace.call] : [],
+      )
+      if (!run || !call) throw new Error(`${output.end}: an item came of no order`)
+      // its place among what came of the order is that of its arrival, not that of the end of its packing
+      const outcome = { port: output.end, key: item.key, bytes: new Uint8Array() as Uint8Array }
+      call.outcomes.push(outcome)
+      outcome.bytes = encode(await output.form.pack(value, wireContext(output, this.#host(run), context)))
+      return undefined
+    }
     const streams = this.#options.part.outputs.map(output => [
       output.end,
       inputs[output.end]?.pipe(
-        context.each(async (value: unknown, item: Item) => {
-          const run = this.#run
-          const call = leaseOf(item)
-            .traces.flatMap(trace =>
-              trace instanceof Origin && trace.call instanceof WorkerCall ? [trace.call] : [],
-            )
-            .at(0)
-          if (!run || !call) throw new Error(`${output.end}: an item came of no order`)
-          const packed = await output.form.pack(value, wireContext(output, this.#host(run), context))
-          call.outcomes.push({ port: output.end, key: item.key, bytes: encode(packed) })
-          return undefined
+        context.each((value: unknown, item: Item) => pack(output, value, item), {
+          concurrency: this.#most,
         }),
       ),
     ])
