@@ -232,6 +232,12 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   memory?(config: Config<F>, known: Known): readonly MemoryUse[]
   /** Looks at what the config names, without a device: `flow check` prints remarks and findings. Throws when the run would fail. */
   inspect?(config: Config<F>, known: Outlines): Inspection
+  /** Of a source: its items, read without running. `flow check` follows them through nodes that are `pure`. */
+  preview?(config: Config<F>): AsyncIterable<SourceItem<unknown, string | number>>
+  /** What `run` makes of one item, undefined where it drops it: only if that depends on the item and the config alone. */
+  pure?(config: Config<F>): (value: unknown, item: { readonly key: string }) => Promise<unknown>
+  /** Looks at the items that reach it, as far as `flow check` can follow them. */
+  inspectItems?(items: readonly SourceItem<unknown, string | number>[], config: Config<F>): Inspection
   /**
    * Wires streams: output name to stream. It never subscribes. A sink returns streams that emit nothing. An item may
    * be passed on as it is; an item dropped without `release` keeps its credit until the node ends (use `each` and

@@ -4,7 +4,8 @@ import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import { foundAt, lastResort, locate } from './flatten/flat.ts'
 import { originOf, paramAt } from './flatten/param-at.ts'
-import type { Plan, PlannedNode, PlannedResource } from './plan.ts'
+import { type Followed, itemsAt, UnmadeItem } from './follow.ts'
+import type { KindCheck, Plan, PlannedNode, PlannedResource } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
 
@@ -52,7 +53,52 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
       }
     }
   }
+  if (!isBrief && found.problems.length === 0) await inspectItems(plan, found)
   return found
+}
+
+/** Looks at the items that reach inputs of a kind through nodes that make items of any kind, such as stream.map. */
+async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise<void> {
+  const byName = new Map(nodes.map(node => [node.name, node]))
+  const add = (node: PlannedNode, finding: Finding) => {
+    const problem = hideIn([problemOf(node, finding)], secrets)
+    if (isFatal(finding, shareOf(node))) found.problems.push(...problem)
+    else found.warnings.push(...problem.map(one => ({ ...one, code: 'doubtful-data' as const })))
+  }
+  for (const node of nodes)
+    for (const [port, check] of Object.entries(node.accepts ?? {})) {
+      try {
+        const items = await itemsAt(node, port, byName)
+        if (!items) continue
+        const wrong = wrongItems(items, check, port)
+        if (wrong) add(node, wrong)
+        else
+          for (const finding of (await node.operator.inspectItems?.(items, node.config)) ?? [])
+            if (typeof finding !== 'string') add(node, finding)
+            else found.remarks.push(hide(`${node.name}: ${finding}`, secrets))
+      } catch (error) {
+        if (!(error instanceof UnmadeItem)) throw error
+        const finding = thrown(error.cause, error.node.config, error.node.operator.config)
+        add(error.node, { ...finding, lines: finding.lines.map(line => `${error.message}: ${line}`) })
+      }
+    }
+}
+
+/** A finding about the items that are not of the kind of an input. */
+function wrongItems(items: readonly Followed[], check: KindCheck, port: string): Finding | undefined {
+  const lines = items.flatMap(({ value, place, key }) => {
+    const fault = check(value)
+    return fault === undefined ? [] : [`${place ?? `item ${key}`}: ${fault}`]
+  })
+  if (lines.length === 0) return undefined
+  return {
+    field: '',
+    rule: `must get items of the kind of its input "${port}": ${lines.length} of ${items.length} are not`,
+    lines,
+    code: 'wrong-kind',
+    remedy: 'make the fields that are missing with stream.map, or mend the rows',
+    failing: { items: lines.length, of: items.length },
+  }
 }
 
 /** Whether a config names one of these resources. */

@@ -44,6 +44,28 @@ export async function inspectSamples(
   ]
 }
 
+/** The findings about samples that a graph makes of rows, e.g. by stream.map: what is said of those that are read as questions. */
+export async function inspectMade(items: readonly SourceItem<unknown, string | number>[]): Inspection {
+  // the cast: the kind of the items has been checked
+  const samples = items.map(item => ({ ...item, key: String(item.key) }) as SourceItem<Sample>)
+  const clips = await clipFaults(samples)
+  const broken = samples.filter(({ value }) => clips.faults.has(value.video))
+  const findings = [
+    ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, '')] : []),
+    ...goldFaults(samples),
+    ...noSolutions(samples),
+  ]
+  return findings.map(finding =>
+    finding.code === 'broken-clips'
+      ? {
+          ...finding,
+          field: '',
+          remedy: 'let the node before make paths of clips as the working directory sees them',
+        }
+      : { ...finding, field: '' },
+  )
+}
+
 /** The findings about one clip, which ffmpeg opens. */
 export async function inspectOne(value: Sample): Inspection {
   const { faults } = await clipFaults([{ key: '1', value }])
@@ -126,15 +148,15 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
   }
 }
 
-/** Rows whose solution is a letter that their question does not offer: no answer to them is right. */
+/** Rows whose solution is none of the letters that their question offers: no answer to them is right. */
 function goldFaults(samples: readonly SourceItem<Sample>[]): Finding[] {
   const faults = samples.flatMap(sample => {
     const { question, solution } = sample.value
     const gold =
       solution === undefined ? '' : strip(answerBetweenTags(solution, { edges: false }) ?? solution)
     const letters = optionsIn(question).map(({ letter }) => letter)
-    const isWrong = /^[A-Za-z]$/.test(gold) && letters.length > 0 && !letters.includes(gold)
-    return isWrong ? [`${placeOf(sample)}: ${gold} is none of ${letters.join(', ')}`] : []
+    const isWrong = gold !== '' && letters.length > 0 && !letters.includes(gold)
+    return isWrong ? [`${placeOf(sample)}: ${JSON.stringify(gold)} is none of ${letters.join(', ')}`] : []
   })
   if (faults.length === 0) return []
   const rule = 'must have solutions among the options'

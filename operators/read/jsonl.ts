@@ -27,6 +27,11 @@ export default operator({
     if (lines === 0) throw empty(path)
     return rowRemarks(lines, epochs, limit)
   },
+  async *preview({ path: stated }) {
+    const path = resolvePath(stated)
+    for await (const { text, number } of linesOf(path))
+      yield { key: number, value: parse(text, path, number), place: `${path}:${number}` }
+  },
   run: (_, { path: stated, shuffle, limit, epochs }, context) => {
     const path = resolvePath(stated)
     async function* pull() {

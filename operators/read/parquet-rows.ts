@@ -8,6 +8,7 @@ export default operator({
   inputs: {},
   outputs: { items: 'any' },
   inspect: config => inspectRows(config, readTable),
+  preview: config => rowsInPasses({ ...config, shuffle: false, epochs: 1, limit: 0 }, 0, readTable),
   run: (_, config, context) => ({
     items: context.source(() => rowsInPasses(config, context.seed, readTable)),
   }),

@@ -18,16 +18,18 @@ export default operator({
     compile(where, 'where', seconds)
     return []
   },
-  run: ({ items }, { where, seconds }, context) => {
-    const evaluate = compile(where, 'where', seconds)
-    const pass = async (value: unknown, { key }: { key: string }) => {
-      const found = await evaluate(value, key)
-      if (typeof found === 'boolean') return found ? value : undefined
-      throw new ExpressionError(
-        'bad-row',
-        `item "${key}": where ${JSON.stringify(where)}: must be true or false, found ${JSON.stringify(found) ?? 'nothing'}`,
-      )
-    }
-    return { items: items.pipe(context.each(pass)) }
-  },
+  pure: testOf,
+  run: ({ items }, config, context) => ({ items: items.pipe(context.each(testOf(config))) }),
 })
+
+function testOf({ where, seconds }: { where: string; seconds: number }) {
+  const evaluate = compile(where, 'where', seconds)
+  return async (value: unknown, { key }: { key: string }) => {
+    const found = await evaluate(value, key)
+    if (typeof found === 'boolean') return found ? value : undefined
+    throw new ExpressionError(
+      'bad-row',
+      `item "${key}": where ${JSON.stringify(where)}: must be true or false, found ${JSON.stringify(found) ?? 'nothing'}`,
+    )
+  }
+}

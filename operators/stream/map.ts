@@ -33,20 +33,22 @@ export default operator({
     compiled(config)
     return []
   },
-  run: ({ items }, config, context) => {
-    const all = compiled(config)
-    const made = async (value: unknown, { key }: { key: string }) => {
-      const result: Record<string, unknown> = config.keep && isObject(value) ? { ...value } : {}
-      for (const { field, name, text, evaluate } of all) {
-        const found = await evaluate(value, key)
-        if (found === undefined) throw nothingFound(key, name, text, value)
-        result[field] = found
-      }
-      return result
-    }
-    return { items: items.pipe(context.each(made)) }
-  },
+  pure: makerOf,
+  run: ({ items }, config, context) => ({ items: items.pipe(context.each(makerOf(config))) }),
 })
+
+function makerOf(config: MapConfig & { keep: boolean }) {
+  const all = compiled(config)
+  return async (value: unknown, { key }: { key: string }) => {
+    const result: Record<string, unknown> = config.keep && isObject(value) ? { ...value } : {}
+    for (const { field, name, text, evaluate } of all) {
+      const found = await evaluate(value, key)
+      if (found === undefined) throw nothingFound(key, name, text, value)
+      result[field] = found
+    }
+    return result
+  }
+}
 
 interface NewField {
   field: string

@@ -1,6 +1,7 @@
 import { codecs } from '#codecs'
 import { operator } from '../../engine/operator.ts'
 import type { Clip, Sample } from '../kinds.ts'
+import { inspectMade } from '../read/inspect-samples.ts'
 import { clipsAtOnce, concurrencyField } from './concurrency.ts'
 
 /**
@@ -29,6 +30,7 @@ export default operator({
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip' },
   drops: false,
+  inspectItems: inspectMade,
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = async (sample: Sample) => {

@@ -1,0 +1,72 @@
+// What is said of rows that a reader makes questions of is said of those that stream.map makes, too: by `flow check`.
+import t from 'tap'
+import { registry } from '../../../engine/cli/registry.ts'
+import { checkGraph } from '../../../engine/graph/check.ts'
+import { inspectPlan } from '../../../engine/graph/inspect.ts'
+import { make } from '../../operators/video/clips.ts'
+
+const rows = [
+  { clip: 'red.mp4', q: 'Which?', choices: ['left', 'right'], label: 'A' },
+  { clip: 'red.mp4', q: 'Which?', choices: ['left', 'right'], label: 'E' },
+  { clip: 'red.mp4', q: 'Which?', choices: ['left', 'right'], label: 'right' },
+  { clip: 'none.mp4', q: 'Which?', choices: ['left', 'right'], label: 'B' },
+]
+
+/** What a check says of rows that are mapped to questions and decoded. */
+async function said(
+  folder: string,
+  map: object,
+  { skip, where = 'true' }: { skip?: number; where?: string } = {},
+) {
+  const nodes = {
+    rows: { operator: 'read.jsonl', config: { path: `${folder}/rows.jsonl`, epochs: 2 } },
+    kept: { operator: 'stream.filter', config: { where }, from: { items: 'rows.items' } },
+    made: { operator: 'stream.map', config: map, from: { items: 'kept.items' } },
+    clips: {
+      operator: 'video.decode',
+      ...(skip !== undefined && { onError: { skip } }),
+      from: { samples: 'made.items' },
+    },
+    facts: { operator: 'video.describe', from: { clips: 'clips.clips' } },
+    file: { operator: 'write.jsonl', config: { path: `${folder}/out.jsonl` }, from: { items: 'facts.rows' } },
+  }
+  const text = JSON.stringify({ version: 1, summary: 'Maps rows.', nodes })
+  const { plan, problems } = checkGraph('g.json', registry, { read: () => text })
+  if (!plan) throw new Error(JSON.stringify(problems))
+  const found = await inspectPlan(plan, () => undefined)
+  const told = (all: typeof found.problems) =>
+    all.map(({ path, rule, details = [] }) => [path, rule, ...details].join('\n').replaceAll(folder, 'DIR'))
+  return { problems: told(found.problems), warnings: told(found.warnings) }
+}
+
+const templates = (folder: string) => ({
+  templates: { video: `${folder}/{clip}`, question: '{q}\nA. {choices[0]}\nB. {choices[1]}' },
+  fields: { solution: 'label' },
+})
+
+t.test('clips and answers of mapped rows are looked at, each once', async t => {
+  const folder = t.testdir({ 'rows.jsonl': rows.map(row => JSON.stringify(row)).join('\n') })
+  await make(folder, '-f lavfi -i testsrc=duration=1:size=64x48:rate=4 -pix_fmt yuv420p @red.mp4')
+  const gold =
+    'nodes.clips.config\nmust have solutions among the options\n' +
+    '2 of 4 rows: DIR/rows.jsonl:2: "E" is none of A, B, DIR/rows.jsonl:3: "right" is none of A, B [gold-not-offered]'
+  const clips =
+    'nodes.clips.config\nmust name clips that can be decoded\n1 missing-clip: DIR/none.mp4 (DIR/rows.jsonl:4) [broken-clips]'
+  t.same(await said(folder, templates(folder)), { problems: [clips], warnings: [gold] })
+  t.same(await said(folder, templates(folder), { skip: 0.5 }), { problems: [], warnings: [clips, gold] })
+  t.same(await said(folder, templates(folder), { where: 'label = "A"' }), { problems: [], warnings: [] })
+})
+
+t.test('rows that are made into something else are told with file and line', async t => {
+  const folder = t.testdir({ 'rows.jsonl': rows.map(row => JSON.stringify(row)).join('\n') })
+  const { problems } = await said(folder, { fields: { question: 'q' } })
+  t.equal(problems.length, 1)
+  t.match(
+    problems[0],
+    /^nodes\.clips\.config\nmust get items of the kind of its input "samples": 4 of 4 are not\nDIR\/rows\.jsonl:1: must be of kind "sample": must have "video"/,
+  )
+  const lost = await said(folder, { fields: { question: 'lable' } })
+  t.match(lost.problems, [
+    /^nodes\.made\.config\n.*\nDIR\/rows\.jsonl:1: item "1": fields\.question "lable": must find something/,
+  ])
+})
