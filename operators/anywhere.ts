@@ -37,6 +37,7 @@ import modelRandom from './model/random.ts'
 import readClips from './read/clips.ts'
 import readConversations from './read/conversations.ts'
 import readCsv from './read/csv-rows.ts'
+import { inspectMade } from './read/inspect-samples.ts'
 import readJsonl from './read/jsonl.ts'
 import readParquetRows from './read/parquet-rows.ts'
 import readQuestion from './read/question.ts'
@@ -137,7 +138,8 @@ export const operators = {
   'stream.sort': streamSort,
   'stream.take': streamTake,
   'video.contact-sheet': videoContactSheet,
-  'video.decode': videoDecode,
+  // readers look at clips already: what they find is said of questions that a graph makes itself, too
+  'video.decode': { ...videoDecode, inspectItems: inspectMade },
   'video.describe': videoDescribe,
   'video.sample': videoSample,
   'video.thin': videoThin,

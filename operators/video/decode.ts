@@ -1,7 +1,6 @@
 import { codecs } from '#codecs'
 import { operator } from '../../engine/operator.ts'
 import type { Clip, Sample } from '../kinds.ts'
-import { inspectMade } from '../read/inspect-samples.ts'
 import { clipsAtOnce, concurrencyField } from './concurrency.ts'
 
 /**
@@ -30,7 +29,6 @@ export default operator({
   inputs: { samples: 'sample' },
   outputs: { clips: 'clip' },
   drops: false,
-  inspectItems: inspectMade,
   run: ({ samples }, { deadlineSeconds, folderFramesPerSecond, concurrency }, context) => {
     const options = { deadlineSeconds, folderFramesPerSecond, signal: context.signal }
     const open = async (sample: Sample) => {
