@@ -10,24 +10,37 @@ import { showBytes } from '../../shared/bytes.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
 import { learnersFlag, readLearners } from '../learners.ts'
+import { overFlags, workersOf } from '../over-run.ts'
 import { pluginFlags } from '../plug.ts'
+import { bytesOnGpu, type Processes } from '../process-memory.ts'
+import { withShippedNames } from '../shipped-names.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
   summary: 'Shows the types of the edges of a graph, and the memory that it may take.',
   usage: 'GRAPH',
   loads: 'graphs',
-  flags: { set: setFlag, ...pluginFlags, learners: learnersFlag },
+  flags: {
+    set: setFlag,
+    ...pluginFlags,
+    workers: overFlags.workers,
+    gpus: overFlags.gpus,
+    part: overFlags.part,
+    learners: learnersFlag,
+  },
   example: 'npx flow explain flow:grpo.json --set group=4',
-  run: async (words, { registry, environment, print }) => {
+  run: async (words, { registry, environment, ...world }) => {
+    const print = (text: string) => world.print(withShippedNames(text))
     const learners = readLearners(words) ?? 1
-    const given = { set: words.all('set'), environment, learners }
+    const workers = workersOf(words)
+    const given = { set: words.all('set'), parts: words.all('part'), environment, learners }
     const plan = loadGraph(onlyWord(words, 'graph file'), registry, given)
     print(plan.summary)
     print('edges')
     for (const line of table(edgeRows(plan), '  ')) print(line)
     for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
     for (const line of partLines(plan)) print(line)
+    if (workers.workers !== undefined) print(gpuLine(plan, { learners, ...workers }))
     if (learners > 1) for (const line of learnerLines(plan, learners)) print(hide(line, plan.secrets))
     return 0
   },
@@ -71,6 +84,14 @@ function partLines(plan: Plan): string[] {
   const rows = plan.parts.map(part => [`a worker of ${part.name}`, showBytes(workerMemory(plan, part).bytes)])
   const home = ['the home part', showBytes(homeMemory(plan).bytes)]
   return ['GPU memory at most, with --workers or --gpus', ...table([home, ...rows], '  ')]
+}
+
+/** What all processes take on one GPU. */
+function gpuLine(plan: Plan, processes: Processes): string {
+  if (plan.parts.length === 0) return 'no worker takes any: the graph states no "parts"; --part names one'
+  const { gpus = [] } = processes
+  const where = new Set(gpus).size > 1 ? 'on the GPU that takes most' : 'on one GPU'
+  return `  all processes together, ${where}: ${showBytes(bytesOnGpu(plan, processes))}`
 }
 
 /** What the other learners of a run take besides. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { packageFolder } from '../../shared/package-folder.ts'
 import { openEditor } from '../../view/graph-editor.ts'
 import { openView } from '../../view/server.ts'
@@ -22,7 +22,17 @@ export const view: Verb = {
     const stated = file === undefined && positional.length > 0 ? positional : ['runs']
     const lacking = file === undefined ? stated.find(folder => !existsSync(folder)) : undefined
     if (lacking !== undefined)
-      throw new UsageError(`${lacking}: must be a run, a folder of runs, or a graph file`)
+      throw new UsageError(
+        `${lacking}: must be a run, a folder of runs, or a graph file, found nothing there`,
+      )
+    const other = stated.find(path => file === undefined && statSync(path).isFile())
+    if (other !== undefined) {
+      const page = other.endsWith('.html') ? '; a browser opens this file by itself' : ''
+      throw new UsageError(
+        `${other}: must be a run, a folder of runs, or a graph file, found another file${page}`,
+        isRun(dirname(other)) ? `write ${dirname(other)}` : 'write the folder of a run',
+      )
+    }
     const started: string[] = []
     const runs = () => [...stated.flatMap(runsIn).filter(existsSync), ...started]
     const mayWrite = last('edit') !== undefined

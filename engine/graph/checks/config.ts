@@ -2,6 +2,7 @@ import type { Config, Fields } from '../../operator.ts'
 import { isObject } from '../../shared/json.ts'
 import { coerce } from '../file/coerce.ts'
 import { dotted, type Path } from '../file/graph-file.ts'
+import { fieldFor } from '../file/other-names.ts'
 import { configSchema, type Schema, schemaAt } from '../file/schema.ts'
 import { isMisspelled, type Validator, validator } from '../file/validate.ts'
 import { type FlatNode, type FlatResource, foundAt, locate } from '../flatten/flat.ts'
@@ -25,7 +26,9 @@ export function checkConfig(
   const config = isObject(coerced) ? coerced : {}
   const violations = validate(config)
   for (const violation of violations) {
-    const { path: steps, part: side, code, missing, found, ...rest } = violation
+    const { path: steps, part: side, code, missing, found, ...own } = violation
+    const rest =
+      code === 'unknown-key' && steps.length === 1 ? withOtherName(own, String(steps[0]), fields) : own
     if (isMisspelled(violation, violations)) continue
     if (graph.holes.has(pathOf(missing === undefined ? steps : [...steps, missing]))) continue
     const where = locate(part.at, ['config', ...steps], side)
@@ -43,6 +46,16 @@ export function checkConfig(
   }
   // a config that passed validation has the types that the fields state; one with problems is never used
   return config as Config<Fields>
+}
+
+/** An unknown field that other trainers know by this name: the name that it has here. */
+function withOtherName<T extends Pick<Problem, 'hint' | 'nearest'>>(
+  rest: T,
+  name: string,
+  fields: Fields,
+): T {
+  const meant = rest.nearest === undefined ? fieldFor(name, Object.keys(fields)) : undefined
+  return meant === undefined ? rest : { ...rest, hint: `here it is "${meant}"`, nearest: meant }
 }
 
 /** How a file leaves out what it inherits, such as a setting of an operator that it replaces. */

@@ -1,3 +1,5 @@
+import { nearest } from '../did-you-mean.ts'
+
 /**
  * What other trainers (TRL, verl, transformers) call a setting, and what it is here: a param of the training graphs, or a flag.
  */
@@ -46,11 +48,19 @@ const flags: Readonly<Record<string, string>> = {
   shard: '--shard I/N',
 }
 
-/** The param that another trainer's name means, if the graph has it. */
+/** The param that another trainer's name means, also with a slip of the pen, if the graph has it. */
 export function paramFor(name: string, params: readonly string[]): string | undefined {
-  const meant = Object.hasOwn(otherNames, name) ? otherNames[name] : undefined
+  const plain = name.toLowerCase().replaceAll('-', '_')
+  const known = Object.hasOwn(otherNames, plain)
+    ? plain
+    : plain.length > 4 && nearest(plain, Object.keys(otherNames))
+  const meant = known ? otherNames[known] : undefined
   return meant !== undefined && params.includes(meant) ? meant : undefined
 }
+
+/** The field of a node that another trainer's name means, if the node has it. */
+export const fieldFor = (name: string, fields: readonly string[]): string | undefined =>
+  paramFor(name, fields) ?? (paramFor(name, ['group']) && fields.includes('count') ? 'count' : undefined)
 
 /** The flag of `flow run` that a name means. */
 export const flagFor = (name: string): string | undefined =>

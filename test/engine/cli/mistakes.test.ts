@@ -59,7 +59,8 @@ t.test('a remedy that says what to write mends the command', async t => {
     const subject = first.slice(0, first.indexOf(': '))
     const remedy = lines.find(line => line.startsWith('    fix:  '))?.slice('    fix:  '.length) ?? ''
     const right = mended(command, subject, remedy)
-    if (right === undefined) continue
+    // a page is served until somebody ends it
+    if (right === undefined || right[0] === 'view') continue
     tried++
     const folder = t.testdir({})
     process.chdir(folder)

@@ -7,6 +7,22 @@ const asGiven = (name: string, ...command: string[]): Mistake => ({ name, comman
 /** Mistakes of somebody who knows other trainers. */
 export const newcomerMistakes: readonly Mistake[] = [
   asGiven('a param by its name in TRL', 'check', 'flow:grpo.json', '--set', 'num_generations=8'),
+  asGiven('a param of TRL with a letter missing', 'check', 'flow:grpo.json', '--set', 'num_generation=8'),
+  asGiven(
+    'a field of a node by its name in TRL',
+    'check',
+    'flow:grpo.json',
+    '--set',
+    'nodes.groups.config.num_generations=8',
+  ),
+  {
+    name: 'the page of a run instead of the run',
+    command: ['view', 'run/report.html'],
+    before: folder => {
+      mkdirSync(join(folder, 'run'))
+      for (const name of ['report.html', 'manifest.json']) writeFileSync(join(folder, 'run', name), '{}')
+    },
+  },
   asGiven('a flag of TRL as a param', 'check', 'flow:grpo.json', '--set', 'output_dir=out'),
   asGiven('a setting that no param is', 'check', 'flow:grpo.json', '--set', 'alpha=16'),
   asGiven('a space in a setting', 'check', 'flow:grpo.json', '--set', 'steps', '10'),

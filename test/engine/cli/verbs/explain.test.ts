@@ -27,3 +27,40 @@ t.test('what is not made yet is said once, and that flow run makes it', async t 
   t.equal(found.length, 1, found.join('\n'))
   t.match(found[0], /policy, reference, samples, .*builtin:shapes: .*flow run makes it by itself/)
 })
+
+t.test('with workers it says what all processes take, on one GPU and on several', async t => {
+  const asked = async (...words: string[]) => {
+    const lines: string[] = []
+    const say = (line: string) => lines.push(line)
+    const world = { registry: { operators, resources }, environment: {}, screen: { write: () => true } }
+    const code = await command(['explain', ...words], {
+      ...world,
+      print: say,
+      complain: say,
+      prepare: async () => {},
+    })
+    t.equal(code, 0, lines.join('\n'))
+    return lines
+  }
+  const bytes = (lines: readonly string[], text: RegExp) =>
+    Number(/([\d.]+) MB$/.exec(lines.find(line => text.test(line)) ?? '')?.[1])
+  const one = await asked('flow:grpo.json', '--workers', '2')
+  const [home, worker] = [bytes(one, /the home part/), bytes(one, /a worker of rollouts/)]
+  t.ok(Math.abs(bytes(one, /together, on one GPU/) - home - 2 * worker) < 0.2)
+  const two = await asked('flow:grpo.json', '--gpus', '0,1')
+  t.ok(Math.abs(bytes(two, /on the GPU that takes most/) - home - worker) < 0.2)
+  const alone = await asked(
+    'flow:infer.json',
+    '--set',
+    'video=a.mp4',
+    '--set',
+    'question=Q?',
+    '--workers',
+    '2',
+  )
+  t.ok(alone.includes('no worker takes any: the graph states no "parts"; --part names one'))
+  t.notOk(
+    one.some(line => line.includes(join(repository, 'graphs'))),
+    'graphs by the names that commands take',
+  )
+})
