@@ -56,7 +56,7 @@ interface Piece {
 }
 
 /**
- * What of a line the kernel's text may have as a line: all of it, what stands behind a quote that opens a text or a `\\n` in
+ * What of a line the kernel's text may have as a line: all of it, what stands after a quote that opens a text or a `\\n` in
  * one, or before the next of them.
  */
 function patternsOf(line: string): Piece[][] {

@@ -12,7 +12,7 @@ export function lengthFault(model: string, maxNewTokens: number, { outline }: Ou
       lines: [`a prompt with its frames and ${maxNewTokens} tokens are longer`],
       code: 'too-long',
       isWarning: true,
-      remedy: 'ask for fewer tokens: behind its positions a model has not been trained',
+      remedy: 'ask for fewer tokens: beyond its positions a model has not been trained',
     },
   ]
 }

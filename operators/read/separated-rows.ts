@@ -56,7 +56,7 @@ function faultOf(error: unknown, begin: number, count: number): { line: number; 
     case 'CSV_INVALID_CLOSING_QUOTE':
       return {
         line: begin,
-        fault: `the row that begins on this line closes a quote on line ${noticed}, and the value goes on behind it`,
+        fault: `the row that begins on this line closes a quote on line ${noticed}, and the value goes on after it`,
       }
     case 'INVALID_OPENING_QUOTE':
       return { line: noticed, fault: 'a quote stands in a value that does not begin with a quote' }

@@ -36,7 +36,7 @@ export function suggested(
   }
 }
 
-/** Columns such as `a0`, `a1`, … or `option_a`, `option_b`, …: one name with a number or a letter behind it. */
+/** Columns such as `a0`, `a1`, … or `option_a`, `option_b`, …: one name with a number or a letter after it. */
 function series(names: readonly string[]): string[] | undefined {
   const stems = new Map<string, string[]>()
   for (const name of names) {

@@ -32,7 +32,7 @@ export function parseSource(file: string, text: string): { source?: Source; prob
     problem('syntax', 0, 'must not be nested this deeply')
     return { problems }
   }
-  // a slip often makes the parser report more errors behind it: the first one is the cause
+  // a slip often makes the parser report more errors after it: the first one is the cause
   const [first] = errors
   if (first) {
     const { offset, rule, remedy } = slipIn(json, first)

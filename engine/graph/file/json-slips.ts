@@ -1,5 +1,5 @@
 // What is wrong with a text that is not JSON, as its author would say it. A parser stops where it can no longer go on, which
-// is often behind the slip: a comma before a closing bracket, a bracket that is missing many lines above.
+// is often after the slip: a comma before a closing bracket, a bracket that is missing many lines above.
 import { createScanner, type ParseError, printParseErrorCode } from 'jsonc-parser'
 
 export interface Slip {
@@ -184,7 +184,7 @@ const rules: Readonly<Record<string, readonly [string, string]>> = {
     'must end the string with a double quote on the same line',
     'write " where the string ends',
   ],
-  UnexpectedEndOfNumber: ['must be a JSON number: this one stops short', 'write digits behind it'],
+  UnexpectedEndOfNumber: ['must be a JSON number: this one stops short', 'write digits after it'],
   InvalidUnicode: ['must be four hexadecimal digits after \\u', 'write e.g. \\u00e9'],
   InvalidEscapeCharacter: ['must be one of the escapes that JSON has', 'write \\\\ for a backslash'],
   InvalidCharacter: [

@@ -217,7 +217,7 @@ t.test('a broken quote is told with the line that its row begins on', async t =>
   t.equal(await at('open.csv'), `:5${rule}the row that begins on this line opens a quote that nothing closes`)
   t.equal(
     await at('closed.csv'),
-    `:5${rule}the row that begins on this line closes a quote on line 6, and the value goes on behind it`,
+    `:5${rule}the row that begins on this line closes a quote on line 6, and the value goes on after it`,
   )
   t.equal(await at('inside.csv'), `:5${rule}a quote stands in a value that does not begin with a quote`)
   t.equal(await at('short.csv'), `:5${rule}a row must have 6 values, as its first line has names, found 5`)
