@@ -5,6 +5,8 @@ import t from 'tap'
 import { repository } from './fixtures.ts'
 import { checkedFolders, faultsOfTree, uncheckedAccesses } from './house.ts'
 
+t.setTimeout(800_000)
+
 /** A folder with these files. */
 function tree(test: Pick<typeof t, 'teardown'>, files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(join(tmpdir(), 'flow-house-'))

@@ -3,11 +3,11 @@ import { scaleColumns } from '../elementwise/scale-columns.ts'
 import { columnSums } from '../rows/column-sum.ts'
 import type { Parameter, Pass } from './pass.ts'
 
-/** residual + x · gain, with one gain for each column: x and residual (rows, columns) in f32. */
-export function layerScale(pass: Pass, x: Tensor, gain: Parameter, residual: Tensor): Tensor {
+/** x · gain, with one gain for each column, and residual + x · gain with a residual: x and residual (rows, columns) in f32. */
+export function layerScale(pass: Pass, x: Tensor, gain: Parameter, residual?: Tensor): Tensor {
   const { recording } = pass
-  const y = pass.output(gain.name, x.shape, [x, residual], [gain])
-  scaleColumns(recording, { x, gain: gain.value, residual, y })
+  const y = pass.output(gain.name, x.shape, [x, ...(residual ? [residual] : [])], [gain])
+  scaleColumns(recording, { x, gain: gain.value, ...(residual && { residual }), y })
   pass.onBackward(y, dy => {
     if (gain.gradient)
       columnSums(recording, { name: 'gain_sum', reads: { x, dy }, term: 'x[i] * dy[i]', out: gain.gradient })
@@ -15,7 +15,7 @@ export function layerScale(pass: Pass, x: Tensor, gain: Parameter, residual: Ten
       const { gradient, accumulate } = pass.into(x)
       scaleColumns(recording, { x: dy, gain: gain.value, y: gradient, accumulate })
     }
-    pass.adopt(residual, dy)
+    if (residual) pass.adopt(residual, dy)
   })
   return y
 }

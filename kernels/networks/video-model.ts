@@ -50,9 +50,9 @@ export async function encodeFrames(model: VideoModel, pixels: Tensor): Promise<R
 }
 
 /** The vision tower over pixels of this shape. */
-function recordVision(
+export function recordVision(
   recording: Recording,
-  { weights, shape: { vision } }: VideoModel,
+  { weights, shape: { vision } }: Pick<VideoModel, 'weights' | 'shape'>,
   extents: readonly number[],
 ): { pixels: Tensor; features: Tensor } {
   recording.saturated = weights.lossScale?.forwardCuts

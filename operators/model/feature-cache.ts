@@ -20,7 +20,7 @@ export interface FeatureCache {
 /** How frames are seen. */
 export interface Seen {
   aspect: 'square' | 'pad'
-  model: Pick<LoadedModel, 'precision' | 'device' | 'weights'>
+  model: Pick<LoadedModel, 'precision' | 'device' | 'weights' | 'shape'>
 }
 
 const config = {
@@ -57,7 +57,7 @@ export interface CacheSettings {
 export const featureCache = (open: (settings: CacheSettings, log: Context['log']) => FeatureCache) =>
   resource({
     summary:
-      'Keeps vision features on disk, for clips that are seen again. Their key is the content of the clip, the model and the choice of frames.',
+      'Keeps vision features on disk, for clips that are seen again. Their key is the content of the clip, the model, what its tower computes and the choice of frames.',
     kind: 'feature-cache',
     config,
     open: async (settings, { log }) => open(settings, log),

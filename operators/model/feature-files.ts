@@ -9,6 +9,7 @@ import type { ParameterSet } from '../../kernels/networks/parameters.ts'
 import { cacheFolder, resolvePath } from '../builtin.ts'
 import { contentDigest, digestAt } from '../file-digests.ts'
 import { type CacheSettings, type FeatureCache, featureCache, noFeatures } from './feature-cache.ts'
+import { towerDigest } from './tower-digest.ts'
 
 export default featureCache(openFeatureFiles)
 
@@ -21,6 +22,7 @@ export function openFeatureFiles(
   const folder = named || join(cacheFolder(), 'features')
   const openedMs = Date.now()
   let weights: Promise<string> | undefined
+  let tower: string | undefined
   let isRefused = false
   /** A disk that refuses to keep features only makes the next run slower: it is said once, and nothing more is kept. */
   const unlessRefused = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
@@ -35,10 +37,13 @@ export function openFeatureFiles(
   }
   const pathOf = (key: string) => join(folder, `${key}.f32`)
   return {
-    async keyOf(clip, frames, { aspect, model: { precision, device, weights: onGpu } }) {
+    async keyOf(clip, frames, { aspect, model: seenBy }) {
+      const { precision, device, weights: onGpu } = seenBy
       weights ??= digestOfModel(resolvePath(model, 'model'))
+      tower ??= towerDigest(seenBy)
       const parts = [
         await weights,
+        tower,
         precision,
         device.family,
         device.info,

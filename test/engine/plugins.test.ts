@@ -113,6 +113,43 @@ t.test('a tower from outside is part of a checkpoint that names it', async t => 
     /towers\n(?: {2}.*\n)* {2}shallow-tower +SigLIP up to its first block\./,
   )
   write(
+    'scaled.js',
+    `import { layerScale, parameter, siglip } from '@flow-graphs/flow/parts'
+export const api = 1
+const name = 'vision_tower._vision_tower.vision_model.feature_scale'
+const parse = (fields, use) => {
+  const base = siglip(fields, use)
+  const more = tensors => new Map([...tensors, [name, [base.network.hidden]]])
+  const record = (pass, weights, pixels) =>
+    layerScale(pass, base.network.record(pass, weights, pixels), parameter(weights, name))
+  const { tensors, stored, network } = base
+  return { ...base, kind: 'scaled', tensors: more(tensors), stored: more(stored), network: { ...network, record } }
+}
+export const parts = { towers: { 'scaled-siglip': { summary: 'SigLIP with a scale for each channel.', parse } } }
+`,
+  )
+  const { vision_model_name_or_path: _, ...config } = JSON.parse(
+    readFileSync(join(home, 'shapes/config.json'), 'utf8'),
+  )
+  write('config.json', JSON.stringify({ ...config, vision_model_name_or_path: 'me/scaled-siglip' }))
+  const scaled = [
+    'new',
+    'checkpoint',
+    '--config',
+    'config.json',
+    '--out',
+    'scaled',
+    '--plugin',
+    './scaled.js',
+  ]
+  t.match(node(flow, ...scaled).out, /scaled is complete/)
+  t.match(
+    readFileSync(join(home, 'scaled/model.safetensors')).toString('latin1', 0, 100_000),
+    /vision_model\.feature_scale/,
+  )
+  const set = ['--set', 'resources.model.config.path=./scaled', '--out', 'scaled-answers']
+  t.equal(node(flow, 'run', 'answer.json', '--plugin', './scaled.js', ...set).code, 0)
+  write(
     'clash-parts.js',
     'export const api = 1\nexport const parts = { towers: { siglip: {}, mine: {} }, tower: {} }\n',
   )

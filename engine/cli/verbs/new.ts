@@ -1,6 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
+import { GraphError } from '../../graph/problem.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
 import { packageName } from '../../shared/package-name.ts'
@@ -8,6 +9,7 @@ import { UsageError } from '../arguments.ts'
 import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
 import { kernelFiles } from '../new-kernel.ts'
 import { type ModuleKind, moduleFiles, moduleKinds } from '../new-module.ts'
+import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
@@ -25,13 +27,15 @@ export const make: Verb = {
       description: 'For a preset: the graph that it extends, a path or flow:NAME of one in flow/graphs.',
     },
     ...checkpointFlags,
+    plugin: pluginFlag,
   },
   example: `npx flow new operator my.shout --out my-operators
 npx flow new reward my.brief --out my-rewards
 npx flow new preset my-grpo --extends flow:presets/trl-grpo.json --out my-presets
 npx flow new kernel leaky-relu --out my-kernels
 npx flow new checkpoint --config builtin:configurations/small.json --out my-model`,
-  run: async (words, { print }) => {
+  run: async (words, { print, registry: { problems = [] } }) => {
+    if (problems.length > 0) throw new GraphError(problems)
     if (words.positional.join(' ') === 'checkpoint') return newCheckpoint(words, print)
     const [kind, name, ...rest] = words.positional
     if ((kind !== 'kernel' && !isModuleKind(kind)) || name === undefined || rest.length > 0)

@@ -5,6 +5,8 @@ import t from 'tap'
 import { verbs } from '../../../engine/cli/command.ts'
 import { repository } from '../../fixtures.ts'
 
+t.setTimeout(800_000)
+
 const isSource = import.meta.url.endsWith('.ts')
 const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { repository } from '../../fixtures.ts'
 
-t.setTimeout(400_000)
+t.setTimeout(800_000)
 
 const isSource = import.meta.url.endsWith('.ts')
 const main = isSource ? ['--import', 'tsx', 'engine/cli/main.ts'] : ['dist/engine/cli/main.js']

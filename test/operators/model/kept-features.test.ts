@@ -2,6 +2,8 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { copy } from '../../../kernels/elementwise/copy.ts'
+import type { Pass } from '../../../kernels/layers/pass.ts'
 import { openFeatureFiles } from '../../../operators/model/feature-files.ts'
 import { findFfmpeg } from '../../../operators/video/find-ffmpeg.ts'
 import { fixture } from '../../fixtures.ts'
@@ -76,11 +78,37 @@ t.test('a clip that is seen again is neither decoded nor encoded, and the number
 
 const settings = { folder: '', passes: 1, model: fixture('tiny-bf16'), maxBytes: 1000 }
 const clip = join(folder, 'a.mp4')
-const device = { family: 'cpu', info: { vendor: '', architecture: '', device: 'a', description: '' } }
-const seen = (precision: 'float32' | 'float16', integers?: { bits: number; groupSize: number }) => {
+const device = {
+  family: 'cpu',
+  units: 'none',
+  subgroupSize: 8,
+  info: { vendor: '', architecture: '', device: 'a', description: '' },
+}
+/** A tower that gives a number, copied so many times. */
+const towerOf = (value: number, copies = 1) => ({
+  imageSize: 2,
+  channels: 3,
+  tokens: 1,
+  frameTokens: 1,
+  hidden: 4,
+  record({ recording }: Pass) {
+    let y = recording.constant('y', [1, 4], Float32Array.of(value, 0, 0, 0))
+    for (let i = 0; i < copies; i++) {
+      const into = recording.tensor('copy', [1, 4])
+      copy(recording, { from: y, into })
+      y = into
+    }
+    return y
+  },
+})
+const seen = (
+  precision: 'float32' | 'float16',
+  integers?: { bits: number; groupSize: number },
+  vision = towerOf(1),
+) => {
   const name = 'vision_tower.blocks.0.weight'
   const weights = { byName: new Map([[name, { name, integers }]]) }
-  return { aspect: 'square', model: { precision, device, weights } } as never
+  return { aspect: 'square', model: { precision, device, weights, shape: { vision } } } as never
 }
 
 t.test('the cache stays inside its bounds and drops what was not used for longest', async t => {
@@ -95,6 +123,13 @@ t.test('the cache stays inside its bounds and drops what was not used for longes
   const rounded = await earlier.keyOf(clip, [1], seen('float32', { bits: 4, groupSize: 64 }))
   t.not(rounded, keys[0], 'and those of a tower of integers')
   t.not(await earlier.keyOf(clip, [1], seen('float32', { bits: 4, groupSize: 32 })), rounded)
+  for (const tower of [towerOf(2), towerOf(1, 2)])
+    t.not(
+      await open().keyOf(clip, [1], seen('float32', undefined, tower)),
+      keys[0],
+      'and those of other code',
+    )
+  t.equal(await open().keyOf(clip, [1], seen('float32')), keys[0])
   const [a = '', b = '', c = ''] = keys
   const put = (cache: typeof earlier, key: string, value: number) =>
     cache.put(key, 400, async () => new Float32Array(100).fill(value))
