@@ -14,6 +14,8 @@ export interface Finding {
   remedy: string
   /** How many items would fail, and how many there are. The run goes on if the later nodes may skip this share. */
   failing?: { items: number; of: number }
+  /** What items lack that some operators need (`Marks.reads`): the run fails at such an operator, and completes without one. */
+  lacks?: string
   /** The run would complete, but most likely not as it is meant. */
   isWarning?: boolean
   /** A run does what it can and says at its end what is missing, so it may begin. */

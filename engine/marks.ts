@@ -4,6 +4,8 @@
 export interface Marks {
   readonly adds?: readonly string[]
   readonly needs?: readonly NeededMark[]
+  /** What it needs of the value of each item, as a finding's `lacks` names it, e.g. `solution`. */
+  readonly reads?: readonly string[]
 }
 
 /** A name that must be on the items that arrive. */

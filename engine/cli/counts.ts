@@ -24,6 +24,7 @@ const mayKeepFewer = ({ operator, config, wires }: PlannedNode): boolean =>
 
 /** What left a node; undefined where nobody takes it. */
 function passedOn(name: string, edges: Status['edges']): number | undefined {
-  const [first] = edges.filter(({ from }) => from === name)
+  // what begins on an edge that returns has not left the node
+  const [first] = edges.filter(({ from, feedback }) => from === name && !feedback)
   return first && first.passed + first.dropped
 }

@@ -44,12 +44,15 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
       if (typeof finding !== 'string' && finding.endsEarly && isBrief) continue
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
-        const [problem] = hideIn([problemOf(part, finding)], plan.secrets)
+        const needing = neededBy(finding, part, plan.nodes)
+        const told = needing ? sharpened(finding, needing) : finding
+        const [problem] = hideIn([problemOf(part, told)], plan.secrets)
         if (!problem) continue
-        if (isFatal(finding, allowed)) {
+        if (isFatal(told, needing ? shareOf(needing) : allowed)) {
           found.problems.push(problem)
           if ('resourceName' in part) faulty.add(part.name)
-        } else found.warnings.push({ ...problem, code: 'doubtful-data' })
+        } else if (finding.lacks === undefined || !isBrief)
+          found.warnings.push({ ...problem, code: 'doubtful-data' })
       }
     }
   }
@@ -61,8 +64,10 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
 async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise<void> {
   const byName = new Map(nodes.map(node => [node.name, node]))
   const add = (node: PlannedNode, finding: Finding) => {
-    const problem = hideIn([problemOf(node, finding)], secrets)
-    if (isFatal(finding, shareOf(node))) found.problems.push(...problem)
+    const needing = neededBy(finding, node, nodes)
+    const told = needing ? sharpened(finding, needing) : finding
+    const problem = hideIn([problemOf(node, told)], secrets)
+    if (isFatal(told, shareOf(needing ?? node))) found.problems.push(...problem)
     else found.warnings.push(...problem.map(one => ({ ...one, code: 'doubtful-data' as const })))
   }
   for (const node of nodes)
@@ -217,6 +222,30 @@ function allowedShare(node: PlannedNode, nodes: readonly PlannedNode[], seen = n
   )
   return Math.min(1, ...shares)
 }
+
+/** The node after another one that needs what a finding says that items lack. */
+function neededBy(
+  { lacks }: Finding,
+  { name }: PlannedNode | PlannedResource,
+  nodes: readonly PlannedNode[],
+): PlannedNode | undefined {
+  if (lacks === undefined) return undefined
+  const after = new Set([name])
+  for (const before of after)
+    for (const next of nodes)
+      if (next.wires.some(({ from, initial }) => from.node === before && initial === undefined))
+        after.add(next.name)
+  return nodes.find(
+    ({ name, operator, config }) => after.has(name) && operator.marks?.(config).reads?.includes(lacks),
+  )
+}
+
+/** A warning that is an error, since a node needs what items lack. */
+const sharpened = (finding: Finding, { name, operatorName }: PlannedNode): Finding => ({
+  ...finding,
+  isWarning: false,
+  lines: [...finding.lines, `node "${name}" (${operatorName}) needs it`],
+})
 
 /** A node that only passes the items of an input on does not look at what they name. */
 const passesOn = ({ operator }: PlannedNode, port: string): boolean =>

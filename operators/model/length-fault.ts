@@ -3,8 +3,8 @@ import type { DevicelessModel } from '../../kernels/networks/memory-estimate.ts'
 
 /** A warning of `flow check` where the completions of a model may be longer than its longest sequence. */
 export function lengthFault(model: string, maxNewTokens: number, { outline }: Outlines): Finding[] {
-  const { maxLength } = outline<DevicelessModel>(model)
-  if (maxNewTokens < maxLength) return []
+  const maxLength = longestOf(model, outline)
+  if (maxLength === undefined || maxNewTokens < maxLength) return []
   return [
     {
       field: 'maxNewTokens',
@@ -15,4 +15,13 @@ export function lengthFault(model: string, maxNewTokens: number, { outline }: Ou
       remedy: 'ask for fewer tokens: beyond its positions a model has not been trained',
     },
   ]
+}
+
+/** Undefined where the model cannot be read, or not yet, e.g. before it is downloaded: its resource tells of that. */
+function longestOf(model: string, outline: Outlines['outline']): number | undefined {
+  try {
+    return outline<DevicelessModel>(model).maxLength
+  } catch {
+    return undefined
+  }
 }

@@ -61,7 +61,7 @@ export function columnsFor(
   file: string,
   rows: readonly AnyRow[],
   stated: Readonly<Record<string, unknown>>,
-  remedy = `say which columns hold them: --set columns='${JSON.stringify(suggested(rows))}'`,
+  remedy = `say which columns hold them: --set columns='${JSON.stringify(suggested(rows, stated))}'`,
 ): Columns {
   for (const [what, name] of Object.entries(stated)) {
     const { hint } = near(what, held)
@@ -78,13 +78,14 @@ export function columnsFor(
   const lacking = Object.entries(columns).flatMap(([what, name]) =>
     [name].flat().flatMap(one => (there.has(one) ? [] : [`columns.${what}: no row has a column "${one}"`])),
   )
+  const isNamed = lacking.length > 0
   for (const what of ['video', 'question'] as const)
     if (columns[what] === undefined && !usual[what].some(name => there.has(name)))
       lacking.push(`no row has a column ${usual[what].map(name => `"${name}"`).join(' or ')}`)
   if (rows.length === 0 || lacking.length === 0) return columns
   throw new ReadError(
     'no-column',
-    `${file}: must have a column for the clip and one for the question; ${lacking.join('; ')}; its columns are ${namesOf([...there])}`,
+    `${file}: must have ${isNamed ? 'the columns that are named' : 'a column for the clip and one for the question'}; ${lacking.join('; ')}; its columns are ${namesOf([...there])}`,
     { remedy },
   )
 }

@@ -32,7 +32,12 @@ export async function inspectSamples(
 ): Inspection {
   if (!isMade(path)) return []
   const samples = await read()
-  if (isBrief) return [...(await noneThere(samples, root)), ...tooFewRows(samples.length, epochs, limit)]
+  if (isBrief)
+    return [
+      ...(await noneThere(samples, root)),
+      ...noSolutions(samples),
+      ...tooFewRows(samples.length, epochs, limit),
+    ]
   const clips = await clipFaults(samples)
   const broken = samples.filter(({ value }) => clips.faults.has(value.video))
   return [
@@ -179,9 +184,12 @@ function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
   const meant = nearest('answer', columns) ?? nearest('solution', columns)
   const lines = [
     `${lacking.length} of ${samples.length} rows have none: ${listed(lacking)}`,
-    ...(meant === undefined ? [] : [`is the column "${meant}" meant?`]),
+    ...(meant === undefined ? [] : [`is the column "${meant}" meant? --set columns='{"answer":"${meant}"}'`]),
   ]
-  return [{ field: 'path', rule, lines, code: 'no-solution', remedy, isWarning: true }]
+  const failing = { items: lacking.length, of: samples.length }
+  return [
+    { field: 'path', rule, lines, code: 'no-solution', remedy, lacks: 'solution', failing, isWarning: true },
+  ]
 }
 
 /** Clips that ffmpeg decodes in a check: the first, and those that do not begin as a video does. */

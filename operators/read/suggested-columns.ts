@@ -4,16 +4,24 @@ const words = {
   video: ['video', 'clip', 'file', 'path', 'vid', 'movie', 'media'],
   question: ['question', 'problem', 'query', 'q', 'prompt', 'text'],
   options: ['options', 'choices', 'candidates', 'alternatives'],
-  answer: ['answer', 'solution', 'label', 'gold', 'target', 'correct', 'truth'],
+  answer: ['answer', 'solution', 'label', 'gold', 'target', 'correct', 'right', 'truth', 'key'],
 } as const
 
 type What = keyof typeof words
 
-/** Names of columns by what they hold, in the form of the config field `columns`; `…` where no name tells it. */
+/**
+ * Names of columns by what they hold, in the form of the config field `columns`; `…` where no name tells it. Those that the config states
+ * and that are there stay.
+ */
 export function suggested(
   rows: readonly Readonly<Record<string, unknown>>[],
+  stated: Readonly<Record<string, unknown>> = {},
 ): Readonly<Record<string, string | readonly string[]>> {
   const left = new Set(rows.flatMap(row => Object.keys(row)))
+  const kept = Object.fromEntries(
+    Object.entries(stated).filter(([, names]) => [names].flat().every(name => left.has(String(name)))),
+  ) as Readonly<Record<string, string | readonly string[]>> // the cast: their types have been looked at
+  for (const name of Object.values(kept).flat()) left.delete(name)
   const take = (what: What): string | undefined => {
     const names = [...left]
     const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '')
@@ -33,6 +41,7 @@ export function suggested(
     question: question ?? '…',
     ...(options !== undefined && { options }),
     ...(answer !== undefined && { answer }),
+    ...kept,
   }
 }
 

@@ -14,7 +14,7 @@ export default operator({
   config: { ...accuracyFields, ...formatFields, ...combineFields },
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
-  marks: () => ({ adds: ['accuracy', 'format', combined] }),
+  marks: () => ({ adds: ['accuracy', 'format', combined], reads: ['solution'] }),
   drops: false,
   run: ({ groups }, config, context) => ({
     groups: groups.pipe(

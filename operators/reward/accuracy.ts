@@ -22,7 +22,7 @@ export default operator({
   config: accuracyFields,
   inputs: { groups: groupPort },
   outputs: { groups: { kind: 'group', like: 'groups' } },
-  marks: () => ({ adds: ['accuracy'] }),
+  marks: () => ({ adds: ['accuracy'], reads: ['solution'] }),
   drops: false,
   run: ({ groups }, { formulaSeconds }, context) => ({
     groups: groups.pipe(

@@ -67,7 +67,9 @@ export function withCombined(
 export function solutionOf({ prompt }: Group, key: string): string {
   const { solution } = prompt.sample
   if (solution !== undefined) return solution
-  throw new RewardError('missing-solution', `sample ${key}: a reward needs a solution, the sample has none`)
+  throw new RewardError('missing-solution', `sample ${key}: a reward needs a solution, the sample has none`, {
+    remedy: 'fill solution (or answer) in its row, or leave the row out: flow check names all such rows',
+  })
 }
 
 /** A completion's reward of this name, null where it does not apply; a reward that no operator has set is an error. */

@@ -32,7 +32,7 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     if (error.code !== 'hub-missing') return { ...faulty, remedy: 'write OWNER/NAME, or hf:OWNER/NAME/PATH' }
     if (isOffline(process.env))
       return { ...faulty, lines: [`${value}: not in the cache, and HF_HUB_OFFLINE is set`], remedy }
-    return `${value} is no path here: flow run looks for it on the Hugging Face hub${nearPath(value)}`
+    return `${value} is no path here${nearPath(value)}; flow run looks for it on the Hugging Face hub`
   }
 }
 

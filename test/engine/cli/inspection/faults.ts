@@ -160,6 +160,12 @@ const dataFaults: readonly Fault[] = [
     isWarning: true,
   },
   {
+    name: 'a row without the solution that a reward needs',
+    spoil: folder =>
+      rows(folder, [question('red.mp4'), question('blue.mp4', '').replace(/,"solution":""/, '')]),
+    set: () => ['steps=2'],
+  },
+  {
     name: 'a clip outside of the folder of the data',
     spoil: folder => rows(folder, [question('../../outside.mp4')]),
   },
