@@ -2,9 +2,10 @@
 // sooner than they are made again.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import type { WireContext } from '../../engine/operator.ts'
 import { codeOf } from '../../engine/shared/errors.ts'
+import { makeFolder } from '../../engine/shared/files.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
@@ -15,7 +16,7 @@ export async function writeFeatures(features: Tensor, context: WireContext): Pro
   if (nearby === undefined) return undefined
   const device = await sharedDevice(context)
   const bytes = await device.readBytes(features)
-  await mkdir(nearby, { recursive: true })
+  makeFolder(nearby)
   const name = `${randomUUID()}.f32`
   await writeFile(inside(nearby, name), new Uint8Array(bytes))
   return name

@@ -58,8 +58,9 @@ t.test('questions of your own are read from a table with names in its first line
   )
   await t.rejects(readMultipleChoice({ ...settings, path, columns: { ...columns, video: 'clip' } }), {
     code: 'no-column',
-    message: `${path}: must have a column for the clip and one for the question; columns.video: no row has a column "clip"; its columns are file, q, one, two, key, kind`,
-    remedy: 'say which columns hold them: --set columns=\'{"video":"file","question":"q"}\'',
+    message: `${path}: must have the columns that are named; columns.video: no row has a column "clip"; its columns are file, q, one, two, key, kind`,
+    remedy:
+      'say which columns hold them: --set columns=\'{"video":"file","question":"q","options":["one","two"],"answer":"key"}\'',
   })
   await t.rejects(
     readMultipleChoice({ ...settings, path, columns: { ...columns, answer: 'gold' } }),
