@@ -17,7 +17,8 @@ export function checkMarks(
     const needs = node.operator.marks?.(node.config).needs ?? []
     if (needs.length === 0 || node.at === undefined) continue
     const before = nodesBefore(node, byName)
-    if ([node, ...before].some(one => isOpen(one) || isSilent(one, modules))) continue
+    if ([node, ...before].some(one => isOpen(one) || isSilent(one, modules) || isSourceFor(node, one)))
+      continue
     const added = new Set(before.flatMap(({ operator, config }) => operator.marks?.(config).adds ?? []))
     const names = [...added].filter(one => one !== '')
     for (const { name, steps, ifOthers = false, rule, remedy } of needs) {
@@ -46,6 +47,16 @@ const isSilent = ({ operator, operatorName }: PlannedNode, modules: object): boo
     Object.values(operator.outputs).some(
       port => port === 'any' || (typeof port === 'object' && port.kind === 'any' && port.like === undefined),
     ))
+
+/** A source of items of the kind that a node takes: they may have any names from before. */
+const isSourceFor = (node: PlannedNode, { operator }: PlannedNode): boolean => {
+  const kinds = Object.values(node.operator.inputs).map(kindOf)
+  const isSource = Object.keys(operator.inputs).length === 0 && !operator.marks
+  return isSource && Object.values(operator.outputs).some(port => kinds.includes(kindOf(port)))
+}
+
+const kindOf = (port: string | { readonly kind: string }): string =>
+  typeof port === 'string' ? port : port.kind
 
 /** The nodes that a node's items come through; what returns on a feedback edge is not before it. */
 function nodesBefore(node: PlannedNode, byName: ReadonlyMap<string, PlannedNode>): PlannedNode[] {
