@@ -11,6 +11,14 @@ const source = operator({
   config: {},
   inputs: {},
   outputs: { groups: 'group' },
+  marks: () => ({}),
+  run: () => ({}),
+})
+const unknown = operator({
+  summary: 'Reads groups from elsewhere: any reward may be on them.',
+  config: {},
+  inputs: {},
+  outputs: { groups: 'group' },
   run: () => ({}),
 })
 const silent = operator({
@@ -23,14 +31,17 @@ const silent = operator({
 const brief = reward('brief', 'Rewards short completions.', () => 1)
 const known = {
   ...registry,
-  operators: { ...registry.operators, source, 'my.silent': silent, 'my.brief': brief },
+  operators: { ...registry.operators, source, unknown, 'my.silent': silent, 'my.brief': brief },
   modules: { 'my.silent': 'file:///my.mjs', 'my.brief': 'file:///my.mjs' },
 }
 
 /** The problems of a chain of nodes, each an operator with its config. */
-function problemsOf(...chain: readonly (readonly [string, object?])[]): string[] {
+const problemsOf = (...chain: readonly (readonly [string, object?])[]): string[] =>
+  problemsFrom('source', ...chain)
+
+function problemsFrom(first: string, ...chain: readonly (readonly [string, object?])[]): string[] {
   const nodes = Object.fromEntries(
-    [['source'] as const, ...chain, ['reward.mean', { name: 'end' }] as const].map(([name, config], i) => [
+    [[first] as const, ...chain, ['reward.mean', { name: 'end' }] as const].map(([name, config], i) => [
       `n${i}`,
       {
         operator: name,
@@ -106,5 +117,10 @@ t.test('names that are set pass, as do those that cannot be known', t => {
     problemsOf(['stream.map', { keep: true, fields: { a: '1' } }], ['group.best', { reward: 'other' }]),
     [],
   )
+  t.end()
+})
+
+t.test('groups from elsewhere may have any reward', t => {
+  t.same(problemsFrom('unknown', ['group.keep', { least: 1, reward: 'accuracy' }]), [])
   t.end()
 })
