@@ -40,7 +40,7 @@ export function complaintStream(): Written {
   }
 }
 
-/** Writes all of it; a pipe that is full for now is asked again. */
+/** Writes all bytes; when a pipe is full, it waits and tries again. */
 function writeWhole(descriptor: number, bytes: Uint8Array): void {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   for (let at = 0; at < bytes.length; ) {

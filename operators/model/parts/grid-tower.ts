@@ -4,7 +4,8 @@ import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { gatherInto, type RowPair } from '../../../kernels/layers/gather.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
 import type { Rotation } from '../../../kernels/layers/rope.ts'
-import type { Grid } from '../../../kernels/networks/shape.ts'
+import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
+import { featureShape, type Grid, type Tower, type TowerGrid } from '../../../kernels/networks/shape.ts'
 import { patches } from '../../../kernels/pixels/patches.ts'
 import type { Recording } from '../../../kernels/plan/recording.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
@@ -50,6 +51,27 @@ export function parseGridTower(
     square: fields.integer('spatial_merge_size', { minimum: 1, maximum: 64, fallback: 2 }),
     step: fields.integer('temporal_patch_size', { minimum: 1, maximum: 64, fallback: 2 }),
   }
+}
+
+/** The network of such a tower. Plans of memory assume square frames, `across` patches wide. */
+export function gridNetwork(
+  { hidden, heads, layers, patchSize, square, step }: GridTowerSizes,
+  across: number,
+  about: Pick<TowerGrid, 'levels' | 'positionsPerSecond'>,
+  record: (pass: Pass, weights: ParameterSet, pixels: Tensor, shape: readonly number[]) => Tensor,
+): Tower {
+  const tower: Tower = {
+    hidden: hidden * square ** 2,
+    blocks: layers,
+    imageSize: across * patchSize,
+    channels,
+    tokens: across ** 2,
+    frameTokens: about.levels * (across / square) ** 2,
+    scoreBytes: heads * across ** 4 * 4,
+    grid: { unit: patchSize * square, step, ...about },
+    record: (pass, weights, pixels) => record(pass, weights, pixels, featureShape(tower, pixels.shape)),
+  }
+  return tower
 }
 
 /** A list of blocks, counted from 0. */

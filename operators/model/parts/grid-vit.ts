@@ -13,7 +13,7 @@ import { layerNorm } from '../../../kernels/layers/norm.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
 import { type Rotation, rope } from '../../../kernels/layers/rope.ts'
 import { type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
-import { featureShape, type Grid, type Tower } from '../../../kernels/networks/shape.ts'
+import type { Grid, Tower } from '../../../kernels/networks/shape.ts'
 import { columnSum } from '../../../kernels/rows/column-sum.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
 import { tableMeans } from './grid-positions.ts'
@@ -21,6 +21,7 @@ import {
   channels,
   type GridTowerSizes,
   gridFeatures,
+  gridNetwork,
   gridOfPatches,
   gridRotation,
   parseBlocks,
@@ -78,23 +79,12 @@ export function gridVit(fields: ConfigFields, use?: TowerUse): GridVitPart {
 const defaults = { hidden: 1152, layers: 27, intermediate: 4304, patchSize: 16 }
 
 function network(sizes: GridVitSizes): Tower {
-  const { hidden, heads, layers, patchSize, square, step, positions, levels } = sizes
+  const { square, positions, levels } = sizes
   // Plans assume frames as large as the table of positions, in whole squares.
   const across = Math.ceil(positions / square) * square
-  const grid = { unit: patchSize * square, step, levels: levels.length + 1 }
-  const tower: Tower = {
-    hidden: hidden * square ** 2,
-    blocks: layers,
-    imageSize: across * patchSize,
-    channels,
-    tokens: across ** 2,
-    frameTokens: grid.levels * (across / square) ** 2,
-    scoreBytes: heads * across ** 4 * 4,
-    grid,
-    record: (pass, weights, pixels) =>
-      record(pass, weights, sizes, pixels, featureShape(tower, pixels.shape)),
-  }
-  return tower
+  return gridNetwork(sizes, across, { levels: levels.length + 1 }, (pass, weights, pixels, shape) =>
+    record(pass, weights, sizes, pixels, shape),
+  )
 }
 
 const prefix = 'vision_tower._vision_tower.'

@@ -14,12 +14,13 @@ import { rmsNorm } from '../../../kernels/layers/norm.ts'
 import type { Pass } from '../../../kernels/layers/pass.ts'
 import { type Rotation, rope } from '../../../kernels/layers/rope.ts'
 import { type ParameterSet, parameter } from '../../../kernels/networks/parameters.ts'
-import { featureShape, type Tower } from '../../../kernels/networks/shape.ts'
+import type { Tower } from '../../../kernels/networks/shape.ts'
 import type { ConfigFields } from '../checkpoint/config-fields.ts'
 import {
   channels,
   type GridTowerSizes,
   gridFeatures,
+  gridNetwork,
   gridOfPatches,
   gridRotation,
   parseBlocks,
@@ -79,21 +80,11 @@ export function windowVit(fields: ConfigFields, use?: TowerUse): WindowVitPart {
 const defaults = { hidden: 3584, layers: 32, intermediate: 3420, patchSize: 14 }
 
 function network(sizes: WindowVitSizes): Tower {
-  const { hidden, heads, layers, patchSize, square, step, positionsPerSecond } = sizes
-  const across = assumedSquares * square
-  const tower: Tower = {
-    hidden: hidden * square ** 2,
-    blocks: layers,
-    imageSize: across * patchSize,
-    channels,
-    tokens: across ** 2,
-    frameTokens: assumedSquares ** 2,
-    scoreBytes: heads * across ** 4 * 4,
-    grid: { unit: patchSize * square, step, levels: 1, positionsPerSecond },
-    record: (pass, weights, pixels) =>
-      record(pass, weights, sizes, pixels, featureShape(tower, pixels.shape)),
-  }
-  return tower
+  const { square, positionsPerSecond } = sizes
+  const about = { levels: 1, positionsPerSecond }
+  return gridNetwork(sizes, assumedSquares * square, about, (pass, weights, pixels, shape) =>
+    record(pass, weights, sizes, pixels, shape),
+  )
 }
 
 const prefix = 'vision_tower._vision_tower.'
