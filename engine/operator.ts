@@ -184,7 +184,12 @@ export type Ports = Readonly<Record<string, Port>>
 export type StreamsOf<P extends Ports> = { readonly [K in keyof P]: Stream }
 
 /** What can be known of resources without opening them. A brief look, before a run, takes a second: no clip is opened. */
-export type Outlines = Pick<Known, 'sizes' | 'outline'> & { readonly isBrief?: boolean }
+export type Outlines = Pick<Known, 'sizes' | 'outline'> & {
+  readonly isBrief?: boolean
+  /** The name of the part that is looked at, and all parts of the graph. */
+  readonly name?: string
+  readonly parts?: readonly GraphPart[]
+}
 
 /** Remarks for people, and what is wrong. */
 export type Inspection = Promise<readonly (string | Finding)[]>

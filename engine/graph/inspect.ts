@@ -5,7 +5,7 @@ import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import { foundAt, lastResort, locate } from './flatten/flat.ts'
 import { originOf, paramAt } from './flatten/param-at.ts'
 import { type Followed, itemsAt, UnmadeItem } from './follow.ts'
-import type { KindCheck, Plan, PlannedNode, PlannedResource } from './plan.ts'
+import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
 
@@ -36,10 +36,12 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
     ...plan.nodes.map(part => ({ part, type: part.operator, allowed: allowedShare(part, plan.nodes) })),
   ]
   const faulty = new Set<string>()
+  const whole = partsOf(plan)
   for (const { part, type, allowed } of parts) {
     // what is wrong with a resource is told once, not of all that use it
     if (namesOneOf(faulty, part, type.config, plan)) continue
-    const known = { sizes: sizes(part.scope), outline: outlines(part.scope), isBrief }
+    const { name, scope } = part
+    const known = { sizes: sizes(scope), outline: outlines(scope), isBrief, name, parts: whole }
     for (const finding of await findingsOf(part, type, known, lookAt)) {
       if (typeof finding !== 'string' && finding.endsEarly && isBrief) continue
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))

@@ -2,6 +2,7 @@ import { operator } from '../../engine/operator.ts'
 import { mergeAdapters } from '../../kernels/networks/adapters.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
+import { readAsked, writeAsked } from './asked.ts'
 import { openAdapter } from './checkpoint/adapter-files.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
 import { loadModel } from './checkpoint/load-model.ts'
@@ -41,6 +42,8 @@ export default operator({
       try {
         await mergeAdapters(device, model.weights)
         await exportModel(checkpoint, model, folder, context.signal, weight => weight.adapter !== undefined)
+        const asked = readAsked(resolvePath(adapter, 'model'))
+        if (asked) writeAsked(folder, asked)
       } finally {
         model.weights.free()
       }

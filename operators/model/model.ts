@@ -1,4 +1,4 @@
-import { type Config, resource } from '../../engine/operator.ts'
+import { type Config, type GraphPart, resource } from '../../engine/operator.ts'
 import { showBytes } from '../../engine/shared/bytes.ts'
 import type { Device } from '../../kernels/device/device.ts'
 import { sizeOf } from '../../kernels/device/tensor.ts'
@@ -8,6 +8,7 @@ import type { Precision } from '../../kernels/plan/recording.ts'
 import { freeIdleRecordings } from '../../kernels/plan/reuse.ts'
 import { resolvePath } from '../builtin.ts'
 import { sharedDevice } from '../device.ts'
+import { askedIn, askedOtherwise, readAsked } from './asked.ts'
 import { type NewAdapter, newAdapter } from './checkpoint/adapter.ts'
 import { openAdapter, storedAdapter } from './checkpoint/adapter-files.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint/checkpoint.ts'
@@ -114,12 +115,14 @@ export default resource({
   sizes: config => modelSizes(paperOf(config)),
   outline: paperOf,
   memory: config => weightsMemory(paperOf(config), precisionNote(config)),
-  async inspect(given) {
+  async inspect(given, { parts = [], name = '' }) {
     const config = trainedOf(given)
     const { checkpoint, source } = await openFiles(config)
     const { dtypes, bytes } = storedIn(checkpoint)
     const adapted = source ? `, an adapter of rank ${source.rank} on ${source.targets.length} layers` : ''
-    return [`${checkpoint.tensors.size} tensors in ${dtypes}, ${showBytes(bytes)}${adapted}`]
+    const other = otherwise(config, parts, name)
+    const stored = `${checkpoint.tensors.size} tensors in ${dtypes}, ${showBytes(bytes)}${adapted}`
+    return other === undefined ? [stored] : [stored, other]
   },
   async open(given, context): Promise<OpenModel> {
     const config = trainedOf(given)
@@ -140,7 +143,10 @@ export default resource({
     if (model.saturated > 0)
       warn(`${model.saturated} weights are beyond the range of float16 and were set to its largest number`)
     const trained = adapted ? [...parts, 'adapter'] : parts
-    if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, context.signal))
+    const other = otherwise(config, context.parts, context.node)
+    if (other !== undefined) warn(other)
+    const saved = { asked: askedIn(context.parts, context.node), signal: context.signal }
+    if (trained.length > 0) context.checkpoint(trainedState(checkpoint, model, trained, saved))
     return model
   },
   close: closeModel,
@@ -166,6 +172,16 @@ async function openFiles(config: ModelFields) {
   const both = source?.targets.find(isTrained)
   if (both !== undefined) throw trainedAndAdapted(checkpoint.folder, both)
   return { checkpoint, source }
+}
+
+/** What a graph does otherwise than the training that wrote the adapter, or the model without one. */
+function otherwise(
+  { path, adapter }: ModelFields,
+  parts: readonly GraphPart[],
+  name: string,
+): string | undefined {
+  const trained = readAsked(resolvePath(adapter === '' ? path : adapter, 'model'))
+  return trained && askedOtherwise(trained, parts, name)
 }
 
 /** The formats and the size of the weights that a model computes with. */

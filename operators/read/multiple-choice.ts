@@ -2,10 +2,12 @@ import { basename, dirname, extname } from 'node:path'
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
+import { questionText, wordingFields } from '../text/prompt.ts'
 import { benchmarkFields, benchmarkStreams, inspectBenchmark, type ReadBenchmark } from './benchmark.ts'
 import { clipFinder, type FindClip } from './benchmark-folder.ts'
 import { idOf, lettersOf, type PlacedRow } from './benchmark-rows.ts'
 import { choiceQuestion } from './choice-question.ts'
+import { choiceWords } from './choice-words.ts'
 import { nameInside } from './clip-name.ts'
 import {
   type AnswerForm,
@@ -17,7 +19,7 @@ import {
   partsOf,
 } from './columns.ts'
 import { optionsIn } from './inline-options.ts'
-import { clipPlaces } from './own-question.ts'
+import { clipPlaces, isOwn } from './own-question.ts'
 import { ReadError } from './read-error.ts'
 import { found, RowFault } from './rows.ts'
 import { readTable } from './table.ts'
@@ -47,6 +49,11 @@ const config = {
       'Column of the ids; empty: the line of the file, or the number of the row where it has no lines.',
   },
   ...columnFields,
+  joint: {
+    ...wordingFields.joint,
+    description:
+      'Text between the question and the instruction. The default is that of training; the published benchmarks have a line feed.',
+  },
   task: {
     type: 'string',
     default: '',
@@ -86,6 +93,7 @@ export async function readMultipleChoice(settings: {
   answerForm: AnswerForm
   task: string
   instruction: string
+  joint: string
 }): Promise<ReadBenchmark> {
   const { path } = settings
   const name = settings.name || basename(path, extname(path))
@@ -114,8 +122,7 @@ function questionOf(
   const { video, question: words, answer: said } = parts
   if (typeof words !== 'string') return refuse(new RowFault('question: must be text', found(words)))
   if (typeof video !== 'string') return refuse(new RowFault('video: must be text', found(video)))
-  const isInside = parts.options.length === 0
-  const options = isInside ? optionsIn(words).map(option => option.words) : parts.options
+  const options = parts.options.length > 0 ? parts.options : optionsIn(words).map(option => option.words)
   if (options.length < 2)
     return refuse(
       new RowFault(
@@ -138,8 +145,9 @@ function questionOf(
     tasks: [settings.task === '' ? 'all' : idOf(row, settings.task, where)],
     instruction: settings.instruction,
   })
-  // the options are in the question already
-  return isInside ? { ...question, question: `${words}\n${settings.instruction}` } : question
+  // as training asks it: read.questions and model.encode
+  const asked = isOwn(row, settings.columns) ? choiceWords(words, parts.options) : words
+  return { ...question, question: questionText(asked, settings) }
 }
 
 /** The line or the number of a row, which its place ends with. */

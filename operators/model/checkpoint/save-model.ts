@@ -82,7 +82,7 @@ const stateName = 'state.json'
 
 /** Names of the files of a model other than weights. */
 export const otherFiles =
-  /^((config|generation_config|((video_)?pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
+  /^((config|asked|generation_config|((video_)?pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
 
 interface Sources {
   checkpoint: Checkpoint

@@ -1,5 +1,6 @@
 import type { Durable } from '../../../engine/operator.ts'
 import { join } from '../../../engine/platform/paths.ts'
+import { type Asked, writeAsked } from '../asked.ts'
 import { readNumber, writeNumber } from '../files/state-file.ts'
 import { restoreAdapter, saveAdapter } from './adapter-files.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -9,13 +10,13 @@ import { readTrained, writeTrained } from './trained-copy.ts'
 
 /**
  * Saves a model in a run's checkpoints and restores it. A trained adapter becomes `adapter/`, a PEFT folder; the model's
- * own weights are written only if some of them are trained.
+ * own weights are written only if some of them are trained. `asked` is left beside each of them.
  */
 export function trainedState(
   checkpoint: Checkpoint,
   model: LoadedModel,
   train: readonly string[],
-  signal: AbortSignal,
+  { asked, signal }: { asked: Asked; signal: AbortSignal },
 ): Durable {
   const hasParts = train.some(part => part !== 'adapter')
   const copy: Durable = {
@@ -25,7 +26,10 @@ export function trainedState(
   if (!train.includes('adapter')) {
     return {
       copy,
-      save: folder => saveModel(checkpoint, model, folder, signal),
+      async save(folder) {
+        await saveModel(checkpoint, model, folder, signal)
+        writeAsked(folder, asked)
+      },
       restore: folder => restoreModel(model, folder),
     }
   }
@@ -34,6 +38,7 @@ export function trainedState(
     async save(folder) {
       if (hasParts) await saveModel(checkpoint, model, folder, signal)
       await saveAdapter(model, join(folder, adapterFolder), signal)
+      writeAsked(join(folder, adapterFolder), asked)
       await writeNumber(join(folder, stateName), 'version', model.version)
     },
     async restore(folder) {

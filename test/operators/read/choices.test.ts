@@ -23,7 +23,7 @@ function write(folder: string, files: Readonly<Record<string, unknown>>): string
 
 t.test('questions of your own are read from a table with names in its first line', async t => {
   const columns = { video: 'file', question: 'q', options: ['one', 'two'], answer: 'key' }
-  const rest = { id: '', task: 'kind', clips: '', name: '', instruction }
+  const rest = { id: '', task: 'kind', clips: '', name: '', instruction, joint: '\n' }
   const settings = { ...rest, columns, answerForm: 'number' as const }
   const path = join(
     write(t.testdir(), {
@@ -74,7 +74,8 @@ t.test(
   async t => {
     const row = { video: 'v.mp4', question: 'Who? (A) he (B) she', options: ['he', 'she'], answer: '(B)' }
     const path = join(write(t.testdir(), { 'q.jsonl': JSON.stringify(row) }), 'q.jsonl')
-    const rest = { id: '', task: '', clips: '/c', name: 'n', answerForm: 'letter' as const, instruction }
+    const settings = { id: '', task: '', clips: '/c', name: 'n', answerForm: 'letter' as const }
+    const rest = { ...settings, instruction, joint: '\n' }
     const [listed] = (await readMultipleChoice({ ...rest, path, columns: {} })).questions
     t.match(listed?.fields, { id: 'n/1', answer: 'B', options: ['he', 'she'], tasks: ['all'] })
     write(t.testdirName, { 'q.jsonl': JSON.stringify({ ...row, options: undefined }) })
@@ -225,6 +226,7 @@ t.test('a table that cannot be meant is refused with its place', async t => {
       path: join(folder, name),
       answerForm: 'letter',
       instruction,
+      joint: '\n',
     })
   const refusal = async (name: string): Promise<string> => {
     const error = await read(name).then(

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readMultipleChoice } from '../../../operators/read/multiple-choice.ts'
+import multipleChoice, { readMultipleChoice } from '../../../operators/read/multiple-choice.ts'
 import questions, { readQuestions } from '../../../operators/read/questions.ts'
-import { questionText } from '../../../operators/text/prompt.ts'
+import { questionText, wordingFields } from '../../../operators/text/prompt.ts'
 
 const plain = { root: '', columns: {}, answerForm: 'letter' as const }
 const header = 'video,question,a,b,c,answer\n'
@@ -14,30 +14,43 @@ async function faultOf(path: string): Promise<string> {
   return error instanceof Error ? error.message : 'no fault'
 }
 
-t.test('a CSV is trained on in the words that it is evaluated in, with its answers as solutions', async t => {
-  const csv = `${header}clips/ball.mp4,Where does the ball go?,left,right,nowhere,b\ncup,"Who takes\nit?",Ann,Bo,,(A)\n`
-  const folder = t.testdir({ 'own.csv': csv, videos: { 'cup.mp4': '' } })
-  const path = join(folder, 'own.csv')
-  const trained = await readQuestions({ ...plain, path })
-  const instruction = 'Say a letter.'
-  const { questions: asked } = await readMultipleChoice({
-    ...{ ...plain, path, clips: '', name: '', id: '', task: '', instruction },
-  })
-  t.same(
-    trained.map(({ value }) => questionText(value.question, { instruction, joint: '\n' })),
-    asked.map(({ question }) => question),
-  )
-  t.same(
-    trained.map(({ value }) => value.video),
-    asked.map(({ video }) => video),
-  )
-  t.same(
-    trained.map(({ value: { solution } }) => solution),
-    asked.map(({ fields }) => fields.answer),
-  )
-  for (const { question } of asked)
-    t.equal(questionText(question, { instruction, joint: ' ' }), question, 'it is not instructed twice')
-})
+t.test(
+  'a file is trained on in the words that it is evaluated in, with its answers as solutions',
+  async t => {
+    const csv = `${header}clips/ball.mp4,Where does the ball go?,left,right,nowhere,b\ncup,"Who takes\nit?",Ann,Bo,,(A)\n`
+    const published = { video_filename: './ball.mp4', problem: 'Which?\nA. x\nB. y \n', solution: 'B' }
+    const inside = { video: 'ball.mp4', question: 'Which? (A) x (B) y ', answer: 'A' }
+    const folder = t.testdir({
+      'own.csv': csv,
+      'published.jsonl': JSON.stringify(published),
+      'inside.jsonl': JSON.stringify(inside),
+      videos: { 'cup.mp4': '', 'ball.mp4': '' },
+      'ball.mp4': '',
+    })
+    // what model.encode puts after a question in training, by default
+    const wording = { instruction: wordingFields.instruction.default, joint: wordingFields.joint.default }
+    const { instruction } = wording
+    const joint = multipleChoice.config.joint.default
+    for (const name of ['own.csv', 'published.jsonl', 'inside.jsonl']) {
+      const path = join(folder, name)
+      const trained = await readQuestions({ ...plain, path })
+      const { questions: asked } = await readMultipleChoice({
+        ...{ ...plain, path, clips: '', name: '', id: '', task: '', instruction, joint },
+      })
+      t.same(
+        trained.map(({ value }) => [
+          questionText(value.question, wording),
+          value.solution,
+          value.video.replace('videos/', ''),
+        ]),
+        asked.map(({ question, fields, video }) => [question, fields.answer, video.replace('videos/', '')]),
+        name,
+      )
+      for (const { question } of asked)
+        t.equal(questionText(question, wording), question, 'it is not instructed twice')
+    }
+  },
+)
 
 t.test('JSON lines may hold the options as a list, or in the question', async t => {
   const rows = [
@@ -118,7 +131,7 @@ t.test('columns of any name are read, for training and for evaluation', async t 
     const path = join(folder, name)
     const asked = { ...plain, ...settings, path }
     const trained = await readQuestions(asked)
-    const rest = { clips: '', name: '', id: '', task: '', instruction: 'Say.' }
+    const rest = { clips: '', name: '', id: '', task: '', instruction: 'Say.', joint: ' ' }
     const { questions } = await readMultipleChoice({ ...rest, ...asked })
     t.same(
       trained.map(({ value: { video, solution } }) => ({ video, solution })),

@@ -97,7 +97,9 @@ t.test("a run's checkpoint brings the adapter and the trained connector back", a
   const path = join(folder, 'state')
   mkdirSync(path)
   const { signal } = new AbortController()
-  const stateOf = (model: LoadedModel) => trainedState(checkpoint, model, ['connector', 'adapter'], signal)
+  const asked = { frames: [8], words: [], tokens: [] }
+  const stateOf = (model: LoadedModel) =>
+    trainedState(checkpoint, model, ['connector', 'adapter'], { asked, signal })
   await stateOf(one).save(path)
   await stateOf(two).restore(path)
   t.equal(two.version, 7)
