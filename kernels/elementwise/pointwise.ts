@@ -10,7 +10,15 @@
 import { type BufferSpec, type Kernel, kernel, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
-import { elementOf, floatTypeOf, type Stored, stored } from '../wgsl/float16-stores.ts'
+import {
+  asNumbers,
+  elementOf,
+  floatTypeOf,
+  halfEnables,
+  halves,
+  type Stored,
+  stored,
+} from '../wgsl/float16-stores.ts'
 import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** An expression for every element. All tensors but `tables` have the same size; each is f32 or f16. */
@@ -88,27 +96,20 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
     ${typed(of)}
   }
 }`
-  return { name: of.name, enables: stores.enables || enablesOf(of), params, buffers, code }
+  return { name: of.name, enables: stores.enables || halfEnables(of.reads), params, buffers, code }
 }
 
 /** The body with conversions of the float16 tensors that it reads and writes. */
 function typed({ reads, writes, body }: Pointwise): string {
   let text = body
-  const halves = (tensors: Pointwise['writes'] | undefined) =>
-    Object.entries(tensors ?? {}).flatMap(([name, tensor]) => (tensor.type === 'f16' ? [name] : []))
   for (const name of halves(writes))
     text = text.replace(
       new RegExp(`\\b${name}\\[i\\] = ([^;]*);`, 'g'),
       (_, value: string) =>
         `${name}[i] = stored_${name}(${value.replaceAll(`${name}[i]`, `number(${name}[i])`)});`,
     )
-  for (const name of halves(reads))
-    text = text.replaceAll(new RegExp(`\\b${name}\\[i\\]`, 'g'), `number(${name}[i])`)
-  return text
+  return asNumbers(text, reads)
 }
-
-const enablesOf = ({ reads }: Pointwise): string =>
-  Object.values(reads ?? {}).some(({ type }) => type === 'f16') ? 'enable f16;\n' : ''
 
 function commonSize(name: string, tensors: readonly Tensor[]): number {
   const size = sizeOf(tensors[0].shape)

@@ -130,6 +130,16 @@ function expectWhole(of: Kernel, { buffers, grid }: Call<string, string>, names:
     throw new Error(
       `kernel "${of.name}": buffers.${missing} must be a tensor; the call has ${Object.keys(buffers).join(', ') || 'none'}`,
     )
+  const other = names.find(name => {
+    const float = floatOf(of.buffers[name].element)
+    return float !== undefined && float !== buffers[name].type
+  })
+  if (other !== undefined) {
+    const { element } = of.buffers[other]
+    throw new Error(
+      `kernel "${of.name}": buffers.${other} is of ${element}, so its tensor must hold ${floatOf(element)}; "${buffers[other].label}" holds ${buffers[other].type}`,
+    )
+  }
   const counts = typeof grid === 'number' ? [grid] : grid
   if (!Array.isArray(counts) || counts.some(count => !Number.isInteger(count) || count < 0))
     throw new Error(
@@ -139,6 +149,12 @@ function expectWhole(of: Kernel, { buffers, grid }: Call<string, string>, names:
     throw new Error(
       `kernel "${of.name}": grid must have at most ${mostWorkgroups} workgroups in each dimension, found ${grid}; one number of any size is folded over two`,
     )
+}
+
+/** The floats that a WGSL element consists of; undefined for integers, in which a kernel may read the bits of any type. */
+const floatOf = (element: string): 'f16' | 'f32' | undefined => {
+  if (/^(f32|vec[234](f|<f32>))$/.test(element)) return 'f32'
+  return /^(f16|vec[234](h|<f16>))$/.test(element) ? 'f16' : undefined
 }
 
 /** In one dimension, on every GPU. */

@@ -10,8 +10,9 @@
 // run, and floating-point sums depend on their order. The reference is `columnSumReference`.
 
 import { type BufferSpec, kernel, type Target, targetKey } from '../device/kernel.ts'
-import { sizeOf, type Tensor } from '../device/tensor.ts'
+import { type FloatType, sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
+import { asNumbers, elementOf, floatTypeOf, halfEnables } from '../wgsl/float16-stores.ts'
 import { type Pack, spread, vectorise } from '../wgsl/packs.ts'
 
 /** out[c] += Σ over r of x[r, c], for x (rows, columns): the gradient of a bias. */
@@ -28,7 +29,7 @@ export function columnSumReference(x: ArrayLike<number>, out: ArrayLike<number>)
 
 export interface ColumnSums {
   name: string
-  /** (rows, columns) */
+  /** (rows, columns), of float32 or float16 */
   reads: Readonly<Record<string, Tensor>>
   /** f32 tensors that the term reads as single numbers, such as one for each row. */
   tables?: Readonly<Record<string, Tensor>> | undefined
@@ -80,17 +81,25 @@ const params = { rows: 'u32', columns: 'u32', chunks: 'u32', blocks: 'u32', chun
 function sumKernel(
   target: Target,
   { name, reads, tables, term }: Pick<ColumnSums, 'name' | 'reads' | 'tables' | 'term'>,
-  { element, declarations }: Pack,
+  { element, size, declarations }: Pack,
   accumulate: boolean,
 ) {
-  const names = `${Object.keys(reads)} ${Object.keys(tables ?? {})}`
+  const types = Object.entries(reads).map(([key, tensor]) => [key, floatTypeOf(tensor)] as const)
+  const names = `${types} ${Object.keys(tables ?? {})}`
   return kernel([name, targetKey(target), element, names, term, accumulate], () => {
     const { width } = spread(target)
-    const specs = (names: object, spec: BufferSpec) =>
-      Object.fromEntries(Object.keys(names).map(key => [key, spec]))
+    const specs = (of: readonly (readonly [string, FloatType])[], packed: Pack['size']) =>
+      Object.fromEntries(
+        of.map(([key, type]): [string, BufferSpec] => {
+          return [key, { element: elementOf(type, packed), access: 'read' }]
+        }),
+      )
     const buffers: Record<string, BufferSpec> = {
-      ...specs(reads, { element, access: 'read' }),
-      ...specs(tables ?? {}, { element: 'f32', access: 'read' }),
+      ...specs(types, size),
+      ...specs(
+        Object.keys(tables ?? {}).map(key => [key, 'f32']),
+        1,
+      ),
       sums: { element, access: 'write' }, // (chunks, columns)
     }
     const code = `${declarations}
@@ -104,10 +113,10 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   var sum = ${accumulate ? 'sums[place]' : 'number()'};
   for (var row = chunk * params.chunk_rows; row < end; row++) {
     let i = row * params.columns + c;
-    sum += ${term};
+    sum += ${asNumbers(term, reads)};
   }
   sums[place] = sum;
 }`
-    return { name, params, buffers, code }
+    return { name, enables: halfEnables(reads), params, buffers, code }
   })
 }

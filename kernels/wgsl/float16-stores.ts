@@ -54,6 +54,21 @@ export function floatTypeOf({ label, type }: Tensor): FloatType {
   throw new Error(`${label} must hold f32 or f16, got ${type}`)
 }
 
+/** The names of the tensors that hold float16. */
+export const halves = (tensors: Readonly<Record<string, Tensor>> | undefined): string[] =>
+  Object.entries(tensors ?? {}).flatMap(([name, { type }]) => (type === 'f16' ? [name] : []))
+
+/** WGSL directive of kernels that read these tensors. */
+export const halfEnables = (reads: Readonly<Record<string, Tensor>> | undefined): string =>
+  halves(reads).length > 0 ? 'enable f16;\n' : ''
+
+/** WGSL in which what is read at `[i]` from tensors of float16 becomes `number`. */
+export const asNumbers = (code: string, reads: Readonly<Record<string, Tensor>> | undefined): string =>
+  halves(reads).reduce(
+    (text, name) => text.replaceAll(new RegExp(`\\b${name}\\[i\\]`, 'g'), `number(${name}[i])`),
+    code,
+  )
+
 function storedWgsl(name: string, type: FloatType, packed: Pack['size'], counts: boolean): string {
   const element = elementOf(type, packed)
   if (type === 'f32') return `\nfn stored_${name}(value: number) -> ${element} { return value; }`

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { fromFloat16, toFloat16Bits } from '../../../kernels/device/float16.ts'
 import { columnSum, columnSumReference } from '../../../kernels/rows/column-sum.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
@@ -24,4 +25,18 @@ await onEachFamily(t, async (device, t) => {
       }
     },
   )
+
+  await t.test('the numbers may be float16', async t => {
+    for (const [rows, columns] of [
+      [3, 6],
+      [129, 12],
+    ] as const) {
+      const bits = toFloat16Bits(noise(rows * columns, 1))
+      const x = device.tensor('x', [rows, columns], 'f16', bits)
+      const out = given(device, [columns], noise(columns, 2))
+      await runOnce(device, recording => columnSum(recording, { x, out }))
+      const wanted = columnSumReference(Array.from(bits, fromFloat16), noise(columns, 2))
+      close(t, await device.read(out), wanted, 1e-5, `${rows} rows of ${columns}:`)
+    }
+  })
 })
