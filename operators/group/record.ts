@@ -5,6 +5,7 @@ import { join } from '../../engine/platform/paths.ts'
 import { groupMetrics, type MeasuredGroup, sampleRecords } from '../grpo/group-metrics.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
+import { addGroup, atEnd, nothingSeen, type StillRewards } from './still-rewards.ts'
 
 /**
  * Any loss can come after it, or none. It counts steps as the update after it does: a step is the number of the last update
@@ -46,6 +47,9 @@ export default operator({
   serial: true,
   run: ({ groups }, { name, samples, metrics, groupsPerUpdate, updatesPerBatch }, context) => {
     const kept = keptBatch(context)
+    const warn = (said: string | undefined) => {
+      if (said !== undefined) context.log(said, 'warn')
+    }
     const stepOf = (count: number) => Math.ceil(count / groupsPerUpdate) * updatesPerBatch
     const writeMeans = () => {
       const { pending, count } = kept.state
@@ -66,9 +70,14 @@ export default operator({
         state.pending.push({ key, group: withoutPrompt(group) })
         if (state.count % groupsPerUpdate === 0) writeMeans()
       }
+      warn(addGroup(state.still, group.completions))
       return group
     }
-    return { groups: groups.pipe(context.each(record), tap({ complete: writeMeans })) }
+    const end = () => {
+      writeMeans()
+      warn(atEnd(kept.state.still))
+    }
+    return { groups: groups.pipe(context.each(record), tap({ complete: end })) }
   },
 })
 
@@ -80,16 +89,18 @@ interface Batch {
   count: number
   /** Those of the batch that is not complete. */
   pending: { key: string; group: MeasuredGroup }[]
+  still: StillRewards
 }
 
 /** The batch so far, saved in the run's checkpoints. */
 function keptBatch(context: Context): { state: Batch } {
-  const kept: { state: Batch } = { state: { count: 0, pending: [] } }
+  const kept: { state: Batch } = { state: { count: 0, pending: [], still: nothingSeen() } }
   context.checkpoint({
     save: folder => writeFile(join(folder, 'batch.json'), `${JSON.stringify(kept.state)}\n`),
     restore: async folder => {
       // `save` wrote this file, and an incomplete checkpoint is never restored
-      kept.state = JSON.parse(await readFile(join(folder, 'batch.json'), 'utf8')) as Batch
+      const saved = JSON.parse(await readFile(join(folder, 'batch.json'), 'utf8')) as Batch
+      kept.state = { ...kept.state, ...saved }
     },
   })
   return kept
