@@ -12,6 +12,8 @@ export interface Item<T = unknown> {
   readonly seed: number
   /** Size in bytes, counted against the byte capacity of edges. */
   readonly bytes: number
+  /** Where the source item was read that this one descends from, e.g. `rows.jsonl:12`; unknown of an item made of several. */
+  readonly place?: string | undefined
   /** Makes an item that descends from this one, with the same origins, key and seed unless given. Does not release this one. */
   derive<U>(value: U, options?: DeriveOptions): Item<U>
   release(): void
@@ -27,6 +29,8 @@ export interface DeriveOptions {
   keep?: boolean
   /** Further parents, e.g. the other items of a batch: their origins and, with `keep`, their values too. */
   parents?: readonly Item[]
+  /** Where it was read, if it is not the place of all parents: for one item of a list. */
+  place?: string | undefined
 }
 
 /** A result of the function given to `each`, with options. */

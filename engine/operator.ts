@@ -163,7 +163,8 @@ export interface Progress {
   total?: number
 }
 
-export interface SourceItem<T, K extends string | number = string> extends Omit<DeriveOptions, 'key'> {
+export interface SourceItem<T, K extends string | number = string>
+  extends Omit<DeriveOptions, 'key' | 'place'> {
   /** A number means its decimal digits. */
   key: K
   value: T

@@ -33,15 +33,20 @@ export async function itemsAt(
   const [input, second] = Object.keys(operator.inputs)
   if (!operator.pure || input === undefined || second !== undefined) return undefined
   const items = await itemsAt(before, input, byName)
-  if (!items) return undefined
-  const make = operator.pure(config)
+  return items && madeOf(before, items)
+}
+
+/** What a node that is `pure` makes of items. */
+export async function madeOf(node: PlannedNode, items: readonly Followed[]): Promise<Followed[]> {
+  const make = node.operator.pure?.(node.config)
+  if (!make) return []
   const made: Followed[] = []
   for (const item of items) {
     try {
       const value = await make(item.value, { key: String(item.key) })
       if (value !== undefined) made.push({ ...item, value })
     } catch (error) {
-      throw new UnmadeItem(before, item, error)
+      throw new UnmadeItem(node, item, error)
     }
   }
   return made

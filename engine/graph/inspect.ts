@@ -4,7 +4,7 @@ import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import { foundAt, lastResort, locate } from './flatten/flat.ts'
 import { originOf, paramAt } from './flatten/param-at.ts'
-import { type Followed, itemsAt, UnmadeItem } from './follow.ts'
+import { type Followed, itemsAt, madeOf, UnmadeItem } from './follow.ts'
 import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
@@ -62,9 +62,10 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
   return found
 }
 
-/** Looks at the items that reach inputs of a kind through nodes that make items of any kind, such as stream.map. */
+/** Looks at the items that reach inputs, as far as they can be followed: of their kind, and at nodes that are `pure`. */
 async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise<void> {
   const byName = new Map(nodes.map(node => [node.name, node]))
+  const told = new Set<string>()
   const add = (node: PlannedNode, finding: Finding) => {
     const needing = neededBy(finding, node, nodes)
     const told = needing ? sharpened(finding, needing) : finding
@@ -73,18 +74,25 @@ async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise
     else found.warnings.push(...problem.map(one => ({ ...one, code: 'doubtful-data' as const })))
   }
   for (const node of nodes)
-    for (const [port, check] of Object.entries(node.accepts ?? {})) {
+    for (const port of Object.keys(node.operator.inputs)) {
+      const check = node.accepts?.[port]
+      const { pure, inspectItems } = node.operator
+      if (!check && !pure) continue
       try {
         const items = await itemsAt(node, port, byName)
         if (!items) continue
-        const wrong = wrongItems(items, check, port)
+        const wrong = check && wrongItems(items, check, port)
+        if (!wrong && pure) await madeOf(node, items)
         if (wrong) add(node, wrong)
         else
-          for (const finding of (await node.operator.inspectItems?.(items, node.config)) ?? [])
+          for (const finding of (await inspectItems?.(items, node.config)) ?? [])
             if (typeof finding !== 'string') add(node, finding)
             else found.remarks.push(hide(`${node.name}: ${finding}`, secrets))
       } catch (error) {
         if (!(error instanceof UnmadeItem)) throw error
+        // later nodes meet the same item
+        if (told.has(error.node.name)) continue
+        told.add(error.node.name)
         const finding = thrown(error.cause, error.node.config, error.node.operator.config)
         add(error.node, { ...finding, lines: finding.lines.map(line => `${error.message}: ${line}`) })
       }

@@ -13,6 +13,7 @@ import { Lifetimes } from './lifetimes.ts'
 import { linkedRun } from './linked.ts'
 import type { CheckpointPart, Services } from './node/context.ts'
 import type { Cursor } from './node/cursor.ts'
+import { shownItem } from './node/fault.ts'
 import type { NodeHost } from './node/host.ts'
 import { Network } from './node/network.ts'
 import { Scheduler } from './node/scheduler.ts'
@@ -147,7 +148,7 @@ class GraphRun implements NodeHost, Services {
     this.ledger.skip(node.name)
     for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
-    const said = `skipped item "${item.key}": ${messageOf(error)}${shownBound(node)}`
+    const said = `skipped ${shownItem(item)}: ${messageOf(error)}${shownBound(node)}`
     this.log(`${node.name}: ${said}`, 'warn', node.name)
     this.#refuseSkipped(false)
   }

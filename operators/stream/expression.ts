@@ -1,4 +1,5 @@
 import jsonata from 'jsonata'
+import { nearest } from '../../engine/graph/did-you-mean.ts'
 import { CodedError, messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { processorClock } from '../../engine/shared/work-time.ts'
@@ -63,6 +64,20 @@ function parse(text: string, name: string): ReturnType<typeof jsonata> {
     )
   }
 }
+
+/** Of a name in an expression that is no field of the item, and like one of them, what was most likely meant; for messages. */
+export function unknownNames(text: string, value: unknown): string {
+  const fields = isObject(value) ? Object.keys(value) : []
+  const bare = text.replaceAll(/"[^"]*"|'[^']*'/g, '')
+  const names = [...bare.matchAll(/(?<![\w$.])[A-Za-z_]\w*/g)].map(([name]) => name)
+  for (const name of names) {
+    const meant = fields.includes(name) || keywords.has(name) ? undefined : nearest(name, fields)
+    if (meant !== undefined) return `; it has no "${name}", nearest "${meant}"`
+  }
+  return ''
+}
+
+const keywords: ReadonlySet<string> = new Set(['and', 'or', 'in', 'true', 'false', 'null', 'function'])
 
 /** JSONata throws plain objects. */
 const reasonOf = (error: unknown): string =>

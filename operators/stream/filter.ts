@@ -1,5 +1,7 @@
 import { operator } from '../../engine/operator.ts'
-import { compile, ExpressionError, secondsField } from './expression.ts'
+import { compile, ExpressionError, secondsField, unknownNames } from './expression.ts'
+
+const remedy = 'name fields that the rows have, and values that some of them hold'
 
 export default operator({
   summary: 'Passes on the items for which a JSONata expression is true, and drops the others.',
@@ -19,6 +21,23 @@ export default operator({
     return []
   },
   pure: testOf,
+  async inspectItems(items, config) {
+    const test = testOf(config)
+    for (const { value, key } of items) if ((await test(value, { key: String(key) })) !== undefined) return []
+    const [first] = items
+    if (!first) return []
+    const lines = [`none of ${items.length} rows${unknownNames(config.where, first.value)}`]
+    return [
+      {
+        field: 'where',
+        rule: 'must be true for some rows',
+        lines,
+        code: 'keeps-none',
+        remedy,
+        isWarning: true,
+      },
+    ]
+  },
   run: ({ items }, config, context) => ({ items: items.pipe(context.each(testOf(config))) }),
 })
 
@@ -29,7 +48,7 @@ function testOf({ where, seconds }: { where: string; seconds: number }) {
     if (typeof found === 'boolean') return found ? value : undefined
     throw new ExpressionError(
       'bad-row',
-      `item "${key}": where ${JSON.stringify(where)}: must be true or false, found ${JSON.stringify(found) ?? 'nothing'}`,
+      `item "${key}": where ${JSON.stringify(where)}: must be true or false, found ${JSON.stringify(found) ?? 'nothing'}${unknownNames(where, value)}`,
     )
   }
 }

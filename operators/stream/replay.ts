@@ -1,5 +1,5 @@
 import { filter, map, toArray } from 'rxjs'
-import { operator } from '../../engine/operator.ts'
+import { type Item, operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { shuffled } from '../shuffle.ts'
 
@@ -40,7 +40,7 @@ export default operator({
     const replay = (list: readonly Kept[]) => {
       const passes = Array.from({ length: epochs }, (_, i) => {
         const order = shuffle ? shuffled(list, context.seed, i + 1) : list
-        return order.map(({ key, value }) => context.emit(value, { key: `${i + 1}:${key}` }))
+        return order.map(({ key, value, place }) => context.emit(value, { key: `${i + 1}:${key}`, place }))
       }).flat()
       return limit > 0 ? passes.slice(0, limit) : passes
     }
@@ -48,7 +48,7 @@ export default operator({
       toArray(),
       filter(list => list.length > 0),
       map(list => {
-        const kept = list.map(({ key, value }): Kept => ({ key, value }))
+        const kept = list.map(({ key, value, place }): Kept => ({ key, value, place }))
         const whole = at(list, 0).derive(kept, { parents: list })
         for (const item of list) item.release()
         return whole
@@ -58,7 +58,4 @@ export default operator({
   },
 })
 
-interface Kept {
-  key: string
-  value: unknown
-}
+type Kept = Pick<Item, 'key' | 'value' | 'place'>

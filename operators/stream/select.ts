@@ -11,20 +11,22 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: 'any' },
   drops: false,
-  run: ({ items }, { fields }, context) => {
-    const select = (value: unknown, { key }: { key: string }) => {
-      const row = isObject(value) ? value : {}
-      return Object.fromEntries(
-        fields.map(name => {
-          if (Object.hasOwn(row, name)) return [name, row[name]]
-          const hint = nearestHint(name, Object.keys(row))
-          throw new ExpressionError(
-            'bad-row',
-            `item "${key}": must have the field "${name}", found ${Object.keys(row).join(', ') || 'no fields'}${hint && ` (${hint})`}`,
-          )
-        }),
-      )
-    }
-    return { items: items.pipe(context.each(select)) }
-  },
+  pure: selectorOf,
+  run: ({ items }, config, context) => ({ items: items.pipe(context.each(selectorOf(config))) }),
 })
+
+function selectorOf({ fields }: { fields: readonly string[] }) {
+  return async (value: unknown, { key }: { key: string }) => {
+    const row = isObject(value) ? value : {}
+    return Object.fromEntries(
+      fields.map(name => {
+        if (Object.hasOwn(row, name)) return [name, row[name]]
+        const hint = nearestHint(name, Object.keys(row))
+        throw new ExpressionError(
+          'bad-row',
+          `item "${key}": must have the field "${name}", found ${Object.keys(row).join(', ') || 'no fields'}${hint && ` (${hint})`}`,
+        )
+      }),
+    )
+  }
+}

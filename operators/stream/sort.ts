@@ -1,7 +1,9 @@
 import { filter, map, toArray } from 'rxjs'
+import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import { type Item, operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { isObject } from '../../engine/shared/json.ts'
+import { ExpressionError } from './expression.ts'
 
 /** Items of equal value keep the order in which they came. */
 export default operator({
@@ -27,33 +29,55 @@ export default operator({
   drops: false,
   serial: true,
   waitsForEnd: true,
+  pure:
+    ({ by }) =>
+    async (value, { key }) => {
+      numberAt(value, by, key)
+      return value
+    },
   run: ({ items }, { by, order }, context) => {
     const sign = order === 'ascending' ? 1 : -1
-    const sorted = items.pipe(
+    // an item without its number fails by itself
+    const numbered = items.pipe(
+      context.each<unknown, Numbered>((value, { key, place }) => ({
+        ...{ key, value, place },
+        number: numberAt(value, by, key),
+      })),
+    )
+    const sorted = numbered.pipe(
       toArray(),
       filter(list => list.length > 0),
       map(list => {
-        const members = list.map(({ key, value }) => ({ key, value }))
-        const whole = at(list, 0).derive(members, { parents: list })
+        const whole = at(list, 0).derive(
+          list.map(({ value }) => value),
+          { parents: list },
+        )
         for (const item of list) item.release()
         return whole
       }),
-      context.each((members: readonly Pick<Item, 'key' | 'value'>[]) => {
-        const numbered = members.map(({ key, value }) => ({ key, value, number: numberAt(value, by, key) }))
-        numbered.sort((a, b) => sign * (a.number - b.number))
-        return numbered.map(({ key, value }) => context.emit(value, { key }))
-      }),
+      context.each((members: readonly Numbered[]) =>
+        members
+          .toSorted((a, b) => sign * (a.number - b.number))
+          .map(({ key, value, place }) => context.emit(value, { key, place })),
+      ),
     )
     return { items: sorted }
   },
 })
 
+type Numbered = Pick<Item, 'key' | 'value' | 'place'> & { readonly number: number }
+
 function numberAt(value: unknown, path: string, key: string): number {
   let found = value
-  for (const step of path.split('.'))
+  let names: readonly string[] = []
+  for (const step of path.split('.')) {
+    if (isObject(found) && !Object.hasOwn(found, step)) names = Object.keys(found)
     found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined
+  }
   if (typeof found === 'number' && Number.isFinite(found)) return found
-  throw new Error(
-    `item ${key}: ${path} must be a number to sort by, found ${JSON.stringify(found) ?? 'nothing'}`,
+  const hint = nearestHint(path.split('.').at(-1) ?? '', names)
+  throw new ExpressionError(
+    'bad-row',
+    `item "${key}": ${path} must be a number to sort by, found ${JSON.stringify(found) ?? 'nothing'}${hint && ` (${hint})`}`,
   )
 }

@@ -1,4 +1,4 @@
-import { compile, type Evaluate, ExpressionError } from './expression.ts'
+import { compile, type Evaluate, ExpressionError, unknownNames } from './expression.ts'
 
 /**
  * Compiles a text in which `{expression}` stands for what a JSONata expression finds in the item; `name` is the field that
@@ -33,6 +33,6 @@ export function nothingFound(key: string, name: string, text: string, value: unk
     typeof value === 'object' && value !== null ? Object.keys(value).join(', ') : JSON.stringify(value)
   return new ExpressionError(
     'bad-row',
-    `item "${key}": ${name} ${JSON.stringify(text)}: must find something, found nothing; the item has ${has}`,
+    `item "${key}": ${name} ${JSON.stringify(text)}: must find something, found nothing; the item has ${has}${unknownNames(text, value)}`,
   )
 }

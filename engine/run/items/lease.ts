@@ -18,7 +18,7 @@ interface Descent {
   readonly source: string
   readonly traces: readonly Trace[]
   /** Where the source item was read, e.g. file and line. */
-  readonly origin?: string | undefined
+  readonly place?: string | undefined
 }
 
 /**
@@ -29,8 +29,8 @@ export class Lease<T = unknown> implements Item<T> {
   readonly value: T
   readonly #key: string | number
   readonly bytes: number
-  /** Index among the leases of its holder; only `OwnedLeases` sets it. */
-  place = -1
+  /** Among the leases of its holder; only `OwnedLeases` sets it. */
+  index = -1
   readonly #descent: Descent
   readonly #kept: Lease | undefined
   #others: readonly Lease[] | undefined
@@ -78,7 +78,7 @@ export class Lease<T = unknown> implements Item<T> {
     holder?: Holder,
   ): Lease<T> {
     ledger.opened(bytes)
-    return new Lease({ ledger, source, traces, origin: place }, value, key, bytes, dispose, holder, undefined)
+    return new Lease({ ledger, source, traces, place }, value, key, bytes, dispose, holder, undefined)
   }
 
   get key(): string {
@@ -94,9 +94,8 @@ export class Lease<T = unknown> implements Item<T> {
     return this.#descent.traces
   }
 
-  /** Where the item that it descends from was read. */
-  get origin(): string | undefined {
-    return this.#descent.origin
+  get place(): string | undefined {
+    return this.#descent.place
   }
 
   get seed(): number {
@@ -112,11 +111,15 @@ export class Lease<T = unknown> implements Item<T> {
     return this.#holder
   }
 
-  derive<U>(value: U, { key, bytes = 0, dispose, keep = true, parents }: DeriveOptions = {}): Lease<U> {
+  derive<U>(
+    value: U,
+    { key, bytes = 0, dispose, keep = true, parents, place }: DeriveOptions = {},
+  ): Lease<U> {
     const closed = this.open ? parents?.map(leaseOf).find(parent => !parent.open) : this
     if (closed) closed.#misused('derived from')
     const others = parents && !closed ? parents.map(leaseOf).filter(parent => parent !== this) : none
-    const descent = others.length > 0 ? this.#join(others) : this.#descent
+    const joined = others.length > 0 ? this.#join(others) : this.#descent
+    const descent = place === undefined ? joined : { ...joined, place }
     descent.ledger.opened(bytes)
     const child = new Lease(
       descent,
@@ -186,7 +189,8 @@ export class Lease<T = unknown> implements Item<T> {
 
   #join(others: readonly Lease[]): Descent {
     const traces = new Set([this, ...others].flatMap(parent => parent.traces))
-    return { ...this.#descent, traces: [...traces] }
+    const isOne = others.every(({ place }) => place === this.place)
+    return { ...this.#descent, traces: [...traces], place: isOne ? this.place : undefined }
   }
 
   #keep(others: readonly Lease[]): void {
@@ -254,7 +258,7 @@ export class OwnedLeases {
   }
 
   add(lease: Lease): void {
-    lease.place = this.size
+    lease.index = this.size
     this.#leases[this.size++] = lease
   }
 
@@ -262,7 +266,7 @@ export class OwnedLeases {
     const last = this.#leases[--this.size]
     this.#leases[this.size] = undefined
     if (!last || last === lease) return
-    last.place = lease.place
-    this.#leases[lease.place] = last
+    last.index = lease.index
+    this.#leases[lease.index] = last
   }
 }

@@ -6,10 +6,14 @@ import type { Lease } from '../items/lease.ts'
 /** The error of a node, and of the item that it worked on, as the run ends with it. */
 export function describeFault({ name, operatorName }: PlannedNode, error: unknown, item?: Lease): RunError {
   const code = error instanceof RunError ? error.code : 'operator-failed'
-  const about = item ? `, item "${item.key}", seed ${item.seed}` : ''
+  const about = item ? `, ${shownItem(item)}, seed ${item.seed}` : ''
   return new RunError(code, `node "${name}" (${operatorName})${about}: ${messageOf(error)}`, {
     node: name,
     cause: error,
     ...(item && { key: item.key, seed: item.seed }),
   })
 }
+
+/** An item for people: its key, and where it was read. */
+export const shownItem = ({ key, place }: Pick<Lease, 'key' | 'place'>): string =>
+  place === undefined ? `item "${key}"` : `item "${key}" (${place})`

@@ -2,7 +2,6 @@ import { filter } from 'rxjs'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Item, Streams } from '../../operator.ts'
 import { CodedError } from '../../shared/errors.ts'
-import { leaseOf } from '../items/lease.ts'
 import type { Host } from './host.ts'
 
 class KindError extends CodedError<'wrong-kind'> {
@@ -21,8 +20,7 @@ export function ofKind(
     const isOfKind = (item: Item) => {
       const fault = check(item.value)
       if (fault === undefined) return true
-      const place = leaseOf(item).origin
-      host.failed(new KindError('wrong-kind', place === undefined ? fault : `${place}: ${fault}`), item)
+      host.failed(new KindError('wrong-kind', fault), item)
       item.release()
       return false
     }

@@ -70,13 +70,14 @@ export class Journal {
   }
 
   /** Adds a skipped item to the dead letters. */
-  bury(node: PlannedNode, { key, seed }: Pick<Lease, 'key' | 'seed'>, error: unknown): void {
+  bury(node: PlannedNode, { key, seed, place }: Pick<Lease, 'key' | 'seed' | 'place'>, error: unknown): void {
     const { name, operatorName } = node
     const letter = {
       node: name,
       operator: operatorName,
       key,
       seed,
+      ...(place !== undefined && { place }),
       code: codeOf(error),
       error: messageOf(error),
     }

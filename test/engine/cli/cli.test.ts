@@ -77,7 +77,7 @@ t.test('a failed run exits 1 and says why', async t => {
   writeFileSync(join(folder, 'g.json'), text)
   const { code, complaints } = await flow(['run', join(folder, 'g.json'), '--out', join(folder, 'run')])
   t.equal(code, 1)
-  t.match(complaints, /node "kept" \(stream\.filter\), item "1:3", seed \d+: .*/)
+  t.match(complaints, /node "kept" \(stream\.filter\), item "1:3" \(\S+in\.jsonl:3\), seed \d+: .*/)
 })
 
 t.test('a wrong graph exits 2 with every problem', async t => {

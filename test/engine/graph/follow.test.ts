@@ -70,3 +70,62 @@ t.test('rows that are made into something else are told with file and line', asy
     /^nodes\.made\.config\n.*\nDIR\/rows\.jsonl:1: item "1": fields\.question "lable": must find something/,
   ])
 })
+
+/** What a check says of a node that reads fields of rows, and is the last that it can follow. */
+async function saidOf(folder: string, operator: string, config: object) {
+  const nodes = {
+    rows: { operator: 'read.jsonl', config: { path: `${folder}/rows.jsonl` } },
+    node: { operator, config, from: { items: 'rows.items' } },
+    file: { operator: 'write.jsonl', config: { path: `${folder}/out.jsonl` }, from: { items: 'node.items' } },
+  }
+  const text = JSON.stringify({ version: 1, summary: 'Reads fields.', nodes })
+  const { plan, problems } = checkGraph('g.json', registry, { read: () => text })
+  if (!plan) throw new Error(JSON.stringify(problems))
+  const found = await inspectPlan(plan, () => undefined)
+  const told = [...found.problems, ...found.warnings].flatMap(({ details = [] }) => details)
+  return told.join('\n').replaceAll(folder, 'DIR')
+}
+
+t.test(
+  'names of fields that the rows do not have are told with the nearest, wherever a config states them',
+  async t => {
+    const size = [
+      { label: 'A', size: 2 },
+      { label: 'B', size: 1 },
+    ]
+    const folder = t.testdir({ 'rows.jsonl': size.map(row => JSON.stringify(row)).join('\n') })
+    const wrong: readonly (readonly [string, object, RegExp])[] = [
+      [
+        'stream.sort',
+        { by: 'sise' },
+        /^DIR\/rows\.jsonl:1: item "1": sise must be a number .*\(nearest "size"\)/,
+      ],
+      ['stream.select', { fields: ['lable'] }, /^DIR\/rows\.jsonl:1: .* \(nearest "label"\)/],
+      ['stream.filter', { where: 'lable = "A"' }, /^none of 2 rows; it has no "lable", nearest "label"/],
+      [
+        'stream.filter',
+        { where: 'sise > 1' },
+        /must be true or false, found nothing; it has no "sise", nearest "size"/,
+      ],
+      [
+        'stream.map',
+        { fields: { a: 'lable' } },
+        /^DIR\/rows\.jsonl:1: .*; it has no "lable", nearest "label"/,
+      ],
+      [
+        'stream.map',
+        { templates: { a: '{lable}.' } },
+        /^DIR\/rows\.jsonl:1: .*; it has no "lable", nearest "label"/,
+      ],
+    ]
+    for (const [operator, config, message] of wrong)
+      t.match(await saidOf(folder, operator, config), message, operator)
+    const right: readonly (readonly [string, object])[] = [
+      ['stream.sort', { by: 'size' }],
+      ['stream.select', { fields: ['label'] }],
+      ['stream.filter', { where: 'label = "A"' }],
+      ['stream.map', { fields: { a: 'label' }, templates: { b: '{size}' } }],
+    ]
+    for (const [operator, config] of right) t.equal(await saidOf(folder, operator, config), '', operator)
+  },
+)

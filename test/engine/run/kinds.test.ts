@@ -58,20 +58,27 @@ t.test('a row that is not of the kind ends the run with file, line and field', a
   const { status, error, leaked } = await run(folder, [good, '{"video": "a.mp4", "questoin": "What?"}'])
   t.equal(status, 'failed')
   t.equal(leaked, 0)
-  t.match(error?.message, `${join(folder, 'rows.jsonl')}:2: must be of kind "sample": must have "question"`)
+  t.match(error?.message, `item "1:2" (${join(folder, 'rows.jsonl')}:2), seed `)
+  t.match(error?.message, 'must be of kind "sample": must have "question"')
   t.same(seen.length, 1, 'it never reached the operator')
 })
 
 t.test('a value of another type is told with its path', async t => {
   const { error } = await run(t.testdir({}), ['{"video": 3, "question": "What?"}'])
-  t.match(error?.message, /rows\.jsonl:1: must be of kind "sample": video: must be a string, found 3/)
+  t.match(
+    error?.message,
+    /rows\.jsonl:1\), seed \d+: must be of kind "sample": video: must be a string, found 3/,
+  )
 })
 
 t.test('a node that skips goes on, and the dead letter says why', async t => {
   const { status, skipped, directory } = await run(t.testdir({}), ['{"title": "x"}', good], 'skip')
   t.match({ status, skipped }, { status: 'completed', skipped: 1 })
   t.equal(seen.length, 1)
-  t.match(readFileSync(join(directory, 'dead-letters.jsonl'), 'utf8'), /rows\.jsonl:1: must be of kind/)
+  t.match(
+    readFileSync(join(directory, 'dead-letters.jsonl'), 'utf8'),
+    /"place":".*rows\.jsonl:1",.*"error":"must be of kind/,
+  )
 })
 
 const plugin = (kinds: string) => `
@@ -90,7 +97,10 @@ t.test('a plugin adds the schema of a kind of its own', async t => {
   const more = await withPlugins(shipped, named(folder))
   t.notOk(more.problems)
   const { error } = await run(folder, ['{"text": 3}'], 'stop', more)
-  t.match(error?.message, /rows\.jsonl:1: must be of kind "my\.caption": text: must be a string, found 3/)
+  t.match(
+    error?.message,
+    /rows\.jsonl:1\), seed \d+: must be of kind "my\.caption": text: must be a string, found 3/,
+  )
 })
 
 for (const [kinds, rule] of [

@@ -151,7 +151,7 @@ t.test(
     const { error } = await run('stop', stopped)
     t.match(
       error?.message,
-      /node "out" \(write\.jsonl\), item "1:2", .*: \S*stopped\.jsonl: scores\[1\]\.mean of item 1:2 must be something that JSON can hold, found NaN: let the node before/,
+      /node "out" \(write\.jsonl\), item "1:2" \(\S+:2\), seed \d+: \S*stopped\.jsonl: scores\[1\]\.mean of item 1:2 must be something that JSON can hold, found NaN: let the node before/,
     )
     t.match(await run('skip', skipped), { status: 'completed', skipped: 1 })
     t.equal(readFileSync(skipped, 'utf8'), '{"scores":[1,{"mean":1}]}\n{"scores":[1,{"mean":3}]}\n')

@@ -1,7 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { operator } from '../../../engine/operator.ts'
 import readJsonl from '../../../operators/read/jsonl.ts'
+import replay from '../../../operators/stream/replay.ts'
 import streamSort from '../../../operators/stream/sort.ts'
 import { runGraph } from '../run-graph.ts'
 
@@ -38,7 +40,54 @@ t.test(
 )
 
 t.test('an item without the number is an error that names it', async t => {
-  const { status, error } = await sorted({ by: 'of.weight' })
+  const { status, error } = await sorted({ by: 'of.sise' })
   t.equal(status, 'failed')
-  t.match(error?.message, /item 1:1: of.weight must be a number to sort by, found nothing/)
+  t.equal(
+    error?.message.replace(/seed \d+/, 'seed N').replaceAll(directory, 'DIR'),
+    'node "sort" (stream.sort), item "1:1" (DIR/rows.jsonl:1), seed N: item "1:1": of.sise must be a number to sort by, found nothing (nearest "size")',
+  )
 })
+
+t.test(
+  'an item that fails after it was sorted, or repeated, has the file and line that it was read from',
+  async t => {
+    const boom = operator({
+      summary: 'Fails at one item.',
+      config: {},
+      inputs: { items: 'any' },
+      outputs: { items: { kind: 'any', like: 'items' } },
+      run: ({ items }, _config, context) => ({
+        items: items.pipe(
+          context.each(value => {
+            if ((value as { i: number }).i === 2) throw new Error('boom')
+            return value
+          }),
+        ),
+      }),
+    })
+    const run = await runGraph(
+      {
+        nodes: {
+          lines: { operator: 'read.jsonl', config: { path } },
+          sort: { operator: 'stream.sort', config: { by: 'of.size' }, from: { items: 'lines.items' } },
+          again: { operator: 'stream.replay', config: { epochs: 2 }, from: { items: 'sort.items' } },
+          boom: { operator: 'boom', onError: 'skip', from: { items: 'again.items' } },
+          end: { operator: 'collect', from: { items: 'boom.items' } },
+        },
+      },
+      { 'read.jsonl': readJsonl, 'stream.sort': streamSort, 'stream.replay': replay, boom },
+      { directory: t.testdir() },
+    )
+    t.equal(run.status, 'completed', run.error?.message ?? '')
+    const text = (name: string) => readFileSync(join(run.directory, name), 'utf8')
+    const letters = text('dead-letters.jsonl').trim().split('\n')
+    t.same(
+      letters.map(line => JSON.parse(line)).map(({ key, place }) => [key, place]),
+      [
+        ['1:1:3', `${path}:3`],
+        ['2:1:3', `${path}:3`],
+      ],
+    )
+    t.match(text('log.txt'), `boom: skipped item "1:1:3" (${path}:3): boom`)
+  },
+)
