@@ -119,7 +119,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   let head = index % all - select(0u, params.heads, is_key);
   let ratio = params.heads / params.key_value_heads;
   let time = position[row];
-  // A step after the last has no slot: its key is read and written nowhere.
+  // A row whose slots are full stays at the step after the last: the last slot is read in its place, and no key is written.
   let slot = row * params.capacity + min(time, params.capacity - 1u);
   let query_row = (head / ratio * params.sequences + row) * ratio + head % ratio;
   let start = select(query_row, slot * params.key_value_heads + head, is_key) * 2u * params.half;

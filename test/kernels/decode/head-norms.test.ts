@@ -68,3 +68,32 @@ for (const units of ['emulated', 'none'] as const)
       device.close()
     }
   })
+
+t.test('numbers beyond the range of float16 become its largest, and are counted', async t => {
+  const device = await openDevice({ family: 'gpu' })
+  t.teardown(() => device.close())
+  const [headSize, capacity] = [4, 2]
+  const queries = half(device, [1, 1, 1, headSize], halved(noise(headSize, 1, 4)))
+  const cache = half(device, [2, 1, capacity, headSize], halved(noise(2 * capacity * headSize, 2, 4)))
+  const cuts = device.tensor('cuts', [1], 'u32')
+  const trial = async (size: number) => {
+    device.write(cuts, new Uint32Array(1))
+    await runInFloat16(device, recording => {
+      recording.saturated = cuts
+      headNorms(recording, {
+        ...{ queries, cache, epsilon, rows: 1, heads: 1, keyValueHeads: 1, headSize, capacity },
+        queryGain: given(device, [headSize], noise(headSize, 3, size)),
+        keyGain: given(device, [headSize], noise(headSize, 4)),
+        angles: given(device, [8, headSize / 2, 2], noise(8 * headSize, 5)),
+        starts: given(device, [1], Uint32Array.of(0)),
+        position: given(device, [1], Uint32Array.of(0)),
+      })
+    })
+    const [count = 0] = await device.readIntegers(cuts)
+    return count
+  }
+  t.equal(await trial(1), 0)
+  t.ok((await trial(1e6)) > 0)
+  const found = await device.read(queries)
+  t.ok(found.every(value => Math.abs(value) <= 65504))
+})
