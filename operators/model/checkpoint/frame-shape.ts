@@ -12,6 +12,8 @@ export interface FrameShape extends Pick<TowerGrid, 'unit' | 'step'> {
   readonly mostPixels: number
   /** Pixels that all frames of a clip share, where the limits are of each; undefined for no limit. */
   readonly allPixels?: number
+  /** The most pixels of a frame, where the limits are of all frames together; undefined for no limit. */
+  readonly framePixels?: number
 }
 
 /** What a class of transformers for the frames of a clip does where a file does not say it. */
@@ -32,18 +34,41 @@ export function parseShape(
   const frames = fields.integer('temporal_patch_size', { minimum: 1, fallback: 2 })
   if (frames !== step)
     fields.problem('temporal_patch_size', `must be ${step}, as the vision tower's, got ${frames}`)
-  const size = fields.object('size')
-  const pixels = (key: string, fallback: number) =>
-    size.integer(key, { minimum: 1, maximum: 2 ** 40, fallback })
-  const leastPixels = pixels('shortest_edge', known.leastPixels)
-  const mostPixels = pixels('longest_edge', known.mostPixels)
+  const leastPixels = parsePixels(fields, 'shortest_edge', known)
+  const mostPixels = parsePixels(fields, 'longest_edge', known)
   if (leastPixels > mostPixels)
     fields.problem('size', `shortest_edge must be at most longest_edge, got ${leastPixels} and ${mostPixels}`)
   const { each } = known
   const shape = { unit, step, each, leastPixels, mostPixels }
-  if (!each || !fields.boolean('cap_pixels_per_frame', false)) return shape
-  const tokens = fields.integer('max_video_tokens', { minimum: 1, fallback: 128000 })
+  if (!fields.boolean('cap_pixels_per_frame', false)) return shape
+  const tokens = fields.integer('max_video_tokens', { minimum: 1, fallback: each ? 128000 : 768 })
+  if (!each) return { ...shape, framePixels: tokens * unit ** 2 }
   return { ...shape, allPixels: Math.floor(tokens * unit ** 2 * 0.9) }
+}
+
+/**
+ * A limit of pixels in `size`, which must have both if it is there. The class for limits of each frame lets older files state them
+ * beside it, as `min_pixels` and `max_pixels`, which count more; the other class does not read these.
+ */
+function parsePixels(
+  fields: ConfigFields,
+  key: 'shortest_edge' | 'longest_edge',
+  { each, leastPixels, mostPixels }: ShapeDefaults,
+): number {
+  const [older, fallback] = key === 'shortest_edge' ? ['min_pixels', leastPixels] : ['max_pixels', mostPixels]
+  const rule = { minimum: 1, maximum: 2 ** 40 }
+  const size = fields.object('size')
+  if (each && fields.has(older)) return fields.integer(older, rule)
+  for (const other of [older, 'height', 'width']) size.only(other)
+  if (!each && fields.has(older))
+    fields.problem(
+      older,
+      `is not read by the processor of this model; state size.${key}`,
+      'unsupported-model',
+    )
+  if (fields.has('size') && !size.has(key))
+    fields.problem('size', `must have shortest_edge and longest_edge, has no ${key}`)
+  return size.integer(key, { ...rule, fallback })
 }
 
 /** The keys of a new model. */
@@ -88,11 +113,14 @@ export function sizeOfFrames({ width, height }: Extent, frames: number, shape: F
   return { width: whole(wide), height: whole(high) }
 }
 
-/** The most pixels of a frame that has its share of what all may have, or of all frames together. */
-function mostOf({ step, leastPixels, mostPixels, allPixels }: FrameShape, frames: number): number {
+/** The most pixels: of a frame, which may have only its share of what all have; or of all frames, of which each may have only so many. */
+function mostOf(shape: FrameShape, frames: number): number {
+  const { step, leastPixels, mostPixels, allPixels, framePixels } = shape
+  const least = Math.trunc(leastPixels * 1.05)
+  if (framePixels !== undefined)
+    return frames * Math.max(Math.min(framePixels, Math.floor(mostPixels / frames)), least)
   if (allPixels === undefined) return mostPixels
-  const share = Math.floor((allPixels * step) / frames)
-  return Math.max(Math.min(mostPixels, share), Math.trunc(leastPixels * 1.05))
+  return Math.max(Math.min(mostPixels, Math.floor((allPixels * step) / frames)), least)
 }
 
 /** Python's round. */

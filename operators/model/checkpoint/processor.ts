@@ -100,8 +100,8 @@ function parseSize(fields: ConfigFields, imageSize: number): number {
 }
 
 function parseLongestEdge(fields: ConfigFields, imageSize: number): number {
-  const found = fields.object('max_image_size').raw('longest_edge') ?? imageSize
-  if (found !== imageSize)
+  const found = fields.object('max_image_size').raw('longest_edge')
+  if (fields.has('max_image_size') && found !== imageSize)
     fields.problem(
       'max_image_size',
       `longest_edge must be ${imageSize} as the vision tower's image_size, got ${shown(found)}`,

@@ -22,6 +22,7 @@ export interface Tokenizer {
 /** Opens the tokenizer of a checkpoint's folder. */
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
   const { path, definition, config } = await readTokenizerFiles(folder)
+  refuseIgnored(path, definition, config)
   try {
     return tokenizerOf(new Engine(definition, config), config, lastToken(definition))
   } catch (cause) {
@@ -31,6 +32,32 @@ export async function openTokenizer(folder: string): Promise<Tokenizer> {
       message: `${path}: cannot be used as a tokenizer: ${reason}`,
     })
   }
+}
+
+/** Refuses what changes ids in transformers and is not done here. */
+function refuseIgnored(path: string, definition: Record<string, unknown>, config: Record<string, unknown>) {
+  const refuse = (message: string): never => {
+    throw new CheckpointError({ code: 'unsupported-model', message })
+  }
+  const spaced = 'add_prefix_space'
+  if (config[spaced] === true && !JSON.stringify(definition.pre_tokenizer ?? {}).includes(`"${spaced}":true`))
+    refuse(`${path}: pre_tokenizer must have ${spaced} as tokenizer_config.json has it: true`)
+  const added = addedByPostProcessor(definition.post_processor)
+  if (added.length > 0)
+    refuse(
+      `${path}: post_processor adds ${added.join(', ')} to every text; only tokenizers that add nothing are supported`,
+    )
+}
+
+/** The special tokens that a post-processor of `tokenizer.json` puts around a text. */
+function addedByPostProcessor(found: unknown): string[] {
+  if (!isObject(found)) return []
+  if (Array.isArray(found.processors)) return found.processors.flatMap(addedByPostProcessor)
+  if (Array.isArray(found.cls)) return [String(found.cls[0])]
+  const single = Array.isArray(found.single) ? found.single : []
+  return single.flatMap(piece =>
+    isObject(piece) && isObject(piece.SpecialToken) ? [String(piece.SpecialToken.id)] : [],
+  )
 }
 
 function tokenizerOf(engine: Engine, config: Record<string, unknown>, last: Tokenizer['last']): Tokenizer {

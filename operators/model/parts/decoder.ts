@@ -1,4 +1,5 @@
 // Blocks that the language models share: RMS norm, rotary attention, a gated feed-forward half.
+import { isObject } from '../../../engine/shared/json.ts'
 import { streamsInBlocks, streamsInTurn } from '../../../kernels/attention/pick-angles.ts'
 import type { Tensor } from '../../../kernels/device/tensor.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
@@ -142,6 +143,11 @@ function parseRope(
   fields.only('partial_rotary_factor', 1)
   const rope = fields.object('rope_parameters')
   checkRope(rope, kind)
+  if ([fields.raw('rope_scaling'), fields.raw('rope_parameters')].every(isStated))
+    fields.problem(
+      'rope_scaling',
+      'must not be beside rope_parameters, which transformers then does not read',
+    )
   const theta = { minimum: 1, maximum: 1e12 }
   const ropeTheta = rope.has('rope_theta')
     ? rope.number('rope_theta', theta)
@@ -152,6 +158,8 @@ function parseRope(
   const fallback = kind.order === 'in turn' ? [24, 20, 20] : [16, 24, 24]
   return { ropeTheta, sections: sectionsOf(rope.has('mrope_section') ? rope : scaling, fallback) }
 }
+
+const isStated = (found: unknown): boolean => isObject(found) && Object.keys(found).length > 0
 
 /** Pairs of a head that turn by time, row and column. */
 function sectionsOf(rope: ConfigFields, fallback: readonly number[]): readonly number[] {

@@ -23,10 +23,10 @@ export interface GridTowerSizes {
   readonly square: number
   /** Frames of one moment. */
   readonly step: number
+  readonly ropeTheta: number
 }
 
 export const channels = 3
-const rotationBase = 10000 // not in the configuration
 
 /** Reads the keys that the configurations of these towers share; absent ones get the defaults given. */
 export function parseGridTower(
@@ -50,7 +50,15 @@ export function parseGridTower(
     patchSize: fields.integer('patch_size', { minimum: 1, maximum: 2 ** 10, fallback: defaults.patchSize }),
     square: fields.integer('spatial_merge_size', { minimum: 1, maximum: 64, fallback: 2 }),
     step: fields.integer('temporal_patch_size', { minimum: 1, maximum: 64, fallback: 2 }),
+    ropeTheta: parseTheta(fields.object('rope_parameters')),
   }
+}
+
+/** Files have it since transformers 5.17; before, it was in the code. */
+function parseTheta(rope: ConfigFields): number {
+  rope.only('rope_type', 'axial')
+  rope.only('partial_rotary_factor', 1)
+  return rope.number('rope_theta', { minimum: 1, maximum: 1e12, fallback: 10000 })
 }
 
 /** The network of such a tower. Plans of memory assume square frames, `across` patches wide. */
@@ -115,7 +123,7 @@ export function patchesOf(
 /** Half of the pairs of a head turn by the row of its patch, half by the column. */
 export function gridRotation(
   recording: Recording,
-  { hidden, heads, square }: GridTowerSizes,
+  { hidden, heads, square, ropeTheta }: GridTowerSizes,
   grid: Grid,
   moments: number,
 ): Rotation {
@@ -123,7 +131,7 @@ export function gridRotation(
   const count = grid.rows * grid.columns
   const angles = squareOrder(grid, square).flatMap(({ row, column }) =>
     [row, column].flatMap(place =>
-      Array.from({ length: quarter }, (_, i) => place * rotationBase ** (-i / quarter)),
+      Array.from({ length: quarter }, (_, i) => place * ropeTheta ** (-i / quarter)),
     ),
   )
   const table = (label: string, f: (x: number) => number) =>

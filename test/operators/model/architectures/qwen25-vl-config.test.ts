@@ -4,12 +4,17 @@ import t from 'tap'
 import { streamsInBlocks } from '../../../../kernels/attention/pick-angles.ts'
 import { sizeOf } from '../../../../kernels/device/tensor.ts'
 import { featureShape } from '../../../../kernels/networks/shape.ts'
+import { Recording } from '../../../../kernels/plan/recording.ts'
 import { openCheckpoint } from '../../../../operators/model/checkpoint/checkpoint.ts'
 import { parseModelConfig } from '../../../../operators/model/checkpoint/config.ts'
+import { configFields } from '../../../../operators/model/checkpoint/config-fields.ts'
 import { writeNewCheckpoint } from '../../../../operators/model/checkpoint/new-checkpoint.ts'
 import { expectedTensors } from '../../../../operators/model/checkpoint/tensor-names.ts'
 import { timingOf } from '../../../../operators/model/moment-seconds.ts'
+import { gridRotation } from '../../../../operators/model/parts/grid-tower.ts'
+import { windowVit } from '../../../../operators/model/parts/window-vit.ts'
 import { fixture } from '../../../fixtures.ts'
+import { unitsTarget } from '../../../kernels/null-device.ts'
 
 /** As the released 3B has it: keys of the language model beside the others. */
 const published = {
@@ -117,12 +122,33 @@ t.test('seconds between moments are those of frames spread over the clip', async
   t.same(timingOf({ shape: square }, clip), {}, 'other models have none')
 })
 
+t.test('the base of the rotations of patches may be stated', async t => {
+  const anglesOf = (fields: object) => {
+    const recording = new Recording(unitsTarget)
+    const sizes = windowVit(configFields('c', fields, [])).sizes
+    const { sines } = gridRotation(recording, { ...sizes, hidden: 16, heads: 2 }, { rows: 2, columns: 2 }, 1)
+    return [...(recording.constants.get(sines) ?? [])]
+  }
+  // two pairs by row, then two by column, of the patches of one square
+  const of = (row: number, column: number, second: number) =>
+    [row, row * second, column, column * second].map(angle => Math.fround(Math.sin(angle)))
+  const all = (second: number) =>
+    [of(0, 0, second), of(0, 1, second), of(1, 0, second), of(1, 1, second)].flat()
+  t.same(anglesOf({}), all(10000 ** -0.5))
+  t.same(anglesOf({ rope_parameters: { rope_type: 'axial', rope_theta: 400 } }), all(400 ** -0.5))
+})
+
 t.test('what has no arithmetic here is refused', async t => {
   for (const [value, message] of [
     [vision({ num_heads: 24 }), /hidden_size: must be a multiple of 4 · 24 heads/],
     [vision({ window_size: 20 }), /window_size: must be at least 28 pixels, a square, got 20/],
     [vision({ fullatt_block_indexes: [32] }), /fullatt_block_indexes: must be blocks from 0 to 31/],
     [vision({ out_hidden_size: 1024 }), /out_hidden_size: must be 2048/],
+    [vision({ rope_parameters: { rope_type: 'linear' } }), /rope_type: "linear" is not supported/],
+    [
+      { ...published, rope_parameters: { rope_theta: 1e6 } },
+      /rope_scaling: must not be beside rope_parameters, which transformers then does not read/,
+    ],
     [vision({ hidden_act: 'gelu' }), /hidden_act: "gelu" is not supported/],
     [vision({ spatial_patch_size: 16 }), /spatial_patch_size: 16 is not supported/],
     [{ ...published, use_sliding_window: true }, /use_sliding_window: true is not supported/],

@@ -72,14 +72,65 @@ t.test('limits of each frame do not depend on how many there are, unless all sha
     [700, 37, 1400, 84],
   ] as const)
     for (const frames of [1, 64]) t.same(of(width, height, frames), wanted)
-  t.same(
-    of(14, 14, 1, { min_pixels: 3136, max_pixels: 12845056 }),
-    [336, 336],
-    'limits of pictures do not count',
-  )
+  // As the released Qwen2.5-VL has it: in transformers these limits count for clips, too.
+  const released = { min_pixels: 3136, max_pixels: 12845056 }
+  t.same(of(14, 14, 1, released), [56, 56])
+  t.same(of(1920, 1080, 2, released), [1932, 1092])
+  t.same(of(40, 2000, 2, released), [28, 1988])
+  t.same(of(640, 480, 4, { max_pixels: 200000 }), [504, 364], 'the other limit is that of the class')
+  t.same(of(14, 14, 1, { size: { shortest_edge: 1, longest_edge: 2 }, max_pixels: 200000 }), [28, 28])
   // its grids of 4, 20 and 200 frames with cap_pixels_per_frame and max_video_tokens = 4000
   const capped = { cap_pixels_per_frame: true, max_video_tokens: 4000 }
   t.same(of(640, 480, 4, capped), [46 * 14, 34 * 14])
   t.same(of(640, 480, 20, capped), [42 * 14, 32 * 14])
   t.same(of(640, 480, 200, capped), [26 * 14, 20 * 14])
+})
+
+t.test('limits of all frames together may leave each only so many pixels', async t => {
+  const read = (value: object) =>
+    parseShape(configFields('p: ', value, []), grid, { ...defaults, each: false })
+  const of = (width: number, height: number, frames: number, value: object) => {
+    const found = sizeOfFrames({ width, height }, frames, read(value))
+    return [found.width, found.height]
+  }
+  // resize of transformers 5.18's Qwen3VLVideoProcessor
+  const few = { cap_pixels_per_frame: true, max_video_tokens: 40 }
+  const size = { shortest_edge: 4096, longest_edge: 25165824 }
+  for (const [value, width, height, frames, ...wanted] of [
+    [few, 64, 64, 2, 256, 256],
+    [few, 1920, 1080, 2, 480, 256],
+    [few, 640, 480, 4, 416, 320],
+    [few, 640, 480, 5, 416, 320],
+    [few, 640, 480, 200, 416, 320],
+    [{ cap_pixels_per_frame: true }, 640, 480, 4, 512, 384],
+    [{ cap_pixels_per_frame: true }, 640, 480, 20, 416, 320],
+    [{ cap_pixels_per_frame: true, size }, 1920, 1080, 2, 1152, 640],
+    [{ cap_pixels_per_frame: true, size }, 640, 480, 200, 384, 288],
+    [{ cap_pixels_per_frame: false }, 640, 480, 20, 224, 160],
+  ] as const)
+    t.same(of(width, height, frames, value), wanted, JSON.stringify(value))
+})
+
+t.test('limits that the processor would not read, or of which it lacks one, are refused', async t => {
+  const faultsOf = (value: object, each: boolean) => {
+    const problems: CheckpointProblem[] = []
+    parseShape(configFields('p: ', value, problems), grid, { ...defaults, each })
+    return problems.map(({ message }) => message).join('; ')
+  }
+  t.match(
+    faultsOf({ max_pixels: 20000 }, false),
+    /^p: max_pixels: is not read by the processor of this model; state size.longest_edge$/,
+  )
+  for (const each of [true, false]) {
+    t.match(
+      faultsOf({ size: { shortest_edge: 4 } }, each),
+      /^p: size: must have shortest_edge and longest_edge, has no longest_edge$/,
+    )
+    t.match(faultsOf({ size: { height: 20, width: 30 } }, each), /size.height: 20 is not supported/)
+    t.match(
+      faultsOf({ size: { shortest_edge: 4, longest_edge: 9, min_pixels: 4 } }, each),
+      /size.min_pixels: 4 is not supported/,
+    )
+  }
+  t.equal(faultsOf({ size: { min_pixels: 1, max_pixels: 2 }, min_pixels: 3136, max_pixels: 20000 }, true), '')
 })

@@ -63,3 +63,36 @@ t.test("the slow tokenizer's vocab.json and merges.txt give the same ids", async
   for (const { text, ids } of cases.encode) t.strictSame(slow.encode(text), ids)
   t.equal(slow.eosId, 397)
 })
+
+t.test('what changes ids in transformers and is not done here is refused', async t => {
+  const folder = await temporaryFolder(t)
+  const definition = JSON.parse(await readFile(fixture('prompts/tokenizer.json'), 'utf8'))
+  const config = JSON.parse(await readFile(fixture('prompts/tokenizer_config.json'), 'utf8'))
+  const open = async (changes: object, settings = {}) => {
+    await writeFile(join(folder, 'tokenizer.json'), JSON.stringify({ ...definition, ...changes }))
+    await writeFile(join(folder, 'tokenizer_config.json'), JSON.stringify({ ...config, ...settings }))
+    return openTokenizer(folder)
+  }
+  const start = { SpecialToken: { id: '<|im_start|>', type_id: 0 } }
+  const template = {
+    type: 'TemplateProcessing',
+    single: [start, { Sequence: { id: 'A', type_id: 0 } }],
+    pair: [],
+  }
+  const message = /post_processor adds <\|im_start\|> to every text; only tokenizers that add nothing/
+  await t.rejects(open({ post_processor: template }), { message })
+  const several = { type: 'Sequence', processors: [{ type: 'ByteLevel' }, template] }
+  await t.rejects(open({ post_processor: several }), { message })
+  await t.rejects(
+    open({ post_processor: { type: 'BertProcessing', sep: ['x', 1], cls: ['<|im_start|>', 2] } }),
+    {
+      message,
+    },
+  )
+  await t.resolves(open({ post_processor: { ...template, single: [{ Sequence: { id: 'A', type_id: 0 } }] } }))
+  await t.rejects(open({}, { add_prefix_space: true }), {
+    message: /pre_tokenizer must have add_prefix_space as tokenizer_config.json has it: true/,
+  })
+  const spaced = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+  await t.resolves(open({ pre_tokenizer: spaced }, { add_prefix_space: true }))
+})
