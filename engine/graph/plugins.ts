@@ -12,6 +12,7 @@ import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
 import type { Schema } from './file/schema.ts'
 import { validator } from './file/validate.ts'
+import { setPluginOf } from './part-plugins.ts'
 import type { NamedPart, PartTables, Registry } from './plan.ts'
 import { faultOfFields } from './plugin-fields.ts'
 import { loadFault } from './plugin-load-fault.ts'
@@ -109,7 +110,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
     for (const added of Object.keys(operators)) if (!before.has(added)) modules[added] = url
     adopt(module.resources, resources, isResource, 'resource', bad)
     adoptKinds(module.kinds, kinds, bad)
-    adoptParts(module.parts, registry.parts ?? {}, bad)
+    adoptParts(module.parts, registry.parts ?? {}, isPath(name) ? fileURLToPath(url) : name, bad)
     adoptForms(module.forms, forms, bad)
   }
   return {
@@ -194,7 +195,7 @@ function adopt<T extends { config: unknown }>(
 }
 
 /** Adds parts to their tables: `{ towers: { mine } }` adds the tower `mine`. */
-function adoptParts(given: unknown, tables: PartTables, bad: Complaint): void {
+function adoptParts(given: unknown, tables: PartTables, plugin: string, bad: Complaint): void {
   for (const [title, parts] of Object.entries(isObject(given) ? given : {})) {
     const table = Object.hasOwn(tables, title) ? tables[title] : undefined
     if (!table) bad('"parts" must name tables that there are', show(title), near(title, Object.keys(tables)))
@@ -207,7 +208,10 @@ function adoptParts(given: unknown, tables: PartTables, bad: Complaint): void {
         bad(`must not name a part of "${title}" that is there already`, show(name), {
           remedy: 'choose another name',
         })
-      else table?.set(name, part)
+      else {
+        table?.set(name, part)
+        setPluginOf(part, plugin)
+      }
   }
 }
 
@@ -243,9 +247,11 @@ const isResource = (value: unknown): value is Resource =>
   typeof value.open === 'function' &&
   typeof value.close === 'function'
 
+const isPath = (name: string): boolean => /^(\.{0,2}\/|[A-Za-z]:)/.test(name)
+
 /** The URL of a plugin's module; throws when there is none. */
 export function locate(name: string, folder: string): string {
-  if (/^(\.{0,2}\/|[A-Za-z]:)/.test(name)) return pathToFileURL(resolve(folder, name)).href
+  if (isPath(name)) return pathToFileURL(resolve(folder, name)).href
   try {
     return pathToFileURL(createRequire(join(folder, 'graph.json')).resolve(name)).href
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
 import { readFileSync } from '../../engine/platform/files.ts'
-import { join } from '../../engine/platform/paths.ts'
+import { dirname, join } from '../../engine/platform/paths.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
 import type { Sampling } from '../../kernels/networks/generation/token-drawing.ts'
@@ -17,11 +17,14 @@ import type { IntegersOf } from '../../kernels/networks/parameters.ts'
 import type { Precision } from '../../kernels/plan/recording.ts'
 import { resolvePath } from '../builtin.ts'
 import { templates } from '../text/template.ts'
+import { architectures } from './architectures/index.ts'
 import { type NewAdapter, targetsAmong } from './checkpoint/adapter.ts'
 import { parseModelConfig } from './checkpoint/config.ts'
 import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
+import { refuseWithoutParts } from './checkpoint/own-parts.ts'
 import { isPacked } from './checkpoint/packing.ts'
 import { expectedTensors } from './checkpoint/tensor-names.ts'
+import { connectors, languages, towers } from './parts/index.ts'
 
 /** Tokens of text that estimates assume in a prompt or a conversation beside the words of frames; they do not read the data. */
 export const assumedTokens = 256
@@ -39,6 +42,7 @@ export interface OutlineOptions {
 export function outlineOf({ path, train, precision, adapter, integersOf }: OutlineOptions): DevicelessModel {
   const file = join(resolvePath(path, 'model'), 'config.json')
   refuseUnlessFile(file)
+  refuseWithoutParts(dirname(file), { architectures, connectors, languages, towers })
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {
     eosId: 0,
     idOf: () => undefined,

@@ -2,12 +2,15 @@ import { stat } from '../../../engine/platform/files.ts'
 import { basename, dirname, join } from '../../../engine/platform/paths.ts'
 import { inside, isInside } from '../../../engine/shared/inside.ts'
 import { isObject } from '../../../engine/shared/json.ts'
+import { architectures } from '../architectures/index.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from '../files/checkpoint-error.ts'
 import { isFloatFormat } from '../files/float-formats.ts'
 import { fileProblem, readJsonFile } from '../files/json-file.ts'
 import { openSafetensors, readTensor, type SafetensorsFile, unsupportedDtype } from '../files/safetensors.ts'
+import { connectors, languages, towers } from '../parts/index.ts'
 import { parseModelConfig } from './config.ts'
 import type { ModelConfig } from './model-config.ts'
+import { refuseWithoutParts } from './own-parts.ts'
 import { checkOrder, matchPacked } from './packed-tensors.ts'
 import type { StoredTensor } from './packing.ts'
 import { type Processor, parseProcessor } from './processor.ts'
@@ -38,6 +41,7 @@ export interface Checkpoint {
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   refuseOther(folder)
+  refuseWithoutParts(folder, { architectures, connectors, languages, towers })
   const configPath = join(folder, 'config.json')
   const configJson = await readJsonFile(configPath)
   const tokenizer = await openTokenizer(folder)

@@ -1,6 +1,7 @@
 import type { Connector, LanguageModel, Tower } from '../../../kernels/networks/shape.ts'
 import type { TemplateName } from '../../text/template.ts'
 import type { Part } from '../parts/part.ts'
+import type { OwnPart } from './own-parts.ts'
 import type { StoredIntegers } from './packing.ts'
 import type { ProcessorKind } from './processor.ts'
 
@@ -22,6 +23,8 @@ export interface ModelConfig {
   readonly template: TemplateName
   /** How matrices are packed that the checkpoint holds as integers; undefined where all are floats. */
   readonly integers?: StoredIntegers
+  /** The parts that plugins have; undefined where all are flow's own. */
+  readonly ownParts?: readonly OwnPart[]
 }
 
 /** Names of tensors: our own, which all models share, and those of the checkpoint's files. */

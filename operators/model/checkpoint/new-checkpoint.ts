@@ -8,6 +8,7 @@ import { readJsonFile } from '../files/json-file.ts'
 import type { TensorToWrite } from '../files/safetensors-write.ts'
 import { parseModelConfig } from './config.ts'
 import { initialBytes } from './initial-weights.ts'
+import { writeOwnParts } from './own-parts.ts'
 import { processorJson } from './processor.ts'
 import { storedTensors } from './tensor-names.ts'
 import { openTokenizer } from './tokenizer.ts'
@@ -54,6 +55,7 @@ export async function* writeNewCheckpoint(folder: string, of: NewCheckpoint): As
     return { name: config.names.stored(name), shape, dtype: format, chunks }
   })
   yield* writeShards(folder, tensors, of.shardBytes ?? usualShardBytes)
+  writeOwnParts(folder, config.ownParts)
   // Last, because a folder without it is no checkpoint: after an interruption it can be written again.
   await write('config.json', { ...(isObject(json) && json), torch_dtype: of.dtype })
 }

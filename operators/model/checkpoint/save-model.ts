@@ -13,6 +13,7 @@ import { uploadTensors } from '../files/upload.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts'
 import { type LoadedModel, placesOf } from './load-model.ts'
+import { writeOwnParts } from './own-parts.ts'
 
 /**
  * Writes the model like the folder that it came from: the same files, names, shapes, types and order of tensors;
@@ -69,6 +70,7 @@ export async function exportModel(
   makeFolder(folder)
   const names = (await readdir(checkpoint.folder)).filter(name => otherFiles.test(name))
   for (const name of names) await copyFile(join(checkpoint.folder, name), join(folder, name))
+  writeOwnParts(folder, checkpoint.config.ownParts)
   for (const file of checkpoint.files)
     await writeWholeFile(
       join(folder, basename(file.path)),
@@ -82,7 +84,7 @@ const stateName = 'state.json'
 
 /** Names of the files of a model other than weights. */
 export const otherFiles =
-  /^((config|asked|generation_config|((video_)?pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
+  /^((config|asked|parts|generation_config|((video_)?pre)?processor_config|tokenizer(_config)?|special_tokens_map|added_tokens|vocab|chat_template|model\.safetensors\.index)\.json|merges\.txt|tokenizer\.model|chat_template\.jinja)$/
 
 interface Sources {
   checkpoint: Checkpoint

@@ -115,7 +115,7 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, architectures: ['LlavaForConditionalGeneration'] },
     'unsupported-model',
-    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel, Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration',
+    'architectures: ["LlavaForConditionalGeneration"] is not supported; supported: TinyLlavaForConditionalGeneration, SmolVLMForConditionalGeneration, InternVLForConditionalGeneration, InternVLChatModel, Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration; a plugin adds others (--plugin FILE)',
   ],
   [
     { ...tinyConfig, model_type: 'llava' },
@@ -126,17 +126,17 @@ const faults: [config: object, code: string, message: string][] = [
   [
     { ...tinyConfig, connector_type: 'mlp2x_gelu' },
     'unsupported-model',
-    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler" or "pixelshuffle" or "pixelshufflemlp"',
+    'connector_type: "mlp2x_gelu" is not supported; supported: names with "groupresampler" or "naiveresampler" or "pixelshuffle" or "pixelshufflemlp"; a plugin adds others (--plugin FILE)',
   ],
   [
     { ...tinyConfig, llm_model_name_or_path: 'microsoft/phi-2' },
     'unsupported-model',
-    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2" or "qwen3" or "llama"',
+    'llm_model_name_or_path: "microsoft/phi-2" is not supported; supported: names with "qwen2" or "qwen3" or "llama"; a plugin adds others (--plugin FILE)',
   ],
   [
     { ...tinyConfig, vision_model_name_or_path: 'openai/clip-vit:siglip' },
     'unsupported-model',
-    'vision_model_name_or_path: "openai/clip-vit:siglip" is not supported; supported: names with "siglip" or "internvit"',
+    'vision_model_name_or_path: "openai/clip-vit:siglip" is not supported; supported: names with "siglip" or "internvit"; a plugin adds others (--plugin FILE)',
   ],
   [
     withText({ model_type: 'llama' }),
