@@ -1,11 +1,12 @@
 import type { Mask } from '../attention/softmax.ts'
-import type { Tensor } from '../device/tensor.ts'
+import { sizeOf, type Tensor } from '../device/tensor.ts'
 import { addRows, gatherInto } from '../layers/gather.ts'
 import type { Pass } from '../layers/pass.ts'
 import type { Recompute } from '../layers/recompute.ts'
 import { type Rotation, rotationTables, streamRotation } from '../layers/rope.ts'
 import { derived } from '../plan/derived.ts'
 import type { Recording } from '../plan/recording.ts'
+import { ofShape } from './expected-shape.ts'
 import { attendWithin, embeddingTable } from './language-weights.ts'
 import { type Packed, positionRoom, type Sequence } from './packing.ts'
 import type { ParameterSet } from './parameters.ts'
@@ -39,7 +40,7 @@ export function hiddenStates(
   const visuals = sequences.map(sequence => {
     const { pixels } = sequence
     const features = sequence.features ?? (pixels && towerFeatures(pass, weights, shape.vision, pixels))
-    return features && shape.connector.record(pass, weights, features)
+    return features && visualTokens(pass, { weights, shape }, features)
   })
   const { rows } = packed.packing
   const embeddings = pass.output('embeddings', [rows, shape.language.hidden], visuals, [table])
@@ -66,7 +67,17 @@ export function hiddenStates(
   const after = (layer: number, x: Tensor) => deepened(pass, x, layer, { visuals, packed, shape })
   const options = { embeddings, rotation, attend, recompute, attendedType, after }
   const hidden = shape.language.record(pass, weights, options)
-  return { embeddings, hidden }
+  return { embeddings, hidden: ofShape(hidden, [rows, shape.language.hidden], 'a language model') }
+}
+
+/** The visual tokens of features, and what the connector has for layers below them. */
+function visualTokens(
+  pass: Pass,
+  { weights, shape: { connector, language } }: { weights: ParameterSet; shape: ModelShape },
+  features: Tensor,
+): Tensor {
+  const count = connector.visualTokens(sizeOf(features.shape.slice(0, -1))) * ((connector.deep ?? 0) + 1)
+  return ofShape(connector.record(pass, weights, features), [count, language.hidden], 'a connector')
 }
 
 /** The rotations of packed rows: by one position each, or by three. */

@@ -26,6 +26,7 @@ import type { StoredTensor } from './checkpoint/packing.ts'
 import { trainedState } from './checkpoint/trained-state.ts'
 import { CheckpointError } from './files/checkpoint-error.ts'
 import { bytesPerElement } from './files/float-formats.ts'
+import { refuseUnrecordable } from './recordable.ts'
 import { modelSizes, outlineOf, weightsMemory } from './sizes.ts'
 
 const fields = {
@@ -118,6 +119,7 @@ export default resource({
   async inspect(given, { parts = [], name = '' }) {
     const config = trainedOf(given)
     const { checkpoint, source } = await openFiles(config)
+    if (checkpoint.config.ownParts) refuseUnrecordable(paperOf(config), checkpoint)
     const { dtypes, bytes } = storedIn(checkpoint)
     const adapted = source ? `, an adapter of rank ${source.rank} on ${source.targets.length} layers` : ''
     const other = otherwise(config, parts, name)
