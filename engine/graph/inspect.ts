@@ -13,11 +13,13 @@ import { hide, hideIn } from './secrets.ts'
 export interface Inspected {
   /** Lines for people, each with the name of its part. */
   remarks: string[]
+  /** Lines about what could not be looked at, and is there only when the graph runs. */
+  unchecked: string[]
   problems: Problem[]
   warnings: Problem[]
 }
 
-/** Looks at the value of a config field: what is wrong, a remark, or that what it names will be there only when the graph runs. */
+/** Looks at the value of a config field: what is wrong, or what will be there only when the graph runs, in words or `later`. */
 export type LookAt = (
   name: string,
   field: Field,
@@ -29,7 +31,7 @@ export type LookAt = (
  * resource inspects, unless a path of the part is already known to be wrong or will be made later. A brief look takes less than a second.
  */
 export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false } = {}): Promise<Inspected> {
-  const found: Inspected = { remarks: [], problems: [], warnings: [] }
+  const found: Inspected = { remarks: [], unchecked: [], problems: [], warnings: [] }
   const [sizes, outlines] = [sizesOf(plan.resources), outlinesOf(plan.resources)]
   const parts: Part[] = [
     ...plan.resources.map(part => ({ part, type: part.resource, allowed: 0 })),
@@ -42,7 +44,9 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
     if (namesOneOf(faulty, part, type.config, plan)) continue
     const { name, scope } = part
     const known = { sizes: sizes(scope), outline: outlines(scope), isBrief, name, parts: whole }
-    for (const finding of await findingsOf(part, type, known, lookAt)) {
+    const { findings, unchecked } = await findingsOf(part, type, known, lookAt)
+    found.unchecked.push(...unchecked.map(line => hide(`${part.name}: ${line}`, plan.secrets)))
+    for (const finding of findings) {
       if (typeof finding !== 'string' && finding.endsEarly && isBrief) continue
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
@@ -142,8 +146,9 @@ async function findingsOf(
   type: Part['type'],
   known: Outlines,
   lookAt: LookAt,
-): Promise<readonly (string | Finding)[]> {
+): Promise<{ findings: readonly (string | Finding)[]; unchecked: readonly string[] }> {
   const findings: (string | Finding)[] = []
+  const unchecked: string[] = []
   let isLater = false
   for (const [field, declared] of Object.entries(type.config)) {
     const value = config[field]
@@ -152,14 +157,14 @@ async function findingsOf(
     if (seen === 'later') isLater = true
     else if (typeof seen === 'string') {
       isLater = true
-      findings.push(seen)
+      unchecked.push(seen)
     } else if (seen) findings.push({ field, ...seen })
   }
-  if (isLater || findings.length > 0 || !type.inspect) return findings
+  if (isLater || findings.length > 0 || !type.inspect) return { findings, unchecked }
   try {
-    return await type.inspect(config, known)
+    return { findings: await type.inspect(config, known), unchecked }
   } catch (error) {
-    return [thrown(error, config, type.config)]
+    return { findings: [thrown(error, config, type.config)], unchecked }
   }
 }
 

@@ -3,7 +3,7 @@ import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
 import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
-import { Checkpoints } from './checkpoint/checkpoint.ts'
+import { Checkpoints, lost } from './checkpoint/checkpoint.ts'
 import { type RunState, readState } from './checkpoint/folder.ts'
 import { RunError } from './error.ts'
 import type { Lease } from './items/lease.ts'
@@ -13,7 +13,6 @@ import { Lifetimes } from './lifetimes.ts'
 import { linkedRun } from './linked.ts'
 import type { CheckpointPart, Services } from './node/context.ts'
 import type { Cursor } from './node/cursor.ts'
-import { shownItem } from './node/fault.ts'
 import type { NodeHost } from './node/host.ts'
 import { Network } from './node/network.ts'
 import { Scheduler } from './node/scheduler.ts'
@@ -24,7 +23,7 @@ import { Journal } from './record/journal.ts'
 import { describeRun, otherFamily } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
-import { excessOf, shownBound } from './skips.ts'
+import { excessOf, skippedLine } from './skips.ts'
 import { type Run, type RunOptions, type RunSummary, statusOf } from './summary.ts'
 
 /** Starts a checked graph. */
@@ -148,8 +147,7 @@ class GraphRun implements NodeHost, Services {
     this.ledger.skip(node.name)
     for (const trace of item.traces) if (trace instanceof Origin) trace.skip(node.name, item.key, error)
     this.#journal?.bury(node, item, error)
-    const said = `skipped ${shownItem(item)}: ${messageOf(error)}${shownBound(node)}`
-    this.log(`${node.name}: ${said}`, 'warn', node.name)
+    this.log(skippedLine(node, item, error), 'warn', node.name)
     this.#refuseSkipped(false)
   }
 
@@ -178,7 +176,8 @@ class GraphRun implements NodeHost, Services {
 
   checkpoint(part: CheckpointPart, state: Durable): void {
     this.#options.link?.durable(part, state)
-    this.#checkpoints?.register(part, state)
+    if (this.#checkpoints) this.#checkpoints.register(part, state)
+    else if (part.kind === 'resource' && this.#options.link?.isHome !== false) this.log(lost(part), 'warn')
   }
 
   record = (stream: string, entry: Readonly<Record<string, unknown>>): void => {

@@ -1,8 +1,11 @@
 import { locate } from '../graph/flatten/flat.ts'
 import { paramAt } from '../graph/flatten/param-at.ts'
 import type { PlannedNode } from '../graph/plan.ts'
+import { messageOf } from '../shared/errors.ts'
 import { number } from '../shared/number.ts'
 import { RunError } from './error.ts'
+import type { Lease } from './items/lease.ts'
+import { shownItem } from './node/fault.ts'
 
 /** A run of fewer items is judged while it runs as if it had this many: its first broken item must not end it. */
 const fewest = 100
@@ -38,8 +41,12 @@ export function excessOf(
   )
 }
 
-/** What the log adds to the line about a skipped item of a node that may skip a share; else ''. */
-export function shownBound(node: PlannedNode): string {
+/** The line of the log about a skipped item. */
+export const skippedLine = (node: PlannedNode, item: Lease, error: unknown): string =>
+  `${node.name}: skipped ${shownItem(item)}: ${messageOf(error)}${shownBound(node)}`
+
+/** What it adds for a node that may skip a share; else ''. */
+function shownBound(node: PlannedNode): string {
   const { onError } = node
   if (typeof onError !== 'object' || onError.skip === undefined) return ''
   return ` (at most ${number(100 * onError.skip)} % of all items may be skipped: ${boundOf(node).by})`

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { loadGraph } from '../../engine/graph/check.ts'
+import { checkGraph, loadGraph } from '../../engine/graph/check.ts'
 import { advantagesOf, type EstimatorOptions } from '../../operators/grpo/estimators.ts'
 import { grpoLoss, type LossOptions } from '../../operators/grpo/loss.ts'
 import { operators, resources } from '../../operators/index.ts'
@@ -98,4 +98,18 @@ t.test('presets that differ give other numbers', async t => {
   ]
   const losses = names.map(name => numbersOf(name).numbers[0].toFixed(6))
   t.equal(new Set(losses).size, names.length, losses.join(' '))
+})
+
+t.test('every graph that trains keeps what it learns', t => {
+  const graphs = join(repository, 'graphs')
+  const files = readdirSync(graphs, { recursive: true, encoding: 'utf8' })
+  const trained: string[] = []
+  for (const name of files.filter(file => file.endsWith('.json') && !file.startsWith('parts'))) {
+    const { plan } = checkGraph(join(graphs, name), { operators, resources }, { set: [] })
+    if (!plan?.resources.some(({ resourceName }) => resourceName === 'adamw')) continue
+    trained.push(name)
+    t.ok(plan.checkpoint, name)
+  }
+  t.ok(trained.includes('presets/published.json') && trained.length > 15, trained.join(', '))
+  t.end()
 })

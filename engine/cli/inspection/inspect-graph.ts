@@ -1,18 +1,23 @@
 import { inspectPlan } from '../../graph/inspect.ts'
 import { knobsOf, planMemory } from '../../graph/memory.ts'
-import type { Plan } from '../../graph/plan.ts'
+import type { Plan, Registry } from '../../graph/plan.ts'
 import type { Problem } from '../../graph/problem.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { bytesOnGpu } from '../process-memory.ts'
 import type { GpuMemory } from './gpu-memory.ts'
 import { lookAtPath, unwritable } from './named-paths.ts'
+import { uncheckedCode } from './unchecked-code.ts'
 
 /** Everything that a run of a checked graph would fail on, as far as it can be found without a device. */
-export async function inspectGraph(plan: Plan, memory: GpuMemory | undefined, learners = 1) {
-  const { remarks, problems, warnings } = await inspectPlan(plan, lookAtPath)
+export async function inspectGraph(
+  plan: Plan,
+  { memory, learners, registry }: { memory: GpuMemory | undefined; learners: number; registry: Registry },
+) {
+  const { remarks, unchecked, problems, warnings } = await inspectPlan(plan, lookAtPath)
   const { remark, problem } = fitIn(plan, memory, bytesOnGpu(plan, { learners }))
   return {
     remarks: remark === undefined ? remarks : [...remarks, remark],
+    unchecked: [...unchecked, ...uncheckedCode(plan, registry)],
     problems: [...problems, ...runFolder(), ...(problem ? [problem] : [])],
     warnings,
   }

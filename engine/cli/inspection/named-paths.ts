@@ -24,7 +24,8 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     const remedy = `give the path of ${wanted}, seen from the working directory`
     return { rule, lines: [`${path}: not there${nearPath(path)}`], code: 'missing-file', remedy }
   } catch (error) {
-    if (error instanceof BuiltinError && error.code === 'no-builtin') return unmakeable(rule) ?? 'later'
+    if (error instanceof BuiltinError && error.code === 'no-builtin')
+      return unmakeable(rule) ?? `${value}: the first run that names it makes it`
     const faulty = { rule, lines: [messageOf(error)], code: codeOf(error) ?? 'failed' }
     if (error instanceof BuiltinError) return { ...faulty, remedy: 'write one of the names that there are' }
     if (!(error instanceof HubError)) throw error
@@ -32,7 +33,10 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     if (error.code !== 'hub-missing') return { ...faulty, remedy: 'write OWNER/NAME, or hf:OWNER/NAME/PATH' }
     if (isOffline(process.env))
       return { ...faulty, lines: [`${value}: not in the cache, and HF_HUB_OFFLINE is set`], remedy }
-    return `${value} is no path here${nearPath(value)}; flow run looks for it on the Hugging Face hub`
+    const isFile = value.startsWith('hf:')
+    const what = isFile ? 'its rows' : 'its files, what they hold, and the memory that they take'
+    const near = isFile ? '' : `no path here${nearPath(value)}, and `
+    return `${value}: ${near}not in the cache of the Hugging Face hub. flow run downloads it; until then nobody knows whether it exists, ${what}`
   }
 }
 

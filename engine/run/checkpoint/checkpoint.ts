@@ -35,6 +35,10 @@ export interface CheckpointHost {
   fail(error: unknown): void
 }
 
+/** What a run says of a part with state whose graph keeps none. */
+export const lost = ({ name }: CheckpointPart): string =>
+  `${name}: the graph has no "checkpoint", so what it learns is lost at the end; "checkpoint": { "every": 0 } keeps it`
+
 /** Decides when sources wait, and writes the checkpoints of a run. */
 export class Checkpoints {
   readonly #cadence: Cadence
