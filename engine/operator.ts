@@ -230,6 +230,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly team?: Teamed<F, Context>
   /** Names on its items, such as those of rewards, that it adds and needs: `flow check` refuses a name that no node before it adds. */
   marks?(config: Config<F>): Marks
+  /** Metrics that it records, where the named `rewards` are on its items: `flow check` refuses another name in `checkpoint.best`. */
+  metrics?(config: Config<F>, rewards: readonly string[]): readonly string[]
   /** Set when `run` has lasting effects, e.g. writes a file: then its outputs may be left unconnected. */
   readonly effects?: boolean
   /** Values of the names in the shapes of its ports, as far as config and resources decide them. */

@@ -4,6 +4,7 @@ import { dirname, join } from '../platform/paths.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
+import { checkBest } from './checks/best.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected, nameEnds } from './checks/edges.ts'
 import { kindChecks } from './checks/kinds.ts'
@@ -128,6 +129,7 @@ function checkWith(
   if (problems.length === 0) {
     checkPairs(nodes, problems)
     checkMarks(nodes, registry, problems)
+    checkBest(nodes, level.checkpoint?.best ?? '', registry, problems)
   }
   const outward = new Set([...level.outputs.values()].map(endName))
   const remarks = [

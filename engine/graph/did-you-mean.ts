@@ -1,14 +1,16 @@
 /** The candidate most like a name: it differs by a few slips, or one begins with the other. Undefined when none does. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const allowed = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3))
-  let best: { name: string; distance: number } | undefined
+  let best: { name: string; distance: number; slips: number } | undefined
   for (const candidate of candidates) {
     const begins =
       Math.min(name.length, candidate.length) >= 3 &&
       (candidate.startsWith(name) || name.startsWith(candidate))
-    const distance = begins ? Math.min(1, distanceBetween(name, candidate)) : distanceBetween(name, candidate)
-    if (distance <= allowed && distance < (best?.distance ?? Number.POSITIVE_INFINITY))
-      best = { name: candidate, distance }
+    const slips = distanceBetween(name, candidate)
+    const distance = begins ? Math.min(1, slips) : slips
+    if (distance > allowed) continue
+    if (!best || distance < best.distance || (distance === best.distance && slips < best.slips))
+      best = { name: candidate, distance, slips }
   }
   return best?.name
 }

@@ -1,7 +1,8 @@
 import { groupLoss } from '../grpo/group-loss.ts'
+import { updateMetricNames } from '../grpo/update-groups.ts'
 import { dpoLoss } from './loss.ts'
 
-export default groupLoss(
+const update = groupLoss(
   'Updates the policy with the gradient of the DPO loss of pairs, and records metrics.',
   dpoLoss,
   {
@@ -25,3 +26,11 @@ export default groupLoss(
     },
   },
 )
+
+export default {
+  ...update,
+  metrics: (_config: unknown, rewards: readonly string[]) => [
+    ...updateMetricNames(rewards),
+    ...['dpo/chosen', 'dpo/rejected', 'dpo/margin', 'dpo/accuracy'],
+  ],
+}

@@ -22,6 +22,7 @@ export default operator({
   },
   drops: true,
   serial: true,
+  metrics: (_config, rewards) => [...rewards, 'reward', 'finished', 'length'].map(name => `eval/${name}`),
   run: ({ groups, versions }, _config, context) => {
     let answered: Completion[] = []
     let count = 0

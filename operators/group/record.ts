@@ -2,7 +2,7 @@ import { tap } from 'rxjs'
 import { type Context, operator } from '../../engine/operator.ts'
 import { readFile, writeFile } from '../../engine/platform/files.ts'
 import { join } from '../../engine/platform/paths.ts'
-import { groupMetrics, type MeasuredGroup, sampleRecords } from '../grpo/group-metrics.ts'
+import { groupMetricNames, groupMetrics, type MeasuredGroup, sampleRecords } from '../grpo/group-metrics.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { addGroup, atEnd, nothingSeen, type StillRewards } from './still-rewards.ts'
@@ -45,6 +45,8 @@ export default operator({
   effects: true,
   drops: false,
   serial: true,
+  metrics: ({ name, metrics }, rewards) =>
+    metrics ? groupMetricNames(rewards).map(one => (name ? `${name}/${one}` : one)) : [],
   run: ({ groups }, { name, samples, metrics, groupsPerUpdate, updatesPerBatch }, context) => {
     const kept = keptBatch(context)
     const warn = (said: string | undefined) => {

@@ -34,6 +34,22 @@ export function groupMetrics(groups: readonly MeasuredGroup[]): Record<string, n
   }
 }
 
+/** Their names, where these rewards are on the completions. */
+export const groupMetricNames = (rewards: readonly string[]): string[] => [
+  'reward',
+  'reward_std',
+  ...rewards.map(name => `rewards/${name}`),
+  'frac_reward_zero_std',
+  'truncated',
+  'completion_length',
+  'completions/mean_length',
+  'completions/min_length',
+  'completions/max_length',
+  'completions/mean_terminated_length',
+  'completions/clipped_ratio',
+  'dropped_groups',
+]
+
 /** Groups that a filter dropped before these; absent without a filter. */
 function droppedOf(groups: readonly MeasuredGroup[]): Record<string, number> {
   const counts = groups.flatMap(({ droppedBefore }) => droppedBefore ?? [])

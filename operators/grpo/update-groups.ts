@@ -11,7 +11,7 @@ import type {
 import { at } from '../../engine/shared/at.ts'
 import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import type { Group } from '../kinds.ts'
-import type { ScheduledOptimizer } from '../model/adamw.ts'
+import { type ScheduledOptimizer, scalingMetricNames } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { scoreMemory, trainMemory } from '../model/sizes.ts'
 import { refuseOtherWeights } from '../model/summed-gradients.ts'
@@ -20,7 +20,7 @@ import { collect, type Member } from '../stream/collect.ts'
 import { type AlarmOptions, type Alarms, alarmFields, alarms } from './alarms.ts'
 import { entropyWeight, steered } from './entropy.ts'
 import { GroupError } from './group-error.ts'
-import { generationPace, groupMetrics } from './group-metrics.ts'
+import { generationPace, groupMetricNames, groupMetrics } from './group-metrics.ts'
 import { grpoLoss, type LossFunction } from './loss.ts'
 import { moveReference, type ReferenceOptions } from './moving-reference.ts'
 import { type PrepareOptions, prepare, prepareFields, type UpdateShare } from './prepare.ts'
@@ -128,6 +128,14 @@ export const groupTeam = {
     prompt: made?.file === undefined ? prompt : { ...prompt, made },
   }),
 } as const
+
+/** The names of what `updateGroups` records, beside `step` and `key`. */
+export const updateMetricNames = (rewards: readonly string[]): string[] => [
+  ...['loss', 'kl', 'grad_norm', 'entropy', 'clip_ratio/low_mean', 'clip_ratio/high_mean'],
+  ...['clip_ratio/region_mean', ...scalingMetricNames, ...groupMetricNames(rewards)],
+  ...['policy_lag', 'generate_seconds', 'tokens_per_second', 'skipped', 'entropy_coef'],
+  ...['learning_rate', 'update_seconds', 'seconds'],
+]
 
 /**
  * Updates the policy with the gradient of a loss of groups, and records metrics. A group is one sequence, its prompt

@@ -3,7 +3,14 @@ import { groupPort } from '../ports.ts'
 import { GroupError } from './group-error.ts'
 import { lossFields } from './loss.ts'
 import { referenceFields } from './moving-reference.ts'
-import { groupLearner, groupTeam, updateFields, updateGroups, updateMemory } from './update-groups.ts'
+import {
+  groupLearner,
+  groupTeam,
+  updateFields,
+  updateGroups,
+  updateMemory,
+  updateMetricNames,
+} from './update-groups.ts'
 
 export default operator({
   summary: 'Updates the policy with the gradient of the GRPO loss of groups, and records metrics.',
@@ -25,6 +32,7 @@ export default operator({
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
   memory: updateMemory,
+  metrics: (_config, rewards) => updateMetricNames(rewards),
   team: { ...groupTeam, work: (config, context) => groupLearner(config, context).learn },
   async inspect({ beta, reference }) {
     if (beta === 0 || reference !== '') return []

@@ -16,6 +16,8 @@ export interface ScheduledOptimizer extends Optimizer {
 }
 
 /** Metrics of an update that only a float16 model has: its loss scale, and counts that should be 0. */
+export const scalingMetricNames = ['loss_scale', 'skipped_updates', 'float16_cuts'] as const
+
 export function scalingMetrics(scaling: Update['scaling']) {
   if (!scaling) return {}
   const { scale, skippedSteps, cuts } = scaling

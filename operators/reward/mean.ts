@@ -11,6 +11,7 @@ export default operator({
   inputs: { groups: groupPort },
   outputs: {},
   effects: true,
+  metrics: ({ name }, rewards) => rewards.map(reward => `${name}/${reward}`),
   run: ({ groups }, { name }, context) => {
     const sums = new Map<string, number>()
     let count = 0

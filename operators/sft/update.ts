@@ -1,6 +1,6 @@
 import { type Config, type Context, type Fields, operator, type Team } from '../../engine/operator.ts'
 import type { Example } from '../kinds.ts'
-import type { ScheduledOptimizer } from '../model/adamw.ts'
+import { type ScheduledOptimizer, scalingMetricNames } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { learnMemory } from '../model/sizes.ts'
 import { refuseOtherWeights } from '../model/summed-gradients.ts'
@@ -52,6 +52,10 @@ export default operator({
   credits: ({ batchSize, accumulation }) => batchSize * accumulation,
   collects: ({ batchSize, accumulation }) => batchSize * accumulation,
   memory: ({ model, batchSize }, { outline, dims }) => learnMemory(outline(model), batchSize, dims.F),
+  metrics: () => [
+    ...['loss', 'grad_norm', 'tokens', ...scalingMetricNames, 'learning_rate'],
+    ...['skipped', 'examples', 'update_seconds', 'seconds'],
+  ],
   team: { pieces: 'accumulation', items: ({ batchSize }) => batchSize, work: learner },
   run: ({ examples }, config, context) => {
     const { batchSize, accumulation } = config
