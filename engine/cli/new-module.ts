@@ -6,7 +6,7 @@ import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 import type { NewFiles } from './new-kernel.ts'
 
-/** `flow new operator`, `reward`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
+/** `flow new operator`, `reward`, `tower`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
 export function moduleFiles(kind: ModuleKind, name: string, folder: string, base?: string): NewFiles {
   if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
     throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
@@ -21,12 +21,13 @@ export function moduleFiles(kind: ModuleKind, name: string, folder: string, base
   return { files, test: `node --test ${Object.keys(files).at(-1)}` }
 }
 
-export const moduleKinds = ['operator', 'reward', 'graph', 'preset'] as const
+export const moduleKinds = ['operator', 'reward', 'tower', 'graph', 'preset'] as const
 export type ModuleKind = (typeof moduleKinds)[number]
 
 const templates: Record<ModuleKind, (name: string, base: string) => Record<string, string>> = {
   operator: operatorFiles,
   reward: rewardFiles,
+  tower: towerFiles,
   graph: graphFiles,
   preset: presetFiles,
 }
@@ -109,6 +110,51 @@ test('a short completion earns 1, a long one 0', () => {
 test('it does what every operator must', async () => {
   const groups = [{ prompt, completions: [completion] }]
   assert.deepEqual(await faultsOf(operators['${name}'], { items: { groups } }), [])
+})
+`,
+  }
+}
+
+function towerFiles(name: string): Record<string, string> {
+  const file = fileOf(name)
+  return {
+    [`${file}.mjs`]: `import { layerScale, parameter, siglip } from '${packageName}/parts'
+
+/** The version of flow's operator contract that this was written for. */
+export const api = ${apiVersion}
+
+/** A weight of its own, by the name that files have. */
+const scale = 'vision_tower._vision_tower.vision_model.feature_scale'
+
+/** SigLIP, but each channel of its features is multiplied by a learned number. */
+function parse(fields, use) {
+  const part = siglip(fields, use)
+  const withScale = tensors => new Map([...tensors, [scale, [part.network.hidden]]])
+  return {
+    ...part,
+    kind: '${name}',
+    tensors: withScale(part.tensors),
+    stored: withScale(part.stored),
+    network: {
+      ...part.network,
+      record: (pass, weights, pixels) =>
+        layerScale(pass, part.network.record(pass, weights, pixels), parameter(weights, scale)),
+    },
+  }
+}
+
+/** A checkpoint's config.json names it: "vision_model_name_or_path": "${name}". */
+export const parts = {
+  towers: { '${name}': { summary: 'SigLIP whose features are scaled channel by channel.', parse } },
+}
+`,
+    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { partFaultsOf } from '${packageName}/testing'
+import { parts } from './${file}.mjs'
+
+test('it does what every tower must: names, shapes, gradients', async () => {
+  assert.deepEqual(await partFaultsOf(parts), [])
 })
 `,
   }

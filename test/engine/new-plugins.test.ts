@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { repository } from '../fixtures.ts'
 import { flow, graphOf, home, lines, node, nodeIn, write } from './installed.ts'
 
 t.setTimeout(800_000)
@@ -121,4 +122,37 @@ t.test('what flow new writes works in an empty folder and in one of CommonJS mod
       'it is installed',
     )
   }
+})
+
+t.test('a tower that flow new writes keeps its contract and is part of a new checkpoint', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'flow-tower-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const { out } = nodeIn(folder, flow, 'new', 'tower', 'my-siglip')
+  const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
+  const tested = nodeIn(folder, ...call.split(' '))
+  t.equal(tested.code, 0, tested.out)
+  const config = JSON.parse(
+    readFileSync(join(repository, 'operators/model/configurations/small.json'), 'utf8'),
+  )
+  writeFileSync(
+    join(folder, 'config.json'),
+    JSON.stringify({ ...config, vision_model_name_or_path: 'my-siglip' }),
+  )
+  const made = ['new', 'checkpoint', '--config', 'config.json', '--out', 'model']
+  const { code, complaints } = nodeIn(folder, flow, ...made, '--plugin', './my-siglip.mjs')
+  t.equal(code, 0, complaints)
+  t.match(JSON.parse(readFileSync(join(folder, 'model/parts.json'), 'utf8')), {
+    parts: [{ table: 'towers', name: 'my-siglip', plugin: /my-siglip\.mjs$/ }],
+  })
+  const nodes = { samples: { operator: 'read.jsonl', config: { path: 'n.jsonl' } } }
+  const model = { resource: 'model', config: { path: './model' } }
+  writeFileSync(join(folder, 'n.jsonl'), '1\n')
+  writeFileSync(join(folder, 'g.json'), graphOf([], nodes, { resources: { model } }))
+  t.equal(nodeIn(folder, flow, 'check', 'g.json', '--plugin', './my-siglip.mjs').code, 0)
+  const forgotten = nodeIn(folder, flow, 'check', 'g.json')
+  t.equal(forgotten.code, 2, forgotten.out)
+  t.match(
+    forgotten.out + forgotten.complaints,
+    /"my-siglip" among the towers, which the plugin .*my-siglip\.mjs has and no loaded one does:\s+add\s+--plugin /,
+  )
 })

@@ -13,8 +13,8 @@ import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
-  summary: 'Writes an operator, reward, graph, preset or kernel with its test, or a checkpoint.',
-  usage: 'operator NAME | reward NAME | graph NAME | preset NAME | kernel NAME | checkpoint',
+  summary: 'Writes an operator, reward, tower, graph, preset or kernel with its test, or a checkpoint.',
+  usage: 'operator|reward|tower|graph|preset|kernel NAME | checkpoint',
   flags: {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },
     room: {
@@ -31,6 +31,7 @@ export const make: Verb = {
   },
   example: `npx flow new operator my.shout --out my-operators
 npx flow new reward my.brief --out my-rewards
+npx flow new tower my-siglip --out my-towers
 npx flow new preset my-grpo --extends flow:presets/trl-grpo.json --out my-presets
 npx flow new kernel leaky-relu --out my-kernels
 npx flow new checkpoint --config builtin:configurations/small.json --out my-model`,
@@ -40,7 +41,7 @@ npx flow new checkpoint --config builtin:configurations/small.json --out my-mode
     const [kind, name, ...rest] = words.positional
     if ((kind !== 'kernel' && !isModuleKind(kind)) || name === undefined || rest.length > 0)
       throw new UsageError(
-        `must be "operator NAME", "reward NAME", "graph NAME", "preset NAME", "kernel NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
+        `must be "operator NAME", "reward NAME", "tower NAME", "graph NAME", "preset NAME", "kernel NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
       )
     const { files, test } =
       kind === 'kernel'
