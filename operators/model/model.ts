@@ -48,7 +48,7 @@ const fields = {
     enum: ['frozen', 'partial', 'full'],
     default: 'frozen',
     description:
-      'Training of the vision tower: none (frozen), its blocks from `visionTuneFrom` on (partial), or all of it (full). For supervised training only.',
+      'Training of the vision tower: none (frozen), its blocks from `visionTuneFrom` on (partial), or all of it (full). As in the published code, partial means blocks alone: weights before and after them, such as the last norm of SmolVLM, stay as they are. For supervised training only.',
   },
   visionTuneFrom: {
     type: 'integer',

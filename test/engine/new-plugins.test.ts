@@ -144,9 +144,12 @@ t.test('a tower that flow new writes keeps its contract and is part of a new che
   t.match(JSON.parse(readFileSync(join(folder, 'model/parts.json'), 'utf8')), {
     parts: [{ table: 'towers', name: 'my-siglip', plugin: /my-siglip\.mjs$/ }],
   })
-  const nodes = { samples: { operator: 'read.jsonl', config: { path: 'n.jsonl' } } }
+  const nodes = {
+    samples: { operator: 'read.questions', config: { path: 'builtin:shapes/train.jsonl', limit: 1 } },
+    clips: { operator: 'video.decode', from: { samples: 'samples.samples' } },
+    frames: { operator: 'video.sample', config: { model: 'model' }, from: { clips: 'clips.clips' } },
+  }
   const model = { resource: 'model', config: { path: './model' } }
-  writeFileSync(join(folder, 'n.jsonl'), '1\n')
   writeFileSync(join(folder, 'g.json'), graphOf([], nodes, { resources: { model } }))
   t.equal(nodeIn(folder, flow, 'check', 'g.json', '--plugin', './my-siglip.mjs').code, 0)
   const forgotten = nodeIn(folder, flow, 'check', 'g.json')
