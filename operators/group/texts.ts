@@ -1,8 +1,12 @@
+import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import { operator } from '../../engine/operator.ts'
 import { GroupError } from '../grpo/group-error.ts'
 import type { Group, Prompt } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { groupPort, promptPort } from '../ports.ts'
+import { fieldsBefore } from '../read/fields-before.ts'
+
+const remedy = 'name fields that the rows have, or rename those in the data'
 
 /** For data that others wrote, e.g. pairs of preferred and rejected answers. Their reward is their place, the first the best. */
 export default operator({
@@ -22,6 +26,16 @@ export default operator({
   outputs: { groups: { ...groupPort, holds: 'prompts' } },
   dims: ({ fields }) => ({ G: fields.length }),
   drops: false,
+  async inspect({ fields }, { parts = [], name = '', isBrief }) {
+    const known = isBrief ? undefined : await fieldsBefore(parts, name)
+    const lines = fields.flatMap(field => {
+      if (!known || known.has(field)) return []
+      const hint = nearestHint(field, known)
+      return [`no row has the field "${field}"${hint && ` (${hint})`}`]
+    })
+    if (lines.length === 0) return []
+    return [{ field: 'fields', rule: 'must be fields of the rows', lines, code: 'unknown-field', remedy }]
+  },
   run: ({ prompts }, { model: name, fields }, context) => ({
     groups: prompts.pipe(
       context.each((prompt: Prompt, { key }): Group => {

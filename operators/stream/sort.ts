@@ -3,6 +3,7 @@ import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import { type Item, operator } from '../../engine/operator.ts'
 import { at } from '../../engine/shared/at.ts'
 import { isObject } from '../../engine/shared/json.ts'
+import { fieldsBefore } from '../read/fields-before.ts'
 import { ExpressionError } from './expression.ts'
 
 /** Items of equal value keep the order in which they came. */
@@ -29,6 +30,15 @@ export default operator({
   drops: false,
   serial: true,
   waitsForEnd: true,
+  async inspect({ by }, { parts = [], name = '', isBrief }) {
+    const field = /^fields\.([^.]+)$/.exec(by)?.[1]
+    const known = isBrief || field === undefined ? undefined : await fieldsBefore(parts, name)
+    if (!known || field === undefined || known.has(field)) return []
+    const hint = nearestHint(field, known)
+    const lines = [`no question has the field "${field}"${hint && ` (${hint})`}`]
+    const remedy = 'name a field that the rows have, or one that a node before this one adds'
+    return [{ field: 'by', rule: 'must be a field of the questions', lines, code: 'unknown-field', remedy }]
+  },
   pure:
     ({ by }) =>
     async (value, { key }) => {

@@ -15,7 +15,7 @@ import { notInJson } from '../../engine/shared/json.ts'
 /** Each line is written before its item is released, so every acknowledged item is in the file. */
 export default operator({
   summary:
-    'Writes each item as one line of JSON. Groups of completions are internal: group.conversations before it makes rows to learn from, and group.record keeps completions with their rewards.',
+    'Writes each item as one line of JSON. Groups of completions are internal: group.conversations before it makes rows to learn from, and group.record keeps completions with their rewards. The fields of every kind of item: @flow-graphs/flow/kinds.',
   config: {
     path: {
       type: 'string',

@@ -1,4 +1,6 @@
 // What is said of rows that a reader makes questions of is said of those that stream.map makes, too: by `flow check`.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { registry } from '../../../engine/cli/registry.ts'
 import { checkGraph } from '../../../engine/graph/check.ts'
@@ -129,3 +131,47 @@ t.test(
     for (const [operator, config] of right) t.equal(await saidOf(folder, operator, config), '', operator)
   },
 )
+
+t.test('fields of questions are checked behind the nodes that make groups of them', async t => {
+  const row = {
+    video: 'red.mp4',
+    question: 'Which?',
+    a: 'x',
+    b: 'y',
+    answer: 'A',
+    chosen: 'x',
+    rejected: 'y',
+  }
+  const folder = t.testdir({ 'rows.jsonl': JSON.stringify(row) })
+  await make(folder, '-f lavfi -i testsrc=duration=1:size=64x48:rate=4 -pix_fmt yuv420p @red.mp4')
+  const said = async (node: string, config: object) => {
+    const graph = {
+      version: 1,
+      summary: 'Reads fields of questions.',
+      extends: 'flow:examples/curriculum.json',
+      params: { data: { default: join(folder, 'rows.jsonl') } },
+      nodes: { [node]: config },
+    }
+    writeFileSync(join(folder, 'g.json'), JSON.stringify({ ...graph, version: undefined }))
+    const { plan, problems } = checkGraph(join(folder, 'g.json'), registry, { set: [] })
+    if (!plan) throw new Error(JSON.stringify(problems))
+    const found = await inspectPlan(plan, () => undefined)
+    const lines = found.problems.flatMap(({ details = [] }) => details)
+    return lines.filter(line => line.includes('unknown-field')).join('\n')
+  }
+  t.equal(
+    await said('easiest', { config: { by: 'fields.meanRewards' } }),
+    'no question has the field "meanRewards" (nearest "meanReward") [unknown-field]',
+  )
+  t.equal(await said('easiest', { config: { by: 'fields.chosen' } }), '', 'a field of the rows')
+  const texts = (fields: string[]) => ({
+    operator: 'group.texts',
+    config: { model: 'policy', fields },
+    from: { prompts: 'prompts.prompts' },
+  })
+  t.match(
+    await said('texts', texts(['chosen', 'rejcted'])),
+    'no row has the field "rejcted" (nearest "rejected") [unknown-field]',
+  )
+  t.notMatch(await said('texts', texts(['chosen', 'rejected'])), 'unknown-field')
+})
