@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename, dirname, extname, join, relative } from 'node:path'
+import { extname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plan, Registry } from '../../graph/plan.ts'
 
@@ -22,7 +22,7 @@ export function uncheckedCode({ nodes }: Plan, { modules = {} }: Pick<Registry, 
 /** The test beside a module, where `flow new` puts it. */
 function testOf(path: string): string | undefined {
   const ending = extname(path)
-  const test = join(dirname(path), `${basename(path, ending)}.test${ending}`)
+  const test = `${path.slice(0, path.length - ending.length)}.test${ending}`
   return existsSync(test) ? shown(test) : undefined
 }
 
