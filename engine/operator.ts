@@ -106,6 +106,8 @@ export interface Context {
   log(message: string, level?: LogLevel): void
   /** Sets the progress shown, e.g. updates done and, if it can be told, their total. */
   progress(state: Progress): void
+  /** Of a source: how many items it will give in all, as soon as it knows, and what they are: `questions`. */
+  expect(items: number, what: string): void
   /**
    * Adds state that outlives items to the run's checkpoints: weights, moments, counters, positions in files.
    * Called once, in `run` of an operator or `open` of a resource.
@@ -161,6 +163,10 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export interface Progress {
   done: number
   total?: number
+  /** What is counted, in the plural: `questions`. Without it, updates. */
+  of?: string
+  /** A run may well end with fewer than `total`. */
+  isMost?: boolean
 }
 
 export interface SourceItem<T, K extends string | number = string>

@@ -1,4 +1,4 @@
-import type { LogLevel } from '../operator.ts'
+import type { LogLevel, Progress } from '../operator.ts'
 import type { Status } from '../run/record/status.ts'
 import type { RunEvent } from '../run/summary.ts'
 import { number, sparkline } from '../shared/number.ts'
@@ -14,10 +14,12 @@ export interface Screen {
 /** Shows the progress of a run: one line that is rewritten on a terminal, a line every few seconds elsewhere. */
 export interface ProgressLine {
   event(event: RunEvent): void
+  /** From now on the line says how many items are still on their way; `open` of them now. */
+  stopping(open: number): void
   /** Ends the line that is being rewritten, so that other text can follow. */
   end(): void
-  /** Updates seen: the last `step` of the metrics, or their number. */
-  readonly steps: number
+  /** What was done, e.g. `3 steps` or `40 questions`; '' for nothing that is counted. */
+  readonly done: string
   /** The rewards of all updates, or else their losses, as a line of characters; '' before the second update. */
   readonly curve: string
 }
@@ -26,24 +28,18 @@ export function progressLine(
   screen: Screen,
   { level = 'info', now = () => performance.now(), isMidLine = () => false }: ProgressOptions = {},
 ): ProgressLine {
-  let steps = 0
-  /** The newest update, or before the first one the items per second of each node. */
-  let update = ''
-  let rates = ''
+  const told = account(now)
+  let line = ''
   let shownAt = Number.NEGATIVE_INFINITY
-  /** The newest update has not been shown. */
+  /** The newest line has not been shown. */
   let isBehind = false
-  const statuses: Status[] = []
-  let total: number | undefined
   let open = false
-  let first: { step: number; at: number } | undefined
   const clear = () => {
     if (open) screen.write('\r\x1b[2K')
     open = false
   }
   const show = () => {
     clear()
-    const line = visible(update || rates)
     if (!screen.isTTY) screen.write(`${line}\n`)
     else screen.write(line.slice(0, (screen.columns ?? 80) - 1))
     open = screen.isTTY === true
@@ -52,59 +48,33 @@ export function progressLine(
   }
   /** Elsewhere than on a terminal a line waits until the last one is a few seconds old. */
   const showInTime = () => {
+    const text = visible(told.line())
+    if (text === '' || text === line) return
+    line = text
     if (!isMidLine() && (screen.isTTY || now() - shownAt >= quietMs)) show()
     else isBehind = true
   }
-  const history = new Map<string, number[]>()
-  const metrics = (entry: Readonly<Record<string, unknown>>) => {
-    steps = numberIn(entry, 'step') ?? steps + 1
-    for (const key of curved) {
-      const value = numberIn(entry, key)
-      if (value !== undefined) appendTo(history, key, value)
-    }
-    // the first update includes compilation, so the pace counts from its end
-    first ??= { step: steps, at: now() }
-    const done = steps - first.step
-    const pace = done > 0 ? (now() - first.at) / 1000 / done : undefined
-    const left = total === undefined || pace === undefined ? undefined : pace * Math.max(0, total - steps)
-    const pieces = [
-      `step ${steps}${total === undefined ? '' : `/${total}`}`,
-      ...shown.flatMap(([key, label, digits]) => {
-        const value = numberIn(entry, key)
-        return value === undefined ? [] : [`${label} ${format(value, digits)}`]
-      }),
-      ...(left === undefined ? [] : [`ETA ${duration(left)}`]),
-    ]
-    update = pieces.join('  ')
-    showInTime()
-  }
   return {
-    get steps() {
-      return steps
+    get done() {
+      return told.done()
     },
     get curve() {
-      const key = curved.find(key => (history.get(key)?.length ?? 0) > 1)
-      const values = key === undefined ? [] : (history.get(key) ?? [])
-      const [first, last] = [values[0], values.at(-1)]
-      if (first === undefined || last === undefined) return ''
-      return `${key} ${number(first)} ${sparkline(values)} ${number(last)}`
+      return told.curve()
     },
     event: event => {
-      if (event.type === 'progress') total = event.state.total ?? total
-      else if (event.type === 'log') {
+      if (event.type === 'log') {
         if (logLevels.indexOf(event.level) < logLevels.indexOf(level)) return
         clear()
         if (isMidLine()) screen.write('\n')
         screen.write(`${event.level === 'info' ? '' : `${event.level}: `}${visible(event.message)}\n`)
-      } else if (event.type === 'status') {
-        statuses.push(event.status)
-        rates = ratesOver(statuses)
-        if (statuses.length > ratesWindow) statuses.shift()
-        if (update === '') showInTime()
-      } else if (event.type === 'record' && event.stream === 'metrics') metrics(event.entry)
+      } else if (told.event(event)) showInTime()
+    },
+    stopping: count => {
+      told.stopping(count)
+      showInTime()
     },
     end: () => {
-      if (isBehind && update !== '') show()
+      if (isBehind) show()
       if (open) screen.write('\n')
       open = false
     },
@@ -125,22 +95,98 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies r
 /** Time between two lines where the output is no terminal. */
 const quietMs = 5_000
 
-/** Rates are means over this many statuses, one each second: work of several seconds an item must not read as 0. */
-const ratesWindow = 20
-
-/** Items per second of each node that has handled any; the busiest first, as it sets the pace. */
-function ratesOver(statuses: readonly Status[]): string {
-  const now = statuses.at(-1)
-  if (!now) return ''
-  const before = statuses.length > ratesWindow ? statuses[0] : undefined
-  const seconds = now.seconds - (before?.seconds ?? 0)
-  return now.nodes
-    .map((node, i) => ({ ...node, rate: (node.items - (before?.nodes[i]?.items ?? 0)) / seconds }))
-    .filter(({ items }) => items > 0)
-    .sort((a, b) => b.working - a.working)
-    .map(({ name, rate }) => `${name} ${number(rate)}/s`)
-    .join('  ')
+/** Keeps what the events of a run say of its progress, and words it. */
+function account(now: () => number) {
+  let state: Progress | undefined
+  let steps = 0
+  let entry: Readonly<Record<string, unknown>> = {}
+  let nodes = ''
+  let left: number | undefined
+  const history = new Map<string, number[]>()
+  const clock = pace(now)
+  const counted = () => {
+    if (state?.of !== undefined) return `${state.done} of ${state.total ?? '?'} ${state.of}`
+    if (steps > 0) return `step ${steps}${state?.total === undefined ? '' : `/${state.total}`}`
+    return ''
+  }
+  const takeMetrics = (metrics: Readonly<Record<string, unknown>>) => {
+    entry = metrics
+    steps = numberIn(entry, 'step') ?? steps + 1
+    for (const key of curved) {
+      const value = numberIn(entry, key)
+      if (value === undefined) continue
+      const values = history.get(key) ?? []
+      values.push(value)
+      history.set(key, values)
+    }
+    if (state?.of === undefined) clock.done(steps)
+  }
+  return {
+    /** Returns whether there is more to show. */
+    event(event: RunEvent): boolean {
+      if (event.type === 'progress') {
+        state = event.state
+        if (state.of === undefined) return false // the metrics of the update follow
+        clock.done(state.done)
+      } else if (event.type === 'acknowledged') {
+        if (left === undefined) return false
+        left = event.open
+      } else if (event.type === 'status') nodes = countsOf(event.status)
+      else if (event.type === 'record' && event.stream === 'metrics') takeMetrics(event.entry)
+      else return false
+      return true
+    },
+    stopping(open: number): void {
+      left = open
+    },
+    line(): string {
+      const before = counted()
+      const seconds = state?.total === undefined ? undefined : clock.left(state.total)
+      const pieces = [
+        before || nodes,
+        ...numbersOf(entry),
+        seconds === undefined || left !== undefined ? '' : `ETA ${duration(seconds)}`,
+        left === undefined || left === 0 ? '' : `stopping: ${left} ${left === 1 ? 'item' : 'items'} to go`,
+      ]
+      return pieces.filter(piece => piece !== '').join('  ')
+    },
+    done(): string {
+      if (state?.of !== undefined) return `${state.done} ${state.of}`
+      return steps === 0 ? '' : `${steps} ${steps === 1 ? 'step' : 'steps'}`
+    },
+    curve(): string {
+      const key = curved.find(key => (history.get(key)?.length ?? 0) > 1)
+      const values = key === undefined ? [] : (history.get(key) ?? [])
+      const [first, last] = [values[0], values.at(-1)]
+      if (first === undefined || last === undefined) return ''
+      return `${key} ${number(first)} ${sparkline(values)} ${number(last)}`
+    },
+  }
 }
+
+/** The time that the rest will take. It counts from the end of the first, which includes compilation. */
+function pace(now: () => number) {
+  let first: { done: number; at: number } | undefined
+  let last: { done: number; at: number } | undefined
+  return {
+    done(done: number): void {
+      if (done === 0) return
+      last = { done, at: now() }
+      first ??= last
+    },
+    left(total: number): number | undefined {
+      if (!first || !last || last.done === first.done || last.done >= total) return undefined
+      return ((last.at - first.at) / 1000 / (last.done - first.done)) * (total - last.done)
+    },
+  }
+}
+
+/** Items that each node was given so far, in the order of the graph. */
+const countsOf = ({ nodes }: Status): string =>
+  nodes
+    .filter(({ items }) => items > 0)
+    .map(({ name, items }) => `${name} ${items}`)
+    .join('  ')
 
 /** At the end of a run the first of these that it has is drawn. */
 const curved = ['reward', 'loss'] as const
@@ -151,6 +197,17 @@ const shown = [
   ['loss', 'loss', 4],
   ['tokens_per_second', 'tokens/s', 0],
 ] as const
+
+/** The metrics on the line; of means of rewards, which have a name before them, the accuracy. */
+function numbersOf(entry: Readonly<Record<string, unknown>>): string[] {
+  const accuracies = Object.keys(entry).filter(
+    key => key.endsWith('/accuracy') && !key.startsWith('rewards/'),
+  )
+  return [...shown, ...accuracies.map(key => [key, key, 3] as const)].flatMap(([key, label, digits]) => {
+    const value = numberIn(entry, key)
+    return value === undefined ? [] : [`${label} ${format(value, digits)}`]
+  })
+}
 
 function numberIn(entry: Readonly<Record<string, unknown>>, key: string): number | undefined {
   const value = entry[key]
@@ -170,10 +227,4 @@ export function duration(seconds: number): string {
   const two = (n: number) => String(n).padStart(2, '0')
   if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`
   return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`
-}
-
-function appendTo(lists: Map<string, number[]>, key: string, value: number): void {
-  const list = lists.get(key)
-  if (list) list.push(value)
-  else lists.set(key, [value])
 }

@@ -6,7 +6,7 @@ export function updateCount() {
   let total: number | undefined
   return {
     event(event: RunEvent): void {
-      if (event.type !== 'progress' || event.state.done === 0) return
+      if (event.type !== 'progress' || event.state.of !== undefined || event.state.isMost) return
       done = event.state.done
       total = event.state.total
     },

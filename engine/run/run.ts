@@ -17,7 +17,8 @@ import type { NodeHost } from './node/host.ts'
 import { Network } from './node/network.ts'
 import { Scheduler } from './node/scheduler.ts'
 import { StallWatch } from './node/stall.ts'
-import type { Request } from './record/control.ts'
+import { RunProgress } from './progress.ts'
+import { obey } from './record/control.ts'
 import { Instruments } from './record/instruments.ts'
 import { Journal } from './record/journal.ts'
 import { describeRun, otherFamily } from './record/manifest.ts'
@@ -29,7 +30,7 @@ import { type Run, type RunOptions, type RunSummary, statusOf } from './summary.
 /** Starts a checked graph. */
 export function startRun(plan: Plan, options: RunOptions): Run {
   const run = new GraphRun(plan, options)
-  return { done: run.run(), stop: () => run.stop(), abort: error => run.abort(error) }
+  return Object.assign(run, { done: run.run() })
 }
 
 /** A run from its first file to its summary: it opens resources, lets items flow, and frees everything in every case. */
@@ -52,6 +53,8 @@ class GraphRun implements NodeHost, Services {
   readonly gauge = this.#instruments.gauge
   readonly inspect = this.#instruments.inspect
   readonly together: Services['together']
+  readonly expectations = new RunProgress(state => this.#options.onEvent?.({ type: 'progress', state }))
+  readonly progress = (state: Progress): void => this.expectations.told(state)
   #journal: Journal | undefined
   #observer: Observer | undefined
   #network: Network | undefined
@@ -86,7 +89,7 @@ class GraphRun implements NodeHost, Services {
       })
       this.#acknowledged = past?.acknowledged ?? 0
       // an older checkpoint does not name the nodes
-      this.ledger.recall(past?.skips ?? { '': past?.skipped ?? 0 })
+      this.ledger.recall(this.#acknowledged, past?.skips ?? { '': past?.skipped ?? 0 })
       this.#checkpoints = this.#makeCheckpoints(from, past)
       this.#journal.describe(nodeFacts(this.#plan))
       this.#journal.state({ ...(await describeRun(this.#plan, this.seed, this.#started)), ...facts })
@@ -94,7 +97,7 @@ class GraphRun implements NodeHost, Services {
       await this.#resources.open(this, this.#controller.signal, this.#restore('resource'))
       if (!this.#error) await this.#runNetwork()
       if (!this.#error) await this.#checkpoints?.save()
-      if (!this.#stopped) this.#refuseSkipped(true)
+      if (!this.#isCut) this.#refuseSkipped(true)
     } catch (error) {
       this.fail(error)
     }
@@ -110,6 +113,10 @@ class GraphRun implements NodeHost, Services {
     }
     this.#journal?.close()
     return this.#summary(seconds)
+  }
+
+  get open(): number {
+    return this.ledger.open
   }
 
   stop(): void {
@@ -155,16 +162,19 @@ class GraphRun implements NodeHost, Services {
     if (this.#options.link?.isHome === false) return
     const { nodes } = this.#options.link?.whole ?? this.#plan
     const { skips, skipped } = this.ledger
-    const excess = excessOf(nodes, skips, this.#acknowledged + skipped, isOver)
+    const { expected } = this.expectations
+    const excess = excessOf(nodes, skips, { seen: this.#acknowledged + skipped, expected, isOver })
     if (excess && !this.#error) this.fail(excess)
   }
 
   acknowledged(origin: Origin): void {
+    this.ledger.settled++
     if (this.#error) return
     origin.call?.settled(origin.faults)
+    if (!origin.failed) this.#acknowledged++
+    this.expectations.settled(this.ledger.settled)
     if (origin.failed) return
-    this.#acknowledged++
-    this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key) })
+    this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key), open: this.ledger.open })
   }
 
   readonly #restore = (kind: CheckpointPart['kind']) => async (name: string) => {
@@ -193,10 +203,6 @@ class GraphRun implements NodeHost, Services {
     const message = hide(text, this.#plan.secrets)
     this.#journal?.log(message, level, node)
     this.#options.onEvent?.({ type: 'log', message, level, ...(node !== undefined && { node }) })
-  }
-
-  progress = (state: Progress): void => {
-    this.#options.onEvent?.({ type: 'progress', state })
   }
 
   manifest = (key: string, value: unknown): void => {
@@ -228,7 +234,8 @@ class GraphRun implements NodeHost, Services {
       secrets: this.#plan.secrets,
       fail: error => this.fail(error),
       paused: () => this.scheduler.paused,
-      onRequest: request => this.#obey(request),
+      progress: () => this.expectations.state,
+      onRequest: request => obey(request, { run: this, network, checkpoints: this.#checkpoints }),
       onStatus: status => this.#options.onEvent?.({ type: 'status', status }),
     })
     this.#stall.watch(nodes)
@@ -237,20 +244,6 @@ class GraphRun implements NodeHost, Services {
     if (this.#stopped) this.stop()
     await network.allEnded(() => this.#error !== undefined, this.#options.abortSeconds)
     this.#observer.end()
-  }
-
-  /** Does what a file in the run's own folder asks for. */
-  #obey(request: Request): void {
-    this.log(`asked to ${request}`)
-    if (request === 'stop') this.stop()
-    else if (request === 'pause') this.scheduler.pause()
-    else if (request === 'continue') this.scheduler.continue()
-    else if (!this.#checkpoints) this.log('no checkpoint: the graph has no "checkpoint"', 'warn')
-    else {
-      this.#checkpoints.ask()
-      this.scheduler.continue()
-      this.#network?.wake()
-    }
   }
 
   /** No node works: takes a checkpoint, or ends a cycle, or reports that the run has stalled. */
@@ -281,11 +274,16 @@ class GraphRun implements NodeHost, Services {
     return new Checkpoints(checkpoint, host, from, past)
   }
 
+  /** It was stopped before all was done. */
+  get #isCut(): boolean {
+    return this.#stopped && this.#network?.isCut !== false && !this.expectations.isWhole
+  }
+
   #summary(seconds: number): RunSummary {
     const error = this.#error
     const { live: leaked, peakLive: peakItems, peakBytes } = this.ledger
     return {
-      status: statusOf(error, this.#stopped),
+      status: statusOf(error, this.#isCut),
       ...(error && { error }),
       directory: this.#folder,
       seconds,

@@ -31,7 +31,8 @@ export type RunEvent =
   | { type: 'record'; stream: string; entry: Readonly<Record<string, unknown>> }
   | { type: 'log'; message: string; level: LogLevel; node?: string }
   | { type: 'progress'; state: Progress }
-  | { type: 'acknowledged'; key: string }
+  /** `open`: items of sources that are still on their way. */
+  | { type: 'acknowledged'; key: string; open: number }
   | { type: 'status'; status: Status }
 
 /** How the process of a run is linked with those that run the other parts of its graph. */
@@ -84,6 +85,8 @@ export interface RunSummary {
 /** A run that has started. */
 export interface Run {
   readonly done: Promise<RunSummary>
+  /** Items of sources that are on their way now. */
+  readonly open: number
   /** Ends the sources; items already emitted are still processed. */
   stop(): void
   /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */

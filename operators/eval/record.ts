@@ -8,17 +8,19 @@ import { EvaluationError } from './evaluation-error.ts'
 import { countsField, setsOf } from './frame-counts.ts'
 import { openedResults } from './results/opening.ts'
 import { type Origin, writeOrigin } from './results/origin.ts'
-import { recipeDigests } from './results/recipe-fields.ts'
+import { recipeDigests, repeatsOf } from './results/recipe-fields.ts'
 import { writeReport } from './results/report.ts'
-import { resultOf } from './results/result.ts'
+import { isFailure, type Result, resultOf } from './results/result.ts'
 import {
   appendTiming,
   folderOfCount,
   putResult,
+  readResults,
   recipeIn,
   resultsFolder,
   writeBenchmark,
 } from './results/store.ts'
+import { idsOfShard, type Score, type Summary } from './results/summary.ts'
 
 /** Results are on disk before their items are released. What other processes have put into the folder is reported too. */
 export default operator({
@@ -46,7 +48,7 @@ export default operator({
   run: ({ results, benchmark }, { folder: given, counts, failOnError }, context) => {
     const whole = resultsFolder(given, context)
     const folders = setsOf(whole, counts).map(({ folder }) => folder)
-    let done = 0
+    const progress = questionProgress(folders, context)
     const digests = new Map<string, ReturnType<typeof recipeDigests>>()
     const kept: Item<Benchmark>[] = []
     // The benchmark comes first, for the node that passes it on may be the one that opens the folder. Its stream may end
@@ -65,7 +67,10 @@ export default operator({
         const folder = folderOfCount(whole, question.count)
         // the folder is this run's only after it was opened, which is before the first result
         if (!digests.has(folder)) {
-          for (const { value } of kept) writeBenchmark(folder, value)
+          for (const { value } of kept) {
+            writeBenchmark(folder, value)
+            progress.begin(folder, value)
+          }
           digests.set(folder, recipeDigests(recipeIn(folder) ?? {}))
         }
         ;(await openedResults(folder, context))?.check()
@@ -76,22 +81,25 @@ export default operator({
           appendTiming(folder, { id, clip, tokens, ...question.seconds })
           context.record('results', { id, outcome: result.outcome })
         }
-        context.progress({ done: ++done })
+        progress.put(folder, result)
         return undefined
       }),
     )
     const finish = defer(() => from(kept)).pipe(
       context.each(async (value: Benchmark) => {
         const troubles: string[] = []
+        const scores: object[] = []
         for (const folder of folders) {
           ;(await openedResults(folder, context))?.check()
           writeBenchmark(folder, value)
           writeOrigin(folder, originOf(context))
-          const { summary, line } = await writeReport(folder, value, failOnError)
+          const { summary, line, isScored } = await writeReport(folder, value, failOnError)
+          scores.push({ folder, ...scoreOf(summary, isScored) })
           const { trouble } = summary
           if (trouble === undefined) context.log(line)
           else troubles.push(`${trouble}; ${line}`)
         }
+        context.manifest('evaluation', scores)
         if (troubles.length > 0) throw new EvaluationError('many-failures', troubles.join('\n'))
         return undefined
       }),
@@ -99,6 +107,37 @@ export default operator({
     return { done: concat(merge(commit, describe).pipe(ignoreElements()), finish) }
   },
 })
+
+/** The score of a folder, as the manifest of the run that reports it keeps it. */
+function scoreOf({ benchmark, scores, done, expected }: Summary, isScored: boolean): object {
+  const [{ name, mean, low, high } = {}] = scores as readonly Partial<Score>[]
+  const score = isScored && { score: name, accuracy: mean, low, high }
+  return { benchmark, ...score, questions: done, of: expected }
+}
+
+/** Tells how many of the questions of all folders have an answer; those that could not be asked earlier are asked again. */
+function questionProgress(folders: readonly string[], { progress }: Context) {
+  const answered = new Set<string>()
+  let total = 0
+  let of = 'questions'
+  const name = (folder: string, { id, repeat = 0 }: Pick<Result, 'id' | 'repeat'>) =>
+    JSON.stringify([folder, id, repeat])
+  const tell = () => progress({ done: Math.min(answered.size, total), total, of, isMost: true })
+  return {
+    begin: (folder: string, benchmark: Benchmark) => {
+      const repeats = repeatsOf(recipeIn(folder) ?? {})
+      const ids = new Set(idsOfShard(benchmark))
+      total = ids.size * repeats * folders.length
+      if (repeats * folders.length > 1) of = 'answers'
+      for (const result of readResults(folder, benchmark))
+        if (ids.has(result.id) && !isFailure(result.outcome)) answered.add(name(folder, result))
+    },
+    put: (folder: string, result: Result) => {
+      answered.add(name(folder, result))
+      tell()
+    },
+  }
+}
 
 /** What the run's manifest and graph say about where results come from. */
 function originOf({ runDirectory, parts }: Context): Origin {

@@ -26,7 +26,7 @@ export default operator({
     samples: context.source<Sample>(async function* () {
       const folder = resolvePath(stated)
       const paths = await clipsIn(folder, extensions)
-      context.progress({ done: 0, total: paths.length })
+      context.expect(paths.length, 'clips')
       for (const video of paths)
         yield { key: relative(folder, video), value: { video, question: '', fields: {} } }
     }),

@@ -38,7 +38,7 @@ export default operator({
     inspectSamples(settings, () => readConversations(settings), 'conversations', known),
   run: (_inputs, { path, root, ...passes }, context) => ({
     samples: context.source<Sample>(async function* () {
-      yield* inEpochs(await readConversations({ path, root }), passes, context.seed)
+      yield* inEpochs(await readConversations({ path, root }), passes, context, 'conversations')
     }),
   }),
 })

@@ -1,5 +1,5 @@
 import { operator } from '../../engine/operator.ts'
-import { inspectRows, rowFields, rowsInPasses } from './row-source.ts'
+import { inspectRows, onePass, rowFields, rowsInPasses } from './row-source.ts'
 import { readTable } from './table.ts'
 
 export default operator({
@@ -9,8 +9,8 @@ export default operator({
   inputs: {},
   outputs: { items: 'any' },
   inspect: config => inspectRows(config, readTable),
-  preview: config => rowsInPasses({ ...config, shuffle: false, epochs: 1, limit: 0 }, 0, readTable),
+  preview: config => onePass(config, readTable),
   run: (_, config, context) => ({
-    items: context.source(() => rowsInPasses(config, context.seed, readTable)),
+    items: context.source(() => rowsInPasses(config, context, readTable)),
   }),
 })

@@ -1,4 +1,4 @@
-import type { SourceItem } from '../../engine/operator.ts'
+import type { Context, SourceItem } from '../../engine/operator.ts'
 import { shuffled } from '../shuffle.ts'
 
 /** Fields of operators that pass over their items several times. */
@@ -33,13 +33,19 @@ export const epochFields = {
   ...passFields,
 } as const
 
-/** The samples of all passes, keyed by pass and sample. */
+/** What passes use of a run: its seed, and that it learns how many items will come. */
+export type PassContext = Pick<Context, 'seed' | 'expect'>
+
+/** The samples of all passes, keyed by pass and sample; `what` they are, in the plural. */
 export function* inEpochs<T>(
   samples: readonly SourceItem<T>[],
   { shuffle, epochs, limit }: { shuffle: boolean; epochs: number; limit: number },
-  seed: number,
+  { seed, expect }: PassContext,
+  what: string,
 ): Generator<SourceItem<T>> {
   let left = limit || Number.POSITIVE_INFINITY
+  const items = Math.min(left, epochs === 0 ? Number.POSITIVE_INFINITY : epochs * samples.length)
+  if (Number.isFinite(items)) expect(items, what)
   for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
     for (const { key, ...item } of shuffle ? shuffled(samples, seed, epoch) : samples) {
       if (left-- <= 0) return

@@ -29,7 +29,7 @@ export default operator({
   inspect: (settings, known) => inspectSamples(settings, () => readQuestions(settings), 'questions', known),
   run: (_inputs, { shuffle, epochs, limit, ...settings }, context) => ({
     samples: context.source<Sample>(async function* () {
-      yield* inEpochs(await readQuestions(settings), { shuffle, epochs, limit }, context.seed)
+      yield* inEpochs(await readQuestions(settings), { shuffle, epochs, limit }, context, 'questions')
     }),
   }),
 })

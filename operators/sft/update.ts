@@ -61,11 +61,13 @@ export default operator({
     const { batchSize, accumulation } = config
     const begun = performance.now()
     const work = learner(config, context)
+    const { totalSteps } = context.resource<ScheduledOptimizer>(config.optimizer)
     const update = async (members: readonly Member<Example>[]) => {
       const started = performance.now()
       const values = members.map(member => member.value)
       const { step, learning_rate, ...measured } = await context.together(values, work)
       const now = performance.now()
+      context.progress({ done: step, total: totalSteps, isMost: true })
       context.record('metrics', {
         step,
         ...measured,

@@ -52,6 +52,7 @@ export default operator({
   outputs: { clips: 'pictures' },
   run: (_inputs, config, context) => ({
     clips: context.source<Pictures>(async function* () {
+      context.expect(config.count, 'clips')
       for (let i = 0; i < config.count; i++) yield drawClip(i, config)
     }),
   }),

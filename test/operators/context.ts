@@ -37,6 +37,7 @@ export const plainContext: Context = {
   record: () => {},
   log: () => {},
   progress: () => {},
+  expect: () => {},
   skippedItems: () => 0,
   manifest: () => {},
   gauge: () => {},

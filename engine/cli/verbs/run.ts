@@ -19,7 +19,7 @@ import { refuseOverMemory } from '../memory-limit.ts'
 import { namedGpus, overFlags, overRun, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
-import { logLevels, progressLine } from '../progress.ts'
+import { logLevels, type ProgressLine, progressLine } from '../progress.ts'
 import { lockRun, type RunLock, refuseRunIn } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
 import { strayFault } from '../stray-fault.ts'
@@ -92,7 +92,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const started = startRun(over.plan, { ...options, onEvent, ...linked })
   learners.watch(started)
   lock.watch(started)
-  const forget = listen(started, line.end, world, plan)
+  const forget = listen(started, line, world, plan)
   const closeView = startView(options.directory, words)
   const summary = await started.done
   await learners.close()
@@ -115,7 +115,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const hasStatus = existsSync(join(summary.directory, 'status.json'))
   const counts = summary.error || !hasStatus ? '' : countsOf(readStatus(summary.directory), plan)
   for (const text of [line.curve, counts]) if (text) world.print(text)
-  world.print(sentence(summary, line.steps))
+  world.print(sentence(summary, line.done))
   const missing = updates.missing(summary)
   if (missing !== undefined) {
     world.complain(missing)
@@ -196,10 +196,10 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
 const worthRates = 1
 
 /** How a run ended; only what it had. */
-function sentence(summary: RunSummary, steps: number): string {
+function sentence(summary: RunSummary, done: string): string {
   const { status, directory, skipped, dropped, leaked, seconds } = summary
   const counts = [
-    steps > 0 && `${steps} ${steps === 1 ? 'step' : 'steps'}`,
+    done,
     skipped > 0 && `${skipped} skipped`,
     dropped > 0 && `${dropped} dropped`,
     leaked > 0 && `${leaked} values not freed`,
@@ -209,14 +209,15 @@ function sentence(summary: RunSummary, steps: number): string {
 }
 
 /** The first signal stops the sources, the second aborts the run, the third ends the process. */
-function listen(started: Run, endLine: () => void, { complain, registry }: World, plan: Plan): () => void {
+function listen(started: Run, line: ProgressLine, { complain, registry }: World, plan: Plan): () => void {
   let signals = 0
   const interrupted = () => {
     signals++
     if (signals === 1) {
-      endLine()
-      complain('stopping: sources end, and items already emitted are still processed; press again to abort')
+      line.end()
       started.stop()
+      complain(`stopping: no new item begins, ${started.open} to go; press again to abort`)
+      line.stopping(started.open)
     } else if (signals === 2) {
       complain('aborting')
       started.abort()

@@ -7,6 +7,9 @@ export class Ledger {
   made = 0
   peakLive = 0
   peakBytes = 0
+  /** Items that sources gave, and those of which every descendant was released. */
+  emitted = 0
+  settled = 0
   /** Items that failed and were skipped, by name of the node. */
   readonly skips = new Map<string, number>()
   readonly #onDisposeError: (error: unknown) => void
@@ -14,6 +17,11 @@ export class Ledger {
   constructor(runSeed: number, onDisposeError: (error: unknown) => void) {
     this.runSeed = runSeed
     this.#onDisposeError = onDisposeError
+  }
+
+  /** Items of sources that are on their way. */
+  get open(): number {
+    return this.emitted - this.settled
   }
 
   /** Items that failed and were skipped. */
@@ -30,8 +38,11 @@ export class Ledger {
     return { skipped: this.skipped, skips: Object.fromEntries(this.skips) }
   }
 
-  recall(skips: Readonly<Record<string, number>>): void {
+  /** Goes on from what a checkpoint keeps of it. */
+  recall(acknowledged: number, skips: Readonly<Record<string, number>>): void {
     for (const [node, count] of Object.entries(skips)) this.skips.set(node, count)
+    this.settled = acknowledged + this.skipped
+    this.emitted = this.settled
   }
 
   opened(bytes: number): void {

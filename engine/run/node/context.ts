@@ -14,6 +14,7 @@ import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Lifetimes } from '../lifetimes.ts'
+import type { RunProgress } from '../progress.ts'
 import type { ValueReader } from '../record/value-summary.ts'
 import { each } from './each.ts'
 import type { Host } from './host.ts'
@@ -28,6 +29,8 @@ export interface Services {
   record(stream: string, entry: Readonly<Record<string, unknown>>): void
   log(message: string, level?: LogLevel, node?: string): void
   progress(state: Progress): void
+  /** Of a run as a whole: which nodes have sources, and how many items each will give. */
+  readonly expectations: Pick<RunProgress, 'source' | 'expect'>
   readonly ledger: Pick<Ledger, 'skipped'>
   manifest(key: string, value: unknown): void
   gauge(name: string, read: () => number): void
@@ -85,6 +88,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     record: recordAsIs,
     log: (message, level) => services.log(`${part.name}: ${message}`, level, part.name),
     progress,
+    expect: onlyNodes,
     skippedItems: () => services.ledger.skipped,
     manifest,
     gauge,
@@ -112,7 +116,11 @@ export function nodeContext(
       largest = Math.max(largest ?? 1, concurrency)
       return each(host, work, { ...options, concurrency })
     },
-    source: pull => source(host, pull),
+    source: pull => {
+      services.expectations.source(host.name)
+      return source(host, pull)
+    },
+    expect: (items, what) => services.expectations.expect(host.name, items, what),
     together: (batch, work) =>
       services.together ? services.together(context, batch, work) : work(batch, alone),
     partnerless: release => host.releasesPartnerless(release),

@@ -45,7 +45,8 @@ export type PartnerRelease = (isAlone: (item: Item) => boolean) => void
 /** A source inside a node: told to look whether it may go on, and to stop. */
 export interface SourcePump {
   advance(): void
-  stop(): void
+  /** Returns whether it had not ended by itself. */
+  stop(): boolean
 }
 
 /** What a node asks of the run around it. */

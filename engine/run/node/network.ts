@@ -18,6 +18,7 @@ export class Network {
   readonly edges: readonly Edge[]
   readonly #host: NodeHost
   #look: () => void = () => {}
+  #isCut = false
 
   constructor({ nodes }: Plan, host: NodeHost) {
     const made = new Map(nodes.flatMap(node => node.wires.map(wire => edgeTo(node, wire))))
@@ -58,7 +59,12 @@ export class Network {
 
   /** Ends the sources as if they had no more. */
   stopSources(): void {
-    for (const node of this.nodes) node.stop()
+    for (const node of this.nodes) if (node.stop()) this.#isCut = true
+  }
+
+  /** A source was stopped that had not ended by itself. */
+  get isCut(): boolean {
+    return this.#isCut
   }
 
   /** Releases items that wait for partners which can no longer arrive; returns whether there were any. */

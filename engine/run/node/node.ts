@@ -151,8 +151,8 @@ export class RunningNode implements Host, Pump {
   }
 
   /** First signal: sources end as if they had no more. */
-  stop(): void {
-    for (const source of this.#sources) source.stop()
+  stop(): boolean {
+    return this.#sources.filter(source => source.stop()).length > 0
   }
 
   /** Stops input and output and frees what RxJS holds; work that has begun is awaited. */

@@ -14,7 +14,7 @@ export function source<T>(host: Host, pull: () => AsyncIterable<Pulled<T>>): Obs
     const source = new RunningSource(host, pull()[Symbol.asyncIterator](), subscriber)
     host.addSource(source)
     host.wake()
-    return () => source.stop()
+    return () => void source.stop()
   })
 }
 
@@ -51,13 +51,14 @@ class RunningSource<T> implements SourcePump, Leaver {
   }
 
   /** Ends the iterator too, so that it can close what it opened; a pull that has begun is awaited. */
-  stop(): void {
-    if (this.#stopped) return
+  stop(): boolean {
+    if (this.#stopped) return false
     this.#stopped = true
     if (this.#pulled) this.#discard(this.#pulled)
     this.#pulled = undefined
     void this.#close()
     this.#subscriber.complete()
+    return true
   }
 
   /** An item has left the node. */
@@ -114,6 +115,7 @@ class RunningSource<T> implements SourcePump, Leaver {
     const { ledger, name } = this.#host
     const origin = new Origin(item.key, this.#position, this.#acknowledge, item.call)
     const lease = Lease.root(ledger, item.value, item.source ?? name, item, [origin])
+    ledger.emitted++
     this.#outstanding++
     this.#emitting = true
     this.#subscriber.next(lease.moveTo(this.#host, this))

@@ -1,6 +1,9 @@
 import { appendFileSync, existsSync, readdirSync, rmSync } from '../../platform/files.ts'
 import { join } from '../../platform/paths.ts'
 import { folderInside } from '../../shared/inside.ts'
+import type { Checkpoints } from '../checkpoint/checkpoint.ts'
+import type { Network } from '../node/network.ts'
+import type { Scheduler } from '../node/scheduler.ts'
 
 /** What a run can be asked for while it runs. */
 export type Request = 'pause' | 'continue' | 'checkpoint' | 'stop'
@@ -23,4 +26,28 @@ export function takeRequests(directory: string): Request[] {
     rmSync(join(folder, request), { force: true })
     return true
   })
+}
+
+interface Obedient {
+  readonly run: {
+    readonly scheduler: Scheduler
+    log(text: string, level?: 'warn'): void
+    stop(): void
+  }
+  readonly network: Network
+  readonly checkpoints: Checkpoints | undefined
+}
+
+/** Does what a request asks for. */
+export function obey(request: Request, { run, network, checkpoints }: Obedient): void {
+  run.log(`asked to ${request}`)
+  if (request === 'stop') run.stop()
+  else if (request === 'pause') run.scheduler.pause()
+  else if (request === 'continue') run.scheduler.continue()
+  else if (!checkpoints) run.log('no checkpoint: the graph has no "checkpoint"', 'warn')
+  else {
+    checkpoints.ask()
+    run.scheduler.continue()
+    network.wake()
+  }
 }

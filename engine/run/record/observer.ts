@@ -1,4 +1,5 @@
 import { hideIn, type Secrets } from '../../graph/secrets.ts'
+import type { Progress } from '../../operator.ts'
 import { clock } from '../../platform/clock.ts'
 import { join } from '../../platform/paths.ts'
 import { processes } from '../../platform/processes.ts'
@@ -32,6 +33,7 @@ interface Observed {
   secrets: Secrets
   fail(error: unknown): void
   paused(): boolean
+  progress(): Progress | undefined
   /** Called with what a file in the run's folder asks for. */
   onRequest(request: Request): void
   /** Called with each status but the last. */
@@ -50,7 +52,7 @@ export function observe(run: Observed): Observer {
   let metrics: Record<string, number> = {}
   let observations = 0
 
-  const status = (ended: boolean): Status => ({
+  const status = (ended: boolean, progress = run.progress()): Status => ({
     process: processes.id,
     time: Date.now(),
     seconds: (performance.now() - begin) / 1000,
@@ -62,6 +64,7 @@ export function observe(run: Observed): Observer {
     gauges: Object.fromEntries([...run.instruments.gauges].map(([name, read]) => [name, read()])),
     metrics,
     ...(run.workers && { workers: run.workers() }),
+    ...(progress && { progress }),
   })
   const write = (status: Status) => {
     // after a crash of the machine nobody needs it

@@ -1,3 +1,5 @@
+import type { Progress } from '../../operator.ts'
+
 /** The state of a run, as `status.json` holds it: replaced every second. */
 export interface Status {
   /** Id of the process that runs it. */
@@ -8,6 +10,8 @@ export interface Status {
   seconds: number
   ended: boolean
   paused: boolean
+  /** How far it has come; absent where nothing says it. */
+  progress?: Progress
   nodes: NodeStatus[]
   edges: EdgeStatus[]
   /** Values that are not freed yet, on edges and in nodes. */

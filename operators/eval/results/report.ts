@@ -14,13 +14,14 @@ import { troubleOf } from './trouble.ts'
 
 /**
  * Writes `results.jsonl` in the order of the benchmark, and the report as JSON, CSV, Markdown and a page that holds
- * all it shows. More failures than `failOnError` stand first in each. Returns the summary and a line about it.
+ * all it shows. More failures than `failOnError` stand first in each. Returns the summary, a line about it, and whether there are
+ * true answers.
  */
 export async function writeReport(
   folder: string,
   benchmark: Benchmark,
   failOnError = 1,
-): Promise<{ summary: Summary; line: string }> {
+): Promise<{ summary: Summary; line: string; isScored: boolean }> {
   const ids = new Set(idsOfShard(benchmark))
   const results = readResults(folder, benchmark).filter(({ id }) => ids.has(id))
   const recipe = readRecipe(folder)
@@ -43,7 +44,7 @@ export async function writeReport(
     summary.done === summary.expected ? '' : ` (${summary.done} of ${summary.expected} questions)`
   const score = isUnknown ? noTruth : `${headline?.name} accuracy ${percent(headline?.mean ?? Number.NaN)} %`
   const line = `${heading.model}: ${score}${complete}${othersOf(whole.outcomes)}; see ${join(folder, 'report.html')}`
-  return { summary, line }
+  return { summary, line, isScored: !isUnknown }
 }
 
 /** How many questions have an outcome that is neither right nor wrong, e.g. `; 4 truncated`. */

@@ -28,10 +28,10 @@ t.test(
       'step 1/6  reward 0.500  loss 1.0e-8  tokens/s 1235',
       'step 4/6  reward 0.500  loss 1.0e-8  tokens/s 1235  ETA 4s',
       'hello',
-      'step 6/6  reward 0.500  loss 1.0e-8  tokens/s 1235  ETA 0s',
+      'step 6/6  reward 0.500  loss 1.0e-8  tokens/s 1235',
       '',
     ])
-    t.equal(line.steps, 6)
+    t.equal(line.done, '6 steps')
   },
 )
 
@@ -83,27 +83,56 @@ const status = (
   return { type: 'status', status: { ...rest, nodes, live } }
 }
 
-t.test('before the first update a terminal shows what each node gets through, the busiest first', async t => {
+t.test('before the first update the line counts the items of each node', async t => {
   const on = screen(true)
   const line = progressLine(on, { now: () => 0 })
   line.event(status(2, { clips: [25, 0.1], idle: [0, 0], encode: [6, 0.9] }))
   line.event(record({ step: 1, reward: 1 }))
   line.event(status(3, { clips: [30, 0.1], encode: [6, 0.9] }))
   line.end()
-  t.equal(on.text(), 'encode 3/s  clips 12.5/s\r\x1b[2Kstep 1  reward 1.000\n')
+  t.equal(on.text(), 'clips 25  encode 6\r\x1b[2Kstep 1  reward 1.000\n')
 })
 
-t.test('elsewhere the rates come every five seconds; they are of the last twenty', async t => {
+t.test('questions are counted with the time that is left, every five seconds', async t => {
   const on = screen(false)
   let seconds = 0
   const line = progressLine(on, { now: () => seconds * 1000 })
-  // one item a second at first, none later
-  for (; seconds <= 60; seconds++) line.event(status(seconds, { encode: [Math.min(seconds, 20), 1] }))
-  const rates = on.text().trimEnd().split('\n')
-  t.equal(rates.length, 13)
-  t.equal(rates[2], 'encode 1/s')
-  t.equal(rates[6], 'encode 0.5/s')
-  t.equal(rates.at(-1), 'encode 0/s')
+  line.event(status(1, { clips: [3, 1] }))
+  for (let done = 1; done <= 40; done++) {
+    seconds += 2
+    line.event({ type: 'progress', state: { done, total: 40, of: 'questions' } })
+  }
+  line.end()
+  const lines = on.text().trimEnd().split('\n')
+  t.equal(lines[0], 'clips 3')
+  t.equal(lines[1], '3 of 40 questions  ETA 1m14s')
+  t.equal(lines.at(-1), '40 of 40 questions')
+  t.ok(lines.length < 20, `${lines.length} lines in 80 seconds`)
+  t.equal(line.done, '40 questions')
+})
+
+t.test('means of rewards over the questions so far stand beside their number', async t => {
+  const on = screen(true)
+  const line = progressLine(on, { now: () => 0 })
+  line.event({ type: 'progress', state: { done: 1, total: 2, of: 'questions' } })
+  line.event(record({ step: 1, 'seen/accuracy': 0.5, 'rewards/accuracy': 1 }))
+  line.end()
+  t.match(on.text(), /1 of 2 questions {2}seen\/accuracy 0.500\n$/)
+})
+
+t.test('a run that is stopped says how many items are still to come', async t => {
+  const on = screen(true)
+  const line = progressLine(on, { now: () => 0 })
+  line.event(record({ step: 4, reward: 1 }))
+  line.event({ type: 'acknowledged', key: '1', open: 7 })
+  line.stopping(3)
+  line.event({ type: 'acknowledged', key: '2', open: 1 })
+  line.end()
+  t.same(on.text().trimEnd().split('\r\x1b[2K'), [
+    'step 4  reward 1.000',
+    'step 4  reward 1.000  stopping: 3 items to go',
+    'step 4  reward 1.000  stopping: 1 item to go',
+  ])
 })
 
 t.test('lines of the log below the level are left out, graver ones say what they are', async t => {
