@@ -2,12 +2,13 @@ import type { Field, Fields, Finding, Inspection, Outlines } from '../operator.t
 import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
 import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
-import { foundAt, lastResort, locate } from './flatten/flat.ts'
+import { foundAt, locate } from './flatten/flat.ts'
 import { originOf, paramAt } from './flatten/param-at.ts'
 import { type Followed, itemsAt, madeOf, UnmadeItem } from './follow.ts'
 import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
+import { allowMore, shareOf } from './skip-bound.ts'
 
 /** What a look at the data and models of a plan has found, without opening a device. */
 export interface Inspected {
@@ -34,12 +35,12 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
   const found: Inspected = { remarks: [], unchecked: [], problems: [], warnings: [] }
   const [sizes, outlines] = [sizesOf(plan.resources), outlinesOf(plan.resources)]
   const parts: Part[] = [
-    ...plan.resources.map(part => ({ part, type: part.resource, allowed: 0 })),
-    ...plan.nodes.map(part => ({ part, type: part.operator, allowed: allowedShare(part, plan.nodes) })),
+    ...plan.resources.map(part => ({ part, type: part.resource })),
+    ...plan.nodes.map(part => ({ part, type: part.operator, skips: skipsOf(part, plan.nodes) })),
   ]
   const faulty = new Set<string>()
   const whole = partsOf(plan)
-  for (const { part, type, allowed } of parts) {
+  for (const { part, type, skips } of parts) {
     // what is wrong with a resource is told once, not of all that use it
     if (namesOneOf(faulty, part, type.config, plan)) continue
     const { name, scope } = part
@@ -52,9 +53,10 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
       else {
         const needing = neededBy(finding, part, plan.nodes)
         const told = needing ? sharpened(finding, needing) : finding
-        const [problem] = hideIn([problemOf(part, told)], plan.secrets)
+        const by = needing ?? skips
+        const [problem] = hideIn([problemOf(part, told, by)], plan.secrets)
         if (!problem) continue
-        if (isFatal(told, needing ? shareOf(needing) : allowed)) {
+        if (isFatal(told, by)) {
           found.problems.push(problem)
           if ('resourceName' in part) faulty.add(part.name)
         } else if (finding.lacks === undefined || !isBrief)
@@ -73,8 +75,9 @@ async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise
   const add = (node: PlannedNode, finding: Finding) => {
     const needing = neededBy(finding, node, nodes)
     const told = needing ? sharpened(finding, needing) : finding
-    const problem = hideIn([problemOf(node, told)], secrets)
-    if (isFatal(told, shareOf(needing ?? node))) found.problems.push(...problem)
+    const by = needing ?? node
+    const problem = hideIn([problemOf(node, told, by)], secrets)
+    if (isFatal(told, by)) found.problems.push(...problem)
     else found.warnings.push(...problem.map(one => ({ ...one, code: 'doubtful-data' as const })))
   }
   for (const node of nodes)
@@ -137,8 +140,8 @@ function namesOneOf(
 interface Part {
   part: PlannedNode | PlannedResource
   type: { config: Fields; inspect?(config: PlannedNode['config'], known: Outlines): Inspection }
-  /** Share of its items that the nodes after it may skip. */
-  allowed: number
+  /** Of a node, the one that may skip the smallest share of its items; undefined when none works on them. */
+  skips?: PlannedNode | undefined
 }
 
 async function findingsOf(
@@ -194,15 +197,22 @@ const opened = 'must name a model that can be opened'
 const readable = 'must name data that can be read'
 const mend = 'mend what is named, or name something else'
 
-function isFatal({ isWarning, failing }: Finding, allowed: number): boolean {
+function isFatal({ isWarning, failing }: Finding, skips: PlannedNode | undefined): boolean {
   if (isWarning) return false
+  const allowed = skips ? shareOf(skips) : 1
   return !failing || failing.items > allowed * failing.of || failing.items === failing.of
 }
 
-function problemOf({ name, at, config }: PlannedNode | PlannedResource, finding: Finding): Problem {
+/** `skips` is the node that would skip the items. */
+function problemOf(
+  { name, at, config }: PlannedNode | PlannedResource,
+  finding: Finding,
+  skips: PlannedNode | undefined,
+): Problem {
   if (!at)
     throw new Error(`${name}: this node stands for a part; only nodes of a graph file can be inspected`)
-  const { field, rule, lines, code, remedy } = finding
+  const { field, rule, lines, code, remedy, failing } = finding
+  const allowed = failing && skips && allowMore(skips, failing)
   const more = lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []
   const steps = field === '' ? ['config'] : ['config', field]
   const path = [...at.path, ...steps]
@@ -215,7 +225,7 @@ function problemOf({ name, at, config }: PlannedNode | PlannedResource, finding:
     ...(field !== '' && foundAt(at.graph, path, shownWhole(config[field]))),
     ...(param !== undefined && { hint: originOf(param, config[field], at) }),
     details: [...lines.slice(0, mostLines).map(line => `${line} [${code}]`), ...more],
-    remedy,
+    remedy: allowed === undefined ? remedy : `${remedy}; or ${allowed}`,
   }
 }
 
@@ -226,16 +236,20 @@ const mostLines = 5
 const shownWhole = (value: unknown): string =>
   typeof value === 'string' ? JSON.stringify(value) : show(value)
 
-/** The smallest share of broken items that the nodes which work on a node's items may skip. */
-function allowedShare(node: PlannedNode, nodes: readonly PlannedNode[], seen = new Set<string>()): number {
+/** Of the nodes that work on a node's items, the one that may skip the smallest share of them. */
+function skipsOf(
+  node: PlannedNode,
+  nodes: readonly PlannedNode[],
+  seen = new Set<string>(),
+): PlannedNode | undefined {
   seen.add(node.name)
-  const shares = nodes.flatMap(next =>
+  const workers = nodes.flatMap(next =>
     next.wires.flatMap(({ from, port }) => {
       if (from.node !== node.name || seen.has(next.name)) return []
-      return passesOn(next, port) ? allowedShare(next, nodes, seen) : shareOf(next)
+      return (passesOn(next, port) ? skipsOf(next, nodes, seen) : next) ?? []
     }),
   )
-  return Math.min(1, ...shares)
+  return workers.sort((one, other) => shareOf(one) - shareOf(other))[0]
 }
 
 /** The node after another one that needs what a finding says that items lack. */
@@ -265,8 +279,3 @@ const sharpened = (finding: Finding, { name, operatorName }: PlannedNode): Findi
 /** A node that only passes the items of an input on does not look at what they name. */
 const passesOn = ({ operator }: PlannedNode, port: string): boolean =>
   Object.values(operator.outputs).some(output => typeof output === 'object' && output.like === port)
-
-function shareOf({ onError }: PlannedNode): number {
-  if (lastResort(onError) === 'stop') return 0
-  return typeof onError === 'object' ? (onError.skip ?? 1) : 1
-}

@@ -1,6 +1,5 @@
-import { locate } from '../graph/flatten/flat.ts'
-import { paramAt } from '../graph/flatten/param-at.ts'
 import type { PlannedNode } from '../graph/plan.ts'
+import { boundOf } from '../graph/skip-bound.ts'
 import { messageOf } from '../shared/errors.ts'
 import { number } from '../shared/number.ts'
 import { RunError } from './error.ts'
@@ -60,13 +59,4 @@ function shownBound(node: PlannedNode): string {
   const { onError } = node
   if (typeof onError !== 'object' || onError.skip === undefined) return ''
   return ` (at most ${number(100 * onError.skip)} % of all items may be skipped: ${boundOf(node).by})`
-}
-
-/** What states the share that a node may skip, and how the command line sets it. */
-function boundOf({ name, at }: PlannedNode): { by: string; set: string } {
-  const by = `onError of "${name}"`
-  if (!at) return { by, set: `nodes.${name}.onError.skip` }
-  const param = paramAt(at, ['onError', 'skip'])
-  if (param !== undefined) return { by: `the param "${param}"`, set: param }
-  return { by, set: locate(at, ['onError', 'skip']).path }
 }

@@ -146,9 +146,7 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
     rule: 'must name clips that can be decoded',
     lines: [...byCode].map(([code, texts]) => `${texts.length} ${code}: ${listed(texts)}`),
     code: 'broken-clips',
-    remedy: allMissing
-      ? `set ${place}`
-      : 'put these clips in place, or leave their rows out; a larger share may be skipped by onError (brokenClips)',
+    remedy: allMissing ? `set ${place}` : 'put these clips in place, or leave their rows out',
     failing: { items, of },
   }
 }

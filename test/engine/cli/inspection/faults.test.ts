@@ -93,6 +93,19 @@ t.test('what people read about each of them is as it was', async t => {
   t.equal(all, readFileSync(file, 'utf8'), 'else look at UPDATE_GOLDEN=1 and its diff')
 })
 
+t.test('what is advised about more broken clips than may be skipped lets them be skipped', async t => {
+  const folder = t.testdir({})
+  const spoil = () => writeFileSync(join(folder, 'clips/blue.mp4'), 'no video')
+  const fault: Fault = { name: 'half of the clips', spoil }
+  const { code, complaints } = await checked(fault, folder)
+  t.equal(code, 2)
+  const [, setting = ''] = /^ {4}fix: .* by --set (\S+)$/m.exec(complaints) ?? []
+  t.equal(setting, 'brokenClips=0.5')
+  const mended = await told('check', ...wordsOf(fault, folder), '--set', setting)
+  t.equal(mended.code, 0, mended.complaints)
+  t.match(mended.complaints, /1 undecodable-clip/, 'it is still told')
+})
+
 t.test('a run of fewer rows than are asked for does what it can', async t => {
   const folder = t.testdir({ 'rows.jsonl': '{"a": 1}\n{"a": 2}\n' })
   const out = join(folder, 'out.jsonl')

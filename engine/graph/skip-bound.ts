@@ -1,0 +1,30 @@
+import { number } from '../shared/number.ts'
+import { lastResort, locate } from './flatten/flat.ts'
+import { paramAt } from './flatten/param-at.ts'
+import type { PlannedNode } from './plan.ts'
+
+/** The share of its items that a node may skip. */
+export function shareOf({ onError }: PlannedNode): number {
+  if (lastResort(onError) === 'stop') return 0
+  return typeof onError === 'object' ? (onError.skip ?? 1) : 1
+}
+
+/** What states the share that a node may skip, and how the command line sets it. */
+export function boundOf({ name, at }: PlannedNode): { by: string; set: string } {
+  const by = `onError of "${name}"`
+  if (!at) return { by, set: `nodes.${name}.onError.skip` }
+  const param = paramAt(at, ['onError', 'skip'])
+  if (param !== undefined) return { by: `the param "${param}"`, set: param }
+  return { by, set: locate(at, ['onError', 'skip']).path }
+}
+
+/** How to let a node that may skip a share skip all that fails; undefined for another node, and where all fails. */
+export function allowMore(
+  node: PlannedNode,
+  { items, of }: { items: number; of: number },
+): string | undefined {
+  const { onError } = node
+  const share = Math.ceil((100 * items) / of) / 100
+  if (typeof onError !== 'object' || onError.skip === undefined || share >= 1) return undefined
+  return `let ${number(100 * share)} % of the items be skipped by --set ${boundOf(node).set}=${share}`
+}
