@@ -1,14 +1,12 @@
 // What differs between two runs: their config, what they read, and what came out.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { differences } from '../graph/differences.ts'
 import { show } from '../graph/problem.ts'
-import { number } from '../shared/number.ts'
-import { table } from '../shared/table.ts'
+import { flowCommand } from '../shared/package-name.ts'
 import { basisOfRun } from './basis.ts'
+import { compareCourses } from './compare-course.ts'
 import { type RunFacts, readFacts } from './run-facts.ts'
-
-export const isRun = (path: string): boolean => existsSync(join(path, 'manifest.json'))
+import { scoresOf } from './run-words.ts'
 
 /** Facts of a manifest that say how a run was made; times, folders and results are not among them. */
 const compared = [
@@ -26,10 +24,12 @@ const compared = [
 /** The differences between two runs, one a line, under a heading for each kind. */
 export function compareRuns(before: string, after: string): string[] {
   const [one, two] = [readFacts(before), readFacts(after)]
+  if (resolve(before) === resolve(after)) return []
   return [
     ...section('config', changed(madeOf(one), madeOf(two))),
     ...section('data', changed(basisOfRun(before), basisOfRun(after))),
-    ...section('metrics', metricsOf(one, two)),
+    ...section('scores', scores(one, two)),
+    ...section('metrics', compareCourses(before, after)),
   ]
 }
 
@@ -44,17 +44,21 @@ function changed(before: unknown, after: unknown): string[] {
   })
 }
 
-function metricsOf(before: RunFacts, after: RunFacts): string[] {
-  const names = [...new Set([...Object.keys(before.metrics), ...Object.keys(after.metrics)])]
-  const cell = (value: number | undefined) => (value === undefined ? '' : number(value))
-  const rows = names
-    .filter(name => before.metrics[name] !== after.metrics[name])
-    .map(name => {
-      const [was, is] = [before.metrics[name], after.metrics[name]]
-      const change = was === undefined || is === undefined ? '' : `${is > was ? '+' : ''}${number(is - was)}`
-      return [name, cell(was), cell(is), change]
-    })
-  return rows.length === 0 ? [] : table([['', before.directory, after.directory, 'change'], ...rows])
+/** The scores of evaluations, side by side. */
+function scores(one: RunFacts, two: RunFacts): string[] {
+  const [left, right] = [scoresOf(one.manifest), scoresOf(two.manifest)]
+  const found = left.flatMap((score, i) => {
+    const other = right[i]
+    if (!other || score.accuracy === undefined || other.accuracy === undefined) return []
+    const [was, is] = [score, other].map(
+      ({ accuracy = 0, questions }) => `${(100 * accuracy).toFixed(1)} % of ${questions}`,
+    )
+    return [
+      `${score.benchmark} ${score.score} accuracy: ${was}, ${is}`,
+      `${flowCommand} compare ${score.folder} ${other.folder}   # question by question`,
+    ]
+  })
+  return found
 }
 
 const section = (title: string, lines: readonly string[]): string[] =>

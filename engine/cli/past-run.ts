@@ -22,7 +22,7 @@ import { changesOf } from './basis.ts'
 import { readOrRecall } from './graph-texts.ts'
 import { homeMove, type Move, movedHome, moveOf, placeIn, placeNow } from './moves.ts'
 import type { StoredPlugin } from './plug.ts'
-import { noRun } from './run-facts.ts'
+import { noRun, secondsOf } from './run-facts.ts'
 import type { World } from './verb.ts'
 
 /** A run as its directory describes it. */
@@ -30,6 +30,8 @@ export interface PastRun {
   /** Its folder, as seen from the working directory of the run, which is the present one now. */
   readonly directory: string
   readonly plan: Plan
+  /** As it was asked for before, with fewer updates perhaps. */
+  readonly begun: Plan
   readonly seed: number
   readonly status: string | undefined
   readonly facts: Readonly<Record<string, unknown>>
@@ -51,8 +53,24 @@ export const factsOf = (
   const workingDirectory = process.cwd()
   const sources = Object.fromEntries(plan.sources)
   const place = placeIn(workingDirectory, directory)
-  return { set, plugins, structure: structureOf(plan), sources, workingDirectory, place }
+  return {
+    set,
+    plugins,
+    structure: structureOf(plan),
+    sources,
+    workingDirectory,
+    place,
+    models: modelsIn(plan),
+  }
 }
+
+/** What each model of a graph is. */
+const modelsIn = ({ resources }: Plan): Record<string, unknown> =>
+  Object.fromEntries(
+    resources
+      .filter(({ resource, config }) => resource.kind === 'model' && typeof config.path === 'string')
+      .map(({ name, config }) => [name, config.path]),
+  )
 
 /** How many learners the facts of a run state. */
 export const learnersOf = ({ learners }: Readonly<Record<string, unknown>>): number =>
@@ -113,6 +131,7 @@ export function readRun(
   return {
     directory,
     plan: next,
+    begun: plan,
     seed,
     changes,
     isLonger: steps !== undefined && steps !== plan.params.steps,
@@ -221,10 +240,15 @@ export async function rewindRun(
     },
   ]
   const { set, plugins, structure, sources, started, workingDirectory, place, hub, learners } = facts
+  const secondsBefore = secondsOf(directory, facts)
   return {
     ...(from !== undefined && { from }),
+    secondsBefore,
     ...(!accept && isObject(facts.adapter) && { expected: { adapter: facts.adapter } }),
-    facts: { set, plugins, structure, sources, started, workingDirectory, place, hub, learners, resumed },
+    facts: {
+      ...{ set, plugins, structure, sources, started, workingDirectory, place, hub, learners, resumed },
+      ...{ models: modelsIn(plan), secondsBefore },
+    },
   }
 }
 

@@ -1,7 +1,17 @@
 // What the files of a run's folder say about it, without running or loading anything.
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
+import type { Progress } from '../operator.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
 import { isLeft } from '../shared/folder-lock.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
@@ -18,13 +28,22 @@ export interface RunFacts {
   readonly steps: number
   /** The newest value of each metric. */
   readonly metrics: Readonly<Record<string, number>>
+  /** The numbers of the newest lines of metrics, in order. */
+  readonly lines: readonly Readonly<Record<string, number>>[]
+  /** How far it has come, if it says so. */
+  readonly progress?: Progress
 }
 
 /** What a command says of a path that is no run; of one within a run, which run it is. */
 export function noRun(stated: string): UsageError {
   const above = [dirname(stated), dirname(dirname(stated)), dirname(dirname(dirname(stated)))]
   const around = above.find(folder => existsSync(join(folder, 'manifest.json')))
-  const advice = around === undefined ? '"flow ls" lists the runs' : `write ${around}`
+  const advice =
+    around !== undefined
+      ? `write ${around}`
+      : existsSync(join(stated, 'benchmark.json'))
+        ? `these are results of an evaluation: flow table ${stated}`
+        : '"flow ls" lists the runs'
   return new UsageError(`${stated}: must be a run directory, found no manifest.json in it`, advice)
 }
 
@@ -33,23 +52,36 @@ export function readFacts(directory: string): RunFacts {
   const path = join(directory, 'manifest.json')
   if (!existsSync(path)) throw noRun(directory)
   const manifest = readJsonObject(path)
-  const metrics = newestMetrics(join(directory, 'metrics.jsonl'))
-  return { directory, manifest, status: statusOf(directory, manifest), steps: metrics.step ?? 0, metrics }
+  const lines = linesOf(tailOf(join(directory, 'metrics.jsonl')))
+  const metrics: Record<string, number> = Object.assign({}, ...lines)
+  const progress = safely(() => readStatus(directory).progress)
+  const status = statusOf(directory, manifest)
+  const steps = metrics.step ?? 0
+  return { directory, manifest, status, steps, metrics, lines, ...(progress && { progress }) }
 }
 
-/** The folders in a folder that hold a run, oldest first. */
-export function runsIn(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  const paths = readdirSync(folder, { withFileTypes: true })
-    .filter(entry => entry.isDirectory())
-    .map(({ name }) => join(folder, name))
-  const started = (path: string) =>
-    String(safely(() => readJsonObject(join(path, 'manifest.json')))?.started ?? '')
-  return paths
-    .filter(path => existsSync(join(path, 'manifest.json')))
-    .map(path => ({ path, at: started(path) }))
+/** Levels of folders in which runs are looked for: `npm start` puts those of a start into a folder of their own. */
+const deepest = 3
+
+/** The runs in a folder and in folders within it, oldest first; the folder itself if it holds one. */
+export function runsIn(folder: string, holdsRun = isRun): string[] {
+  const manifestOf = (path: string) => safely(() => readJsonObject(join(path, 'manifest.json'))) ?? {}
+  return foldersWith(holdsRun, folder, deepest)
+    .map(path => ({ path, ...manifestOf(path) }) as { path: string; started?: unknown; part?: unknown })
+    .filter(({ part }) => part === undefined) // a worker's folder is a part of a run
+    .map(({ path, started }) => ({ path, at: String(started ?? '') }))
     .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
     .map(({ path }) => path)
+}
+
+export const isRun = (folder: string): boolean => existsSync(join(folder, 'manifest.json'))
+
+function foldersWith(holdsRun: (folder: string) => boolean, folder: string, levels: number): string[] {
+  if (holdsRun(folder)) return [folder]
+  const entries = levels === 0 ? [] : (safely(() => readdirSync(folder, { withFileTypes: true })) ?? [])
+  return entries
+    .filter(entry => entry.isDirectory() && !entry.name.startsWith('.') && entry.name !== 'node_modules')
+    .flatMap(({ name }) => foldersWith(holdsRun, join(folder, name), levels - 1))
 }
 
 /** The newest checkpoint of a run, and the one with the best metric. */
@@ -76,18 +108,24 @@ const modelsIn = (checkpoint: string): string[] =>
 /** Longest end of a file that is read for its newest lines. */
 const tailBytes = 2 ** 18
 
-function newestMetrics(path: string): Record<string, number> {
-  const metrics: Record<string, number> = {}
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return metrics
-  for (const line of tailOf(path).split('\n')) {
+/** The numbers of each line of metrics; a torn line is passed over. */
+function linesOf(text: string): Record<string, number>[] {
+  return text.split('\n').flatMap(line => {
     const entry = safely((): unknown => JSON.parse(line))
-    if (!isObject(entry)) continue
-    for (const [name, value] of Object.entries(entry)) if (typeof value === 'number') metrics[name] = value
-  }
-  return metrics
+    if (!isObject(entry)) return []
+    const numbers = Object.entries(entry).filter(([, value]) => typeof value === 'number')
+    return [Object.fromEntries(numbers) as Record<string, number>]
+  })
+}
+
+/** All lines of a run's metrics. */
+export function metricsOf(directory: string): Record<string, number>[] {
+  const path = join(directory, 'metrics.jsonl')
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ? linesOf(readFileSync(path, 'utf8')) : []
 }
 
 function tailOf(path: string): string {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return ''
   const file = openSync(path, 'r')
   try {
     const { size } = fstatSync(file)
@@ -97,6 +135,14 @@ function tailOf(path: string): string {
   } finally {
     closeSync(file)
   }
+}
+
+/** Seconds that a run took so far: of one whose process was killed, until its last status. */
+export function secondsOf(directory: string, facts: Readonly<Record<string, unknown>>): number {
+  const { seconds, secondsBefore } = facts
+  if (typeof seconds === 'number') return seconds
+  const before = typeof secondsBefore === 'number' ? secondsBefore : 0
+  return before + (safely(() => readStatus(directory).seconds) ?? 0)
 }
 
 /** A running process writes its status each second. */

@@ -67,6 +67,7 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
         seed: announcement.seed,
         directory: session.folder,
         link: session.worker,
+        facts: { part },
       })
       const watch = watchRun(server, announcement, session.worker, running)
       const summary = await running.done

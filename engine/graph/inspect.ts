@@ -54,9 +54,10 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
         const needing = neededBy(finding, part, plan.nodes)
         const told = needing ? sharpened(finding, needing) : finding
         const by = needing ?? skips
-        const [problem] = hideIn([problemOf(part, told, by)], plan.secrets)
+        const fatal = isFatal(told, by)
+        const [problem] = hideIn([problemOf(part, told, fatal ? by : undefined)], plan.secrets)
         if (!problem) continue
-        if (isFatal(told, by)) {
+        if (fatal) {
           found.problems.push(problem)
           if ('resourceName' in part) faulty.add(part.name)
         } else if (finding.lacks === undefined || !isBrief)
@@ -76,8 +77,9 @@ async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise
     const needing = neededBy(finding, node, nodes)
     const told = needing ? sharpened(finding, needing) : finding
     const by = needing ?? node
-    const problem = hideIn([problemOf(node, told, by)], secrets)
-    if (isFatal(told, by)) found.problems.push(...problem)
+    const fatal = isFatal(told, by)
+    const problem = hideIn([problemOf(node, told, fatal ? by : undefined)], secrets)
+    if (fatal) found.problems.push(...problem)
     else found.warnings.push(...problem.map(one => ({ ...one, code: 'doubtful-data' as const })))
   }
   for (const node of nodes)
@@ -203,7 +205,7 @@ function isFatal({ isWarning, failing }: Finding, skips: PlannedNode | undefined
   return !failing || failing.items > allowed * failing.of || failing.items === failing.of
 }
 
-/** `skips` is the node that would skip the items. */
+/** `skips` is the node that may skip too few of the items. */
 function problemOf(
   { name, at, config }: PlannedNode | PlannedResource,
   finding: Finding,

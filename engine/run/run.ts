@@ -80,7 +80,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   async run(): Promise<RunSummary> {
-    const begin = performance.now()
+    const begin = performance.now() - 1000 * (this.#options.secondsBefore ?? 0)
     try {
       const { from, facts } = this.#options
       const past = from === undefined ? undefined : await readState(from)

@@ -17,6 +17,8 @@ export interface RunOptions {
   abortSeconds?: number
   /** Folder of the checkpoint to continue from; the run's files have been truncated to it, and `seed` is the same. */
   from?: string
+  /** Seconds that a run which is continued had taken before. */
+  secondsBefore?: number
   /** Facts that the manifest had before a resume; another kernel family in `adapter` ends the run. */
   expected?: Readonly<Record<string, unknown>>
   /** Of a run that is one of the processes of a graph. */
@@ -69,6 +71,7 @@ export interface RunSummary {
   status: 'completed' | 'stopped' | 'failed' | 'aborted'
   error?: RunError
   directory: string
+  /** In all; of a run that was continued, those of all its parts. */
   seconds: number
   /** Source items of which every descendant was released without a failure. */
   acknowledged: number

@@ -7,8 +7,9 @@ import { show } from '../../graph/problem.ts'
 import { hide } from '../../graph/secrets.ts'
 import { showBytes } from '../../shared/bytes.ts'
 import { UsageError } from '../arguments.ts'
-import { compareRuns, isRun } from '../compare-runs.ts'
+import { compareRuns } from '../compare-runs.ts'
 import { pluginFlags } from '../plug.ts'
+import { isRun } from '../run-facts.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const diff: Verb = {

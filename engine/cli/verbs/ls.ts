@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs'
 import { messageOf } from '../../shared/errors.ts'
-import { number } from '../../shared/number.ts'
 import { table } from '../../shared/table.ts'
 import { UsageError } from '../arguments.ts'
 import { readFacts, runsIn } from '../run-facts.ts'
+import { doneOf, graphOf, lastUpdates, modelsOf, resultOf, startOf } from '../run-words.ts'
 import type { Verb } from '../verb.ts'
 
 export const ls: Verb = {
-  summary: 'Lists the runs in a folder, the oldest first.',
+  summary: `Lists the runs in a folder, the oldest first. Rewards and losses are means of the last ${lastUpdates} updates.`,
   usage: '[DIR]',
   flags: {},
   example: 'npx flow ls runs',
@@ -22,7 +22,7 @@ export const ls: Verb = {
     const rows = runsIn(folder).map(rowOf)
     if (rows.length === 0) print(`${folder}: no run in it`)
     else
-      for (const line of table([['run', 'status', 'steps', 'reward', 'loss', 'started', 'graph'], ...rows]))
+      for (const line of table([['run', 'status', 'done', 'result', 'started', 'graph', 'model'], ...rows]))
         print(line)
     return 0
   },
@@ -30,18 +30,17 @@ export const ls: Verb = {
 
 function rowOf(path: string): string[] {
   try {
-    const { manifest, status, steps, metrics } = readFacts(path)
-    const shown = (name: string) => (metrics[name] === undefined ? '' : number(metrics[name]))
-    const started =
-      typeof manifest.started === 'string' ? manifest.started.slice(0, 16).replace('T', ' ') : ''
+    const facts = readFacts(path)
+    const { manifest, status } = facts
+    const models = new Set(modelsOf(manifest).map(([, model]) => model))
     return [
       path,
       status,
-      String(steps),
-      shown('reward'),
-      shown('loss'),
-      started,
-      String(manifest.graph ?? ''),
+      doneOf(facts),
+      resultOf(facts),
+      startOf(manifest),
+      graphOf(manifest),
+      [...models].join(', '),
     ]
   } catch (error) {
     return [path, `cannot be read: ${messageOf(error)}`]

@@ -16,10 +16,12 @@ import { lookFirst } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
+import { scheduleLines } from '../new-schedule.ts'
 import { namedGpus, overFlags, overRun, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, type ProgressLine, progressLine } from '../progress.ts'
+import { readFacts } from '../run-facts.ts'
 import { lockRun, type RunLock, refuseRunIn } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
 import { strayFault } from '../stray-fault.ts'
@@ -172,6 +174,8 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     return undefined
   }
   const { directory, plan, seed } = past
+  if (past.isLonger)
+    for (const line of scheduleLines(past.begun, plan, readFacts(directory).steps)) world.print(line)
   refuseOverMemory(plan, words.last('memory'), { learners: learnersOf(past.facts), ...workersOf(words) })
   const lock = lockRun(directory, false)
   try {

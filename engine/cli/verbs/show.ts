@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { inside } from '../../shared/inside.ts'
 import { isObject } from '../../shared/json.ts'
@@ -7,6 +8,7 @@ import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
 import { duration } from '../progress.ts'
 import { checkpointsIn, type RunFacts, readFacts, runsIn } from '../run-facts.ts'
+import { commandOf, doneOf, graphOf, modelsOf, type RunScore, scoresOf, startOf } from '../run-words.ts'
 import type { Verb } from '../verb.ts'
 
 export const show: Verb = {
@@ -19,26 +21,25 @@ export const show: Verb = {
   run: async (words, { print }) => {
     const newest = words.positional.length === 0 ? runsIn('runs').at(-1) : undefined
     const facts = readFacts(newest ?? onlyWord(words, 'run directory'))
-    const { manifest, status, steps, metrics, directory } = facts
+    const { manifest, status, metrics, directory } = facts
     const checkpoints = await checkpointsIn(facts)
     const { seconds, error, skipped } = manifest
-    const time = typeof seconds === 'number' ? `, ${duration(seconds)}` : ''
-    const lost = typeof skipped === 'number' && skipped > 0 ? `, ${skipped} skipped` : ''
+    const best = checkpoints?.best
     const rows = [
-      ['graph', String(manifest.graph)],
-      ['status', `${status}, ${steps} steps${time}${lost}`],
+      ['graph', graphOf(manifest)],
+      ...modelsOf(manifest).map(([name, model]) => [
+        'model',
+        name === 'model' ? model : `${model} (${name})`,
+      ]),
+      ['status', [status, doneOf(facts), skipped ? `${skipped} skipped` : ''].filter(Boolean).join(', ')],
+      ['started', startOf(manifest)],
+      ...(typeof seconds === 'number' ? [['time', duration(seconds)]] : []),
       ...(error === undefined ? [] : [['error', isObject(error) ? String(error.message) : String(error)]]),
       ...(isObject(error) && typeof error.remedy === 'string' ? [['fix', error.remedy]] : []),
       ['seed', String(manifest.seed)],
+      ...scoresOf(manifest).map(score => ['result', scoreText(score)]),
       ...(checkpoints ? [['checkpoints', `${checkpoints.count}, newest ${checkpoints.newest}`]] : []),
-      ...(checkpoints?.best
-        ? [
-            [
-              'best',
-              `${checkpoints.best.checkpoint} (${checkpoints.best.metric} ${number(checkpoints.best.value)})`,
-            ],
-          ]
-        : []),
+      ...(best ? [['best', `${best.checkpoint} (${best.metric} ${number(best.value)})`]] : []),
     ]
     print(directory)
     for (const line of table(rows, '  ')) print(line)
@@ -49,10 +50,19 @@ export const show: Verb = {
       '  ',
     ))
       print(line)
-    print('next')
-    for (const line of nextOf(facts, checkpoints)) print(`  ${line}`)
+    const next = nextOf(facts, checkpoints)
+    if (next.length > 0) print('next')
+    for (const line of next) print(`  ${line}`)
     return 0
   },
+}
+
+/** A score with its 95 % interval and where all of it is. */
+function scoreText({ folder, benchmark, score, accuracy, low, high, questions }: RunScore): string {
+  const percent = (value: number) => (100 * value).toFixed(1)
+  const interval = low === undefined || high === undefined ? '' : ` (${percent(low)} to ${percent(high)})`
+  const told = accuracy === undefined ? 'no accuracy' : `${score} accuracy ${percent(accuracy)} %${interval}`
+  return `${benchmark}: ${told}, ${questions} questions, in ${folder}`
 }
 
 /** Commands to go on with. */
@@ -72,10 +82,13 @@ function nextOf(
             `${resume} --accept-changes   # if data, a model or a plugin was mended`,
           ]
         : []),
-      `${flowCommand} run ${manifest.graph}   # begins anew, with a mended graph`,
+      `${flowCommand} ${commandOf(manifest)}   # begins anew, with a mended graph`,
     ]
   if (status !== 'completed' && keepsCheckpoints) return [resume]
-  if (!checkpoints) return [`open ${join(directory, 'report.html')}`]
+  const reports = [directory, ...scoresOf(manifest).map(({ folder }) => folder)]
+    .map(folder => join(folder, 'report.html'))
+    .filter(existsSync)
+  if (!checkpoints) return reports.map(report => `open ${report}`)
   const { steps } = isObject(manifest.params) ? manifest.params : {}
   const { best, newest, models } = checkpoints
   return [

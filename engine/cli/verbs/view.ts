@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { packageFolder } from '../../shared/package-folder.ts'
 import { openEditor } from '../../view/graph-editor.ts'
 import { openView } from '../../view/server.ts'
 import { type Arguments, UsageError } from '../arguments.ts'
 import { pluginFlags } from '../plug.ts'
+import { isRun, runsIn } from '../run-facts.ts'
 import { type Verb, viewFlags } from '../verb.ts'
 
 export const view: Verb = {
@@ -30,11 +31,11 @@ export const view: Verb = {
       const page = other.endsWith('.html') ? '; a browser opens this file by itself' : ''
       throw new UsageError(
         `${other}: must be a run, a folder of runs, or a graph file, found another file${page}`,
-        isRun(dirname(other)) ? `write ${dirname(other)}` : 'write the folder of a run',
+        isShown(dirname(other)) ? `write ${dirname(other)}` : 'write the folder of a run',
       )
     }
     const started: string[] = []
-    const runs = () => [...stated.flatMap(runsIn).filter(existsSync), ...started]
+    const runs = () => [...stated.flatMap(folder => runsIn(folder, isShown)).filter(existsSync), ...started]
     const mayWrite = last('edit') !== undefined
     const start = () => {
       const folder = startRun(file ?? '')
@@ -77,18 +78,8 @@ function startRun(file: string): string {
   return folder
 }
 
-/** The folder itself if it is a run or holds the results of an evaluation, else those in it, the newest last. */
-function runsIn(folder: string): string[] {
-  if (isRun(folder) || !existsSync(folder)) return [folder]
-  const runs = readdirSync(folder).map(name => join(folder, name))
-  return runs.filter(isRun).sort((a, b) => startOf(a).localeCompare(startOf(b)))
-}
-
-const isRun = (folder: string): boolean =>
-  ['manifest.json', 'results'].some(name => existsSync(join(folder, name)))
-
-/** Names of runs end with their time. */
-const startOf = (folder: string): string => /\d{8}-\d{6}(-\d+)?$/.exec(folder)?.[0] ?? ''
+/** A run, or the results of an evaluation. */
+const isShown = (folder: string): boolean => isRun(folder) || existsSync(join(folder, 'results'))
 
 /** Until somebody ends the view, or the run that started it. */
 const ended = (): Promise<void> =>

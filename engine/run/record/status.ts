@@ -6,7 +6,7 @@ export interface Status {
   process: number
   /** Milliseconds since 1970 of this status. */
   time: number
-  /** Of the run so far. */
+  /** Of this process so far. */
   seconds: number
   ended: boolean
   paused: boolean
