@@ -32,11 +32,15 @@ export class UsageError extends CodedError<'bad-usage'> {
   }
 }
 
-/** Reads `--flag value`, `--flag=value` and plain words; all words after `--` are plain. */
+/**
+ * Reads `--flag value`, `--flag=value` and plain words; all words after `--` are plain. `ownersOf` names the other verbs that take a
+ * flag.
+ */
 export function readArguments(
   verb: string,
   words: readonly string[],
   flags: Readonly<Record<string, Flag>>,
+  ownersOf: (flag: string) => readonly string[] = () => [],
 ): Arguments {
   const values = new Map<string, string[]>()
   const positional: string[] = []
@@ -52,8 +56,7 @@ export function readArguments(
     }
     const [, name = '', inline] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) ?? []
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
-    if (!flag)
-      throw new UsageError(`${word}: must be a flag of "flow ${verb}"${hint(name, Object.keys(flags))}`)
+    if (!flag) throw unknownFlag(verb, word, inline ?? rest[0], { flags, owners: ownersOf(name) })
     if (!flag.value && inline !== undefined)
       throw new UsageError(`--${name}: takes no value, found "${inline}"`)
     const value = flag.value ? (inline ?? rest.shift()) : ''
@@ -66,6 +69,33 @@ export function readArguments(
     values.set(name, [...earlier, value])
   }
   return { positional, all: flag => values.get(flag) ?? [], last: flag => values.get(flag)?.at(-1) }
+}
+
+/** Settings that `flow run` takes as flags, by the param that they set. */
+const asParam: readonly string[] = ['shard', 'steps']
+
+function unknownFlag(
+  verb: string,
+  word: string,
+  value: string | undefined,
+  { flags, owners }: { flags: Readonly<Record<string, Flag>>; owners: readonly string[] },
+): UsageError {
+  const name = word.replace(/^--?/, '').replace(/=[\s\S]*/, '')
+  const rule = `must be a flag of "flow ${verb}"`
+  const setting = `--set ${name}=${value === undefined || value.startsWith('-') ? 'VALUE' : value}`
+  if (owners.length > 0) {
+    const found = `--${name}: ${rule}, found one of ${owners.map(owner => `"flow ${owner}"`).join(', ')}`
+    if ('set' in flags && asParam.includes(name)) return new UsageError(found, `write ${setting}`)
+    return new UsageError(found, `leave it out here; "flow help ${verb}" says what it takes`)
+  }
+  const near = hint(name, Object.keys(flags))
+  const isNear = near.startsWith(' (nearest')
+  if ('set' in flags && !isNear && word.startsWith('--'))
+    return new UsageError(
+      `--${name}: ${rule}`,
+      `write ${setting} if it is a param of the graph; "flow help ${verb}" says what it takes`,
+    )
+  return new UsageError(`${word}: ${rule}${near}`)
 }
 
 /** The nearest names in brackets with a space before, or nothing. */

@@ -1,7 +1,7 @@
 import { pathFrom } from '../graph/file/extends.ts'
 import { GraphError } from '../graph/problem.ts'
 import { report } from '../graph/problem-report.ts'
-import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
+import { codeOf, messageOf, remedyIn } from '../shared/errors.ts'
 import { packageVersion } from '../shared/package-name.ts'
 import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
 import { describeVerb } from './help-text.ts'
@@ -58,6 +58,10 @@ const others: Readonly<Record<string, Verb>> = {
 }
 /** Every verb of the command line. */
 export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp(others) }
+
+/** The verbs that take a flag. */
+const ownersOf = (flag: string): string[] =>
+  Object.entries(verbs).flatMap(([name, { flags }]) => (Object.hasOwn(flags, flag) ? [name] : []))
 
 /** `flow:NAME` names a graph of the package, in every verb that takes a graph. */
 const withShippedGraphs = (read: Arguments, { loads }: Verb): Arguments =>
@@ -125,7 +129,7 @@ export async function command([word = 'help', ...words]: readonly string[], give
       world.print(describeVerb(name, verb))
       return 0
     }
-    const read = withShippedGraphs(readArguments(name, words, verb.flags), verb)
+    const read = withShippedGraphs(readArguments(name, words, verb.flags, ownersOf), verb)
     const environment = withGpu(world.environment, read)
     const registry = await plug(world.registry, read, verb.loads)
     return await verb.run(read, { ...world, registry, environment })
@@ -138,8 +142,8 @@ export async function command([word = 'help', ...words]: readonly string[], give
       world.complain(`    fix:  ${error.advice ?? adviceOn(error.message, name)}`)
     } else {
       world.complain(messageOf(error))
-      const remedy = error instanceof CodedError ? error.remedy : undefined
-      if (remedy !== undefined && !messageOf(error).endsWith(remedy)) world.complain(`    fix:  ${remedy}`)
+      const remedy = remedyIn(error)
+      if (remedy !== undefined) world.complain(`    fix:  ${remedy}`)
     }
     return error instanceof GraphError || error instanceof UsageError ? 2 : 1
   } finally {

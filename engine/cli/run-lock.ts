@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '../run/summary.ts'
-import { CodedError, messageOf } from '../shared/errors.ts'
+import { CodedError, messageOf, reasonOf } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
 import { lockFolder } from '../shared/folder-lock.ts'
 import { UsageError } from './arguments.ts'
@@ -64,6 +64,6 @@ function takeLock(directory: string, onLost: (error: Error) => void) {
     return lockFolder(directory, runLockName, onLost)
   } catch (error) {
     if (error instanceof CodedError) throw new UsageError(error.message)
-    throw new UsageError(`${directory}: must be a folder that can be written to: ${messageOf(error)}`)
+    throw new UsageError(`${directory}: must be a folder that can be written to: ${reasonOf(error)}`)
   }
 }

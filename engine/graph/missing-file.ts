@@ -1,9 +1,12 @@
 import { existsSync, readdirSync } from '../platform/files.ts'
 import { basename, dirname, join, resolve } from '../platform/paths.ts'
-import { codeOf, messageOf } from '../shared/errors.ts'
+import { codeOf, reasonOf } from '../shared/errors.ts'
 import { fileInside, isInside } from '../shared/inside.ts'
 import { packageFolder } from '../shared/package-folder.ts'
 import { nearest } from './did-you-mean.ts'
+
+/** Of a path in the package; a file system refuses to look for much longer ones. */
+const longestName = 100
 
 /** Shorter names are near too many others. */
 const shortest = 5
@@ -11,7 +14,7 @@ const shortest = 5
 /** Why a file could not be read, in words; of one that is not there, the file beside it that was most likely meant. */
 export function whyUnread(file: string, error: unknown): { why: string; nearest?: string } {
   if (codeOf(error) === 'EISDIR') return { why: 'a folder' }
-  if (codeOf(error) !== 'ENOENT') return { why: messageOf(error) }
+  if (codeOf(error) !== 'ENOENT') return { why: reasonOf(error) }
   const folder = dirname(resolve(file))
   if (!existsSync(folder)) return { why: `no folder ${folder}` }
   const close = nearBy(file)
@@ -35,6 +38,6 @@ export function shippedAs(path: string): string | undefined {
   const folder = join(packageFolder, 'graphs')
   const within = path.startsWith(folder) ? path.slice(folder.length + 1) : name
   return [within, `${within}.json`]
-    .filter(each => isInside(each) && each !== '' && fileInside(folder, each) !== undefined)
+    .filter(each => isInside(each) && each.length <= longestName && fileInside(folder, each) !== undefined)
     .map(each => `flow:${each}`)[0]
 }

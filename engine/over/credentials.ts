@@ -2,7 +2,7 @@
 // machine can read.
 import { readFileSync } from 'node:fs'
 import { credsAuthenticator, type NodeConnectionOptions, nkeyAuthenticator } from '@nats-io/transport-node'
-import { CodedError, messageOf } from '../shared/errors.ts'
+import { CodedError, reasonOf } from '../shared/errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -49,7 +49,7 @@ function contentOf(name: string, path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (cause) {
-    throw wrong(`${name}: must name a file that this process may read, found ${path} (${messageOf(cause)})`)
+    throw wrong(`${name}: must name a file that this process may read, found ${path}: ${reasonOf(cause)}`)
   }
 }
 

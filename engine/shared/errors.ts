@@ -1,3 +1,5 @@
+import { systemFault } from './system-fault.ts'
+
 /** An error with a stable code for programs. A remedy, if there is one, ends the message. */
 export class CodedError<Code extends string = string> extends Error {
   readonly code: Code
@@ -21,8 +23,15 @@ interface ErrorDetails {
   ofMachine?: boolean
 }
 
-/** The message of a thrown value. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** The message of a thrown value; that of the system in words, after the path. */
+export function messageOf(error: unknown): string {
+  const fault = systemFault(error)
+  if (fault) return fault.path === '' ? fault.found : `${fault.path}: ${fault.found}`
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The message of a thrown value after whose path it will stand. */
+export const reasonOf = (error: unknown): string => systemFault(error)?.found ?? messageOf(error)
 
 /** The code of an error of this program or of Node, e.g. `ENOENT`. */
 export const codeOf = (error: unknown): string | undefined =>
@@ -31,7 +40,7 @@ export const codeOf = (error: unknown): string | undefined =>
 /** What the user can do about an error or its cause, unless the message ends with it. */
 export function remedyIn(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
-  const remedy = error instanceof CodedError ? error.remedy : undefined
+  const remedy = error instanceof CodedError ? error.remedy : systemFault(error)?.remedy
   if (remedy !== undefined) return error.message.endsWith(remedy) ? undefined : remedy
   return remedyIn(error.cause)
 }

@@ -1,7 +1,7 @@
 // What Node's own calls wait for without end: a pipe without a writer, a device without an end, a folder below /proc.
 import { mkdirSync, type Stats, statSync } from '../platform/files.ts'
 import { dirname, resolve } from '../platform/paths.ts'
-import { CodedError, codeOf, messageOf } from './errors.ts'
+import { CodedError, codeOf, reasonOf } from './errors.ts'
 
 /** What is at a path instead of a file that can be read to its end; undefined when it is one, a folder, or nothing. */
 export function notAFile(path: string): string | undefined {
@@ -31,7 +31,12 @@ export function makeFolder(path: string): void {
       const code = codeOf(error)
       // another process was faster
       if (code === 'EEXIST' && isFolder(folder)) continue
-      const why = code === 'ENOENT' ? 'this file system lets no folder be made there' : messageOf(error)
+      const why =
+        code === 'EEXIST'
+          ? 'a link to nothing is in its place'
+          : code === 'ENOENT'
+            ? 'this file system lets no folder be made there'
+            : reasonOf(error)
       throw new CodedError(code ?? 'no-folder', `${path}: must be a folder that can be made: ${why}`, {
         cause: error,
       })
@@ -44,7 +49,7 @@ function isFolder(path: string): boolean {
   try {
     stat = statSync(path, { throwIfNoEntry: false })
   } catch (error) {
-    throw new CodedError(codeOf(error) ?? 'no-folder', `${path}: must be a folder: ${messageOf(error)}`, {
+    throw new CodedError(codeOf(error) ?? 'no-folder', `${path}: must be a folder: ${reasonOf(error)}`, {
       cause: error,
     })
   }

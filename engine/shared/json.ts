@@ -1,5 +1,5 @@
 import { readFileSync } from '../platform/files.ts'
-import { CodedError, codeOf, messageOf } from './errors.ts'
+import { CodedError, codeOf, reasonOf } from './errors.ts'
 import { notAFile } from './files.ts'
 
 /** A JSON object: neither null nor a list. */
@@ -61,7 +61,7 @@ export function readJsonObject(path: string): Record<string, unknown> {
     const missing = codeOf(error) === 'ENOENT'
     throw new CodedError<JsonFileCode>(
       missing ? 'missing-file' : 'unreadable-file',
-      missing ? `${path}: no such file` : `${path}: cannot be read: ${messageOf(error)}`,
+      missing ? `${path}: no such file` : `${path}: cannot be read: ${reasonOf(error)}`,
       { cause: error },
     )
   }

@@ -23,6 +23,7 @@ import { parseModelConfig } from './checkpoint/config.ts'
 import { isTrainedBy, shapeOf, type TrainedPart } from './checkpoint/load-model.ts'
 import { refuseWithoutParts } from './checkpoint/own-parts.ts'
 import { isPacked } from './checkpoint/packing.ts'
+import { refuseOther } from './checkpoint/refuse-other.ts'
 import { expectedTensors } from './checkpoint/tensor-names.ts'
 import { connectors, languages, towers } from './parts/index.ts'
 
@@ -40,7 +41,9 @@ export interface OutlineOptions {
 
 /** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
 export function outlineOf({ path, train, precision, adapter, integersOf }: OutlineOptions): DevicelessModel {
-  const file = join(resolvePath(path, 'model'), 'config.json')
+  const folder = resolvePath(path, 'model')
+  refuseOther(folder)
+  const file = join(folder, 'config.json')
   refuseUnlessFile(file)
   refuseWithoutParts(dirname(file), { architectures, connectors, languages, towers })
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {

@@ -1,5 +1,5 @@
 import { Buffer, createReadStream } from '../../engine/platform/files.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { ReadError } from './read-error.ts'
 import { notUtf8 } from './rows.ts'
@@ -47,7 +47,7 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
     if (pieces.length > 0) yield* line()
   } catch (error) {
     if (error instanceof ReadError) throw error
-    throw new ReadError('no-file', `${path}: cannot be read: ${messageOf(error)}`)
+    throw new ReadError('no-file', `${path}: cannot be read: ${reasonOf(error)}`)
   } finally {
     input.destroy()
   }

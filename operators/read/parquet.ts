@@ -2,7 +2,7 @@ import { parquetRead, parquetReadObjects } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { clock } from '../../engine/platform/clock.ts'
 import { type FileHandle, open } from '../../engine/platform/files.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { messageOf, reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import type { Row } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
@@ -11,7 +11,7 @@ import { ReadError } from './read-error.ts'
 export async function readParquet(file: string): Promise<Row[]> {
   refuseUnlessFile(file)
   const { handle, byteLength } = await opened(file).catch((error: unknown) => {
-    throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
+    throw new ReadError('no-file', `${file}: cannot be read: ${reasonOf(error)}`)
   })
   try {
     const read: Slice = (start, end = byteLength) => bytesOf(handle, start, Math.min(end, byteLength))

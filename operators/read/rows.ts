@@ -1,6 +1,6 @@
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
 import { readFile, stat, statSync } from '../../engine/platform/files.ts'
-import { codeOf, messageOf } from '../../engine/shared/errors.ts'
+import { codeOf, messageOf, reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { resolvePath } from '../builtin.ts'
@@ -29,7 +29,7 @@ export async function readText(file: string): Promise<string> {
   refuseUnlessFile(file)
   const failed = (error: unknown): never => {
     if (codeOf(error) === 'EISDIR') throw new ReadError('no-file', `${file}: must be a file, found a folder`)
-    throw new ReadError('no-file', `${file}: cannot be read: ${messageOf(error)}`)
+    throw new ReadError('no-file', `${file}: cannot be read: ${reasonOf(error)}`)
   }
   const { size } = await stat(file).catch(failed)
   if (size > mostText)

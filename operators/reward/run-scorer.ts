@@ -1,3 +1,4 @@
+import { messageOf } from '../../engine/shared/errors.ts'
 import { isKill, signalThatEnded } from '../ended-by.ts'
 import { longestAnswer, type ScorerOptions } from './external.ts'
 import { RewardError } from './reward-error.ts'
@@ -41,7 +42,7 @@ export function runScorer(
       act()
     }
     child.on('error', cause => {
-      const message = `${source}: cannot be run: ${cause.message}`
+      const message = `${source}: cannot be run: ${messageOf(cause)}`
       settle(() => reject(new RewardError('not-started', message, { cause })))
     })
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

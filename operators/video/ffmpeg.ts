@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
+import { messageOf } from '../../engine/shared/errors.ts'
 import { isKill, signalThatEnded } from '../ended-by.ts'
 import { killGroup } from '../kill-group.ts'
 import { whatFfmpegSaid } from './ffmpeg-log.ts'
@@ -104,7 +105,7 @@ function endOf(child: ChildProcess, path: string): Promise<{ exitCode: number; e
     child.once('error', cause => {
       const { code } = cause as NodeJS.ErrnoException // what `spawn` emits
       const isAbsent = code === 'ENOENT' || code === 'EACCES'
-      const message = `${path}: cannot be started: ${cause.message}`
+      const message = `${path}: cannot be started: ${messageOf(cause)}`
       reject(new VideoError(isAbsent ? 'no-ffmpeg' : 'ffmpeg-failed', message, { cause, ofMachine: true }))
     })
   })

@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, rmdirSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, mkdtempSync, readlinkSync, rmdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { BuiltinError, cacheFolder, resolvePath } from '../../../operators/builtin.ts'
 import { isOffline } from '../../../operators/hub/fetch-repository.ts'
 import { HubError } from '../../../operators/hub/hub-error.ts'
 import type { LookAt } from '../../graph/inspect.ts'
 import { nearBy } from '../../graph/missing-file.ts'
-import { codeOf, messageOf } from '../../shared/errors.ts'
+import { codeOf, messageOf, reasonOf } from '../../shared/errors.ts'
 
 /** Looks at the paths in a config: those that are read must be there, and those that are written must be writable. */
 export const lookAtPath: LookAt = (name, field, value) => {
@@ -22,7 +22,7 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     if (existsSync(path)) return undefined
     const wanted = kind === 'model' ? 'a checkpoint folder or OWNER/NAME on the hub' : 'a file or folder'
     const remedy = `give the path of ${wanted}, seen from the working directory`
-    return { rule, lines: [`${path}: not there${nearPath(path)}`], code: 'missing-file', remedy }
+    return { rule, lines: [`${path}: ${whyAbsent(path)}`], code: 'missing-file', remedy }
   } catch (error) {
     if (error instanceof BuiltinError && error.code === 'no-builtin')
       return unmakeable(rule) ?? `${value}: the first run that names it makes it`
@@ -38,6 +38,20 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     const near = isFile ? '' : `no path here${nearPath(value)}, and `
     return `${value}: ${near}not in the cache of the Hugging Face hub. flow run downloads it; until then nobody knows whether it exists, ${what}`
   }
+}
+
+/** Nothing is there, or what is there cannot be reached. */
+const whyAbsent = (path: string): string => whyUnreachable(path) ?? `not there${nearPath(path)}`
+
+/** What is wrong with a path at which nothing can be found; undefined where simply nothing is. */
+function whyUnreachable(path: string): string | undefined {
+  try {
+    statSync(path)
+  } catch (error) {
+    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return reasonOf(error)
+    if (lstatSync(path, { throwIfNoEntry: false })) return `a link to ${readlinkSync(path)}, where nothing is`
+  }
+  return undefined
 }
 
 /** What keeps a run from making built-in data. */
@@ -68,7 +82,13 @@ export function unwritable(path: string, what: 'file' | 'folder'): ReturnType<Lo
   if (isHere && statSync(path).isDirectory() !== (what === 'folder'))
     return wrong(path, `is a ${what === 'file' ? 'folder' : 'file'}`, 'name another path')
   let folder = resolve(isHere && what === 'folder' ? path : dirname(resolve(path)))
-  while (!existsSync(folder)) folder = dirname(folder)
+  const hidden = isHere ? undefined : whyUnreachable(path)
+  if (hidden !== undefined) return wrong(path, hidden, 'name another path')
+  while (!existsSync(folder)) {
+    const reason = whyUnreachable(folder)
+    if (reason !== undefined) return wrong(folder, reason, 'name another path')
+    folder = dirname(folder)
+  }
   if (!statSync(folder).isDirectory())
     return wrong(folder, 'is a file, so no folder can be in it', 'name another path')
   try {
@@ -76,7 +96,7 @@ export function unwritable(path: string, what: 'file' | 'folder'): ReturnType<Lo
   } catch (error) {
     return wrong(
       folder,
-      `nothing can be made in it: ${messageOf(error)}`,
+      `nothing can be made in it: ${reasonOf(error)}`,
       'name a folder that you may write to',
     )
   }

@@ -7,7 +7,7 @@ import { doneOf, graphOf, lastUpdates, modelsOf, resultOf, startOf } from '../ru
 import type { Verb } from '../verb.ts'
 
 export const ls: Verb = {
-  summary: `Lists the runs in a folder, the oldest first. Rewards and losses are means of the last ${lastUpdates} updates.`,
+  summary: `Lists runs, the oldest first, with scores or mean rewards of the last ${lastUpdates} updates.`,
   usage: '[DIR]',
   flags: {},
   example: 'npx flow ls runs',

@@ -1,5 +1,5 @@
 import { readFile, stat } from '../../../engine/platform/files.ts'
-import { messageOf } from '../../../engine/shared/errors.ts'
+import { messageOf, reasonOf } from '../../../engine/shared/errors.ts'
 import { notAFile } from '../../../engine/shared/files.ts'
 import { withoutMark } from '../../../engine/shared/json.ts'
 import { CheckpointError } from './checkpoint-error.ts'
@@ -32,7 +32,7 @@ export async function readJsonFile(path: string): Promise<unknown> {
 export function fileProblem(path: string, cause: unknown) {
   return isMissing(cause)
     ? ({ code: 'missing-file', message: `${path}: no such file` } as const)
-    : ({ code: 'unreadable-file', message: `${path}: cannot be read: ${messageOf(cause)}` } as const)
+    : ({ code: 'unreadable-file', message: `${path}: cannot be read: ${reasonOf(cause)}` } as const)
 }
 
 const isMissing = (cause: unknown) =>
