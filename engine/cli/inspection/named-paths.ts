@@ -48,7 +48,8 @@ function whyUnreachable(path: string): string | undefined {
   try {
     statSync(path)
   } catch (error) {
-    if (!['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return reasonOf(error)
+    if (codeOf(error) === 'ENOTDIR') return undefined // a folder above is a file: that is told of it
+    if (codeOf(error) !== 'ENOENT') return reasonOf(error)
     if (lstatSync(path, { throwIfNoEntry: false })) return `a link to ${readlinkSync(path)}, where nothing is`
   }
   return undefined

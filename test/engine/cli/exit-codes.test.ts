@@ -110,7 +110,7 @@ t.test('output that a full disk has lost is told, and is no success', t => {
     const all = ['-c', line, 'bash', process.execPath, ...main, ...words]
     const { status, stderr } = spawnSync('bash', all, { cwd: repository, encoding: 'utf8', timeout: 400_000 })
     t.equal(status, 1, words.join(' '))
-    t.match(stderr, /^flow: what the command printed was lost: ENOSPC/m)
+    t.match(stderr, /^flow: what the command printed was lost: no space is left on the disk \(ENOSPC\)/m)
   }
   t.end()
 })

@@ -92,7 +92,7 @@ t.test('a line that is not JSON, an empty file and a missing one end the run wit
   const missing = await through(t, '', { path: 'no-such.jsonl' })
   t.match(
     missing.summary.error?.message,
-    /node "rows" \(read\.jsonl\): no-such\.jsonl: cannot be read: ENOENT/,
+    /node "rows" \(read\.jsonl\): no-such\.jsonl: cannot be read: no such file or folder \(ENOENT\)/,
   )
 })
 
