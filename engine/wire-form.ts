@@ -5,6 +5,11 @@
 export interface WireForm<T = any> {
   /** Set when `unpack` makes again what did not travel, with resources that the packed value names. */
   readonly rebuilds?: boolean
+  /**
+   * Begins what `pack` will need of a value that is still worked on. What it returns is called when this process has no use for
+   * the value any more, packed or not.
+   */
+  begin?(value: T, context: WireContext): (() => void) | undefined
   pack(value: T, context: WireContext): Packed | Promise<Packed>
   /** Makes an equal value from what `pack` gave. */
   unpack(packed: Packed, context: WireContext): Unpacked<T> | Promise<Unpacked<T>>

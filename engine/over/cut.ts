@@ -13,6 +13,14 @@ export interface CutPart extends PlannedPart {
   readonly outputs: readonly CutEnd[]
   /** Names of the resources that its nodes use, and of those that these use. */
   readonly resources: ReadonlySet<string>
+  /** The input where items wait for the version that they are pinned to; undefined: they wait before the part. */
+  readonly gate?: GatedInput
+}
+
+/** An input of the node that follows versions. One chain of nodes leads there from an input of the part. */
+export interface GatedInput extends Pick<CutEnd, 'kind' | 'form' | 'scope'> {
+  readonly node: string
+  readonly port: string
 }
 
 /** A port of a node inside, as `node.port`. */
@@ -48,8 +56,37 @@ export function cutParts(plan: Plan, forms: Readonly<Record<string, WireForm>>):
         .map(wire => endOf(endName(wire.from), scopeOf(wire.from.node, plan), wire)),
     )
     const resources = new Set(resourcesOf(inside, plan.resources).map(({ name }) => name))
-    return { ...part, inputs: byEnd(inputs), outputs: byEnd(outputs), resources }
+    const gated = gatedWire(inside)
+    const about = gated && endOf(gated.node.name, scopeOf(gated.wire.from.node, plan), gated.wire)
+    return {
+      ...part,
+      inputs: byEnd(inputs),
+      outputs: byEnd(outputs),
+      resources,
+      ...(about && gated && { gate: { ...about, node: gated.node.name, port: gated.wire.port } }),
+    }
   })
+}
+
+/**
+ * The edge before the node that follows versions. Undefined unless one node follows them and one chain of nodes leads to it: then
+ * items reach it in the order in which they came to the part, so none waits for one that comes after it.
+ */
+function gatedWire(inside: readonly PlannedNode[]): { node: PlannedNode; wire: Wire } | undefined {
+  const nodeOf = (wire: Wire) => inside.find(({ name }) => name === wire.from.node)
+  const followers = inside.filter(({ wires }) => wires.some(wire => wire.keep === 'latest' && !nodeOf(wire)))
+  const [node] = followers
+  const [wire, ...others] = node?.wires.filter(({ keep }) => keep !== 'latest') ?? []
+  if (!node || !wire || followers.length > 1 || others.length > 0) return undefined
+  const first = nodeOf(wire)
+  const passed = new Set([node])
+  for (let before = first; before; ) {
+    const [only, ...more] = before.wires
+    if (!only || more.length > 0 || passed.has(before)) return undefined
+    passed.add(before)
+    before = nodeOf(only)
+  }
+  return first && { node, wire }
 }
 
 const byEnd = (ends: readonly CutEnd[]): CutEnd[] => [...new Map(ends.map(one => [one.end, one])).values()]
@@ -96,7 +133,7 @@ export function homePlan(plan: Plan, cuts: readonly CutPart[], remoteOf: (cut: C
   return { ...plan, nodes }
 }
 
-const portsOf = (ends: readonly CutEnd[]): Ports =>
+export const portsOf = (ends: readonly CutEnd[]): Ports =>
   Object.fromEntries(ends.map(({ end, kind }) => [end, kind]))
 
 function operatorOf({ nodes, inputs, outputs, credits }: CutPart, run: Operator['run']): Operator {
@@ -110,67 +147,6 @@ function operatorOf({ nodes, inputs, outputs, credits }: CutPart, run: Operator[
     expands: true,
     run,
   }
-}
-
-/** How a worker gets items and gives back what became of them. */
-export interface Ends {
-  readonly receive: Operator['run']
-  readonly reply: Operator['run']
-}
-
-const receiveName = 'over/receive'
-const replyName = 'over/reply'
-
-/** The plan of a worker: the nodes of its part between one that receives items and one that replies. */
-export function workerPlan(plan: Plan, part: CutPart, { receive, reply }: Ends): Plan {
-  const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
-  const base = { scope: '', config: {}, onError: 'stop' } as const
-  const receiving: PlannedNode = {
-    ...base,
-    name: receiveName,
-    operatorName: receiveName,
-    operator: {
-      summary: 'Takes items from the home part.',
-      config: {},
-      inputs: {},
-      outputs: portsOf(part.inputs),
-      run: receive,
-    },
-    wires: [],
-  }
-  const nodes = inside.map(node => ({ ...node, wires: node.wires.map(wire => fed(wire, node.name, part)) }))
-  const replying: PlannedNode = {
-    ...base,
-    name: replyName,
-    operatorName: replyName,
-    operator: {
-      summary: 'Gives results back.',
-      config: {},
-      inputs: portsOf(part.outputs),
-      outputs: {},
-      effects: true,
-      run: reply,
-    },
-    wires: part.outputs.map(({ end }) => replyWire(end, plan)),
-  }
-  const resources = plan.resources.filter(({ name }) => part.resources.has(name))
-  const { checkpoint: _, ...rest } = plan
-  return { ...rest, nodes: [receiving, ...nodes, ...(part.outputs.length > 0 ? [replying] : [])], resources }
-}
-
-/** An edge from outside comes from the node that receives, and the home part holds items back. */
-function fed(wire: Wire, node: string, { nodes }: CutPart): Wire {
-  if (nodes.has(wire.from.node)) return wire
-  const { initial: _, maxLag: __, ...rest } = wire
-  return { ...rest, from: { node: receiveName, port: `${node}.${wire.port}` } }
-}
-
-/** The edge into the replying node. Several edges may leave the part from this end: the first one gives the capacity. */
-function replyWire(end: string, plan: Plan): Wire {
-  const wire = plan.nodes.flatMap(({ wires }) => wires).find(({ from }) => endName(from) === end)
-  if (!wire) throw new Error(`${end}: must be an end of an edge`)
-  const { initial: _, maxLag: __, ...rest } = wire
-  return { ...rest, port: end, keep: 'all', whenFull: 'block' }
 }
 
 /** The resources that nodes use, and those that these use, in the order in which they open. */

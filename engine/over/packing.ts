@@ -1,7 +1,8 @@
 // Orders and replies as bytes: an item's packed value, or the packed values of all that came of it.
+import { headers, type MsgHdrs } from '@nats-io/transport-node'
 import type { Packed } from '../wire-form.ts'
 import { decode, encode } from './message.ts'
-import type { Order, Outcome, Reply } from './names.ts'
+import { header, type Order, type Outcome, type Reply } from './names.ts'
 
 type Envelope = Omit<Order, 'value'>
 
@@ -35,4 +36,21 @@ export function decodeReply(bytes: Uint8Array): { reply: Omit<Reply, 'items'>; o
     return { port, key, bytes }
   })
   return { reply, outcomes }
+}
+
+/** A reply in as many messages as it needs. */
+export function replyMessages(
+  id: string,
+  worker: string,
+  reply: Uint8Array,
+  mostBytes: number,
+): { body: Uint8Array; about: MsgHdrs }[] {
+  const count = Math.max(1, Math.ceil(reply.length / mostBytes))
+  return Array.from({ length: count }, (_, i) => {
+    const about = headers()
+    about.set(header.id, id)
+    about.set(header.from, worker)
+    about.set(header.chunk, `${i}/${count}`)
+    return { body: reply.subarray(i * mostBytes, (i + 1) * mostBytes), about }
+  })
 }

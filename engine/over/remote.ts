@@ -144,7 +144,7 @@ async function unpackAll(outcomes: readonly Outcome[], cut: CutPart, host: Remot
 
 /** What a form may use here: resources as the node inside the part finds them. */
 export function wireContext(
-  { scope }: CutEnd,
+  { scope }: Pick<CutEnd, 'scope'>,
   host: Pick<RemoteHost, 'resource' | 'nearby'>,
   context: Context,
 ): WireContext {

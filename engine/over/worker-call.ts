@@ -1,6 +1,8 @@
 import type { JsMsg } from '@nats-io/jetstream'
+import type { Item } from '../operator.ts'
 import type { RunError } from '../run/error.ts'
-import type { Call, Skipped } from '../run/items/trace.ts'
+import { leaseOf } from '../run/items/lease.ts'
+import { type Call, Origin, type Skipped } from '../run/items/trace.ts'
 import type { Packed } from '../wire-form.ts'
 import type { Order, Outcome } from './names.ts'
 import type { decodeOrder, encodeReply } from './packing.ts'
@@ -10,6 +12,9 @@ interface CallOptions {
   readonly leaseSeconds: number
   readonly worker: string
   send(order: Order, reply: Parameters<typeof encodeReply>): Promise<void>
+  /** Nothing of it is worked on any more. */
+  settled(call: WorkerCall): void
+  /** Its reply is with the server, or another worker may have it. */
   over(call: WorkerCall): void
 }
 
@@ -50,6 +55,7 @@ export class WorkerCall implements Call {
   giveBack(): void {
     if (this.isSettled) return
     this.isSettled = true
+    this.#options.settled(this)
     clearInterval(this.#beat)
     this.#options.message.nak()
     this.#options.over(this)
@@ -59,8 +65,9 @@ export class WorkerCall implements Call {
     reply: { faults: readonly Skipped[]; error?: { code: string; message: string } },
     outcomes: readonly Outcome[],
   ): void {
-    const { send, worker, message, over } = this.#options
+    const { send, worker, message, settled, over } = this.#options
     this.isSettled = true
+    settled(this)
     this.sent = send(this.order, [{ id: this.order.id, worker, ...reply }, outcomes])
       .then(() => message.ack())
       .finally(() => {
@@ -69,4 +76,12 @@ export class WorkerCall implements Call {
       })
     this.sent.catch(() => {}) // without a server nobody waits for it
   }
+}
+
+/** The order that an item came of. */
+export function callOf(item: Item): WorkerCall {
+  const { traces } = leaseOf(item)
+  for (const trace of traces)
+    if (trace instanceof Origin && trace.call instanceof WorkerCall) return trace.call
+  throw new Error(`${item.key}: must have come of an order`)
 }

@@ -1,39 +1,39 @@
 // A worker: it leases items of a part from the server, runs the nodes of the part on them, and sends back what came of each.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
-import { headers } from '@nats-io/transport-node'
 import { filter, share } from 'rxjs'
 import type { Plan } from '../graph/plan.ts'
-import type { Context, Durable, Item, Operator, Streams } from '../operator.ts'
+import type { Context, Durable, Item, Streams } from '../operator.ts'
 import type { RunError } from '../run/error.ts'
-import { leaseOf } from '../run/items/lease.ts'
-import { Origin } from '../run/items/trace.ts'
 import type { CheckpointPart } from '../run/node/context.ts'
 import type { Pulled } from '../run/node/source.ts'
 import type { LinkedRun, RunLink } from '../run/summary.ts'
+import { Bell } from '../shared/bell.ts'
 import { isOfMachine } from '../shared/errors.ts'
-import type { Unpacked } from '../wire-form.ts'
+import type { Unpacked, WireContext } from '../wire-form.ts'
 import { seconds } from './copies.ts'
-import { type CutEnd, type CutPart, workerPlan } from './cut.ts'
+import type { CutEnd, CutPart } from './cut.ts'
 import { Follower } from './follower.ts'
 import { encode } from './message.ts'
 import {
   type Announcement,
   doneOf,
-  header,
   hostText,
   nearbyOf,
   type Order,
   slugOf,
   statusOf,
   streamOf,
+  type Version,
   type WorkerStatus,
 } from './names.ts'
 import type { Server } from './nats.ts'
 import { orderOf } from './order-of.ts'
-import { encodeReply } from './packing.ts'
+import { encodeReply, replyMessages } from './packing.ts'
 import { wireContext } from './remote.ts'
-import { WorkerCall } from './worker-call.ts'
+import { VersionGate } from './version-gate.ts'
+import { callOf, WorkerCall } from './worker-call.ts'
+import { workerPlan } from './worker-plan.ts'
 
 export interface WorkerOptions {
   readonly server: Server
@@ -71,14 +71,18 @@ export class Worker implements RunLink {
   readonly #options: WorkerOptions
   readonly #durables = new Map<string, Durable>()
   readonly #follower: Follower
-  /** Orders that it holds at the same time: those that are worked on, and one that is prepared. */
+  /** Orders that it works on at the same time. */
+  readonly #together: number
+  /** Orders that it holds: those that are worked on, and those that are prepared for the next version, or a next one. */
   readonly #most: number
   readonly #calls = new Set<WorkerCall>()
+  readonly #gate: VersionGate
+  readonly #bell = new Bell()
   readonly #status: NodeJS.Timeout
-  #changed = () => {}
   #isOver = false
+  /** Orders may still come. */
+  #isReceiving = true
   #done = 0
-  #version: unknown
   #run: LinkedRun | undefined
 
   constructor(options: WorkerOptions) {
@@ -88,16 +92,28 @@ export class Worker implements RunLink {
     if (filesDirectory !== undefined) this.filesDirectory = filesDirectory
     this.#follower = new Follower(server, announcement, folder, this.#durables)
     const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
-    this.#most = 1 + Math.max(...inside.map(({ operator, config }) => operator.atOnce?.(config) ?? 1))
-    const receive: Operator['run'] = (_, __, context) => this.#receive(context)
-    const reply: Operator['run'] = (inputs, _, context) => this.#reply(inputs, context)
-    this.plan = workerPlan(plan, part, { receive, reply })
+    this.#together = Math.max(...inside.map(({ operator, config }) => operator.atOnce?.(config) ?? 1))
+    this.#most = part.gate ? 2 * this.#together : this.#together + 1
+    this.#gate = new VersionGate({
+      inputs: part.inputs.filter(({ latest }) => latest),
+      waiting: this.#together,
+      apply: (version, signal) => this.#take(version, signal),
+      begin: (value, context) => part.gate?.form.begin?.(value, this.#wire(part.gate, context)),
+      isOver: () => !this.#isReceiving && this.#calls.size === 0,
+      bell: this.#bell,
+    })
+    this.plan = workerPlan(plan, part, this.#together, {
+      receive: (_, __, context) => this.#receive(context),
+      versions: (_, __, context) => this.#gate.versions(context),
+      gate: ({ items }, _, context) => (items ? this.#gate.holdBack(items, context) : {}),
+      reply: (inputs, _, context) => this.#reply(inputs, context),
+    })
     this.#status = setInterval(() => this.#tell(), statusMs)
   }
 
   begin(run: LinkedRun): void {
     this.#run = run
-    run.signal.addEventListener('abort', () => this.#changed(), { once: true })
+    run.signal.addEventListener('abort', () => this.#bell.ring(), { once: true })
   }
 
   durable({ kind, name }: CheckpointPart, state: Durable): void {
@@ -107,7 +123,7 @@ export class Worker implements RunLink {
   /** No more orders will come: what it holds is still worked on. */
   end(): void {
     this.#isOver = true
-    this.#changed()
+    this.#bell.ring()
   }
 
   /** Waits until all replies are with the server. An error of an item goes to the home part, which ends the run. */
@@ -127,7 +143,7 @@ export class Worker implements RunLink {
   }
 
   #receive(context: Context): Streams {
-    const { inputs } = this.#options.part
+    const inputs = this.#options.part.inputs.filter(({ latest }) => !latest)
     const all = context.source(() => this.#arrivals(context)).pipe(share())
     const outputs = inputs.map(({ end }) => [
       end,
@@ -140,25 +156,34 @@ export class Worker implements RunLink {
   }
 
   async *#arrivals(context: Context): AsyncGenerator<Pulled<Arrived>> {
-    for (;;) {
-      await this.#until(() => this.#calls.size < this.#most || this.#isOver)
-      const message = await this.#next(context)
-      if (!message) return
-      const call = new WorkerCall(await orderOf(message, this.#options, context.signal), {
-        message,
-        leaseSeconds: this.#options.announcement.leaseSeconds,
-        send: (order, reply) => this.#send(order, reply),
-        over: one => {
-          this.#calls.delete(one)
-          this.#done++
-          this.#changed()
-        },
-        worker: this.#options.name,
-      })
-      yield* this.#updates(call.order, context.signal)
-      this.#calls.add(call)
-      yield await this.#arrival(call, context)
+    const { part, announcement, name } = this.#options
+    try {
+      for (;;) {
+        await this.#until(() => this.#calls.size < this.#most || this.#isOver)
+        const message = await this.#next(context)
+        if (!message) return
+        const call = new WorkerCall(await orderOf(message, this.#options, context.signal), {
+          message,
+          leaseSeconds: announcement.leaseSeconds,
+          send: (order, reply) => this.#send(order, reply),
+          settled: one => this.#gate.leave(one),
+          over: one => this.#over(one),
+          worker: name,
+        })
+        this.#calls.add(call)
+        if (!part.gate) await this.#gate.pass(call, context.signal)
+        yield await this.#arrival(call, context)
+      }
+    } finally {
+      this.#isReceiving = false
+      this.#bell.ring()
     }
+  }
+
+  #over(call: WorkerCall): void {
+    this.#calls.delete(call)
+    this.#done++
+    this.#bell.ring()
   }
 
   /** The next message of the part; undefined when the worker is to end. */
@@ -170,7 +195,7 @@ export class Worker implements RunLink {
           // the stream of an earlier start is gone: the session hears that from the announcement
           if (this.#isOver || signal.aborted) return null
           const consumer = await server.stream.consumers.get(streamOf(announcement), slugOf(part.name))
-          if (this.#calls.size >= this.#most - 1 && (await consumer.info(true)).num_waiting > 0) {
+          if (this.#calls.size >= this.#together && (await consumer.info(true)).num_waiting > 0) {
             // what it would only prepare is for a worker that can begin at once
             await delay(politeMs)
             return null
@@ -186,27 +211,17 @@ export class Worker implements RunLink {
     return undefined
   }
 
-  /** Brings resources to the version of an order, once nothing works with the one before, and tells the nodes. */
-  async *#updates({ latest }: Order, signal: AbortSignal): AsyncGenerator<Pulled<Arrived>> {
-    const key = JSON.stringify(Object.values(latest).map(({ value }) => value))
-    if (key === this.#version) return
-    await this.#until(() => this.#calls.size === 0)
-    for (const { version } of Object.values(latest)) {
-      if (!version) continue
-      const begun = performance.now()
-      await this.#follower.apply(version, signal)
-      this.#run?.log(`taking the version of ${version.folder} took ${seconds(begun)} s`, 'debug')
-    }
-    this.#version = key
-    for (const [end, { value }] of Object.entries(latest))
-      if (value !== undefined) yield { key: `version ${key}`, value: { end, unpacked: { value } } }
+  async #take(version: Version, signal: AbortSignal): Promise<void> {
+    const begun = performance.now()
+    await this.#follower.apply(version, signal)
+    this.#run?.log(`taking the version of ${version.folder} took ${seconds(begun)} s`, 'debug')
   }
 
   async #arrival(call: WorkerCall, context: Context): Promise<Pulled<Arrived>> {
     const { port: end, key, source } = call.order
     const input = this.#options.part.inputs.find(one => one.end === end)
-    if (!input || !this.#run) throw new Error(`an order is for "${end}", which is no input of the part`)
-    const unpacked = await input.form.unpack(call.packed, wireContext(input, this.#host(this.#run), context))
+    if (!input) throw new Error(`an order is for "${end}", which is no input of the part`)
+    const unpacked = await input.form.unpack(call.packed, this.#wire(input, context))
     return {
       key,
       source,
@@ -218,15 +233,11 @@ export class Worker implements RunLink {
 
   #reply(inputs: Streams, context: Context): Streams {
     const pack = async (output: CutEnd, value: unknown, item: Item) => {
-      const run = this.#run
-      const [call] = leaseOf(item).traces.flatMap(trace =>
-        trace instanceof Origin && trace.call instanceof WorkerCall ? [trace.call] : [],
-      )
-      if (!run || !call) throw new Error(`${output.end}: an item came of no order`)
+      const call = callOf(item)
       // its place among what came of the order is that of its arrival, not that of the end of its packing
       const outcome = { port: output.end, key: item.key, bytes: new Uint8Array() as Uint8Array }
       call.outcomes.push(outcome)
-      outcome.bytes = encode(await output.form.pack(value, wireContext(output, this.#host(run), context)))
+      outcome.bytes = encode(await output.form.pack(value, this.#wire(output, context)))
       return undefined
     }
     const streams = this.#options.part.outputs.map(output => [
@@ -240,26 +251,22 @@ export class Worker implements RunLink {
     return Object.fromEntries(streams)
   }
 
-  #host({ resource }: LinkedRun) {
-    const { filesDirectory } = this
-    return { resource, ...(filesDirectory !== undefined && { nearby: nearbyOf(filesDirectory) }) }
+  /** What the form of an end may use here. */
+  #wire(end: Pick<CutEnd, 'scope'>, context: Context): WireContext {
+    if (!this.#run) throw new Error('the run must have begun')
+    const { resource } = this.#run
+    const { filesDirectory: files } = this
+    const host = { resource, ...(files !== undefined && { nearby: nearbyOf(files) }) }
+    return wireContext(end, host, context)
   }
 
   /** Sends a reply in as many messages as it needs. */
   async #send(order: Order, reply: Parameters<typeof encodeReply>): Promise<void> {
     const { server, announcement, name } = this.#options
-    const bytes = encodeReply(...reply)
-    const count = Math.max(1, Math.ceil(bytes.length / server.mostBytes))
-    for (let i = 0; i < count; i++) {
-      const about = headers()
-      about.set(header.id, order.id)
-      about.set(header.from, name)
-      about.set(header.chunk, `${i}/${count}`)
-      const chunk = bytes.subarray(i * server.mostBytes, (i + 1) * server.mostBytes)
+    for (const { body, about } of replyMessages(order.id, name, encodeReply(...reply), server.mostBytes))
       await server.again(async () => {
-        if (!this.#isLost) await server.stream.publish(doneOf(announcement), chunk, { headers: about })
+        if (!this.#isLost) await server.stream.publish(doneOf(announcement), body, { headers: about })
       })
-    }
   }
 
   #isLost = false
@@ -271,11 +278,7 @@ export class Worker implements RunLink {
   }
 
   async #until(isSo: () => boolean): Promise<void> {
-    while (!isSo() && !this.#run?.signal.aborted) {
-      await new Promise<void>(resolve => {
-        this.#changed = resolve
-      })
-    }
+    await this.#bell.until(() => isSo() || this.#run?.signal.aborted === true)
   }
 
   #tell(fault?: string): void {
@@ -287,7 +290,7 @@ export class Worker implements RunLink {
       host: hostText().split(' ')[0] ?? '',
       leases: this.#calls.size,
       done: this.#done,
-      version: this.#version === undefined ? null : JSON.parse(String(this.#version)),
+      version: JSON.parse(this.#gate.version ?? 'null'),
       ...(fault !== undefined && { fault }),
     }
     if (!server.connection.isClosed())

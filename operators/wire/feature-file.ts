@@ -10,8 +10,33 @@ import { inside } from '../../engine/shared/inside.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
 
+/** Files that were begun and that no message names yet. */
+const begun = new WeakMap<Tensor, Promise<string | undefined>>()
+
+/** Begins to write features; what it returns removes the file unless a message names it. */
+export function beginFeatures(features: Tensor, context: WireContext): (() => void) | undefined {
+  const { nearby } = context
+  if (nearby === undefined) return undefined
+  const writing = writeFeatures(features, context)
+  begun.set(features, writing)
+  const remove = (name: string | undefined) => {
+    if (name !== undefined) rmSync(inside(nearby, name), { force: true })
+  }
+  writing.catch(() => {}) // who packs the features is told
+  return () => {
+    if (begun.delete(features)) void writing.then(remove, () => {})
+  }
+}
+
+/** The file of features for a message: the one that was begun, or a new one; undefined where there is no such folder. */
+export function featureFile(features: Tensor, context: WireContext): Promise<string | undefined> {
+  const early = begun.get(features)
+  begun.delete(features)
+  return early ?? writeFeatures(features, context)
+}
+
 /** Writes features, f32, and returns the file's name; undefined where there is no such folder. */
-export async function writeFeatures(features: Tensor, context: WireContext): Promise<string | undefined> {
+async function writeFeatures(features: Tensor, context: WireContext): Promise<string | undefined> {
   const { nearby } = context
   if (nearby === undefined) return undefined
   const device = await sharedDevice(context)

@@ -6,7 +6,7 @@ import type { Clip, Group, Prompt, PromptMade, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { zeroFeatures } from '../model/zero-features.ts'
 import { framePixels } from '../video/frame-pixels.ts'
-import { readFeatures, writeFeatures } from './feature-file.ts'
+import { beginFeatures, featureFile, readFeatures } from './feature-file.ts'
 import { packTensor, unpackTensor } from './tensors.ts'
 
 /** A clip is opened again where it arrives: its frames do not travel. */
@@ -30,6 +30,8 @@ export const clipForm = wireForm<Clip>({
  */
 export const promptForm = wireForm<Prompt>({
   rebuilds: true,
+  begin: ({ made, features }, context) =>
+    made && made.file === undefined && made.visual !== 'zero' ? beginFeatures(features, context) : undefined,
   pack: async (prompt, context) => {
     const { rest, tensors } = await packPrompt(prompt, context)
     return { json: rest, tensors }
@@ -56,7 +58,7 @@ export const groupForm = wireForm<Group>({
 async function packPrompt({ features, ...prompt }: Prompt, context: WireContext) {
   const { made } = prompt
   if (!made) return { rest: prompt, tensors: { features: await packTensor(features, context) } }
-  const file = made.file ?? (made.visual === 'zero' ? undefined : await writeFeatures(features, context))
+  const file = made.file ?? (made.visual === 'zero' ? undefined : await featureFile(features, context))
   return { rest: { ...prompt, made: { ...made, ...(file !== undefined && { file }) } }, tensors: {} }
 }
 
