@@ -9,7 +9,7 @@ export type { Config, Field, Fields } from './fields.ts'
 export type { Finding } from './finding.ts'
 export type { DeriveOptions, EachOptions, Emission, Item } from './item.ts'
 export type { Marks, NeededMark } from './marks.ts'
-export { alone, type Team, type Teamed, type TeamWork } from './team.ts'
+export { alone, type Share, type Team, type Teamed, type TeamWork } from './team.ts'
 export {
   jsonForm,
   type Packed,

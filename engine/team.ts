@@ -16,8 +16,11 @@ export interface Team {
   readonly mostSummed: number
 }
 
-/** What a process does with its share of a batch; its values lie in the order of the batch. */
-export type TeamWork<T, R> = (share: readonly T[], team: Team) => Promise<R>
+/** The values of a process, in the order of the batch. Large ones may still be on their way, so it takes them by `for await`. */
+export type Share<T> = Iterable<T> | AsyncIterable<T>
+
+/** What a process does with its share of a batch. */
+export type TeamWork<T, R> = (share: Share<T>, team: Team) => Promise<R>
 
 /** Of an operator whose batches can be divided among processes: `flow run --learners`. */
 export interface Teamed<F extends Fields, Context> {

@@ -12,7 +12,8 @@ import type { CheckpointPart } from '../run/node/context.ts'
 import type { RunLink } from '../run/summary.ts'
 import { CodedError } from '../shared/errors.ts'
 import type { TeamWork } from '../team.ts'
-import type { Packed, Unpacked, WireContext, WireForm } from '../wire-form.ts'
+import type { Packed, WireForm } from '../wire-form.ts'
+import { Arriving } from './arriving.ts'
 import type { Beginning, FromLearner, ToLearner } from './messages.ts'
 import { givenUp } from './round.ts'
 import { mostSummed, readAll, SharedNumbers } from './shared-numbers.ts'
@@ -122,7 +123,7 @@ export class Learner implements RunLink {
     const meet = (meeting: number, value: unknown) => this.#meet(batch, meeting, value)
     const packed: Packed[] = []
     const begun = performance.now()
-    let made: readonly Unpacked<unknown>[] = []
+    let share: Arriving | undefined
     try {
       let at = 0
       for (const length of lengths) {
@@ -133,20 +134,19 @@ export class Learner implements RunLink {
       }
       // it is read: the memory is free for others
       ftruncateSync(memory, 0)
-      made = await unpackAll(packed, form, {
+      share = new Arriving(packed, form, {
         signal: context.signal,
         nearby: nearbyOf(beginning.directory),
         resource: name => context.resource(name),
         shared: (key, open, close) => context.shared(key, open, close),
       })
-      context.log(`batch ${batch}: had its share after ${seconds(begun)} s`, 'debug')
-      const values = made.map(({ value }) => value)
-      await work(values, teamOf({ rank, size, numbers: this.#numbers, meet }))
+      await work(share, teamOf({ rank, size, numbers: this.#numbers, meet }))
+      context.log(`batch ${batch}: took ${seconds(begun)} s`, 'debug')
       tell({ type: 'ended', batch })
     } catch (error) {
       tell({ type: 'ended', batch, fault: storedFault(error) })
     } finally {
-      for (const { dispose } of made) dispose?.()
+      await share?.free()
     }
   }
 
@@ -158,18 +158,6 @@ export class Learner implements RunLink {
       this.#options.tell({ type: 'gives', batch, meeting, value })
     }).finally(() => this.#meetings.delete(key))
   }
-}
-
-/** Unpacks values at the same time; when one cannot be unpacked, the others are freed. */
-async function unpackAll(packed: readonly Packed[], form: WireForm, context: WireContext) {
-  const all = await Promise.allSettled(packed.map(async one => form.unpack(one, context)))
-  const made = all.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []))
-  for (const one of all) {
-    if (one.status === 'fulfilled') continue
-    for (const { dispose } of made) dispose?.()
-    throw one.reason
-  }
-  return made
 }
 
 const otherFailed = () => new CodedError(givenUp, 'another learner failed')

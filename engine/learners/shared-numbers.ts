@@ -1,10 +1,10 @@
 // Numbers that the learners of one host add up through memory that they share.
 //
-//   area 0 or 1:  │ numbers of learner 1 │ numbers of learner 2 │ …        each learner writes its own
-//                 │ s1 │ s2 │ …          │ s1 │ s2 │ …          │          learner i then adds the slices si, in order,
-//                 │ S1 │ S2 │ …          │                                 and writes the sum where the first one was
+//   area 0 or 1:  │ numbers of learner 1 │ numbers of learner 2 │ …        each learner writes its own, but for the slice s that
+//                 │ s1 │ s2 │ …          │ s1 │ s2 │ …          │          it adds up itself; learner i then adds the slices
+//                 │ S1 │ S2 │ …          │                                 si, in order, and writes the sum where the first was
 //
-// Each learner adds up one slice of the numbers, and all learners read the same sums. Sums use the two areas in turn: a slow
+// Each learner adds up one slice of the numbers, and reads the sums of the others. Sums use the two areas in turn: a slow
 // learner can still read the last sums while the others write the next numbers.
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, existsSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
@@ -33,39 +33,47 @@ export class SharedNumbers {
   readonly #file: number
   readonly #size: number
   readonly #most: number
-  /** Memory of its own, used again for each sum: that of the sums, and that of another learner's numbers. */
-  readonly #own: readonly [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>]
+  /** Memory of its own, used again for each sum. */
+  readonly #sums: Float32Array<ArrayBuffer>
+  /** A slice of a learner's numbers. */
+  readonly #added: Float32Array<ArrayBuffer>
 
   /** `most` numbers of each of `size` learners, in a file that all of them have open. */
   constructor(file: number, size: number, most = mostSummed) {
     this.#file = file
     this.#size = size
     this.#most = most
-    this.#own = [new Float32Array(most), new Float32Array(most)]
+    this.#sums = new Float32Array(most)
+    this.#added = new Float32Array(Math.ceil(most / size))
   }
 
-  /** Writes the numbers of a learner. */
+  /** Writes what others add up of a learner's numbers. */
   put(area: number, rank: number, numbers: Float32Array): void {
-    writeAll(this.#file, numbers, this.#at(area, rank))
+    for (const [start, end] of this.#others(rank, numbers.length))
+      writeAll(this.#file, numbers.subarray(start, end), this.#at(area, rank) + start * 4)
   }
 
-  /** Adds up one learner's slice of `count` numbers, after all have put theirs. */
-  addSlice(area: number, rank: number, count: number): void {
-    const start = Math.floor((count * rank) / this.#size)
-    const end = Math.floor((count * (rank + 1)) / this.#size)
-    const [first, second] = this.#own
-    const sums = this.#read(first, this.#at(area, 0) + start * 4, end - start)
-    for (let other = 1; other < this.#size; other++) {
-      const numbers = this.#read(second, this.#at(area, other) + start * 4, end - start)
+  /** Adds up one learner's slice, after all have put their numbers; `numbers` are its own. */
+  addSlice(area: number, rank: number, numbers: Float32Array): void {
+    const [start, end] = this.#slice(rank, numbers.length)
+    const sums = this.#sums.subarray(start, end)
+    for (let other = 0; other < this.#size; other++) {
+      const added = this.#added.subarray(0, end - start)
+      const position = this.#at(area, other) + start * 4
+      if (other === rank) added.set(numbers.subarray(start, end))
+      else readAll(this.#file, added, position)
+      if (other === 0) sums.set(added)
       // a Float32Array rounds each sum to float32
-      for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0) + (numbers[i] ?? 0)
+      else for (let i = 0; i < sums.length; i++) sums[i] = (sums[i] ?? 0) + (added[i] ?? 0)
     }
     writeAll(this.#file, sums, this.#at(area, 0) + start * 4)
   }
 
-  /** The sums, after all have added their slices; they stay until the next sum. */
-  sums(area: number, count: number): Float32Array<ArrayBuffer> {
-    return this.#read(this.#own[0], this.#at(area, 0), count)
+  /** The sums, for the learner that added up its slice, after all have added theirs; they stay until the next sum. */
+  sums(area: number, rank: number, count: number): Float32Array<ArrayBuffer> {
+    for (const [start, end] of this.#others(rank, count))
+      readAll(this.#file, this.#sums.subarray(start, end), this.#at(area, 0) + start * 4)
+    return this.#sums.subarray(0, count)
   }
 
   close(): void {
@@ -76,10 +84,18 @@ export class SharedNumbers {
     return (area * this.#size + rank) * this.#most * 4
   }
 
-  #read(into: Float32Array<ArrayBuffer>, position: number, count: number): Float32Array<ArrayBuffer> {
-    const numbers = into.subarray(0, count)
-    readAll(this.#file, numbers, position)
-    return numbers
+  /** Where a learner's slice of `count` numbers starts and ends. */
+  #slice(rank: number, count: number): [start: number, end: number] {
+    return [Math.floor((count * rank) / this.#size), Math.floor((count * (rank + 1)) / this.#size)]
+  }
+
+  /** What is before and after a learner's slice. */
+  #others(rank: number, count: number): [start: number, end: number][] {
+    const [start, end] = this.#slice(rank, count)
+    return [
+      [0, start],
+      [end, count],
+    ]
   }
 }
 

@@ -23,9 +23,9 @@ export function teamOf({ rank, size, numbers, meet }: Membership): Team {
       const area = sums++ % 2
       numbers.put(area, rank, own)
       await gather(null)
-      numbers.addSlice(area, rank, own.length)
+      numbers.addSlice(area, rank, own)
       await gather(null)
-      return numbers.sums(area, own.length)
+      return numbers.sums(area, rank, own.length)
     },
   }
 }

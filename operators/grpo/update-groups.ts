@@ -4,6 +4,7 @@ import type {
   Fields,
   Known,
   MemoryUse,
+  Share,
   Stream,
   Streams,
   Team,
@@ -88,7 +89,7 @@ export function groupLearner(config: UpdateOptions, context: Context, lossOf: Lo
   const state = updateState(config, context)
   /** `after` is called after each update. */
   const learn = async (
-    groups: readonly Group[],
+    groups: Share<Group>,
     team: Team,
     after: (updated: Updated) => Promise<void> = async () => {},
   ) => {
@@ -97,7 +98,7 @@ export function groupLearner(config: UpdateOptions, context: Context, lossOf: Lo
     const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
     const shares: UpdateShare[] = []
     try {
-      for (const group of groups)
+      for await (const group of groups)
         shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
       for (let i = 0; i < config.updatesPerBatch; i++) {
         const learningRate = optimizer.learningRate()
@@ -185,9 +186,7 @@ export function updateGroups(
       started = now
       await alarm.update({ gradientNorm: result.grad_norm, learningRate, peakLearningRate })
     }
-    const tokens = await context.together(values, (share: readonly Group[], team) =>
-      learn(share, team, record),
-    )
+    const tokens = await context.together(values, (share: Share<Group>, team) => learn(share, team, record))
     for (const [i, records] of tokens.entries())
       for (const tokens of records)
         context.record('tokens', { step: policy.version, key: at(batch, i).key, ...tokens })

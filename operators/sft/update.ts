@@ -1,4 +1,11 @@
-import { type Config, type Context, type Fields, operator, type Team } from '../../engine/operator.ts'
+import {
+  type Config,
+  type Context,
+  type Fields,
+  operator,
+  type Share,
+  type Team,
+} from '../../engine/operator.ts'
 import type { Example } from '../kinds.ts'
 import { type ScheduledOptimizer, scalingMetricNames } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
@@ -31,7 +38,9 @@ const fields = {
 /** The work of a process on its examples of a batch. */
 const learner =
   ({ model: name, optimizer: rule, batchSize, divisor }: Config<typeof fields>, context: Context) =>
-  async (examples: readonly Example[], team: Team) => {
+  async (share: Share<Example>, team: Team) => {
+    const examples: Example[] = []
+    for await (const example of share) examples.push(example)
     const model = context.resource<LoadedModel>(name)
     const optimizer = context.resource<ScheduledOptimizer>(rule)
     const learningRate = optimizer.learningRate()

@@ -21,7 +21,7 @@ const learner = ({ waitMs }, context) => {
   })
   return async (share, team) => {
     const gradient = new Float32Array(weights.length)
-    for (const x of share) {
+    for await (const x of share) {
       if (x === 'bad') throw Object.assign(new Error('found a bad number'), { code: 'bad-number' })
       for (const i of gradient.keys()) gradient[i] += Math.sin(x * (i + 1)) * weights[i]
     }
