@@ -57,12 +57,15 @@ export class VersionGate {
   holdBack(items: Stream, context: Context): Streams {
     const pass = async (value: unknown, item: Item) => {
       const dispose = this.#options.begin(value, context)
+      const call = callOf(item)
+      call.note('prepared')
       try {
-        await this.pass(callOf(item), context.signal)
+        await this.pass(call, context.signal)
       } catch (error) {
         dispose?.()
         throw error
       }
+      call.note('passed')
       return context.emit(value, { ...(dispose && { dispose }) })
     }
     return { items: items.pipe(context.each(pass, { concurrency: this.#options.waiting })) }

@@ -4,6 +4,7 @@ import type { RunError } from '../run/error.ts'
 import { leaseOf } from '../run/items/lease.ts'
 import { type Call, Origin, type Skipped } from '../run/items/trace.ts'
 import type { Packed } from '../wire-form.ts'
+import { seconds } from './copies.ts'
 import type { Order, Outcome } from './names.ts'
 import type { decodeOrder, encodeReply } from './packing.ts'
 
@@ -29,6 +30,8 @@ export class WorkerCall implements Call {
   sent: Promise<void> = Promise.resolve()
   readonly #options: CallOptions
   readonly #beat: NodeJS.Timeout
+  readonly #begun = performance.now()
+  readonly #steps: string[] = []
 
   constructor({ order, packed }: ReturnType<typeof decodeOrder>, options: CallOptions) {
     this.order = order
@@ -40,6 +43,16 @@ export class WorkerCall implements Call {
   /** How often the item was given to a worker, this time included. */
   get tries(): number {
     return this.#options.message.info.deliveryCount
+  }
+
+  /** Notes when it came to a step, for the log. */
+  note(step: string): void {
+    this.#steps.push(`${step} after ${seconds(this.#begun)} s`)
+  }
+
+  /** Its way through the worker. */
+  get way(): string {
+    return `order ${this.order.id}: ${this.#steps.join(', ')}`
   }
 
   settled(faults: readonly Skipped[]): void {
@@ -67,11 +80,13 @@ export class WorkerCall implements Call {
   ): void {
     const { send, worker, message, settled, over } = this.#options
     this.isSettled = true
+    this.note('done')
     settled(this)
     this.sent = send(this.order, [{ id: this.order.id, worker, ...reply }, outcomes])
       .then(() => message.ack())
       .finally(() => {
         clearInterval(this.#beat)
+        this.note('answered')
         over(this)
       })
     this.sent.catch(() => {}) // without a server nobody waits for it

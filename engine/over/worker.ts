@@ -181,6 +181,7 @@ export class Worker implements RunLink {
   }
 
   #over(call: WorkerCall): void {
+    this.#run?.log(call.way, 'debug')
     this.#calls.delete(call)
     this.#done++
     this.#bell.ring()

@@ -13,7 +13,7 @@ export function statedParts(texts: readonly string[], ofFile: readonly FlatPart[
   return texts.map(text => {
     const [name = '', nodes = ''] = text.split('=', 2)
     const names = nodes.split(',').filter(node => node !== '')
-    return { name, nodes: names, credits: defaultCredits, place: () => ({ path: `--part ${text}` }) }
+    return { name, nodes: names, place: () => ({ path: `--part ${text}` }) }
   })
 }
 
@@ -29,7 +29,7 @@ export function planParts(parts: readonly FlatPart[], checked: Checked, problems
   const { nodes } = checked
   const partOf = new Map<string, string>()
   const planned = parts.map((part): PlannedPart => {
-    const { name, credits } = part
+    const { name } = part
     if (!/^[A-Za-z][A-Za-z0-9_/-]*$/.test(name) || part.nodes.length === 0)
       problems.push(fault(part, 'must be NAME=NODE,NODE', show(part.place().path)))
     if (nodes.some(node => node.name === name))
@@ -49,11 +49,20 @@ export function planParts(parts: readonly FlatPart[], checked: Checked, problems
       return found
     })
     const obstacles = members.flatMap(node => obstacleOf(node, part))
-    return { name, credits, obstacles, nodes: new Set(members.map(({ name }) => name)) }
+    const inside = new Set(members.map(({ name }) => name))
+    return { name, credits: part.credits ?? creditsOf(members, inside), obstacles, nodes: inside }
   })
   for (const node of nodes)
     for (const wire of node.wires) checkCut(wire, node.name, partOf, checked, problems)
   return planned
+}
+
+/** A part is not to hold fewer items than the edges that hold them back let pass. */
+function creditsOf(members: readonly PlannedNode[], inside: ReadonlySet<string>): number {
+  const lags = members.flatMap(({ wires }) =>
+    wires.flatMap(({ maxLag, from }) => (maxLag === undefined || inside.has(from.node) ? [] : [maxLag])),
+  )
+  return Math.max(defaultCredits, ...lags.map(lag => lag + 1))
 }
 
 const sourceRule = 'must have no source: sources stay with the home part, which knows how far each of them is'

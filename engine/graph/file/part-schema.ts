@@ -1,6 +1,6 @@
 import type { Schema } from './schema.ts'
 
-/** Items that are away in a part at the same time when the graph does not state a number. */
+/** Items that are away in a part at the same time when the graph does not state a number, and no edge into it lets more pass. */
 export const defaultCredits = 16
 
 /** The schema of a part: nodes that other processes may run. */
@@ -18,8 +18,7 @@ export const partSchema: Schema = {
     credits: {
       type: 'integer',
       minimum: 1,
-      default: defaultCredits,
-      description: 'Items that all its workers together may hold unfinished.',
+      description: `Items that all its workers together may hold unfinished. Unset: ${defaultCredits}, or as many as the maxLag of an edge into it lets pass, if that is more.`,
     },
   },
 }

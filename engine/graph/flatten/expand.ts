@@ -125,9 +125,9 @@ function flatNode(name: string, part: Record<string, unknown>, broken: boolean, 
 }
 
 function flatPart(name: string, part: Record<string, unknown>, at: Locator): FlatPart {
-  // checkStructure has checked the types and filled in the default
-  const { nodes, credits } = part as Pick<FlatPart, 'nodes' | 'credits'>
-  return { name, nodes, credits, place: index => locate(at, index === undefined ? [] : ['nodes', index]) }
+  // checkStructure has checked the types
+  const stated = part as Pick<FlatPart, 'nodes' | 'credits'>
+  return { ...stated, name, place: index => locate(at, index === undefined ? [] : ['nodes', index]) }
 }
 
 /** A node that names a sub-graph. */

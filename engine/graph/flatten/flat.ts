@@ -61,7 +61,7 @@ export interface FlatPart {
   /** Names of nodes, or of sub-graphs for all nodes inside. */
   nodes: readonly string[]
   /** Items that all its workers together may hold unfinished. */
-  credits: number
+  credits?: number
   /** The place of the n-th name of a node, or of the part itself. */
   place(index?: number): Pick<Problem, 'place' | 'path'>
 }

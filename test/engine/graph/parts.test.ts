@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { checkGraph, loadGraph } from '../../../engine/graph/check.ts'
+import { operator } from '../../../engine/operator.ts'
 import { cutParts } from '../../../engine/over/cut.ts'
 import { jsonForm } from '../../../engine/wire-form.ts'
 import { forms, operators, resources } from '../../../operators/index.ts'
@@ -8,7 +9,15 @@ import batch from '../../../operators/stream/batch.ts'
 import { repository } from '../../fixtures.ts'
 import { graphText, problemsOf, testBed } from '../support.ts'
 
-const registry = { ...testBed({ operators: { batch } }).registry, forms: { number: jsonForm } }
+/** Is told of versions. */
+const follow = operator({
+  summary: 'Follows versions.',
+  config: {},
+  inputs: { numbers: 'number', version: { kind: 'number', optional: true } },
+  outputs: { numbers: 'number' },
+  run: ({ numbers }) => ({ numbers }),
+})
+const registry = { ...testBed({ operators: { batch, follow } }).registry, forms: { number: jsonForm } }
 const nodes = {
   count: { operator: 'range', config: { count: 4 } },
   work: { operator: 'work', from: { numbers: 'count.numbers' } },
@@ -110,3 +119,51 @@ t.test('the parts of the shipped graphs can be cut', async t => {
     t.match(cutParts(plan, forms), [{ name: 'evaluation/asking', outputs: [{ kind: 'result' }] }], answers)
   }
 })
+
+t.test('a part may hold as many items as the edges into it let pass, and 16 if they say nothing', async t => {
+  const creditsOf = (maxLag: number, part: object) => {
+    const graph = {
+      ...nodes,
+      work: {
+        operator: 'follow',
+        from: {
+          numbers: 'count.numbers',
+          version: { edge: 'double.numbers', keep: 'latest', initial: 0, maxLag },
+        },
+      },
+    }
+    const plan = loadGraph('g.json', registry, {
+      read: () => graphText(graph, { parts: { far: { nodes: ['work'], ...part } } }),
+    })
+    return plan.parts.map(({ credits }) => credits)
+  }
+  t.same(creditsOf(3, {}), [16])
+  t.same(creditsOf(31, {}), [32])
+  t.same(creditsOf(31, { credits: 5 }), [5], 'a stated number holds')
+})
+
+t.test(
+  'items wait for versions before the node that follows them, where one chain of nodes leads there',
+  async t => {
+    const gateOf = (more: object, inPart: readonly string[]) => {
+      const read = () => graphText({ ...nodes, ...more }, { parts: { far: { nodes: inPart } } })
+      const [part] = cutParts(loadGraph('g.json', registry, { read }), { number: jsonForm })
+      return part?.gate && `${part.gate.node}.${part.gate.port}`
+    }
+    const told = { edge: 'seen.numbers', keep: 'latest', initial: 0, maxLag: 1 }
+    const seen = { operator: 'double', from: { numbers: 'last.numbers' } }
+    const last = (from: object) => ({ operator: 'follow', from: { version: told, ...from } })
+    const chain = { seen, last: last({ numbers: 'double.numbers' }) }
+    t.equal(gateOf(chain, ['work', 'double', 'last']), 'last.numbers')
+    t.equal(gateOf(chain, ['last']), undefined, 'nothing is before it')
+    t.equal(gateOf(chain, ['work', 'double']), undefined, 'nothing follows versions')
+    const joined = { seen, last: last({ numbers: ['double.numbers', 'work.numbers'] }) }
+    t.equal(gateOf(joined, ['work', 'double', 'last']), undefined, 'items of two ways may pass each other')
+    const early = {
+      seen,
+      work: last({ numbers: 'count.numbers' }),
+      last: last({ numbers: 'double.numbers' }),
+    }
+    t.equal(gateOf(early, ['work', 'double', 'last']), undefined, 'two nodes follow versions')
+  },
+)

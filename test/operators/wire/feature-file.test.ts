@@ -1,6 +1,7 @@
 // The features of a prompt between processes of one machine: a file, or the clip again.
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { WireContext } from '../../../engine/operator.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
@@ -92,3 +93,29 @@ t.test('a file that is not whole is refused, and a name cannot lead elsewhere', 
   const elsewhere = JSON.parse(JSON.stringify(json).replace(name, '../../passwd'))
   await t.rejects(async () => form.unpack({ json: elsewhere }, context), { code: 'path-outside' })
 })
+
+t.test('features are written while the prompt is worked on, and the message names that file', async t => {
+  const folder = join(t.testdir({}), 'values')
+  const { context, group, form } = await started(t, folder)
+  const end = forms.prompt?.begin?.(group.prompt, context)
+  await until(() => existsSync(folder) && readdirSync(folder).length === 1)
+  const [name] = readdirSync(folder)
+  const packed = await form.pack(group, context)
+  t.match(packed.json, { prompt: { made: { file: name } } })
+  end?.()
+  await delay(20)
+  t.same(readdirSync(folder), [name], 'it belongs to who gets the message')
+
+  const dropped = forms.prompt?.begin?.(group.prompt, context)
+  await until(() => readdirSync(folder).length === 2)
+  dropped?.()
+  await until(() => readdirSync(folder).length === 1)
+  t.same(readdirSync(folder), [name], 'the file of a prompt that no message names is removed')
+  t.equal((await started(t)).form.begin, undefined, 'a group is what is packed')
+  const far = await started(t)
+  t.equal(forms.prompt?.begin?.(far.group.prompt, far.context), undefined, 'without a folder nothing begins')
+})
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await delay(5)
+}
