@@ -1,10 +1,20 @@
 // The GPUs that `--gpus` gives to workers.
-import { choiceOf, type ListedAdapter, listAdapters, placed } from '../../kernels/device/adapters/list.ts'
+import {
+  choiceOf,
+  isPlace,
+  type ListedAdapter,
+  listAdapters,
+  placed,
+} from '../../kernels/device/adapters/list.ts'
+import { keepTurns } from '../../kernels/device/turn-line.ts'
 import { UsageError } from './arguments.ts'
 
 /** A GPU for a worker, as people know it, and the variables under which a process takes it. */
 export interface Seat {
   readonly gpu: string
+  /** Its number in `flow adapters`. */
+  readonly index: number
+  readonly isSoftware: boolean
   readonly variables: Readonly<Record<string, string>>
 }
 
@@ -35,9 +45,43 @@ export function seatsOf(gpus: readonly string[]): Seat[] {
 
 function seatOf(adapter: ListedAdapter): Seat {
   const { name, variables } = choiceOf(adapter)
-  const { index, pci } = adapter
+  const { index, pci, software: isSoftware } = adapter
   return {
+    index,
+    isSoftware,
     gpu: `GPU ${index} (${pci === undefined ? name : `${name}, ${pci}`})`,
     variables: { ...variables, FLOW_ADAPTER: name },
+  }
+}
+
+/** Who takes the GPUs that a command names besides the process of the run. */
+interface Crew {
+  /** All learners: the first is the process of the run. */
+  readonly learners: number
+  readonly hasWorkers: boolean
+}
+
+/**
+ * Lets processes of a run that share a GPU take turns, which a software adapter does not need. Returns the seats with where
+ * they do, and what ends it.
+ */
+export async function shareGpus(
+  seats: readonly Seat[],
+  { learners, hasWorkers }: Crew,
+): Promise<{ seats: readonly Seat[]; close(): void }> {
+  const own = process.env.FLOW_ADAPTER
+  const home = own !== undefined && isPlace(own) ? placed(own, listAdapters()).index : undefined
+  const others = Array.from({ length: learners - 1 }, (_, i) => seats[(i + 1) % seats.length]?.index)
+  const users = [home, ...others, ...(hasWorkers ? seats.map(({ index }) => index) : [])]
+  const isShared = (seat: Seat) => !seat.isSoftware && users.filter(index => index === seat.index).length > 1
+  if (!seats.some(isShared)) return { seats, close: () => {} }
+  const keeper = await keepTurns()
+  // children inherit the variables of this process, so that each needs its own
+  const line = (seat: Seat) => (isShared(seat) ? keeper.place(seat.index) : '')
+  const first = seats.find(({ index }) => index === home)
+  if (first) process.env.FLOW_TURNS = line(first)
+  return {
+    seats: seats.map(seat => ({ ...seat, variables: { ...seat.variables, FLOW_TURNS: line(seat) } })),
+    close: () => keeper.close(),
   }
 }

@@ -19,7 +19,7 @@ export interface GateOptions {
   readonly waiting: number
   /** Brings the resources to a version. */
   apply(version: Version, signal: AbortSignal): Promise<void>
-  /** Begins what a reply will need of a value at the gate; what it returns is called when nothing here needs the value. */
+  /** Begins what a reply will need of a value that passed; what it returns is called when nothing here needs the value. */
   begin(value: unknown, context: Context): (() => void) | undefined
   /** No order will come to the gate any more. */
   isOver(): boolean
@@ -56,16 +56,12 @@ export class VersionGate {
   /** Items go on, in order, when the resources have their version. */
   holdBack(items: Stream, context: Context): Streams {
     const pass = async (value: unknown, item: Item) => {
-      const dispose = this.#options.begin(value, context)
       const call = callOf(item)
       call.note('prepared')
-      try {
-        await this.pass(call, context.signal)
-      } catch (error) {
-        dispose?.()
-        throw error
-      }
+      await this.pass(call, context.signal)
       call.note('passed')
+      // not before: it would hold up the version
+      const dispose = this.#options.begin(value, context)
       return context.emit(value, { ...(dispose && { dispose }) })
     }
     return { items: items.pipe(context.each(pass, { concurrency: this.#options.waiting })) }

@@ -50,6 +50,11 @@ export class WorkerCall implements Call {
     this.#steps.push(`${step} after ${seconds(this.#begun)} s`)
   }
 
+  /** Since it arrived. */
+  get milliseconds(): number {
+    return performance.now() - this.#begun
+  }
+
   /** Its way through the worker. */
   get way(): string {
     return `order ${this.order.id}: ${this.#steps.join(', ')}`

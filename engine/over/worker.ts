@@ -1,5 +1,4 @@
 // A worker: it leases items of a part from the server, runs the nodes of the part on them, and sends back what came of each.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
 import { filter, share } from 'rxjs'
 import type { Plan } from '../graph/plan.ts'
@@ -14,6 +13,7 @@ import type { Unpacked, WireContext } from '../wire-form.ts'
 import { seconds } from './copies.ts'
 import type { CutEnd, CutPart } from './cut.ts'
 import { Follower } from './follower.ts'
+import { Manners } from './manners.ts'
 import { encode } from './message.ts'
 import {
   type Announcement,
@@ -52,7 +52,6 @@ export interface WorkerOptions {
 
 const waitMs = 1000
 const statusMs = 1000
-const politeMs = 50
 /** Workers whose machine may fail on an item before it ends the run. */
 const mostTries = 3
 
@@ -77,6 +76,7 @@ export class Worker implements RunLink {
   readonly #most: number
   readonly #calls = new Set<WorkerCall>()
   readonly #gate: VersionGate
+  readonly #manners: Manners
   readonly #bell = new Bell()
   readonly #status: NodeJS.Timeout
   #isOver = false
@@ -94,6 +94,7 @@ export class Worker implements RunLink {
     const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
     this.#together = Math.max(...inside.map(({ operator, config }) => operator.atOnce?.(config) ?? 1))
     this.#most = part.gate ? 2 * this.#together : this.#together + 1
+    this.#manners = new Manners(this.#together)
     this.#gate = new VersionGate({
       inputs: part.inputs.filter(({ latest }) => latest),
       waiting: this.#together,
@@ -171,6 +172,7 @@ export class Worker implements RunLink {
           worker: name,
         })
         this.#calls.add(call)
+        this.#manners.holds(this.#calls.size)
         if (!part.gate) await this.#gate.pass(call, context.signal)
         yield await this.#arrival(call, context)
       }
@@ -183,6 +185,8 @@ export class Worker implements RunLink {
   #over(call: WorkerCall): void {
     this.#run?.log(call.way, 'debug')
     this.#calls.delete(call)
+    this.#manners.took(call.milliseconds)
+    this.#manners.holds(this.#calls.size)
     this.#done++
     this.#bell.ring()
   }
@@ -196,12 +200,8 @@ export class Worker implements RunLink {
           // the stream of an earlier start is gone: the session hears that from the announcement
           if (this.#isOver || signal.aborted) return null
           const consumer = await server.stream.consumers.get(streamOf(announcement), slugOf(part.name))
-          if (this.#calls.size >= this.#together && (await consumer.info(true)).num_waiting > 0) {
-            // what it would only prepare is for a worker that can begin at once
-            await delay(politeMs)
-            return null
-          }
-          return consumer.next({ expires: waitMs })
+          const asking = async () => (await consumer.info(true)).num_waiting
+          return (await this.#manners.mayTake(asking)) ? consumer.next({ expires: waitMs }) : null
         })
         .catch(error => {
           if (this.#isOver || signal.aborted) return null

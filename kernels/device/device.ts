@@ -20,6 +20,7 @@ import { gpuFault } from './kernel-fault.ts'
 import { Pipelines } from './pipelines.ts'
 import { storageOf } from './storage-of.ts'
 import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
+import { turnsIn } from './turns.ts'
 
 export interface DeviceOptions {
   /** Number in "flow adapters", PCI id or part of a name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
@@ -72,6 +73,8 @@ export class Device {
   readonly pipelines: Pipelines
   /** Lanes of a subgroup; the `cpu` family is generated for it. */
   readonly subgroupSize: number
+  /** Before a large piece of work, e.g. a pass: ends when it is the turn of this process, if it shares the GPU. */
+  readonly turn: () => Promise<void>
   /** Bytes of all live buffers. */
   liveBytes = 0
   peakBytes = 0
@@ -91,6 +94,7 @@ export class Device {
     this.pipelines = new Pipelines(gpu)
     this.info = infoOf(adapter)
     this.subgroupSize = adapter.info.subgroupMinSize ?? 1
+    this.turn = turnsIn(webGpu.line(), () => gpu.queue.onSubmittedWorkDone())
     const most = Math.floor(this.maxBindingBytes / alignmentBytes) * alignmentBytes
     const destroy = (buffer: GPUBuffer) => buffer.destroy()
     this.#pool = new BufferPool({ most, make: (label, bytes) => this.#create(label, bytes), destroy })
@@ -294,5 +298,4 @@ export class Device {
 }
 
 export const align = (bytes: number): number => Math.ceil(bytes / alignmentBytes) * alignmentBytes
-
 const alignmentBytes = 256

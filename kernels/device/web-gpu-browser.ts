@@ -11,5 +11,6 @@ export const webGpu: WebGpu = {
   source: () => undefined,
   remedy:
     'take Chrome or Edge 113, Safari 26 or Firefox 141, or a newer one, and open the page by https or on localhost',
+  line: () => undefined,
   opened: () => {},
 }

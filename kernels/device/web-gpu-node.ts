@@ -5,6 +5,7 @@ import { dawnFlags } from './adapters/dawn-flags.ts'
 import { choiceOf, isPlace, listAdapters, placed } from './adapters/list.ts'
 import { pollGently } from './polling.ts'
 import type { Source } from './source-place.ts'
+import { joinLine } from './turn-line.ts'
 import type { WebGpu } from './web-gpu.ts'
 
 // What create() returns must stay referenced as long as the process lives, else Node crashes at random.
@@ -29,6 +30,7 @@ export const webGpu: WebGpu = {
   source: sourceOf,
   remedy:
     'install a Vulkan driver that Dawn accepts (Debian 12: mesa-vulkan-drivers from bookworm-backports; `npm start` does it)',
+  line: () => (process.env.FLOW_TURNS ? joinLine(process.env.FLOW_TURNS) : undefined),
   opened: pollGently,
 }
 

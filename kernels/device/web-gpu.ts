@@ -1,4 +1,5 @@
 import type { ReadSource } from './source-place.ts'
+import type { TurnLine } from './turns.ts'
 
 /** WebGPU as the platform has it; `imports` in package.json says which module `#web-gpu` is. */
 export interface WebGpu {
@@ -13,6 +14,8 @@ export interface WebGpu {
   readonly source: ReadSource
   /** What to do where no adapter is. */
   readonly remedy: string
+  /** The line in which this process waits for its turn on the GPU; undefined where it shares it with no process of its run. */
+  line(): TurnLine | undefined
   /** Called once a device is open. */
   opened(): void
 }

@@ -149,6 +149,7 @@ async function begin(
       earlier.packed.packing = packed.packing
     },
   })
+  await device.turn()
   const { outputs } = made
   for (const [i, input] of inputs.entries()) device.copy(input, compiled.at(made.inputs[i]))
   if (support && made.support) device.copy(support, compiled.at(made.support))

@@ -12,6 +12,7 @@ import { isObject } from '../../shared/json.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { countsOf } from '../counts.ts'
+import { shareGpus } from '../gpus.ts'
 import { lookFirst } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
@@ -85,9 +86,11 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     updates.event(event)
     line.event(event)
   }
-  const gpus = namedGpus(words)
-  const over = await overRun({ plan, ...options }, gpus, words, world)
   const size = learnersOf(options.facts ?? {})
+  const named = namedGpus(words)
+  const turns = named && (await shareGpus(named, { learners: size, hasWorkers: plan.parts.length > 0 }))
+  const gpus = turns?.seats
+  const over = await overRun({ plan, ...options }, gpus, words, world)
   const learners = startLearners({ plan, ...options }, { size, ...(gpus && { gpus }) }, world)
   const { together } = learners
   const linked = { ...(over.link && { link: over.link }), ...(together && { together }) }
@@ -99,6 +102,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const summary = await started.done
   await learners.close()
   await over.close(summary.status === 'completed' || summary.status === 'failed')
+  turns?.close()
   closeView()
   forget()
   line.end()

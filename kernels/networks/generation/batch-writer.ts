@@ -83,6 +83,7 @@ export async function writeCompletions(
     return truncated(await compiled.readIntegers(state.history), count).every(({ finished }) => finished)
   }
   try {
+    await model.device.turn()
     compiled.run(['main'])
     let count = 1
     // The host reads this one block late, so that the GPU never waits for it.
@@ -92,6 +93,7 @@ export async function writeCompletions(
         const history = await compiled.readIntegers(state.history)
         onTokens(truncateAtEnd(history.subarray(0, count), options).ids)
       }
+      await model.device.turn()
       const steps = Math.min(onTokens ? 1 : blockSize, capacity - count)
       compiled.run(Array.from({ length: steps }, () => 'step'))
       count += steps

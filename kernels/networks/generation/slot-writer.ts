@@ -116,6 +116,7 @@ async function runSlots(
     slots = await openSlots(model, sizes, sampling, endIds[0] ?? noToken)
     for (;;) {
       signal?.throwIfAborted()
+      await model.device.turn()
       if (model.version === version) answers.push(...(await admitWaiting(slots, running, waiting)))
       if (!isAnyRunning()) break
       slots.step(blockSize)
