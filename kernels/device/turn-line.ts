@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { TurnLine } from './turns.ts'
 
 /** Connects to the line of a GPU at a place like `PATH#GPU`. Without its keeper nobody waits. */
@@ -14,12 +13,11 @@ export function joinLine(place: string): TurnLine {
   const socket = connect(path)
   let [isWanted, isLost] = [false, false]
   let taken = () => {}
-  socket.on('error', () => {}) // it closes after an error
   socket.on('close', () => {
     isLost = true
     taken()
   })
-  createInterface({ input: socket }).on('line', word => {
+  onWords(socket, word => {
     if (word === 'wanted') isWanted = true
     else taken()
   })
@@ -69,12 +67,11 @@ export async function keepTurns(): Promise<TurnKeeper> {
   }
   const server: Server = createServer(socket => {
     sockets.add(socket)
-    socket.on('error', () => {}) // it closes after an error
     socket.on('close', () => {
       sockets.delete(socket)
       leave(socket)
     })
-    createInterface({ input: socket }).on('line', word => {
+    onWords(socket, word => {
       if (word === 'leave') return leave(socket)
       const gpu = word.slice('take '.length)
       const waiting = lines.get(gpu) ?? []
@@ -96,6 +93,18 @@ export async function keepTurns(): Promise<TurnKeeper> {
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+/** Calls back with each line that arrives. An error closes a socket, which is heard of there. */
+function onWords(socket: Socket, heard: (word: string) => void): void {
+  let rest = ''
+  socket.setEncoding('utf8')
+  socket.on('error', () => {})
+  socket.on('data', text => {
+    const lines = `${rest}${text}`.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) heard(line)
+  })
 }
 
 /** Tells the first that it is its turn, and whether others wait. */
