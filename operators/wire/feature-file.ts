@@ -2,13 +2,15 @@
 // sooner than they are made again.
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import type { WireContext } from '../../engine/operator.ts'
 import { codeOf } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
 import { inside } from '../../engine/shared/inside.ts'
+import type { Device } from '../../kernels/device/device.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
+import { readInto } from '../model/files/safetensors.ts'
 
 /** Files that were begun and that no message names yet. */
 const begun = new WeakMap<Tensor, Promise<string | undefined>>()
@@ -51,20 +53,37 @@ async function writeFeatures(features: Tensor, context: WireContext): Promise<st
 export async function readFeatures(name: string, shape: readonly number[], context: WireContext) {
   if (context.nearby === undefined) return undefined
   const path = inside(context.nearby, name)
-  const bytes = await readFile(path).catch(error => {
+  const file = await open(path).catch(error => {
     if (codeOf(error) !== 'ENOENT') throw error
   })
-  if (!bytes) return undefined
-  if (bytes.length !== sizeOf(shape) * 4)
-    throw new TypeError(
-      `${path}: must have the ${sizeOf(shape) * 4} bytes of (${shape}) numbers, has ${bytes.length}`,
-    )
+  if (!file) return undefined
   const device = await sharedDevice(context)
-  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, sizeOf(shape))
-  const tensor = device.tensor('features', shape, 'f32', numbers)
+  const tensor = await loaded(file, path, shape, device).finally(() => file.close())
   const dispose = () => {
     device.freeTensor(tensor)
     rmSync(path, { force: true })
   }
   return { tensor, bytes: bytesOf(tensor), dispose }
+}
+
+/** A tensor of a file's numbers: a thread reads them into memory that the GPU copies, so that they do not hold up this one. */
+async function loaded(file: FileHandle, path: string, shape: readonly number[], device: Device) {
+  const { size } = await file.stat()
+  if (size !== sizeOf(shape) * 4)
+    throw new TypeError(
+      `${path}: must have the ${sizeOf(shape) * 4} bytes of (${shape}) numbers, has ${size}`,
+    )
+  const about = { label: 'features to upload', size, usage: GPUBufferUsage.COPY_SRC }
+  const staging = device.gpu.createBuffer({ ...about, mappedAtCreation: true })
+  try {
+    await readInto(path, file, 0, new Uint8Array(staging.getMappedRange()))
+    staging.unmap()
+    const tensor = device.tensor('features', shape, 'f32')
+    const encoder = device.gpu.createCommandEncoder()
+    encoder.copyBufferToBuffer(staging, 0, tensor.storage.buffer, 0, size)
+    device.submit(encoder)
+    return tensor
+  } finally {
+    staging.destroy()
+  }
 }

@@ -44,7 +44,19 @@ export async function readTrained(model: LoadedModel, folder: string): Promise<v
   const found = new Map(Array.isArray(places) ? places.map(([name, ...place]) => [name, place]) : [])
   const path = join(folder, weightsName)
   await withFile(path, async handle => {
+    const { size } = await handle.stat()
     const piece = new Float32Array(pieceBytes / 4)
+    /** What the piece holds: bytes of the file from here, up to there. */
+    let [start, end] = [0, 0]
+    /** Numbers of the file; many weights are small, so that one read serves several. */
+    const numbersAt = async (begin: number, bytes: number) => {
+      if (begin < start || begin + bytes > end) {
+        start = begin
+        end = Math.min(begin + pieceBytes, Math.max(size, begin + bytes))
+        await readInto(path, handle, start, new Uint8Array(piece.buffer, 0, end - start))
+      }
+      return piece.subarray((begin - start) / 4, (begin - start + bytes) / 4)
+    }
     for (const { name, value } of trainedOf(weights)) {
       const [begin, bytes] = found.get(name) ?? []
       if (bytes !== bytesOf(value)) {
@@ -52,8 +64,7 @@ export async function readTrained(model: LoadedModel, folder: string): Promise<v
         throw new CheckpointError({ code: 'wrong-shape', message })
       }
       for (let at = 0; at < bytes; at += pieceBytes) {
-        const values = piece.subarray(0, Math.min(pieceBytes, bytes - at) / 4)
-        await readInto(path, handle, begin + at, new Uint8Array(values.buffer, 0, values.byteLength))
+        const values = await numbersAt(begin + at, Math.min(pieceBytes, bytes - at))
         device.write(value, values, at / 4)
       }
     }

@@ -123,7 +123,7 @@ const rank = 16
 async function sizesOf({ config, steps }: HostsOptions, software: boolean, folder: string): Promise<Sizes> {
   const usual = software
     ? { frames: 2, group: 2, tokens: 12, steps: 4, groups: 2, questions: 12 }
-    : { frames: 16, group: 8, tokens: 360, steps: 5, groups: 8, questions: 96 }
+    : { frames: 16, group: 8, tokens: 360, steps: 5, groups: 8, questions: 64 }
   const sizes = { ...usual, ...(steps > 0 && { steps }) }
   if (software && config === '') return { ...sizes, model: 'builtin:cold-start' }
   const file = config === '' ? moderate(folder) : config
