@@ -115,7 +115,6 @@ export class Device {
     return this.gpu.limits.maxStorageBufferBindingSize
   }
 
-  /** Largest buffer. */
   get maxBufferBytes(): number {
     return this.gpu.limits.maxBufferSize
   }
