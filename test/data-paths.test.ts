@@ -43,7 +43,9 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/simulation/profile.ts': ['listed', 'name'],
   'engine/cli/verbs/replay.ts': ['listed', 'name', 'checkpoint'],
   'engine/cli/verbs/run.ts': ['numbered', "`${basename(file, '.json')}-${day}-${clock}`"],
-  'engine/cli/verbs/view.ts': ['listed', "`${basename(file, '.json')}-${time}`", 'name'],
+  'engine/cli/verbs/view.ts': ['numbered', "`${basename(file, '.json')}-${time}`"],
+  // paths of a run that are only said
+  'engine/cli/run-words.ts': ['engine', 'path'],
   'engine/cli/start.ts': ['engine', '`start-${number}`', 'name'],
   'engine/graph/check.ts': ['listed', 'nearest'],
   'engine/graph/file/extends.ts': ['graph', 'path', 'path.slice(shipped.length)'],
@@ -132,6 +134,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'operators/read/vsi-bench.ts': ['spelled', 'name'],
   // a module that a graph names, and what it names itself
   'kernels/device/web-gpu-node.ts': ['graph', 'file'],
+  'kernels/device/turn-line.ts': ['numbered', "`flow-turns-${randomBytes(8).toString('hex')}`"],
   'operators/video/contact-sheet.ts': ['numbered', "number++ === 0 ? 'frames.jpg' : `frames-${number}.jpg`"],
   'operators/video/frame-sheet.ts': ['hashed', 'path'],
   'operators/reward/program-fault.ts': ['graph', 'program'],

@@ -39,7 +39,10 @@ const silentOr = { anew: 'began anew', silent: `was silent for ${silentMs / 1000
 export async function workAt(words: WorkWords, world: World): Promise<number> {
   const controller = new AbortController()
   let running: Run | undefined
+  const ofServer = new AbortController()
   const interrupted = () => {
+    // what is worked on gets its end and its reply; without it, or the second time, nobody waits for the server
+    if (!running || controller.signal.aborted) ofServer.abort()
     if (controller.signal.aborted) running?.abort()
     controller.abort()
     running?.stop()
@@ -47,13 +50,13 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, interrupted)
   // a worker that the home part started ends with it
   if (process.connected) process.on('disconnect', () => process.exit(1))
-  const ofServer = new AbortController()
-  const server = await openServer(words.address, {
-    signal: ofServer.signal,
-    log: world.complain,
-    environment: world.environment,
-  })
+  let server: Server | undefined
   try {
+    server = await openServer(words.address, {
+      signal: ofServer.signal,
+      log: world.complain,
+      environment: world.environment,
+    })
     for (let left = ''; ; ) {
       const found = await findRun(server, { ...words, left }, controller.signal, world)
       if (found === 'ended') {
@@ -86,10 +89,13 @@ export async function workAt(words: WorkWords, world: World): Promise<number> {
       world.complain(`the home part of run ${announcement.run} ${silentOr[after]}`)
       left = announcement.run
     }
+  } catch (error) {
+    if (ofServer.signal.aborted) return 130
+    throw error
   } finally {
     ofServer.abort()
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, interrupted)
-    await server.close()
+    await server?.close()
   }
 }
 

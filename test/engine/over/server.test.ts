@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { nkeys } from '@nats-io/transport-node'
 import t, { type Test } from 'tap'
 import { natsAddress } from '../../../engine/cli/over-run.ts'
 import { openServer } from '../../../engine/over/nats.ts'
+import { startFlow } from '../../bench/flow-process.ts'
 import { freePort, startNats } from '../../bench/machines/nats-server.ts'
 import { writeOperatorFiles } from './operator-files.ts'
 import { flowRun, needServer } from './processes.ts'
@@ -157,3 +159,23 @@ t.test('a server without JetStream is refused with the flag that starts it', asy
   const host = await startServer(t, [])
   await t.rejects(open(`nats://${host}`), { code: 'server-refused', remedy: /nats-server -js/ })
 })
+
+t.test(
+  'a worker that waits for a server which is not there, or for a run, ends when it is told to',
+  async t => {
+    const there = await startServer(t, ['-js', '-sd', join(t.testdir(), 'nats')])
+    const cases = [
+      { host: `127.0.0.1:${await freePort()}`, said: /does not answer/ },
+      { host: there, said: /waiting for a run/ },
+    ]
+    for (const { host, said } of cases) {
+      const log = join(t.testdirName, `${host.replace(':', '-')}.txt`)
+      const { child } = startFlow(['work', `nats://${host}`], log)
+      const ended = once(child, 'exit')
+      while (!said.test(readFileSync(log, 'utf8'))) await delay(50)
+      child.kill('SIGTERM')
+      const [code] = await ended
+      t.equal(code, 130, host)
+    }
+  },
+)
