@@ -15,7 +15,7 @@ export const nothingSeen = (): StillRewards => ({ completions: 0, groups: 0, val
 
 /** A reward that was still for so long is told of while the run goes on, or at its end if that is earlier. */
 const first = { groups: 5, completions: 40 }
-const fewest = { groups: 2, completions: 16 }
+const fewest = { groups: 3, completions: 24 }
 
 /** Adds the completions of a group; after the first ones, what is to be said of rewards that were the same for all. */
 export function addGroup(seen: StillRewards, completions: readonly Completion[]): string | undefined {

@@ -175,7 +175,7 @@ async function checkLayers(
 }
 
 /** Softmax ignores what all keys share: without rotations the bias of keys changes nothing. */
-const vanishes = (name: string): boolean => /^vision_tower\..*\.k_proj\.bias$/.test(name)
+export const vanishes = (name: string): boolean => /^vision_tower\..*\.k_proj\.bias$/.test(name)
 
 /** What a family's processor makes of a clip and a question about it. */
 interface ProcessorJson {

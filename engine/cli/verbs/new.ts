@@ -13,7 +13,7 @@ import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
-  summary: 'Writes an operator, reward, tower, graph, preset or kernel with its test, or a checkpoint.',
+  summary: 'Writes a checkpoint, or an operator, reward, tower, graph, preset or kernel.',
   usage: 'operator|reward|tower|graph|preset|kernel NAME | checkpoint',
   flags: {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },

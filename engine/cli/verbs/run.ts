@@ -138,7 +138,7 @@ interface Start extends RunOptions {
 async function newRun(words: Arguments, { registry, environment, prepare }: World): Promise<Start> {
   const steps = words.last('steps')
   if (steps !== undefined)
-    throw new UsageError(`--steps ${steps}: must come with --resume; a new run takes --set steps=${steps}`)
+    throw new UsageError(`--steps ${steps}: must come with --resume`, `a new run takes --set steps=${steps}`)
   const file = onlyWord(words, 'graph file')
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')

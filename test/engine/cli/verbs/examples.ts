@@ -78,7 +78,7 @@ const shown: Readonly<Record<string, RegExp>> = {
   diff: /^~ node /m,
   new: /test it: node --import \S+ --test my-operators\/my-shout\.test\.mjs/,
   ls: /^runs\/two-steps +completed +2 /m,
-  show: /status +completed, 2 steps[\s\S]*\n {2}reward/,
+  show: /status +completed, 2 of 2 updates[\s\S]*\n {2}reward/,
   simulate: /^512 [\s\S]*holds it back|more workers still help|several limits/m,
   adapters: /^flow takes \d+: /m,
   schema: /^wrote my-graph\.schema\.json/,
