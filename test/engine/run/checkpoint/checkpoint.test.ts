@@ -62,6 +62,8 @@ function world(offset = 0): World {
     config: { account: { type: 'string', resource: 'account', description: 'Where.' } },
     inputs: { lists: 'list', before: { kind: 'number', optional: true } },
     outputs: { totals: 'number' },
+    // the last one never comes
+    metrics: () => ['lists', 'total', 'before', 'falling'],
     run: ({ lists, before }, { account: name }, context) => {
       const account = context.resource<Account>(name)
       let done = 0
