@@ -58,14 +58,13 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
   },
 }
 
-/** Processor time, so that other work on the machine does not count; the shorter of two, for memory is tidied in between. */
-const mostSeconds = 0.5
+/** Processor time. Linear readers take up to 0.3 s of it, 0.5 s on a busy machine; quadratic ones hours. */
+const mostSeconds = 5
 
 for (const [name, reader] of Object.entries(readers))
   t.test(`${name} reads a million characters of any shape in linear time`, async t => {
     for (const shape of shapes) {
-      const first = secondsOf(reader, shape)
-      const seconds = first < mostSeconds ? first : Math.min(first, secondsOf(reader, shape))
+      const seconds = secondsOf(reader, shape)
       t.ok(seconds < mostSeconds, `${JSON.stringify(shape.slice(0, 40))}…: ${seconds.toFixed(2)} s`)
     }
   })
