@@ -10,6 +10,7 @@ import { nearbyOf } from '../over/names.ts'
 import { folderOf } from '../run/checkpoint/checkpoint.ts'
 import type { CheckpointPart } from '../run/node/context.ts'
 import type { RunLink } from '../run/summary.ts'
+import { Bell } from '../shared/bell.ts'
 import { CodedError } from '../shared/errors.ts'
 import type { TeamWork } from '../team.ts'
 import type { Packed, WireForm } from '../wire-form.ts'
@@ -44,7 +45,7 @@ export class Learner implements RunLink {
   readonly #durables = new Map<string, Durable>()
   readonly #orders: Order[] = []
   readonly #meetings = new Map<string, Meet>()
-  readonly #waiting: (() => void)[] = []
+  readonly #bell = new Bell()
   #lastGivenUp = 0
   #isOver = false
 
@@ -83,7 +84,7 @@ export class Learner implements RunLink {
       this.#meetings.get(`${message.batch}/${message.meeting}`)?.resolve(message.values)
     else if (message.type === 'given-up') this.#giveUp(message.batch)
     else if (message.type === 'end') this.end()
-    for (const wake of this.#waiting.splice(0)) wake()
+    this.#bell.ring()
   }
 
   /** No more batches will come. */
@@ -104,11 +105,13 @@ export class Learner implements RunLink {
     context: Context,
   ): AsyncGenerator<{ key: string; value: never }> {
     this.#options.tell({ type: 'ready' })
-    while (!this.#isOver && !context.signal.aborted) {
-      const index = this.#orders.findIndex(order => order.node === node.name)
-      const [order] = index < 0 ? [] : this.#orders.splice(index, 1)
+    const isOver = () => this.#isOver || context.signal.aborted
+    const next = () => this.#orders.findIndex(order => order.node === node.name)
+    for (;;) {
+      await this.#bell.until(() => isOver() || next() >= 0)
+      if (isOver()) return
+      const [order] = this.#orders.splice(next(), 1)
       if (order) await this.#workOn(order, node, work, context)
-      else await new Promise<void>(wake => this.#waiting.push(wake))
     }
   }
 
