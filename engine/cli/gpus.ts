@@ -12,6 +12,8 @@ import { UsageError } from './arguments.ts'
 /** A GPU for a worker, as people know it, and the variables under which a process takes it. */
 export interface Seat {
   readonly gpu: string
+  /** As the command names it. */
+  readonly place: string
   /** Its number in `flow adapters`. */
   readonly index: number
   readonly isSoftware: boolean
@@ -37,16 +39,17 @@ export function seatsOf(gpus: readonly string[]): Seat[] {
   const known = new Map<number, Seat>()
   return gpus.map(gpu => {
     const adapter = placed(gpu, list)
-    const seat = known.get(adapter.index) ?? seatOf(adapter)
+    const seat = known.get(adapter.index) ?? seatOf(adapter, gpu)
     known.set(adapter.index, seat)
-    return seat
+    return { ...seat, place: gpu }
   })
 }
 
-function seatOf(adapter: ListedAdapter): Seat {
+function seatOf(adapter: ListedAdapter, place: string): Seat {
   const { name, variables } = choiceOf(adapter)
   const { index, pci, software: isSoftware } = adapter
   return {
+    place,
     index,
     isSoftware,
     gpu: `GPU ${index} (${pci === undefined ? name : `${name}, ${pci}`})`,
@@ -70,7 +73,7 @@ export async function shareGpus(
   { learners, hasWorkers }: Crew,
 ): Promise<{ seats: readonly Seat[]; close(): void }> {
   const own = process.env.FLOW_ADAPTER
-  const home = own !== undefined && isPlace(own) ? placed(own, listAdapters()).index : undefined
+  const home = seats.find(({ place }) => place === own)?.index ?? indexOf(own)
   const others = Array.from({ length: learners - 1 }, (_, i) => seats[(i + 1) % seats.length]?.index)
   const users = [home, ...others, ...(hasWorkers ? seats.map(({ index }) => index) : [])]
   const isShared = (seat: Seat) => !seat.isSoftware && users.filter(index => index === seat.index).length > 1
@@ -85,3 +88,7 @@ export async function shareGpus(
     close: () => keeper.close(),
   }
 }
+
+/** The number of a GPU that no seat names in the same way; listing takes a process. */
+const indexOf = (place: string | undefined): number | undefined =>
+  place !== undefined && isPlace(place) ? placed(place, listAdapters()).index : undefined
