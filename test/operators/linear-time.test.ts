@@ -58,13 +58,16 @@ const readers: Readonly<Record<string, (text: string) => unknown>> = {
   },
 }
 
-/** Processor time. Linear readers take up to 0.3 s of it, 0.5 s on a busy machine; quadratic ones hours. */
-const mostSeconds = 5
+/** Processor time, so that other work on the machine does not count; the shortest of several, for memory is tidied in between. */
+const mostSeconds = 0.5
+const tries = 5
 
 for (const [name, reader] of Object.entries(readers))
   t.test(`${name} reads a million characters of any shape in linear time`, async t => {
     for (const shape of shapes) {
-      const seconds = secondsOf(reader, shape)
+      let seconds = Number.POSITIVE_INFINITY
+      for (let i = 0; i < tries && seconds >= mostSeconds; i++)
+        seconds = Math.min(seconds, secondsOf(reader, shape))
       t.ok(seconds < mostSeconds, `${JSON.stringify(shape.slice(0, 40))}…: ${seconds.toFixed(2)} s`)
     }
   })
