@@ -46,7 +46,7 @@ function plannedSteps({ params }: Manifest): number | undefined {
   return typeof steps === 'number' ? steps : undefined
 }
 
-/** Rewards and losses are noisy: they are told as means over so many of the last updates. */
+/** The number of updates whose mean is shown, since rewards and losses are noisy. */
 export const lastUpdates = 10
 
 /** The numbers for which a run was made: scores of an evaluation, or the newest rewards, or losses. */

@@ -25,7 +25,7 @@ export class Manners {
     this.#fullSince = count < this.#together ? undefined : (this.#fullSince ?? this.#now())
   }
 
-  /** An order was done after so many milliseconds. */
+  /** The worker took this time for an order. */
   took(milliseconds: number): void {
     this.#patienceMs = Math.min(mostMs, milliseconds / 4)
   }

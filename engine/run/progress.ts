@@ -47,7 +47,7 @@ export class RunProgress {
     this.#what = what
   }
 
-  /** Items of sources are done, in all so many. */
+  /** `done`: items of all sources that are done so far. */
   settled(done: number): void {
     const total = this.expected
     if (total !== undefined && !this.#isNodes)

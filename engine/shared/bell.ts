@@ -1,4 +1,4 @@
-/** Lets work wait until something is so: whoever changes what others may wait for rings. */
+/** Lets work wait for a condition. Code that changes the condition rings the bell, and each waiting piece of work looks again. */
 export class Bell {
   readonly #waiting = new Set<() => void>()
 

@@ -17,7 +17,7 @@ export function lengthFault(model: string, maxNewTokens: number, { outline }: Ou
   ]
 }
 
-/** Undefined where the model cannot be read, or not yet, e.g. before it is downloaded: its resource tells of that. */
+/** Undefined where the model cannot be read (yet): its resource reports the reason. */
 function longestOf(model: string, outline: Outlines['outline']): number | undefined {
   try {
     return outline<DevicelessModel>(model).maxLength

@@ -40,7 +40,7 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
   }
 }
 
-/** Nothing is there, or what is there cannot be reached. */
+/** Says that nothing is at a path, or why the path cannot be reached. */
 const whyAbsent = (path: string): string => whyUnreachable(path) ?? `not there${nearPath(path)}`
 
 /** What is wrong with a path at which nothing can be found; undefined where simply nothing is. */

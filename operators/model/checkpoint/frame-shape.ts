@@ -113,7 +113,7 @@ export function sizeOfFrames({ width, height }: Extent, frames: number, shape: F
   return { width: whole(wide), height: whole(high) }
 }
 
-/** The most pixels: of a frame, which may have only its share of what all have; or of all frames, of which each may have only so many. */
+/** The limit of pixels, of one frame or of all frames together as the shape states it. A frame's share of all, or the limit of each frame, may lower it. */
 function mostOf(shape: FrameShape, frames: number): number {
   const { step, leastPixels, mostPixels, allPixels, framePixels } = shape
   const least = Math.trunc(leastPixels * 1.05)

@@ -132,7 +132,7 @@ t.test(
   },
 )
 
-t.test('fields of questions are checked behind the nodes that make groups of them', async t => {
+t.test('fields of questions are checked after the nodes that make groups of questions', async t => {
   const row = {
     video: 'red.mp4',
     question: 'Which?',

@@ -14,7 +14,7 @@ function worker() {
   return { clock, manners, mayTake, asked: () => asked }
 }
 
-t.test('a worker takes orders until its hands are full, whoever else asks', async t => {
+t.test('a worker takes orders until its hands are full, though other workers ask', async t => {
   const { manners, mayTake, asked } = worker()
   for (const count of [0, 1]) {
     manners.holds(count)
