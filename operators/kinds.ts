@@ -108,6 +108,8 @@ export interface PromptMade {
   opened: ClipOptions
   /** Name of a file with the features, in the folder that processes of one machine share. */
   file?: string
+  /** The file belongs to the process that the prompt came from, which removes it. */
+  lent?: boolean
 }
 
 /** Kind `example`: a conversation ready for supervised training. */
@@ -129,6 +131,7 @@ export interface Example {
 
 /** Kind `group`: the completions of one prompt. */
 export interface Group {
+  /** From another process its features come in a file, and have no memory on the GPU before `loadFeatures` reads them. */
   prompt: Prompt
   completions: readonly Completion[]
   /** The policy's version (number of updates) that wrote the completions. */

@@ -44,7 +44,7 @@ export default operator({
       context.each(async (group: Group) => {
         const { prompt, completions } = group
         const share = {
-          sequence: { ...seenOf(prompt), completions: completions.map(({ ids }) => ids) },
+          sequence: { ...(await seenOf(prompt)), completions: completions.map(({ ids }) => ids) },
         }
         const policy = await logProbRows(context.resource<LoadedModel>(model), share, temperature)
         const reference = await logProbRows(context.resource<LoadedModel>(other), share, temperature)

@@ -80,7 +80,7 @@ export async function prepare(
 ): Promise<UpdateShare> {
   const { temperature, importance, topK, topP, minP } = options
   const ids = completions.map(completion => completion.ids)
-  const sequence = { ...seenOf(prompt), completions: ids }
+  const sequence = { ...(await seenOf(prompt)), completions: ids }
   const rows = {
     advantages: completions.map(advantageOf),
     mask: completions.map(completion => maskOf(completion, endIds, options)),

@@ -28,6 +28,7 @@ import { type PrepareOptions, prepare, prepareFields, type UpdateShare } from '.
 import { tokenRecordFields, tokenRecords } from './token-records.ts'
 import { type TrainOptions, type UpdateMetrics, updateOnce } from './train.ts'
 import { updateState } from './update-state.ts'
+import { withFeatures } from './with-features.ts'
 
 /** Config of every operator that updates a policy from groups, whatever its loss. */
 export const updateFields = {
@@ -98,7 +99,7 @@ export function groupLearner(config: UpdateOptions, context: Context, lossOf: Lo
     const optimizer = context.resource<ScheduledOptimizer>(config.optimizer)
     const shares: UpdateShare[] = []
     try {
-      for await (const group of groups)
+      for await (const group of withFeatures(groups, context))
         shares.push(await prepare(group, policy, reference, config, policy.config.eosIds))
       for (let i = 0; i < config.updatesPerBatch; i++) {
         const learningRate = optimizer.learningRate()
@@ -126,7 +127,7 @@ export const groupTeam = {
   pieces: 'groupsPerUpdate',
   outgoing: ({ prompt: { made, ...prompt }, ...group }: Group): Group => ({
     ...group,
-    prompt: made?.file === undefined ? prompt : { ...prompt, made },
+    prompt: made?.file === undefined ? prompt : { ...prompt, made: { ...made, lent: true } },
   }),
 } as const
 

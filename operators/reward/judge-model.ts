@@ -51,9 +51,10 @@ export default operator({
         verdict === 'agreement'
           ? [prompt.sample.question]
           : completions.map(completion => filled(config.ask, group, completion))
+      const seen = await seenOf(prompt)
       const asked = questions.map((question): PromptRequest => {
         const { ids } = promptOf(model.tokenizer, templateFor(model, template), question, wording)
-        return { ...seenOf(prompt), ids, seeds: [0] }
+        return { ...seen, ids, seeds: [0] }
       })
       const { eosIds: endIds } = model.config
       const written = await generate(model, asked, greedy, { maxNewTokens, endIds, signal: context.signal })

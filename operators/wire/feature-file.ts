@@ -1,7 +1,7 @@
 // Features of a prompt as a file in the folder that the processes of one machine share: too large for a message, and read
 // sooner than they are made again.
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import type { WireContext } from '../../engine/operator.ts'
 import { codeOf } from '../../engine/shared/errors.ts'
@@ -10,7 +10,9 @@ import { inside } from '../../engine/shared/inside.ts'
 import type { Device } from '../../kernels/device/device.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
+import type { PromptMade } from '../kinds.ts'
 import { readInto } from '../model/files/safetensors.ts'
+import { laterFeatures } from '../model/later-features.ts'
 
 /** Files that were begun and that no message names yet. */
 const begun = new WeakMap<Tensor, Promise<string | undefined>>()
@@ -49,30 +51,60 @@ async function writeFeatures(features: Tensor, context: WireContext): Promise<st
   return name
 }
 
-/** Features of a shape from a file; `dispose` frees them and removes it. Undefined where the file is not seen. */
-export async function readFeatures(name: string, shape: readonly number[], context: WireContext) {
-  if (context.nearby === undefined) return undefined
-  const path = inside(context.nearby, name)
+/** Where features lie, and whether `dispose` leaves the file to another process. */
+export type FeaturePlace = Required<Pick<PromptMade, 'file' | 'shape'>> & Pick<PromptMade, 'lent'>
+
+/** Features from a file; `dispose` frees them and removes it. Undefined where the file is not seen. */
+export async function readFeatures(place: FeaturePlace, context: WireContext) {
+  const path = pathOf(place, context)
+  if (path === undefined) return undefined
+  const device = await sharedDevice(context)
+  const tensor = await loaded(path, place.shape, device)
+  return tensor && { tensor, ...about(tensor, path, place, () => device.freeTensor(tensor)) }
+}
+
+/** The same, but the file is only looked at: `loadFeatures` reads it. */
+export async function featuresInFile(place: FeaturePlace, context: WireContext) {
+  const path = pathOf(place, context)
+  if (path === undefined) return undefined
+  const device = await sharedDevice(context)
+  const { tensor, dispose } = laterFeatures(device, place.shape, async () => {
+    const read = await loaded(path, place.shape, device)
+    if (read) return read
+    throw new Error(`${path}: must hold the features of a prompt until its item is released, found no file`)
+  })
+  return { tensor, ...about(tensor, path, place, dispose) }
+}
+
+/** The path of a file of the right size; undefined where it is not seen. */
+function pathOf({ file, shape }: FeaturePlace, { nearby }: WireContext): string | undefined {
+  const path = nearby === undefined ? undefined : inside(nearby, file)
+  const size = path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.size
+  if (path === undefined || size === undefined) return undefined
+  const numbers = sizeOf(shape)
+  if (size === numbers * 4) return path
+  throw new TypeError(`${path}: must have the ${numbers * 4} bytes of (${shape}) numbers, has ${size}`)
+}
+
+const about = (tensor: Tensor, path: string, { lent }: FeaturePlace, free: () => void) => ({
+  bytes: bytesOf(tensor),
+  dispose: () => {
+    free()
+    if (!lent) rmSync(path, { force: true })
+  },
+})
+
+/** A tensor of the numbers in a file; undefined without the file. */
+async function loaded(path: string, shape: readonly number[], device: Device) {
   const file = await open(path).catch(error => {
     if (codeOf(error) !== 'ENOENT') throw error
   })
-  if (!file) return undefined
-  const device = await sharedDevice(context)
-  const tensor = await loaded(file, path, shape, device).finally(() => file.close())
-  const dispose = () => {
-    device.freeTensor(tensor)
-    rmSync(path, { force: true })
-  }
-  return { tensor, bytes: bytesOf(tensor), dispose }
+  return file && uploaded(file, path, shape, device).finally(() => file.close())
 }
 
-/** A tensor of a file's numbers: a thread reads them into memory that the GPU copies, so that they do not hold up this one. */
-async function loaded(file: FileHandle, path: string, shape: readonly number[], device: Device) {
-  const { size } = await file.stat()
-  if (size !== sizeOf(shape) * 4)
-    throw new TypeError(
-      `${path}: must have the ${sizeOf(shape) * 4} bytes of (${shape}) numbers, has ${size}`,
-    )
+/** A thread reads the numbers into memory that the GPU copies, so that they do not hold up this one. */
+async function uploaded(file: FileHandle, path: string, shape: readonly number[], device: Device) {
+  const size = sizeOf(shape) * 4
   const about = { label: 'features to upload', size, usage: GPUBufferUsage.COPY_SRC }
   const staging = device.gpu.createBuffer({ ...about, mappedAtCreation: true })
   try {

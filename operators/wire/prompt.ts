@@ -6,7 +6,7 @@ import type { Clip, Group, Prompt, PromptMade, Sample } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { zeroFeatures } from '../model/zero-features.ts'
 import { framePixels } from '../video/frame-pixels.ts'
-import { beginFeatures, featureFile, readFeatures } from './feature-file.ts'
+import { beginFeatures, featureFile, featuresInFile, readFeatures } from './feature-file.ts'
 import { packTensor, unpackTensor } from './tensors.ts'
 
 /** A clip is opened again where it arrives: its frames do not travel. */
@@ -37,9 +37,11 @@ export const promptForm = wireForm<Prompt>({
     return { json: rest, tensors }
   },
   // `pack` made it
-  unpack: (packed, context) => promptFrom(packed.json as Omit<Prompt, 'features'>, packed.tensors, context),
+  unpack: (packed, context) =>
+    promptFrom(packed.json as Omit<Prompt, 'features'>, packed.tensors, context, readFeatures),
 })
 
+/** The features of a group stay in their file until someone works with them: another learner of the run may, and reads them itself. */
 export const groupForm = wireForm<Group>({
   rebuilds: true,
   pack: async (group, context) => {
@@ -49,7 +51,7 @@ export const groupForm = wireForm<Group>({
   unpack: async ({ json, tensors }, context) => {
     // `pack` made it
     const group = json as Group
-    const { value: prompt, ...about } = await promptFrom(group.prompt, tensors, context)
+    const { value: prompt, ...about } = await promptFrom(group.prompt, tensors, context, featuresInFile)
     return { ...about, value: { ...group, prompt } }
   },
 })
@@ -66,6 +68,7 @@ async function promptFrom(
   prompt: Omit<Prompt, 'features'>,
   tensors: Packed['tensors'],
   context: WireContext,
+  takeFile: typeof readFeatures | typeof featuresInFile,
 ): Promise<Unpacked<Prompt>> {
   const { made, sample } = prompt
   if (!made) {
@@ -73,7 +76,8 @@ async function promptFrom(
     return { ...about, value: { ...prompt, features: tensor } }
   }
   const { visual, file, shape } = made
-  const near = visual === 'zero' || file === undefined ? undefined : await readFeatures(file, shape, context)
+  const near =
+    visual === 'zero' || file === undefined ? undefined : await takeFile({ ...made, file }, context)
   if (near) {
     const { tensor, ...about } = near
     return { ...about, value: { ...prompt, features: tensor } }

@@ -1,7 +1,8 @@
 // Weights that several learners train together, of the embedded models. FLOW_ALL=1 tries more numbers of learners.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { notFreed } from '../../../engine/shared/not-freed.ts'
 import { flowRun, needServer } from '../over/processes.ts'
 
 t.setTimeout(800_000)
@@ -70,6 +71,7 @@ const grpo = [
   'nodes.groups.from.weights.maxLag=1',
   'resources.optimizer.config.steps=2',
 ]
+const logOf = (path: string): string => readFileSync(path, 'utf8')
 const policy = 'policy/model.safetensors'
 const reinforced = (name: string, learners: number, flags: readonly string[] = []) =>
   train(name, 'graphs/grpo.json', grpo, learners, policy, flags)
@@ -83,6 +85,12 @@ t.test(
     const again = await reinforced('again', 2, ['--gpus', '0,0'])
     t.ok(two.tensors.equals(again.tensors))
     t.same(two.losses, again.losses)
+    const logs = ['log.jsonl', 'learners/2/log.jsonl'].map(path => logOf(join(home, 'again', path)))
+    for (const log of logs)
+      t.equal(log.match(/features in files: 1 read/g)?.length, 2, 'each reads those of its share')
+    t.notMatch(logOf(join(home, 'two', 'log.jsonl')), /features in files/, 'its own groups lie in no file')
+    for (const log of logs) t.notMatch(log, notFreed)
+    t.notOk(existsSync(join(home, 'again', 'over/values')), 'no file is left')
     if (!process.env.FLOW_ALL) return
     const one = await reinforced('alone', 1)
     const apart = gap(one.tensors, two.tensors)

@@ -1,11 +1,14 @@
 // The features of a prompt between processes of one machine: a file, or the clip again.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { WireContext } from '../../../engine/operator.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
+import { groupTeam } from '../../../operators/grpo/update-groups.ts'
 import type { Group } from '../../../operators/kinds.ts'
+import { loadFeatures } from '../../../operators/model/later-features.ts'
+import { seenOf } from '../../../operators/model/moment-seconds.ts'
 import { forms } from '../../../operators/wire/index.ts'
 import { plainContext } from '../context.ts'
 
@@ -57,7 +60,14 @@ t.test('features between processes of one machine lie in a file, which goes with
   t.equal(readdirSync(folder).length, 1)
   const { value, bytes, dispose } = await form.unpack(packed, context)
   t.equal(bytes, 24)
+  await loadFeatures(value.prompt)
   t.same([...(await device.read(value.prompt.features))], [...Float32Array.from(numbers)])
+
+  const { made } = value.prompt
+  const answered = { sample: value.prompt.sample, text: '', ids: [2], made }
+  const prompt = await forms.prompt?.unpack({ json: answered }, context)
+  t.equal(device.holds(prompt?.value.features), true, 'those of a prompt are read when it arrives')
+  device.freeTensor(prompt?.value.features)
 
   t.same((await form.pack(value, context)).json, packed.json, 'from there it goes on by the same file')
   t.equal(readdirSync(folder).length, 1)
@@ -92,6 +102,70 @@ t.test('a file that is not whole is refused, and a name cannot lead elsewhere', 
   )
   const elsewhere = JSON.parse(JSON.stringify(json).replace(name, '../../passwd'))
   await t.rejects(async () => form.unpack({ json: elsewhere }, context), { code: 'path-outside' })
+})
+
+t.test('those of a group are read when they are loaded, once, and freed once', async t => {
+  const folder = join(t.testdir({}), 'values')
+  const { device, context, group, form } = await started(t, folder)
+  const before = device.liveBytes
+  const arrive = async () => form.unpack(await form.pack(group, context), context)
+
+  const { value, dispose } = await arrive()
+  const { features } = value.prompt
+  t.match(features, { shape, type: 'f32' })
+  t.equal(device.liveBytes, before, 'nothing has been read')
+  await t.rejects(async () => device.read(features), /features before "await loadFeatures\(prompt\)"/)
+  const scored: Group = { ...value, prompt: { ...value.prompt, text: 'scored' } }
+  await Promise.all([loadFeatures(value.prompt), loadFeatures(scored.prompt), seenOf(scored.prompt)])
+  const read = device.liveBytes
+  t.ok(read > before)
+  t.same([...(await device.read(features))], [...Float32Array.from(numbers)])
+  await loadFeatures(value.prompt)
+  t.equal(device.liveBytes, read, 'those who ask for them share what was read')
+  dispose?.()
+  t.equal(device.liveBytes, before)
+  t.same(readdirSync(folder), [])
+
+  const unread = await arrive()
+  unread.dispose?.()
+  t.same(readdirSync(folder), [], 'the file goes although nobody has read it')
+  await t.rejects(loadFeatures(unread.value.prompt), /must be loaded before their item is released/)
+
+  const released = await arrive()
+  const loading = loadFeatures(released.value.prompt)
+  released.dispose?.()
+  await t.rejects(loading, /must be loaded before their item is released/)
+  t.equal(device.liveBytes, before, 'what was being read is freed when it is there')
+  t.same(readdirSync(folder), [])
+})
+
+t.test('features that could not be read are read by the next attempt', async t => {
+  const folder = join(t.testdir({}), 'values')
+  const { device, context, group, form } = await started(t, folder)
+  const { value, dispose } = await form.unpack(await form.pack(group, context), context)
+  const [name = ''] = readdirSync(folder)
+  renameSync(join(folder, name), join(folder, 'elsewhere'))
+  await t.rejects(loadFeatures(value.prompt), /must hold the features of a prompt .* found no file/)
+  renameSync(join(folder, 'elsewhere'), join(folder, name))
+  await loadFeatures(value.prompt)
+  t.equal(device.holds(value.prompt.features), true)
+  dispose?.()
+  t.equal(device.holds(value.prompt.features), false)
+})
+
+t.test('a learner leaves the file to the process that it got the group from', async t => {
+  const folder = join(t.testdir({}), 'values')
+  const { device, context, group, form } = await started(t, folder)
+  const { value, dispose } = await form.unpack(await form.pack(group, context), context)
+  const given = await form.unpack(await form.pack(groupTeam.outgoing(value), context), context)
+  await loadFeatures(given.value.prompt)
+  given.dispose?.()
+  t.equal(device.holds(given.value.prompt.features), false)
+  t.equal(readdirSync(folder).length, 1)
+  await loadFeatures(value.prompt)
+  t.same([...(await device.read(value.prompt.features))], [...Float32Array.from(numbers)])
+  dispose?.()
+  t.same(readdirSync(folder), [])
 })
 
 t.test('features are written while the prompt is worked on, and the message names that file', async t => {
