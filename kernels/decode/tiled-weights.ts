@@ -3,6 +3,7 @@ import type { Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { type IntegerFormat, type IntegerMatrix, integersWgsl, rowWords } from '../weights/integers.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
+import { adapterParts, type JoinedAdapters } from './joined-adapters.ts'
 import { blocksOfTile, type StepShape } from './product-tile.ts'
 
 // Weights of decode products in the order in which matrix units read them: blocks of 16 columns by 16 k side by side, 512 bytes
@@ -33,30 +34,40 @@ export interface StepWeights extends StepShape {
 export const tiledSize = ({ columnTiles, tile, inner }: StepWeights): number =>
   columnTiles * blocksOfTile(tile) * 16 * inner
 
-/** Writes the weights into a float16 tensor of `tiledSize`. */
-export function tileWeights(recording: Recording, of: StepWeights, into: Tensor): void {
+/**
+ * Writes the weights into a float16 tensor of `tiledSize`. To matrices of integers it adds `adapters`, joined in the order of
+ * `tensors`.
+ */
+export function tileWeights(
+  recording: Recording,
+  of: StepWeights,
+  into: Tensor,
+  adapters?: JoinedAdapters,
+): void {
   const { name, tile, inner, columnTiles, weights, weightRows, tensors, locate, types, params } = of
-  const source = sourceOf(tensors, inner)
+  const source = sourceOf(tensors, inner, adapters)
+  const added = adapterParts(recording.target, adapters)
   const columnBlocks = blocksOfTile(tile)
-  const row = (half: string) => (weightRows === undefined ? half : `min(${half}, ${weightRows - 1}u)`)
-  const load = (array: string, half: string) => `${source.load(array, row(half))};`
-  const parts = weights.map(
-    ([first, second], part) => `if (part == ${part}u) {
-      if (column < ${columnBlocks * 8}u) { value = ${load(first, '(first + column)')} }
-      else { value = ${load(second, `(second + column - ${columnBlocks * 8}u)`)} }
-    }`,
-  )
+  const half = columnBlocks * 8
+  const load = (array: string, row: string) =>
+    `value = ${source.load(array, weightRows === undefined ? row : `min(${row}, ${weightRows - 1}u)`)};`
+  const parts = weights.map(([first, second], part) => {
+    const ofFirst = load(first, 'row')
+    return `if (part == ${part}u) {
+      ${first === second ? ofFirst : `if (column < ${half}u) { ${ofFirst} } else { ${load(second, 'row')} }`}
+    }`
+  })
   const tiled = kernel<string, string>({
     name: `${name}_weights`,
-    params: { vectors: 'u32', count: 'u32', pieces: 'u32', ...types },
-    buffers: { ...source.specs, into: { element: 'vec4u', access: 'write' } },
+    params: { vectors: 'u32', count: 'u32', pieces: 'u32', ...added.types, ...types },
+    buffers: { ...source.specs, ...added.specs, into: { element: 'vec4u', access: 'write' } },
     code: `
 fn kept(value: vec4f) -> vec4f { return ${withinFloat16('value', 'vec4f')}; }
 fn packed(a: vec4f, b: vec4f) -> vec4u {
   let low = kept(a);
   let high = kept(b);
   return vec4u(pack2x16float(low.xy), pack2x16float(low.zw), pack2x16float(high.xy), pack2x16float(high.zw));
-}${source.functions}
+}${added.functions}${source.functions}
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = workgroup_index(id) / params.pieces;
@@ -68,6 +79,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   for (var to = piece + lane; to < min(piece + ${lanes * vectorsOfLane}u, params.vectors * 16u); to += ${lanes}u) {
     let column = index % ${columnBlocks}u * 16u + to / 2u % 16u;
     let vector = to / 32u * 2u + to % 2u;
+    let row = select(second + column - ${half}u, first + column, column < ${half}u);
     var value: vec4u;
     ${parts.join('\n    else ')}
     into[index * params.vectors * 16u + to] = value;
@@ -77,8 +89,8 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
   const [vectors, count] = [inner / 8, columnTiles * columnBlocks]
   const pieces = Math.ceil((vectors * 16) / (lanes * vectorsOfLane))
   recording.dispatch(tiled, {
-    params: { vectors, count, pieces, ...params },
-    buffers: { ...source.buffers, into },
+    params: { vectors, count, pieces, ...added.params, ...params },
+    buffers: { ...source.buffers, ...added.buffers, into },
     grid: count * pieces,
   })
 }
@@ -97,12 +109,17 @@ interface Source {
   load(array: string, row: string): string
 }
 
-function sourceOf(tensors: StepWeights['tensors'], inner: number): Source {
+function sourceOf(
+  tensors: StepWeights['tensors'],
+  inner: number,
+  adapters: JoinedAdapters | undefined,
+): Source {
   const integers = Object.entries(tensors).flatMap(([name, one]) =>
     'integers' in one ? [[name, one] as const] : [],
   )
   const [first] = integers
-  if (first) return sourceOfIntegers(integers, first[1], inner)
+  if (first) return sourceOfIntegers(integers, first[1], inner, adapters)
+  if (adapters) throw new Error('tileWeights: adapters are added to integers only')
   const floats = Object.entries(tensors).flatMap(([name, one]) =>
     'integers' in one ? [] : [[name, one] as const],
   )
@@ -123,6 +140,7 @@ function sourceOfIntegers(
   all: readonly (readonly [string, IntegerMatrix])[],
   format: IntegerFormat,
   inner: number,
+  adapters: JoinedAdapters | undefined,
 ): Source {
   const words = rowWords(inner, format)
   const { bits, groupSize } = format
@@ -142,16 +160,19 @@ function sourceOfIntegers(
       ]),
     ),
     functions: `${integersWgsl(format)}
-fn floats_of(words: ${read.element}, group: u32) -> vec4u {
+fn floats_of(words: ${read.element}, group: u32${adapters ? ', added: Eight' : ''}) -> vec4u {
   let zero = zero_of(group);
   let scale = scale_of(group);
-  ${
-    bits === 4
-      ? 'return packed((integers_of(words, 0u) - zero) * scale, (integers_of(words, 4u) - zero) * scale);'
-      : 'return packed((integers_of(words.x, 0u) - zero) * scale, (integers_of(words.y, 0u) - zero) * scale);'
-  }
+  let low = (integers_of(${bits === 4 ? 'words, 0u' : 'words.x, 0u'}) - zero) * scale;
+  let high = (integers_of(${bits === 4 ? 'words, 4u' : 'words.y, 0u'}) - zero) * scale;
+  return packed(${adapters ? 'low + added.low, high + added.high' : 'low, high'});
 }`,
-    load: (array, row) =>
-      `floats_of(${array}[${row} * params.vectors + vector], ${array}_groups[${row} * ${words.groups}u + vector / ${groupSize / 8}u])`,
+    load(array, row) {
+      const own = `${array}[${row} * params.vectors + vector]`
+      const itsGroup = `${array}_groups[${row} * ${words.groups}u + vector / ${groupSize / 8}u]`
+      const matrix = all.findIndex(([name]) => name === array)
+      const added = adapters ? `, adapted(${adapters.firstRows[matrix]}u + ${row}, ${matrix}u, vector)` : ''
+      return `floats_of(${own}, ${itsGroup}${added})`
+    },
   }
 }

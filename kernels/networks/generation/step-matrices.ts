@@ -1,3 +1,4 @@
+import { joinAdapters } from '../../decode/joined-adapters.ts'
 import { type StepProductName, stepTileFor } from '../../decode/product-table.ts'
 import type { StepTile } from '../../decode/product-tile.ts'
 import { addWeights, gatedWeights, logitsWeights } from '../../decode/projections.ts'
@@ -100,15 +101,17 @@ function matricesOf(
   weightsOf: (matrices: readonly StepMatrix[], tile: StepTile) => StepWeights,
 ): ProductMatrices {
   const tile = stepTileFor(name, rows, parameters[0].shape[1], { columns, unit })
-  const areAlike = parameters.every(one => !one.adapter && kindOf(one) === kindOf(parameters[0]))
+  const isOneKind = parameters.every(one => kindOf(one) === kindOf(parameters[0]))
+  const adapters = isOneKind && parameters[0].integers ? joinAdapters(recording, parameters) : undefined
+  const areRead = isOneKind && (adapters !== undefined || !parameters.some(({ adapter }) => adapter))
   const label = `${name} in tiles`
   const into = (tensorOf: (size: number) => Tensor) => {
     const matrices = parameters.map(each =>
-      areAlike ? (each.integers ?? each.value) : withAdapter(recording, each),
+      areRead ? (each.integers ?? each.value) : withAdapter(recording, each),
     )
     const weights = weightsOf(matrices, tile)
     const tiled = tensorOf(tiledSize(weights))
-    tileWeights(recording, weights, tiled)
+    tileWeights(recording, weights, tiled, adapters)
     return tiled
   }
   if (parameters.some(({ integers }) => integers))
