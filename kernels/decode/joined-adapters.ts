@@ -8,8 +8,7 @@
 //          │ key's rows   │                │ key: rank rows   │
 //          │ value's rows │                │ value: rank rows │
 //
-// A lane that writes 8 neighbours of a row reads the row's `rank` ups, and 8 neighbours of each down; lanes beside it read the
-// same downs for other rows.
+// A lane writes 8 neighbours of four rows: it reads the ups of these rows, and 8 neighbours of each down, once for all four.
 
 import type { Target } from '../device/kernel.ts'
 import type { Tensor } from '../device/tensor.ts'
@@ -60,8 +59,8 @@ export function joinAdapters(
   return { rank, scale, ups, downs, firstRows }
 }
 
-/** What the kernel that writes the tiles needs of adapters; nothing where there are none. */
-export function adapterParts(target: Target, adapters: JoinedAdapters | undefined) {
+/** What the kernel that writes the tiles needs of adapters; nothing where there are none. `four` is WGSL of 4. */
+export function adapterParts(target: Target, adapters: JoinedAdapters | undefined, four: string) {
   if (!adapters) return { types: {}, params: {}, specs: {}, buffers: {}, functions: '' }
   const { rank, scale, ups, downs } = adapters
   const known = knownSizes(target, { adapter_rank: rank })
@@ -73,22 +72,29 @@ export function adapterParts(target: Target, adapters: JoinedAdapters | undefine
       downs: { element: 'vec4u', access: 'read' }, // 8 numbers a vector
     } as const,
     buffers: { ups, downs },
-    functions: adapterWgsl(known.wgsl.adapter_rank),
+    functions: adapterWgsl(known.wgsl.adapter_rank, four),
   }
 }
 
-/** `adapted(row, matrix, vector)`: what is added to 8 numbers from `vector` · 8 on; rows are counted through all matrices. */
-const adapterWgsl = (rank: string): string => `
+/**
+ * `adapted(rows, matrix, vector)`: what is added to 8 numbers from `vector` · 8 on of each of four rows, which are counted through
+ * all matrices.
+ */
+const adapterWgsl = (rank: string, four: string): string => `
 struct Eight { low: vec4f, high: vec4f }
-fn adapted(row: u32, matrix: u32, vector: u32) -> Eight {
-  var sums = Eight();
+fn adapted(rows: vec4u, matrix: u32, vector: u32) -> array<Eight, 4> {
+  var sums = array<Eight, 4>();
   for (var r = 0u; r < ${rank}; r++) {
-    let at = row * ${rank} + r;
-    let up = unpack2x16float(ups[at / 2u])[at % 2u];
     let down = downs[(matrix * ${rank} + r) * params.vectors + vector];
-    sums.low += up * vec4f(unpack2x16float(down.x), unpack2x16float(down.y));
-    sums.high += up * vec4f(unpack2x16float(down.z), unpack2x16float(down.w));
+    let low = vec4f(unpack2x16float(down.x), unpack2x16float(down.y)) * params.adapter_scale;
+    let high = vec4f(unpack2x16float(down.z), unpack2x16float(down.w)) * params.adapter_scale;
+    for (var i = 0u; i < ${four}; i++) {
+      let at = rows[i] * ${rank} + r;
+      let up = unpack2x16float(ups[at / 2u])[at % 2u];
+      sums[i].low += up * low;
+      sums[i].high += up * high;
+    }
   }
-  return Eight(sums.low * params.adapter_scale, sums.high * params.adapter_scale);
+  return sums;
 }
 `

@@ -4,7 +4,7 @@ import type { Recording } from '../plan/recording.ts'
 import { type IntegerFormat, type IntegerMatrix, integersWgsl, rowWords } from '../weights/integers.ts'
 import { withinFloat16 } from '../wgsl/float16-stores.ts'
 import { adapterParts, type JoinedAdapters } from './joined-adapters.ts'
-import { blocksOfTile, type StepShape } from './product-tile.ts'
+import { blocksOfTile, knownSizes, type StepShape } from './product-tile.ts'
 
 // Weights of decode products in the order in which matrix units read them: blocks of 16 columns by 16 k side by side, 512 bytes
 // each, in float16. A block is then loaded straight from memory, in whole lines, without a way through workgroup memory:
@@ -45,21 +45,23 @@ export function tileWeights(
   adapters?: JoinedAdapters,
 ): void {
   const { name, tile, inner, columnTiles, weights, weightRows, tensors, locate, types, params } = of
+  const known = knownSizes(recording.target, { columns_of_lane: columnsOfLane })
   const source = sourceOf(tensors, inner, adapters)
-  const added = adapterParts(recording.target, adapters)
+  const added = adapterParts(recording.target, adapters, known.wgsl.columns_of_lane)
   const columnBlocks = blocksOfTile(tile)
   const half = columnBlocks * 8
-  const load = (array: string, row: string) =>
-    `value = ${source.load(array, weightRows === undefined ? row : `min(${row}, ${weightRows - 1}u)`)};`
-  const parts = weights.map(([first, second], part) => {
-    const ofFirst = load(first, 'row')
-    return `if (part == ${part}u) {
-      ${first === second ? ofFirst : `if (column < ${half}u) { ${ofFirst} } else { ${load(second, 'row')} }`}
-    }`
-  })
+  const write = (array: string) => `${source.prepare(array)}
+      for (var c = 0u; c < ${known.wgsl.columns_of_lane}; c++) {
+        into[to + c * 4u] = ${source.load(array, 'rows[c]')};
+      }`
+  const parts = weights.map(([first, second], part) =>
+    first === second
+      ? `if (part == ${part}u) { ${write(first)} }`
+      : `if (part == ${part}u && column < ${half}u) { ${write(first)} } else if (part == ${part}u) { ${write(second)} }`,
+  )
   const tiled = kernel<string, string>({
     name: `${name}_weights`,
-    params: { vectors: 'u32', count: 'u32', pieces: 'u32', ...added.types, ...types },
+    params: { vectors: 'u32', count: 'u32', pieces: 'u32', ...known.types, ...added.types, ...types },
     buffers: { ...source.specs, ...added.specs, into: { element: 'vec4u', access: 'write' } },
     code: `
 fn kept(value: vec4f) -> vec4f { return ${withinFloat16('value', 'vec4f')}; }
@@ -71,40 +73,52 @@ fn packed(a: vec4f, b: vec4f) -> vec4u {
 @compute @workgroup_size(${lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane: u32) {
   let index = workgroup_index(id) / params.pieces;
-  if (index >= params.count) { return; }
-  let piece = workgroup_index(id) % params.pieces * ${lanes * vectorsOfLane}u;
+  let k_block = workgroup_index(id) % params.pieces * ${blocksOfGroup}u + lane / 8u;
+  if (index >= params.count || k_block >= params.vectors / 2u) { return; }
   let column_tile = index / ${columnBlocks}u;
   ${locate}
-  // Vectors of 8 numbers in the order of the tiles: block of 16 k, column, half of the block.
-  for (var to = piece + lane; to < min(piece + ${lanes * vectorsOfLane}u, params.vectors * 16u); to += ${lanes}u) {
-    let column = index % ${columnBlocks}u * 16u + to / 2u % 16u;
-    let vector = to / 32u * 2u + to % 2u;
-    let row = select(second + column - ${half}u, first + column, column < ${half}u);
-    var value: vec4u;
-    ${parts.join('\n    else ')}
-    into[index * params.vectors * 16u + to] = value;
-  }
+  // Vectors of 8 numbers lie in the order: block of 16 k, column, half of the block.
+  let vector = k_block * 2u + lane % 2u;
+  let of_block = lane / 2u % 2u * 8u + lane / 4u % 2u;
+  let to = (index * params.vectors + k_block * 2u) * 16u + of_block * 2u + lane % 2u;
+  let column = index % ${columnBlocks}u * 16u + of_block;
+  let row = select(second + column - ${half}u, first + column, column < ${half}u);
+  let rows = ${rowsWgsl(weightRows)};
+  ${parts.join('\n  else ')}
 }`,
   })
   const [vectors, count] = [inner / 8, columnTiles * columnBlocks]
-  const pieces = Math.ceil((vectors * 16) / (lanes * vectorsOfLane))
+  const pieces = Math.ceil(vectors / 2 / blocksOfGroup)
   recording.dispatch(tiled, {
-    params: { vectors, count, pieces, ...added.params, ...params },
+    params: { vectors, count, pieces, ...known.params, ...added.params, ...params },
     buffers: { ...source.buffers, ...added.buffers, into },
     grid: count * pieces,
   })
 }
 
+const rowsWgsl = (weightRows: number | undefined): string => {
+  const rows = `(row + vec${columnsOfLane}u(0u, 2u, 4u, 6u))`
+  return weightRows === undefined ? rows : `min(${rows}, vec${columnsOfLane}u(${weightRows - 1}u))`
+}
+
 const lanes = 256
 
-/** Vectors that a lane writes: few, so that there are workgroups enough for a large GPU also where columns are few. */
-const vectorsOfLane = 4
+/**
+ * Columns whose vectors of the same k a lane writes: every second of 8, so that one matrix has them all and what adapters read
+ * for that k serves all four. Few vectors a lane: there are workgroups enough for a large GPU also where columns are few.
+ */
+const columnsOfLane = 4
+
+/** Blocks of 16 k of a workgroup: each has 2 vectors of 16 columns. */
+const blocksOfGroup = (lanes * columnsOfLane) / 32
 
 /** How vectors of 8 numbers are read. */
 interface Source {
   specs: Record<string, BufferSpec>
   buffers: Record<string, Tensor>
   functions: string
+  /** WGSL before the loads of a matrix. */
+  prepare(array: string): string
   /** WGSL: the numbers of `vector` of a row, as float16. */
   load(array: string, row: string): string
 }
@@ -129,6 +143,7 @@ function sourceOf(
     specs: Object.fromEntries(floats.map(([name]) => [name, read])),
     buffers: Object.fromEntries(floats),
     functions: '',
+    prepare: () => '',
     load(array, row) {
       const at = `${row} * params.vectors + vector`
       return halves ? `${array}[${at}]` : `packed(${array}[(${at}) * 2u], ${array}[(${at}) * 2u + 1u])`
@@ -167,12 +182,15 @@ fn floats_of(words: ${read.element}, group: u32${adapters ? ', added: Eight' : '
   let high = (integers_of(${bits === 4 ? 'words, 4u' : 'words.y, 0u'}) - zero) * scale;
   return packed(${adapters ? 'low + added.low, high + added.high' : 'low, high'});
 }`,
+    prepare(array) {
+      const matrix = all.findIndex(([name]) => name === array)
+      const first = adapters?.firstRows[matrix]
+      return adapters ? `var added = adapted(rows + vec4u(${first}u), ${matrix}u, vector);` : ''
+    },
     load(array, row) {
       const own = `${array}[${row} * params.vectors + vector]`
       const itsGroup = `${array}_groups[${row} * ${words.groups}u + vector / ${groupSize / 8}u]`
-      const matrix = all.findIndex(([name]) => name === array)
-      const added = adapters ? `, adapted(${adapters.firstRows[matrix]}u + ${row}, ${matrix}u, vector)` : ''
-      return `floats_of(${own}, ${itsGroup}${added})`
+      return `floats_of(${own}, ${itsGroup}${adapters ? ', added[c]' : ''})`
     },
   }
 }
