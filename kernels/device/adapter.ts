@@ -63,6 +63,21 @@ function missing(wanted: string | undefined): string {
     : `no WebGPU adapter: ${webGpu.remedy}`
 }
 
+export interface DeviceOptions {
+  /** Number in "flow adapters", PCI id or part of a name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
+  adapter?: string
+  /** Kernel family; by default `FLOW_KERNELS`, else what suits the adapter. */
+  family?: Family
+  /** Matrix units; by default the GPU's when it has them. */
+  units?: MatrixUnits
+  /**
+   * True leaves out Dawn's check of every index in a kernel, which makes matrix products 1.5 times as fast. The kernels stay
+   * inside their tensors without it; the tests show this with the checks on. By default true on hardware, unless
+   * `FLOW_CHECKS` is set.
+   */
+  trusted?: boolean
+}
+
 /** What a device is opened with. */
 export interface DeviceTraits {
   readonly family: Family

@@ -3,6 +3,7 @@ import {
   type AdapterInfo,
   askedOf,
   chosenFamily,
+  type DeviceOptions,
   type DeviceTraits,
   type Family,
   infoOf,
@@ -19,37 +20,17 @@ import { fromFloat16Bits } from './float16.ts'
 import { gpuFault } from './kernel-fault.ts'
 import { Pipelines } from './pipelines.ts'
 import { storageOf } from './storage-of.ts'
-import { bytesOf, type ElementType, elementBytes, sizeOf, type Tensor } from './tensor.ts'
+import {
+  bytesOf,
+  type ElementType,
+  elementBytes,
+  type HostArray,
+  sizeOf,
+  type Tensor,
+  type TensorCopy,
+} from './tensor.ts'
 import { turnsIn } from './turns.ts'
-
-export interface DeviceOptions {
-  /** Number in "flow adapters", PCI id or part of a name; by default `FLOW_ADAPTER`, else the fastest adapter there is. */
-  adapter?: string
-  /** Kernel family; by default `FLOW_KERNELS`, else what suits the adapter. */
-  family?: Family
-  /** Matrix units; by default the GPU's when it has them. */
-  units?: MatrixUnits
-  /**
-   * True leaves out Dawn's check of every index in a kernel, which makes matrix products 1.5 times as fast. The kernels stay
-   * inside their tensors without it; the tests show this with the checks on. By default true on hardware, unless
-   * `FLOW_CHECKS` is set.
-   */
-  trusted?: boolean
-}
-
-/** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
-export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
-
-/** Elements of one tensor for another of the same type: those that fit, or `count` at most. */
-export interface TensorCopy {
-  source: Tensor
-  into: Tensor
-  /** First element to read, by default 0. */
-  start?: number
-  /** First element to write, by default 0. */
-  at?: number
-  count?: number
-}
+import { type Fill, Uploads } from './uploads.ts'
 
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
@@ -81,6 +62,7 @@ export class Device {
   readonly #busy = new BusyClock()
   readonly #pool: BufferPool
   readonly #staging: BufferPool
+  readonly #uploads: Uploads
   /** Buffers that are not freed. */
   readonly #live = new WeakSet<GPUBuffer>()
   #idleBytes = 0
@@ -101,6 +83,7 @@ export class Device {
     const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
     const make = (label: string, size: number) => gpu.createBuffer({ label, size, usage })
     this.#staging = new BufferPool({ most: this.maxBufferBytes, make, destroy })
+    this.#uploads = new Uploads(gpu, this.maxBufferBytes)
     gpu.addEventListener('uncapturederror', event => {
       event.preventDefault()
       this.#failure ??= gpuFault(event.error.message)
@@ -154,6 +137,7 @@ export class Device {
   freeIdle(): void {
     this.#pool.clear()
     this.#staging.clear()
+    this.#uploads.clear()
   }
 
   #create(label: string, bytes: number): GPUBuffer {
@@ -188,6 +172,21 @@ export class Device {
   borrowTensor(label: string, shape: readonly number[], type: ElementType = 'f32'): Required<Tensor> {
     const buffer = this.borrow(label, sizeOf(shape) * elementBytes[type])
     return { label, shape, type, storage: { buffer, offsetBytes: 0 } }
+  }
+
+  /** As `borrowTensor`, with the elements that `fill` writes at the beginning of memory which the GPU copies. */
+  async upload(label: string, shape: readonly number[], type: ElementType, fill: Fill) {
+    const size = Math.ceil((sizeOf(shape) * elementBytes[type]) / 4) * 4
+    const filled = await this.#uploads.filled(align(size), fill)
+    try {
+      const tensor = this.borrowTensor(label, shape, type)
+      const encoder = this.gpu.createCommandEncoder()
+      encoder.copyBufferToBuffer(filled, 0, tensor.storage.buffer, 0, size)
+      this.submit(encoder)
+      return tensor
+    } finally {
+      this.#uploads.giveBack(filled)
+    }
   }
 
   freeTensor(tensor: Tensor): void {

@@ -29,3 +29,17 @@ export const bytesOf = (tensor: Tensor): number => sizeOf(tensor.shape) * elemen
 
 /** Element types of factors and results; sums are always f32. */
 export type FloatType = 'f32' | 'f16'
+
+/** Elements as they lie in a buffer; float16 travels as its bits in a Uint16Array. */
+export type HostArray = Float32Array | Uint32Array | Int32Array | Uint16Array
+
+/** Elements of one tensor for another of the same type: those that fit, or `count` at most. */
+export interface TensorCopy {
+  source: Tensor
+  into: Tensor
+  /** First element to read, by default 0. */
+  start?: number
+  /** First element to write, by default 0. */
+  at?: number
+  count?: number
+}

@@ -1,5 +1,5 @@
-import type { Device, HostArray } from '../device/device.ts'
-import type { Tensor } from '../device/tensor.ts'
+import type { Device } from '../device/device.ts'
+import type { HostArray, Tensor } from '../device/tensor.ts'
 import { type TensorMemory, withStorage } from './memory.ts'
 
 /** A dispatch with its pipeline and bindings. */

@@ -1,6 +1,5 @@
-import type { HostArray } from '../device/device.ts'
 import type { Kernel, Target } from '../device/kernel.ts'
-import type { ElementType, Tensor } from '../device/tensor.ts'
+import type { ElementType, HostArray, Tensor } from '../device/tensor.ts'
 
 export interface Call<P extends string, B extends string> {
   params: Readonly<Record<P, number>>

@@ -2,7 +2,7 @@
 // sooner than they are made again.
 import { randomUUID } from 'node:crypto'
 import { rmSync, statSync } from 'node:fs'
-import { type FileHandle, open, writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import type { WireContext } from '../../engine/operator.ts'
 import { codeOf } from '../../engine/shared/errors.ts'
 import { makeFolder } from '../../engine/shared/files.ts'
@@ -99,23 +99,8 @@ async function loaded(path: string, shape: readonly number[], device: Device) {
   const file = await open(path).catch(error => {
     if (codeOf(error) !== 'ENOENT') throw error
   })
-  return file && uploaded(file, path, shape, device).finally(() => file.close())
-}
-
-/** A thread reads the numbers into memory that the GPU copies, so that they do not hold up this one. */
-async function uploaded(file: FileHandle, path: string, shape: readonly number[], device: Device) {
-  const size = sizeOf(shape) * 4
-  const about = { label: 'features to upload', size, usage: GPUBufferUsage.COPY_SRC }
-  const staging = device.gpu.createBuffer({ ...about, mappedAtCreation: true })
-  try {
-    await readInto(path, file, 0, new Uint8Array(staging.getMappedRange()))
-    staging.unmap()
-    const tensor = device.tensor('features', shape, 'f32')
-    const encoder = device.gpu.createCommandEncoder()
-    encoder.copyBufferToBuffer(staging, 0, tensor.storage.buffer, 0, size)
-    device.submit(encoder)
-    return tensor
-  } finally {
-    staging.destroy()
-  }
+  if (!file) return undefined
+  // a thread reads the numbers, so that they do not hold up this one
+  const read = (memory: Uint8Array) => readInto(path, file, 0, memory.subarray(0, sizeOf(shape) * 4))
+  return device.upload('features', shape, 'f32', read).finally(() => file.close())
 }

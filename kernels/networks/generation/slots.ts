@@ -1,6 +1,5 @@
 import { advance } from '../../decode/key-value-cache.ts'
-import type { TensorCopy } from '../../device/device.ts'
-import type { Tensor } from '../../device/tensor.ts'
+import type { Tensor, TensorCopy } from '../../device/tensor.ts'
 import { copy } from '../../elementwise/copy.ts'
 import { gather } from '../../layers/gather.ts'
 import { logits as logitsLayer } from '../../layers/head.ts'
