@@ -4,6 +4,7 @@ import { Learner } from '../learners/learner.ts'
 import type { FromLearner, ToLearner } from '../learners/messages.ts'
 import { storedFault } from '../learners/stored-fault.ts'
 import { startRun } from '../run/run.ts'
+import { messageOf } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
 import { learnerFiles } from './learners.ts'
 import { formsOf } from './over-run.ts'
@@ -51,7 +52,7 @@ export async function learn(world: World): Promise<number> {
     return 0
   } catch (error) {
     tell({ type: 'failed', fault: storedFault(error) })
-    world.complain(error instanceof Error ? error.message : String(error))
+    world.complain(messageOf(error))
     return 1
   } finally {
     clearInterval(alive)

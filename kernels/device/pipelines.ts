@@ -50,7 +50,7 @@ export class Pipelines {
     } catch (error) {
       const fault = await told
       const messages = fault ? (await module.getCompilationInfo()).messages : []
-      throw kernelFault(text, messages, fault?.message ?? messageOf(error))
+      throw kernelFault(text, messages, fault?.message ?? String(error))
     }
   }
 
@@ -72,8 +72,6 @@ export class Pipelines {
     return layout
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 interface Layout {
   bindings: GPUBindGroupLayout
