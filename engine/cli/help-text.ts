@@ -1,6 +1,6 @@
-import { relative } from 'node:path'
 import { packageFolder } from '../shared/package-folder.ts'
 import { flowCommand } from '../shared/package-name.ts'
+import { pathHere } from '../shared/path-here.ts'
 import type { Flag } from './arguments.ts'
 import type { Verb } from './verb.ts'
 
@@ -69,8 +69,4 @@ function wrap(text: string, width: number): string[] {
 }
 
 /** Where our graphs are, seen from the working directory, as a shell reads it. */
-function graphsFolder(): string {
-  const absolute = `${packageFolder}/graphs`
-  const near = relative(process.cwd(), absolute)
-  return (near.startsWith('..') ? absolute : near).replaceAll(/[^\w/.-]/g, '\\$&')
-}
+const graphsFolder = (): string => pathHere(`${packageFolder}/graphs`).replaceAll(/[^\w/.-]/g, '\\$&')

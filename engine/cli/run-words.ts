@@ -1,25 +1,23 @@
 // How commands tell of a run: names as people type them, numbers as they compare them.
-import { relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { isObject } from '../shared/json.ts'
 import { number } from '../shared/number.ts'
+import { pathHere } from '../shared/path-here.ts'
 import type { RunFacts } from './run-facts.ts'
 import { withShippedNames } from './shipped-names.ts'
 
 type Manifest = RunFacts['manifest']
 
-/** A path of a run's working directory, as it is written here: the shorter of the relative and the absolute one. */
-function pathHere(path: string, { workingDirectory }: Manifest): string {
-  const absolute = resolve(typeof workingDirectory === 'string' ? workingDirectory : '.', path)
-  const near = relative('.', absolute)
-  return near.length < absolute.length ? near : absolute
-}
+/** A path of a run's working directory, as it is written here. */
+const fromRun = (path: string, { workingDirectory }: Manifest): string =>
+  pathHere(resolve(typeof workingDirectory === 'string' ? workingDirectory : '.', path))
 
 /** The graph as a command names it: `flow:grpo.json`, or its path from here. */
 export function graphOf(manifest: Manifest): string {
   const { graph } = manifest
   if (typeof graph !== 'string') return ''
   const shipped = withShippedNames(graph)
-  return shipped === graph ? pathHere(graph, manifest) : shipped
+  return shipped === graph ? fromRun(graph, manifest) : shipped
 }
 
 /** The models of a run by the names of their resources; a run of an earlier flow tells its param alone. */
@@ -32,7 +30,7 @@ export function modelsOf(manifest: Manifest): [name: string, model: string][] {
 
 /** Built-in models and those of the hub are named as they are; a folder is a path. */
 const modelHere = (model: string, manifest: Manifest): string =>
-  /^\.{0,2}\//.test(model) ? pathHere(model, manifest) : model
+  /^\.{0,2}\//.test(model) ? fromRun(model, manifest) : model
 
 /** How much is done, e.g. `3 of 80 updates`, `40 of 40 questions`. */
 export function doneOf({ manifest, steps, progress }: RunFacts): string {
@@ -91,7 +89,7 @@ export function scoresOf(manifest: Manifest): RunScore[] {
   const text = (value: unknown) => (typeof value === 'string' ? value : undefined)
   const count = (value: unknown) => (typeof value === 'number' ? value : undefined)
   return (Array.isArray(evaluation) ? evaluation : []).filter(isObject).map(one => ({
-    folder: pathHere(text(one.folder) ?? '', manifest),
+    folder: fromRun(text(one.folder) ?? '', manifest),
     benchmark: text(one.benchmark) ?? '',
     score: text(one.score),
     accuracy: count(one.accuracy),

@@ -1,7 +1,8 @@
 // What `npm start` runs: asks the cold-start model questions, trains it by GRPO, and asks the same questions again.
 import { existsSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { resolvePath } from '../../operators/builtin.ts'
+import { pathHere } from '../shared/path-here.ts'
 import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
@@ -29,7 +30,7 @@ async function start(words: readonly string[], world: World): Promise<number> {
   }
   const before = answersOf(join(folder, 'before'))
   const after = answersOf(join(folder, 'after'))
-  const video = relative('.', resolvePath('builtin:few-questions/test/001.mp4'))
+  const video = pathHere(resolvePath('builtin:few-questions/test/001.mp4'))
   world.print('')
   world.print(
     `Right answers to ${after.asked} unseen questions: ${percent(before.right)} before, ${percent(after.right)} after training.`,

@@ -1,8 +1,9 @@
 import { readFileSync, statSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { packageFolder } from '../shared/package-folder.ts'
+import { pathHere } from '../shared/path-here.ts'
 
 /** A place in somebody's code. */
 export interface CodePlace {
@@ -78,8 +79,7 @@ const longestLine = 200
 const largestFile = 2 ** 24
 
 function placeOf({ file, line, column }: Frame): CodePlace {
-  const near = relative('', file)
-  const at = `${near.startsWith('..') ? file : near}:${line}:${column}`
+  const at = `${pathHere(file)}:${line}:${column}`
   const text = lineOf(file, line)
   if (text === undefined || text.length > longestLine) return { at, lines: [] }
   const indent = text.length - text.trimStart().length

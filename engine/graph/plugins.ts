@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, relative, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { apiVersion, type Operator, type Resource, type WireForm } from '../operator.ts'
 import { messageOf } from '../shared/errors.ts'
 import { refuseUnlessFile } from '../shared/files.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
+import { pathHere } from '../shared/path-here.ts'
 import { near } from './did-you-mean.ts'
 import { pathFrom, readSource } from './file/extends.ts'
 import type { Source } from './file/graph-file.ts'
@@ -80,7 +81,7 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       url = locate(name, folder)
       if (loaded.has(url)) continue
       if (notIn !== undefined && isWithin(notIn, fileURLToPath(url))) {
-        const remedy = `--plugin ${relative('', fileURLToPath(url))} loads it, if you trust who made ${notIn}`
+        const remedy = `--plugin ${wordFor(fileURLToPath(url))} loads it, if you trust who made ${notIn}`
         bad('must not be in the folder of the run', show(name), { remedy })
         continue
       }
@@ -246,6 +247,12 @@ const isResource = (value: unknown): value is Resource =>
   isObject(value.config) &&
   typeof value.open === 'function' &&
   typeof value.close === 'function'
+
+/** A module as `--plugin` names it from here. */
+function wordFor(file: string): string {
+  const path = pathHere(file)
+  return isPath(path) ? path : `./${path}`
+}
 
 const isPath = (name: string): boolean => /^(\.{0,2}\/|[A-Za-z]:)/.test(name)
 

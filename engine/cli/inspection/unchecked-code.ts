@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
-import { extname, relative } from 'node:path'
+import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Plan, Registry } from '../../graph/plan.ts'
+import { pathHere } from '../../shared/path-here.ts'
 
 /** What a check cannot tell of the operators of plugins: their code runs, and their WGSL is compiled, only with items. */
 export function uncheckedCode({ nodes }: Plan, { modules = {} }: Pick<Registry, 'modules'>): string[] {
@@ -15,7 +16,7 @@ export function uncheckedCode({ nodes }: Plan, { modules = {} }: Pick<Registry, 
     const path = module.startsWith('file:') ? fileURLToPath(module) : module
     const test = testOf(path)
     const how = test === undefined ? 'write a test of it' : `node --test ${test} runs them`
-    return `${shown(path)}: what ${[...names].join(', ')} does with an item, and the WGSL of its kernels if it has any; ${how}`
+    return `${pathHere(path)}: what ${[...names].join(', ')} does with an item, and the WGSL of its kernels if it has any; ${how}`
   })
 }
 
@@ -23,10 +24,5 @@ export function uncheckedCode({ nodes }: Plan, { modules = {} }: Pick<Registry, 
 function testOf(path: string): string | undefined {
   const ending = extname(path)
   const test = `${path.slice(0, path.length - ending.length)}.test${ending}`
-  return existsSync(test) ? shown(test) : undefined
-}
-
-const shown = (path: string): string => {
-  const near = relative('', path)
-  return near.startsWith('..') ? path : near
+  return existsSync(test) ? pathHere(test) : undefined
 }

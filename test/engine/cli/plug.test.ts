@@ -116,7 +116,13 @@ t.test('a module in the folder of a run is loaded only when the command line nam
       t.equal(loaded(), 0)
     }
   }
-  const { out } = await call('replay', folder, '--item', '0', '--plugin', module)
+  const here = process.cwd()
+  t.teardown(() => process.chdir(here))
+  process.chdir(join(folder, '..'))
+  const refused = await call('replay', 'inner', '--item', '0')
+  const [, word = ''] = /fix: {2}--plugin (\S+) loads it/.exec(refused.out) ?? []
+  t.equal(word, './inner/ops.mjs', 'the remedy names a path, not a package')
+  const { out } = await call('replay', 'inner', '--item', '0', '--plugin', word)
   t.equal(loaded(), 1)
   t.notMatch(out, /must not be in the folder/)
 })
