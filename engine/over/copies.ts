@@ -2,12 +2,13 @@
 // pinned to, and the next change waits until the copy is made.
 import { createHash, webcrypto } from 'node:crypto'
 import { readdirSync, rmSync, statSync } from 'node:fs'
-import { type FileHandle, open, rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Copier } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
 import { makeFolder } from '../shared/files.ts'
 import { inside } from '../shared/inside.ts'
+import { readInto } from '../shared/read-into.ts'
 import type { Version } from './names.ts'
 import type { Pieces } from './pieces.ts'
 
@@ -131,7 +132,8 @@ export async function digestOfFile(path: string): Promise<string> {
     const work = async () => {
       for (const i of rest) {
         const bytes = new Uint8Array(Math.min(pieceBytes, size - i * pieceBytes))
-        await readFully(file, bytes, i * pieceBytes)
+        if ((await readInto(file, bytes, i * pieceBytes)) < bytes.length)
+          throw new Error(`${path}: became shorter while it was read`)
         digests[i] = new Uint8Array(await webcrypto.subtle.digest('SHA-256', bytes))
       }
     }
@@ -139,14 +141,5 @@ export async function digestOfFile(path: string): Promise<string> {
     return createHash('sha256').update(Buffer.concat(digests)).digest('hex')
   } finally {
     await file.close()
-  }
-}
-
-/** One read may take less than it is asked for. */
-async function readFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done)
-    if (bytesRead === 0) throw new Error('the file became shorter while it was read')
-    done += bytesRead
   }
 }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { headers, type Msg } from '@nats-io/transport-node'
 import { CodedError, messageOf } from '../shared/errors.ts'
 import { isObject } from '../shared/json.ts'
+import { readInto } from '../shared/read-into.ts'
 import { type Epoch, piecesOf } from './names.ts'
 import type { Server } from './nats.ts'
 
@@ -50,8 +51,8 @@ async function partOf(source: Uint8Array | string, offset: number, length: numbe
   if (typeof source !== 'string') return source.subarray(offset, offset + length)
   const file = await open(source)
   try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, offset)
-    return buffer.subarray(0, bytesRead)
+    const bytes = Buffer.alloc(length)
+    return bytes.subarray(0, await readInto(file, bytes, offset))
   } finally {
     await file.close()
   }

@@ -1,5 +1,6 @@
 import { Buffer, createReadStream, open, stat } from '../../engine/platform/files.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
+import { readInto } from '../../engine/shared/read-into.ts'
 
 /** A part of a file. */
 export interface Piece {
@@ -46,13 +47,8 @@ export class Span {
       refuseUnlessFile(piece.path)
       const file = await open(piece.path)
       try {
-        const { buffer, bytesRead } = await file.read(
-          Buffer.alloc(piece.length),
-          0,
-          piece.length,
-          piece.start,
-        )
-        parts.push(buffer.subarray(0, bytesRead))
+        const bytes = Buffer.alloc(piece.length)
+        parts.push(bytes.subarray(0, await readInto(file, bytes, piece.start)))
       } finally {
         await file.close()
       }

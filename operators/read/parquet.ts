@@ -4,6 +4,7 @@ import { clock } from '../../engine/platform/clock.ts'
 import { type FileHandle, open } from '../../engine/platform/files.ts'
 import { messageOf, reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
+import { readInto } from '../../engine/shared/read-into.ts'
 import type { Row } from './benchmark-rows.ts'
 import { ReadError } from './read-error.ts'
 
@@ -40,11 +41,8 @@ async function opened(file: string): Promise<{ handle: FileHandle; byteLength: n
 /** Part of a file; what is missing because the file has become shorter is an error. */
 async function bytesOf(handle: FileHandle, start: number, end: number): Promise<ArrayBuffer> {
   const bytes = new Uint8Array(Math.max(0, end - start))
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at)
-    if (bytesRead === 0) throw new Error('it has become shorter while it was read')
-    at += bytesRead
-  }
+  if ((await readInto(handle, bytes, start)) < bytes.length)
+    throw new Error('it has become shorter while it was read')
   return bytes.buffer
 }
 

@@ -11,7 +11,7 @@ import type { Device } from '../../kernels/device/device.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { sharedDevice } from '../device.ts'
 import type { PromptMade } from '../kinds.ts'
-import { readInto } from '../model/files/safetensors.ts'
+import { readWhole } from '../model/files/safetensors.ts'
 import { laterFeatures } from '../model/later-features.ts'
 
 /** Files that were begun and that no message names yet. */
@@ -101,6 +101,6 @@ async function loaded(path: string, shape: readonly number[], device: Device) {
   })
   if (!file) return undefined
   // a thread reads the numbers, so that they do not hold up this one
-  const read = (memory: Uint8Array) => readInto(path, file, 0, memory.subarray(0, sizeOf(shape) * 4))
+  const read = (memory: Uint8Array) => readWhole(path, file, 0, memory.subarray(0, sizeOf(shape) * 4))
   return device.upload('features', shape, 'f32', read).finally(() => file.close())
 }

@@ -11,7 +11,7 @@ import type { Parameter } from '../../../kernels/layers/pass.ts'
 import type { ParameterSet } from '../../../kernels/networks/parameters.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 import { readJsonFile } from '../files/json-file.ts'
-import { readInto, withFile } from '../files/safetensors.ts'
+import { readWhole, withFile } from '../files/safetensors.ts'
 import { readPieces } from '../files/tensor-pieces.ts'
 import { writeWholeFile } from '../files/whole-file.ts'
 import type { LoadedModel } from './load-model.ts'
@@ -53,7 +53,7 @@ export async function readTrained(model: LoadedModel, folder: string): Promise<v
       if (begin < start || begin + bytes > end) {
         start = begin
         end = Math.min(begin + pieceBytes, Math.max(size, begin + bytes))
-        await readInto(path, handle, start, new Uint8Array(piece.buffer, 0, end - start))
+        await readWhole(path, handle, start, new Uint8Array(piece.buffer, 0, end - start))
       }
       return piece.subarray((begin - start) / 4, (begin - start + bytes) / 4)
     }

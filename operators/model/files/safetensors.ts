@@ -1,6 +1,7 @@
 import { Buffer, type FileHandle, open } from '../../../engine/platform/files.ts'
 import { notAFile } from '../../../engine/shared/files.ts'
 import { isObject } from '../../../engine/shared/json.ts'
+import { readInto } from '../../../engine/shared/read-into.ts'
 import { CheckpointError, type CheckpointProblem, throwProblems } from './checkpoint-error.ts'
 import { bytesPerElement, isFloatFormat, toFloat32 } from './float-formats.ts'
 import { fileProblem } from './json-file.ts'
@@ -206,26 +207,21 @@ function entryOf(file: SafetensorsFile, name: string): TensorEntry {
 
 async function readExactly(path: string, handle: FileHandle, at: number, length: number) {
   const bytes = new Uint8Array(length)
-  await readInto(path, handle, at, bytes)
+  await readWhole(path, handle, at, bytes)
   return bytes
 }
 
-/** Fills `bytes` with the file's from `at` on. One read may return less than asked, so it is repeated. */
-export async function readInto(
+/** Fills `bytes` with the file's from `at` on; a file that ends before is an error. */
+export async function readWhole(
   path: string,
   handle: FileHandle,
   at: number,
   bytes: Uint8Array,
 ): Promise<void> {
-  const { length } = bytes
-  for (let filled = 0; filled < length; ) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, at + filled)
-    if (bytesRead === 0) {
-      const message = `${path}: truncated: no byte ${at + filled}, needed up to ${at + length}`
-      throw new CheckpointError({ code: 'truncated-file', message })
-    }
-    filled += bytesRead
-  }
+  const filled = await readInto(handle, bytes, at)
+  if (filled === bytes.length) return
+  const message = `${path}: truncated: no byte ${at + filled}, needed up to ${at + bytes.length}`
+  throw new CheckpointError({ code: 'truncated-file', message })
 }
 
 async function openForReading(path: string): Promise<FileHandle> {

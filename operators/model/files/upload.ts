@@ -10,7 +10,7 @@ import { quantiseRows } from '../../../kernels/weights/quantise.ts'
 import { storeElements } from '../../../kernels/weights/store-elements.ts'
 import { CheckpointError } from './checkpoint-error.ts'
 import { bytesPerElement, type FloatFormat, isFloatFormat } from './float-formats.ts'
-import { readInto, readTensor, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
+import { readTensor, readWhole, type SafetensorsFile, unsupportedDtype, withFile } from './safetensors.ts'
 
 /**
  * Fills tensors on the GPU (f32, f16, or rounded to integers) from the tensors of the same names in the file, converted on the GPU. The file is
@@ -111,7 +111,7 @@ async function upload(device: Device, of: Loop): Promise<void> {
     for (let next = pieces.next(); !next.done; next = pieces.next()) {
       const { begin, end, parts } = next.value
       await staging.mapAsync(GPUMapMode.WRITE)
-      await readInto(path, handle, begin, new Uint8Array(staging.getMappedRange(), 0, end - begin))
+      await readWhole(path, handle, begin, new Uint8Array(staging.getMappedRange(), 0, end - begin))
       staging.unmap()
       const recording = new Recording(device)
       for (const { to, ...part } of parts) {
