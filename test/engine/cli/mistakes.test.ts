@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { fixture, repository } from '../../fixtures.ts'
-import type { Mistake } from './mistake.ts'
+import { enter, type Mistake } from './mistake.ts'
 import { mistakes } from './mistakes.ts'
 import { told, withNames } from './told.ts'
 
@@ -21,10 +21,9 @@ t.afterEach(() => {
 
 const said = new Map<string, string>()
 
-async function made({ name, command, files = {}, before }: Mistake, folder: string): Promise<string> {
-  process.chdir(folder)
-  for (const [file, text] of Object.entries(files)) writeFileSync(file, text)
-  before?.(folder)
+async function made(mistake: Mistake, folder: string): Promise<string> {
+  const { name, command } = mistake
+  enter(folder, mistake)
   const { complaints } = await told(...command)
   return `# ${name}\n$ flow ${command.join(' ')}\n${withNames(complaints, { DIR: folder, FLOW: repository })}`
 }
@@ -54,7 +53,8 @@ function mended(command: readonly string[], subject: string, remedy: string): re
 
 t.test('a remedy that says what to write mends the command', async t => {
   let tried = 0
-  for (const { name, command, files = {}, before } of mistakes) {
+  for (const mistake of mistakes) {
+    const { name, command } = mistake
     const [first = '', ...lines] = (said.get(name) ?? '').split('\n').slice(2)
     const subject = first.slice(0, first.indexOf(': '))
     const remedy = lines.find(line => line.startsWith('    fix:  '))?.slice('    fix:  '.length) ?? ''
@@ -62,10 +62,7 @@ t.test('a remedy that says what to write mends the command', async t => {
     // a page is served until somebody ends it
     if (right === undefined || right[0] === 'view') continue
     tried++
-    const folder = t.testdir({})
-    process.chdir(folder)
-    for (const [file, text] of Object.entries(files)) writeFileSync(file, text)
-    before?.(folder)
+    enter(t.testdir({}), mistake)
     // what would run is looked at only
     const [verb = '', ...words] = right
     const seed = words.indexOf('--seed')
