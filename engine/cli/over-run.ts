@@ -53,12 +53,8 @@ export async function overRun(
   world: World,
 ): Promise<OverRun> {
   const address = words.last('over')
-  const seats = workerSeats(words, gpus)
-  if (address === undefined && !seats) return { plan, close: async () => {} }
-  if (address !== undefined && seats)
-    throw new UsageError(
-      '--over: must be given without --workers and --gpus, which start a server of their own',
-    )
+  const { workers } = workersOf(words)
+  if (workers === undefined) return { plan, close: async () => {} }
   // the GPUs are those of its learners alone
   if (gpus && plan.parts.length === 0 && words.last('learners') !== undefined)
     return { plan, close: async () => {} }
@@ -75,7 +71,9 @@ export async function overRun(
   let home: Home | undefined
   const lost = (part: string) =>
     home?.fail(new CodedError('no-workers', `no worker of part "${part}" is left`))
-  const group = seats && (await startWorkers(plan, seats, { directory, words, world, lost }))
+  const seats = gpus ?? Array.from({ length: workers }, () => undefined)
+  const group =
+    address === undefined ? await startWorkers(plan, seats, { directory, words, world, lost }) : undefined
   try {
     home = await openHome(plan, {
       address: group?.address ?? natsAddress(address ?? ''),
@@ -147,31 +145,31 @@ export function natsAddress(text: string): string {
 
 /** The GPUs that the command names; undefined when it names none. The first is also that of this process. */
 export function namedGpus(words: Arguments): Seat[] | undefined {
-  const gpus = words.last('gpus')
-  if (gpus === undefined) return undefined
-  const places = gpusIn(gpus)
-  const seats = seatsOf(places)
-  process.env.FLOW_ADAPTER ??= places[0]
+  const { gpus } = workersOf(words)
+  if (!gpus) return undefined
+  const seats = seatsOf(gpus)
+  process.env.FLOW_ADAPTER ??= gpus[0]
   return seats
 }
 
-/** How many workers of each part the command asks for, and the GPUs that it names. */
+/**
+ * How many workers of each part the command has flow start, and the GPUs that it names for them: 0 where they are started by hand,
+ * undefined where one process does all.
+ */
 export function workersOf(words: Arguments): { workers?: number; gpus?: readonly string[] } {
   const [workers, gpus, over] = [words.last('workers'), words.last('gpus'), words.last('over')]
+  if (over !== undefined && (workers ?? gpus) !== undefined)
+    throw new UsageError(
+      '--over: must be given without --workers and --gpus, which start a server of their own',
+    )
+  if (workers !== undefined && gpus !== undefined)
+    throw new UsageError('--gpus: must be given without --workers: name a GPU twice to give it two workers')
   if (gpus !== undefined) {
     const places = gpusIn(gpus)
     return { workers: places.length, gpus: places }
   }
   if (workers !== undefined) return { workers: readCount(workers) }
   return over === undefined ? {} : { workers: 0 }
-}
-
-/** The workers of each part that the command asks for; undefined when it asks for none. */
-function workerSeats(words: Arguments, gpus: readonly Seat[] | undefined) {
-  const workers = words.last('workers')
-  if (workers !== undefined && gpus)
-    throw new UsageError('--gpus: must be given without --workers: name a GPU twice to give it two workers')
-  return workers === undefined ? gpus : Array.from({ length: readCount(workers) }, () => undefined)
 }
 
 function readCount(text: string): number {

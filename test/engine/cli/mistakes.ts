@@ -22,6 +22,12 @@ const commands: readonly Mistake[] = [
   mistake('memory that is no number', 'run flow:grpo.json --memory much'),
   mistake('too little memory', 'run flow:grpo.json --memory 1MB --set model=builtin:cold-start'),
   mistake('steps of a new run as a flag', 'run flow:grpo.json --steps 3'),
+  mistake('workers and GPUs at once', 'run flow:grpo.json --workers 2 --gpus 0,1'),
+  mistake('workers and GPUs at once, to explain', 'explain flow:grpo.json --workers 2 --gpus 0,1'),
+  mistake(
+    'a server and workers of its own at once',
+    'run flow:grpo.json --over nats://localhost --workers 2',
+  ),
   mistake('a run to go on with that is not there', 'run --resume runs/none'),
   mistake('a folder to go on with that is no run', 'run --resume .'),
   mistake('a new run in the folder of another', 'run g.json --out run', {
