@@ -42,8 +42,8 @@ export function cutParts(plan: Plan, forms: Readonly<Record<string, WireForm>>):
     const inside = plan.nodes.filter(({ name }) => part.nodes.has(name))
     const outside = plan.nodes.filter(({ name }) => !part.nodes.has(name))
     const endOf = (end: string, scope: string, wire: Wire): CutEnd => {
-      const kind = plan.types.resolved(wire.from)?.kind ?? 'any'
-      return { end, kind, scope, form: lookUp(forms, kind) ?? jsonForm, latest: wire.keep === 'latest' }
+      const kind = kindOf(wire, plan)
+      return { end, kind, scope, form: formOf(kind, forms), latest: wire.keep === 'latest' }
     }
     const inputs = inside.flatMap(node =>
       node.wires
@@ -57,13 +57,12 @@ export function cutParts(plan: Plan, forms: Readonly<Record<string, WireForm>>):
     )
     const resources = new Set(resourcesOf(inside, plan.resources).map(({ name }) => name))
     const gated = gatedWire(inside)
-    const about = gated && endOf(gated.node.name, scopeOf(gated.wire.from.node, plan), gated.wire)
     return {
       ...part,
       inputs: byEnd(inputs),
       outputs: byEnd(outputs),
       resources,
-      ...(about && gated && { gate: { ...about, node: gated.node.name, port: gated.wire.port } }),
+      ...(gated && { gate: gateOf(gated, plan, forms) }),
     }
   })
 }
@@ -88,6 +87,21 @@ function gatedWire(inside: readonly PlannedNode[]): { node: PlannedNode; wire: W
   }
   return first && { node, wire }
 }
+
+function gateOf(
+  { node, wire }: { node: PlannedNode; wire: Wire },
+  plan: Plan,
+  forms: Readonly<Record<string, WireForm>>,
+): GatedInput {
+  const kind = kindOf(wire, plan)
+  const scope = scopeOf(wire.from.node, plan)
+  return { node: node.name, port: wire.port, kind, form: formOf(kind, forms), scope }
+}
+
+const kindOf = (wire: Wire, { types }: Plan): string => types.resolved(wire.from)?.kind ?? 'any'
+
+const formOf = (kind: string, forms: Readonly<Record<string, WireForm>>): WireForm =>
+  lookUp(forms, kind) ?? jsonForm
 
 const byEnd = (ends: readonly CutEnd[]): CutEnd[] => [...new Map(ends.map(one => [one.end, one])).values()]
 
