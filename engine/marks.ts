@@ -1,8 +1,13 @@
 // Part of the public contract in operator.ts.
 
-/** Names that an operator puts on its items and that others look for there, e.g. those of rewards. */
+/**
+ * Names that an operator puts on its items and that others look for there, e.g. those of rewards. An operator that states none of
+ * this may add any name; `{}` says that it adds none.
+ */
 export interface Marks {
   readonly adds?: readonly string[]
+  /** Its items are new: names on those that it takes are not on them. */
+  readonly anew?: boolean
   readonly needs?: readonly NeededMark[]
   /** What it needs of the value of each item, as a finding's `lacks` names it, e.g. `solution`. */
   readonly reads?: readonly string[]

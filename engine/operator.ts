@@ -234,7 +234,10 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   readonly serial?: boolean
   /** Set when several processes can work on a batch together: `run` then does it by `Context.together`. */
   readonly team?: Teamed<F, Context>
-  /** Names on its items, such as those of rewards, that it adds and needs: `flow check` refuses a name that no node before it adds. */
+  /**
+   * Names on its items, such as those of rewards, that it adds and needs: `flow check` refuses a name that no node before it adds,
+   * where all of them state this.
+   */
   marks?(config: Config<F>): Marks
   /** Metrics that it records, where the named `rewards` are on its items: `flow check` refuses another name in `checkpoint.best`. */
   metrics?(config: Config<F>, rewards: readonly string[]): readonly string[]

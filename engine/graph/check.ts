@@ -128,7 +128,7 @@ function checkWith(
   checkLearners(nodes, options.learners ?? 1, problems)
   if (problems.length === 0) {
     checkPairs(nodes, problems)
-    checkMarks(nodes, registry, problems)
+    checkMarks(nodes, problems)
     checkBest(nodes, level.checkpoint?.best ?? '', registry, problems)
   }
   const outward = new Set([...level.outputs.values()].map(endName))

@@ -44,6 +44,7 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   effects: true,
   drops: false,
+  marks: () => ({}),
   serial: true,
   metrics: ({ name, metrics }, rewards) =>
     metrics ? groupMetricNames(rewards).map(one => (name ? `${name}/${one}` : one)) : [],

@@ -5,6 +5,7 @@ import type { Group, Prompt } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { groupPort, promptPort } from '../ports.ts'
 import { fieldsBefore } from '../read/fields-before.ts'
+import { combined } from '../reward/reward-marks.ts'
 
 const remedy = 'name fields that the rows have, or rename those in the data'
 
@@ -26,6 +27,7 @@ export default operator({
   outputs: { groups: { ...groupPort, holds: 'prompts' } },
   dims: ({ fields }) => ({ G: fields.length }),
   drops: false,
+  marks: () => ({ adds: [combined], anew: true }),
   async inspect({ fields }, { parts = [], name = '', isBrief }) {
     const known = isBrief ? undefined : await fieldsBefore(parts, name)
     const lines = fields.flatMap(field => {

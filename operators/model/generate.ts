@@ -77,6 +77,7 @@ export default operator({
   },
   outputs: { groups: { ...groupPort, holds: 'prompts' } },
   drops: false,
+  marks: () => ({ anew: true }),
   atOnce: ({ slots }) => slots,
   dims: ({ model, count, maxNewTokens }, sizes) => {
     return { ...modelDims(sizes, model), G: count, T: maxNewTokens }

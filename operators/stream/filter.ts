@@ -16,6 +16,7 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
   drops: true,
+  marks: () => ({}),
   async inspect({ where, seconds }) {
     compile(where, 'where', seconds)
     return []

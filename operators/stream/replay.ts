@@ -32,6 +32,7 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
   drops: true,
+  marks: () => ({}),
   expands: true,
   credits: ({ capacity }) => capacity,
   serial: true,

@@ -28,6 +28,7 @@ export default operator({
   outputs: { items: { kind: 'any', like: 'items' } },
   credits: ({ capacity }) => capacity,
   drops: false,
+  marks: () => ({}),
   serial: true,
   waitsForEnd: true,
   async inspect({ by }, { parts = [], name = '', isBrief }) {

@@ -11,6 +11,7 @@ export default operator({
   inputs: { items: 'any' },
   outputs: { items: { kind: 'any', like: 'items' } },
   drops: true,
+  marks: () => ({}),
   serial: true,
   run: ({ items }, { count }, context) => {
     const passed = keptNumber(context)

@@ -11,8 +11,16 @@ const source = operator({
   config: {},
   inputs: {},
   outputs: { groups: 'group' },
-  marks: () => ({}),
+  marks: () => ({ anew: true }),
   run: () => ({}),
+})
+const again = operator({
+  summary: 'Stands for a model that writes completions anew to the questions of groups.',
+  config: {},
+  inputs: { groups: 'group' },
+  outputs: { groups: 'group' },
+  marks: () => ({ anew: true }),
+  run: ({ groups }) => ({ groups }),
 })
 const unknown = operator({
   summary: 'Reads groups from elsewhere: any reward may be on them.',
@@ -31,8 +39,8 @@ const silent = operator({
 const brief = reward('brief', 'Rewards short completions.', () => 1)
 const known = {
   ...registry,
-  operators: { ...registry.operators, source, unknown, 'my.silent': silent, 'my.brief': brief },
-  modules: { 'my.silent': 'file:///my.mjs', 'my.brief': 'file:///my.mjs' },
+  operators: { ...registry.operators, source, unknown, again, silent, 'my.brief': brief },
+  modules: { 'my.brief': 'file:///my.mjs' },
 }
 
 /** The problems of a chain of nodes, each an operator with its config. */
@@ -112,11 +120,37 @@ t.test('names that are set pass, as do those that cannot be known', t => {
     [],
   )
   t.same(problemsOf(['group.vote', { name: 'most' }], ['group.best', { reward: 'most' }]), [])
-  t.same(problemsOf(['my.silent'], ['group.best', { reward: 'other' }]), [], 'of a plugin that does not say')
+  t.same(problemsOf(['silent'], ['group.best', { reward: 'other' }]), [], 'of an operator that does not say')
   t.same(
     problemsOf(['stream.map', { keep: true, fields: { a: '1' } }], ['group.best', { reward: 'other' }]),
     [],
   )
+  t.end()
+})
+
+t.test('completions that are written anew have no rewards of those before', t => {
+  const rule = 'must name a reward that a node before this one sets'
+  t.same(problemsOf(['reward.accuracy'], ['again'], ['group.best', { reward: 'accuracy' }]), [
+    `nodes.n3.config.reward: ${rule}, found "accuracy" (no node before it sets any)`,
+  ])
+  t.same(
+    problemsOf(['silent'], ['again'], ['reward.format'], ['group.best', { reward: 'accuracy' }]),
+    [`nodes.n4.config.reward: ${rule}, found "accuracy" (set before it: format)`],
+    'whatever an operator may have set on the ones before',
+  )
+  t.end()
+})
+
+t.test('operators of flow that hand groups on, or make them, say what they add', t => {
+  let told = 0
+  for (const [name, { inputs, outputs, marks }] of Object.entries(registry.operators)) {
+    const ports = Object.values(outputs).map(port => (typeof port === 'string' ? { kind: port } : port))
+    const isAbout = ports.some(port => port.kind === 'group' || (port.kind === 'any' && 'like' in port))
+    if (!isAbout || Object.keys(inputs).length === 0) continue
+    told++
+    t.type(marks, 'function', name)
+  }
+  t.ok(told > 20, `${told} operators`)
   t.end()
 })
 
