@@ -3,6 +3,7 @@ import { at } from '../../engine/shared/at.ts'
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { seenOf } from '../model/moment-seconds.ts'
+import { scoreMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
 import { withCombined, withNamed } from '../reward/with-reward.ts'
 import { klFields, tokenKl } from './kl.ts'
@@ -39,6 +40,13 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   marks: () => ({ adds: ['kl'] }),
   drops: false,
+  memory({ model, reference }, { outline, dims }) {
+    const about = { frames: dims.F, count: dims.G, length: dims.T }
+    return [
+      ...scoreMemory(outline(model), about, 'policy'),
+      ...scoreMemory(outline(reference), about, 'reference'),
+    ]
+  },
   run: ({ groups }, { model, reference: other, weight, temperature, ...estimate }, context) => ({
     groups: groups.pipe(
       context.each(async (group: Group) => {

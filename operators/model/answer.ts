@@ -8,6 +8,7 @@ import type { LoadedModel } from './checkpoint/load-model.ts'
 import { drawingFields } from './drawing-fields.ts'
 import { lengthFault } from './length-fault.ts'
 import { completionSeeds } from './seeds.ts'
+import { answerMemory } from './sizes.ts'
 
 /** An answer ends at the end-of-text token, as in the published inference. It is also recorded in `answers.jsonl`. */
 export default operator({
@@ -29,6 +30,8 @@ export default operator({
   },
   inputs: { prompts: 'prompt' },
   outputs: {},
+  memory: ({ model, maxNewTokens: length, ...sampling }, { outline, dims }) =>
+    answerMemory(outline(model), { questions: 1, frames: dims.F, length }, sampling, 0),
   inspect: async ({ model, maxNewTokens }, known) => lengthFault(model, maxNewTokens, known),
   run: ({ prompts }, { model: name, maxNewTokens, ...sampling }, context) => ({
     answered: prompts.pipe(

@@ -4,6 +4,7 @@ import { generate, type PromptRequest } from '../../kernels/networks/generation/
 import type { Group } from '../kinds.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { seenOf } from '../model/moment-seconds.ts'
+import { answerMemory } from '../model/sizes.ts'
 import { groupPort } from '../ports.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { promptOf, wordingFields } from '../text/prompt.ts'
@@ -41,6 +42,10 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
+  memory({ model, verdict, maxNewTokens: length }, { outline, dims }) {
+    const questions = verdict === 'agreement' ? 1 : dims.G
+    return answerMemory(outline(model), { questions, frames: dims.F, length }, greedy, 0)
+  },
   run: ({ groups }, config, context) => {
     const { model: name, verdict, maxNewTokens, template, ...wording } = config
     const judge = async (group: Group, { key }: { key: string }) => {

@@ -13,6 +13,8 @@ import { promptOf, thinkThenAnswer } from '../../../operators/text/prompt.ts'
 import { templates } from '../../../operators/text/template.ts'
 import { repository } from '../../fixtures.ts'
 
+t.setTimeout(180_000) // runs of software adapters
+
 const registry = { operators, resources }
 const grpo = join(repository, 'graphs/grpo.json')
 const embedded = ['model=builtin:shapes', 'data=builtin:shapes/train.jsonl']
@@ -57,6 +59,37 @@ for (const size of sizes) {
     t.ok(bytes <= 1.5 * peak, `${bytes} are no more than half above ${peak}`)
   })
 }
+
+const model = 'builtin:shapes'
+const video = join(resolvePath(model), 'clips/00.mp4')
+const precision = 'float32'
+for (const [graph, settings] of [
+  ['infer', { model, video, question, frames: 8, maxNewTokens: 64 }],
+  ['examples/judge', { model, judge: model, questions: 2, 'resources.judge.config.precision': precision }],
+] as const)
+  t.test(`the plan of ${graph} covers its peak`, async t => {
+    const set = Object.entries({ ...settings, 'resources.model.config.precision': precision })
+    const plan = loadGraph(join(repository, `graphs/${graph}.json`), registry, {
+      set: set.map(([name, value]) => `${name}=${value}`),
+    })
+    const directory = t.testdir()
+    t.match(await startRun(plan, { seed: 0, directory }).done, { status: 'completed' })
+    const { gauges } = JSON.parse(readFileSync(join(directory, 'status.json'), 'utf8'))
+    const [peak, { bytes }] = [gauges['gpu peak bytes'], planMemory(plan)]
+    t.comment(`estimate ${bytes}, peak ${peak}: ${(bytes / peak).toFixed(2)}`)
+    t.ok(bytes >= peak, `${bytes} cover ${peak}`)
+  })
+
+t.test('every operator that computes with a model plans the memory of it', t => {
+  // One decodes clips to the size that a model wants, the other needs its tokenizer.
+  const readers = ['video.sample', 'group.texts']
+  const planless = Object.entries(operators).flatMap(([name, { config, memory }]) => {
+    const hasModel = Object.values(config).some(field => 'resource' in field && field.resource === 'model')
+    return hasModel && !memory ? [name] : []
+  })
+  t.same(planless.sort(), readers.sort())
+  t.end()
+})
 
 t.test('adapters of the released size are planned within 24 GB', t => {
   const folder = t.testdir()
