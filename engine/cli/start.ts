@@ -2,13 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { resolvePath } from '../../operators/builtin.ts'
+import { at } from '../shared/at.ts'
 import { pathHere } from '../shared/path-here.ts'
 import { command } from './command.ts'
 import { program } from './program.ts'
 import type { World } from './verb.ts'
-
-/** As the questions that it was trained on: without options it knows no answer. */
-const question = 'where does the square go? Options: A. left. B. right. C. up. D. down.'
 
 /** `words` are further flags of the training run. */
 async function start(words: readonly string[], world: World): Promise<number> {
@@ -30,13 +28,15 @@ async function start(words: readonly string[], world: World): Promise<number> {
   }
   const before = answersOf(join(folder, 'before'))
   const after = answersOf(join(folder, 'after'))
-  const video = pathHere(resolvePath('builtin:few-questions/test/001.mp4'))
+  const { video, question } = rightlyAnswered(join(folder, 'after'))
   world.print('')
   world.print(
     `Right answers to ${after.asked} unseen questions: ${percent(before.right)} before, ${percent(after.right)} after training.`,
   )
   world.print(`Curves and completions with their frames: ${join(folder, 'train/report.html')}`)
-  world.print('Next:')
+  world.print(
+    'Next: ask it an unseen question that it answered right, see what a run needs, train with other draws:',
+  )
   world.print(
     `  npx flow run flow:infer.json --set model=${model} --set frames=8 --set video=${video} --set question="${question}"`,
   )
@@ -55,6 +55,34 @@ function answersOf(run: string): { asked: number; right: number } {
   const metrics: Record<string, number> = JSON.parse(line)
   return { asked: metrics.step ?? 0, right: metrics['seen/accuracy'] ?? 0 }
 }
+
+interface Row {
+  problem: string
+  video_filename: string
+}
+
+/**
+ * The first unseen question that was answered right, and its clip; the first of all where none was. Its lines stay lines: so
+ * small a model answers otherwise when they are one.
+ */
+function rightlyAnswered(run: string): { question: string; video: string } {
+  const data = resolvePath('builtin:few-questions')
+  const rows = linesOf<Row>(join(data, 'test.jsonl'))
+  const samples = linesOf<{ key: string; rewards: { accuracy: number } }>(join(run, 'samples.jsonl'))
+  const right = samples.find(({ rewards }) => rewards.accuracy === 1)
+  // A key is the pass over the data and the row's number, from 1 on.
+  const row = at(rows, right ? Number(right.key.split(':')[1]) - 1 : 0)
+  return {
+    question: row.problem,
+    video: pathHere(join(data, row.video_filename)),
+  }
+}
+
+const linesOf = <Line>(file: string): Line[] =>
+  readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line))
 
 function freshFolder(): string {
   for (let number = 1; ; number++) {
