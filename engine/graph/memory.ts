@@ -82,6 +82,11 @@ export function planMemory(plan: Plan): MemoryPlan {
   }
 }
 
+/** A sum in words: where nothing of it is known, it is not 0. */
+export function knownBytes(bytes: number, { unknown }: Pick<MemoryPlan, 'unknown'>): string {
+  return bytes === 0 && unknown.length > 0 ? 'not known' : showBytes(bytes)
+}
+
 /** Rows that a setting can lower, largest first. */
 export const knobsOf = ({ rows }: MemoryPlan): MemoryRow[] =>
   rows.filter(row => row.knob !== undefined && row.device === 'gpu').sort((a, b) => b.bytes - a.bytes)

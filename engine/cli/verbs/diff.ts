@@ -1,7 +1,7 @@
 import { loadGraph } from '../../graph/check.ts'
 import { differences } from '../../graph/differences.ts'
 import { endName, type Wire } from '../../graph/flatten/flat.ts'
-import { planMemory } from '../../graph/memory.ts'
+import { knownBytes, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { show } from '../../graph/problem.ts'
 import { hide } from '../../graph/secrets.ts'
@@ -65,7 +65,8 @@ interface ComparedPart {
 /** All parts of a plan by name, as values that can be compared. */
 function partsOf(plan: Plan): Record<string, ComparedPart> {
   const parts: Record<string, ComparedPart> = {}
-  const { rows, bytes, hostBytes } = planMemory(plan)
+  const memory = planMemory(plan)
+  const { rows, bytes, hostBytes } = memory
   const memoryOf = (part: string) =>
     Object.fromEntries(
       rows.filter(row => row.part === part).map(({ what, bytes }) => [what, showBytes(bytes)]),
@@ -88,7 +89,12 @@ function partsOf(plan: Plan): Record<string, ComparedPart> {
       if (row) parts[`edge ${edge}`] = { type: 'edge', config: {}, memory: showBytes(row.bytes) }
     }
   }
-  parts.memory = { type: 'memory', config: {}, gpu: showBytes(bytes), host: showBytes(hostBytes) }
+  parts.memory = {
+    type: 'memory',
+    config: {},
+    gpu: knownBytes(bytes, memory),
+    host: knownBytes(hostBytes, memory),
+  }
   if (plan.checkpoint) parts.checkpoint = { type: 'checkpoint', config: plan.checkpoint }
   return parts
 }

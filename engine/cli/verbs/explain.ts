@@ -1,6 +1,6 @@
 import { loadGraph } from '../../graph/check.ts'
 import { endName } from '../../graph/flatten/flat.ts'
-import { type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
+import { knownBytes, type MemoryPlan, type MemoryRow, planMemory } from '../../graph/memory.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
 import { learnerMemory } from '../../learners/learner-memory.ts'
@@ -65,7 +65,8 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
       kept ? `${what}, kept` : what,
       showBytes(bytes),
     ])
-    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', showBytes(together)]], '  ')]
+    const sum = knownBytes(together, { unknown })
+    return own.length === 0 ? [] : [title, ...table([...lines, ['together', '', sum]], '  ')]
   }
   return [
     ...on('gpu', 'GPU memory at most', bytes),
@@ -81,8 +82,9 @@ function memoryLines({ rows, bytes, hostBytes, turns, unknown }: MemoryPlan): st
 /** What each process takes when workers run the parts. */
 function partLines(plan: Plan): string[] {
   if (plan.parts.length === 0) return []
-  const rows = plan.parts.map(part => [`a worker of ${part.name}`, showBytes(workerMemory(plan, part).bytes)])
-  const home = ['the home part', showBytes(homeMemory(plan).bytes)]
+  const sum = (memory: MemoryPlan) => knownBytes(memory.bytes, memory)
+  const rows = plan.parts.map(part => [`a worker of ${part.name}`, sum(workerMemory(plan, part))])
+  const home = ['the home part', sum(homeMemory(plan))]
   return ['GPU memory at most, with --workers or --gpus', ...table([home, ...rows], '  ')]
 }
 
@@ -91,7 +93,8 @@ function gpuLine(plan: Plan, processes: Processes): string {
   if (plan.parts.length === 0) return 'no worker takes any: the graph states no "parts"; --part names one'
   const { gpus = [] } = processes
   const where = new Set(gpus).size > 1 ? 'on the GPU that takes most' : 'on one GPU'
-  return `  all processes together, ${where}: ${showBytes(bytesOnGpu(plan, processes))}`
+  const sum = knownBytes(bytesOnGpu(plan, processes), planMemory(plan))
+  return `  all processes together, ${where}: ${sum}`
 }
 
 /** What the other learners of a run take besides. */

@@ -28,6 +28,34 @@ t.test('what is not made yet is said once, and that flow run makes it', async t 
   t.match(found[0], /policy, reference, samples, .*builtin:shapes: .*flow run makes it by itself/)
 })
 
+t.test('a sum of which a part is not known is never told as 0 bytes', async t => {
+  const lines: string[] = []
+  const say = (line: string) => lines.push(line)
+  const world = { registry: { operators, resources }, environment: {}, screen: { write: () => true } }
+  // a model that is nowhere: all of its memory, and that of the nodes that use it, is not known
+  const set = [
+    '--set',
+    'model=/nowhere/at-all',
+    '--set',
+    'groupsPerUpdate=2',
+    '--learners',
+    '2',
+    '--workers',
+    '2',
+  ]
+  const code = await command(['explain', 'flow:grpo.json', ...set], {
+    ...{ ...world, print: say, complain: say, prepare: async () => {} },
+  })
+  t.equal(code, 0, lines.join('\n'))
+  t.notMatch(lines.join('\n'), /(?<![\d.])0 B/)
+  for (const text of [/the home part/, /a worker of rollouts/, /all processes together/])
+    t.match(
+      lines.find(line => text.test(line)),
+      /not known$/,
+      String(text),
+    )
+})
+
 t.test('with workers it says what all processes take, on one GPU and on several', async t => {
   const asked = async (...words: string[]) => {
     const lines: string[] = []
