@@ -2,6 +2,7 @@ import { messageOf } from '../../engine/shared/errors.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import type { Finding } from './benchmark-kinds.ts'
 import { parseExactJson } from './exact-json.ts'
+import { refuseLinesInJson, refuseOtherLines } from './other-form.ts'
 import { ReadError } from './read-error.ts'
 import { found, readText } from './rows.ts'
 
@@ -30,25 +31,32 @@ export const readRows = async (path: string): Promise<Row[]> => rowsIn(path, awa
 
 /** The rows in the text of such a file. */
 export function rowsIn(path: string, text: string): Row[] {
-  const value = parseJson(path, text)
+  const value = parseJson(path, text, refuseLinesInJson)
   if (Array.isArray(value) && value.every(isObject)) return value
   throw new ReadError('bad-question', `${path}: must be a JSON array of objects`)
 }
 
-/** The value of a JSON text; integers above 2^53 are text. */
-export function parseJson(path: string, text: string): unknown {
+/** The value of a JSON text; integers above 2^53 are text. `refuse` may say what a text is that is no JSON. */
+export function parseJson(
+  path: string,
+  text: string,
+  refuse?: (path: string, text: string) => void,
+): unknown {
   try {
     return parseExactJson(text)
   } catch (error) {
+    refuse?.(path, text)
     throw new ReadError('bad-question', `${path}: must be JSON: ${messageOf(error)}`)
   }
 }
 
 /** The objects of a file with one JSON object a line. */
 export async function readLines(path: string): Promise<PlacedRow[]> {
-  return (await readText(path)).split('\n').flatMap((line, i) => {
+  const whole = await readText(path)
+  const refuse = () => refuseOtherLines(path, whole, true)
+  return whole.split('\n').flatMap((line, i) => {
     const where = `${path}:${i + 1}`
-    const row = line.trim() === '' ? undefined : parseJson(where, line)
+    const row = line.trim() === '' ? undefined : parseJson(where, line, refuse)
     if (row !== undefined && !isObject(row))
       throw new ReadError('bad-question', `${where}: must be an object`)
     return row === undefined ? [] : [{ where, row }]

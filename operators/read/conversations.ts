@@ -11,6 +11,7 @@ import { ReadError } from './read-error.ts'
 import {
   expectObject,
   found,
+  foundIn,
   lineRows,
   parseJson,
   type Row,
@@ -66,7 +67,7 @@ export const parseConversations = (file: string, text: string, root: string): So
   })
 
 function rowsOf(file: string, text: string): Row[] {
-  if (!text.trimStart().startsWith('[')) return lineRows(file, text)
+  if (!text.trimStart().startsWith('[')) return lineRows(file, text, false)
   const list = parseJson(text, value => (Array.isArray(value) ? value : 'must be an array'))
   if (typeof list === 'string') throw new ReadError('bad-conversation', `${file}: ${list}`)
   const lines = linesOfItems(text)
@@ -85,9 +86,9 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | RowFault
     return new RowFault('image: must stand without "video": a conversation is about one of the two', '')
   // a picture is a clip of one frame
   const [name, path] = isPicture ? ['image', image] : ['video', video]
-  if (typeof path !== 'string') return new RowFault(`${name}: must be text`, found(path))
+  if (typeof path !== 'string') return new RowFault(`${name}: must be text`, foundIn(row, name))
   if (!Array.isArray(conversations) || conversations.length === 0)
-    return new RowFault('conversations: must be a list of messages', found(conversations))
+    return new RowFault('conversations: must be a list of messages', foundIn(row, 'conversations'))
   const messages: Message[] = []
   for (const [i, message] of conversations.entries()) {
     const { from, value } = Object(message) as Record<string, unknown> // any value has fields, be they undefined

@@ -6,7 +6,9 @@ import { rowRemarks } from './enough-rows.ts'
 import { passFields } from './epochs.ts'
 import { parseExactJson } from './exact-json.ts'
 import { linesOf } from './lines.ts'
+import { refuseOtherLines } from './other-form.ts'
 import { ReadError } from './read-error.ts'
+import { readText } from './rows.ts'
 
 /** Keys are `epoch:line`, both from 1. A line that is not JSON ends the run; empty lines are skipped. */
 export default operator({
@@ -21,7 +23,7 @@ export default operator({
     const path = resolvePath(stated)
     let lines = 0
     for await (const { text, number } of linesOf(path)) {
-      parse(text, path, number)
+      await parse(text, path, number)
       lines++
     }
     if (lines === 0) throw empty(path)
@@ -30,7 +32,7 @@ export default operator({
   async *preview({ path: stated }) {
     const path = resolvePath(stated)
     for await (const { text, number } of linesOf(path))
-      yield { key: number, value: parse(text, path, number), place: `${path}:${number}` }
+      yield { key: number, value: await parse(text, path, number), place: `${path}:${number}` }
   },
   run: (_, { path: stated, shuffle, limit, epochs }, context) => {
     const path = resolvePath(stated)
@@ -42,7 +44,7 @@ export default operator({
         for await (const { text, number } of lines) {
           yield {
             key: `${epoch}:${number}`,
-            value: parse(text, path, number),
+            value: await parse(text, path, number),
             place: `${path}:${number}`,
           }
           if (--left === 0) return
@@ -57,10 +59,11 @@ export default operator({
 
 const empty = (path: string) => new ReadError('no-questions', `${path}: must hold at least one line of JSON`)
 
-function parse(text: string, path: string, number: number): unknown {
+async function parse(text: string, path: string, number: number): Promise<unknown> {
   try {
     return parseExactJson(text)
   } catch (error) {
+    refuseOtherLines(path, await readText(path), false)
     const reason = messageOf(error)
     throw new ReadError('bad-question', `${path}:${number}: must be one JSON value a line: ${reason}`)
   }

@@ -1,6 +1,7 @@
 import { Buffer, createReadStream } from '../../engine/platform/files.ts'
 import { reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
+import { refuseOtherBytes } from './other-form.ts'
 import { ReadError } from './read-error.ts'
 import { notUtf8 } from './rows.ts'
 
@@ -30,6 +31,7 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
   }
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
+      if (number === 0 && held === 0) refuseOtherBytes(path, chunk)
       let start = 0
       for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
         pieces.push(chunk.subarray(start, end))

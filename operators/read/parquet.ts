@@ -6,12 +6,14 @@ import { messageOf, reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { readInto } from '../../engine/shared/read-into.ts'
 import type { Row } from './benchmark-rows.ts'
+import { insteadOfParquet } from './other-form.ts'
 import { ReadError } from './read-error.ts'
 
 /** The rows of a Parquet file. Integers of 64 bits are text when a number cannot hold them exactly. */
 export async function readParquet(file: string): Promise<Row[]> {
   refuseUnlessFile(file)
   const { handle, byteLength } = await opened(file).catch((error: unknown) => {
+    if (error instanceof ReadError) throw error
     throw new ReadError('no-file', `${file}: cannot be read: ${reasonOf(error)}`)
   })
   try {
@@ -22,6 +24,10 @@ export async function readParquet(file: string): Promise<Row[]> {
     )
     return rows.map(row => withoutBigints(row) as Row) // a row is an object
   } catch (error) {
+    const head = await bytesOf(handle, 0, Math.min(64, byteLength)).catch(() => new ArrayBuffer(0))
+    const other = insteadOfParquet(new Uint8Array(head))
+    if (other)
+      throw new ReadError('other-form', `${file}: must be a Parquet file, found ${other.found}`, other)
     throw new ReadError('bad-question', `${file}: must be a Parquet file: ${messageOf(error)}`)
   } finally {
     await handle.close()
@@ -35,7 +41,7 @@ async function opened(file: string): Promise<{ handle: FileHandle; byteLength: n
   const stat = await handle.stat()
   if (stat.isFile()) return { handle, byteLength: stat.size }
   await handle.close()
-  throw new Error('it is no file')
+  throw new ReadError('no-file', `${file}: must be a file, found a folder`)
 }
 
 /** Part of a file; what is missing because the file has become shorter is an error. */

@@ -2,7 +2,7 @@ import { CodedError } from '../../engine/shared/errors.ts'
 /**
  * A data file that cannot be used; a line for each problem. Codes: `no-file`, `bad-question`, `no-questions`,
  * `bad-conversation`, `no-conversations`, `no-column`, `bad-columns`, `duplicate-id`, `bad-shard`, `packed`, `not-utf8`,
- * `too-large`.
+ * `too-large`, `other-form`.
  */
 export class ReadError extends CodedError {
   override readonly remedy: string | undefined

@@ -1,3 +1,4 @@
+import { nearest } from '../../engine/graph/did-you-mean.ts'
 import type { MemoryUse, SourceItem } from '../../engine/operator.ts'
 import { readFile, stat, statSync } from '../../engine/platform/files.ts'
 import { codeOf, messageOf, reasonOf } from '../../engine/shared/errors.ts'
@@ -7,6 +8,7 @@ import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { decodeText } from '../text/decode-text.ts'
 import { parseExactJson } from './exact-json.ts'
+import { refuseOtherBytes, refuseOtherLines } from './other-form.ts'
 import { ReadError } from './read-error.ts'
 
 /** One row of a data file. */
@@ -38,6 +40,7 @@ export async function readText(file: string): Promise<string> {
       `${file}: must be smaller than 512 MiB to be read as a whole, found ${size} bytes`,
     )
   const bytes = await readFile(file).catch(failed)
+  refuseOtherBytes(file, bytes)
   const decoded = decodeText(bytes)
   if ('text' in decoded) return decoded.text
   throw notUtf8(`${file}:${decoded.badLine}`)
@@ -46,12 +49,15 @@ export async function readText(file: string): Promise<string> {
 export const notUtf8 = (where: string): ReadError =>
   new ReadError('not-utf8', `${where}: text must be UTF-8; convert the file with iconv -f ENCODING -t UTF-8`)
 
-/** The lines of a text that are not empty, keyed by line number. */
-export const lineRows = (file: string, text: string): Row[] =>
-  text.split('\n').flatMap((line, i): Row[] => {
+/** The lines of a text that are not empty, keyed by line number. `isByName`: whether its reader reads other forms, by the file's ending. */
+export function lineRows(file: string, text: string, isByName = true): Row[] {
+  const rows = text.split('\n').flatMap((line, i): Row[] => {
     if (line.trim() === '') return []
     return [{ key: String(i + 1), where: `${file}:${i + 1}`, row: parseJson(line, expectObject) }]
   })
+  if (rows.some(({ row }) => typeof row === 'string')) refuseOtherLines(file, text, isByName)
+  return rows
+}
 
 /** The value that `expect` returns for a JSON text, or the fault of the text in words. */
 export function parseJson<T>(text: string, expect: (value: unknown) => T): T | string {
@@ -131,6 +137,14 @@ export function found(value: unknown): string {
 }
 
 const mostShown = 200
+
+/** The same of a field that may be missing; with the field of the row that was most likely meant by its name. */
+export function foundIn(row: Readonly<Record<string, unknown>>, name: string): string {
+  const meant = row[name] === undefined ? nearest(name, Object.keys(row)) : undefined
+  return (
+    found(row[name]) + (meant === undefined ? '' : `; is the field "${meant}" meant? rename it to "${name}"`)
+  )
+}
 
 /** The text of a file and the objects parsed from it. */
 export const rowsMemory = (path: string): MemoryUse[] => [

@@ -2,6 +2,7 @@ import { extname } from '../../engine/platform/paths.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { type PlacedRow, parseJson, type Row, readLines, rowsIn } from './benchmark-rows.ts'
 import { linesOfItems } from './item-lines.ts'
+import { refuseOtherTable } from './other-form.ts'
 import { readParquet } from './parquet.ts'
 import { ReadError } from './read-error.ts'
 import { readText } from './rows.ts'
@@ -11,9 +12,9 @@ import { separatedRows } from './separated-rows.ts'
 export async function readTable(path: string): Promise<PlacedRow[]> {
   switch (extname(path).toLowerCase()) {
     case '.csv':
-      return separatedRows(path, await readText(path), ',')
+      return tableRows(path, ',')
     case '.tsv':
-      return separatedRows(path, await readText(path), '\t')
+      return tableRows(path, '\t')
     case '.parquet':
       return (await readParquet(path)).map((row, i) => ({ where: `${path}: row ${i + 1}`, row }))
     case '.json':
@@ -21,6 +22,12 @@ export async function readTable(path: string): Promise<PlacedRow[]> {
     default:
       return readLines(path)
   }
+}
+
+async function tableRows(path: string, delimiter: string): Promise<PlacedRow[]> {
+  const text = await readText(path)
+  refuseOtherTable(path, text, delimiter)
+  return separatedRows(path, text, delimiter)
 }
 
 async function readItems(path: string): Promise<PlacedRow[]> {

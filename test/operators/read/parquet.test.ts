@@ -62,7 +62,10 @@ for (const [codec, base64] of Object.entries(files))
 t.test('a file that is not Parquet is an error with its name', async t => {
   const path = join(t.testdir(), 'b.parquet')
   writeFileSync(path, 'text')
-  await t.rejects(readParquet(path), { code: 'bad-question', message: /b\.parquet: must be a Parquet file/ })
+  await t.rejects(readParquet(path), {
+    code: 'other-form',
+    message: /b\.parquet: must be a Parquet file, found text/,
+  })
   await t.rejects(readParquet(`${path}x`), { code: 'no-file' })
 })
 
