@@ -42,6 +42,8 @@ export interface Parts {
   options: readonly string[]
   answer: unknown
   fields: AnyRow
+  /** The columns that hold the clip, the question and the answer. */
+  names: Readonly<Record<'video' | 'question' | 'answer', string>>
 }
 
 const held = ['video', 'question', 'options', 'answer']
@@ -109,6 +111,7 @@ export function partsOf(row: AnyRow, columns: Columns): Parts | RowFault {
     options,
     answer: row[names.answer],
     fields: Object.fromEntries(Object.entries(row).filter(([name]) => !used.has(name))),
+    names,
   }
 }
 
@@ -153,7 +156,9 @@ export function letterFor(
 ): string | undefined {
   if (form === 'letter') return letterIn(answer, letters)
   const said = String(answer ?? '').trim()
-  if (form === 'text') return letters[options.lastIndexOf(said)]
+  // of two options that are alike neither is meant more than the other
+  if (form === 'text')
+    return options.indexOf(said) === options.lastIndexOf(said) ? letters[options.indexOf(said)] : undefined
   const index = said === '' ? -1 : Number(said) - (form === 'number' ? 1 : 0)
   return letters[index]
 }
@@ -166,6 +171,8 @@ export function answerFault(
   form: AnswerForm,
 ): RowFault {
   const rule = `answer: must be the ${form} of one of ${letters.length} options`
+  if (form === 'text' && options.includes(String(answer ?? '').trim()))
+    return new RowFault(rule, `${found(answer)}, which is the text of two of them`)
   const other = (['letter', 'text', 'index'] as const).find(
     one => one !== form && letterFor(answer, options, letters, one) !== undefined,
   )

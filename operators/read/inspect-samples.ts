@@ -1,5 +1,5 @@
 import { codecs } from '#codecs'
-import { nearest, nearestHint } from '../../engine/graph/did-you-mean.ts'
+import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import type { Finding, Inspection, Outlines, SourceItem } from '../../engine/operator.ts'
 import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
 import { basename, dirname } from '../../engine/platform/paths.ts'
@@ -7,17 +7,17 @@ import { messageOf } from '../../engine/shared/errors.ts'
 import { BuiltinError, resolvePath } from '../builtin.ts'
 import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
-import { answerBetweenTags } from '../text/answer-tags.ts'
-import { strip } from '../text/python.ts'
 import { fileEnd } from '../video/file-end.ts'
 import { tooFewRows } from './enough-rows.ts'
-import { optionsIn } from './inline-options.ts'
+import { goldFaults, listed, noSolutions, placeOf, repeatedOptions, shown } from './solutions.ts'
 
 interface Settings {
   path: string
   root: string
   epochs: number
   limit: number
+  /** Names that the config gives to columns; without them the rows are read by fixed names. */
+  columns?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -25,7 +25,7 @@ interface Settings {
  * ffmpeg decodes the first clips, and those that do not begin as a video does. A brief look asks whether the first clips are there.
  */
 export async function inspectSamples(
-  { path, root, epochs, limit }: Settings,
+  { path, root, epochs, limit, columns }: Settings,
   read: () => Promise<readonly SourceItem<Sample>[]>,
   what: string,
   { isBrief }: Pick<Outlines, 'isBrief'> = {},
@@ -35,7 +35,7 @@ export async function inspectSamples(
   if (isBrief)
     return [
       ...(await noneThere(samples, root)),
-      ...noSolutions(samples),
+      ...noSolutions(samples, columns),
       ...tooFewRows(samples.length, epochs, limit),
     ]
   const clips = await clipFaults(samples)
@@ -44,7 +44,8 @@ export async function inspectSamples(
     `${samples.length} ${what} about ${clips.count} clips; all rows were read, and the size and end of every clip; ffmpeg decoded ${clips.decoded} of them`,
     ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, root)] : []),
     ...goldFaults(samples),
-    ...noSolutions(samples),
+    ...repeatedOptions(samples),
+    ...noSolutions(samples, columns),
     ...tooFewRows(samples.length, epochs, limit),
   ]
 }
@@ -58,6 +59,7 @@ export async function inspectMade(items: readonly SourceItem<unknown, string | n
   const findings = [
     ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, '')] : []),
     ...goldFaults(samples),
+    ...repeatedOptions(samples),
     ...noSolutions(samples),
   ]
   return findings.map(finding =>
@@ -119,15 +121,6 @@ function isMade(path: string): boolean {
   }
 }
 
-/** File and line of a sample, as the config names the file; else its key. */
-const placeOf = ({ key, place }: SourceItem<Sample>): string => place ?? `row ${key}`
-
-/** Faults told of one kind. */
-const shown = 5
-
-const listed = (all: readonly string[]): string =>
-  all.slice(0, shown).join(', ') + (all.length > shown ? `, … and ${all.length - shown} more` : '')
-
 /** A fault of a clip: its kind, the place of the row that names it first, and details. */
 interface Fault {
   code: string
@@ -149,45 +142,6 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
     remedy: allMissing ? `set ${place}` : 'put these clips in place, or leave their rows out',
     failing: { items, of },
   }
-}
-
-/** Rows whose solution is none of the letters that their question offers: no answer to them is right. */
-function goldFaults(samples: readonly SourceItem<Sample>[]): Finding[] {
-  const faults = samples.flatMap(sample => {
-    const { question, solution } = sample.value
-    const gold =
-      solution === undefined ? '' : strip(answerBetweenTags(solution, { edges: false }) ?? solution)
-    const letters = optionsIn(question).map(({ letter }) => letter)
-    const isWrong = gold !== '' && letters.length > 0 && !letters.includes(gold)
-    return isWrong ? [`${placeOf(sample)}: ${JSON.stringify(gold)} is none of ${letters.join(', ')}`] : []
-  })
-  if (faults.length === 0) return []
-  const rule = 'must have solutions among the options'
-  const remedy = 'correct these solutions, or leave the rows out: every answer to them counts as wrong'
-  const lines = [`${faults.length} of ${samples.length} rows: ${listed(faults)}`]
-  return [{ field: 'path', rule, lines, code: 'gold-not-offered', remedy, isWarning: true }]
-}
-
-/** Rows without a solution: they can be answered, but no reward can compare the answer with anything. */
-function noSolutions(samples: readonly SourceItem<Sample>[]): Finding[] {
-  // a conversation is learned from as it is
-  const lacking = samples
-    .filter(({ value }) => value.solution === undefined && value.conversations === undefined)
-    .map(placeOf)
-  if (lacking.length === 0) return []
-  const rule =
-    'must have a solution in each row that a reward compares an answer with, such as reward.accuracy'
-  const remedy = 'fill solution (or answer) in these rows, or use rewards that need none'
-  const columns = new Set(samples.flatMap(({ value }) => Object.keys(value.fields)))
-  const meant = nearest('answer', columns) ?? nearest('solution', columns)
-  const lines = [
-    `${lacking.length} of ${samples.length} rows have none: ${listed(lacking)}`,
-    ...(meant === undefined ? [] : [`is the column "${meant}" meant? --set columns='{"answer":"${meant}"}'`]),
-  ]
-  const failing = { items: lacking.length, of: samples.length }
-  return [
-    { field: 'path', rule, lines, code: 'no-solution', remedy, lacks: 'solution', failing, isWarning: true },
-  ]
 }
 
 /** Clips that ffmpeg decodes in a check: the first, and those that do not begin as a video does. */

@@ -21,7 +21,7 @@ import {
 import { optionsIn } from './inline-options.ts'
 import { clipPlaces, isOwn } from './own-question.ts'
 import { ReadError } from './read-error.ts'
-import { found, RowFault } from './rows.ts'
+import { foundIn, RowFault } from './rows.ts'
 import { readTable } from './table.ts'
 
 const config = {
@@ -119,9 +119,10 @@ function questionOf(
   }
   const parts = partsOf(row, settings.columns)
   if (parts instanceof RowFault) return refuse(parts)
-  const { video, question: words, answer: said } = parts
-  if (typeof words !== 'string') return refuse(new RowFault('question: must be text', found(words)))
-  if (typeof video !== 'string') return refuse(new RowFault('video: must be text', found(video)))
+  const { video, question: words, answer: said, names } = parts
+  if (typeof words !== 'string')
+    return refuse(new RowFault('question: must be text', foundIn(row, names.question)))
+  if (typeof video !== 'string') return refuse(new RowFault('video: must be text', foundIn(row, names.video)))
   const options = parts.options.length > 0 ? parts.options : optionsIn(words).map(option => option.words)
   if (options.length < 2)
     return refuse(

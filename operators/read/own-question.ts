@@ -1,3 +1,4 @@
+import { nearest } from '../../engine/graph/did-you-mean.ts'
 import { existsSync } from '../../engine/platform/files.ts'
 import { extname } from '../../engine/platform/paths.ts'
 import { inside } from '../../engine/shared/inside.ts'
@@ -7,7 +8,7 @@ import { choiceWords } from './choice-words.ts'
 import { nameInside } from './clip-name.ts'
 import { type AnswerForm, answerFault, type Columns, letterFor, partsOf } from './columns.ts'
 import { optionsIn } from './inline-options.ts'
-import { found, lineRows, type Row, RowFault, readText } from './rows.ts'
+import { foundIn, lineRows, type Row, RowFault, readText } from './rows.ts'
 import { readTable } from './table.ts'
 
 /** The rows of training data: those of a table, by its ending, else the JSON lines of a file. */
@@ -36,9 +37,11 @@ export function ownSample(
 ): Sample | RowFault {
   const parts = partsOf(row, columns)
   if (parts instanceof RowFault) return parts
-  const { video, question, options, answer, fields } = parts
-  if (typeof question !== 'string') return new RowFault('question: must be text', found(question))
-  if (typeof video !== 'string' || video === '') return new RowFault('video: must be text', found(video))
+  const { video, question, options, answer, fields, names } = parts
+  if (typeof question !== 'string')
+    return new RowFault('question: must be text', foundIn(row, names.question))
+  if (typeof video !== 'string' || video === '')
+    return new RowFault('video: must be text', foundIn(row, names.video))
   const place = nameInside(root, video, 'video')
   if (place instanceof RowFault) return place
   const inQuestion = options.length > 0 ? [] : optionsIn(question)
@@ -46,20 +49,26 @@ export function ownSample(
   const letters = lettersOf(all.length)
   const sample = { video: clipAt(root, place), question: choiceWords(question, options), fields }
   if (answer === undefined || answer === null || answer === '') return sample
-  if (all.length === 0) return openSample(sample, answer)
+  if (all.length === 0) return openSample(sample, answer, row)
   const solution = letterFor(answer, all, letters, form)
   return solution === undefined ? answerFault(answer, all, letters, form) : { ...sample, solution }
 }
 
 /** A question that is answered in words. A letter can only be one of options, which have not been found. */
-function openSample(sample: Sample, answer: unknown): Sample | RowFault {
+function openSample(
+  sample: Sample,
+  answer: unknown,
+  row: Readonly<Record<string, unknown>>,
+): Sample | RowFault {
   const said = String(answer)
   if (!/^\W*[A-Za-z]\W*$/.test(said)) return { ...sample, solution: said }
   const rule = 'options: must be in columns a, b, …, in a list named options, or in the question as A. or (A)'
-  return new RowFault(
-    rule,
-    `found none, and the answer ${JSON.stringify(said)}; --set columns='{"options": …}' names others`,
-  )
+  const meant = nearest('options', Object.keys(row))
+  const remedy =
+    meant === undefined
+      ? `--set columns='{"options": …}' names others`
+      : `is the field "${meant}" meant? rename it to "options", or if all rows have it, --set columns='{"options": "${meant}"}'`
+  return new RowFault(rule, `found none, and the answer ${JSON.stringify(said)}; ${remedy}`)
 }
 
 /** Where a clip of one's own may lie: in a folder `videos` too, and without the ending .mp4 in the data. */

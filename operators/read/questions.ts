@@ -1,3 +1,4 @@
+import { nearest } from '../../engine/graph/did-you-mean.ts'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { dirname } from '../../engine/platform/paths.ts'
 import { inside } from '../../engine/shared/inside.ts'
@@ -8,7 +9,7 @@ import { type AnswerForm, columnFields, columnsFor } from './columns.ts'
 import { epochFields, inEpochs } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { dataRows, isOwn, ownSample } from './own-question.ts'
-import { found, lineRows, type Row, RowFault, rowsMemory, samplesOf } from './rows.ts'
+import { found, foundIn, lineRows, type Row, RowFault, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
   summary:
@@ -81,13 +82,15 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | RowFault
   const { problem, solution, video_filename, ...fields } = row
   if (problem === undefined && video_filename === undefined) {
     const rule = 'must have problem and video_filename, or video and question'
-    return new RowFault(rule, `found ${Object.keys(row).join(', ') || 'no field'}`)
+    const meant = row.video === undefined ? undefined : nearest('question', Object.keys(row))
+    const said = meant === undefined ? '' : `; is the field "${meant}" meant? rename it to "question"`
+    return new RowFault(rule, `found ${Object.keys(row).join(', ') || 'no field'}${said}`)
   }
-  if (typeof problem !== 'string') return new RowFault('problem: must be text', found(problem))
+  if (typeof problem !== 'string') return new RowFault('problem: must be text', foundIn(row, 'problem'))
   if (solution !== undefined && typeof solution !== 'string')
     return new RowFault('solution: must be text', found(solution))
   if (typeof video_filename !== 'string')
-    return new RowFault('video_filename: must be text', found(video_filename))
+    return new RowFault('video_filename: must be text', foundIn(row, 'video_filename'))
   const place = nameInside(root, video_filename, 'video_filename')
   if (place instanceof RowFault) return place
   const sample = { video: inside(root, place), question: problem, fields }

@@ -17,13 +17,17 @@ export function suggested(
   rows: readonly Readonly<Record<string, unknown>>[],
   stated: Readonly<Record<string, unknown>> = {},
 ): Readonly<Record<string, string | readonly string[]>> {
-  const left = new Set(rows.flatMap(row => Object.keys(row)))
+  const counts = new Map<string, number>()
+  for (const name of rows.flatMap(row => Object.keys(row))) counts.set(name, (counts.get(name) ?? 0) + 1)
+  // a name that only some rows have is one of their slips, unless it is that of an option
+  const isOfMost = (name: string) => 2 * (counts.get(name) ?? 0) > rows.length
+  const left = new Set(counts.keys())
   const kept = Object.fromEntries(
     Object.entries(stated).filter(([, names]) => [names].flat().every(name => left.has(String(name)))),
   ) as Readonly<Record<string, string | readonly string[]>> // the cast: their types have been looked at
   for (const name of Object.values(kept).flat()) left.delete(name)
   const take = (what: What): string | undefined => {
-    const names = [...left]
+    const names = [...left].filter(isOfMost)
     const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z]/g, '')
     const name =
       words[what].map(word => names.find(one => plain(one) === word)).find(Boolean) ??
