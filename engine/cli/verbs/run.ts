@@ -122,7 +122,7 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
   const counts = summary.error || !hasStatus ? '' : countsOf(readStatus(summary.directory), plan)
   for (const text of [line.curve, counts]) if (text) world.print(text)
   world.print(sentence(summary, line.done))
-  const missing = updates.missing(summary)
+  const missing = updates.missing(summary, plan)
   if (missing !== undefined) {
     world.complain(missing)
     return 1

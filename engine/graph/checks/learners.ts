@@ -1,4 +1,5 @@
 import { locate } from '../flatten/flat.ts'
+import { followsFrom, settingAt } from '../flatten/param-at.ts'
 import type { PlannedNode } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
@@ -30,19 +31,24 @@ export function checkLearners(nodes: readonly PlannedNode[], learners: number, p
     if (pieces >= learners) continue
     const place = at ? locate(at, ['config', field]) : { path: flag }
     const rule = `must be at least ${learners} for ${learners} learners: each needs a share of every update`
-    const remedy = `--set nodes.${node.name}.config.${field}=${learners} or more${withLag(nodes, node, learners - 1)}, or fewer --learners`
+    const setting = at ? settingAt(at, ['config', field]) : `nodes.${node.name}.config.${field}`
+    const remedy = `--set ${setting}=${learners} or more${withLag(nodes, node, setting, learners - 1)}, or fewer --learners`
     problems.push({ code: 'bad-learners', ...place, rule, found: String(pieces), remedy })
   }
   if (!nodes.some(node => node.operator.team ?? changesInPlace(node)))
     problems.push(about(undefined, 'must be for a graph that updates weights, found no such node', without))
 }
 
-/** A batch that fills only if more items may be ahead of its update. */
-function withLag(nodes: readonly PlannedNode[], { name }: PlannedNode, lag: number): string {
-  const gates = nodes.flatMap(node =>
-    node.wires
+/** A batch that fills only if more items may be ahead of its update; where that number follows from `setting`, nothing. */
+function withLag(nodes: readonly PlannedNode[], { name }: PlannedNode, setting: string, lag: number): string {
+  const gates = nodes.flatMap(({ name: gated, at, wires }) =>
+    wires
       .filter(({ from, maxLag }) => from.node === name && maxLag !== undefined && maxLag < lag)
-      .map(({ port }) => `nodes.${node.name}.from.${port}.maxLag=${lag}`),
+      .flatMap(({ port }) => {
+        const steps = ['from', port, 'maxLag']
+        if (!at) return `nodes.${gated}.${steps.join('.')}=${lag}`
+        return followsFrom(at, steps).includes(setting) ? [] : `${settingAt(at, steps)}=${lag}`
+      }),
   )
   return gates.map(gate => ` with --set ${gate}`).join('')
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from '../../../engine/platform/files.ts'
+import { existsSync, readdirSync, readFileSync, statSync } from '../../../engine/platform/files.ts'
 import { basename, dirname, join } from '../../../engine/platform/paths.ts'
 import { CheckpointError } from '../files/checkpoint-error.ts'
 
@@ -24,8 +24,29 @@ export function refuseOther(path: string): void {
       'an adapter (LoRA)',
       `name the model that it belongs to, and this one as "adapter", e.g. --set resources.policy.config.adapter=${path}`,
     )
+  const adapter = readdirSync(path)
+    .slice(0, 1000)
+    .map(name => join(path, name))
+    .find(each => existsSync(join(each, 'adapter_config.json')))
+  if (adapter !== undefined)
+    refuse(
+      `a folder around an adapter (LoRA), ${adapter}`,
+      `add it to its model: npx --no flow run flow:merge.json --set model=${baseOf(adapter)} --set adapter=${adapter} --set folder=MERGED; then name MERGED`,
+    )
   const inside = [path, join(path, 'checkpoints/last')].flatMap(checkpointsIn)[0]
   if (inside !== undefined) refuse('a folder around one', `write ${inside}`)
+}
+
+/** The model that an adapter's configuration names. */
+function baseOf(adapter: string): string {
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(
+      readFileSync(join(adapter, 'adapter_config.json'), 'utf8'),
+    )
+    return typeof base === 'string' && base !== '' ? base : 'MODEL'
+  } catch {
+    return 'MODEL' // who opens the adapter says what is wrong with the file
+  }
 }
 
 function checkpointsIn(folder: string): string[] {

@@ -45,6 +45,10 @@ export const newcomerMistakes: readonly Mistake[] = [
   mistake('a run where a model is asked for', 'check flow:grpo.json --set model=./run', {
     'run/checkpoints/last/policy/config.json': '{}',
   }),
+  mistake('a checkpoint of LoRA where a model is asked for', 'check flow:grpo.json --set model=./policy', {
+    'policy/adapter/adapter_config.json': '{"base_model_name_or_path": "OWNER/NAME"}',
+  }),
+  mistake('more learners than questions in an update', 'run flow:grpo.json --learners 2'),
   mistake('a checkpoint where a run is asked for', 'run --resume run/checkpoints/last', {
     'run/manifest.json': '{}',
     'run/checkpoints/last/digests.json': '{}',
