@@ -14,6 +14,8 @@ export interface Finding {
   remedy: string
   /** How many items would fail, and how many there are. The run goes on if the later nodes may skip this share. */
   failing?: { items: number; of: number }
+  /** A config field of another node that would let the run go on, and its smallest value that does. */
+  raise?: { node: string; field: string; to: number }
   /** What items lack that some operators need (`Marks.reads`): the run fails at such an operator, and completes without one. */
   lacks?: string
   /** The run would complete, but most likely not as it is meant. */

@@ -8,7 +8,7 @@ import { type Followed, itemsAt, madeOf, UnmadeItem } from './follow.ts'
 import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
 import { type Problem, show } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
-import { allowMore, shareOf } from './skip-bound.ts'
+import { allowMore, raisedBy, shareOf } from './skip-bound.ts'
 
 /** What a look at the data and models of a plan has found, without opening a device. */
 export interface Inspected {
@@ -52,7 +52,7 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
         const needing = neededBy(finding, part, plan.nodes)
-        const told = needing ? sharpened(finding, needing) : finding
+        const told = withSetting(needing ? sharpened(finding, needing) : finding, plan.nodes)
         const by = needing ?? skips
         const fatal = isFatal(told, by)
         const [problem] = hideIn([problemOf(part, told, fatal ? by : undefined)], plan.secrets)
@@ -277,6 +277,12 @@ const sharpened = (finding: Finding, { name, operatorName }: PlannedNode): Findi
   isWarning: false,
   lines: [...finding.lines, `node "${name}" (${operatorName}) needs it`],
 })
+
+/** A finding whose remedy says what to set on another node. */
+function withSetting(finding: Finding, nodes: readonly PlannedNode[]): Finding {
+  const setting = raisedBy(finding, nodes)
+  return setting === undefined ? finding : { ...finding, remedy: `${finding.remedy}; or --set ${setting}` }
+}
 
 /** A node that only passes the items of an input on does not look at what they name. */
 const passesOn = ({ operator }: PlannedNode, port: string): boolean =>

@@ -1,3 +1,4 @@
+import type { Finding } from '../operator.ts'
 import { number } from '../shared/number.ts'
 import { lastResort, locate } from './flatten/flat.ts'
 import { paramAt } from './flatten/param-at.ts'
@@ -16,6 +17,14 @@ export function boundOf({ name, at }: PlannedNode): { by: string; set: string } 
   const param = paramAt(at, ['onError', 'skip'])
   if (param !== undefined) return { by: `the param "${param}"`, set: param }
   return { by, set: locate(at, ['onError', 'skip']).path }
+}
+
+/** The setting by which the command line raises what a finding says, e.g. `failOnError=0.5`. */
+export function raisedBy({ raise }: Finding, nodes: readonly PlannedNode[]): string | undefined {
+  const at = raise && nodes.find(({ name }) => name === raise.node)?.at
+  if (!at) return undefined
+  const steps = ['config', raise.field]
+  return `${paramAt(at, steps) ?? locate(at, steps).path}=${raise.to}`
 }
 
 /** How to let a node that may skip a share skip all that fails; undefined for another node, and where all fails. */

@@ -1,13 +1,15 @@
 import { statSync } from 'node:fs'
-import type { Context, Outlines, SourceItem, Streams } from '../../engine/operator.ts'
+import type { Context, Inspection, Outlines, SourceItem, Streams } from '../../engine/operator.ts'
 import { resolvePath } from '../builtin.ts'
-import { isNumeric, type Question } from '../question.ts'
+import { type FailureOutcome, isNumeric, type Question } from '../question.ts'
 import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline, ListedQuestion, Unions } from './benchmark-kinds.ts'
+import { clipFaults } from './inspect-samples.ts'
 import { type Located, locate } from './packed.ts'
 import { ReadError } from './read-error.ts'
 import { type Selection, selected, selectionFields } from './selection.ts'
+import { type BrokenClips, unaskableQuestions } from './unaskable-questions.ts'
 
 /** A benchmark as read from its folder. */
 export interface ReadBenchmark {
@@ -111,9 +113,8 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
   }
   return {
     samples: context.source<Question>(async function* () {
-      const { shard, shards } = parseShard(config.shard)
       const { questions, packed } = await whole()
-      const clips = [...byClip(questions)].filter((_, i) => i % shards === shard - 1)
+      const clips = clipsOfShard(questions, config.shard)
       // the others are answered before the run may fail for clips that are not there
       const isMissing = ([video]: (typeof clips)[number]) =>
         !packed.has(video) && stateOf(video) === 'missing-clip'
@@ -145,16 +146,52 @@ function listedQuestion(question: Question): ListedQuestion {
   return { id, clip, question: questionDigest(question), gold: goldDigest(question) }
 }
 
-/** The lines that `flow check` prints about a benchmark. */
-export async function inspectBenchmark<Settings extends Wording & { readonly path: string }>(
+/** What `flow check` and the look before a run say of the questions that a run would ask. */
+export async function inspectBenchmark<
+  Settings extends Wording & Partial<Selection> & { readonly path: string; readonly shard?: string },
+>(
   settings: Settings,
   read: (settings: Settings & Worded) => Promise<ReadBenchmark>,
-  { isBrief }: Pick<Outlines, 'isBrief'> = {},
-): Promise<string[]> {
-  const { questions: asked, findings } = await read(worded(settings))
-  if (isBrief) return []
+  { isBrief, name = '', parts = [] }: Pick<Outlines, 'isBrief' | 'name' | 'parts'> = {},
+): Inspection {
+  const { questions: all, findings } = await read(worded(settings))
+  const asked = await selected(all, { ...everyQuestion, ...settings })
   const { questions, packed, warnings } = await locate(resolvePath(settings.path), asked)
-  return [...summarise(questions.length, [...findings, ...findingsOf(questions, packed)]), ...warnings]
+  const ofShard = clipsOfShard(questions, settings.shard ?? '1/1').flatMap(([, list]) => list)
+  const unpacked = ofShard.filter(({ video }) => !packed.has(video))
+  const broken = await brokenClips(unpacked, settings.profile, isBrief)
+  const unaskable = unaskableQuestions(ofShard, broken, name, parts)
+  if (isBrief) return unaskable
+  const found = [...findings, ...findingsOf(questions, packed)]
+  return [...summarise(questions.length, found), ...warnings, ...unaskable]
+}
+
+/** The clips that are broken, as far as their files show it; a brief look asks only whether they are there and hold anything. */
+async function brokenClips(
+  questions: readonly Question[],
+  profile: Profile,
+  isBrief = false,
+): Promise<BrokenClips> {
+  const broken = new Map<string, FailureOutcome>()
+  for (const { video } of questions) {
+    const state = broken.has(video) ? undefined : stateOf(video)
+    if (state) broken.set(video, state === 'missing-clip' ? 'clip-missing' : 'clip-damaged')
+  }
+  if (isBrief) return broken
+  const rest = questions.filter(({ video }) => !broken.has(video))
+  const { faults } = await clipFaults(rest.map(value => ({ key: value.fields.id, value })))
+  // the other profiles ask about what is left of a clip
+  for (const [video, { code }] of faults)
+    if (code === 'undecodable-clip' || profile === 'strict') broken.set(video, 'clip-damaged')
+  return broken
+}
+
+const everyQuestion: Selection = { ids: [], sample: 0, sampleSeed: 0, taskLimit: 0, limit: 0 }
+
+/** Each clip of a shard, and its questions. */
+function clipsOfShard(questions: readonly Question[], text: string): [string, Question[]][] {
+  const { shard, shards } = parseShard(text)
+  return [...byClip(questions)].filter((_, i) => i % shards === shard - 1)
 }
 
 /** `i/N` with 1 ≤ i ≤ N. */

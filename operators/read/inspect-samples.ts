@@ -148,7 +148,8 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
 const decodedFirst = 4
 const decodedDoubtful = 8
 
-async function clipFaults(samples: readonly SourceItem<Sample>[]) {
+/** What is wrong with clips, as far as their files show it, and what ffmpeg says of some of them. */
+export async function clipFaults(samples: readonly SourceItem<Sample>[]) {
   const rows = new Map<string, SourceItem<Sample>>()
   for (const sample of samples) if (!rows.has(sample.value.video)) rows.set(sample.value.video, sample)
   const faults = new Map<string, Fault>()

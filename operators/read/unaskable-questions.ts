@@ -1,0 +1,48 @@
+import type { Finding, GraphPart } from '../../engine/operator.ts'
+import { troubleOf } from '../eval/results/trouble.ts'
+import { nodesAfter } from '../eval/run-recipe.ts'
+import { type FailureOutcome, type Outcome, outcomes, type Question } from '../question.ts'
+
+/** Clips that are known to be broken, and what becomes of the questions about them. */
+export type BrokenClips = ReadonlyMap<string, FailureOutcome>
+
+/** Questions told of one graph. */
+const shown = 5
+
+/**
+ * A finding where an evaluation that follows the node would fail at its end, since more of its questions are about broken clips than
+ * it allows: in the words of that end.
+ */
+export function unaskableQuestions(
+  questions: readonly Question[],
+  broken: BrokenClips,
+  node: string,
+  parts: readonly GraphPart[],
+): Finding[] {
+  const failing = questions.filter(({ video }) => broken.has(video))
+  if (failing.length === 0) return []
+  const after = nodesAfter(node, parts)
+  const repeats = Number(after.find(({ type }) => type === 'eval.pending')?.config.repeats ?? 1)
+  const counts = Object.fromEntries(outcomes.map(outcome => [outcome, 0])) as Record<Outcome, number> // every outcome is a key
+  for (const { video } of questions) counts[broken.get(video) ?? 'right'] += repeats
+  const isAll = failing.length === questions.length
+  const to = Math.ceil((100 * failing.length) / questions.length) / 100
+  const about = failing.slice(0, shown).map(({ fields, video }) => `${fields.id} (${video})`)
+  const more = failing.length > shown ? `, … and ${failing.length - shown} more` : ''
+  for (const { type, name, config } of after) {
+    const trouble = type === 'eval.record' ? troubleOf(counts, Number(config.failOnError)) : undefined
+    if (trouble === undefined) continue
+    const put = 'put these clips in place'
+    return [
+      {
+        field: 'path',
+        rule: 'must name clips that can be decoded',
+        lines: [trouble, `questions without a clip that can be decoded: ${about.join(', ')}${more}`],
+        code: 'broken-clips',
+        remedy: `${put}, or ${isAll ? 'name the folder that holds them' : 'leave their questions out'}`,
+        ...(!isAll && { raise: { node: name, field: 'failOnError', to } }),
+      },
+    ]
+  }
+  return []
+}
