@@ -1,7 +1,16 @@
-import { CodedError } from '../engine/shared/errors.ts'
+import { CodedError, codeOf } from '../engine/shared/errors.ts'
 
 /** A request that got no answer, or none that can be used. A status is an answer: the caller judges it. */
-export class PostError extends CodedError<'late' | 'aborted' | 'not-started' | 'failed' | 'bad-answer'> {}
+export class PostError extends CodedError<'late' | 'aborted' | 'not-started' | 'failed' | 'bad-answer'> {
+  /** Whether there is no server at the address, or no way to it. */
+  get isNobody(): boolean {
+    const cause = this.cause instanceof Error ? this.cause.cause : undefined
+    return nobody.includes(codeOf(cause) ?? '')
+  }
+}
+
+/** Codes of a machine that is not connected, or of an address where nobody answers. */
+const nobody = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH']
 
 export interface PostOptions {
   /** Start of error messages. */
@@ -57,7 +66,7 @@ export async function post(url: string, body: string, options: PostOptions): Pro
   } catch (error) {
     if (stopped) throw stopped
     if (error instanceof PostError) throw error
-    throw new PostError('not-started', `${source}: ${reasonOf(error)}`)
+    throw new PostError('not-started', `${source}: ${reasonOf(error)}`, { cause: error })
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)

@@ -2,6 +2,7 @@
 // folder, never on the server: what the server loses is published again.
 import { AckPolicy, type JsMsg, RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/transport-node'
+import { clock } from '../platform/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import { announcements } from './find-run.ts'
 import { digestOf } from './message.ts'
@@ -57,7 +58,7 @@ class Link implements HomeLink {
   readonly #options: LinkOptions
   readonly #pending = new Map<string, Pending>()
   readonly #chunks = new Map<string, (Uint8Array | undefined)[]>()
-  readonly #ending = new AbortController()
+  readonly #ending = clock.endOfMany()
   #watch: NodeJS.Timeout | undefined
   #arrivals = 0
 

@@ -52,6 +52,7 @@ export const platform: Platform = {
     afterPromises: nextTurn,
     nextTurn,
     letGo: () => {},
+    endOfMany: () => new AbortController(),
     delay: (milliseconds, signal) =>
       new Promise((done, fail) => {
         signal?.throwIfAborted()

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { once, setMaxListeners } from 'node:events'
 import * as files from 'node:fs'
 import * as asyncFiles from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
@@ -87,6 +87,11 @@ export const platform: Platform = {
     },
     letGo: timer => {
       timer.unref()
+    },
+    endOfMany: () => {
+      const controller = new AbortController()
+      setMaxListeners(0, controller.signal)
+      return controller
     },
     delay: (milliseconds, signal) => wait(milliseconds, undefined, signal && { signal }),
   },

@@ -122,6 +122,8 @@ export interface Clock {
   nextTurn(work: () => void): void
   /** A timer that must not keep the process alive. */
   letGo(timer: NodeJS.Timeout): void
+  /** A controller whose signal ends any number of waits at once; Node warns of more than ten on the signal of another one. */
+  endOfMany(): AbortController
   /** Waits; rejects when the signal aborts. */
   delay(milliseconds: number, signal?: AbortSignal): Promise<void>
 }

@@ -2,6 +2,7 @@ import { nodeFacts } from '../graph/node-facts.ts'
 import { type Plan, type PlannedNode, partsOf } from '../graph/plan.ts'
 import { hide } from '../graph/secrets.ts'
 import type { Durable, GraphPart, LogLevel, Progress } from '../operator.ts'
+import { clock } from '../platform/clock.ts'
 import { messageOf } from '../shared/errors.ts'
 import { Checkpoints, lost } from './checkpoint/checkpoint.ts'
 import { type RunState, readState } from './checkpoint/folder.ts'
@@ -47,7 +48,7 @@ class GraphRun implements NodeHost, Services {
   readonly #options: RunOptions
   readonly #started = new Date()
   readonly #stall: StallWatch
-  readonly #controller = new AbortController()
+  readonly #controller = clock.endOfMany()
   readonly #resources: Resources
   readonly #instruments = new Instruments()
   readonly gauge = this.#instruments.gauge

@@ -34,22 +34,32 @@ export const askingFields = {
 const longestWaitSeconds = 60
 const longestBusySeconds = 600
 
-/** Asks until there is a response, waiting longer each time; a judge that is busy is left alone by all who ask it. */
+/**
+ * Asks until there is a response, waiting longer each time; a judge that is busy is left alone by all who ask it. Where nobody is at
+ * the address it asks once more only: patience is for a judge that has answered before.
+ */
 export function persistently(
   { tries, backoffSeconds }: { tries: number; backoffSeconds: number },
   signal: AbortSignal,
 ): (attempt: () => Promise<string>) => Promise<string> {
   let busyUntil = 0
+  let hasAnswered = false
   return async attempt => {
     for (let tried = 1; ; tried++) {
       const wait = busyUntil - Date.now()
       if (wait > 0) await clock.delay(wait, signal)
       try {
-        return await attempt()
+        const text = await attempt()
+        hasAnswered = true
+        return text
       } catch (error) {
         signal.throwIfAborted()
+        const isNobody = error instanceof JudgeError && error.isNobody
+        hasAnswered ||= !isNobody
         if (!(error instanceof JudgeError) || ['rejected', 'refused'].includes(error.code)) throw error
-        if (tried >= tries) throw new JudgeError('unanswered', `${error.message} (${tries} tries)`)
+        const most = hasAnswered ? tries : Math.min(tries, 2)
+        if (tried >= most)
+          throw new JudgeError('unanswered', `${error.message} (${most} tries)`, { isNobody })
         const growing = Math.min(backoffSeconds * 2 ** (tried - 1), longestWaitSeconds)
         const seconds = Math.max(growing, Math.min(error.waitSeconds, longestBusySeconds))
         if (error.code === 'busy') busyUntil = Math.max(busyUntil, Date.now() + seconds * 1000)
@@ -63,7 +73,8 @@ export function persistently(
 export async function asked(url: string, body: string, options: PostOptions): Promise<Posted> {
   const posted = await post(url, body, options).catch((error: unknown) => {
     if (!(error instanceof PostError) || error.code === 'aborted') throw error
-    throw new JudgeError(error.code === 'failed' ? 'refused' : 'unanswered', error.message)
+    const code = error.code === 'failed' ? 'refused' : 'unanswered'
+    throw new JudgeError(code, error.message, { isNobody: error.isNobody })
   })
   const failed = errorOfStatus(posted, options.source)
   if (failed) throw failed
@@ -75,7 +86,8 @@ function errorOfStatus({ status, headers, text }: Posted, source: string): Judge
   if (status >= 200 && status <= 299) return undefined
   const said = text.trim().slice(0, 300) || 'nothing'
   const message = `${source}: answered with status ${status}; it said: ${said}`
-  if (status === 429 || status === 503) return new JudgeError('busy', message, retryAfter(headers))
+  if (status === 429 || status === 503)
+    return new JudgeError('busy', message, { waitSeconds: retryAfter(headers) })
   if (status >= 500 || status === 408 || status === 409 || status === 425)
     return new JudgeError('unanswered', message)
   return new JudgeError([401, 402, 403, 404, 405].includes(status) ? 'refused' : 'rejected', message)

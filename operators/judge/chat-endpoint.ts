@@ -1,6 +1,6 @@
 import type { Config, Fields, Finding } from '../../engine/operator.ts'
 import { isObject } from '../../engine/shared/json.ts'
-import { addressFault } from '../address-fault.ts'
+import { lookAtAddress } from '../address-fault.ts'
 import type { Posted } from '../post.ts'
 import { asked } from './asking.ts'
 import { JudgeError } from './judge-error.ts'
@@ -51,9 +51,12 @@ export function chatWith({ url, model, key, request }: Config<typeof chatFields>
   }
 }
 
-/** What `flow check` finds wrong with the config of an endpoint; nothing is sent to it. */
-export function chatFaults({ url, model }: { url: string; model: string }): Finding[] {
-  if (model !== '') return addressFault(url || openAi)
+/** What `flow check` finds wrong with the config of an endpoint. That of OpenAI is not asked whether it is there. */
+export async function chatFaults(
+  { url, model }: { url: string; model: string },
+  known: { isBrief?: boolean },
+): Promise<Finding[]> {
+  if (model !== '') return url === '' ? [] : lookAtAddress(url, known)
   const rule = 'must name the model that judges'
   return [{ field: 'model', rule, lines: [], code: 'bad-judge', remedy: 'set judgeModel' }]
 }

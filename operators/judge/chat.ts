@@ -26,7 +26,7 @@ export default operator({
   inputs: { answers: 'answer' },
   outputs: { answers: 'answer' },
   drops: false,
-  inspect: async config => chatFaults(config),
+  inspect: chatFaults,
   run: ({ answers }, { instruction, concurrency, deadlineSeconds, ...config }, context) => {
     const { model, request } = config
     if (model === '') throw new JudgeError('bad-judge', 'judge=chat: must be told the model: set judgeModel')

@@ -1,6 +1,6 @@
 import { operator } from '../../engine/operator.ts'
 import { isObject, withoutMark } from '../../engine/shared/json.ts'
-import { addressFault } from '../address-fault.ts'
+import { lookAtAddress } from '../address-fault.ts'
 import { digestOf } from '../question-digests.ts'
 import { asked, askingFields, persistently } from './asking.ts'
 import { JudgeError } from './judge-error.ts'
@@ -26,7 +26,7 @@ export default operator({
   inputs: { answers: 'answer' },
   outputs: { answers: 'answer' },
   drops: false,
-  inspect: async ({ url }) => addressFault(url),
+  inspect: ({ url }, known) => lookAtAddress(url, known),
   run: ({ answers }, { url, key, model, concurrency, ...limits }, context) => {
     if (!URL.canParse(url))
       throw new JudgeError('bad-judge', 'judge=http: must be told an address: set judgeUrl')

@@ -7,9 +7,12 @@ import { CodedError } from '../../engine/shared/errors.ts'
 export class JudgeError extends CodedError<'busy' | 'unanswered' | 'rejected' | 'refused' | 'bad-judge'> {
   /** Seconds that the judge wants to be left alone. */
   readonly waitSeconds: number
+  /** Whether there is no server at its address, or no way to it. */
+  readonly isNobody: boolean
 
-  constructor(code: JudgeError['code'], message: string, waitSeconds = 0) {
+  constructor(code: JudgeError['code'], message: string, { waitSeconds = 0, isNobody = false } = {}) {
     super(code, message)
     this.waitSeconds = waitSeconds
+    this.isNobody = isNobody
   }
 }

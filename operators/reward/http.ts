@@ -1,5 +1,5 @@
 import { operator } from '../../engine/operator.ts'
-import { addressFault } from '../address-fault.ts'
+import { lookAtAddress } from '../address-fault.ts'
 import type { Group } from '../kinds.ts'
 import { groupPort } from '../ports.ts'
 import { askScorer } from './ask-scorer.ts'
@@ -19,7 +19,7 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
-  inspect: async ({ url }) => addressFault(url),
+  inspect: ({ url }, known) => lookAtAddress(url, known),
   run: ({ groups }, { url, name, weight, timeoutSeconds, concurrency }, context) => {
     const { signal } = context
     const score = async (group: Group, { key }: { key: string }) => {

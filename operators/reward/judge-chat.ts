@@ -26,7 +26,7 @@ export default operator({
   outputs: { groups: { kind: 'group', like: 'groups' } },
   marks: ({ name, weight }) => weighted(name, weight),
   drops: false,
-  inspect: async config => chatFaults(config),
+  inspect: chatFaults,
   run: ({ groups }, config, context) => {
     const { name, weight, ask, concurrency, deadlineSeconds } = config
     const { signal } = context

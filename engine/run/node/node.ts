@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import { lastResort } from '../../graph/flatten/flat.ts'
 import type { PlannedNode } from '../../graph/plan.ts'
 import type { Context, Item, Streams } from '../../operator.ts'
+import { clock } from '../../platform/clock.ts'
 import { isOfMachine, messageOf } from '../../shared/errors.ts'
 import { type Lease, leaseOf, OwnedLeases } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
@@ -36,7 +37,7 @@ export class RunningNode implements Host, Pump {
   readonly #inlet: Inlet
   readonly #outlet: Outlet
   readonly #host: NodeHost
-  readonly #controller = new AbortController()
+  readonly #controller = clock.endOfMany()
   readonly #sources: SourcePump[] = []
   readonly #clock = new WorkClock()
   #releasePartnerless: PartnerRelease | undefined
@@ -222,13 +223,8 @@ export class RunningNode implements Host, Pump {
 
   /** Lets it go on although its turn has not come, when nothing else can happen; returns whether it does. */
   forceTurn(): boolean {
-    if (
-      !this.isRunning ||
-      this.#isChanging ||
-      !this.inputs.some(input => input.mayChange) ||
-      !this.turn?.force()
-    )
-      return false
+    const may = this.isRunning && !this.#isChanging && this.inputs.some(({ mayChange }) => mayChange)
+    if (!may || !this.turn?.force()) return false
     this.wake()
     return true
   }
