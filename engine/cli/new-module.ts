@@ -87,11 +87,11 @@ function rewardFiles(name: string): Record<string, string> {
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
 
-/** 1 for a completion of at most 50 tokens, else 0. */
-export const score = ({ ids }) => (ids.length <= 50 ? 1 : 0)
+/** The fewer tokens a completion has, the more it earns: 1 for none, 0 from 50 on. */
+export const score = ({ ids }) => Math.max(0, 1 - ids.length / 50)
 
 export const operators = {
-  '${name}': reward('${reward}', 'Gives 1 to a completion of at most 50 tokens, else 0.', score),
+  '${name}': reward('${reward}', 'Gives a completion the more, the fewer tokens it has: 1 for none, 0 from 50 on.', score),
 }
 `,
     [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
@@ -102,9 +102,10 @@ import { operators, score } from './${file}.mjs'
 const prompt = { sample: { video: '1.mp4', question: 'Which?', solution: 'B', fields: {} } }
 const completion = { ids: [5, 6], text: '<answer> B </answer>', finished: true }
 
-test('a short completion earns 1, a long one 0', () => {
-  assert.equal(score(completion), 1)
-  assert.equal(score({ ...completion, ids: Array(51).fill(5) }), 0)
+test('a short completion earns more than a long one', () => {
+  assert.equal(score({ ...completion, ids: [] }), 1)
+  assert.equal(score({ ...completion, ids: Array(25).fill(5) }), 0.5)
+  assert.equal(score({ ...completion, ids: Array(60).fill(5) }), 0)
 })
 
 test('it does what every operator must', async () => {

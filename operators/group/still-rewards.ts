@@ -40,13 +40,20 @@ const isEnough = (seen: StillRewards, least: typeof first): boolean =>
 
 function tell(seen: StillRewards): string | undefined {
   seen.isTold = true
-  const names = Object.entries(seen.values).map(
-    ([name, value]) => `"${name}" was ${value ?? 'no number (null)'}`,
-  )
-  if (names.length === 0) return undefined
+  const values = Object.entries(seen.values)
+  if (values.length === 0) return undefined
+  const names = values.map(([name, value]) => `"${name}" was ${value ?? 'no number (null)'}`)
   return (
     `the reward ${names.join(', and ')} for all ${seen.completions} completions of the first ${seen.groups} questions, ` +
-    'and what never differs teaches nothing: most likely its operator does not find what it looks for, such as tags, a letter, ' +
-    'or the field of a row. Compare text and rewards in samples.jsonl, and try the operator on one of these texts in its test'
+    `and what never differs teaches nothing. ${[...new Set(values.map(([, value]) => askedOf(value)))].join(' ')} ` +
+    'Text and rewards are in samples.jsonl'
   )
+}
+
+/** What to ask about a reward that always had this value. */
+function askedOf(value: number | null): string {
+  if (value === null) return 'With null, does it apply to these questions at all?'
+  if (value === 0)
+    return 'With 0, does it find what it looks for, such as tags, a letter, or the field of a row?'
+  return `With ${value}, is what it asks for always fulfilled, e.g. by a limit that no completion reaches?`
 }

@@ -35,6 +35,25 @@ t.test('it is told after five questions and forty completions, once', async t =>
   t.equal(atEnd(seen), undefined)
 })
 
+t.test('the words fit the value: what is always 1 is not said to be sought in vain', async t => {
+  const said = (rewards: Rewards) => {
+    const seen = nothingSeen()
+    const told = Array.from({ length: 5 }, () =>
+      addGroup(
+        seen,
+        completionsOf(8, () => rewards),
+      ),
+    )
+    return told.at(-1) ?? ''
+  }
+  t.match(said({ short: 1 }), /With 1, is what it asks for always fulfilled/)
+  t.notMatch(said({ short: 1 }), /find what it looks for/)
+  t.match(said({ tags: 0 }), /With 0, does it find what it looks for/)
+  t.notMatch(said({ tags: 0 }), /always fulfilled/)
+  t.match(said({ judge: null }), /With null, does it apply to these questions/)
+  t.equal(said({ tags: 0, letter: 0 }).split('With 0').length, 2, 'one question for one value')
+})
+
 t.test('a reward that differs, or that comes later, is not still', async t => {
   const seen = nothingSeen()
   for (let question = 0; question < 20; question++)
