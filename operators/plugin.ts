@@ -2,7 +2,7 @@
 // the parts that make prompts and read answers.
 export * from '../engine/operator.ts'
 export { sharedDevice as deviceOf } from './device.ts'
-export { groupLoss, type OwnLoss, type OwnLossFunction } from './grpo/group-loss.ts'
+export { groupLoss, type OwnLoss, type OwnLossFunction, type OwnLossRows } from './grpo/group-loss.ts'
 export type * from './kinds.ts'
 export { loadFeatures } from './model/later-features.ts'
 export { type Asked, reward, type Score } from './reward/reward.ts'

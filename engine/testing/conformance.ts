@@ -7,18 +7,18 @@ import { loadGraph } from '../graph/check.ts'
 import { defaultCapacity } from '../graph/file/graph-schema.ts'
 import { configSchema } from '../graph/file/schema.ts'
 import type { PlannedNode, Registry } from '../graph/plan.ts'
-import { type Operator, operator, type Resource } from '../operator.ts'
+import { type Field, type Operator, operator, type Resource } from '../operator.ts'
 import { startRun } from '../run/run.ts'
 import type { Run, RunEvent, RunSummary } from '../run/summary.ts'
 import { messageOf } from '../shared/errors.ts'
 import { notFreed } from '../shared/not-freed.ts'
 
 export interface ConformanceOptions {
-  /** For fields without a default. */
+  /** Values of config fields; each field without a default needs one. A field with `resource` takes a name in `resources`. */
   config?: Readonly<Record<string, unknown>>
   /** Values for each input, by port; numbers from 0 where none are given. */
   items?: Readonly<Record<string, readonly unknown[]>>
-  /** What config fields with `resource` name. */
+  /** Resources by name, opened with the defaults of their own config; those that no config names stay closed. */
   resources?: Readonly<Record<string, Resource>>
   /** Seconds after which a run counts as hanging; default 10. */
   seconds?: number
@@ -31,7 +31,7 @@ export interface ConformanceOptions {
  * many items as edges and credits allow may wait. Returns one sentence for each fault: none for an operator that conforms.
  */
 export async function faultsOf(subject: Operator, options: ConformanceOptions = {}): Promise<string[]> {
-  const shape = shapeFaults(subject)
+  const shape = [...shapeFaults(subject), ...missingValues(subject, options)]
   if (shape.length > 0) return shape
   const faults: string[] = []
   const trial = (what: string, how: Trial) => attempt(subject, options, what, how, faults)
@@ -84,6 +84,19 @@ function shapeFaults({ summary, config, inputs, outputs }: Operator): string[] {
     if (!/^[A-Za-z][A-Za-z0-9_-]*$/.test(port))
       faults.push(`${port}: must be a port's name: a letter, then letters, digits, "_" or "-"`)
   return faults
+}
+
+/** Fields without a default for which the caller gave no value. */
+function missingValues({ config }: Operator, { config: given = {} }: ConformanceOptions): string[] {
+  return Object.entries(config).flatMap(([name, field]) => {
+    if (field.default !== undefined || Object.hasOwn(given, name)) return []
+    const resource = resourceOf(field)
+    const what =
+      resource === undefined
+        ? `faultsOf(operator, { config: { ${name}: … } })`
+        : `faultsOf(operator, { config: { ${name}: '${resource}' }, resources: tinyModel() }), or with resources of your own`
+    return [`config.${name}: must be given, for it has no default: ${what}`]
+  })
 }
 
 async function attempt(
@@ -170,7 +183,7 @@ function mostHeld({ operator: { credits, collects, inputs }, config }: PlannedNo
   return Object.keys(inputs).length * (onEdges + inside + 4 * batch + 8)
 }
 
-function graphAround(subject: Operator, { config = {} }: ConformanceOptions): object {
+function graphAround(subject: Operator, { config = {}, resources = {} }: ConformanceOptions): object {
   const inputs = Object.keys(subject.inputs)
   const outputs = Object.keys(subject.outputs)
   const gives = inputs.map(port => [`give-${port}`, { operator: 'give', config: { port } }])
@@ -180,7 +193,29 @@ function graphAround(subject: Operator, { config = {} }: ConformanceOptions): ob
   ])
   const from = Object.fromEntries(inputs.map(port => [port, `give-${port}.items`]))
   const nodes = Object.fromEntries([...gives, ['subject', { operator: 'subject', config, from }], ...takes])
-  return { version: 1, summary: 'A trial.', nodes }
+  const used = Object.fromEntries(usedOf(subject, config, resources).map(name => [name, { resource: name }]))
+  return { version: 1, summary: 'A trial.', resources: used, nodes }
+}
+
+/** The kind of resource that a field names. */
+const resourceOf = (field: Field): string | undefined =>
+  field.type === 'string' ? field.resource : undefined
+
+/** The resources that a config names, and those that the defaults of their own config name. */
+function usedOf(
+  { config: fields }: Pick<Operator, 'config'>,
+  config: Readonly<Record<string, unknown>>,
+  resources: Readonly<Record<string, Resource>>,
+  seen = new Set<string>(),
+): string[] {
+  for (const [key, field] of Object.entries(fields)) {
+    const name = config[key] ?? field.default
+    const used = resourceOf(field) !== undefined && typeof name === 'string' ? resources[name] : undefined
+    if (!used || typeof name !== 'string' || seen.has(name)) continue
+    seen.add(name)
+    usedOf(used, {}, resources, seen)
+  }
+  return [...seen]
 }
 
 /** Feeds the given values over and over, counting those that were not freed. */

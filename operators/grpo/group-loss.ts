@@ -23,11 +23,34 @@ export interface OwnLoss {
   metrics?: Readonly<Record<string, number>>
 }
 
+/** One list a completion, with one number a token. */
+export type OwnRows = readonly (readonly number[])[]
+
+/** What a loss of one's own is given of the completions of one group. */
+export interface OwnLossRows {
+  /** Log-probabilities that the loss is differentiated by. */
+  readonly policy: OwnRows
+  /** The same before the first update on a batch; null in that update. */
+  readonly old: OwnRows | null
+  /** The same of the reference model; null without one. */
+  readonly reference: OwnRows | null
+  /** Entropies of the policy. */
+  readonly entropies: OwnRows | null
+  /** One for each completion. */
+  readonly advantages: readonly number[]
+  /** 1 for tokens that count, else 0. */
+  readonly mask: OwnRows
+}
+
 /**
- * A loss of one's own, for the completions of one group: log-probabilities by completion and token, advantages, and a mask
- * of the tokens that count. `totals` counts the completions and the tokens of the whole update, for means.
+ * A loss of one's own, for the completions of one group. `totals` counts the completions and the tokens of the whole update,
+ * for means.
  */
-export type OwnLossFunction<F extends Fields> = (rows: LossRows, config: Config<F>, totals: Counts) => OwnLoss
+export type OwnLossFunction<F extends Fields = Fields> = (
+  rows: OwnLossRows,
+  config: Config<F>,
+  totals: Counts,
+) => OwnLoss
 
 const inputs = { groups: groupPort } as const
 
@@ -46,7 +69,7 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
     (given: unknown, context: Context): LossFunction =>
     (rows, _options, totals) => {
       // the cast: the type of a merged config is not computed while F is open
-      const found = loss(rows, given as Config<F>, totals)
+      const found = loss(ownRows(rows), given as Config<F>, totals)
       return { ...checked(found, rows, context.node), metrics: measures(rows, totals, found.metrics) }
     }
   return operator({
@@ -67,6 +90,19 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
     run: ({ groups }, given, context) =>
       updateGroups(groups, optionsOf(given), context, lossOf(given, context)),
   })
+}
+
+/** The rows as lists of numbers, whatever arrays hold them. */
+function ownRows({ policy, old, reference, entropies, advantages, mask }: LossRows): OwnLossRows {
+  const lists = (rows: Rows) => rows.map(row => Array.from(row))
+  return {
+    policy: lists(policy),
+    old: old && lists(old),
+    reference: reference && lists(reference),
+    entropies: entropies ? lists(entropies) : null,
+    advantages,
+    mask: lists(mask),
+  }
 }
 
 /** Options of grpo.update that a loss of one's own has no use for, so that they do nothing. */

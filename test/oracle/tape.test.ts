@@ -1,6 +1,6 @@
 import t from 'tap'
+import { finiteDifferences } from '../../kernels/finite-differences.ts'
 import { relativeError } from '../golden/row.ts'
-import { finiteDifferences } from '../kernels/finite-differences.ts'
 import * as op from './operations.ts'
 import { randomOf } from './random.ts'
 import { constant, type Matrix, type Shape, Tape, variable } from './tape.ts'

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { rope, ropeReference } from '../../../kernels/attention/rope.ts'
 import type { Device } from '../../../kernels/device/device.ts'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {

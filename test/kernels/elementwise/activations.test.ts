@@ -7,13 +7,13 @@ import {
   siluMultiply,
   siluMultiplyBackward,
 } from '../../../kernels/elementwise/activations.ts'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import {
   type ActivationName,
   activations,
   errorFunction,
 } from '../../../kernels/wgsl/activation-functions.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 const names = Object.keys(activations) as ActivationName[] // the keys of the table are exactly these

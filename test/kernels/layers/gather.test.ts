@@ -1,4 +1,5 @@
 import t from 'tap'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { addRows, gatherInto, type RowPair } from '../../../kernels/layers/gather.ts'
 import { rmsNorm } from '../../../kernels/layers/norm.ts'
 import { Pass } from '../../../kernels/layers/pass.ts'
@@ -6,7 +7,6 @@ import { allocateParameters, parameter } from '../../../kernels/networks/paramet
 import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
 import { rmsNormReference } from '../../../kernels/rows/rms-norm.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, noise, onEachFamily } from '../support.ts'
 
 /** y[to] += weight · from[from], with plain loops. */

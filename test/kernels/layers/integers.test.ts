@@ -1,12 +1,12 @@
 import t from 'tap'
 import type { Device } from '../../../kernels/device/device.ts'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { logits, logProbabilities } from '../../../kernels/layers/head.ts'
 import { linear } from '../../../kernels/layers/linear.ts'
 import { type Parameter, Pass } from '../../../kernels/layers/pass.ts'
 import { matmulReference } from '../../../kernels/matmul/matmul.ts'
 import { compile } from '../../../kernels/plan/compile.ts'
 import { Recording } from '../../../kernels/plan/recording.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { integerMatrix } from '../integers.ts'
 import { close, given, noise, onEachFamily } from '../support.ts'
 

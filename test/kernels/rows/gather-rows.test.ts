@@ -1,6 +1,6 @@
 import t from 'tap'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { gatherRows, gatherRowsReference } from '../../../kernels/rows/gather-rows.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {

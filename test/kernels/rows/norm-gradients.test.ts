@@ -1,7 +1,7 @@
 import t from 'tap'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { layerNormBackward, layerNormReference } from '../../../kernels/rows/layer-norm.ts'
 import { rmsNormBackward, rmsNormReference } from '../../../kernels/rows/rms-norm.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 // One column, odd, packed, one column more than a workgroup has lanes, and more rows than two chunks of a column sum.

@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { Device } from '../../../kernels/device/device.ts'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import {
   logProbability,
   logProbabilityBackward,
@@ -7,7 +8,6 @@ import {
 } from '../../../kernels/rows/log-probability.ts'
 import { probabilities } from '../../../kernels/sampling/probabilities.ts'
 import { restrict, supportOf } from '../../../kernels/sampling/support.ts'
-import { finiteDifferences } from '../finite-differences.ts'
 import { close, given, noise, onEachFamily, runOnce } from '../support.ts'
 
 await onEachFamily(t, async (device, t) => {

@@ -1,8 +1,8 @@
 import t from 'tap'
+import { finiteDifferences } from '../../../kernels/finite-differences.ts'
 import { dpoLoss } from '../../../operators/dpo/loss.ts'
 import pairs from '../../../operators/dpo/pairs.ts'
 import type { Group } from '../../../operators/kinds.ts'
-import { finiteDifferences } from '../../kernels/finite-differences.ts'
 import { runOver } from '../context.ts'
 import { groupOf } from '../group.ts'
 
