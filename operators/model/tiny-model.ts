@@ -1,14 +1,14 @@
-// `flow/testing` for operators that use a model: the smallest embedded one, and an optimizer of it.
+// `flow/testing` for operators that use a model: the embedded one, and an optimizer of it.
 import type { Resource } from '../../engine/operator.ts'
 import adamw from './adamw.ts'
 import model from './model.ts'
 
 /**
- * Resources for `faultsOf(operator, { config: { model: 'model' }, resources: tinyModel() })`: "model" is builtin:shapes, which
+ * Resources for `faultsOf(operator, { config: { model: 'model' }, resources: tinyModel() })`: "model" is builtin:cold-start, which
  * trains, and "optimizer" changes its weights.
  */
 export const tinyModel = (): Readonly<Record<'model' | 'optimizer', Resource>> => ({
-  model: withDefaults(model, { path: 'builtin:shapes', train: ['connector', 'language'] }),
+  model: withDefaults(model, { path: 'builtin:cold-start', train: ['connector', 'language'] }),
   optimizer: withDefaults(adamw, { model: 'model', steps: 100 }),
 })
 
