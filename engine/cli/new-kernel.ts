@@ -4,10 +4,11 @@ import { apiVersion } from '../operator.ts'
 import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 
-/** Files to write, by path, and the command that tests them. */
+/** Files to write, by path, the command that tests them, and a graph among them that runs them. */
 export interface NewFiles {
   files: Readonly<Record<string, string>>
   test: string
+  run?: string
 }
 
 /**

@@ -5,8 +5,9 @@ import { apiVersion } from '../operator.ts'
 import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 import type { NewFiles } from './new-kernel.ts'
+import { lossFiles } from './new-loss.ts'
 
-/** `flow new operator`, `reward`, `tower`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
+/** `flow new operator`, `reward`, `loss`, `tower`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
 export function moduleFiles(kind: ModuleKind, name: string, folder: string, base?: string): NewFiles {
   if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
     throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
@@ -18,15 +19,21 @@ export function moduleFiles(kind: ModuleKind, name: string, folder: string, base
     )
   const texts = Object.entries(templates[kind](name, base === undefined ? '' : baseFrom(folder, base)))
   const files = Object.fromEntries(texts.map(([file, text]) => [join(folder, file), text]))
-  return { files, test: `node --test ${Object.keys(files).at(-1)}` }
+  const test = Object.keys(files).at(-1) ?? ''
+  return {
+    files,
+    test: `node --test ${test}`,
+    ...(kind === 'loss' && { run: test.replace(/\.test\.mjs$/, '.json') }),
+  }
 }
 
-export const moduleKinds = ['operator', 'reward', 'tower', 'graph', 'preset'] as const
+export const moduleKinds = ['operator', 'reward', 'loss', 'tower', 'graph', 'preset'] as const
 export type ModuleKind = (typeof moduleKinds)[number]
 
 const templates: Record<ModuleKind, (name: string, base: string) => Record<string, string>> = {
   operator: operatorFiles,
   reward: rewardFiles,
+  loss: name => lossFiles(name, fileOf(name)),
   tower: towerFiles,
   graph: graphFiles,
   preset: presetFiles,

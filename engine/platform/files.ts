@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { platform } from '#platform'
 
 export type { Stats } from 'node:fs'

@@ -4,17 +4,18 @@ import { dirname, join, resolve } from 'node:path'
 import { GraphError } from '../../graph/problem.ts'
 import { makeFolder } from '../../shared/files.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
-import { packageName } from '../../shared/package-name.ts'
+import { flowCommand, packageName } from '../../shared/package-name.ts'
 import { UsageError } from '../arguments.ts'
 import { checkpointFlags, newCheckpoint } from '../new-checkpoint.ts'
 import { kernelFiles } from '../new-kernel.ts'
 import { type ModuleKind, moduleFiles, moduleKinds } from '../new-module.ts'
+import { typeFiles } from '../new-types.ts'
 import { pluginFlag } from '../plug.ts'
 import type { Verb } from '../verb.ts'
 
 export const make: Verb = {
-  summary: 'Writes a checkpoint, or an operator, reward, tower, graph, preset or kernel.',
-  usage: 'operator|reward|tower|graph|preset|kernel NAME | checkpoint',
+  summary: 'Writes a checkpoint, or an operator, reward, loss, tower, graph, preset or kernel.',
+  usage: 'operator|reward|loss|tower|graph|preset|kernel NAME | checkpoint',
   flags: {
     out: { value: 'DIR', description: 'Folder to write into (default: the working directory).' },
     room: {
@@ -31,6 +32,7 @@ export const make: Verb = {
   },
   example: `npx flow new operator my.shout --out my-operators
 npx flow new reward my.brief --out my-rewards
+npx flow new loss my.loss --out my-losses
 npx flow new tower my-siglip --out my-towers
 npx flow new preset my-grpo --extends flow:presets/trl-grpo.json --out my-presets
 npx flow new kernel leaky-relu --out my-kernels
@@ -41,21 +43,24 @@ npx flow new checkpoint --config builtin:configurations/small.json --out my-mode
     const [kind, name, ...rest] = words.positional
     if ((kind !== 'kernel' && !isModuleKind(kind)) || name === undefined || rest.length > 0)
       throw new UsageError(
-        `must be "operator NAME", "reward NAME", "tower NAME", "graph NAME", "preset NAME", "kernel NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
+        `must be "operator NAME", "reward NAME", "loss NAME", "tower NAME", "graph NAME", "preset NAME", "kernel NAME" or "checkpoint", found ${words.positional.join(' ') || 'nothing'}`,
       )
-    const { files, test } =
+    const { files, test, run } =
       kind === 'kernel'
         ? kernelFiles(name, words.last('room'), words.last('out'))
         : moduleFiles(kind, name, words.last('out') ?? '.', words.last('extends'))
     const existing = Object.keys(files).find(path => existsSync(path))
     if (existing !== undefined) throw new UsageError(`${existing}: must not be there yet`)
-    for (const [path, text] of Object.entries(files)) {
+    const [file = ''] = Object.keys(files)
+    const isPlugin = file.endsWith('.mjs')
+    for (const [path, text] of Object.entries({ ...files, ...(isPlugin && typeFiles(dirname(file))) })) {
       makeFolder(dirname(path))
       writeFileSync(path, text)
       print(`wrote ${path}`)
     }
-    const [file = ''] = Object.keys(files)
     print(`test it: ${findsFlow(file) ? test : withFlow(test)}`)
+    if (run !== undefined) print(`train with it: ${flowCommand} run ${run} --set steps=4 --seed 1`)
+    if (isPlugin) print(`in TypeScript (.ts): ${asTyped(test, file)}; npx tsc checks the types`)
     return 0
   },
 }
@@ -73,5 +78,13 @@ function findsFlow(file: string): boolean {
 /** The command that runs a test where Node does not find the package: with the program that wrote the test. */
 const withFlow = (test: string): string =>
   test.replace(/^node /, `node --import ${join(packageFolder, 'dist/engine/graph/register.js')} `)
+
+/** The command that runs a test in TypeScript, which Node 20 cannot read by itself. */
+function asTyped(test: string, file: string): string {
+  const loaded = findsFlow(file)
+    ? test.replace(/^node /, `node --import ${packageName}/register `)
+    : withFlow(test)
+  return loaded.replace(/\.mjs$/, '.ts')
+}
 
 const isModuleKind = (kind: string | undefined): kind is ModuleKind => moduleKinds.some(each => each === kind)
