@@ -2,16 +2,15 @@
 // were, or its results are those of neither. Files are compared by size and content; of long ones and of clips, parts of it.
 import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, extname, join, resolve, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { isVideo } from '../../operators/files/video-extensions.ts'
 import type { Plan, PlannedNode, PlannedResource } from '../graph/plan.ts'
-import { locate, pluginsOf } from '../graph/plugins.ts'
+import { pluginsOf } from '../graph/plugins.ts'
 import { contentOf } from '../shared/content.ts'
 import { notAFile } from '../shared/files.ts'
 import { isInside } from '../shared/inside.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { replaceFile } from '../shared/replace-file.ts'
-import type { StoredPlugin } from './plug.ts'
+import { modulePlace, type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import { modulesOf } from './plugin-modules.ts'
 import { runLockName } from './run-lock.ts'
 
@@ -80,8 +79,8 @@ function basisOf(plan: Plan, plugins: readonly StoredPlugin[]): Basis {
       if (isTable(path)) addClips(basis, path, [dirname(path), ...folders])
     }
   }
-  for (const { name, folder } of [...plugins, ...pluginsOf(plan.file)])
-    for (const path of modulesOf(pathOf(name, folder))) add(basis, path)
+  for (const plugin of withoutReplaced([...plugins, ...pluginsOf(plan.file)], plugins))
+    for (const path of modulesOf(modulePlace(plugin))) add(basis, path)
   return basis
 }
 
@@ -92,14 +91,6 @@ function readBy(part: PlannedNode | PlannedResource): string[] {
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     return field?.type === 'string' && field.writes ? [] : textsIn(value).filter(text => text !== '')
   })
-}
-
-function pathOf(name: string, folder: string): string {
-  try {
-    return fileURLToPath(locate(name, folder))
-  } catch {
-    return resolve(folder, name) // loading it says what is wrong
-  }
 }
 
 function add(basis: Basis, path: string): void {

@@ -7,6 +7,7 @@ import { startRun } from '../run/run.ts'
 import { messageOf } from '../shared/errors.ts'
 import { makeFolder } from '../shared/files.ts'
 import { learnerFiles } from './learners.ts'
+import { withoutReplaced } from './moved-plugins.ts'
 import { formsOf } from './over-run.ts'
 import type { World } from './verb.ts'
 
@@ -40,7 +41,8 @@ export async function learn(world: World): Promise<number> {
       return text
     }
     const stated = plugins.map(one => ({ ...one, problem: { path: `--plugin ${one.name}` } }))
-    const registry = await withPlugins(world.registry, [...stated, ...pluginsOf(graph, read)])
+    const ofGraph = withoutReplaced(pluginsOf(graph, read), stated)
+    const registry = await withPlugins(world.registry, [...stated, ...ofGraph])
     const plan = loadGraph(graph, registry, { set, environment: world.environment, read })
     await world.prepare(plan)
     makeFolder(folder)

@@ -7,7 +7,7 @@ export function lossFiles(name: string, file: string): Record<string, string> {
     extends: 'flow:grpo.json',
     summary: `GRPO's graph with the loss ${name}.`,
     plugins: [`./${file}.mjs`],
-    nodes: { update: { operator: name, config: { reference: null, beta: null, scale: 1 } } },
+    nodes: { update: { operator: name, config: { beta: null, scale: 1 } } },
   }
   return {
     [`${file}.mjs`]: `import { groupLoss } from '${packageName}'

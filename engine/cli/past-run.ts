@@ -20,8 +20,9 @@ import { isObject, readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { changesOf } from './basis.ts'
 import { readOrRecall } from './graph-texts.ts'
+import { modulePlace, movedPlugins, type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import { homeMove, type Move, movedHome, moveOf, placeIn, placeNow } from './moves.ts'
-import type { StoredPlugin } from './plug.ts'
+import { graphPlugins, storedPlugins } from './plug.ts'
 import { noRun, secondsOf } from './run-facts.ts'
 import type { World } from './verb.ts'
 
@@ -82,6 +83,8 @@ export interface Changes {
   readonly set: readonly string[]
   /** Updates in all, more than before. */
   readonly steps?: number | undefined
+  /** Plugins of the command line: those that the run had at another place are looked for there. */
+  readonly plugins?: readonly StoredPlugin[]
   /** Go on although the graph or what it reads is not as it was. */
   readonly accept: boolean
   /** Processes that share each update; by default as many as before. */
@@ -95,7 +98,7 @@ export interface Changes {
 export function readRun(
   stated: string,
   { registry, environment }: World,
-  { set: more, steps, accept, learners }: Changes = { set: [], accept: false },
+  { set: more, steps, accept, learners, plugins = [] }: Changes = { set: [], accept: false },
 ): PastRun {
   const path = join(stated, 'manifest.json')
   if (!existsSync(path)) throw noRun(stated)
@@ -103,11 +106,14 @@ export function readRun(
   const { graph, seed, set, status } = facts
   if (typeof graph !== 'string' || !Number.isInteger(seed) || typeof seed !== 'number' || !Array.isArray(set))
     throw new UsageError(`${path}: must have "graph", "seed" and "set"; an older version of flow wrote it`)
+  const stored = storedPlugins(facts)
+  const moved = movedPlugins(withoutReplaced([...stored, ...graphPlugins(facts)], stored), plugins)
   const directory = enter(stated, facts)
   const load = (set: readonly string[]) =>
     loadGraph(graph, registry, { set, environment, read: readOrRecall(facts), ...(learners && { learners }) })
   const plan = load(set.map(String))
   const moves = homeMove(facts)
+  for (const plugin of moved) moves.unshift({ from: plugin.instead, to: modulePlace(plugin) })
   for (const text of more) {
     const move = moveOf(text, plan, { home: homeOf(facts), directory })
     if (move) moves.unshift(move)
@@ -139,6 +145,7 @@ export function readRun(
     facts: {
       ...facts,
       set: sets,
+      plugins: [...withoutReplaced(stored, moved), ...moved],
       structure: structureOf(next),
       workingDirectory: process.cwd(),
       learners: now,

@@ -5,6 +5,7 @@ import { type PluginName, pluginsOf, withoutPlugins, withPlugins } from '../grap
 import { isObject, readJsonObject } from '../shared/json.ts'
 import type { Arguments, Flag } from './arguments.ts'
 import { readOrRecall } from './graph-texts.ts'
+import { movedPlugins, type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import type { Verb } from './verb.ts'
 
 export const pluginFlag: Flag = {
@@ -31,7 +32,9 @@ export async function plug(registry: Registry, words: Arguments, loads: Verb['lo
   })
   const graphs = loads === 'graphs' ? words.positional : []
   const runs = loads === 'runs' ? words.positional : words.all('resume')
-  const named = [...graphs.flatMap(file => pluginsOf(file)), ...runs.flatMap(pluginsOfRun)]
+  const ofRuns = runs.flatMap(pluginsOfRun)
+  const moved = words.last('resume') === undefined ? [] : movedPlugins(ofRuns, stated)
+  const named = [...graphs.flatMap(file => pluginsOf(file)), ...withoutReplaced(ofRuns, moved)]
   if (words.last('no-plugins') !== undefined)
     return withoutPlugins(await withPlugins(registry, stated), named)
   return withPlugins(registry, [...stated, ...named])
@@ -45,9 +48,6 @@ export const statedPlugins = (words: Arguments): StoredPlugin[] =>
 export const modulePath = ({ name, folder }: StoredPlugin): string =>
   name.startsWith('.') ? resolve(folder, name) : name
 
-/** A plugin of the command line, as the manifest of a run keeps it. */
-export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
-
 /**
  * The plugins of the command line and of the graph of a run. A module in the run's own folder is not one of them: the
  * sender of a folder of results could have put it there.
@@ -55,20 +55,26 @@ export type StoredPlugin = Pick<PluginName, 'name' | 'folder'>
 function pluginsOfRun(directory: string): PluginName[] {
   const path = join(directory, 'manifest.json')
   const manifest = readManifest(path)
-  const { graph, workingDirectory } = manifest
-  const stored = storedPlugins(manifest).map((plugin, i): PluginName => {
+  const stored = storedPlugins(manifest).map((plugin, i) => {
     return { ...plugin, problem: { path: `${path} plugins.${i}` } }
   })
+  const all = [...stored, ...graphPlugins(manifest)]
+  return withoutReplaced(all, stored).map(plugin => ({ ...plugin, notIn: directory }))
+}
+
+/** The plugins that the graph of a run names. */
+export function graphPlugins(manifest: Readonly<Record<string, unknown>>): PluginName[] {
+  const { graph, workingDirectory } = manifest
   const from = typeof workingDirectory === 'string' && existsSync(workingDirectory) ? workingDirectory : '.'
-  const ofGraph = typeof graph === 'string' ? pluginsOf(resolve(from, graph), readOrRecall(manifest)) : []
-  return [...stored, ...ofGraph].map(plugin => ({ ...plugin, notIn: directory }))
+  return typeof graph === 'string' ? pluginsOf(resolve(from, graph), readOrRecall(manifest)) : []
 }
 
 /** The plugins of the command line that a manifest has. */
 export function storedPlugins({ plugins }: Readonly<Record<string, unknown>>): StoredPlugin[] {
   return (Array.isArray(plugins) ? plugins : []).flatMap((plugin): StoredPlugin[] => {
-    const { name, folder } = isObject(plugin) ? plugin : {}
-    return typeof name === 'string' && typeof folder === 'string' ? [{ name, folder }] : []
+    const { name, folder, instead } = isObject(plugin) ? plugin : {}
+    if (typeof name !== 'string' || typeof folder !== 'string') return []
+    return [{ name, folder, ...(typeof instead === 'string' && { instead }) }]
   })
 }
 

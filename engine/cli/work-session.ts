@@ -18,8 +18,9 @@ import { makeFolder } from '../shared/files.ts'
 import { inside } from '../shared/inside.ts'
 import { readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
+import type { StoredPlugin } from './moved-plugins.ts'
 import { digestsOf, formsOf } from './over-run.ts'
-import { modulePath, type StoredPlugin } from './plug.ts'
+import { modulePath } from './plug.ts'
 import type { World } from './verb.ts'
 
 interface WorkWords {

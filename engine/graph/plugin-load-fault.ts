@@ -11,19 +11,22 @@ export function loadFault(
   error: unknown,
   name: string,
   folder: string,
+  ofRun = false,
 ): Pick<Problem, 'hint' | 'remedy' | 'details'> {
   const [said = ''] = messageOf(error).split('\n')
   const hint = `${said}${lineOfMistake(error, name, folder)}`
   const place = placeInCode(error)
-  return { hint, ...(place && { details: placeLines(place) }), remedy: remedyOf(hint, name, folder) }
+  return { hint, ...(place && { details: placeLines(place) }), remedy: remedyOf(hint, name, folder, ofRun) }
 }
 
-function remedyOf(hint: string, name: string, folder: string): string {
+function remedyOf(hint: string, name: string, folder: string, ofRun: boolean): string {
   if (/^Cannot find package 'flow'/.test(hint))
     return `import "${packageName}" instead: this is the name of the package`
   if (name.endsWith('.py'))
     return 'write it in JavaScript or TypeScript ("flow new reward my.name" begins one), or let reward.command run the Python program'
   if (!/^Cannot find (module|package)/.test(hint)) return 'correct the module: it fails when it is loaded'
+  if (ofRun && !existsSync(resolve(folder, name)))
+    return 'put it back, or say where it is now: --plugin PATH beside --resume'
   const isFile = !/^[./]/.test(name) && existsSync(resolve(folder, name))
   return isFile
     ? `write "./${name}": without "./" it is the name of a package`

@@ -88,7 +88,11 @@ export async function withPlugins(registry: Registry, names: readonly PluginName
       loaded.add(url)
       module = await import(url)
     } catch (error) {
-      bad('must be a module that can be loaded', show(name), loadFault(error, name, folder))
+      bad(
+        'must be a module that can be loaded',
+        show(name),
+        loadFault(error, name, folder, notIn !== undefined),
+      )
       continue
     }
     if (module.api !== apiVersion) {

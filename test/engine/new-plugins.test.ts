@@ -48,6 +48,7 @@ t.test('what flow new writes works and passes its own test', async t => {
   for (const what of [
     'operator my.shout',
     'reward my.brief',
+    'loss my.loss',
     'graph copy',
     'preset my-grpo --extends flow:presets/trl-grpo.json',
     'preset its-child --extends my-grpo.json',
@@ -89,6 +90,84 @@ t.test('what flow new writes works and passes its own test', async t => {
   ] as const)
     t.match(node(flow, 'new', ...words.split(' ')).complaints, complaint)
 })
+
+t.test('a loss that flow new writes trains in the graph beside it', async t => {
+  t.equal(node(flow, 'new', 'loss', 'own.loss', '--out', 'losses').code, 0)
+  const { code, complaints } = node(
+    ...[flow, 'run', 'losses/own-loss.json', '--set', 'steps=2', '--set', 'group=2'],
+    ...['--out', 'with-loss'],
+  )
+  t.equal(code, 0, complaints)
+  const steps = lines('with-loss/metrics.jsonl')
+  t.equal(steps.length, 2)
+  for (const step of steps) t.equal(step.loss, step['my/loss'], 'the loss is that of the module')
+})
+
+t.test(
+  'a plugin in TypeScript, and its test, pass the compiler and the command that flow new names',
+  async t => {
+    const { out } = node(flow, 'new', 'reward', 'my.typed')
+    const [, call = 'no call'] =
+      /^in TypeScript \(\.ts\): node (.*); npx tsc checks the types$/m.exec(out) ?? []
+    const typedOf = (file: string) =>
+      readFileSync(join(home, file), 'utf8')
+        .replace('./my-typed.mjs', './my-typed.ts')
+        .replace('({ ids })', "({ ids }: Pick<Completion, 'ids'>): number")
+        .replace('import { reward }', 'import { type Completion, reward }')
+        .replace("from './my-typed.ts'", "from './my-typed.ts'\nconst count: number = 0")
+    for (const name of ['my-typed', 'my-typed.test']) {
+      write(`${name}.ts`, typedOf(`${name}.mjs`))
+      rmSync(join(home, `${name}.mjs`))
+    }
+    const tested = node(...call.split(' '))
+    t.equal(tested.code, 0, tested.out)
+    t.match(tested.out, /^# pass 2$/m)
+    write(
+      'my-typed.json',
+      graphOf(['./my-typed.ts'], {
+        groups: { operator: 'read.jsonl', config: { path: 'rows.jsonl' } },
+        typed: { operator: 'my.typed', from: { groups: 'groups.items' } },
+        out: { operator: 'write.jsonl', config: { path: 'typed.jsonl' }, from: { items: 'typed.groups' } },
+      }),
+    )
+    t.match(
+      node(flow, 'check', 'my-typed.json').out,
+      /; node --import @flow-graphs\/flow\/register --test my-typed\.test\.ts runs them/,
+    )
+    // the compiler follows links to where packages lie, beside the @types of this repository
+    const tsc = join(repository, 'node_modules/typescript/lib/tsc.js')
+    const folder = join(home, 'types')
+    mkdirSync(folder)
+    const settings = JSON.parse(readFileSync(join(home, 'tsconfig.json'), 'utf8'))
+    write(
+      'types/tsconfig.json',
+      JSON.stringify({ ...settings, files: ['../my-typed.ts', '../my-typed.test.ts'] }),
+    )
+    const checked = nodeIn(folder, tsc)
+    t.equal(checked.code, 0, checked.out)
+    // as a compiler without the settings that flow new writes reads them, the types of the package included
+    const bare = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext']
+    const plain = node(tsc, ...bare, 'my-typed.ts')
+    t.equal(plain.code, 0, plain.out)
+    write('my-typed.ts', readFileSync(join(home, 'my-typed.ts'), 'utf8').replace('ids.length', 'ids.size'))
+    t.match(nodeIn(folder, tsc).out, /my-typed\.ts.*Property 'size' does not exist/)
+  },
+)
+
+t.test(
+  'flow new writes settings of the compiler where there are none, and leaves those that are there',
+  async t => {
+    const folder = join(home, 'settings')
+    mkdirSync(join(folder, 'inner'), { recursive: true })
+    writeFileSync(join(folder, 'tsconfig.json'), '{}')
+    for (const out of ['.', 'inner']) {
+      const made = nodeIn(folder, flow, 'new', 'operator', 'my.x', '--out', out)
+      t.equal(made.code, 0, made.complaints)
+      t.notMatch(made.out, /tsconfig/)
+    }
+    t.equal(readFileSync(join(folder, 'tsconfig.json'), 'utf8'), '{}')
+  },
+)
 
 t.test('what flow new writes works in an empty folder and in one of CommonJS modules', async t => {
   for (const [kind, manifest] of [

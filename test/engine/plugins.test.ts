@@ -8,9 +8,10 @@ t.setTimeout(800_000)
 const page = readFileSync(join(repository, 'operators/README.md'), 'utf8')
 
 for (const name of ['reward', 'loss', 'sampler', 'source', 'tower']) {
-  const code = new RegExp(`\`\`\`js plugin=${name}\n([\\s\\S]*?)\`\`\``).exec(page)?.[1] ?? ''
+  const [, ending = '', code = ''] =
+    new RegExp(`\`\`\`(js|ts) plugin=${name}\n([\\s\\S]*?)\`\`\``).exec(page) ?? []
   t.ok(code !== '' && code.split('\n').length < 40, `the ${name} of the README has fewer than 40 lines`)
-  write(`${name}.js`, code)
+  write(`${name}.${ending}`, code)
 }
 
 t.test('a source, a sampler and a reward from outside work in a graph that names them', async t => {
@@ -101,7 +102,7 @@ t.test('a tower from outside is part of a checkpoint that names it', async t => 
     complaints,
     /vision_model_name_or_path.*"shallow-tower" is not supported; supported: names with "siglip"/,
   )
-  const { code } = answer('shallow-tower', '--plugin', './tower.js', '--out', 'shallow')
+  const { code } = answer('shallow-tower', '--plugin', './tower.ts', '--out', 'shallow')
   t.equal(code, 0)
   t.not(
     lines('shallow/answers.jsonl')[0].answer,
@@ -109,7 +110,7 @@ t.test('a tower from outside is part of a checkpoint that names it', async t => 
     'other features, another answer',
   )
   t.match(
-    node(flow, 'ops', '--plugin', './tower.js').out,
+    node(flow, 'ops', '--plugin', './tower.ts').out,
     /towers\n(?: {2}.*\n)* {2}shallow-tower +SigLIP up to its first block\./,
   )
   write(

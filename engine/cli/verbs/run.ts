@@ -171,7 +171,8 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     )
   const steps = readSteps(words.last('steps'))
   const accept = words.last('accept-changes') !== undefined
-  const changes = { set: words.all('set'), steps, accept, learners: readLearners(words) }
+  const plugins = statedPlugins(words)
+  const changes = { set: words.all('set'), steps, accept, learners: readLearners(words), plugins }
   const past = readRun(stated, world, changes)
   if (past.status === 'completed' && !past.isLonger) {
     world.print(`${stated}: already completed, nothing to do`)
