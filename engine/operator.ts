@@ -253,6 +253,8 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   preview?(config: Config<F>): AsyncIterable<SourceItem<unknown, string | number>>
   /** What `run` makes of one item, undefined where it drops it: only if that depends on the item and the config alone. */
   pure?(config: Config<F>): (value: unknown, item: { readonly key: string }) => Promise<unknown>
+  /** The names of all fields that the items it makes have, where the config alone decides them. */
+  gives?(config: Config<F>): readonly string[] | undefined
   /** Looks at the items that reach it, as far as `flow check` can follow them. */
   inspectItems?(items: readonly SourceItem<unknown, string | number>[], config: Config<F>): Inspection
   /**

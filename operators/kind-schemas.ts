@@ -10,7 +10,35 @@ const message: Schema = {
   properties: { from: filled('Who speaks: human or gpt.'), value: text('What is said.') },
 }
 
-/** The kinds whose items are plain JSON, by name: schemas/kinds/ holds each of them as a file. */
+const list = (description: string): Schema => ({ type: 'array', description })
+const object = (description: string): Schema => ({ type: 'object', description })
+
+const prompt: Schema = {
+  type: 'object',
+  description: 'A question ready for the language model.',
+  required: ['sample', 'text', 'ids', 'features'],
+  properties: {
+    sample: object('The question.'),
+    text: text('The rendered template.'),
+    ids: list('Token ids.'),
+    features: object('What the vision tower makes of the clip.'),
+  },
+}
+
+const completion: Schema = {
+  type: 'object',
+  description: 'One answer that the model wrote.',
+  required: ['ids', 'text', 'finished'],
+  properties: {
+    ids: list('Token ids.'),
+    text: text('The answer as text.'),
+    finished: { type: 'boolean', description: 'Not cut at the token limit.' },
+    rewards: object('Rewards by name.'),
+    reward: { type: 'number', description: 'The combined reward.' },
+  },
+}
+
+/** What the items of kinds have, by name: schemas/kinds/ holds each of them as a file. */
 export const kindSchemas: Readonly<Record<string, Schema>> = {
   sample: {
     type: 'object',
@@ -27,6 +55,18 @@ export const kindSchemas: Readonly<Record<string, Schema>> = {
         items: message,
       },
       fields: { type: 'object', description: 'All other fields of the row.', default: {} },
+    },
+  },
+  prompt,
+  group: {
+    type: 'object',
+    description: 'The completions of one prompt.',
+    required: ['prompt', 'completions', 'policyVersion', 'generateSeconds'],
+    properties: {
+      prompt,
+      completions: { type: 'array', description: 'The answers to the prompt.', items: completion },
+      policyVersion: { type: 'integer', description: 'Updates that the weights had had.', minimum: 0 },
+      generateSeconds: { type: 'number', description: 'Seconds that the answers took.' },
     },
   },
   row: { type: 'object', description: 'A row of data about a clip.' },

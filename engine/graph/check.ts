@@ -7,7 +7,7 @@ import { checkBatches } from './checks/batches.ts'
 import { checkBest } from './checks/best.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected, nameEnds } from './checks/edges.ts'
-import { kindChecks } from './checks/kinds.ts'
+import { checkFields, kindChecks } from './checks/kinds.ts'
 import { checkLearners } from './checks/learners.ts'
 import { checkMarks } from './checks/marks.ts'
 import { checkPairs } from './checks/pairs.ts'
@@ -127,6 +127,7 @@ function checkWith(
     : []
   checkLearners(nodes, options.learners ?? 1, problems)
   if (problems.length === 0) {
+    checkFields(nodes, types, registry, problems)
     checkPairs(nodes, problems)
     checkMarks(nodes, problems)
     checkBest(nodes, level.checkpoint?.best ?? '', registry, problems)

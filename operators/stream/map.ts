@@ -34,6 +34,7 @@ export default operator({
     return []
   },
   pure: makerOf,
+  gives: ({ keep, fields, templates }) => (keep ? undefined : Object.keys({ ...fields, ...templates })),
   run: ({ items }, config, context) => ({ items: items.pipe(context.each(makerOf(config))) }),
 })
 

@@ -12,6 +12,7 @@ export default operator({
   outputs: { items: 'any' },
   drops: false,
   pure: selectorOf,
+  gives: ({ fields }) => fields,
   run: ({ items }, config, context) => ({ items: items.pipe(context.each(selectorOf(config))) }),
 })
 

@@ -1,9 +1,10 @@
 import { dotted } from '../file/graph-file.ts'
 import type { Schema } from '../file/schema.ts'
 import { validator } from '../file/validate.ts'
+import { locate } from '../flatten/flat.ts'
 import { lookUp } from '../look-up.ts'
 import type { KindCheck, PlannedNode, Registry } from '../plan.ts'
-import { sentence } from '../problem.ts'
+import { type Problem, sentence } from '../problem.ts'
 import type { EdgeTypes } from './types.ts'
 
 /** The checks of a node's inputs that items of any kind reach, by port: those whose kind has a schema. */
@@ -22,6 +23,44 @@ export function kindChecks(
       return kind === undefined || !schema ? [] : [[port, checkOf(kind, schema)]]
     }),
   )
+}
+
+/**
+ * Refuses edges whose items lack fields that the kind of their input must have, where the config of the node that makes them decides
+ * which fields they have. An item that is passed on is told of once.
+ */
+export function checkFields(
+  nodes: readonly PlannedNode[],
+  types: EdgeTypes,
+  { kinds = {} }: Registry,
+  problems: Problem[],
+): void {
+  const byName = new Map(nodes.map(node => [node.name, node]))
+  const edges = nodes.flatMap(node =>
+    node.wires.map(wire => ({ node, wire, maker: types.origin(wire.from) })),
+  )
+  const isDirect = ({ wire, maker }: (typeof edges)[number]) => wire.from.node === maker?.node
+  const told = new Set<string>()
+  for (const { node, wire, maker } of [...edges.filter(isDirect), ...edges.filter(edge => !isDirect(edge))]) {
+    const source = maker?.port.kind === 'any' ? byName.get(maker.node) : undefined
+    const fields = source?.operator.gives?.(source.config)
+    const input = lookUp(node.operator.inputs, wire.port)
+    const kind = typeof input === 'string' ? input : (input?.kind ?? '')
+    const needed = lookUp(kinds, kind)?.required ?? []
+    const lacking = fields ? needed.filter(name => !fields.includes(name)) : []
+    if (!source || !fields || lacking.length === 0 || told.has(`${source.name} ${kind}`)) continue
+    told.add(`${source.name} ${kind}`)
+    problems.push({
+      code: 'kind-mismatch',
+      ...locate(wire.at),
+      rule: `must carry "${kind}" for the input "${wire.port}", whose items have ${needed.join(', ')}`,
+      found: `items with only ${fields.join(', ')}, which "${source.name}" (${source.operatorName}) makes: ${lacking.join(', ')} ${lacking.length > 1 ? 'are' : 'is'} missing`,
+      remedy:
+        'keep' in source.operator.config
+          ? `set "keep": true in the config of "${source.name}", which keeps the other fields of its items, or make these fields there`
+          : `add these fields to the config of "${source.name}"`,
+    })
+  }
 }
 
 const compiled = new WeakMap<Schema, KindCheck>()

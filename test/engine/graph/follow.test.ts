@@ -61,13 +61,13 @@ t.test('clips and answers of mapped rows are looked at, each once', async t => {
 
 t.test('rows that are made into something else are told with file and line', async t => {
   const folder = t.testdir({ 'rows.jsonl': rows.map(row => JSON.stringify(row)).join('\n') })
-  const { problems } = await said(folder, { fields: { question: 'q' } })
+  const { problems } = await said(folder, { fields: { video: '3', question: 'q' } })
   t.equal(problems.length, 1)
   t.match(
     problems[0],
-    /^nodes\.clips\.config\nmust get items of the kind of its input "samples": 4 of 4 are not\nDIR\/rows\.jsonl:1: must be of kind "sample": must have "video"/,
+    /^nodes\.clips\.config\nmust get items of the kind of its input "samples": 4 of 4 are not\nDIR\/rows\.jsonl:1: must be of kind "sample": video: must be a string, found 3/,
   )
-  const lost = await said(folder, { fields: { question: 'lable' } })
+  const lost = await said(folder, { fields: { video: 'clip', question: 'lable' } })
   t.match(lost.problems, [
     /^nodes\.made\.config\n.*\nDIR\/rows\.jsonl:1: item "1": fields\.question "lable": must find something/,
   ])

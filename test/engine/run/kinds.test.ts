@@ -81,6 +81,15 @@ t.test('a node that skips goes on, and the dead letter says why', async t => {
   )
 })
 
+t.test('an item that is no group is told with what it lacks and where it came from', async t => {
+  const taken = { ...sink, inputs: { samples: 'group' } }
+  const more = { ...shipped, operators: { ...shipped.operators, sink: taken } }
+  const { error } = await run(t.testdir({}), ['{"completions": [{"text": "A"}]}'], 'stop', more)
+  t.match(error?.message, 'must be of kind "group": must have "prompt"')
+  t.match(error?.message, 'completions.0: must have "ids"')
+  t.match(error?.message, '; it came from "few"')
+})
+
 const plugin = (kinds: string) => `
 export const api = 1
 export const kinds = ${kinds}
