@@ -236,12 +236,15 @@ export function summarise(count: number, findings: readonly Finding[]): string[]
   const lines = codes.map(code => {
     const about = findings.filter(finding => finding.code === code).map(finding => finding.about)
     const more = about.length > shown ? `, … and ${about.length - shown} more` : ''
-    return `${about.length} ${code}: ${about.slice(0, shown).join(', ')}${more}`
+    const meaning = code === 'unwinnable' ? ` (${unwinnable})` : ''
+    return `${about.length} ${code}${meaning}: ${about.slice(0, shown).join(', ')}${more}`
   })
   return [`${count} questions`, ...lines]
 }
 
 const shown = 5
+
+const unwinnable = 'no right answer to compare with: whatever the model answers counts as wrong'
 
 function stateOf(path: string): Finding['code'] | undefined {
   const found = statSync(path, { throwIfNoEntry: false })

@@ -1,4 +1,5 @@
 import { basename, dirname, extname } from 'node:path'
+import { nearest } from '../../engine/graph/did-you-mean.ts'
 import { operator } from '../../engine/operator.ts'
 import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
@@ -104,9 +105,39 @@ export async function readMultipleChoice(settings: {
     rows.map(({ row }) => row),
     settings.columns,
   )
+  refuseUnanswered(rows, path, columns)
   const find = clipFinder(clipsOf(settings))
   const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find }))
   return { name, headline: 'micro', questions, excluded: [], findings: [] }
+}
+
+/** Rows told of one file. */
+const shown = 5
+
+/**
+ * Where some rows have an answer, one without is a fault: whatever the model said to it would count as wrong. A file in which no row has
+ * one is asked for its answers alone.
+ */
+function refuseUnanswered(rows: readonly PlacedRow[], path: string, columns: Columns): void {
+  const answer = (row: PlacedRow['row']) => {
+    const parts = partsOf(row, columns)
+    return parts instanceof RowFault ? 'told later' : (parts.answer ?? undefined)
+  }
+  const name = columns.answer ?? 'answer'
+  const lacking = rows.filter(({ row }) => answer(row) === undefined)
+  if (lacking.length === 0 || lacking.length === rows.length) return
+  const lines = lacking.slice(0, shown).map(({ where, row }) => {
+    const meant = nearest(
+      name,
+      Object.keys(row).filter(one => one !== name),
+    )
+    return `${where}: has no answer${meant === undefined ? '' : `; is "${meant}" meant as its answer?`}`
+  })
+  const more = lacking.length > shown ? [`… and ${lacking.length - shown} more`] : []
+  const why = 'any answer of the model to it would count as wrong and lower the score'
+  const said = `${path}: ${lacking.length} of ${rows.length} questions have no right answer: ${why}`
+  const remedy = `fill "${name}" in these rows, or leave them out`
+  throw new ReadError('no-answer', [said, ...lines, ...more].join('\n'), { remedy })
 }
 
 function questionOf(

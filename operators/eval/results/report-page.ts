@@ -109,7 +109,7 @@ function facts({ recipe, excluded, findings, unwinnable, speed }: Summary): stri
       name,
       typeof value === 'string' ? value : JSON.stringify(value),
     ]),
-    ['unwinnable', String(unwinnable)],
+    ['unwinnable (no right answer to compare with, so they count as wrong)', String(unwinnable)],
     ...excluded.map(({ reason, count }): [string, string] => ['not asked', `${count}: ${reason}`]),
     ...findings.map(({ code, count }): [string, string] => [`data: ${code}`, String(count)]),
     ['a clip costs', `decode ${seconds(decode)}, encode ${seconds(encode)}, generate ${seconds(generate)}`],

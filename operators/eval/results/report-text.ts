@@ -29,7 +29,7 @@ export function markdown(summary: Summary): string {
     ...outcomes,
     '',
     `Unparsed, cut or drawn: ${percent(summary.unparsedRate)} % of those answered; drawn at random: ${summary.drawn}; ` +
-      `unwinnable: ${summary.unwinnable}.`,
+      `unwinnable (no right answer to compare with, so they count as wrong): ${summary.unwinnable}.`,
     ...summary.excluded.map(({ reason, count }) => `Not asked: ${count} (${reason}).`),
     ...summary.findings.map(({ code, count }) => `Data: ${count} ${code}.`),
     ...(summary.missing.length > 0 ? [`Missing: ${summary.missing.join(', ')}, …`] : []),

@@ -62,3 +62,25 @@ t.test('without any clip the folder is the fault, whatever is allowed', async t 
   t.match(complaints, 'no clip could be seen (2 clip-missing)')
   t.match(complaints, /^ {4}fix: {2}put these clips in place, or name the folder that holds them$/m)
 })
+
+t.test(
+  'a question without an answer among others is refused by its line, with the field that is meant',
+  async t => {
+    const folder = t.testdir({})
+    await clips(folder)
+    const { answer, ...open } = row('b.mp4')
+    const rows = [row('a.mp4'), { ...open, asnwer: answer }, row('a.mp4'), { ...open, answer: null }]
+    writeFileSync(join(folder, 'rows.jsonl'), rows.map(one => JSON.stringify(one)).join('\n'))
+    const { code, complaints } = await told('check', ...own(folder))
+    t.equal(code, 2)
+    t.match(complaints, '2 of 4 questions have no right answer: any answer of the model to it would count')
+    t.match(complaints, 'rows.jsonl:2: has no answer; is "asnwer" meant as its answer?')
+    t.match(complaints, /rows\.jsonl:4: has no answer( \[|$)/m)
+    t.match(complaints, /^ {4}fix: {2}fill "answer" in these rows, or leave them out$/m)
+    t.equal((await told('run', ...own(folder), '--out', join(folder, 'run'))).code, 2)
+    writeFileSync(join(folder, 'rows.jsonl'), [open, open].map(one => JSON.stringify(one)).join('\n'))
+    const none = await told('check', ...own(folder))
+    t.equal(none.code, 0, 'a file without any answer is asked for its answers')
+    t.match(none.text, '2 unwinnable (no right answer to compare with: whatever')
+  },
+)

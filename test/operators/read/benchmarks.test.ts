@@ -224,7 +224,7 @@ t.test('a check counts what is missing, unwinnable, repeated and unknown', async
   t.match(await inspectBenchmark({ ...choice, path: dataOf('mlvu') }, readMlvu), [
     '9 questions',
     '1 not-asked: mlvu/9_summary/0 (generation)',
-    '1 unwinnable: mlvu/2_needle/1',
+    '1 unwinnable (no right answer to compare with: whatever the model answers counts as wrong): mlvu/2_needle/1',
   ])
   const first = one((await read()).questions, 'mvbench/fine_grained_pose/0')
   const twice = { ...first, fields: { ...first.fields, options: ['same', 'same'] } }
