@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Status } from '../run/record/status.ts'
 import { CodedError } from '../shared/errors.ts'
+import { inPlaceOf } from '../shared/files.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
 
@@ -32,7 +33,7 @@ export function readStatus(directory: string): Status {
   const path = statusOf(directory)
   if (!existsSync(path))
     throw new UsageError(
-      `${directory}: must be a run that has begun, found no status.json in it`,
+      `${directory}: must be a run that has begun, found ${inPlaceOf(directory, 'status.json')}`,
       '"flow ls" lists the runs',
     )
   const status = readJsonObject(path)

@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path'
 import { at } from '../graph/file/graph-file.ts'
 import type { Progress } from '../operator.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
+import { inPlaceOf } from '../shared/files.ts'
 import { isLeft } from '../shared/folder-lock.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
@@ -44,7 +45,10 @@ export function noRun(stated: string): UsageError {
       : existsSync(join(stated, 'benchmark.json'))
         ? `these are results of an evaluation: flow table ${stated}`
         : '"flow ls" lists the runs'
-  return new UsageError(`${stated}: must be a run directory, found no manifest.json in it`, advice)
+  return new UsageError(
+    `${stated}: must be a run directory, found ${inPlaceOf(stated, 'manifest.json')}`,
+    advice,
+  )
 }
 
 /** Reads a run's folder; a folder that is none is a mistake of the command. */

@@ -1,4 +1,4 @@
-import { systemFault } from './system-fault.ts'
+import { remedyOfCode, systemFault } from './system-fault.ts'
 
 /** An error with a stable code for programs. A remedy, if there is one, ends the message. */
 export class CodedError<Code extends string = string> extends Error {
@@ -40,7 +40,8 @@ export const codeOf = (error: unknown): string | undefined =>
 /** What the user can do about an error or its cause, unless the message ends with it. */
 export function remedyIn(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
-  const remedy = error instanceof CodedError ? error.remedy : systemFault(error)?.remedy
+  const remedy =
+    error instanceof CodedError ? (error.remedy ?? remedyOfCode(error.code)) : systemFault(error)?.remedy
   if (remedy !== undefined) return error.message.endsWith(remedy) ? undefined : remedy
   return remedyIn(error.cause)
 }

@@ -19,6 +19,17 @@ export function refuseUnlessFile(path: string): void {
   if (fault !== undefined) throw new CodedError('not-a-file', fault)
 }
 
+/** What is at a path instead of a folder that holds a file: for messages. */
+export function inPlaceOf(folder: string, file: string): string {
+  try {
+    const stat = statSync(folder, { throwIfNoEntry: false })
+    if (!stat) return 'nothing there'
+    return stat.isDirectory() ? `no ${file} in it` : (kindOf(stat) ?? 'a file')
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
 /** Makes a folder and those above it, where they are missing. */
 export function makeFolder(path: string): void {
   // not Node's `recursive`: it never returns where the system has a folder in which none can be made, and hides the reason

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from '../platform/files.ts'
 import { basename, dirname, join } from '../platform/paths.ts'
-import { codeOf } from './errors.ts'
+import { CodedError, codeOf } from './errors.ts'
 
 const partialPrefix = '.part-'
 
@@ -33,7 +33,8 @@ export function replaceFile(path: string, content: string | Uint8Array, { durabl
     renameSync(partial, path)
   } catch (error) {
     rmSync(partial, { force: true })
-    throw error
+    if (codeOf(error) !== 'EISDIR') throw error
+    throw new CodedError('EISDIR', `${path}: must be a file, found a folder`, { cause: error })
   }
   if (durable) syncFolder(dirname(path))
 }

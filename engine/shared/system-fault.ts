@@ -51,6 +51,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   EINVAL: { found: 'the system does not do this there', remedy: elsewhere },
 }
 
+/** What to do about an error with a code of the system. */
+export const remedyOfCode = (code: string): string | undefined =>
+  Object.hasOwn(meanings, code) ? meanings[code]?.remedy : undefined
+
 /** What an error of the system means, with its path and its code; undefined for any other error. */
 export function systemFault(error: unknown): (Meaning & { readonly path: string }) | undefined {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined

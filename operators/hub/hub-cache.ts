@@ -16,6 +16,10 @@ export const hubHome = (environment: Environment = processes.environment): strin
 export const hubCache = (environment: Environment = processes.environment): string =>
   environment.HF_HUB_CACHE ?? environment.HUGGINGFACE_HUB_CACHE ?? join(hubHome(environment), 'hub')
 
+/** The variable of the environment that moves the cache. */
+export const hubVariable = (environment: Environment = processes.environment): string =>
+  ['HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE'].find(name => environment[name] !== undefined) ?? 'HF_HOME'
+
 /** The folder of a repository in the cache. */
 export const repositoryFolder = ({ type, name }: HubId): string =>
   join(hubCache(), `${type}s--${name.replace('/', '--')}`)

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdtempSync, readlinkSync, rmdirSync, statSync }
 import { dirname, join, resolve } from 'node:path'
 import { BuiltinError, cacheFolder, resolvePath } from '../../../operators/builtin.ts'
 import { isOffline } from '../../../operators/hub/fetch-repository.ts'
+import { hubCache, hubVariable } from '../../../operators/hub/hub-cache.ts'
 import { HubError } from '../../../operators/hub/hub-error.ts'
 import type { LookAt } from '../../graph/inspect.ts'
 import { nearBy } from '../../graph/missing-file.ts'
@@ -25,12 +26,17 @@ function readable(value: string, kind: 'model' | 'data'): ReturnType<LookAt> {
     return { rule, lines: [`${path}: ${whyAbsent(path)}`], code: 'missing-file', remedy }
   } catch (error) {
     if (error instanceof BuiltinError && error.code === 'no-builtin')
-      return unmakeable(rule) ?? `${value}: the first run that names it makes it`
+      return (
+        cacheFault(rule, cacheFolder(), 'FLOW_CACHE', 'made in') ??
+        `${value}: the first run that names it makes it`
+      )
     const faulty = { rule, lines: [messageOf(error)], code: codeOf(error) ?? 'failed' }
     if (error instanceof BuiltinError) return { ...faulty, remedy: 'write one of the names that there are' }
     if (!(error instanceof HubError)) throw error
     const remedy = 'put it into the cache with huggingface-cli download, or unset HF_HUB_OFFLINE'
     if (error.code !== 'hub-missing') return { ...faulty, remedy: 'write OWNER/NAME, or hf:OWNER/NAME/PATH' }
+    const noCache = cacheFault(rule, hubCache(), hubVariable(), 'downloaded into')
+    if (noCache) return noCache
     if (isOffline(process.env))
       return { ...faulty, lines: [`${value}: not in the cache, and HF_HUB_OFFLINE is set`], remedy }
     const isFile = value.startsWith('hf:')
@@ -55,12 +61,12 @@ function whyUnreachable(path: string): string | undefined {
   return undefined
 }
 
-/** What keeps a run from making built-in data. */
-function unmakeable(rule: string): ReturnType<LookAt> {
-  const fault = unwritable(cacheFolder(), 'folder')
+/** What keeps a run from making or downloading data into the cache that a variable of the environment names. */
+function cacheFault(rule: string, folder: string, variable: string, how: string): ReturnType<LookAt> {
+  const fault = unwritable(folder, 'folder')
   if (typeof fault !== 'object') return undefined
-  const lines = fault.lines.map(line => `it is made in the cache, FLOW_CACHE: ${line}`)
-  return { ...fault, rule, lines, remedy: 'set FLOW_CACHE to a folder that you may write to' }
+  const lines = fault.lines.map(line => `it is ${how} the cache, ${variable}: ${line}`)
+  return { ...fault, rule, lines, remedy: `set ${variable} to a folder that you may write to` }
 }
 
 /** The name beside it that was most likely meant. */

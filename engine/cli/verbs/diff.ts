@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs'
 import { loadGraph } from '../../graph/check.ts'
 import { differences } from '../../graph/differences.ts'
 import { endName, type Wire } from '../../graph/flatten/flat.ts'
 import { knownBytes, planMemory } from '../../graph/memory.ts'
+import { nearBy, shippedAs } from '../../graph/missing-file.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { show } from '../../graph/problem.ts'
 import { hide } from '../../graph/secrets.ts'
 import { showBytes } from '../../shared/bytes.ts'
+import { inPlaceOf } from '../../shared/files.ts'
 import { UsageError } from '../arguments.ts'
 import { compareRuns } from '../compare-runs.ts'
 import { pluginFlags } from '../plug.ts'
@@ -30,6 +33,7 @@ export const diff: Verb = {
       for (const line of found.length > 0 ? found : ['no difference']) print(line)
       return 0
     }
+    for (const path of positional) refuseUnlessEither(path)
     const [before, after] = positional.map(file =>
       loadGraph(file, registry, { set: words.all('set'), environment }),
     )
@@ -39,6 +43,17 @@ export const diff: Verb = {
     if (lines.length === 0) print('no difference')
     return 0
   },
+}
+
+/** Of what is neither a graph file, nor near the name of one, nor a run, it cannot be known which of them was meant. */
+function refuseUnlessEither(path: string): void {
+  const found = inPlaceOf(path, 'manifest.json')
+  if (found === 'a file' || path.startsWith('flow:')) return
+  if (existsSync(path) || (nearBy(path) ?? shippedAs(path)) === undefined)
+    throw new UsageError(
+      `${path}: must be a graph file or a run directory, found ${found}`,
+      'give the path of one, seen from here; "flow ls" lists the runs',
+    )
 }
 
 /** A line for each difference, by part. */

@@ -50,7 +50,11 @@ npx flow new checkpoint --config builtin:configurations/small.json --out my-mode
         ? kernelFiles(name, words.last('room'), words.last('out'))
         : moduleFiles(kind, name, words.last('out') ?? '.', words.last('extends'))
     const existing = Object.keys(files).find(path => existsSync(path))
-    if (existing !== undefined) throw new UsageError(`${existing}: must not be there yet`)
+    if (existing !== undefined)
+      throw new UsageError(
+        `${existing}: must not be there yet`,
+        'name another folder by --out, or move this file away first',
+      )
     const [file = ''] = Object.keys(files)
     const isPlugin = file.endsWith('.mjs')
     for (const [path, text] of Object.entries({ ...files, ...(isPlugin && typeFiles(dirname(file))) })) {

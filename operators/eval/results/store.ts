@@ -170,7 +170,15 @@ export const replaceRecipe = (folder: string, recipe: Recipe): void =>
 export const recipeIn = (folder: string, damaged: Damaged = refuse): Recipe | undefined =>
   readOr(join(folder, 'recipe.json'), damaged)
 
-export const readRecipe = (folder: string): Recipe => recipeIn(folder) ?? missing(folder, 'recipe.json')
+export function readRecipe(folder: string): Recipe {
+  refuseFile(folder)
+  return recipeIn(folder) ?? missing(folder, 'recipe.json')
+}
+
+function refuseFile(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isFile())
+    throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found a file`)
+}
 
 export function writeBenchmark(folder: string, benchmark: Benchmark): void {
   makeFolder(folder)
@@ -178,8 +186,7 @@ export function writeBenchmark(folder: string, benchmark: Benchmark): void {
 }
 
 export function readBenchmark(folder: string): Benchmark {
-  if (statSync(folder, { throwIfNoEntry: false })?.isFile())
-    throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found a file`)
+  refuseFile(folder)
   const path = join(folder, 'benchmark.json')
   const value = readOr(path, refuse) ?? missing(folder, 'benchmark.json')
   const fault = faultIn(value, benchmarkShape)
@@ -206,7 +213,9 @@ function missing(folder: string, name: string): never {
     ? `those of its run in ${join(folder, ofRun)}`
     : existsSync(join(folder, 'metrics.jsonl'))
       ? 'a training run, which "flow show" and "flow diff" read'
-      : `no ${name}`
+      : existsSync(folder)
+        ? `no ${name} in it`
+        : 'nothing there'
   throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found ${found}`)
 }
 

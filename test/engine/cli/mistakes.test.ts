@@ -13,7 +13,7 @@ const environment = { ...process.env }
 const here = process.cwd()
 t.afterEach(() => {
   process.chdir(here)
-  for (const name of ['FLOW_CACHE', 'HF_HUB_OFFLINE', 'HF_HUB_CACHE']) {
+  for (const name of ['FLOW_CACHE', 'HF_HUB_OFFLINE', 'HF_HUB_CACHE', 'HF_HOME']) {
     if (environment[name] === undefined) delete process.env[name]
     else process.env[name] = environment[name]
   }

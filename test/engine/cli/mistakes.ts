@@ -45,6 +45,32 @@ const commands: readonly Mistake[] = [
   { name: 'a name that no operator may have', command: ['new', 'operator', 'My Shout'] },
   mistake('something new that cannot be made', 'new opreator my.shout'),
   mistake('a form of picture that there is not', 'graph flow:grpo.json --format png'),
+  mistake('two runs to compare that are not there', 'diff a b'),
+  mistake('folders to compare that are no runs', 'diff a b', { 'a/x.txt': '', 'b/x.txt': '' }),
+  mistake('a graph to compare with a letter missing', 'diff flow:grpo.json trin.json', {
+    'train.json': '{}',
+  }),
+  mistake('a file where results are merged', 'merge rows.jsonl --out whole', data),
+  mistake('a file where results are compared', 'compare rows.jsonl rows.jsonl', data),
+  mistake('a table of a file', 'table rows.jsonl', data),
+  mistake('an export of a file', 'export rows.jsonl --as published --out here', data),
+  mistake('a file where a run is shown', 'show rows.jsonl', data),
+  mistake('a file where a run is looked at', 'top rows.jsonl', data),
+  mistake('a file where an item is repeated', 'replay rows.jsonl --item 1', data),
+  mistake('a file to go on with', 'run --resume rows.jsonl', data),
+  mistake('a file where runs are listed', 'ls rows.jsonl', data),
+  mistake('a new run in place of a file', 'run flow:grpo.json --out rows.jsonl', data),
+  mistake('a new operator in place of a file', 'new operator my.a --out rows.jsonl', data),
+  mistake('a new graph in place of a file', 'new graph my-a --out rows.jsonl', data),
+  mistake('a new kernel in place of a file', 'new kernel my-a --out rows.jsonl', data),
+  mistake('a new tower below a file', 'new tower my-a --out rows.jsonl/towers', data),
+  mistake('a new graph where there is one', 'new graph my-a --out .', { 'my-a.json': '{}' }),
+  mistake(
+    'a new checkpoint in place of a file',
+    'new checkpoint --config builtin:configurations/small.json --out rows.jsonl',
+    data,
+  ),
+  mistake('a schema in place of a folder', 'schema --out folder', { 'folder/x': '' }),
   mistake('an export of results that are not there', 'export nowhere --as published --out here'),
 ]
 
@@ -74,6 +100,22 @@ const settings: readonly Mistake[] = [
     files: { cache: '' },
     before: folder => {
       process.env.FLOW_CACHE = join(folder, 'cache')
+    },
+  },
+  {
+    name: 'a cache of the hub that is a file',
+    command: ['check', 'flow:grpo.json', '--set', 'model=Nobody/nothing'],
+    files: { huggingface: '' },
+    before: folder => {
+      process.env.HF_HOME = join(folder, 'huggingface')
+    },
+  },
+  {
+    name: 'a cache of the hub below a file',
+    command: ['check', 'flow:grpo.json', '--set', 'data=hf:Nobody/nothing/rows.jsonl'],
+    files: { file: '' },
+    before: folder => {
+      process.env.HF_HUB_CACHE = join(folder, 'file/hub')
     },
   },
   {
