@@ -19,12 +19,15 @@ async function start(words: readonly string[], world: World): Promise<number> {
     ['train', 'Trains it by GRPO on other questions.', graph('start'), ...words],
     ['after', 'Asks the trained model the same unseen questions.', graph('ask'), '--set', `model=${model}`],
   ] as const
+  const seconds: string[] = []
   for (const [i, [name, what, file, ...flags]] of stages.entries()) {
+    const begun = performance.now()
     world.print(`${i + 1} of ${stages.length}: ${what}`)
     world.print(`  npx flow run ${[file, ...flags].join(' ')}`)
     const quiet = { ...world, print: () => {} }
     const code = await command(['run', file, ...flags, '--out', join(folder, name)], quiet)
     if (code !== 0) return code
+    seconds.push(`${((performance.now() - begun) / 1000).toFixed(0)} s ${during[name]}`)
   }
   const before = answersOf(join(folder, 'before'))
   const after = answersOf(join(folder, 'after'))
@@ -33,6 +36,8 @@ async function start(words: readonly string[], world: World): Promise<number> {
   world.print(
     `Right answers to ${after.asked} unseen questions: ${percent(before.right)} before, ${percent(after.right)} after training.`,
   )
+  const { FLOW_SET_UP_SECONDS: setUp } = world.environment
+  world.print(`Time: ${[...(setUp === undefined ? [] : [`${setUp} s to set up`]), ...seconds].join(', ')}.`)
   world.print(`Curves and completions with their frames: ${join(folder, 'train/report.html')}`)
   world.print(
     'Next: ask it an unseen question that it answered right, see what a run needs, train with other draws:',
@@ -44,6 +49,9 @@ async function start(words: readonly string[], world: World): Promise<number> {
   world.print(`  npx flow run ${graph('grpo')} --seed 1`)
   return 0
 }
+
+/** What each stage did, after its time. */
+const during = { before: 'to ask before', train: 'to train', after: 'to ask after' } as const
 
 function percent(share: number): string {
   return `${Math.round(100 * share)} %`

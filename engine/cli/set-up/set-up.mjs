@@ -48,7 +48,9 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
       await chromium(machine)
       await natsServer(machine)
     }
-    process.exitCode = await follow(process.argv.slice(2), machine.environment)
+    // `npm start` says it beside the time of the training
+    const FLOW_SET_UP_SECONDS = String(Math.round(process.uptime()))
+    process.exitCode = await follow(process.argv.slice(2), { ...machine.environment, FLOW_SET_UP_SECONDS })
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error
     console.error(`set-up: ${error.message}`)
