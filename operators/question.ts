@@ -184,6 +184,11 @@ export const outcomes: readonly Outcome[] = [
   'error',
 ]
 
+const failures: readonly FailureOutcome[] = ['clip-missing', 'clip-damaged', 'error']
+
+export const isFailure = (outcome: Outcome): outcome is FailureOutcome =>
+  failures.some(failure => failure === outcome)
+
 /** Whether a question is answered with a number: it has no options, and its answer is the true number. */
 export const isNumeric = ({
   letters,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { concat, defer, finalize, from, ignoreElements, merge, Subject } from 'rxjs'
 import { type Context, type Item, operator } from '../../engine/operator.ts'
 import { isObject, readJsonObject } from '../../engine/shared/json.ts'
-import type { QuestionWith } from '../question.ts'
+import { isFailure, type QuestionWith } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
 import { EvaluationError } from './evaluation-error.ts'
 import { countsField, setsOf } from './frame-counts.ts'
@@ -10,7 +10,7 @@ import { openedResults } from './results/opening.ts'
 import { type Origin, writeOrigin } from './results/origin.ts'
 import { recipeDigests, repeatsOf } from './results/recipe-fields.ts'
 import { writeReport } from './results/report.ts'
-import { isFailure, type Result, resultOf } from './results/result.ts'
+import { type Result, resultOf } from './results/result.ts'
 import {
   appendTiming,
   folderOfCount,

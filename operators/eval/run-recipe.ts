@@ -5,6 +5,7 @@ import { packageFolder } from '../../engine/shared/package-folder.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
 import { modelDigests } from '../model/digests.ts'
 import { drawingFields } from '../model/drawing-fields.ts'
+import { nodesAfter } from '../nodes-after.ts'
 import { digestOf } from '../question-digests.ts'
 import { type Recipe, scoringPrefix } from './results/recipe-fields.ts'
 import { scorerOf } from './scorers.ts'
@@ -100,17 +101,6 @@ export const scoringOf = (parts: readonly GraphPart[]): Recipe =>
       .filter(({ type }) => type === 'eval.score')
       .map(({ config }) => [`${scoringPrefix}scorer`, scorerOf(config)]),
   )
-
-/** The nodes that items of a node reach. */
-export function nodesAfter(name: string, parts: readonly GraphPart[]): GraphPart[] {
-  const reached = new Set([name])
-  for (let size = 0; size < reached.size; ) {
-    size = reached.size
-    for (const part of parts)
-      if (part.from.some(end => reached.has(end.slice(0, end.lastIndexOf('.'))))) reached.add(part.name)
-  }
-  return parts.filter(part => part.name !== name && part.kind === 'node' && reached.has(part.name))
-}
 
 /** Whether the answers of these nodes may depend on the true ones: an oracle's do, and nobody knows about a plugin's. */
 export const seesGold = (nodes: readonly GraphPart[]): boolean =>

@@ -1,10 +1,10 @@
 import { digestAt } from '../file-digests.ts'
-import type { Digests, Question } from '../question.ts'
+import { type Digests, isFailure, type Question } from '../question.ts'
 import { digestOf, goldDigest, questionDigest } from '../question-digests.ts'
 import type { ClipQuestions } from './clip-questions.ts'
 import type { OpenedResults } from './results/opening.ts'
 import { type Recipe, recipeDigests } from './results/recipe-fields.ts'
-import { isCurrent, isFailure, questionOf, type Result } from './results/result.ts'
+import { isCurrent, questionOf, type Result } from './results/result.ts'
 import { readResult, resultPath, setAside } from './results/store.ts'
 
 export interface LookUpSettings {

@@ -1,7 +1,7 @@
 import type { Finding, GraphPart } from '../../engine/operator.ts'
-import { troubleOf } from '../eval/results/trouble.ts'
-import { nodesAfter } from '../eval/run-recipe.ts'
+import { nodesAfter } from '../nodes-after.ts'
 import { type FailureOutcome, type Outcome, outcomes, type Question } from '../question.ts'
+import { troubleOf } from '../trouble.ts'
 
 /** Clips that are known to be broken, and what becomes of the questions about them. */
 export type BrokenClips = ReadonlyMap<string, FailureOutcome>

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeReport } from '../../operators/eval/results/report.ts'
-import { isFailure, type Result } from '../../operators/eval/results/result.ts'
+import type { Result } from '../../operators/eval/results/result.ts'
 import {
   agreeOnRecipe,
   putResult,
@@ -13,6 +13,7 @@ import {
   readResults,
   writeBenchmark,
 } from '../../operators/eval/results/store.ts'
+import { isFailure } from '../../operators/question.ts'
 
 const [from = '', count = '5000'] = process.argv.slice(2)
 const folder = mkdtempSync(join(tmpdir(), 'flow-page-'))

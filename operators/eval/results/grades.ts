@@ -1,4 +1,5 @@
-import { isFailure, type Result } from './result.ts'
+import { isFailure } from '../../question.ts'
+import type { Result } from './result.ts'
 
 /** The marks of answers that a judge grades, as MLVU reports them: the sum of two marks, from 2 to 10. */
 export interface Grades {

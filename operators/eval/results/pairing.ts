@@ -1,7 +1,8 @@
+import { isFailure } from '../../question.ts'
 import { EvaluationError } from '../evaluation-error.ts'
 import { byQuestion, meanWorth, standing } from './repeats.ts'
 import { instructionOf, wordsOf } from './report-items.ts'
-import { isFailure, type Result } from './result.ts'
+import type { Result } from './result.ts'
 import { readBenchmark, readResults } from './store.ts'
 
 /** A question that two evaluations asked alike. */

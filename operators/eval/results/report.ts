@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { replaceFile } from '../../../engine/shared/replace-file.ts'
 import type { Benchmark } from '../../read/benchmark-kinds.ts'
+import { troubleOf } from '../../trouble.ts'
 import { readOrigin } from './origin.ts'
 import { percent } from './percent.ts'
 import { writeEvents } from './report-events.ts'
@@ -10,7 +11,6 @@ import { embedSheets } from './report-sheets.ts'
 import { csv, markdown } from './report-text.ts'
 import { readRecipe, readResults, readTimings } from './store.ts'
 import { idsOfShard, type Summary, summarise } from './summary.ts'
-import { troubleOf } from './trouble.ts'
 
 /**
  * Writes `results.jsonl` in the order of the benchmark, and the report as JSON, CSV, Markdown and a page that holds

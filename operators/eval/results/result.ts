@@ -1,7 +1,7 @@
 import { isObject } from '../../../engine/shared/json.ts'
 import {
   type Digests,
-  type FailureOutcome,
+  isFailure,
   type Judgement,
   type OpenQuestion,
   type Outcome,
@@ -122,11 +122,6 @@ export function questionOf(result: Result): QuestionWith<'reply'> | QuestionWith
   if (isFailure(outcome)) return { ...base, failure: { outcome, message: message ?? '' } }
   return { ...base, reply: { text: output ?? '', tokens, finished } }
 }
-
-const failures: readonly FailureOutcome[] = ['clip-missing', 'clip-damaged', 'error']
-
-export const isFailure = (outcome: Outcome): outcome is FailureOutcome =>
-  failures.some(failure => failure === outcome)
 
 /** Why a value is no result; undefined for a result. A folder of results may come from elsewhere. */
 export const faultOf = (value: Readonly<Record<string, unknown>>): string | undefined => faultIn(value, shape)

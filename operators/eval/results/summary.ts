@@ -1,11 +1,11 @@
-import { type Outcome, outcomes } from '../../question.ts'
+import { isFailure, type Outcome, outcomes } from '../../question.ts'
 import type { Benchmark, Headline, Unions } from '../../read/benchmark-kinds.ts'
 import { videoMme } from '../official-scorers.ts'
 import { type Grades, gradesIn } from './grades.ts'
 import { noOrigin, type Origin, type Provenance, provenanceOf } from './origin.ts'
 import { repeatsOf } from './recipe-fields.ts'
 import { byQuestion, type Repeats, repeatsIn } from './repeats.ts'
-import { isFailure, type Result } from './result.ts'
+import type { Result } from './result.ts'
 import { clusteredMean, type Estimate } from './statistics.ts'
 import type { Recipe, Timing } from './store.ts'
 

@@ -1,7 +1,6 @@
-import { type Outcome, outcomes } from '../../question.ts'
-import { isFailure } from './result.ts'
+import { isFailure, type Outcome, outcomes } from './question.ts'
 
-/** Why the accuracy should not be trusted, or undefined. */
+/** Why an evaluation's accuracy should not be trusted, or undefined. */
 export function troubleOf(
   counts: Readonly<Record<Outcome, number>>,
   failOnError: number,
