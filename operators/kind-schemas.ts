@@ -13,22 +13,17 @@ const message: Schema = {
 const list = (description: string): Schema => ({ type: 'array', description })
 const object = (description: string): Schema => ({ type: 'object', description })
 
-const prompt: Schema = {
-  type: 'object',
-  description: 'A question ready for the language model.',
-  required: ['sample', 'text', 'ids', 'features'],
-  properties: {
-    sample: object('The question.'),
-    text: text('The rendered template.'),
-    ids: list('Token ids.'),
-    features: object('What the vision tower makes of the clip.'),
-  },
+const promptFields = {
+  sample: object('The question.'),
+  text: text('The rendered template.'),
+  ids: list('Token ids.'),
+  features: object('What the vision tower makes of the clip.'),
 }
 
 const completion: Schema = {
   type: 'object',
   description: 'One answer that the model wrote.',
-  required: ['ids', 'text', 'finished'],
+  required: ['ids'],
   properties: {
     ids: list('Token ids.'),
     text: text('The answer as text.'),
@@ -57,13 +52,19 @@ export const kindSchemas: Readonly<Record<string, Schema>> = {
       fields: { type: 'object', description: 'All other fields of the row.', default: {} },
     },
   },
-  prompt,
+  prompt: {
+    type: 'object',
+    description: 'A question ready for the language model.',
+    required: ['sample', 'text', 'ids', 'features'],
+    properties: promptFields,
+  },
+  // Groups from a file need no more for a reward than what it reads of these two.
   group: {
     type: 'object',
     description: 'The completions of one prompt.',
-    required: ['prompt', 'completions', 'policyVersion', 'generateSeconds'],
+    required: ['prompt', 'completions'],
     properties: {
-      prompt,
+      prompt: { type: 'object', description: 'What was asked.', properties: promptFields },
       completions: { type: 'array', description: 'The answers to the prompt.', items: completion },
       policyVersion: { type: 'integer', description: 'Updates that the weights had had.', minimum: 0 },
       generateSeconds: { type: 'number', description: 'Seconds that the answers took.' },
