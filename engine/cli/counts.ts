@@ -1,14 +1,14 @@
 import type { Plan, PlannedNode } from '../graph/plan.ts'
 import type { Status } from '../run/record/status.ts'
 
-/** Items of each node and the time that it worked, e.g. `short 7 of 12 kept (0.1 s)` for a node that drops items. */
+/** Items of each node and the time that it worked, e.g. `short 7 of 12 kept (0.1 s)` for a node that dropped items. */
 export function countsOf({ nodes, edges }: Status, plan: Plan): string {
   const planned = new Map(plan.nodes.map(node => [node.name, node]))
   return nodes
     .map(({ name, items, workSeconds }) => {
       const node = planned.get(name)
       const kept = node && mayKeepFewer(node) ? passedOn(name, edges) : undefined
-      const count = kept === undefined ? `${items}` : `${kept} of ${items} kept`
+      const count = kept === undefined || kept >= items ? `${items}` : `${kept} of ${items} kept`
       return `${name} ${count} (${workSeconds.toFixed(1)} s)`
     })
     .join('  ')

@@ -15,9 +15,9 @@ async function start(words: readonly string[], world: World): Promise<number> {
   /** The trained model. */
   const model = join(folder, 'train/checkpoints/last/policy')
   const stages = [
-    ['before', 'Asks the model that is trained already unseen questions.', graph('ask')],
+    ['before', 'Asks the model, before its training, questions that it has not seen.', graph('ask')],
     ['train', 'Trains it by GRPO on other questions.', graph('start'), ...words],
-    ['after', 'Asks the trained model the same unseen questions.', graph('ask'), '--set', `model=${model}`],
+    ['after', 'Asks the trained model the same questions.', graph('ask'), '--set', `model=${model}`],
   ] as const
   const seconds: string[] = []
   for (const [i, [name, what, file, ...flags]] of stages.entries()) {

@@ -1,7 +1,7 @@
 import type { Finding } from '../operator.ts'
 import { number } from '../shared/number.ts'
 import { lastResort, locate } from './flatten/flat.ts'
-import { paramAt } from './flatten/param-at.ts'
+import { paramAt, settingAt } from './flatten/param-at.ts'
 import type { PlannedNode } from './plan.ts'
 
 /** The share of its items that a node may skip. */
@@ -24,7 +24,7 @@ export function raisedBy({ raise }: Finding, nodes: readonly PlannedNode[]): str
   const at = raise && nodes.find(({ name }) => name === raise.node)?.at
   if (!at) return undefined
   const steps = ['config', raise.field]
-  return `${paramAt(at, steps) ?? locate(at, steps).path}=${raise.to}`
+  return `${settingAt(at, steps)}=${raise.to}`
 }
 
 /** How to let a node that may skip a share skip all that fails; undefined for another node, and where all fails. */
