@@ -50,7 +50,8 @@ export class Pipelines {
     } catch (error) {
       const fault = await told
       const messages = fault ? (await module.getCompilationInfo()).messages : []
-      throw kernelFault(text, messages, fault?.message ?? String(error))
+      const why = error instanceof Error ? error.message : String(error)
+      throw kernelFault(text, messages, fault?.message ?? why)
     }
   }
 
