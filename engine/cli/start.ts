@@ -59,8 +59,7 @@ function percent(share: number): string {
 
 /** The last line of metrics of an evaluation: how many questions were asked, and the share of right answers. */
 function answersOf(run: string): { asked: number; right: number } {
-  const line = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1) ?? ''
-  const metrics: Record<string, number> = JSON.parse(line)
+  const metrics = linesOf<Record<string, number>>(join(run, 'metrics.jsonl')).at(-1) ?? {}
   return { asked: metrics.step ?? 0, right: metrics['seen/accuracy'] ?? 0 }
 }
 

@@ -6,6 +6,7 @@ import { goldDigest, questionDigest } from '../question-digests.ts'
 import { thinkThenAnswer } from '../text/prompt.ts'
 import type { Benchmark, Finding, Headline, ListedQuestion, Unions } from './benchmark-kinds.ts'
 import { clipFaults } from './inspect-samples.ts'
+import { listed } from './listed.ts'
 import { type Located, locate } from './packed.ts'
 import { ReadError } from './read-error.ts'
 import { type Selection, selected, selectionFields } from './selection.ts'
@@ -173,8 +174,8 @@ async function brokenClips(
   isBrief = false,
 ): Promise<BrokenClips> {
   const broken = new Map<string, FailureOutcome>()
-  for (const { video } of questions) {
-    const state = broken.has(video) ? undefined : stateOf(video)
+  for (const video of new Set(questions.map(one => one.video))) {
+    const state = stateOf(video)
     if (state) broken.set(video, state === 'missing-clip' ? 'clip-missing' : 'clip-damaged')
   }
   if (isBrief) return broken
@@ -235,14 +236,11 @@ export function summarise(count: number, findings: readonly Finding[]): string[]
   const codes = [...new Set(findings.map(finding => finding.code))]
   const lines = codes.map(code => {
     const about = findings.filter(finding => finding.code === code).map(finding => finding.about)
-    const more = about.length > shown ? `, … and ${about.length - shown} more` : ''
     const meaning = code === 'unwinnable' ? ` (${unwinnable})` : ''
-    return `${about.length} ${code}${meaning}: ${about.slice(0, shown).join(', ')}${more}`
+    return `${about.length} ${code}${meaning}: ${listed(about)}`
   })
   return [`${count} questions`, ...lines]
 }
-
-const shown = 5
 
 const unwinnable = 'no right answer to compare with: whatever the model answers counts as wrong'
 

@@ -9,7 +9,8 @@ import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
 import { fileEnd } from '../video/file-end.ts'
 import { tooFewRows } from './enough-rows.ts'
-import { goldFaults, listed, noSolutions, placeOf, repeatedOptions, shown } from './solutions.ts'
+import { listed, shown } from './listed.ts'
+import { goldFaults, noSolutions, placeOf, repeatedOptions } from './solutions.ts'
 
 interface Settings {
   path: string

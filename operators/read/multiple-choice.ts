@@ -17,9 +17,11 @@ import {
   columnFields,
   columnsFor,
   letterFor,
+  type Parts,
   partsOf,
 } from './columns.ts'
 import { optionsIn } from './inline-options.ts'
+import { shown } from './listed.ts'
 import { clipPlaces, isOwn } from './own-question.ts'
 import { ReadError } from './read-error.ts'
 import { foundIn, RowFault } from './rows.ts'
@@ -98,33 +100,34 @@ export async function readMultipleChoice(settings: {
 }): Promise<ReadBenchmark> {
   const { path } = settings
   const name = settings.name || basename(path, extname(path))
-  const rows = await readTable(path)
-  if (rows.length === 0) throw new ReadError('no-questions', `${path}: no question in it`)
+  const table = await readTable(path)
+  if (table.length === 0) throw new ReadError('no-questions', `${path}: no question in it`)
   const columns = columnsFor(
     path,
-    rows.map(({ row }) => row),
+    table.map(({ row }) => row),
     settings.columns,
   )
+  const rows = table.map(placed => ({ ...placed, parts: partsOf(placed.row, columns) }))
   refuseUnanswered(rows, path, columns)
   const find = clipFinder(clipsOf(settings))
   const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find }))
   return { name, headline: 'micro', questions, excluded: [], findings: [] }
 }
 
-/** Rows told of one file. */
-const shown = 5
+/** A row, and what its columns hold. */
+interface ReadRow extends PlacedRow {
+  parts: Parts | RowFault
+}
 
 /**
  * Where some rows have an answer, one without is a fault: whatever the model said to it would count as wrong. A file in which no row has
  * one is asked for its answers alone.
  */
-function refuseUnanswered(rows: readonly PlacedRow[], path: string, columns: Columns): void {
-  const answer = (row: PlacedRow['row']) => {
-    const parts = partsOf(row, columns)
-    return parts instanceof RowFault ? 'told later' : (parts.answer ?? undefined)
-  }
+function refuseUnanswered(rows: readonly ReadRow[], path: string, columns: Columns): void {
   const name = columns.answer ?? 'answer'
-  const lacking = rows.filter(({ row }) => answer(row) === undefined)
+  const lacking = rows.filter(
+    ({ parts }) => !(parts instanceof RowFault) && (parts.answer ?? undefined) === undefined,
+  )
   if (lacking.length === 0 || lacking.length === rows.length) return
   const lines = lacking.slice(0, shown).map(({ where, row }) => {
     const meant = nearest(
@@ -141,14 +144,13 @@ function refuseUnanswered(rows: readonly PlacedRow[], path: string, columns: Col
 }
 
 function questionOf(
-  { where, row }: PlacedRow,
+  { where, row, parts }: ReadRow,
   benchmark: string,
   settings: Omit<Settings, 'columns'> & { columns: Columns; find: FindClip },
 ) {
   const refuse = ({ rule, found }: RowFault): never => {
     throw new ReadError('bad-question', `${where}: ${rule}${found && `, ${found}`}`)
   }
-  const parts = partsOf(row, settings.columns)
   if (parts instanceof RowFault) return refuse(parts)
   const { video, question: words, answer: said, names } = parts
   if (typeof words !== 'string')

@@ -1,4 +1,3 @@
-import { nearest } from '../../engine/graph/did-you-mean.ts'
 import { operator, type SourceItem } from '../../engine/operator.ts'
 import { dirname } from '../../engine/platform/paths.ts'
 import { inside } from '../../engine/shared/inside.ts'
@@ -9,7 +8,7 @@ import { type AnswerForm, columnFields, columnsFor } from './columns.ts'
 import { epochFields, inEpochs } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { dataRows, isOwn, ownSample } from './own-question.ts'
-import { found, foundIn, lineRows, type Row, RowFault, rowsMemory, samplesOf } from './rows.ts'
+import { found, foundIn, lineRows, type Row, RowFault, renameHint, rowsMemory, samplesOf } from './rows.ts'
 
 export default operator({
   summary:
@@ -82,8 +81,7 @@ function sampleOf(row: Record<string, unknown>, root: string): Sample | RowFault
   const { problem, solution, video_filename, ...fields } = row
   if (problem === undefined && video_filename === undefined) {
     const rule = 'must have problem and video_filename, or video and question'
-    const meant = row.video === undefined ? undefined : nearest('question', Object.keys(row))
-    const said = meant === undefined ? '' : `; is the field "${meant}" meant? rename it to "question"`
+    const said = row.video === undefined ? '' : renameHint(row, 'question')
     return new RowFault(rule, `found ${Object.keys(row).join(', ') || 'no field'}${said}`)
   }
   if (typeof problem !== 'string') return new RowFault('problem: must be text', foundIn(row, 'problem'))

@@ -140,10 +140,13 @@ const mostShown = 200
 
 /** The same of a field that may be missing; with the field of the row that was most likely meant by its name. */
 export function foundIn(row: Readonly<Record<string, unknown>>, name: string): string {
-  const meant = row[name] === undefined ? nearest(name, Object.keys(row)) : undefined
-  return (
-    found(row[name]) + (meant === undefined ? '' : `; is the field "${meant}" meant? rename it to "${name}"`)
-  )
+  return found(row[name]) + (row[name] === undefined ? renameHint(row, name) : '')
+}
+
+/** The field of a row that was most likely meant by a name, as the end of a message. */
+export function renameHint(row: Readonly<Record<string, unknown>>, name: string): string {
+  const meant = nearest(name, Object.keys(row))
+  return meant === undefined ? '' : `; is the field "${meant}" meant? rename it to "${name}"`
 }
 
 /** The text of a file and the objects parsed from it. */

@@ -5,14 +5,9 @@ import type { Sample } from '../kinds.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { strip } from '../text/python.ts'
 import { optionsIn } from './inline-options.ts'
+import { listed } from './listed.ts'
 
 type Samples = readonly SourceItem<Sample>[]
-
-/** Faults told of one kind. */
-export const shown = 5
-
-export const listed = (all: readonly string[]): string =>
-  all.slice(0, shown).join(', ') + (all.length > shown ? `, … and ${all.length - shown} more` : '')
 
 /** File and line of a sample, as the config names the file; else its key. */
 export const placeOf = ({ key, place }: SourceItem<Sample>): string => place ?? `row ${key}`

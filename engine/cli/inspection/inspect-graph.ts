@@ -1,5 +1,5 @@
 import { inspectPlan } from '../../graph/inspect.ts'
-import { knobsOf, knownBytes, planMemory } from '../../graph/memory.ts'
+import { knobsOf, planMemory } from '../../graph/memory.ts'
 import type { Plan, Registry } from '../../graph/plan.ts'
 import type { Problem } from '../../graph/problem.ts'
 import { showBytes } from '../../shared/bytes.ts'
@@ -38,13 +38,12 @@ function fitIn(
   bytes: number,
 ): { remark?: string; problem?: Problem } {
   if (bytes === 0) return {}
-  const plans = planMemory(plan)
-  const needed = knownBytes(bytes, plans)
+  const needed = showBytes(bytes)
   if (!memory) return { remark: `memory: plans ${needed}; what the GPU has is not known` }
   const has = showBytes(memory.bytes)
   const remark = `memory: plans ${needed} of ${has} (${memory.name})`
   if (bytes <= memory.bytes) return { remark }
-  const details = knobsOf(plans)
+  const details = knobsOf(planMemory(plan))
     .slice(0, 4)
     .map(({ part, what, bytes, knob }) => `${part} takes ${showBytes(bytes)} (${what}): lower ${knob}`)
   const rule = `must fit into ${has} (${memory.name})`

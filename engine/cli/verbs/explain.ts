@@ -38,9 +38,10 @@ export const explain: Verb = {
     print(plan.summary)
     print('edges')
     for (const line of table(edgeRows(plan), '  ')) print(line)
-    for (const line of memoryLines(planMemory(plan))) print(hide(line, plan.secrets))
+    const memory = planMemory(plan)
+    for (const line of memoryLines(memory)) print(hide(line, plan.secrets))
     for (const line of partLines(plan)) print(line)
-    if (workers.workers !== undefined) print(gpuLine(plan, { learners, ...workers }))
+    if (workers.workers !== undefined) print(gpuLine(plan, memory, { learners, ...workers }))
     if (learners > 1) for (const line of learnerLines(plan, learners)) print(hide(line, plan.secrets))
     return 0
   },
@@ -89,11 +90,11 @@ function partLines(plan: Plan): string[] {
 }
 
 /** What all processes take on one GPU. */
-function gpuLine(plan: Plan, processes: Processes): string {
+function gpuLine(plan: Plan, memory: MemoryPlan, processes: Processes): string {
   if (plan.parts.length === 0) return 'no worker takes any: the graph states no "parts"; --part names one'
   const { gpus = [] } = processes
   const where = new Set(gpus).size > 1 ? 'on the GPU that takes most' : 'on one GPU'
-  const sum = knownBytes(bytesOnGpu(plan, processes), planMemory(plan))
+  const sum = knownBytes(bytesOnGpu(plan, processes), memory)
   return `  all processes together, ${where}: ${sum}`
 }
 

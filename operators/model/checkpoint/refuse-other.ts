@@ -24,16 +24,13 @@ export function refuseOther(path: string): void {
       'an adapter (LoRA)',
       `name the model that it belongs to, and this one as "adapter", e.g. --set resources.policy.config.adapter=${path}`,
     )
-  const adapter = readdirSync(path)
-    .slice(0, 1000)
-    .map(name => join(path, name))
-    .find(each => existsSync(join(each, 'adapter_config.json')))
+  const adapter = entriesOf(path).find(each => existsSync(join(each, 'adapter_config.json')))
   if (adapter !== undefined)
     refuse(
       `a folder around an adapter (LoRA), ${adapter}`,
       `add it to its model: npx --no flow run flow:merge.json --set model=${baseOf(adapter)} --set adapter=${adapter} --set folder=MERGED; then name MERGED`,
     )
-  const inside = [path, join(path, 'checkpoints/last')].flatMap(checkpointsIn)[0]
+  const [inside] = [path, join(path, 'checkpoints/last')].flatMap(checkpointsIn)
   if (inside !== undefined) refuse('a folder around one', `write ${inside}`)
 }
 
@@ -51,8 +48,12 @@ function baseOf(adapter: string): string {
 
 function checkpointsIn(folder: string): string[] {
   if (!existsSync(folder)) return []
-  const found = readdirSync(folder)
+  return entriesOf(folder)
+    .filter(each => existsSync(join(each, 'config.json')))
+    .sort()
+}
+
+const entriesOf = (folder: string): string[] =>
+  readdirSync(folder)
     .slice(0, 1000)
     .map(name => join(folder, name))
-  return found.filter(each => existsSync(join(each, 'config.json'))).sort()
-}

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command, verbs } from '../../../engine/cli/command.ts'
-import { graphText, testBed } from '../support.ts'
+import { verbs } from '../../../engine/cli/command.ts'
+import { graphText } from '../support.ts'
+import { callerWith } from './caller.ts'
 
 /** Ways in which a file is broken. */
 const breaks: Readonly<Record<string, (path: string) => void>> = {
@@ -26,16 +27,7 @@ const broken = (path: string, how: string): void => {
   breaks[how](path)
 }
 
-async function call(...words: string[]): Promise<{ code: number; text: string }> {
-  let text = ''
-  const say = (line: string) => {
-    text += `${line}\n`
-  }
-  const { registry } = testBed()
-  const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
-  const code = await command(words, { ...world, prepare: async () => {} })
-  return { code, text }
-}
+const call = callerWith()
 
 const nodes = {
   count: { operator: 'range', config: { count: 9 } },

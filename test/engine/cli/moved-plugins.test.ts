@@ -2,20 +2,11 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { command } from '../../../engine/cli/command.ts'
 import { movedPlugins } from '../../../engine/cli/moved-plugins.ts'
-import { graphText, testBed } from '../support.ts'
+import { graphText } from '../support.ts'
+import { callerWith } from './caller.ts'
 
-async function call(...words: string[]): Promise<{ code: number; text: string }> {
-  let text = ''
-  const say = (line: string) => {
-    text += `${line}\n`
-  }
-  const { registry } = testBed()
-  const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
-  const code = await command(words, { ...world, prepare: async () => {} })
-  return { code, text }
-}
+const call = callerWith()
 
 const plugin = (name: string) => `import { part } from './part.mjs'
 export const api = 1

@@ -17,11 +17,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
 import { changedJson } from '../../json-changes.ts'
 import { pickOf, type Random, randomOf } from '../run/random-graph.ts'
-import { graphText, testBed } from '../support.ts'
+import { graphText } from '../support.ts'
+import { callerWith } from './caller.ts'
 
 const cases = Number(process.env.FLOW_CASES ?? 100)
 const firstSeed = Number(process.env.FLOW_SEED ?? 0) * 1_000_000
@@ -52,16 +52,7 @@ const sum = operator({
   },
 })
 
-async function call(...words: string[]): Promise<{ code: number; text: string }> {
-  let text = ''
-  const say = (line: string) => {
-    text += `${line}\n`
-  }
-  const { registry } = testBed({ operators: { sum } })
-  const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
-  const code = await command(words, { ...world, prepare: async () => {} })
-  return { code, text }
-}
+const call = callerWith({ operators: { sum } })
 
 const graph = graphText(
   {

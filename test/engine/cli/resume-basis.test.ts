@@ -2,9 +2,9 @@
 import { appendFileSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
-import { graphText, testBed } from '../support.ts'
+import { graphText } from '../support.ts'
+import { callerWith } from './caller.ts'
 
 /** Counts, and names a table. */
 const rows = operator({
@@ -39,16 +39,7 @@ const weigh = operator({
   }),
 })
 
-async function call(...words: string[]): Promise<{ code: number; text: string }> {
-  let text = ''
-  const say = (line: string) => {
-    text += `${line}\n`
-  }
-  const { registry } = testBed({ operators: { rows, weigh } })
-  const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
-  const code = await command(words, { ...world, prepare: async () => {} })
-  return { code, text }
-}
+const call = callerWith({ operators: { rows, weigh } })
 
 const table = Array.from({ length: 9 }, (_, i) => `{ "number": ${i}, "clip": "clips/${i % 2}.mp4" }\n`).join(
   '',

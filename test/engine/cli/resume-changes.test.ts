@@ -3,11 +3,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { defer, EMPTY } from 'rxjs'
 import t, { type Test } from 'tap'
-import { command } from '../../../engine/cli/command.ts'
 import { operator } from '../../../engine/operator.ts'
 import take from '../../../operators/stream/take.ts'
 import writeLines from '../../../operators/write/jsonl.ts'
-import { graphText, testBed } from '../support.ts'
+import { graphText } from '../support.ts'
+import { callerWith } from './caller.ts'
 
 /** Kernels that the GPU of the next run takes. */
 let family = 'gpu'
@@ -31,16 +31,7 @@ const rows = operator({
   }),
 })
 
-async function call(...words: string[]): Promise<{ code: number; text: string }> {
-  let text = ''
-  const say = (line: string) => {
-    text += `${line}\n`
-  }
-  const { registry } = testBed({ operators: { rows, 'stream.take': take, 'write.jsonl': writeLines } })
-  const world = { registry, environment: {}, screen: { write: () => {} }, print: say, complain: say }
-  const code = await command(words, { ...world, prepare: async () => {} })
-  return { code, text }
-}
+const call = callerWith({ operators: { rows, 'stream.take': take, 'write.jsonl': writeLines } })
 
 const table = (count: number) =>
   Array.from({ length: count }, (_, i) => `{ "number": ${i}, "clip": "clips/${i % 2}.mp4" }\n`).join('')
