@@ -22,7 +22,10 @@ export function laterFeatures(
   let isFreed = false
   const load = async () => {
     refuseFreed()
-    const made = await read()
+    const made = await read().catch(error => {
+      refuseFreed() // its file went with the item
+      throw error
+    })
     if (isFreed) device.freeTensor(made)
     refuseFreed()
     tensor.storage = made.storage

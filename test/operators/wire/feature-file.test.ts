@@ -7,7 +7,7 @@ import type { WireContext } from '../../../engine/operator.ts'
 import { openDevice } from '../../../kernels/device/device.ts'
 import { groupTeam } from '../../../operators/grpo/update-groups.ts'
 import type { Group } from '../../../operators/kinds.ts'
-import { loadFeatures } from '../../../operators/model/later-features.ts'
+import { laterFeatures, loadFeatures } from '../../../operators/model/later-features.ts'
 import { seenOf } from '../../../operators/model/moment-seconds.ts'
 import { forms } from '../../../operators/wire/index.ts'
 import { plainContext } from '../context.ts'
@@ -137,6 +137,17 @@ t.test('those of a group are read when they are loaded, once, and freed once', a
   await t.rejects(loading, /must be loaded before their item is released/)
   t.equal(device.liveBytes, before, 'what was being read is freed when it is there')
   t.same(readdirSync(folder), [])
+})
+
+t.test('a file that goes with its item while it is opened is told as the release of the item', async t => {
+  const { device } = await started(t)
+  let lose = () => {}
+  const lost = () => new Promise<never>((_, reject) => (lose = () => reject(new Error('found no file'))))
+  const { tensor, dispose } = laterFeatures(device, shape, lost)
+  const loading = loadFeatures({ features: tensor })
+  dispose()
+  lose()
+  await t.rejects(loading, /must be loaded before their item is released/)
 })
 
 t.test('features that could not be read are read by the next attempt', async t => {
