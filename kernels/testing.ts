@@ -1,6 +1,7 @@
 // `flow/testing` for kernels: compares what a kernel writes with its reference, on both families.
-import type { Family } from './device/adapter.ts'
+
 import { type Device, openDevice } from './device/device.ts'
+import type { Family } from './device/family.ts'
 import type { Tensor } from './device/tensor.ts'
 import { compile } from './plan/compile.ts'
 import type { CompiledRecording } from './plan/compiled-recording.ts'

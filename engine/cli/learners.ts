@@ -15,6 +15,7 @@ import { type Arguments, type Flag, UsageError } from './arguments.ts'
 import type { Seat } from './gpus.ts'
 import { formsOf } from './over-run.ts'
 import { storedPlugins } from './plug.ts'
+import { secondsIn } from './seconds-in.ts'
 import type { World } from './verb.ts'
 
 export const learnersFlag: Flag = {
@@ -111,14 +112,8 @@ function startOne(
     ...(from !== undefined && { from: resolve(from) }),
   }
   const name = `learner ${rank + 1} of ${size}${seat ? ` on ${seat.gpu}` : ''}`
-  const silentSeconds = readSilence(environment.FLOW_LEARNER_SECONDS ?? '60')
+  const silentSeconds = secondsIn('FLOW_LEARNER_SECONDS', environment)
   const member = new Member({ name, child, memory, log, silentSeconds, ...on })
   member.tell({ type: 'begin', ...beginning })
   return member
-}
-
-function readSilence(text: string): number {
-  const seconds = Number(text)
-  if (seconds >= 2) return seconds
-  throw new UsageError(`FLOW_LEARNER_SECONDS: must be a number of seconds, 2 or more, found "${text}"`)
 }

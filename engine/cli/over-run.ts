@@ -1,6 +1,6 @@
 // `flow run` as the home part of a graph over many processes.
 import { modelDigests } from '../../operators/model/digests.ts'
-import type { Plan, Registry } from '../graph/plan.ts'
+import type { Plan, PlannedNode, Registry } from '../graph/plan.ts'
 import { pluginsOf } from '../graph/plugins.ts'
 import type { Home } from '../over/home.ts'
 import type { RunLink } from '../run/summary.ts'
@@ -8,6 +8,7 @@ import { CodedError } from '../shared/errors.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
 import { gpusIn, type Seat, seatsOf } from './gpus.ts'
 import { modulePath, storedPlugins } from './plug.ts'
+import { secondsIn } from './seconds-in.ts'
 import type { World } from './verb.ts'
 
 export const overFlags = {
@@ -67,7 +68,7 @@ export async function overRun(
   // those of the graph stand in its text
   const plugins = storedPlugins(facts ?? {}).map(({ name }) => name)
   const controller = new AbortController()
-  const leaseSeconds = readSeconds(world.environment.FLOW_LEASE_SECONDS ?? '10')
+  const leaseSeconds = secondsIn('FLOW_LEASE_SECONDS', world.environment)
   let home: Home | undefined
   const lost = (part: string) =>
     home?.fail(new CodedError('no-workers', `no worker of part "${part}" is left`))
@@ -101,6 +102,12 @@ export async function overRun(
     throw error
   }
 }
+
+/** The nodes that run on this machine: with `--over`, workers elsewhere may run those of the parts. */
+export const ownNodes = ({ nodes, parts }: Plan, words: Arguments): readonly PlannedNode[] =>
+  words.last('over') === undefined
+    ? nodes
+    : nodes.filter(({ name }) => !parts.some(part => part.nodes.has(name)))
 
 async function startWorkers(
   plan: Plan,
@@ -175,10 +182,4 @@ export function workersOf(words: Arguments): { workers?: number; gpus?: readonly
 function readCount(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
   throw new UsageError(`--workers: must be a whole number above 0, found "${text}"`)
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text)
-  if (seconds >= 1) return seconds
-  throw new UsageError(`FLOW_LEASE_SECONDS: must be a number of seconds, 1 or more, found "${text}"`)
 }

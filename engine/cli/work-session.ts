@@ -18,6 +18,7 @@ import { makeFolder } from '../shared/files.ts'
 import { inside } from '../shared/inside.ts'
 import { readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
+import { refuseVariables } from './inspection/look-first.ts'
 import type { StoredPlugin } from './moved-plugins.ts'
 import { digestsOf, formsOf } from './over-run.ts'
 import { modulePath } from './plug.ts'
@@ -150,6 +151,8 @@ async function openSession(
   const plan = planOf(announcement, words, world)
   const part = cutParts(plan, formsOf(world.registry)).find(({ name }) => name === partName)
   if (!part) throw new CodedError('other-version', `run ${run}: its graph has no part "${partName}" here`)
+  const nodes = plan.nodes.filter(node => part.nodes.has(node.name))
+  await refuseVariables(plan, world.environment, nodes)
   await world.prepare(plan)
   await refuseOtherModels(plan, part, announcement)
   const name = words.name ?? `${hostname()}-${process.pid}`

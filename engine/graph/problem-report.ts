@@ -116,6 +116,7 @@ const usual: Readonly<Record<ProblemCode, string>> = {
   'pair-never-meets': 'drop or collect items before the ways part, or after they meet',
   'bad-sub-graph': 'correct the path, which is relative to this file',
   'bad-extends': 'correct the path, which is relative to this file',
+  'bad-variable': 'set it to what the rule says, or unset it',
   'cannot-run': 'mend what it names, or name another',
   'no-memory': 'lower the settings that are named, or take a GPU with more memory',
   'unconnected-output': 'connect it, or remove the node',

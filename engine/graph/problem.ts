@@ -69,6 +69,7 @@ export type ProblemCode =
   | 'pair-never-meets'
   | 'bad-sub-graph'
   | 'bad-extends'
+  | 'bad-variable'
   | 'cannot-run'
   | 'no-memory'
   | WarningCode

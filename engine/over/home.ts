@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Plan } from '../graph/plan.ts'
 import type { Durable } from '../operator.ts'
 import { RunError } from '../run/error.ts'
@@ -21,6 +22,9 @@ import { type Announcement, hostText, nearbyOf, ownVersion, statusOf, type Worke
 import { openServer, type Server } from './nats.ts'
 import { Pieces } from './pieces.ts'
 import { type RemoteHost, remoteRun } from './remote.ts'
+
+/** What a server that answers at all needs less than. */
+const silentMs = 2000
 
 export interface HomeOptions {
   readonly address: string
@@ -168,12 +172,22 @@ class HomePart implements Home, RunLink {
 
   async close(ended: boolean): Promise<void> {
     clearInterval(this.#announcing)
+    if (this.#announcement && ended) this.#announcement = { ...this.#announcement, status: 'ended' }
+    // before the streams go: who misses them looks here for the reason
+    const isTold = !ended || (await this.#isAnnounced())
     await this.#wire?.close()
     await rm(this.#nearby, { recursive: true, force: true })
-    if (this.#announcement && ended) this.#announcement = { ...this.#announcement, status: 'ended' }
-    if (ended)
-      await Promise.race([this.#announce().catch(() => {}), new Promise(done => setTimeout(done, 2000))])
+    if (!isTold) await this.#isAnnounced()
     await this.#server.close()
+  }
+
+  /** Announces the run once more, unless the server is silent. */
+  #isAnnounced(): Promise<boolean> {
+    const announced = this.#announce().then(
+      () => true,
+      () => false,
+    )
+    return Promise.race([announced, delay(silentMs, false, { ref: false })])
   }
 
   async #announce(): Promise<void> {

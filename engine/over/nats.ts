@@ -110,11 +110,14 @@ function finalFault(host: string, error: unknown): CodedError | undefined {
 const refused = (host: string, rule: string, about: { remedy: string; cause?: unknown }): CodedError =>
   new CodedError('server-refused', `${host}: ${rule}`, about)
 
+/** Whether a server answers that it has no stream or consumer of a run. */
+export const isOfUnknownRun = (error: unknown): boolean =>
+  /jetstream is not enabled|no responders|stream not found|consumer deleted/i.test(messageOf(error))
+
 function wordsOf(error: unknown): string {
   const words = messageOf(error)
   if (/insufficient (resources|storage)|no space/i.test(words))
     return `the disk of the server is full (${words}): items wait until it has room`
-  if (/jetstream is not enabled|no responders|stream not found|consumer deleted/i.test(words))
-    return `the server does not know the run (${words})`
+  if (isOfUnknownRun(error)) return `the server does not know the run (${words})`
   return `the server does not answer (${words})`
 }

@@ -32,6 +32,7 @@ import { orderOf } from './order-of.ts'
 import { encodeReply, replyMessages } from './packing.ts'
 import { wireContext } from './remote.ts'
 import { VersionGate } from './version-gate.ts'
+import { whileItRuns } from './while-it-runs.ts'
 import { callOf, WorkerCall } from './worker-call.ts'
 import { workerPlan } from './worker-plan.ts'
 
@@ -195,19 +196,16 @@ export class Worker implements RunLink {
   async #next({ signal }: Context): Promise<JsMsg | undefined> {
     const { server, announcement, part } = this.#options
     while (!this.#isOver && !signal.aborted) {
-      const message = await server
-        .again(async () => {
-          // the stream of an earlier start is gone: the session hears that from the announcement
-          if (this.#isOver || signal.aborted) return null
-          const consumer = await server.stream.consumers.get(streamOf(announcement), slugOf(part.name))
-          const asking = async () => (await consumer.info(true)).num_waiting
-          return (await this.#manners.mayTake(asking)) ? consumer.next({ expires: waitMs }) : null
-        })
-        .catch(error => {
-          if (this.#isOver || signal.aborted) return null
-          throw error
-        })
-      if (message) return message
+      const message = await whileItRuns(server, announcement, async () => {
+        if (this.#isOver || signal.aborted) return null
+        const consumer = await server.stream.consumers.get(streamOf(announcement), slugOf(part.name))
+        const asking = async () => (await consumer.info(true)).num_waiting
+        return (await this.#manners.mayTake(asking)) ? consumer.next({ expires: waitMs }) : null
+      }).catch(error => {
+        if (this.#isOver || signal.aborted) return null
+        throw error
+      })
+      if (message !== null) return message
     }
     return undefined
   }
@@ -265,7 +263,7 @@ export class Worker implements RunLink {
   async #send(order: Order, reply: Parameters<typeof encodeReply>): Promise<void> {
     const { server, announcement, name } = this.#options
     for (const { body, about } of replyMessages(order.id, name, encodeReply(...reply), server.mostBytes))
-      await server.again(async () => {
+      await whileItRuns(server, announcement, async () => {
         if (!this.#isLost) await server.stream.publish(doneOf(announcement), body, { headers: about })
       })
   }

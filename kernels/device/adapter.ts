@@ -1,8 +1,6 @@
 import { webGpu } from '#web-gpu'
 import { DeviceError } from './device-error.ts'
-
-/** The kernels' two families: `gpu` uses tiles and barriers, `cpu` one-subgroup workgroups with broadcasts. */
-export type Family = 'cpu' | 'gpu'
+import { type Family, statedFamily } from './family.ts'
 
 /**
  * How blocks of 16 × 16 float16 are multiplied: not at all, by a GPU's matrix units, or by loops that replace these, so that
@@ -22,10 +20,8 @@ export async function requestAdapter(wanted: string | undefined, trusted: boolea
 
 /** The family by `FLOW_KERNELS`, else the one that suits the adapter. */
 export function chosenFamily(adapter: GPUAdapter): Family {
-  const wanted = webGpu.setting('FLOW_KERNELS')
-  if (wanted === 'cpu' || wanted === 'gpu') return wanted
-  if (wanted) throw new DeviceError('bad-family', `FLOW_KERNELS: must be cpu or gpu, found ${wanted}`)
-  return isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
+  const usual = isSoftware(adapter) && adapter.features.has('subgroups') ? 'cpu' : 'gpu'
+  return statedFamily(webGpu.setting('FLOW_KERNELS')) ?? usual
 }
 
 /** Workgroup memory that kernels for matrix units may use: the largest tiles of products and of attention need less. */

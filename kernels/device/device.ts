@@ -5,7 +5,6 @@ import {
   chosenFamily,
   type DeviceOptions,
   type DeviceTraits,
-  type Family,
   infoOf,
   isSoftware,
   type MatrixUnits,
@@ -16,6 +15,7 @@ import {
 import { BufferPool } from './buffer-pool.ts'
 import { BusyClock } from './busy-clock.ts'
 import { DeviceError } from './device-error.ts'
+import type { Family } from './family.ts'
 import { fromFloat16Bits } from './float16.ts'
 import { gpuFault } from './kernel-fault.ts'
 import { Pipelines } from './pipelines.ts'

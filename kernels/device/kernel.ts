@@ -1,4 +1,5 @@
-import type { Family, MatrixUnits } from './adapter.ts'
+import type { MatrixUnits } from './adapter.ts'
+import type { Family } from './family.ts'
 
 /** A compute kernel as data. `code` is WGSL with an entry point `main`; `declare` writes the declarations before it. */
 export interface Kernel<P extends string = string, B extends string = string> {

@@ -7,6 +7,7 @@ import { makeFolder } from '../../engine/shared/files.ts'
 import { inside } from '../../engine/shared/inside.ts'
 import { replaceFile } from '../../engine/shared/replace-file.ts'
 import { type DownloadOptions, download } from './download.ts'
+import { hubAddress } from './hub-address.ts'
 import {
   cachedPath,
   commitOf,
@@ -68,7 +69,7 @@ export async function fetchRepository(id: HubId, options: FetchOptions = {}): Pr
 async function fetchOnline(id: HubId, title: string, options: FetchOptions): Promise<string> {
   const { environment = process.env, onProgress } = options
   const token = readToken(environment)
-  const hubUrl = (environment.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
+  const hubUrl = hubAddress(environment)
   const { datasetInfo, listFiles, modelInfo } = await import('@huggingface/hub')
   const about = { hubUrl, fetch: patientFetch(title, token, options) }
   const asked = { ...about, name: id.name, revision: id.revision, additionalFields: ['sha' as const] }

@@ -3,7 +3,7 @@ import { nearestHint } from '../../engine/graph/did-you-mean.ts'
 import type { Finding, Inspection, Outlines, SourceItem } from '../../engine/operator.ts'
 import { existsSync, readdir, stat } from '../../engine/platform/files.ts'
 import { basename, dirname } from '../../engine/platform/paths.ts'
-import { messageOf } from '../../engine/shared/errors.ts'
+import { codeOf, messageOf } from '../../engine/shared/errors.ts'
 import { BuiltinError, resolvePath } from '../builtin.ts'
 import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
@@ -161,10 +161,12 @@ export async function clipFaults(samples: readonly SourceItem<Sample>[]) {
     if (typeof state === 'object') faults.set(video, { ...state, row: placeOf(sample) })
     else (state === 'sound' ? sound : doubtful).push(video)
   }
-  const decoded = [...doubtful.slice(0, decodedDoubtful), ...sound.slice(0, decodedFirst)]
-  for (const video of decoded) {
+  let decoded = 0
+  for (const video of [...doubtful.slice(0, decodedDoubtful), ...sound.slice(0, decodedFirst)]) {
     const row = rows.get(video)
     const fault = row && (await decodeFault(video, row.value))
+    if (fault === 'no-ffmpeg') break
+    decoded++
     if (row && fault !== undefined)
       faults.set(video, {
         code: 'undecodable-clip',
@@ -172,16 +174,17 @@ export async function clipFaults(samples: readonly SourceItem<Sample>[]) {
         detail: fault.replace(`${video}: `, ''),
       })
   }
-  return { faults, count: rows.size, decoded: decoded.length }
+  return { faults, count: rows.size, decoded }
 }
 
+/** What is wrong with a clip as ffmpeg opens it. Where there is none, no clip is at fault: the check of the machine tells it once. */
 async function decodeFault(video: string, sample: Sample): Promise<string | undefined> {
   try {
     const clip = await codecs.openClip(video, sample, { deadlineSeconds: 20, folderFramesPerSecond: 3 })
     clip.close?.()
     return undefined
   } catch (error) {
-    return messageOf(error)
+    return codeOf(error) === 'no-ffmpeg' ? 'no-ffmpeg' : messageOf(error)
   }
 }
 

@@ -39,16 +39,24 @@ export async function progressFilter(): Promise<string> {
 
 async function search(named: string | undefined): Promise<Ffmpeg> {
   const candidates = named ? [named] : [await bundledPath(), 'ffmpeg']
+  let why = ''
   for (const path of candidates) {
-    const codecVersion = path === undefined ? undefined : await codecVersionOf(path)
-    if (path !== undefined && codecVersion !== undefined) return { path, codecVersion }
+    const found = path === undefined ? undefined : await versionOf(path)
+    if (path !== undefined && found?.codecVersion !== undefined)
+      return { path, codecVersion: found.codecVersion }
+    why = found?.why ?? why
   }
-  throw new VideoError(
-    'no-ffmpeg',
-    named
-      ? `FFMPEG_BIN names ${named}, which does not run as ffmpeg; unset it or name a working binary`
-      : 'no ffmpeg: looked for FFMPEG_BIN (not set), the npm package ffmpeg-static, and ffmpeg on PATH; any one of them will do',
-  )
+  const [message, remedy] = named
+    ? [
+        `FFMPEG_BIN: must be the path of an ffmpeg that runs, found "${named}": ${why}`,
+        'set FFMPEG_BIN to the path of an ffmpeg, or unset it to use the one on PATH',
+      ]
+    : [
+        'ffmpeg: must be there to read and write clips, found none: FFMPEG_BIN is not set, the npm package ffmpeg-static is not installed, and none runs on PATH',
+        'install ffmpeg ("npx flow set-up" does so), or set FFMPEG_BIN to its path',
+      ]
+  // no clip is at fault
+  throw new VideoError('no-ffmpeg', message, { remedy, ofMachine: true })
 }
 
 async function bundledPath(): Promise<string | undefined> {
@@ -62,12 +70,20 @@ async function bundledPath(): Promise<string | undefined> {
 
 const secondsForVersion = 60
 
-function codecVersionOf(path: string): Promise<number | undefined> {
+/** The version of an ffmpeg, or why it states none. */
+function versionOf(path: string): Promise<{ codecVersion?: number; why?: string }> {
   const limits = { timeout: secondsForVersion * 1000, killSignal: 'SIGKILL' } as const
   return new Promise(resolve => {
-    execFile(path, ['-version'], limits, (_, stdout) => {
+    execFile(path, ['-version'], limits, (error, stdout) => {
       const version = /^libavcodec\s+(\d+)\./m.exec(stdout)?.[1]
-      resolve(version === undefined ? undefined : Number(version))
+      resolve(version === undefined ? { why: whyNone(error) } : { codecVersion: Number(version) })
     })
   })
+}
+
+function whyNone(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'ENOENT') return 'nothing is there'
+  if (code === 'EACCES') return 'it is not a file that may be executed'
+  return 'it does not answer -version as ffmpeg does'
 }

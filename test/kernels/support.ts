@@ -1,7 +1,7 @@
 import type t from 'tap'
 import type { Test as Subtest } from 'tap'
-import type { Family } from '../../kernels/device/adapter.ts'
 import { type Device, openDevice } from '../../kernels/device/device.ts'
+import type { Family } from '../../kernels/device/family.ts'
 import type { ElementType, Tensor } from '../../kernels/device/tensor.ts'
 import { compile } from '../../kernels/plan/compile.ts'
 import { Recording } from '../../kernels/plan/recording.ts'

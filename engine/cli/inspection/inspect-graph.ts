@@ -7,18 +7,30 @@ import { bytesOnGpu } from '../process-memory.ts'
 import type { GpuMemory } from './gpu-memory.ts'
 import { lookAtPath, unwritable } from './named-paths.ts'
 import { uncheckedCode } from './unchecked-code.ts'
+import { variableProblems } from './variables.ts'
 
 /** Everything that a run of a checked graph would fail on, as far as it can be found without a device. */
 export async function inspectGraph(
   plan: Plan,
-  { memory, learners, registry }: { memory: GpuMemory | undefined; learners: number; registry: Registry },
+  {
+    memory,
+    learners,
+    registry,
+    environment,
+  }: {
+    memory: GpuMemory | undefined
+    learners: number
+    registry: Registry
+    environment: Readonly<Record<string, string | undefined>>
+  },
 ) {
+  const wrong = await variableProblems(plan, environment, plan.nodes)
   const { remarks, unchecked, problems, warnings } = await inspectPlan(plan, lookAtPath)
   const { remark, problem } = fitIn(plan, memory, bytesOnGpu(plan, { learners }))
   return {
     remarks: remark === undefined ? remarks : [...remarks, remark],
     unchecked: [...unchecked, ...uncheckedCode(plan, registry)],
-    problems: [...problems, ...runFolder(), ...(problem ? [problem] : [])],
+    problems: [...wrong, ...problems, ...runFolder(), ...(problem ? [problem] : [])],
     warnings,
   }
 }

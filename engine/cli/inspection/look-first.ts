@@ -1,17 +1,33 @@
 import { statSync } from 'node:fs'
 import { resolvePath } from '../../../operators/builtin.ts'
 import { inspectPlan, type LookAt } from '../../graph/inspect.ts'
-import type { Plan } from '../../graph/plan.ts'
+import type { Plan, PlannedNode } from '../../graph/plan.ts'
 import { GraphError } from '../../graph/problem.ts'
 import { lookAtPath } from './named-paths.ts'
+import { type Environment, variableProblems } from './variables.ts'
 
 /**
  * Refuses a plan that a run would fail on, in the words of `flow check`, before the run has a folder or a device: as far as
  * less than a second shows it. Data in long files is left to the run, which reads them anyway.
  */
-export async function lookFirst(plan: Plan): Promise<void> {
+export async function lookFirst(
+  plan: Plan,
+  environment: Environment,
+  nodes: readonly PlannedNode[],
+): Promise<void> {
+  const wrong = await variableProblems(plan, environment, nodes)
   const { problems } = await inspectPlan(plan, lookBriefly, { isBrief: true })
-  if (problems.length > 0) throw new GraphError(problems)
+  if (wrong.length + problems.length > 0) throw new GraphError([...wrong, ...problems])
+}
+
+/** Refuses variables of the environment that work on these nodes would fail on. */
+export async function refuseVariables(
+  plan: Plan,
+  environment: Environment,
+  nodes: readonly PlannedNode[],
+): Promise<void> {
+  const wrong = await variableProblems(plan, environment, nodes)
+  if (wrong.length > 0) throw new GraphError(wrong)
 }
 
 /** Bytes of a file that is read whole within about half a second. */

@@ -63,10 +63,19 @@ function whyUnreachable(path: string): string | undefined {
 
 /** What keeps a run from making or downloading data into the cache that a variable of the environment names. */
 function cacheFault(rule: string, folder: string, variable: string, how: string): ReturnType<LookAt> {
+  // the check of the variables tells it
+  if (variable === 'FLOW_CACHE' && fileAbove(folder) !== undefined) return 'later'
   const fault = unwritable(folder, 'folder')
   if (typeof fault !== 'object') return undefined
   const lines = fault.lines.map(line => `it is ${how} the cache, ${variable}: ${line}`)
   return { ...fault, rule, lines, remedy: `set ${variable} to a folder that you may write to` }
+}
+
+/** The file that stands at a path or above it, where a folder would have to be. */
+export function fileAbove(path: string): string | undefined {
+  let found = resolve(path)
+  while (!existsSync(found)) found = dirname(found)
+  return statSync(found).isDirectory() ? undefined : found
 }
 
 /** The name beside it that was most likely meant. */

@@ -1,4 +1,6 @@
+import { DeviceError } from '../../../kernels/device/device-error.ts'
 import { checkGraph } from '../../graph/check.ts'
+import type { Problem } from '../../graph/problem.ts'
 import { type ReportFormat, report } from '../../graph/problem-report.ts'
 import { readBytes } from '../../shared/bytes.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
@@ -7,7 +9,7 @@ import { inspectGraph } from '../inspection/inspect-graph.ts'
 import { learnersFlag, readLearners } from '../learners.ts'
 import { pluginFlags } from '../plug.ts'
 import { withShippedNames } from '../shipped-names.ts'
-import { gpuFlag, setFlag, type Verb } from '../verb.ts'
+import { gpuFlag, setFlag, type Verb, type World } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]
 
@@ -36,12 +38,12 @@ export const check: Verb = {
     const { registry, environment, print, complain } = world
     const file = onlyWord(words, 'graph file')
     const format = formats.find(name => name === words.last('format')) ?? 'text'
-    const memory = statedMemory(words) ?? gpuMemory(environment)
+    const { memory, unknown } = memoryOf(words, environment)
     const learners = readLearners(words) ?? 1
     const checked = checkGraph(file, registry, { set: words.all('set'), environment, learners })
     const { plan } = checked
-    const inspected = plan && (await inspectGraph(plan, { memory, learners, registry }))
-    const problems = [...checked.problems, ...(inspected?.problems ?? [])]
+    const inspected = plan && (await inspectGraph(plan, { memory, learners, registry, environment }))
+    const problems = [...unknown, ...checked.problems, ...(inspected?.problems ?? [])]
     const warnings = [...checked.warnings, ...(inspected?.warnings ?? [])]
     const text = report(problems, warnings, format)
     const isFine = problems.length === 0
@@ -62,6 +64,27 @@ export const check: Verb = {
     }
     return isFine ? 0 : 2
   },
+}
+
+/** The memory that counts, and what is wrong with the number or PCI id of the GPU that it would be of. */
+function memoryOf(
+  words: Arguments,
+  environment: World['environment'],
+): { memory: GpuMemory | undefined; unknown: Problem[] } {
+  try {
+    return { memory: statedMemory(words) ?? gpuMemory(environment), unknown: [] }
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error
+    const problem: Problem = {
+      code: 'bad-variable',
+      path: words.last('gpu') === undefined ? 'FLOW_ADAPTER' : '--gpu',
+      rule: 'must name a GPU of this machine',
+      found: JSON.stringify(environment.FLOW_ADAPTER),
+      details: [error.message],
+      remedy: 'give a number, a PCI id or part of a name that "npx flow adapters" shows',
+    }
+    return { memory: undefined, unknown: [problem] }
+  }
 }
 
 function statedMemory(words: Arguments): GpuMemory | undefined {

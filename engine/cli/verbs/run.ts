@@ -13,12 +13,12 @@ import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { countsOf } from '../counts.ts'
 import { shareGpus } from '../gpus.ts'
-import { lookFirst } from '../inspection/look-first.ts'
+import { lookFirst, refuseVariables } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
 import { scheduleLines } from '../new-schedule.ts'
-import { namedGpus, overFlags, overRun, workersOf } from '../over-run.ts'
+import { namedGpus, overFlags, overRun, ownNodes, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, type ProgressLine, progressLine } from '../progress.ts'
@@ -148,7 +148,7 @@ async function newRun(words: Arguments, { registry, environment, prepare }: Worl
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'), { learners, ...workersOf(words) })
   refuseRunIn(directory)
-  await lookFirst(plan)
+  await lookFirst(plan, environment, ownNodes(plan, words))
   const prepared = await prepare(plan)
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
@@ -179,6 +179,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     return undefined
   }
   const { directory, plan, seed } = past
+  await refuseVariables(plan, world.environment, ownNodes(plan, words))
   if (past.isLonger)
     for (const line of scheduleLines(past.begun, plan, readFacts(directory).steps)) world.print(line)
   refuseOverMemory(plan, words.last('memory'), { learners: learnersOf(past.facts), ...workersOf(words) })

@@ -161,7 +161,8 @@ t.test('without a working ffmpeg the error names the ways to have one', async t 
   process.env.FFMPEG_BIN = join(folder, 'nowhere')
   await t.rejects(openClip(clipPath, sampleOf(clipPath), openOptions), {
     code: 'no-ffmpeg',
-    message: /FFMPEG_BIN names .*nowhere, which does not run as ffmpeg/,
+    message:
+      /FFMPEG_BIN: must be the path of an ffmpeg that runs, found ".*nowhere": nothing is there: set FFMPEG_BIN/,
   })
   const { PATH } = process.env
   delete process.env.FFMPEG_BIN
