@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { pathFrom } from '../graph/file/extends.ts'
+import { whyUnread } from '../graph/missing-file.ts'
 import { apiVersion } from '../operator.ts'
+import { isObject } from '../shared/json.ts'
 import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 import type { NewFiles } from './new-kernel.ts'
@@ -41,11 +43,27 @@ const templates: Record<ModuleKind, (name: string, base: string) => Record<strin
 
 /** The base of a preset as its file names it; the command line names it from the working directory. */
 function baseFrom(folder: string, base: string): string {
-  if (!existsSync(pathFrom(join(process.cwd(), 'graph.json'), base)))
-    throw new UsageError(`--extends: must be a graph file, found ${base}`)
+  const file = pathFrom(join(process.cwd(), 'graph.json'), base)
+  const found = whyNoGraph(file)
+  if (found !== undefined)
+    throw new UsageError(
+      `--extends ${base}: must be a graph file, found ${found}`,
+      'give the path of a graph file, seen from the working directory, or flow:NAME of one in flow/graphs',
+    )
   if (base.startsWith('flow:')) return base
   const path = relative(folder, resolve(base))
   return path.startsWith('.') ? path : `./${path}`
+}
+
+/** What is at a path instead of a graph file. */
+function whyNoGraph(file: string): string | undefined {
+  try {
+    const graph: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    const isGraph = isObject(graph) && ('nodes' in graph || 'extends' in graph)
+    return isGraph ? undefined : 'JSON without "nodes" or "extends"'
+  } catch (error) {
+    return error instanceof SyntaxError ? 'a file that is not JSON' : whyUnread(file, error).why
+  }
 }
 
 /** The name of the file of an operator: `my-shout` for `my.shout`. */

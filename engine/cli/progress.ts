@@ -144,7 +144,7 @@ function account(now: () => number) {
       const seconds = state?.total === undefined ? undefined : clock.left(state.total)
       const pieces = [
         before || nodes,
-        ...numbersOf(entry),
+        ...numbersOf(entry, state?.of === undefined ? undefined : state.done),
         seconds === undefined || left !== undefined ? '' : `ETA ${duration(seconds)}`,
         left === undefined || left === 0 ? '' : `stopping: ${left} ${left === 1 ? 'item' : 'items'} to go`,
       ]
@@ -198,14 +198,23 @@ const shown = [
   ['tokens_per_second', 'tokens/s', 0],
 ] as const
 
-/** The metrics on the line; of means of rewards, which have a name before them, the accuracy. */
-function numbersOf(entry: Readonly<Record<string, unknown>>): string[] {
+/**
+ * The metrics on the line; of means of rewards, which have a name before them, the accuracy. `done`: how many items the line says are
+ * done. A mean is told before its last item is done, so it may be of more: then its own number stands beside it.
+ */
+function numbersOf(entry: Readonly<Record<string, unknown>>, done: number | undefined): string[] {
   const accuracies = Object.keys(entry).filter(
     key => key.endsWith('/accuracy') && !key.startsWith('rewards/'),
   )
-  return [...shown, ...accuracies.map(key => [key, key, 3] as const)].flatMap(([key, label, digits]) => {
+  const count = numberIn(entry, 'step')
+  const of = done === undefined || count === undefined || count === done ? '' : ` of ${count}`
+  const all = [
+    ...shown.map(one => [...one, ''] as const),
+    ...accuracies.map(key => [key, key, 3, of] as const),
+  ]
+  return all.flatMap(([key, label, digits, of]) => {
     const value = numberIn(entry, key)
-    return value === undefined ? [] : [`${label} ${format(value, digits)}`]
+    return value === undefined ? [] : [`${label} ${format(value, digits)}${of}`]
   })
 }
 

@@ -89,6 +89,14 @@ export function readAsked(folder: string): Asked | undefined {
   throw new CheckpointError({ code: 'bad-config', message })
 }
 
+/** Settings of flow's own graphs, such as `frames=8`, that ask the model of a checkpoint folder as its training did. */
+export function settingsAsTrained(folder: string): string[] {
+  const { frames: [frames] = [], tokens: [tokens] = [] } = readAsked(folder) ?? {}
+  return Object.entries({ [params.frames]: frames, [params.tokens]: tokens }).flatMap(([param, value]) =>
+    value === undefined ? [] : [`${param}=${value}`],
+  )
+}
+
 /** What a graph does otherwise than the training of its model, as one sentence; undefined if nothing. */
 export function askedOtherwise(
   trained: Asked,
@@ -116,6 +124,8 @@ const names = {
 } as const satisfies Readonly<Record<keyof Asked, string>>
 
 /** The params of flow's own graphs that set them. */
-const params: Readonly<Partial<Record<keyof Asked, string>>> = { frames: 'frames', tokens: 'maxNewTokens' }
+const params = { frames: 'frames', tokens: 'maxNewTokens', words: undefined } as const satisfies Readonly<
+  Record<keyof Asked, string | undefined>
+>
 
 const said = (values: readonly unknown[]): string => values.map(value => JSON.stringify(value)).join(' and ')

@@ -21,6 +21,8 @@ export interface ReadBenchmark {
   excluded: readonly { id: string; reason: string }[]
   /** Faults that the reader sees in the files; `findingsOf` adds those that the questions show. */
   findings: readonly Finding[]
+  /** What its rows are most likely not meant to be, for people. */
+  warnings?: readonly string[]
 }
 
 /** Config that all readers of benchmarks share. */
@@ -107,7 +109,7 @@ export function benchmarkStreams<Settings extends ReaderConfig>(
       refuseDoubles(benchmark)
       const asked = await selected(benchmark.questions, config)
       const located = await locate(resolvePath(config.path), asked)
-      for (const line of located.warnings) context.log(line, 'warn')
+      for (const line of [...(benchmark.warnings ?? []), ...located.warnings]) context.log(line, 'warn')
       return { ...benchmark, ...located }
     })
     return started
@@ -155,7 +157,7 @@ export async function inspectBenchmark<
   read: (settings: Settings & Worded) => Promise<ReadBenchmark>,
   { isBrief, name = '', parts = [] }: Pick<Outlines, 'isBrief' | 'name' | 'parts'> = {},
 ): Inspection {
-  const { questions: all, findings } = await read(worded(settings))
+  const { questions: all, findings, warnings: ofRows = [] } = await read(worded(settings))
   const asked = await selected(all, { ...everyQuestion, ...settings })
   const { questions, packed, warnings } = await locate(resolvePath(settings.path), asked)
   const ofShard = clipsOfShard(questions, settings.shard ?? '1/1').flatMap(([, list]) => list)
@@ -164,7 +166,7 @@ export async function inspectBenchmark<
   const unaskable = unaskableQuestions(ofShard, broken, name, parts)
   if (isBrief) return unaskable
   const found = [...findings, ...findingsOf(questions, packed)]
-  return [...summarise(questions.length, found), ...warnings, ...unaskable]
+  return [...summarise(questions.length, found), ...ofRows, ...warnings, ...unaskable]
 }
 
 /** The clips that are broken, as far as their files show it; a brief look asks only whether they are there and hold anything. */

@@ -23,7 +23,8 @@ interface Settings {
 
 /**
  * The remarks and findings of `flow check` about training data. All rows are read, and the size and the end of every clip;
- * ffmpeg decodes the first clips, and those that do not begin as a video does. A brief look asks whether the first clips are there.
+ * ffmpeg decodes the first clips, and those that do not begin as a video does. A brief look asks whether clips are there and hold
+ * anything.
  */
 export async function inspectSamples(
   { path, root, epochs, limit, columns }: Settings,
@@ -35,7 +36,7 @@ export async function inspectSamples(
   const samples = await read()
   if (isBrief)
     return [
-      ...(await noneThere(samples, root)),
+      ...(await absentClips(samples, root)),
       ...noSolutions(samples, columns),
       ...tooFewRows(samples.length, epochs, limit),
     ]
@@ -85,20 +86,32 @@ export async function inspectOne(value: Sample): Inspection {
   })
 }
 
-/** Clips that a brief look asks for. */
-const askedFirst = 64
+/** Clips that a brief look asks for: a disk tells of so many within a second. */
+const mostAsked = 10_000
 
-/** A finding if none of the first clips is there: the folder that their names start from is most likely another one. */
-async function noneThere(samples: readonly SourceItem<Sample>[], root: string): Promise<Finding[]> {
+/** A finding about the samples whose clips are not there or empty. Those after the first clips count as sound. */
+async function absentClips(samples: readonly SourceItem<Sample>[], root: string): Promise<Finding[]> {
+  const rows = [...firstRows(samples)].slice(0, mostAsked)
+  const stats = await Promise.all(rows.map(([video]) => stat(video).catch(() => undefined)))
   const faults = new Map<string, Fault>()
-  const first = samples.slice(0, askedFirst)
-  for (const sample of first) {
-    const { video } = sample.value
-    if (faults.has(video)) continue
-    if (await stat(video).catch(() => undefined)) return []
-    faults.set(video, { ...(await missing(video, faults.size < shown)), row: placeOf(sample) })
+  for (const [i, [video, sample]] of rows.entries()) {
+    const fault = await absence(video, stats[i], faults.size < shown)
+    if (fault) faults.set(video, { ...fault, row: placeOf(sample) })
   }
-  return [brokenClips(faults, first.length, first.length, root)]
+  const broken = samples.filter(({ value }) => faults.has(value.video))
+  return broken.length > 0 ? [brokenClips(faults, broken.length, samples.length, root)] : []
+}
+
+/** Each clip, and the first sample about it. */
+function firstRows(samples: readonly SourceItem<Sample>[]): Map<string, SourceItem<Sample>> {
+  const rows = new Map<string, SourceItem<Sample>>()
+  for (const sample of samples) if (!rows.has(sample.value.video)) rows.set(sample.value.video, sample)
+  return rows
+}
+
+async function absence(video: string, found: Awaited<ReturnType<typeof stat>> | undefined, isShown: boolean) {
+  if (!found) return missing(video, isShown)
+  return found.isFile() && found.size === 0 ? { code: 'empty-clip', detail: '' } : undefined
 }
 
 const missing = async (video: string, isShown: boolean) => ({
@@ -151,8 +164,7 @@ const decodedDoubtful = 8
 
 /** What is wrong with clips, as far as their files show it, and what ffmpeg says of some of them. */
 export async function clipFaults(samples: readonly SourceItem<Sample>[]) {
-  const rows = new Map<string, SourceItem<Sample>>()
-  for (const sample of samples) if (!rows.has(sample.value.video)) rows.set(sample.value.video, sample)
+  const rows = firstRows(samples)
   const faults = new Map<string, Fault>()
   const doubtful: string[] = []
   const sound: string[] = []
@@ -193,9 +205,9 @@ type State = 'sound' | 'doubtful' | { code: string; detail: string }
 /** What the size, the first bytes and the end of a clip say; `doubtful` if they say nothing. */
 async function stateOf(video: string, isShown: boolean): Promise<State> {
   const found = await stat(video).catch(() => undefined)
-  if (!found) return missing(video, isShown)
+  const absent = await absence(video, found, isShown)
+  if (absent || !found) return absent ?? 'doubtful'
   if (!found.isFile()) return 'doubtful'
-  if (found.size === 0) return { code: 'empty-clip', detail: '' }
   const end = await fileEnd(await Span.of(video))
   if (typeof end === 'object') return { code: 'cut-clip', detail: end.fault }
   return end === 'whole' ? 'sound' : 'doubtful'

@@ -1,9 +1,10 @@
 import { Buffer, createReadStream } from '../../engine/platform/files.ts'
 import { reasonOf } from '../../engine/shared/errors.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
+import { isUtf16 } from '../text/decode-text.ts'
 import { refuseOtherBytes } from './other-form.ts'
 import { ReadError } from './read-error.ts'
-import { notUtf8 } from './rows.ts'
+import { notUtf8, readText } from './rows.ts'
 
 export interface Line {
   text: string
@@ -14,7 +15,10 @@ export interface Line {
 /** Bytes of a line: one without an end would fill the memory. */
 const mostBytes = 2 ** 28
 
-/** The lines of a UTF-8 file that are not empty, without holding the file; a byte-order mark is skipped. */
+/**
+ * The lines of a UTF-8 file that are not empty, without holding the file; a byte-order mark is skipped. A file whose mark says that it is
+ * UTF-16 is read as a whole.
+ */
 export async function* linesOf(path: string): AsyncGenerator<Line> {
   refuseUnlessFile(path)
   const input = createReadStream(path)
@@ -31,7 +35,14 @@ export async function* linesOf(path: string): AsyncGenerator<Line> {
   }
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
-      if (number === 0 && held === 0) refuseOtherBytes(path, chunk)
+      if (number === 0 && held === 0) {
+        refuseOtherBytes(path, chunk)
+        if (isUtf16(chunk)) {
+          for (const [i, text] of (await readText(path)).split('\n').entries())
+            if (text.trim() !== '') yield { text, number: i + 1 }
+          return
+        }
+      }
       let start = 0
       for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
         pieces.push(chunk.subarray(start, end))

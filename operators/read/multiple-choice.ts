@@ -111,7 +111,8 @@ export async function readMultipleChoice(settings: {
   refuseUnanswered(rows, path, columns)
   const find = clipFinder(clipsOf(settings))
   const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find }))
-  return { name, headline: 'micro', questions, excluded: [], findings: [] }
+  const warnings = answersElsewhere(rows, columns)
+  return { name, headline: 'micro', questions, excluded: [], findings: [], warnings }
 }
 
 /** A row, and what its columns hold. */
@@ -125,15 +126,10 @@ interface ReadRow extends PlacedRow {
  */
 function refuseUnanswered(rows: readonly ReadRow[], path: string, columns: Columns): void {
   const name = columns.answer ?? 'answer'
-  const lacking = rows.filter(
-    ({ parts }) => !(parts instanceof RowFault) && (parts.answer ?? undefined) === undefined,
-  )
+  const lacking = rows.filter(isUnanswered)
   if (lacking.length === 0 || lacking.length === rows.length) return
   const lines = lacking.slice(0, shown).map(({ where, row }) => {
-    const meant = nearest(
-      name,
-      Object.keys(row).filter(one => one !== name),
-    )
+    const meant = meantFor(name, row)
     return `${where}: has no answer${meant === undefined ? '' : `; is "${meant}" meant as its answer?`}`
   })
   const more = lacking.length > shown ? [`… and ${lacking.length - shown} more`] : []
@@ -141,6 +137,27 @@ function refuseUnanswered(rows: readonly ReadRow[], path: string, columns: Colum
   const said = `${path}: ${lacking.length} of ${rows.length} questions have no right answer: ${why}`
   const remedy = `fill "${name}" in these rows, or leave them out`
   throw new ReadError('no-answer', [said, ...lines, ...more].join('\n'), { remedy })
+}
+
+const isUnanswered = ({ parts }: ReadRow): boolean =>
+  !(parts instanceof RowFault) && (parts.answer ?? undefined) === undefined
+
+/** The column of a row that was most likely meant by the name of the answer. */
+function meantFor(name: string, row: PlacedRow['row']): string | undefined {
+  const others = Object.keys(row).filter(one => one !== name)
+  return nearest(name, others) ?? nearest('solution', others)
+}
+
+/** A file without an answer may be asked for its answers alone, unless a column of it is named much like that of the answers. */
+function answersElsewhere(rows: readonly ReadRow[], columns: Columns): string[] {
+  const name = columns.answer ?? 'answer'
+  const [first] = rows
+  const meant = first && meantFor(name, first.row)
+  if (meant === undefined || !rows.every(isUnanswered)) return []
+  const setting = JSON.stringify({ ...columns, answer: meant })
+  return [
+    `no row has an answer in a column "${name}": is the column "${meant}" meant? --set columns='${setting}'`,
+  ]
 }
 
 function questionOf(

@@ -32,6 +32,9 @@ function decodedAs(encoding: string, bytes: Uint8Array): { text: string } | unde
   }
 }
 
+/** Whether a byte-order mark says that bytes are UTF-16. */
+export const isUtf16 = (bytes: Uint8Array): boolean => markedEncoding(bytes) !== undefined
+
 function markedEncoding([first, second]: Uint8Array): string | undefined {
   if (first === 0xff && second === 0xfe) return 'utf-16le'
   return first === 0xfe && second === 0xff ? 'utf-16be' : undefined

@@ -85,7 +85,10 @@ t.test('what flow new writes works and passes its own test', async t => {
   t.match(again.complaints, /copy\.json: must not be there yet/)
   for (const [words, complaint] of [
     ['preset other', /--extends: must name the graph that the preset extends/],
-    ['preset other --extends flow:presets/none.json', /must be a graph file, found flow:presets\/none\.json/],
+    [
+      'preset other --extends flow:presets/none.json',
+      /--extends flow:presets\/none\.json: must be a graph file, found no such file/,
+    ],
     ['operator my.other --extends copy.json', /--extends: is for a preset, not for an operator/],
   ] as const)
     t.match(node(flow, 'new', ...words.split(' ')).complaints, complaint)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { settingsAsTrained } from '../../../operators/model/asked.ts'
 import { inside } from '../../shared/inside.ts'
 import { isObject } from '../../shared/json.ts'
 import { number } from '../../shared/number.ts'
@@ -95,7 +96,8 @@ function nextOf(
     ...(typeof steps === 'number' ? [`${flowCommand} run --resume ${directory} --steps ${2 * steps}`] : []),
     ...models.map(name => {
       const model = inside(join(directory, 'checkpoints'), `${best?.checkpoint ?? newest}/${name}`)
-      return `${flowCommand} run flow:infer.json --set model=${model} --set video=CLIP --set question=QUESTION`
+      const settings = settingsAsTrained(model).map(one => ` --set ${one}`)
+      return `${flowCommand} run flow:infer.json --set model=${model}${settings.join('')} --set video=CLIP --set question=QUESTION`
     }),
   ]
 }

@@ -1,4 +1,4 @@
-import { type Mistake, mistake } from './mistake.ts'
+import { data, type Mistake, mistake } from './mistake.ts'
 
 const training = (data: string): string => `check flow:grpo.json --set data=${data}`
 
@@ -76,5 +76,15 @@ export const newcomerMistakes: readonly Mistake[] = [
       },
     }),
   }),
+  mistake('a plugin that is a folder', 'ops --plugin ./mine', {
+    'mine/operators.mjs': 'export const api = 1\n',
+    'mine/README.md': 'Operators.\n',
+  }),
+  mistake('a plugin that is not there', 'ops --plugin ./operaters.mjs', {
+    'operators.mjs': 'export const api = 1\n',
+  }),
+  mistake('a preset of a folder', 'new preset mine --extends presets', { 'presets/one.json': '{}' }),
+  mistake('a preset of data', 'new preset mine --extends rows.jsonl', data),
+  mistake('a preset of a graph that is not there', 'new preset mine --extends flow:grop.json'),
   mistake('more tokens than the model has positions', 'check flow:grpo.json --set maxNewTokens=100000'),
 ]

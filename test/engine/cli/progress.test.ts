@@ -120,6 +120,20 @@ t.test('means of rewards over the questions so far stand beside their number', a
   t.match(on.text(), /1 of 2 questions {2}seen\/accuracy 0.500\n$/)
 })
 
+t.test('a mean that is of more questions than are done says of how many', async t => {
+  const on = screen(true)
+  const line = progressLine(on, { now: () => 0 })
+  line.event({ type: 'progress', state: { done: 10, total: 40, of: 'questions' } })
+  line.event(record({ step: 11, 'seen/accuracy': 8 / 11 }))
+  line.event({ type: 'progress', state: { done: 11, total: 40, of: 'questions' } })
+  line.end()
+  const lines = on.text().trimEnd().split('\r\x1b[2K')
+  t.same(lines.slice(-2), [
+    '10 of 40 questions  seen/accuracy 0.727 of 11',
+    '11 of 40 questions  seen/accuracy 0.727  ETA 0s',
+  ])
+})
+
 t.test('a run that is stopped says how many items are still to come', async t => {
   const on = screen(true)
   const line = progressLine(on, { now: () => 0 })

@@ -69,6 +69,31 @@ t.test('questions of your own are read from a table with names in its first line
   )
 })
 
+t.test('a column named much like that of the answers is told where no row has an answer', async t => {
+  const rest = {
+    id: '',
+    task: '',
+    clips: '',
+    name: '',
+    instruction,
+    joint: '\n',
+    answerForm: 'letter' as const,
+  }
+  const warningsOf = async (names: string, columns = {}) => {
+    const text = `video,question,a,b,${names}\nx.mp4,Which?,red,blue,B\n`
+    const folder = write(t.testdir(), { 'mine.csv': text, 'x.mp4': '' })
+    return (await readMultipleChoice({ ...rest, columns, path: join(folder, 'mine.csv') })).warnings
+  }
+  const said = (meant: string, setting: string) => [
+    `no row has an answer in a column "answer": is the column "${meant}" meant? --set columns='${setting}'`,
+  ]
+  t.same(await warningsOf('anwser'), said('anwser', '{"answer":"anwser"}'))
+  const columns = { video: 'video' }
+  t.same(await warningsOf('anwser', columns), said('anwser', '{"video":"video","answer":"anwser"}'))
+  t.same(await warningsOf('answer'), [], 'an answer is there')
+  t.same(await warningsOf('note'), [], 'a file may be asked for its answers alone')
+})
+
 t.test(
   'questions of your own are read from JSON lines, with options in a list or in the question',
   async t => {

@@ -177,13 +177,11 @@ const dataFaults: readonly Fault[] = [
   },
   {
     name: 'a clip that is missing, one letter off',
-    needsTime: true,
     spoil: folder => rows(folder, [question('rad.mp4'), question('red.mp4')]),
     set: () => ['steps=2'],
   },
   {
     name: 'a clip that is empty',
-    needsTime: true,
     spoil: folder => writeFileSync(join(folder, 'clips/red.mp4'), ''),
   },
   {

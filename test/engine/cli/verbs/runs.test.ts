@@ -1,5 +1,5 @@
 // What flow ls, show and diff say about runs, and what --version says, also of runs that are torn or still going.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { command } from '../../../../engine/cli/command.ts'
@@ -149,6 +149,14 @@ t.test('show names the best checkpoint, the newest metrics, and the command to g
   )
   t.match(failed.text, /flow run \S*g\.json --seed 4 {3}# begins anew/)
   t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
+})
+
+t.test('show asks a model as its training did', async t => {
+  const asked = join(one, 'checkpoints/000004/policy/asked.json')
+  t.teardown(() => rmSync(asked))
+  writeFileSync(asked, JSON.stringify({ frames: [8], words: [' Answer.'], tokens: [48] }))
+  const { text } = await flow('show', one)
+  t.match(text, /--set model=\S+policy --set frames=8 --set maxNewTokens=48 --set video=CLIP/)
 })
 
 t.test('show without a run takes the newest in runs', async t => {
