@@ -3,31 +3,48 @@ import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { browser } from './browser.mjs'
-import { failure } from './machine.mjs'
+import { failure, SetUpError } from './machine.mjs'
 import { page } from './page.mjs'
+import { transpile } from './transpile.mjs'
 import { vendor } from './vendor.mjs'
 
 const folders = ['engine', 'operators', 'kernels', 'test']
 
-export async function build(machine) {
+/** With `quick`, what runs and the page of reports alone: neither types nor tests nor flow/browser. */
+export async function build(machine, { quick = false } = {}) {
   const { root } = machine
   // An installed package carries dist and no sources.
   if (!machine.exists(join(root, 'tsconfig.json'))) return
   vendor(root)
   const stamp = join(root, 'dist/.built')
-  const print = fingerprint(root)
-  if (machine.exists(stamp) && readFileSync(stamp, 'utf8') === print) return
+  const whole = fingerprint(root)
+  const wanted = quick ? `quick ${whole}` : whole
+  const made = machine.exists(stamp) ? readFileSync(stamp, 'utf8') : undefined
+  if (made === whole || made === wanted) return
+  if (quick) await compileQuickly(machine)
+  else await compile(machine)
+  await page(root)
+  if (!quick) await browser(root)
+  removeStale(root)
+  await machine.write(stamp, wanted)
+}
+
+async function compile(machine) {
   machine.say('compiling TypeScript (tsc)')
+  const { root } = machine
   const compiler = join(root, 'node_modules/typescript/bin/tsc')
   const result = await machine.run(process.execPath, [compiler, '-p', 'tsconfig.json'], {
     cwd: root,
     deadlineSeconds: 600,
   })
   if (result.status !== 0) throw failure('tsc found errors', result)
-  await page(root)
-  await browser(root)
-  removeStale(root)
-  await machine.write(stamp, print)
+}
+
+async function compileQuickly(machine) {
+  machine.say('compiling TypeScript (esbuild; npm run build also checks types and writes declarations)')
+  await transpile(machine.root).catch(error => {
+    throw new SetUpError(error.message)
+  })
 }
 
 /** Changes when any source, or what compiles it, changes. */

@@ -15,7 +15,7 @@ import { vulkan } from './vulkan.mjs'
  * Installs, then compiles. What a step lacks and may not install is reported for all steps at once, with the commands
  * that install it.
  */
-export async function setUp(machine, steps = { install: [packages, ffmpeg, vulkan], build }) {
+export async function setUp(machine, steps) {
   checkNode(process.versions.node)
   const missing = []
   for (const step of steps.install) {
@@ -42,9 +42,11 @@ export function instructions(missing) {
 if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   const machine = openMachine(fileURLToPath(new URL('../../../', import.meta.url)))
   try {
-    await setUp(machine)
+    const isTest = process.argv[2]?.endsWith('test/run.js')
+    const quickly = machine => build(machine, { quick: true })
+    await setUp(machine, { install: [packages, ffmpeg, vulkan], build: isTest ? build : quickly })
     // the tests alone open pages, and run graphs over many processes
-    if (process.argv[2]?.endsWith('test/run.js')) {
+    if (isTest) {
       await chromium(machine)
       await natsServer(machine)
     }

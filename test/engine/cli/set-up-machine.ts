@@ -46,7 +46,7 @@ export const {
   satisfies(wanted: Record<string, object>, installed: Record<string, object>): boolean
 } = await load('packages.mjs')
 export const build: {
-  build: Step
+  build(machine: Machine, how?: { quick: boolean }): Promise<void>
   fingerprint(root: string): string
   removeStale(root: string): void
 } = await load('build.mjs')
