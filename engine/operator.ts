@@ -83,6 +83,8 @@ export interface GraphPart {
   readonly type: string
   readonly config: Readonly<Record<string, unknown>>
   readonly from: readonly string[]
+  /** What `--set` changes to change a field of its config: a param of the graph, or a path. */
+  setting(field: string): string
 }
 
 /** The engine, as a running operator sees it. */

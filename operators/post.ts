@@ -108,7 +108,7 @@ async function followed(url: string, { headers, body, signal }: Request, source:
       throw new PostError(
         'failed',
         `${source}: must answer itself, redirects with status ${status} to ${location.slice(0, 300)}, ${fault}: ` +
-          'set url to it if you trust it',
+          '--set url=ADDRESS names it, if you trust it',
       )
   }
 }

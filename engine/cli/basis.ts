@@ -1,7 +1,7 @@
 // What a run depends on in addition to its graph: the data, models and plugins that it reads. A resumed run must find them as they
 // were, or its results are those of neither. Files are compared by size and content; of long ones and of clips, parts of it.
 import { type Dirent, existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname, extname, join, resolve, sep } from 'node:path'
+import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path'
 import { isVideo } from '../../operators/files/video-extensions.ts'
 import type { Plan, PlannedNode, PlannedResource } from '../graph/plan.ts'
 import { pluginsOf } from '../graph/plugins.ts'
@@ -73,11 +73,13 @@ function basisOf(plan: Plan, plugins: readonly StoredPlugin[]): Basis {
   for (const part of [...plan.resources, ...plan.nodes]) {
     const paths = readBy(part).filter(text => existsSync(text))
     const folders = paths.filter(isFolder)
-    for (const path of paths) {
-      if (isFolder(path)) addFolder(basis, path)
-      else add(basis, path)
-      if (isTable(path)) addClips(basis, path, [dirname(path), ...folders])
-    }
+    const files = paths.filter(path => !isFolder(path))
+    const tables = files.filter(isReadable)
+    for (const path of files) add(basis, path)
+    // beside a file of rows a folder is where its clips lie, among whatever else
+    const isOfData = files.length === 0 ? () => true : tables.length === 0 ? isMedia : isNamedIn(tables)
+    for (const folder of folders) addFolder(basis, folder, isOfData)
+    for (const table of tables) addClips(basis, table, [dirname(table), ...folders])
   }
   for (const plugin of withoutReplaced([...plugins, ...pluginsOf(plan.file)], plugins))
     for (const path of modulesOf(modulePlace(plugin))) add(basis, path)
@@ -97,8 +99,8 @@ function add(basis: Basis, path: string): void {
   if (basis.size < mostFiles) basis.set(resolve(path), describe(path))
 }
 
-/** All files in a folder and in those within it, links followed, but not those of this or another run. */
-function addFolder(basis: Basis, folder: string): void {
+/** The files of data in a folder and in those within it, links followed, but not those of this or another run. */
+function addFolder(basis: Basis, folder: string, isOfData: (path: string) => boolean): void {
   if (isAbove(folder)) return // a text that happens to name such a folder is no data
   const open = [folder]
   const seen = new Set<string>()
@@ -111,7 +113,7 @@ function addFolder(basis: Basis, folder: string): void {
       if (basis.size >= mostFiles) return
       if (skipped.has(name) || !existsSync(path)) continue
       if (isFolder(path)) open.push(path)
-      else add(basis, path)
+      else if (isOfData(relative(folder, path))) add(basis, path)
     }
   }
 }
@@ -137,11 +139,22 @@ function entriesOf(folder: string): Dirent[] {
   }
 }
 
+const isReadable = (path: string): boolean =>
+  isTable(path) && notAFile(path) === undefined && statSync(path).size <= largestTable
+
+/** The words of a table; some of them are names of clips. */
+const wordsOf = (table: string): string[] => readFileSync(table, 'utf8').split(/["',;\t\r\n]/)
+
+/** A file whose name, or that of a folder around it, is a word of a table, with or without its folder and its ending. */
+function isNamedIn(tables: readonly string[]): (path: string) => boolean {
+  const stem = (name: string) => basename(name, extname(name))
+  const named = new Set(tables.flatMap(wordsOf).map(stem))
+  return path => isMedia(path) && path.split(sep).some(step => named.has(stem(step)))
+}
+
 /** The clips inside one of the folders that the rows of a table name. */
 function addClips(basis: Basis, table: string, folders: readonly string[]): void {
-  if (notAFile(table) || statSync(table).size > largestTable) return
-  const text = readFileSync(table, 'utf8')
-  const names = new Set(text.split(/["',;\t\r\n]/).filter(isMedia))
+  const names = new Set(wordsOf(table).filter(isMedia))
   for (const name of names) {
     if (basis.size >= mostFiles) return
     const places = isInside(name) ? folders.map(folder => resolve(folder, name)) : []

@@ -3,7 +3,7 @@ import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
 import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import { foundAt, locate } from './flatten/flat.ts'
-import { originOf, paramAt } from './flatten/param-at.ts'
+import { asInGraph, originOf, paramAt } from './flatten/param-at.ts'
 import { type Followed, itemsAt, madeOf, UnmadeItem } from './follow.ts'
 import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
 import { type Problem, show } from './problem.ts'
@@ -52,7 +52,8 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
         const needing = neededBy(finding, part, plan.nodes)
-        const told = withSetting(needing ? sharpened(finding, needing) : finding, plan.nodes)
+        const named = inGraph(finding, part, type.config)
+        const told = withSetting(needing ? sharpened(named, needing) : named, plan.nodes)
         const by = needing ?? skips
         const fatal = isFatal(told, by)
         const [problem] = hideIn([problemOf(part, told, fatal ? by : undefined)], plan.secrets)
@@ -75,7 +76,8 @@ async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise
   const told = new Set<string>()
   const add = (node: PlannedNode, finding: Finding) => {
     const needing = neededBy(finding, node, nodes)
-    const told = needing ? sharpened(finding, needing) : finding
+    const named = inGraph(finding, node, node.operator.config)
+    const told = needing ? sharpened(named, needing) : named
     const by = needing ?? node
     const fatal = isFatal(told, by)
     const problem = hideIn([problemOf(node, told, fatal ? by : undefined)], secrets)
@@ -276,6 +278,13 @@ const sharpened = (finding: Finding, { name, operatorName }: PlannedNode): Findi
   ...finding,
   isWarning: false,
   lines: [...finding.lines, `node "${name}" (${operatorName}) needs it`],
+})
+
+/** A finding whose words name settings as the graph has them. */
+const inGraph = (finding: Finding, { at }: PlannedNode | PlannedResource, fields: Fields): Finding => ({
+  ...finding,
+  lines: finding.lines.map(line => asInGraph(line, at, fields)),
+  remedy: asInGraph(finding.remedy, at, fields),
 })
 
 /** A finding whose remedy says what to set on another node. */

@@ -3,6 +3,7 @@ import type { WireForm } from '../wire-form.ts'
 import type { EdgeTypes } from './checks/types.ts'
 import type { Schema } from './file/schema.ts'
 import type { Cadence, Locator, OnError, Wire } from './flatten/flat.ts'
+import { settingAt } from './flatten/param-at.ts'
 import type { Problem } from './problem.ts'
 import type { Secrets } from './secrets.ts'
 
@@ -107,12 +108,16 @@ export interface PlannedResource {
 /** The nodes and resources of a plan, as operators see them. */
 export function partsOf({ nodes, resources }: Plan): GraphPart[] {
   return [
-    ...nodes.map(({ name, scope, operatorName: type, config, wires }): GraphPart => {
+    ...nodes.map(({ name, scope, operatorName: type, config, wires, at }): GraphPart => {
       const from = wires.map(wire => `${wire.from.node}.${wire.from.port}`)
-      return { kind: 'node', name, scope, type, config, from }
+      return { kind: 'node', name, scope, type, config, from, setting: settingOf(`nodes.${name}`, at) }
     }),
-    ...resources.map(({ name, scope, resourceName: type, config }): GraphPart => {
-      return { kind: 'resource', name, scope, type, config, from: [] }
+    ...resources.map(({ name, scope, resourceName: type, config, at }): GraphPart => {
+      return { kind: 'resource', name, scope, type, config, from: [], setting: settingOf(`resources.${name}`, at) }
     }),
   ]
 }
+
+/** A node that stands for a part is in no file. */
+const settingOf = (path: string, at: Locator | undefined) => (field: string) =>
+  at ? settingAt(at, ['config', field]) : `${path}.config.${field}`

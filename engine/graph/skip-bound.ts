@@ -1,7 +1,7 @@
 import type { Finding } from '../operator.ts'
 import { number } from '../shared/number.ts'
-import { lastResort, locate } from './flatten/flat.ts'
-import { paramAt, settingAt } from './flatten/param-at.ts'
+import { lastResort } from './flatten/flat.ts'
+import { settingAt } from './flatten/param-at.ts'
 import type { PlannedNode } from './plan.ts'
 
 /** The share of its items that a node may skip. */
@@ -14,9 +14,8 @@ export function shareOf({ onError }: PlannedNode): number {
 export function boundOf({ name, at }: PlannedNode): { by: string; set: string } {
   const by = `onError of "${name}"`
   if (!at) return { by, set: `nodes.${name}.onError.skip` }
-  const param = paramAt(at, ['onError', 'skip'])
-  if (param !== undefined) return { by: `the param "${param}"`, set: param }
-  return { by, set: locate(at, ['onError', 'skip']).path }
+  const set = settingAt(at, ['onError', 'skip'])
+  return { by: set.includes('.') ? by : `the param "${set}"`, set }
 }
 
 /** The setting by which the command line raises what a finding says, e.g. `failOnError=0.5`. */

@@ -1,4 +1,5 @@
 import { inScope } from '../graph/checks/resources.ts'
+import { asInGraph } from '../graph/flatten/param-at.ts'
 import type { PlannedResource } from '../graph/plan.ts'
 import { messageOf } from '../shared/errors.ts'
 import { RunError } from './error.ts'
@@ -26,7 +27,7 @@ export class Resources {
     signal: AbortSignal,
     restore: (name: string) => Promise<void>,
   ): Promise<void> {
-    for (const { name, scope, resourceName, resource, config } of this.#planned) {
+    for (const { name, scope, resourceName, resource, config, at } of this.#planned) {
       if (signal.aborted) return
       const begin = performance.now()
       const context = resourceContext({ kind: 'resource', name, scope, signal }, services)
@@ -41,7 +42,8 @@ export class Resources {
         const seconds = ((performance.now() - begin) / 1000).toFixed(1)
         services.log(`${name}: opened (${resourceName}) in ${seconds} s`, 'debug', name)
       } catch (error) {
-        throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${messageOf(error)}`, {
+        const message = asInGraph(messageOf(error), at, resource.config)
+        throw new RunError('resource-failed', `resource "${name}" (${resourceName}): ${message}`, {
           node: name,
           cause: error,
         })

@@ -115,4 +115,4 @@ function rewardsOf(
   )
 }
 
-const orLeaveOut = ', or set missing to leave-out'
+const orLeaveOut = ', or --set missing=leave-out'

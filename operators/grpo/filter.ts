@@ -54,7 +54,7 @@ export default operator({
       if (isOver && !kept)
         throw new GroupError(
           'nothing-to-learn',
-          `the last ${dropped.value} groups were all dropped (mostDropped): keep is "${options.keep}"; look at the rewards, raise the temperature, or set exhausted to "keep"`,
+          `the last ${dropped.value} groups were all dropped (mostDropped): keep is "${options.keep}"; look at the rewards, raise the temperature, or --set exhausted=keep`,
         )
       return kept ? { ...group, droppedBefore } : undefined
     }

@@ -148,6 +148,6 @@ function samplerRow({ logProbs }: Completion): readonly number[] {
   if (logProbs) return logProbs
   throw new GroupError(
     'missing-log-probs',
-    'importance weights need the log-probabilities that completions were drawn with, but a completion has none; set importance to "none"',
+    'importance weights need the log-probabilities that completions were drawn with, but a completion has none; --set importance=none',
   )
 }

@@ -37,14 +37,14 @@ export default operator({
   async inspect({ beta, reference }) {
     if (beta === 0 || reference !== '') return []
     const rule = `must name the reference model: beta is ${beta}`
-    const remedy = 'name a resource of kind "model", e.g. a base-model, or set beta to 0'
+    const remedy = 'name a resource of kind "model", e.g. a base-model, or --set beta=0'
     return [{ field: 'reference', rule, lines: [], code: 'missing-reference', remedy }]
   },
   run: ({ groups }, config, context) => {
     if (config.beta > 0 && config.reference === '')
       throw new GroupError(
         'missing-reference',
-        `beta ${config.beta} needs a reference model, but reference is empty; name a model or set beta to 0`,
+        `beta ${config.beta} needs a reference model, but reference is empty; name a model or --set beta=0`,
       )
     return updateGroups(groups, config, context)
   },

@@ -58,7 +58,7 @@ export async function chatFaults(
 ): Promise<Finding[]> {
   if (model !== '') return url === '' ? [] : lookAtAddress(url, known)
   const rule = 'must name the model that judges'
-  return [{ field: 'model', rule, lines: [], code: 'bad-judge', remedy: 'set judgeModel' }]
+  return [{ field: 'model', rule, lines: [], code: 'bad-judge', remedy: 'name it: --set model=NAME' }]
 }
 
 const openAi = 'https://api.openai.com/v1'

@@ -19,11 +19,12 @@ export interface Asked {
 /** The file in a checkpoint folder. */
 export const askedName = 'asked.json'
 
-/** One way in which a node asks a model. `at`: the node and its field. */
+/** One way in which a node asks a model. `at`: the node and its field; `setting`: what `--set` changes, with this value. */
 interface Ask {
   readonly what: keyof Asked
   readonly at: string
   readonly value: unknown
+  readonly setting?: (value: unknown) => string
 }
 
 /** How the nodes of a graph ask the model that a resource holds. */
@@ -48,7 +49,9 @@ function asksOf(parts: readonly GraphPart[], resource: string): Ask[] {
 const uses = ({ kind, scope, config }: GraphPart, model: GraphPart): boolean =>
   kind === 'node' && scope.startsWith(model.scope) && config.model === model.name.slice(model.scope.length)
 
-function asksBy({ name, type, config }: GraphPart): Ask[] {
+function asksBy(part: GraphPart): Ask[] {
+  const { name, type, config } = part
+  const to = (field: string) => (value: unknown) => `${part.setting(field)}=${JSON.stringify(value)}`
   const { mode, count, counts, joint, instruction, maxNewTokens } = config
   const several = Array.isArray(counts) && counts.length > 0 ? counts : undefined
   switch (type) {
@@ -56,14 +59,21 @@ function asksBy({ name, type, config }: GraphPart): Ask[] {
     case 'eval.watch':
       if (mode !== 'count') return []
       return several
-        ? several.map((value: unknown) => ({ what: 'frames', at: `${name}.counts`, value }))
-        : [{ what: 'frames', at: `${name}.count`, value: count }]
+        ? several.map((value: unknown) => ({
+            what: 'frames',
+            at: `${name}.counts`,
+            value,
+            setting: before => to('counts')([before]),
+          }))
+        : [{ what: 'frames', at: `${name}.count`, value: count, setting: to('count') }]
     case 'model.encode':
       return [{ what: 'words', at: `${name}.joint and instruction`, value: `${joint}${instruction}` }]
     case 'model.generate':
     case 'model.answer':
     case 'eval.answer':
-      return [{ what: 'tokens', at: `${name}.maxNewTokens`, value: maxNewTokens }]
+      return [
+        { what: 'tokens', at: `${name}.maxNewTokens`, value: maxNewTokens, setting: to('maxNewTokens') },
+      ]
     default:
       return []
   }
@@ -91,8 +101,8 @@ export function readAsked(folder: string): Asked | undefined {
 
 /** Settings of flow's own graphs, such as `frames=8`, that ask the model of a checkpoint folder as its training did. */
 export function settingsAsTrained(folder: string): string[] {
-  const { frames: [frames] = [], tokens: [tokens] = [] } = readAsked(folder) ?? {}
-  return Object.entries({ [params.frames]: frames, [params.tokens]: tokens }).flatMap(([param, value]) =>
+  const { frames: [frames] = [], tokens: [maxNewTokens] = [] } = readAsked(folder) ?? {}
+  return Object.entries({ frames, maxNewTokens }).flatMap(([param, value]) =>
     value === undefined ? [] : [`${param}=${value}`],
   )
 }
@@ -104,12 +114,11 @@ export function askedOtherwise(
   resource: string,
 ): string | undefined {
   const [fewest = 0] = trained.tokens
-  const differences = asksOf(parts, resource).flatMap(({ what, at, value }) => {
+  const differences = asksOf(parts, resource).flatMap(({ what, at, value, setting }) => {
     const before: readonly unknown[] = trained[what]
     const isOther = what === 'tokens' ? Number(value) < fewest : !before.includes(value)
     if (before.length === 0 || !isOther) return []
-    const param = params[what]
-    const remedy = param === undefined ? '' : ` (--set ${param}=${before[0]})`
+    const remedy = setting === undefined ? '' : ` (--set ${setting(before[0])})`
     const now = `${names[what]} ${JSON.stringify(value)}, set by ${at}`
     return [`${now}, where training had ${said(before)}${remedy}`]
   })
@@ -122,10 +131,5 @@ const names = {
   words: 'words after a question',
   tokens: 'most tokens of an answer',
 } as const satisfies Readonly<Record<keyof Asked, string>>
-
-/** The params of flow's own graphs that set them. */
-const params = { frames: 'frames', tokens: 'maxNewTokens', words: undefined } as const satisfies Readonly<
-  Record<keyof Asked, string | undefined>
->
 
 const said = (values: readonly unknown[]): string => values.map(value => JSON.stringify(value)).join(' and ')

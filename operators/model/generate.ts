@@ -118,7 +118,7 @@ const sameFault = (count: number): Finding => ({
   lines: [`the most likely tokens are the same in all ${count} completions, so their rewards are equal`],
   code: 'equal-completions',
   isWarning: true,
-  remedy: 'set greedy to false, or count to 1',
+  remedy: '--set greedy=false, or --set count=1',
 })
 
 type Writer = (request: PromptRequest) => Promise<CompletionGroup>

@@ -18,7 +18,7 @@ export function tooFewRows(rows: number, epochs: number, limit: number): Finding
       lines: [`the data has ${rows} rows, and they are read in ${passes}`],
       code: 'too-few-rows',
       endsEarly: true,
-      remedy: `ask for less (fewer steps), or allow more passes: epochs=0 repeats the data`,
+      remedy: 'ask for less (fewer steps), or allow more passes: --set epochs=0 repeats the data',
     },
   ]
 }

@@ -147,13 +147,13 @@ function brokenClips(faults: ReadonlyMap<string, Fault>, items: number, of: numb
   for (const [video, { code, row, detail }] of faults)
     byCode.set(code, [...(byCode.get(code) ?? []), `${video} (${row}${detail && `: ${detail}`})`])
   const allMissing = items === of && byCode.size === 1 && byCode.has('missing-clip')
-  const place = `root to the folder that the names of the clips start from${root && `, which ${root} is not`}`
+  const place = `--set root=FOLDER, the one that the names of the clips start from${root && `, which ${root} is not`}`
   return {
     field: 'path',
     rule: 'must name clips that can be decoded',
     lines: [...byCode].map(([code, texts]) => `${texts.length} ${code}: ${listed(texts)}`),
     code: 'broken-clips',
-    remedy: allMissing ? `set ${place}` : 'put these clips in place, or leave their rows out',
+    remedy: allMissing ? place : 'put these clips in place, or leave their rows out',
     failing: { items, of },
   }
 }

@@ -32,14 +32,10 @@ export interface ExpandOptions {
 }
 
 /**
- * Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. `around` lists the files of
- * the graphs that this one is a part of.
+ * Reads a graph and puts the nodes of its sub-graphs in place of the nodes that name them. `within` is the node that this graph is
+ * as a sub-graph.
  */
-export function expand(
-  file: string,
-  options: ExpandOptions,
-  around: readonly string[] = [],
-): Level | undefined {
+export function expand(file: string, options: ExpandOptions, within?: Locator): Level | undefined {
   const { settings, environment, problems } = options
   const source = readSource(file, options.read, problems)
   if (!source) return undefined
@@ -51,7 +47,7 @@ export function expand(
   problems.push(...found.problems, ...graph.problems)
   const broken = checkStructure(source, graph, problems)
 
-  const at = (...path: Path): Locator => ({ source, path, graph })
+  const at = (...path: Path): Locator => ({ source, path, graph, ...(within && { within }) })
   const { value } = graph
   const level: Level = {
     summary: typeof value.summary === 'string' ? value.summary : '',
@@ -86,7 +82,7 @@ export function expand(
     }
     const inner = isBroken
       ? undefined
-      : expandSub({ name, path: part.graph, params: part.params, at: place }, options, [...around, file])
+      : expandSub({ name, path: part.graph, params: part.params, at: place }, options)
     subs.set(name, inner)
     if (inner) lift(name, inner, wiresOf(part.from, place), level, problems)
   }
@@ -138,11 +134,7 @@ interface SubGraphNode {
   at: Locator
 }
 
-function expandSub(
-  { name, path, params, at }: SubGraphNode,
-  options: ExpandOptions,
-  around: readonly string[],
-): Level | undefined {
+function expandSub({ name, path, params, at }: SubGraphNode, options: ExpandOptions): Level | undefined {
   const file = pathFrom(at.source.file, path)
   const bad = (rule: string, found: string, hint?: string) =>
     options.problems.push({
@@ -152,6 +144,7 @@ function expandSub(
       found,
       ...(hint !== undefined && { hint }),
     })
+  const around = filesAround(at)
   if (around.includes(file)) {
     bad('must not contain itself', [...around, file].join(' → '))
     return undefined
@@ -162,9 +155,15 @@ function expandSub(
   }
   const settings = { params: given, paths: pathsWithin(options.settings.paths, name) }
   try {
-    return expand(file, { ...options, settings }, around)
+    return expand(file, { ...options, settings }, at)
   } catch (error) {
     bad('must be a file that can be read', show(path), whyUnread(file, error).why)
     return undefined
   }
 }
+
+/** The files of a part and of the graphs that it is in, the outermost first. */
+const filesAround = ({ source, within }: Locator): string[] => [
+  ...(within ? filesAround(within) : []),
+  source.file,
+]

@@ -108,6 +108,8 @@ export interface Locator {
   source: Source
   path: Path
   graph: Interpolated
+  /** Of a part of a sub-graph: the node that is the sub-graph. */
+  within?: Locator
 }
 
 /** The value at a path for a message, unless it came from the environment. */

@@ -9,7 +9,10 @@ import { callerWith } from './caller.ts'
 /** Counts, and names a table. */
 const rows = operator({
   summary: 'Counts the rows of a table.',
-  config: { path: { type: 'string', description: 'A table.' } },
+  config: {
+    path: { type: 'string', description: 'A table.' },
+    root: { type: 'string', default: '', description: 'Where its clips lie.' },
+  },
   inputs: {},
   outputs: { numbers: 'number' },
   run: (_, { path }, context) => ({
@@ -104,3 +107,32 @@ t.test(
     t.match(await resume(), { code: 0 }, 'what the run itself wrote is no difference')
   },
 )
+
+t.test('of the folder in which clips lie, the clips that a table names count, and nothing else', async t => {
+  const folder = t.testdir({
+    'rows.csv': 'clip,answer\nred,A\nfilms/blue.mp4,A\nframes,B\n',
+    'red.mp4': 'red',
+    films: { 'blue.mp4': 'blue', 'green.mp4': 'green' },
+    frames: { '1.jpg': 'one', 'notes.txt': 'none' },
+    'other.json': '{}',
+    results: { 'report.html': 'one' },
+  })
+  const nodes = {
+    rows: { operator: 'rows', config: { path: join(folder, 'rows.csv'), root: folder } },
+    work: { operator: 'work', config: { failAt: 3 }, from: { numbers: 'rows.numbers' } },
+    end: { operator: 'collect', from: { items: 'work.numbers' } },
+  }
+  writeFileSync(join(folder, 'g.json'), graphText(nodes, { checkpoint: { every: 2 } }))
+  const run = join(folder, 'run')
+  t.match(await call('run', join(folder, 'g.json'), '--out', run), { code: 1, text: /item "3"/ })
+  const resume = () => call('run', '--resume', run, '--set', 'nodes.work.onError=skip')
+  for (const name of ['red.mp4', 'films/blue.mp4', 'frames/1.jpg', 'rows.csv']) {
+    const [change, back] = swap(join(folder, name), 'another clip')
+    change()
+    t.match(await resume(), { code: 2, text: new RegExp(`${name} was `) }, name)
+    back()
+  }
+  for (const name of ['films/green.mp4', 'frames/notes.txt', 'other.json', 'results/report.html'])
+    writeFileSync(join(folder, name), 'changed')
+  t.match(await resume(), { code: 0 })
+})
