@@ -48,7 +48,7 @@ function plannedSteps({ params }: Manifest): number | undefined {
 export const lastUpdates = 10
 
 /** The numbers for which a run was made: scores of an evaluation, or the newest rewards, or losses. */
-export function resultOf({ manifest, lines }: RunFacts): string {
+export function resultOf({ manifest, lines, progress }: RunFacts): string {
   const scores = scoresOf(manifest)
   if (scores.length > 0)
     return `accuracy ${scores.map(({ accuracy, questions }) => share(accuracy, questions)).join(', ')}`
@@ -58,10 +58,8 @@ export function resultOf({ manifest, lines }: RunFacts): string {
   const accuracies = Object.entries(newest).filter(
     ([name]) => name.endsWith('/accuracy') && !name.startsWith('rewards/'),
   )
-  return [
-    ...means,
-    ...accuracies.map(([name, value]) => `${name} ${share(value, curve ? undefined : newest.step)}`),
-  ].join(', ')
+  const asked = progress?.of === 'questions' ? progress.done : undefined
+  return [...means, ...accuracies.map(([name, value]) => `${name} ${share(value, asked)}`)].join(', ')
 }
 
 const share = (value: number | undefined, of: number | undefined): string =>

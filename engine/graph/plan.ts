@@ -113,7 +113,15 @@ export function partsOf({ nodes, resources }: Plan): GraphPart[] {
       return { kind: 'node', name, scope, type, config, from, setting: settingOf(`nodes.${name}`, at) }
     }),
     ...resources.map(({ name, scope, resourceName: type, config, at }): GraphPart => {
-      return { kind: 'resource', name, scope, type, config, from: [], setting: settingOf(`resources.${name}`, at) }
+      return {
+        kind: 'resource',
+        name,
+        scope,
+        type,
+        config,
+        from: [],
+        setting: settingOf(`resources.${name}`, at),
+      }
     }),
   ]
 }

@@ -49,7 +49,8 @@ export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given
     const path = key.split('.')
     if (isWithinSubGraph(graph.value, path)) continue
     const rule = setIn(graph.value, path, given.value) ?? setIn(graph.shown, path, given.value)
-    if (rule) graph.problems.push({ code: 'bad-set', ...given.problem, ...rule })
+    if (rule)
+      graph.problems.push({ code: 'bad-set', ...given.problem, ...rule, ...inSubGraph(graph.value, path) })
     graph.substituted.add(key)
     graph.holes.delete(key)
     graph.secrets.delete(key)
@@ -119,6 +120,18 @@ function setIn(
   else if (isObject(here)) here[last] = coerce(text, schemaAt(graphSchema, path))
   else return { rule: 'must be a path to a key of an object', found: show(path.join('.')) }
   return undefined
+}
+
+/** What may be meant by the name of a part that the graph does not have: one of its sub-graphs. */
+function inSubGraph(
+  { nodes }: Record<string, unknown>,
+  [section = '', ...path]: readonly string[],
+): Pick<Problem, 'remedy'> | undefined {
+  const subs = Object.entries(isObject(nodes) ? nodes : {}).flatMap(([name, node]) =>
+    isObject(node) && 'graph' in node ? [`${section}.${name}/${path.join('.')}`] : [],
+  )
+  if (section === 'checkpoint' || subs.length === 0) return undefined
+  return { remedy: `name a part of the graph, or one of a sub-graph: ${subs.join(', ')}` }
 }
 
 /** Whether the path names a node of a sub-graph, which takes it by `pathsWithin`. */

@@ -116,17 +116,22 @@ t.test('ls names graphs and models as people type them, and finds runs in folder
         'status.json': JSON.stringify({ progress: { done: 40, total: 40, of: 'questions' }, ...status }),
       },
     },
+    votes: {
+      'manifest.json': manifest({ started: '2026-01-03T00:00:00Z', status: 'completed' }),
+      'metrics.jsonl': '{"step":1,"best/accuracy":0.625}\n',
+    },
     'work-host-7': { epoch: { 'manifest.json': manifest({ part: 'rollouts' }) } },
   })
   const { text } = await flow('ls', place)
   const rows = text.trim().split('\n').slice(1)
-  t.equal(rows.length, 2, text)
+  t.equal(rows.length, 3, text)
   t.match(
     rows[0],
     /start-1\/train +completed +12 updates +reward 6\.5 +\S+ \S+ +flow:grpo\.json +builtin:cold-start, \/models\/judge$/,
     'the mean of the last ten',
   )
   t.match(rows[1], /after +completed +40 of 40 questions +accuracy 50\.0 % of 40 +.* \/elsewhere\/g\.json$/)
+  t.match(rows[2], / best\/accuracy 62\.5 % {2}/, 'a line of metrics is no number of questions')
   const shown = await flow('show', join(place, 'start-1/after'))
   t.match(shown.text, /result +own: micro accuracy 50\.0 %, 40 questions, in \/elsewhere\/out/)
   t.match(await flow('show', join(place, 'start-1')), { code: 2, text: /must be a run directory/ })
