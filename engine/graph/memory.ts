@@ -5,7 +5,7 @@ import { type Loop, loopsOf } from './checks/batches.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import type { ResolvedType } from './checks/types.ts'
 import { type End, endName, type Wire } from './flatten/flat.ts'
-import type { Plan, PlannedNode } from './plan.ts'
+import { type Plan, type PlannedNode, partsOf } from './plan.ts'
 
 /** The most memory that a run may take, part by part. */
 export interface MemoryPlan {
@@ -28,7 +28,7 @@ export interface MemoryRow {
   device: 'gpu' | 'host'
   /** Whether it stays allocated while other parts have their turn. */
   kept?: boolean
-  /** Path to lower for less of it, as `--set` takes it. */
+  /** What to lower for less of it, as `--set` takes it: a param or a path. */
   knob?: string
 }
 
@@ -39,11 +39,12 @@ export function planMemory(plan: Plan): MemoryPlan {
   const unknown: { part: string; why: string }[] = []
   const sizes = sizesOf(plan.resources)
   const outlines = outlinesOf(plan.resources)
-  const rowsOf = (section: string, name: string, uses: () => readonly MemoryUse[]): MemoryRow[] => {
+  const parts = new Map(partsOf(plan).map(part => [part.name, part]))
+  const rowsOf = (name: string, uses: () => readonly MemoryUse[]): MemoryRow[] => {
     try {
       return uses().map(({ knob, ...use }) => {
-        const path = knob && { knob: `${section}.${name}.config.${knob}` }
-        return { part: name, device: 'gpu', ...use, ...path }
+        const setting = knob && { knob: parts.get(name)?.setting(knob) ?? knob }
+        return { part: name, device: 'gpu', ...use, ...setting }
       })
     } catch (error) {
       unknown.push({ part: name, why: messageOf(error) })
@@ -51,11 +52,11 @@ export function planMemory(plan: Plan): MemoryPlan {
     }
   }
   const resources = plan.resources.flatMap(({ name, scope, resource, config }) =>
-    rowsOf('resources', name, () => resource.memory?.(config, sizes(scope), outlines(scope)) ?? []),
+    rowsOf(name, () => resource.memory?.(config, sizes(scope), outlines(scope)) ?? []),
   )
   const nodes = plan.nodes.flatMap(({ name, scope, operator, config }) => {
     const context = { sizes: sizes(scope), outline: outlines(scope), dims: dimsFor(name, plan, new Set()) }
-    return rowsOf('nodes', name, () => operator.memory?.(config, context) ?? [])
+    return rowsOf(name, () => operator.memory?.(config, context) ?? [])
   })
   const loops = loopsOf(plan.nodes)
   const edges = plan.nodes.flatMap(node => node.wires.map(wire => ({ node, wire })))
@@ -86,10 +87,6 @@ export function planMemory(plan: Plan): MemoryPlan {
 export function knownBytes(bytes: number, { unknown }: Pick<MemoryPlan, 'unknown'>): string {
   return bytes === 0 && unknown.length > 0 ? 'not known' : showBytes(bytes)
 }
-
-/** Rows that a setting can lower, largest first. */
-export const knobsOf = ({ rows }: MemoryPlan): MemoryRow[] =>
-  rows.filter(row => row.knob !== undefined && row.device === 'gpu').sort((a, b) => b.bytes - a.bytes)
 
 const total = (rows: readonly MemoryRow[], device: MemoryRow['device']): number =>
   rows.reduce((sum, row) => sum + (row.device === device ? row.bytes : 0), 0)

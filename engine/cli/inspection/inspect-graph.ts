@@ -1,8 +1,8 @@
 import { inspectPlan } from '../../graph/inspect.ts'
-import { knobsOf, planMemory } from '../../graph/memory.ts'
 import type { Plan, Registry } from '../../graph/plan.ts'
 import type { Problem } from '../../graph/problem.ts'
 import { showBytes } from '../../shared/bytes.ts'
+import { memoryAdvice } from '../memory-advice.ts'
 import { bytesOnGpu } from '../process-memory.ts'
 import type { GpuMemory } from './gpu-memory.ts'
 import { lookAtPath, unwritable } from './named-paths.ts'
@@ -55,12 +55,8 @@ function fitIn(
   const has = showBytes(memory.bytes)
   const remark = `memory: plans ${needed} of ${has} (${memory.name})`
   if (bytes <= memory.bytes) return { remark }
-  const details = knobsOf(planMemory(plan))
-    .slice(0, 4)
-    .map(({ part, what, bytes, knob }) => `${part} takes ${showBytes(bytes)} (${what}): lower ${knob}`)
+  const { lines: details, remedy } = memoryAdvice(plan)
   const rule = `must fit into ${has} (${memory.name})`
-  const remedy =
-    'lower what is named; params such as recompute=full or lora=16 do so; "flow explain" shows every part'
   return {
     remark,
     problem: { code: 'no-memory', path: plan.file, rule, found: `a plan of ${needed}`, details, remedy },

@@ -148,9 +148,9 @@ t.test(
       complaints,
       [
         '--memory: the run must fit into 6 GB, found a plan of 7 GB',
-        '  lower resources.big.config.gigabytes: big takes 5 GB (weights)',
-        '  lower nodes.uses.config.rows: uses takes 2 GB (activations)',
-        '    fix:  set a lower value for what is named; "flow explain" shows every part',
+        '  big takes 5 GB (weights): lower resources.big.config.gigabytes',
+        '  uses takes 2 GB (activations): lower nodes.uses.config.rows',
+        '    fix:  lower what is named; "flow explain" shows every part',
         '',
       ].join('\n'),
     )

@@ -69,7 +69,7 @@ t.test(
     const evaluation = partsIn('eval/own.json', ['data=q.csv', 'frameCounts=[4,16]'])
     t.match(
       askedOtherwise(trained, evaluation, 'evaluation/model'),
-      /frames of a clip 16, set by evaluation\/watch\.counts, where training had 4 \(--set frames=4\)$/,
+      /frames of a clip 16, set by evaluation\/watch\.counts, where training had 4 \(--set frameCounts=\[4\]\)$/,
     )
     const learned = askedIn(partsIn('coldstart.json'), 'model')
     t.same(learned, { frames: [8], words: [], tokens: [] }, 'conversations have their own words')
