@@ -228,6 +228,7 @@ function problemOf(
     rule,
     ...(field !== '' && foundAt(at.graph, path, shownWhole(config[field]))),
     ...(param !== undefined && { hint: originOf(param, config[field], at) }),
+    ...(failing && failing.items < failing.of && { isOfSome: true }),
     details: [...lines.slice(0, mostLines).map(line => `${line} [${code}]`), ...more],
     remedy: allowed === undefined ? remedy : `${remedy}; or ${allowed}`,
   }

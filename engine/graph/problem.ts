@@ -19,6 +19,8 @@ export interface Problem {
   remedy?: string
   /** Faults inside what the value names, one a line, each with its place. */
   details?: readonly string[]
+  /** It is of some of the items alone: a run fails when it reaches one. */
+  isOfSome?: boolean
   /** Of an edge: the types of its ends. */
   ends?: { from: TypedEnd; to: TypedEnd }
 }

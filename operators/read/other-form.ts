@@ -31,7 +31,10 @@ function otherBytes(bytes: Uint8Array): Form | undefined {
   const [even, odd] = [zerosAt(0), zerosAt(1)]
   // text of Latin letters has every second byte 0 there; with a mark it is read as it is
   const isMarked = begins(0xff, 0xfe) || begins(0xfe, 0xff)
-  if (isMarked || Math.min(even, odd) > 0 || Math.max(even, odd) <= head.length / 4) return undefined
+  if (isMarked) return undefined
+  if (Math.min(even, odd) > 0)
+    return { found: 'a binary file', remedy: 'name one of rows: JSON lines, CSV, TSV, Parquet or JSON' }
+  if (Math.max(even, odd) <= head.length / 4) return undefined
   const encoding = odd > even ? 'UTF-16LE' : 'UTF-16BE'
   return {
     found: `${encoding} without a mark`,

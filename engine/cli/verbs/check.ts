@@ -47,6 +47,7 @@ export const check: Verb = {
     const warnings = [...checked.warnings, ...(inspected?.warnings ?? [])]
     const text = report(problems, warnings, format)
     const isFine = problems.length === 0
+    const isOfSome = problems.every(problem => problem.isOfSome)
     // programs read standard output
     if (format !== 'text') print(text)
     else {
@@ -59,7 +60,7 @@ export const check: Verb = {
         const size = `${plan.nodes.length} nodes, ${edges} edges, ${plan.resources.length} resources`
         const ok = unchecked.length === 0 ? 'ok' : 'ok as far as it was checked'
         if (isFine) print(withShippedNames(`${file}: ${ok}, ${size}`))
-        else complain(`${file}: a run would fail`)
+        else complain(`${file}: a run ${isOfSome ? 'that reaches these items ' : ''}would fail`)
       }
     }
     return isFine ? 0 : 2

@@ -1,5 +1,5 @@
 // Files whose ending does not say what they hold.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
@@ -9,6 +9,7 @@ import { readMultipleChoice } from '../../../operators/read/multiple-choice.ts'
 import { readQuestions } from '../../../operators/read/questions.ts'
 import type { ReadError } from '../../../operators/read/read-error.ts'
 import { readTable } from '../../../operators/read/table.ts'
+import { repository } from '../../fixtures.ts'
 
 const rows = ['Who runs?', 'Who, then?', 'Why?'].map((question, i) => ({
   video: `${i}.mp4`,
@@ -81,6 +82,13 @@ const cases: readonly [name: string, content: string | Uint8Array, found: RegExp
   ['sheet.csv', Buffer.from([0x50, 0x4b, 3, 4, 20, 0]), /found a zip archive/, /save the sheet/],
   ['wide.jsonl', Buffer.from(lines, 'utf16le'), /found UTF-16LE without a mark/, /iconv -f UTF-16LE/],
   ['wide.csv', Buffer.from(csv, 'utf16le').swap16(), /found UTF-16BE without a mark/, /iconv -f UTF-16BE/],
+  [
+    'clip.jsonl',
+    readFileSync(join(repository, 'graphs/demo/quiz/videos/red.mp4')),
+    /must be text, found a binary file/,
+    /name one of rows/,
+  ],
+  ['picture.csv', Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex'), /found a binary file/, /of rows/],
   ['text.parquet', csv, /must be a Parquet file, found text/, /\.csv/],
   ['packed.parquet', gzipSync(csv), /must be a Parquet file, found data packed by gzip/, /gunzip/],
 ]
