@@ -1,9 +1,16 @@
 // Part of the public contract in operator.ts.
 
+/** How many rows a source reads in one pass. */
+export interface Rows {
+  readonly rows: number
+}
+
 /** Something wrong with what a config names, found without running. */
 export interface Finding {
   /** The config field that names it. */
   field: string
+  /** The node or resource whose field that is, by its name in the whole graph, if it is another one. */
+  part?: string
   /** What would be right, e.g. `must name clips that can be read`. */
   rule: string
   /** A line for each fault, with its place. */

@@ -1,12 +1,12 @@
 import type { Observable, OperatorFunction } from 'rxjs'
 import type { Config, Fields } from './fields.ts'
-import type { Finding } from './finding.ts'
+import type { Finding, Rows } from './finding.ts'
 import type { DeriveOptions, EachOptions, Emission, Item } from './item.ts'
 import type { Marks } from './marks.ts'
 import type { Teamed, TeamWork } from './team.ts'
 
 export type { Config, Field, Fields } from './fields.ts'
-export type { Finding } from './finding.ts'
+export type { Finding, Rows } from './finding.ts'
 export type { DeriveOptions, EachOptions, Emission, Item } from './item.ts'
 export type { Marks, NeededMark } from './marks.ts'
 export { alone, type Share, type Team, type Teamed, type TeamWork } from './team.ts'
@@ -167,7 +167,7 @@ export interface Progress {
   total?: number
   /** What is counted, in the plural: `questions`. Without it, updates. */
   of?: string
-  /** A run may well end with fewer than `total`. */
+  /** A run may well end with fewer than `total`, where nodes drop items. */
   isMost?: boolean
 }
 
@@ -200,8 +200,8 @@ export type Outlines = Pick<Known, 'sizes' | 'outline'> & {
   readonly parts?: readonly GraphPart[]
 }
 
-/** Remarks for people, and what is wrong. */
-export type Inspection = Promise<readonly (string | Finding)[]>
+/** Remarks for people, and what is wrong; of a source also its rows. */
+export type Inspection = Promise<readonly (string | Finding | Rows)[]>
 
 /** Everything about an operator: validation, `flow ops`, the reference page and `schemas/` come from this object. */
 export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
@@ -257,6 +257,10 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   pure?(config: Config<F>): (value: unknown, item: { readonly key: string }) => Promise<unknown>
   /** The names of all fields that the items it makes have, where the config alone decides them. */
   gives?(config: Config<F>): readonly string[] | undefined
+  /** How many items it emits of so many, a source of so many rows. By default as many if it drops none, else that is not known. */
+  makes?(config: Config<F>, items: number): number | undefined
+  /** Looks at the number of items that will reach it, where that is known; infinite if a source repeats its data. */
+  inspectCount?(items: number, config: Config<F>, known: Outlines): readonly (string | Finding)[]
   /** Looks at the items that reach it, as far as `flow check` can follow them. */
   inspectItems?(items: readonly SourceItem<unknown, string | number>[], config: Config<F>): Inspection
   /**

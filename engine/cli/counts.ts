@@ -14,6 +14,18 @@ export function countsOf({ nodes, edges }: Status, plan: Plan): string {
     .join('  ')
 }
 
+/** Items that nodes did not pass on, e.g. of a filter. */
+export function droppedIn({ nodes, edges }: Status, plan: Plan): number {
+  const planned = new Map(plan.nodes.map(node => [node.name, node]))
+  return nodes
+    .map(({ name, items }) => {
+      const node = planned.get(name)
+      const kept = node && mayKeepFewer(node) ? passedOn(name, edges) : undefined
+      return kept === undefined ? 0 : Math.max(0, items - kept)
+    })
+    .reduce((sum, one) => sum + one, 0)
+}
+
 /** A node that passes on some of its items, each alone; no source, no list of items. */
 const mayKeepFewer = ({ operator, config, wires }: PlannedNode): boolean =>
   wires.length > 0 &&

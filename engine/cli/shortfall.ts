@@ -1,24 +1,33 @@
 import { settingAt } from '../graph/flatten/param-at.ts'
 import type { Plan } from '../graph/plan.ts'
+import type { Progress } from '../operator.ts'
 import type { RunEvent, RunSummary } from '../run/summary.ts'
+import { stepsOf } from './next-steps.ts'
 
-/** Follows how many of the updates that were asked for a run has done. */
-export function updateCount() {
-  let done = 0
-  let total: number | undefined
+/** Follows how many of the updates that were asked for a run has done; `state` is what a run that is continued had done. */
+export function updateCount(state?: Progress) {
+  let last = state
   return {
     event(event: RunEvent): void {
-      if (event.type !== 'progress' || event.state.of !== undefined || event.state.isMost) return
-      done = event.state.done
-      total = event.state.total
+      if (event.type === 'progress' && event.state.of === undefined) last = event.state
     },
-    /** What is missing at the end of a run, as a line to show; undefined when nothing is, or skipped items explain it. */
-    missing({ status, skipped, directory }: RunSummary, plan: Plan): string | undefined {
+    /**
+     * What is missing at the end of a run, as a line to show; undefined when nothing is, or skipped items explain it, or
+     * those that nodes dropped where that may be.
+     */
+    missing({ status, skipped, directory }: RunSummary, plan: Plan, dropped: number): string | undefined {
+      const { done = 0, total, isMost = false } = last ?? {}
       if (status !== 'completed' || total === undefined || done >= total || total - done <= skipped)
         return undefined
-      const more = `let its reader take more (${readerSettings(plan)}), or ask for ${done} steps`
+      if (isMost && dropped > 0) return undefined
+      const fixes = [
+        `let its reader take more (${readerSettings(plan)})`,
+        ...(done > 0 ? [`ask for ${done}: --set ${stepsOf(plan)}=${done}`] : []),
+      ]
+      const refill =
+        'where nodes drop items, flow:presets/dapo.json shows how to read on until all updates are done'
       return `${directory}: must do ${total} updates, did ${done}: its data ended
-    fix:  ${more}; where nodes drop items, flow:presets/dapo.json shows how to read on until all updates are done`
+    fix:  ${fixes.join(', or ')}${isMost ? '' : `; ${refill}`}`
     },
   }
 }

@@ -2,13 +2,14 @@ import type { Field, Fields, Finding, Inspection, Outlines } from '../operator.t
 import { CodedError, codeOf, messageOf } from '../shared/errors.ts'
 import { inScope } from './checks/resources.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
-import { foundAt, locate } from './flatten/flat.ts'
-import { asInGraph, originOf, paramAt } from './flatten/param-at.ts'
+import { problemOf } from './finding-problem.ts'
+import { asInGraph } from './flatten/param-at.ts'
 import { type Followed, itemsAt, madeOf, UnmadeItem } from './follow.ts'
+import { countFindings } from './item-counts.ts'
 import { type KindCheck, type Plan, type PlannedNode, type PlannedResource, partsOf } from './plan.ts'
-import { type Problem, show } from './problem.ts'
+import type { Problem } from './problem.ts'
 import { hide, hideIn } from './secrets.ts'
-import { allowMore, raisedBy, shareOf } from './skip-bound.ts'
+import { raisedBy, shareOf } from './skip-bound.ts'
 
 /** What a look at the data and models of a plan has found, without opening a device. */
 export interface Inspected {
@@ -18,6 +19,8 @@ export interface Inspected {
   unchecked: string[]
   problems: Problem[]
   warnings: Problem[]
+  /** The rows of sources that could be read. */
+  rows: Map<string, number>
 }
 
 /** Looks at the value of a config field: what is wrong, or what will be there only when the graph runs, in words or `later`. */
@@ -32,7 +35,7 @@ export type LookAt = (
  * resource inspects, unless a path of the part is already known to be wrong or will be made later. A brief look takes less than a second.
  */
 export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false } = {}): Promise<Inspected> {
-  const found: Inspected = { remarks: [], unchecked: [], problems: [], warnings: [] }
+  const found: Inspected = { remarks: [], unchecked: [], problems: [], warnings: [], rows: new Map() }
   const [sizes, outlines] = [sizesOf(plan.resources), outlinesOf(plan.resources)]
   const parts: Part[] = [
     ...plan.resources.map(part => ({ part, type: part.resource })),
@@ -40,14 +43,22 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
   ]
   const faulty = new Set<string>()
   const whole = partsOf(plan)
+  const knownTo = ({ name, scope }: Part['part']): Outlines => {
+    return { sizes: sizes(scope), outline: outlines(scope), isBrief, name, parts: whole }
+  }
+  /** Sources of which it is told that they end early. */
+  const early = new Set<string>()
   for (const { part, type, skips } of parts) {
     // what is wrong with a resource is told once, not of all that use it
     if (namesOneOf(faulty, part, type.config, plan)) continue
-    const { name, scope } = part
-    const known = { sizes: sizes(scope), outline: outlines(scope), isBrief, name, parts: whole }
-    const { findings, unchecked } = await findingsOf(part, type, known, lookAt)
+    const { findings, unchecked } = await findingsOf(part, type, knownTo(part), lookAt)
     found.unchecked.push(...unchecked.map(line => hide(`${part.name}: ${line}`, plan.secrets)))
     for (const finding of findings) {
+      if (typeof finding === 'object' && 'rows' in finding) {
+        found.rows.set(part.name, finding.rows)
+        continue
+      }
+      if (typeof finding !== 'string' && finding.endsEarly) early.add(part.name)
       if (typeof finding !== 'string' && finding.endsEarly && isBrief) continue
       if (typeof finding === 'string') found.remarks.push(hide(`${part.name}: ${finding}`, plan.secrets))
       else {
@@ -65,6 +76,18 @@ export async function inspectPlan(plan: Plan, lookAt: LookAt, { isBrief = false 
           found.warnings.push({ ...problem, code: 'doubtful-data' })
       }
     }
+  }
+  const rows = new Map([...found.rows].filter(([name]) => !early.has(name)))
+  const isSound = (node: PlannedNode) => !namesOneOf(faulty, node, node.operator.config, plan)
+  for (const { node, finding } of countFindings(plan, rows, node => isSound(node) && knownTo(node))) {
+    if (typeof finding === 'string') {
+      found.remarks.push(hide(`${node.name}: ${finding}`, plan.secrets))
+      continue
+    }
+    const about = parts.find(({ part }) => part.name === finding.part)?.part ?? node
+    const told = hideIn([problemOf(about, finding, undefined)], plan.secrets)
+    if (!finding.isWarning) found.problems.push(...told)
+    else found.warnings.push(...told.map(one => ({ ...one, code: 'doubtful-data' as const })))
   }
   if (!isBrief && found.problems.length === 0) await inspectItems(plan, found)
   return found
@@ -97,8 +120,9 @@ async function inspectItems({ nodes, secrets }: Plan, found: Inspected): Promise
         if (wrong) add(node, wrong)
         else
           for (const finding of (await inspectItems?.(items, node.config)) ?? [])
-            if (typeof finding !== 'string') add(node, finding)
-            else found.remarks.push(hide(`${node.name}: ${finding}`, secrets))
+            if (typeof finding !== 'string') {
+              if (!('rows' in finding)) add(node, finding)
+            } else found.remarks.push(hide(`${node.name}: ${finding}`, secrets))
       } catch (error) {
         if (!(error instanceof UnmadeItem)) throw error
         // later nodes meet the same item
@@ -153,8 +177,8 @@ async function findingsOf(
   type: Part['type'],
   known: Outlines,
   lookAt: LookAt,
-): Promise<{ findings: readonly (string | Finding)[]; unchecked: readonly string[] }> {
-  const findings: (string | Finding)[] = []
+): Promise<{ findings: Awaited<Inspection>; unchecked: readonly string[] }> {
+  const findings: Finding[] = []
   const unchecked: string[] = []
   let isLater = false
   for (const [field, declared] of Object.entries(type.config)) {
@@ -206,40 +230,6 @@ function isFatal({ isWarning, failing }: Finding, skips: PlannedNode | undefined
   const allowed = skips ? shareOf(skips) : 1
   return !failing || failing.items > allowed * failing.of || failing.items === failing.of
 }
-
-/** `skips` is the node that may skip too few of the items. */
-function problemOf(
-  { name, at, config }: PlannedNode | PlannedResource,
-  finding: Finding,
-  skips: PlannedNode | undefined,
-): Problem {
-  if (!at)
-    throw new Error(`${name}: this node stands for a part; only nodes of a graph file can be inspected`)
-  const { field, rule, lines, code, remedy, failing } = finding
-  const allowed = failing && skips && allowMore(skips, failing)
-  const more = lines.length > mostLines ? [`… and ${lines.length - mostLines} more`] : []
-  const steps = field === '' ? ['config'] : ['config', field]
-  const path = [...at.path, ...steps]
-  const place = locate(at, steps)
-  const param = paramAt(at, steps)
-  return {
-    code: 'cannot-run',
-    ...place,
-    rule,
-    ...(field !== '' && foundAt(at.graph, path, shownWhole(config[field]))),
-    ...(param !== undefined && { hint: originOf(param, config[field], at) }),
-    ...(failing && failing.items < failing.of && { isOfSome: true }),
-    details: [...lines.slice(0, mostLines).map(line => `${line} [${code}]`), ...more],
-    remedy: allowed === undefined ? remedy : `${remedy}; or ${allowed}`,
-  }
-}
-
-/** Faults told of one value. */
-const mostLines = 5
-
-/** A path is told whole, however long it is. */
-const shownWhole = (value: unknown): string =>
-  typeof value === 'string' ? JSON.stringify(value) : show(value)
 
 /** Of the nodes that work on a node's items, the one that may skip the smallest share of them. */
 function skipsOf(

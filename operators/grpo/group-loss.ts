@@ -11,7 +11,15 @@ import { groupPort } from '../ports.ts'
 import type { Counts } from './aggregation.ts'
 import { GroupError } from './group-error.ts'
 import type { GrpoMetrics, LossFunction, LossRows, Rows } from './loss.ts'
-import { groupLearner, groupTeam, updateFields, updateGroups, updateMemory } from './update-groups.ts'
+import {
+  groupLearner,
+  groupTeam,
+  groupUpdates,
+  inspectGroupCount,
+  updateFields,
+  updateGroups,
+  updateMemory,
+} from './update-groups.ts'
 
 /** What a loss of one's own says about the completions that it is given. */
 export interface OwnLoss {
@@ -82,6 +90,8 @@ export const groupLoss = <const F extends Fields = Record<never, never>>(
     credits: given => optionsOf(given).groupsPerUpdate,
     collects: given => optionsOf(given).groupsPerUpdate,
     memory: (given, known) => updateMemory(optionsOf(given), known),
+    makes: (given, groups) => groupUpdates(optionsOf(given), groups),
+    inspectCount: (groups, given, known) => inspectGroupCount(groups, optionsOf(given), known),
     drops: true,
     team: {
       ...groupTeam,

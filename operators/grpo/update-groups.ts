@@ -4,6 +4,7 @@ import type {
   Fields,
   Known,
   MemoryUse,
+  Outlines,
   Share,
   Stream,
   Streams,
@@ -14,6 +15,7 @@ import { trainsVision } from '../../kernels/networks/tower-features.ts'
 import type { Group } from '../kinds.ts'
 import { type ScheduledOptimizer, scalingMetricNames } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { updateFindings, updatesOf } from '../model/planned-updates.ts'
 import { scoreMemory, trainMemory } from '../model/sizes.ts'
 import { refuseOtherWeights } from '../model/summed-gradients.ts'
 import { skippedMetric } from '../skipped-metric.ts'
@@ -138,6 +140,20 @@ export const updateMetricNames = (rewards: readonly string[]): string[] => [
   ...['policy_lag', 'generate_seconds', 'tokens_per_second', 'skipped', 'entropy_coef'],
   ...['learning_rate', 'update_seconds', 'seconds'],
 ]
+
+type Batches = Pick<UpdateOptions, 'optimizer' | 'groupsPerUpdate' | 'updatesPerBatch'>
+
+const batchOf = ({ optimizer, groupsPerUpdate, updatesPerBatch }: Batches) => {
+  const by = `groupsPerUpdate ${groupsPerUpdate}`
+  return { optimizer, items: groupsPerUpdate, by, updates: updatesPerBatch }
+}
+
+/** Compares the updates that so many groups make with the steps of the optimizer. */
+export const inspectGroupCount = (groups: number, config: Batches, known: Outlines) =>
+  updateFindings(groups, batchOf(config), known)
+
+/** Updates that so many groups make. */
+export const groupUpdates = (config: Batches, groups: number): number => updatesOf(groups, batchOf(config))
 
 /**
  * Updates the policy with the gradient of a loss of groups, and records metrics. A group is one sequence, its prompt

@@ -6,6 +6,8 @@ import { referenceFields } from './moving-reference.ts'
 import {
   groupLearner,
   groupTeam,
+  groupUpdates,
+  inspectGroupCount,
   updateFields,
   updateGroups,
   updateMemory,
@@ -32,6 +34,8 @@ export default operator({
   credits: ({ groupsPerUpdate }) => groupsPerUpdate,
   collects: ({ groupsPerUpdate }) => groupsPerUpdate,
   memory: updateMemory,
+  makes: groupUpdates,
+  inspectCount: inspectGroupCount,
   metrics: (_config, rewards) => updateMetricNames(rewards),
   team: { ...groupTeam, work: (config, context) => groupLearner(config, context).learn },
   async inspect({ beta, reference }) {

@@ -3,6 +3,7 @@ import { adamWOptimizer, type Optimizer, type Update } from '../../kernels/netwo
 import type { LoadedModel } from './checkpoint/load-model.ts'
 import { restoreOptimizer, saveOptimizer } from './checkpoint/save-optimizer.ts'
 import { CheckpointError } from './files/checkpoint-error.ts'
+import type { ScheduleOutline } from './planned-updates.ts'
 import { learningRateAt } from './schedule.ts'
 
 /** An optimizer together with the learning rate of each of its steps. */
@@ -104,6 +105,7 @@ export default resource({
       description: 'Largest norm of all gradients together; 0 never clips.',
     },
   },
+  outline: ({ schedule, steps }): ScheduleOutline => ({ schedule, steps }),
   memory: ({ model }, sizes) => {
     const { trained } = sizes(model)
     if (trained === undefined) throw new Error('the model cannot be read yet')

@@ -4,7 +4,7 @@ import { inside } from '../../engine/shared/inside.ts'
 import { resolvePath } from '../builtin.ts'
 import type { Message, Sample } from '../kinds.ts'
 import { nameInside } from './clip-name.ts'
-import { epochFields, inEpochs } from './epochs.ts'
+import { epochFields, inEpochs, itemsInPasses } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { linesOfItems } from './item-lines.ts'
 import { ReadError } from './read-error.ts'
@@ -31,18 +31,41 @@ export default operator({
         'Objects with `video`, or `image` for a picture, and `conversations`, a list of messages with `from` and `value`.',
     },
     ...epochFields,
+    repeatUntil: {
+      type: 'integer',
+      minimum: 0,
+      default: 0,
+      description: 'Where `epochs` is 0: items after which it ends; 0 never ends it.',
+    },
   },
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
+  makes: (settings, rows) => itemsInPasses(passesOf(settings), rows),
   inspect: (settings, known) =>
-    inspectSamples(settings, () => readConversations(settings), 'conversations', known),
-  run: (_inputs, { path, root, ...passes }, context) => ({
+    inspectSamples(
+      { ...settings, ...passesOf(settings) },
+      () => readConversations(settings),
+      'conversations',
+      known,
+    ),
+  run: (_inputs, settings, context) => ({
     samples: context.source<Sample>(async function* () {
-      yield* inEpochs(await readConversations({ path, root }), passes, context, 'conversations')
+      yield* inEpochs(await readConversations(settings), passesOf(settings), context, 'conversations')
     }),
   }),
 })
+
+interface Passes {
+  shuffle: boolean
+  epochs: number
+  limit: number
+  repeatUntil: number
+}
+
+const passesOf = ({ shuffle, epochs, limit, repeatUntil }: Passes) => {
+  return { shuffle, epochs, limit: epochs === 0 && limit === 0 ? repeatUntil : limit }
+}
 
 async function readConversations({
   path,

@@ -1,4 +1,5 @@
 import { operator } from '../../engine/operator.ts'
+import { itemsInPasses } from './epochs.ts'
 import { inspectRows, onePass, rowFields, rowsInPasses } from './row-source.ts'
 import { readTable } from './table.ts'
 
@@ -8,6 +9,7 @@ export default operator({
   config: rowFields('CSV'),
   inputs: {},
   outputs: { items: 'any' },
+  makes: itemsInPasses,
   inspect: config => inspectRows(config, readTable),
   preview: config => onePass(config, readTable),
   run: (_, config, context) => ({

@@ -1,8 +1,9 @@
-import type { Finding } from '../../engine/operator.ts'
+import type { Finding, Rows } from '../../engine/operator.ts'
 
 /** What `flow check` says about a file of rows that can all be read: their number, and whether they are enough. */
-export const rowRemarks = (rows: number, epochs: number, limit: number): (string | Finding)[] => [
+export const rowRemarks = (rows: number, epochs: number, limit: number): (string | Finding | Rows)[] => [
   `${rows} rows; all were read`,
+  { rows },
   ...tooFewRows(rows, epochs, limit),
 ]
 

@@ -33,6 +33,10 @@ export const epochFields = {
   ...passFields,
 } as const
 
+/** How many items so many rows make in all passes: infinitely many if they are repeated without end. */
+export const itemsInPasses = ({ epochs, limit }: { epochs: number; limit: number }, rows: number): number =>
+  Math.min(limit || Number.POSITIVE_INFINITY, rows * (epochs || Number.POSITIVE_INFINITY))
+
 /** What passes use of a run: its seed, and that it learns how many items will come. */
 export type PassContext = Pick<Context, 'seed' | 'expect'>
 
@@ -44,7 +48,7 @@ export function* inEpochs<T>(
   what: string,
 ): Generator<SourceItem<T>> {
   let left = limit || Number.POSITIVE_INFINITY
-  const items = Math.min(left, epochs === 0 ? Number.POSITIVE_INFINITY : epochs * samples.length)
+  const items = itemsInPasses({ epochs, limit }, samples.length)
   if (Number.isFinite(items)) expect(items, what)
   for (let epoch = 1; epochs === 0 || epoch <= epochs; epoch++) {
     for (const { key, ...item } of shuffle ? shuffled(samples, seed, epoch) : samples) {

@@ -38,6 +38,7 @@ export async function inspectSamples(
     return [
       ...(await absentClips(samples, root)),
       ...noSolutions(samples, columns),
+      { rows: samples.length },
       ...tooFewRows(samples.length, epochs, limit),
     ]
   const clips = await clipFaults(samples)
@@ -48,6 +49,7 @@ export async function inspectSamples(
     ...goldFaults(samples),
     ...repeatedOptions(samples),
     ...noSolutions(samples, columns),
+    { rows: samples.length },
     ...tooFewRows(samples.length, epochs, limit),
   ]
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../../engine/shared/errors.ts'
 import { resolvePath } from '../builtin.ts'
 import { shuffled } from '../shuffle.ts'
 import { rowRemarks } from './enough-rows.ts'
-import { passFields } from './epochs.ts'
+import { itemsInPasses, passFields } from './epochs.ts'
 import { parseExactJson } from './exact-json.ts'
 import { linesOf } from './lines.ts'
 import { refuseOtherLines } from './other-form.ts'
@@ -19,6 +19,7 @@ export default operator({
   },
   inputs: {},
   outputs: { items: 'any' },
+  makes: itemsInPasses,
   async inspect({ path: stated, epochs, limit }) {
     const path = resolvePath(stated)
     let lines = 0

@@ -5,7 +5,7 @@ import { resolvePath } from '../builtin.ts'
 import type { Sample } from '../kinds.ts'
 import { nameInside } from './clip-name.ts'
 import { type AnswerForm, columnFields, columnsFor } from './columns.ts'
-import { epochFields, inEpochs } from './epochs.ts'
+import { epochFields, inEpochs, itemsInPasses } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { dataRows, isOwn, ownSample } from './own-question.ts'
 import { found, foundIn, lineRows, type Row, RowFault, renameHint, rowsMemory, samplesOf } from './rows.ts'
@@ -26,6 +26,7 @@ export default operator({
   inputs: {},
   outputs: { samples: 'sample' },
   memory: ({ path }) => rowsMemory(path),
+  makes: itemsInPasses,
   inspect: (settings, known) => inspectSamples(settings, () => readQuestions(settings), 'questions', known),
   run: (_inputs, { shuffle, epochs, limit, ...settings }, context) => ({
     samples: context.source<Sample>(async function* () {

@@ -9,6 +9,7 @@ import {
 import type { Example } from '../kinds.ts'
 import { type ScheduledOptimizer, scalingMetricNames } from '../model/adamw.ts'
 import type { LoadedModel } from '../model/checkpoint/load-model.ts'
+import { updateFindings, updatesOf } from '../model/planned-updates.ts'
 import { learnMemory } from '../model/sizes.ts'
 import { refuseOtherWeights } from '../model/summed-gradients.ts'
 import { examplePort } from '../ports.ts'
@@ -50,6 +51,15 @@ const learner =
     return { ...step, step: model.version, learning_rate: learningRate }
   }
 
+const examplesOf = ({ batchSize, accumulation }: Record<'batchSize' | 'accumulation', number>): number =>
+  batchSize * accumulation
+
+const batchOf = (config: Config<typeof fields>) => {
+  const { optimizer, batchSize, accumulation } = config
+  const by = `batchSize ${batchSize} × accumulation ${accumulation}`
+  return { optimizer, items: examplesOf(config), by, updates: 1 }
+}
+
 /** No example is left out: the last batch and the last update may be short. */
 export default operator({
   summary: 'Updates a model with the gradient of the cross-entropy of labelled tokens, and records metrics.',
@@ -58,16 +68,17 @@ export default operator({
   outputs: { version: { kind: 'version', inPlace: true } },
   drops: true,
   effects: true,
-  credits: ({ batchSize, accumulation }) => batchSize * accumulation,
-  collects: ({ batchSize, accumulation }) => batchSize * accumulation,
+  credits: examplesOf,
+  collects: examplesOf,
   memory: ({ model, batchSize }, { outline, dims }) => learnMemory(outline(model), batchSize, dims.F),
+  makes: (config, items) => updatesOf(items, batchOf(config)),
+  inspectCount: (items, config, known) => updateFindings(items, batchOf(config), known),
   metrics: () => [
     ...['loss', 'grad_norm', 'tokens', ...scalingMetricNames, 'learning_rate'],
     ...['skipped', 'examples', 'update_seconds', 'seconds'],
   ],
   team: { pieces: 'accumulation', items: ({ batchSize }) => batchSize, work: learner },
   run: ({ examples }, config, context) => {
-    const { batchSize, accumulation } = config
     const begun = performance.now()
     const work = learner(config, context)
     const { totalSteps } = context.resource<ScheduledOptimizer>(config.optimizer)
@@ -90,10 +101,7 @@ export default operator({
       return step
     }
     return {
-      version: examples.pipe(
-        collect<Example>(batchSize * accumulation),
-        context.each(update, { keep: false }),
-      ),
+      version: examples.pipe(collect<Example>(examplesOf(config)), context.each(update, { keep: false })),
     }
   },
 })

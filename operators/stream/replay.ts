@@ -37,6 +37,7 @@ export default operator({
   credits: ({ capacity }) => capacity,
   serial: true,
   waitsForEnd: true,
+  makes: ({ epochs, limit }, items) => Math.min(limit || Number.POSITIVE_INFINITY, items * epochs),
   run: ({ items }, { epochs, limit, shuffle }, context) => {
     const replay = (list: readonly Kept[]) => {
       const passes = Array.from({ length: epochs }, (_, i) => {

@@ -13,6 +13,7 @@ export default operator({
   drops: true,
   marks: () => ({}),
   serial: true,
+  makes: ({ count }, items) => Math.min(count, items),
   run: ({ items }, { count }, context) => {
     const passed = keptNumber(context)
     const first = defer(() => {

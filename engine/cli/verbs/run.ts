@@ -4,6 +4,7 @@ import { loadGraph } from '../../graph/check.ts'
 import { placeInCode, shownPlace } from '../../graph/code-place.ts'
 import type { Plan } from '../../graph/plan.ts'
 import { hide } from '../../graph/secrets.ts'
+import type { Progress } from '../../operator.ts'
 import { processes } from '../../platform/processes.ts'
 import { startRun } from '../../run/run.ts'
 import type { Run, RunEvent, RunOptions, RunSummary } from '../../run/summary.ts'
@@ -11,18 +12,17 @@ import { remedyIn } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
-import { countsOf } from '../counts.ts'
+import { countsOf, droppedIn } from '../counts.ts'
 import { shareGpus } from '../gpus.ts'
 import { lookFirst, refuseVariables } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
-import { scheduleLines } from '../new-schedule.ts'
+import { longerRun, nextSteps } from '../next-steps.ts'
 import { namedGpus, overFlags, overRun, ownNodes, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, type ProgressLine, progressLine } from '../progress.ts'
-import { readFacts } from '../run-facts.ts'
 import { lockRun, type RunLock, refuseRunIn } from '../run-lock.ts'
 import { updateCount } from '../shortfall.ts'
 import { strayFault } from '../stray-fault.ts'
@@ -78,10 +78,14 @@ export const run: Verb = {
 }
 
 /** Runs a plan, shows its progress and its end; returns the exit code. */
-async function follow({ plan, lock, ...options }: Start, words: Arguments, world: World): Promise<number> {
+async function follow(
+  { plan, lock, before, ...options }: Start,
+  words: Arguments,
+  world: World,
+): Promise<number> {
   const level = logLevels.find(name => name === words.last('log-level')) ?? 'info'
   const line = progressLine(world.screen, { level, isMidLine: () => processes.isMidLine })
-  const updates = updateCount()
+  const updates = updateCount(before)
   const onEvent = (event: RunEvent) => {
     updates.event(event)
     line.event(event)
@@ -119,10 +123,11 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
     return 1
   }
   const hasStatus = existsSync(join(summary.directory, 'status.json'))
-  const counts = summary.error || !hasStatus ? '' : countsOf(readStatus(summary.directory), plan)
+  const status = summary.error || !hasStatus ? undefined : readStatus(summary.directory)
+  const counts = status ? countsOf(status, plan) : ''
   for (const text of [line.curve, counts]) if (text) world.print(text)
   world.print(sentence(summary, line.done))
-  const missing = updates.missing(summary, plan)
+  const missing = updates.missing(summary, plan, status ? droppedIn(status, plan) : 0)
   if (missing !== undefined) {
     world.complain(missing)
     return 1
@@ -133,6 +138,8 @@ async function follow({ plan, lock, ...options }: Start, words: Arguments, world
 interface Start extends RunOptions {
   plan: Plan
   lock: RunLock
+  /** How far a run that goes on to more updates had come. */
+  before?: Progress
 }
 
 async function newRun(words: Arguments, { registry, environment, prepare }: World): Promise<Start> {
@@ -144,17 +151,20 @@ async function newRun(words: Arguments, { registry, environment, prepare }: Worl
   const shard = words.last('shard')
   const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]
   const learners = readLearners(words) ?? 1
-  const plan = loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
+  const load = (set: readonly string[]) =>
+    loadGraph(file, registry, { set, environment, parts: words.all('part'), learners })
+  const plan = load(set)
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'), { learners, ...workersOf(words) })
   refuseRunIn(directory)
-  await lookFirst(plan, environment, ownNodes(plan, words))
+  const rows = await lookFirst(plan, environment, ownNodes(plan, words))
   const prepared = await prepare(plan)
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
   keepBasis(directory, plan, plugins)
   const facts = {
     ...factsOf(plan, set, plugins, directory),
+    nextSteps: nextSteps(plan, rows, steps => load([...set, `steps=${steps}`])),
     ...(learners > 1 && { learners }),
     ...(isObject(prepared) && prepared),
   }
@@ -180,8 +190,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
   }
   const { directory, plan, seed } = past
   await refuseVariables(plan, world.environment, ownNodes(plan, words))
-  if (past.isLonger)
-    for (const line of scheduleLines(past.begun, plan, readFacts(directory).steps)) world.print(line)
+  const longer = past.isLonger ? await longerRun(past, changes, world) : {}
   refuseOverMemory(plan, words.last('memory'), { learners: learnersOf(past.facts), ...workersOf(words) })
   const lock = lockRun(directory, false)
   try {
@@ -194,7 +203,12 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
       seed,
       directory,
       ...rest,
-      facts: { ...rest.facts, ...(isObject(prepared) && prepared) },
+      ...(longer.before && { before: longer.before }),
+      facts: {
+        ...rest.facts,
+        nextSteps: past.isLonger ? longer.nextSteps : past.facts.nextSteps,
+        ...(isObject(prepared) && prepared),
+      },
     }
   } catch (error) {
     lock.release()

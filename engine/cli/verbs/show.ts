@@ -91,9 +91,11 @@ function nextOf(
     .filter(existsSync)
   if (!checkpoints) return reports.map(report => `open ${report}`)
   const { steps } = isObject(manifest.params) ? manifest.params : {}
+  // a run whose data makes no more updates says so; where it cannot tell, more may be done
+  const more = typeof manifest.nextSteps === 'number' ? manifest.nextSteps : 2 * Number(steps)
   const { best, newest, models } = checkpoints
   return [
-    ...(typeof steps === 'number' ? [`${flowCommand} run --resume ${directory} --steps ${2 * steps}`] : []),
+    ...(more > Number(steps) ? [`${flowCommand} run --resume ${directory} --steps ${more}`] : []),
     ...models.map(name => {
       const model = inside(join(directory, 'checkpoints'), `${best?.checkpoint ?? newest}/${name}`)
       const settings = settingsAsTrained(model).map(one => ` --set ${one}`)

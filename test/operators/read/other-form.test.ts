@@ -158,7 +158,10 @@ t.test(
       message: /a folder/,
     })
     const talk = (path: string) =>
-      conversations.inspect?.({ path, root: '', epochs: 1, limit: 0, shuffle: false }, {} as never)
+      conversations.inspect?.(
+        { path, root: '', epochs: 1, limit: 0, repeatUntil: 0, shuffle: false },
+        {} as never,
+      )
     t.match(await said(async path => talk(path), join(folder, 'f.jsonl'), csv), { code: 'other-form' })
   },
 )

@@ -42,7 +42,9 @@ async function told(
     shuffle: false,
   }
   const looked = await questions.inspect?.({ ...settings, ...more }, {} as never)
-  const found = (looked ?? []).filter((one): one is Finding => typeof one !== 'string' && one.code === code)
+  const found = (looked ?? []).filter(
+    (one): one is Finding => typeof one !== 'string' && 'code' in one && one.code === code,
+  )
   return found.flatMap(({ lines }) => lines.map(line => line.replaceAll(path, 'FILE')))
 }
 
