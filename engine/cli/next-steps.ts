@@ -79,8 +79,10 @@ export async function longerRun(
   for (const line of scheduleLines(begun, plan, facts.steps)) world.print(line)
   const { steps } = plan.params
   return {
+    // of a run that counts no updates nothing can be missing
     ...(typeof steps === 'number' &&
-      facts.progress?.of === undefined && { before: { ...facts.progress, done: facts.steps, total: steps } }),
+      facts.progress?.of === undefined &&
+      facts.progress && { before: { ...facts.progress, total: steps } }),
     nextSteps: nextSteps(plan, rows, more => readRun(directory, world, { ...changes, steps: more }).plan),
   }
 }

@@ -26,11 +26,11 @@ export function updateFindings(
 ): (string | Finding)[] {
   const { optimizer, by } = batch
   const { steps, schedule } = outline<ScheduleOutline>(optimizer)
-  const updates = updatesOf(items, batch)
+  const updates = Math.min(updatesOf(items, batch), takenAfter(parts, name))
   if (updates === steps) return []
   const holder = resourceOf(parts, name, optimizer)
   const passes = repeating(parts, name)
-  if (items === Number.POSITIVE_INFINITY) return passes ? neverEnds(passes, steps, batch, parts, name) : []
+  if (updates === Number.POSITIVE_INFINITY) return passes ? neverEnds(passes, steps, batch, parts, name) : []
   const found = `${items} items, ${batch.items} for ${counted(batch.updates)} (${by}): ${counted(updates)}`
   if (updates > steps && schedule === 'constant')
     return [`${found}; all are done at the constant rate of "${optimizer}", whose steps are ${steps}`]
@@ -50,6 +50,14 @@ export function updateFindings(
     },
   ]
 }
+
+/** Updates after which a node after this one ends the run. */
+const takenAfter = (parts: readonly GraphPart[], name: string): number =>
+  Math.min(
+    ...parts
+      .filter(({ type, from }) => type === 'stream.take' && from.some(output => nodeOf(output) === name))
+      .map(({ config }) => Number(config.count)),
+  )
 
 const counted = (updates: number): string => (updates === 1 ? '1 update' : `${updates} updates`)
 

@@ -114,7 +114,8 @@ t.test('groups that fewer questions fill than the steps need are told in the sam
 t.test('a source without end and without a node that ends it is doubtful', async t => {
   const graph = join(folder, 'endless.json')
   const nodes = { samples: { config: { repeatUntil: 0 } } }
-  writeFileSync(graph, JSON.stringify({ extends: 'flow:finetune.json', summary: 'A test.', nodes }))
+  const params = { conversations: null }
+  writeFileSync(graph, JSON.stringify({ extends: finetune, summary: 'A test.', params, nodes }))
   const { code, text } = await check(graph, 3, 'epochs=0')
   t.match(text, /samples.config.epochs: must end, found 0/)
   t.match(text, /--set nodes.samples.config.repeatUntil=32 ends after them/)
