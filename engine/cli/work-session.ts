@@ -231,6 +231,8 @@ function watchRun(server: Server, announcement: Announcement, worker: Worker, ru
       // only looks that the server answered count
       looks = now && now.revision !== last ? 0 : looks + 1
       last = now?.revision ?? last
+      if (now?.announcement.isStopping && now.announcement.epoch === announcement.epoch)
+        worker.isStopping = true
       if (now?.announcement.status === 'ended') after = 'ended'
       else if (now && now.announcement.epoch !== announcement.epoch) after = 'anew'
       else if (looks * lookMs >= silentMs) after = 'silent'

@@ -107,6 +107,7 @@ class HomePart implements Home, RunLink {
       ...this.#epoch,
       ...facts,
       status: 'running',
+      isStopping: false,
       started: Date.now(),
       version: ownVersion,
       graph: plan.file,
@@ -161,6 +162,11 @@ class HomePart implements Home, RunLink {
   fail(error: unknown): void {
     this.#failure = { error }
     this.#run?.fail(error)
+  }
+
+  stop(): void {
+    if (this.#announcement) this.#announcement = { ...this.#announcement, isStopping: true }
+    void this.#announce().catch(() => {}) // it is announced again
   }
 
   status(): WorkerState[] {

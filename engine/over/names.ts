@@ -29,6 +29,8 @@ export const header = { id: 'Flow-Id', chunk: 'Flow-Chunk', from: 'Flow-From', p
 /** What a run says of itself in the bucket. */
 export interface Announcement extends Epoch {
   readonly status: 'running' | 'ended'
+  /** It was asked to stop and keeps no checkpoint: what nobody has begun is left. */
+  readonly isStopping: boolean
   /** Milliseconds since 1970. */
   readonly started: number
   /** Of flow. */
@@ -93,6 +95,8 @@ export interface Reply {
   /** `length` is that of the item's bytes, which follow. */
   readonly items: readonly { port: string; key: string; length: number }[]
   readonly faults: readonly Skipped[]
+  /** Something of it was left undone, because the run is stopping. */
+  readonly isLeft: boolean
   readonly error?: { readonly code: string; readonly message: string }
 }
 

@@ -65,6 +65,7 @@ export function remoteRun(cut: CutPart, host: () => RemoteHost, copies: Copies):
         const bytes = encodeOrder(about, await input.form.pack(value, wireContext(input, host(), context)))
         const { reply, outcomes } = decodeReply(await host().call(cut.name, id, bytes))
         for (const fault of reply.faults) host().bury(fault, lease)
+        if (reply.isLeft) context.leaves(item)
         if (reply.error)
           throw new CodedError(reply.error.code, `${reply.error.message} (worker ${reply.worker})`)
         return outcomes

@@ -5,7 +5,7 @@ import { leaseOf } from '../run/items/lease.ts'
 import { type Call, Origin, type Skipped } from '../run/items/trace.ts'
 import type { Packed } from '../wire-form.ts'
 import { seconds } from './copies.ts'
-import type { Order, Outcome } from './names.ts'
+import type { Order, Outcome, Reply } from './names.ts'
 import type { decodeOrder, encodeReply } from './packing.ts'
 
 interface CallOptions {
@@ -60,13 +60,13 @@ export class WorkerCall implements Call {
     return `order ${this.order.id}: ${this.#steps.join(', ')}`
   }
 
-  settled(faults: readonly Skipped[]): void {
-    this.#finish({ faults }, this.outcomes)
+  settled(faults: readonly Skipped[], isLeft: boolean): void {
+    this.#finish({ faults, isLeft }, this.outcomes)
   }
 
   /** The home part ends the run with this error. */
   fail({ code, message }: RunError): void {
-    if (!this.isSettled) this.#finish({ faults: [], error: { code, message } }, [])
+    if (!this.isSettled) this.#finish({ faults: [], isLeft: false, error: { code, message } }, [])
   }
 
   /** Another worker may have it at once. */
@@ -79,10 +79,7 @@ export class WorkerCall implements Call {
     this.#options.over(this)
   }
 
-  #finish(
-    reply: { faults: readonly Skipped[]; error?: { code: string; message: string } },
-    outcomes: readonly Outcome[],
-  ): void {
+  #finish(reply: Pick<Reply, 'faults' | 'isLeft' | 'error'>, outcomes: readonly Outcome[]): void {
     const { send, worker, message, settled, over } = this.#options
     this.isSettled = true
     this.note('done')

@@ -68,6 +68,7 @@ export class Worker implements RunLink {
   readonly plan: Plan
   readonly isHome = false
   readonly filesDirectory?: string
+  isStopping = false
   readonly #options: WorkerOptions
   readonly #durables = new Map<string, Durable>()
   readonly #follower: Follower

@@ -26,6 +26,7 @@ import { describeRun, otherFamily } from './record/manifest.ts'
 import { type Observer, observe } from './record/observer.ts'
 import { Resources } from './resources.ts'
 import { excessOf, skippedLine } from './skips.ts'
+import { Stopping } from './stopping.ts'
 import { type Run, type RunOptions, type RunSummary, statusOf } from './summary.ts'
 
 /** Starts a checked graph. */
@@ -59,7 +60,7 @@ class GraphRun implements NodeHost, Services {
   #journal: Journal | undefined
   #observer: Observer | undefined
   #network: Network | undefined
-  #stopped = false
+  readonly #stopping: Stopping
   #error: RunError | undefined
   #acknowledged = 0
   #checkpoints: Checkpoints | undefined
@@ -73,6 +74,7 @@ class GraphRun implements NodeHost, Services {
     this.seed = options.seed
     this.#folder = options.directory
     this.directory = options.link?.filesDirectory ?? options.directory
+    this.#stopping = new Stopping(plan.checkpoint !== undefined, options.link)
     this.parts = partsOf(options.link?.whole ?? plan)
     const disposing = (cause: unknown) => `disposing a value: ${messageOf(cause)}`
     this.ledger = new Ledger(options.seed, cause =>
@@ -98,7 +100,7 @@ class GraphRun implements NodeHost, Services {
       await this.#resources.open(this, this.#controller.signal, this.#restore('resource'))
       if (!this.#error) await this.#runNetwork()
       if (!this.#error) await this.#checkpoints?.save()
-      if (!this.#isCut) this.#refuseSkipped(true)
+      if (!this.#stopping.isCut(this.#network, this.expectations)) this.#refuseSkipped(true)
     } catch (error) {
       this.fail(error)
     }
@@ -121,7 +123,7 @@ class GraphRun implements NodeHost, Services {
   }
 
   stop(): void {
-    this.#stopped = true
+    this.#stopping.ask()
     this.scheduler.continue()
     if (this.#checkpoints) this.#checkpoints.stop()
     else this.#network?.stopSources()
@@ -168,14 +170,15 @@ class GraphRun implements NodeHost, Services {
     if (excess && !this.#error) this.fail(excess)
   }
 
-  acknowledged(origin: Origin): void {
-    this.ledger.settled++
+  leaves = (item: Lease): boolean => this.#stopping.leaves(item)
+
+  acknowledged({ key, call, faults, failed, isLeft }: Origin): void {
+    this.ledger.settle(isLeft)
     if (this.#error) return
-    origin.call?.settled(origin.faults)
-    if (!origin.failed) this.#acknowledged++
-    this.expectations.settled(this.ledger.settled)
-    if (origin.failed) return
-    this.#options.onEvent?.({ type: 'acknowledged', key: String(origin.key), open: this.ledger.open })
+    call?.settled(faults, isLeft)
+    if (!failed && !isLeft) this.#acknowledged++
+    this.expectations.settled(this.ledger.done)
+    if (!failed) this.#options.onEvent?.({ type: 'acknowledged', key: String(key), open: this.ledger.open })
   }
 
   readonly #restore = (kind: CheckpointPart['kind']) => async (name: string) => {
@@ -242,7 +245,7 @@ class GraphRun implements NodeHost, Services {
     this.#stall.watch(nodes)
     for (const node of nodes) if (!this.#error) node.start()
     if (this.#error) network.cancel()
-    if (this.#stopped) this.stop()
+    if (this.#stopping.isAsked) this.stop()
     await network.allEnded(() => this.#error !== undefined, this.#options.abortSeconds)
     this.#observer.end()
   }
@@ -275,16 +278,11 @@ class GraphRun implements NodeHost, Services {
     return new Checkpoints(checkpoint, host, from, past)
   }
 
-  /** It was stopped before all was done. */
-  get #isCut(): boolean {
-    return this.#stopped && this.#network?.isCut !== false && !this.expectations.isWhole
-  }
-
   #summary(seconds: number): RunSummary {
     const error = this.#error
     const { live: leaked, peakLive: peakItems, peakBytes } = this.ledger
     return {
-      status: statusOf(error, this.#isCut),
+      status: statusOf(error, this.#stopping.isCut(this.#network, this.expectations)),
       ...(error && { error }),
       directory: this.#folder,
       seconds,

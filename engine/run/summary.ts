@@ -45,6 +45,10 @@ export interface RunLink {
   readonly filesDirectory?: string
   /** The home part alone judges how many items may be skipped. */
   readonly isHome: boolean
+  /** Of a worker: the home part was asked to stop, and keeps no checkpoint. */
+  readonly isStopping?: boolean
+  /** Of the home part, which keeps no checkpoint: it was asked to stop. */
+  stop?(): void
   /** The run begins. */
   begin(run: LinkedRun): void
   /** A node or a resource has registered the state that it changes. */
@@ -73,7 +77,7 @@ export interface RunSummary {
   directory: string
   /** In all; of a run that was continued, those of all its parts. */
   seconds: number
-  /** Source items of which every descendant was released without a failure. */
+  /** Source items of which every descendant was released without a failure, and none was left undone. */
   acknowledged: number
   /** Items that failed and went to the dead letters. */
   skipped: number
@@ -90,7 +94,7 @@ export interface Run {
   readonly done: Promise<RunSummary>
   /** Items of sources that are on their way now. */
   readonly open: number
-  /** Ends the sources; items already emitted are still processed. */
+  /** Ends the sources; items already emitted are still processed, but for those that operators leave: `Context.leaves`. */
   stop(): void
   /** Ends everything now and frees it. With an error the run failed, without one it was aborted. */
   abort(error?: unknown): void

@@ -1,4 +1,4 @@
-import { operator } from '../../engine/operator.ts'
+import { type Item, operator } from '../../engine/operator.ts'
 import {
   type Completion,
   type GenerateOptions,
@@ -64,14 +64,16 @@ export default operator({
     const emitted = (answers: readonly AnsweredQuestion[]) =>
       answers.map(answer => context.emit(answer, { key: answer.fields.id, keep: false }))
     let writer: Writer | undefined
-    const inSlots = async (asked: readonly AskedQuestion[]) => {
+    const inSlots = async (asked: readonly AskedQuestion[], item: Item) => {
+      if (context.leaves(item)) return []
       const model = context.resource<LoadedModel>(name)
       writer ??= slotWriter(model, sampling, { ...limitsOf(model), slots, count: 1 })
       return emitted(await answersInSlots(model, asked, writer, seed))
     }
-    const asBatch = async (asked: readonly AskedQuestion[]) => {
+    const asBatch = async (asked: readonly AskedQuestion[], item: Item) => {
       const model = context.resource<LoadedModel>(name)
-      return emitted(await answersAsBatch(model, asked, sampling, { ...limitsOf(model), seed }))
+      const limits = { ...limitsOf(model), seed, leaves: () => context.leaves(item) }
+      return emitted(await answersAsBatch(model, asked, sampling, limits))
     }
     // of two lists at once, so that the next one takes the slots of those that have ended
     if (slots > 0) return { answers: lists.pipe(context.each(inSlots, { concurrency: 2 })) }
@@ -91,6 +93,8 @@ const samplingOf = (decoding: keyof typeof decodings, custom: Omit<Sampling, 'gr
 interface Limits extends GenerateOptions {
   seed: number
   signal: AbortSignal
+  /** Whether rounds that have not begun are left. */
+  leaves(): boolean
 }
 
 /** In rounds: the first repeat of every question, the second, …, so that a batch never has more rows than questions. */
@@ -98,12 +102,12 @@ async function answersAsBatch(
   model: LoadedModel,
   asked: readonly AskedQuestion[],
   sampling: Sampling,
-  { seed, ...limits }: Limits,
+  { seed, leaves, ...limits }: Limits,
 ): Promise<AnsweredQuestion[]> {
   const answers: AnsweredQuestion[] = []
   for (let round = 0; ; round++) {
     const turns = asked.flatMap(question => turnsOf(question)[round] ?? [])
-    if (turns.length === 0) return answers
+    if (turns.length === 0 || leaves()) return answers
     const started = performance.now()
     const requests = turns.map(turn => requestOf(turn, seed))
     const written = await writeCompletions(model, requests, sampling, limits)

@@ -1,4 +1,4 @@
-import { type Emission, operator } from '../../engine/operator.ts'
+import { type Emission, type Item, operator } from '../../engine/operator.ts'
 import { storageOf } from '../../kernels/device/storage-of.ts'
 import { bytesOf, sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import { featureShape } from '../../kernels/networks/shape.ts'
@@ -40,7 +40,8 @@ export default operator({
   dims: ({ model }, sizes) => modelDims(sizes, model),
   memory: ({ model }, { outline, dims }) => visionMemory(outline(model), dims.F),
   run: ({ watched }, { model: name, template, cache, visual }, context) => {
-    const encode = async (clip: WatchedClip): Promise<Emission<AskedQuestion>[]> => {
+    const encode = async (clip: WatchedClip, item: Item<WatchedClip>): Promise<Emission<AskedQuestion>[]> => {
+      if (context.leaves(item)) return []
       const model = context.resource<LoadedModel>(name)
       const { device } = model
       const started = performance.now()

@@ -115,26 +115,37 @@ export default operator({
       stored.length === 0 && clip.questions.every(({ hasResult }) => hasResult)
     const later: Item<ClipQuestions>[] = []
     const first = context.each(async (clip: ClipQuestions, item) => {
+      if (context.leaves(item)) return undefined
       const sorted = await lookUp(clip)
       if (isDone(sorted)) return undefined
       if (claims.take(clip.video)) return emitted(sorted)
       later.push(item.derive(clip))
       return undefined
     })
-    const second = context.each(async (clip: ClipQuestions) => {
-      for (;;) {
+    const second = context.each(async (clip: ClipQuestions, item) => {
+      while (!context.leaves(item)) {
         const sorted = await lookUp(clip)
         if (isDone(sorted)) return undefined
         if (claims.take(clip.video)) return emitted(sorted)
         await delay(lookEverySeconds * 1000, undefined, { signal: context.signal })
       }
+      return undefined
     })
     const all = concat(
       defer(() => from(begin())).pipe(ignoreElements()),
       clips.pipe(first),
       defer(() => from(later)).pipe(second),
     ).pipe(share())
+    // their results are in the folder until they are replaced
+    const leave = (answer: ClipQuestions | Question, item: Item) =>
+      context.leaves(item) ? undefined : answer
     const isClip = ({ value }: Item<ClipQuestions | Question>) => 'questions' in value
-    return { clips: all.pipe(filter(isClip)), answers: all.pipe(filter(item => !isClip(item))) }
+    return {
+      clips: all.pipe(filter(isClip)),
+      answers: all.pipe(
+        filter(item => !isClip(item)),
+        context.each(leave),
+      ),
+    }
   },
 })

@@ -118,7 +118,11 @@ export default operator({
         throw new VideoError('damaged', `${path}: damaged: ${damage}`)
     }
 
-    const watch = async (clip: ClipQuestions): Promise<Emission<WatchedClip | Question>[]> => {
+    const watch = async (
+      clip: ClipQuestions,
+      item: Item<ClipQuestions>,
+    ): Promise<Emission<WatchedClip | Question>[]> => {
+      if (context.leaves(item)) return []
       const model = settings.model === '' ? undefined : context.resource<LoadedModel>(settings.model)
       const cache = settings.cache === '' ? undefined : context.resource<FeatureCache>(settings.cache)
       const { video, questions } = clip

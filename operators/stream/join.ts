@@ -27,9 +27,10 @@ export default operator({
   run: ({ left, right }, { unmatched }, context) => {
     const waits = { left: new Map<string, Item>(), right: new Map<string, Item>() }
     const giveUp = (alone: readonly Item[]) => {
-      const [first] = alone
-      if (first && unmatched === 'error')
-        throw new Error(`${alone.length} items have no partner, the first has the key "${first.key}"`)
+      // in a run that is stopping the partner may have been left
+      const lost = unmatched === 'error' ? alone.filter(item => !context.leaves(item)) : []
+      const [first] = lost
+      if (first) throw new Error(`${lost.length} items have no partner, the first has the key "${first.key}"`)
       for (const item of alone) {
         for (const side of [waits.left, waits.right]) if (side.get(item.key) === item) side.delete(item.key)
         item.release()

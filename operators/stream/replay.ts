@@ -56,7 +56,8 @@ export default operator({
         return whole
       }),
     )
-    return { items: joined.pipe(context.each(replay)) }
+    const leave = (value: unknown, item: Item) => (context.leaves(item) ? undefined : value)
+    return { items: joined.pipe(context.each(replay), context.each(leave)) }
   },
 })
 

@@ -44,6 +44,7 @@ export const plainContext: Context = {
   inspect: () => {},
   checkpoint: () => {},
   partnerless: () => {},
+  leaves: () => false,
   emit: (value, options) => {
     const emission = { ...options, value }
     emissions.add(emission)

@@ -240,7 +240,7 @@ function listen(started: Run, line: ProgressLine, { complain, registry }: World,
     if (signals === 1) {
       line.end()
       started.stop()
-      complain(`stopping: no new item begins, ${started.open} to go; press again to abort`)
+      complain(`stopping: no new item begins, at most ${started.open} to go; press again to abort`)
       line.stopping(started.open)
     } else if (signals === 2) {
       complain('aborting')

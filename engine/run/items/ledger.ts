@@ -10,6 +10,7 @@ export class Ledger {
   /** Items that sources gave, and those of which every descendant was released. */
   emitted = 0
   settled = 0
+  #left = 0
   /** Items that failed and were skipped, by name of the node. */
   readonly skips = new Map<string, number>()
   readonly #onDisposeError: (error: unknown) => void
@@ -22,6 +23,17 @@ export class Ledger {
   /** Items of sources that are on their way. */
   get open(): number {
     return this.emitted - this.settled
+  }
+
+  /** Items of which every descendant was released, and none was left undone. */
+  get done(): number {
+    return this.settled - this.#left
+  }
+
+  /** Every descendant of an item of a source was released; `isLeft`: some of it was left undone. */
+  settle(isLeft: boolean): void {
+    this.settled++
+    if (isLeft) this.#left++
   }
 
   /** Items that failed and were skipped. */

@@ -37,7 +37,8 @@ export interface Skipped {
 
 /** Somebody outside of the run who waits until all that descends from an item is released. */
 export interface Call {
-  settled(faults: readonly Skipped[]): void
+  /** `isLeft`: the run is stopping, and some of it was left undone. */
+  settled(faults: readonly Skipped[], isLeft: boolean): void
 }
 
 /** The trace of an item that a source emitted: settled means acknowledged. */
@@ -47,6 +48,8 @@ export class Origin extends Trace {
   readonly position: number
   /** What was skipped of it. */
   readonly faults: Skipped[] = []
+  /** The run is stopping, and something that descends from it was left undone. */
+  isLeft = false
   /** Who waits for it outside of the run. */
   readonly call: Call | undefined
   readonly #acknowledge: (origin: Origin) => void

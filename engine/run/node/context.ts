@@ -12,6 +12,7 @@ import { notInJson } from '../../shared/json.ts'
 import { alone } from '../../team.ts'
 import { RunError } from '../error.ts'
 import { emission } from '../items/emission.ts'
+import { type Lease, leaseOf } from '../items/lease.ts'
 import type { Ledger } from '../items/ledger.ts'
 import type { Lifetimes } from '../lifetimes.ts'
 import type { RunProgress } from '../progress.ts'
@@ -39,6 +40,8 @@ export interface Services {
   checkpoint(part: CheckpointPart, state: Durable): void
   /** Divides batches among the processes of a run that has several learners. */
   readonly together?: Together | undefined
+  /** See `Context.leaves`. */
+  leaves(item: Lease): boolean
   /** The opened resource that a name means for a part in this scope. */
   resource(name: string, scope: string): unknown
 }
@@ -95,6 +98,7 @@ export function resourceContext(part: ScopedPart, services: Services): Context {
     inspect,
     checkpoint: state => services.checkpoint(part, state),
     partnerless: onlyNodes,
+    leaves: onlyNodes,
     each: onlyNodes,
     source: onlyNodes,
     together: onlyNodes,
@@ -124,6 +128,7 @@ export function nodeContext(
     together: (batch, work) =>
       services.together ? services.together(context, batch, work) : work(batch, alone),
     partnerless: release => host.releasesPartnerless(release),
+    leaves: item => services.leaves(leaseOf(item)),
   }
   return { context, concurrency: () => largest }
 }

@@ -102,7 +102,7 @@ t.test('the first signal drains and exits 130, and what was begun is written', a
   )
   const { code, out: said, complaints } = await running
   t.equal(code, 130, complaints)
-  t.match(complaints, /^stopping: no new item begins, \d+ to go; press again to abort/)
+  t.match(complaints, /^stopping: no new item begins, at most \d+ to go; press again to abort/)
   t.match(said, /run: stopped, \d+\.\d s\n$/)
   t.match(JSON.parse(readFileSync(join(folder, 'run/manifest.json'), 'utf8')), {
     status: 'stopped',

@@ -43,8 +43,10 @@ t.test('an order and a reply carry what they were made of', async t => {
   t.equal(packed.tensors?.a?.data.length, 16)
   const faults = [{ node: 'n', key: 'k', code: undefined, message: 'm' }]
   const outcomes = [1, 2].map(i => ({ port: 'x.y', key: String(i), bytes: encode({ json: i }) }))
-  const { reply, outcomes: back } = decodeReply(encodeReply({ id: '7', worker: 'w', faults }, outcomes))
-  t.match(reply, { id: '7', worker: 'w', faults: [{ node: 'n', message: 'm' }] })
+  const { reply, outcomes: back } = decodeReply(
+    encodeReply({ id: '7', worker: 'w', faults, isLeft: true }, outcomes),
+  )
+  t.match(reply, { id: '7', worker: 'w', isLeft: true, faults: [{ node: 'n', message: 'm' }] })
   t.same(
     back.map(({ key, bytes }) => [key, decode(bytes).json]),
     [

@@ -25,8 +25,8 @@ export interface Ended {
   text: string
 }
 
-/** Runs `flow` to its end. */
-export async function flow(words: readonly string[]): Promise<Ended> {
+/** Runs `flow` to its end; interrupts it once, as soon as something is true. */
+export async function flow(words: readonly string[], isTime?: () => boolean): Promise<Ended> {
   const child = spawn(process.execPath, [...process.execArgv, main, ...words], {
     cwd: repository,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,7 +36,13 @@ export async function flow(words: readonly string[]): Promise<Ended> {
     stream.setEncoding('utf8').on('data', (some: string) => {
       text += some
     })
+  const looks = setInterval(() => {
+    if (!isTime?.()) return
+    clearInterval(looks)
+    child.kill('SIGINT')
+  }, 20)
   const code = await new Promise<number | null>(done => child.once('close', done))
+  clearInterval(looks)
   return { code, text }
 }
 

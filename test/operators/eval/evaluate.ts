@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadGraph } from '../../../engine/graph/check.ts'
 import { startRun } from '../../../engine/run/run.ts'
-import type { RunSummary } from '../../../engine/run/summary.ts'
+import type { RunEvent, RunSummary } from '../../../engine/run/summary.ts'
 import type { Result } from '../../../operators/eval/results/result.ts'
 import type { Summary } from '../../../operators/eval/results/summary.ts'
 import { operators, resources } from '../../../operators/index.ts'
@@ -39,6 +39,22 @@ export const truths = (name: Name): Truth[] => {
   return manifest.questions.filter(({ benchmark }) => benchmark === folders[name])
 }
 
+/** Writes a file of several questions about each of some clips, which are copies of one; returns its path. */
+export function writeQuestions(folder: string, clips: readonly string[], each: number): string {
+  mkdirSync(join(folder, 'videos'))
+  const clip = join(dataOf('mvbench'), 'video/clevrer/video_validation/video_90001.mp4')
+  for (const name of clips) copyFileSync(clip, join(folder, 'videos', name))
+  const options = ['left', 'right', 'up', 'down']
+  const rows = clips.flatMap(video =>
+    Array.from({ length: each }, (_, i) => {
+      return { video, question: `Where does shape ${i} move?`, options, answer: 'A' }
+    }),
+  )
+  const file = join(folder, 'rows.jsonl')
+  writeFileSync(file, rows.map(row => `${JSON.stringify(row)}\n`).join(''))
+  return file
+}
+
 export interface Evaluated {
   run: RunSummary
   results: Result[]
@@ -52,10 +68,19 @@ export async function evaluate(graph: string, out: string, set: readonly string[
   return { run, ...stored(out) }
 }
 
-export function startEvaluation(graph: string, out: string, set: readonly string[], seed = 0) {
+export function startEvaluation(
+  graph: string,
+  out: string,
+  set: readonly string[],
+  { seed = 0, onEvent }: { seed?: number; onEvent?: (event: RunEvent) => void } = {},
+) {
   const file = join(repository, `graphs/eval/${graph}.json`)
   const plan = loadGraph(file, { operators, resources }, { set: [...set, `out=${out}`] })
-  return startRun(plan, { seed, directory: `${out}-run-${process.hrtime.bigint()}` })
+  return startRun(plan, {
+    seed,
+    directory: `${out}-run-${process.hrtime.bigint()}`,
+    ...(onEvent && { onEvent }),
+  })
 }
 
 export function stored(out: string): { results: Result[]; summary: Summary } {
