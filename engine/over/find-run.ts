@@ -50,7 +50,6 @@ function isAnnouncement(value: unknown): value is Announcement {
       name => typeof value[name] === 'string',
     ) &&
     (value.status === 'running' || value.status === 'ended') &&
-    typeof value.isStopping === 'boolean' &&
     ['started', 'seed', 'leaseSeconds'].every(name => typeof value[name] === 'number') &&
     ['set', 'parts', 'names', 'plugins'].every(name => isTexts(value[name])) &&
     [value.sources, value.models].every(table => isObject(table) && isTexts(Object.values(table)))

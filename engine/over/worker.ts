@@ -68,7 +68,7 @@ export class Worker implements RunLink {
   readonly plan: Plan
   readonly isHome = false
   readonly filesDirectory?: string
-  isStopping = false
+  isStopping: boolean
   readonly #options: WorkerOptions
   readonly #durables = new Map<string, Durable>()
   readonly #follower: Follower
@@ -90,6 +90,7 @@ export class Worker implements RunLink {
   constructor(options: WorkerOptions) {
     const { plan, part, server, announcement, folder, filesDirectory } = options
     this.#options = options
+    this.isStopping = announcement.isStopping
     this.whole = plan
     if (filesDirectory !== undefined) this.filesDirectory = filesDirectory
     this.#follower = new Follower(server, announcement, folder, this.#durables)
