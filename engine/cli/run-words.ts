@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { isObject } from '../shared/json.ts'
 import { number } from '../shared/number.ts'
 import { pathHere } from '../shared/path-here.ts'
+import { withShippedNames } from '../shared/shipped-names.ts'
 import type { RunFacts } from './run-facts.ts'
-import { withShippedNames } from './shipped-names.ts'
 
 type Manifest = RunFacts['manifest']
 

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
-import { extname, join } from 'node:path'
-import { inside, isInside } from '../shared/inside.ts'
-import { packageFolder } from '../shared/package-folder.ts'
+import { existsSync } from '../platform/files.ts'
+import { extname, join } from '../platform/paths.ts'
+import { inside, isInside } from './inside.ts'
+import { packageFolder } from './package-folder.ts'
 
 const shippedGraphs = join(packageFolder, 'graphs/')
 

@@ -13,6 +13,7 @@ import { basename, join } from '../platform/paths.ts'
 import type { Status } from '../run/record/status.ts'
 import { leadsInto } from '../shared/inside.ts'
 import { isObject } from '../shared/json.ts'
+import { withShippedNames } from '../shared/shipped-names.ts'
 import type { Entry, LinesMessage, Message } from './messages.ts'
 
 /** Most bytes of a stream that are read when a page opens: older lines are left out. */
@@ -24,7 +25,7 @@ const linesInMessage = 1000
 /** Results of an evaluation in one look. */
 const resultsInLook = 500
 
-/** Follows the folder of a run, or of an evaluation's results: each look gives what is new. */
+/** Follows the folder of a run, or of an evaluation's results: each look gives what is new, with the names of commands. */
 export class RunReader {
   readonly directory: string
   readonly #run: string
@@ -66,7 +67,7 @@ export class RunReader {
       if (!this.#isOwn(path) || statSync(path).size > this.#most) return undefined
       const text = readFileSync(path, 'utf8')
       if (text === this.#texts.get(name)) return undefined
-      const value: unknown = JSON.parse(text)
+      const value = readValue(text)
       this.#texts.set(name, text)
       return value
     } catch {
@@ -156,10 +157,13 @@ function readBytes(path: string, begin: number, end: number): Buffer {
   }
 }
 
+/** The value of a JSON text, in which graphs of the package have their short names. */
+const readValue = (text: string): unknown => JSON.parse(withShippedNames(text))
+
 /** The object of a line; a line that a crash cut short is left out. */
 function entryOf(line: string): Entry[] {
   try {
-    const value: unknown = JSON.parse(line)
+    const value = readValue(line)
     return isObject(value) ? [value] : []
   } catch {
     return []

@@ -3,12 +3,12 @@ import { checkGraph } from '../../graph/check.ts'
 import type { Problem } from '../../graph/problem.ts'
 import { type ReportFormat, report } from '../../graph/problem-report.ts'
 import { readBytes } from '../../shared/bytes.ts'
+import { withShippedNames } from '../../shared/shipped-names.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { type GpuMemory, gpuMemory } from '../inspection/gpu-memory.ts'
 import { inspectGraph } from '../inspection/inspect-graph.ts'
 import { learnersFlag, readLearners } from '../learners.ts'
 import { pluginFlags } from '../plug.ts'
-import { withShippedNames } from '../shipped-names.ts'
 import { gpuFlag, setFlag, type Verb, type World } from '../verb.ts'
 
 const formats = ['text', 'json', 'github'] as const satisfies readonly ReportFormat[]

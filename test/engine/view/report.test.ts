@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { packageFolder } from '../../../engine/shared/package-folder.ts'
 import { reportOf, savedData } from '../../../engine/view/report.ts'
 
 const lines = (entries: readonly object[]): string =>
@@ -67,6 +68,25 @@ t.test('pictures in the folder of the run are in the report, and nothing outside
   const { pictures } = savedData(join(folder, 'run'))
   t.same(pictures, { 'frames/a.jpg': Buffer.from('picture').toString('base64') })
 })
+
+t.test(
+  'a graph of the package has the name that commands have for it, also in errors and the log',
+  async t => {
+    const graph = join(packageFolder, 'graphs/grpo.json')
+    const message = `${graph}:3:1: must be another`
+    const folder = t.testdir({
+      'manifest.json': JSON.stringify({ graph, error: { message } }),
+      'log.jsonl': lines([{ message }]),
+    })
+    const { messages } = savedData(folder)
+    t.match(
+      messages.find(({ type }) => type === 'manifest'),
+      { manifest: { graph: 'flow:grpo.json', error: { message: 'flow:grpo.json:3:1: must be another' } } },
+    )
+    t.match(messages.at(-1), { entries: [{ message: 'flow:grpo.json:3:1: must be another' }] })
+    t.notOk(reportOf(folder).includes(graph))
+  },
+)
 
 t.test('the results of an evaluation are shown like completions', async t => {
   const folder = t.testdir({ results: {} })
