@@ -1,11 +1,9 @@
 import { readFileSync } from '../platform/files.ts'
 import { CodedError, codeOf, reasonOf } from './errors.ts'
 import { notAFile } from './files.ts'
+import { isObject } from './is-object.ts'
 
-/** A JSON object: neither null nor a list. */
-export function isObject(value: unknown): value is Record<string | number, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+export { isObject } from './is-object.ts'
 
 /** Whether JSON keeps a value as it is: no undefined, no class, no number that JSON has not. */
 export function isJson(value: unknown): boolean {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { checkGraph } from '../graph/check.ts'
+import { inheritedBy } from '../graph/file/extends.ts'
 import type { Registry } from '../graph/plan.ts'
 import { report } from '../graph/problem-report.ts'
 import type { Fields, Port } from '../operator.ts'
@@ -38,6 +39,24 @@ export interface Opened {
   catalogue: Catalogue
 }
 
+/** What `flow check --format json` says of a problem. */
+export interface Found {
+  level: string
+  code: string
+  path: string
+  message: string
+  remedy: string
+  line?: number
+  column?: number
+  file?: string
+}
+
+export interface Checked {
+  found: readonly Found[]
+  /** The graph that the text extends; null where it extends none. */
+  inherited: Readonly<Record<string, unknown>> | null
+}
+
 /** The server's side of the editor: it checks a text as `flow check` does, saves it and runs it. */
 export function openEditor({ file, registry, environment, mayWrite, start }: EditorOptions): Editor {
   const opened = (): Opened => ({
@@ -48,10 +67,13 @@ export function openEditor({ file, registry, environment, mayWrite, start }: Edi
   const refuseUnlessAllowed = () => {
     if (!mayWrite) throw new CodedError('forbidden', 'the view was started without --edit')
   }
-  const check = (text: string): unknown => {
+  const check = (text: string): Checked => {
     const read = (name: string) => (name === file ? text : readFileSync(name, 'utf8'))
     const { problems, warnings } = checkGraph(file, registry, { environment, read })
-    return JSON.parse(report(problems, warnings, 'json'))
+    return {
+      found: JSON.parse(report(problems, warnings, 'json')) as Found[],
+      inherited: inheritedBy(file, text, read) ?? null,
+    }
   }
   const save = (text: string, before: string): object => {
     refuseUnlessAllowed()

@@ -1,6 +1,7 @@
 import { statSync } from '../../platform/files.ts'
 import { dirname, isAbsolute, join, relative, resolve } from '../../platform/paths.ts'
 import { isObject } from '../../shared/json.ts'
+import { merge, object } from '../../shared/merge.ts'
 import { packageFolder } from '../../shared/package-folder.ts'
 import { whyUnread } from '../missing-file.ts'
 import { type Problem, show } from '../problem.ts'
@@ -76,6 +77,14 @@ function readBase(
   }
 }
 
+/** What a graph text inherits, as it would stand in its file: the graph that it extends, without its own changes. */
+export function inheritedBy(file: string, text: string, read: Read): Record<string, unknown> | undefined {
+  const { extends: base } = object(parseSource(file, text).source?.value)
+  if (base === undefined) return undefined
+  const alone = JSON.stringify({ extends: base })
+  return object(readSource(file, name => (name === file ? alone : read(name)), [])?.value)
+}
+
 /** A path with another name at its end. */
 export const beside = (path: string, name: string): string => path.replace(/[^/:]*$/, name)
 
@@ -96,16 +105,6 @@ function mergeSources(base: Source, changes: Source): Source {
     value,
     place: (path, part) => ownerOf(path, base, changes).place(path, part),
   }
-}
-
-function merge(base: unknown, changes: unknown): unknown {
-  if (!isObject(changes)) return changes
-  const merged = new Map(Object.entries(object(base)))
-  for (const [key, change] of Object.entries(changes)) {
-    if (change === null) merged.delete(key)
-    else merged.set(key, merge(merged.get(key), change))
-  }
-  return Object.fromEntries(merged)
 }
 
 /** The source that states the value at a path: the changes when they touch it or anything inside it. */
@@ -145,5 +144,3 @@ const isPath = (name: unknown): name is string => typeof name === 'string' && /^
 
 const mapValues = (value: Record<string, unknown>, change: (item: unknown) => unknown) =>
   Object.fromEntries(Object.entries(value).map(([key, item]) => [key, change(item)]))
-
-const object = (value: unknown): Record<string, unknown> => (isObject(value) ? value : {})

@@ -1,6 +1,5 @@
 import type { Field } from '../../operator.ts'
-import type { Catalogue } from '../graph-editor.ts'
-import type { Found } from './editor.tsx'
+import type { Catalogue, Found } from '../graph-editor.ts'
 import { type TextGraph, type TextNode, withEdge, withoutEdge, withValue } from './graph-text.ts'
 import { textOf } from './store.ts'
 

@@ -1,14 +1,16 @@
 import { useMemo, useRef, useState } from 'preact/hooks'
+import type { Found } from '../graph-editor.ts'
 import { layOut, type Point } from '../layout.ts'
 import { ArrowHead, short } from './arrow-head.tsx'
-import type { Found } from './editor.tsx'
-import type { TextEdge, TextGraph } from './graph-text.ts'
+import { stands, type TextEdge, type TextGraph } from './graph-text.ts'
 
 const width = 168
 const height = 46
 
 interface DrawingOptions {
   graph: TextGraph
+  /** What of it stands in the file: the rest is inherited, and cannot be taken away. */
+  own: TextGraph
   chosen: string | undefined
   found: readonly Found[]
   onChoose: (name: string) => void
@@ -32,7 +34,7 @@ interface Drag {
 }
 
 /** The graph, drawn to be changed: nodes can be moved, edges drawn from the handle below a node and taken away by a key. */
-export function EditDrawing({ graph, chosen, found, ...on }: DrawingOptions) {
+export function EditDrawing({ graph, own, chosen, found, ...on }: DrawingOptions) {
   const { nodes, edges } = graph
   const [moved, setMoved] = useState<ReadonlyMap<string, Point>>(new Map())
   const [drag, setDrag] = useState<Drag | undefined>()
@@ -101,32 +103,36 @@ export function EditDrawing({ graph, chosen, found, ...on }: DrawingOptions) {
         onPointerUp={drop}
       >
         <ArrowHead id="arrow" />
-        {edges.map(edge => (
-          // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in a drawing.
-          <path
-            key={`${edge.from}.${edge.fromPort} ${edge.to}.${edge.toPort}`}
-            class={`arrow${edge.feedback ? ' feedback' : ''}${isFaulty(`nodes.${edge.to}.from.${edge.toPort}`) ? ' faulty' : ''}`}
-            d={
-              edge.feedback
-                ? around(placeOf(edge.from), placeOf(edge.to))
-                : path(below(edge.from), above(edge.to))
-            }
-            marker-end="url(#arrow)"
-            tabIndex={0}
-            role="button"
-            aria-label={`Edge ${edge.from}.${edge.fromPort} to ${edge.to}.${edge.toPort}`}
-            onKeyDown={event => {
-              if (event.key === 'Delete' || event.key === 'Backspace') on.onDisconnect(edge)
-            }}
-          >
-            <title>
-              {`${edge.from}.${edge.fromPort} → ${edge.to}.${edge.toPort}; the Delete key takes it away`}
-            </title>
-          </path>
-        ))}
+        {edges.map(edge => {
+          const isOwn = own.edges.some(one => JSON.stringify(one) === JSON.stringify(edge))
+          return (
+            // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in a drawing.
+            <path
+              key={`${edge.from}.${edge.fromPort} ${edge.to}.${edge.toPort}`}
+              class={`arrow${edge.feedback ? ' feedback' : ''}${isOwn ? '' : ' inherited'}${isFaulty(`nodes.${edge.to}.from.${edge.toPort}`) ? ' faulty' : ''}`}
+              d={
+                edge.feedback
+                  ? around(placeOf(edge.from), placeOf(edge.to))
+                  : path(below(edge.from), above(edge.to))
+              }
+              marker-end="url(#arrow)"
+              tabIndex={0}
+              role="button"
+              aria-label={`Edge ${edge.from}.${edge.fromPort} to ${edge.to}.${edge.toPort}`}
+              onKeyDown={event => {
+                if (isOwn && ['Delete', 'Backspace'].includes(event.key)) on.onDisconnect(edge)
+              }}
+            >
+              <title>
+                {`${edge.from}.${edge.fromPort} → ${edge.to}.${edge.toPort}; ${isOwn ? 'the Delete key takes it away' : 'inherited'}`}
+              </title>
+            </path>
+          )
+        })}
         {nodes.map(({ name, operator }) => {
           const { x, y } = placeOf(name)
-          const state = `${name === chosen ? ' chosen' : ''}${isFaulty(`nodes.${name}`) ? ' faulty' : ''}`
+          const isOwn = stands(own, name)
+          const state = `${isOwn ? '' : ' inherited'}${name === chosen ? ' chosen' : ''}${isFaulty(`nodes.${name}`) ? ' faulty' : ''}`
           return (
             // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in a drawing.
             <g
@@ -142,10 +148,10 @@ export function EditDrawing({ graph, chosen, found, ...on }: DrawingOptions) {
               }}
               onKeyDown={event => {
                 if (event.key === 'Enter') on.onChoose(name)
-                if (event.key === 'Delete' || event.key === 'Backspace') on.onRemove(name)
+                if (isOwn && ['Delete', 'Backspace'].includes(event.key)) on.onRemove(name)
               }}
             >
-              <title>{`${name} (${operator}); drag it, or draw an edge from the handle below it`}</title>
+              <title>{`${name} (${operator})${isOwn ? '' : ', inherited'}; drag it, or draw an edge from the handle below it`}</title>
               <rect width={width} height={height} rx="7" />
               <text class="name" x="10" y="19">
                 {short(name, 22)}

@@ -1,30 +1,21 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { Opened } from '../graph-editor.ts'
+import type { Checked, Found, Opened } from '../graph-editor.ts'
 import type { Shown } from './app.tsx'
 import { ConfigForm } from './config-form.tsx'
 import { EditDrawing } from './edit-drawing.tsx'
 import {
+  extendedBy,
   freshName,
   graphOf,
   placeOf,
   portsBetween,
+  stands,
+  type TextGraph,
   withEdge,
   withNode,
   withoutEdge,
   withoutNode,
 } from './graph-text.ts'
-
-/** What `flow check --format json` says of a problem. */
-export interface Found {
-  level: string
-  code: string
-  path: string
-  message: string
-  remedy: string
-  line?: number
-  column?: number
-  file?: string
-}
 
 /** Time after the last change before the text is checked. */
 const quietMs = 250
@@ -34,7 +25,7 @@ export function Editor({ store, source }: Shown) {
   const [opened, setOpened] = useState<Opened | undefined>()
   const [saved, setSaved] = useState('')
   const [history, setHistory] = useState<readonly string[]>([])
-  const [found, setFound] = useState<readonly Found[] | undefined>()
+  const [checked, setChecked] = useState<Checked | undefined>()
   const [chosen, setChosen] = useState<string | undefined>()
   const [note, setNote] = useState('')
   const field = useRef<HTMLTextAreaElement>(null)
@@ -61,13 +52,15 @@ export function Editor({ store, source }: Shown) {
   useEffect(() => {
     if (text === '') return
     const timer = setTimeout(() => {
-      attempt(async () => setFound((await ask?.('check', { text })) as Found[]))
+      attempt(async () => setChecked((await ask?.('check', { text })) as Checked))
     }, quietMs)
     return () => clearTimeout(timer)
   }, [text, ask])
   if (!opened) return <p class="soft">{note || 'Opening the graph…'}</p>
   const { catalogue, mayWrite } = opened
-  const graph = graphOf(text)
+  const { found, inherited } = checked ?? {}
+  const own = graphOf(text)
+  const graph = inherited ? graphOf(text, inherited) : own
   const node = graph.nodes.find(({ name }) => name === chosen)
   const errors = (found ?? []).filter(({ level }) => level === 'error')
   const show = (problem: Found) => {
@@ -127,10 +120,12 @@ export function Editor({ store, source }: Shown) {
       </p>
       {note && <p class="problem">{note}</p>}
       <Problems found={found} onShow={show} />
+      {inherited && <Inherited text={text} own={own} graph={graph} />}
       <div class="split">
         <section>
           <EditDrawing
             graph={graph}
+            own={own}
             chosen={chosen}
             found={found ?? []}
             onChoose={setChosen}
@@ -165,6 +160,17 @@ export function Editor({ store, source }: Shown) {
         </section>
       </div>
     </>
+  )
+}
+
+/** Says what the text does not hold and the drawing shows. */
+function Inherited({ text, own, graph }: { text: string; own: TextGraph; graph: TextGraph }) {
+  const count = graph.nodes.filter(({ name }) => !stands(own, name)).length
+  return (
+    <p class="soft">
+      extends {extendedBy(text)}: {count} of {graph.nodes.length} nodes are inherited, drawn with dashed
+      lines. What is changed of them is written into this file.
+    </p>
   )
 }
 

@@ -1,4 +1,6 @@
 import { applyEdits, findNodeAtLocation, type JSONPath, modify, parse, parseTree } from 'jsonc-parser'
+import { isObject } from '../../shared/is-object.ts'
+import { merge } from '../../shared/merge.ts'
 import type { Catalogue } from '../graph-editor.ts'
 
 /** A graph as its text says, as far as the text is JSON. */
@@ -21,30 +23,37 @@ export interface TextEdge {
   feedback: boolean
 }
 
-const isTable = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
-export function graphOf(text: string): TextGraph {
-  const value: unknown = parse(text)
-  const nodes = Object.entries(isTable(value) && isTable(value.nodes) ? value.nodes : {}).filter(
-    (pair): pair is [string, Record<string, unknown>] => isTable(pair[1]),
+/** With `inherited`: the graph that the text extends, and the text's changes in it. */
+export function graphOf(text: string, inherited?: unknown): TextGraph {
+  const value = merge(inherited, parse(text))
+  const nodes = Object.entries(isObject(value) && isObject(value.nodes) ? value.nodes : {}).filter(
+    (pair): pair is [string, Record<string, unknown>] => isObject(pair[1]),
   )
   return {
     nodes: nodes.map(([name, { operator, graph, config }]) => {
-      return { name, operator: String(operator ?? graph ?? ''), config: isTable(config) ? config : {} }
+      return { name, operator: String(operator ?? graph ?? ''), config: isObject(config) ? config : {} }
     }),
     edges: nodes.flatMap(([to, { from }]) =>
-      Object.entries(isTable(from) ? from : {}).flatMap(([toPort, stated]) =>
+      Object.entries(isObject(from) ? from : {}).flatMap(([toPort, stated]) =>
         (Array.isArray(stated) ? stated : [stated]).flatMap((one): TextEdge[] => {
-          const edge = isTable(one) ? one.edge : one
+          const edge = isObject(one) ? one.edge : one
           if (typeof edge !== 'string') return []
           const dot = edge.lastIndexOf('.')
-          const feedback = isTable(one) && 'initial' in one
+          const feedback = isObject(one) && 'initial' in one
           return [{ from: edge.slice(0, dot), fromPort: edge.slice(dot + 1), to, toPort, feedback }]
         }),
       ),
     ),
   }
+}
+
+/** Whether a graph has a node of this name. */
+export const stands = ({ nodes }: TextGraph, name: string): boolean => nodes.some(node => node.name === name)
+
+/** What the text says that it extends. */
+export function extendedBy(text: string): string {
+  const value: unknown = parse(text)
+  return isObject(value) ? String(value.extends) : ''
 }
 
 /** The text with a value put at a path, or taken away if it is undefined; everything else stays as it was written. */
@@ -139,6 +148,6 @@ export function freshName(graph: TextGraph, operator: string): string {
       ?.replaceAll(/[^a-zA-Z0-9]/g, '') || 'node'
   for (let number = 1; ; number++) {
     const name = number === 1 ? base : `${base}${number}`
-    if (!graph.nodes.some(node => node.name === name)) return name
+    if (!stands(graph, name)) return name
   }
 }

@@ -117,3 +117,47 @@ t.test('a file that another program changed is not written over, and without --e
     t.notOk(existsSync(join(folder, 'runs')))
   }
 })
+
+t.test(
+  'inherited nodes are drawn and said to be so, and a change to one is written into the file',
+  async t => {
+    const base = JSON.parse(graph)
+    base.nodes.learn = { operator: 'my.learn', from: { items: 'numbers.items' } }
+    const own = {
+      extends: 'base.json',
+      nodes: { again: { operator: 'my.learn', from: { items: 'numbers.items' } } },
+    }
+    const text = JSON.stringify(own, null, 2)
+    const folder = t.testdir({ 'g.json': text, 'base.json': JSON.stringify(base), 'plugin.mjs': plugin })
+    const main = join(repository, 'dist/engine/cli/main.js')
+    const view = spawn(process.execPath, [main, 'view', 'g.json', '--edit'], { cwd: folder })
+    t.teardown(() => view.kill())
+    const address = await new Promise<string>(done =>
+      view.stdout.on('data', text => done(String(text).trim())),
+    )
+    const { page, faults } = await openPage(browser, address)
+    const source = page.getByLabel('The graph as JSON')
+    await page.getByText('No problem: the graph can run.').waitFor()
+    await page.getByText('extends base.json: 2 of 3 nodes are inherited').waitFor()
+    t.same(
+      await page
+        .locator('.node.inherited')
+        .evaluateAll(all => all.map(one => one.getAttribute('aria-label'))),
+      ['Node numbers', 'Node learn'],
+    )
+    t.equal(await page.locator('path.arrow[role="button"]').count(), 2, 'the edges of both graphs')
+    await page.locator('[aria-label="Node numbers"]').press('Delete')
+    t.equal(await source.inputValue(), text, 'what stands elsewhere cannot be taken away here')
+    await page.locator('[aria-label="Node numbers"]').click()
+    t.equal(await page.getByLabel('count').inputValue(), '5')
+    await page.getByLabel('count').fill('7')
+    await page.getByLabel('count').press('Enter')
+    await page.getByText('extends base.json: 1 of 3 nodes are inherited').waitFor()
+    t.same(JSON.parse(await source.inputValue()), {
+      ...own,
+      nodes: { ...own.nodes, numbers: { config: { count: 7 } } },
+    })
+    t.equal(await page.getByLabel('count').inputValue(), '7')
+    t.same(faults, [])
+  },
+)
