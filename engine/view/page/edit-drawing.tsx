@@ -109,7 +109,7 @@ export function EditDrawing({ graph, own, chosen, found, ...on }: DrawingOptions
             // biome-ignore lint/a11y/useSemanticElements: a button cannot stand in a drawing.
             <path
               key={`${edge.from}.${edge.fromPort} ${edge.to}.${edge.toPort}`}
-              class={`arrow${edge.feedback ? ' feedback' : ''}${isOwn ? '' : ' inherited'}${isFaulty(`nodes.${edge.to}.from.${edge.toPort}`) ? ' faulty' : ''}`}
+              class={`arrow${edge.feedback ? ' feedback' : ''}${isFaulty(`nodes.${edge.to}.from.${edge.toPort}`) ? ' faulty' : ''}`}
               d={
                 edge.feedback
                   ? around(placeOf(edge.from), placeOf(edge.to))

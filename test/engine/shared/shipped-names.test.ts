@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { withShippedNames } from '../../../engine/cli/shipped-names.ts'
 import { packageFolder } from '../../../engine/shared/package-folder.ts'
+import { withShippedNames } from '../../../engine/shared/shipped-names.ts'
 
 const graphs = join(packageFolder, 'graphs')
 
