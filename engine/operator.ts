@@ -121,11 +121,7 @@ export interface Context {
    * gone. The node then releases it, or fails. Called once, in `run`.
    */
   partnerless(release: (isAlone: (item: Item) => boolean) => void): void
-  /**
-   * Whether the node may leave an item undone: the run was asked to stop, and keeps no checkpoint, for which all that has begun
-   * must end. If so the run counts as stopped, and what the item comes of as not done. Asked before work that takes long and that
-   * the next run finds undone.
-   */
+  /** Before long work: true if the run is stopping without a checkpoint. The item then stays undone, and the run counts as stopped. */
   leaves(item: Item): boolean
   /** A number that `flow top` shows, read every second, e.g. the bytes alive on a GPU. */
   gauge(name: string, read: () => number): void
