@@ -87,6 +87,7 @@ async function traced(folder: string, run: string): Promise<TracedDisk> {
     'checkpointEvery=1',
     'checkpoints=3',
     'accumulation=1',
+    `steps=${updates}`,
     `nodes.samples.config.limit=${updates}`,
   ]
   const words = [

@@ -30,7 +30,7 @@ async function rewardsOf(t: Test, set: Record<string, string | number>): Promise
 /** The losses of four updates, each of 4 conversations that were not seen before. */
 async function lossesOf(t: Test, set: Record<string, string | number>): Promise<number[]> {
   const directory = join(t.testdir({}), 'run')
-  const few = { frames: 2, steps: 16, accumulation: 4, 'nodes.samples.config.limit': 16 }
+  const few = { frames: 2, steps: 4, accumulation: 4, 'nodes.samples.config.limit': 16 }
   const { code, text } = await runGraph('coldstart.json', directory, { ...few, ...set })
   t.equal(code, 0, text)
   return linesOf<{ loss: number }>(directory, 'metrics.jsonl').map(({ loss }) => loss)

@@ -39,7 +39,7 @@ function gap(a: Buffer, b: Buffer): number {
   return norm(x.map((value, i) => value - (y[i] ?? 0))) / norm(x)
 }
 
-const sft = ['accumulation=3', 'learningRate=1e-3', 'nodes.samples.config.limit=6']
+const sft = ['steps=2', 'accumulation=3', 'learningRate=1e-3', 'nodes.samples.config.limit=6']
 
 for (const [what, settings, file] of [
   ['the adapter', [...sft, 'lora=4'], 'model/adapter/adapter_model.safetensors'],
