@@ -150,3 +150,35 @@ t.test('epochs=0 repeats the data until all steps are done, and what flow show o
     readFileSync(join(folder, name, 'metrics.jsonl'), 'utf8').match(/"key":"[^"]*"/g)
   t.same(keys('repeated'), keys('at-once'), 'with the conversations of a run that was longer from the start')
 })
+
+/** A cold start with a filter before the clips: how many items pass it is not known before the run. */
+function filtered(test: string): string {
+  const path = join(folder, 'filtered.json')
+  const nodes = {
+    some: { operator: 'stream.filter', config: { where: test }, from: { items: 'samples.samples' } },
+    clips: { from: { samples: 'some.items' } },
+  }
+  writeFileSync(path, JSON.stringify({ extends: coldstart, summary: 'A test.', nodes }))
+  return path
+}
+
+t.test('a run whose data ends early says at its end what would be right, and fails', async t => {
+  const { code, text } = await run('short', filtered('true'), 4, 'steps=2')
+  t.equal(code, 1, text)
+  t.match(
+    text,
+    /must do 2 updates, did 1: its data ended\n {4}fix: {2}let its reader take more \(--set epochs=0\), or ask for 1: --set steps=1$/m,
+  )
+  t.same(updatesOf('short'), [1])
+})
+
+t.test('conversations that a node drops explain fewer updates', async t => {
+  const { code, text } = await run(
+    'dropped',
+    filtered("$contains(conversations[1].value, '0')"),
+    8,
+    'steps=2',
+  )
+  t.equal(code, 0, text)
+  t.same(updatesOf('dropped'), [1])
+})
