@@ -11,9 +11,12 @@ export function groupMetrics(groups: readonly MeasuredGroup[]): Record<string, n
   const average = (of: (completion: Completion) => number) => mean(completions.map(of))
   const deviations = groups.map(group => deviationOf(group.completions))
   const names = new Set(completions.flatMap(completion => Object.keys(completion.rewards ?? {})))
-  const means = [...names].map(name => {
+  const means = [...names].flatMap(name => {
     const applicable = completions.map(c => c.rewards?.[name]).filter(value => value !== null)
-    return [`rewards/${name}`, mean(applicable.map(value => value ?? 0))] as const
+    // one that is nowhere a number has no mean
+    return applicable.length === 0
+      ? []
+      : [[`rewards/${name}`, mean(applicable.map(value => value ?? 0))] as const]
   })
   const lengths = completions.map(completion => completion.ids.length)
   const terminated = completions.filter(completion => completion.finished)

@@ -153,7 +153,18 @@ export default resource({
       save: folder => saveOptimizer(policy, optimizer, folder, context.signal),
       restore: folder => restoreOptimizer(policy, optimizer, folder),
     })
-    const rate = () => learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
+    let isOver = false
+    const rate = () => {
+      const now = learningRateAt(optimizer.steps, { learningRate, schedule, warmupRatio, steps })
+      if (now === 0 && optimizer.steps >= steps && learningRate > 0 && !isOver) {
+        isOver = true
+        context.log(
+          `update ${optimizer.steps + 1} comes after the ${steps} steps of the schedule: the learning rate is 0, so this and later updates change nothing; make steps the number of all updates`,
+          'warn',
+        )
+      }
+      return now
+    }
     return Object.assign(optimizer, { learningRate: rate, peakLearningRate: learningRate, totalSteps: steps })
   },
   close: optimizer => optimizer.free(),

@@ -88,6 +88,20 @@ t.test('dpo: the first loss is log 2, and the policy comes to prefer the better 
     t.ok((rewards[i] ?? 0) > (rewards[i + 1] ?? 0), 'the preferred answer comes first')
 })
 
+t.test(
+  'distillation from a teacher that answers nothing right: the run says that nothing was learned',
+  async t => {
+    const directory = join(folder, 'untaught')
+    const settings = { teacher: 'builtin:shapes', steps: 2, maxNewTokens: 4 }
+    const { code, text } = await runGraph('examples/distillation.json', directory, settings)
+    t.equal(code, 1, text)
+    t.match(
+      text,
+      /must do updates, did none: nothing reached "learn\/update", 2 items were dropped before it\n {4}fix: /,
+    )
+  },
+)
+
 t.test("distillation: the student's loss of the teacher's thoughts falls by a third", async t => {
   const { lines } = await run('distillation', { steps: 13 })
   const losses = lines('metrics').map(({ loss = Number.NaN }) => loss)

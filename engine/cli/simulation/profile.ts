@@ -33,6 +33,9 @@ export function profileOf(plan: Plan, run: string): Profile {
   if (missing.length > 0 || count === 0)
     throw new UsageError(
       `--profile ${run}: must be a run of this graph that has worked on items, found no times of ${missing.join(', ') || first}`,
+      workers.length > 0
+        ? undefined
+        : 'give a run in one process or with --workers: those that "flow work" joins keep their times themselves',
     )
   const perItem = (names: readonly string[]) => names.map(name => (seconds.get(name) ?? 0) / count)
   const gate = plan.nodes

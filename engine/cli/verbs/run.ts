@@ -12,7 +12,7 @@ import { remedyIn } from '../../shared/errors.ts'
 import { isObject } from '../../shared/json.ts'
 import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
-import { countsOf, droppedIn } from '../counts.ts'
+import { countsOf } from '../counts.ts'
 import { shareGpus } from '../gpus.ts'
 import { lookFirst, refuseVariables } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
@@ -127,7 +127,7 @@ async function follow(
   const counts = status ? countsOf(status, plan) : ''
   for (const text of [line.curve, counts]) if (text) world.print(text)
   world.print(sentence(summary, line.done))
-  const missing = updates.missing(summary, plan, status ? droppedIn(status, plan) : 0)
+  const missing = updates.missing(summary, plan, status)
   if (missing !== undefined) {
     world.complain(missing)
     return 1

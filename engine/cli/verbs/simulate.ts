@@ -13,7 +13,7 @@ export const simulate: Verb = {
   usage: 'GRAPH --profile RUN',
   loads: 'graphs',
   flags: {
-    profile: { value: 'RUN', description: 'A run of the graph, in one process or over workers.' },
+    profile: { value: 'RUN', description: 'A run of the graph, in one process or with --workers.' },
     workers: { value: 'LIST', description: 'Numbers of workers (default 1,2,4,8,16,32,64).' },
     set: setFlag,
     ...pluginFlags,

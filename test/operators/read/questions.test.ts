@@ -87,7 +87,7 @@ t.test('every bad line is told with its number and what would be right', async t
     `${path}:3: must be an object`,
     `${path}:4: problem: must be text, found 3`,
     `${path}:5: video_filename: must be text, it is missing`,
-    `${path}:6: video_filename: must name a file inside ${dirname(path)}, the folder of the data or the one that root names, found "/clips/3.mp4"; --set root=/ allows any folder; 2 of 8 rows break this rule, also line 8`,
+    `${path}:6: video_filename: must name a file inside ${dirname(path)}, the folder of the data or the one that root names, found "/clips/3.mp4"; --set nodes.samples.config.root=/ allows any folder; 2 of 8 rows break this rule, also line 8`,
     `${path}:7: solution: must be text, found null`,
   ]
   for (const text of expected) t.ok(error?.message.includes(text), text)
