@@ -53,6 +53,8 @@ export class Checkpoints {
   #stopping = false
   #saving: Promise<void> | undefined
   #extra = 0
+  /** The run was paused when a checkpoint was asked for, which needs what is in work to end. */
+  #pausesAfter = false
 
   /** `past` is the state in `folder`, of the checkpoint that the run goes on from. */
   constructor(cadence: Cadence, host: CheckpointHost, folder?: string, past?: RunState) {
@@ -121,10 +123,18 @@ export class Checkpoints {
     for (const cursor of this.#cursors) cursor.allowance = 0
   }
 
-  /** Sources wait until a checkpoint is written, then go on. */
+  /** Sources wait until a checkpoint is written, then go on, unless the run was paused. */
   ask(): void {
+    const { scheduler } = this.#host
+    this.#pausesAfter ||= scheduler.paused
+    scheduler.continue()
     if (this.#saving) return
     for (const cursor of this.#cursors) cursor.allowance = 0
+  }
+
+  /** A run that was paused before its checkpoint goes on after it. */
+  goOn(): void {
+    this.#pausesAfter = false
   }
 
   /** The checkpoint that is being written while sources wait. */
@@ -172,6 +182,11 @@ export class Checkpoints {
     if (this.#stopping) network?.stopSources()
     else for (const cursor of this.#cursors) cursor.allowance = this.#round
     network?.wake()
+    if (this.#pausesAfter && !this.#stopping) {
+      scheduler.pause()
+      this.#host.log('paused, as before the checkpoint')
+    }
+    this.#pausesAfter = false
     scheduler.end()
   }
 

@@ -43,11 +43,12 @@ export function obey(request: Request, { run, network, checkpoints }: Obedient):
   run.log(`asked to ${request}`)
   if (request === 'stop') run.stop()
   else if (request === 'pause') run.scheduler.pause()
-  else if (request === 'continue') run.scheduler.continue()
-  else if (!checkpoints) run.log('no checkpoint: the graph has no "checkpoint"', 'warn')
+  else if (request === 'continue') {
+    checkpoints?.goOn()
+    run.scheduler.continue()
+  } else if (!checkpoints) run.log('no checkpoint: the graph has no "checkpoint"', 'warn')
   else {
     checkpoints.ask()
-    run.scheduler.continue()
     network.wake()
   }
 }

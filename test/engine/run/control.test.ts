@@ -53,6 +53,28 @@ t.test('a run that is asked to pause stands still, and goes on when it is asked 
   t.equal((await run.done).status, 'completed')
 })
 
+t.test('a paused run that is asked for a checkpoint writes it and stands still again', async t => {
+  const directory = t.testdir()
+  const { state, on } = counter()
+  const run = start(t, nodes, on, { directory, rest: { checkpoint: { every: 0 } } })
+  await until(() => state.count > 10)
+  askRun(directory, 'pause')
+  const status = () => JSON.parse(readFileSync(join(directory, 'status.json'), 'utf8'))
+  await until(() => existsSync(join(directory, 'status.json')) && status().paused)
+  askRun(directory, 'checkpoint')
+  await until(() => existsSync(join(directory, 'checkpoints')))
+  await until(() => readFileSync(join(directory, 'log.txt'), 'utf8').includes('paused, as before'))
+  const later = () => new Promise(done => setTimeout(done, 300))
+  await later()
+  const { count } = state
+  await later()
+  t.equal(state.count, count)
+  askRun(directory, 'continue')
+  await until(() => state.count > count + 10)
+  state.enough = true
+  t.equal((await run.done).status, 'completed')
+})
+
 t.test('a paused run obeys when it is asked to stop', async t => {
   const directory = t.testdir()
   const { state, on } = counter()
