@@ -7,7 +7,7 @@ import { checkBatches } from './checks/batches.ts'
 import { checkBest } from './checks/best.ts'
 import { checkConfig, findUnread } from './checks/config.ts'
 import { checkEdges, findUnconnected, nameEnds } from './checks/edges.ts'
-import { checkFields, kindChecks } from './checks/kinds.ts'
+import { checkFields, emissionChecks, kindChecks } from './checks/kinds.ts'
 import { checkLearners } from './checks/learners.ts'
 import { checkMarks } from './checks/marks.ts'
 import { checkPairs } from './checks/pairs.ts'
@@ -151,7 +151,8 @@ function checkWith(
     params,
     nodes: nodes.map(node => {
       const accepts = kindChecks(node, types, registry)
-      return Object.keys(accepts).length > 0 ? { ...node, accepts } : node
+      const plugin = emissionChecks(node, types, registry)
+      return { ...node, ...(Object.keys(accepts).length > 0 && { accepts }), ...(plugin && { plugin }) }
     }),
     resources: ordered,
     parts,

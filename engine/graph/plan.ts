@@ -79,6 +79,8 @@ export interface PlannedNode {
   readonly wires: readonly Wire[]
   /** Of an input that items of any kind reach: what is wrong with an item, or undefined. */
   readonly accepts?: Readonly<Record<string, KindCheck>>
+  /** Of an operator of a plugin: its module as a URL, and by output what is wrong with an item, or undefined. */
+  readonly plugin?: { readonly module: string; readonly emits: Readonly<Record<string, KindCheck>> }
   /** Where the node is in a file, for messages. A node that stands for a part is in no file. */
   readonly at?: Locator
   /** Only in a node that stands for a part: copies what other nodes change in place, and says whether a copy is being made. */

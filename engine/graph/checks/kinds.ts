@@ -1,11 +1,13 @@
-import { dotted } from '../file/graph-file.ts'
-import type { Schema } from '../file/schema.ts'
+import { isObject } from '../../shared/json.ts'
+import { nearest } from '../did-you-mean.ts'
+import { at, dotted, type Path } from '../file/graph-file.ts'
+import { type Schema, schemaAt } from '../file/schema.ts'
 import { validator } from '../file/validate.ts'
 import { locate } from '../flatten/flat.ts'
 import { lookUp } from '../look-up.ts'
 import type { KindCheck, PlannedNode, Registry } from '../plan.ts'
-import { type Problem, sentence } from '../problem.ts'
-import type { EdgeTypes } from './types.ts'
+import { type Problem, sentence, show } from '../problem.ts'
+import { detailsOf, type EdgeTypes } from './types.ts'
 
 /** The checks of a node's inputs that items of any kind reach, by port: those whose kind has a schema. */
 export function kindChecks(
@@ -18,11 +20,25 @@ export function kindChecks(
   return Object.fromEntries(
     ports.flatMap(port => {
       const input = lookUp(operator.inputs, port)
-      const kind = typeof input === 'string' ? input : input?.kind
-      const schema = kind === undefined ? undefined : lookUp(kinds, kind)
-      return kind === undefined || !schema ? [] : [[port, checkOf(kind, schema)]]
+      const check = input === undefined ? undefined : checkFor(detailsOf(input).kind, kinds)
+      return check ? [[port, check]] : []
     }),
   )
+}
+
+/** The checks of what an operator of a plugin emits, by port: those whose kind has a schema. Undefined: it is of no plugin. */
+export function emissionChecks(
+  { name, operator, operatorName }: Pick<PlannedNode, 'name' | 'operator' | 'operatorName'>,
+  types: EdgeTypes,
+  { kinds = {}, modules = {} }: Registry,
+): PlannedNode['plugin'] {
+  const module = lookUp(modules, operatorName)
+  if (module === undefined) return undefined
+  const emits = Object.keys(operator.outputs).flatMap(port => {
+    const check = checkFor(types.resolved({ node: name, port })?.kind ?? '', kinds)
+    return check ? [[port, check] as const] : []
+  })
+  return { module, emits: Object.fromEntries(emits) }
 }
 
 /**
@@ -63,6 +79,11 @@ export function checkFields(
   }
 }
 
+function checkFor(kind: string, kinds: NonNullable<Registry['kinds']>): KindCheck | undefined {
+  const schema = lookUp(kinds, kind)
+  return schema && checkOf(kind, schema)
+}
+
 const compiled = new WeakMap<Schema, KindCheck>()
 
 function checkOf(kind: string, schema: Schema): KindCheck {
@@ -70,12 +91,25 @@ function checkOf(kind: string, schema: Schema): KindCheck {
   if (known) return known
   const validate = validator(schema)
   const check: KindCheck = value => {
-    const faults = validate(value).map(({ path, rule, found, hint }) => {
+    const faults = validate(value).map(({ path, missing, rule, found, hint }) => {
       const where = path.length > 0 ? `${dotted(path)}: ` : ''
+      const meant = missing === undefined ? undefined : misspelt(missing, value, path, schema)
+      if (meant !== undefined)
+        return where + sentence({ rule, found: show(meant), hint: `nearest "${missing}"` })
       return where + sentence({ rule, ...(found !== undefined && { found }), ...(hint && { hint }) })
     })
     return faults.length > 0 ? `must be of kind "${kind}": ${faults.join('; ')}` : undefined
   }
   compiled.set(schema, check)
   return check
+}
+
+/** The field that an object has in the place of one that is missing: none of its kind, with the nearest name. */
+function misspelt(missing: string, root: unknown, path: Path, schema: Schema): string | undefined {
+  const object = path.reduce(at, root)
+  const known = Object.keys(schemaAt(schema, path)?.properties ?? {})
+  return nearest(
+    missing,
+    Object.keys(isObject(object) ? object : {}).filter(name => !known.includes(name)),
+  )
 }

@@ -1,5 +1,7 @@
 import { Subscriber, type Subscription } from 'rxjs'
+import type { PlannedNode } from '../../graph/plan.ts'
 import type { Item, Streams } from '../../operator.ts'
+import { pathHere } from '../../shared/path-here.ts'
 import { RunError } from '../error.ts'
 import type { Holder } from '../items/lease.ts'
 import { Lease, leaseOf } from '../items/lease.ts'
@@ -8,7 +10,10 @@ import type { Waiter } from './host.ts'
 
 /** What the way out of a node asks of the node. */
 export interface OutletHost extends Holder {
+  readonly planned: Pick<PlannedNode, 'plugin'>
   readonly isRunning: boolean
+  /** The run must end with this error, which is of this item. */
+  fail(error: unknown, item?: Lease): void
   /** All streams have completed. */
   finish(): void
 }
@@ -138,6 +143,7 @@ class Listener extends Subscriber<Item> {
         remedy: 'it must emit only items that it was given or made',
       })
     }
+    if (!this.#isOfKind(lease)) return
     const own = lease.handOver()
     const [first] = edges
     if (first && edges.length === 1) {
@@ -151,6 +157,18 @@ class Listener extends Subscriber<Item> {
     const faults = copies.flatMap(({ edge, copy }) => edge.put(copy) ?? [])
     if (faults[0]) throw faults[0]
   }
+
+  /** What a plugin emits ends the run if it is not of the kind of the output, whatever the nodes after it may skip. */
+  #isOfKind(lease: Lease): boolean {
+    const { plugin } = this.#host.planned
+    const fault = plugin?.emits[this.#port]?.(lease.value)
+    if (!plugin || fault === undefined) return true
+    const remedy = `mend the operator, in ${pathHere(decodeURIComponent(new URL(plugin.module).pathname))}`
+    const rule = `what it emits on "${this.#port}" ${fault}`
+    this.#host.fail(new RunError('operator-misused', rule, { remedy }), lease)
+    return false
+  }
+
   /** An item that came after the end of its stream would vanish. */
   #late(item: unknown): void {
     const key = item instanceof Lease ? `item "${item.key}"` : 'something'

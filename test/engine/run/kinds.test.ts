@@ -1,4 +1,4 @@
-// Items of any kind are checked where they reach an input whose kind has a schema.
+// Items of any kind are checked where they reach an input whose kind has a schema, those of plugins where they are made.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -60,6 +60,7 @@ t.test('a row that is not of the kind ends the run with file, line and field', a
   t.equal(leaked, 0)
   t.match(error?.message, `item "1:2" (${join(folder, 'rows.jsonl')}:2), seed `)
   t.match(error?.message, 'must be of kind "sample": must have "question"')
+  t.match(error?.message, 'must have "question", found "questoin" (nearest "question")')
   t.same(seen.length, 1, 'it never reached the operator')
 })
 
@@ -121,4 +122,75 @@ for (const [kinds, rule] of [
     const folder = t.testdir({ 'plugin.mjs': plugin(kinds) })
     const { problems = [] } = await withPlugins(shipped, named(folder))
     t.match(problems[0]?.rule, rule)
+  })
+
+/** A reader of samples, and operators that change those or pass them on. */
+const makers = (value: string) => `
+export const api = 1
+const each = work => ({ samples }, _, context) => ({ samples: samples.pipe(context.each(work)) })
+const maker = (rest, run) => ({ summary: 'Makes.', config: {}, inputs: { samples: 'sample' }, outputs: { samples: 'sample' }, ...rest, run })
+export const operators = {
+  'my.rows': maker({ inputs: {} }, (_, config, context) => ({
+    samples: context.source(async function* () { for (const key of ['1:1', '1:2']) yield { key, value: ${value} } }),
+  })),
+  'my.short': maker({}, each(({ question, ...rest }) => rest)),
+  'my.same': maker({ outputs: { samples: { kind: 'any', like: 'samples' } } }, each(({ video }) => ({ clip: video }))),
+}`
+
+/** Runs nodes of a plugin into a sink that skips what it cannot work on; returns how that ended. */
+async function runMakers(folder: string, value: string, between?: string) {
+  seen.length = 0
+  writeFileSync(join(folder, 'plugin.mjs'), makers(value))
+  const more = await withPlugins(shipped, named(folder))
+  const from = { samples: 'rows.samples' }
+  const nodes = {
+    rows: { operator: 'my.rows', onError: 'skip' },
+    ...(between !== undefined && { changed: { operator: between, onError: 'skip', from } }),
+    sink: {
+      operator: 'sink',
+      onError: 'skip',
+      from: between === undefined ? from : { samples: 'changed.samples' },
+    },
+  }
+  const graph = { version: 1, summary: 'Keeps.', nodes }
+  const registry = { ...more, operators: { ...more.operators, sink } }
+  const plan = loadGraph('g.json', registry, { read: () => JSON.stringify(graph) })
+  return startRun(plan, { seed: 0, directory: join(folder, 'run') }).done
+}
+
+t.test('a sample of a plugin passes, with the defaults of its schema', async t => {
+  const { status } = await runMakers(t.testdir({}), "{ video: 'a.mp4', question: 'What?' }")
+  t.equal(status, 'completed')
+  t.match(seen, [{ fields: {} }, { fields: {} }])
+})
+
+t.test('a misspelt field of a reader ends the run, and the error names the reader', async t => {
+  const folder = t.testdir({})
+  const made = await runMakers(folder, "{ vidoe: 'a.mp4', question: 'What?' }")
+  t.match(made, { status: 'failed', skipped: 0, leaked: 0 })
+  t.match(made.error, { code: 'operator-misused', node: 'rows', key: '1:1' })
+  t.match(
+    made.error?.message,
+    /^node "rows" \(my\.rows\), item "1:1", seed \d+: what it emits on "samples" must be of kind "sample": must have "video", found "vidoe" \(nearest "video"\): mend the operator, in .*plugin\.mjs$/,
+  )
+  t.same(seen, [])
+})
+
+t.test('an item of a reader without a value is no sample', async t => {
+  const { error } = await runMakers(t.testdir({}), 'undefined')
+  t.match(
+    error?.message,
+    'what it emits on "samples" must be of kind "sample": must be an object, found undefined',
+  )
+})
+
+for (const [operator, lacks] of [
+  ['my.short', 'must have "question" (The question'],
+  ['my.same', 'must have "video" (Path of the clip.); must have "question"'],
+] as const)
+  t.test(`${operator} of a plugin, which drops a field of its samples, ends the run`, async t => {
+    const made = await runMakers(t.testdir({}), "{ video: 'a.mp4', question: 'What?' }", operator)
+    t.match(made, { status: 'failed', skipped: 0, leaked: 0, error: { node: 'changed', key: '1:1' } })
+    t.match(made.error?.message, `what it emits on "samples" must be of kind "sample": ${lacks}`)
+    t.same(seen, [])
   })
