@@ -59,14 +59,23 @@ const describe = ({ name, lines }: Curve): string =>
 const isSmoothed = ({ lines }: Curve, smoothing: number): boolean =>
   smoothing > 0 && lines.some(({ values }) => values.length >= fewestSmoothed)
 
+/** Plots of which a reader has zoomed to a part. */
+const zoomed = new WeakSet<uPlot>()
+
 /** New data keeps the part that a reader has zoomed to. */
-function update(plot: uPlot, curve: Curve, smoothing: number): void {
-  const [steps] = plot.data
+const update = (plot: uPlot, curve: Curve, smoothing: number): void =>
+  plot.setData(dataOf(curve, smoothing), !zoomed.has(plot))
+
+/** Asked when the steps that a plot shows have changed, for only then do they belong to its data. */
+function noteZoom(plot: uPlot, scale: string): void {
+  if (scale !== 'x') return
   const { min, max } = plot.scales.x ?? {}
+  const [steps] = plot.data
   // around a single point the plot leaves room on both sides
   const [first = 0, last = 0] = [steps?.[0], steps?.at(-1)]
-  const zoomed = (min ?? first) > first || (max ?? last) < last
-  plot.setData(dataOf(curve, smoothing), !zoomed)
+  if ((min ?? first) > first || (max ?? last) < last) zoomed.add(plot)
+  else zoomed.delete(plot)
+  plot.root.dataset.until = String(max)
 }
 
 function dataOf(curve: Curve, smoothing: number): uPlot.AlignedData {
@@ -108,6 +117,7 @@ function optionsOf(curve: Curve, smoothing: number, width: number): uPlot.Option
     scales: { x: { time: false } },
     legend: { show: false },
     cursor: { sync: { key: 'curves' }, points: { size: 5 } },
+    hooks: { setScale: [noteZoom] },
   }
 }
 

@@ -97,6 +97,24 @@ t.test('curves grow while lines are written, and a second run lies over the firs
   t.same(faults, [])
 })
 
+t.test('a curve reaches to its newest value, however lines arrive', async t => {
+  const run = runFolder(t, samples(5))
+  const metrics = join(run, 'metrics.jsonl')
+  const view = await viewOf(t, { run })
+  const { page, faults } = await openPage(browser, view.address)
+  const reward = '[data-curve="reward"]'
+  const reaches = (step: number) =>
+    page.waitForSelector(`${reward} [data-points="${step}"] [data-until="${step}"]`, { state: 'attached' })
+  await page.locator(`${reward} canvas`).waitFor()
+  for (let step = 31; step <= 42; step++) {
+    appendFileSync(metrics, lines([{ step, reward: step % 7 }]))
+    // now one by one, now several between two looks of the page
+    if (step % 4 !== 0 || step % 3 !== 0) await reaches(step)
+  }
+  await reaches(42)
+  t.same(faults, [])
+})
+
 t.test('10,000 completions are found, filtered and scrolled, and few of them exist', async t => {
   const many = samples(2500, i => (i === 4000 ? 'wait, let me look again' : `answer ${i}`))
   const view = await viewOf(t, { run: runFolder(t, many) })
