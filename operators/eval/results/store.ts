@@ -214,9 +214,19 @@ function missing(folder: string, name: string): never {
     : existsSync(join(folder, 'metrics.jsonl'))
       ? 'a training run, which "flow show" and "flow diff" read'
       : existsSync(folder)
-        ? `no ${name} in it`
+        ? (setsOfFrames(folder, name) ?? `no ${name} in it`)
         : 'nothing there'
   throw new EvaluationError('no-results', `${folder}: must be a folder of an evaluation, found ${found}`)
+}
+
+/** What an evaluation with several numbers of frames leaves in its folder: one of results for each number. */
+function setsOfFrames(folder: string, name: string): string | undefined {
+  const sets = readdirSync(folder).filter(
+    set => /^frames-\d+$/.test(set) && existsSync(join(folder, set, name)),
+  )
+  return sets.length === 0
+    ? undefined
+    : `one for each number of frames: ${sets.map(set => join(folder, set)).join(' ')}`
 }
 
 /** Where a run keeps the results of an evaluation that names no folder for them. */

@@ -96,4 +96,9 @@ t.test('two results of one model on one benchmark have rows of their own', async
 
 t.test('a folder without results is refused', async t => {
   t.throws(() => tabulate([t.testdir()]), { code: 'no-results' })
+  const several = t.testdir({ 'frames-4': { 'recipe.json': '{}', 'benchmark.json': '{}' }, 'frames-8': {} })
+  t.throws(() => tabulate([several]), {
+    code: 'no-results',
+    message: /one for each number of frames: .*frames-4$/,
+  })
 })
