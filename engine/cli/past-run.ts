@@ -22,6 +22,7 @@ import { changesOf } from './basis.ts'
 import { readOrRecall } from './graph-texts.ts'
 import { modulePlace, movedPlugins, type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import { homeMove, type Move, movedHome, moveOf, placeIn, placeNow } from './moves.ts'
+import { refuseWithoutCheckpoint } from './no-checkpoint.ts'
 import { graphPlugins, storedPlugins } from './plug.ts'
 import { noRun, secondsOf } from './run-facts.ts'
 import type { World } from './verb.ts'
@@ -205,10 +206,7 @@ export async function rewindRun(
   { set: more, steps, accept }: Changes,
   complain: (line: string) => void,
 ) {
-  if (!plan.checkpoint) {
-    const remedy = 'the graph has no "checkpoint"; add one, or start with --set checkpoint.every=N'
-    throw new UsageError(`${directory}: must have been started with checkpoints to go on: ${remedy}`)
-  }
+  refuseWithoutCheckpoint(directory, plan)
   const accepted = [...changes, ...changesOf(directory, path => placeNow(path, moves))]
   if (accepted.length > 0 && !accept) {
     const found = [

@@ -87,7 +87,7 @@ export const modelSizes = ({ shape: { vision }, gradientBytes }: DevicelessModel
 export function weightsMemory({ weightBytes, gradientBytes }: DevicelessModel, note: string): MemoryUse[] {
   return [
     { what: `weights; ${note}`, bytes: weightBytes },
-    ...(gradientBytes > 0 ? [{ what: 'gradients', bytes: gradientBytes, knob: 'train' }] : []),
+    ...(gradientBytes > 0 ? [{ what: 'gradients', bytes: gradientBytes }] : []),
   ]
 }
 

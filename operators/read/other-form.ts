@@ -8,6 +8,8 @@ export function refuseOtherBytes(path: string, bytes: Uint8Array): void {
 }
 
 const parquet = 'a Parquet file'
+/** A clip, a picture, or a damaged file. */
+const binary = { found: 'a binary file', remedy: 'name one of rows: JSON lines, CSV, TSV, Parquet or JSON' }
 
 interface Form {
   found: string
@@ -32,8 +34,7 @@ function otherBytes(bytes: Uint8Array): Form | undefined {
   // text of Latin letters has every second byte 0 there; with a mark it is read as it is
   const isMarked = begins(0xff, 0xfe) || begins(0xfe, 0xff)
   if (isMarked) return undefined
-  if (Math.min(even, odd) > 0)
-    return { found: 'a binary file', remedy: 'name one of rows: JSON lines, CSV, TSV, Parquet or JSON' }
+  if (Math.min(even, odd) > 0) return binary
   if (Math.max(even, odd) <= head.length / 4) return undefined
   const encoding = odd > even ? 'UTF-16LE' : 'UTF-16BE'
   return {
@@ -129,7 +130,8 @@ function isJson(text: string): boolean {
 /** What a file is that cannot be read as Parquet, by its first bytes; nothing where it begins as Parquet does. */
 export function insteadOfParquet(bytes: Uint8Array): { found: string; remedy: string } | undefined {
   const other = otherBytes(bytes)
-  if (other) return other.found === parquet ? undefined : other
+  // one of binary numbers is a damaged Parquet file, of which its reader knows more
+  if (other) return other.found === parquet || other === binary ? undefined : other
   const isText = bytes.every(byte => byte >= 0x20 || [0x09, 0x0a, 0x0d].includes(byte))
   const remedy = 'give the file a name that ends as its form does: .csv, .tsv, .json or .jsonl'
   return isText && bytes.length > 0 ? { found: 'text', remedy } : undefined

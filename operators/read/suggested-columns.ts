@@ -38,8 +38,9 @@ export function suggested(
   const video = take('video')
   const question = take('question')
   const numbered = series([...left])
-  const options = numbered ?? take('options')
+  const listed = numbered ?? take('options')
   const answer = take('answer')
+  const options = listed ?? (answer === undefined ? undefined : holding(rows, [...left], answer))
   return {
     video: video ?? '…',
     question: question ?? '…',
@@ -47,6 +48,17 @@ export function suggested(
     ...(answer !== undefined && { answer }),
     ...kept,
   }
+}
+
+/** Columns one of which holds the answer of each row, as a text: the options. */
+function holding(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  names: readonly string[],
+  answer: string,
+): string[] | undefined {
+  const held = rows.map(row => names.filter(name => row[name] !== '' && row[name] === row[answer]))
+  const options = names.filter(name => held.some(cells => cells.includes(name)))
+  return options.length >= 2 && held.every(cells => cells.length > 0) ? options : undefined
 }
 
 /** Columns such as `a0`, `a1`, … or `option_a`, `option_b`, …: one name with a number or a letter after it. */

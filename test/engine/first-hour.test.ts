@@ -78,8 +78,9 @@ write(
 write(
   'thoughts.json',
   JSON.stringify(
-    clips.map(video => ({
-      video,
+    // as many as the published ones: the four updates that the schedule spans
+    Array.from({ length: 16 }, (_, i) => ({
+      video: clips[i % clips.length],
       conversations: [
         { from: 'human', value: `<image>\n${question}` },
         { from: 'gpt', value: '<think> A card. </think> <answer> A </answer>' },

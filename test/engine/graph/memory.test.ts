@@ -73,7 +73,7 @@ t.test(
     t.ok(planMemory(planOf('group=64')).bytes > memory.bytes)
     const knobs = memory.rows.flatMap(({ knob }) => knob ?? [])
     t.ok(knobs.includes('group'), 'the param that a field is')
-    t.ok(knobs.includes('resources.policy.config.train'), 'or its path')
+    t.ok(knobs.includes('nodes.prompts.from.frames.capacity.items'), 'or its path')
   },
 )
 

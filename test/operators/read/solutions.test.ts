@@ -131,6 +131,12 @@ t.test('columns are advised by the names that most rows have', async t => {
     }),
   )
   t.match(suggested(list), { video: 'file', question: 'ask_prompt', options: ['a', 'b'] })
+  const answered = [
+    { clip: '1.mp4', q: 'What?', first: 'red', second: 'green', note: '', label: 'green' },
+    { clip: '2.mp4', q: 'What?', first: 'cat', second: 'dog', note: '', label: 'cat' },
+  ]
+  t.same(suggested(answered).options, ['first', 'second'], 'columns that hold the answers')
+  t.notOk('options' in suggested(answered.map(row => ({ ...row, label: 'A' }))))
 })
 
 t.test('options that are alike are told with their rows, and whether one of them is the answer', async t => {
