@@ -221,12 +221,11 @@ function missing(folder: string, name: string): never {
 
 /** What an evaluation with several numbers of frames leaves in its folder: one of results for each number. */
 function setsOfFrames(folder: string, name: string): string | undefined {
-  const sets = readdirSync(folder).filter(
-    set => /^frames-\d+$/.test(set) && existsSync(join(folder, set, name)),
-  )
-  return sets.length === 0
-    ? undefined
-    : `one for each number of frames: ${sets.map(set => join(folder, set)).join(' ')}`
+  const sets = readdirSync(folder)
+    .filter(set => /^frames-\d+$/.test(set))
+    .map(set => inside(folder, set))
+    .filter(set => existsSync(join(set, name)))
+  return sets.length === 0 ? undefined : `one for each number of frames: ${sets.join(' ')}`
 }
 
 /** Where a run keeps the results of an evaluation that names no folder for them. */
