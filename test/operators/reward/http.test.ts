@@ -108,7 +108,10 @@ t.test('a redirect is followed to the same endpoint alone, with the same questio
   t.same(asked, ['POST true', 'POST true'])
   for (const [path, message] of [
     ['/see', /redirects with status 303 to \/score, where GET would be asked for instead of POST/],
-    ['/far', /redirects with status 307 to http:.*, another host or scheme: --set url=ADDRESS names it, if you trust it/],
+    [
+      '/far',
+      /redirects with status 307 to http:.*, another host or scheme: --set url=ADDRESS names it, if you trust it/,
+    ],
     ['/file', /to file:\/\/\/etc\/passwd, another host or scheme/],
     ['/loop', /to \/loop, after 5 other redirects/],
   ] as const)
