@@ -5,7 +5,7 @@ import { type Loop, loopsOf } from './checks/batches.ts'
 import { outlinesOf, sizesOf } from './checks/sizes.ts'
 import type { ResolvedType } from './checks/types.ts'
 import { type End, endName, type Wire } from './flatten/flat.ts'
-import { type Plan, type PlannedNode, partsOf } from './plan.ts'
+import { type Plan, type PlannedNode, settingOf } from './plan.ts'
 
 /** The most memory that a run may take, part by part. */
 export interface MemoryPlan {
@@ -39,11 +39,14 @@ export function planMemory(plan: Plan): MemoryPlan {
   const unknown: { part: string; why: string }[] = []
   const sizes = sizesOf(plan.resources)
   const outlines = outlinesOf(plan.resources)
-  const parts = new Map(partsOf(plan).map(part => [part.name, part]))
-  const rowsOf = (name: string, uses: () => readonly MemoryUse[]): MemoryRow[] => {
+  const rowsOf = (
+    name: string,
+    settingOfField: (field: string) => string,
+    uses: () => readonly MemoryUse[],
+  ): MemoryRow[] => {
     try {
       return uses().map(({ knob, ...use }) => {
-        const setting = knob && { knob: parts.get(name)?.setting(knob) ?? knob }
+        const setting = knob && { knob: settingOfField(knob) }
         return { part: name, device: 'gpu', ...use, ...setting }
       })
     } catch (error) {
@@ -51,12 +54,16 @@ export function planMemory(plan: Plan): MemoryPlan {
       return []
     }
   }
-  const resources = plan.resources.flatMap(({ name, scope, resource, config }) =>
-    rowsOf(name, () => resource.memory?.(config, sizes(scope), outlines(scope)) ?? []),
+  const resources = plan.resources.flatMap(({ name, scope, resource, config, at }) =>
+    rowsOf(
+      name,
+      settingOf(`resources.${name}`, at),
+      () => resource.memory?.(config, sizes(scope), outlines(scope)) ?? [],
+    ),
   )
-  const nodes = plan.nodes.flatMap(({ name, scope, operator, config }) => {
+  const nodes = plan.nodes.flatMap(({ name, scope, operator, config, at }) => {
     const context = { sizes: sizes(scope), outline: outlines(scope), dims: dimsFor(name, plan, new Set()) }
-    return rowsOf(name, () => operator.memory?.(config, context) ?? [])
+    return rowsOf(name, settingOf(`nodes.${name}`, at), () => operator.memory?.(config, context) ?? [])
   })
   const loops = loopsOf(plan.nodes)
   const edges = plan.nodes.flatMap(node => node.wires.map(wire => ({ node, wire })))

@@ -128,6 +128,6 @@ export function partsOf({ nodes, resources }: Plan): GraphPart[] {
   ]
 }
 
-/** A node that stands for a part is in no file. */
-const settingOf = (path: string, at: Locator | undefined) => (field: string) =>
+/** How `--set` names the fields of a node or a resource; a node that stands for a part of the run has no place in a graph file. */
+export const settingOf = (path: string, at: Locator | undefined) => (field: string) =>
   at ? settingAt(at, ['config', field]) : `${path}.config.${field}`

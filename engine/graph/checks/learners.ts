@@ -1,6 +1,6 @@
 import { locate } from '../flatten/flat.ts'
 import { followsFrom, settingAt } from '../flatten/param-at.ts'
-import type { PlannedNode } from '../plan.ts'
+import { type PlannedNode, settingOf } from '../plan.ts'
 import { type Problem, show } from '../problem.ts'
 
 /** What keeps a number of learners from sharing the updates of a graph. */
@@ -31,7 +31,7 @@ export function checkLearners(nodes: readonly PlannedNode[], learners: number, p
     if (pieces >= learners) continue
     const place = at ? locate(at, ['config', field]) : { path: flag }
     const rule = `must be at least ${learners} for ${learners} learners: each needs a share of every update`
-    const setting = at ? settingAt(at, ['config', field]) : `nodes.${node.name}.config.${field}`
+    const setting = settingOf(`nodes.${node.name}`, at)(field)
     const remedy = `--set ${setting}=${learners} or more${withLag(nodes, node, setting, learners - 1)}, or fewer --learners`
     problems.push({ code: 'bad-learners', ...place, rule, found: String(pieces), remedy })
   }

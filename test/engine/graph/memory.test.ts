@@ -4,7 +4,7 @@ import { checkGraph, loadGraph } from '../../../engine/graph/check.ts'
 import { planMemory } from '../../../engine/graph/memory.ts'
 import { describe } from '../../../engine/graph/problem.ts'
 import { report } from '../../../engine/graph/problem-report.ts'
-import { operator } from '../../../engine/operator.ts'
+import { operator, resource } from '../../../engine/operator.ts'
 import { readBytes, showBytes } from '../../../engine/shared/bytes.ts'
 import { operators, resources } from '../../../operators/index.ts'
 import { fixture, repository } from '../../fixtures.ts'
@@ -240,4 +240,39 @@ t.test('an evaluation counts its model, its frames and the answers of a batch', 
   t.ok(memoryOf('batch=16').bytes > memory.bytes)
   t.ok(memoryOf('maxNewTokens=8').bytes < memory.bytes)
   t.equal(memoryOf('answers=oracle').bytes, 0, 'a rehearsal needs no GPU')
+})
+
+t.test('what a node and a resource of the same name take is lowered by settings of their own', t => {
+  const big = resource({
+    summary: 'Weighs much.',
+    config: { gigabytes: { type: 'integer', description: 'Its weight.' } },
+    kind: 'model',
+    memory: ({ gigabytes }) => [{ what: 'weights', bytes: gigabytes, knob: 'gigabytes' }],
+    open: async () => {},
+    close: () => {},
+  })
+  const uses = operator({
+    summary: 'Uses a model.',
+    config: {
+      model: { type: 'string', resource: 'model', description: 'The model.' },
+      rows: { type: 'integer', description: 'Rows.' },
+    },
+    inputs: {},
+    outputs: {},
+    memory: ({ rows }) => [{ what: 'activations', bytes: rows, knob: 'rows' }],
+    run: () => ({}),
+  })
+  const graph = {
+    version: 1,
+    summary: 'S.',
+    resources: { same: { resource: 'big', config: { gigabytes: 5 } } },
+    nodes: { same: { operator: 'uses', config: { model: 'same', rows: 2 } } },
+  }
+  const registry = { operators: { uses }, resources: { big } }
+  const { rows } = planMemory(loadGraph('g.json', registry, { read: () => JSON.stringify(graph) }))
+  t.same(
+    rows.map(({ knob }) => knob),
+    ['resources.same.config.gigabytes', 'nodes.same.config.rows'],
+  )
+  t.end()
 })
