@@ -259,7 +259,7 @@ export interface Operator<F extends Fields = Fields, I extends Ports = Ports> {
   pure?(config: Config<F>): (value: unknown, item: { readonly key: string }) => Promise<unknown>
   /** The names of all fields that the items it makes have, where the config alone decides them. */
   gives?(config: Config<F>): readonly string[] | undefined
-  /** How many items it emits of so many, a source of so many rows. By default as many if it drops none, else that is not known. */
+  /** The number of items that it emits for `items` inputs, a source for `items` rows. Without this, an operator that drops nothing emits `items`, and the number of others is not known. */
   makes?(config: Config<F>, items: number): number | undefined
   /** Looks at the number of items that will reach it, where that is known; infinite if a source repeats its data. */
   inspectCount?(items: number, config: Config<F>, known: Outlines): readonly (string | Finding)[]

@@ -2,28 +2,26 @@ import type { Plan, PlannedNode } from '../graph/plan.ts'
 import type { Status } from '../run/record/status.ts'
 
 /** Items of each node and the time that it worked, e.g. `short 7 of 12 kept (0.1 s)` for a node that dropped items. */
-export function countsOf({ nodes, edges }: Status, plan: Plan): string {
-  const planned = new Map(plan.nodes.map(node => [node.name, node]))
-  return nodes
-    .map(({ name, items, workSeconds }) => {
-      const node = planned.get(name)
-      const kept = node && mayKeepFewer(node) ? passedOn(name, edges) : undefined
-      const count = kept === undefined || kept >= items ? `${items}` : `${kept} of ${items} kept`
+export const countsOf = (status: Status, plan: Plan): string =>
+  keptOf(status, plan)
+    .map(({ name, items, workSeconds, kept }) => {
+      const count = kept < items ? `${kept} of ${items} kept` : `${items}`
       return `${name} ${count} (${workSeconds.toFixed(1)} s)`
     })
     .join('  ')
-}
 
 /** Items that nodes did not pass on, e.g. of a filter. */
-export function droppedIn({ nodes, edges }: Status, plan: Plan): number {
+export const droppedIn = (status: Status, plan: Plan): number =>
+  keptOf(status, plan).reduce((sum, { items, kept }) => sum + items - kept, 0)
+
+/** The nodes, each with the number of its items that it passed on: all of them, where it is not known to drop some. */
+function keptOf({ nodes, edges }: Status, plan: Plan) {
   const planned = new Map(plan.nodes.map(node => [node.name, node]))
-  return nodes
-    .map(({ name, items }) => {
-      const node = planned.get(name)
-      const kept = node && mayKeepFewer(node) ? passedOn(name, edges) : undefined
-      return kept === undefined ? 0 : Math.max(0, items - kept)
-    })
-    .reduce((sum, one) => sum + one, 0)
+  return nodes.map(one => {
+    const node = planned.get(one.name)
+    const passed = node && mayKeepFewer(node) ? passedOn(one.name, edges) : undefined
+    return { ...one, kept: Math.min(passed ?? one.items, one.items) }
+  })
 }
 
 /** A node that passes on some of its items, each alone; no source, no list of items. */

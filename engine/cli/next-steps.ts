@@ -61,7 +61,7 @@ function refuseUseless(
     `--steps ${steps}: must have data for as many updates: that of ${directory} makes ${updates}, of which ${done} are done`,
     [
       ...(done < updates ? [`resume without --steps, for the other ${updates - done}`] : []),
-      `begin a new run with --set ${stepsOf(plan)}=N${repeated(plan)}${weightsOf(plan, directory)}`,
+      `begin a new run with ${[`--set ${stepsOf(plan)}=N`, ...sourceSettings(plan, { epochs: '0' })].join(' ')}${weightsOf(plan, directory)}`,
     ].join('; or '),
   )
 }
@@ -96,15 +96,15 @@ export function stepsOf(plan: Plan): string {
   return at ? settingAt(at, ['config', 'steps']) : 'steps'
 }
 
-/** The settings by which sources repeat their data. */
-function repeated({ nodes }: Plan): string {
-  const settings = nodes.flatMap(({ wires, config, at }) =>
-    wires.length === 0 && at && Number(config.epochs) > 0
-      ? [` --set ${settingAt(at, ['config', 'epochs'])}=0`]
-      : [],
+/** How `--set` gives fields of the sources that state one above 0 a new value: `epochs` of 0 repeats their data. */
+export const sourceSettings = ({ nodes }: Plan, values: Readonly<Record<string, string>>): string[] =>
+  nodes.flatMap(({ wires, config, at }) =>
+    wires.length > 0 || !at
+      ? []
+      : Object.entries(values).flatMap(([field, value]) =>
+          Number(config[field]) > 0 ? [`--set ${settingAt(at, ['config', field])}=${value}`] : [],
+        ),
   )
-  return settings.join('')
-}
 
 /** The settings by which a new run begins with the weights of another one; none where these are an adapter. */
 function weightsOf(plan: Plan, directory: string): string {

@@ -1,10 +1,9 @@
-import { settingAt } from '../graph/flatten/param-at.ts'
 import type { Plan } from '../graph/plan.ts'
 import type { Progress } from '../operator.ts'
 import type { Status } from '../run/record/status.ts'
 import type { RunEvent, RunSummary } from '../run/summary.ts'
 import { droppedIn } from './counts.ts'
-import { stepsOf } from './next-steps.ts'
+import { sourceSettings, stepsOf } from './next-steps.ts'
 import { readFacts } from './run-facts.ts'
 
 /** Follows how many of the updates that were asked for a run has done; `state` is what a run that is continued had done. */
@@ -47,14 +46,5 @@ function noUpdate(directory: string, plan: Plan, dropped: number): string | unde
 }
 
 /** How `--set` lets the readers of a plan take more. */
-function readerSettings({ nodes }: Plan): string {
-  const settings = nodes.flatMap(({ wires, config, at }) => {
-    if (wires.length > 0 || !at) return []
-    const set = (field: string, value: string) =>
-      field in config && Number(config[field]) > 0
-        ? [`--set ${settingAt(at, ['config', field])}=${value}`]
-        : []
-    return [...set('limit', 'MORE'), ...set('epochs', '0')]
-  })
-  return settings.length > 0 ? settings.join(' ') : 'more rows'
-}
+const readerSettings = (plan: Plan): string =>
+  sourceSettings(plan, { limit: 'MORE', epochs: '0' }).join(' ') || 'more rows'

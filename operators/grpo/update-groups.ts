@@ -148,11 +148,11 @@ const batchOf = ({ optimizer, groupsPerUpdate, updatesPerBatch }: Batches) => {
   return { optimizer, items: groupsPerUpdate, by, updates: updatesPerBatch }
 }
 
-/** Compares the updates that so many groups make with the steps of the optimizer. */
+/** Compares the updates that `groups` groups make with the steps of the optimizer. */
 export const inspectGroupCount = (groups: number, config: Batches, known: Outlines) =>
   updateFindings(groups, batchOf(config), known)
 
-/** Updates that so many groups make. */
+/** The number of updates that `groups` groups make. */
 export const groupUpdates = (config: Batches, groups: number): number => updatesOf(groups, batchOf(config))
 
 /**

@@ -16,8 +16,8 @@ export const updatesOf = (items: number, batch: Pick<Batches, 'items' | 'updates
   Math.ceil(items / batch.items) * batch.updates
 
 /**
- * Compares the updates that so many items make with the steps of the optimizer. More of them are done at a constant rate; by another
- * schedule they would learn nothing, since it has come to its end.
+ * Compares the updates that `items` items make with the steps of the optimizer. At a constant rate more updates than steps are done;
+ * at another schedule they would learn nothing, since its rate has come to its end.
  */
 export function updateFindings(
   items: number,
@@ -100,7 +100,7 @@ function neverEnds(
   ]
 }
 
-/** Items that make so many updates. */
+/** The number of items that make `steps` updates. */
 const neededFor = (steps: number, { items, updates }: Batches): number => Math.ceil(steps / updates) * items
 
 const nodeOf = (output: string): string => output.slice(0, output.lastIndexOf('.'))

@@ -33,7 +33,7 @@ export const epochFields = {
   ...passFields,
 } as const
 
-/** How many items so many rows make in all passes: infinitely many if they are repeated without end. */
+/** The number of items that `rows` rows make in all passes: infinite if they are repeated without end. */
 export const itemsInPasses = ({ epochs, limit }: { epochs: number; limit: number }, rows: number): number =>
   Math.min(limit || Number.POSITIVE_INFINITY, rows * (epochs || Number.POSITIVE_INFINITY))
 

@@ -88,7 +88,7 @@ export async function inspectOne(value: Sample): Inspection {
   })
 }
 
-/** Clips that a brief look asks for: a disk tells of so many within a second. */
+/** Most clips that a brief look asks the disk for, which takes less than a second. */
 const mostAsked = 10_000
 
 /** A finding about the samples whose clips are not there or empty. Those after the first clips count as sound. */

@@ -71,7 +71,7 @@ function cacheFault(rule: string, folder: string, variable: string, how: string)
   return { ...fault, rule, lines, remedy: `set ${variable} to a folder that you may write to` }
 }
 
-/** The file that stands at a path or above it, where a folder would have to be. */
+/** The file at a path, or at one of the folders above it; undefined where all of these can be folders. */
 export function fileAbove(path: string): string | undefined {
   let found = resolve(path)
   while (!existsSync(found)) found = dirname(found)

@@ -1,17 +1,15 @@
 // Makes what `npm start` runs out of the sources, each file for itself: types are removed, not checked, so it takes a few seconds
 // where tsc takes a minute.
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 
-const folders = ['engine', 'operators', 'kernels']
 /** Sources of pages, which have builds of their own. */
 const pages = ['engine/view/page/', 'engine/cli/web/']
 
-export async function transpile(root) {
+/** `paths` are those of all sources, from `root`. */
+export async function transpile(root, paths) {
   const { build } = await import('esbuild')
   await build({
     absWorkingDir: root,
-    entryPoints: folders.flatMap(folder => sourcesIn(root, folder)),
+    entryPoints: paths.filter(path => path.endsWith('.ts') && !pages.some(page => path.startsWith(page))),
     outdir: 'dist',
     outbase: '.',
     bundle: true, // lets the plugin see what is imported; nothing is joined
@@ -23,11 +21,6 @@ export async function transpile(root) {
     logLevel: 'silent',
   })
 }
-
-const sourcesIn = (root, folder) =>
-  readdirSync(join(root, folder), { recursive: true })
-    .map(path => `${folder}/${path}`)
-    .filter(path => path.endsWith('.ts') && !pages.some(page => path.startsWith(page)))
 
 /** Imports stay imports; those of sources name what the sources become. */
 function onlyRename({ onResolve }) {

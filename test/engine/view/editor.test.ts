@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { openBrowser, openPage } from '../../browser.ts'
 import { repository } from '../../fixtures.ts'
 
@@ -35,19 +35,22 @@ const graph = `{ "version": 1, "plugins": ["./plugin.mjs"],
   } }
 `
 
+/** The editor of `g.json` in a folder. */
+async function openEditor(t: Test, folder: string) {
+  const main = join(repository, 'dist/engine/cli/main.js')
+  const view = spawn(process.execPath, [main, 'view', 'g.json', '--edit'], { cwd: folder })
+  t.teardown(() => view.kill())
+  const address = await new Promise<string>(done => view.stdout.on('data', text => done(String(text).trim())))
+  const { page, faults } = await openPage(browser, address)
+  return { page, faults, source: page.getByLabel('The graph as JSON') }
+}
+
 t.test(
   'a graph is edited, an error is seen where it stands and mended, and the saved graph runs',
   async t => {
     const folder = t.testdir({ 'g.json': graph, 'plugin.mjs': plugin })
     const file = join(folder, 'g.json')
-    const main = join(repository, 'dist/engine/cli/main.js')
-    const view = spawn(process.execPath, [main, 'view', 'g.json', '--edit'], { cwd: folder })
-    t.teardown(() => view.kill())
-    const address = await new Promise<string>(done =>
-      view.stdout.on('data', text => done(String(text).trim())),
-    )
-    const { page, faults } = await openPage(browser, address)
-    const source = page.getByLabel('The graph as JSON')
+    const { page, faults, source } = await openEditor(t, folder)
     await page
       .getByText('must be connected, or the node has no effect')
       .or(page.locator('.found'))
@@ -129,14 +132,7 @@ t.test(
     }
     const text = JSON.stringify(own, null, 2)
     const folder = t.testdir({ 'g.json': text, 'base.json': JSON.stringify(base), 'plugin.mjs': plugin })
-    const main = join(repository, 'dist/engine/cli/main.js')
-    const view = spawn(process.execPath, [main, 'view', 'g.json', '--edit'], { cwd: folder })
-    t.teardown(() => view.kill())
-    const address = await new Promise<string>(done =>
-      view.stdout.on('data', text => done(String(text).trim())),
-    )
-    const { page, faults } = await openPage(browser, address)
-    const source = page.getByLabel('The graph as JSON')
+    const { page, faults, source } = await openEditor(t, folder)
     await page.getByText('No problem: the graph can run.').waitFor()
     await page.getByText('extends base.json: 2 of 3 nodes are inherited').waitFor()
     t.same(
