@@ -1,12 +1,12 @@
 // Makes a fresh machine ready, then runs the command it is given: node engine/cli/set-up/set-up.mjs SCRIPT [ARGUMENT…]
 // Plain JavaScript without dependencies: it runs before anything is installed or compiled.
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from './build.mjs'
 import { chromium } from './chromium.mjs'
 import { ffmpeg } from './ffmpeg.mjs'
 import { follow } from './follow.mjs'
-import { openMachine, SetUpError } from './machine.mjs'
+import { mayInstall, openMachine, SetUpError } from './machine.mjs'
 import { natsServer } from './nats-server.mjs'
 import { packages } from './packages.mjs'
 import { vulkan } from './vulkan.mjs'
@@ -24,6 +24,18 @@ export async function setUp(machine, steps) {
   }
   if (missing.length > 0) throw new SetUpError(instructions(missing))
   await steps.build(machine)
+}
+
+/**
+ * npm's packages and Debian's ffmpeg: neither needs the other, so a fresh machine fetches both at once. Where node_modules
+ * is there, it may hold an ffmpeg, so it is looked at first.
+ */
+export async function packagesAndFfmpeg(machine) {
+  const isFresh = mayInstall(machine) && !machine.exists(join(machine.root, 'node_modules'))
+  const installed = packages(machine)
+  if (!isFresh) await installed
+  const [lacking] = await Promise.all([ffmpeg(machine), installed])
+  return lacking
 }
 
 export function checkNode(version) {
@@ -44,7 +56,7 @@ if (resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) {
   try {
     const isTest = process.argv[2]?.endsWith('test/run.js')
     const quickly = machine => build(machine, { quick: true })
-    await setUp(machine, { install: [packages, ffmpeg, vulkan], build: isTest ? build : quickly })
+    await setUp(machine, { install: [packagesAndFfmpeg, vulkan], build: isTest ? build : quickly })
     // the tests alone open pages, and run graphs over many processes
     if (isTest) {
       await chromium(machine)

@@ -54,6 +54,39 @@ t.test('everything missing is reported at once, and nothing is compiled then', a
   t.ok(built)
 })
 
+t.test(
+  'a fresh machine gets ffmpeg while npm installs; an ffmpeg in node_modules is looked at after it',
+  async t => {
+    const order = async (hasModules: boolean) => {
+      const events: string[] = []
+      let installFfmpeg = () => {}
+      const installed = new Promise<void>(done => {
+        installFfmpeg = done
+      })
+      const { machine } = fake(() => ok, { exists: path => hasModules && path.endsWith('node_modules') })
+      let hasFfmpeg = false
+      machine.run = async (_, args) => {
+        const text = args.join(' ')
+        if (text.startsWith('ci ') || text.includes(' ci ')) {
+          // On a fresh machine npm goes on until ffmpeg is there.
+          if (!hasModules) await installed
+          events.push('npm')
+        }
+        if (text.endsWith('ffmpeg')) {
+          events.push('ffmpeg')
+          hasFfmpeg = true
+          installFfmpeg()
+        }
+        return text.includes('-version') && !hasFfmpeg ? failed : ok
+      }
+      await setUp.packagesAndFfmpeg(machine)
+      return events
+    }
+    t.same(await order(false), ['ffmpeg', 'npm'])
+    t.same(await order(true), ['npm', 'ffmpeg'])
+  },
+)
+
 t.test('an old Node is refused', t => {
   t.throws(() => setUp.checkNode('18.20.4'), /Node 18.20.4 is too old/)
   t.doesNotThrow(() => setUp.checkNode('20.0.0'))

@@ -32,6 +32,7 @@ export type Step = (machine: Machine) => Promise<Missing | undefined>
 const load = (name: string) => import(pathToFileURL(join(repository, 'engine/cli/set-up', name)).href)
 export const setUp: {
   setUp(machine: Machine, steps: { install: Step[]; build: Step }): Promise<void>
+  packagesAndFfmpeg: Step
   checkNode(version: string): void
 } = await load('set-up.mjs')
 type Found = (machine: Machine) => Promise<string>
