@@ -34,17 +34,25 @@ export const askingFields = {
 const longestWaitSeconds = 60
 const longestBusySeconds = 600
 
+export interface Patience {
+  readonly tries: number
+  readonly backoffSeconds: number
+  readonly concurrency: number
+}
+
 /**
- * Asks until there is a response, waiting longer each time; a judge that is busy is left alone by all who ask it. Where nobody is at
- * the address it asks once more only: patience is for a judge that has answered before.
+ * Asks until there is a response, waiting longer each time; a judge that is busy is left alone by all who ask it, and at most
+ * `concurrency` of them ask at once. Where nobody is at the address it asks once more only: patience is for a judge that has
+ * answered before.
  */
 export function persistently(
-  { tries, backoffSeconds }: { tries: number; backoffSeconds: number },
+  { tries, backoffSeconds, concurrency }: Patience,
   signal: AbortSignal,
 ): (attempt: () => Promise<string>) => Promise<string> {
   let busyUntil = 0
   let hasAnswered = false
-  return async attempt => {
+  const inTurn = turnsOf(concurrency)
+  const ask = async (attempt: () => Promise<string>) => {
     for (let tried = 1; ; tried++) {
       const wait = busyUntil - Date.now()
       if (wait > 0) await clock.delay(wait, signal)
@@ -65,6 +73,24 @@ export function persistently(
         if (error.code === 'busy') busyUntil = Math.max(busyUntil, Date.now() + seconds * 1000)
         else await clock.delay(seconds * 1000, signal)
       }
+    }
+  }
+  return attempt => inTurn(() => ask(attempt))
+}
+
+/** Lets at most `places` pieces of work run at once, in the order in which they came. */
+function turnsOf(places: number) {
+  let free = places
+  const waiting: (() => void)[] = []
+  return async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (free > 0) free--
+    else await new Promise<void>(resolve => waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free++
     }
   }
 }

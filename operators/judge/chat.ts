@@ -32,7 +32,7 @@ export default operator({
     if (model === '') throw new JudgeError('bad-judge', 'judge=chat: must be told the model: set judgeModel')
     const { signal } = context
     const chat = chatWith(config)
-    const persist = persistently(config, signal)
+    const persist = persistently({ ...config, concurrency }, signal)
     return {
       answers: answers.pipe(
         judging(

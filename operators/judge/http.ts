@@ -39,7 +39,7 @@ export default operator({
       timeoutSeconds: limits.deadlineSeconds,
       limits: 'silence' as const,
     }
-    const persist = persistently(limits, signal)
+    const persist = persistently({ ...limits, concurrency }, signal)
     return {
       answers: answers.pipe(
         judging(

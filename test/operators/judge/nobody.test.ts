@@ -60,7 +60,7 @@ t.test('a run ends after two requests, and Node warns of no listeners', async t 
 t.test('patience is for a judge that has answered before', async t => {
   const asks = async (answers: readonly boolean[]) => {
     let asked = 0
-    const persist = persistently({ tries: 5, backoffSeconds: 0 }, clock.endOfMany().signal)
+    const persist = persistently({ tries: 5, backoffSeconds: 0, concurrency: 1 }, clock.endOfMany().signal)
     const attempt = async () => {
       if (answers[asked++]) return 'yes'
       throw new JudgeError('unanswered', 'nobody', { isNobody: true })
