@@ -22,8 +22,8 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
   'engine/cli/generate/presets-page.ts': ['listed', 'section', 'name', 'graph.extends'],
   'engine/cli/new-kernel.ts': [
     'checked',
-    '`${name}.mjs`',
-    '`${name}.test.mjs`',
+    '`${name}${language.ending}`',
+    '`${name}.test${language.ending}`',
     '`${name}.test.ts`',
     '`${name}.ts`',
     'inRoom',

@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path'
 import { apiVersion } from '../operator.ts'
 import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
+import { fitting, type Language, typeScript } from './new-types.ts'
 
 /** Files to write, by path, the command that tests them, and a graph among them that runs them. */
 export interface NewFiles {
@@ -15,7 +16,12 @@ export interface NewFiles {
  * `flow new kernel`: in a checkout of flow, a kernel in `kernels/ROOM` with its test; elsewhere, or with `out`, a plugin with
  * its test: the kernel, and an operator that runs it.
  */
-export function kernelFiles(name: string, room: string | undefined, out: string | undefined): NewFiles {
+export function kernelFiles(
+  name: string,
+  room: string | undefined,
+  out: string | undefined,
+  language: Language,
+): NewFiles {
   checkName(name)
   const root = out === undefined ? repositoryAbove(process.cwd()) : undefined
   if (root === undefined) {
@@ -24,9 +30,10 @@ export function kernelFiles(name: string, room: string | undefined, out: string 
         '--room: is for kernels of flow itself, so it needs a checkout of flow and no --out',
       )
     const folder = out ?? '.'
-    const test = join(folder, `${name}.test.mjs`)
+    const test = join(folder, `${name}.test${language.ending}`)
+    const module = join(folder, `${name}${language.ending}`)
     return {
-      files: { [join(folder, `${name}.mjs`)]: kernelModule(name), [test]: pluginTest(name) },
+      files: { [module]: kernelModule(name, 'plugin', language), [test]: pluginTest(name, language) },
       test: `node --test ${test}`,
     }
   }
@@ -39,7 +46,7 @@ export function kernelFiles(name: string, room: string | undefined, out: string 
   const base = relative(process.cwd(), root)
   return {
     files: {
-      [join(base, 'kernels', inRoom, `${name}.ts`)]: kernelModule(name, 'typed'),
+      [join(base, 'kernels', inRoom, `${name}.ts`)]: kernelModule(name, 'flow', typeScript),
       [join(base, 'test/kernels', inRoom, `${name}.test.ts`)]: repositoryTest(name, inRoom),
     },
     test: `npx tsc -p tsconfig.json && node dist/test/run.js kernels/${inRoom}/${name}`,
@@ -83,21 +90,22 @@ function isReserved(word: string): boolean {
 
 const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 
-/** The kernel with its reference, in TypeScript for flow itself, else in JavaScript. */
-function kernelModule(name: string, typed?: 'typed'): string {
+/** The kernel with its reference, for flow itself, or with its operator as a plugin. */
+function kernelModule(name: string, owner: 'flow' | 'plugin', { typed }: Language): string {
   const call = camel(name)
   const type = `${call.slice(0, 1).toUpperCase()}${call.slice(1)}Call`
-  const t = (text: string) => (typed ? text : '')
-  const imports = typed
+  const forFlow = owner === 'flow'
+  const imports = forFlow
     ? `import { kernel, type Target, targetKey } from '../device/kernel.ts'
 import { sizeOf, type Tensor } from '../device/tensor.ts'
 import type { Recording } from '../plan/recording.ts'
 import { spread } from '../wgsl/packs.ts'`
     : `import { deviceOf } from '${packageName}'
-import { compile, kernel, Recording, sizeOf, spread, targetKey } from '${packageName}/kernels'
+import { compile, kernel, Recording, sizeOf, spread, targetKey } from '${packageName}/kernels'${typed(`
+import type { Target, Tensor } from '${packageName}/kernels'`)}
 import { operator } from '${packageName}/operator'`
-  const parameters = [`recording${t(': Recording')}`, `{ x, y, factor }${t(`: ${type}`)}`]
-  const signature = fitting(`export function ${call}(`, parameters, `)${t(': void')}`)
+  const parameters = [`recording${typed(': Recording')}`, `{ x, y, factor }${typed(`: ${type}`)}`]
+  const signature = fitting(`export function ${call}(`, parameters, `)${typed(': void')}`)
   return `${imports}
 
 // The idea in one sentence: every element is multiplied by a factor.
@@ -107,7 +115,7 @@ import { operator } from '${packageName}/operator'`
 //   lane     0  1  2  …  width − 1              a workgroup computes width · repeat elements: neighbouring lanes
 //   element  0  1  2  …  width − 1              read neighbouring elements, so that a subgroup reads one piece of
 //            width …     2 · width − 1          memory, and each lane computes \`repeat\` of them
-${t(`
+${typed(`
 export interface ${type} {
   /** f32, of any shape */
   x: Tensor
@@ -128,11 +136,11 @@ ${signature} {
 }
 
 /** The same arithmetic as a plain loop: the test compares the kernel with it. */
-export function ${call}Reference(x${t(': ArrayLike<number>')}, factor${t(': number')})${t(': number[]')} {
+export function ${call}Reference(x${typed(': ArrayLike<number>')}, factor${typed(': number')})${typed(': number[]')} {
   return Array.from(x, value => factor * value)
 }
 
-function define(target${t(': Target')}) {
+function define(target${typed(': Target')}) {
   const { width, repeat } = spread(target)
   return kernel(['${name}', targetKey(target)], () => ({
     name: '${name}',
@@ -150,11 +158,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_index) lane:
 }\`,
   }))
 }
-${typed ? '' : operatorOf(name)}`
+${forFlow ? '' : operatorOf(name, typed)}`
 }
 
 /** An operator that runs the kernel, so that a graph can use it at once. */
-const operatorOf = (name: string): string => `
+const operatorOf = (name: string, typed: Language['typed']): string => `
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
 
@@ -167,7 +175,7 @@ export const operators = {
     outputs: { rows: 'any' },
     run: ({ rows }, { factor }, context) => ({
       rows: rows.pipe(
-        context.each(async row => {
+        context.each(async ${typed('(')}row${typed(': { values: number[] })')} => {
           const device = await deviceOf(context)
           const x = device.tensor('x', [row.values.length], 'f32', Float32Array.from(row.values))
           const y = device.tensor('y', [row.values.length])
@@ -188,12 +196,6 @@ export const operators = {
   }),
 }
 `
-
-/** A list in one line of at most 110 characters, or else an item a line, as the formatter writes it. */
-function fitting(before: string, items: readonly string[], after: string, padding = ''): string {
-  const line = `${before}${padding}${items.join(', ')}${padding}${after}`
-  return line.length + 2 > 110 ? `${before}\n${items.map(item => `  ${item},\n`).join('')}${after}` : line
-}
 
 function repositoryTest(name: string, room: string): string {
   const call = camel(name)
@@ -228,16 +230,16 @@ t.test('the kernel is valid WGSL on a GPU with matrix units', async t => {
 `
 }
 
-function pluginTest(name: string): string {
+function pluginTest(name: string, { ending, typed }: Language): string {
   const call = camel(name)
   return `import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultsOf, kernelFaultsOf } from '${packageName}/testing'
-import { ${call}, ${call}Reference, operators } from './${name}.mjs'
+import { faultsOf, kernelFaultsOf${typed(', type KernelTrial')} } from '${packageName}/testing'
+import { ${call}, ${call}Reference, operators } from './${name}${ending}'
 
 test('the kernel multiplies each element by the factor, and frees what it takes', async () => {
   // one element, a few, the elements of a workgroup of either family, and one more
-  const trials = [1, 5, 256, 257, 1025].map(size => {
+  const trials = [1, 5, 256, 257, 1025].map(${typed('(')}size${typed('): KernelTrial')} => {
     const x = Float32Array.from({ length: size }, (_, i) => i - size / 2)
     const wanted = { y: ${call}Reference(x, 0.5) }
     return { given: { x }, wanted, record: (recording, { x, y }) => ${call}(recording, { x, y, factor: 0.5 }) }

@@ -1,22 +1,32 @@
 import { apiVersion } from '../operator.ts'
 import { packageName } from '../shared/package-name.ts'
+import { fitting, type Language } from './new-types.ts'
 
 /** `flow new loss`: a loss of one's own as a plugin, its test, and a graph that trains with it. */
-export function lossFiles(name: string, file: string): Record<string, string> {
+export function lossFiles(name: string, file: string, { ending, typed }: Language): Record<string, string> {
   const graph = {
     extends: 'flow:grpo.json',
     summary: `GRPO's graph with the loss ${name}.`,
-    plugins: [`./${file}.mjs`],
+    plugins: [`./${file}${ending}`],
     nodes: { update: { operator: name, config: { beta: null, scale: 1 } } },
   }
+  const head = fitting(
+    'export function loss(',
+    [
+      `{ policy, advantages, mask }${typed(': OwnLossRows')}`,
+      `{ scale }${typed(': { scale: number }')}`,
+      `{ tokens }${typed(': { tokens: number }')}`,
+    ],
+    `)${typed(': OwnLoss')}`,
+  )
   return {
-    [`${file}.mjs`]: `import { groupLoss } from '${packageName}'
+    [`${file}${ending}`]: `import { groupLoss${typed(', type OwnLoss, type OwnLossRows')} } from '${packageName}'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
 
 /** REINFORCE: minus the mean over tokens of advantage · log-probability, times a scale. */
-export function loss({ policy, advantages, mask }, { scale }, { tokens }) {
+${head} {
   let loss = 0
   const dLogProbs = policy.map((row, i) =>
     row.map((logProb, t) => {
@@ -35,14 +45,14 @@ export const operators = {
 }
 `,
     [`${file}.json`]: `${JSON.stringify(graph, null, 2)}\n`,
-    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+    [`${file}.test${ending}`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { lossFaultsOf } from '${packageName}/testing'
-import { loss } from './${file}.mjs'
+import { loss } from './${file}${ending}'
 
 test('the loss of two tokens, worked out by hand', () => {
   const rows = { policy: [[-0.5, -1.5]], old: null, reference: null, entropies: null, advantages: [2], mask: [[1, 1]] }
-  assert.equal(loss(rows, { scale: 1 }, { completions: 1, tokens: 2 }).loss, 2)
+  assert.equal(loss(rows, { scale: 1 }, { tokens: 2 }).loss, 2)
 })
 
 test('its derivative agrees with finite differences', () => {

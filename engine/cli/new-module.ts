@@ -8,34 +8,50 @@ import { packageName } from '../shared/package-name.ts'
 import { UsageError } from './arguments.ts'
 import type { NewFiles } from './new-kernel.ts'
 import { lossFiles } from './new-loss.ts'
+import type { Language } from './new-types.ts'
 
 /** `flow new operator`, `reward`, `loss`, `tower`, `graph` and `preset`: a file with its test, in a folder outside of flow. */
-export function moduleFiles(kind: ModuleKind, name: string, folder: string, base?: string): NewFiles {
+export function moduleFiles(
+  kind: ModuleKind,
+  name: string,
+  folder: string,
+  base: string | undefined,
+  language: Language,
+): NewFiles {
   if (!/^[A-Za-z][A-Za-z0-9_.-]*$/.test(name))
     throw new UsageError(`${name}: must be a name: a letter, then letters, digits, ".", "_" or "-"`)
+  const [, stem, ending] = /^(.+)\.([cm]?[jt]s|json)$/.exec(name) ?? []
+  if (stem !== undefined)
+    throw new UsageError(
+      `${name}: must be the name of the ${kind}, not of its file`,
+      `write ${stem}${ending?.endsWith('ts') ? ' --ts' : ''}`,
+    )
   if ((kind === 'preset') !== (base !== undefined))
     throw new UsageError(
       kind === 'preset'
         ? '--extends: must name the graph that the preset extends, such as flow:presets/trl-grpo.json'
         : `--extends: is for a preset, not for a${kind === 'operator' ? 'n' : ''} ${kind}`,
     )
-  const texts = Object.entries(templates[kind](name, base === undefined ? '' : baseFrom(folder, base)))
+  const from = base === undefined ? '' : baseFrom(folder, base)
+  const texts = Object.entries(templates[kind](name, language, from))
   const files = Object.fromEntries(texts.map(([file, text]) => [join(folder, file), text]))
   const test = Object.keys(files).at(-1) ?? ''
   return {
     files,
     test: `node --test ${test}`,
-    ...(kind === 'loss' && { run: test.replace(/\.test\.mjs$/, '.json') }),
+    ...(kind === 'loss' && { run: test.replace(/\.test\.\w+$/, '.json') }),
   }
 }
 
 export const moduleKinds = ['operator', 'reward', 'loss', 'tower', 'graph', 'preset'] as const
 export type ModuleKind = (typeof moduleKinds)[number]
 
-const templates: Record<ModuleKind, (name: string, base: string) => Record<string, string>> = {
+type Template = (name: string, language: Language, base: string) => Record<string, string>
+
+const templates: Record<ModuleKind, Template> = {
   operator: operatorFiles,
   reward: rewardFiles,
-  loss: name => lossFiles(name, fileOf(name)),
+  loss: (name, language) => lossFiles(name, fileOf(name), language),
   tower: towerFiles,
   graph: graphFiles,
   preset: presetFiles,
@@ -69,10 +85,10 @@ function whyNoGraph(file: string): string | undefined {
 /** The name of the file of an operator: `my-shout` for `my.shout`. */
 const fileOf = (name: string): string => name.replaceAll('.', '-')
 
-function operatorFiles(name: string): Record<string, string> {
+function operatorFiles(name: string, { ending }: Language): Record<string, string> {
   const file = fileOf(name)
   return {
-    [`${file}.mjs`]: `import { operator } from '${packageName}/operator'
+    [`${file}${ending}`]: `import { operator } from '${packageName}/operator'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
@@ -91,10 +107,10 @@ export const operators = {
   }),
 }
 `,
-    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+    [`${file}.test${ending}`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { faultsOf } from '${packageName}/testing'
-import { operators } from './${file}.mjs'
+import { operators } from './${file}${ending}'
 
 test('it does what every operator must', async () => {
   assert.deepEqual(await faultsOf(operators['${name}'], { items: { numbers: [1, 2, 3] } }), [])
@@ -103,26 +119,26 @@ test('it does what every operator must', async () => {
   }
 }
 
-function rewardFiles(name: string): Record<string, string> {
+function rewardFiles(name: string, { ending, typed }: Language): Record<string, string> {
   const file = fileOf(name)
   const reward = name.split('.').at(-1)
   return {
-    [`${file}.mjs`]: `import { reward } from '${packageName}'
+    [`${file}${ending}`]: `import { ${typed('type Completion, ')}reward } from '${packageName}'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
 
 /** The fewer tokens a completion has, the more it earns: 1 for none, 0 from 50 on. */
-export const score = ({ ids }) => Math.max(0, 1 - ids.length / 50)
+export const score = ({ ids }${typed(": Pick<Completion, 'ids'>")})${typed(': number')} => Math.max(0, 1 - ids.length / 50)
 
 export const operators = {
   '${name}': reward('${reward}', 'Gives a completion the more, the fewer tokens it has: 1 for none, 0 from 50 on.', score),
 }
 `,
-    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+    [`${file}.test${ending}`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { faultsOf } from '${packageName}/testing'
-import { operators, score } from './${file}.mjs'
+import { operators, score } from './${file}${ending}'
 
 const prompt = { sample: { video: '1.mp4', question: 'Which?', solution: 'B', fields: {} } }
 const completion = { ids: [5, 6], text: '<answer> B </answer>', finished: true }
@@ -141,10 +157,10 @@ test('it does what every operator must', async () => {
   }
 }
 
-function towerFiles(name: string): Record<string, string> {
+function towerFiles(name: string, { ending, typed }: Language): Record<string, string> {
   const file = fileOf(name)
   return {
-    [`${file}.mjs`]: `import { layerScale, parameter, siglip } from '${packageName}/parts'
+    [`${file}${ending}`]: `import { ${typed('type ConfigFields, ')}layerScale, parameter, ${typed('type Part, ')}siglip${typed(', type Tower, type TowerUse')} } from '${packageName}/parts'
 
 /** The version of flow's operator contract that this was written for. */
 export const api = ${apiVersion}
@@ -153,9 +169,9 @@ export const api = ${apiVersion}
 const scale = 'vision_tower._vision_tower.vision_model.feature_scale'
 
 /** SigLIP, but each channel of its features is multiplied by a learned number. */
-function parse(fields, use) {
+function parse(fields${typed(': ConfigFields')}, use${typed(': TowerUse')})${typed(': Part<Tower>')} {
   const part = siglip(fields, use)
-  const withScale = tensors => new Map([...tensors, [scale, [part.network.hidden]]])
+  const withScale = (tensors${typed(": Part<Tower>['tensors']")}) => new Map([...tensors, [scale, [part.network.hidden]]])
   return {
     ...part,
     kind: '${name}',
@@ -174,10 +190,10 @@ export const parts = {
   towers: { '${name}': { summary: 'SigLIP whose features are scaled channel by channel.', parse } },
 }
 `,
-    [`${file}.test.mjs`]: `import assert from 'node:assert/strict'
+    [`${file}.test${ending}`]: `import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { partFaultsOf } from '${packageName}/testing'
-import { parts } from './${file}.mjs'
+import { parts } from './${file}${ending}'
 
 test('it does what every tower must: names, shapes, gradients', async () => {
   assert.deepEqual(await partFaultsOf(parts), [])
@@ -227,7 +243,7 @@ test('it copies lines', () => {
   }
 }
 
-function presetFiles(name: string, base: string): Record<string, string> {
+function presetFiles(name: string, _: Language, base: string): Record<string, string> {
   const graph = { extends: base, summary: `As ${base}: say here what differs, and why.`, params: {} }
   return {
     [`${name}.json`]: `${JSON.stringify(graph, null, 2)}\n`,

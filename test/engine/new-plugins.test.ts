@@ -8,6 +8,8 @@ import { flow, graphOf, home, lines, node, nodeIn, write } from './installed.ts'
 
 t.setTimeout(800_000)
 
+const tsc = join(repository, 'node_modules/typescript/lib/tsc.js')
+
 t.test('a plugin may be written in TypeScript, with modules of its own', async t => {
   write('double.ts', 'export const double = (value: number): number => 2 * value\n')
   write(
@@ -107,55 +109,86 @@ t.test('a loss that flow new writes trains in the graph beside it', async t => {
 })
 
 t.test(
-  'a plugin in TypeScript, and its test, pass the compiler and the command that flow new names',
+  'what flow new writes in TypeScript passes its test and the compiler, in folders of both kinds',
   async t => {
-    const { out } = node(flow, 'new', 'reward', 'my.typed')
-    const [, call = 'no call'] =
-      /^in TypeScript \(\.ts\): node (.*); npx tsc checks the types$/m.exec(out) ?? []
-    const typedOf = (file: string) =>
-      readFileSync(join(home, file), 'utf8')
-        .replace('./my-typed.mjs', './my-typed.ts')
-        .replace('({ ids })', "({ ids }: Pick<Completion, 'ids'>): number")
-        .replace('import { reward }', 'import { type Completion, reward }')
-        .replace("from './my-typed.ts'", "from './my-typed.ts'\nconst count: number = 0")
-    for (const name of ['my-typed', 'my-typed.test']) {
-      write(`${name}.ts`, typedOf(`${name}.mjs`))
-      rmSync(join(home, `${name}.mjs`))
+    const plugins = [
+      'operator my.shout',
+      'reward my.brief',
+      'loss my.loss',
+      'tower my-siglip',
+      'kernel leaky-relu',
+    ]
+    for (const type of ['module', 'commonjs']) {
+      write(`typed-${type}/package.json`, JSON.stringify({ type }))
+      const folder = join(home, `typed-${type}`)
+      for (const what of plugins) {
+        const { out } = nodeIn(folder, flow, 'new', ...what.split(' '), '--ts')
+        t.match(out, /^check its types: npx tsc \(npm install --save-dev typescript brings it\)$/m)
+        const [, call = 'no call'] = /^test it: node (.*)$/m.exec(out) ?? []
+        t.match(call, /^--import @flow-graphs\/flow\/register --test \S+\.test\.ts$/)
+        const tested = nodeIn(folder, ...call.split(' '))
+        t.equal(tested.code, 0, tested.out)
+        t.match(tested.out, /^# fail 0$/m)
+      }
+      const checked = nodeIn(folder, tsc, '--listFilesOnly')
+      for (const what of ['my-shout', 'my-brief', 'my-loss', 'my-siglip', 'leaky-relu'])
+        for (const end of ['', '.test']) t.match(checked.out, join(folder, `${what}${end}.ts`))
+      t.equal(nodeIn(folder, tsc).out, '')
+      writeFileSync(join(folder, 'rows.jsonl'), '1\n2\n')
+      const nodes = {
+        rows: { operator: 'read.jsonl', config: { path: 'rows.jsonl' } },
+        shout: { operator: 'my.shout', from: { numbers: 'rows.items' } },
+        out: { operator: 'write.jsonl', config: { path: 'sums.jsonl' }, from: { items: 'shout.sums' } },
+      }
+      writeFileSync(join(folder, 'g.json'), graphOf(['./my-shout.ts'], nodes))
+      const looked = nodeIn(folder, flow, 'check', 'g.json').out
+      t.match(looked, /; node --import @flow-graphs\/flow\/register --test my-shout\.test\.ts runs them/)
+      const ran = nodeIn(folder, flow, 'run', 'g.json', '--out', 'run')
+      t.equal(ran.code, 0, ran.complaints)
+      t.same(lines(`typed-${type}/sums.jsonl`), [2, 3])
     }
-    const tested = node(...call.split(' '))
-    t.equal(tested.code, 0, tested.out)
-    t.match(tested.out, /^# pass 2$/m)
-    write(
-      'my-typed.json',
-      graphOf(['./my-typed.ts'], {
-        groups: { operator: 'read.jsonl', config: { path: 'rows.jsonl' } },
-        typed: { operator: 'my.typed', from: { groups: 'groups.items' } },
-        out: { operator: 'write.jsonl', config: { path: 'typed.jsonl' }, from: { items: 'typed.groups' } },
-      }),
-    )
-    t.match(
-      node(flow, 'check', 'my-typed.json').out,
-      /; node --import @flow-graphs\/flow\/register --test my-typed\.test\.ts runs them/,
-    )
-    // the compiler follows links to where packages lie, beside the @types of this repository
-    const tsc = join(repository, 'node_modules/typescript/lib/tsc.js')
-    const folder = join(home, 'types')
-    mkdirSync(folder)
-    const settings = JSON.parse(readFileSync(join(home, 'tsconfig.json'), 'utf8'))
-    write(
-      'types/tsconfig.json',
-      JSON.stringify({ ...settings, files: ['../my-typed.ts', '../my-typed.test.ts'] }),
-    )
-    const checked = nodeIn(folder, tsc)
-    t.equal(checked.code, 0, checked.out)
-    // as a compiler without the settings that flow new writes reads them, the types of the package included
-    const bare = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext']
-    const plain = node(tsc, ...bare, 'my-typed.ts')
-    t.equal(plain.code, 0, plain.out)
-    write('my-typed.ts', readFileSync(join(home, 'my-typed.ts'), 'utf8').replace('ids.length', 'ids.size'))
-    t.match(nodeIn(folder, tsc).out, /my-typed\.ts.*Property 'size' does not exist/)
   },
 )
+
+t.test('a mistake in a plugin in TypeScript is found by the compiler', async t => {
+  const file = join(home, 'typed-module/my-brief.ts')
+  // as a compiler without the settings that flow new writes reads them, the types of the package included
+  const bare = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2022', '--module', 'nodenext']
+  const plain = node(tsc, ...bare, file)
+  t.equal(plain.code, 0, plain.out)
+  writeFileSync(file, readFileSync(file, 'utf8').replace('ids.length', 'ids.size'))
+  t.match(nodeIn(join(home, 'typed-module'), tsc).out, /my-brief\.ts.*Property 'size' does not exist/)
+})
+
+t.test('in a checkout of flow, a folder of plugins in TypeScript gets settings of its own', async t => {
+  mkdirSync(join(repository, '.cache'), { recursive: true })
+  const folder = mkdtempSync(join(repository, '.cache/plugins-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const program = join(repository, 'dist/engine/cli/main.js')
+  const { out } = nodeIn(repository, program, 'new', 'reward', 'my.brief', '--ts', '--out', folder)
+  const [, check = 'none'] = /^check its types: npx tsc (.*) \(npm/m.exec(out) ?? []
+  const checked = nodeIn(repository, tsc, ...check.split(' '), '--listFiles')
+  t.equal(checked.code, 0, 'the compiler has no complaint')
+  t.ok(checked.out.includes(join(folder, 'my-brief.test.ts')), 'and reads them')
+})
+
+t.test('what cannot be written in TypeScript, and a name with the ending of a file, are refused', async t => {
+  for (const [words, complaint] of [
+    ['graph other --ts', /--ts: is for a plugin, not for a graph, which is no program/],
+    ['preset other --extends copy.json --ts', /--ts: is for a plugin, not for a preset/],
+    ['checkpoint --ts', /--ts: is for a plugin, not for a checkpoint/],
+    [
+      'reward my.other.ts',
+      /my\.other\.ts: must be the name of the reward, not of its file\s+fix: +write my\.other --ts/,
+    ],
+    ['operator my.other.mjs', /must be the name of the operator, not of its file\s+fix: +write my\.other$/m],
+    ['graph other.json', /must be the name of the graph, not of its file\s+fix: +write other$/m],
+  ] as const) {
+    const { code, complaints } = node(flow, 'new', ...words.split(' '))
+    t.equal(code, 2)
+    t.match(complaints, complaint)
+  }
+})
 
 t.test(
   'flow new writes settings of the compiler where there are none, and leaves those that are there',
@@ -164,9 +197,9 @@ t.test(
     mkdirSync(join(folder, 'inner'), { recursive: true })
     writeFileSync(join(folder, 'tsconfig.json'), '{}')
     for (const out of ['.', 'inner']) {
-      const made = nodeIn(folder, flow, 'new', 'operator', 'my.x', '--out', out)
+      const made = nodeIn(folder, flow, 'new', 'operator', 'my.x', '--ts', '--out', out)
       t.equal(made.code, 0, made.complaints)
-      t.notMatch(made.out, /tsconfig/)
+      t.notMatch(made.out, /wrote .*tsconfig/)
     }
     t.equal(readFileSync(join(folder, 'tsconfig.json'), 'utf8'), '{}')
   },
