@@ -175,7 +175,7 @@ export interface Progress {
 
 export interface SourceItem<T, K extends string | number = string>
   extends Omit<DeriveOptions, 'key' | 'place'> {
-  /** A number means its decimal digits. */
+  /** Another one for each item of a source; the run ends at the first that comes twice. A number means its decimal digits. */
   key: K
   value: T
   /** Where it was read, for messages, e.g. `rows.jsonl:12`. */

@@ -1,5 +1,6 @@
 import { Observable, type Subscriber } from 'rxjs'
 import type { Item, SourceItem } from '../../operator.ts'
+import { RunError } from '../error.ts'
 import { Lease, type Leaver } from '../items/lease.ts'
 import { type Call, Origin } from '../items/trace.ts'
 import type { Cursor } from './cursor.ts'
@@ -23,6 +24,9 @@ const mostInTurn = 32
 /** Position of an item whose source has no cursor. */
 const nowhere = -1
 
+/** Keys that a source remembers, to tell one that it gives twice: a reader that repeats them does so early. */
+const mostKeys = 100_000
+
 /** Pulls items while there is room and credit for them. */
 class RunningSource<T> implements SourcePump, Leaver {
   readonly #host: Host
@@ -32,6 +36,8 @@ class RunningSource<T> implements SourcePump, Leaver {
   /** The item that was pulled and waits for room. */
   #pulled: Pulled<T> | undefined
   #position = nowhere
+  /** The keys of its items, with the places where these were read. */
+  readonly #keys = new Map<string, string | undefined>()
   #pulling = false
   #stopped = false
   #emitting = false
@@ -93,6 +99,12 @@ class RunningSource<T> implements SourcePump, Leaver {
 
   /** Keeps an item for emission, unless it was done before the run was resumed or nobody wants it any more. */
   #take(item: Pulled<T>): void {
+    const fault = this.#stopped ? undefined : this.#faultOfKey(item)
+    if (fault) {
+      this.#discard(item)
+      void this.#close()
+      throw fault
+    }
     const position = this.#stopped ? undefined : this.#cursor ? this.#cursor.find(item.key) : nowhere
     if (position === undefined) {
       this.#discard(item)
@@ -100,6 +112,28 @@ class RunningSource<T> implements SourcePump, Leaver {
       this.#pulled = item
       this.#position = position
     }
+  }
+
+  /** An item of another process of the run has been looked at there. */
+  #faultOfKey({ key, place, call }: Pulled<T>): RunError | undefined {
+    if (call) return undefined
+    const remedy = 'yield { key, value } with another key for each item, e.g. its line number'
+    // a plugin in JavaScript may give anything
+    if (typeof key !== 'string' && typeof key !== 'number') {
+      const found = `found ${key === null ? 'null' : typeof key}`
+      return new RunError('operator-misused', `each item must have a key, a text or a number, ${found}`, {
+        remedy,
+      })
+    }
+    const name = String(key)
+    if (this.#keys.has(name)) {
+      const places = [this.#keys.get(name), place].filter(one => one !== undefined)
+      const where = places.length > 0 ? ` (${places.join(' and ')})` : ''
+      const rule = 'each item must have a key of its own, by which its seed, its records and a replay go'
+      return new RunError('operator-misused', `${rule}; two have the key "${name}"${where}`, { remedy })
+    }
+    if (this.#keys.size < mostKeys) this.#keys.set(name, place)
+    return undefined
   }
 
   /** Emits the pulled item if credits, room and checkpoints allow it. */

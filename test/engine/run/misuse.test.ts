@@ -176,3 +176,46 @@ t.test('`each` passes on any number of results, one after the other as there is 
   t.equal(on.seen.length, 300_000)
   t.same(on.seen.slice(99_999, 100_001), [99_999, 1], 'in order')
 })
+
+t.test(
+  'a source that gives two items the same key, or one none, is told so once, and all is freed',
+  async t => {
+    const cases: readonly (readonly [string, readonly unknown[], string | undefined])[] = [
+      ['two have the key "same": yield', ['same', 'same', 'same'], undefined],
+      ['two have the key "1" (rows.csv:0 and rows.csv:2): yield', [1, 2, '1'], 'rows.csv'],
+      ['must have a key, a text or a number, found undefined: yield', [undefined, undefined], undefined],
+      ['must have a key, a text or a number, found object: yield', [{ line: 1 }], undefined],
+    ]
+    for (const [expected, keys, file] of cases) {
+      const on = testBed()
+      let isClosed = false
+      const odd = operator({
+        summary: 'Is odd.',
+        config: {},
+        inputs: {},
+        outputs: { numbers: 'number' },
+        run: (_inputs, _config, context) => ({
+          numbers: context.source(async function* () {
+            try {
+              for (const [i, key] of keys.entries()) {
+                const place = file === undefined ? {} : { place: `${file}:${i}` }
+                // biome-ignore lint/suspicious/noExplicitAny: the very mistake that the types would refuse.
+                yield { key: key as any, value: i, dispose: on.buffers.make(), ...place }
+              }
+            } finally {
+              isClosed = true
+            }
+          }),
+        }),
+      })
+      const nodes = { odd: { operator: 'odd' }, end: { operator: 'collect', from: { items: 'odd.numbers' } } }
+      const bed = { ...on, registry: { ...on.registry, operators: { ...on.registry.operators, odd } } }
+      const { status, error, leaked } = await runNodes(t, nodes, bed)
+      t.match({ status, leaked, error }, { status: 'failed', leaked: 0, error: { code: 'operator-misused' } })
+      t.ok(error?.message.startsWith('node "odd" (odd): each item must have a key'), error?.message ?? '')
+      t.ok(error?.message.includes(expected), error?.message ?? '')
+      t.equal(on.buffers.live, 0, 'all buffers are freed')
+      t.ok(isClosed, 'the reader may close what it opened')
+    }
+  },
+)
