@@ -1,4 +1,5 @@
-import { nearestHint } from '../graph/did-you-mean.ts'
+import { nearest, nearestHint } from '../graph/did-you-mean.ts'
+import { flagFor, paramFor } from '../graph/file/other-names.ts'
 import { CodedError } from '../shared/errors.ts'
 
 /** A flag of a verb. One that takes no value is a switch. */
@@ -32,15 +33,22 @@ export class UsageError extends CodedError<'bad-usage'> {
   }
 }
 
-/**
- * Reads `--flag value`, `--flag=value` and plain words; all words after `--` are plain. `ownersOf` names the other verbs that take a
- * flag.
- */
+/** What is asked about a flag that a verb does not take. */
+export interface About {
+  /** The other verbs that take it. */
+  ownersOf(flag: string): readonly string[]
+  /** The params of the graph that the words name. */
+  paramsOf(words: readonly string[]): readonly string[]
+}
+
+const nobody: About = { ownersOf: () => [], paramsOf: () => [] }
+
+/** Reads `--flag value`, `--flag=value` and plain words; all words after `--` are plain. */
 export function readArguments(
   verb: string,
   words: readonly string[],
   flags: Readonly<Record<string, Flag>>,
-  ownersOf: (flag: string) => readonly string[] = () => [],
+  { ownersOf, paramsOf }: About = nobody,
 ): Arguments {
   const values = new Map<string, string[]>()
   const positional: string[] = []
@@ -56,7 +64,10 @@ export function readArguments(
     }
     const [, name = '', inline] = /^--?([^=]*)(?:=([\s\S]*))?$/.exec(word) ?? []
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
-    if (!flag) throw unknownFlag(verb, word, inline ?? rest[0], { flags, owners: ownersOf(name) })
+    if (!flag) {
+      const params = 'set' in flags ? paramsOf(words) : []
+      throw unknownFlag(verb, word, inline ?? rest[0], { flags, owners: ownersOf(name), params })
+    }
     if (!flag.value && inline !== undefined)
       throw new UsageError(`--${name}: takes no value, found "${inline}"`)
     const value = flag.value ? (inline ?? rest.shift()) : ''
@@ -71,32 +82,44 @@ export function readArguments(
   return { positional, all: flag => values.get(flag) ?? [], last: flag => values.get(flag)?.at(-1) }
 }
 
-/** Settings that `flow run` takes as flags, by the param that they set. */
-const asParam: readonly string[] = ['shard', 'steps']
-
 function unknownFlag(
   verb: string,
   word: string,
   value: string | undefined,
-  { flags, owners }: { flags: Readonly<Record<string, Flag>>; owners: readonly string[] },
+  {
+    flags,
+    owners,
+    params,
+  }: { flags: Readonly<Record<string, Flag>>; owners: readonly string[]; params: readonly string[] },
 ): UsageError {
   const name = word.replace(/^--?/, '').replace(/=[\s\S]*/, '')
   const rule = `must be a flag of "flow ${verb}"`
-  const setting = `--set ${name}=${value === undefined || value.startsWith('-') ? 'VALUE' : value}`
+  const setting = (param: string) =>
+    `write --set ${param}=${value === undefined || value.startsWith('-') ? 'VALUE' : value}`
+  const meant = flagFor(name)
+  const isTaken = meant !== undefined && flagOf(meant) in flags && !params.includes(name)
   if (owners.length > 0) {
     const found = `--${name}: ${rule}, found one of ${owners.map(owner => `"flow ${owner}"`).join(', ')}`
-    if ('set' in flags && asParam.includes(name)) return new UsageError(found, `write ${setting}`)
+    if (params.includes(name)) return new UsageError(found, setting(name))
+    if (isTaken) return new UsageError(found, `write ${meant}`)
     return new UsageError(found, `leave it out here; "flow help ${verb}" says what it takes`)
   }
+  if (params.includes(name)) return new UsageError(`--${name}: ${rule}`, setting(name))
+  if (isTaken) return new UsageError(`${word}: ${rule}`, `write ${meant}`)
   const near = hint(name, Object.keys(flags))
-  const isNear = near.startsWith(' (nearest')
-  if ('set' in flags && !isNear && word.startsWith('--'))
-    return new UsageError(
-      `--${name}: ${rule}`,
-      `write ${setting} if it is a param of the graph; "flow help ${verb}" says what it takes`,
-    )
-  return new UsageError(`${word}: ${rule}${near}`)
+  if (near.startsWith(' (nearest')) return new UsageError(`${word}: ${rule}${near}`)
+  const param = word.startsWith('--') ? (paramFor(name, params) ?? nearest(name, params)) : undefined
+  if (param !== undefined)
+    return new UsageError(`--${name}: ${rule} (nearest param "${param}")`, setting(param))
+  if (!('set' in flags)) return new UsageError(`${word}: ${rule}${near}`)
+  return new UsageError(
+    `${word}: ${rule}${near}`,
+    `"flow help ${verb} GRAPH" lists its flags, and the params of a graph, which --set takes`,
+  )
 }
+
+/** The name of a flag as a command has it: `--out DIR`. */
+const flagOf = (written: string): string => /^--([\w-]+)/.exec(written)?.[1] ?? ''
 
 /** The nearest names in brackets with a space before, or nothing. */
 export function hint(name: string, known: readonly string[]): string {

@@ -5,7 +5,7 @@ import { codeOf, messageOf, remedyIn } from '../shared/errors.ts'
 import { packageVersion } from '../shared/package-name.ts'
 import { withShippedNames } from '../shared/shipped-names.ts'
 import { type Arguments, hint, readArguments, UsageError } from './arguments.ts'
-import { describeVerb } from './help-text.ts'
+import { graphIn, paramNames } from './graph-params.ts'
 import { plug } from './plug.ts'
 import type { Verb, World } from './verb.ts'
 import { adapters } from './verbs/adapters.ts'
@@ -15,7 +15,7 @@ import { diff } from './verbs/diff.ts'
 import { explain } from './verbs/explain.ts'
 import { exportVerb } from './verbs/export.ts'
 import { graph } from './verbs/graph.ts'
-import { makeHelp } from './verbs/help.ts'
+import { helpOn, makeHelp } from './verbs/help.ts'
 import { ls } from './verbs/ls.ts'
 import { merge } from './verbs/merge.ts'
 import { make } from './verbs/new.ts'
@@ -62,6 +62,9 @@ export const verbs: Readonly<Record<string, Verb>> = { ...others, help: makeHelp
 /** The verbs that take a flag. */
 const ownersOf = (flag: string): string[] =>
   Object.entries(verbs).flatMap(([name, { flags }]) => (Object.hasOwn(flags, flag) ? [name] : []))
+
+/** The params of the graph that a command names. */
+const paramsOf = (words: readonly string[]): string[] => paramNames(graphIn(words))
 
 /** `flow:NAME` names a graph of the package, in every verb that takes a graph. */
 const withShippedGraphs = (read: Arguments, { loads }: Verb): Arguments =>
@@ -126,10 +129,10 @@ export async function command([word = 'help', ...words]: readonly string[], give
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined
     if (!verb) throw new UsageError(`${name}: must be a verb${hint(name, Object.keys(verbs))}`)
     if (words.includes('--help') || words.includes('-h')) {
-      world.print(describeVerb(name, verb))
+      for (const text of helpOn(name, verb, words)) world.print(text)
       return 0
     }
-    const read = withShippedGraphs(readArguments(name, words, verb.flags, ownersOf), verb)
+    const read = withShippedGraphs(readArguments(name, words, verb.flags, { ownersOf, paramsOf }), verb)
     const environment = withGpu(world.environment, read)
     const registry = await plug(world.registry, read, verb.loads)
     return await verb.run(read, { ...world, registry, environment })

@@ -1,22 +1,24 @@
 import type { Fields } from '../operator.ts'
+import { isObject } from '../shared/json.ts'
 
 /** Name, type, default and description of each field. */
 export function describeFields(fields: Fields): string[][] {
   return Object.entries(fields).map(([name, field]) => {
     const fallback = field.default === undefined ? 'required' : JSON.stringify(field.default)
-    return [name, typeText(field), fallback, field.description]
+    return [name, typeText({ ...field }), fallback, field.description]
   })
 }
 
-function typeText(field: Fields[string]): string {
-  if (field.type === 'array') return `list of ${field.items.type}`
-  if (field.type === 'string')
-    return field.enum?.join(' | ') ?? (field.resource ? `name of a ${field.resource}` : 'string')
-  if (field.type !== 'number' && field.type !== 'integer') return field.type
+/** The type of a field of a config, or of a param of a graph, with the values that it may have. */
+export function typeText(field: Readonly<Record<string, unknown>>): string {
+  const { type, items, resource, minimum, exclusiveMinimum, maximum } = field
+  if (Array.isArray(field.enum)) return field.enum.join(' | ')
+  if (type === 'array') return isObject(items) ? `list of ${items.type}` : 'list'
+  if (resource !== undefined) return `name of a ${resource}`
   const limits = [
-    field.minimum === undefined ? '' : `>= ${field.minimum}`,
-    field.exclusiveMinimum === undefined ? '' : `> ${field.exclusiveMinimum}`,
-    field.maximum === undefined ? '' : `<= ${field.maximum}`,
+    minimum === undefined ? '' : `>= ${minimum}`,
+    exclusiveMinimum === undefined ? '' : `> ${exclusiveMinimum}`,
+    maximum === undefined ? '' : `<= ${maximum}`,
   ]
-  return [field.type, ...limits].filter(Boolean).join(' ')
+  return [type, ...limits].filter(Boolean).join(' ')
 }

@@ -50,7 +50,7 @@ export function describeVerb(name: string, { summary, usage, flags, example }: V
 }
 
 /** A line for each term and its explanation, wrapped to the columns. */
-function definitions(rows: readonly (readonly [string, string])[]): string[] {
+export function definitions(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([term]) => term.length))
   return rows.flatMap(([term, text]) =>
     wrap(text, columns - width - 4).map((line, i) => `  ${(i === 0 ? term : '').padEnd(width)}  ${line}`),

@@ -1,7 +1,4 @@
 import type { Fields } from '../operator.ts'
-import { readFileSync } from '../platform/files.ts'
-import { dirname, join } from '../platform/paths.ts'
-import { refuseUnlessFile } from '../shared/files.ts'
 import { withoutMark } from '../shared/json.ts'
 import { checkBatches } from './checks/batches.ts'
 import { checkBest } from './checks/best.ts'
@@ -21,7 +18,7 @@ import { readSettings } from './file/settings.ts'
 import { type ExpandOptions, expand } from './flatten/expand.ts'
 import { endName, type FlatNode, type FlatResource, type Level, locate } from './flatten/flat.ts'
 import { lookUp } from './look-up.ts'
-import { shippedAs, whyUnread } from './missing-file.ts'
+import { readGraphFile, unreadable } from './missing-file.ts'
 import type { Plan, PlannedNode, PlannedResource, Registry } from './plan.ts'
 import { GraphError, type Problem, show } from './problem.ts'
 import { hideIn } from './secrets.ts'
@@ -79,7 +76,7 @@ function checkWith(
   problems.push(...(registry.problems ?? []))
   const sources = new Map<string, string>()
   const read = (name: string) => {
-    const text = withoutMark(options.read ? options.read(name) : readFile(name))
+    const text = withoutMark(options.read ? options.read(name) : readGraphFile(name))
     sources.set(name, text)
     return text
   }
@@ -95,12 +92,7 @@ function checkWith(
       warnings: inParams,
     })
   } catch (error) {
-    const { why, nearest } = whyUnread(file, error)
-    const rule = 'must be a file that can be read'
-    const meant = nearest === undefined ? shippedAs(file) : join(dirname(file), nearest)
-    const remedy = meant === undefined ? {} : { remedy: `write "${meant}"` }
-    const problem: Problem = { code: 'unreadable-file', path: file, rule, found: why, ...remedy }
-    return { problems: [problem], warnings: [] }
+    return { problems: [unreadable(file, error)], warnings: [] }
   }
   const files = [...sources.keys()]
   if (!level) return { problems: inOrder(problems, files), warnings: [] }
@@ -162,11 +154,6 @@ function checkWith(
     secrets,
   }
   return { plan, problems, warnings }
-}
-
-function readFile(path: string): string {
-  refuseUnlessFile(path)
-  return readFileSync(path, 'utf8')
 }
 
 /** The unknown fields and ports of a part that is wrong in other ways, too: all slips of the pen are told at once. */

@@ -10,6 +10,7 @@ import { showBytes } from '../../shared/bytes.ts'
 import { withShippedNames } from '../../shared/shipped-names.ts'
 import { table } from '../../shared/table.ts'
 import { onlyWord } from '../arguments.ts'
+import { paramLines } from '../graph-params.ts'
 import { learnersFlag, readLearners } from '../learners.ts'
 import { overFlags, workersOf } from '../over-run.ts'
 import { pluginFlags } from '../plug.ts'
@@ -17,7 +18,7 @@ import { bytesOnGpu, type Processes } from '../process-memory.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
-  summary: 'Shows the types of the edges of a graph, and the memory that it may take.',
+  summary: 'Shows the params of a graph, the types of its edges, and the memory that it may take.',
   usage: 'GRAPH',
   loads: 'graphs',
   flags: {
@@ -34,8 +35,10 @@ export const explain: Verb = {
     const learners = readLearners(words) ?? 1
     const workers = workersOf(words)
     const given = { set: words.all('set'), parts: words.all('part'), environment, learners }
-    const plan = loadGraph(onlyWord(words, 'graph file'), registry, given)
+    const file = onlyWord(words, 'graph file')
+    const plan = loadGraph(file, registry, given)
     print(plan.summary)
+    for (const line of paramLines(file, plan.params)) print(hide(line, plan.secrets))
     print('edges')
     for (const line of table(edgeRows(plan), '  ')) print(line)
     const memory = planMemory(plan)

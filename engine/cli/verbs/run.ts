@@ -14,6 +14,7 @@ import { type Arguments, onlyWord, UsageError } from '../arguments.ts'
 import { keepBasis } from '../basis.ts'
 import { countsOf } from '../counts.ts'
 import { shareGpus } from '../gpus.ts'
+import { paramNames } from '../graph-params.ts'
 import { lookFirst, refuseVariables } from '../inspection/look-first.ts'
 import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
@@ -143,10 +144,13 @@ interface Start extends RunOptions {
 }
 
 async function newRun(words: Arguments, { registry, environment, prepare }: World): Promise<Start> {
+  const file = onlyWord(words, 'graph file')
   const steps = words.last('steps')
   if (steps !== undefined)
-    throw new UsageError(`--steps ${steps}: must come with --resume`, `a new run takes --set steps=${steps}`)
-  const file = onlyWord(words, 'graph file')
+    throw new UsageError(
+      `--steps ${steps}: must come with --resume`,
+      paramNames(file).includes('steps') ? `a new run takes --set steps=${steps}` : 'leave it out here',
+    )
   const seed = readSeed(words.last('seed') ?? '0')
   const shard = words.last('shard')
   const set = [...words.all('set'), ...(shard === undefined ? [] : [`shard=${shard}`])]

@@ -24,6 +24,11 @@ export function parseSource(file: string, text: string): { source?: Source; prob
   const problem = (code: Problem['code'], offset: number, rule: string, path = '', remedy?: string) =>
     problems.push({ code, place: place(offset), path, rule, ...(remedy !== undefined && { remedy }) })
 
+  const encoding = encodingFault(json)
+  if (encoding) {
+    problem('syntax', encoding.offset, `must be UTF-8 text, found ${encoding.found}`, '', encoding.remedy)
+    return { problems }
+  }
   let root: Node | undefined
   try {
     root = parseTree(json, errors, { disallowComments: false, allowTrailingComma: false })
@@ -71,6 +76,24 @@ export function parseSource(file: string, text: string): { source?: Source; prob
     source: { file, value, place: (path, part = 'value') => place(offsetOf(top, path, part)) },
     problems,
   }
+}
+
+/** What shows in a text that was read as UTF-8 that its bytes are something else. */
+function encodingFault(text: string): { offset: number; found: string; remedy: string } | undefined {
+  const zero = text.indexOf('\0')
+  const replaced = text.indexOf('\ufffd')
+  const convert = (from: string) => `convert it: iconv -f ${from} -t UTF-8 FILE > NAME`
+  if (zero >= 0) {
+    const marks = text.startsWith('\ufffd\ufffd') ? 2 : 0
+    // Latin letters and signs have a zero byte each, after them or before them
+    const found = zero - marks === 1 ? 'UTF-16LE' : zero === marks ? 'UTF-16BE' : undefined
+    if (found === undefined)
+      return { offset: zero, found: 'a byte that is zero', remedy: 'name a file of JSON text' }
+    return { offset: 0, found, remedy: convert(marks > 0 ? 'UTF-16' : found) }
+  }
+  if (replaced < 0) return undefined
+  const found = 'bytes that are none, as of a text in Windows-1252'
+  return { offset: replaced, found, remedy: convert('WINDOWS-1252') }
 }
 
 /** A path as people write it, e.g. `nodes.update.config.beta`. */

@@ -40,12 +40,42 @@ const otherNames: Readonly<Record<string, string>> = {
   eval_steps: 'evaluateEvery',
 }
 
+/** What people and other programs call a flag, with `_` between words. */
 const flags: Readonly<Record<string, string>> = {
   output_dir: '--out DIR',
   out_dir: '--out DIR',
+  output: '--out DIR',
+  o: '--out DIR',
+  run_dir: '--out DIR',
+  run_directory: '--out DIR',
+  run_folder: '--out DIR',
+  save_dir: '--out DIR',
+  log_dir: '--out DIR',
+  logging_dir: '--out DIR',
+  default_local_dir: '--out DIR',
   seed: '--seed N',
+  random_seed: '--seed N',
+  manual_seed: '--seed N',
   resume_from_checkpoint: '--resume RUN',
+  resume_from: '--resume RUN',
+  restart: '--resume RUN',
+  continue: '--resume RUN',
   shard: '--shard I/N',
+  param: '--set KEY=VALUE',
+  params: '--set KEY=VALUE',
+  config: '--set KEY=VALUE',
+  override: '--set KEY=VALUE',
+  device: '--gpu GPU',
+  adapter: '--gpu GPU',
+  verbose: '--log-level debug',
+  debug: '--log-level debug',
+  quiet: '--log-level warn',
+  silent: '--log-level warn',
+  num_workers: '--workers N',
+  num_processes: '--learners N',
+  nproc_per_node: '--learners N',
+  ui: '--view',
+  force: '--accept-changes',
 }
 
 /** The param that another trainer's name means, also with a slip of the pen, if the graph has it. */
@@ -63,5 +93,10 @@ export const fieldFor = (name: string, fields: readonly string[]): string | unde
   paramFor(name, fields) ?? (paramFor(name, ['group']) && fields.includes('count') ? 'count' : undefined)
 
 /** The flag of `flow run` that a name means. */
-export const flagFor = (name: string): string | undefined =>
-  Object.hasOwn(flags, name) ? flags[name] : undefined
+export function flagFor(name: string): string | undefined {
+  const plain = name
+    .replaceAll(/([a-z])(?=[A-Z])/g, '$1_')
+    .toLowerCase()
+    .replaceAll('-', '_')
+  return Object.hasOwn(flags, plain) ? flags[plain] : undefined
+}

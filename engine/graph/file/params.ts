@@ -110,7 +110,7 @@ function adviceOn(name: string, { value }: Source): Pick<Problem, 'hint' | 'near
   const other = paramFor(name, params)
   if (other !== undefined) return { hint: `here it is "${other}"`, nearest: other }
   const flag = flagFor(name)
-  if (flag !== undefined) return { remedy: `write ${flag}` }
+  if (flag !== undefined && !flag.startsWith('--set')) return { remedy: `write ${flag}` }
   const close = near(name, params)
   if (close.nearest !== undefined) return close
   const places = ['nodes', 'resources'].flatMap(section =>

@@ -48,18 +48,35 @@ t.test('a folder to write that cannot be reached is found before a run', async t
   t.match(look('file/in'), { lines: [/is a file, so no folder can be in it/] })
 })
 
-t.test('a flag of another verb says what to type instead', t => {
-  const flags = { set: { value: 'KEY=VALUE', description: '' } }
-  const refused = (words: string[], owners: string[]) =>
-    caught(() => readArguments('check', words, flags, () => owners)) as UsageError
+t.test('a flag that a verb does not take says what to type instead', t => {
+  const flags = {
+    set: { value: 'KEY=VALUE', description: '' },
+    out: { value: 'DIR', description: '' },
+    'log-level': { value: 'LEVEL', description: '' },
+  }
+  const refused = (words: string[], owners: string[] = [], params: string[] = []) => {
+    const about = { ownersOf: () => owners, paramsOf: () => params }
+    return caught(() => readArguments('check', words, flags, about)) as UsageError
+  }
   t.match(refused(['--seed', '3'], ['run']), {
     message: '--seed: must be a flag of "flow check", found one of "flow run"',
     advice: /^leave it out here/,
   })
-  t.match(refused(['--steps=5'], ['run']), { advice: 'write --set steps=5' })
-  t.match(refused(['--learningRate', '1e-4'], []), {
-    advice: /^write --set learningRate=1e-4 if it is a param/,
+  t.match(refused(['--steps=5'], ['run'], ['steps']), { advice: 'write --set steps=5' })
+  t.match(refused(['--steps=5'], ['run']), { advice: /^leave it out here/ }, 'the graph has no such param')
+  t.match(refused(['--learningRate', '1e-4'], [], ['learningRate']), {
+    advice: 'write --set learningRate=1e-4',
   })
-  t.match(refused(['--sett', 'a=1'], []), { message: /nearest "set"/, advice: undefined })
+  for (const word of ['--learning-rate', '--lr', '--learningRat'])
+    t.match(refused([word, '1e-4'], [], ['learningRate']), {
+      message: `${word}: must be a flag of "flow check" (nearest param "learningRate")`,
+      advice: 'write --set learningRate=1e-4',
+    })
+  for (const word of ['--run-dir', '--output-dir', '--outputDir=x', '-o', '--run_directory'])
+    t.match(refused([word, 'x']), { advice: 'write --out DIR' }, word)
+  t.match(refused(['--output', 'x'], [], ['output']), { advice: 'write --set output=x' })
+  t.match(refused(['--verbose']), { advice: 'write --log-level debug' })
+  t.match(refused(['--sett', 'a=1']), { message: /nearest "set"/, advice: undefined })
+  t.match(refused(['--temperature', '1']), { advice: /^"flow help check GRAPH" lists its flags/ })
   t.end()
 })

@@ -92,3 +92,89 @@ t.test('with workers it says what all processes take, on one GPU and on several'
     'graphs by the names that commands take',
   )
 })
+
+t.test(
+  'the params of a graph are told with type, default and meaning: by explain, --help and help',
+  async t => {
+    const asked = async (...words: string[]) => {
+      const lines: string[] = []
+      const say = (text: string) => lines.push(...text.split('\n'))
+      const world = { registry: { operators, resources }, environment: {}, screen: { write: () => true } }
+      const code = await command(words, { ...world, print: say, complain: say, prepare: async () => {} })
+      return { code, lines }
+    }
+    const folder = t.testdir({
+      'base.json': JSON.stringify({
+        version: 1,
+        summary: 'A base.',
+        params: {
+          data: { type: 'string', description: 'The rows.' },
+          key: { type: 'string', env: 'MY_KEY', default: '', description: 'A key.' },
+          limit: { type: 'integer', minimum: 0, default: 3, description: 'Rows at most.' },
+          lists: { type: 'integer', default: 2, description: 'Lists.' },
+          all: { type: 'integer', product: ['limit', 'lists'], description: 'All.' },
+          rest: { type: 'integer', sum: ['limit', -1], description: 'The others.' },
+          form: {
+            type: 'string',
+            enum: ['a', 'b'],
+            default: 'a',
+            description: `The form.${' Long.'.repeat(20)}`,
+          },
+        },
+        nodes: { rows: { operator: 'read.jsonl', config: { path: 'rows.jsonl' } } },
+      }),
+      'mine.json': JSON.stringify({ extends: './base.json', params: { limit: { default: 5 } } }),
+    })
+    const mine = join(folder, 'mine.json')
+    const told = [
+      '  data   string, required. The rows.',
+      '  key    string, default the variable MY_KEY, else "". A key.',
+      '  limit  integer >= 0, default 5. Rows at most.',
+      '  lists  integer, default 2. Lists.',
+      '  all    integer, default limit · lists. All.',
+      '  rest   integer, default limit − 1. The others.',
+      /^ {2}form {3}a \| b, default "a"\. The form\. Long/,
+    ]
+    for (const words of [
+      ['run', mine, '--help'],
+      ['check', '--set', 'data=x.json', mine, '-h'],
+      ['help', 'explain', mine],
+    ]) {
+      const { code, lines } = await asked(...words)
+      t.equal(code, 0)
+      t.ok(lines[0]?.startsWith(`flow ${words.find(word => !['help'].includes(word))} GRAPH`), lines[0] ?? '')
+      t.match(lines.slice(lines.indexOf('params: --set NAME=VALUE') + 1), told, words.join(' '))
+      t.ok(
+        lines.every(line => line.length <= 100),
+        'lines of 100 columns',
+      )
+    }
+    t.notMatch((await asked('ls', mine, '--help')).lines.join('\n'), /params:/, 'ls takes no --set')
+    const { lines } = await asked(
+      'explain',
+      'flow:grpo.json',
+      '--set',
+      'group=4',
+      '--set',
+      'groupsPerUpdate=2',
+    )
+    const beginning = (text: string) => lines.some(line => line.startsWith(text))
+    t.ok(beginning('  group            integer >= 2, default 8; here 4. Completions'), lines.join('\n'))
+    t.ok(
+      beginning('  questions        integer >= 1, default steps · groupsPerUpdate; here 288. Q'),
+      'a product',
+    )
+    t.ok(
+      beginning('  steps            integer >= 1, default 144. Updates'),
+      'what is the default is told once',
+    )
+    t.match(await asked('run', join(folder, 'main.json'), '--help'), {
+      code: 2,
+      lines: [/main\.json: must be a file that can be read.*nearest "mine.json"/],
+    })
+    t.match(await asked('run', mine, '--steps', '4'), {
+      code: 2,
+      lines: [/must come with/, /leave it out here$/],
+    })
+  },
+)
