@@ -104,8 +104,12 @@ function mergeSources(base: Source, changes: Source): Source {
     file: changes.file,
     value,
     place: (path, part) => ownerOf(path, base, changes).place(path, part),
+    removed: [...(base.removed ?? []), ...namesOfNull(changed.params)],
   }
 }
+
+const namesOfNull = (params: unknown): string[] =>
+  Object.entries(object(params)).flatMap(([name, value]) => (value === null ? [name] : []))
 
 /** The source that states the value at a path: the changes when they touch it or anything inside it. */
 function ownerOf(path: Path, base: Source, changes: Source): Source {

@@ -12,6 +12,8 @@ export interface Source {
   readonly value: unknown
   /** The place of the value at a path, or of its key; without such a value, that of the nearest part around it. */
   place(path: Path, part?: 'key' | 'value'): Place
+  /** Params of the graph that it extends which it removes by `null`. */
+  readonly removed?: readonly string[]
 }
 
 /** Reads JSON with comments and without trailing commas, keeping positions. Every syntax error is a problem. */

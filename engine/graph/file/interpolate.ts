@@ -42,14 +42,19 @@ export function interpolate(source: Source, params: Params): Interpolated {
       if (typeof piece === 'string') return { value: piece, shown: piece }
       const param = find(piece.reference, params)
       if (typeof param === 'string') {
-        problems.push({
-          code: 'unknown-param',
-          place: source.place(path),
-          path: dotted(path),
-          rule: param,
-          found: show(value),
-          ...nearTo(piece.reference, params, value),
-        })
+        const remedy = source.removed?.includes(piece.reference)
+          ? { remedy: `change this value, too, or keep the param, which ${source.file} removes with null` }
+          : nearTo(piece.reference, params, value)
+        // a declaration that is no object has been reported
+        if (!isDeclared(top, piece.reference))
+          problems.push({
+            code: 'unknown-param',
+            place: source.place(path),
+            path: dotted(path),
+            rule: param,
+            found: show(value),
+            ...remedy,
+          })
         holes.add(dotted(path))
         return { value: piece.reference, shown: piece.reference }
       }
@@ -118,6 +123,9 @@ export function interpolate(source: Source, params: Params): Interpolated {
     problems,
   }
 }
+
+const isDeclared = ({ params }: Record<string, unknown>, name: string): boolean =>
+  isObject(params) && Object.hasOwn(params, name)
 
 type Piece = string | { reference: string }
 

@@ -48,7 +48,8 @@ export function resolveParams(
     /** The value, or undefined when it breaks a rule: then the places that use it are not reported as well. */
     const value = (text: unknown, problem: Given['problem'], secret = false) => {
       const read = coerce(text, rules)
-      const wrong = check(read)
+      const isNull = text === null || (text === 'null' && isSetting(problem))
+      const wrong = check(isNull ? null : read)
       const found = secret ? {} : { found: show(text) }
       const hint = String(description ?? '')
       problems.push(
@@ -58,11 +59,17 @@ export function resolveParams(
           rule,
           ...found,
           hint,
-          ...(!secret && remedy !== undefined && { remedy }),
+          ...(!secret && remedy !== undefined && { remedy: isNull ? withoutNull(remedy) : remedy }),
           ...(!secret && nearest !== undefined && { nearest }),
         })),
       )
       return wrong.length > 0 ? undefined : read
+    }
+    /** What to do about null, which is no value: it is not what the param is without one. */
+    const withoutNull = (remedy: string) => {
+      const without =
+        fallback === undefined || fallback === null ? 'it must be given by --set' : `it is ${show(fallback)}`
+      return `${remedy}, or leave this out: then ${without}`
     }
     const fallbackPlace: Given['problem'] = {
       place: source.place(['params', name, 'default']),
@@ -102,6 +109,10 @@ export function resolveParams(
   add(params, sums)
   return { params, problems, warnings: multiply(source, params, products) }
 }
+
+/** Whether the command line gave it; there a text `null` is meant as no value. */
+export const isSetting = ({ path, place }: Given['problem']): boolean =>
+  place === undefined && path.startsWith('--set ')
 
 /** What a name that is no param was most likely meant to be: a param, a flag, or a setting of nodes. */
 function adviceOn(name: string, { value }: Source): Pick<Problem, 'hint' | 'nearest' | 'remedy'> {

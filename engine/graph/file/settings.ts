@@ -43,11 +43,18 @@ export function readSettings(texts: readonly string[]): { settings: Settings; pr
   return { settings: { params, paths }, problems }
 }
 
+const noNull = 'must be a value: only a graph that extends another one removes a key, with null'
+
 /** Puts the values for paths into the graph. The graph must have all of a path but its last two steps. */
 export function applyPaths(graph: Interpolated, paths: ReadonlyMap<string, Given>): void {
   for (const [key, given] of paths) {
     const path = key.split('.')
     if (isWithinSubGraph(graph.value, path)) continue
+    if (given.value === 'null') {
+      const remedy = 'leave it out for what the graph states, or write a value'
+      graph.problems.push({ code: 'bad-set', ...given.problem, rule: noNull, found: 'null', remedy })
+      continue
+    }
     const rule = setIn(graph.value, path, given.value) ?? setIn(graph.shown, path, given.value)
     if (rule)
       graph.problems.push({ code: 'bad-set', ...given.problem, ...rule, ...inSubGraph(graph.value, path) })

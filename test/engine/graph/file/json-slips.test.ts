@@ -75,3 +75,27 @@ t.test('what is not between brackets', async t => {
   t.same(rulesOf("{'a': 1}"), ['must be in double quotes'])
   t.same(rulesOf('{"a": "\\q"}'), ['must be one of the escapes that JSON has'])
 })
+
+t.test('a text that is not UTF-8 is told with its encoding and the command that converts it', async t => {
+  const json = '{ "summary": "café" }'
+  const le = Buffer.from(json, 'utf16le')
+  const be = Buffer.from(le).swap16()
+  const texts: readonly (readonly [Buffer, string, string, number])[] = [
+    [Buffer.from([0xff, 0xfe, ...le]), 'UTF-16LE', 'UTF-16', 1],
+    [Buffer.from([0xfe, 0xff, ...be]), 'UTF-16BE', 'UTF-16', 1],
+    [le, 'UTF-16LE', 'UTF-16LE', 1],
+    [be, 'UTF-16BE', 'UTF-16BE', 1],
+    [Buffer.from(json, 'latin1'), 'bytes that are none, as of a text in Windows-1252', 'WINDOWS-1252', 18],
+  ]
+  for (const [bytes, found, from, column] of texts) {
+    const { source, problems } = parseSource('g.json', bytes.toString('utf8'))
+    t.equal(source, undefined)
+    const remedy = `convert it: iconv -f ${from} -t UTF-8 FILE > NAME`
+    const place = { file: 'g.json', line: 1, column }
+    const path = ''
+    t.same(problems, [{ code: 'syntax', place, path, rule: `must be UTF-8 text, found ${found}`, remedy }])
+  }
+  const [zero] = parseSource('g.json', '{ "summary": "a\0" }').problems
+  t.match(zero, { rule: 'must be UTF-8 text, found a byte that is zero', place: { column: 16 } })
+  t.same(parseSource('g.json', `\ufeff${json}`).problems, [], 'a mark of UTF-8 is no fault')
+})

@@ -193,3 +193,49 @@ t.test('a param may be the sum of others unless it is given', async t => {
   t.same(check('each=1'), [0, 0], 'it follows from what is given')
   t.same(check('less=7'), [7, 0], 'another value is a choice')
 })
+
+t.test('null is no value of a param: it is told so, and what the param is without it', async t => {
+  const reported = (params: object, set: string[] = [], config: object = { text: '${s}', whole: '${n}' }) =>
+    checkGraph('g.json', registry, {
+      set,
+      read: () => graphText({ a: { operator: 'all', config } }, { params }),
+    }).problems.map(problem => `${describe(problem).replace(/^g.json:[\d:]+ /, '')}; ${problem.remedy}`)
+  const params = { n: param('integer', 3), s: param('string', 'x') }
+  t.same(reported(params, ['n=null', 's=null']), [
+    '--set n=null: must be a whole number, found "null" (A param.); write a whole number, or leave this out: then it is 3',
+    '--set s=null: must be a string, found "null" (A param.); write a string, or leave this out: then it is "x"',
+  ])
+  t.same(reported({ n: param('integer', 3), s: param('string') }, ['s=null']), [
+    '--set s=null: must be a string, found "null" (A param.); write a string, or leave this out: then it must be given by --set',
+  ])
+  t.same(reported({ n: { ...param('integer'), default: null }, s: param('string', 'null') }), [
+    'params.n.default: must be a whole number, found null (A param.); write a whole number, or leave this out: then it must be given by --set',
+  ])
+  t.same(
+    reported({ n: null, s: param('string', 'x') }),
+    ['params.n: must be an object, found null; write an object'],
+    'the places that use it are not told as well',
+  )
+  t.same(reported(params, ['nodes.a.config.text=null']), [
+    '--set nodes.a.config.text=null: must be a value: only a graph that extends another one removes a key, with null, found null; leave it out for what the graph states, or write a value',
+  ])
+})
+
+t.test(
+  'a param that an extending graph removes, and that is still used, is told with that graph',
+  async t => {
+    const base = graphText(
+      { a: { operator: 'all', config: { whole: '${n}' } } },
+      { params: { n: param('integer', 1) } },
+    )
+    const changes = JSON.stringify({ extends: './base.json', summary: 'X.', params: { n: null } })
+    const read = (file: string) => (file === 'g.json' ? changes : base)
+    const [problem, ...more] = checkGraph('g.json', registry, { read }).problems
+    t.same(more, [])
+    t.match(problem, {
+      code: 'unknown-param',
+      path: 'nodes.a.config.whole',
+      remedy: 'change this value, too, or keep the param, which g.json removes with null',
+    })
+  },
+)
