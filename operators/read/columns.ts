@@ -5,7 +5,6 @@ import { letterIn } from './choice-words.ts'
 import { parseExactJson } from './exact-json.ts'
 import { ReadError } from './read-error.ts'
 import { found, RowFault } from './rows.ts'
-import { suggested } from './suggested-columns.ts'
 
 export const columnFields = {
   columns: {
@@ -57,13 +56,13 @@ const usual = {
 
 /**
  * The columns that a config names. Throws if a name is wrong, or if no row has the columns of the clip and the question: then
- * the names are wrong, not the rows. `remedy`: the setting that names them, as far as their names tell what they hold.
+ * the names are wrong, not the rows. `remedy`: what to do then.
  */
 export function columnsFor(
   file: string,
   rows: readonly AnyRow[],
   stated: Readonly<Record<string, unknown>>,
-  remedy = `say which columns hold them: --set columns='${JSON.stringify(suggested(rows, stated))}'`,
+  remedy: string,
 ): Columns {
   for (const [what, name] of Object.entries(stated)) {
     const { hint } = near(what, held)

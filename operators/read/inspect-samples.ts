@@ -8,6 +8,7 @@ import { BuiltinError, resolvePath } from '../builtin.ts'
 import { Span } from '../files/span.ts'
 import type { Sample } from '../kinds.ts'
 import { fileEnd } from '../video/file-end.ts'
+import type { AnswerForm } from './columns.ts'
 import { tooFewRows } from './enough-rows.ts'
 import { listed, shown } from './listed.ts'
 import { goldFaults, noSolutions, placeOf, repeatedOptions } from './solutions.ts'
@@ -19,6 +20,7 @@ interface Settings {
   limit: number
   /** Names that the config gives to columns; without them the rows are read by fixed names. */
   columns?: Readonly<Record<string, unknown>>
+  answerForm?: AnswerForm
 }
 
 /**
@@ -27,17 +29,18 @@ interface Settings {
  * anything.
  */
 export async function inspectSamples(
-  { path, root, epochs, limit, columns }: Settings,
+  { path, root, epochs, limit, columns, answerForm = 'letter' }: Settings,
   read: () => Promise<readonly SourceItem<Sample>[]>,
   what: string,
   { isBrief }: Pick<Outlines, 'isBrief'> = {},
 ): Inspection {
   if (!isMade(path)) return []
   const samples = await read()
+  const own = columns && { columns, answerForm }
   if (isBrief)
     return [
       ...(await absentClips(samples, root)),
-      ...noSolutions(samples, columns),
+      ...noSolutions(samples, own),
       { rows: samples.length },
       ...tooFewRows(samples.length, epochs, limit),
     ]
@@ -48,7 +51,7 @@ export async function inspectSamples(
     ...(broken.length > 0 ? [brokenClips(clips.faults, broken.length, samples.length, root)] : []),
     ...goldFaults(samples),
     ...repeatedOptions(samples),
-    ...noSolutions(samples, columns),
+    ...noSolutions(samples, own),
     { rows: samples.length },
     ...tooFewRows(samples.length, epochs, limit),
   ]

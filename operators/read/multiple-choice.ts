@@ -20,6 +20,7 @@ import {
   type Parts,
   partsOf,
 } from './columns.ts'
+import { choicesOf, columnsSetting, formRemedy, suggestedSetting } from './fitting-form.ts'
 import { optionsIn } from './inline-options.ts'
 import { shown } from './listed.ts'
 import { clipPlaces, isOwn } from './own-question.ts'
@@ -102,16 +103,19 @@ export async function readMultipleChoice(settings: {
   const name = settings.name || basename(path, extname(path))
   const table = await readTable(path)
   if (table.length === 0) throw new ReadError('no-questions', `${path}: no question in it`)
+  const all = table.map(({ row }) => row)
   const columns = columnsFor(
     path,
-    table.map(({ row }) => row),
+    all,
     settings.columns,
+    suggestedSetting(all, settings.columns, settings.answerForm),
   )
   const rows = table.map(placed => ({ ...placed, parts: partsOf(placed.row, columns) }))
   refuseUnanswered(rows, path, columns)
   const find = clipFinder(clipsOf(settings))
-  const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find }))
-  const warnings = answersElsewhere(rows, columns)
+  const remedy = () => formRemedy(choicesOf(all, columns), settings.answerForm)
+  const questions = rows.map(row => questionOf(row, name, { ...settings, columns, find, remedy }))
+  const warnings = answersElsewhere(rows, columns, settings.answerForm)
   return { name, headline: 'micro', questions, excluded: [], findings: [], warnings }
 }
 
@@ -149,24 +153,33 @@ function meantFor(name: string, row: PlacedRow['row']): string | undefined {
 }
 
 /** A file without an answer may be asked for its answers alone, unless a column of it is named much like that of the answers. */
-function answersElsewhere(rows: readonly ReadRow[], columns: Columns): string[] {
+function answersElsewhere(rows: readonly ReadRow[], columns: Columns, form: AnswerForm): string[] {
   const name = columns.answer ?? 'answer'
   const [first] = rows
   const meant = first && meantFor(name, first.row)
   if (meant === undefined || !rows.every(isUnanswered)) return []
-  const setting = JSON.stringify({ ...columns, answer: meant })
-  return [
-    `no row has an answer in a column "${name}": is the column "${meant}" meant? --set columns='${setting}'`,
-  ]
+  const named = { ...columns, answer: meant }
+  const choices = choicesOf(
+    rows.map(({ row }) => row),
+    named,
+  )
+  const setting = columnsSetting(named, choices, form)
+  return [`no row has an answer in a column "${name}": is the column "${meant}" meant? ${setting}`]
 }
 
 function questionOf(
   { where, row, parts }: ReadRow,
   benchmark: string,
-  settings: Omit<Settings, 'columns'> & { columns: Columns; find: FindClip },
+  settings: Omit<Settings, 'columns'> & {
+    columns: Columns
+    find: FindClip
+    /** What else to do about an answer that is none of the options than to mend its row. */
+    remedy: () => string | undefined
+  },
 ) {
-  const refuse = ({ rule, found }: RowFault): never => {
-    throw new ReadError('bad-question', `${where}: ${rule}${found && `, ${found}`}`)
+  const refuse = ({ rule, found }: RowFault, remedy?: string): never => {
+    const instead = remedy === undefined ? {} : { remedy }
+    throw new ReadError('bad-question', `${where}: ${rule}${found && `, ${found}`}`, instead)
   }
   if (parts instanceof RowFault) return refuse(parts)
   const { video, question: words, answer: said, names } = parts
@@ -184,7 +197,7 @@ function questionOf(
   const letters = lettersOf(options.length)
   const answer = letterFor(said, options, letters, settings.answerForm) ?? null
   if (answer === null && said !== null && said !== undefined)
-    return refuse(answerFault(said, options, letters, settings.answerForm))
+    return refuse(answerFault(said, options, letters, settings.answerForm), settings.remedy())
   const question = choiceQuestion({
     benchmark,
     id: settings.id === '' ? numberIn(where) : idOf(row, settings.id, where),

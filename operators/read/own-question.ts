@@ -49,7 +49,7 @@ export function ownSample(
   const letters = lettersOf(all.length)
   const sample = { video: clipAt(root, place), question: choiceWords(question, options), fields }
   if (answer === undefined || answer === null || answer === '') return sample
-  if (all.length === 0) return openSample(sample, answer, row)
+  if (all.length === 0) return openSample(sample, answer, row, columns)
   const solution = letterFor(answer, all, letters, form)
   return solution === undefined ? answerFault(answer, all, letters, form) : { ...sample, solution }
 }
@@ -59,15 +59,17 @@ function openSample(
   sample: Sample,
   answer: unknown,
   row: Readonly<Record<string, unknown>>,
+  columns: Columns,
 ): Sample | RowFault {
   const said = String(answer)
   if (!/^\W*[A-Za-z]\W*$/.test(said)) return { ...sample, solution: said }
   const rule = 'options: must be in columns a, b, …, in a list named options, or in the question as A. or (A)'
   const meant = nearest('options', Object.keys(row))
+  const setting = `--set columns='${JSON.stringify({ ...columns, options: meant ?? '…' })}'`
   const remedy =
     meant === undefined
-      ? `--set columns='{"options": …}' names others`
-      : `is the field "${meant}" meant? rename it to "options", or if all rows have it, --set columns='{"options": "${meant}"}'`
+      ? `${setting} names others`
+      : `is the field "${meant}" meant? rename it to "options", or if all rows have it, ${setting}`
   return new RowFault(rule, `found none, and the answer ${JSON.stringify(said)}; ${remedy}`)
 }
 

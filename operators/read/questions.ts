@@ -6,6 +6,7 @@ import type { Sample } from '../kinds.ts'
 import { nameInside } from './clip-name.ts'
 import { type AnswerForm, columnFields, columnsFor } from './columns.ts'
 import { epochFields, inEpochs, itemsInPasses } from './epochs.ts'
+import { choicesOf, formRemedy, suggestedSetting } from './fitting-form.ts'
 import { inspectSamples } from './inspect-samples.ts'
 import { dataRows, isOwn, ownSample } from './own-question.ts'
 import { found, foundIn, lineRows, type Row, RowFault, renameHint, rowsMemory, samplesOf } from './rows.ts'
@@ -59,10 +60,21 @@ function questionsOf(
   { columns: stated, answerForm }: Pick<Settings, 'columns' | 'answerForm'>,
 ): SourceItem<Sample>[] {
   const whole = rows.flatMap(({ row }) => (typeof row === 'string' ? [] : [row as Record<string, unknown>]))
-  const columns = columnsFor(file, whole, stated, whole.map(otherForm).find(Boolean))
+  const columns = columnsFor(
+    file,
+    whole,
+    stated,
+    whole.map(otherForm).find(Boolean) ?? suggestedSetting(whole, stated, answerForm),
+  )
   const sampleFrom = (row: Record<string, unknown>) =>
     isOwn(row, columns) ? ownSample(row, root, columns, answerForm) : sampleOf(row, root)
-  return samplesOf(file, rows, sampleFrom, { bad: 'bad-question', none: 'no-questions', what: 'question' })
+  const own = whole.filter(row => isOwn(row, columns))
+  return samplesOf(file, rows, sampleFrom, {
+    bad: 'bad-question',
+    none: 'no-questions',
+    what: 'question',
+    remedy: () => formRemedy(choicesOf(own, columns), answerForm),
+  })
 }
 
 /** What is to be done with a file whose rows have no columns for a question because of their form. */

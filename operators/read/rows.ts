@@ -90,13 +90,13 @@ const shown = 5
 
 /**
  * The samples of rows. `sampleOf` returns the fault of a row; one error is thrown with a line for each rule that rows break,
- * or when there is no row at all: their codes are given.
+ * or when there is no row at all: their codes are given. `remedy`: what else to do than to mend them.
  */
 export function samplesOf(
   file: string,
   rows: readonly Row[],
   sampleOf: (row: Record<string, unknown>) => Sample | RowFault,
-  { bad, none, what }: { bad: string; none: string; what: string },
+  { bad, none, what, remedy }: { bad: string; none: string; what: string; remedy?: () => string | undefined },
 ): SourceItem<Sample>[] {
   const samples: SourceItem<Sample>[] = []
   const faults = new Map<string, { where: string; said: string }[]>()
@@ -116,7 +116,12 @@ export function samplesOf(
       return (first?.said ?? '') + (more.length > 0 ? said : '')
     })
     const left = lines.length > mostRules ? [`… and ${lines.length - mostRules} other rules`] : []
-    throw new ReadError(bad, [...lines.slice(0, mostRules), ...left].join('\n'))
+    const instead = remedy?.()
+    throw new ReadError(
+      bad,
+      [...lines.slice(0, mostRules), ...left].join('\n'),
+      instead === undefined ? {} : { remedy: instead },
+    )
   }
   if (samples.length === 0) throw new ReadError(none, `${file}: no ${what} in it`)
   return samples

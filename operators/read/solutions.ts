@@ -4,6 +4,8 @@ import type { Finding, SourceItem } from '../../engine/operator.ts'
 import type { Sample } from '../kinds.ts'
 import { answerBetweenTags } from '../text/answer-tags.ts'
 import { strip } from '../text/python.ts'
+import type { AnswerForm } from './columns.ts'
+import { columnsSetting } from './fitting-form.ts'
 import { optionsIn } from './inline-options.ts'
 import { listed } from './listed.ts'
 
@@ -55,11 +57,17 @@ export function repeatedOptions(samples: Samples): Finding[] {
   return [{ field: 'path', rule, lines, code: 'repeated-option', remedy, isWarning: true }]
 }
 
+/** How a config reads rows of one's own. */
+interface Own {
+  columns: Readonly<Record<string, unknown>>
+  answerForm: AnswerForm
+}
+
 /**
- * Rows without a solution: they can be answered, but no reward can compare the answer with anything. `columns`: the names that the
- * config gives; undefined where the rows cannot be read by other names.
+ * Rows without a solution: they can be answered, but no reward can compare the answer with anything. `own`: how the config
+ * reads them; undefined where the rows cannot be read by other names.
  */
-export function noSolutions(samples: Samples, columns?: Readonly<Record<string, unknown>>): Finding[] {
+export function noSolutions(samples: Samples, own?: Own): Finding[] {
   // a conversation is learned from as it is
   const lacking = samples.filter(
     ({ value }) => value.solution === undefined && value.conversations === undefined,
@@ -67,12 +75,13 @@ export function noSolutions(samples: Samples, columns?: Readonly<Record<string, 
   if (lacking.length === 0) return []
   const rule =
     'must have a solution in each row that a reward compares an answer with, such as reward.accuracy'
+  const { said, setting } = otherName(samples, lacking, own)
   const lines = [
     `${lacking.length} of ${samples.length} rows have none: ${listed(lacking.map(placeOf))}`,
-    ...otherName(samples, lacking, columns),
+    ...(said === undefined ? [] : [said]),
   ]
   const failing = { items: lacking.length, of: samples.length }
-  const remedy = 'fill solution (or answer) in these rows, or use rewards that need none'
+  const remedy = setting ?? 'fill solution (or answer) in these rows, or use rewards that need none'
   return [
     { field: 'path', rule, lines, code: 'no-solution', remedy, lacks: 'solution', failing, isWarning: true },
   ]
@@ -85,26 +94,27 @@ export function noSolutions(samples: Samples, columns?: Readonly<Record<string, 
 function otherName(
   samples: Samples,
   lacking: Samples,
-  columns: Readonly<Record<string, unknown>> | undefined,
-): string[] {
+  own: Own | undefined,
+): { said?: string; setting?: string } {
+  const columns = own?.columns
   const stated = columns?.answer
   const right = typeof stated === 'string' ? stated : columns === undefined ? 'solution' : 'answer'
   const names = new Set(lacking.flatMap(({ value }) => Object.keys(value.fields)))
   const meant = nearest(right, names) ?? nearest('solution', names)
-  if (meant === undefined) return []
+  if (meant === undefined) return {}
   const having = lacking.filter(({ value }) => meant in value.fields)
-  if (columns !== undefined && having.length === samples.length) {
-    const setting = JSON.stringify({ ...columns, answer: meant })
-    return [`is the column "${meant}" meant? --set columns='${setting}'`]
-  }
+  const choices = having.map(({ value: { question, fields } }) => {
+    return { answer: fields[meant], options: optionsIn(question).map(({ words }) => words) }
+  })
+  const setting = own && columnsSetting({ ...columns, answer: meant }, choices, own.answerForm)
+  if (setting !== undefined && having.length === samples.length)
+    return { said: `is the column "${meant}" meant? ${setting}`, setting }
   const others = samples.filter(sample => !lacking.includes(sample))
   // most rows have the name that the config does not give
-  if (columns !== undefined && having.length > others.length) {
-    const setting = JSON.stringify({ ...columns, answer: meant })
-    return [
-      `is the field "${meant}" meant, which most rows have? --set columns='${setting}', and rename "${right}" to "${meant}" in ${listed(others.map(placeOf))}`,
-    ]
+  if (setting !== undefined && having.length > others.length) {
+    const rename = `rename "${right}" to "${meant}" in ${listed(others.map(placeOf))}`
+    return { said: `is the field "${meant}" meant, which most rows have? ${setting}, and ${rename}` }
   }
   const name = meant === right ? 'solution' : right
-  return [`is the field "${meant}" meant? rename it to "${name}" in ${listed(having.map(placeOf))}`]
+  return { said: `is the field "${meant}" meant? rename it to "${name}" in ${listed(having.map(placeOf))}` }
 }

@@ -167,7 +167,8 @@ t.test('names that the file lacks are told once, with the setting that names the
   })
   await t.rejects(refused('nextqa.csv'), {
     code: 'no-column',
-    remedy: /'\{"video":"video_id","question":"query","options":\["a0","a1","a2"\],"answer":"gold"\}'$/,
+    remedy:
+      /'\{"video":"video_id","question":"query","options":\["a0","a1","a2"\],"answer":"gold"\}' --set answerForm=index, or number where they count from 1$/,
   })
   await t.rejects(refused('own.jsonl', { columns: { ...columns, video: 'clips' } }), {
     message: /columns\.video: no row has a column "clips"/,
@@ -196,7 +197,7 @@ t.test('an answer in another form is told with the setting for it', async t => {
   t.equal(open?.value.solution, 'hello there', 'a question without options is answered in words')
   t.match(
     await faultOf(join(folder, 'options.jsonl')),
-    /:1: options: must be in columns a, b, …, in a list named options, .*found none, and the answer "B"; --set columns='\{"options": …\}'/,
+    /:1: options: must be in columns a, b, …, in a list named options, .*found none, and the answer "B"; --set columns='\{"options":"…"\}' names others/,
   )
   t.match(await faultOf(join(folder, 'cell.csv')), /:2: options: must be a list .*, found "left\|right"$/)
 })
@@ -234,4 +235,51 @@ t.test('a broken quote is told with the line that its row begins on', async t =>
   )
   t.equal(await at('inside.csv'), `:5${rule}a quote stands in a value that does not begin with a quote`)
   t.equal(await at('short.csv'), `:5${rule}a row must have 6 values, as its first line has names, found 5`)
+})
+
+t.test('the remedy of a file has all settings that read it, so that it works as it stands', async t => {
+  const named = 'clip,q,one,two,label\n'
+  const folder = t.testdir({
+    'text.csv': `${header}1.mp4,Which?,left,right,up,right\n1.mp4,Which?,left,right,up,left\n`,
+    'most.csv': `${header}1.mp4,Which?,left,right,up,right\n1.mp4,Which?,left,right,up,left\n1.mp4,Which?,left,right,up,no\n`,
+    'mixed.csv': `${header}1.mp4,Which?,left,right,up,right\n1.mp4,Which?,left,right,up,no\n`,
+    'number.csv': `${header}1.mp4,Which?,left,right,up,3\n1.mp4,Which?,left,right,up,1\n`,
+    'index.csv': `${header}1.mp4,Which?,left,right,up,0\n1.mp4,Which?,left,right,up,2\n`,
+    'own.csv': `${named}1.mp4,Which?,left,right,right\n`,
+    'letter.csv': `${named}1.mp4,Which?,left,right,B\n`,
+  })
+  const columns = { video: 'clip', question: 'q', options: ['one', 'two'], answer: 'label' }
+  const asked = `say which columns hold them: --set columns='${JSON.stringify({ video: 'clip', question: 'q', answer: 'label' })}'`
+  const refusedBy = async (name: string, settings: object) => {
+    const path = join(folder, name)
+    const training = await readQuestions({ ...plain, path, ...settings }).then(
+      () => undefined,
+      error => error,
+    )
+    const about = { clips: '', name: '', id: '', task: '', instruction: '', joint: '' }
+    const evaluation = await readMultipleChoice({ ...plain, ...about, path, ...settings }).then(
+      () => undefined,
+      error => error,
+    )
+    return { training, evaluation }
+  }
+  for (const [name, settings, remedy] of [
+    ['text.csv', {}, '--set answerForm=text'],
+    ['most.csv', {}, '--set answerForm=text, and mend the rows that it does not fit, or leave them out'],
+    ['mixed.csv', {}, 'mend these rows, or leave them out'],
+    ['number.csv', {}, '--set answerForm=number'],
+    ['index.csv', {}, '--set answerForm=index'],
+    ['number.csv', { answerForm: 'text' }, '--set answerForm=number'],
+    ['own.csv', { columns }, '--set answerForm=text'],
+  ] as const) {
+    const { training, evaluation } = await refusedBy(name, settings)
+    t.match(training, { code: 'bad-question', remedy }, name)
+    t.match(evaluation, { code: 'bad-question', remedy }, `${name}, to evaluate`)
+  }
+  t.match((await refusedBy('letter.csv', {})).training, { code: 'no-column', remedy: asked })
+  const { training, evaluation } = await refusedBy('own.csv', { columns: { options: columns.options } })
+  const whole =
+    /^say which columns hold them: --set columns='\{.*"options":\["one","two"\].*\}' --set answerForm=text$/
+  t.match(training, { code: 'no-column', remedy: whole })
+  t.match(evaluation, { code: 'no-column', remedy: whole })
 })

@@ -73,6 +73,12 @@ t.test(
     )
     const all = await look(slips(0, 1, 2, 3, 4, 5), { video: 'video' })
     t.equal(all[1], 'is the column "anwser" meant? --set columns=\'{"video":"video","answer":"anwser"}\'')
+    const texts = await look(rows(6, i => ({ anwser: ['cat', 'dog'][i % 2] })))
+    t.equal(
+      texts[1],
+      'is the column "anwser" meant? --set columns=\'{"answer":"anwser"}\' --set answerForm=text',
+      'with the form of the answers',
+    )
     const named = await look(slips(0, 1, 2, 3, 4, 5), { video: 'video', answer: 'anwser' })
     t.strictSame(named, [], 'the advice is right')
     const without = await look([...slips(), ...rows(1, () => ({}))])

@@ -124,7 +124,6 @@ export const textCases: readonly Case[] = [
     problems: [
       'g.json:3:30 params.n.type: must be one of "string", "integer", "number", "boolean", "array", "object", found "int" (nearest "integer")',
       'g.json:3:52 params.n.description: must not be empty, found "" (What it means, in a sentence.)',
-      'g.json:5:54 nodes.a.config.count: must name a param of the graph, found "${n}"',
     ],
   },
   {
