@@ -150,6 +150,12 @@ export function natsAddress(text: string): string {
   )
 }
 
+/** The address of the server that the command names. */
+export function serverIn(words: Arguments): string | undefined {
+  const text = words.last('over')
+  return text === undefined ? undefined : natsAddress(text)
+}
+
 /** The GPUs that the command names; undefined when it names none. The first is also that of this process. */
 export function namedGpus(words: Arguments): Seat[] | undefined {
   const { gpus } = workersOf(words)

@@ -29,11 +29,20 @@ export function credentialsOf(
     FLOW_NATS_CREDS: creds,
     FLOW_NATS_CA: authority,
   } = environment
-  if (Boolean(user) !== Boolean(pass))
-    throw wrong('FLOW_NATS_USER and FLOW_NATS_PASSWORD: must both be set, found one of them')
+  if (Boolean(user) !== Boolean(pass)) {
+    const [lacking, there] = user
+      ? ['FLOW_NATS_PASSWORD', 'FLOW_NATS_USER']
+      : ['FLOW_NATS_USER', 'FLOW_NATS_PASSWORD']
+    throw wrong(`${lacking}: must be set beside ${there}, found nothing`, `set ${lacking}, or unset ${there}`)
+  }
   const kinds = { FLOW_NATS_TOKEN: token, FLOW_NATS_USER: user, FLOW_NATS_NKEY: nkey, FLOW_NATS_CREDS: creds }
   const stated = Object.entries(kinds).flatMap(([name, value]) => (value ? [name] : []))
-  if (stated.length > 1) throw wrong(`${stated.join(', ')}: only one of them may be set`)
+  const [first, ...others] = stated
+  if (others.length > 0)
+    throw wrong(
+      `${first}: must be the only credentials, found ${others.join(' and ')} beside it`,
+      'keep one of them, and unset the others',
+    )
   // the file that Node reads later must be there
   if (authority) contentOf('FLOW_NATS_CA', authority)
   return {
@@ -49,7 +58,10 @@ function contentOf(name: string, path: string): Uint8Array {
   try {
     return readFileSync(path)
   } catch (cause) {
-    throw wrong(`${name}: must name a file that this process may read, found ${path}: ${reasonOf(cause)}`)
+    throw wrong(
+      `${name}: must name a file that this process may read, found ${path}: ${reasonOf(cause)}`,
+      `name one, or unset ${name}`,
+    )
   }
 }
 
@@ -57,8 +69,12 @@ function contentOf(name: string, path: string): Uint8Array {
 function seedOf(content: Uint8Array): Uint8Array {
   const [seed] = /^SU[A-Z2-7]{56}$/m.exec(Buffer.from(content).toString('utf8')) ?? []
   if (seed === undefined)
-    throw wrong('FLOW_NATS_NKEY: the file must hold the seed of a user, a line that begins with SU')
+    throw wrong(
+      'FLOW_NATS_NKEY: must name a file with the seed of a user, found no line in it that begins with SU',
+      'name the file that nsc or nk wrote for a user',
+    )
   return Buffer.from(seed)
 }
 
-const wrong = (message: string): CodedError => new CodedError('bad-credentials', message)
+const wrong = (message: string, remedy: string): CodedError =>
+  new CodedError('bad-credentials', message, { remedy })

@@ -19,8 +19,9 @@ export async function lookFirst(
   plan: Plan,
   environment: Environment,
   nodes: readonly PlannedNode[],
+  server?: string,
 ): Promise<RowCounts> {
-  const wrong = await variableProblems(plan, environment, nodes)
+  const wrong = await variableProblems(plan, environment, nodes, server)
   const { problems, rows } = await inspectPlan(plan, lookBriefly, { isBrief: true })
   if (wrong.length + problems.length > 0) throw new GraphError([...wrong, ...problems])
   return rows
@@ -31,8 +32,9 @@ export async function refuseVariables(
   plan: Plan,
   environment: Environment,
   nodes: readonly PlannedNode[],
+  server?: string,
 ): Promise<void> {
-  const wrong = await variableProblems(plan, environment, nodes)
+  const wrong = await variableProblems(plan, environment, nodes, server)
   if (wrong.length > 0) throw new GraphError(wrong)
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { statedChecks } from '../../../kernels/device/checks.ts'
 import { statedFamily } from '../../../kernels/device/family.ts'
 import { hubAddress } from '../../../operators/hub/hub-address.ts'
 import { findFfmpeg } from '../../../operators/video/find-ffmpeg.ts'
@@ -14,23 +15,26 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * What is wrong with the variables of the environment that a run reads, and with the ffmpeg that `nodes` need: told once, before
- * any work, and without a device. `own`: variables in place of those of the process.
+ * any work, and without a device. `own`: variables in place of those of the process. `server`: the address of the one that the run
+ * is given, which alone asks for credentials.
  */
 export async function variableProblems(
   plan: Plan,
   own: Environment,
   nodes: readonly PlannedNode[],
+  server?: string,
 ): Promise<Problem[]> {
   const environment = { ...process.env, ...own }
   const readers = [
     () => statedFamily(environment.FLOW_KERNELS),
     () => oneAdapter(environment.FLOW_ADAPTER),
-    () => oneOrNot('FLOW_CHECKS', environment),
+    () => statedChecks(environment.FLOW_CHECKS),
     () => secondsIn('FLOW_LEASE_SECONDS', environment),
     () => secondsIn('FLOW_LEARNER_SECONDS', environment),
     () => folderOfCache(environment.FLOW_CACHE),
     () => repositoriesOf(plan).length > 0 && hubAddress(environment),
     () => nodes.some(readsOrWritesClips) && findFfmpeg(),
+    () => server !== undefined && credentialsFor(server, environment),
   ]
   const problems: Problem[] = []
   for (const read of readers)
@@ -63,9 +67,10 @@ function oneAdapter(text = ''): void {
   )
 }
 
-function oneOrNot(name: string, { [name]: text = '' }: Environment): void {
-  if (text === '' || text === '1') return
-  throw new UsageError(`${name}: must be 1 or not set, found "${text}"`, `set ${name}=1, or unset it`)
+/** The credentials for a server, whose packages only a run over one loads. */
+async function credentialsFor(server: string, environment: Environment): Promise<void> {
+  const { credentialsOf } = await import('../../over/credentials.ts')
+  credentialsOf(new URL(server).protocol, environment)
 }
 
 /** Of the folder of the cache, only that it is no file: nothing may have to be written into it. */

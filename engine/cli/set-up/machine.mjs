@@ -27,13 +27,20 @@ export function openMachine(root, env = process.env) {
   }
 }
 
+/** Whether system packages are refused. Another value than 1 would be as good as none: it is told before anything is installed. */
+export function refusesSystem({ env }) {
+  const stated = env.FLOW_NO_SYSTEM_INSTALL ?? ''
+  if (stated === '' || stated === '1') return stated === '1'
+  const rule = `FLOW_NO_SYSTEM_INSTALL: must be 1 or not set, found "${stated}"`
+  throw new SetUpError(`${rule}\n    fix:  set FLOW_NO_SYSTEM_INSTALL=1, or unset it`)
+}
+
 /** True when this run may install system packages through apt. */
-export const mayInstall = machine =>
-  machine.env.FLOW_NO_SYSTEM_INSTALL !== '1' && machine.isRoot && machine.release.apt
+export const mayInstall = machine => !refusesSystem(machine) && machine.isRoot && machine.release.apt
 
 /** Why it may not, for people. */
 export function refusal(machine) {
-  if (machine.env.FLOW_NO_SYSTEM_INSTALL === '1') return 'FLOW_NO_SYSTEM_INSTALL=1 refuses system packages'
+  if (refusesSystem(machine)) return 'FLOW_NO_SYSTEM_INSTALL=1 refuses system packages'
   if (!machine.release.apt) return 'this system has no apt-get'
   return 'installing system packages needs root'
 }

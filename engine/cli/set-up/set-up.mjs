@@ -6,7 +6,7 @@ import { build } from './build.mjs'
 import { chromium } from './chromium.mjs'
 import { ffmpeg } from './ffmpeg.mjs'
 import { follow } from './follow.mjs'
-import { mayInstall, openMachine, SetUpError } from './machine.mjs'
+import { mayInstall, openMachine, refusesSystem, SetUpError } from './machine.mjs'
 import { natsServer } from './nats-server.mjs'
 import { packages } from './packages.mjs'
 import { vulkan } from './vulkan.mjs'
@@ -17,6 +17,7 @@ import { vulkan } from './vulkan.mjs'
  */
 export async function setUp(machine, steps) {
   checkNode(process.versions.node)
+  refusesSystem(machine)
   const missing = []
   for (const step of steps.install) {
     const lacking = await step(machine)

@@ -1,7 +1,7 @@
 // A Vulkan driver that Dawn accepts: the machine's own, else Mesa's software driver, else SwiftShader.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { aptInstall, failure, mayInstall, refusal } from './machine.mjs'
+import { aptInstall, failure, mayInstall, refusal, refusesSystem } from './machine.mjs'
 import { downloadSwiftshader, swiftshader } from './swiftshader.mjs'
 
 const backports = 'bookworm-backports'
@@ -19,7 +19,7 @@ export async function vulkan(machine) {
   const wanted = machine.env.FLOW_ADAPTER
   if (wanted) throw failure(`FLOW_ADAPTER: no adapter whose name contains "${wanted}"`, before)
   if (await takeSwiftshader(machine)) return
-  if (!mayInstall(machine) && machine.env.FLOW_NO_SYSTEM_INSTALL !== '1' && machine.architecture === 'x64') {
+  if (!mayInstall(machine) && !refusesSystem(machine) && machine.architecture === 'x64') {
     machine.say(
       `${refusal(machine)}: downloading SwiftShader, a slow software Vulkan driver, from npm (70 MB)`,
     )

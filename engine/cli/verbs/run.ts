@@ -20,7 +20,7 @@ import { learnersFlag, readLearners, startLearners } from '../learners.ts'
 import { readStatus } from '../live-run.ts'
 import { refuseOverMemory } from '../memory-limit.ts'
 import { longerRun, nextSteps } from '../next-steps.ts'
-import { namedGpus, overFlags, overRun, ownNodes, workersOf } from '../over-run.ts'
+import { namedGpus, overFlags, overRun, ownNodes, serverIn, workersOf } from '../over-run.ts'
 import { factsOf, learnersOf, readRun, rewindRun } from '../past-run.ts'
 import { pluginFlag, statedPlugins, storedPlugins } from '../plug.ts'
 import { logLevels, type ProgressLine, progressLine } from '../progress.ts'
@@ -161,7 +161,7 @@ async function newRun(words: Arguments, { registry, environment, prepare }: Worl
   const directory = words.last('out') ?? freshDirectory(file, new Date())
   refuseOverMemory(plan, words.last('memory'), { learners, ...workersOf(words) })
   refuseRunIn(directory)
-  const rows = await lookFirst(plan, environment, ownNodes(plan, words))
+  const rows = await lookFirst(plan, environment, ownNodes(plan, words), serverIn(words))
   const prepared = await prepare(plan)
   const lock = lockRun(directory, true)
   const plugins = statedPlugins(words)
@@ -193,7 +193,7 @@ async function oldRun(words: Arguments, world: World): Promise<Start | undefined
     return undefined
   }
   const { directory, plan, seed } = past
-  await refuseVariables(plan, world.environment, ownNodes(plan, words))
+  await refuseVariables(plan, world.environment, ownNodes(plan, words), serverIn(words))
   const longer = past.isLonger ? await longerRun(past, changes, world) : {}
   refuseOverMemory(plan, words.last('memory'), { learners: learnersOf(past.facts), ...workersOf(words) })
   const lock = lockRun(directory, false)

@@ -1,6 +1,16 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { adapterFound, failed, fake, ffmpeg, ffmpegFound, ok, type Result, vulkan } from './set-up-machine.ts'
+import {
+  adapterFound,
+  failed,
+  fake,
+  ffmpeg,
+  ffmpegFound,
+  ok,
+  type Result,
+  setUp,
+  vulkan,
+} from './set-up-machine.ts'
 
 t.test('an ffmpeg that runs is all that is asked for', async t => {
   const { machine, commands } = fake(() => ok)
@@ -120,4 +130,19 @@ t.test('set-up says which adapter and which ffmpeg it found', async t => {
   t.equal(await ffmpegFound(machine), 'ffmpeg: 5.1.6-0, of the PATH')
   const named = fake(answers, { env: { FFMPEG_BIN: '/opt/ffmpeg' } }).machine
   t.equal(await ffmpegFound(named), 'ffmpeg: 5.1.6-0, /opt/ffmpeg')
+})
+
+t.test('another value of FLOW_NO_SYSTEM_INSTALL than 1 is refused before anything is installed', async t => {
+  for (const value of ['true', 'yes', '0', 'false', ' 1']) {
+    const { machine, ran } = fake(() => failed, { env: { FLOW_NO_SYSTEM_INSTALL: value } })
+    const message = `FLOW_NO_SYSTEM_INSTALL: must be 1 or not set, found "${value}"\n    fix:  set FLOW_NO_SYSTEM_INSTALL=1, or unset it`
+    const steps = { install: [ffmpeg, vulkan], build: async () => undefined }
+    await t.rejects(setUp.setUp(machine, steps), { code: 'set-up', message })
+    t.notOk(ran(''), 'nothing was run')
+  }
+  const { machine } = fake(() => ok, { env: { FLOW_NO_SYSTEM_INSTALL: '' } })
+  await t.resolves(
+    setUp.setUp(machine, { install: [ffmpeg], build: async () => undefined }),
+    'an empty value is none',
+  )
 })

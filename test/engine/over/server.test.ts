@@ -104,10 +104,10 @@ t.test(
     const folder = t.testdir({ 'no.nk': 'SECRET' })
     const cases: [RegExp, NodeJS.ProcessEnv][] = [
       [
-        /FLOW_NATS_TOKEN, FLOW_NATS_USER: only one/,
+        /FLOW_NATS_TOKEN: must be the only credentials, found FLOW_NATS_USER beside it/,
         { FLOW_NATS_TOKEN: 'a', FLOW_NATS_USER: 'b', FLOW_NATS_PASSWORD: 'c' },
       ],
-      [/must both be set/, { FLOW_NATS_USER: 'b' }],
+      [/FLOW_NATS_PASSWORD: must be set beside FLOW_NATS_USER/, { FLOW_NATS_USER: 'b' }],
       [/FLOW_NATS_CREDS: must name a file/, { FLOW_NATS_CREDS: join(folder, 'none') }],
       [/FLOW_NATS_CA: must name a file/, { FLOW_NATS_CA: join(folder, 'none') }],
       [/the seed of a user/, { FLOW_NATS_NKEY: join(folder, 'no.nk') }],

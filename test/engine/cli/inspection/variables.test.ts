@@ -110,3 +110,58 @@ t.test(
     )
   },
 )
+
+t.test(
+  'credentials that are wrong are told where a run is given a server, once and before any work',
+  async t => {
+    const names = [
+      'FLOW_NATS_TOKEN',
+      'FLOW_NATS_USER',
+      'FLOW_NATS_PASSWORD',
+      'FLOW_NATS_NKEY',
+      'FLOW_NATS_CREDS',
+    ]
+    const before = names.map(name => [name, process.env[name]] as const)
+    const restore = () => {
+      for (const [name, value] of before)
+        if (value === undefined) delete process.env[name]
+        else process.env[name] = value
+    }
+    t.teardown(restore)
+    const data = prepare(t.testdir({}))
+    const words = ['flow:grpo.json', '--set', `data=${data}`]
+    const out = t.testdirName.concat('/run')
+    const cases: readonly (readonly [NodeJS.ProcessEnv, RegExp])[] = [
+      [
+        { FLOW_NATS_USER: 'me' },
+        /^FLOW_NATS_PASSWORD: must be set beside FLOW_NATS_USER, found nothing \[bad-variable\]\n {4}fix: {2}set FLOW_NATS_PASSWORD, or unset FLOW_NATS_USER$/m,
+      ],
+      [{ FLOW_NATS_PASSWORD: 'sesame' }, /^FLOW_NATS_USER: must be set beside FLOW_NATS_PASSWORD/m],
+      [
+        { FLOW_NATS_TOKEN: 'sesame', FLOW_NATS_CREDS: data },
+        /^FLOW_NATS_TOKEN: must be the only credentials, found FLOW_NATS_CREDS/m,
+      ],
+      [
+        { FLOW_NATS_NKEY: '/nowhere/user.nk' },
+        /^FLOW_NATS_NKEY: must name a file that this process may read, found \/nowhere/m,
+      ],
+      [{ FLOW_NATS_NKEY: data }, /^FLOW_NATS_NKEY: must name a file with the seed of a user, found no line/m],
+    ]
+    for (const [wrong, says] of cases) {
+      restore()
+      Object.assign(process.env, wrong)
+      const run = await told('run', ...words, '--over', 'nats://127.0.0.1:9', '--out', out)
+      t.equal(run.code, 2, run.text)
+      t.match(run.complaints, says)
+      t.equal(run.complaints.split('[bad-variable]').length, 2, 'once')
+      t.notMatch(run.text, /sesame/)
+      t.notOk(existsSync(out), 'no folder of a run is left')
+      const check = await told('check', ...words)
+      t.equal(check.code, 0, `a graph needs no server: ${check.text}`)
+    }
+    restore()
+    const address = await told('run', ...words, '--over', 'host:4222', '--out', out)
+    t.match(address, { code: 2, complaints: /must be the address of a NATS server/ })
+    t.notOk(existsSync(out), 'no folder of a run is left')
+  },
+)
