@@ -4,11 +4,17 @@ import type { Status } from '../run/record/status.ts'
 /** Items of each node and the time that it worked, e.g. `short 7 of 12 kept (0.1 s)` for a node that dropped items. */
 export const countsOf = (status: Status, plan: Plan): string =>
   keptOf(status, plan)
+    .filter(({ name }) => isCounted(name, status, plan))
     .map(({ name, items, workSeconds, kept }) => {
       const count = kept < items ? `${kept} of ${items} kept` : `${items}`
       return `${name} ${count} (${workSeconds.toFixed(1)} s)`
     })
     .join('  ')
+
+/** Of a source whose items nobody takes, e.g. one that writes a model, none are counted: it says itself what it did. */
+const isCounted = (name: string, { edges }: Status, plan: Plan): boolean =>
+  edges.some(({ from }) => from === name) ||
+  plan.nodes.some(node => node.name === name && node.wires.length > 0)
 
 /** Items that nodes did not pass on, e.g. of a filter. */
 export const droppedIn = (status: Status, plan: Plan): number =>

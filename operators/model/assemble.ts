@@ -76,6 +76,10 @@ export default operator({
     folders: context.source<string>(async function* () {
       const folder = resolvePath(config.folder)
       await assemble(folder, config)
+      const { vision, language } = config
+      context.log(
+        `wrote ${folder}: the vision tower of ${vision}, the language model of ${language}, and a new connector`,
+      )
       yield { key: folder, value: folder }
     }),
   }),

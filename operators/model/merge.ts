@@ -47,6 +47,8 @@ export default operator({
       } finally {
         model.weights.free()
       }
+      const what = `the adapter ${adapter}, of rank ${source.rank} on ${source.targets.length} layers`
+      context.log(`wrote ${folder}: the model ${path}, with ${what}, added to its weights`)
       yield { key: folder, value: folder }
     }),
   }),

@@ -33,6 +33,8 @@ export default operator({
     folders: context.source<string>(async function* () {
       const checkpoint = await openCheckpoint(resolvePath(path, 'model'))
       await writeIntegers(checkpoint, folder, { ...options, signal: context.signal })
+      const { length } = packableWeights(checkpoint, options)
+      context.log(`wrote ${folder}: the model ${path}, with ${length} layers as ${options.weights}`)
       yield { key: folder, value: folder }
     }),
   }),

@@ -69,6 +69,7 @@ export default operator({
     folders: context.source<string>(async function* () {
       const folder = resolvePath(config.folder)
       await writeRandomCheckpoint(folder, config)
+      context.log(`wrote ${folder}: a model with random weights`)
       yield { key: folder, value: folder }
     }),
   }),
