@@ -200,6 +200,8 @@ export type Outlines = Pick<Known, 'sizes' | 'outline'> & {
   /** The name of the part that is looked at, and all parts of the graph. */
   readonly name?: string
   readonly parts?: readonly GraphPart[]
+  /** In `inspectCount`: the rows of sources, by their names. */
+  readonly rows?: ReadonlyMap<string, number>
 }
 
 /** Remarks for people, and what is wrong; of a source also its rows. */

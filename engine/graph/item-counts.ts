@@ -41,6 +41,7 @@ export function* countFindings(
     const items = operator.inspectCount && into(node)
     const known = items !== undefined && knownTo(node)
     if (!known) continue
-    for (const finding of operator.inspectCount?.(items, config, known) ?? []) yield { node, finding }
+    for (const finding of operator.inspectCount?.(items, config, { ...known, rows }) ?? [])
+      yield { node, finding }
   }
 }

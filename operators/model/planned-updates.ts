@@ -22,14 +22,14 @@ export const updatesOf = (items: number, batch: Pick<Batches, 'items' | 'updates
 export function updateFindings(
   items: number,
   batch: Batches,
-  { outline, parts = [], name = '' }: Pick<Outlines, 'outline' | 'parts' | 'name'>,
+  { outline, parts = [], name = '', rows }: Pick<Outlines, 'outline' | 'parts' | 'name' | 'rows'>,
 ): (string | Finding)[] {
   const { optimizer, by } = batch
   const { steps, schedule } = outline<ScheduleOutline>(optimizer)
   const updates = Math.min(updatesOf(items, batch), takenAfter(parts, name))
-  if (updates === steps) return []
   const holder = resourceOf(parts, name, optimizer)
   const passes = repeating(parts, name)
+  if (updates === steps) return passes ? repeated(passes, items, batch, updates, rows) : []
   if (updates === Number.POSITIVE_INFINITY) return passes ? neverEnds(passes, steps, batch, parts, name) : []
   const found = `${items} items, ${batch.items} for ${counted(batch.updates)} (${by}): ${counted(updates)}`
   if (updates > steps && schedule === 'constant')
@@ -73,6 +73,23 @@ function saidOf({ name, config: { epochs, limit } }: GraphPart, items: number): 
   if (limit === items) return `"${name}" ends at its limit, ${limit}`
   if (epochs === 0) return `"${name}" repeats its rows`
   return `"${name}" has ${items / Number(epochs)} rows, read in ${epochs === 1 ? 'one pass' : `${epochs} passes`}`
+}
+
+/** Where a source repeats its rows until the steps are done: how often it reads them. */
+function repeated(
+  { name, config: { epochs } }: GraphPart,
+  items: number,
+  batch: Batches,
+  updates: number,
+  rows: Outlines['rows'],
+): string[] {
+  const count = rows?.get(name) ?? 0
+  if (epochs !== 0 || count === 0 || items <= count) return []
+  const made = `${items} items, ${batch.items} for ${counted(batch.updates)} (${batch.by}): ${counted(updates)}`
+  const passes = Math.ceil(items / count)
+  return [
+    `${made}, for which "${name}" reads its ${count === 1 ? 'only row' : `${count} rows`} ${passes} times`,
+  ]
 }
 
 /** A warning where a source repeats its data without end, and no node after the update could end the run. */

@@ -111,6 +111,34 @@ t.test('groups that fewer questions fill than the steps need are told in the sam
   t.match(text, /fix: {2}--set steps=3, or --set questions=5/)
 })
 
+t.test(
+  'how often few rows are read until the steps are done is told, of groups and of conversations',
+  async t => {
+    const data = join(folder, 'six.jsonl')
+    const question = { video: 'Mechanics/0.mp4', question: 'what?', options: ['this', 'that'], answer: 'A' }
+    writeFileSync(data, `${JSON.stringify(question)}\n`.repeat(6))
+    const root = `root=${fixture('benchmarks/MMVU/videos')}`
+    const look = (...set: string[]) =>
+      flowWords([
+        ...['check', 'flow:presets/published.json'],
+        ...[`data=${data}`, root, ...set].flatMap(one => ['--set', one]),
+      ])
+    const { code, text } = await look()
+    t.equal(code, 0, text)
+    t.match(
+      text,
+      /^update: 5496 items, 8 for 1 update \(groupsPerUpdate 8\): 687 updates, for which "samples" reads its 6 rows 916 times$/m,
+    )
+    t.notMatch((await look('steps=1', 'groupsPerUpdate=6')).text, /for which/, 'one pass is nothing to tell')
+    t.match((await look('epochs=2')).text, /limit: must be at most 12, found 5496/)
+    const supervised = await check(coldstart, 4, 'epochs=0')
+    t.match(
+      supervised.text,
+      /16 items, 4 for 1 update .*: 4 updates, for which "samples" reads its 4 rows 4 times/,
+    )
+  },
+)
+
 t.test('a source without end and without a node that ends it is doubtful', async t => {
   const graph = join(folder, 'endless.json')
   const nodes = { samples: { config: { repeatUntil: 0 } } }
