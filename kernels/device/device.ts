@@ -36,10 +36,9 @@ import { type Fill, Uploads } from './uploads.ts'
 /** Opens the GPU. Throws with an instruction when there is no adapter: a missing driver never looks like success. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
   const wanted = options.adapter ?? webGpu.setting('FLOW_ADAPTER')
-  const hasChecks = statedChecks(webGpu.setting('FLOW_CHECKS'))
   const checked = await requestAdapter(wanted, false)
   webGpu.opened()
-  const trusted = options.trusted ?? !(hasChecks || isSoftware(checked))
+  const trusted = options.trusted ?? !(statedChecks(webGpu.setting('FLOW_CHECKS')) || isSoftware(checked))
   const adapter = trusted ? await requestAdapter(wanted, true) : checked
   const gpu = await adapter.requestDevice(askedOf(adapter))
   const family = options.family ?? chosenFamily(adapter)
