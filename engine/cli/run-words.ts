@@ -53,7 +53,7 @@ export function resultOf({ manifest, lines, progress }: RunFacts): string {
   if (scores.length > 0)
     return `accuracy ${scores.map(({ accuracy, questions }) => share(accuracy, questions)).join(', ')}`
   const curve = ['reward', 'loss'].find(name => lines.some(line => line[name] !== undefined))
-  const means = curve === undefined ? [] : [`${curve} ${number(meanOfLast(lines, curve) ?? Number.NaN)}`]
+  const means = curve === undefined ? [] : [`mean ${curve} ${number(meanOfLast(lines, curve) ?? Number.NaN)}`]
   const newest: Record<string, number> = Object.assign({}, ...lines)
   const accuracies = Object.entries(newest).filter(
     ([name]) => name.endsWith('/accuracy') && !name.startsWith('rewards/'),

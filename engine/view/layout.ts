@@ -27,10 +27,13 @@ export interface Layout {
   height: number
 }
 
+/** Room around the drawing. */
+const margin = 16
+
 /** Places boxes from top to bottom so that arrows lead downwards and few cross; feedback arrows lead back up. */
 export function layOut(boxes: readonly Box[], arrows: readonly Arrow[]): Layout {
   const graph = new dagre.graphlib.Graph({ multigraph: true })
-  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 40, edgesep: 18, marginx: 16, marginy: 16 })
+  graph.setGraph({ rankdir: 'TB', nodesep: 28, ranksep: 40, edgesep: 18, marginx: margin, marginy: margin })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const { name, width, height } of boxes) graph.setNode(name, { width, height })
   arrows.forEach(({ from, to, feedback }, i) => {
@@ -39,14 +42,23 @@ export function layOut(boxes: readonly Box[], arrows: readonly Arrow[]): Layout 
     graph.setEdge(a, b, { weight: feedback ? 0 : 1 }, String(i))
   })
   dagre.layout(graph)
-  const places = new Map(boxes.map(({ name }) => [name, pointOf(graph.node(name))]))
-  const paths = arrows.map(({ from, to, feedback }, i) => {
+  const lines = arrows.map(({ from, to, feedback }, i) => {
     const [a, b] = feedback ? [to, from] : [from, to]
     const points = graph.edge(a, b, String(i))?.points ?? []
-    return smooth(feedback ? [...points].reverse() : points)
+    return feedback ? [...points].reverse() : points
   })
   const { width = 0, height = 0 } = graph.graph()
-  return { places, paths, width: Math.max(0, width), height: Math.max(0, height) }
+  // the library keeps room for boxes alone: arrows may lead past them at either side
+  const ends = lines.flat().map(({ x }) => x)
+  const left = Math.max(0, margin - Math.min(margin, ...ends))
+  const right = Math.max(0, width, ...ends.map(x => x + margin))
+  const moved = ({ x, y }: Point): Point => ({ x: x + left, y })
+  return {
+    places: new Map(boxes.map(({ name }) => [name, moved(pointOf(graph.node(name)))])),
+    paths: lines.map(points => smooth(points.map(moved))),
+    width: right + left,
+    height: Math.max(0, height),
+  }
 }
 
 const pointOf = ({ x = 0, y = 0 }: Partial<Point> = {}): Point => ({ x, y })

@@ -79,7 +79,7 @@ export default operator({
         if (putResult(folder, result)) {
           const { id, clip, tokens } = result
           appendTiming(folder, { id, clip, tokens, ...question.seconds })
-          context.record('results', { id, outcome: result.outcome })
+          context.record('results', shownOf(result))
         }
         progress.put(folder, result)
         return undefined
@@ -155,3 +155,19 @@ function originOf({ runDirectory, parts }: Context): Origin {
     date: new Date().toISOString(),
   }
 }
+
+/** What the page of the run shows of a result, whose folder may lie elsewhere. */
+const shownOf = ({
+  id,
+  clip,
+  question,
+  options,
+  answer,
+  outcome,
+  chosen,
+  output,
+  finished,
+  message,
+}: Result) => ({
+  ...{ id, clip, question, options, answer, outcome, chosen, output, finished, message },
+})

@@ -111,7 +111,7 @@ function optionsOf(curve: Curve, smoothing: number, width: number): uPlot.Option
     height,
     series: [{}, ...series.map(one => ({ spanGaps: true, ...one }))],
     axes: [
-      { ...axis, size: 24 },
+      { ...axis, size: 24, incrs: wholeSteps, values: marksOf },
       { ...axis, size: 52 },
     ],
     scales: { x: { time: false } },
@@ -120,6 +120,16 @@ function optionsOf(curve: Curve, smoothing: number, width: number): uPlot.Option
     hooks: { setScale: [noteZoom] },
   }
 }
+
+/** The marks of the axis of updates, which the drawing also states as text. */
+function marksOf(plot: uPlot, ticks: number[]): string[] {
+  const marks = ticks.map(tick => number(tick))
+  plot.root.dataset.marks = marks.join(' ')
+  return marks
+}
+
+/** Distances between the marks of an axis of whole numbers. */
+const wholeSteps = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map(digit => digit * 10 ** i)).flat()
 
 const scheme = matchMedia('(prefers-color-scheme: dark)')
 const isDark = (): boolean => scheme.matches

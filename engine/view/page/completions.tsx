@@ -85,8 +85,16 @@ export function Completions({ store, source }: Shown) {
             .map(text => `; ${text} are left out`)}
         </p>
         <p class="soft">
-          <i class="mark good" /> a completion with a reward above 0, <i class="mark bad" /> one with 0 or
-          less. At the left the update, at the right the mean reward.
+          {runs.some(({ streams }) => streams.has('results')) ? (
+            <>
+              <i class="mark good" /> a right answer, <i class="mark bad" /> any other.
+            </>
+          ) : (
+            <>
+              <i class="mark good" /> a completion with a reward above 0, <i class="mark bad" /> one with 0 or
+              less. At the left the update, at the right the mean reward.
+            </>
+          )}
         </p>
         <VirtualList
           items={rows}

@@ -56,9 +56,10 @@ export function GraphPanel({ run, chosen, onChoose }: GraphOptions) {
 function Legend() {
   return (
     <p class="legend soft">
-      <i class="key works" /> works <i class="key blocked" /> waits for room <i class="key waiting" /> waits
-      for items. Beside the operator: items that the node took. On an edge: items that passed, then how many
-      wait and how many may (3/4). Dashed edges lead back.
+      The bar of a node divides the time until its end: <i class="key works" /> it worked,{' '}
+      <i class="key blocked" /> it waited for room in the next node, <i class="key waiting" /> it waited for
+      items. Beside the operator: items that the node took. On an edge: items that passed, then how many wait
+      and how many may (3/4). Dashed edges lead back.
     </p>
   )
 }

@@ -38,13 +38,15 @@ export function groupsOf({ streams }: RunData): Group[] {
 
 function newGroup(id: string, entry: Entry): Group {
   const frames = [entry.frames, entry.sheet].find(name => typeof name === 'string' && name.endsWith('.jpg'))
-  const options = Array.isArray(entry.options)
-    ? entry.options.map(option => `\n${textOf(option)}`).join('')
-    : ''
+  const asked = textOf(entry.question) || textOf(entry.id)
+  // the text of most benchmarks has them in it
+  const options = (Array.isArray(entry.options) ? entry.options.map(textOf) : []).filter(
+    option => !asked.includes(option),
+  )
   return {
     id,
     step: numberIn(entry, 'step'),
-    question: (textOf(entry.question) || textOf(entry.id)) + options,
+    question: [asked, ...options].join('\n'),
     solution: textOf(entry.solution ?? entry.answer),
     frames: typeof frames === 'string' ? frames : undefined,
     video: textOf(entry.video ?? entry.clip),

@@ -103,24 +103,50 @@ function ErrorLine({ run }: { run: RunData }) {
 
 /** Name, value and meaning of each fact that there is. */
 function factsOf({ manifest, status, streams }: RunData): [string, string, string][] {
-  const { gauges = {}, metrics = {} } = status ?? {}
-  const seconds = status?.seconds ?? (typeof manifest.seconds === 'number' ? manifest.seconds : undefined)
+  const { gauges = {}, metrics = {}, progress } = status ?? {}
+  const seconds = typeof manifest.seconds === 'number' ? manifest.seconds : status?.seconds
+  // what is so at this moment says nothing of a run that is over
+  const now = status?.ended ? undefined : status
   const skipped = streams.get('dead-letters')?.length ?? 0
   const facts: [string, string | undefined, string][] = [
-    ['update', shown(metrics.step), 'Updates of the weights so far'],
+    [
+      'update',
+      progress?.of ? shown(metrics.step) : done(metrics.step, progress?.total),
+      'Updates of the weights so far',
+    ],
+    [progress?.of ?? '', progress?.of && done(progress.done, progress.total), 'Done so far'],
+    [
+      'accuracy',
+      accuraciesOf(manifest),
+      'Share of right answers; the report in the folder of results says more',
+    ],
     ['reward', shown(metrics.reward), 'Mean reward of the newest update'],
     ['loss', shown(metrics.loss), 'Loss of the newest update'],
     ['time', seconds === undefined ? undefined : duration(seconds), 'Since the run began'],
     ['tokens/s', shown(metrics.tokens_per_second), 'Tokens that the model writes in a second of generation'],
-    ['GPU memory', bytes(gauges['gpu bytes']), 'Held on the GPU now'],
+    ['GPU memory', now && bytes(gauges['gpu bytes']), 'Held on the GPU now'],
     ['GPU peak', bytes(gauges['gpu peak bytes']), 'Most that was held on the GPU at once'],
-    ['GPU busy', percent(gauges['gpu busy']), 'Share of the last second in which the GPU had work'],
-    ['under way', status && `${status.live.items} items`, 'Items on edges and in nodes'],
+    ['GPU busy', now && percent(gauges['gpu busy']), 'Share of the last second in which the GPU had work'],
+    ['under way', now && `${now.live.items} items`, 'Items on edges and in nodes'],
     ['skipped', skipped > 0 ? String(skipped) : undefined, 'Items that failed: see Log'],
     ['seed', textOf(manifest.seed) || undefined, 'Everything random is drawn from it'],
     ['adapter', adapterOf(manifest.adapter), 'GPU and family of kernels'],
   ]
   return facts.flatMap(([name, value, about]) => (value === undefined ? [] : [[name, value, about]]))
+}
+
+const done = (count: number | undefined, total: number | undefined): string | undefined =>
+  count === undefined || total === undefined ? shown(count) : `${count} of ${total}`
+
+/** Of each folder of results. */
+function accuraciesOf({ evaluation }: RunData['manifest']): string | undefined {
+  const scores: unknown[] = Array.isArray(evaluation) ? evaluation : []
+  const shares = scores.flatMap(score => {
+    const accuracy =
+      typeof score === 'object' && score !== null && 'accuracy' in score ? score.accuracy : undefined
+    return typeof accuracy === 'number' ? `${(100 * accuracy).toFixed(1)} %` : []
+  })
+  return shares.length === 0 ? undefined : shares.join(', ')
 }
 
 const shown = (value: number | undefined): string | undefined =>

@@ -31,7 +31,7 @@ function RunSetup({ run }: { run: RunData }) {
 
 function Table({ title, of }: { title: string; of: unknown }) {
   const rows = Object.entries(typeof of === 'object' && of !== null ? of : {}).filter(
-    ([, value]) => value !== undefined,
+    ([, value]) => textOf(value) !== '',
   )
   if (rows.length === 0) return null
   return (

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { sparkline } from '../../../engine/shared/number.ts'
 import { drawGraph } from '../../../engine/view/draw-graph.ts'
+import { layOut } from '../../../engine/view/layout.ts'
 
 t.test('a drawing holds every box below what leads to it, and every arrow', async t => {
   const boxes = ['end', 'middle', 'start'].map(name => ({ name, detail: 'a<b' }))
@@ -18,6 +19,24 @@ t.test('a drawing holds every box below what leads to it, and every arrow', asyn
   const yOf = Object.fromEntries(heights.map(([, y, name]) => [name, Number(y)]))
   t.ok(yOf.start < yOf.middle && yOf.middle < yOf.end)
   t.notMatch(picture, /NaN|undefined/)
+})
+
+t.test('an arrow that leads past the boxes is within the drawing', async t => {
+  const box = { width: 176, height: 58 }
+  const names = ['questions', 'clips', 'pending', 'watch', 'encode', 'answers', 'score', 'record']
+  const chain = names.slice(1).map((to, i) => [names[i] ?? '', to] as const)
+  const past = [
+    ['questions', 'record'],
+    ['pending', 'answers'],
+    ['watch', 'score'],
+  ] as const
+  const arrows = [...chain, ...past].map(([from, to]) => ({ from, to, feedback: false }))
+  const boxes = names.map(name => ({ name, ...box }))
+  const { places, paths, width } = layOut(boxes, arrows)
+  const ends = paths.flatMap(path => [...path.matchAll(/([-\d.]+) [-\d.]+/g)].map(([, x]) => Number(x)))
+  const sides = [...places.values()].flatMap(({ x }) => [x - box.width / 2, x + box.width / 2])
+  t.ok(Math.min(...ends, ...sides) >= 0, `${Math.min(...ends, ...sides)} is the leftmost point`)
+  t.ok(Math.max(...ends, ...sides) <= width, `${Math.max(...ends, ...sides)} of ${width} is the rightmost`)
 })
 
 t.test('a sparkline goes from the lowest to the highest and is no longer than asked', async t => {

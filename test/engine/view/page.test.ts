@@ -245,3 +245,43 @@ t.test('at the width of a telephone nothing sticks out', async t => {
     t.ok(names <= 0, 'every tab can be seen')
   }
 })
+
+t.test('of an evaluation that is over, the page tells the result and nothing of this moment', async t => {
+  const node = { name: 'ask', operator: 'eval.answer', state: 'ended', items: 1, rate: 1, workSeconds: 1 }
+  const run = t.testdir({
+    'manifest.json': JSON.stringify({ graph: 'g.json', seconds: 8.9, evaluation: [{ accuracy: 0.5 }] }),
+    'status.json': JSON.stringify({
+      ...{ process: 1, time: 1, seconds: 8.1, ended: true, paused: false, metrics: {}, edges: [] },
+      live: { items: 0, bytes: 0, peakItems: 1, peakBytes: 1 },
+      gauges: { 'gpu bytes': 5, 'gpu peak bytes': 7, 'gpu busy': 0.5 },
+      progress: { done: 1, total: 1, of: 'questions' },
+      nodes: [{ ...node, working: 0.2, blocked: 0.3, waiting: 0.5 }],
+    }),
+    'results.jsonl': lines([
+      { id: 'q1', question: 'Which?\nA. red', options: ['red', 'blue'], outcome: 'right', output: 'I say A' },
+    ]),
+  })
+  const view = await viewOf(t, { run })
+  const { page, faults } = await openPage(browser, view.address)
+  await page.locator('.facts').waitFor()
+  const facts = await page.locator('.facts').innerText()
+  t.match(facts, /questions\s+1 of 1\s+accuracy\s+50\.0 %\s+time\s+9 s\s+GPU peak/)
+  t.notMatch(facts, /GPU busy|GPU memory|under way/)
+  t.match(await page.locator('.legend').innerText(), /^The bar of a node divides the time until its end: /)
+  await openTab(page, 'completions')
+  const card = page.locator('.detail .group')
+  t.match(await card.innerText(), /^Which\?\s+A\. red\s+blue\s+right\s+I say A/, 'no option is told twice')
+  t.match(await page.locator('.browser').innerText(), /a right answer, +any other/)
+  t.same(faults, [])
+})
+
+t.test('the marks below a curve of few updates are whole numbers', async t => {
+  const run = t.testdir({
+    'manifest.json': '{"graph":"g.json"}',
+    'metrics.jsonl': lines([1, 2, 3].map(step => ({ step, reward: step }))),
+  })
+  const view = await viewOf(t, { run })
+  const { page } = await openPage(browser, view.address)
+  await page.locator('[data-curve="reward"] [data-marks]').waitFor({ state: 'attached' })
+  t.equal(await page.locator('[data-curve="reward"] [data-marks]').getAttribute('data-marks'), '1 2 3')
+})

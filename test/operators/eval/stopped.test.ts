@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import type { Run } from '../../../engine/run/summary.ts'
+import type { Run, RunEvent } from '../../../engine/run/summary.ts'
 import { fixture } from '../../fixtures.ts'
 import { evaluate, startEvaluation, stored, writeQuestions } from './evaluate.ts'
 
@@ -37,7 +37,14 @@ async function stopAtFirst(out: string, set: readonly string[]) {
 
 t.test('a stop asks no question that has not begun, and the next run asks the rest', async t => {
   const [whole, cut] = [join(folder, 'whole'), join(folder, 'cut')]
-  await evaluate('own', whole, asked)
+  const shown: object[] = []
+  const onEvent = (event: RunEvent) => {
+    if (event.type === 'record' && event.stream === 'results') shown.push(event.entry)
+  }
+  await startEvaluation('own', whole, asked, { onEvent }).done
+  t.equal(shown.length, count)
+  for (const { question, answer, output } of stored(whole).results.slice(0, 1))
+    t.match(shown[0], { question, answer, output }, 'the page of the run shows what was asked and said')
   const stopped = await stopAtFirst(cut, asked)
   t.equal(stopped.error, undefined, 'questions that were not asked are no failures')
   t.equal(stopped.status, 'stopped')

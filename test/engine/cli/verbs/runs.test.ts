@@ -85,8 +85,8 @@ t.test('ls lists runs by their start; a torn one hides no other, a killed one is
   t.equal(code, 0)
   const rows = text.trim().split('\n').slice(1)
   t.match(rows[0], /torn .*cannot be read/)
-  t.match(rows[1], /two .*failed .*2 of 4 updates .*reward 0\.75 .*2026-01-01 03:04 .*g\.json/)
-  t.match(rows[2], /one .*completed .*4 of 4 updates .*reward 0\.375 /)
+  t.match(rows[1], /two .*failed .*2 of 4 updates .*mean reward 0\.75 .*2026-01-01 03:04 .*g\.json/)
+  t.match(rows[2], /one .*completed .*4 of 4 updates .*mean reward 0\.375 /)
   t.match(rows[3], /killed .*ended without notice/)
   t.match(await flow('ls', t.testdir()), { code: 0, text: /no run in it/ })
 })
@@ -127,7 +127,7 @@ t.test('ls names graphs and models as people type them, and finds runs in folder
   t.equal(rows.length, 3, text)
   t.match(
     rows[0],
-    /start-1\/train +completed +12 updates +reward 6\.5 +\S+ \S+ +flow:grpo\.json +builtin:cold-start, \/models\/judge$/,
+    /start-1\/train +completed +12 updates +mean reward 6\.5 +\S+ \S+ +flow:grpo\.json +builtin:cold-start, \/models\/judge$/,
     'the mean of the last ten',
   )
   t.match(rows[1], /after +completed +40 of 40 questions +accuracy 50\.0 % of 40 +.* \/elsewhere\/g\.json$/)
