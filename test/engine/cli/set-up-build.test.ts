@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
+import { repository } from '../../fixtures.ts'
 import {
   build,
   failed,
@@ -26,6 +27,21 @@ t.test('npm packages are installed when one of the lock file is absent or old, o
   t.notOk(satisfies(wanted, {}))
   t.end()
 })
+
+t.test(
+  'npm ci says nothing of install scripts: package.json allows those that the lock file has',
+  async t => {
+    const read = (name: string) => JSON.parse(readFileSync(join(repository, name), 'utf8'))
+    const entries: [string, { hasInstallScript?: true }][] = Object.entries(
+      read('package-lock.json').packages,
+    )
+    const names = entries.flatMap(([path, { hasInstallScript }]) =>
+      hasInstallScript ? path.replace(/^.*node_modules\//, '') : [],
+    )
+    t.ok(names.length > 0)
+    t.same(read('package.json').allowScripts, Object.fromEntries(names.map(name => [name, true])))
+  },
+)
 
 t.test('npm runs without install scripts: one of them downloads ffmpeg and may hang', async t => {
   const { machine, ran } = fake(() => ok, { exists: () => false })
