@@ -3,11 +3,13 @@ import { isObject } from '../engine/shared/json.ts'
 import { notFreed } from '../engine/shared/not-freed.ts'
 import { type Device, openDevice } from '../kernels/device/device.ts'
 import { bytesOf, type Tensor } from '../kernels/device/tensor.ts'
+import { compilingLine } from './compiling-line.ts'
 
 /** The run's one GPU, opened on first use. */
 export function sharedDevice(
   context: Pick<Context, 'shared'> & Partial<Pick<Context, 'manifest' | 'gauge' | 'log' | 'inspect'>>,
 ): Promise<Device> {
+  let timer: ReturnType<typeof setInterval> | undefined
   return context.shared(
     'device',
     async () => {
@@ -17,15 +19,25 @@ export function sharedDevice(
       context.gauge?.('gpu peak bytes', () => device.peakBytes)
       context.gauge?.('gpu busy', busyShare(device))
       context.inspect?.(value => elementsOf(device, value))
+      const look = compilingLine(
+        device.pipelines,
+        line => context.log?.(line),
+        () => performance.now(),
+      )
+      timer = setInterval(look, lookMs)
       return device
     },
     device => {
+      clearInterval(timer)
       const left = device.liveBytes
       if (left > 0) context.log?.(`${left} ${notFreed} by the end of the run`, 'warn')
       device.close()
     },
   )
 }
+
+/** Time between two looks at the kernels that compile. */
+const lookMs = 1000
 
 /** The elements of a tensor of this device, for taps. */
 function elementsOf(device: Device, value: unknown): Promise<ArrayLike<number>> | undefined {

@@ -12,6 +12,12 @@ export class Pipelines {
   readonly #gpu: GPUDevice
   readonly #ofKernels = new WeakMap<Kernel, Map<string, Promise<Pipeline>>>()
   readonly #layouts = new Map<string, Layout>()
+  /** Pipelines that were never used. */
+  readonly #unused = new Set<GPUComputePipeline>()
+  /** Kernels that are being compiled, and those whose first work has not ended: some drivers compile them then. */
+  pending = 0
+  /** All kernels that were asked for. */
+  asked = 0
 
   constructor(gpu: GPUDevice) {
     this.#gpu = gpu
@@ -31,6 +37,8 @@ export class Pipelines {
   }
 
   async #compiled(kernel: Kernel, key: string, writable: readonly boolean[]): Promise<Pipeline> {
+    this.asked++
+    this.pending++
     const label = kernel.name
     const text = {
       name: label,
@@ -46,13 +54,27 @@ export class Pipelines {
     const compute = { module, entryPoint: 'main' }
     try {
       const compiled = await this.#gpu.createComputePipelineAsync({ label, layout: layout.pipeline, compute })
+      this.#unused.add(compiled)
       return { compiled, bindings: layout.bindings }
     } catch (error) {
       const fault = await told
       const messages = fault ? (await module.getCompilationInfo()).messages : []
       const why = error instanceof Error ? error.message : String(error)
       throw kernelFault(text, messages, fault?.message ?? why)
+    } finally {
+      this.pending--
     }
+  }
+
+  /** Work with these pipelines was submitted. */
+  used(pipelines: readonly GPUComputePipeline[]): void {
+    const first = this.#unused.size === 0 ? [] : pipelines.filter(one => this.#unused.delete(one))
+    if (first.length === 0) return
+    const ended = () => {
+      this.pending -= first.length
+    }
+    this.pending += first.length
+    this.#gpu.queue.onSubmittedWorkDone().then(ended, ended) // a lost device tells nothing
   }
 
   #layout(key: string, writable: readonly boolean[]): Layout {

@@ -67,6 +67,9 @@ export class CompiledRecording {
     }
     pass?.end()
     this.device.submit(encoder)
+    this.device.pipelines.used(
+      commands.flatMap(command => ('dispatch' in command ? [command.dispatch.pipeline] : [])),
+    )
   }
 
   /** The tensor with its storage. Only pinned tensors keep their contents after the dispatches that use them. */
