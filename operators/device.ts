@@ -1,4 +1,5 @@
 import type { Context } from '../engine/operator.ts'
+import { clock } from '../engine/platform/clock.ts'
 import { isObject } from '../engine/shared/json.ts'
 import { notFreed } from '../engine/shared/not-freed.ts'
 import { type Device, openDevice } from '../kernels/device/device.ts'
@@ -25,6 +26,7 @@ export function sharedDevice(
         () => performance.now(),
       )
       timer = setInterval(look, lookMs)
+      clock.letGo(timer)
       return device
     },
     device => {
