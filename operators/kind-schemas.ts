@@ -49,7 +49,12 @@ export const kindSchemas: Readonly<Record<string, Schema>> = {
         minItems: 1,
         items: message,
       },
-      fields: { type: 'object', description: 'All other fields of the row.', default: {} },
+      fields: {
+        type: 'object',
+        description:
+          'The other columns of the row: those that were not read as the clip, the question, its options or the answer.',
+        default: {},
+      },
     },
   },
   prompt: {

@@ -11,7 +11,7 @@ export interface Sample {
   solution?: string
   /** A conversation to learn from, for supervised training. */
   conversations?: readonly Message[]
-  /** All other fields of the row, unchanged. */
+  /** The other columns of the row, unchanged: those that were not read as the clip, the question, its options or the answer. */
   fields: Readonly<Record<string, unknown>>
 }
 

@@ -9,7 +9,8 @@ import {
   readSync,
   statSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import { nearest } from '../graph/did-you-mean.ts'
 import { at } from '../graph/file/graph-file.ts'
 import type { Progress } from '../operator.ts'
 import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
@@ -44,11 +45,22 @@ export function noRun(stated: string): UsageError {
       ? `write ${around}`
       : existsSync(join(stated, 'benchmark.json'))
         ? `these are results of an evaluation: flow table ${stated}`
-        : '"flow ls" lists the runs'
+        : (sameNamed(stated) ?? '"flow ls" lists the runs')
   return new UsageError(
     `${stated}: must be a run directory, found ${inPlaceOf(stated, 'manifest.json')}`,
     advice,
   )
+}
+
+/** What to write for the name of a run without the folder that it lies in, or with a slip of the pen. */
+function sameNamed(stated: string): string | undefined {
+  const runs = runsIn('runs')
+  const meant = nearest(
+    stated,
+    runs.flatMap(run => [run, basename(run)]),
+  )
+  const run = runs.findLast(run => run === meant || basename(run) === meant)
+  return run && `write ${run}`
 }
 
 /** Reads a run's folder; a folder that is none is a mistake of the command. */

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks'
 import { layOut } from '../layout.ts'
 import { ArrowHead, short } from './arrow-head.tsx'
 import { type Drawn, drawnGraph, prefixesOf } from './drawn-graph.ts'
-import type { RunData } from './store.ts'
+import { numberIn, type RunData } from './store.ts'
 
 /** More nodes than this are drawn with their sub-graphs folded. */
 const mostOpen = 14
@@ -48,18 +48,18 @@ export function GraphPanel({ run, chosen, onChoose }: GraphOptions) {
         chosen={chosen}
         onChoose={name => (folded.has(name) ? toggle(name) : onChoose(name))}
       />
-      <Legend />
+      <Legend isResumed={numberIn(run.manifest, 'secondsBefore') !== undefined} />
     </>
   )
 }
 
-function Legend() {
+function Legend({ isResumed }: { isResumed: boolean }) {
   return (
     <p class="legend soft">
       The bar of a node divides the time until its end: <i class="key works" /> it worked,{' '}
       <i class="key blocked" /> it waited for room in the next node, <i class="key waiting" /> it waited for
       items. Beside the operator: items that the node took. On an edge: items that passed, then how many wait
-      and how many may (3/4). Dashed edges lead back.
+      and how many may (3/4). Dashed edges lead back.{isResumed && ' All of it since the run was resumed.'}
     </p>
   )
 }

@@ -3,7 +3,7 @@ import { number } from '../../shared/number.ts'
 import type { ControlAction } from '../messages.ts'
 import type { Shown } from './app.tsx'
 import { colourOf } from './colours.ts'
-import { type RunData, type Source, stateOf, textOf } from './store.ts'
+import { numberIn, type RunData, type Source, stateOf, textOf } from './store.ts'
 
 /** Each run in a line: what it is, how it goes, what it costs. */
 export function Header({ store, source }: Shown) {
@@ -104,7 +104,7 @@ function ErrorLine({ run }: { run: RunData }) {
 /** Name, value and meaning of each fact that there is. */
 function factsOf({ manifest, status, streams }: RunData): [string, string, string][] {
   const { gauges = {}, metrics = {}, progress } = status ?? {}
-  const seconds = typeof manifest.seconds === 'number' ? manifest.seconds : status?.seconds
+  const seconds = typeof manifest.seconds === 'number' ? manifest.seconds : secondsSoFar(manifest, status)
   // what is so at this moment says nothing of a run that is over
   const now = status?.ended ? undefined : status
   const skipped = streams.get('dead-letters')?.length ?? 0
@@ -122,7 +122,11 @@ function factsOf({ manifest, status, streams }: RunData): [string, string, strin
     ],
     ['reward', shown(metrics.reward), 'Mean reward of the newest update'],
     ['loss', shown(metrics.loss), 'Loss of the newest update'],
-    ['time', seconds === undefined ? undefined : duration(seconds), 'Since the run began'],
+    [
+      'time',
+      seconds === undefined ? undefined : duration(seconds),
+      'In which it ran, those before a resume included',
+    ],
     ['tokens/s', shown(metrics.tokens_per_second), 'Tokens that the model writes in a second of generation'],
     ['GPU memory', now && bytes(gauges['gpu bytes']), 'Held on the GPU now'],
     ['GPU peak', bytes(gauges['gpu peak bytes']), 'Most that was held on the GPU at once'],
@@ -134,6 +138,10 @@ function factsOf({ manifest, status, streams }: RunData): [string, string, strin
   ]
   return facts.flatMap(([name, value, about]) => (value === undefined ? [] : [[name, value, about]]))
 }
+
+/** A status counts the seconds of its process; the manifest of a resumed run has those before it. */
+const secondsSoFar = (manifest: RunData['manifest'], status: RunData['status']): number | undefined =>
+  status && status.seconds + (numberIn(manifest, 'secondsBefore') ?? 0)
 
 const done = (count: number | undefined, total: number | undefined): string | undefined =>
   count === undefined || total === undefined ? shown(count) : `${count} of ${total}`

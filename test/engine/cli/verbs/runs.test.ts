@@ -156,6 +156,19 @@ t.test('show names the best checkpoint, the newest metrics, and the command to g
   t.match(await flow('show', folder), { code: 2, text: /must be a run directory/ })
 })
 
+t.test('a run that is named without its folder, or with a slip of the pen, is told its path', async t => {
+  const here = process.cwd()
+  process.chdir(t.testdir({ runs: { stopped: { 'manifest.json': '{"graph":"g.json"}' } } }))
+  t.teardown(() => process.chdir(here))
+  for (const name of ['stopped', 'stoped', 'runs/stoped'])
+    t.match(
+      await flow('show', name),
+      { code: 2, text: /must be a run directory.*\n.*write runs\/stopped\n/ },
+      name,
+    )
+  t.match(await flow('show', 'another'), { code: 2, text: /"flow ls" lists the runs/ })
+})
+
 t.test('show asks a model as its training did', async t => {
   const asked = join(one, 'checkpoints/000004/policy/asked.json')
   t.teardown(() => rmSync(asked))
