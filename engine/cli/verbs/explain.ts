@@ -18,7 +18,7 @@ import { bytesOnGpu, type Processes } from '../process-memory.ts'
 import { setFlag, type Verb } from '../verb.ts'
 
 export const explain: Verb = {
-  summary: 'Shows the params of a graph, the types of its edges, and the memory that it may take.',
+  summary: 'Shows the params of a graph, the types of its edges, and its memory at most.',
   usage: 'GRAPH',
   loads: 'graphs',
   flags: {
