@@ -102,9 +102,13 @@ function resolveHubId(path: string, kind: HubKind): string {
   if (!id) return path
   const cached = cachedPath(id)
   if (cached !== undefined) return cached
+  const where = `${path}: must be a folder or file, or in ${repositoryFolder(id)}, found neither`
+  const { name, revision } = id
+  const config = `https://huggingface.co/${name}/resolve/${revision}/config.json`
+  const before = kind === 'model' ? `; to plan memory without it, name its config.json alone (${config})` : ''
   throw new HubError(
     'hub-missing',
-    `${path}: must be a folder or file, or in ${repositoryFolder(id)}, found neither: flow run downloads what is on the Hugging Face hub before it starts`,
+    `${where}: flow run downloads what is on the Hugging Face hub before it starts${before}`,
   )
 }
 

@@ -1,5 +1,5 @@
 import type { MemoryUse, Sizes } from '../../engine/operator.ts'
-import { readFileSync } from '../../engine/platform/files.ts'
+import { readFileSync, statSync } from '../../engine/platform/files.ts'
 import { dirname, join } from '../../engine/platform/paths.ts'
 import { refuseUnlessFile } from '../../engine/shared/files.ts'
 import { withoutMark } from '../../engine/shared/json.ts'
@@ -39,11 +39,12 @@ export interface OutlineOptions {
   integersOf?: IntegersOf | undefined
 }
 
-/** The model of a checkpoint folder, from its `config.json` alone. Throws when it cannot be read. */
+/** The model of a checkpoint folder, from its `config.json` alone, or from such a file. Throws when it cannot be read. */
 export function outlineOf({ path, train, precision, adapter, integersOf }: OutlineOptions): DevicelessModel {
-  const folder = resolvePath(path, 'model')
-  refuseOther(folder)
-  const file = join(folder, 'config.json')
+  const place = resolvePath(path, 'model')
+  const isFile = place.endsWith('.json') && statSync(place, { throwIfNoEntry: false })?.isFile() === true
+  if (!isFile) refuseOther(place)
+  const file = isFile ? place : join(place, 'config.json')
   refuseUnlessFile(file)
   refuseWithoutParts(dirname(file), { architectures, connectors, languages, towers })
   const config = parseModelConfig(file, JSON.parse(withoutMark(readFileSync(file, 'utf8'))), {

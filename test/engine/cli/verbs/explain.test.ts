@@ -56,6 +56,30 @@ t.test('a sum of which a part is not known is never told as 0 bytes', async t =>
     )
 })
 
+t.test('memory is planned before anything is downloaded, of a config.json alone', async t => {
+  const asked = async (verb: string, model: string) => {
+    const lines: string[] = []
+    const say = (line: string) => lines.push(line)
+    const world = { registry: { operators, resources }, environment: {}, screen: { write: () => true } }
+    await command([verb, 'flow:grpo.json', '--set', `model=${model}`], {
+      ...{ ...world, print: say, complain: say, prepare: async () => {} },
+    })
+    return lines.join('\n')
+  }
+  const planned = await asked('explain', 'builtin:configurations/released.json')
+  t.match(planned, /^GPU memory at most\n(?: .*\n)* +together +\d+\.\d GB$/m)
+  t.notMatch(planned, /^not known$/m)
+  t.match(
+    await asked('explain', 'nobody/nothing'),
+    /nobody\/nothing: .*; to plan memory without it, name its config\.json alone \(https:\/\/huggingface\.co\/nobody\/nothing\/resolve\/main\/config\.json\)/,
+  )
+  t.match(
+    await asked('check', 'builtin:configurations/released.json'),
+    /released\.json: must be a checkpoint folder/,
+    'nothing runs with it',
+  )
+})
+
 t.test('with workers it says what all processes take, on one GPU and on several', async t => {
   const asked = async (...words: string[]) => {
     const lines: string[] = []
