@@ -7,6 +7,7 @@ import type { RunLink } from '../run/summary.ts'
 import { CodedError } from '../shared/errors.ts'
 import { type Arguments, type Flag, UsageError } from './arguments.ts'
 import { gpusIn, type Seat, seatsOf } from './gpus.ts'
+import { type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import { modulePath, storedPlugins } from './plug.ts'
 import { secondsIn } from './seconds-in.ts'
 import type { World } from './verb.ts'
@@ -66,7 +67,8 @@ export async function overRun(
   const { openHome } = await import('../over/home.ts')
   const set = Array.isArray(facts?.set) ? facts.set.map(String) : []
   // those of the graph stand in its text
-  const plugins = storedPlugins(facts ?? {}).map(({ name }) => name)
+  const stored = storedPlugins(facts ?? {})
+  const plugins = stored.map(({ name }) => name)
   const controller = new AbortController()
   const leaseSeconds = secondsIn('FLOW_LEASE_SECONDS', world.environment)
   let home: Home | undefined
@@ -74,7 +76,7 @@ export async function overRun(
     home?.fail(new CodedError('no-workers', `no worker of part "${part}" is left`))
   const seats = gpus ?? Array.from({ length: workers }, () => undefined)
   const group =
-    address === undefined ? await startWorkers(plan, seats, { directory, words, world, lost }) : undefined
+    address === undefined ? await startWorkers(plan, seats, stored, { directory, world, lost }) : undefined
   try {
     home = await openHome(plan, {
       address: group?.address ?? natsAddress(address ?? ''),
@@ -112,15 +114,16 @@ export const ownNodes = ({ nodes, parts }: Plan, words: Arguments): readonly Pla
 async function startWorkers(
   plan: Plan,
   seats: readonly (Seat | undefined)[],
-  about: { directory: string; words: Arguments; world: World; lost(part: string): void },
+  stored: readonly StoredPlugin[],
+  about: { directory: string; world: World; lost(part: string): void },
 ) {
   const { startWorkers } = await import('./workers.ts')
-  const plugins = about.words.all('plugin')
+  const ofGraph = withoutReplaced<StoredPlugin>(pluginsOf(plan.file), stored)
   return startWorkers({
     ...about,
     seats,
     parts: plan.parts.map(({ name }) => name),
-    plugins: [...plugins, ...pluginsOf(plan.file).map(modulePath)],
+    plugins: [...stored, ...ofGraph].map(modulePath),
   })
 }
 

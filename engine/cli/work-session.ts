@@ -19,7 +19,7 @@ import { inside } from '../shared/inside.ts'
 import { readJsonObject } from '../shared/json.ts'
 import { UsageError } from './arguments.ts'
 import { refuseVariables } from './inspection/look-first.ts'
-import type { StoredPlugin } from './moved-plugins.ts'
+import { movedPlugins, type StoredPlugin, withoutReplaced } from './moved-plugins.ts'
 import { digestsOf, formsOf } from './over-run.ts'
 import { modulePath } from './plug.ts'
 import type { World } from './verb.ts'
@@ -191,16 +191,19 @@ function planOf(
   }
   const folder = process.cwd()
   const named = [...plugins.map(name => ({ name, folder })), ...pluginsOf(graph, read)]
-  const allowed = words.plugins.flatMap(name => [name, modulePath({ name, folder })])
+  const stated = words.plugins.map(name => ({ name, folder }))
+  const allowed = stated.flatMap(plugin => [plugin.name, modulePath(plugin)])
   const isAllowed = (plugin: StoredPlugin) =>
     [plugin.name, modulePath(plugin)].some(one => allowed.includes(one))
-  const refused = named.filter(plugin => !isAllowed(plugin)).map(({ name }) => name)
+  const refused = withoutReplaced(named, movedPlugins(named, stated))
+    .filter(plugin => !isAllowed(plugin))
+    .map(({ name }) => name)
   if (refused.length > 0)
     throw new CodedError(
       'plugin-refused',
-      `run ${run} uses the plugin ${refused.join(', ')}: it must be allowed by name`,
+      `run ${run} uses the plugin ${refused.join(', ')}, which this worker was not given`,
       {
-        remedy: `--plugin ${refused.join(' --plugin ')} loads it, if you trust it`,
+        remedy: `start it with --plugin ${refused.join(' --plugin ')}, or with the place of that module on this machine, if you trust it`,
       },
     )
   return loadGraph(graph, registry, { set, environment, read, parts })
