@@ -1,8 +1,11 @@
 import { operator } from '../../engine/operator.ts'
 import type { Question } from '../question.ts'
 import type { Benchmark } from '../read/benchmark-kinds.ts'
-import { questionOf } from './results/result.ts'
+import { questionOf, type Result } from './results/result.ts'
 import { readBenchmark, readResults } from './results/store.ts'
+
+/** The id of the question; of a further answer to it, with the number of its repeat. */
+const keyOf = ({ id, repeat = 0 }: Result): string => (repeat === 0 ? id : `${id} repeat ${repeat}`)
 
 /** Scoring them anew needs neither clips nor a model. */
 export default operator({
@@ -14,7 +17,7 @@ export default operator({
   run: (_, { folder }, context) => ({
     answers: context.source<Question>(async function* () {
       for (const result of readResults(folder, readBenchmark(folder)))
-        yield { key: result.id, value: questionOf(result) }
+        yield { key: keyOf(result), value: questionOf(result) }
     }),
     benchmark: context.source<Benchmark>(async function* () {
       const value = readBenchmark(folder)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
+import readResults from '../../../../operators/eval/read-results.ts'
 import { compareResults, describeComparison } from '../../../../operators/eval/results/compare.ts'
 import { writeComparisonPage } from '../../../../operators/eval/results/compare-page.ts'
 import { exportResults } from '../../../../operators/eval/results/export.ts'
@@ -10,6 +11,7 @@ import { repeatsIn, standing } from '../../../../operators/eval/results/repeats.
 import { writeReport } from '../../../../operators/eval/results/report.ts'
 import { readBenchmark } from '../../../../operators/eval/results/store.ts'
 import { describeTable, tabulate } from '../../../../operators/eval/results/table.ts'
+import { runGraph } from '../../run-graph.ts'
 import { answersOf, madeFolder, madeResult } from './made-results.ts'
 
 const close = (found: number | null | undefined, wanted: number) =>
@@ -29,6 +31,27 @@ t.test('several answers to a question give a mean, a deviation, pass@k, maj@k an
   t.ok(close(majorityAt[1], 2 / 3))
   t.ok(close(majorityAt[4], 2 / 3))
   t.ok(close(agreement, (1 / 6 + 1 + 3 / 6) / 3))
+})
+
+t.test('stored answers are read with a key for each, also several to one question', async t => {
+  const folder = t.testdir()
+  const made = madeFolder(join(folder, 'made'), [...answersOf('1', 'AAB'), ...answersOf('2', 'BBB')], {
+    recipe: { model: 'm', repeats: 3 },
+  })
+  const nodes = {
+    read: { operator: 'read.results', config: { folder: made } },
+    end: { operator: 'collect', from: { items: 'read.answers' } },
+  }
+  const { status, items, error } = await runGraph(
+    { nodes },
+    { 'read.results': readResults },
+    { directory: folder },
+  )
+  t.equal(status, 'completed', error?.message ?? '')
+  t.same(
+    items.map(({ key }) => key),
+    ['1', '2'].flatMap(id => [id, `${id} repeat 1`, `${id} repeat 2`]),
+  )
 })
 
 t.test('a majority is of letters alone, and of equally many the one chosen first', async t => {
