@@ -6,7 +6,7 @@
 
 import { nearest } from '../engine/graph/did-you-mean.ts'
 import { createHash } from '../engine/platform/digests.ts'
-import { existsSync, mkdtemp, readFileSync, rename, rm } from '../engine/platform/files.ts'
+import { existsSync, mkdtemp, readdirSync, readFileSync, rename, rm } from '../engine/platform/files.ts'
 import { dirname, join } from '../engine/platform/paths.ts'
 import { processes } from '../engine/platform/processes.ts'
 import { CodedError } from '../engine/shared/errors.ts'
@@ -82,7 +82,7 @@ export async function ensureBuiltin(
 export function resolvePath(path: string, kind: HubKind = 'data'): string {
   if (!path.startsWith(prefix)) return resolveHubId(path, kind)
   const [name = '', ...rest] = path.slice(prefix.length).split('/')
-  if (isKeyOf(shipped, name)) return join(packageFolder, shipped[name], ...rest)
+  if (isKeyOf(shipped, name)) return within(join(packageFolder, shipped[name]), name, rest)
   if (!isKeyOf(recipes, name)) {
     const names = [...Object.keys(recipes), ...Object.keys(shipped)].map(each => prefix + each)
     const near = nearest(prefix + name, names)
@@ -90,10 +90,21 @@ export function resolvePath(path: string, kind: HubKind = 'data'): string {
     throw new BuiltinError('unknown-builtin', `${path}: must begin with one of ${names.join(', ')}${hint}`)
   }
   const folder = madeFolder(name)
-  if (existsSync(folder)) return join(folder, ...rest)
+  if (existsSync(folder)) return within(folder, name, rest)
   throw new BuiltinError(
     'no-builtin',
     `${prefix}${name}: not made yet (no ${folder}): flow run makes it by itself before it starts; to make it now: flow run ${graphOf(name)} --set out=${folder}`,
+  )
+}
+
+/** A path in built-in data that is there. */
+function within(folder: string, name: string, rest: readonly string[]): string {
+  const path = join(folder, ...rest)
+  if (rest.length === 0 || existsSync(path)) return path
+  const names = readdirSync(folder).sort().join(', ')
+  throw new BuiltinError(
+    'unknown-builtin',
+    `${[prefix + name, ...rest].join('/')}: must be in ${prefix}${name}, which holds ${names}`,
   )
 }
 

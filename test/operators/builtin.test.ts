@@ -37,6 +37,14 @@ t.test('plain paths stay, unknown names are told', t => {
   t.end()
 })
 
+t.test('a file that built-in data does not have is told with those that it has', async t => {
+  t.throws(() => resolvePath('builtin:configurations/large.json'), {
+    code: 'unknown-builtin',
+    message:
+      'builtin:configurations/large.json: must be in builtin:configurations, which holds released.json, small.json',
+  })
+})
+
 t.test('data that is not made yet is an error with the command that makes it', t => {
   freshCache(t)
   t.notOk(hasBuiltin('shapes'))
