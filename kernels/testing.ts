@@ -2,20 +2,10 @@
 
 import { type Device, openDevice } from './device/device.ts'
 import type { Family } from './device/family.ts'
-import type { Tensor } from './device/tensor.ts'
 import { compile } from './plan/compile.ts'
 import type { CompiledRecording } from './plan/compiled-recording.ts'
 import { Recording } from './plan/recording.ts'
-
-/** One call of a kernel: what it is given, and what it must write. */
-export interface KernelTrial {
-  /** Values (f32) of each tensor that it reads, by name. */
-  given: Readonly<Record<string, Float32Array<ArrayBuffer>>>
-  /** Values (f32) that each tensor which it writes must then hold, by name: the reference. */
-  wanted: Readonly<Record<string, ArrayLike<number>>>
-  /** Records the call; tensors by their names, each of one dimension. */
-  record(recording: Recording, tensors: Readonly<Record<string, Tensor>>): void
-}
+import { type KernelTrial, type NamedTensor, tensorsOf } from './trial.ts'
 
 export interface KernelTestOptions {
   /** Largest difference from the reference, relative to it where it is above 1. Default 1e-5. */
@@ -25,17 +15,23 @@ export interface KernelTestOptions {
 /**
  * Runs each trial with the kernels of both families on the adapter of this machine. Returns a sentence for each fault: a
  * value that differs from the reference, a tensor that was only to be read and is changed, a second run with other values,
- * or GPU memory that is not freed. None for a kernel that is right.
+ * or GPU memory that is not freed. None for a kernel that is right. Throws a TypeError for a trial that does not say what its
+ * tensors hold.
  */
 export async function kernelFaultsOf(
   trials: readonly KernelTrial[],
   { bound = 1e-5 }: KernelTestOptions = {},
 ): Promise<string[]> {
+  const filled = trials.map(({ given, wanted, record }, i) => ({
+    given: tensorsOf(given, `trial ${i + 1}: given`),
+    wanted: tensorsOf(wanted, `trial ${i + 1}: wanted`),
+    record,
+  }))
   const faults: string[] = []
   for (const family of ['cpu', 'gpu'] satisfies Family[]) {
     const device = await openDevice({ family })
     try {
-      for (const [i, trial] of trials.entries())
+      for (const [i, trial] of filled.entries())
         for (const fault of await faultsOfTrial(device, trial, bound))
           faults.push(`${family} kernels, trial ${i + 1}: ${fault}`)
     } finally {
@@ -45,16 +41,18 @@ export async function kernelFaultsOf(
   return faults
 }
 
-async function faultsOfTrial(device: Device, trial: KernelTrial, bound: number): Promise<string[]> {
+interface FilledTrial extends Pick<KernelTrial, 'record'> {
+  readonly given: readonly NamedTensor[]
+  readonly wanted: readonly NamedTensor[]
+}
+
+async function faultsOfTrial(device: Device, trial: FilledTrial, bound: number): Promise<string[]> {
   const before = device.liveBytes
   const { given, wanted, record } = trial
-  const read = Object.entries(given).map(
-    ([name, values]) => [name, device.tensor(name, [values.length], 'f32', values)] as const,
-  )
-  const written = Object.entries(wanted).map(
-    ([name, { length }]) =>
-      [name, device.tensor(name, [length], 'f32', new Float32Array(length).fill(Number.NaN))] as const,
-  )
+  const tensor = ({ name, shape }: NamedTensor, values: NamedTensor['values']) =>
+    [name, device.tensor(name, shape, 'f32', values)] as const
+  const read = given.map(one => tensor(one, one.values))
+  const written = wanted.map(one => tensor(one, new Float32Array(one.values.length).fill(Number.NaN)))
   const faults: string[] = []
   let compiled: CompiledRecording | undefined
   try {
@@ -63,10 +61,10 @@ async function faultsOfTrial(device: Device, trial: KernelTrial, bound: number):
     compiled = await compile(device, recording, 'test')
     compiled.run()
     const first = await Promise.all(written.map(([, tensor]) => device.read(tensor)))
-    for (const [i, [name]] of written.entries())
-      faults.push(...differences(name, first[i] ?? [], wanted[name] ?? [], bound))
-    for (const [name, tensor] of read)
-      if ((await device.read(tensor)).some((value, i) => !Object.is(value, given[name]?.[i])))
+    for (const [i, { name, values }] of wanted.entries())
+      faults.push(...differences(name, first[i] ?? [], values, bound))
+    for (const [i, [name, tensor]] of read.entries())
+      if ((await device.read(tensor)).some((value, at) => !Object.is(value, given[i]?.values[at])))
         faults.push(`${name}: must only be read, found it changed`)
     compiled.run()
     for (const [i, [name, tensor]] of written.entries()) {

@@ -2,7 +2,8 @@ import t from 'tap'
 import { kernel, targetKey } from '../../kernels/device/kernel.ts'
 import { sizeOf, type Tensor } from '../../kernels/device/tensor.ts'
 import type { Recording } from '../../kernels/plan/recording.ts'
-import { type KernelTrial, kernelFaultsOf } from '../../kernels/testing.ts'
+import { kernelFaultsOf } from '../../kernels/testing.ts'
+import type { KernelTrial } from '../../kernels/trial.ts'
 import { spread } from '../../kernels/wgsl/packs.ts'
 
 /** Doubles each element; `body` is what happens to element i. */
@@ -57,5 +58,40 @@ for (const [name, body, fault] of [
   t.test(`${name}: the fault is told for both families`, async t => {
     const faults = await kernelFaultsOf([trial(name, body)])
     t.equal(faults.filter(text => fault.test(text)).length, 2, faults.join('\n'))
+  })
+}
+
+t.test('tensors of a trial are lists of numbers, or have a shape', async t => {
+  const shapes: (readonly number[] | undefined)[] = []
+  const { record } = trial('test-double', 'y[i] = 2.0 * x[i];')
+  const faults = await kernelFaultsOf([
+    {
+      given: { x: { shape: [1, 3], values: [1, 2, 3] } },
+      wanted: { y: [2, 4, 6] },
+      record: (recording, tensors) => {
+        shapes.push(tensors.x?.shape, tensors.y?.shape)
+        record(recording, tensors)
+      },
+    },
+  ])
+  t.same(faults, [])
+  t.same(shapes, [[1, 3], [3], [1, 3], [3]], 'of both families')
+})
+
+for (const [stated, fault] of [
+  [
+    { rows: [1, 2] },
+    /^trial 1: given\.x: must be a list of numbers or \{ shape, values \}, found an object with rows$/,
+  ],
+  [[[1, 2]], /^trial 1: given\.x: must be numbers, found an object with 0, 1 at 0$/],
+  [
+    { shape: [2, 2], values: [1, 2] },
+    /^trial 1: given\.x: must have a shape of 2 numbers, .* found \[2,2\]$/,
+  ],
+  [7, /^trial 1: given\.x: must be a list of numbers or .* found 7$/],
+] as const) {
+  t.test(`a trial that is given ${JSON.stringify(stated)} is told so`, async t => {
+    const wrong = { ...trial('test-double', 'y[i] = 2.0 * x[i];'), given: { x: stated as never } }
+    await t.rejects(kernelFaultsOf([wrong]), { name: 'TypeError', message: fault })
   })
 }
