@@ -1,4 +1,4 @@
-/** `no-adapter`, `bad-family`, `bad-checks`, `bad-kernel`, `gpu-error`, `device-lost`, `too-large`, `bad-write`, `not-placed`. */
+/** `no-adapter`, `bad-family`, `bad-checks`, `bad-kernel`, `gpu-error`, `device-lost`, `too-large`, `bad-shape`, `bad-write`, `not-placed`. */
 export class DeviceError extends Error {
   readonly code: string
   /** The GPU failed or a kernel is wrong, whatever was worked on. */

@@ -18,6 +18,7 @@ import { statedChecks } from './checks.ts'
 import { DeviceError } from './device-error.ts'
 import type { Family } from './family.ts'
 import { fromFloat16Bits } from './float16.ts'
+import { refuseUnlessElements, refuseUnlessShape } from './given.ts'
 import { gpuFault } from './kernel-fault.ts'
 import { Pipelines } from './pipelines.ts'
 import { storageOf } from './storage-of.ts'
@@ -163,6 +164,7 @@ export class Device {
     type: ElementType = 'f32',
     data?: HostArray,
   ): Required<Tensor> {
+    refuseUnlessShape(label, shape)
     const buffer = this.allocate(label, sizeOf(shape) * elementBytes[type])
     const tensor = { label, shape, type, storage: { buffer, offsetBytes: 0 } }
     if (data) this.write(tensor, data)
@@ -203,9 +205,7 @@ export class Device {
   write(tensor: Tensor, data: HostArray, at = 0): void {
     const { buffer, offsetBytes } = storageOf(tensor)
     const size = elementBytes[tensor.type]
-    const given = data.BYTES_PER_ELEMENT
-    if (given !== size)
-      throw new DeviceError('bad-write', `${tensor.label}: elements of ${size} bytes, got ${given}`)
+    refuseUnlessElements(tensor.label, data, size)
     if ((at + data.length) * size > bytesOf(tensor))
       throw new DeviceError(
         'bad-write',

@@ -6,7 +6,7 @@ import type { Message, Sample } from '../kinds.ts'
 import { nameInside } from './clip-name.ts'
 import { epochFields, inEpochs, itemsInPasses } from './epochs.ts'
 import { inspectSamples } from './inspect-samples.ts'
-import { linesOfItems } from './item-lines.ts'
+import { placesOfItems } from './item-lines.ts'
 import { ReadError } from './read-error.ts'
 import {
   expectObject,
@@ -93,10 +93,10 @@ function rowsOf(file: string, text: string): Row[] {
   if (!text.trimStart().startsWith('[')) return lineRows(file, text, false)
   const list = parseJson(text, value => (Array.isArray(value) ? value : 'must be an array'))
   if (typeof list === 'string') throw new ReadError('bad-conversation', `${file}: ${list}`)
-  const lines = linesOfItems(text)
+  const places = placesOfItems(file, text)
   return list.map((row: unknown, i) => ({
     key: String(i),
-    where: `${file}:${lines[i]}`,
+    where: places[i] ?? file,
     row: expectObject(row),
   }))
 }

@@ -1,7 +1,7 @@
 import { extname } from '../../engine/platform/paths.ts'
 import { isObject } from '../../engine/shared/json.ts'
 import { type PlacedRow, parseJson, type Row, readLines, rowsIn } from './benchmark-rows.ts'
-import { linesOfItems } from './item-lines.ts'
+import { placesOfItems } from './item-lines.ts'
 import { refuseOtherTable } from './other-form.ts'
 import { readParquet } from './parquet.ts'
 import { ReadError } from './read-error.ts'
@@ -33,8 +33,8 @@ async function tableRows(path: string, delimiter: string): Promise<PlacedRow[]> 
 async function readItems(path: string): Promise<PlacedRow[]> {
   const text = await readText(path)
   const rows = rowsIn(path, text)
-  const lines = linesOfItems(text)
-  return rows.map((row, i) => ({ where: `${path}:${lines[i]}`, row }))
+  const places = placesOfItems(path, text)
+  return rows.map((row, i) => ({ where: places[i] ?? path, row }))
 }
 
 /** The object in a JSON file. */

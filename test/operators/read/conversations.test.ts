@@ -55,7 +55,7 @@ t.test('a picture is asked about as a clip is; the other column may be null', t 
 
 for (const [name, text, message] of [
   ['a line that is not JSON', `${JSON.stringify(row())}\n{`, /^a:2: not JSON: /],
-  ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a:1: video: .* found 3$/],
+  ['a clip that is not named', JSON.stringify([row(), row({ video: 3 })]), /^a: row 2: video: .* found 3$/],
   [
     'a row without a clip or a picture',
     JSON.stringify([row({ video: undefined })]),

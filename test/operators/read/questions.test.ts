@@ -142,5 +142,6 @@ t.test('a check finds the clips that are missing, empty or cut, and says how man
     `1 missing-clip: ${at('3')} (${path}:4)`,
   ])
   t.match(told[3], /1 undecodable-clip: .*0\.mp4/, 'nothing of it decodes')
-  t.strictSame(await questions.inspect?.({ ...settings, path: 'builtin:shapes/none.jsonl' }, known), [])
+  const absent = { ...settings, path: 'builtin:shapes/none.jsonl' }
+  await t.rejects(async () => questions.inspect?.(absent, known), { code: 'unknown-builtin' })
 })
