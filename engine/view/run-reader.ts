@@ -77,8 +77,11 @@ export class RunReader {
 
   #streams(): string[] {
     if (!existsSync(this.directory)) return []
-    return readdirSync(this.directory).filter(
-      name => name.endsWith('.jsonl') && this.#isOwn(join(this.directory, name)),
+    const names = readdirSync(this.directory)
+    // at its end an evaluation writes all of `results` into one file, too
+    const again = names.includes('results') ? 'results.jsonl' : undefined
+    return names.filter(
+      name => name.endsWith('.jsonl') && name !== again && this.#isOwn(join(this.directory, name)),
     )
   }
 

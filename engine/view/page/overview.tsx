@@ -15,16 +15,20 @@ export function Overview({ store, source }: Shown) {
   const [run] = runs
   if (!run) return null
   const group = groupsOf(run).at(-1)
+  // a folder of results has none
+  const hasGraph = run.nodes.length > 0 || run.status !== undefined
   return (
     <>
       <CurveGrid runs={runs} smoothing={0.1} only={firstCurves} />
       <div class="split">
+        {hasGraph && (
+          <section>
+            <h2>Graph</h2>
+            <GraphPanel run={run} chosen={node} onChoose={setNode} />
+          </section>
+        )}
         <section>
-          <h2>Graph</h2>
-          <GraphPanel run={run} chosen={node} onChoose={setNode} />
-        </section>
-        <section>
-          {node === undefined ? (
+          {!hasGraph ? null : node === undefined ? (
             <p class="soft hint">
               Choose a node of the graph to see what it does, its settings and its items.
             </p>

@@ -117,9 +117,9 @@ export const numberIn = (entry: Entry, name: string): number | undefined => {
 /** An older status is from a run whose process was killed. */
 const staleMs = 6000
 
-export function stateOf({ status, manifest }: RunData, now = Date.now()): string {
+export function stateOf({ status, manifest, streams }: RunData, now = Date.now()): string {
   if (typeof manifest.status === 'string') return manifest.status
-  if (!status) return 'starting'
+  if (!status) return streams.has('results') ? 'results of an evaluation' : 'starting'
   if (status.ended) return 'ended'
   if (now - status.time > staleMs) return 'no longer running'
   return status.paused ? 'paused' : 'running'
