@@ -187,11 +187,14 @@ const harmless =
   /^nodes\.[^.]+\.(onError(\.\w+)?|parallel|config\.(concurrency|parallel|logLevel|timeoutSeconds|timeoutMs|deadlineSeconds))$/
 
 function refuseUnlessHarmless(text: string): void {
-  const key = text.split('=')[0]?.trim() ?? ''
+  const [, key = text, value = ''] = /^\s*([^=]*?)\s*=\s*(.*)$/s.exec(text) ?? []
   if (harmless.test(key)) return
   const rule =
     'must leave the meaning of the checkpoint as it is: with --resume only new places of data and models, nodes.NAME.onError, parallel, '
-  throw new UsageError(`--set ${text}: ${rule}config.concurrency and limits on time may change`)
+  throw new UsageError(
+    `--set ${text}: ${rule}config.concurrency and limits on time may change`,
+    key === 'steps' ? `write --steps ${value}` : undefined,
+  )
 }
 
 /** Changes that a message names. */

@@ -19,7 +19,7 @@ export default operator({
       type: 'string',
       reads: 'data',
       description:
-        'JSON lines, .csv, .tsv or .parquet with `problem`, `video_filename` and, for rewards, `solution`; or with `video`, `question`, the options `a`, `b`, … and, for rewards, `answer`, a letter; or with the columns that `columns` names.',
+        'JSON lines, a JSON list (.json), .csv, .tsv or .parquet with `problem`, `video_filename` and, for rewards, `solution`; or with `video`, `question`, the options `a`, `b`, … and, for rewards, `answer`, a letter; or with the columns that `columns` names.',
     },
     ...columnFields,
     ...epochFields,

@@ -246,7 +246,7 @@ t.test('diff, check and graph --resolved take a graph that extends another', asy
   writeFileSync(derived, '{ "extends": "g.json", "nodes": { "first": { "config": { "count": 8 } } } }')
   t.match(await call(['diff', file, derived]), { text: /^~ node first: config\.count was 7, is 8\n$/ })
   t.match(await call(['check', derived]), { code: 0, text: /derived\.json: ok, 4 nodes/ })
-  t.match(await call(['explain', derived]), { code: 0, text: /^Counts\.\nedges/ })
+  t.match(await call(['explain', derived]), { code: 0, text: /^Counts\.\nparams: none\nedges/ })
   const { text } = await call(['graph', '--resolved', derived, '--set', 'nodes.rows.config.count=5'])
   t.match(JSON.parse(text), { nodes: { rows: { config: { count: 5 } }, first: { config: { count: 8 } } } })
 })

@@ -98,6 +98,7 @@ t.test('a setting that changes what the checkpoint means is refused by name', as
       code: 2,
       text: `--set ${set}: must leave the meaning of the checkpoint`,
     })
+  t.match((await resume('--set', 'steps=3')).text, 'write --steps 3')
   t.match(await resume('--set', 'nodes.work.config.concurrency=2', '--set', 'nodes.work.onError=skip'), {
     code: 0,
   })
