@@ -189,12 +189,11 @@ const harmless =
 function refuseUnlessHarmless(text: string): void {
   const [, key = text, value = ''] = /^\s*([^=]*?)\s*=\s*(.*)$/s.exec(text) ?? []
   if (harmless.test(key)) return
-  const rule =
-    'must leave the meaning of the checkpoint as it is: with --resume only new places of data and models, nodes.NAME.onError, parallel, '
-  throw new UsageError(
-    `--set ${text}: ${rule}config.concurrency and limits on time may change`,
-    key === 'steps' ? `write --steps ${value}` : undefined,
-  )
+  const rule = 'must leave the meaning of the checkpoint as it is: with --resume only'
+  const free =
+    'new places of data and models, nodes.NAME.onError, parallel, config.concurrency and limits on time'
+  const advice = key === 'steps' ? `write --steps ${value}` : undefined
+  throw new UsageError(`--set ${text}: ${rule} ${free} may change`, advice)
 }
 
 /** Changes that a message names. */
