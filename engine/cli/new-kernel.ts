@@ -13,8 +13,8 @@ export interface NewFiles {
 }
 
 /**
- * `flow new kernel`: in a checkout of flow, a kernel in `kernels/ROOM` with its test; elsewhere, or with `out`, a plugin with
- * its test: the kernel, and an operator that runs it.
+ * `flow new kernel`: a plugin with its test, which is the kernel and an operator that runs it; with `room`, a kernel of flow
+ * itself in `kernels/ROOM` of the checkout, with its test.
  */
 export function kernelFiles(
   name: string,
@@ -24,11 +24,9 @@ export function kernelFiles(
 ): NewFiles {
   checkName(name)
   const root = out === undefined ? repositoryAbove(process.cwd()) : undefined
-  if (root === undefined) {
-    if (room !== undefined)
-      throw new UsageError(
-        '--room: is for kernels of flow itself, so it needs a checkout of flow and no --out',
-      )
+  if (room !== undefined && root === undefined)
+    throw new UsageError('--room: is for kernels of flow itself, so it needs a checkout of flow and no --out')
+  if (room === undefined || root === undefined) {
     const folder = out ?? '.'
     const test = join(folder, `${name}.test${language.ending}`)
     const module = join(folder, `${name}${language.ending}`)
@@ -38,18 +36,17 @@ export function kernelFiles(
     }
   }
   const rooms = readdirSync(join(root, 'kernels'), { withFileTypes: true }).filter(e => e.isDirectory())
-  const inRoom = room ?? 'elementwise'
-  if (!rooms.some(({ name }) => name === inRoom))
+  if (!rooms.some(({ name }) => name === room))
     throw new UsageError(
-      `--room: must be a folder of kernels/ (${rooms.map(({ name }) => name).join(', ')}), found ${inRoom}`,
+      `--room: must be a folder of kernels/ (${rooms.map(({ name }) => name).join(', ')}), found ${room}`,
     )
   const base = relative(process.cwd(), root)
   return {
     files: {
-      [join(base, 'kernels', inRoom, `${name}.ts`)]: kernelModule(name, 'flow', typeScript),
-      [join(base, 'test/kernels', inRoom, `${name}.test.ts`)]: repositoryTest(name, inRoom),
+      [join(base, 'kernels', room, `${name}.ts`)]: kernelModule(name, 'flow', typeScript),
+      [join(base, 'test/kernels', room, `${name}.test.ts`)]: repositoryTest(name, room),
     },
-    test: `npx tsc -p tsconfig.json && node dist/test/run.js kernels/${inRoom}/${name}`,
+    test: `${base === '' ? '' : `cd ${base} && `}npx tsc -p tsconfig.json && node dist/test/run.js kernels/${room}/${name}`,
   }
 }
 

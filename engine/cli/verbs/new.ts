@@ -21,8 +21,7 @@ export const make: Verb = {
     ts: { description: 'Writes a plugin and its test in TypeScript (default: JavaScript).' },
     room: {
       value: 'ROOM',
-      description:
-        'For a kernel of flow itself: the folder of kernels/ that holds it (default: elementwise).',
+      description: 'Writes a kernel of flow itself into this folder of kernels/, such as elementwise.',
     },
     extends: {
       value: 'GRAPH',

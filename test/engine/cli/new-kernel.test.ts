@@ -60,6 +60,10 @@ t.test('in a checkout a kernel is written into its room, formatted and without t
   const { code, text } = await call(join(folder, 'test'), 'leaky-relu', '--room', 'rows')
   t.equal(code, 0, text)
   t.match(text, /wrote \.\.\/kernels\/rows\/leaky-relu\.ts/)
+  t.match(
+    text,
+    /test it: cd \.\. && npx tsc -p tsconfig\.json && node dist\/test\/run\.js kernels\/rows\/leaky-relu$/,
+  )
   t.equal(faultsOf(folder, ['kernels/rows/leaky-relu.ts', 'test/kernels/rows/leaky-relu.test.ts']), '')
   const again = await call(folder, 'leaky-relu', '--room', 'rows')
   t.equal(again.code, 2)
@@ -74,14 +78,19 @@ t.test('a long name is broken over lines as the formatter breaks it', async t =>
   t.equal(faultsOf(folder, [`kernels/rows/${name}.ts`, `test/kernels/rows/${name}.test.ts`]), '')
 })
 
-t.test('outside a checkout a module and its test are written into the folder', async t => {
-  const folder = newFolder()
-  const { code, text } = await call(folder, 'leaky-relu')
-  t.equal(code, 0, text)
-  t.match(text, /test it: node --import \S+register\.js --test leaky-relu\.test\.mjs/)
-  t.match(readFileSync(join(folder, 'leaky-relu.mjs'), 'utf8'), /from '@flow-graphs\/flow\/kernels'/)
-  t.ok(existsSync(join(folder, 'leaky-relu.test.mjs')))
-})
+for (const [where, within] of [
+  ['outside a checkout', () => newFolder()],
+  ['in a folder of a checkout', () => join(checkout(newFolder()), 'test')],
+] as const)
+  t.test(`${where} a module and its test are written into the working directory`, async t => {
+    const folder = within()
+    const { code, text } = await call(folder, 'leaky-relu')
+    t.equal(code, 0, text)
+    t.match(text, /^wrote leaky-relu\.mjs\nwrote leaky-relu\.test\.mjs\n/)
+    t.match(text, /test it: node --import \S+register\.js --test leaky-relu\.test\.mjs/)
+    t.match(readFileSync(join(folder, 'leaky-relu.mjs'), 'utf8'), /from '@flow-graphs\/flow\/kernels'/)
+    t.ok(existsSync(join(folder, 'leaky-relu.test.mjs')))
+  })
 
 for (const [words, complaint] of [
   [['a-name-of-thirty-one-characters'], /must be a kernel's name: at most 30/],
