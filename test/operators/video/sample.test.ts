@@ -43,7 +43,7 @@ const samples = operator({
   outputs: { samples: 'sample' },
   run: (_, { paths }, context) => ({
     samples: context.source(async function* () {
-      for (const path of paths) yield { key: path, value: sampleOf(path) }
+      for (const [i, path] of paths.entries()) yield { key: String(i), value: sampleOf(path) }
     }),
   }),
 })
