@@ -26,7 +26,7 @@ const allowed: Readonly<Record<string, readonly [keyof typeof reasons, ...string
     '`${name}.test${language.ending}`',
     '`${name}.test.ts`',
     '`${name}.ts`',
-    'inRoom',
+    'room',
   ],
   'engine/cli/moved-plugins.ts': ['graph', 'name'],
   'engine/cli/new-module.ts': ['checked', 'file'],

@@ -142,6 +142,13 @@ t.test('a check finds the clips that are missing, empty or cut, and says how man
     `1 missing-clip: ${at('3')} (${path}:4)`,
   ])
   t.match(told[3], /1 undecodable-clip: .*0\.mp4/, 'nothing of it decodes')
-  const absent = { ...settings, path: 'builtin:shapes/none.jsonl' }
-  await t.rejects(async () => questions.inspect?.(absent, known), { code: 'unknown-builtin' })
+  const of = async (path: string) => questions.inspect?.({ ...settings, path }, known)
+  await t.rejects(of('builtin:cold-start/none.jsonl'), { code: 'unknown-builtin' })
+  const cache = process.env.FLOW_CACHE
+  t.teardown(() => {
+    if (cache === undefined) delete process.env.FLOW_CACHE
+    else process.env.FLOW_CACHE = cache
+  })
+  process.env.FLOW_CACHE = t.testdir()
+  t.strictSame(await of('builtin:shapes/none.jsonl'), [], 'what is not made yet is made by the run')
 })
