@@ -1,4 +1,5 @@
-import type { Tensor } from './device/tensor.ts'
+import { isShape } from './device/given.ts'
+import { sizeOf, type Tensor } from './device/tensor.ts'
 import type { Recording } from './plan/recording.ts'
 
 /** What a tensor (f32) holds: its numbers when it has one dimension, else its shape and its numbers, row after row. */
@@ -39,7 +40,7 @@ function tensorOf(stated: unknown, where: string): Omit<NamedTensor, 'name'> {
   if (wrong >= 0)
     throw new TypeError(`${where}: must be numbers, found ${described(numbers[wrong])} at ${wrong}`)
   const shape = hasShape ? stated.shape : [numbers.length]
-  if (!isShape(shape) || shape.reduce((product, size) => product * size, 1) !== numbers.length)
+  if (!isShape(shape) || sizeOf(shape) !== numbers.length)
     throw new TypeError(
       `${where}: must have a shape of ${numbers.length} numbers, as the values are, found ${JSON.stringify(shape)}`,
     )
@@ -48,9 +49,6 @@ function tensorOf(stated: unknown, where: string): Omit<NamedTensor, 'name'> {
 
 const isList = (value: unknown): value is ArrayLike<unknown> =>
   Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value)
-
-const isShape = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every(size => Number.isInteger(size) && size >= 0)
 
 const described = (value: unknown): string =>
   typeof value === 'object' && value !== null

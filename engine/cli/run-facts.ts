@@ -17,6 +17,7 @@ import { listCheckpoints, readState } from '../run/checkpoint/folder.ts'
 import { inPlaceOf } from '../shared/files.ts'
 import { isLeft } from '../shared/folder-lock.ts'
 import { isObject, readJsonObject } from '../shared/json.ts'
+import { secondsOfRun } from '../shared/seconds-of-run.ts'
 import { UsageError } from './arguments.ts'
 import { readStatus } from './live-run.ts'
 import { runLockName } from './run-lock.ts'
@@ -154,12 +155,8 @@ function tailOf(path: string): string {
 }
 
 /** Seconds that a run took so far: of one whose process was killed, until its last status. */
-export function secondsOf(directory: string, facts: Readonly<Record<string, unknown>>): number {
-  const { seconds, secondsBefore } = facts
-  if (typeof seconds === 'number') return seconds
-  const before = typeof secondsBefore === 'number' ? secondsBefore : 0
-  return before + (safely(() => readStatus(directory).seconds) ?? 0)
-}
+export const secondsOf = (directory: string, facts: Readonly<Record<string, unknown>>): number =>
+  secondsOfRun(facts, safely(() => readStatus(directory).seconds) ?? 0)
 
 /** A running process writes its status each second. */
 const staleMs = 5000

@@ -128,6 +128,6 @@ export function partsOf({ nodes, resources }: Plan): GraphPart[] {
   ]
 }
 
-/** How `--set` names the fields of a node or a resource; a node that stands for a part of the run has no place in a graph file. */
+/** How `--set` names the fields of a node or a resource; `at` is undefined for a node that stands for a part of the run: no graph file holds it. */
 export const settingOf = (path: string, at: Locator | undefined) => (field: string) =>
   at ? settingAt(at, ['config', field]) : `${path}.config.${field}`

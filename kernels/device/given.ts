@@ -1,8 +1,11 @@
 // What is given to a device: a plugin in JavaScript may give anything.
 import { DeviceError } from './device-error.ts'
 
+export const isShape = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every(size => Number.isInteger(size) && size >= 0)
+
 export function refuseUnlessShape(label: string, shape: unknown): void {
-  if (Array.isArray(shape) && shape.every(size => Number.isInteger(size) && size >= 0)) return
+  if (isShape(shape)) return
   const rule = 'must have a shape, a list of whole numbers such as [2, 3]'
   throw new DeviceError('bad-shape', `${label}: ${rule}, found ${shown(shape)}`)
 }

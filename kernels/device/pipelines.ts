@@ -66,14 +66,16 @@ export class Pipelines {
     }
   }
 
-  /** Work with these pipelines was submitted. */
-  used(pipelines: readonly GPUComputePipeline[]): void {
-    const first = this.#unused.size === 0 ? [] : pipelines.filter(one => this.#unused.delete(one))
-    if (first.length === 0) return
+  /** Work with these pipelines was submitted. They are looked through only while some pipeline was never used. */
+  used(pipelines: Iterable<GPUComputePipeline>): void {
+    if (this.#unused.size === 0) return
+    let first = 0
+    for (const pipeline of pipelines) if (this.#unused.delete(pipeline)) first++
+    if (first === 0) return
     const ended = () => {
-      this.pending -= first.length
+      this.pending -= first
     }
-    this.pending += first.length
+    this.pending += first
     this.#gpu.queue.onSubmittedWorkDone().then(ended, ended) // a lost device tells nothing
   }
 

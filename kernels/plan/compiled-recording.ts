@@ -67,9 +67,7 @@ export class CompiledRecording {
     }
     pass?.end()
     this.device.submit(encoder)
-    this.device.pipelines.used(
-      commands.flatMap(command => ('dispatch' in command ? [command.dispatch.pipeline] : [])),
-    )
+    this.device.pipelines.used(pipelinesIn(commands))
   }
 
   /** The tensor with its storage. Only pinned tensors keep their contents after the dispatches that use them. */
@@ -88,4 +86,8 @@ export class CompiledRecording {
   readIntegers(tensor: Tensor): Promise<Int32Array<ArrayBuffer>> {
     return this.device.readIntegers(this.at(tensor))
   }
+}
+
+function* pipelinesIn(commands: readonly EncodableCommand[]): Generator<GPUComputePipeline> {
+  for (const command of commands) if ('dispatch' in command) yield command.dispatch.pipeline
 }

@@ -157,17 +157,7 @@ function originOf({ runDirectory, parts }: Context): Origin {
 }
 
 /** What the page of the run shows of a result, whose folder may lie elsewhere. */
-const shownOf = ({
-  id,
-  clip,
-  question,
-  options,
-  answer,
-  outcome,
-  chosen,
-  output,
-  finished,
-  message,
-}: Result) => ({
-  ...{ id, clip, question, options, answer, outcome, chosen, output, finished, message },
-})
+function shownOf(result: Result) {
+  const { id, clip, question, options, answer, outcome, chosen, output, finished, message } = result
+  return { id, clip, question, options, answer, outcome, chosen, output, finished, message }
+}

@@ -29,9 +29,9 @@ export function updateFindings(
   const updates = Math.min(updatesOf(items, batch), takenAfter(parts, name))
   const holder = resourceOf(parts, name, optimizer)
   const passes = repeating(parts, name)
-  if (updates === steps) return passes ? repeated(passes, items, batch, updates, rows) : []
-  if (updates === Number.POSITIVE_INFINITY) return passes ? neverEnds(passes, steps, batch, parts, name) : []
   const found = `${items} items, ${batch.items} for ${counted(batch.updates)} (${by}): ${counted(updates)}`
+  if (updates === steps) return passes ? repeated(passes, items, rows).map(said => `${found}, ${said}`) : []
+  if (updates === Number.POSITIVE_INFINITY) return passes ? neverEnds(passes, steps, batch, parts, name) : []
   if (updates > steps && schedule === 'constant')
     return [`${found}; all are done at the constant rate of "${optimizer}", whose steps are ${steps}`]
   const remedies = [
@@ -76,20 +76,11 @@ function saidOf({ name, config: { epochs, limit } }: GraphPart, items: number): 
 }
 
 /** Where a source repeats its rows until the steps are done: how often it reads them. */
-function repeated(
-  { name, config: { epochs } }: GraphPart,
-  items: number,
-  batch: Batches,
-  updates: number,
-  rows: Outlines['rows'],
-): string[] {
+function repeated({ name, config: { epochs } }: GraphPart, items: number, rows: Outlines['rows']): string[] {
   const count = rows?.get(name) ?? 0
   if (epochs !== 0 || count === 0 || items <= count) return []
-  const made = `${items} items, ${batch.items} for ${counted(batch.updates)} (${batch.by}): ${counted(updates)}`
   const passes = Math.ceil(items / count)
-  return [
-    `${made}, for which "${name}" reads its ${count === 1 ? 'only row' : `${count} rows`} ${passes} times`,
-  ]
+  return [`for which "${name}" reads its ${count === 1 ? 'only row' : `${count} rows`} ${passes} times`]
 }
 
 /** A warning where a source repeats its data without end, and no node after the update could end the run. */

@@ -1,7 +1,7 @@
 // The form that the answers of a file have, to be offered in a message beside the columns: never taken as read.
 import { lettersOf } from './benchmark-rows.ts'
 import { type AnswerForm, type Columns, letterFor, partsOf } from './columns.ts'
-import { optionsIn } from './inline-options.ts'
+import { optionTexts } from './inline-options.ts'
 import { RowFault } from './rows.ts'
 import { suggested } from './suggested-columns.ts'
 
@@ -18,8 +18,7 @@ export const choicesOf = (rows: readonly Readonly<Record<string, unknown>>[], co
   rows.flatMap(row => {
     const parts = partsOf(row, columns)
     if (parts instanceof RowFault || (parts.answer ?? '') === '') return []
-    const inQuestion = typeof parts.question === 'string' ? optionsIn(parts.question) : []
-    const options = parts.options.length > 0 ? parts.options : inQuestion.map(({ words }) => words)
+    const options = optionTexts(typeof parts.question === 'string' ? parts.question : '', parts.options)
     return options.length > 0 ? [{ answer: parts.answer, options }] : []
   })
 

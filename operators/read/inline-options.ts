@@ -27,6 +27,10 @@ export function optionsIn(question: string): InlineOption[] {
   return []
 }
 
+/** The texts of the options of a question: those that its row lists, else those in the question. */
+export const optionTexts = (question: string, listed: readonly string[]): readonly string[] =>
+  listed.length > 0 ? listed : optionsIn(question).map(({ words }) => words)
+
 interface Mark {
   letter: string
   start: number

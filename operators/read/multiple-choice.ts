@@ -21,7 +21,7 @@ import {
   partsOf,
 } from './columns.ts'
 import { choicesOf, columnsSetting, formRemedy, suggestedSetting } from './fitting-form.ts'
-import { optionsIn } from './inline-options.ts'
+import { optionTexts } from './inline-options.ts'
 import { shown } from './listed.ts'
 import { clipPlaces, isOwn } from './own-question.ts'
 import { ReadError } from './read-error.ts'
@@ -186,7 +186,7 @@ function questionOf(
   if (typeof words !== 'string')
     return refuse(new RowFault('question: must be text', foundIn(row, names.question)))
   if (typeof video !== 'string') return refuse(new RowFault('video: must be text', foundIn(row, names.video)))
-  const options = parts.options.length > 0 ? parts.options : optionsIn(words).map(option => option.words)
+  const options = optionTexts(words, parts.options)
   if (options.length < 2)
     return refuse(
       new RowFault(

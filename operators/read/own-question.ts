@@ -7,7 +7,7 @@ import { lettersOf } from './benchmark-rows.ts'
 import { choiceWords } from './choice-words.ts'
 import { nameInside } from './clip-name.ts'
 import { type AnswerForm, answerFault, type Columns, letterFor, partsOf } from './columns.ts'
-import { optionsIn } from './inline-options.ts'
+import { optionTexts } from './inline-options.ts'
 import { foundIn, lineRows, type Row, RowFault, readText } from './rows.ts'
 import { readTable } from './table.ts'
 
@@ -44,8 +44,7 @@ export function ownSample(
     return new RowFault('video: must be text', foundIn(row, names.video))
   const place = nameInside(root, video, 'video')
   if (place instanceof RowFault) return place
-  const inQuestion = options.length > 0 ? [] : optionsIn(question)
-  const all = options.length > 0 ? options : inQuestion.map(({ words }) => words)
+  const all = optionTexts(question, options)
   const letters = lettersOf(all.length)
   const sample = { video: clipAt(root, place), question: choiceWords(question, options), fields }
   if (answer === undefined || answer === null || answer === '') return sample

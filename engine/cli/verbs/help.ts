@@ -3,7 +3,7 @@ import { graphIn, paramLines } from '../graph-params.ts'
 import { describeVerb, describeVerbs } from '../help-text.ts'
 import type { Verb } from '../verb.ts'
 
-/** The help of a verb; of one that takes settings and names a graph, with the params of that graph. */
+/** The help of a verb. If the verb takes settings and `words` name a graph, the params of the graph follow. */
 export function helpOn(name: string, verb: Verb, words: readonly string[]): string[] {
   const graph = 'set' in verb.flags ? graphIn(words) : undefined
   return [describeVerb(name, verb), ...(graph === undefined ? [] : ['', ...paramLines(graph)])]

@@ -1,9 +1,10 @@
 import { showBytes } from '../../shared/bytes.ts'
 import { number } from '../../shared/number.ts'
+import { secondsOfRun } from '../../shared/seconds-of-run.ts'
 import type { ControlAction } from '../messages.ts'
 import type { Shown } from './app.tsx'
 import { colourOf } from './colours.ts'
-import { numberIn, type RunData, type Source, stateOf, textOf } from './store.ts'
+import { type RunData, type Source, stateOf, textOf } from './store.ts'
 
 /** Each run in a line: what it is, how it goes, what it costs. */
 export function Header({ store, source }: Shown) {
@@ -104,7 +105,7 @@ function ErrorLine({ run }: { run: RunData }) {
 /** Name, value and meaning of each fact that there is. */
 function factsOf({ manifest, status, streams }: RunData): [string, string, string][] {
   const { gauges = {}, metrics = {}, progress } = status ?? {}
-  const seconds = typeof manifest.seconds === 'number' ? manifest.seconds : secondsSoFar(manifest, status)
+  const seconds = secondsOfRun(manifest, status?.seconds)
   // what is so at this moment says nothing of a run that is over
   const now = status?.ended ? undefined : status
   const skipped = streams.get('dead-letters')?.length ?? 0
@@ -138,10 +139,6 @@ function factsOf({ manifest, status, streams }: RunData): [string, string, strin
   ]
   return facts.flatMap(([name, value, about]) => (value === undefined ? [] : [[name, value, about]]))
 }
-
-/** A status counts the seconds of its process; the manifest of a resumed run has those before it. */
-const secondsSoFar = (manifest: RunData['manifest'], status: RunData['status']): number | undefined =>
-  status && status.seconds + (numberIn(manifest, 'secondsBefore') ?? 0)
 
 const done = (count: number | undefined, total: number | undefined): string | undefined =>
   count === undefined || total === undefined ? shown(count) : `${count} of ${total}`
